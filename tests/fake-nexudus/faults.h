@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "ini.h"
+
+enum fault_reset {
+        RESET_NONE,
+        RESET_BEFORE,  /* nothing has been sent and the request has had no effect */
+        RESET_HEADERS, /* the status line and headers have been sent */
+        RESET_BODY,    /* half of the body has been sent, or as much as `truncate` says */
+};
+
+enum fault_gzip { GZIP_NO, GZIP_YES, GZIP_FORCE };
+
+/* A [fault NAME] section. */
+struct fault {
+        struct fault *next;
+        unsigned references; /* the list's and those of answers under way */
+        char *name;
+        char *path;            /* glob; NULL: any */
+        char *method;          /* NULL: any */
+        uint64_t after, times; /* times 0: for ever */
+        uint64_t seen, used;
+
+        unsigned status; /* 0: the real answer's */
+        char **headers;  /* "Name: value" */
+        size_t header_count;
+        struct buffer body;
+        bool has_body;
+        char *content_type;
+        uint64_t delay; /* µs */
+        bool hang;
+        enum fault_reset reset;
+        bool truncated;
+        uint64_t truncate;
+        uint64_t chunk;       /* bytes; 0: not chunked */
+        uint64_t chunk_delay; /* µs */
+        enum fault_gzip gzip;
+        uint64_t oversize; /* bytes of the body; 0: none */
+        bool envelope, html, wrong_id;
+};
+
+struct faults {
+        struct fault *first;
+};
+
+/* A fault with one reference, or NULL. */
+struct fault *fault_new(const char *name);
+struct fault *fault_ref(struct fault *fault);
+struct fault *fault_unref(struct fault *fault);
+
+/* Sets one key. Returns 0 or -EINVAL (problem filled), -ENOMEM. */
+int fault_set(struct fault *fault, const char *key, const char *value, struct problem *problem);
+
+/* Whether the answer comes from the fault alone, so that the request has no effect. */
+bool fault_replaces_answer(const struct fault *fault);
+
+/* Adds it at the end, or in the place of the one with the same name. Takes the reference over. */
+void faults_put(struct faults *faults, struct fault *fault);
+
+/* Returns whether there was one of that name. */
+bool faults_remove(struct faults *faults, const char *name);
+
+/* The fault for a request, with a reference, or NULL. Counts. */
+struct fault *faults_pick(struct faults *faults, const char *method, const char *target, const char *decoded);
+
+/* Whether a request's target, as sent or decoded, fits a glob. */
+bool target_matches(const char *glob, const char *target, const char *decoded);
+
+void faults_release(struct faults *faults);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "ini.h"
+
+/* The fields a scenario can give, in the order of the records' JSON. */
+enum job_field {
+        FIELD_BUSINESS_ID,
+        FIELD_BUSINESS,
+        FIELD_USER_ID,
+        FIELD_USER_NAME,
+        FIELD_USER_EMAIL,
+        FIELD_GUID,
+        FIELD_DESCRIPTION,
+        FIELD_FILES,
+        FIELD_UNIQUE_ID,
+        FIELD_UPDATED_BY,
+        FIELD_IS_NEW,
+        FIELD_SYSTEM_ID,
+        FIELD_TO_STRING,
+        FIELD_LOCALIZATION,
+        FIELD_CUSTOM_FIELDS,
+        FIELD_COUNT,
+};
+
+/* How a record writes its dates; each of these has been seen. */
+enum date_style {
+        DATES_FRACTION, /* 2025-01-15T10:30:00.1234560Z */
+        DATES_Z,        /* 2025-01-15T10:30:00Z */
+        DATES_BARE,     /* 2025-01-15T10:30:00 */
+        DATES_EPOCH,    /* /Date(1705314600000)/ */
+};
+
+/* A change of a job: at a time after the start, or at the nth read. */
+struct job_step {
+        bool by_poll;
+        uint64_t at; /* µs after the start, or the number of the read */
+        bool gone;
+        bool keeps_result;
+        char *status; /* NULL: null */
+        char *result; /* NULL: null */
+        size_t result_size;
+};
+
+/* A [job] or [jobs] section: what all jobs of it have in common. */
+struct job_spec {
+        struct job_spec *next;
+        uint64_t first, last;
+        uint64_t spread;
+        uint64_t created_ago;
+        char *fields[FIELD_COUNT]; /* NULL: the default; "-": null */
+        enum date_style dates;
+        bool status_raw;
+        uint64_t result_size;
+        struct job_step *steps;
+        size_t step_count;
+};
+
+struct job {
+        struct job *next; /* of the same hash */
+        uint64_t id;
+        const struct job_spec *spec;
+        uint64_t shift; /* µs, of its steps' times */
+        size_t next_step;
+        uint64_t polls; /* all of its reads */
+        bool counted;   /* in jobs_read */
+        uint64_t mark;  /* the answer it was last put into */
+        bool gone;
+        char *own_result;     /* set when `result` is its own; freed with it */
+        char *own_status;     /* likewise */
+        const char *status;   /* NULL: null */
+        const char *result;   /* NULL: null */
+        size_t result_size;   /* bytes */
+        int64_t updated_wall; /* µs since 1970 */
+        int64_t created_wall; /* likewise */
+};
+
+struct jobs {
+        uint64_t started;     /* µs, monotonic: the zero of the steps' times */
+        int64_t started_wall; /* µs since 1970 */
+        struct job_spec *specs;
+        struct job_spec control_spec; /* of jobs that came by the control */
+        struct job **hash;
+        size_t hash_size;
+        struct job **all; /* every job, in the order they came */
+        size_t count, room;
+        uint64_t last_mark;
+        uint64_t reads;      /* of single jobs: a batch of 100 counts 100 */
+        uint64_t jobs_read;  /* jobs read once at least */
+        uint64_t first_read; /* µs, monotonic: when a job was last read for the first time */
+};
+
+/* Sets one key of a section. Returns 0 or -EINVAL, -ENOMEM. */
+int job_spec_set(struct job_spec *spec, const char *key, const char *value, struct problem *problem);
+
+/* Makes the jobs of a finished section; takes the spec over, on failure too. A job that exists is replaced.
+ * Returns 0 or -ENOMEM. */
+int jobs_add_spec(struct jobs *jobs, struct job_spec *spec);
+struct job_spec *job_spec_free(struct job_spec *spec);
+
+/* The job as it is now: steps that are due have been taken. NULL when it never existed. */
+struct job *jobs_find(struct jobs *jobs, uint64_t id, uint64_t now);
+
+/* Counts a read, and takes the steps that wait for it. */
+void job_read(struct jobs *jobs, struct job *job, uint64_t now);
+
+/* Takes the steps that are due. */
+void job_advance(struct jobs *jobs, struct job *job, uint64_t now);
+
+/* What a control request changes; what is not set stays. A job so changed follows no further steps. */
+struct job_change {
+        bool gone;
+        bool set_status, set_result;
+        const char *status; /* NULL: null */
+        const char *result; /* NULL: null */
+        size_t result_size;
+};
+
+/* Changes or creates a job. Returns 0 or -ENOMEM. */
+int jobs_change(struct jobs *jobs, uint64_t id, const struct job_change *change, uint64_t now);
+
+/* Counts reads anew; the steps that wait for reads are not concerned. */
+void jobs_forget_reads(struct jobs *jobs);
+
+void jobs_release(struct jobs *jobs);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "settings.h"
+
+/* An access token or a refresh token, until it has expired. */
+struct issued_token {
+        struct issued_token *next;
+        char text[49];
+        char *client_id; /* of a refresh token; NULL otherwise */
+        uint64_t expires;
+};
+
+struct tokens {
+        struct issued_token *access;
+        struct issued_token *refresh;
+};
+
+/* Answers a form of POST /api/token. client_id is the header's value or NULL. Returns the HTTP status, having
+ * added the JSON. */
+unsigned tokens_answer(struct tokens *tokens, const struct settings *settings, const char *form,
+                       const char *client_id, uint64_t now, struct buffer *buffer);
+
+/* Whether an Authorization header's value is good: the static token, an issued one, or Basic. */
+bool tokens_allow(const struct tokens *tokens, const struct settings *settings, const char *authorization,
+                  uint64_t now);
+
+/* "bearer TOKEN", "basic user:password" or the value itself, for the log; "" for NULL. */
+void tokens_describe(struct buffer *buffer, const char *authorization);
+
+void tokens_expire_access(struct tokens *tokens);
+void tokens_release(struct tokens *tokens);

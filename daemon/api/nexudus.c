@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Each request streams its body into a record reader and keeps at most the one record that it asked for. When
+ * HTTP is through, verdict_of() turns status, transport and document into one of a few meanings; all
+ * knowledge of what this API answers in which case is in that function.
+ */
+
+#include "api/nexudus.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "api/record_reader.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+
+#define JOBS_PATH "/api/sys/businessbackgroundjobs/"
+
+/* Real records nest four levels deep; anything near this is no record. */
+#define DEPTH_MAX 64
+
+#define EXPLANATION_SIZE 400
+
+struct nexudus_request {
+        struct nexudus *nexudus;
+        struct http_request *http;
+        struct record_reader *reader;
+        struct job_record record; /* empty until one was read */
+        uint64_t id;
+        int problem; /* of the reader */
+        nexudus_handler on_answer;
+        void *userdata;
+        LIST_ENTRY(nexudus_request) link;
+};
+
+struct nexudus {
+        struct http_client *client;
+        struct http_headers *headers;
+        char *base_url;
+        char *username;
+        char *password;
+        size_t response_max;
+        LIST_HEAD(, nexudus_request) requests;
+};
+
+DEFINE_CLEANUP(struct nexudus, nexudus_free)
+
+static int headers_for(const char *token, struct http_headers **ret_headers)
+{
+        CLEANUP(cleanup_free) char *authorization = NULL;
+        const char *lines[3] = { "Accept: application/json" };
+        int r;
+
+        if (token != NULL) {
+                if (asprintf(&authorization, "Authorization: Bearer %s", token) < 0) {
+                        authorization = NULL;
+                        return -ENOMEM;
+                }
+                lines[1] = authorization;
+        }
+
+        r = http_headers_new(lines, ret_headers);
+        if (authorization != NULL)
+                explicit_bzero(authorization, strlen(authorization));
+        return r;
+}
+
+int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
+                struct nexudus **ret_nexudus)
+{
+        CLEANUP(cleanup_nexudus_free) struct nexudus *nexudus = calloc(1, sizeof(*nexudus));
+        if (nexudus == NULL)
+                return -ENOMEM;
+
+        nexudus->client = client;
+        nexudus->response_max = settings->response_max;
+        LIST_INIT(&nexudus->requests);
+
+        nexudus->base_url = strdup(settings->base_url);
+        if (nexudus->base_url == NULL)
+                return -ENOMEM;
+        if (settings->token == NULL) {
+                nexudus->username = strdup(settings->username);
+                nexudus->password = strdup(settings->password);
+                if (nexudus->username == NULL || nexudus->password == NULL)
+                        return -ENOMEM;
+        }
+
+        int r = headers_for(settings->token, &nexudus->headers);
+        if (r < 0)
+                return r;
+
+        *ret_nexudus = STEAL_POINTER(nexudus);
+        return 0;
+}
+
+static struct nexudus_request *request_free(struct nexudus_request *request)
+{
+        if (request == NULL)
+                return NULL;
+
+        LIST_REMOVE(request, link);
+        record_reader_free(request->reader);
+        job_record_clear(&request->record);
+        free(request);
+        return NULL;
+}
+
+struct nexudus *nexudus_free(struct nexudus *nexudus)
+{
+        if (nexudus == NULL)
+                return NULL;
+
+        while (!LIST_EMPTY(&nexudus->requests))
+                nexudus_cancel(LIST_FIRST(&nexudus->requests));
+        http_headers_free(nexudus->headers);
+        free(nexudus->base_url);
+        free(nexudus->username);
+        secret_free(nexudus->password);
+        free(nexudus);
+        return NULL;
+}
+
+struct nexudus_request *nexudus_cancel(struct nexudus_request *request)
+{
+        if (request == NULL)
+                return NULL;
+
+        http_cancel(request->http);
+        return request_free(request);
+}
+
+/* ---- while the body comes in ---- */
+
+static int on_record(void *userdata, struct job_record *record)
+{
+        struct nexudus_request *request = userdata;
+
+        /* One object, one record; it counts only once the document is whole. */
+        job_record_clear(&request->record);
+        request->record = *record;
+        *record = (struct job_record){ 0 };
+        return 0;
+}
+
+static int on_body(void *userdata, const void *data, size_t size)
+{
+        struct nexudus_request *request = userdata;
+
+        request->problem = record_reader_feed(request->reader, data, size);
+        if (request->problem < 0)
+                return request->problem;
+        return request->problem > 0 ? -EBADMSG : 0;
+}
+
+/* ---- what it means ---- */
+
+static void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
+static void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(explanation, EXPLANATION_SIZE, format, arguments);
+        va_end(arguments);
+}
+
+/* A status that is no 2xx, with what the body says of it, as far as that is short and clean. */
+static void explain_status(const struct http_end *end, char explanation[static EXPLANATION_SIZE])
+{
+        CLEANUP(cleanup_free) char *excerpt = text_escape(end->excerpt, end->excerpt_size, 160);
+
+        if (excerpt != NULL && *excerpt != '\0')
+                explain(explanation, "it answered %d: %s", end->status, excerpt);
+        else
+                explain(explanation, "it answered %d", end->status);
+}
+
+static enum nexudus_verdict verdict_of_document(struct nexudus_request *request, const struct http_end *end,
+                                                char explanation[static EXPLANATION_SIZE])
+{
+        if (request->problem == RECORD_OK)
+                request->problem = record_reader_finish(request->reader);
+
+        if (request->problem == -ENOMEM || end->error == -ENOMEM) {
+                explain(explanation, "out of memory while reading the answer");
+                return NEXUDUS_ODD;
+        }
+        if (request->problem != RECORD_OK) {
+                explain(explanation, "it answered %d with something that is no job record: %s", end->status,
+                        record_reader_explain(request->reader));
+                return NEXUDUS_ODD;
+        }
+        if (request->record.id != request->id) {
+                explain(explanation, "it answered with job %" PRIu64 " instead", request->record.id);
+                return NEXUDUS_ODD;
+        }
+        explain(explanation, "it answered %d", end->status);
+        return NEXUDUS_RECORD;
+}
+
+static enum nexudus_verdict verdict_of_status(const struct http_end *end,
+                                              char explanation[static EXPLANATION_SIZE])
+{
+        explain_status(end, explanation);
+
+        switch (end->status) {
+        case 401:
+        case 403:
+                return NEXUDUS_UNAUTHORIZED;
+        case 404:
+        case 410:
+                return NEXUDUS_ABSENT;
+        case 409: /* documented for exceeded limits, where others say 429 */
+        case 429:
+                return NEXUDUS_THROTTLED;
+        default:
+                break;
+        }
+
+        if (end->status >= 500)
+                return end->retry_after_us != HTTP_RETRY_NONE ? NEXUDUS_THROTTLED : NEXUDUS_UNREACHABLE;
+        if (end->status >= 300 && end->status < 400)
+                explain(explanation,
+                        "it answered %d, a redirect, which is not followed since it would take the "
+                        "credentials along; check base_url",
+                        end->status);
+        return NEXUDUS_ODD;
+}
+
+static enum nexudus_verdict verdict_of(struct nexudus_request *request, const struct http_end *end,
+                                       char explanation[static EXPLANATION_SIZE])
+{
+        switch (end->outcome) {
+        case HTTP_ANSWERED:
+                if (end->status >= 200 && end->status <= 299)
+                        return verdict_of_document(request, end, explanation);
+                return verdict_of_status(end, explanation);
+        case HTTP_STOPPED:
+                return verdict_of_document(request, end, explanation);
+        case HTTP_TOO_LARGE:
+                explain(explanation, "the answer is larger than max_response (%zu bytes)",
+                        request->nexudus->response_max);
+                return NEXUDUS_ODD;
+        case HTTP_UNRESOLVED:
+        case HTTP_UNCONNECTED:
+        case HTTP_TLS_FAILED:
+        case HTTP_TIMED_OUT:
+        case HTTP_BROKEN:
+        case HTTP_IMPOSSIBLE:
+                break;
+        }
+        explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
+        return NEXUDUS_UNREACHABLE;
+}
+
+static void on_end(void *userdata, const struct http_end *end)
+{
+        struct nexudus_request *request = userdata;
+        char explanation[EXPLANATION_SIZE];
+
+        enum nexudus_verdict verdict = verdict_of(request, end, explanation);
+        const struct nexudus_answer answer = {
+                .verdict = verdict,
+                .outcome = end->outcome,
+                .status = end->status,
+                .retry_after_us = end->retry_after_us,
+                .record = verdict == NEXUDUS_RECORD ? &request->record : NULL,
+                .explanation = explanation,
+        };
+        request->on_answer(request->userdata, &answer);
+        request_free(request);
+}
+
+/* ---- asking ---- */
+
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_answer,
+                    void *userdata, struct nexudus_request **ret_request)
+{
+        CLEANUP(cleanup_free) char *url = NULL;
+        const struct record_limits limits = {
+                .depth_max = DEPTH_MAX,
+                .string_max = nexudus->response_max,
+                .records_max = 1,
+        };
+        int r;
+
+        if (asprintf(&url, "%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id) < 0) {
+                url = NULL;
+                return -ENOMEM;
+        }
+
+        struct nexudus_request *request = calloc(1, sizeof(*request));
+        if (request == NULL)
+                return -ENOMEM;
+        request->nexudus = nexudus;
+        request->id = id;
+        request->on_answer = on_answer;
+        request->userdata = userdata;
+        LIST_INSERT_HEAD(&nexudus->requests, request, link);
+
+        r = record_reader_new(RECORD_SHAPE_OBJECT, &limits, on_record, request, &request->reader);
+        if (r < 0) {
+                request_free(request);
+                return r;
+        }
+
+        const struct http_call call = {
+                .url = url,
+                .headers = nexudus->headers,
+                .username = nexudus->username,
+                .password = nexudus->password,
+                .fresh_connection = fresh_connection,
+                .on_body = on_body,
+                .on_end = on_end,
+                .userdata = request,
+        };
+        r = http_start(nexudus->client, &call, &request->http);
+        if (r < 0) {
+                request_free(request);
+                return r;
+        }
+
+        if (ret_request != NULL)
+                *ret_request = request;
+        return 0;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/record.h"
+#include "net/http.h"
+
+/*
+ * The remote side: its endpoints, and what their answers mean. It decides nothing about jobs; it says what
+ * was answered. Sources: the Nexudus developer documentation, BusinessBackgroundJob and "API limits".
+ */
+struct nexudus;
+struct nexudus_request;
+
+struct nexudus_settings {
+        const char *base_url; /* without a trailing slash */
+        const char *token;    /* bearer token; NULL for Basic */
+        const char *username; /* with Basic */
+        const char *password;
+        size_t response_max; /* bytes; also bounds a single string of an answer */
+};
+
+/* `client` must outlive it. The settings are copied, secrets are wiped when freed. Returns -ENOMEM. */
+int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
+                struct nexudus **ret_nexudus);
+
+/* Cancels what is under way. */
+struct nexudus *nexudus_free(struct nexudus *nexudus);
+
+/* What an answer means. */
+enum nexudus_verdict {
+        NEXUDUS_RECORD, /* the record that was asked for */
+        NEXUDUS_ABSENT, /* 404: there is no such record, at least now */
+        NEXUDUS_ODD, /* an answer that makes no sense for this job: no news, and no reason to think the API is
+                        down */
+        NEXUDUS_THROTTLED,    /* 409, 429, or any answer that names a time to wait */
+        NEXUDUS_UNAUTHORIZED, /* 401, 403: wrong credentials, or the role is missing */
+        NEXUDUS_UNREACHABLE,  /* no whole answer, or a server error */
+};
+
+struct nexudus_answer {
+        enum nexudus_verdict verdict;
+        enum http_outcome outcome;
+        int status;                /* 0 if no answer came */
+        uint64_t retry_after_us;   /* HTTP_RETRY_NONE if none was named */
+        struct job_record *record; /* with NEXUDUS_RECORD: what is to be kept is stolen from it; else NULL */
+        const char *explanation;   /* for a person, one line without a full stop; never NULL */
+};
+
+/* Called once, from the event loop. The request is gone when it returns; others may be started and cancelled.
+ */
+typedef void (*nexudus_handler)(void *userdata, const struct nexudus_answer *answer);
+
+/*
+ * Asks for one job: GET /api/sys/businessbackgroundjobs/{id}, role BusinessBackgroundJob-Read.
+ * `fresh_connection` is for the attempt after a time-out. Returns 0 or -ENOMEM; *ret_request serves to cancel
+ * until the handler was called.
+ */
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_answer,
+                    void *userdata, struct nexudus_request **ret_request);
+
+/* Ends a request without calling its handler. Takes NULL, returns NULL. */
+struct nexudus_request *nexudus_cancel(struct nexudus_request *request);

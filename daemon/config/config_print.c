@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The effective configuration as INI. Every value is written so that reading it gives the same value: a text
+ * that looks like a comment stands right after the "=", and a list whose items could be taken for something
+ * else has each of them on a line of its own.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "config/config_internal.h"
+#include "config/ini_reader.h"
+#include "config/values.h"
+
+/* Where a list that is spread over lines is broken. */
+#define PRINT_COLUMNS 100
+
+static void print_value(const char *key, const char *value, FILE *file)
+{
+        size_t spaced = strlen(key) + strlen(" = ") + strlen(value);
+
+        if (value[0] == '\0')
+                fprintf(file, "%s =\n", key);
+        else if (value[0] == ';' || spaced > INI_LINE_BYTES)
+                fprintf(file, "%s=%s\n", key, value);
+        else
+                fprintf(file, "%s = %s\n", key, value);
+}
+
+/* Items of which several fit on a line and that are nothing else wherever on a line they stand. */
+static bool is_plain(const struct string_list *list)
+{
+        for (size_t i = 0; i < list->count; i++) {
+                const char *item = list->items[i];
+                if (strlen(item) > 50 ||
+                    item[strspn(item, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                      "0123456789_ .*?-")] != '\0')
+                        return false;
+        }
+        return true;
+}
+
+static void print_list(const char *key, const struct string_list *list, FILE *file)
+{
+        if (list->count == 0) {
+                print_value(key, "", file);
+                return;
+        }
+        if (!is_plain(list)) {
+                for (size_t i = 0; i < list->count; i++) {
+                        const char *item = list->items[i];
+                        /* What does not fit beside its key came from an indented line; the comma keeps it
+                         * from being taken for anything but an item. */
+                        if (strlen(key) + 1 + strlen(item) <= INI_LINE_BYTES)
+                                print_value(key, item, file);
+                        else
+                                fprintf(file, "%s =\n %s%s\n", key,
+                                        strlen(item) + 2 <= INI_LINE_BYTES ? "," : "", item);
+                }
+                return;
+        }
+
+        size_t column = (size_t)fprintf(file, "%s =", key);
+        for (size_t i = 0; i < list->count; i++) {
+                const char *comma = i + 1 < list->count ? "," : "";
+                if (column + strlen(list->items[i]) + 2 > PRINT_COLUMNS)
+                        column = (size_t)fprintf(file, "\n   ") - 1;
+                column += (size_t)fprintf(file, " %s%s", list->items[i], comma);
+        }
+        fputc('\n', file);
+}
+
+static int print_key(const struct config_key *key, const void *base, FILE *file)
+{
+        if (key->kind == KIND_LIST) {
+                print_list(key->name, value_list(key, base), file);
+                return 0;
+        }
+
+        CLEANUP(cleanup_free) char *value = value_format(key, base);
+        if (value == NULL)
+                return -ENOMEM;
+        print_value(key->name, value, file);
+        return 0;
+}
+
+static int print_section(enum config_section section, const void *base, FILE *file)
+{
+        fprintf(file, "[%s]\n", config_section_name(section));
+        for (size_t i = 0; i < config_key_count; i++)
+                if (config_keys[i].section == section) {
+                        int r = print_key(&config_keys[i], base, file);
+                        if (r < 0)
+                                return r;
+                }
+        fputc('\n', file);
+        return 0;
+}
+
+static int print_plain_jobs(const struct config *config, FILE *file)
+{
+        static const char key[] = "ids";
+        struct string_list ids = { 0 };
+        int r = 0;
+
+        for (size_t i = 0; i < config->job_count && r == 0; i++) {
+                const struct job_config *job = &config->jobs[i];
+                char text[24];
+                if (job->name != NULL)
+                        continue;
+                snprintf(text, sizeof(text), "%llu", (unsigned long long)job->id);
+                r = string_list_add(&ids, text);
+        }
+        if (r == 0 && ids.count > 0) {
+                fprintf(file, "[%s]\n", config_section_name(SECTION_JOBS));
+                print_list(key, &ids, file);
+                fputc('\n', file);
+        }
+        string_list_clear(&ids);
+        return r;
+}
+
+/* Whether a setting of a job is that of [poll] too, and goes without saying. */
+static int is_inherited(const struct config_key *key, const struct job_config *job,
+                        const struct config *config)
+{
+        const struct config_key *general = config_key_find(SECTION_POLL, key->name);
+        if (general == NULL)
+                return 0;
+
+        CLEANUP(cleanup_free) char *own = value_format(key, job);
+        CLEANUP(cleanup_free) char *inherited = value_format(general, config);
+        if (own == NULL || inherited == NULL)
+                return -ENOMEM;
+        return strcmp(own, inherited) == 0;
+}
+
+static int print_job(const struct config *config, const struct job_config *job, FILE *file)
+{
+        fprintf(file, "[%s %s]\n", config_section_name(SECTION_JOB), job->name);
+        for (size_t i = 0; i < config_key_count; i++) {
+                const struct config_key *key = &config_keys[i];
+                if (key->section != SECTION_JOB || (key->kind == KIND_LIST && !job->hooks_given))
+                        continue;
+                int r = is_inherited(key, job, config);
+                if (r == 0)
+                        r = print_key(key, job, file);
+                if (r < 0)
+                        return r;
+        }
+        fputc('\n', file);
+        return 0;
+}
+
+static int print_hook(const struct hook_config *hook, FILE *file)
+{
+        fprintf(file, "[%s %s]\n", config_section_name(SECTION_HOOK), hook->name);
+        for (size_t i = 0; i < config_key_count; i++) {
+                const struct config_key *key = &config_keys[i];
+                if (key->section != SECTION_HOOK ||
+                    (key->kind == KIND_TARGET && key->hook_kind != (int)hook->kind))
+                        continue;
+                int r = print_key(key, hook, file);
+                if (r < 0)
+                        return r;
+        }
+        fputc('\n', file);
+        return 0;
+}
+
+int config_print(const struct config *config, FILE *file)
+{
+        int r = 0;
+
+        for (unsigned i = 0; i < SECTION_COUNT && r == 0; i++) {
+                enum config_section section = (enum config_section)i;
+                switch (section) {
+                case SECTION_JOBS:
+                        r = print_plain_jobs(config, file);
+                        break;
+                case SECTION_JOB:
+                        for (size_t k = 0; k < config->job_count && r == 0; k++)
+                                if (config->jobs[k].name != NULL)
+                                        r = print_job(config, &config->jobs[k], file);
+                        break;
+                case SECTION_HOOK:
+                        for (size_t k = 0; k < config->hook_count && r == 0; k++)
+                                r = print_hook(&config->hooks[k], file);
+                        break;
+                case SECTION_API:
+                case SECTION_POLL:
+                case SECTION_LIMITS:
+                case SECTION_STATUS:
+                case SECTION_EXIT:
+                case SECTION_LOG:
+                case SECTION_STATE:
+                        r = print_section(section, config, file);
+                        break;
+                }
+        }
+        if (r < 0)
+                return r;
+        errno = 0;
+        return fflush(file) != 0 || ferror(file) ? -(errno != 0 ? errno : EIO) : 0;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What a text value must look like. These checks ask nothing of the machine: no file is opened and no name
+ * resolved, so that a configuration can be checked anywhere.
+ */
+
+#include "config/value_checks.h"
+
+#include <arpa/inet.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char letters_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+static bool consists_of(const char *text, size_t size, const char *others)
+{
+        for (size_t i = 0; i < size; i++)
+                if (text[i] == '\0' ||
+                    (strchr(letters_digits, text[i]) == NULL && strchr(others, text[i]) == NULL))
+                        return false;
+        return true;
+}
+
+static bool host_is_loopback(const char *host, size_t size)
+{
+        char name[16] = "";
+        struct in_addr address;
+
+        if (size == 5 && memcmp(host, "[::1]", 5) == 0)
+                return true;
+        if (size >= sizeof(name))
+                return false;
+        memcpy(name, host, size);
+        if (strcasecmp(name, "localhost") == 0)
+                return true;
+        return inet_pton(AF_INET, name, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+}
+
+static bool host_is_valid(const char *host, size_t size)
+{
+        char address[INET6_ADDRSTRLEN] = "";
+        struct in6_addr parsed;
+
+        if (size == 0 || size > 255)
+                return false;
+        if (host[0] != '[')
+                return consists_of(host, size, "-._") && host[0] != '.' && host[0] != '-';
+        if (host[size - 1] != ']' || size - 2 >= sizeof(address))
+                return false;
+        memcpy(address, host + 1, size - 2);
+        return inet_pton(AF_INET6, address, &parsed) == 1;
+}
+
+static bool port_is_valid(const char *port, size_t size)
+{
+        if (size == 0 || size > 5 || strspn(port, "0123456789") < size)
+                return false;
+        unsigned long number = strtoul(port, NULL, 10);
+        return number >= 1 && number <= 65535;
+}
+
+static const char *check_url(const char *value, bool query_allowed)
+{
+        bool encrypted = strncasecmp(value, "https://", 8) == 0;
+
+        if (!encrypted && strncasecmp(value, "http://", 7) != 0)
+                return "write a whole URL that begins with https://";
+        for (const char *at = value; *at != '\0'; at++)
+                if (*at <= ' ' || *at > '~' || strchr("\"<>\\^`{|}", *at) != NULL)
+                        return "a URL holds ASCII without white space only; percent-encode the rest";
+
+        const char *authority = value + (encrypted ? 8 : 7);
+        size_t size = strcspn(authority, "/?#");
+        if (memchr(authority, '@', size) != NULL)
+                return "no user or password in a URL, since secrets never stand here";
+
+        size_t host = authority[0] == '[' ? strcspn(authority, "]") + 1 : strcspn(authority, ":/?#");
+        if (host > size || !host_is_valid(authority, host))
+                return "it names no valid host; write it like https://spaces.nexudus.com";
+        if (host < size && (authority[host] != ':' || !port_is_valid(authority + host + 1, size - host - 1)))
+                return "its port is none; write a number from 1 to 65535 after the colon";
+        if (!encrypted && !host_is_loopback(authority, host))
+                return "plain http would send secrets in the clear and is for this machine only; write "
+                       "https://";
+        if (strchr(authority, '#') != NULL)
+                return "remove the # and what follows it";
+        if (!query_allowed && strchr(authority, '?') != NULL)
+                return "remove the ? and what follows it";
+        return NULL;
+}
+
+const char *check_base_url(const char *value)
+{
+        return check_url(value, false);
+}
+
+const char *check_hook_url(const char *value)
+{
+        return check_url(value, true);
+}
+
+const char *check_secret_file(const char *value)
+{
+        if (value[0] == '/' || value[0] == '\0')
+                return NULL;
+        if (strchr(value, '/') != NULL)
+                return "write the name of a credential, which has no slash, or an absolute path";
+        if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0 || strlen(value) > 255 ||
+            strpbrk(value, " \t:") != NULL)
+                return "this is no name of a credential; write one such as nexudus.token, or an absolute "
+                       "path";
+        return NULL;
+}
+
+const char *check_absolute_path(const char *value)
+{
+        return value[0] == '/' || value[0] == '\0' ? NULL : "write an absolute path";
+}
+
+const char *check_unit(const char *value)
+{
+        static const char *const kinds[] = { ".service", ".target", ".timer", ".path", ".socket", ".mount" };
+        const char *kind = strrchr(value, '.');
+        bool startable = false;
+
+        for (size_t i = 0; kind != NULL && i < sizeof(kinds) / sizeof(*kinds); i++)
+                startable |= strcmp(kind, kinds[i]) == 0;
+        if (!startable)
+                return "write the whole name of a unit that can be started, such as "
+                       "import-finished@%i.service";
+        if (kind == value || value[0] == '@' || strlen(value) > 255 ||
+            !consists_of(value, strlen(value), ":_.\\@%-"))
+                return "a unit's name has letters, digits and :_.\\@- only; write one such as "
+                       "import-finished@%i.service";
+        if (kind[-1] == '@')
+                return "a template alone cannot be started; write an instance, such as "
+                       "import-finished@%i.service";
+        for (const char *at = value; (at = strchr(at, '%')) != NULL; at += 2)
+                if (at[1] == '\0' || strchr("ineo%", at[1]) == NULL)
+                        return "% begins a specifier; known are %i (job id), %n (name), %e (event id), %o "
+                               "(outcome) "
+                               "and %%";
+        return NULL;
+}
+
+/* Whether every quote is closed and no backslash stands last, as the hook's own splitting will see it. */
+static bool quotes_are_closed(const char *value)
+{
+        char quote = '\0';
+
+        for (; *value != '\0'; value++) {
+                if (*value == '\\') {
+                        if (*++value == '\0')
+                                return false;
+                } else if (quote != '\0') {
+                        quote = *value == quote ? '\0' : quote;
+                } else if (*value == '"' || *value == '\'') {
+                        quote = *value;
+                }
+        }
+        return quote == '\0';
+}
+
+const char *check_exec(const char *value)
+{
+        if (value[strspn(value, "\"'")] != '/')
+                return "a command begins with the absolute path of its program, such as "
+                       "/usr/local/bin/notify";
+        if (!quotes_are_closed(value))
+                return "a quote is not closed, or a backslash stands last; close it, or write \\\" or \\\\ "
+                       "for the "
+                       "character itself";
+        return NULL;
+}
+
+const char *check_name(const char *value)
+{
+        size_t length = strlen(value);
+
+        if (length == 0 || length > CONFIG_NAME_BYTES || !consists_of(value, length, "_.-"))
+                return "a name has 1 to 40 letters, digits, \"_\", \".\" and \"-\"";
+        return NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The one place that decides what is news about a job. */
+
+#include "core/change.h"
+
+struct job_memory job_memory_of(const struct job_record *record, enum outcome outcome)
+{
+        return (struct job_memory){
+                .status = text_digest(&record->status),
+                .result = text_digest(&record->result),
+                .outcome = outcome,
+                .recorded = true,
+        };
+}
+
+static enum event_kind kind_of(const struct job_memory *memory, enum outcome outcome)
+{
+        switch (outcome) {
+        case OUTCOME_SUCCESS:
+                return EVENT_SUCCEEDED;
+        case OUTCOME_FAILURE:
+                return EVENT_FAILED;
+        case OUTCOME_GONE:
+                return EVENT_GONE;
+        case OUTCOME_OPEN:
+                break;
+        }
+        return memory->recorded ? EVENT_CHANGED : EVENT_SEEN;
+}
+
+struct change change_detect(const struct job_memory *memory, const struct job_record *record,
+                            const struct status_rules *rules)
+{
+        struct status_meaning meaning = status_classify(rules, &record->status, &record->result);
+
+        bool same = memory->recorded && memory->outcome == meaning.outcome &&
+                    text_digest_equal(memory->status, text_digest(&record->status)) &&
+                    text_digest_equal(memory->result, text_digest(&record->result));
+
+        return (struct change){
+                .news = !same,
+                .kind = kind_of(memory, meaning.outcome),
+                .outcome = meaning.outcome,
+                .unknown_status = !meaning.known,
+        };
+}

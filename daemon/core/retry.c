@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Patience. A refusal of one request is taken for one of the whole API, which then gets a single probe at
+ * growing distances until it answers again:
+ *
+ *      well --failed--> troubled --resume time--> probing --failed--> troubled (further apart)
+ *        ^                                           |
+ *        +------------------succeeded----------------+
+ */
+
+#include "core/retry.h"
+
+#include "base/span.h"
+
+#define PROBE_BASE_US        (2 * USEC_PER_SEC)
+#define UNAUTHORIZED_BASE_US (1 * USEC_PER_MIN)
+#define UNAUTHORIZED_CAP_US  (5 * USEC_PER_MIN)
+#define RETRY_AFTER_MAX_US   (1 * USEC_PER_HOUR)
+
+uint64_t backoff_span(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random)
+{
+        uint64_t ceiling = base_us;
+
+        for (unsigned i = 1; i < failures && ceiling < cap_us; i++)
+                ceiling *= 2;
+        if (ceiling > cap_us)
+                ceiling = cap_us;
+
+        uint64_t floor = base_us / 4 < ceiling ? base_us / 4 : ceiling;
+        return floor + random % (ceiling - floor + 1);
+}
+
+bool health_allows(const struct health *health, uint64_t now_us)
+{
+        return health->trouble == HEALTH_WELL || (!health->probing && now_us >= health->resume_us);
+}
+
+uint64_t health_next(const struct health *health, uint64_t now_us)
+{
+        if (health->trouble == HEALTH_WELL)
+                return now_us;
+        return health->probing ? USEC_NEVER : health->resume_us;
+}
+
+void health_started(struct health *health)
+{
+        health->probing = health->trouble != HEALTH_WELL;
+}
+
+void health_cancelled(struct health *health)
+{
+        health->probing = false;
+}
+
+bool health_succeeded(struct health *health, uint64_t now_us, uint64_t *ret_lasted_us)
+{
+        /* Of a request that was under way before the trouble began, only the probe's answer counts. */
+        if (health->trouble == HEALTH_WELL || !health->probing)
+                return false;
+
+        *ret_lasted_us = now_us - health->since_us;
+        *health = HEALTH_INITIAL;
+        return true;
+}
+
+static uint64_t pause_span(enum health_trouble trouble, unsigned failures, uint64_t retry_after_us,
+                           uint64_t cap_us, uint64_t random)
+{
+        uint64_t span_us;
+
+        if (trouble == HEALTH_UNAUTHORIZED)
+                span_us = backoff_span(failures, UNAUTHORIZED_BASE_US, UNAUTHORIZED_CAP_US, random);
+        else
+                span_us = backoff_span(failures, PROBE_BASE_US, cap_us, random);
+
+        /* What the server asks for is a lower bound, but it must not be able to silence us for ever. */
+        if (retry_after_us > RETRY_AFTER_MAX_US)
+                retry_after_us = RETRY_AFTER_MAX_US;
+        return retry_after_us > span_us ? retry_after_us : span_us;
+}
+
+bool health_failed(struct health *health, enum health_trouble trouble, uint64_t now_us,
+                   uint64_t retry_after_us, uint64_t cap_us, uint64_t random)
+{
+        bool is_new = health->trouble != trouble;
+        bool straggler = health->trouble != HEALTH_WELL && !health->probing;
+
+        if (health->trouble == HEALTH_WELL)
+                health->since_us = now_us;
+        if (!straggler)
+                health->failures++;
+        health->trouble = trouble;
+        health->probing = false;
+
+        uint64_t resume_us = now_us + pause_span(trouble, health->failures, retry_after_us, cap_us, random);
+        if (!straggler || resume_us > health->resume_us)
+                health->resume_us = resume_us;
+        return is_new;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the halves of http.h share: http_client.c drives libcurl, http_request.c makes and ends requests. */
+
+#include "net/http.h"
+
+#include <curl/curl.h>
+#include <sys/queue.h>
+
+#define EXCERPT_MAX 512
+
+/* Idle easy handles kept; each holds some 8 kB. */
+#define POOL_MAX 4
+
+struct http_headers {
+        struct curl_slist *list;
+};
+
+TAILQ_HEAD(request_list, http_request);
+
+struct http_request {
+        struct http_client *client;
+        CURL *easy;
+        int (*on_body)(void *userdata, const void *data, size_t size);
+        void (*on_end)(void *userdata, const struct http_end *end);
+        void *userdata;
+        uint64_t body_size;
+        CURLcode code;  /* how it finished */
+        int error;      /* what on_body() returned */
+        bool too_large; /* stopped by us */
+        bool page_cut;  /* stopped by us, having seen enough of an error page */
+        char excerpt[EXCERPT_MAX];
+        size_t excerpt_size;
+        char curl_error[CURL_ERROR_SIZE];
+        TAILQ_ENTRY(http_request) link;
+        struct request_list *listed; /* the client's `active` or `finished`; NULL: in none */
+};
+
+struct http_client {
+        CURLM *multi;
+        int epoll_fd;
+        sd_event_source *socket_source;
+        sd_event_source *timer_source;
+        sd_event_source *start_source; /* runs the client once after http_start() */
+        bool act_now;                  /* libcurl wants to be called without waiting */
+        bool timer_changed;
+        long timer_ms; /* what libcurl last asked for; -1: none */
+        struct request_list active;
+        struct request_list finished;
+        CURL *pool[POOL_MAX];
+        size_t pool_count;
+
+        char *user_agent;
+        char *ca_file;
+        uint64_t timeout_us;
+        uint64_t connect_timeout_us;
+        size_t body_max;
+};
+
+/* Tells the request's owner how it ended and frees it. It is in the list of finished ones. */
+void http_request_end(struct http_request *request);
+
+/* Takes the request out of libcurl and its list, gives the easy handle back, frees the rest. */
+struct http_request *http_request_free(struct http_request *request);
+
+/* Has the loop call the client soon, since something was started or cancelled outside of its run. */
+int http_client_wake(struct http_client *client);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "api/nexudus.h"
+#include "config/config.h"
+#include "core/retry.h"
+#include "host/journal.h"
+#include "recorder.h"
+#include "store/store.h"
+
+/*
+ * The heart: decides which job is asked for when, holds each answer against what is known, and hands news to
+ * the recorder. Jobs are polled for as long as they are open.
+ */
+struct poller;
+
+struct poller_parts {
+        sd_event *event;
+        struct nexudus *nexudus;
+        struct store *store;
+        struct recorder *recorder;
+        struct journal *journal;
+        const struct config *config;
+        bool once;   /* each job is asked for once, and nothing is asked again */
+        bool report; /* with once: say on standard output what was seen of each job */
+
+        /*
+         * Called, possibly repeatedly and from within any event of the loop, when the poller has nothing more
+         * to do: each job has ended or, with `once`, has had its answer or will get none.
+         */
+        void (*on_idle)(void *userdata);
+        void *userdata;
+};
+
+/* The parts are borrowed and must outlive the poller. Reads from the store what is known of each job. */
+int poller_new(const struct poller_parts *parts, struct poller **ret_poller);
+
+/* Cancels what is under way. */
+struct poller *poller_free(struct poller *poller);
+
+/* Starts polling. on_idle() may come at once, from the loop, if all jobs have ended already. */
+int poller_start(struct poller *poller);
+
+struct poller_counts {
+        size_t watched;
+        size_t open; /* not ended as far as is known, those that were never seen included */
+        size_t succeeded;
+        size_t failed;     /* gone ones included */
+        size_t unanswered; /* with `once`: no sensible answer came */
+        enum health_trouble trouble;
+        uint64_t next_us; /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is planned */
+};
+
+struct poller_counts poller_count(const struct poller *poller);

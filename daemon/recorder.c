@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * From a change to its traces: an event with an id of its own, one transaction in the store, one entry in the
+ * journal. If the transaction fails, there is no event; the poller forgets what it saw and will see it again.
+ * If the process dies between the transaction and the entry, recorder_retell() makes up for the entry at the
+ * next start.
+ */
+
+#include "recorder.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/span.h"
+#include "base/text.h"
+#include "host/event_message.h"
+#include "host/message_ids.h"
+
+struct recorder {
+        struct store *store;
+        struct journal *journal;
+        const struct config *config;
+        bool store_failing; /* said so already */
+};
+
+int recorder_new(struct store *store, struct journal *journal, const struct config *config,
+                 struct recorder **ret_recorder)
+{
+        struct recorder *recorder = calloc(1, sizeof(*recorder));
+
+        if (recorder == NULL)
+                return -ENOMEM;
+        recorder->store = store;
+        recorder->journal = journal;
+        recorder->config = config;
+        *ret_recorder = recorder;
+        return 0;
+}
+
+struct recorder *recorder_free(struct recorder *recorder)
+{
+        free(recorder);
+        return NULL;
+}
+
+void recorder_set_config(struct recorder *recorder, const struct config *config)
+{
+        recorder->config = config;
+}
+
+/* ---- telling ---- */
+
+static void tell(struct recorder *recorder, const struct event *event)
+{
+        const char *const ids[] = { event->id };
+
+        /* An entry that may not have arrived stays unmarked and is logged again at the next start. */
+        if (journal_event(recorder->journal, event) < 0)
+                return;
+        (void)store_mark_logged(recorder->store, ids, 1);
+}
+
+static int retell_one(void *userdata, const struct event *event)
+{
+        tell(userdata, event);
+        return 0;
+}
+
+int recorder_retell(struct recorder *recorder)
+{
+        return store_each_unlogged(recorder->store, retell_one, recorder);
+}
+
+/* ---- recording ---- */
+
+static int event_id_new(char ret_id[static EVENT_ID_SIZE])
+{
+        sd_id128_t id;
+        int r = sd_id128_randomize(&id);
+
+        if (r < 0)
+                return r;
+        (void)snprintf(ret_id, EVENT_ID_SIZE, SD_ID128_UUID_FORMAT_STR, SD_ID128_FORMAT_VAL(id));
+        return 0;
+}
+
+static uint64_t wall_clock_us(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+static int event_make(struct recorder *recorder, const struct job_config *job,
+                      const struct job_memory *memory, const struct change *change, struct job_record *record,
+                      struct event *event)
+{
+        int r;
+
+        event->kind = change->kind;
+        event->outcome = change->outcome;
+        event->time_us = wall_clock_us();
+        event->first_sight = !memory->recorded;
+        r = event_id_new(event->id);
+        if (r < 0)
+                return r;
+        if (job->name != NULL) {
+                r = text_from(job->name, strlen(job->name), &event->job_name);
+                if (r < 0)
+                        return r;
+        }
+        if (memory->recorded) {
+                r = store_get_job_texts(recorder->store, job->id, &event->status_before,
+                                        &event->result_before);
+                if (r < 0)
+                        return r;
+        }
+        event->record = *record;
+        *record = (struct job_record){ 0 };
+        return 0;
+}
+
+static void complain(struct recorder *recorder, const struct job_config *job)
+{
+        CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
+
+        if (recorder->store_failing)
+                return;
+        recorder->store_failing = true;
+        journal_print_about(
+                recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, job->id, job->name,
+                "%s changed, but that cannot be written to the state in %s: %s. Nothing is told that is "
+                "not recorded; polling goes on, and so will telling once there is room again.",
+                label != NULL ? label : "A job", config_state_directory(recorder->config),
+                store_error(recorder->store));
+}
+
+int recorder_take(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
+                  const struct change *change, struct job_record *record)
+{
+        CLEANUP(event_clear) struct event event = { .id = "" };
+
+        int r = event_make(recorder, job, memory, change, record, &event);
+        if (r >= 0)
+                r = store_record_event(recorder->store, &event, NULL, 0);
+        if (r < 0) {
+                complain(recorder, job);
+                return r;
+        }
+
+        if (recorder->store_failing) {
+                recorder->store_failing = false;
+                journal_print(recorder->journal, LOG_NOTICE,
+                              "The state in %s can be written again; telling goes on.",
+                              config_state_directory(recorder->config));
+        }
+        tell(recorder, &event);
+        return 0;
+}
+
+void recorder_note_unknown_status(struct recorder *recorder, const struct job_config *job,
+                                  const struct text *status)
+{
+        if (store_first_sight(recorder->store, status) == 0)
+                return;
+
+        CLEANUP(cleanup_free) char *shown = text_escape(status->data, status->size, 80);
+        CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
+        if (shown == NULL || label == NULL)
+                return;
+        journal_print_about(
+                recorder->journal, LOG_WARNING, MESSAGE_ID_UNKNOWN_STATUS, job->id, job->name,
+                "%s has the Status \"%s\", which no pattern of [status] knows, so the job counts as open "
+                "and is watched on. Tell what it means in %s: under [status] add \"running = %s\" (or "
+                "success, or failure) to the words that stand there.",
+                label, shown, recorder->config->path, shown);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdint.h>
+
+#include "config/config.h"
+#include "core/change.h"
+#include "core/event.h"
+#include "host/journal.h"
+#include "store/store.h"
+
+/*
+ * What is done with news: it is written to the store, and only then told. See "Written before told" among the
+ * rules of the house.
+ */
+struct recorder;
+
+/* All of them must outlive the recorder; the configuration until recorder_set_config(). Returns -ENOMEM. */
+int recorder_new(struct store *store, struct journal *journal, const struct config *config,
+                 struct recorder **ret_recorder);
+struct recorder *recorder_free(struct recorder *recorder);
+void recorder_set_config(struct recorder *recorder, const struct config *config);
+
+/*
+ * Logs again what may not have reached the journal before the last end of the daemon, under the same event
+ * ids. To be called once, before the first poll. Returns how many events, or a negative errno of the store.
+ */
+int recorder_retell(struct recorder *recorder);
+
+/*
+ * Makes an event of a change that was detected in `record` (whose texts it takes), records it and tells it.
+ * Returns 0 when it is recorded: then it is told, now or after a restart. A negative errno means that nothing
+ * was recorded and nothing told, that this was logged, and that the change is to be detected again.
+ */
+int recorder_take(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
+                  const struct change *change, struct job_record *record);
+
+/* Warns of a Status that no pattern knows, once for each value, across restarts too. */
+void recorder_note_unknown_status(struct recorder *recorder, const struct job_config *job,
+                                  const struct text *status);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Jobs as last recorded. The row of a job holds all but its result, which stands in a table of its own and is
+ * represented in the row by its digest: finding out at start what is known of 10,000 jobs reads no result,
+ * and recording a change writes one only if it differs. The digest also tells whether the result read back is
+ * intact.
+ */
+
+#include <errno.h>
+
+#include "store/store_internal.h"
+
+void job_row_clear(struct job_row *row)
+{
+        job_record_clear(&row->record);
+        *row = (struct job_row){ 0 };
+}
+
+int store_job_read(struct store *store, uint64_t id, struct job_row *ret_row)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(job_row_clear) struct job_row found = { .job.id = id, .record.id = id };
+        char outcome[16];
+
+        int r = store_statement(store, STATEMENT_JOB_GET, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+        r = store_step(store, statement);
+        if (r <= 0)
+                return r;
+
+        struct row_reader row = row_read(statement);
+        row_read_known_number(&row, id);
+        row_read_word(&row, outcome, sizeof(outcome));
+        found.job.stalled = row_read_number(&row) != 0;
+        found.job.changed_us = row_read_number(&row);
+        found.job.result.hash = row_read_number(&row);
+        found.job.result.size = row_read_number(&row);
+        row_read_record(&row, &found.record);
+        r = row_read_end(store, &row);
+        if (r < 0)
+                return r;
+        if (!outcome_from_string(outcome, &found.job.outcome))
+                return store_fail(store, -EUCLEAN, "a job in the database has an outcome nobody knows");
+
+        *ret_row = found;
+        found = (struct job_row){ 0 };
+        return 1;
+}
+
+int store_job_write(struct store *store, const struct stored_job *job, const struct job_record *record)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = store_statement(store, STATEMENT_JOB_PUT, &statement);
+        if (r < 0)
+                return r;
+
+        struct row_writer row = row_write(statement);
+        row_write_number(&row, job->id);
+        row_write_word(&row, outcome_to_string(job->outcome));
+        row_write_number(&row, job->stalled);
+        row_write_number(&row, job->changed_us);
+        row_write_number(&row, job->result.hash);
+        row_write_number(&row, job->result.size);
+        row_write_record(&row, record);
+        row_write_sum(&row);
+        return row_write_end(store, &row);
+}
+
+int store_result_write(struct store *store, uint64_t id, const struct text *result)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = store_statement(store, STATEMENT_RESULT_PUT, &statement);
+        if (r < 0)
+                return r;
+
+        struct row_writer row = row_write(statement);
+        row_write_number(&row, id);
+        row_write_text(&row, result);
+        return row_write_end(store, &row);
+}
+
+static int result_read(struct store *store, uint64_t id, struct text_digest expected, struct text *ret_result)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(text_clear) struct text result = TEXT_NULL;
+
+        int r = store_statement(store, STATEMENT_RESULT_GET, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+        r = store_step(store, statement);
+        if (r < 0)
+                return r;
+        if (r > 0) {
+                struct row_reader row = row_read(statement);
+                row_read_text(&row, &result);
+                if (row.error == -ENOMEM)
+                        return store_fail(store, -ENOMEM, "out of memory");
+        }
+
+        if (!text_digest_equal(text_digest(&result), expected))
+                return store_fail(store, -EUCLEAN, "the result of a job is damaged in the database");
+        *ret_result = result;
+        result = TEXT_NULL;
+        return 0;
+}
+
+int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job)
+{
+        CLEANUP(job_row_clear) struct job_row row = { 0 };
+
+        int r = store_job_read(store, id, &row);
+        if (r <= 0)
+                return r;
+        row.job.status = text_digest(&row.record.status);
+        *ret_job = row.job;
+        return 1;
+}
+
+int store_get_job_record(struct store *store, uint64_t id, struct job_record *ret_record)
+{
+        CLEANUP(job_row_clear) struct job_row row = { 0 };
+
+        int r = store_job_read(store, id, &row);
+        if (r <= 0)
+                return r;
+        r = result_read(store, id, row.job.result, &row.record.result);
+        if (r < 0)
+                return r;
+
+        *ret_record = row.record;
+        row.record = (struct job_record){ 0 };
+        return 1;
+}
+
+int store_get_job_texts(struct store *store, uint64_t id, struct text *ret_status, struct text *ret_result)
+{
+        CLEANUP(job_record_clear) struct job_record record = { 0 };
+
+        int r = store_get_job_record(store, id, &record);
+        if (r < 0)
+                return r;
+
+        *ret_status = record.status;
+        *ret_result = record.result;
+        record.status = TEXT_NULL;
+        record.result = TEXT_NULL;
+        return r;
+}
+
+static int update_job(struct store *store, const struct job_record *record)
+{
+        CLEANUP(job_row_clear) struct job_row row = { 0 };
+
+        int r = store_job_read(store, record->id, &row);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return store_fail(store, -ENOENT, "the job is not known");
+
+        struct job_record merged = *record;
+        merged.status = row.record.status;
+        merged.has_status = row.record.has_status;
+        merged.has_result = row.record.has_result;
+        return store_job_write(store, &row.job, &merged);
+}
+
+int store_update_job(struct store *store, const struct job_record *record)
+{
+        int r = store_write_begin(store);
+        if (r < 0)
+                return r;
+        return store_write_end(store, update_job(store, record));
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The database as a whole: how the connection is set up, whether the file is sound, and its schema.
+ *
+ * The file says whose it is by its application_id and which schema it has by its user_version: the number of
+ * migrations it has seen. All that are missing run in one transaction. A released one is never edited; what
+ * is to change becomes the next. The first runs with a rollback journal, before the switch to WAL, so that
+ * the header of the file itself, not only a WAL beside it, names its owner from the first moment on
+ * (store_file.c relies on it).
+ *
+ * The settings that are not obvious:
+ *  - locking_mode=EXCLUSIVE before the first read: the index of the WAL is then kept in memory, there is no
+ * -shm file, and no second process gets in, be it one that does not know of our lock file, such as the
+ * sqlite3 shell.
+ *  - synchronous=FULL: in WAL mode, NORMAL would lose acknowledged commits in a power cut.
+ *  - cache_size 512 KiB: everything read here is small or read once. A transaction that needs more spills
+ * into the WAL. The threading mode stays SQLite's own, with a connection without mutexes: sqlite3_config()
+ * would be a setting for the whole process, and an allocator without a mutex saves nothing that can be
+ * measured beside fsync.
+ *  - journal_size_limit: a WAL that grew by a large batch shrinks again.
+ *  - mmap_size=0: an I/O error shall be an error, not a SIGBUS.
+ *  - trusted_schema=OFF, cell_size_check=ON: a damaged file may not do more than be damaged.
+ *  - secure_delete=FAST: a deleted or replaced token is zeroed in its page if that costs no extra write.
+ * Distributions build SQLite with ON as the default, which zeroes freed pages too: pruning results of
+ * megabytes would write them all once more. It is a second line of defence only, as old pages stay in the WAL
+ * until it is used again; the first is mode 0600.
+ *  - foreign_keys=ON: deliveries and marks go with their event, and none exists without one.
+ *
+ * quick_check runs at every open of a file of up to 64 MiB. Beyond that it would hold up the start for
+ * seconds: it reads every page, and results may have megabytes. Damage is then still met where it is read, by
+ * SQLite or by the sums of store_row.c. How the last run ended makes no difference: a WAL has sums of its own
+ * and recovers by itself, and disks lose bits also under files that were closed well.
+ */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/store_internal.h"
+
+#define CHECK_LIMIT (64 * 1024 * 1024)
+
+#define TEXT_(x)  #x
+#define NUMBER(x) TEXT_(x)
+
+/* Large columns stand last, so that reading the others does not follow their overflow pages. */
+#define RECORD_COLUMNS                                                                                       \
+        "flags INTEGER NOT NULL, business_id INTEGER NOT NULL, guid BLOB, description BLOB, files BLOB, "    \
+        "business BLOB, user BLOB, email BLOB, created_on BLOB, updated_on BLOB, status BLOB, "
+
+static const char *const migrations[] = {
+        /* 1 */
+        "CREATE TABLE jobs (id INTEGER PRIMARY KEY, outcome TEXT NOT NULL, stalled INTEGER NOT NULL, "
+        "changed_us INTEGER NOT NULL, result_hash INTEGER NOT NULL, result_size INTEGER NOT "
+        "NULL, " RECORD_COLUMNS "sum INTEGER NOT NULL);"
+        /* Apart from jobs: a new description must not rewrite a result of megabytes. */
+        "CREATE TABLE results (job INTEGER PRIMARY KEY, result BLOB);"
+        "CREATE TABLE events (sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, "
+        "outcome TEXT NOT NULL, time_us INTEGER NOT NULL, job INTEGER NOT NULL, first_sight INTEGER NOT "
+        "NULL, "
+        "same_result INTEGER NOT NULL, sum INTEGER NOT NULL, job_name BLOB, " RECORD_COLUMNS
+        "status_before BLOB, result_before BLOB, result BLOB);"
+        "CREATE INDEX events_by_time ON events (time_us);"
+        /* Apart from events for the same reason. */
+        "CREATE TABLE unlogged (event INTEGER PRIMARY KEY REFERENCES events (sequence));"
+        /* AUTOINCREMENT: ids leave this module, and none may come back as another delivery's. */
+        "CREATE TABLE deliveries (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "event INTEGER NOT NULL REFERENCES events (sequence) ON DELETE CASCADE, job INTEGER NOT NULL, "
+        "hook TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0, "
+        "next_us INTEGER NOT NULL, ended_us INTEGER, error TEXT);"
+        "CREATE INDEX deliveries_by_event ON deliveries (event);"
+        "CREATE INDEX deliveries_pending ON deliveries (hook, job, id) WHERE state = 'pending';"
+        "CREATE TABLE sights (number INTEGER PRIMARY KEY, hash INTEGER NOT NULL, size INTEGER NOT NULL, "
+        "UNIQUE (hash, size));"
+        "CREATE TABLE \"values\" (key TEXT PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL);",
+};
+
+#define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
+
+static int schema_migrate(struct store *store, int64_t version)
+{
+        char sql[64];
+
+        int r = store_execute(store, "BEGIN IMMEDIATE", NULL);
+        for (int64_t i = version; r >= 0 && i < SCHEMA_VERSION; i++)
+                r = store_execute(store, migrations[i], NULL);
+        if (r >= 0) {
+                (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)SCHEMA_VERSION);
+                r = store_execute(store, sql, NULL);
+        }
+        if (r >= 0)
+                r = store_execute(store, "PRAGMA application_id = " NUMBER(STORE_APPLICATION_ID) "; COMMIT",
+                                  NULL);
+        return r; /* what was begun goes with the connection */
+}
+
+/* A page that could not be read is reported like one that is damaged, and must not be called so. */
+static int finding_errno(const char *finding)
+{
+        static const char words[] = "error code=";
+        const char *at = strstr(finding, words);
+
+        if (at == NULL)
+                return -EUCLEAN;
+        switch (atoi(at + sizeof(words) - 1) & 0xff) {
+        case SQLITE_IOERR:
+                return -EIO;
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        default:
+                return -EUCLEAN;
+        }
+}
+
+static int schema_quick_check(struct store *store, const char *path)
+{
+        struct stat status;
+        sqlite3_stmt *statement = NULL;
+
+        if (stat(path, &status) < 0 || status.st_size > CHECK_LIMIT)
+                return 0;
+
+        int code = sqlite3_prepare_v2(store->database, "PRAGMA quick_check(1)", -1, &statement, NULL);
+        if (code == SQLITE_OK)
+                code = sqlite3_step(statement);
+
+        int r = 0;
+        if (code != SQLITE_ROW) {
+                r = store_fail_sqlite(store, code);
+        } else {
+                const char *finding = (const char *)sqlite3_column_text(statement, 0);
+                if (finding == NULL) {
+                        r = store_fail(store, -ENOMEM, "out of memory");
+                } else if (sqlite3_stricmp(finding, "ok") != 0) {
+                        r = finding_errno(finding);
+                        (void)snprintf(store->error, sizeof(store->error), "%s (SQLite: %s)",
+                                       r == -EUCLEAN ? "the database is damaged" : "it cannot be read",
+                                       finding);
+                }
+        }
+        (void)sqlite3_finalize(statement);
+        return r;
+}
+
+static int schema_set_up(struct store *store, const char *path, bool fresh, int64_t *ret_version)
+{
+        static const char settings[] =
+                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+                "PRAGMA mmap_size = 0; PRAGMA cache_size = -512; PRAGMA temp_store = MEMORY;"
+                "PRAGMA secure_delete = FAST; PRAGMA foreign_keys = ON;"
+                "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256;"
+                "PRAGMA journal_size_limit = 1048576;";
+        int64_t version = 0;
+
+        /* First of all, since several of the settings read the schema. */
+        int r = fresh ? 0 : store_execute(store, "PRAGMA locking_mode = EXCLUSIVE", NULL);
+        if (r >= 0)
+                r = store_execute(store, settings, NULL);
+        if (r >= 0)
+                r = store_execute(store, "PRAGMA user_version", &version);
+        if (r < 0)
+                return r;
+        *ret_version = version;
+        if (version < 0 || version > SCHEMA_VERSION)
+                return -EOPNOTSUPP;
+
+        if (version > 0) {
+                r = schema_quick_check(store, path);
+                if (r < 0)
+                        return r;
+        }
+        if (version < SCHEMA_VERSION) {
+                r = schema_migrate(store, version);
+                if (r < 0)
+                        return r;
+        }
+
+        r = store_execute(store, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL", NULL);
+        if (r < 0)
+                return r;
+        /* Takes the lock, and reads the schema while somebody is listening. */
+        return store_execute(store, "SELECT count(*) FROM unlogged", NULL);
+}
+
+static int schema_fail(int r, char **ret_message, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+static int schema_fail(int r, char **ret_message, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        if (vasprintf(ret_message, format, arguments) < 0)
+                *ret_message = NULL;
+        va_end(arguments);
+        return r;
+}
+
+int store_schema_open(struct store *store, const char *path, bool fresh, char **ret_message)
+{
+        int64_t version = 0;
+
+        int code = sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        int r;
+        if (code != SQLITE_OK) {
+                r = store_fail_sqlite(store, code);
+        } else {
+                (void)sqlite3_extended_result_codes(store->database, 1);
+                /* Until the file is found good, nothing of a WAL beside it is carried over into it. */
+                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+                if (sqlite3_db_readonly(store->database, "main") == 1)
+                        r = store_fail(store, -EACCES, "the file cannot be written by this user");
+                else
+                        r = schema_set_up(store, path, fresh, &version);
+        }
+
+        switch (-r) {
+        case 0:
+                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+                return 0;
+        case EOPNOTSUPP:
+                return schema_fail(
+                        r, ret_message,
+                        "%s was written by a newer jobwatchd (its schema has version %lld, this "
+                        "program knows up to %lld). It was left as it is: run the newer program, or "
+                        "give this one another directory with --state-dir.",
+                        path, (long long)version, (long long)SCHEMA_VERSION);
+        case EUCLEAN:
+                return schema_fail(
+                        r, ret_message,
+                        "%s cannot be used: %s. It was left as it is. Put a backup in its place, or "
+                        "move it and its -wal file away to start anew; every watched job is then told "
+                        "once more.",
+                        path, store->error);
+        case EBUSY:
+                return schema_fail(r, ret_message,
+                                   "%s is held open by another program, perhaps the sqlite3 shell. End that "
+                                   "program and start again.",
+                                   path);
+        default:
+                return schema_fail(r, ret_message,
+                                   "Cannot open %s: %s. Nothing was lost; see to the cause and start again.",
+                                   path, store->error);
+        }
+}

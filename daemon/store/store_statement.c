@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The way to SQLite: every statement, what its errors mean, and transactions.
+ *
+ * Statements are prepared when first used and then kept. They are handed back (reset and unbound) by the
+ * cleanup attribute at the end of the function that uses them; none stays open across a return, which would
+ * hold up checkpoints and a rollback. Those of transactions are prepared by the first transaction before it
+ * does anything, so that undoing something never fails for want of memory.
+ *
+ * A batch is a transaction, and each write in it a savepoint: one that fails is undone alone. Some failures
+ * (a full disk, an I/O error) make SQLite give up the whole transaction; the batch is then lost, every call
+ * that would join it fails as the first one did, and so does its end.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store_internal.h"
+
+#define RECORD_COLUMNS                                                                                       \
+        "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
+        "status"
+
+static const char *const statement_texts[STATEMENT_COUNT] = {
+        [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+        [STATEMENT_COMMIT] = "COMMIT",
+        [STATEMENT_ROLLBACK] = "ROLLBACK",
+        [STATEMENT_STEP_BEGIN] = "SAVEPOINT step",
+        [STATEMENT_STEP_KEEP] = "RELEASE step",
+        [STATEMENT_STEP_UNDO] = "ROLLBACK TO step",
+
+        [STATEMENT_JOB_GET] = "SELECT outcome, stalled, changed_us, result_hash, result_size, " RECORD_COLUMNS
+                              ", sum FROM jobs WHERE id = ?1",
+        [STATEMENT_JOB_PUT] =
+                "INSERT OR REPLACE INTO jobs (id, outcome, stalled, changed_us, result_hash, "
+                "result_size, " RECORD_COLUMNS ", sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+                "?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+        [STATEMENT_RESULT_GET] = "SELECT result FROM results WHERE job = ?1",
+        [STATEMENT_RESULT_PUT] = "INSERT OR REPLACE INTO results (job, result) VALUES (?1, ?2)",
+
+        [STATEMENT_EVENT_GET] = "SELECT id, kind, outcome, time_us, job, first_sight, same_result, "
+                                "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum "
+                                "FROM events WHERE sequence = ?1",
+        [STATEMENT_EVENT_FIND] = "SELECT sequence FROM events WHERE id = ?1",
+        [STATEMENT_EVENT_PUT] =
+                "INSERT INTO events (id, kind, outcome, time_us, job, first_sight, same_result, "
+                "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
+                "?19, "
+                "?20, ?21, ?22, ?23)",
+        [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us < ?1 "
+                                  "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "
+                                  "AND NOT EXISTS (SELECT 1 FROM deliveries AS d "
+                                  "WHERE d.event = sequence AND d.state = 'pending')",
+
+        [STATEMENT_UNLOGGED_PUT] = "INSERT INTO unlogged (event) VALUES (?1)",
+        [STATEMENT_UNLOGGED_NEXT] = "SELECT event FROM unlogged WHERE event > ?1 ORDER BY event LIMIT 1",
+        [STATEMENT_UNLOGGED_DELETE] =
+                "DELETE FROM unlogged WHERE event = (SELECT sequence FROM events WHERE id = ?1)",
+
+        [STATEMENT_DELIVERY_PUT] =
+                "INSERT INTO deliveries (event, job, hook, next_us) VALUES (?1, ?2, ?3, ?4)",
+        /* Heads of the queues: of each job and hook, the first that is pending. */
+        [STATEMENT_DELIVERY_DUE] = "SELECT d.id, e.id, d.job, d.attempts, d.next_us FROM deliveries AS d "
+                                   "JOIN events AS e ON e.sequence = d.event "
+                                   "WHERE d.state = 'pending' AND d.hook = ?1 AND d.next_us <= ?2 "
+                                   "AND NOT EXISTS (SELECT 1 FROM deliveries AS p WHERE p.state = 'pending' "
+                                   "AND p.hook = d.hook AND p.job = d.job AND p.id < d.id) "
+                                   "ORDER BY d.next_us, d.id",
+        [STATEMENT_DELIVERY_END] =
+                "UPDATE deliveries SET state = ?2, attempts = attempts + 1, ended_us = ?3, "
+                "error = ?4 WHERE id = ?1 AND state = 'pending'",
+        [STATEMENT_DELIVERY_RETRY] =
+                "UPDATE deliveries SET attempts = attempts + 1, next_us = ?2, error = ?3 "
+                "WHERE id = ?1 AND state = 'pending'",
+        [STATEMENT_DELIVERY_COUNT] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1",
+        [STATEMENT_HOOK_NEXT] = "SELECT min(hook) FROM deliveries WHERE state = 'pending' AND hook > ?1",
+        [STATEMENT_HOOK_DROP] = "UPDATE deliveries SET state = 'failed', ended_us = ?2, "
+                                "error = 'the hook is no longer configured' "
+                                "WHERE state = 'pending' AND hook = ?1",
+
+        [STATEMENT_SIGHT_PUT] = "INSERT OR IGNORE INTO sights (hash, size) VALUES (?1, ?2)",
+        [STATEMENT_SIGHT_TRIM] = "DELETE FROM sights WHERE number <= (SELECT max(number) FROM sights) - ?1",
+
+        [STATEMENT_VALUE_GET] = "SELECT data, sum FROM \"values\" WHERE key = ?1",
+        [STATEMENT_VALUE_PUT] = "INSERT OR REPLACE INTO \"values\" (key, data, sum) VALUES (?1, ?2, ?3)",
+        [STATEMENT_VALUE_DELETE] = "DELETE FROM \"values\" WHERE key = ?1",
+};
+
+/* ---- errors ---- */
+
+static int errno_of_system(int system_errno)
+{
+        switch (system_errno) {
+        case ENOSPC:
+        case EDQUOT:
+        case EFBIG:
+                return -ENOSPC;
+        case EROFS:
+                return -EROFS;
+        case EACCES:
+        case EPERM:
+                return -EACCES;
+        case ENOMEM:
+                return -ENOMEM;
+        default:
+                return -EIO;
+        }
+}
+
+static int errno_of_sqlite(sqlite3 *database, int code)
+{
+        if (code == SQLITE_IOERR_NOMEM)
+                return -ENOMEM;
+        if (code == SQLITE_IOERR_CORRUPTFS)
+                return -EUCLEAN;
+        if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
+                return -EEXIST;
+
+        switch (code & 0xff) {
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        case SQLITE_FULL:
+                return -ENOSPC;
+        case SQLITE_READONLY:
+                return -EROFS;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_CONSTRAINT: /* what we write obeys the schema, so what it meets does not */
+        case SQLITE_ERROR:      /* the statements are known to be good: a table is missing */
+                return -EUCLEAN;
+        case SQLITE_IOERR:
+                return errno_of_system(sqlite3_system_errno(database));
+        case SQLITE_CANTOPEN:
+                return sqlite3_system_errno(database) != 0 ? errno_of_system(sqlite3_system_errno(database))
+                                                           : -EACCES;
+        case SQLITE_PERM:
+        case SQLITE_AUTH:
+                return -EACCES;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                return -EBUSY;
+        case SQLITE_TOOBIG:
+                return -E2BIG;
+        default:
+                return -EIO;
+        }
+}
+
+static const char *words_of_errno(int r)
+{
+        switch (-r) {
+        case ENOMEM:
+                return "out of memory";
+        case ENOSPC:
+                return "disk full";
+        case EROFS:
+                return "file system or database is read-only";
+        case EACCES:
+                return "no access to a file of the database";
+        case EUCLEAN:
+                return "the database is damaged";
+        case EBUSY:
+                return "the database is in use by something else";
+        case EEXIST:
+                return "it is there already";
+        case E2BIG:
+                return "too large to be kept";
+        default:
+                return "the disk reported an error";
+        }
+}
+
+int store_fail_sqlite(struct store *store, int code)
+{
+        int r = errno_of_sqlite(store->database, code);
+
+        /* Some failures, of reads too, end the transaction: what joined the batch now would be on its own. */
+        if (store->in_batch && store->batch_error == 0 && sqlite3_get_autocommit(store->database))
+                store->batch_error = r;
+
+        (void)snprintf(store->error, sizeof(store->error), "%s (SQLite: %s, code %d)", words_of_errno(r),
+                       store->database != NULL ? sqlite3_errmsg(store->database) : sqlite3_errstr(code),
+                       code);
+        return r;
+}
+
+int store_fail(struct store *store, int r, const char *words)
+{
+        (void)snprintf(store->error, sizeof(store->error), "%s", words);
+        return r;
+}
+
+/* ---- statements ---- */
+
+int store_execute(struct store *store, const char *sql, int64_t *ret_number)
+{
+        sqlite3_stmt *statement = NULL;
+        int64_t number = 0;
+
+        while (*sql != '\0') {
+                int code = sqlite3_prepare_v2(store->database, sql, -1, &statement, &sql);
+                if (code == SQLITE_OK && statement != NULL) {
+                        code = sqlite3_step(statement);
+                        if (code == SQLITE_ROW) {
+                                number = sqlite3_column_int64(statement, 0);
+                                while (code == SQLITE_ROW)
+                                        code = sqlite3_step(statement);
+                        }
+                        if (code == SQLITE_DONE)
+                                code = SQLITE_OK;
+                }
+
+                int r = code != SQLITE_OK ? store_fail_sqlite(store, code) : 0;
+                (void)sqlite3_finalize(statement);
+                if (r < 0)
+                        return r;
+        }
+
+        if (ret_number != NULL)
+                *ret_number = number;
+        return 0;
+}
+
+int store_statement(struct store *store, enum statement which, sqlite3_stmt **ret_statement)
+{
+        if (store->statements[which] == NULL) {
+                int code = sqlite3_prepare_v3(store->database, statement_texts[which], -1,
+                                              SQLITE_PREPARE_PERSISTENT, &store->statements[which], NULL);
+                if (code != SQLITE_OK)
+                        return store_fail_sqlite(store, code);
+        }
+
+        *ret_statement = store->statements[which];
+        return 0;
+}
+
+void store_statements_finalize(struct store *store)
+{
+        for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+                (void)sqlite3_finalize(store->statements[i]);
+                store->statements[i] = NULL;
+        }
+}
+
+int store_step(struct store *store, sqlite3_stmt *statement)
+{
+        int code = sqlite3_step(statement);
+
+        if (code == SQLITE_ROW)
+                return 1;
+        if (code == SQLITE_DONE)
+                return 0;
+        return store_fail_sqlite(store, code);
+}
+
+static int run(struct store *store, enum statement which)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = store_statement(store, which, &statement);
+        if (r < 0)
+                return r;
+        return store_step(store, statement);
+}
+
+/* Runs what undoes a failure, whose words are to stay. */
+static int undo(struct store *store, enum statement which)
+{
+        char error[sizeof(store->error)];
+
+        memcpy(error, store->error, sizeof(error));
+        int r = run(store, which);
+        memcpy(store->error, error, sizeof(error));
+        return r;
+}
+
+/* ---- transactions ---- */
+
+static int begin(struct store *store)
+{
+        /* All that could be needed to get out again is there before we go in. */
+        for (enum statement which = STATEMENT_BEGIN; which <= STATEMENT_STEP_UNDO; which++) {
+                sqlite3_stmt *statement;
+                int r = store_statement(store, which, &statement);
+                if (r < 0)
+                        return r;
+        }
+
+        /* A rollback that failed itself is made up for here. */
+        if (!sqlite3_get_autocommit(store->database)) {
+                int r = run(store, STATEMENT_ROLLBACK);
+                if (r < 0)
+                        return r;
+        }
+        return run(store, STATEMENT_BEGIN);
+}
+
+static void rollback(struct store *store)
+{
+        if (!sqlite3_get_autocommit(store->database))
+                (void)undo(store, STATEMENT_ROLLBACK);
+}
+
+static int commit(struct store *store)
+{
+        int r = store_marks_write(store);
+        if (r >= 0)
+                r = run(store, STATEMENT_COMMIT);
+        if (r < 0) {
+                rollback(store);
+                return r;
+        }
+
+        store->mark_count = 0;
+        return 0;
+}
+
+int store_write_begin(struct store *store)
+{
+        if (!store->in_batch)
+                return begin(store);
+        if (store->batch_error < 0)
+                return store_fail(store, store->batch_error, "an earlier write of the same batch failed");
+        return run(store, STATEMENT_STEP_BEGIN);
+}
+
+int store_write_end(struct store *store, int r)
+{
+        if (!store->in_batch) {
+                if (r >= 0) {
+                        int committed = commit(store);
+                        return committed < 0 ? committed : r;
+                }
+                rollback(store);
+                return r;
+        }
+
+        if (r < 0 && !sqlite3_get_autocommit(store->database) && undo(store, STATEMENT_STEP_UNDO) >= 0 &&
+            undo(store, STATEMENT_STEP_KEEP) >= 0)
+                return r;
+
+        if (r >= 0) {
+                int kept = run(store, STATEMENT_STEP_KEEP);
+                if (kept >= 0)
+                        return r;
+                r = kept;
+        }
+        store->batch_error = r;
+        return r;
+}
+
+int store_batch_begin(struct store *store)
+{
+        if (store->in_batch)
+                return store_fail(store, -EBUSY, "a batch is open already");
+
+        int r = begin(store);
+        if (r < 0)
+                return r;
+        store->in_batch = true;
+        store->batch_error = 0;
+        return 0;
+}
+
+int store_batch_end(struct store *store, bool keep)
+{
+        if (!store->in_batch)
+                return store_fail(store, -EINVAL, "no batch is open");
+
+        store->in_batch = false;
+        if (keep && store->batch_error == 0)
+                return commit(store);
+
+        rollback(store);
+        return keep ? store->batch_error : 0;
+}

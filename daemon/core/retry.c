@@ -11,7 +11,7 @@
 
 #include "core/retry.h"
 
-#include "base/span.h"
+#include <stddef.h>
 
 #define PROBE_BASE_US        (2 * USEC_PER_SEC)
 #define UNAUTHORIZED_BASE_US (1 * USEC_PER_MIN)
@@ -29,6 +29,21 @@ uint64_t backoff_span(unsigned failures, uint64_t base_us, uint64_t cap_us, uint
 
         uint64_t floor = base_us / 4 < ceiling ? base_us / 4 : ceiling;
         return floor + random % (ceiling - floor + 1);
+}
+
+uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)
+{
+        static const uint64_t delays_us[] = {
+                5 * USEC_PER_SEC,  30 * USEC_PER_SEC, 2 * USEC_PER_MIN,
+                10 * USEC_PER_MIN, 30 * USEC_PER_MIN, 1 * USEC_PER_HOUR,
+        };
+        size_t last = sizeof(delays_us) / sizeof(delays_us[0]) - 1;
+        uint64_t delay_us = delays_us[made == 0 ? 0 : made - 1 < last ? made - 1 : last];
+
+        delay_us += random % (delay_us / 10 + 1);
+        if (retry_after_us > RETRY_AFTER_MAX_US)
+                retry_after_us = RETRY_AFTER_MAX_US;
+        return retry_after_us > delay_us ? retry_after_us : delay_us;
 }
 
 bool health_allows(const struct health *health, uint64_t now_us)

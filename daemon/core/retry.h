@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/span.h"
+
 /*
  * When to try again after something failed. Pure: chance and time are arguments, spans and times are
  * microseconds.
@@ -17,6 +19,16 @@
  * from 1.
  */
 uint64_t backoff_span(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random);
+
+/* No delivery waits longer than this for its next attempt, unless the receiver asks for it. */
+#define DELIVERY_DELAY_MAX_US (70 * USEC_PER_MIN)
+
+/*
+ * How long to wait after a delivery's failed attempt, of which `made` were made (from 1): 5 s, 30 s, 2 min,
+ * 10 min, 30 min, and 1 h from then on, each up to a tenth more by chance. A receiver's `retry_after_us` (0:
+ * none) that is longer counts instead, up to an hour.
+ */
+uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random);
 
 /*
  * The health of the API as a whole, since an API that is down is down for every job: while it is not well

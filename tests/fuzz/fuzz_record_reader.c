@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Feeds arbitrary bytes to the record reader. The first four bytes choose: the shape, whether the limits are
+ * tight, and a seed for the sizes of the pieces; the rest is the body. It is read twice, whole and in pieces,
+ * and both must end alike: the same return value and the same records. Every text must be well-formed UTF-8
+ * within the limits, whatever the body was.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/record_reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define HEAD_SIZE 4
+
+struct collected {
+        const struct record_limits *limits;
+        uint64_t digest;
+        size_t count;
+};
+
+static void check(bool condition)
+{
+        if (!condition)
+                abort();
+}
+
+/* Not the program's own UTF-8 code: decodes to code points and looks at those. */
+static bool is_utf8(const unsigned char *data, size_t size)
+{
+        static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+
+        for (size_t i = 0; i < size;) {
+                size_t more = data[i] < 0x80           ? 0
+                              : (data[i] >> 5) == 0x06 ? 1
+                              : (data[i] >> 4) == 0x0e ? 2
+                              : (data[i] >> 3) == 0x1e ? 3
+                                                       : SIZE_MAX;
+                uint32_t point;
+                if (more == SIZE_MAX || more >= size - i)
+                        return false;
+                point = more == 0 ? data[i] : data[i] & (0x3fU >> more);
+                for (size_t k = 1; k <= more; k++) {
+                        if ((data[i + k] & 0xc0) != 0x80)
+                                return false;
+                        point = point << 6 | (data[i + k] & 0x3f);
+                }
+                if (point < least[more] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+                        return false;
+                i += more + 1;
+        }
+        return true;
+}
+
+static void collect_number(struct collected *collected, uint64_t number)
+{
+        for (int i = 0; i < 8; i++) {
+                collected->digest ^= (number >> (8 * i)) & 0xff;
+                collected->digest *= UINT64_C(0x100000001b3);
+        }
+}
+
+static void collect_text(struct collected *collected, const struct text *text)
+{
+        collect_number(collected, text->data == NULL ? UINT64_MAX : text->size);
+        if (text->data == NULL) {
+                check(text->size == 0);
+                return;
+        }
+        check(text->data[text->size] == '\0');
+        check(is_utf8((const unsigned char *)text->data, text->size));
+        /* Numbers and booleans are texts too, whose length string_max does not bound. */
+        check(text->size <= collected->limits->string_max || text->size <= 1024);
+        for (size_t i = 0; i < text->size; i++)
+                collect_number(collected, (unsigned char)text->data[i]);
+}
+
+static int on_record(void *userdata, struct job_record *record)
+{
+        struct collected *collected = userdata;
+        const struct text *texts[] = {
+                &record->status,   &record->result, &record->guid,  &record->description, &record->files,
+                &record->business, &record->user,   &record->email, &record->created_on,  &record->updated_on,
+        };
+
+        check(record->id > 0 && record->id <= INT64_MAX);
+        check(record->business_id <= INT64_MAX);
+        check(record->status.data == NULL || record->has_status);
+        check(record->result.data == NULL || record->has_result);
+        collected->count++;
+        collect_number(collected, record->id);
+        collect_number(collected, record->business_id);
+        collect_number(collected, record->has_status);
+        collect_number(collected, record->has_result);
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                collect_text(collected, texts[i]);
+
+        /* Some handlers steal, and some refuse. */
+        text_clear(&record->result);
+        return record->id == 13 ? -7 : 0;
+}
+
+/* The size of the next piece: mostly small. */
+static size_t piece_size(uint32_t *seed)
+{
+        *seed = *seed * 1664525 + 1013904223;
+        return (*seed >> 28) == 0 ? *seed >> 12 : 1 + (*seed >> 24) % 24;
+}
+
+static int read_body(enum record_shape shape, const uint8_t *body, size_t size, uint32_t seed,
+                     struct collected *collected)
+{
+        struct record_reader *reader = NULL;
+        size_t at = 0;
+        int r = 0;
+
+        if (record_reader_new(shape, collected->limits, on_record, collected, &reader) < 0)
+                return 0;
+        while (r == 0 && at < size) {
+                size_t piece = seed == 0 ? size : piece_size(&seed);
+                if (piece > size - at)
+                        piece = size - at;
+                r = record_reader_feed(reader, body + at, piece);
+                at += piece;
+        }
+        if (r == 0)
+                r = record_reader_finish(reader);
+        check(record_reader_finish(reader) == r);
+
+        const char *explanation = record_reader_explain(reader);
+        check(strlen(explanation) > 0 && strlen(explanation) <= 300);
+        check(is_utf8((const unsigned char *)explanation, strlen(explanation)));
+        for (const char *c = explanation; *c != '\0'; c++)
+                check((unsigned char)*c >= 0x20 && *c != 0x7f);
+        record_reader_free(reader);
+        return r;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static const struct record_limits wide = { .depth_max = 64,
+                                                   .string_max = 1 << 20,
+                                                   .records_max = 100 };
+        static const struct record_limits tight = { .depth_max = 4, .string_max = 12, .records_max = 2 };
+
+        if (size < HEAD_SIZE)
+                return 0;
+        enum record_shape shape = data[0] & 1 ? RECORD_SHAPE_ARRAY : RECORD_SHAPE_OBJECT;
+        const struct record_limits *limits = data[0] & 2 ? &tight : &wide;
+        uint32_t seed = ((uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3]) + 1;
+        struct collected whole = { .limits = limits }, pieces = { .limits = limits };
+
+        int whole_result = read_body(shape, data + HEAD_SIZE, size - HEAD_SIZE, 0, &whole);
+        int pieces_result = read_body(shape, data + HEAD_SIZE, size - HEAD_SIZE, seed, &pieces);
+        check(whole_result == pieces_result);
+        check(whole.count == pieces.count && whole.digest == pieces.digest);
+        check(whole.count <= limits->records_max);
+        return 0;
+}

@@ -46,6 +46,9 @@ struct poller *poller_free(struct poller *poller);
 /* Starts polling. on_idle() may come at once, from the loop, if all jobs have ended already. */
 int poller_start(struct poller *poller);
 
+/* True if there is nothing more to do, as on_idle() says. */
+bool poller_is_idle(const struct poller *poller);
+
 struct poller_counts {
         size_t watched;
         size_t open; /* not ended as far as is known, those that were never seen included */

@@ -98,6 +98,23 @@ static uint64_t wall_clock_us(void)
         return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Of a job that is gone there is no record but the last one. */
+static int event_take_record(struct recorder *recorder, const struct job_config *job,
+                             struct job_record *record, struct event *event)
+{
+        if (record != NULL) {
+                event->record = *record;
+                *record = (struct job_record){ 0 };
+                return 0;
+        }
+
+        int r = store_get_job_record(recorder->store, job->id, &event->record);
+        if (r < 0)
+                return r;
+        event->record.id = job->id;
+        return 0;
+}
+
 static int event_make(struct recorder *recorder, const struct job_config *job,
                       const struct job_memory *memory, const struct change *change, struct job_record *record,
                       struct event *event)
@@ -122,11 +139,10 @@ static int event_make(struct recorder *recorder, const struct job_config *job,
                 if (r < 0)
                         return r;
         }
-        event->record = *record;
-        *record = (struct job_record){ 0 };
-        return 0;
+        return event_take_record(recorder, job, record, event);
 }
 
+/* Said once, until something can be written again. */
 static void complain(struct recorder *recorder, const struct job_config *job)
 {
         CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);

@@ -28,9 +28,10 @@ void recorder_set_config(struct recorder *recorder, const struct config *config)
 int recorder_retell(struct recorder *recorder);
 
 /*
- * Makes an event of a change that was detected in `record` (whose texts it takes), records it and tells it.
- * Returns 0 when it is recorded: then it is told, now or after a restart. A negative errno means that nothing
- * was recorded and nothing told, that this was logged, and that the change is to be detected again.
+ * Makes an event of a change that was detected in `record` (whose texts it takes; NULL for a job that is
+ * gone), records it and tells it. Returns 0 when it is recorded: then it is told, now or after a restart. A
+ * negative errno means that nothing was recorded and nothing told, that this was logged, and that the change
+ * is to be detected again.
  */
 int recorder_take(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
                   const struct change *change, struct job_record *record);

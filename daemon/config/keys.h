@@ -50,8 +50,9 @@ enum config_feature {
         FEATURE_RESULT_WAIT = 1 << 4,
         FEATURE_LIMITS = 1 << 5, /* the whole of [limits] */
         FEATURE_HOOKS = 1 << 6,  /* [hook NAME], and the hooks of a job */
+        FEATURE_UNIT_HOOKS = 1 << 7,
 };
-#define CONFIG_FEATURES_ALL   ((unsigned)(1 << 7) - 1)
+#define CONFIG_FEATURES_ALL   ((unsigned)(1 << 8) - 1)
 #define CONFIG_FEATURES_BUILT 0u
 
 struct config_word {

@@ -105,16 +105,25 @@ int store_next_delivery(struct store *store, const char *hook, const uint64_t bu
                         uint64_t *ret_us)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        uint64_t earliest_us = 0;
+        bool found = false;
 
         int r = due_begin(store, hook, UINT64_MAX, &statement);
         if (r < 0)
                 return r;
-        while ((r = store_step(store, statement)) > 0)
-                if (!is_busy((uint64_t)sqlite3_column_int64(statement, 0), busy, busy_count)) {
-                        *ret_us = (uint64_t)sqlite3_column_int64(statement, 4);
-                        return 1;
-                }
-        return r;
+        while ((r = store_step(store, statement)) > 0) {
+                uint64_t next_us = (uint64_t)sqlite3_column_int64(statement, 4);
+                if (is_busy((uint64_t)sqlite3_column_int64(statement, 0), busy, busy_count))
+                        continue;
+                if (!found || next_us < earliest_us)
+                        earliest_us = next_us;
+                found = true;
+        }
+        if (r < 0 || !found)
+                return r;
+
+        *ret_us = earliest_us;
+        return 1;
 }
 
 /* ---- the end of an attempt ---- */

@@ -36,7 +36,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -98,52 +97,68 @@ static int schema_migrate(struct store *store, int64_t version)
         return r; /* what was begun goes with the connection */
 }
 
-/* A page that could not be read is reported like one that is damaged, and must not be called so. */
-static int finding_errno(const char *finding)
+/* 1 if the check has a finding, with its words as store_error(), 0 if it has none. */
+static int quick_check(struct store *store)
 {
-        static const char words[] = "error code=";
-        const char *at = strstr(finding, words);
-
-        if (at == NULL)
-                return -EUCLEAN;
-        switch (atoi(at + sizeof(words) - 1) & 0xff) {
-        case SQLITE_IOERR:
-                return -EIO;
-        case SQLITE_NOMEM:
-                return -ENOMEM;
-        default:
-                return -EUCLEAN;
-        }
-}
-
-static int schema_quick_check(struct store *store, const char *path)
-{
-        struct stat status;
         sqlite3_stmt *statement = NULL;
-
-        if (stat(path, &status) < 0 || status.st_size > CHECK_LIMIT)
-                return 0;
+        int r = 0;
 
         int code = sqlite3_prepare_v2(store->database, "PRAGMA quick_check(1)", -1, &statement, NULL);
         if (code == SQLITE_OK)
                 code = sqlite3_step(statement);
-
-        int r = 0;
         if (code != SQLITE_ROW) {
                 r = store_fail_sqlite(store, code);
         } else {
                 const char *finding = (const char *)sqlite3_column_text(statement, 0);
                 if (finding == NULL) {
                         r = store_fail(store, -ENOMEM, "out of memory");
-                } else if (sqlite3_stricmp(finding, "ok") != 0) {
-                        r = finding_errno(finding);
-                        (void)snprintf(store->error, sizeof(store->error), "%s (SQLite: %s)",
-                                       r == -EUCLEAN ? "the database is damaged" : "it cannot be read",
-                                       finding);
+                } else if (strcmp(finding, "ok") != 0) {
+                        (void)snprintf(store->error, sizeof(store->error),
+                                       "the database is damaged (SQLite: %s)", finding);
+                        r = 1;
                 }
         }
         (void)sqlite3_finalize(statement);
         return r;
+}
+
+/* Whether every byte of the file can be read. */
+static bool file_is_readable(struct store *store)
+{
+        sqlite3_file *file = NULL;
+        sqlite3_int64 size = 0;
+        char page[4096];
+
+        if (sqlite3_file_control(store->database, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+            file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+                return false;
+        for (sqlite3_int64 offset = 0; offset < size; offset += (sqlite3_int64)sizeof(page)) {
+                int code = file->pMethods->xRead(file, page, (int)sizeof(page), offset);
+                if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
+                        return false;
+        }
+        return true;
+}
+
+/*
+ * The check reports a page it could not read, for want of a working disk or of memory, as damage. To tell
+ * someone to move the state away for that would be wrong, so a finding counts if the file can be read and a
+ * second look has it too.
+ */
+static int schema_quick_check(struct store *store, const char *path)
+{
+        struct stat status;
+
+        if (stat(path, &status) < 0 || status.st_size > CHECK_LIMIT)
+                return 0;
+
+        int r = quick_check(store);
+        if (r <= 0)
+                return r;
+        if (!file_is_readable(store))
+                return store_fail(store, -EIO, "it cannot be read: the disk reports an error");
+        r = quick_check(store);
+        return r > 0 ? -EUCLEAN : r;
 }
 
 static int schema_set_up(struct store *store, const char *path, bool fresh, int64_t *ret_version)

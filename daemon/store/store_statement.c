@@ -62,13 +62,14 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
         [STATEMENT_DELIVERY_PUT] =
                 "INSERT INTO deliveries (event, job, hook, next_us) VALUES (?1, ?2, ?3, ?4)",
-        /* Heads of the queues: of each job and hook, the first that is pending. */
+        /* Heads of the queues: of each job and hook, the first that is pending. One never tried is due since
+           its event. */
         [STATEMENT_DELIVERY_DUE] = "SELECT d.id, e.id, d.job, d.attempts, d.next_us FROM deliveries AS d "
                                    "JOIN events AS e ON e.sequence = d.event "
                                    "WHERE d.state = 'pending' AND d.hook = ?1 AND d.next_us <= ?2 "
                                    "AND NOT EXISTS (SELECT 1 FROM deliveries AS p WHERE p.state = 'pending' "
                                    "AND p.hook = d.hook AND p.job = d.job AND p.id < d.id) "
-                                   "ORDER BY d.next_us, d.id",
+                                   "ORDER BY CASE d.next_us WHEN 0 THEN e.time_us ELSE d.next_us END, d.id",
         [STATEMENT_DELIVERY_END] =
                 "UPDATE deliveries SET state = ?2, attempts = attempts + 1, ended_us = ?3, "
                 "error = ?4 WHERE id = ?1 AND state = 'pending'",

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The life of a watched job, look by look:
+ *
+ *      unknown ──seen──> open ──changed──> open … ──succeeded, failed──> ended
+ *                         │  └─stalled (once until it changes)
+ *                         └─three times not found, over a minute ──gone──> ended
+ *
+ * An end may be held back for a while, since ResultData is known to come later than the Status at times.
+ */
+
+#include "core/watch.h"
+
+static bool is_stalled(const struct job_watch *watch, const struct watch_rules *rules, uint64_t now_us)
+{
+        if (rules->stalled_after_us == 0 || watch->stalled || !watch->memory.recorded ||
+            outcome_is_terminal(watch->memory.outcome))
+                return false;
+        return (int64_t)now_us - watch->changed_us >= (int64_t)rules->stalled_after_us;
+}
+
+/* How long an end is still to be held back for its ResultData; 0 if it is not. */
+static uint64_t hold_span(struct job_watch *watch, const struct watch_rules *rules,
+                          const struct change *change, const struct job_record *record, uint64_t now_us)
+{
+        if (rules->result_wait_us == 0 || !outcome_is_terminal(change->outcome) ||
+            record->result.data != NULL)
+                return 0;
+        if (watch->held_since_us == 0)
+                watch->held_since_us = now_us;
+
+        uint64_t held_us = now_us - watch->held_since_us;
+        return held_us < rules->result_wait_us ? rules->result_wait_us - held_us : 0;
+}
+
+struct sight watch_see(struct job_watch *watch, const struct watch_rules *rules,
+                       const struct job_record *record, uint64_t now_us)
+{
+        struct sight sight = { .change = change_detect(&watch->memory, record, rules->status) };
+
+        watch->absences = 0;
+        if (!sight.change.news) {
+                watch->held_since_us = 0;
+                if (is_stalled(watch, rules, now_us)) {
+                        sight.change.news = true;
+                        sight.change.kind = EVENT_STALLED;
+                }
+                return sight;
+        }
+
+        sight.look_again_us = hold_span(watch, rules, &sight.change, record, now_us);
+        if (sight.look_again_us > 0)
+                sight.change.news = false;
+        return sight;
+}
+
+struct change watch_miss(struct job_watch *watch, uint64_t now_us)
+{
+        if (watch->absences == 0)
+                watch->absent_since_us = now_us;
+        if (watch->absences < GONE_ABSENCES)
+                watch->absences++;
+
+        return (struct change){
+                .news = watch->absences >= GONE_ABSENCES && now_us - watch->absent_since_us >= GONE_SPAN_US &&
+                        !(watch->memory.recorded && watch->memory.outcome == OUTCOME_GONE),
+                .kind = EVENT_GONE,
+                .outcome = OUTCOME_GONE,
+        };
+}
+
+void watch_note_recorded(struct job_watch *watch, const struct change *change, const struct job_memory *seen,
+                         uint64_t now_us)
+{
+        watch->held_since_us = 0;
+        switch (change->kind) {
+        case EVENT_STALLED:
+                watch->stalled = true;
+                return;
+        case EVENT_GONE:
+                watch->memory.outcome = OUTCOME_GONE;
+                watch->memory.recorded = true;
+                break;
+        case EVENT_SEEN:
+        case EVENT_CHANGED:
+        case EVENT_SUCCEEDED:
+        case EVENT_FAILED:
+                watch->memory = *seen;
+                break;
+        }
+        watch->stalled = false;
+        watch->changed_us = (int64_t)now_us;
+}

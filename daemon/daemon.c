@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "base/text.h"
+#include "hooks/outbox.h"
 #include "host/credential.h"
 #include "host/message_ids.h"
 #include "net/http.h"
@@ -33,6 +34,9 @@
 /* `systemctl status` is read by people: it need not be newer than this. */
 #define STATUS_EVERY_US (1 * USEC_PER_SEC)
 
+/* How long hooks that are under way may take to end after SIGTERM. */
+#define STOP_PATIENCE_US (1 * USEC_PER_SEC)
+
 struct daemon {
         const struct daemon_options *options;
         const struct config *config;
@@ -41,12 +45,14 @@ struct daemon {
         struct store *store;
         struct http_client *api_client;
         struct nexudus *nexudus;
+        struct outbox *outbox;
         struct recorder *recorder;
         struct poller *poller;
         sd_event_source *timeout;
         sd_event_source *status;
         uint64_t status_told_us;
         bool idle_told;
+        bool stopping;
 };
 
 /* ---- the end ---- */
@@ -65,34 +71,62 @@ static enum exit_status status_of_round(const struct daemon *daemon, const struc
         return daemon->config->exit_when == EXIT_DONE ? status_when_done(counts) : EXIT_STATUS_SUCCESS;
 }
 
-static void on_poller_idle(void *userdata)
+/* Polling is over, or a delivery has ended: is that all? */
+static void on_idle(void *userdata)
 {
         struct daemon *daemon = userdata;
-        struct poller_counts counts = poller_count(daemon->poller);
 
-        if (daemon->options->once) {
-                (void)sd_event_exit(daemon->event, status_of_round(daemon, &counts));
+        if (daemon->stopping) {
+                if (outbox_is_idle(daemon->outbox))
+                        (void)sd_event_exit(daemon->event, EXIT_STATUS_SUCCESS);
                 return;
         }
-        if (!daemon->idle_told)
+        if (!poller_is_idle(daemon->poller))
+                return;
+
+        struct poller_counts counts = poller_count(daemon->poller);
+        bool leave = daemon->config->exit_when == EXIT_DONE;
+
+        if (!daemon->idle_told && !daemon->options->once)
                 journal_print(daemon->journal, LOG_INFO,
                               "All %zu jobs have ended: %zu succeeded, %zu failed or gone. %s",
                               counts.watched, counts.succeeded, counts.failed,
-                              daemon->config->exit_when == EXIT_DONE ? "Exiting."
-                                                                     : "Nothing is left to poll.");
+                              !leave                           ? "Nothing is left to poll."
+                              : outbox_is_idle(daemon->outbox) ? "Exiting."
+                                                               : "Exiting when the hooks have taken it.");
         daemon->idle_told = true;
-        if (daemon->config->exit_when == EXIT_DONE)
+        if (!outbox_is_idle(daemon->outbox))
+                return;
+        if (daemon->options->once)
+                (void)sd_event_exit(daemon->event, status_of_round(daemon, &counts));
+        else if (leave)
                 (void)sd_event_exit(daemon->event, status_when_done(&counts));
+}
+
+static int on_stop_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)time_us;
+        (void)userdata;
+        return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_SUCCESS);
 }
 
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
+        (void)source;
         struct daemon *daemon = userdata;
 
+        if (daemon->stopping)
+                return 0;
+        daemon->stopping = true;
+        (void)sd_notify(false, "STOPPING=1");
         journal_print(daemon->journal, LOG_INFO, "Stopping on %s; what is known of the jobs is kept.",
                       info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
-        (void)sd_notify(false, "STOPPING=1");
-        return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_SUCCESS);
+
+        /* Hooks get a moment to end by themselves; what they have not done is done after the next start. */
+        daemon->poller = poller_free(daemon->poller);
+        outbox_stop(daemon->outbox);
+        return sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, STOP_PATIENCE_US,
+                                          USEC_PER_MSEC, on_stop_time, daemon);
 }
 
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -131,7 +165,7 @@ static int on_status(sd_event_source *source, void *userdata)
         char span[SPAN_TEXT_MAX];
 
         (void)sd_event_now(daemon->event, CLOCK_BOOTTIME, &now);
-        if (now < daemon->status_told_us + STATUS_EVERY_US)
+        if (daemon->stopping || now < daemon->status_told_us + STATUS_EVERY_US)
                 return 0;
         daemon->status_told_us = now;
 
@@ -237,9 +271,21 @@ static enum exit_status open_api(struct daemon *daemon)
         return EXIT_STATUS_SUCCESS;
 }
 
-static int build_poller(struct daemon *daemon)
+static int build_watch(struct daemon *daemon)
 {
-        int r = recorder_new(daemon->store, daemon->journal, daemon->config, &daemon->recorder);
+        const struct outbox_parts outbox = {
+                .event = daemon->event,
+                .store = daemon->store,
+                .journal = daemon->journal,
+                .config = daemon->config,
+                .once = daemon->options->once,
+                .on_idle = on_idle,
+                .userdata = daemon,
+        };
+        int r = outbox_new(&outbox, &daemon->outbox);
+        if (r < 0)
+                return r;
+        r = recorder_new(daemon->store, daemon->outbox, daemon->journal, daemon->config, &daemon->recorder);
         if (r < 0)
                 return r;
 
@@ -252,7 +298,7 @@ static int build_poller(struct daemon *daemon)
                 .config = daemon->config,
                 .once = daemon->options->once,
                 .report = daemon->options->once,
-                .on_idle = on_poller_idle,
+                .on_idle = on_idle,
                 .userdata = daemon,
         };
         return poller_new(&parts, &daemon->poller);
@@ -326,7 +372,7 @@ static enum exit_status build_and_run(struct daemon *daemon)
         status = open_api(daemon);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        r = build_poller(daemon);
+        r = build_watch(daemon);
         if (r >= 0)
                 r = add_clocks(daemon);
         if (r < 0)
@@ -334,6 +380,7 @@ static enum exit_status build_and_run(struct daemon *daemon)
 
         tell_start(daemon);
         (void)recorder_retell(daemon->recorder);
+        outbox_wake(daemon->outbox);
         r = poller_start(daemon->poller);
         if (r < 0)
                 return give_up(daemon, "start polling", r);
@@ -355,6 +402,7 @@ enum exit_status daemon_run(const struct daemon_options *options, const struct c
         sd_event_source_disable_unref(daemon.status);
         poller_free(daemon.poller);
         recorder_free(daemon.recorder);
+        outbox_free(daemon.outbox);
         nexudus_free(daemon.nexudus);
         http_client_free(daemon.api_client);
         store_close(daemon.store);

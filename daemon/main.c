@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/span.h"
+#include "check.h"
 #include "config/config.h"
 #include "config/keys.h"
 #include "config/values.h"
@@ -265,6 +266,16 @@ static enum exit_status run(const struct options *options, const struct config *
         return status;
 }
 
+static enum exit_status check(const struct options *options, const struct config *config)
+{
+        if (check_surroundings(config, stderr) > 0)
+                return EXIT_STATUS_CONFIG;
+        (void)printf("%s is right: %zu job%s, %zu hook%s.\n", options->path, config->job_count,
+                     config->job_count == 1 ? "" : "s", config->hook_count,
+                     config->hook_count == 1 ? "" : "s");
+        return EXIT_STATUS_SUCCESS;
+}
+
 static enum exit_status act_on_config(const struct options *options)
 {
         struct config_problems problems = { .items = NULL };
@@ -282,9 +293,7 @@ static enum exit_status act_on_config(const struct options *options)
                 return EXIT_STATUS_CONFIG;
 
         if (options->action == ACTION_CHECK)
-                (void)printf("%s is right: %zu job%s, %zu hook%s.\n", options->path, config->job_count,
-                             config->job_count == 1 ? "" : "s", config->hook_count,
-                             config->hook_count == 1 ? "" : "s");
+                status = check(options, config);
         else if (options->action == ACTION_PRINT_CONFIG)
                 status = config_print(config, stdout) < 0 ? EXIT_STATUS_STATE : EXIT_STATUS_SUCCESS;
         else

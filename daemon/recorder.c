@@ -24,34 +24,40 @@
 
 struct recorder {
         struct store *store;
+        struct outbox *outbox;
         struct journal *journal;
         const struct config *config;
+        const char **hooks; /* room for the names of all configured hooks */
         bool store_failing; /* said so already */
 };
 
-int recorder_new(struct store *store, struct journal *journal, const struct config *config,
-                 struct recorder **ret_recorder)
+DEFINE_CLEANUP(struct recorder, recorder_free)
+
+int recorder_new(struct store *store, struct outbox *outbox, struct journal *journal,
+                 const struct config *config, struct recorder **ret_recorder)
 {
-        struct recorder *recorder = calloc(1, sizeof(*recorder));
+        CLEANUP(cleanup_recorder_free) struct recorder *recorder = calloc(1, sizeof(*recorder));
 
         if (recorder == NULL)
                 return -ENOMEM;
         recorder->store = store;
+        recorder->outbox = outbox;
         recorder->journal = journal;
         recorder->config = config;
-        *ret_recorder = recorder;
+        recorder->hooks = calloc(config->hook_count + 1, sizeof(*recorder->hooks));
+        if (recorder->hooks == NULL)
+                return -ENOMEM;
+        *ret_recorder = STEAL_POINTER(recorder);
         return 0;
 }
 
 struct recorder *recorder_free(struct recorder *recorder)
 {
+        if (recorder == NULL)
+                return NULL;
+        free(recorder->hooks);
         free(recorder);
         return NULL;
-}
-
-void recorder_set_config(struct recorder *recorder, const struct config *config)
-{
-        recorder->config = config;
 }
 
 /* ---- telling ---- */
@@ -164,8 +170,10 @@ int recorder_take(struct recorder *recorder, const struct job_config *job, const
         CLEANUP(event_clear) struct event event = { .id = "" };
 
         int r = event_make(recorder, job, memory, change, record, &event);
-        if (r >= 0)
-                r = store_record_event(recorder->store, &event, NULL, 0);
+        if (r >= 0) {
+                size_t hooks = outbox_select(recorder->config, job, &event, recorder->hooks);
+                r = store_record_event(recorder->store, &event, recorder->hooks, hooks);
+        }
         if (r < 0) {
                 complain(recorder, job);
                 return r;
@@ -178,6 +186,7 @@ int recorder_take(struct recorder *recorder, const struct job_config *job, const
                               config_state_directory(recorder->config));
         }
         tell(recorder, &event);
+        outbox_wake(recorder->outbox);
         return 0;
 }
 

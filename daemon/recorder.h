@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "core/change.h"
 #include "core/event.h"
+#include "hooks/outbox.h"
 #include "host/journal.h"
 #include "store/store.h"
 
@@ -15,11 +16,10 @@
  */
 struct recorder;
 
-/* All of them must outlive the recorder; the configuration until recorder_set_config(). Returns -ENOMEM. */
-int recorder_new(struct store *store, struct journal *journal, const struct config *config,
-                 struct recorder **ret_recorder);
+/* All of them must outlive the recorder. Returns -ENOMEM. */
+int recorder_new(struct store *store, struct outbox *outbox, struct journal *journal,
+                 const struct config *config, struct recorder **ret_recorder);
 struct recorder *recorder_free(struct recorder *recorder);
-void recorder_set_config(struct recorder *recorder, const struct config *config);
 
 /*
  * Logs again what may not have reached the journal before the last end of the daemon, under the same event

@@ -36,7 +36,7 @@ enum nexudus_verdict {
         NEXUDUS_ABSENT, /* 404: there is no such record, at least now */
         NEXUDUS_ODD, /* an answer that makes no sense for this job: no news, and no reason to think the API is
                         down */
-        NEXUDUS_THROTTLED,    /* 409, 429, or any answer that names a time to wait */
+        NEXUDUS_THROTTLED,    /* 409, 429, or a server error that names a time to wait */
         NEXUDUS_UNAUTHORIZED, /* 401, 403: wrong credentials, or the role is missing */
         NEXUDUS_UNREACHABLE,  /* no whole answer, or a server error */
 };

@@ -310,6 +310,7 @@ const struct config_key config_keys[] = {
                 OF_HOOK(target),
                 .check = check_unit,
                 .hook_kind = HOOK_UNIT,
+                .feature = FEATURE_UNIT_HOOKS,
                 .help = "Starts a systemd unit. %i is the job's id, %n its name, %e the event's id, %o the "
                         "outcome. Exactly one of unit, exec and url is given.",
         },

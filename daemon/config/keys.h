@@ -53,7 +53,7 @@ enum config_feature {
         FEATURE_UNIT_HOOKS = 1 << 7,
 };
 #define CONFIG_FEATURES_ALL   ((unsigned)(1 << 8) - 1)
-#define CONFIG_FEATURES_BUILT 0u
+#define CONFIG_FEATURES_BUILT (unsigned)(FEATURE_STALLED | FEATURE_RESULT_WAIT | FEATURE_HOOKS)
 
 struct config_word {
         const char *word;

@@ -23,12 +23,13 @@ uint64_t backoff_span(unsigned failures, uint64_t base_us, uint64_t cap_us, uint
         uint64_t ceiling = base_us;
 
         for (unsigned i = 1; i < failures && ceiling < cap_us; i++)
-                ceiling *= 2;
+                ceiling = ceiling > cap_us / 2 ? cap_us : ceiling * 2; /* never beyond what a number holds */
         if (ceiling > cap_us)
                 ceiling = cap_us;
 
         uint64_t floor = base_us / 4 < ceiling ? base_us / 4 : ceiling;
-        return floor + random % (ceiling - floor + 1);
+        uint64_t range = ceiling - floor;
+        return floor + (range < UINT64_MAX ? random % (range + 1) : random);
 }
 
 uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)

@@ -23,7 +23,7 @@ int schedule_reserve(struct schedule *schedule, size_t count)
         if (count <= schedule->room)
                 return 0;
 
-        struct schedule_entry **heap = realloc(schedule->heap, count * sizeof(*heap));
+        struct schedule_entry **heap = reallocarray(schedule->heap, count, sizeof(*heap));
         if (heap == NULL)
                 return -ENOMEM;
         schedule->heap = heap;
@@ -125,7 +125,9 @@ uint64_t pace_next(uint64_t previous_us, bool changed, uint64_t interval_us, uin
 {
         if (changed || previous_us < interval_us)
                 return interval_us;
-        if (previous_us >= max_interval_us - previous_us / 2)
+
+        /* The last span may lie far beyond the maximum: a reload can have brought that down. */
+        if (previous_us >= max_interval_us || previous_us / 2 >= max_interval_us - previous_us)
                 return max_interval_us;
         return previous_us + previous_us / 2;
 }

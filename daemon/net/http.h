@@ -23,7 +23,7 @@ struct http_settings {
         const char *ca_file;         /* PEM; NULL or "" for the system's */
         uint64_t timeout_us;         /* for a whole request */
         uint64_t connect_timeout_us; /* for name, connection and TLS handshake */
-        size_t body_max;             /* decoded bytes of an answer */
+        size_t body_max;             /* decoded bytes of a 2xx answer */
         unsigned connections_max;    /* open at a time */
 };
 
@@ -45,7 +45,7 @@ struct http_headers *http_headers_free(struct http_headers *headers);
 
 /* How a request ended, as far as HTTP goes. */
 enum http_outcome {
-        HTTP_ANSWERED,    /* a whole answer of any status, within all limits */
+        HTTP_ANSWERED,    /* a whole answer, or the status and the beginning of an overlong error page */
         HTTP_UNRESOLVED,  /* the name has no address, or the resolver gave no answer */
         HTTP_UNCONNECTED, /* refused, or no route */
         HTTP_TLS_FAILED,  /* handshake or certificate */

@@ -11,6 +11,7 @@
 #include "net/http_internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,10 @@
 /* A connection that has been open this long is replaced, so that a change in DNS is noticed. */
 #define CONNECTION_LIFE_MAX_S 3600L
 #define CONNECTION_IDLE_MAX_S 150L
+
+/* A body that trickles is given up after this, be the whole request allowed to take days. libcurl takes no
+ * more than 65535. */
+#define LOW_SPEED_MAX_S 3600L
 
 DEFINE_CLEANUP(struct http_headers, http_headers_free)
 DEFINE_CLEANUP(struct http_request, http_request_free)
@@ -70,6 +75,11 @@ static void excerpt_add(struct http_request *request, const char *data, size_t s
         request->excerpt_size += size;
 }
 
+static bool is_success(long status)
+{
+        return status >= 200 && status <= 299;
+}
+
 static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdata)
 {
         struct http_request *request = userdata;
@@ -77,7 +87,12 @@ static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdat
         long status = 0;
 
         (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-        bool wanted = status >= 200 && status <= 299;
+        if (!is_success(status)) {
+                request->body_size += size;
+                excerpt_add(request, data, size);
+                request->page_cut = request->body_size > ERROR_PAGE_MAX;
+                return request->page_cut ? 0 : size;
+        }
 
         if (size > request->client->body_max || request->body_size > request->client->body_max - size) {
                 request->too_large = true;
@@ -85,10 +100,9 @@ static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdat
         }
         request->body_size += size;
 
-        if (!wanted || request->on_body == NULL) {
+        if (request->on_body == NULL) {
                 excerpt_add(request, data, size);
-                request->page_cut = request->body_size > ERROR_PAGE_MAX;
-                return request->page_cut ? 0 : size;
+                return size;
         }
 
         request->error = request->on_body(request->userdata, data, size);
@@ -122,8 +136,10 @@ const char *http_outcome_to_string(enum http_outcome outcome)
         return "unknown";
 }
 
-static enum http_outcome outcome_of(const struct http_request *request)
+static enum http_outcome outcome_of(const struct http_request *request, long status)
 {
+        long sent = 0;
+
         if (request->too_large)
                 return HTTP_TOO_LARGE;
         if (request->error < 0)
@@ -150,9 +166,13 @@ static enum http_outcome outcome_of(const struct http_request *request)
         case CURLE_OPERATION_TIMEDOUT:
                 return HTTP_TIMED_OUT;
         case CURLE_FILESIZE_EXCEEDED:
-                return HTTP_TOO_LARGE;
-        case CURLE_URL_MALFORMAT:
+                /* Of an error its status is what counts, however long a page comes with it. */
+                return is_success(status) ? HTTP_TOO_LARGE : HTTP_ANSWERED;
         case CURLE_UNSUPPORTED_PROTOCOL:
+                /* Of our URL, or of what answered: then a request has been sent. */
+                (void)curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
+                return sent > 0 ? HTTP_BROKEN : HTTP_IMPOSSIBLE;
+        case CURLE_URL_MALFORMAT:
         case CURLE_OUT_OF_MEMORY:
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_FAILED_INIT:
@@ -198,14 +218,15 @@ struct http_request *http_request_free(struct http_request *request)
 void http_request_end(struct http_request *request)
 {
         long status = 0;
-        enum http_outcome outcome = outcome_of(request);
+
+        (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+        enum http_outcome outcome = outcome_of(request, status);
 
         /* Out of the list first: on_end() may free the whole client's other requests, but this one is ours.
          */
         TAILQ_REMOVE(request->listed, request, link);
         request->listed = NULL;
         (void)curl_multi_remove_handle(request->client->multi, request->easy);
-        (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
 
         const char *detail = request->curl_error;
         if (outcome == HTTP_TOO_LARGE || outcome == HTTP_STOPPED)
@@ -237,11 +258,19 @@ void http_request_end(struct http_request *request)
                         code = curl_easy_setopt(request->easy, option, value);                               \
         } while (false)
 
+/* libcurl takes 0 for no limit and a default, and refuses more than an int holds. */
+static long milliseconds(uint64_t span_us)
+{
+        if (span_us >= (uint64_t)INT_MAX * USEC_PER_MSEC)
+                return INT_MAX;
+        return span_us > USEC_PER_MSEC ? (long)(span_us / USEC_PER_MSEC) : 1;
+}
+
 static int request_set_options(struct http_request *request, const struct http_call *call)
 {
         const struct http_client *client = request->client;
         bool plain = strncasecmp(call->url, "http:", 5) == 0;
-        long low_speed_s = (long)(client->timeout_us / 2 / USEC_PER_SEC);
+        long low_speed_s = milliseconds(client->timeout_us) / 2 / 1000;
         CURLcode code = CURLE_OK;
 
         SET(CURLOPT_PRIVATE, (char *)request);
@@ -254,10 +283,12 @@ static int request_set_options(struct http_request *request, const struct http_c
         SET(CURLOPT_FOLLOWLOCATION, 0L);
         SET(CURLOPT_USERAGENT, client->user_agent);
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
-        SET(CURLOPT_TIMEOUT_MS, (long)(client->timeout_us / USEC_PER_MSEC));
-        SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(client->connect_timeout_us / USEC_PER_MSEC));
+        SET(CURLOPT_TIMEOUT_MS, milliseconds(client->timeout_us));
+        SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(client->connect_timeout_us));
         SET(CURLOPT_LOW_SPEED_LIMIT, 16L);
-        SET(CURLOPT_LOW_SPEED_TIME, low_speed_s > 0 ? low_speed_s : 1L);
+        SET(CURLOPT_LOW_SPEED_TIME, low_speed_s < 1                 ? 1L
+                                    : low_speed_s > LOW_SPEED_MAX_S ? LOW_SPEED_MAX_S
+                                                                    : low_speed_s);
         SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX_S);
         SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_MAX_S);
         SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)client->body_max);

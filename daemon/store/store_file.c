@@ -111,7 +111,7 @@ int store_directory_lock(const char *directory, char **ret_message, int *ret_loc
 
         CLEANUP(cleanup_descriptor)
         int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-        if (lock < 0)
+        if (lock < 0 || fchmod(lock, 0600) < 0)
                 return file_fail(
                         -errno, ret_message,
                         "Cannot open %s: %s. The state directory must be writable by this user; name another "

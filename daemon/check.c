@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The part of --check that looks beyond the configuration's own text. */
+
+#include "check.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "hooks/hook.h"
+#include "host/credential.h"
+
+struct check {
+        const struct config *config;
+        FILE *file;
+        size_t problems;
+};
+
+static void check_secret(struct check *check, const char *key, const char *source)
+{
+        CLEANUP(cleanup_free) char *message = NULL;
+        char *secret = NULL;
+
+        if (*source != '/')
+                return;
+        int r = credential_read(key, source, &secret, &message);
+        secret_free(secret);
+        if (r < 0)
+                check->problems++;
+        if (r < 0 || message != NULL)
+                (void)fprintf(check->file, "%s: %s%s\n", check->config->path,
+                              r < 0 ? "" : "warning: ", message != NULL ? message : strerror(-r));
+}
+
+static void check_hook(struct check *check, const struct hook_config *hook)
+{
+        CLEANUP(cleanup_free) char *reason = NULL;
+
+        switch (hook->kind) {
+        case HOOK_EXEC: {
+                int r = hook_exec_check(hook->target, &reason);
+                if (r < 0) {
+                        check->problems++;
+                        (void)fprintf(check->file, "%s: [hook %s] exec = %s: %s\n", check->config->path,
+                                      hook->name, hook->target, reason != NULL ? reason : strerror(-r));
+                }
+                break;
+        }
+        case HOOK_URL:
+                if (*hook->secret_file != '\0')
+                        check_secret(check, "secret_file", hook->secret_file);
+                break;
+        case HOOK_UNIT:
+                break;
+        }
+}
+
+size_t check_surroundings(const struct config *config, FILE *file)
+{
+        struct check check = { .config = config, .file = file };
+
+        if (config->api.auth == AUTH_TOKEN)
+                check_secret(&check, "token_file", config->api.token_file);
+        else
+                check_secret(&check, "password_file", config->api.password_file);
+        for (size_t i = 0; i < config->hook_count; i++)
+                check_hook(&check, &config->hooks[i]);
+        return check.problems;
+}

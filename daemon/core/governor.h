@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * How often the API may be asked. Pure: times are microseconds of one clock that never goes back, chosen by
+ * the caller.
+ *
+ * Source of the limits: Nexudus, "API limits": 1 request in 100 ms, 120 a minute, 5,000 an hour, 200,000 a
+ * day. They hold for any stretch of that length, not only for calendar minutes and hours.
+ */
+
+struct governor_limits {
+        uint64_t min_spacing_us; /* 0 in each: no such limit */
+        unsigned per_minute;
+        unsigned per_hour;
+        unsigned per_day;
+};
+
+/* What a request is for. Later ones may use what is kept back from earlier ones. */
+enum governor_use {
+        GOVERNOR_POLL,    /* a look at jobs */
+        GOVERNOR_CONFIRM, /* a closer look at a job that seems to have changed, or a probe of the API */
+        GOVERNOR_SIGN_IN, /* without which nothing else is answered */
+};
+
+#define GOVERNOR_BUCKETS 4
+
+/* One limit as a bucket that fills by one request every `step_us` up to `burst`. */
+struct governor_bucket {
+        uint64_t step_us; /* 0: no limit */
+        unsigned burst;
+        unsigned kept;    /* of `burst`, for what is more urgent than polls */
+        uint64_t full_us; /* when it will be full again */
+};
+
+/* Requests of the last hour, for people: counted by the minute. */
+#define GOVERNOR_MINUTES 60
+
+struct governor {
+        struct governor_bucket buckets[GOVERNOR_BUCKETS];
+        uint64_t minute; /* the number of the current minute */
+        unsigned counts[GOVERNOR_MINUTES];
+};
+
+void governor_init(struct governor *governor, const struct governor_limits *limits);
+
+/* Takes over other limits, keeping what has been spent. */
+void governor_set_limits(struct governor *governor, const struct governor_limits *limits);
+
+/* The earliest time at which a request for this use may start; now_us or before if it may start now. */
+uint64_t governor_next(const struct governor *governor, enum governor_use use, uint64_t now_us);
+
+/* A request starts now, whatever it is for. */
+void governor_spend(struct governor *governor, uint64_t now_us);
+
+/* How many requests were made in the last hour, to within a minute. */
+unsigned governor_spent_hour(const struct governor *governor, uint64_t now_us);
+
+/* The span that polls in a row are apart in the long run. */
+uint64_t governor_steady_span(const struct governor *governor);
+
+/*
+ * What survives a restart: for each bucket how far it is from full, as a span. governor_debt() gives it as it
+ * will be after `ahead` more requests, so that it can be stored once for several requests and still never be
+ * too small.
+ */
+struct governor_debt {
+        uint64_t spans_us[GOVERNOR_BUCKETS];
+};
+
+struct governor_debt governor_debt(const struct governor *governor, unsigned ahead, uint64_t now_us);
+
+/* Takes over a debt that was stored `age_us` ago. */
+void governor_restore(struct governor *governor, const struct governor_debt *debt, uint64_t age_us,
+                      uint64_t now_us);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "config/config.h"
+#include "core/event.h"
+#include "host/journal.h"
+
+/*
+ * One attempt to deliver one event to one hook, whatever kind of hook it is. The outbox decides when and how
+ * often; a hook only tries once and says how it went.
+ */
+
+struct hook_end {
+        bool success;
+        const char *reason;      /* of a failure: for a person, one line; never NULL */
+        uint64_t retry_after_us; /* do not try again before (0: no wish) */
+};
+
+struct hook_attempt {
+        const struct hook_config *hook; /* borrowed until the end */
+        const struct event *event;      /* borrowed until the end */
+        const char *document;           /* the event as JSON (event_document.h), borrowed until the end */
+        size_t document_size;
+        unsigned attempt; /* from 1 */
+
+        /* Called once, from the event loop, never from within the start function; `end` is valid during the
+         * call, and the run is gone after it. */
+        void (*on_end)(void *userdata, const struct hook_end *end);
+        void *userdata;
+};
+
+/* What a hook of some kind needs of the machine. */
+struct hook_context {
+        sd_event *event;
+        struct journal *journal; /* its target says where an exec hook's output goes; and for warnings */
+        uint64_t grace_us; /* between TERM and KILL; 0 for the usual 5 s, which only tests need to change */
+};
+
+/*
+ * Where a function takes ret_reason: on failure *ret_reason is malloc()ed and says for a person, in one line,
+ * what is wrong and what can be done, or it is NULL for want of memory. It is set in any case, to NULL if
+ * there is nothing to say.
+ */
+
+/* ---- exec: hook_exec.c ---- */
+
+struct hook_exec;
+
+/*
+ * Runs the program of hook->target: split as command_split.h says, without a shell; the document on standard
+ * input; standard output and error to the journal as "jobwatch-NAME", or to the daemon's standard error; the
+ * working directory is "/"; no descriptors but these three; signals as at login; a process group of its own,
+ * which is ended as a whole (TERM, 5 s later KILL) at hook->timeout_us. The environment is what is listed in
+ * exec_environment.c, and nothing else.
+ *
+ * Exit status 0 is success. A program that does not read its input is none the worse for it. What a program
+ * leaves running in the background when it ends in time is left alone.
+ *
+ * SIGCHLD must be blocked in all threads. Returns 0, or a negative errno if nothing was started: the program
+ * is missing, not executable, writable by others, …
+ */
+int hook_exec_start(const struct hook_context *context, const struct hook_attempt *attempt, char **ret_reason,
+                    struct hook_exec **ret_run);
+
+/* Asks the process group to end (TERM, and KILL 5 s later). on_end() is still called when it has. */
+void hook_exec_stop(struct hook_exec *run);
+
+/*
+ * Kills the process group, waits for its leader, and does not call on_end(). Not for a run whose on_end() was
+ * called, nor from within it. Takes NULL, returns NULL.
+ */
+struct hook_exec *hook_exec_free(struct hook_exec *run);
+
+/*
+ * Whether the program of an exec hook can be run: an absolute path, a regular file, executable, and neither
+ * it nor a folder on its way writable by everyone (a folder with the sticky bit is all right). Returns 0, or
+ * -EINVAL (the command line), -EPERM (writable by everyone), -EACCES, or what the kernel says of the path;
+ * also for --check. What the daemon's sandbox hides or shows shows only at run time.
+ */
+int hook_exec_check(const char *target, char **ret_reason);
+
+/* ---- url: hook_http.c ---- */
+
+struct hook_http; /* one a configured hook: its connections and its secret, for many attempts */
+struct hook_http_run;
+
+/*
+ * Reads the secret of hook->secret_file, if any. Returns 0, and then *ret_reason may hold a warning (others
+ * can read the file), or a negative errno. The strings of `hook` are copied.
+ */
+int hook_http_new(const struct hook_context *context, const struct hook_config *hook, char **ret_reason,
+                  struct hook_http **ret_http);
+
+/* Every run of it must have ended or be cancelled before. Not from within an on_end(). */
+struct hook_http *hook_http_free(struct hook_http *http);
+
+/*
+ * POSTs the document to hook->target; 2xx is success, a redirect is not followed and a failure. webhook-id is
+ * the event's id; with a secret, webhook-timestamp and webhook-signature are sent too, as Standard Webhooks
+ * says. A Retry-After that comes with 409, 429 or 503 becomes retry_after_us, at most a day. Returns -ENOMEM
+ * and the like; all that concerns the network comes to on_end().
+ */
+int hook_http_start(struct hook_http *http, const struct hook_attempt *attempt, char **ret_reason,
+                    struct hook_http_run **ret_run);
+
+/* Ends it without calling on_end(). Takes NULL, returns NULL. */
+struct hook_http_run *hook_http_cancel(struct hook_http_run *run);

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Each configured hook has a lane: a few attempts under way at most, and a timer for the next delivery that
+ * waits for its time. Lanes know nothing of each other, so a hook that hangs fills its own lane only.
+ *
+ *      wake ──> lane_fill: what is due and not under way ──> attempt ──> its end is recorded ──> lane_fill
+ *                   └──> timer for the earliest that is not due
+ *
+ * If the end of an attempt cannot be recorded (a full disk), the attempt stays in its lane, so that nothing
+ * is delivered twice in a row, and the recording is tried again until it succeeds.
+ */
+
+#include "hooks/outbox_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/span.h"
+#include "core/retry.h"
+
+DEFINE_CLEANUP(struct outbox, outbox_free)
+
+/* ---- which hooks ---- */
+
+static bool job_has_hook(const struct job_config *job, const char *name)
+{
+        if (!job->hooks_given)
+                return true;
+        for (size_t i = 0; i < job->hooks.count; i++)
+                if (strcmp(job->hooks.items[i], name) == 0)
+                        return true;
+        return false;
+}
+
+size_t outbox_select(const struct config *config, const struct job_config *job, const struct event *event,
+                     const char *ret_names[])
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < config->hook_count; i++)
+                if (event_wanted(event, config->hooks[i].on) && job_has_hook(job, config->hooks[i].name))
+                        ret_names[count++] = config->hooks[i].name;
+        return count;
+}
+
+void lane_timer_set(struct lane *lane, uint64_t span_us)
+{
+        (void)sd_event_source_set_time_relative(lane->timer, span_us);
+        (void)sd_event_source_set_enabled(lane->timer, SD_EVENT_ONESHOT);
+}
+
+/* ---- lanes ---- */
+
+static int compare_ids(const void *left, const void *right)
+{
+        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+        return (a > b) - (a < b);
+}
+
+/* The ids of what is under way, for the store to leave out. Returns how many. */
+static size_t lane_busy(const struct lane *lane, uint64_t ret_ids[static LANE_WIDTH])
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < LANE_WIDTH; i++)
+                if (lane->attempts[i].lane != NULL)
+                        ret_ids[count++] = lane->attempts[i].delivery.id;
+        qsort(ret_ids, count, sizeof(*ret_ids), compare_ids);
+        return count;
+}
+
+static struct attempt *lane_free_place(struct lane *lane)
+{
+        for (size_t i = 0; i < LANE_WIDTH; i++)
+                if (lane->attempts[i].lane == NULL)
+                        return &lane->attempts[i];
+        return NULL;
+}
+
+/* Arms the timer for the earliest delivery that waits for its time. */
+static void lane_wait(struct lane *lane)
+{
+        uint64_t busy[LANE_WIDTH], next_us, now_us = outbox_clock_us();
+
+        size_t busy_count = lane_busy(lane, busy);
+        int r = store_next_delivery(lane->outbox->parts.store, lane->hook->name, busy, busy_count, &next_us);
+        lane->waiting = r > 0;
+        if (r < 0) {
+                lane_timer_set(lane, RECORD_AGAIN_US);
+        } else if (r > 0 &&
+                   busy_count < LANE_WIDTH) { /* a full lane is filled again by the end of an attempt */
+                /* A wall clock that was set back must not hold a delivery for longer than any delay is. */
+                uint64_t span_us = next_us > now_us ? next_us - now_us : 0;
+                lane_timer_set(lane, span_us < DELIVERY_DELAY_MAX_US ? span_us : DELIVERY_DELAY_MAX_US);
+        }
+}
+
+static void lane_fill(struct lane *lane)
+{
+        struct delivery due[LANE_WIDTH] = { { .hook = NULL } };
+        uint64_t busy[LANE_WIDTH];
+
+        size_t busy_count = lane_busy(lane, busy);
+        if (busy_count < LANE_WIDTH) {
+                int count =
+                        store_due_deliveries(lane->outbox->parts.store, lane->hook->name, outbox_clock_us(),
+                                             busy, busy_count, due, LANE_WIDTH - busy_count);
+                for (int i = 0; i < count; i++)
+                        attempt_start(lane_free_place(lane), lane, &due[i]);
+        }
+        lane_wait(lane);
+}
+
+static int on_lane_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        struct lane *lane = userdata;
+
+        for (size_t i = 0; i < LANE_WIDTH; i++)
+                if (lane->attempts[i].ended && attempt_record(&lane->attempts[i]) < 0)
+                        lane_timer_set(lane, RECORD_AGAIN_US);
+        outbox_wake(lane->outbox);
+        return 0;
+}
+
+/* ---- the outbox ---- */
+
+static int on_wake(sd_event_source *source, void *userdata)
+{
+        (void)source;
+        struct outbox *outbox = userdata;
+
+        outbox->woken = false;
+        for (size_t i = 0; i < outbox->lane_count && !outbox->stopping; i++)
+                lane_fill(&outbox->lanes[i]);
+        if (outbox_is_idle(outbox))
+                outbox->parts.on_idle(outbox->parts.userdata);
+        return 0;
+}
+
+void outbox_wake(struct outbox *outbox)
+{
+        outbox->woken = true;
+        (void)sd_event_source_set_enabled(outbox->wake, SD_EVENT_ONESHOT);
+}
+
+void outbox_stop(struct outbox *outbox)
+{
+        outbox->stopping = true;
+        for (size_t i = 0; i < outbox->lane_count; i++)
+                for (size_t k = 0; k < LANE_WIDTH; k++) {
+                        struct attempt *attempt = &outbox->lanes[i].attempts[k];
+
+                        if (attempt->exec != NULL)
+                                hook_exec_stop(attempt->exec);
+                        else if (attempt->lane != NULL)
+                                attempt_clear(attempt);
+                }
+        outbox_wake(outbox);
+}
+
+bool outbox_is_idle(const struct outbox *outbox)
+{
+        bool may_wait = !outbox->parts.once && !outbox->stopping;
+
+        if (outbox->woken)
+                return false;
+        for (size_t i = 0; i < outbox->lane_count; i++) {
+                const struct lane *lane = &outbox->lanes[i];
+                uint64_t busy[LANE_WIDTH];
+
+                if (lane_busy(lane, busy) > 0 || (may_wait && lane->waiting))
+                        return false;
+        }
+        return true;
+}
+
+static int drop_unconfigured(struct outbox *outbox)
+{
+        const struct config *config = outbox->parts.config;
+        CLEANUP(cleanup_free) const char **names = calloc(config->hook_count + 1, sizeof(*names));
+
+        if (names == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < config->hook_count; i++)
+                names[i] = config->hooks[i].name;
+
+        int dropped = store_drop_hooks(outbox->parts.store, names, config->hook_count, outbox_clock_us());
+        if (dropped > 0)
+                journal_print(outbox->parts.journal, LOG_WARNING,
+                              "%d deliveries were waiting for hooks that are no longer configured, and are "
+                              "given up.",
+                              dropped);
+        return 0;
+}
+
+static int lane_init(struct lane *lane, struct outbox *outbox, const struct hook_config *hook)
+{
+        lane->outbox = outbox;
+        lane->hook = hook;
+
+        int r = sd_event_add_time(outbox->parts.event, &lane->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
+                                  on_lane_timer, lane);
+        if (r < 0)
+                return r;
+        (void)sd_event_source_set_description(lane->timer, "outbox-lane");
+        return sd_event_source_set_enabled(lane->timer, SD_EVENT_OFF);
+}
+
+int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
+{
+        CLEANUP(cleanup_outbox_free) struct outbox *outbox = calloc(1, sizeof(*outbox));
+        int r;
+
+        if (outbox == NULL)
+                return -ENOMEM;
+        outbox->parts = *parts;
+
+        outbox->lanes = calloc(parts->config->hook_count + 1, sizeof(*outbox->lanes));
+        if (outbox->lanes == NULL)
+                return -ENOMEM;
+        for (; outbox->lane_count < parts->config->hook_count; outbox->lane_count++) {
+                r = lane_init(&outbox->lanes[outbox->lane_count], outbox,
+                              &parts->config->hooks[outbox->lane_count]);
+                if (r < 0)
+                        return r;
+        }
+
+        r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(outbox->wake, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        (void)sd_event_source_set_description(outbox->wake, "outbox-wake");
+        r = drop_unconfigured(outbox);
+        if (r < 0)
+                return r;
+
+        *ret_outbox = STEAL_POINTER(outbox);
+        return 0;
+}
+
+struct outbox *outbox_free(struct outbox *outbox)
+{
+        if (outbox == NULL)
+                return NULL;
+
+        for (size_t i = 0; i < outbox->lane_count; i++) {
+                for (size_t k = 0; k < LANE_WIDTH; k++)
+                        if (outbox->lanes[i].attempts[k].lane != NULL)
+                                attempt_clear(&outbox->lanes[i].attempts[k]);
+                hook_http_free(outbox->lanes[i].http);
+                sd_event_source_disable_unref(outbox->lanes[i].timer);
+        }
+        sd_event_source_disable_unref(outbox->wake);
+        free(outbox->lanes);
+        free(outbox);
+        return NULL;
+}

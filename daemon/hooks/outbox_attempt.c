@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * One place of a lane: an attempt is started, ends at some time, and its end is written down; only then is
+ * the place free again. If that cannot be written (a full disk), the attempt stays where it is, so that
+ * nothing is delivered twice in a row, and the lane's timer tries again.
+ */
+
+#include "hooks/outbox_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/span.h"
+#include "core/retry.h"
+#include "hooks/event_document.h"
+#include "host/event_message.h"
+#include "host/message_ids.h"
+
+uint64_t outbox_clock_us(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t chance(void)
+{
+        uint64_t number = 0;
+
+        if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
+                return 0;
+        return number;
+}
+
+/* ---- ends ---- */
+
+void attempt_clear(struct attempt *attempt)
+{
+        hook_exec_free(attempt->exec);
+        hook_http_cancel(attempt->http);
+        delivery_clear(&attempt->delivery);
+        event_clear(&attempt->event);
+        free(attempt->document);
+        free(attempt->reason);
+        *attempt = (struct attempt){ .lane = NULL };
+}
+
+static char *attempt_label(const struct attempt *attempt)
+{
+        return job_label(attempt->event.record.id, text_or_empty(&attempt->event.job_name));
+}
+
+static const char *attempt_reason(const struct attempt *attempt)
+{
+        return attempt->reason != NULL ? attempt->reason : "out of memory";
+}
+
+static void tell_taken(struct lane *lane, const struct attempt *attempt)
+{
+        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+
+        journal_print_about(lane->outbox->parts.journal, LOG_INFO, NULL, attempt->event.record.id,
+                            attempt->event.job_name.data, "%s: hook %s took the event \"%s\" (attempt %u).",
+                            label != NULL ? label : "A job", lane->hook->name,
+                            event_kind_to_string(attempt->event.kind), attempt->delivery.attempts + 1);
+}
+
+static void tell_given_up(struct lane *lane, const struct attempt *attempt)
+{
+        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+        unsigned made = attempt->delivery.attempts + 1;
+
+        journal_print_about(
+                lane->outbox->parts.journal, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED, attempt->event.record.id,
+                attempt->event.job_name.data,
+                "%s: hook %s did not take the event \"%s\" (%s) in %u attempt%s and is given up: %s.",
+                label != NULL ? label : "A job", lane->hook->name, event_kind_to_string(attempt->event.kind),
+                attempt->event.id, made, made == 1 ? "" : "s", attempt_reason(attempt));
+}
+
+static void tell_failed(struct lane *lane, const struct attempt *attempt, uint64_t delay_us)
+{
+        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+        char delay[SPAN_TEXT_MAX];
+
+        journal_print_about(
+                lane->outbox->parts.journal, LOG_WARNING, NULL, attempt->event.record.id,
+                attempt->event.job_name.data,
+                "%s: hook %s failed at attempt %u for the event \"%s\" (%s): %s; it is tried again in %s.",
+                label != NULL ? label : "A job", lane->hook->name, attempt->delivery.attempts + 1,
+                event_kind_to_string(attempt->event.kind), attempt->event.id, attempt_reason(attempt),
+                span_format_rough(delay_us, delay));
+}
+
+int attempt_record(struct attempt *attempt)
+{
+        struct lane *lane = attempt->lane;
+        struct store *store = lane->outbox->parts.store;
+        uint64_t now_us = outbox_clock_us();
+        unsigned made = attempt->delivery.attempts + 1;
+        int r;
+
+        if (attempt->success) {
+                r = store_delivery_done(store, attempt->delivery.id, now_us);
+                if (r >= 0)
+                        tell_taken(lane, attempt);
+        } else if (made > lane->hook->retries) {
+                r = store_delivery_failed(store, attempt->delivery.id, now_us, attempt_reason(attempt));
+                if (r >= 0)
+                        tell_given_up(lane, attempt);
+        } else {
+                uint64_t delay_us = delivery_delay(made, attempt->retry_after_us, chance());
+
+                r = store_delivery_retry(store, attempt->delivery.id, now_us + delay_us,
+                                         attempt_reason(attempt));
+                if (r >= 0)
+                        tell_failed(lane, attempt, delay_us);
+        }
+        if (r < 0)
+                return r;
+        attempt_clear(attempt);
+        return 0;
+}
+
+static void on_attempt_end(void *userdata, const struct hook_end *end)
+{
+        struct attempt *attempt = userdata;
+        struct lane *lane = attempt->lane;
+        struct outbox *outbox = lane->outbox;
+
+        /* The run is gone when this returns. */
+        attempt->exec = NULL;
+        attempt->http = NULL;
+
+        /* What was ended because the daemon stops has not failed; it is delivered after the next start. */
+        if (outbox->stopping && !end->success) {
+                attempt_clear(attempt);
+                outbox_wake(outbox);
+                return;
+        }
+
+        attempt->ended = true;
+        attempt->success = end->success;
+        attempt->reason = strdup(end->reason);
+        attempt->retry_after_us = end->retry_after_us;
+        if (attempt_record(attempt) < 0) {
+                journal_print(
+                        outbox->parts.journal, LOG_WARNING,
+                        "The end of hook %s cannot be written to the state: %s. It is tried again every 5 s; "
+                        "until then this hook takes fewer events at a time.",
+                        lane->hook->name, store_error(outbox->parts.store));
+                lane_timer_set(lane, RECORD_AGAIN_US);
+        }
+        outbox_wake(outbox);
+}
+
+/* ---- beginnings ---- */
+
+static int attempt_run(struct attempt *attempt, char **ret_reason)
+{
+        struct lane *lane = attempt->lane;
+        struct outbox *outbox = lane->outbox;
+        const struct hook_context context = { .event = outbox->parts.event,
+                                              .journal = outbox->parts.journal };
+        unsigned number = attempt->delivery.attempts + 1;
+        size_t size;
+        int r;
+
+        r = store_get_event(outbox->parts.store, attempt->delivery.event_id, &attempt->event);
+        if (r == 0)
+                return -ENOENT;
+        if (r >= 0)
+                r = event_document_write(&attempt->event, number, outbox->parts.config->log.personal_data,
+                                         &attempt->document, &size);
+        if (r < 0)
+                return r;
+
+        const struct hook_attempt call = {
+                .hook = lane->hook,
+                .event = &attempt->event,
+                .document = attempt->document,
+                .document_size = size,
+                .attempt = number,
+                .on_end = on_attempt_end,
+                .userdata = attempt,
+        };
+        switch (lane->hook->kind) {
+        case HOOK_EXEC:
+                return hook_exec_start(&context, &call, ret_reason, &attempt->exec);
+        case HOOK_URL:
+                /* Tried anew each time, since a secret that was missing may be there by now. */
+                r = lane->http != NULL ? 0 : hook_http_new(&context, lane->hook, ret_reason, &lane->http);
+                return r < 0 ? r : hook_http_start(lane->http, &call, ret_reason, &attempt->http);
+        case HOOK_UNIT:
+                break;
+        }
+        return -EOPNOTSUPP;
+}
+
+void attempt_start(struct attempt *attempt, struct lane *lane, struct delivery *delivery)
+{
+        CLEANUP(cleanup_free) char *reason = NULL;
+
+        *attempt = (struct attempt){ .lane = lane, .delivery = *delivery };
+        *delivery = (struct delivery){ .hook = NULL };
+
+        int r = attempt_run(attempt, &reason);
+        if (r < 0) {
+                const struct hook_end end = { .reason = reason != NULL ? reason : strerror(-r) };
+
+                on_attempt_end(attempt, &end);
+        }
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the halves of outbox.h share: outbox.c has the lanes, outbox_attempt.c what happens in one place of a
+ * lane. */
+
+#include "hooks/hook.h"
+#include "hooks/outbox.h"
+
+/* Attempts under way for one hook. */
+#define LANE_WIDTH 4
+
+/* How long to wait before writing again what could not be written. */
+#define RECORD_AGAIN_US (5 * USEC_PER_SEC)
+
+struct lane;
+
+struct attempt {
+        struct lane *lane; /* NULL: the place is free */
+        struct delivery delivery;
+        struct event event;
+        char *document;
+        struct hook_exec *exec;
+        struct hook_http_run *http;
+        bool ended; /* but not recorded yet */
+        bool success;
+        char *reason;
+        uint64_t retry_after_us;
+};
+
+struct lane {
+        struct outbox *outbox;
+        const struct hook_config *hook;
+        struct hook_http *http; /* of a url hook; NULL while its secret cannot be read */
+        sd_event_source *timer; /* for what waits for its time, or to be recorded */
+        struct attempt attempts[LANE_WIDTH];
+        bool waiting; /* there are deliveries that wait for their time */
+};
+
+struct outbox {
+        struct outbox_parts parts;
+        struct lane *lanes;
+        size_t lane_count;
+        sd_event_source *wake;
+        bool woken; /* something may be due */
+        bool stopping;
+};
+
+/* Microseconds of CLOCK_REALTIME: what is stored must mean something after a reboot. */
+uint64_t outbox_clock_us(void);
+
+/*
+ * Starts an attempt in a free place. One that cannot even start has failed like any other. The delivery's
+ * memory is taken.
+ */
+void attempt_start(struct attempt *attempt, struct lane *lane, struct delivery *delivery);
+
+/* Writes down how an attempt ended and frees its place. On failure (a negative errno) the place stays taken.
+ */
+int attempt_record(struct attempt *attempt);
+
+/* Ends what is under way without a word and frees the place. */
+void attempt_clear(struct attempt *attempt);
+
+/* Has the lane looked after again after this span. */
+void lane_timer_set(struct lane *lane, uint64_t span_us);

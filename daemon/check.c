@@ -4,7 +4,9 @@
 
 #include "check.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -64,6 +66,11 @@ size_t check_surroundings(const struct config *config, FILE *file)
                 check_secret(&check, "token_file", config->api.token_file);
         else
                 check_secret(&check, "password_file", config->api.password_file);
+        if (*config->api.ca_file != '\0' && access(config->api.ca_file, R_OK) < 0) {
+                check.problems++;
+                (void)fprintf(file, "%s: cannot read %s (ca_file): %s\n", config->path, config->api.ca_file,
+                              strerror(errno));
+        }
         for (size_t i = 0; i < config->hook_count; i++)
                 check_hook(&check, &config->hooks[i]);
         return check.problems;

@@ -243,12 +243,21 @@ static enum exit_status open_api(struct daemon *daemon)
                        : read_secret(daemon, "token_file", api->token_file, &secret);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
+        if (*api->ca_file != '\0' && access(api->ca_file, R_OK) < 0) {
+                journal_print(daemon->journal, LOG_ERR,
+                              "Cannot read the certificates in %s (ca_file): %s. Exiting; correct the path, "
+                              "or remove "
+                              "the line to use those of the system.",
+                              api->ca_file, strerror(errno));
+                return EXIT_STATUS_CONFIG;
+        }
 
         const struct http_settings http = {
                 .user_agent = "jobwatchd/" JOBWATCH_VERSION,
                 .ca_file = api->ca_file,
                 .timeout_us = api->timeout_us,
                 .connect_timeout_us = api->connect_timeout_us,
+                .stall_us = api->timeout_us / 2,
                 .body_max = api->max_response,
                 .connections_max = API_CONNECTIONS_MAX,
         };
@@ -304,20 +313,22 @@ static int build_watch(struct daemon *daemon)
         return poller_new(&parts, &daemon->poller);
 }
 
-/* The loop itself, with the signals blocked before any library starts a thread. */
-static int build_loop(struct daemon *daemon)
+void daemon_block_signals(void)
 {
         sigset_t signals;
-        int r;
 
         (void)sigemptyset(&signals);
         (void)sigaddset(&signals, SIGTERM);
         (void)sigaddset(&signals, SIGINT);
         (void)sigaddset(&signals, SIGHUP);
         (void)sigaddset(&signals, SIGCHLD);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                return -errno;
+        (void)sigprocmask(SIG_BLOCK, &signals, NULL);
         (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int build_loop(struct daemon *daemon)
+{
+        int r;
 
         r = sd_event_new(&daemon->event);
         if (r < 0)

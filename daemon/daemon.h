@@ -15,6 +15,12 @@ struct daemon_options {
 };
 
 /*
+ * Blocks the signals that the loop will take. To be called first of all: a stop that comes while things are
+ * still being built is then an orderly one, and threads that libraries start inherit it.
+ */
+void daemon_block_signals(void);
+
+/*
  * Builds the parts, runs the loop, and returns what the process is to end with. Everything that goes wrong is
  * logged. `journal` and `config` are borrowed.
  */

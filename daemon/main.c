@@ -204,8 +204,8 @@ static int read_command_line(int argc, char *argv[], struct options *options)
                         return 0;
         }
         if (optind < argc)
-                return usage("%s: there are no arguments but options; a job is watched with --job ID",
-                             argv[optind]);
+                return usage(argv[optind],
+                             "there are no arguments but options; a job is watched with --job ID");
 
         options->overrides.job_ids = options->job_ids;
         options->overrides.job_count = options->job_count;
@@ -322,8 +322,11 @@ int main(int argc, char *argv[])
                 print_help();
         else if (options.action == ACTION_VERSION)
                 print_version();
-        else
+        else {
+                if (options.action == ACTION_RUN)
+                        daemon_block_signals();
                 status = act_on_config(&options);
+        }
 
         free(options.job_ids);
         return (int)status;

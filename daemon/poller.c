@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * When which job is asked for. Each open job has a due time in the schedule; when it comes, and the API is
- * well, the job is asked for, and the answer (poller_answers.c) puts it back into the schedule unless it has
- * ended.
+ * The poller makes the requests that core/planner.h decides on: it hands it the time and the answers, keeps
+ * what is under way in a few places, and wakes up when the planner wants to be asked again.
  */
 
 #include "poller_internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "base/span.h"
-
-/* Requests under way at a time; more would not be answered sooner at 100 ms from one to the next. */
-#define FLIGHTS_MAX 8
-
-/* Jobs that are due this soon are asked for together: a wake-up costs more than a request. */
-#define TOGETHER_US (50 * USEC_PER_MSEC)
+#include "host/event_message.h"
 
 DEFINE_CLEANUP(struct poller, poller_free)
 
@@ -42,109 +38,149 @@ uint64_t poller_chance(void)
         return number;
 }
 
-/* ---- when ---- */
-
-bool job_is_finished(const struct watched_job *job)
+static size_t index_of(const struct poller *poller, const struct planner_job *job)
 {
-        return job->settled || (job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome));
+        return (size_t)(job - planner_jobs(poller->planner));
 }
 
-void job_plan(struct watched_job *job, uint64_t span_us)
+const struct job_config *poller_job_config(const struct poller *poller, const struct planner_job *job)
 {
-        struct poller *poller = job->poller;
-
-        /* Room was reserved for every job. */
-        (void)schedule_put(&poller->schedule, &job->entry, poller_now_us(poller) + span_us);
+        return &poller->parts.config->jobs[index_of(poller, job)];
 }
 
-/* Arms the timer for the next time at which something can be asked, and tells the daemon when nothing ever
- * will. */
-static void arm(struct poller *poller)
+void poller_note_answered(struct poller *poller, const struct planner_job *job)
 {
-        const struct schedule_entry *first = schedule_first(&poller->schedule);
-        uint64_t when_us = USEC_NEVER;
+        poller->answered[index_of(poller, job)] = true;
+}
 
-        if (first != NULL && poller->flights < FLIGHTS_MAX) {
-                when_us = health_next(&poller->health, 0);
-                if (when_us < first->due_us)
-                        when_us = first->due_us;
-        }
+void poller_report(const struct poller *poller, const struct planner_job *job, const char *format, ...)
+{
+        const struct job_config *config = poller_job_config(poller, job);
+        va_list arguments;
 
-        if (when_us == USEC_NEVER) {
-                (void)sd_event_source_set_enabled(poller->timer, SD_EVENT_OFF);
-        } else {
-                (void)sd_event_source_set_time(poller->timer, when_us);
-                (void)sd_event_source_set_enabled(poller->timer, SD_EVENT_ONESHOT);
-        }
-        if (poller_is_idle(poller))
-                (void)sd_event_source_set_enabled(poller->idle, SD_EVENT_ONESHOT);
+        if (!poller->parts.report)
+                return;
+        CLEANUP(cleanup_free) char *label = job_label(config->id, config->name);
+        (void)printf("%s: ", label != NULL ? label : "Job");
+        va_start(arguments, format);
+        (void)vprintf(format, arguments);
+        va_end(arguments);
+        (void)printf("\n");
+}
+
+void poller_report_record(const struct poller *poller, const struct planner_job *job,
+                          const struct text *status, enum outcome outcome)
+{
+        if (!poller->parts.report)
+                return;
+        CLEANUP(cleanup_free)
+        char *shown = status->data != NULL ? text_escape(status->data, status->size, 80) : NULL;
+        poller_report(poller, job, "%s (%s)", shown != NULL ? shown : "no Status",
+                      outcome_to_string(outcome));
 }
 
 /* ---- asking ---- */
 
 static void poll_due(struct poller *poller);
 
+static void flight_land(struct flight *flight)
+{
+        flight_clear_rows(flight);
+        *flight = (struct flight){ .poller = NULL };
+}
+
+static void on_row(void *userdata, struct job_record *row)
+{
+        flight_take_row(userdata, row);
+}
+
 static void on_answer(void *userdata, const struct nexudus_answer *answer)
 {
-        struct watched_job *job = userdata;
-        struct poller *poller = job->poller;
+        struct flight *flight = userdata;
+        struct poller *poller = flight->poller;
 
-        job->request = NULL;
-        poller->flights--;
         poller->fresh_connection = answer->outcome == HTTP_TIMED_OUT;
-        job_take_answer(job, answer);
-
-        if (poller->parts.once) {
-                job->settled = true;
-                schedule_remove(&poller->schedule, &job->entry);
-        }
+        planner_end_flight(poller->planner, &flight->request, poller_now_us(poller));
+        poller_take_answer(poller, flight, answer);
+        flight_land(flight);
         poll_due(poller);
 }
 
-static int ask(struct watched_job *job)
+static int start_batch(struct poller *poller, struct flight *flight)
 {
-        struct poller *poller = job->poller;
+        const struct planner_request *request = &flight->request;
+        uint64_t ids[PLANNER_BATCH_MAX];
 
-        int r = nexudus_get_job(poller->parts.nexudus, job->config->id, poller->fresh_connection, on_answer,
-                                job, &job->request);
+        flight->rows = calloc(request->count, sizeof(*flight->rows));
+        if (flight->rows == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < request->count; i++)
+                ids[i] = request->jobs[i]->id;
+        return nexudus_get_jobs(poller->parts.nexudus, ids, request->count, poller->fresh_connection, on_row,
+                                on_answer, flight, &flight->http);
+}
+
+static struct flight *free_flight(struct poller *poller)
+{
+        for (size_t i = 0; i < FLIGHTS_MAX; i++)
+                if (poller->flights[i].poller == NULL)
+                        return &poller->flights[i];
+        return NULL; /* the planner starts no more than there are places */
+}
+
+static int start(struct poller *poller, const struct planner_request *request)
+{
+        struct flight *flight = free_flight(poller);
+        int r;
+
+        *flight = (struct flight){ .poller = poller, .request = *request };
+        budget_spend(&poller->budget, poller_now_us(poller));
+        if (request->batch)
+                r = start_batch(poller, flight);
+        else
+                r = nexudus_get_job(poller->parts.nexudus, request->jobs[0]->id, poller->fresh_connection,
+                                    on_answer, flight, &flight->http);
         if (r < 0) {
-                job_plan(job, job->config->poll.interval_us);
-                return r;
+                planner_take_back(poller->planner, request, poller_now_us(poller));
+                flight_land(flight);
         }
-        poller->flights++;
-        health_started(&poller->health);
-        return 0;
+        return r;
 }
 
 /* In a round that is made once, trouble means that the other jobs get no answer: they are not to wait for
  * one. */
-static void settle_the_rest(struct poller *poller)
+static void on_left_out(void *userdata, struct planner_job *job)
 {
-        struct schedule_entry *entry;
+        poller_report(userdata, job, "not asked");
+}
 
-        while ((entry = schedule_first(&poller->schedule)) != NULL) {
-                struct watched_job *job = (struct watched_job *)entry;
-
-                schedule_remove(&poller->schedule, entry);
-                job_report(job, "not asked");
-                job->settled = true;
+static void sleep_until(struct poller *poller, uint64_t wake_us)
+{
+        if (wake_us == USEC_NEVER) {
+                (void)sd_event_source_set_enabled(poller->timer, SD_EVENT_OFF);
+        } else {
+                (void)sd_event_source_set_time(poller->timer, wake_us);
+                (void)sd_event_source_set_enabled(poller->timer, SD_EVENT_ONESHOT);
         }
+        if (planner_is_idle(poller->planner))
+                (void)sd_event_source_set_enabled(poller->idle, SD_EVENT_ONESHOT);
 }
 
 static void poll_due(struct poller *poller)
 {
-        uint64_t now = poller_now_us(poller);
+        struct planner_request request;
+        uint64_t now = poller_now_us(poller), wake_us = USEC_NEVER;
 
-        while (poller->flights < FLIGHTS_MAX && health_allows(&poller->health, now)) {
-                struct schedule_entry *entry = schedule_take_due(&poller->schedule, now + TOGETHER_US);
-                if (entry == NULL)
+        if (poller->parts.once && planner_health(poller->planner)->trouble != HEALTH_WELL)
+                planner_give_up(poller->planner, on_left_out, poller);
+
+        while (planner_next(poller->planner, now, &request, &wake_us)) {
+                if (start(poller, &request) < 0) {
+                        wake_us = now + USEC_PER_SEC; /* no memory: perhaps later */
                         break;
-                if (ask((struct watched_job *)entry) < 0)
-                        break;
+                }
         }
-        if (poller->parts.once && poller->health.trouble != HEALTH_WELL)
-                settle_the_rest(poller);
-        arm(poller);
+        sleep_until(poller, wake_us);
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -174,14 +210,12 @@ static uint64_t wall_clock_us(void)
         return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
-static int job_init(struct watched_job *job, struct poller *poller, const struct job_config *config)
+/* What is known of a job from before. */
+static int job_recall(struct poller *poller, struct planner_job *job)
 {
         struct stored_job known;
 
-        job->poller = poller;
-        job->config = config;
-
-        int r = store_get_job(poller->parts.store, config->id, &known);
+        int r = store_get_job(poller->parts.store, job->id, &known);
         if (r <= 0)
                 return r;
 
@@ -200,6 +234,51 @@ static int job_init(struct watched_job *job, struct poller *poller, const struct
         return 0;
 }
 
+static int build_jobs(struct poller *poller)
+{
+        const struct config *config = poller->parts.config;
+        struct planner_job *jobs = planner_jobs(poller->planner);
+
+        poller->settings = calloc(config->job_count, sizeof(*poller->settings));
+        poller->answered = calloc(config->job_count, sizeof(*poller->answered));
+        if (poller->settings == NULL || poller->answered == NULL)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < config->job_count; i++) {
+                const struct poll_config *poll = &config->jobs[i].poll;
+
+                poller->settings[i] = (struct planner_settings){
+                        .interval_us = poll->interval_us,
+                        .max_interval_us = poll->max_interval_us,
+                        .stalled_after_us = poll->stalled_after_us,
+                        .result_wait_us = poll->result_wait_us,
+                };
+                jobs[i].id = config->jobs[i].id;
+                jobs[i].settings = &poller->settings[i];
+                int r = job_recall(poller, &jobs[i]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int build_sources(struct poller *poller)
+{
+        int r = sd_event_add_time(poller->parts.event, &poller->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
+                                  on_timer, poller);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(poller->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_defer(poller->parts.event, &poller->idle, on_idle, poller);
+        if (r < 0)
+                return r;
+        (void)sd_event_source_set_description(poller->timer, "poller-timer");
+        (void)sd_event_source_set_description(poller->idle, "poller-idle");
+        return sd_event_source_set_enabled(poller->idle, SD_EVENT_OFF);
+}
+
 int poller_new(const struct poller_parts *parts, struct poller **ret_poller)
 {
         CLEANUP(cleanup_poller_free) struct poller *poller = calloc(1, sizeof(*poller));
@@ -209,35 +288,28 @@ int poller_new(const struct poller_parts *parts, struct poller **ret_poller)
         if (poller == NULL)
                 return -ENOMEM;
         poller->parts = *parts;
-        poller->health = HEALTH_INITIAL;
 
-        poller->jobs = calloc(config->job_count, sizeof(*poller->jobs));
-        if (poller->jobs == NULL)
-                return -ENOMEM;
-        poller->job_count = config->job_count;
-        r = schedule_reserve(&poller->schedule, config->job_count);
+        const struct planner_limits limits = {
+                .governor = {
+                        .min_spacing_us = config->limits.min_spacing_us,
+                        .per_minute = config->limits.per_minute,
+                        .per_hour = config->limits.per_hour,
+                        .per_day = config->limits.per_day,
+                },
+                .flights_max = FLIGHTS_MAX,
+                .batch_size = config->poll.batch == BATCH_AUTO ? config->poll.batch_size : 0,
+                .batch_bytes = NEXUDUS_IDS_MAX,
+                .probe_cap_us = config->poll.interval_us,
+                .once = parts->once,
+        };
+        r = planner_new(&limits, config->status_rules, config->job_count, &poller->planner);
+        if (r >= 0)
+                r = build_jobs(poller);
+        if (r >= 0)
+                r = build_sources(poller);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < config->job_count; i++) {
-                r = job_init(&poller->jobs[i], poller, &config->jobs[i]);
-                if (r < 0)
-                        return r;
-        }
-
-        r = sd_event_add_time(parts->event, &poller->timer, CLOCK_BOOTTIME, 0, TOGETHER_US, on_timer, poller);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(poller->timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        r = sd_event_add_defer(parts->event, &poller->idle, on_idle, poller);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(poller->idle, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        (void)sd_event_source_set_description(poller->timer, "poller-timer");
-        (void)sd_event_source_set_description(poller->idle, "poller-idle");
+        budget_open(&poller->budget, parts->store, planner_governor(poller->planner), poller_now_us(poller));
 
         *ret_poller = STEAL_POINTER(poller);
         return 0;
@@ -248,60 +320,65 @@ struct poller *poller_free(struct poller *poller)
         if (poller == NULL)
                 return NULL;
 
-        for (size_t i = 0; poller->jobs != NULL && i < poller->job_count; i++)
-                nexudus_cancel(poller->jobs[i].request);
-        schedule_clear(&poller->schedule);
+        if (poller->planner != NULL)
+                budget_close(&poller->budget, poller_now_us(poller));
+        for (size_t i = 0; i < FLIGHTS_MAX; i++)
+                if (poller->flights[i].poller != NULL) {
+                        nexudus_cancel(poller->flights[i].http);
+                        flight_land(&poller->flights[i]);
+                }
+        planner_free(poller->planner);
         sd_event_source_disable_unref(poller->timer);
         sd_event_source_disable_unref(poller->idle);
-        free(poller->jobs);
+        free(poller->settings);
+        free(poller->answered);
         free(poller);
         return NULL;
 }
 
+static bool has_ended(const struct planner_job *job)
+{
+        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome);
+}
+
 int poller_start(struct poller *poller)
 {
+        struct planner_job *jobs = planner_jobs(poller->planner);
         uint64_t now = poller_now_us(poller);
 
-        for (size_t i = 0; i < poller->job_count; i++) {
-                struct watched_job *job = &poller->jobs[i];
-
-                if (job_is_finished(job) && !job->config->from_command_line) {
-                        job_report(job, "has ended before (%s)",
-                                   outcome_to_string(job->watch.memory.outcome));
+        for (size_t i = 0; i < poller->parts.config->job_count; i++) {
+                if (has_ended(&jobs[i]) && !poller->parts.config->jobs[i].from_command_line) {
+                        poller_report(poller, &jobs[i], "has ended before (%s)",
+                                      outcome_to_string(jobs[i].watch.memory.outcome));
+                        poller->answered[i] = true;
                         continue;
                 }
-                int r = schedule_put(&poller->schedule, &job->entry, now);
-                if (r < 0)
-                        return r;
+                planner_start(poller->planner, &jobs[i], now, 0);
         }
-        arm(poller);
+        sleep_until(poller, planner_is_idle(poller->planner) ? USEC_NEVER : now);
         return 0;
 }
 
 bool poller_is_idle(const struct poller *poller)
 {
-        return schedule_first(&poller->schedule) == NULL && poller->flights == 0;
+        return planner_is_idle(poller->planner);
 }
 
 struct poller_counts poller_count(const struct poller *poller)
 {
-        const struct schedule_entry *first = schedule_first(&poller->schedule);
+        const struct planner_job *jobs = planner_jobs(poller->planner);
         struct poller_counts counts = {
-                .watched = poller->job_count,
-                .trouble = poller->health.trouble,
-                .next_us = first != NULL ? first->due_us : USEC_NEVER,
+                .watched = poller->parts.config->job_count,
+                .trouble = planner_health(poller->planner)->trouble,
+                .next_us = planner_next_due(poller->planner),
         };
 
-        for (size_t i = 0; i < poller->job_count; i++) {
-                const struct watched_job *job = &poller->jobs[i];
+        for (size_t i = 0; i < counts.watched; i++) {
+                const struct job_memory *memory = &jobs[i].watch.memory;
 
-                if (job->settled && !job->answered)
+                if (!poller->answered[i])
                         counts.unanswered++;
-                if (!job->watch.memory.recorded) {
-                        counts.open++;
-                        continue;
-                }
-                switch (job->watch.memory.outcome) {
+                switch (memory->recorded ? memory->outcome : OUTCOME_OPEN) {
                 case OUTCOME_OPEN:
                         counts.open++;
                         break;

@@ -1,36 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the two halves of poller.h share: poller.c asks, poller_answers.c makes something of what is answered.
+/*
+ * What the parts of poller.h share: poller.c asks, poller_answers.c makes something of what is answered about
+ * one job, poller_rows.c of what is answered about several.
  */
 
 #include "poller.h"
 
-#include "core/schedule.h"
-#include "core/watch.h"
+#include "budget.h"
+#include "core/planner.h"
 
-struct watched_job {
-        struct schedule_entry entry; /* must be first: the schedule hands it back */
-        struct poller *poller;
-        const struct job_config *config;
-        struct job_watch watch;
-        struct nexudus_request *request; /* under way */
-        uint64_t pace_us;                /* from the last look to the next */
-        unsigned odd_answers;            /* in a row */
-        bool settled;                    /* `once`: nothing more is asked */
-        bool answered;                   /* `once`: with a sensible answer */
+/* Requests under way at a time; more would not be answered sooner at 100 ms from one to the next. */
+#define FLIGHTS_MAX 8
+
+/* What a row of a batch has shown, until the document is known to be whole. */
+struct row {
+        enum row_verdict verdict;
+        uint64_t updated;        /* planner_updated_digest() */
+        struct job_record first; /* with ROW_FIRST: the record itself */
+        struct sight sight;
+        struct job_memory seen;
+        bool taken; /* by the recorder */
+};
+
+/* One request under way. */
+struct flight {
+        struct poller *poller; /* NULL: the place is free */
+        struct planner_request request;
+        struct nexudus_request *http;
+        struct row *rows; /* of a batch, one a job */
+        size_t expected;  /* where the next row is looked for first: they mostly come in order */
+        bool seen_result; /* some row had a ResultData */
 };
 
 struct poller {
         struct poller_parts parts;
-        struct watched_job *jobs;
-        size_t job_count;
-        struct schedule schedule;
-        struct health health;
+        struct planner *planner;
+        struct planner_settings *settings; /* one a job, as the jobs are in the configuration */
+        struct budget budget;
+        struct flight flights[FLIGHTS_MAX];
         sd_event_source *timer;
         sd_event_source *idle; /* calls on_idle() from the loop */
-        size_t flights;
-        bool fresh_connection; /* the last request timed out: do not trust the open connection */
+        bool *answered;        /* `once`: one a job, with a sensible answer */
+        bool fresh_connection; /* the last request timed out: do not trust the open connections */
 };
 
 /* CLOCK_BOOTTIME of this turn of the loop. */
@@ -39,14 +52,27 @@ uint64_t poller_now_us(const struct poller *poller);
 /* Any 64-bit number. */
 uint64_t poller_chance(void);
 
-/* Nothing more is to be asked of this job. */
-bool job_is_finished(const struct watched_job *job);
+/* The configuration of a job. */
+const struct job_config *poller_job_config(const struct poller *poller, const struct planner_job *job);
 
-/* Has the job looked at again after this span. */
-void job_plan(struct watched_job *job, uint64_t span_us);
+/* A sensible answer about this job came. */
+void poller_note_answered(struct poller *poller, const struct planner_job *job);
 
 /* With `once` and where reports are wanted: a line about the job on standard output. */
-void job_report(const struct watched_job *job, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void poller_report(const struct poller *poller, const struct planner_job *job, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+void poller_report_record(const struct poller *poller, const struct planner_job *job,
+                          const struct text *status, enum outcome outcome);
 
-/* Takes an answer: news to the recorder, trouble to the API's health, and the job back into the schedule. */
-void job_take_answer(struct watched_job *job, const struct nexudus_answer *answer);
+/* Makes something of the answer to a flight's request; the flight is over, but its request still there to be
+ * read. */
+void poller_take_answer(struct poller *poller, struct flight *flight, const struct nexudus_answer *answer);
+
+/* Of a row that has just come in: judges it. */
+void flight_take_row(struct flight *flight, struct job_record *row);
+
+/* All rows are in and the document is whole. */
+void flight_apply_rows(struct flight *flight);
+
+/* Frees what was kept of the rows. */
+void flight_clear_rows(struct flight *flight);

@@ -27,11 +27,21 @@ struct recorder {
         struct outbox *outbox;
         struct journal *journal;
         const struct config *config;
-        const char **hooks; /* room for the names of all configured hooks */
-        bool store_failing; /* said so already */
+        const char **hooks;  /* room for the names of all configured hooks */
+        bool store_failing;  /* said so already */
+        bool grouping;       /* between recorder_begin() and recorder_commit() */
+        struct event *group; /* what is told when the group is on disk */
+        size_t group_count, group_room;
 };
 
 DEFINE_CLEANUP(struct recorder, recorder_free)
+
+static void group_clear(struct recorder *recorder)
+{
+        for (size_t i = 0; i < recorder->group_count; i++)
+                event_clear(&recorder->group[i]);
+        recorder->group_count = 0;
+}
 
 int recorder_new(struct store *store, struct outbox *outbox, struct journal *journal,
                  const struct config *config, struct recorder **ret_recorder)
@@ -55,6 +65,8 @@ struct recorder *recorder_free(struct recorder *recorder)
 {
         if (recorder == NULL)
                 return NULL;
+        group_clear(recorder);
+        free(recorder->group);
         free(recorder->hooks);
         free(recorder);
         return NULL;
@@ -149,19 +161,39 @@ static int event_make(struct recorder *recorder, const struct job_config *job,
 }
 
 /* Said once, until something can be written again. */
-static void complain(struct recorder *recorder, const struct job_config *job)
+static void complain(struct recorder *recorder)
 {
-        CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
-
         if (recorder->store_failing)
                 return;
         recorder->store_failing = true;
         journal_print_about(
-                recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, job->id, job->name,
-                "%s changed, but that cannot be written to the state in %s: %s. Nothing is told that is "
-                "not recorded; polling goes on, and so will telling once there is room again.",
-                label != NULL ? label : "A job", config_state_directory(recorder->config),
-                store_error(recorder->store));
+                recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, 0, NULL,
+                "A job changed, but that cannot be written to the state in %s: %s. Nothing is told that is "
+                "not recorded; polling goes on, and so will telling once the state can be written.",
+                config_state_directory(recorder->config), store_error(recorder->store));
+}
+
+static void praise(struct recorder *recorder)
+{
+        if (!recorder->store_failing)
+                return;
+        recorder->store_failing = false;
+        journal_print(recorder->journal, LOG_NOTICE, "The state in %s can be written again; telling goes on.",
+                      config_state_directory(recorder->config));
+}
+
+static int group_reserve(struct recorder *recorder)
+{
+        if (recorder->group_count < recorder->group_room)
+                return 0;
+
+        size_t room = recorder->group_room == 0 ? 16 : recorder->group_room * 2;
+        struct event *group = reallocarray(recorder->group, room, sizeof(*group));
+        if (group == NULL)
+                return -ENOMEM;
+        recorder->group = group;
+        recorder->group_room = room;
+        return 0;
 }
 
 int recorder_take(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
@@ -169,25 +201,56 @@ int recorder_take(struct recorder *recorder, const struct job_config *job, const
 {
         CLEANUP(event_clear) struct event event = { .id = "" };
 
-        int r = event_make(recorder, job, memory, change, record, &event);
+        int r = group_reserve(recorder);
+        if (r >= 0)
+                r = event_make(recorder, job, memory, change, record, &event);
         if (r >= 0) {
                 size_t hooks = outbox_select(recorder->config, job, &event, recorder->hooks);
                 r = store_record_event(recorder->store, &event, recorder->hooks, hooks);
         }
         if (r < 0) {
-                complain(recorder, job);
+                complain(recorder);
                 return r;
         }
 
-        if (recorder->store_failing) {
-                recorder->store_failing = false;
-                journal_print(recorder->journal, LOG_NOTICE,
-                              "The state in %s can be written again; telling goes on.",
-                              config_state_directory(recorder->config));
+        if (recorder->grouping) {
+                recorder->group[recorder->group_count++] = event;
+                event = (struct event){ .id = "" };
+                return 0;
         }
+        praise(recorder);
         tell(recorder, &event);
         outbox_wake(recorder->outbox);
         return 0;
+}
+
+int recorder_begin(struct recorder *recorder)
+{
+        int r = store_batch_begin(recorder->store);
+
+        if (r < 0)
+                complain(recorder);
+        else
+                recorder->grouping = true;
+        return r;
+}
+
+int recorder_commit(struct recorder *recorder)
+{
+        int r = store_batch_end(recorder->store, true);
+
+        recorder->grouping = false;
+        if (r < 0) {
+                complain(recorder);
+        } else {
+                if (recorder->group_count > 0)
+                        praise(recorder);
+                for (size_t i = 0; i < recorder->group_count; i++)
+                        tell(recorder, &recorder->group[i]);
+                outbox_wake(recorder->outbox);
+        }
+        group_clear(recorder);
+        return r;
 }
 
 void recorder_note_unknown_status(struct recorder *recorder, const struct job_config *job,

@@ -36,6 +36,14 @@ int recorder_retell(struct recorder *recorder);
 int recorder_take(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
                   const struct change *change, struct job_record *record);
 
+/*
+ * Records several changes in one transaction: what recorder_take() is given between these two is recorded
+ * when recorder_commit() returns 0, and told then; otherwise none of it is, as above. A negative errno of
+ * recorder_begin() means that there is no group, and is logged.
+ */
+int recorder_begin(struct recorder *recorder);
+int recorder_commit(struct recorder *recorder);
+
 /* Warns of a Status that no pattern knows, once for each value, across restarts too. */
 void recorder_note_unknown_status(struct recorder *recorder, const struct job_config *job,
                                   const struct text *status);

@@ -31,9 +31,10 @@ struct nexudus_request {
         struct nexudus *nexudus;
         struct http_request *http;
         struct record_reader *reader;
-        struct job_record record; /* empty until one was read */
-        uint64_t id;
-        int problem; /* of the reader */
+        struct job_record record;   /* of a single one: empty until it was read */
+        uint64_t id;                /* of a single one */
+        nexudus_row_handler on_row; /* of several; NULL: a single one */
+        int problem;                /* of the reader */
         nexudus_handler on_answer;
         void *userdata;
         LIST_ENTRY(nexudus_request) link;
@@ -43,6 +44,7 @@ struct nexudus {
         struct http_client *client;
         struct http_headers *headers;
         char *base_url;
+        char *token; /* NULL for Basic */
         char *username;
         char *password;
         size_t response_max;
@@ -71,6 +73,23 @@ static int headers_for(const char *token, struct http_headers **ret_headers)
         return r;
 }
 
+int nexudus_set_token(struct nexudus *nexudus, const char *token)
+{
+        struct http_headers *headers = NULL;
+        char *copy = strdup(token);
+
+        int r = copy != NULL ? headers_for(token, &headers) : -ENOMEM;
+        if (r < 0) {
+                secret_free(copy);
+                return r;
+        }
+        secret_free(nexudus->token);
+        nexudus->token = copy;
+        http_headers_free(nexudus->headers);
+        nexudus->headers = headers;
+        return 0;
+}
+
 int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
                 struct nexudus **ret_nexudus)
 {
@@ -92,7 +111,8 @@ int nexudus_new(struct http_client *client, const struct nexudus_settings *setti
                         return -ENOMEM;
         }
 
-        int r = headers_for(settings->token, &nexudus->headers);
+        int r = settings->token != NULL ? nexudus_set_token(nexudus, settings->token)
+                                        : headers_for(NULL, &nexudus->headers);
         if (r < 0)
                 return r;
 
@@ -122,6 +142,7 @@ struct nexudus *nexudus_free(struct nexudus *nexudus)
         http_headers_free(nexudus->headers);
         free(nexudus->base_url);
         free(nexudus->username);
+        secret_free(nexudus->token);
         secret_free(nexudus->password);
         free(nexudus);
         return NULL;
@@ -142,6 +163,10 @@ static int on_record(void *userdata, struct job_record *record)
 {
         struct nexudus_request *request = userdata;
 
+        if (request->on_row != NULL) {
+                request->on_row(request->userdata, record);
+                return 0;
+        }
         /* One object, one record; it counts only once the document is whole. */
         job_record_clear(&request->record);
         request->record = *record;
@@ -173,12 +198,44 @@ static void explain(char explanation[static EXPLANATION_SIZE], const char *forma
         va_end(arguments);
 }
 
+/* As much of a secret as tells it from chance: the excerpt may begin or end in the middle of one. */
+#define TELLTALE_SIZE 8
+
+static bool holds(const struct http_end *end, const char *needle, size_t size)
+{
+        return size > 0 && memmem(end->excerpt, end->excerpt_size, needle, size) != NULL;
+}
+
+static bool holds_secret(const struct http_end *end, const char *secret)
+{
+        if (secret == NULL)
+                return false;
+
+        size_t size = strlen(secret);
+        for (size_t i = 0; i + TELLTALE_SIZE <= size; i++)
+                if (holds(end, secret + i, TELLTALE_SIZE))
+                        return true;
+        return size < TELLTALE_SIZE && holds(end, secret, size);
+}
+
+/* Some servers and proxies repeat the request in their error pages, and with it the credentials. */
+static bool is_indiscreet(const struct nexudus *nexudus, const struct http_end *end)
+{
+        return holds(end, "uthorization", 12) || holds_secret(end, nexudus->token) ||
+               holds_secret(end, nexudus->password);
+}
+
 /* A status that is no 2xx, with what the body says of it, as far as that is short and clean. */
-static void explain_status(const struct http_end *end, char explanation[static EXPLANATION_SIZE])
+static void explain_status(const struct nexudus *nexudus, const struct http_end *end,
+                           char explanation[static EXPLANATION_SIZE])
 {
         CLEANUP(cleanup_free) char *excerpt = text_escape(end->excerpt, end->excerpt_size, 160);
 
-        if (excerpt != NULL && *excerpt != '\0')
+        if (is_indiscreet(nexudus, end))
+                explain(explanation,
+                        "it answered %d, and repeated the credentials in a page that is not shown here",
+                        end->status);
+        else if (excerpt != NULL && *excerpt != '\0')
                 explain(explanation, "it answered %d: %s", end->status, excerpt);
         else
                 explain(explanation, "it answered %d", end->status);
@@ -199,18 +256,28 @@ static enum nexudus_verdict verdict_of_document(struct nexudus_request *request,
                         record_reader_explain(request->reader));
                 return NEXUDUS_ODD;
         }
-        if (request->record.id != request->id) {
+        if (request->on_row == NULL && request->record.id != request->id) {
                 explain(explanation, "it answered with job %" PRIu64 " instead", request->record.id);
                 return NEXUDUS_ODD;
         }
         explain(explanation, "it answered %d", end->status);
-        return NEXUDUS_RECORD;
+        return request->on_row != NULL ? NEXUDUS_ROWS : NEXUDUS_RECORD;
 }
 
-static enum nexudus_verdict verdict_of_status(const struct http_end *end,
+/* The answers of a server that has jobs one by one but not several at a time; IIS says 404 to a long query.
+ */
+static bool refuses_batches(int status)
+{
+        return status == 400 || status == 403 || status == 404 || status == 405 || status == 414;
+}
+
+static enum nexudus_verdict verdict_of_status(const struct nexudus_request *request,
+                                              const struct http_end *end,
                                               char explanation[static EXPLANATION_SIZE])
 {
-        explain_status(end, explanation);
+        explain_status(request->nexudus, end, explanation);
+        if (request->on_row != NULL && refuses_batches(end->status))
+                return NEXUDUS_UNBATCHED;
 
         switch (end->status) {
         case 401:
@@ -243,7 +310,7 @@ static enum nexudus_verdict verdict_of(struct nexudus_request *request, const st
         case HTTP_ANSWERED:
                 if (end->status >= 200 && end->status <= 299)
                         return verdict_of_document(request, end, explanation);
-                return verdict_of_status(end, explanation);
+                return verdict_of_status(request, end, explanation);
         case HTTP_STOPPED:
                 return verdict_of_document(request, end, explanation);
         case HTTP_TOO_LARGE:
@@ -282,37 +349,16 @@ static void on_end(void *userdata, const struct http_end *end)
 
 /* ---- asking ---- */
 
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_answer,
-                    void *userdata, struct nexudus_request **ret_request)
+/* Starts a request that is filled in but for its reader, or frees it. */
+static int request_start(struct nexudus_request *request, const char *url, size_t records_max,
+                         bool fresh_connection, struct nexudus_request **ret_request)
 {
-        CLEANUP(cleanup_free) char *url = NULL;
+        struct nexudus *nexudus = request->nexudus;
         const struct record_limits limits = {
                 .depth_max = DEPTH_MAX,
                 .string_max = nexudus->response_max,
-                .records_max = 1,
+                .records_max = records_max,
         };
-        int r;
-
-        if (asprintf(&url, "%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id) < 0) {
-                url = NULL;
-                return -ENOMEM;
-        }
-
-        struct nexudus_request *request = calloc(1, sizeof(*request));
-        if (request == NULL)
-                return -ENOMEM;
-        request->nexudus = nexudus;
-        request->id = id;
-        request->on_answer = on_answer;
-        request->userdata = userdata;
-        LIST_INSERT_HEAD(&nexudus->requests, request, link);
-
-        r = record_reader_new(RECORD_SHAPE_OBJECT, &limits, on_record, request, &request->reader);
-        if (r < 0) {
-                request_free(request);
-                return r;
-        }
-
         const struct http_call call = {
                 .url = url,
                 .headers = nexudus->headers,
@@ -323,13 +369,71 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection,
                 .on_end = on_end,
                 .userdata = request,
         };
-        r = http_start(nexudus->client, &call, &request->http);
+
+        int r = record_reader_new(request->on_row != NULL ? RECORD_SHAPE_ARRAY : RECORD_SHAPE_OBJECT, &limits,
+                                  on_record, request, &request->reader);
+        if (r >= 0)
+                r = http_start(nexudus->client, &call, &request->http);
         if (r < 0) {
                 request_free(request);
                 return r;
         }
-
         if (ret_request != NULL)
                 *ret_request = request;
         return 0;
+}
+
+static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_handler on_answer, void *userdata)
+{
+        struct nexudus_request *request = calloc(1, sizeof(*request));
+
+        if (request == NULL)
+                return NULL;
+        request->nexudus = nexudus;
+        request->on_answer = on_answer;
+        request->userdata = userdata;
+        LIST_INSERT_HEAD(&nexudus->requests, request, link);
+        return request;
+}
+
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_answer,
+                    void *userdata, struct nexudus_request **ret_request)
+{
+        CLEANUP(cleanup_free) char *url = NULL;
+
+        if (asprintf(&url, "%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id) < 0) {
+                url = NULL;
+                return -ENOMEM;
+        }
+
+        struct nexudus_request *request = request_new(nexudus, on_answer, userdata);
+        if (request == NULL)
+                return -ENOMEM;
+        request->id = id;
+        return request_start(request, url, 1, fresh_connection, ret_request);
+}
+
+int nexudus_get_jobs(struct nexudus *nexudus, const uint64_t ids[], size_t count, bool fresh_connection,
+                     nexudus_row_handler on_row, nexudus_handler on_answer, void *userdata,
+                     struct nexudus_request **ret_request)
+{
+        CLEANUP(cleanup_free) char *url = NULL;
+        size_t size = 0;
+
+        FILE *stream = open_memstream(&url, &size);
+        if (stream == NULL)
+                return -ENOMEM;
+        (void)fprintf(stream, "%s" JOBS_PATH "?id=%%5B", nexudus->base_url);
+        for (size_t i = 0; i < count; i++)
+                (void)fprintf(stream, "%s%" PRIu64, i > 0 ? "," : "", ids[i]);
+        (void)fputs("%5D", stream);
+        if (fclose(stream) != 0)
+                return -ENOMEM;
+
+        struct nexudus_request *request = request_new(nexudus, on_answer, userdata);
+        if (request == NULL)
+                return -ENOMEM;
+        request->on_row = on_row;
+        /* A server may send rows that nobody asked for; twice as many is as far as patience goes. */
+        return request_start(request, url, 2 * count, fresh_connection, ret_request);
 }

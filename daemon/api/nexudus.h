@@ -27,13 +27,18 @@ struct nexudus_settings {
 int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
                 struct nexudus **ret_nexudus);
 
+/* From now on requests carry this bearer token. -ENOMEM, and the old one stays. */
+int nexudus_set_token(struct nexudus *nexudus, const char *token);
+
 /* Cancels what is under way. */
 struct nexudus *nexudus_free(struct nexudus *nexudus);
 
 /* What an answer means. */
 enum nexudus_verdict {
-        NEXUDUS_RECORD, /* the record that was asked for */
-        NEXUDUS_ABSENT, /* 404: there is no such record, at least now */
+        NEXUDUS_RECORD,    /* the record that was asked for */
+        NEXUDUS_ROWS,      /* of several: the document is whole, and every row has been handed up */
+        NEXUDUS_UNBATCHED, /* of several: refused as such, which says nothing about any job */
+        NEXUDUS_ABSENT,    /* 404: there is no such record, at least now */
         NEXUDUS_ODD, /* an answer that makes no sense for this job: no news, and no reason to think the API is
                         down */
         NEXUDUS_THROTTLED,    /* 409, 429, or a server error that names a time to wait */
@@ -61,6 +66,24 @@ typedef void (*nexudus_handler)(void *userdata, const struct nexudus_answer *ans
  */
 int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_answer,
                     void *userdata, struct nexudus_request **ret_request);
+
+/*
+ * Called for each row as soon as it has come in, from within the reading of the body: nothing may be done but
+ * to look and to steal from the record, and nothing may be believed before the handler says NEXUDUS_ROWS.
+ */
+typedef void (*nexudus_row_handler)(void *userdata, struct job_record *row);
+
+/* What the ids of one request for several jobs may take, in bytes with their commas: 1,900 of IIS' 2,048 of
+ * query. */
+#define NEXUDUS_IDS_MAX (1900 - sizeof("id=%5B%5D"))
+
+/*
+ * Asks for several jobs: GET /api/sys/businessbackgroundjobs/?id=[…], same role. Rows may be missing,
+ * partial, and in any order; a row may be of a job that was not asked for. `ids` is copied. As above.
+ */
+int nexudus_get_jobs(struct nexudus *nexudus, const uint64_t ids[], size_t count, bool fresh_connection,
+                     nexudus_row_handler on_row, nexudus_handler on_answer, void *userdata,
+                     struct nexudus_request **ret_request);
 
 /* Ends a request without calling its handler. Takes NULL, returns NULL. */
 struct nexudus_request *nexudus_cancel(struct nexudus_request *request);

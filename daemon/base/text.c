@@ -88,6 +88,19 @@ static size_t sequence_length(const unsigned char *data, size_t size)
         return length;
 }
 
+/* C0, DEL, C1, and the characters that turn the direction of the text around them: U+202A–202E, U+2066–2069.
+ */
+static bool is_control(const unsigned char *at, size_t length)
+{
+        if (length == 1)
+                return *at < 0x20 || *at == 0x7f;
+        if (length == 2)
+                return at[0] == 0xc2 && at[1] < 0xa0;
+        return length == 3 && at[0] == 0xe2 &&
+               ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+                (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+}
+
 size_t text_cut(const char *data, size_t size, size_t limit)
 {
         if (limit == 0 || size <= limit)
@@ -116,7 +129,7 @@ char *text_escape(const char *data, size_t size, size_t limit)
         for (size_t i = 0; i < cut;) {
                 const unsigned char *at = (const unsigned char *)data + i;
                 size_t length = sequence_length(at, cut - i);
-                bool control = *at < 0x20 || *at == 0x7f || (length == 2 && *at == 0xc2 && at[1] < 0xa0);
+                bool control = is_control(at, length);
 
                 if (*at == '\n' || *at == '\t' || *at == '\r') {
                         *end++ = '\\';

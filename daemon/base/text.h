@@ -40,9 +40,9 @@ const char *text_or_empty(const struct text *text);
 size_t text_cut(const char *data, size_t size, size_t limit);
 
 /*
- * A copy on one line and safe to show on a terminal: control characters (C0, DEL, C1) and bytes that are no
- * UTF-8 come out as \n, \t, \xNN; cut at `limit` bytes of the source (0: no limit), with an ellipsis then.
- * Returns malloc()ed memory or NULL when out of memory.
+ * A copy on one line and safe to show on a terminal: control characters (C0, DEL, C1, and those that turn the
+ * direction of text) and bytes that are no UTF-8 come out as \n, \t, \xNN; cut at `limit` bytes of the source
+ * (0: no limit), with an ellipsis then. Returns malloc()ed memory or NULL when out of memory.
  */
 char *text_escape(const char *data, size_t size, size_t limit);
 

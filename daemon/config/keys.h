@@ -52,8 +52,9 @@ enum config_feature {
         FEATURE_HOOKS = 1 << 6,  /* [hook NAME], and the hooks of a job */
         FEATURE_UNIT_HOOKS = 1 << 7,
 };
-#define CONFIG_FEATURES_ALL   ((unsigned)(1 << 8) - 1)
-#define CONFIG_FEATURES_BUILT (unsigned)(FEATURE_STALLED | FEATURE_RESULT_WAIT | FEATURE_HOOKS)
+#define CONFIG_FEATURES_ALL ((unsigned)(1 << 8) - 1)
+#define CONFIG_FEATURES_BUILT                                                                                \
+        (unsigned)(FEATURE_STALLED | FEATURE_RESULT_WAIT | FEATURE_HOOKS | FEATURE_BATCHES | FEATURE_LIMITS)
 
 struct config_word {
         const char *word;

@@ -64,15 +64,15 @@ void health_started(struct health *health)
         health->probing = health->trouble != HEALTH_WELL;
 }
 
-void health_cancelled(struct health *health)
+void health_cancelled(struct health *health, bool probe)
 {
-        health->probing = false;
+        if (probe)
+                health->probing = false;
 }
 
-bool health_succeeded(struct health *health, uint64_t now_us, uint64_t *ret_lasted_us)
+bool health_succeeded(struct health *health, bool probe, uint64_t now_us, uint64_t *ret_lasted_us)
 {
-        /* Of a request that was under way before the trouble began, only the probe's answer counts. */
-        if (health->trouble == HEALTH_WELL || !health->probing)
+        if (health->trouble == HEALTH_WELL || !probe)
                 return false;
 
         *ret_lasted_us = now_us - health->since_us;
@@ -96,18 +96,19 @@ static uint64_t pause_span(enum health_trouble trouble, unsigned failures, uint6
         return retry_after_us > span_us ? retry_after_us : span_us;
 }
 
-bool health_failed(struct health *health, enum health_trouble trouble, uint64_t now_us,
+bool health_failed(struct health *health, enum health_trouble trouble, bool probe, uint64_t now_us,
                    uint64_t retry_after_us, uint64_t cap_us, uint64_t random)
 {
         bool is_new = health->trouble != trouble;
-        bool straggler = health->trouble != HEALTH_WELL && !health->probing;
+        bool straggler = health->trouble != HEALTH_WELL && !probe;
 
         if (health->trouble == HEALTH_WELL)
                 health->since_us = now_us;
         if (!straggler)
                 health->failures++;
         health->trouble = trouble;
-        health->probing = false;
+        if (probe)
+                health->probing = false;
 
         uint64_t resume_us = now_us + pause_span(trouble, health->failures, retry_after_us, cap_us, random);
         if (!straggler || resume_us > health->resume_us)

@@ -59,21 +59,23 @@ bool health_allows(const struct health *health, uint64_t now_us);
  * way. */
 uint64_t health_next(const struct health *health, uint64_t now_us);
 
+/* A request starts. In troubled times it is the probe; its owner remembers that and says so when it ends. */
 void health_started(struct health *health);
 
 /* A probe that was cancelled says nothing; the next one may go. */
-void health_cancelled(struct health *health);
+void health_cancelled(struct health *health, bool probe);
 
 /*
  * A request was answered sensibly. Returns true if that ended a trouble; *ret_lasted_us is then how long it
- * lasted.
+ * lasted. The late answer to a request older than the trouble ends nothing: a pause that the server asked for
+ * stays in force.
  */
-bool health_succeeded(struct health *health, uint64_t now_us, uint64_t *ret_lasted_us);
+bool health_succeeded(struct health *health, bool probe, uint64_t now_us, uint64_t *ret_lasted_us);
 
 /*
  * A request met `trouble`. `retry_after_us` is what the server asked for (0: nothing), `cap_us` the longest
  * distance between probes. Returns true if this is a new trouble, that is, one worth a line in the log.
- * Answers to requests that were under way when the trouble began do not count it up again.
+ * Failures of requests that were under way when the trouble began do not count it up again.
  */
-bool health_failed(struct health *health, enum health_trouble trouble, uint64_t now_us,
+bool health_failed(struct health *health, enum health_trouble trouble, bool probe, uint64_t now_us,
                    uint64_t retry_after_us, uint64_t cap_us, uint64_t random);

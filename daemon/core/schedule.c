@@ -23,7 +23,10 @@ int schedule_reserve(struct schedule *schedule, size_t count)
         if (count <= schedule->room)
                 return 0;
 
-        struct schedule_entry **heap = reallocarray(schedule->heap, count, sizeof(*heap));
+        if (count > SIZE_MAX / sizeof(*schedule->heap))
+                return -ENOMEM;
+
+        struct schedule_entry **heap = realloc(schedule->heap, count * sizeof(*heap));
         if (heap == NULL)
                 return -ENOMEM;
         schedule->heap = heap;

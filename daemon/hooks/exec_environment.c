@@ -40,14 +40,17 @@ struct environment {
 
 static void add(struct environment *environment, const char *name, const char *value, size_t size)
 {
-        char *variable = NULL;
+        size_t name_size = strlen(name);
+        char *variable = environment->exhausted ? NULL : malloc(name_size + 1 + size + 1);
 
-        if (environment->exhausted)
-                return;
-        if (asprintf(&variable, "%s=%.*s", name, (int)size, value) < 0) {
+        if (variable == NULL) {
                 environment->exhausted = true;
                 return;
         }
+        memcpy(variable, name, name_size);
+        variable[name_size] = '=';
+        memcpy(variable + name_size + 1, value, size);
+        variable[name_size + 1 + size] = '\0';
         environment->variables[environment->count++] = variable;
 }
 

@@ -75,7 +75,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
         int error;
 
         sigemptyset(&none);
-        sigfillset(&all);
+        /* Not sigfillset(): it leaves out two signals of glibc's own, which the program would get ignored. */
+        memset(&all, 0xff, sizeof(all));
         error = posix_spawnattr_setsigmask(attributes, &none);
         if (error == 0)
                 error = posix_spawnattr_setsigdefault(attributes, &all);

@@ -81,8 +81,19 @@ static struct attempt *lane_free_place(struct lane *lane)
         return NULL;
 }
 
-/* Arms the timer for the earliest delivery that waits for its time. */
-static void lane_wait(struct lane *lane)
+/* Tries again to write down the ends that could not be. Returns whether any still cannot. */
+static bool lane_record(struct lane *lane)
+{
+        bool unrecorded = false;
+
+        for (size_t i = 0; i < LANE_WIDTH; i++)
+                if (lane->attempts[i].ended && attempt_record(&lane->attempts[i]) < 0)
+                        unrecorded = true;
+        return unrecorded;
+}
+
+/* Arms the timer for the earliest delivery that waits for its time, or for what is still to be recorded. */
+static void lane_wait(struct lane *lane, bool unrecorded)
 {
         uint64_t busy[LANE_WIDTH], next_us, now_us = outbox_clock_us();
 
@@ -95,7 +106,10 @@ static void lane_wait(struct lane *lane)
                    busy_count < LANE_WIDTH) { /* a full lane is filled again by the end of an attempt */
                 /* A wall clock that was set back must not hold a delivery for longer than any delay is. */
                 uint64_t span_us = next_us > now_us ? next_us - now_us : 0;
-                lane_timer_set(lane, span_us < DELIVERY_DELAY_MAX_US ? span_us : DELIVERY_DELAY_MAX_US);
+                uint64_t span_max_us = unrecorded ? RECORD_AGAIN_US : DELIVERY_DELAY_MAX_US;
+                lane_timer_set(lane, span_us < span_max_us ? span_us : span_max_us);
+        } else if (unrecorded) {
+                lane_timer_set(lane, RECORD_AGAIN_US);
         }
 }
 
@@ -104,6 +118,7 @@ static void lane_fill(struct lane *lane)
         struct delivery due[LANE_WIDTH] = { { .hook = NULL } };
         uint64_t busy[LANE_WIDTH];
 
+        bool unrecorded = lane_record(lane);
         size_t busy_count = lane_busy(lane, busy);
         if (busy_count < LANE_WIDTH) {
                 int count =
@@ -112,7 +127,7 @@ static void lane_fill(struct lane *lane)
                 for (int i = 0; i < count; i++)
                         attempt_start(lane_free_place(lane), lane, &due[i]);
         }
-        lane_wait(lane);
+        lane_wait(lane, unrecorded);
 }
 
 static int on_lane_timer(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -121,9 +136,6 @@ static int on_lane_timer(sd_event_source *source, uint64_t time_us, void *userda
         (void)time_us;
         struct lane *lane = userdata;
 
-        for (size_t i = 0; i < LANE_WIDTH; i++)
-                if (lane->attempts[i].ended && attempt_record(&lane->attempts[i]) < 0)
-                        lane_timer_set(lane, RECORD_AGAIN_US);
         outbox_wake(lane->outbox);
         return 0;
 }

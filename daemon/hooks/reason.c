@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 char *reason_format(const char *format, ...)
 {
@@ -14,7 +15,13 @@ char *reason_format(const char *format, ...)
         char *reason;
 
         va_start(arguments, format);
-        int r = vasprintf(&reason, format, arguments);
+        int length = vsnprintf(NULL, 0, format, arguments);
         va_end(arguments);
-        return r < 0 ? NULL : reason;
+        if (length < 0 || (reason = malloc((size_t)length + 1)) == NULL)
+                return NULL;
+
+        va_start(arguments, format);
+        (void)vsnprintf(reason, (size_t)length + 1, format, arguments);
+        va_end(arguments);
+        return reason;
 }

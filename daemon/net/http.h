@@ -23,8 +23,9 @@ struct http_settings {
         const char *ca_file;         /* PEM; NULL or "" for the system's */
         uint64_t timeout_us;         /* for a whole request */
         uint64_t connect_timeout_us; /* for name, connection and TLS handshake */
-        size_t body_max;             /* decoded bytes of a 2xx answer */
-        unsigned connections_max;    /* open at a time */
+        uint64_t stall_us; /* without as much as 16 bytes a second for this long, it is over; 0: no limit */
+        size_t body_max;   /* decoded bytes of a 2xx answer */
+        unsigned connections_max; /* open at a time */
 };
 
 /* The strings are copied. Returns -ENOMEM, or what the kernel says of epoll and timers. */
@@ -38,7 +39,8 @@ struct http_client *http_client_free(struct http_client *client);
 
 /*
  * Header lines ("Name: value") to be used for many requests, so that they are put together once. They may
- * hold secrets and are wiped when freed. Must outlive the requests that use them. `lines` ends with NULL.
+ * hold secrets and are wiped when the owner has freed them and no request uses them any more. `lines` ends
+ * with NULL.
  */
 int http_headers_new(const char *const lines[], struct http_headers **ret_headers);
 struct http_headers *http_headers_free(struct http_headers *headers);
@@ -74,9 +76,9 @@ struct http_end {
 };
 
 struct http_call {
-        const char *url;                    /* http or https; copied */
-        const struct http_headers *headers; /* may be NULL */
-        const char *username;               /* not NULL: Basic; copied */
+        const char *url;              /* http or https; copied */
+        struct http_headers *headers; /* may be NULL */
+        const char *username;         /* not NULL: Basic; copied */
         const char *password;
         const void *post; /* not NULL: POST with this body, which must stay until the request has ended */
         size_t post_size;

@@ -193,6 +193,7 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
         TAILQ_INIT(&client->finished);
         client->timeout_us = settings->timeout_us;
         client->connect_timeout_us = settings->connect_timeout_us;
+        client->stall_us = settings->stall_us;
         client->body_max = settings->body_max;
 
         client->user_agent = strdup(settings->user_agent);

@@ -15,6 +15,7 @@
 
 struct http_headers {
         struct curl_slist *list;
+        unsigned references; /* the owner's, and one a request that uses them */
 };
 
 TAILQ_HEAD(request_list, http_request);
@@ -22,6 +23,7 @@ TAILQ_HEAD(request_list, http_request);
 struct http_request {
         struct http_client *client;
         CURL *easy;
+        struct http_headers *headers;
         int (*on_body)(void *userdata, const void *data, size_t size);
         void (*on_end)(void *userdata, const struct http_end *end);
         void *userdata;
@@ -55,6 +57,7 @@ struct http_client {
         char *ca_file;
         uint64_t timeout_us;
         uint64_t connect_timeout_us;
+        uint64_t stall_us;
         size_t body_max;
 };
 

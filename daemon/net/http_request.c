@@ -25,10 +25,6 @@
 #define CONNECTION_LIFE_MAX_S 3600L
 #define CONNECTION_IDLE_MAX_S 150L
 
-/* A body that trickles is given up after this, be the whole request allowed to take days. libcurl takes no
- * more than 65535. */
-#define LOW_SPEED_MAX_S 3600L
-
 DEFINE_CLEANUP(struct http_headers, http_headers_free)
 DEFINE_CLEANUP(struct http_request, http_request_free)
 
@@ -40,6 +36,7 @@ int http_headers_new(const char *const lines[], struct http_headers **ret_header
 
         if (headers == NULL)
                 return -ENOMEM;
+        headers->references = 1;
         for (; *lines != NULL; lines++) {
                 struct curl_slist *list = curl_slist_append(headers->list, *lines);
                 if (list == NULL)
@@ -53,7 +50,7 @@ int http_headers_new(const char *const lines[], struct http_headers **ret_header
 
 struct http_headers *http_headers_free(struct http_headers *headers)
 {
-        if (headers == NULL)
+        if (headers == NULL || --headers->references > 0)
                 return NULL;
 
         for (struct curl_slist *line = headers->list; line != NULL; line = line->next)
@@ -211,6 +208,7 @@ struct http_request *http_request_free(struct http_request *request)
                 client->pool[client->pool_count++] = request->easy;
         else
                 curl_easy_cleanup(request->easy);
+        http_headers_free(request->headers);
         free(request);
         return NULL;
 }
@@ -266,11 +264,18 @@ static long milliseconds(uint64_t span_us)
         return span_us > USEC_PER_MSEC ? (long)(span_us / USEC_PER_MSEC) : 1;
 }
 
+/* A limit below a second is one of a second; 0 stays none. libcurl takes no more than 65535 here. */
+static long seconds_up(uint64_t span_us)
+{
+        if (span_us >= 65535 * USEC_PER_SEC)
+                return 65535;
+        return (long)((span_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
+}
+
 static int request_set_options(struct http_request *request, const struct http_call *call)
 {
         const struct http_client *client = request->client;
         bool plain = strncasecmp(call->url, "http:", 5) == 0;
-        long low_speed_s = milliseconds(client->timeout_us) / 2 / 1000;
         CURLcode code = CURLE_OK;
 
         SET(CURLOPT_PRIVATE, (char *)request);
@@ -285,10 +290,8 @@ static int request_set_options(struct http_request *request, const struct http_c
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
         SET(CURLOPT_TIMEOUT_MS, milliseconds(client->timeout_us));
         SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(client->connect_timeout_us));
-        SET(CURLOPT_LOW_SPEED_LIMIT, 16L);
-        SET(CURLOPT_LOW_SPEED_TIME, low_speed_s < 1                 ? 1L
-                                    : low_speed_s > LOW_SPEED_MAX_S ? LOW_SPEED_MAX_S
-                                                                    : low_speed_s);
+        SET(CURLOPT_LOW_SPEED_LIMIT, client->stall_us > 0 ? 16L : 0L);
+        SET(CURLOPT_LOW_SPEED_TIME, seconds_up(client->stall_us));
         SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX_S);
         SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_MAX_S);
         SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)client->body_max);
@@ -299,8 +302,8 @@ static int request_set_options(struct http_request *request, const struct http_c
                 SET(CURLOPT_PROXY, ""); /* it goes to loopback only, whatever http_proxy says */
         if (*client->ca_file != '\0')
                 SET(CURLOPT_CAINFO, client->ca_file);
-        if (call->headers != NULL)
-                SET(CURLOPT_HTTPHEADER, call->headers->list);
+        if (request->headers != NULL)
+                SET(CURLOPT_HTTPHEADER, request->headers->list);
         if (call->username != NULL) {
                 SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
                 SET(CURLOPT_USERNAME, call->username);
@@ -335,6 +338,10 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
         request->on_body = call->on_body;
         request->on_end = call->on_end;
         request->userdata = call->userdata;
+        if (call->headers != NULL) {
+                request->headers = call->headers;
+                request->headers->references++;
+        }
         request->easy = easy_take(client);
         if (request->easy == NULL)
                 return -ENOMEM;

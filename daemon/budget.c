@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The governor's debt on disk, dated by the wall clock, since that is the one that goes on while we are not
+ * there. */
+
+#include "budget.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/span.h"
+
+#define BUDGET_KEY "budget"
+
+/* How many requests are covered by one write. More cost a crash more of the budget; fewer cost more writes.
+ */
+#define COVERED_AT_ONCE 20
+
+struct stored_budget {
+        uint64_t stored_us; /* CLOCK_REALTIME */
+        struct governor_debt debt;
+};
+
+static uint64_t wall_clock_us(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void put(struct budget *budget, unsigned ahead, uint64_t now_us)
+{
+        const struct stored_budget stored = {
+                .stored_us = wall_clock_us(),
+                .debt = governor_debt(budget->governor, ahead, now_us),
+        };
+
+        (void)store_put_value(budget->store, BUDGET_KEY, &stored, sizeof(stored));
+}
+
+void budget_open(struct budget *budget, struct store *store, struct governor *governor, uint64_t now_us)
+{
+        CLEANUP(cleanup_free) void *data = NULL;
+        struct stored_budget stored;
+        size_t size = 0;
+
+        *budget = (struct budget){ .store = store, .governor = governor };
+        if (store_get_value(store, BUDGET_KEY, &data, &size) <= 0 || size != sizeof(stored))
+                return;
+
+        memcpy(&stored, data, sizeof(stored));
+        /* A wall clock that was set back makes no debt younger than it is. */
+        uint64_t now = wall_clock_us();
+        governor_restore(governor, &stored.debt, now > stored.stored_us ? now - stored.stored_us : 0, now_us);
+}
+
+void budget_spend(struct budget *budget, uint64_t now_us)
+{
+        if (budget->covered == 0) {
+                put(budget, COVERED_AT_ONCE, now_us);
+                budget->covered = COVERED_AT_ONCE;
+        }
+        budget->covered--;
+}
+
+void budget_close(struct budget *budget, uint64_t now_us)
+{
+        if (budget->store != NULL)
+                put(budget, 0, now_us);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdint.h>
+
+#include "core/governor.h"
+#include "store/store.h"
+
+/*
+ * What has been spent of the API's limits, kept across restarts: a service that is restarted in a loop must
+ * not have a fresh budget each time. It is written ahead, for several requests at once, so that a crash can
+ * only make it seem larger.
+ */
+struct budget {
+        struct store *store;
+        struct governor *governor;
+        unsigned covered; /* requests that what is stored still covers */
+};
+
+/* Takes over what was stored, if anything. Times are CLOCK_BOOTTIME. Without a readable store it begins
+ * afresh. */
+void budget_open(struct budget *budget, struct store *store, struct governor *governor, uint64_t now_us);
+
+/* To be called before each request. What cannot be stored (a full disk) holds up no request. */
+void budget_spend(struct budget *budget, uint64_t now_us);
+
+/* Stores it exactly, at the end. */
+void budget_close(struct budget *budget, uint64_t now_us);

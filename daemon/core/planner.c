@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What to ask next. Looks are taken in the order in which they are due, so that under scarcity the longest
+ * overdue goes first and nobody starves; a closer look, which a batch has led to, goes before all of them and
+ * may use what the governor keeps back from polls.
+ *
+ * A request for many jobs costs no more than one for a single job. So whenever one goes out, it is filled up
+ * with jobs that will be due soon.
+ */
+
+#include "core/planner_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/span.h"
+
+/* A job rides along in a batch that goes out anyway when this part of its pace is all that is left to wait.
+ */
+#define RIDE_ALONG_PART 4
+
+/* Due this soon is due now: a wake-up costs more than a request. */
+#define TOGETHER_US (50 * USEC_PER_MSEC)
+
+DEFINE_CLEANUP(struct planner, planner_free)
+
+int planner_new(const struct planner_limits *limits, const struct status_rules *rules, size_t job_count,
+                struct planner **ret_planner)
+{
+        CLEANUP(cleanup_planner_free) struct planner *planner = calloc(1, sizeof(*planner));
+
+        if (planner == NULL)
+                return -ENOMEM;
+        planner->limits = *limits;
+        if (planner->limits.batch_size > PLANNER_BATCH_MAX)
+                planner->limits.batch_size = PLANNER_BATCH_MAX;
+        planner->rules = rules;
+        planner->health = HEALTH_INITIAL;
+        governor_init(&planner->governor, &limits->governor);
+
+        planner->job_count = job_count;
+        planner->jobs = calloc(job_count > 0 ? job_count : 1, sizeof(*planner->jobs));
+        if (planner->jobs == NULL || schedule_reserve(&planner->due, job_count) < 0 ||
+            schedule_reserve(&planner->closer, job_count) < 0)
+                return -ENOMEM;
+
+        *ret_planner = STEAL_POINTER(planner);
+        return 0;
+}
+
+struct planner *planner_free(struct planner *planner)
+{
+        if (planner == NULL)
+                return NULL;
+        schedule_clear(&planner->due);
+        schedule_clear(&planner->closer);
+        free(planner->jobs);
+        free(planner);
+        return NULL;
+}
+
+struct planner_job *planner_jobs(struct planner *planner)
+{
+        return planner->jobs;
+}
+
+void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_us)
+{
+        /* Room was reserved for every job in both. */
+        (void)schedule_put(job->closer ? &planner->closer : &planner->due, &job->entry, due_us);
+}
+
+void planner_start(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us)
+{
+        job->settled = false;
+        planner_put(planner, job, now_us + span_us);
+}
+
+bool planner_is_idle(const struct planner *planner)
+{
+        return planner->flights == 0 && planner->due.count == 0 && planner->closer.count == 0;
+}
+
+/* ---- what goes into a request ---- */
+
+static size_t digits_of(uint64_t id)
+{
+        size_t digits = 1;
+
+        while (id >= 10) {
+                id /= 10;
+                digits++;
+        }
+        return digits;
+}
+
+static void request_add(struct planner_request *request, struct planner_job *job)
+{
+        job->in_flight = true;
+        request->jobs[request->count++] = job;
+}
+
+/* Whether the job that is due first can be added to a batch: it is soon due, may be in a batch, and there is
+ * room. */
+static bool fits(const struct planner *planner, const struct planner_job *job, size_t bytes, uint64_t now_us)
+{
+        uint64_t soon_us = now_us + TOGETHER_US;
+        uint64_t ride_us = now_us + job->pace_us / RIDE_ALONG_PART;
+
+        if (job->lone || bytes + digits_of(job->id) + 1 > planner->limits.batch_bytes)
+                return false;
+        return job->entry.due_us <= (ride_us > soon_us ? ride_us : soon_us);
+}
+
+static void fill_batch(struct planner *planner, struct planner_request *request, uint64_t now_us)
+{
+        size_t bytes = digits_of(request->jobs[0]->id) + 1;
+        struct schedule_entry *entry;
+
+        while (request->count < planner->limits.batch_size &&
+               (entry = schedule_first(&planner->due)) != NULL) {
+                struct planner_job *job = (struct planner_job *)entry;
+
+                if (!fits(planner, job, bytes, now_us))
+                        break;
+                bytes += digits_of(job->id) + 1;
+                schedule_remove(&planner->due, entry);
+                request_add(request, job);
+        }
+        request->batch = request->count > 1;
+}
+
+bool planner_batches(const struct planner *planner)
+{
+        return planner->limits.batch_size >= 2 && planner->batches_from_us == 0;
+}
+
+static bool batches_now(struct planner *planner, uint64_t now_us)
+{
+        if (now_us >= planner->batches_from_us)
+                planner->batches_from_us = 0;
+        return planner_batches(planner);
+}
+
+/* When a request may go out, as far as the API's health and the governor are concerned. */
+static uint64_t allowed_us(const struct planner *planner, enum governor_use use, uint64_t now_us)
+{
+        uint64_t health_us = health_next(&planner->health, now_us);
+        uint64_t governor_us;
+
+        if (planner->flights >= planner->limits.flights_max || health_us == USEC_NEVER)
+                return USEC_NEVER;
+        governor_us = governor_next(&planner->governor, use, now_us);
+        return health_us > governor_us ? health_us : governor_us;
+}
+
+/* When the first look of a schedule can be taken, if requests are allowed from then on; USEC_NEVER if there
+ * is none. */
+static uint64_t takable_us(const struct schedule *schedule, uint64_t allowed)
+{
+        const struct schedule_entry *first = schedule_first(schedule);
+
+        if (first == NULL)
+                return USEC_NEVER;
+        return allowed > first->due_us ? allowed : first->due_us;
+}
+
+/* Due a moment later is due now, but what the governor allows a moment later is not allowed now. */
+static bool is_due(const struct schedule *schedule, uint64_t allowed, uint64_t now_us)
+{
+        const struct schedule_entry *first = schedule_first(schedule);
+
+        return first != NULL && allowed <= now_us && first->due_us <= now_us + TOGETHER_US;
+}
+
+bool planner_next(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
+                  uint64_t *ret_wake_us)
+{
+        bool troubled = planner->health.trouble != HEALTH_WELL;
+        uint64_t confirm_us = allowed_us(planner, GOVERNOR_CONFIRM, now_us);
+        /* A probe of an API in trouble may use what is kept back: everything else waits for it. */
+        uint64_t poll_us = troubled ? confirm_us : allowed_us(planner, GOVERNOR_POLL, now_us);
+        bool closer = is_due(&planner->closer, confirm_us, now_us);
+
+        if (!closer && !is_due(&planner->due, poll_us, now_us)) {
+                uint64_t closer_us = takable_us(&planner->closer, confirm_us);
+                uint64_t due_us = takable_us(&planner->due, poll_us);
+
+                *ret_wake_us = closer_us < due_us ? closer_us : due_us;
+                return false;
+        }
+
+        struct schedule *schedule = closer ? &planner->closer : &planner->due;
+        struct planner_job *job = (struct planner_job *)schedule_first(schedule);
+
+        schedule_remove(schedule, &job->entry);
+        *ret_request = (struct planner_request){ .probe = troubled };
+        request_add(ret_request, job);
+        if (!closer && !troubled && !job->lone && batches_now(planner, now_us))
+                fill_batch(planner, ret_request, now_us);
+
+        planner->flights++;
+        governor_spend(&planner->governor, now_us);
+        health_started(&planner->health);
+        return true;
+}
+
+void planner_take_back(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        planner->flights--;
+        health_cancelled(&planner->health, request->probe);
+        for (size_t i = 0; i < request->count; i++) {
+                request->jobs[i]->in_flight = false;
+                planner_put(planner, request->jobs[i], now_us);
+        }
+}
+
+void planner_give_up(struct planner *planner, void (*left_out)(void *userdata, struct planner_job *job),
+                     void *userdata)
+{
+        struct schedule *const schedules[] = { &planner->closer, &planner->due };
+        struct schedule_entry *entry;
+
+        for (size_t i = 0; i < 2; i++)
+                while ((entry = schedule_first(schedules[i])) != NULL) {
+                        struct planner_job *job = (struct planner_job *)entry;
+
+                        schedule_remove(schedules[i], entry);
+                        job->settled = true;
+                        left_out(userdata, job);
+                }
+}
+
+/* ---- looking at it ---- */
+
+struct governor *planner_governor(struct planner *planner)
+{
+        return &planner->governor;
+}
+
+const struct health *planner_health(const struct planner *planner)
+{
+        return &planner->health;
+}
+
+uint64_t planner_next_due(const struct planner *planner)
+{
+        const struct schedule_entry *closer = schedule_first(&planner->closer);
+        const struct schedule_entry *due = schedule_first(&planner->due);
+        uint64_t next_us = due != NULL ? due->due_us : USEC_NEVER;
+
+        return closer != NULL && closer->due_us < next_us ? closer->due_us : next_us;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/governor.h"
+#include "core/retry.h"
+#include "core/schedule.h"
+#include "core/watch.h"
+
+/*
+ * Which request is to be made next, and what an answer means for the requests after it. Pure: time
+ * (CLOCK_BOOTTIME, microseconds) and chance (any 64-bit number) are arguments, so that a month of polling
+ * runs as a test in milliseconds.
+ *
+ * The caller asks planner_next() for requests until there is none, makes them, and hands every answer to
+ * exactly one of the planner_take_…() functions. Jobs and the arrays in requests are the planner's.
+ */
+struct planner;
+
+/* How one job is watched. The caller's, and must outlive the planner. */
+struct planner_settings {
+        uint64_t interval_us;
+        uint64_t max_interval_us;
+        uint64_t stalled_after_us;
+        uint64_t result_wait_us;
+};
+
+struct planner_job {
+        struct schedule_entry entry; /* must be first: schedules hand it back */
+        uint64_t id;
+        const struct planner_settings *settings;
+        struct job_watch watch;
+        uint64_t pace_us;          /* from the last look to the next */
+        uint64_t looked_us;        /* when it was last asked for singly */
+        uint64_t updated;          /* digest of the UpdatedOn last seen */
+        unsigned char odd_answers; /* in a row */
+        unsigned char idle_hints;  /* closer looks in a row that a new UpdatedOn alone led to, and that showed
+                                      nothing new */
+        bool in_flight : 1;
+        bool closer : 1;   /* is to be looked at singly, before others */
+        bool hinted : 1;   /* … because of its UpdatedOn alone */
+        bool doubted : 1;  /* … because its row had no ResultData */
+        bool stripped : 1; /* … because its row had no Status */
+        bool lone : 1;     /* is not to be asked for in batches: it was missing or odd there */
+        bool settled : 1;  /* nothing more is asked: it has ended, or the one round is over for it */
+};
+
+#define PLANNER_BATCH_MAX 100
+
+struct planner_request {
+        bool batch; /* even of one job; else jobs[0] singly */
+        bool probe; /* the one request of troubled times */
+        size_t count;
+        struct planner_job *jobs[PLANNER_BATCH_MAX];
+};
+
+struct planner_limits {
+        struct governor_limits governor;
+        unsigned flights_max;  /* requests under way at a time */
+        unsigned batch_size;   /* ids in a request; below 2: no batches */
+        size_t batch_bytes;    /* of all ids in a request with their commas */
+        uint64_t probe_cap_us; /* the longest distance between probes */
+        bool once; /* each job is looked at once (more closely if need be), and nothing is tried again */
+};
+
+/* -ENOMEM. */
+int planner_new(const struct planner_limits *limits, const struct status_rules *rules, size_t job_count,
+                struct planner **ret_planner);
+struct planner *planner_free(struct planner *planner);
+
+/* The planner's jobs, for the caller to fill in id, settings and watch before planner_start() of each. */
+struct planner_job *planner_jobs(struct planner *planner);
+
+/* Begins to look at a job, at once or after a span. */
+void planner_start(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us);
+
+/* ---- asking ---- */
+
+/*
+ * The request that is to be made now, if there is one: it counts as made, and its jobs as under way. Returns
+ * false if there is none; *ret_wake_us is then when to ask again (USEC_NEVER: after the next answer, or
+ * never).
+ */
+bool planner_next(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
+                  uint64_t *ret_wake_us);
+
+/* A request that was not made, or was cancelled: its jobs are due again. */
+void planner_take_back(struct planner *planner, const struct planner_request *request, uint64_t now_us);
+
+/* Nothing is planned or under way any more. */
+bool planner_is_idle(const struct planner *planner);
+
+/* ---- answers ---- */
+
+/*
+ * A request was answered, whatever with. To be called first, once a request that was made; then the function
+ * below that fits the answer, for each of its jobs.
+ */
+void planner_end_flight(struct planner *planner, const struct planner_request *request, uint64_t now_us);
+
+/*
+ * The API answered sensibly. Returns true if that ended a trouble of *ret_lasted_us.
+ */
+bool planner_take_health(struct planner *planner, const struct planner_request *request, uint64_t now_us,
+                         uint64_t *ret_lasted_us);
+
+/* The API as a whole did not answer: all jobs of the request are due again, except with `once`. Returns true
+ * if this is a new trouble. */
+bool planner_take_trouble(struct planner *planner, const struct planner_request *request,
+                          enum health_trouble trouble, uint64_t retry_after_us, uint64_t now_us,
+                          uint64_t random);
+
+/*
+ * A record came: of a single request, or a row that was judged ROW_FIRST. If sight.change is news, it is to
+ * be recorded. In any case planner_settle() follows, and is told whether that succeeded.
+ */
+struct sight planner_take_record(struct planner *planner, struct planner_job *job,
+                                 const struct job_record *record, uint64_t now_us);
+
+/* A single request was answered 404. As above. */
+struct sight planner_take_absence(struct planner *planner, struct planner_job *job, uint64_t now_us);
+
+/* Ends what planner_take_record() or planner_take_absence() began. `seen` is job_memory_of() the record. */
+void planner_settle(struct planner *planner, struct planner_job *job, const struct sight *sight,
+                    bool recorded, const struct job_memory *seen, uint64_t now_us, uint64_t random);
+
+/* A single request was answered with something that makes no sense for this job. */
+void planner_take_odd(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t random);
+
+/* ---- batches ---- */
+
+/* What a row of a batch shows. Judged while the body comes in, and applied only when the document was whole.
+ */
+enum row_verdict {
+        ROW_MISSING = 0, /* there was no row for the job */
+        ROW_SAME,        /* nothing new */
+        ROW_CLOSER,      /* it may have changed: look singly before that is believed */
+        ROW_DOUBT,       /* the same, because the row has no ResultData where there was some */
+        ROW_STRIPPED,    /* the same, because it has no Status where there was one */
+        ROW_HINT,  /* the same, because UpdatedOn alone differs, and the row may leave out what has changed */
+        ROW_FIRST, /* first sight of an open job, and the row is complete: it can be taken for a record */
+};
+
+enum row_verdict planner_judge_row(const struct planner *planner, const struct planner_job *job,
+                                   const struct job_record *row, uint64_t now_us);
+
+/* Some row of a whole document had a ResultData: then a null in rows is a null. */
+void planner_note_results(struct planner *planner);
+
+/* Applies a verdict other than ROW_FIRST, whose record goes to planner_take_record(). `updated` is
+ * planner_updated_digest() of the row. */
+void planner_apply_row(struct planner *planner, struct planner_job *job, enum row_verdict verdict,
+                       uint64_t updated, uint64_t now_us, uint64_t random);
+
+/* A batch was refused as such (400, 403, 404, 405, 414) or made no sense: singles for a while, then one batch
+ * is tried again. */
+void planner_refuse_batches(struct planner *planner, const struct planner_request *request, uint64_t now_us);
+
+/* The digest of a record's UpdatedOn; 0 if it has none. */
+uint64_t planner_updated_digest(const struct job_record *record);
+
+/* With `once`: nothing more is asked, since nothing would be answered. Calls back for each job that is left
+ * out. */
+void planner_give_up(struct planner *planner, void (*left_out)(void *userdata, struct planner_job *job),
+                     void *userdata);
+
+/* ---- looking at it ---- */
+
+struct governor *planner_governor(struct planner *planner);
+const struct health *planner_health(const struct planner *planner);
+
+/* True while batches are in use. */
+bool planner_batches(const struct planner *planner);
+
+/* When the next look is due; USEC_NEVER if none is planned. */
+uint64_t planner_next_due(const struct planner *planner);

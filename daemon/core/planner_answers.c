@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What answers mean for the looks to come.
+ *
+ * A row of a batch may be partial, so what it shows as changed is looked at singly before it is believed.
+ * Some servers leave ResultData out of all rows: taken at their word they would cost a closer look a poll,
+ * and disbelieved altogether a change of ResultData would go unnoticed. So once a closer look has shown that
+ * a row left out what is there, a missing ResultData in rows says nothing any more, and UpdatedOn decides
+ * whether to look closer; where that is missing too, or moves without anything else moving, each job is
+ * looked at singly at its max_interval.
+ */
+
+#include "core/planner_internal.h"
+
+#include "base/span.h"
+
+/* How long a refusal of batches is believed before one is tried again. */
+#define BATCHES_AGAIN_US (1 * USEC_PER_HOUR)
+
+/* After so many closer looks for nothing, a new UpdatedOn alone is no reason for another. */
+#define IDLE_HINTS_MAX 3
+
+/* So many rows without a Status, and batches are of no use here. */
+#define STATUSES_LEFT_OUT_MAX 3
+
+/* So many first sights without ResultData that a closer look found to be true, and the others are believed.
+ */
+#define NULLS_CONFIRMED_MIN 3
+
+/* An odd answer need not be counted any further to be as rare as it gets. */
+#define ODD_ANSWERS_MAX 100
+
+void planner_end_flight(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        planner->flights--;
+        for (size_t i = 0; i < request->count; i++) {
+                request->jobs[i]->in_flight = false;
+                if (!request->batch)
+                        request->jobs[i]->looked_us = now_us;
+        }
+}
+
+bool planner_take_health(struct planner *planner, const struct planner_request *request, uint64_t now_us,
+                         uint64_t *ret_lasted_us)
+{
+        return health_succeeded(&planner->health, request->probe, now_us, ret_lasted_us);
+}
+
+bool planner_take_trouble(struct planner *planner, const struct planner_request *request,
+                          enum health_trouble trouble, uint64_t retry_after_us, uint64_t now_us,
+                          uint64_t random)
+{
+        for (size_t i = 0; i < request->count; i++) {
+                if (planner->limits.once)
+                        request->jobs[i]->settled = true;
+                else
+                        planner_put(planner, request->jobs[i], now_us); /* it remains the longest overdue */
+        }
+        return health_failed(&planner->health, trouble, request->probe, now_us, retry_after_us,
+                             planner->limits.probe_cap_us, random);
+}
+
+/* ---- singles ---- */
+
+static void plan(struct planner *planner, struct planner_job *job, uint64_t span_us, uint64_t now_us)
+{
+        job->closer = job->hinted = job->doubted = job->stripped = false;
+        if (planner->limits.once)
+                job->settled = true;
+        if (!job->settled)
+                planner_put(planner, job, now_us + span_us);
+}
+
+static void plan_by_pace(struct planner *planner, struct planner_job *job, bool changed, uint64_t now_us,
+                         uint64_t random)
+{
+        job->pace_us =
+                pace_next(job->pace_us, changed, job->settings->interval_us, job->settings->max_interval_us);
+        plan(planner, job, pace_jitter(job->pace_us, random), now_us);
+}
+
+/* What a closer look says about the row that led to it. */
+static void learn(struct planner *planner, struct planner_job *job, const struct job_record *record,
+                  bool changed, uint64_t now_us)
+{
+        if (job->doubted && record->result.data != NULL)
+                planner->row_results = ROW_RESULTS_LEFT_OUT;
+        else if (job->doubted && !job->watch.memory.recorded)
+                planner->nulls_confirmed++;
+
+        if (job->stripped && record->status.data != NULL &&
+            ++planner->statuses_left_out >= STATUSES_LEFT_OUT_MAX) {
+                planner->statuses_left_out = 0;
+                planner->batches_from_us = now_us + BATCHES_AGAIN_US;
+        }
+
+        if (changed)
+                job->idle_hints = 0;
+        else if (job->hinted && job->idle_hints < IDLE_HINTS_MAX)
+                job->idle_hints++;
+}
+
+struct sight planner_take_record(struct planner *planner, struct planner_job *job,
+                                 const struct job_record *record, uint64_t now_us)
+{
+        const struct watch_rules rules = {
+                .status = planner->rules,
+                .stalled_after_us = job->settings->stalled_after_us,
+                .result_wait_us = job->settings->result_wait_us,
+        };
+        struct sight sight = watch_see(&job->watch, &rules, record, now_us);
+
+        job->odd_answers = 0;
+        job->lone = false;
+        job->updated = planner_updated_digest(record);
+        learn(planner, job, record, sight.change.news && sight.change.kind != EVENT_STALLED, now_us);
+        return sight;
+}
+
+struct sight planner_take_absence(struct planner *planner, struct planner_job *job, uint64_t now_us)
+{
+        (void)planner;
+        job->odd_answers = 0;
+        job->lone = true;
+        return (struct sight){ .change = watch_miss(&job->watch, now_us) };
+}
+
+void planner_settle(struct planner *planner, struct planner_job *job, const struct sight *sight,
+                    bool recorded, const struct job_memory *seen, uint64_t now_us, uint64_t random)
+{
+        const struct change *change = &sight->change;
+        bool changed = change->news && change->kind != EVENT_STALLED;
+
+        if (change->news && recorded)
+                watch_note_recorded(&job->watch, change, seen, now_us);
+        if (job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome))
+                job->settled = true;
+
+        if (sight->look_again_us > 0 && sight->look_again_us < job->settings->interval_us)
+                plan(planner, job, sight->look_again_us, now_us);
+        else
+                plan_by_pace(planner, job, changed || sight->look_again_us > 0 || job->watch.absences > 0,
+                             now_us, random);
+}
+
+void planner_take_odd(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t random)
+{
+        const struct planner_settings *settings = job->settings;
+
+        /* It may make sense later, alone, and is not to cost more than a job that is well. */
+        job->lone = true;
+        if (job->odd_answers < ODD_ANSWERS_MAX)
+                job->odd_answers++;
+        uint64_t span_us =
+                backoff_span(job->odd_answers, settings->interval_us, settings->max_interval_us, random);
+        plan(planner, job, span_us > settings->interval_us ? span_us : settings->interval_us, now_us);
+}
+
+/* ---- rows of batches ---- */
+
+uint64_t planner_updated_digest(const struct job_record *record)
+{
+        return record->updated_on.data != NULL ? text_digest(&record->updated_on).hash : 0;
+}
+
+static enum row_verdict judge_first(const struct planner *planner, const struct job_record *row)
+{
+        struct status_meaning meaning = status_classify(planner->rules, &row->status, &row->result);
+
+        if (row->status.data == NULL)
+                return ROW_STRIPPED;
+        if (outcome_is_terminal(meaning.outcome))
+                return ROW_CLOSER;
+        if (row->result.data != NULL || planner->row_results == ROW_RESULTS_THERE)
+                return ROW_FIRST;
+        if (planner->row_results == ROW_RESULTS_UNKNOWN && row->has_result &&
+            planner->nulls_confirmed >= NULLS_CONFIRMED_MIN)
+                return ROW_FIRST;
+        return ROW_DOUBT;
+}
+
+/* Of a row whose Status is as recorded and that has no ResultData, while none is recorded, or rows leave it
+ * out. */
+static enum row_verdict judge_null(const struct planner *planner, const struct planner_job *job,
+                                   const struct job_record *row, uint64_t now_us)
+{
+        uint64_t updated = planner_updated_digest(row);
+
+        if (planner->row_results == ROW_RESULTS_THERE)
+                return ROW_SAME;
+        if (updated != 0 && job->idle_hints < IDLE_HINTS_MAX)
+                return updated != job->updated ? ROW_HINT : ROW_SAME;
+        if (planner->row_results == ROW_RESULTS_UNKNOWN && updated != 0)
+                return ROW_SAME;
+        return now_us - job->looked_us >= job->settings->max_interval_us ? ROW_CLOSER : ROW_SAME;
+}
+
+/* stalled and a held end are for single looks to find: they come from the clock, not from the row. */
+static bool wants_look(const struct planner_job *job, uint64_t now_us)
+{
+        const struct planner_settings *settings = job->settings;
+
+        if (job->watch.held_since_us != 0)
+                return true;
+        return settings->stalled_after_us > 0 && !job->watch.stalled &&
+               (int64_t)now_us - job->watch.changed_us >= (int64_t)settings->stalled_after_us;
+}
+
+enum row_verdict planner_judge_row(const struct planner *planner, const struct planner_job *job,
+                                   const struct job_record *row, uint64_t now_us)
+{
+        const struct job_memory *memory = &job->watch.memory;
+
+        if (!memory->recorded)
+                return judge_first(planner, row);
+        if (row->status.data == NULL && memory->status.size != UINT64_MAX)
+                return ROW_STRIPPED;
+        if (outcome_is_terminal(memory->outcome) || wants_look(job, now_us) ||
+            !text_digest_equal(memory->status, text_digest(&row->status)))
+                return ROW_CLOSER;
+        if (outcome_is_terminal(status_classify(planner->rules, &row->status, &row->result).outcome))
+                return ROW_CLOSER;
+        if (row->result.data != NULL)
+                return text_digest_equal(memory->result, text_digest(&row->result)) ? ROW_SAME : ROW_CLOSER;
+
+        bool none_recorded = memory->result.size == UINT64_MAX;
+        if (none_recorded || planner->row_results == ROW_RESULTS_LEFT_OUT)
+                return judge_null(planner, job, row, now_us);
+        return ROW_DOUBT;
+}
+
+void planner_note_results(struct planner *planner)
+{
+        if (planner->row_results == ROW_RESULTS_UNKNOWN)
+                planner->row_results = ROW_RESULTS_THERE;
+}
+
+static void look_closer(struct planner *planner, struct planner_job *job, uint64_t now_us)
+{
+        job->closer = true;
+        planner_put(planner, job, now_us);
+}
+
+void planner_apply_row(struct planner *planner, struct planner_job *job, enum row_verdict verdict,
+                       uint64_t updated, uint64_t now_us, uint64_t random)
+{
+        switch (verdict) {
+        case ROW_SAME:
+                job->updated = updated;
+                job->watch.absences = 0;
+                plan_by_pace(planner, job, false, now_us, random);
+                break;
+        case ROW_MISSING:
+                job->lone = true;
+                look_closer(planner, job, now_us);
+                break;
+        case ROW_HINT:
+                job->hinted = true;
+                look_closer(planner, job, now_us);
+                break;
+        case ROW_DOUBT:
+                job->doubted = true;
+                look_closer(planner, job, now_us);
+                break;
+        case ROW_STRIPPED:
+                job->stripped = true;
+                look_closer(planner, job, now_us);
+                break;
+        case ROW_CLOSER:
+        case ROW_FIRST:
+                look_closer(planner, job, now_us);
+                break;
+        }
+}
+
+void planner_refuse_batches(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        planner->batches_from_us = now_us + BATCHES_AGAIN_US;
+        for (size_t i = 0; i < request->count; i++)
+                planner_put(planner, request->jobs[i], now_us);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the halves of planner.h share: planner.c decides what to ask, planner_answers.c what an answer means.
+ */
+
+#include "core/planner.h"
+
+struct planner {
+        struct planner_limits limits;
+        const struct status_rules *rules;
+        struct planner_job *jobs;
+        size_t job_count;
+        struct schedule due;    /* looks by their time */
+        struct schedule closer; /* closer looks, which go before */
+        struct governor governor;
+        struct health health;
+        unsigned flights;
+        uint64_t batches_from_us; /* singles until then */
+        enum row_results {
+                ROW_RESULTS_UNKNOWN,  /* so far every ResultData in rows was null, which may be true */
+                ROW_RESULTS_THERE,    /* rows were seen to have ResultData: a null is a null */
+                ROW_RESULTS_LEFT_OUT, /* a closer look found ResultData that the row had not: a null says
+                                         nothing */
+        } row_results;
+        unsigned nulls_confirmed;   /* closer looks at first sight that found the null of a row to be true */
+        unsigned statuses_left_out; /* closer looks that found the Status that a row had not */
+};
+
+/* Puts a job into the schedule that fits it. */
+void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_us);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Rows of a batch: judged one by one as they come in, so that no more than the verdict is kept of most, and
+ * applied when the document is whole. Jobs that are seen for the first time are recorded together, in one
+ * transaction.
+ */
+
+#include "poller_internal.h"
+
+#include <stdlib.h>
+
+/* A first sight is kept until the batch is over only if it is small; a larger one is fetched again singly. */
+#define FIRST_RESULT_MAX 4096
+
+/* The place of the row's job in the request, or -1 if nobody asked for it. */
+static ssize_t find_place(struct flight *flight, uint64_t id)
+{
+        const struct planner_request *request = &flight->request;
+
+        for (size_t i = 0; i < request->count; i++) {
+                size_t place = (flight->expected + i) % request->count;
+
+                if (request->jobs[place]->id == id) {
+                        flight->expected = place + 1;
+                        return (ssize_t)place;
+                }
+        }
+        return -1;
+}
+
+void flight_take_row(struct flight *flight, struct job_record *record)
+{
+        struct poller *poller = flight->poller;
+        ssize_t place = find_place(flight, record->id);
+
+        if (place < 0)
+                return;
+        struct row *row = &flight->rows[place];
+        job_record_clear(&row->first);
+
+        row->verdict = planner_judge_row(poller->planner, flight->request.jobs[place], record,
+                                         poller_now_us(poller));
+        row->updated = planner_updated_digest(record);
+        flight->seen_result |= record->result.data != NULL;
+
+        if (row->verdict == ROW_FIRST && record->result.size > FIRST_RESULT_MAX)
+                row->verdict = ROW_CLOSER;
+        if (row->verdict == ROW_FIRST) {
+                row->first = *record;
+                *record = (struct job_record){ 0 };
+        }
+}
+
+/* Jobs seen for the first time: all of them recorded, or none. */
+static void apply_first(struct flight *flight)
+{
+        struct poller *poller = flight->poller;
+        uint64_t now = poller_now_us(poller);
+
+        if (recorder_begin(poller->parts.recorder) < 0)
+                return;
+        for (size_t i = 0; i < flight->request.count; i++) {
+                struct planner_job *job = flight->request.jobs[i];
+                struct row *row = &flight->rows[i];
+
+                if (row->verdict != ROW_FIRST)
+                        continue;
+                row->sight = planner_take_record(poller->planner, job, &row->first, now);
+                row->seen = job_memory_of(&row->first, row->sight.change.outcome);
+                poller_report_record(poller, job, &row->first.status, row->sight.change.outcome);
+                if (row->sight.change.unknown_status)
+                        recorder_note_unknown_status(poller->parts.recorder, poller_job_config(poller, job),
+                                                     &row->first.status);
+                row->taken = recorder_take(poller->parts.recorder, poller_job_config(poller, job),
+                                           &job->watch.memory, &row->sight.change, &row->first) >= 0;
+        }
+        if (recorder_commit(poller->parts.recorder) < 0)
+                for (size_t i = 0; i < flight->request.count; i++)
+                        flight->rows[i].taken = false;
+}
+
+void flight_apply_rows(struct flight *flight)
+{
+        struct poller *poller = flight->poller;
+        struct planner *planner = poller->planner;
+        uint64_t now = poller_now_us(poller);
+
+        if (flight->seen_result)
+                planner_note_results(planner);
+        apply_first(flight);
+        for (size_t i = 0; i < flight->request.count; i++) {
+                struct planner_job *job = flight->request.jobs[i];
+                const struct row *row = &flight->rows[i];
+
+                if (row->verdict == ROW_SAME || row->verdict == ROW_FIRST)
+                        poller_note_answered(poller, job);
+                if (row->verdict == ROW_SAME)
+                        poller_report(poller, job, "as before (%s)",
+                                      outcome_to_string(job->watch.memory.outcome));
+                if (row->verdict == ROW_FIRST)
+                        planner_settle(planner, job, &row->sight, row->taken, &row->seen, now,
+                                       poller_chance());
+                else
+                        planner_apply_row(planner, job, row->verdict, row->updated, now, poller_chance());
+        }
+}
+
+void flight_clear_rows(struct flight *flight)
+{
+        for (size_t i = 0; flight->rows != NULL && i < flight->request.count; i++)
+                job_record_clear(&flight->rows[i].first);
+        free(flight->rows);
+        flight->rows = NULL;
+}

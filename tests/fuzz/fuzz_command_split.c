@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Any bytes as a command line. What is split must be words that, written down with every byte escaped and
+ * split again, come out the same; and no word may be longer than the line.
+ */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/command_split.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool condition)
+{
+        if (!condition)
+                abort();
+}
+
+/* The words as a line: quoted, so that empty ones stay, and in hexadecimal. */
+static char *write_line(char **words)
+{
+        size_t room = 1;
+
+        for (char **word = words; *word != NULL; word++)
+                room += 4 * strlen(*word) + 3;
+        char *line = malloc(room), *end = line;
+        check(line != NULL);
+        for (char **word = words; *word != NULL; word++) {
+                *end++ = '"';
+                for (const char *at = *word; *at != '\0'; at++)
+                        end += sprintf(end, "\\x%02x", (unsigned char)*at);
+                *end++ = '"';
+                *end++ = ' ';
+        }
+        *end = '\0';
+        return line;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        char **words = NULL, **again = NULL;
+        char *line = malloc(size + 1);
+
+        check(line != NULL);
+        if (size > 0)
+                memcpy(line, data, size);
+        line[size] = '\0';
+        size_t length = strlen(line);
+
+        int r = command_split(line, &words);
+        check(r == 0 || r == -EINVAL || r == -ENOMEM);
+        check((r == 0) == (words != NULL));
+        if (r == 0) {
+                check(words[0] != NULL);
+                for (char **word = words; *word != NULL; word++)
+                        check(strlen(*word) <= length);
+                char *escaped = write_line(words);
+                check(command_split(escaped, &again) == 0);
+                size_t i = 0;
+                for (; words[i] != NULL; i++)
+                        check(again[i] != NULL && strcmp(words[i], again[i]) == 0);
+                check(again[i] == NULL);
+                free(escaped);
+        }
+
+        command_free(words);
+        command_free(again);
+        free(line);
+        return 0;
+}

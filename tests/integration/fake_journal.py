@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""A journal that only listens: entries as dicts, in the order in which they came.
+
+Its sockets lie in a directory of the test. A program sees them where journald's are when it is started with the words
+of in_front() before its own, which give it a /run of its own; that takes root.
+"""
+
+import array
+import os
+import socket
+import struct
+import subprocess
+import threading
+
+
+def may_mount():
+    """Whether this process can have mounts of its own. Returns the reason why not, or None."""
+    if os.geteuid() != 0:
+        return "needs root for mounts of its own"
+    probe = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/run"], stderr=subprocess.PIPE, text=True,
+                           check=False)
+    return f"mounts of its own are not permitted: {probe.stderr.strip()}" if probe.returncode else None
+
+
+class FakeJournal:
+    def __init__(self, directory):
+        self.directory = directory
+        directory.mkdir()
+        self.received = []
+        self.lock = threading.Lock()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.socket.bind(str(directory / "socket"))
+        self.socket.settimeout(0.1)
+        self.ending = False
+        self.thread = threading.Thread(target=self._listen)
+        self.thread.start()
+
+    def in_front(self):
+        return ["unshare", "-m", "sh", "-c", "mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal && "
+                "mount --bind \"$0\" /run/systemd/journal && exec \"$@\"", str(self.directory)]
+
+    def _listen(self):
+        while True:
+            try:
+                data, control, _, _ = self.socket.recvmsg(1 << 20, socket.CMSG_SPACE(4))
+            except TimeoutError:
+                if self.ending:
+                    return
+                continue
+            for level, kind, content in control:
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                    # What is too large for a datagram comes as a file.
+                    fd, = array.array("i", content[:4])
+                    with os.fdopen(fd, "rb") as file:
+                        data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+            with self.lock:
+                self.received.append(self._parse(data))
+
+    @staticmethod
+    def _parse(data):
+        entry = {}
+        while data:
+            line, _, data = data.partition(b"\n")
+            if b"=" in line:
+                name, _, value = line.partition(b"=")
+            else:
+                name, (size,) = line, struct.unpack("<Q", data[:8])
+                value, data = data[8:8 + size], data[8 + size + 1:]
+            entry[name.decode()] = value.decode("utf-8", "backslashreplace")
+        return entry
+
+    def entries(self):
+        """All that has come from programs that have ended by now. Nothing comes after that: it stops listening."""
+        self.ending = True
+        self.thread.join()
+        return self.received
+
+    def stop(self):
+        self.ending = True
+        self.thread.join()
+        self.socket.close()

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Answers that come in odd ways, and answers that are none: nothing is told that the API did not say."""
+
+import unittest
+
+from harness import SANITIZED, EX_OK, IntegrationTest
+
+MEMORY_MAX_KB = 40 * 1024
+LARGE = "100M"
+
+# name: (the fault, what the log says of it)
+HARMLESS = {
+    "chunks of one byte": {"chunk": 1},
+    "gzip": {"gzip": "yes"},
+    "gzip in chunks of one byte": {"gzip": "force", "chunk": 1},
+    "delay": {"delay": "200ms"},
+    "unusual content type": {"content_type": "text/plain"},
+}
+HARMFUL = {
+    "truncated": ({"truncate": 100}, "cannot be used.*broke"),
+    "truncated to nothing": ({"truncate": 0}, "cannot be used"),
+    "truncated gzip": ({"gzip": "force", "truncate": 60}, "cannot be used.*broke"),
+    "truncated chunks": ({"chunk": 7, "truncate": 70}, "cannot be used.*broke"),
+    "reset before": ({"reset": "before"}, "cannot be used"),
+    "reset after the headers": ({"reset": "headers"}, "cannot be used"),
+    "reset in the body": ({"reset": "body"}, "cannot be used"),
+    "error envelope": ({"envelope": "yes"}, "Job 11: .*it answered 200 with something that is no job record"),
+    "html": ({"html": "yes"}, "Job 11: .*no job record"),
+    "empty": ({"status": 200}, "Job 11: .*no job record"),
+    "invalid json": ({"body": '{"Id": 11, "Status": "Completed", '}, "Job 11: .*no job record"),
+    "garbage behind": ({"body": '{"Id": 11, "Status": "Completed"} x'}, "Job 11: .*no job record"),
+    "two documents": ({"body": '{"Id": 11, "Status": "Completed"}{"Id": 11}'}, "Job 11: .*no job record"),
+    "an array": ({"body": '[{"Id": 11, "Status": "Completed"}]'}, "Job 11: .*no job record"),
+    "null": ({"body": "null"}, "Job 11: .*no job record"),
+    "deep": ({"body": '{"Id": 11, "Status": "Completed", "CustomFields": ' + "[" * 900 + "]" * 900 + "}"},
+             "Job 11: .*no job record"),
+    "wrong id": ({"wrong_id": "yes"}, "Job 11: .*it answered with job 12 instead"),
+    "no id": ({"body": '{"Status": "Completed", "ResultData": null}'}, "Job 11: "),
+    "no content": ({"status": 204}, "Job 11: "),
+    "not found": ({"status": 404}, "Job 11 .*404"),
+    "bad request": ({"status": 400, "body": '{"Message": "no"}'}, 'Job 11: .*it answered 400.*"Message"'),
+    "not gzip at all": ({"body": '{"Id": 11, "Status": "Completed"}', "header": '"Content-Encoding: gzip"'},
+                        "cannot be used"),
+}
+OVERSIZE = {
+    "oversize": {"oversize": LARGE},
+    "oversize in chunks": {"oversize": LARGE, "chunk": "16K"},
+    "oversize compressed": {"oversize": LARGE, "gzip": "force"},
+    "oversize compressed in chunks": {"oversize": LARGE, "gzip": "force", "chunk": "4K"},
+}
+
+
+class Bodies(IntegrationTest):
+    def watch(self, **config):
+        self.fake = self.start_fake("[job 11]\nstep = 0s Running | half\n")
+        self.write_config(self.fake, (11,), **config)
+        self.daemon = self.start_daemon()
+        self.daemon.wait_for("Job 11: Running, seen for the first time")
+
+    def harmless(self, fault):
+        self.fake = self.start_fake("[job 11]\nstep = 0s Running | half\n")
+        self.fake.fault("harmless", **fault)
+        self.write_config(self.fake, (11,))
+        daemon = self.start_daemon()
+        daemon.wait_for("Job 11: Running, seen for the first time")
+        self.fake.job(11, status="Completed", result="→ done 🎉" * 50)
+        daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(" warning | error "), 0, daemon.text())
+
+    def harmful(self, fault, says):
+        self.watch()
+        self.fake.fault("harm", **fault)
+        self.fake.job(11, status="Completed", result="all")
+        self.daemon.wait_for(says)
+        self.fake.polls(2, 11)
+        self.assertEqual(self.daemon.count(" warning "), 1, "told once, not each time:\n" + self.daemon.text())
+        self.assertEqual(len(self.daemon.events()), 1, self.daemon.text())
+        self.fake.mend()
+        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
+        self.assertEqual(self.daemon.stop(), EX_OK)
+        self.assertEqual(len(self.daemon.events()), 2, self.daemon.text())
+        if "cannot be used" in says:
+            self.assertEqual(self.daemon.count("answers again, after "), 1, self.daemon.text())
+
+    def oversize(self, fault):
+        self.watch(api={"max_response": "4M"})
+        self.fake.fault("harm", **fault)
+        self.fake.job(11, status="Completed")
+        self.daemon.wait_for(r"Job 11: .*larger than max_response")
+        self.fake.polls(2, 11)
+        self.assertEqual(len(self.daemon.events()), 1, self.daemon.text())
+        if not SANITIZED:
+            self.assertLess(self.daemon.memory_kb("VmHWM"), MEMORY_MAX_KB)
+        self.fake.mend()
+        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
+
+    def test_large_but_allowed(self):
+        self.watch(api={"max_response": "4M"})
+        self.fake.job(11, status="Completed", result="x" * (3 << 20))
+        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, result of 3145728 bytes\]")
+        self.assertEqual(self.daemon.stop(), EX_OK)
+
+    def test_first_sight_is_odd(self):
+        """A job whose first answers make no sense is seen when they do."""
+        self.fake = self.start_fake("[job 11]\nstep = 0s Running\n")
+        self.fake.fault("odd", times=3, html="yes")
+        self.write_config(self.fake, (11,))
+        daemon = self.start_daemon()
+        daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.stop()
+        self.assertEqual(len(daemon.events()), 1)
+
+    def test_odd_answers_of_one_job_leave_the_others_alone(self):
+        self.fake = self.start_fake("[jobs 11-15]\nstep = 0s Running\nstep = poll 4 Completed\n")
+        self.fake.fault("odd", path="*/11", html="yes")
+        self.write_config(self.fake, range(11, 16))
+        daemon = self.start_daemon()
+        daemon.wait_for(r"\[succeeded", count=4)
+        self.fake.mend()
+        daemon.wait_for(r"Job 11: .*\[succeeded")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(" warning "), 1, daemon.text())
+
+    def test_odd_again_is_told_again(self):
+        self.watch()
+        for count in (1, 2):
+            self.fake.fault("odd", html="yes")
+            self.daemon.wait_for("Job 11: .*no job record", count=count)
+            self.fake.mend()
+            self.fake.polls(1, 11, status=200)
+
+
+def add(prefix, name, method, *arguments):
+    def test(self):
+        getattr(self, method)(*arguments)
+    test.__doc__ = f"{prefix}: {name}"
+    setattr(Bodies, "test_" + name.replace(" ", "_"), test)
+
+
+for name, fault in HARMLESS.items():
+    add("harmless", name, "harmless", fault)
+for name, (fault, says) in HARMFUL.items():
+    add("harmful", name, "harmful", fault, says)
+for name, fault in OVERSIZE.items():
+    add("oversize", name, "oversize", fault)
+
+if __name__ == "__main__":
+    unittest.main()

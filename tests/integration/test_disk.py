@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A disk that is full, or takes nothing: polling goes on, nothing is told that is not recorded, and nothing is lost.
+
+A full disk is a real one, of a few megabytes, mounted where only the daemon sees it. One that fails or is read-only is made
+by the library of crash_points.c.
+"""
+
+import errno
+import os
+import pathlib
+import unittest
+
+from evidence import Database, ExecRecorder
+from fake_journal import may_mount
+from harness import EX_IOERR, EX_OK, PATIENCE, SANITIZED, IntegrationTest
+
+LIBRARY = os.environ.get("CRASH_POINTS", "")
+TROUBLE = "cannot be written to the state in"
+BACK = "can be written again"
+
+
+class DiskTest(IntegrationTest):
+    def setUp(self):
+        super().setUp()
+        self.fake = self.start_fake("".join(f"[job {id}]\nstep = 0s Running | a\n" for id in range(11, 16)))
+        self.hook = ExecRecorder(self.directory, "hook")
+        self.more = f"[hook h]\non = changed\nexec = {self.hook.program}\n"
+
+    @property
+    def database(self):
+        return Database(self.state)
+
+    def told(self):
+        return sorted((attempt.document["job"]["id"], attempt.document["event"], attempt.document["result"])
+                      for attempt in self.hook.attempts())
+
+    def suffer(self, daemon, spoil, mend, result):
+        """Trouble, then none: from outside. `result` is what no full disk has room for."""
+        daemon.wait_for("seen for the first time", count=5)
+        spoil()
+        mark = daemon.mark()
+        for job in range(11, 16):
+            self.fake.job(job, result=f"{job}{result}")
+        daemon.wait_for(TROUBLE)
+        for _ in range(3):
+            for job in range(11, 16):
+                self.fake.polls(1, job)
+        self.assertEqual(daemon.count(TROUBLE), 1, "said once, not once a job")
+        self.assertEqual([line for line in daemon.lines[mark:] if "[changed" in line], [])
+        self.assertEqual(self.told(), [])
+        mend()
+        daemon.wait_for(BACK)
+        daemon.wait_for(r"\[changed", count=5)
+        daemon.wait_for("hook h took", count=5)
+        self.assertEqual(daemon.count(BACK), 1)
+
+        for job in range(11, 16):
+            self.fake.job(job, status="Completed")
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+        expected = sorted((job, kind, f"{job}{result}") for job in range(11, 16) for kind in ("changed", "succeeded"))
+        self.assertEqual(self.told(), expected)
+
+
+class Full(DiskTest):
+    def setUp(self):
+        super().setUp()
+        reason = may_mount()
+        if reason:
+            self.skipTest(reason)
+        self.state.mkdir()
+
+    def start_on_small_disk(self, *options):
+        mount = "mount -t tmpfs -o size=16m,mode=700 tmpfs \"$0\" && exec \"$@\""
+        daemon = self.start_daemon(*options, before=["unshare", "-m", "sh", "-c", mount, str(self.state)])
+        daemon.wait_for("watches")
+        self.disk = pathlib.Path(f"/proc/{daemon.pid}/root{self.state}")
+        self.filler = self.disk / "filler"
+        return daemon
+
+    def fill(self):
+        with open(self.filler, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(65536))
+            except OSError as error:
+                self.assertEqual(error.errno, errno.ENOSPC)
+
+    def test_polling_goes_on(self):
+        self.write_config(self.fake, range(11, 16), more=self.more)
+        daemon = self.start_on_small_disk("--exit-when-done")
+        self.suffer(daemon, self.fill, self.filler.unlink, "x" * 30000)
+
+    def test_no_room_at_the_start(self):
+        """A state directory in which nothing can be made is an error at once, not a daemon that forgets."""
+        self.write_config(self.fake, [11])
+        command = "mount -t tmpfs -o size=4k,mode=700 tmpfs \"$0\" && head -c 4096 /dev/zero > \"$0/filler\"; exec \"$@\""
+        status, daemon = self.run_daemon(before=["unshare", "-m", "sh", "-c", command, str(self.state)])
+        self.assertEqual(status, EX_IOERR, daemon.text())
+        self.assertRegex(daemon.text(), rf"(?i){self.state}.*(full|space)")
+        self.assertEqual(daemon.events(), [])
+
+    def test_read_only_at_the_start(self):
+        self.write_config(self.fake, [11])
+        command = "mount -t tmpfs -o ro,mode=700 tmpfs \"$0\" && exec \"$@\""
+        status, daemon = self.run_daemon(before=["unshare", "-m", "sh", "-c", command, str(self.state)])
+        self.assertEqual(status, EX_IOERR, daemon.text())
+        self.assertRegex(daemon.text(), "Read-only file system")
+
+
+@unittest.skipIf(SANITIZED, "a sanitizer wants to be the first library")
+class Failing(DiskTest):
+    def setUp(self):
+        super().setUp()
+        if not os.path.exists(LIBRARY):
+            self.skipTest("CRASH_POINTS does not name the library")
+        self.trouble = self.directory / "trouble"
+
+    def start_on_bad_disk(self, error, *options):
+        return self.start_daemon(*options, env={"LD_PRELOAD": LIBRARY, "FAIL_WHILE": str(self.trouble),
+                                                "FAIL_WITH": str(error)})
+
+    def test_polling_goes_on(self):
+        for error in errno.EROFS, errno.EIO, errno.ENOSPC:
+            with self.subTest(errno.errorcode[error]):
+                self.state = self.directory / f"state-{error}"
+                self.hook.path.unlink(missing_ok=True)
+                for job in range(11, 16):
+                    self.fake.job(job, status="Running", result="a")
+                self.write_config(self.fake, range(11, 16), more=self.more)
+                daemon = self.start_on_bad_disk(error, "--exit-when-done")
+                self.suffer(daemon, self.trouble.touch, self.trouble.unlink, "")
+                self.assertTrue(self.database.is_sound())
+
+    def gate(self):
+        """A hook that waits to be let go, and writes down that it ran."""
+        gate, runs = self.directory / "gate", self.directory / "runs"
+        os.mkfifo(gate)
+        slow = self.directory / "slow"
+        slow.write_text(f"#!/bin/sh\necho run >> {runs}\nread -r go < {gate}\n")
+        slow.chmod(0o755)
+        self.more = f"[hook slow]\non = terminal\nexec = {slow}\n"
+        return gate, runs
+
+    def test_an_end_that_cannot_be_recorded(self):
+        """The delivery is not made again meanwhile, and its end is recorded when that can be."""
+        gate, runs = self.gate()
+        self.write_config(self.fake, [11], more=self.more)
+        self.fake.job(11, status="Completed")
+        daemon = self.start_on_bad_disk(errno.EIO, "--exit-when-done")
+        daemon.wait_for("Exiting when the hooks have taken it")
+        with open(gate, "w", encoding="utf-8") as pipe:
+            self.trouble.touch()
+            pipe.write("go\n")
+        daemon.wait_for("The end of hook slow cannot be written to the state")
+        self.trouble.unlink()
+        self.assertEqual(daemon.wait_exit(PATIENCE + 6), EX_OK)
+        self.assertEqual(daemon.count(r"hook slow took the event \"succeeded\" \(attempt 1\)"), 1)
+        self.assertEqual(runs.read_text(), "run\n")
+        self.assertEqual([row[2:] for row in self.database.deliveries()], [("done", 1)])
+
+    def test_nor_does_another_delivery_that_waits_hold_that_up(self):
+        gate, runs = self.gate()
+        self.write_config(self.fake, [12], more=self.more)
+        self.fake.job(12, status="Completed")
+        os.rename(self.directory / "slow", self.directory / "away")
+        self.assertEnds(EX_OK, "--once", says="hook slow failed at attempt 1")
+        os.rename(self.directory / "away", self.directory / "slow")
+        self.database.ask("UPDATE deliveries SET next_us = next_us + 3600000000")
+
+        self.write_config(self.fake, [11], more=self.more)
+        self.fake.job(11, status="Completed")
+        daemon = self.start_on_bad_disk(errno.EIO)
+        with open(gate, "w", encoding="utf-8") as pipe:
+            self.trouble.touch()
+            pipe.write("go\n")
+        daemon.wait_for("The end of hook slow cannot be written to the state")
+        self.trouble.unlink()
+        daemon.wait_for("Job 11: hook slow took", patience=PATIENCE + 6)
+        self.assertEqual(runs.read_text(), "run\n")
+        daemon.stop()
+
+    def test_killed_while_it_fails(self):
+        """What could not be recorded is noticed after the next start."""
+        self.write_config(self.fake, [11], more=self.more)
+        daemon = self.start_on_bad_disk(errno.EIO)
+        daemon.wait_for("seen for the first time")
+        self.trouble.touch()
+        self.fake.job(11, status="Completed")
+        daemon.wait_for(TROUBLE)
+        self.fake.polls(2, 11)
+        daemon.process.kill()
+        daemon.wait_exit()
+        self.assertEqual(daemon.count(r"\[succeeded"), 0)
+        self.assertEnds(EX_OK, "--exit-when-done", says=r"Job 11: Running → Completed \[succeeded")
+        self.assertEqual([kind for _, kind, _ in self.told()], ["succeeded"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""The hooks in conf/examples/: that they do what they say, given what jobwatchd gives a hook.
+
+The environment variable JOBWATCHD names the program; it checks the configuration beside each example.
+"""
+
+import email
+import email.policy
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+
+PROGRAM = os.environ.get("JOBWATCHD")
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "conf" / "examples"
+SLOW = float(os.environ.get("TEST_SLOW", "1"))
+EVENT_ID = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
+
+# Notes its arguments and its input beside itself, and ends as the file "status" says.
+NOTING = """#!/bin/sh
+here=${0%/*}
+for argument; do printf '%s\\n' "$argument"; done > "$here/${0##*/}.arguments"
+cat > "$here/${0##*/}.input"
+exit "$(cat "$here/status" 2>/dev/null || echo 0)"
+"""
+
+
+def event(**changes):
+    document = {
+        "schema": 1, "event": "failed", "event_id": EVENT_ID, "time": "2026-01-31T12:00:00.123456Z",
+        "job": {"id": 87654321, "name": "members-import", "guid": "g", "description": "Import of members",
+                "business": {"id": 1, "name": "Space"}, "files": "a.csv", "created_on": None, "updated_on": None},
+        "status": "Completed with errors", "status_before": "Running", "outcome": "failure",
+        "result": "line 1\nline 2\n", "result_before": None, "attempt": 1,
+    }
+    document.update(changes)
+    return document
+
+
+class Example(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="jobwatchd-examples-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.directory.chmod(0o755)
+
+    def fake(self, name):
+        path = self.directory / name
+        path.write_text(NOTING)
+        path.chmod(0o755)
+
+    def run_example(self, name, *arguments, document, ended=0):
+        """Runs it as an exec hook is run: the variables, nothing else; the document on standard input."""
+        environment = {
+            "PATH": f"{self.directory}:/usr/bin:/bin",
+            "JOBWATCH_EVENT": document["event"],
+            "JOBWATCH_EVENT_ID": document["event_id"],
+            "JOBWATCH_JOB": str(document["job"]["id"]),
+            "JOBWATCH_JOB_NAME": document["job"]["name"] or "",
+            "JOBWATCH_STATUS": document["status"] or "",
+            "JOBWATCH_STATUS_BEFORE": document["status_before"] or "",
+            "JOBWATCH_OUTCOME": document["outcome"],
+            "JOBWATCH_RESULT_BYTES": str(len((document["result"] or "").encode())),
+            "JOBWATCH_ATTEMPT": str(document["attempt"]),
+        }
+        text = json.dumps(document, ensure_ascii=False) + "\n"
+        result = subprocess.run([EXAMPLES / name, *arguments], input=text.encode(), env=environment, cwd="/",
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * SLOW, check=False)
+        if ended is not None:
+            self.assertEqual(result.returncode, ended, result.stdout.decode())
+        return result
+
+    def noted(self, name):
+        return ((self.directory / f"{name}.arguments").read_text().splitlines(),
+                (self.directory / f"{name}.input").read_bytes())
+
+    def check_configuration(self, name):
+        """The fragment beside the example is right, with the program where the fragment says."""
+        for example in EXAMPLES.iterdir():
+            if example.suffix == "":
+                shutil.copy(example, self.directory)
+        main = self.directory / "jobwatchd.ini"
+        main.write_text("[jobs]\nids = 87654321\n")
+        drop_ins = self.directory / "jobwatchd.ini.d"
+        drop_ins.mkdir()
+        text = (EXAMPLES / f"{name}.ini").read_text()
+        self.assertIn(f"/usr/local/lib/jobwatchd/{name} ", text)
+        (drop_ins / f"{name}.ini").write_text(text.replace("/usr/local/lib/jobwatchd", str(self.directory)))
+        result = subprocess.run([PROGRAM, "--check", "-c", main], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                timeout=60 * SLOW, check=False)
+        self.assertEqual(result.returncode, 0, result.stdout.decode())
+
+
+class MailOnFailure(Example):
+    def setUp(self):
+        super().setUp()
+        self.fake("sendmail")
+
+    def mail(self, **changes):
+        self.run_example("mail-on-failure", "operator@example.com", document=event(**changes))
+        arguments, mail = self.noted("sendmail")
+        self.assertEqual(arguments, ["-i", "--", "operator@example.com"])
+        for line in mail.split(b"\n"):
+            self.assertLess(len(line), 400)
+            self.assertTrue(line.isascii())
+        message = email.message_from_bytes(mail, policy=email.policy.default)
+        self.assertEqual(message.defects, [])
+        return message
+
+    def test_mail(self):
+        message = self.mail()
+        self.assertEqual(message["To"], "operator@example.com")
+        self.assertEqual(message["Subject"],
+                         "Job 87654321 (members-import): failed (Completed with errors)")
+        self.assertTrue(message["Message-ID"].startswith(f"<{EVENT_ID}.jobwatchd@"))
+        self.assertIsNotNone(message["Date"].datetime)
+        parts = list(message.iter_parts())
+        self.assertEqual(len(parts), 2)
+        text = parts[0].get_content()
+        self.assertIn("Job 87654321 (members-import): failed (Completed with errors)\n", text)
+        for value in ("Import of members", "Space", "a.csv", "Running", "2026-01-31T12:00:00.123456Z",
+                      "result is attached"):
+            self.assertIn(value, text)
+        self.assertEqual(parts[1].get_filename(), "job-87654321-result.txt")
+        self.assertEqual(parts[1].get_payload(decode=True), b"line 1\nline 2\n")
+
+    def test_large_result(self):
+        result = ('say "hi"\n$(rm -rf ~) `x` \\ \u00e9\U0001f600\t.\n..\nFrom x\n--=_' + EVENT_ID + "--\n") * 30000
+        parts = list(self.mail(result=result).iter_parts())
+        self.assertEqual(len(parts), 2)
+        self.assertGreater(len(result.encode()), 2000000)
+        self.assertEqual(parts[1].get_payload(decode=True), result.encode())
+
+    def test_no_result(self):
+        parts = list(self.mail(result=None).iter_parts())
+        self.assertEqual(len(parts), 1)
+        self.assertIn("left no result", parts[0].get_content())
+        parts = list(self.mail(result="").iter_parts())
+        self.assertEqual(len(parts), 2)
+        self.assertEqual(parts[1].get_payload(decode=True), b"")
+
+    def test_subject_is_one_line(self):
+        message = self.mail(status="Failed\r\nBcc: everyone@example.com\n\nx")
+        self.assertEqual(message["Subject"], "Job 87654321 (members-import): failed (Failed Bcc: everyone@example.com x)")
+        self.assertIsNone(message["Bcc"])
+        self.assertEqual(len(list(message.iter_parts())), 2)
+
+    def test_subject_beyond_ascii(self):
+        status = "\u00e9chou\u00e9 \U0001f600" * 8
+        message = self.mail(status=status)
+        self.assertEqual(message["Subject"], f"Job 87654321 (members-import): failed ({status})")
+
+    def test_nulls(self):
+        nothing = {"id": 5, "name": None, "guid": None, "description": None, "business": {"id": None, "name": None},
+                   "files": None, "created_on": None, "updated_on": None}
+        message = self.mail(event="gone", outcome="gone", job=nothing, status=None, status_before=None, result=None)
+        self.assertEqual(message["Subject"], "Job 5: gone (no status)")
+
+    def test_failures_are_told(self):
+        (self.directory / "status").write_text("75")
+        self.run_example("mail-on-failure", "operator@example.com", document=event(), ended=75)
+        result = self.run_example("mail-on-failure", document=event(), ended=None)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(b"usage", result.stdout)
+
+    @unittest.skipUnless(PROGRAM, "the environment variable JOBWATCHD does not name the program")
+    def test_configuration(self):
+        self.check_configuration("mail-on-failure")
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.got.append((self.path, dict(self.headers), body))
+        self.send_response(self.server.status)
+        if self.server.status == 302:
+            self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+class StartNextStep(Example):
+    def setUp(self):
+        super().setUp()
+        self.fake("systemctl")
+
+    def succeeded(self, **changes):
+        return event(event="succeeded", outcome="success", status="Completed", **changes)
+
+    def serve(self):
+        server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+        server.got, server.status = [], 200
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        return server, f"http://127.0.0.1:{server.server_port}/next?a=b%20c"
+
+    def test_unit(self):
+        self.run_example("start-next-step", "contracts-import.service", document=self.succeeded())
+        self.assertEqual(self.noted("systemctl")[0], ["start", "--no-block", "--", "contracts-import.service"])
+        self.run_example("start-next-step", "contracts-import@.service", document=self.succeeded())
+        self.assertEqual(self.noted("systemctl")[0],
+                         ["start", "--no-block", "--", "contracts-import@87654321.service"])
+
+    def test_unit_fails(self):
+        (self.directory / "status").write_text("4")
+        self.run_example("start-next-step", "x.service", document=self.succeeded(), ended=4)
+
+    def test_url(self):
+        server, url = self.serve()
+        headers = self.directory / "headers"
+        headers.write_text("Authorization: Bearer s3cr3t\nX-Step: 2\n")
+        document = self.succeeded(result="\u00e9\U0001f600" * 400000)
+        result = self.run_example("start-next-step", url, str(headers), document=document)
+        self.assertIn(f"{url} answered 200.".encode(), result.stdout)
+        self.assertNotIn(b"s3cr3t", result.stdout)
+        (path, sent, body), = server.got
+        self.assertEqual(path, "/next?a=b%20c")
+        self.assertEqual(json.loads(body), document)
+        self.assertEqual(sent["Content-Type"], "application/json")
+        self.assertEqual(sent["Idempotency-Key"], EVENT_ID)
+        self.assertEqual(sent["Authorization"], "Bearer s3cr3t")
+        self.assertEqual(sent["X-Step"], "2")
+
+    def test_url_fails(self):
+        server, url = self.serve()
+        for status in (302, 404, 500):
+            server.status = status
+            result = self.run_example("start-next-step", url, document=self.succeeded(), ended=1)
+            self.assertIn(f"answered {status}".encode(), result.stdout)
+        self.assertEqual(len(server.got), 3)
+
+    def test_url_without_server(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+            result = self.run_example("start-next-step", url, document=self.succeeded(), ended=None)
+        self.assertNotEqual(result.returncode, 0)
+
+    def test_only_after_success(self):
+        result = self.run_example("start-next-step", "x.service", document=event())
+        self.assertIn(b"no next step, since its outcome is failure", result.stdout)
+        self.assertFalse((self.directory / "systemctl.arguments").exists())
+
+    @unittest.skipUnless(PROGRAM, "the environment variable JOBWATCHD does not name the program")
+    def test_configuration(self):
+        self.check_configuration("start-next-step")
+
+
+if __name__ == "__main__":
+    unittest.main()

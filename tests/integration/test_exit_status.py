@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the process ends with, and that it ends when it is asked to."""
+
+import signal
+import time
+import unittest
+
+from harness import (EX_CONFIG, EX_IOERR, EX_JOB_FAILED, EX_NOPERM, EX_OK, EX_TIMEOUT, EX_UNAVAILABLE, EX_USAGE,
+                     SLOW, IntegrationTest)
+
+RUNNING = "[job 11]\nstep = 0s Running\n"
+
+
+class ExitStatus(IntegrationTest):
+    def watch(self, scenario=RUNNING, server="", jobs=(11,), **config):
+        self.fake = self.start_fake(scenario, server)
+        self.write_config(self.fake, jobs, **config)
+
+    def test_exit_when_done(self):
+        self.watch("[jobs 11-13]\nstep = 0s Running\nstep = poll 3 Completed\n", jobs=(11, 12, 13))
+        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="All 3 jobs have ended: 3 succeeded, 0 failed")
+        self.assertEqual(len(daemon.events()), 6)
+
+    def test_exit_when_done_by_configuration(self):
+        self.watch("[job 11]\nstep = 0s Completed\n", exit={"when": "done"})
+        self.assertEnds(EX_OK)
+
+    def test_exit_when_done_with_a_failure(self):
+        self.watch("[job 11]\nstep = 0s Completed\n[job 12]\nstep = 0s Aborted\n", jobs=(11, 12))
+        self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says="1 succeeded, 1 failed or gone")
+
+    def test_all_ended_and_it_stays(self):
+        self.watch("[job 11]\nstep = 0s Completed\n")
+        daemon = self.start_daemon()
+        daemon.wait_for("All 1 jobs? (have|has) ended.*Nothing is left to poll")
+        self.assertIsNone(daemon.process.poll())
+        self.assertEqual(daemon.stop(), EX_OK)
+
+    def test_wrong_command_lines(self):
+        self.watch()
+        for options, says in ((["--nonsense"], "nonsense"), (["--job", "0"], "--job 0"), (["--job", "x1"], "x1"),
+                              (["--job"], "argument"), (["--timeout", "soon"], "soon"), (["--timeout", "0"], "0"),
+                              (["--log-level", "loud"], "loud"), (["--log-target", "moon"], "moon"),
+                              (["--state-dir", "here"], "here"), (["11"], r"\b11\b")):
+            with self.subTest(options):
+                daemon = self.assertEnds(EX_USAGE, *options, says=says)
+                self.assertNotIn("%", daemon.text())
+        self.assertEqual(self.fake.stats()["requests"], 0)
+
+    def test_wrong_configuration(self):
+        self.watch(poll={"intervall": "1s"})
+        self.assertEnds(EX_CONFIG, says=r"jobwatchd\.ini:\d+: .*intervall")
+
+    def test_plain_http_to_another_host(self):
+        self.write_config("http://192.0.2.1", (11,))
+        self.assertEnds(EX_CONFIG, says=r"jobwatchd\.ini:\d+: .*http")
+        self.assertEnds(EX_CONFIG, "--check")
+
+    def test_state_directory_is_a_file(self):
+        self.watch()
+        self.state.write_text("not a directory")
+        self.assertEnds(EX_IOERR, says=str(self.state))
+        self.assertEqual(self.state.read_text(), "not a directory")
+
+    def test_state_directory_not_writable(self):
+        self.watch()
+        self.assertEnds(EX_IOERR, "--state-dir", "/proc/jobwatchd", says="/proc/jobwatchd")
+
+    def test_state_in_use(self):
+        self.watch()
+        first = self.start_daemon()
+        first.wait_for("seen for the first time")
+        self.assertEnds(EX_IOERR, says=str(self.state))
+        self.assertEqual(first.stop(), EX_OK)
+
+    def test_timeout(self):
+        self.watch()
+        for options in (["--exit-when-done", "--timeout", "500ms"], ["--timeout", "500ms"]):
+            with self.subTest(options):
+                daemon = self.assertEnds(EX_TIMEOUT, *options, says="--timeout 500ms ran out with 1 of 1 jobs")
+                self.assertLessEqual(len(daemon.events()), 1)
+
+    def test_timeout_not_reached(self):
+        self.watch("[job 11]\nstep = 0s Completed\n")
+        self.assertEnds(EX_OK, "--exit-when-done", "--timeout", "5min")
+
+
+class Once(IntegrationTest):
+    def test_all_answered(self):
+        fake = self.start_fake(RUNNING + "[job 12]\nstep = 0s Completed\n[job 13]\nstep = 0s Failed\n")
+        self.write_config(fake, (11, 12, 13))
+        daemon = self.assertEnds(EX_OK, "--once")
+        self.assertRegex(daemon.output, r"(?m)^Job 11: Running \(open\)$")
+        self.assertRegex(daemon.output, r"(?m)^Job 12: Completed \(success\)$")
+        self.assertRegex(daemon.output, r"(?m)^Job 13: Failed \(failure\)$")
+        self.assertEqual(len(daemon.events()), 3)
+        self.assertEqual(fake.stats()["requests"], 3)
+
+        fake.job(11, status="Completed")
+        again = self.assertEnds(EX_JOB_FAILED, "--once", "--exit-when-done")
+        self.assertEqual(again.events(), [(11, "succeeded", "Running → Completed")])
+        self.assertRegex(again.output, r"Job 13: has ended before \(failure\)")
+        self.assertEqual(fake.stats()["requests"], 4)
+
+    def test_not_listening(self):
+        fake = self.start_fake(RUNNING)
+        fake.stop()
+        self.write_config(fake.url, (11, 12))
+        daemon = self.assertEnds(EX_UNAVAILABLE, "--once", says="cannot be used.*refused")
+        self.assertEqual(daemon.events(), [])
+        self.assertEqual(len(daemon.output.splitlines()), 2, "each job is reported: " + daemon.output)
+
+    def test_server_error_throttled_and_odd(self):
+        for fault in ({"status": 500}, {"status": 409, "header": '"Retry-After: 60"'}, {"html": "yes"},
+                      {"envelope": "yes"}, {"truncate": 20}, {"reset": "headers"}):
+            with self.subTest(fault):
+                fake = self.start_fake(RUNNING, name="fake-" + "-".join(fault))
+                fake.fault("all", **fault)
+                self.write_config(fake, (11,))
+                daemon = self.assertEnds(EX_UNAVAILABLE, "--once")
+                self.assertEqual(daemon.events(), [])
+
+    def test_wrong_token(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,), api={"token_file": self.secret("wrong", "wr0ng")})
+        self.assertEnds(EX_NOPERM, "--once", says="error .*refuses the credentials")
+
+    def test_missing_role(self):
+        fake = self.start_fake(RUNNING, "roles = list")
+        self.write_config(fake, (11,))
+        self.assertEnds(EX_NOPERM, "--once", says="lacks the role BusinessBackgroundJob-Read")
+
+
+class Signals(IntegrationTest):
+    def assertPrompt(self, daemon, how):
+        begin = time.monotonic()
+        self.assertEqual(daemon.stop(how), EX_OK, daemon.text())
+        self.assertLess(time.monotonic() - begin, 2 * SLOW)
+
+    def test_between_polls(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,), poll={"interval": "1h", "max_interval": "1h"})
+        for how in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(how):
+                daemon = self.start_daemon()
+                daemon.wait_for("watches 1 job")
+                fake.wait(1)
+                self.assertPrompt(daemon, how)
+                self.assertIn(f"Stopping on {how.name}", daemon.text())
+
+    def test_while_requests_hang(self):
+        for how in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(how):
+                fake = self.start_fake("[jobs 11-30]\nstep = 0s Running\n", name=f"fake-{how.name}")
+                fake.fault("all", hang="yes")
+                self.write_config(fake, range(11, 31), api={"timeout": "5min"})
+                daemon = self.start_daemon()
+                fake.wait(8, arrived=1)
+                self.assertPrompt(daemon, how)
+
+    def test_while_a_body_trickles(self):
+        fake = self.start_fake(RUNNING)
+        fake.fault("all", chunk=1, chunk_delay="1s")
+        self.write_config(fake, (11,))
+        daemon = self.start_daemon()
+        fake.wait(1, arrived=1)
+        self.assertPrompt(daemon, signal.SIGTERM)
+
+    def test_while_the_api_is_down(self):
+        fake = self.start_fake(RUNNING)
+        fake.fault("all", status=503, header='"Retry-After: 3000"')
+        self.write_config(fake, (11,))
+        daemon = self.start_daemon()
+        daemon.wait_for("asks for patience")
+        self.assertPrompt(daemon, signal.SIGINT)
+
+    def test_right_at_the_start(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,))
+        for _ in range(3):
+            daemon = self.start_daemon()
+            daemon.wait_for("watches 1 job")
+            self.assertPrompt(daemon, signal.SIGTERM)
+
+    def test_hangup_does_not_end_it(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,))
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("SIGHUP|reload")
+        fake.job(11, status="Completed")
+        daemon.wait_for("succeeded")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Jobs that vanish, that do not move, or whose result comes late."""
+
+import json
+import os
+import time
+import unittest
+
+from evidence import Database, ExecRecorder
+from harness import EX_JOB_FAILED, EX_OK, PATIENCE, IntegrationTest
+
+
+class GoneTest(IntegrationTest):
+    def hook(self, name, on):
+        recorder = ExecRecorder(self.directory, name)
+        return recorder, f"[hook {name}]\non = {on}\nexec = {recorder.program}\n"
+
+    def kinds(self):
+        return [(event.job, event.kind) for event in Database(self.state).events()]
+
+
+class Gone(GoneTest):
+    @unittest.skipIf(os.environ.get("SKIP_SLOW"), "takes a minute")
+    def test_gone_after_a_minute(self):
+        """One that was there, one that never was, and one that comes back in time; a restart begins to count anew."""
+        fake = self.start_fake("[job 11]\nstep = poll 1 Running | a\nstep = poll 3 <gone>\n"
+                               "[job 13]\nstep = poll 1 Running\nstep = poll 3 <gone>\nstep = 20s Running\n")
+        recorder, hook = self.hook("gone", "gone")
+        terminal, other = self.hook("terminal", "terminal")
+        self.write_config(fake, [11, 12, 13], more=hook + other)
+        daemon = self.start_daemon()
+        for job in 11, 12, 13:
+            daemon.wait_for(rf"warning +Job {job} was not found.*If that stays so for a minute")
+        begin = time.monotonic()
+        fake.polls(10, 11)
+        self.assertEqual(daemon.count(r"\[gone"), 0, "three times, but not over a minute")
+        daemon.wait_for(r"error +Job 11: Running → gone: Nexudus no longer has this job \[gone",
+                        patience=70 + PATIENCE)
+        daemon.wait_for(r"error +Job 12: not found: Nexudus has no such job \[gone", patience=PATIENCE)
+        self.assertGreaterEqual(time.monotonic() - begin, 59)
+        daemon.wait_for("hook gone took", count=2)
+        daemon.wait_for("hook terminal took", count=2)
+        fake.job(13, status="Completed")
+        daemon.wait_for(r"Job 13: Running → Completed")
+        daemon.stop()
+        for job, kinds in (11, ["seen", "gone"]), (12, ["gone"]), (13, ["seen", "succeeded"]):
+            self.assertEqual([kind for id, kind in self.kinds() if id == job], kinds)
+        told = sorted((attempt.document["job"]["id"], attempt.document["outcome"], attempt.document["status"],
+                       attempt.document["result"], attempt.document["status_before"])
+                      for attempt in recorder.attempts())
+        self.assertEqual(told, [(11, "gone", "Running", "a", "Running"), (12, "gone", None, None, None)])
+        self.assertEqual(daemon.count("was not found"), 3, "said once a job")
+        again = self.assertEnds(EX_JOB_FAILED, "--exit-when-done")
+        self.assertEqual(again.events(), [])
+
+    def test_not_when_the_api_is_in_trouble(self):
+        fake = self.start_fake("[job 11]\nstep = 0s Running\n")
+        self.write_config(fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time")
+        fake.job(11, gone="1")
+        daemon.wait_for("was not found")
+        fake.polls(3, 11)
+        fake.job(11, status="Completed")
+        daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        self.assertEqual(daemon.count(r"\[gone"), 0)
+
+
+class Stalled(GoneTest):
+    def test_once_and_again_after_a_change(self):
+        fake = self.start_fake("[job 11]\nstep = 0s Running | a\n")
+        recorder, hook = self.hook("stalled", "stalled")
+        changed, other = self.hook("changed", "changed")
+        self.write_config(fake, [11], poll={"stalled_after": "1s"}, more=hook + other)
+        daemon = self.start_daemon()
+        daemon.wait_for(r"warning +Job 11: still Running.*\[stalled")
+        fake.polls(5, 11)
+        daemon.stop()
+        again = self.start_daemon()
+        fake.polls(15, 11)
+        self.assertEqual(again.events(), [], "once, across a restart too")
+        fake.job(11, result="b")
+        again.wait_for(r"\[stalled")
+        fake.job(11, status="Completed")
+        again.wait_for("hook changed took", count=2)
+        again.stop()
+        self.assertEqual([kind for _, kind in self.kinds()], ["seen", "stalled", "changed", "stalled", "succeeded"])
+        self.assertEqual([attempt.document["result"] for attempt in recorder.attempts()], ["a", "b"])
+        self.assertEqual([attempt.document["event"] for attempt in changed.attempts()], ["changed", "succeeded"])
+
+    def test_time_spent_stopped_counts(self):
+        fake = self.start_fake("[job 11]\nstep = 0s Running | a\n")
+        self.write_config(fake, [11], poll={"stalled_after": "2s"})
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time")
+        daemon.stop()
+        Database(self.state).ask("SELECT 1")
+        self.assertEqual(self.kinds(), [(11, "seen")])
+        again = self.start_daemon()
+        again.wait_for(r"\[stalled")
+
+
+class ResultWait(GoneTest):
+    def watch(self, wait):
+        self.fake = self.start_fake("[job 11]\nstep = poll 1 Running\nstep = poll 3 Completed | <null>\n")
+        self.hook_recorder, hook = self.hook("end", "terminal")
+        self.write_config(self.fake, [11], poll={"result_wait": wait}, more=hook)
+
+    def test_the_result_is_waited_for(self):
+        self.watch("1h")
+        daemon = self.start_daemon("--exit-when-done")
+        self.fake.polls(8, 11)
+        self.assertEqual(daemon.events(), [(11, "seen", "Running, seen for the first time")])
+        daemon.stop()
+        again = self.start_daemon("--exit-when-done")
+        self.fake.polls(3, 11)
+        self.assertEqual(again.events(), [])
+        self.fake.job(11, result=json.dumps({"rows": 3}))
+        self.assertEqual(again.wait_exit(), EX_OK)
+        self.assertEqual(self.kinds(), [(11, "seen"), (11, "succeeded")])
+        self.assertEqual([attempt.document["result"] for attempt in self.hook_recorder.attempts()], ['{"rows": 3}'])
+
+    def test_not_for_ever(self):
+        self.watch("1s")
+        begin = time.monotonic()
+        self.assertEnds(EX_OK, "--exit-when-done")
+        self.assertGreaterEqual(time.monotonic() - begin, 1)
+        self.assertEqual(self.kinds(), [(11, "seen"), (11, "succeeded")])
+        self.assertEqual([attempt.document["result"] for attempt in self.hook_recorder.attempts()], [None])
+
+    def test_an_end_that_was_none(self):
+        """What is held back can be taken back."""
+        self.watch("1h")
+        daemon = self.start_daemon()
+        self.fake.polls(8, 11)
+        self.fake.job(11, status="Processing", result_null="1")
+        daemon.wait_for(r"Job 11: Running → Processing \[changed")
+        self.fake.job(11, status="Failed", result="why")
+        daemon.wait_for(r"Job 11: Processing → Failed \[failed")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Hooks that are told by HTTP: what counts as taken, what is tried again and when, and who says it is really us."""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import time
+import unittest
+
+from evidence import Database, UrlRecorder
+from harness import EX_CONFIG, EX_OK, PATIENCE, SLOW, Closed, IntegrationTest
+
+KEY = os.urandom(32)
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+
+
+class UrlTest(IntegrationTest):
+    def setUp(self):
+        super().setUp()
+        self.answers = {}  # path → list of (status, headers), the last of which stays
+        self.server = UrlRecorder(self.answer)
+        self.addCleanup(self.server.stop)
+        self.fake = self.start_fake("[job 11]\nstep = 0s Completed | done\n[job 12]\nstep = 0s Running\n")
+
+    def answer(self, handler, document):
+        answers = self.answers.get(handler.path, [(204, {})])
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def hook(self, name, path=None, on="terminal", url=None, **keys):
+        url = url or f"http://127.0.0.1:{self.server.port}{path or '/' + name}"
+        return f"[hook {name}]\non = {on}\nurl = {url}\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+
+    @property
+    def database(self):
+        return Database(self.state)
+
+    def paths(self):
+        return [path for path, _, _ in self.server.requests]
+
+
+class Answers(UrlTest):
+    def test_every_2xx_is_success(self):
+        hooks = ""
+        for status in 200, 201, 202, 204, 299:
+            self.answers[f"/s{status}"] = [(status, {})]
+            hooks += self.hook(f"s{status}")
+        self.write_config(self.fake, [11], more=hooks)
+        daemon = self.assertEnds(EX_OK, "--exit-when-done")
+        self.assertEqual(daemon.count("took the event"), 5, daemon.text())
+        path, headers, body = self.server.requests[0]
+        document = json.loads(body)
+        self.assertEqual(headers["Content-Type"], "application/json")
+        self.assertRegex(headers["User-Agent"], "^jobwatchd/")
+        self.assertEqual(headers["webhook-id"], document["event_id"])
+        self.assertIsNone(headers["webhook-signature"])
+        self.assertIsNone(headers["Authorization"], "the API's credentials are nobody else's")
+        self.assertEqual((document["event"], document["result"]), ("succeeded", "done"))
+        self.assertEqual(len({headers["webhook-id"] for _, headers, _ in self.server.requests}), 1)
+
+    def test_a_server_error_is_tried_again(self):
+        self.answers["/web"] = [(500, {}), (200, {})]
+        self.write_config(self.fake, [11], more=self.hook("web"))
+        daemon = self.start_daemon("--exit-when-done")
+        daemon.wait_for("hook web failed at attempt 1 .*status 500.* again in 5s")
+        daemon.stop()
+        self.database.hurry()
+        self.assertEnds(EX_OK, "--exit-when-done", says=r"hook web took .*\(attempt 2\)")
+        documents = [json.loads(body) for _, _, body in self.server.requests]
+        self.assertEqual([document.pop("attempt") for document in documents], [1, 2])
+        self.assertEqual(documents[0], documents[1])
+
+    def test_a_redirect_is_a_failure_and_not_followed(self):
+        for status in 301, 302, 303, 307, 308:
+            self.answers[f"/r{status}"] = [(status, {"Location": "/elsewhere"})]
+        self.write_config(self.fake, [11], more="".join(self.hook(f"r{status}", retries=0)
+                                                        for status in (301, 302, 303, 307, 308)))
+        daemon = self.assertEnds(EX_OK, "--exit-when-done")
+        self.assertEqual(daemon.count("given up: .*redirects are not followed"), 5, daemon.text())
+        self.assertNotIn("/elsewhere", self.paths())
+        self.assertEqual({row[2] for row in self.database.deliveries()}, {"failed"})
+
+    def test_nobody_there(self):
+        closed = Closed()
+        self.addCleanup(closed.release)
+        self.write_config(self.fake, [11], more=self.hook("web", url=closed.url + "/x", retries=0))
+        self.assertEnds(EX_OK, "--exit-when-done", says="hook web .*given up: .*connect")
+
+    def test_one_that_hangs(self):
+        """Its time limit holds, and meanwhile other hooks, polls and the end of the daemon are not held up."""
+        self.hanging = True
+        self.addCleanup(setattr, self, "hanging", False)
+
+        def answer(handler, document):
+            while handler.path == "/hang" and self.hanging and not handler.rfile.closed:
+                time.sleep(0.02)
+            return 204, {}
+        self.server.answer = answer
+        self.write_config(self.fake, [11, 12], more=self.hook("hang", on="seen, changed", timeout="500ms") +
+                          self.hook("well", on="seen, changed"))
+        daemon = self.start_daemon()
+        daemon.wait_for("hook well took", count=2)
+        for number in range(3):
+            self.fake.job(12, result=str(number))
+            daemon.wait_for("hook well took", count=3 + number)
+        daemon.wait_for("hook hang failed at attempt 1 .*again in 5s", count=2)
+        daemon.stop()
+
+        self.write_config(self.fake, [11, 12], more=self.hook("hang", on="seen, changed"))
+        self.database.hurry()
+        before = self.fake.stats()["last_seq"]
+        again = self.start_daemon()
+        self.fake.wait(2, before)
+        begin = time.monotonic()
+        self.assertEqual(again.stop(), EX_OK)
+        self.assertLess(time.monotonic() - begin, 2 * SLOW)
+
+    def test_patience_is_asked_for(self):
+        """A Retry-After is that hook's own: no other waits for it, nor does polling."""
+        for status in 429, 503, 409:
+            with self.subTest(status):
+                self.state = self.directory / f"state-{status}"
+                self.answers[f"/busy{status}"] = [(status, {"Retry-After": "1000"})]
+                self.write_config(self.fake, [11, 12], more=self.hook(f"busy{status}") +
+                                  self.hook("well", on="seen, changed"))
+                self.fake.job(12, status="Running", result="a")
+                begin = time.time()
+                daemon = self.start_daemon()
+                daemon.wait_for(f"hook busy{status} failed at attempt 1")
+                daemon.wait_for("hook well took", count=2)
+                self.fake.job(12, result="b")
+                daemon.wait_for("hook well took", count=3)
+                daemon.stop()
+                (due,), = self.database.ask("SELECT next_us FROM deliveries WHERE state = 'pending'")
+                self.assertGreaterEqual(due / 1e6, begin + 1000)
+                self.assertLess(due / 1e6, time.time() + 1100)
+                again = self.start_daemon()
+                again.wait_for("watches 2 jobs")
+                self.fake.polls(2, 12)
+                again.stop()
+                self.assertEqual(self.paths().count(f"/busy{status}"), 1, "the wait outlives a restart")
+
+    def test_a_wait_without_end_is_not_obeyed(self):
+        self.answers["/busy"] = [(429, {"Retry-After": "99999999"})]
+        self.write_config(self.fake, [11], more=self.hook("busy"))
+        daemon = self.start_daemon()
+        daemon.wait_for("hook busy failed at attempt 1")
+        daemon.stop()
+        (due,), = self.database.ask("SELECT next_us FROM deliveries")
+        self.assertLess(due / 1e6, time.time() + 86400)
+
+    def test_what_a_failure_said(self):
+        answer = self.server.take
+
+        def take(handler):
+            handler.rfile.read(int(handler.headers["Content-Length"]))
+            body = b"no such\x1b[31m channel " + b"x" * 1000
+            handler.send_response(404)
+            handler.send_header("Content-Length", str(len(body)))
+            handler.end_headers()
+            handler.wfile.write(body)
+        self.server.take = take
+        self.addCleanup(setattr, self.server, "take", answer)
+        self.write_config(self.fake, [11], more=self.hook("web", retries=0))
+        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="status 404: no such.{1,10}channel x+")
+        self.assertNotIn("\x1b", daemon.text())
+        self.assertLess(max(map(len, daemon.lines)), 600)
+
+
+class Signatures(UrlTest):
+    def verify(self, headers, body):
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        expected = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
+        self.assertEqual(headers["webhook-signature"], f"v1,{expected}")
+        self.assertLess(abs(int(headers["webhook-timestamp"]) - time.time()), 10 + PATIENCE)
+
+    def test_signed(self):
+        secret = self.secret("hook.secret", SECRET + "\n")
+        self.answers["/web"] = [(500, {}), (200, {})]
+        result = "\"é🎉\\\n$(x)" * 50000
+        self.fake.job(11, result=result)
+        self.write_config(self.fake, [11], more=self.hook("web", secret_file=secret))
+        self.assertEnds(EX_OK, "--once")
+        self.database.hurry()
+        daemon = self.assertEnds(EX_OK, "--exit-when-done")
+        self.assertEqual(len(self.server.requests), 2)
+        for _, headers, body in self.server.requests:
+            self.verify(headers, body)
+            self.assertEqual(json.loads(body)["result"], result)
+        self.assertEqual(len({headers["webhook-id"] for _, headers, _ in self.server.requests}), 1)
+        self.assertNotIn(SECRET[6:], daemon.text())
+
+    def test_a_secret_that_is_none(self):
+        for content in ("not a secret", "whsec_" + base64.b64encode(b"short").decode(), ""):
+            with self.subTest(content):
+                self.state = self.directory / f"state-{len(content)}"
+                secret = self.secret("hook.secret", content)
+                self.write_config(self.fake, [11], more=self.hook("web", secret_file=secret, retries=0))
+                status, daemon = self.run_daemon("--exit-when-done")
+                self.assertIn(status, (EX_OK, EX_CONFIG))
+                self.assertIn(str(secret), daemon.text())
+                self.assertEqual(self.server.requests, [], "nothing goes out unsigned")
+
+    def test_a_secret_that_comes_later(self):
+        secret = self.directory / "hook.secret"
+        self.write_config(self.fake, [11], more=self.hook("web", secret_file=secret))
+        daemon = self.start_daemon()
+        self.assertRegex(daemon.wait_for("hook web failed at attempt 1"), str(secret))
+        self.secret("hook.secret", SECRET)
+        daemon.wait_for(r"hook web took .*\(attempt 2\)")
+        daemon.stop()
+        self.verify(*self.server.requests[0][1:])
+
+
+if __name__ == "__main__":
+    unittest.main()

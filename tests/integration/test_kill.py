@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""SIGKILL at any moment loses nothing.
+
+The daemon is started and killed KILLS times (300) at random instants, while jobs change and end and three hooks
+are told, one of which refuses at random and one of which is a server that does. Some lives are so short that
+they end during the start or the first polls, and some are killed while they stop. Then it runs to its own end,
+and what was told is held against what happened. SEED repeats a run, as far as the scheduler does.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from evidence import Database, ExecRecorder, Job, UrlRecorder, check
+from harness import EX_JOB_FAILED, EX_OK, JOBWATCHD, PATIENCE, SANITIZED, SLOW, IntegrationTest, \
+    clean_environment, end_with_parent
+
+KILLS = int(os.environ.get("KILLS", "30" if SANITIZED else "300"))
+SEED = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
+JOBS_OPEN = 20
+CHECKED_EVERY = 25
+ALL = ("seen", "changed", "succeeded", "failed")
+
+
+class Kill(IntegrationTest):
+    def setUp(self):
+        super().setUp()
+        print(f"SEED={SEED} KILLS={KILLS}", flush=True)
+        self.random = random.Random(SEED)
+        self.calm = False
+        self.jobs = {}
+        self.changes = 0
+        self.fake = self.start_fake()
+        self.log = self.directory / "log"
+        self.database = Database(self.state)
+        self.every = ExecRecorder(self.directory, "every")
+        self.moody = ExecRecorder(self.directory, "moody", moody=True)
+        self.server = UrlRecorder(self.answer)
+        self.addCleanup(self.server.stop)
+        self.server_random = random.Random(SEED + 1)
+
+    def answer(self, handler, document):
+        return (500 if not self.calm and self.server_random.random() < 0.1 else 204), {}
+
+    def configure(self):
+        self.write_config(self.fake, sorted(self.jobs), more=f"""
+[status]
+running = Running*
+[hook every]
+on = seen, changed
+exec = {self.every.program}
+retries = 1000
+[hook moody]
+on = terminal
+exec = {self.moody.program}
+retries = 1000
+[hook server]
+on = changed
+url = {self.server.url}
+retries = 1000
+""")
+
+    # ---- what happens to jobs ----
+
+    def enter(self, job, status, result):
+        job.enter(status, result)
+        self.fake.job(job.id, status=status, result=result)
+
+    def new_job(self):
+        job = self.jobs[len(self.jobs) + 1001] = Job(len(self.jobs) + 1001)
+        self.enter(job, "Running 0", "r0")
+
+    def change(self, job, may_end):
+        self.changes += 1
+        status, _ = job.states[-1]
+        if may_end:
+            status = self.random.choice(["Completed", "Failed"])
+        elif self.random.random() < 0.5:
+            status = f"Running {self.changes}"
+        self.enter(job, status, f"r{self.changes}")
+
+    def stir(self):
+        """One to three changes; one end in every ten kills or so, and a new job for it."""
+        open_jobs = [job for job in self.jobs.values() if not job.ended]
+        chosen = self.random.sample(open_jobs, min(self.random.randrange(1, 4), len(open_jobs)))
+        for number, job in enumerate(chosen):
+            self.change(job, may_end=number == 0 and self.random.random() < 0.15)
+        if len(open_jobs) < JOBS_OPEN:
+            self.new_job()  # in the configuration of the next life
+
+    # ---- lives ----
+
+    def start(self, *options):
+        with open(self.log, "ab") as log:
+            return subprocess.Popen([JOBWATCHD, "-c", self.config, *options], env=clean_environment(),
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                                    preexec_fn=end_with_parent)
+
+    def live(self, kind):
+        """One life and its violent end. Returns whether it was ended while it ran."""
+        longest = {"start": 0.03, "first polls": 0.1, "polls": 0.35, "stop": 0.25}[kind]
+        instants = sorted(self.random.uniform(0, longest * SLOW) for _ in range(self.random.randrange(1, 3)))
+        self.configure()
+        begin = time.monotonic()
+        daemon = self.start()
+        try:
+            for number, instant in enumerate(instants):
+                # The one place where time is the point: there is no event to wait for at "any moment".
+                time.sleep(max(0, begin + instant - time.monotonic()))
+                if number == 0:
+                    self.stir()
+            if kind == "stop":
+                daemon.send_signal(signal.SIGTERM)
+                time.sleep(self.random.uniform(0, 0.02 * SLOW))
+        finally:
+            daemon.kill()
+            status = daemon.wait(PATIENCE)
+        # A SIGTERM may come before the daemon has got so far as to handle it.
+        if status not in (-signal.SIGKILL, EX_OK) and (kind, status) != ("stop", -signal.SIGTERM):
+            self.fail(f"exit status {status} after {kind}:\n" + self.said()[-4000:])
+        return status == -signal.SIGKILL
+
+    def said(self):
+        return self.log.read_text(encoding="utf-8", errors="backslashreplace")
+
+    def finish(self):
+        """Undisturbed until everything is delivered."""
+        self.calm = True
+        self.moody.soothe()
+        for job in self.jobs.values():
+            if not job.ended:
+                self.change(job, may_end=True)
+        self.configure()
+        self.database.hurry()
+        daemon = self.start("--exit-when-done")
+        self.addCleanup(lambda: daemon.poll() is None and daemon.kill())
+        self.assertEqual(daemon.wait(8 * PATIENCE), EX_JOB_FAILED, self.said()[-4000:])
+
+    def test_kill(self):
+        while len(self.jobs) < JOBS_OPEN:
+            self.new_job()
+        killed = 0
+        begin = time.monotonic()
+        while killed < KILLS:
+            kind = self.random.choice(["start", "first polls", "polls", "polls", "stop"])
+            killed += self.live(kind)
+            if killed % CHECKED_EVERY == 0 and self.database.path.exists():
+                self.assertTrue(self.database.is_sound(), f"damaged after {killed} kills")
+                self.database.hurry()
+        spent = time.monotonic() - begin
+        self.finish()
+        everything = self.said()
+        self.assertNotIn("damaged", everything)
+        check(self, self.jobs, self.database,
+              {"every": (self.every, ALL), "moody": (self.moody, ("succeeded", "failed", "gone")),
+               "server": (self.server, ("changed", "succeeded", "failed"))}, everything)
+        told = [len(recorder.attempts()) for recorder in (self.every, self.moody, self.server)]
+        print(f"{killed} kills in {spent:.0f} s: {len(self.jobs)} jobs, {len(self.database.events())} events of "
+              f"{sum(len(job.states) for job in self.jobs.values())} states, {told} attempts of the hooks", flush=True)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The API is away, in every way: told in one line, its end in another, and the jobs go on as if nothing was."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+import unittest
+
+from harness import EX_OK, SLOW, Closed, IntegrationTest
+
+RUNNING = "[job 11]\nstep = 0s Running\n"
+
+# Runs the rest of the command line where name servers take questions and never answer.
+SILENT_RESOLVER = """
+import fcntl, os, socket, struct, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+    fcntl.ioctl(control, 0x8914, struct.pack("16sh14x", b"lo", 1 | 64))
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("127.0.0.53", 53))
+silent.set_inheritable(True)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Outage(IntegrationTest):
+    def assertOneOutage(self, daemon, warnings=1):
+        self.assertEqual(daemon.count(" (warning|error) "), warnings, daemon.text())
+        self.assertEqual(daemon.count("answers again, after "), 1, daemon.text())
+
+    def test_not_listening_at_first(self):
+        closed = Closed()
+        self.write_config(closed.url, (11,))
+        daemon = self.start_daemon()
+        line = daemon.wait_for("warning .*cannot be used")
+        self.assertRegex(line, rf"The API at {closed.url} cannot be used: the connection was refused.*"
+                               r"No job's state changes by that; the next attempt is in .*until it answers")
+        fake = self.start_fake(RUNNING, port=closed.release())
+        daemon.wait_for(r"notice +The API at .* answers again, after (under )?\d")
+        daemon.wait_for("Job 11: Running, seen for the first time")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertOneOutage(daemon)
+        self.assertEqual(fake.url, closed.url)
+
+    def test_killed_and_started_again(self):
+        """20 jobs: one line of trouble and one of its end, not one a job, and no change is missed."""
+        jobs = range(11, 31)
+        fake = self.start_fake("[jobs 11-30]\nstep = 0s Running\n")
+        self.write_config(fake, jobs)
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=20)
+        fake.stop(signal.SIGKILL)
+        closed = Closed(fake.port)
+        daemon.wait_for("cannot be used")
+        fake = self.start_fake("[jobs 11-30]\nstep = 0s Completed\n", port=closed.release(), name="again")
+        daemon.wait_for(r"Running → Completed \[succeeded", count=20)
+        daemon.wait_for("All 20 jobs have ended")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertOneOutage(daemon)
+        self.assertEqual(len(daemon.events()), 40)
+
+    def test_one_probe_at_a_time(self):
+        fake = self.start_fake("[jobs 11-30]\nstep = 0s Running\n")
+        self.write_config(fake, range(11, 31), poll={"interval": "200ms", "max_interval": "200ms"})
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=20)
+        fake.fault("down", status=500)
+        daemon.wait_for("cannot be used")
+        begin = fake.stats()["last_seq"]
+        fake.wait(8, begin)  # those that were under way
+        probes = [request for request in fake.requests() if request["seq"] > begin + 8]
+        fake.wait(5, begin + 8)
+        probes = [request for request in fake.requests() if request["seq"] > begin + 8]
+        for earlier, later in zip(probes, probes[1:]):
+            self.assertGreater(later["t"] - earlier["t"], 0.05, "20 jobs do not ask for 20 answers")
+        fake.mend()
+        daemon.wait_for("answers again")
+        fake.polls(20)
+        daemon.stop()
+        self.assertOneOutage(daemon)
+
+    def test_hanging(self):
+        fake = self.start_fake(RUNNING)
+        fake.fault("hang", hang="yes", times=2)
+        self.write_config(fake, (11,), api={"timeout": "1s"})
+        daemon = self.start_daemon()
+        self.assertRegex(daemon.wait_for("warning .*cannot be used"), "took too long")
+        daemon.wait_for(r"answers again, after [1-9]\d*(\.\d+)? ?s")
+        daemon.wait_for("Job 11: Running, seen for the first time")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertOneOutage(daemon)
+        requests = fake.requests()
+        self.assertNotEqual(requests[0]["connection"], requests[-1]["connection"], "a hung connection is left")
+
+    def test_hanging_in_the_body(self):
+        fake = self.start_fake(RUNNING)
+        fake.fault("trickle", chunk=1, chunk_delay="30s", times=1)
+        self.write_config(fake, (11,), api={"timeout": "1s"})
+        daemon = self.start_daemon()
+        daemon.wait_for("warning .*cannot be used.*took too long")
+        daemon.wait_for("Job 11: Running, seen for the first time")
+        self.assertOneOutage(daemon)
+
+    def test_server_errors(self):
+        for status in (500, 502, 503, 504):
+            with self.subTest(status):
+                fake = self.start_fake(RUNNING, name=f"fake{status}")
+                self.write_config(fake, (11,), state={"directory": self.directory / f"state{status}"})
+                daemon = self.start_daemon()
+                daemon.wait_for("seen for the first time")
+                fake.fault("down", status=status, body="<html><b>sorry\x1b[31m</b></html>")
+                self.assertRegex(daemon.wait_for("warning .*cannot be used"), f"it answered {status}: .*sorry")
+                fake.polls(2, 11)
+                fake.mend()
+                daemon.wait_for("answers again, after ")
+                fake.job(11, status="Completed")
+                daemon.wait_for("Running → Completed .succeeded")
+                self.assertEqual(daemon.stop(), EX_OK)
+                self.assertOneOutage(daemon)
+                self.assertNotIn("\x1b", daemon.text())
+
+    def test_two_outages_are_two(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,))
+        daemon = self.start_daemon()
+        for count in (1, 2):
+            fake.fault("down", status=500)
+            daemon.wait_for("cannot be used", count=count)
+            fake.mend()
+            daemon.wait_for("answers again", count=count)
+
+    def test_trouble_of_another_kind_is_told(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,))
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time")
+        fake.fault("down", status=500)
+        daemon.wait_for("warning .*cannot be used")
+        fake.fault("down", status=409, header='"Retry-After: 1"')
+        daemon.wait_for("warning .*asks for patience")
+        fake.mend()
+        daemon.wait_for("answers again")
+        daemon.stop()
+        self.assertOneOutage(daemon, warnings=2)
+
+    def test_connection_closed_between_polls(self):
+        """That a kept connection was closed meanwhile is no outage."""
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,))
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time")
+        fake.fault("close", header='"Connection: close"')
+        fake.polls(4, 11)
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(" (warning|error) "), 0, daemon.text())
+
+
+class Names(IntegrationTest):
+    def test_unknown_name(self):
+        self.write_config("https://jobwatchd.invalid", (11,), api={"connect_timeout": "3s"})
+        daemon = self.start_daemon()
+        line = daemon.wait_for("warning .*cannot be used")
+        self.assertRegex(line, r"jobwatchd\.invalid")
+        self.assertRegex(line, "(?i)name could not be resolved|resolv")
+        self.assertPrompt(daemon)
+
+    def test_silent_name_server(self):
+        """Its end does not wait for the resolver, which does not give up for many seconds."""
+        if os.geteuid() != 0 or shutil.which("unshare") is None:
+            self.skipTest("needs root and unshare to put a name server of its own in place")
+        resolv_conf = self.directory / "resolv.conf"
+        resolv_conf.write_text("nameserver 127.0.0.53\noptions timeout:20 attempts:3\n")
+        nsswitch_conf = self.directory / "nsswitch.conf"
+        nsswitch_conf.write_text("hosts: files dns\n")
+        before = ["unshare", "--mount", "--net", "sh", "-ec",
+                  f"mount --bind {resolv_conf} /etc/resolv.conf; mount --bind {nsswitch_conf} /etc/nsswitch.conf;"
+                  " exec \"$@\"", "sh", sys.executable, "-c", SILENT_RESOLVER]
+        self.write_config("https://jobwatchd.invalid", (11,), api={"connect_timeout": "2s"})
+        probe = self.start_daemon("--version", before=before)
+        if probe.wait_exit() != EX_OK:
+            self.skipTest("namespaces are not permitted here: " + probe.text())
+        daemon = self.start_daemon(before=before)
+        self.assertRegex(daemon.wait_for("warning .*cannot be used"), "(?i)resolv")
+        self.assertPrompt(daemon)
+
+    def assertPrompt(self, daemon):
+        begin = time.monotonic()
+        self.assertEqual(daemon.stop(), EX_OK, daemon.text())
+        self.assertLess(time.monotonic() - begin, 2 * SLOW)
+
+
+if __name__ == "__main__":
+    unittest.main()

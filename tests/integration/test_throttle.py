@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Not more is asked than is sensible, and nothing at all while the API asks for patience."""
+
+import email.utils
+import shutil
+import time
+import unittest
+
+from harness import EX_OK, SLOW, IntegrationTest
+
+RUNNING = "[job 11]\nstep = 0s Running\n"
+
+
+class Throttle(IntegrationTest):
+    def pauses(self, status, seconds, header, jobs=(11,), most=None):
+        """An answer that asks for patience is followed by no request for so long, then by all as before."""
+        fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running\n", name=f"fake{status}")
+        self.write_config(fake, jobs, state={"directory": self.directory / f"state{status}"})
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=len(jobs))
+        lines = {"header": header} if header else {}
+        fake.fault("throttle", status=status, times=1, **lines)
+        self.assertRegex(daemon.wait_for("warning .*asks for patience"), rf"it answered {status}.*next attempt is in ")
+        daemon.wait_for("answers again, after ")
+        for job in jobs:
+            fake.job(job, status="Completed")
+        daemon.wait_for(r"Running → Completed \[succeeded", count=len(jobs))
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(" (warning|error) "), 1, daemon.text())
+
+        requests = fake.requests()
+        refused = next(request for request in requests if request["fault"])
+        # Those under way with it may still arrive, but nothing that was decided on after its answer.
+        grace = 0.02 if len(jobs) == 1 else 0.2 * SLOW
+        later = [request["t"] - refused["t"] for request in requests if request["t"] > refused["t"] + grace]
+        self.assertGreaterEqual(min(later), seconds - 0.05, f"{status}: {later[:3]}")
+        self.assertLess(min(later), most or seconds + 2 * SLOW, f"{status}: {later[:3]}")
+
+    def test_409(self):
+        self.pauses(409, 2, '"Retry-After: 2"')
+
+    def test_409_with_many_jobs(self):
+        self.pauses(409, 2, '"Retry-After: 2"', jobs=range(11, 31))
+
+    def test_429_and_503(self):
+        self.pauses(429, 1, '"Retry-After: 1"')
+        self.pauses(503, 1, '"Retry-After: 1"')
+
+    def test_without_retry_after(self):
+        self.pauses(409, 0, None)
+
+    def test_date(self):
+        until = time.time() + 2 + 2 * SLOW
+        self.pauses(429, 0.9, f'"Retry-After: {email.utils.formatdate(until, usegmt=True)}"', most=2 + 5 * SLOW)
+
+    def test_absurd_values(self):
+        """What makes no sense neither stops the daemon for ever nor lets it hammer."""
+        for number, value in enumerate(("-5", "x", "0", "Thu, 01 Jan 1970 00:00:00 GMT")):
+            with self.subTest(value):
+                status = 409 if number % 2 else 429
+                self.pauses(status, 0, f'"Retry-After: {value}"')
+                shutil.rmtree(self.directory / f"state{status}")
+
+    def test_far_future_is_capped(self):
+        fake = self.start_fake(RUNNING)
+        fake.fault("throttle", status=503, header='"Retry-After: 999999999999"')
+        self.write_config(fake, (11,))
+        daemon = self.start_daemon()
+        self.assertRegex(daemon.wait_for("asks for patience"), r"next attempt is in (1 ?h|59 ?min|60 ?min)")
+        self.assertEqual(daemon.stop(), EX_OK)
+
+    def test_real_limits(self):
+        """A server with limits: what it refuses is told, and everything is found out all the same."""
+        fake = self.start_fake("[jobs 11-16]\nstep = 0s Running\nstep = poll 3 Completed\n",
+                               "throttle = yes\nmin_spacing = 0s\nper_minute = 10\ntime_scale = 60")
+        self.write_config(fake, range(11, 17))
+        daemon = self.start_daemon("--exit-when-done")
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+        self.assertEqual(len(daemon.events()), 12)
+
+
+class Flood(IntegrationTest):
+    def pace(self, jobs, count, fault=None):
+        """How long so many requests take."""
+        fake = self.start_fake(f"[jobs 11-{10 + jobs}]\nstep = 0s Running\n")
+        if fault:
+            fake.fault("fault", **fault)
+        self.write_config(fake, range(11, 11 + jobs))
+        daemon = self.start_daemon()
+        fake.wait(count)
+        self.assertEqual(daemon.stop(), EX_OK)
+        times = [request["t"] for request in fake.requests()][:count]
+        return max(times) - min(times)
+
+    def test_one_job(self):
+        took = self.pace(1, 31)
+        self.assertGreater(took, 30 * 0.085)
+        self.assertLess(took, 30 * 0.200 * SLOW + 1)
+
+    def test_many_jobs(self):
+        took = self.pace(10, 310)
+        self.assertGreater(took, 30 * 0.05, "what is due together is asked together, but not twice as often")
+        self.assertLess(took, 30 * 0.300 * SLOW + 1)
+
+    def test_odd_answers(self):
+        self.assertGreater(self.pace(1, 16, {"html": "yes"}), 15 * 0.07)
+
+    def test_server_errors(self):
+        self.assertGreater(self.pace(10, 16, {"status": 500}), 6 * 0.08)
+
+    def test_refused_credentials(self):
+        """A wrong token is not tried a hundred times: accounts get locked by that."""
+        fake = self.start_fake("[jobs 11-30]\nstep = 0s Running\n")
+        self.write_config(fake, range(11, 31), api={"token_file": self.secret("wrong", "wr0ng")})
+        daemon = self.start_daemon("--timeout", "2s")
+        self.assertEqual(daemon.wait_exit(), 124)
+        self.assertLessEqual(fake.stats()["requests"], 8)
+        self.assertEqual(daemon.count("refuses the credentials"), 1, daemon.text())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""What jobwatchd says of a wrong configuration, and that it reads right ones as a whole.
+
+The environment variable JOBWATCHD names the program. Each file in wrong-config/ begins with a line
+"; expect: LINE: REGEX": jobwatchd --check must exit 78 and say FILE:LINE: and what REGEX matches.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.environ.get("JOBWATCHD")
+HERE = pathlib.Path(__file__).resolve().parent
+WRONG = sorted((HERE / "wrong-config").glob("*.ini"))
+EX_CONFIG = 78
+
+
+def run(*arguments):
+    return subprocess.run([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=30, check=False)
+
+
+def text_of(result):
+    return (result.stdout + result.stderr).decode("utf-8", "replace")
+
+
+@unittest.skipUnless(PROGRAM, "the environment variable JOBWATCHD does not name the program")
+class WrongConfig(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="jobwatchd-config-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.file = self.directory / "jobwatchd.ini"
+
+    def write(self, text):
+        self.file.write_text(text, encoding="utf-8")
+        self.file.chmod(0o644)
+
+    def print_config(self):
+        result = run("--print-config", "-c", self.file)
+        self.assertEqual(result.returncode, 0, text_of(result))
+        return result.stdout.decode()
+
+    def refused(self, pattern):
+        result = run("--check", "-c", self.file)
+        self.assertEqual(result.returncode, EX_CONFIG, text_of(result))
+        self.assertRegex(text_of(result), pattern)
+
+    def ids_of(self, printed):
+        match = re.search(r"^ids =((?:.*\n)(?:[ \t]+\S.*\n)*)", printed, re.M)
+        self.assertIsNotNone(match, printed)
+        return [int(word) for word in re.findall(r"\d+", match.group(1))]
+
+    def test_wrong_files(self):
+        self.assertGreaterEqual(len(WRONG), 50)
+        for path in WRONG:
+            with self.subTest(path.name):
+                first = path.read_bytes().split(b"\n", 1)[0].decode("utf-8")
+                expected = re.fullmatch(r"; expect: (\d+): (.+)", first)
+                self.assertIsNotNone(expected, "its first line says what is expected")
+                result = run("--check", "-c", path)
+                self.assertEqual(result.returncode, EX_CONFIG, text_of(result))
+                self.assertRegex(text_of(result),
+                                 re.escape(f"{path}:{expected.group(1)}: ") + f".*(?:{expected.group(2)})")
+
+    def test_check_accepts_right_file(self):
+        self.write("[jobs]\nids = 87654321\n")
+        result = run("--check", "-c", self.file)
+        self.assertEqual(result.returncode, 0, text_of(result))
+
+    def test_many_ids_on_one_line(self):
+        for count in range(1, 61):
+            ids = list(range(87654321, 87654321 + count))
+            self.write("[jobs]\nids = " + ", ".join(map(str, ids)) + "\n")
+            result = run("--print-config", "-c", self.file)
+            if result.returncode == 0:
+                self.assertEqual(self.ids_of(result.stdout.decode()), ids)
+            else:
+                self.assertEqual(result.returncode, EX_CONFIG, text_of(result))
+                self.assertRegex(text_of(result), re.escape(f"{self.file}:2: ") + "the line has .* bytes")
+        self.assertEqual(result.returncode, EX_CONFIG, "60 ids do not fit on a line")
+
+    def test_many_ids_over_indented_lines(self):
+        ids = list(range(87654321, 87654321 + 60))
+        lines = [", ".join(map(str, ids[i:i + 10])) for i in range(0, 60, 10)]
+        self.write("[jobs]\nids = " + ",\n    ".join(lines) + "\n")
+        self.assertEqual(self.ids_of(self.print_config()), ids)
+
+    def test_key_repeated(self):
+        ids = list(range(1, 61))
+        self.write("[jobs]\n" + "".join(f"ids = {number}\n" for number in ids))
+        self.assertEqual(self.ids_of(self.print_config()), ids)
+
+    def test_drop_ins(self):
+        self.write("[jobs]\nids = 1\n[poll]\ninterval = 5s\n")
+        drop_ins = self.directory / "jobwatchd.ini.d"
+        drop_ins.mkdir()
+        (drop_ins / "20-b.ini").write_text("[poll]\ninterval = 7s\n")
+        (drop_ins / "10-a.ini").write_text("[poll]\ninterval = 6s\n[jobs]\nids = 2\n[job extra]\nid = 3\n")
+        (drop_ins / "30-c.conf").write_text("not read\n")
+        printed = self.print_config()
+        self.assertIn("\ninterval = 7s\n", printed)
+        self.assertEqual(self.ids_of(printed), [1, 2])
+        self.assertIn("[job extra]\nid = 3\n", printed)
+
+        (drop_ins / "40-d.ini").write_text("\n[poll]\nintervall = 7s\n")
+        self.refused(re.escape(f"{drop_ins}/40-d.ini:3: ") + "unknown key")
+
+    def test_missing_file(self):
+        self.refused(re.escape(f"{self.file}: ") + "cannot be read: No such file or directory")
+
+    def test_unreadable_file(self):
+        self.file.mkdir()
+        self.refused(re.escape(f"{self.file}: ") + "cannot be read: Is a directory")
+
+    def test_print_round_trip(self):
+        self.write("[jobs]\nids = 3, 1, 2\n[api]\nbase_url = http://127.0.0.1:8080/\ntimeout = 1.5s\n"
+                   "[poll]\ninterval = 90s\nbatch = off\n[job a]\nid = 4\nmax_interval = 1h\n"
+                   "[status]\nrunning =\nfailed_result = *\"Errors\":[1-9]*, a=b\n"
+                   "[log]\nlevel = warn\npersonal_data = on\nresult_bytes = 4096\n[exit]\nwhen = done\n")
+        first = self.print_config()
+        self.assertIn("interval = 1min 30s\n", first)
+        self.assertIn("result_bytes = 4K\n", first)
+        self.write(first)
+        self.assertEqual(self.print_config(), first)
+
+    def test_print_config_holds_no_secret(self):
+        secret = self.directory / "token"
+        secret.write_text("s3cr3t-t0k3n")
+        self.write(f"[jobs]\nids = 1\n[api]\ntoken_file = {secret}\n")
+        printed = self.print_config()
+        self.assertIn(str(secret), printed)
+        self.assertNotIn("s3cr3t", printed)
+
+
+if __name__ == "__main__":
+    unittest.main()

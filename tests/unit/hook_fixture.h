@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the tests of exec hooks share: a loop, a folder, and runs that note their end. A run's output comes to
+ * a pipe that the loop reads, so that a test can wait for what a program says. The process takes in orphans,
+ * so that it can wait for the children of a program that has ended.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/span.h"
+#include "hooks/hook.h"
+
+/* For a loaded machine under a sanitizer; nothing that goes right takes a hundredth of it. */
+#define LOOP_LIMIT_US (60 * USEC_PER_SEC)
+
+#define LONG_US (1000 * USEC_PER_SEC)
+
+struct hook_fixture {
+        sd_event *event;
+        struct journal *journal;
+        struct hook_context context;
+        struct hook_config hook;
+        struct event told;
+        char folder[64];
+};
+
+struct hook_run {
+        struct hook_fixture *fixture;
+        struct hook_exec *run; /* NULL once it has ended */
+        const char *document;
+        size_t document_size;
+        unsigned attempt;
+        unsigned ends;
+        bool success;
+        char *reason;
+        sd_event_source *output_source;
+        char *output; /* NUL-terminated */
+        size_t output_size;
+        bool output_closed;
+        void (*then)(struct hook_run *run); /* called by on_end() */
+};
+
+static inline int hook_setup(void **state)
+{
+        const struct log_config log = { .level = LOG_DEBUG, .target = LOG_TARGET_CONSOLE };
+        struct hook_fixture *fixture = calloc(1, sizeof(*fixture));
+        static char name[] = "mail", none[] = "";
+        sigset_t child;
+
+        assert_non_null(fixture);
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        assert_return_code(sigprocmask(SIG_BLOCK, &child, NULL), errno);
+        assert_return_code(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), errno);
+        assert_true(sd_event_new(&fixture->event) >= 0);
+        assert_int_equal(journal_open(&log, &fixture->journal), 0);
+        fixture->context = (struct hook_context){ .event = fixture->event, .journal = fixture->journal };
+        fixture->hook = (struct hook_config){
+                .name = name, .kind = HOOK_EXEC, .timeout_us = LONG_US, .secret_file = none
+        };
+        fixture->told = (struct event){ .id = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0",
+                                        .kind = EVENT_SUCCEEDED,
+                                        .outcome = OUTCOME_SUCCESS,
+                                        .record = { .id = 87654321 } };
+        strcpy(fixture->folder, "/tmp/jobwatch-hook-XXXXXX");
+        assert_non_null(mkdtemp(fixture->folder));
+        assert_return_code(chmod(fixture->folder, 0755), errno);
+        *state = fixture;
+        return 0;
+}
+
+/* Nothing may be left: no child, no zombie. */
+static inline int hook_teardown(void **state)
+{
+        struct hook_fixture *fixture = *state;
+
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+        assert_int_equal(errno, ECHILD);
+        assert_return_code(rmdir(fixture->folder), errno);
+        journal_close(fixture->journal);
+        sd_event_unref(fixture->event);
+        free(fixture);
+        return 0;
+}
+
+static inline int hook_on_output(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        struct hook_run *run = userdata;
+        char piece[65536];
+        (void)source;
+        (void)revents;
+
+        ssize_t n = read(fd, piece, sizeof(piece));
+        if (n <= 0) {
+                assert_int_equal(n, 0);
+                run->output_closed = true;
+                return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        }
+        run->output = realloc(run->output, run->output_size + (size_t)n + 1);
+        assert_non_null(run->output);
+        memcpy(run->output + run->output_size, piece, (size_t)n);
+        run->output_size += (size_t)n;
+        run->output[run->output_size] = '\0';
+        return 0;
+}
+
+static inline void hook_on_end(void *userdata, const struct hook_end *end)
+{
+        struct hook_run *run = userdata;
+
+        assert_non_null(end->reason);
+        assert_int_equal(end->retry_after_us, 0);
+        assert_true(end->success || *end->reason != '\0');
+        run->ends++;
+        run->run = NULL;
+        run->success = end->success;
+        run->reason = strdup(end->reason);
+        if (run->then != NULL)
+                run->then(run);
+}
+
+/* Starts `target`; standard error, where its output goes, is the pipe meanwhile. */
+static inline int hook_try(struct hook_run *run, const char *target, char **ret_reason)
+{
+        struct hook_fixture *fixture = run->fixture;
+        int ends[2];
+
+        fixture->hook.target = strdup(target);
+        const struct hook_attempt attempt = {
+                .hook = &fixture->hook,
+                .event = &fixture->told,
+                .document = run->document != NULL ? run->document : "{}\n",
+                .document_size = run->document != NULL ? run->document_size : 3,
+                .attempt = run->attempt != 0 ? run->attempt : 1,
+                .on_end = hook_on_end,
+                .userdata = run,
+        };
+
+        assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+        assert_true(sd_event_add_io(fixture->event, &run->output_source, ends[0], EPOLLIN, hook_on_output,
+                                    run) >= 0);
+        assert_true(sd_event_source_set_io_fd_own(run->output_source, true) >= 0);
+        (void)fflush(stderr);
+        int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+        assert_return_code(kept, errno);
+        assert_return_code(dup2(ends[1], STDERR_FILENO), errno);
+        int r = hook_exec_start(&fixture->context, &attempt, ret_reason, &run->run);
+        assert_return_code(dup2(kept, STDERR_FILENO), errno);
+        close(kept);
+        close(ends[1]);
+        free(fixture->hook.target);
+        fixture->hook.target = NULL;
+        return r;
+}
+
+static inline void hook_start(struct hook_run *run, const char *target)
+{
+        char *reason = NULL;
+
+        int r = hook_try(run, target, &reason);
+        if (r < 0)
+                fail_msg("%s: %s (%s)", target, strerror(-r), reason);
+        assert_null(reason);
+        assert_non_null(run->run);
+        assert_int_equal(run->ends, 0); /* never from within */
+}
+
+static inline void hook_clear(struct hook_run *run)
+{
+        struct hook_fixture *fixture = run->fixture;
+
+        sd_event_source_disable_unref(run->output_source);
+        free(run->output);
+        free(run->reason);
+        *run = (struct hook_run){ .fixture = fixture };
+}
+
+/* Runs the loop until the condition holds; fails the test when it takes absurdly long. */
+#define HOOK_WAIT(fixture, condition)                                                                        \
+        do {                                                                                                 \
+                uint64_t wait_until_ = hook_now() + LOOP_LIMIT_US;                                           \
+                while (!(condition)) {                                                                       \
+                        assert_true(hook_now() < wait_until_);                                               \
+                        assert_true(sd_event_run((fixture)->event, USEC_PER_SEC) >= 0);                      \
+                }                                                                                            \
+        } while (false)
+
+static inline uint64_t hook_now(void)
+{
+        struct timespec now;
+
+        assert_return_code(clock_gettime(CLOCK_MONOTONIC, &now), errno);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Until the program has ended; and everything it said is here, unless something it left still holds the pipe.
+ */
+static inline void hook_finish(struct hook_run *run)
+{
+        HOOK_WAIT(run->fixture, run->ends > 0);
+        assert_int_equal(run->ends, 1);
+}
+
+static inline void hook_finish_output(struct hook_run *run)
+{
+        hook_finish(run);
+        HOOK_WAIT(run->fixture, run->output_closed);
+}
+
+/* From start to end; the output is there. */
+static inline void hook_run(struct hook_run *run, const char *target)
+{
+        hook_start(run, target);
+        hook_finish_output(run);
+}
+
+/* Waits for a process that was taken in, and says how it died. */
+static inline siginfo_t hook_reap(pid_t pid)
+{
+        siginfo_t death = { .si_pid = 0 };
+
+        assert_return_code(waitid(P_PID, (id_t)pid, &death, WEXITED), errno);
+        return death;
+}
+
+static inline unsigned hook_open_descriptors(void)
+{
+        unsigned count = 0;
+        DIR *folder = opendir("/proc/self/fd");
+
+        assert_non_null(folder);
+        while (readdir(folder) != NULL)
+                count++;
+        closedir(folder);
+        return count;
+}

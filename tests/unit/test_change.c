@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What is news about a job: every pair of what was recorded and what is seen now. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/change.h"
+
+static const struct job_memory nothing = { .recorded = false };
+
+static int rules_setup(void **state)
+{
+        char *const failure[] = { (char[]){ "Failed" }, NULL };
+        char *const success[] = { (char[]){ "Completed" }, NULL };
+        char *const running[] = { (char[]){ "Running" }, (char[]){ "Pending" }, NULL };
+        char *const failed_result[] = { (char[]){ "bad*" }, NULL };
+        struct status_rules *rules = NULL;
+        int r = status_rules_new(failure, success, running, failed_result, &rules);
+
+        *state = rules;
+        return r;
+}
+
+static int rules_teardown(void **state)
+{
+        return status_rules_free(*state) == NULL ? 0 : -1;
+}
+
+static struct job_record record_of(struct text status, struct text result)
+{
+        return (struct job_record){
+                .id = 7, .status = status, .result = result, .has_status = true, .has_result = true
+        };
+}
+
+static struct job_memory memory_of(struct text status, struct text result, enum outcome outcome)
+{
+        const struct job_record record = record_of(status, result);
+
+        return job_memory_of(&record, outcome);
+}
+
+static void expect_news(const struct status_rules *rules, const struct job_memory *memory, struct text status,
+                        struct text result, enum event_kind kind, enum outcome outcome)
+{
+        const struct job_record record = record_of(status, result);
+        struct change change = change_detect(memory, &record, rules);
+
+        assert_true(change.news);
+        assert_int_equal(change.kind, kind);
+        assert_int_equal(change.outcome, outcome);
+
+        /* Once it is recorded, the same is no news. */
+        struct job_memory recorded = job_memory_of(&record, change.outcome);
+        assert_false(change_detect(&recorded, &record, rules).news);
+}
+
+static void expect_no_news(const struct status_rules *rules, const struct job_memory *memory,
+                           struct text status, struct text result)
+{
+        const struct job_record record = record_of(status, result);
+
+        assert_false(change_detect(memory, &record, rules).news);
+}
+
+static void test_first_sight(void **state)
+{
+        expect_news(*state, &nothing, TEXT_LITERAL("Running"), TEXT_NULL, EVENT_SEEN, OUTCOME_OPEN);
+        expect_news(*state, &nothing, TEXT_NULL, TEXT_NULL, EVENT_SEEN, OUTCOME_OPEN);
+        expect_news(*state, &nothing, TEXT_LITERAL("Whatever"), TEXT_NULL, EVENT_SEEN, OUTCOME_OPEN);
+        expect_news(*state, &nothing, TEXT_LITERAL("Completed"), TEXT_NULL, EVENT_SUCCEEDED, OUTCOME_SUCCESS);
+        expect_news(*state, &nothing, TEXT_LITERAL("Failed"), TEXT_NULL, EVENT_FAILED, OUTCOME_FAILURE);
+        expect_news(*state, &nothing, TEXT_LITERAL("Completed"), TEXT_LITERAL("bad rows"), EVENT_FAILED,
+                    OUTCOME_FAILURE);
+}
+
+static void test_changes_of_an_open_job(void **state)
+{
+        struct job_memory memory = memory_of(TEXT_LITERAL("Running"), TEXT_NULL, OUTCOME_OPEN);
+
+        expect_no_news(*state, &memory, TEXT_LITERAL("Running"), TEXT_NULL);
+        expect_news(*state, &memory, TEXT_LITERAL("Pending"), TEXT_NULL, EVENT_CHANGED, OUTCOME_OPEN);
+        expect_news(*state, &memory, TEXT_NULL, TEXT_NULL, EVENT_CHANGED, OUTCOME_OPEN);
+        expect_news(*state, &memory, TEXT_LITERAL("Completed"), TEXT_NULL, EVENT_SUCCEEDED, OUTCOME_SUCCESS);
+        expect_news(*state, &memory, TEXT_LITERAL("Failed"), TEXT_NULL, EVENT_FAILED, OUTCOME_FAILURE);
+
+        /* The case of a letter does not matter to the patterns, yet it is a change. */
+        expect_news(*state, &memory, TEXT_LITERAL("running"), TEXT_NULL, EVENT_CHANGED, OUTCOME_OPEN);
+}
+
+static void test_changes_of_the_result(void **state)
+{
+        struct job_memory memory = memory_of(TEXT_LITERAL("Running"), TEXT_LITERAL("50%"), OUTCOME_OPEN);
+
+        expect_no_news(*state, &memory, TEXT_LITERAL("Running"), TEXT_LITERAL("50%"));
+        expect_news(*state, &memory, TEXT_LITERAL("Running"), TEXT_LITERAL("60%"), EVENT_CHANGED,
+                    OUTCOME_OPEN);
+        expect_news(*state, &memory, TEXT_LITERAL("Running"), TEXT_LITERAL("50%\0"), EVENT_CHANGED,
+                    OUTCOME_OPEN);
+        expect_news(*state, &memory, TEXT_LITERAL("Running"), TEXT_NULL, EVENT_CHANGED, OUTCOME_OPEN);
+        expect_news(*state, &memory, TEXT_LITERAL("Running"), TEXT_LITERAL(""), EVENT_CHANGED, OUTCOME_OPEN);
+}
+
+static void test_null_and_empty_differ(void **state)
+{
+        struct job_memory null = memory_of(TEXT_LITERAL("Running"), TEXT_NULL, OUTCOME_OPEN);
+        struct job_memory empty = memory_of(TEXT_LITERAL("Running"), TEXT_LITERAL(""), OUTCOME_OPEN);
+
+        expect_news(*state, &null, TEXT_LITERAL("Running"), TEXT_LITERAL(""), EVENT_CHANGED, OUTCOME_OPEN);
+        expect_news(*state, &empty, TEXT_LITERAL("Running"), TEXT_NULL, EVENT_CHANGED, OUTCOME_OPEN);
+        expect_no_news(*state, &null, TEXT_LITERAL("Running"), TEXT_NULL);
+        expect_no_news(*state, &empty, TEXT_LITERAL("Running"), TEXT_LITERAL(""));
+}
+
+static void test_ended_jobs(void **state)
+{
+        struct job_memory memory = memory_of(TEXT_LITERAL("Completed"), TEXT_LITERAL("ok"), OUTCOME_SUCCESS);
+
+        expect_no_news(*state, &memory, TEXT_LITERAL("Completed"), TEXT_LITERAL("ok"));
+        expect_news(*state, &memory, TEXT_LITERAL("Completed"), TEXT_LITERAL("ok 2"), EVENT_SUCCEEDED,
+                    OUTCOME_SUCCESS);
+        expect_news(*state, &memory, TEXT_LITERAL("Completed"), TEXT_LITERAL("bad"), EVENT_FAILED,
+                    OUTCOME_FAILURE);
+
+        /* It was taken for ended, and moves again. */
+        expect_news(*state, &memory, TEXT_LITERAL("Running"), TEXT_LITERAL("ok"), EVENT_CHANGED,
+                    OUTCOME_OPEN);
+}
+
+static void test_other_patterns_since(void **state)
+{
+        /* The texts are what they were, but they counted as something else. */
+        struct job_memory open = memory_of(TEXT_LITERAL("Completed"), TEXT_NULL, OUTCOME_OPEN);
+        struct job_memory ended = memory_of(TEXT_LITERAL("Running"), TEXT_NULL, OUTCOME_SUCCESS);
+        struct job_memory gone = memory_of(TEXT_LITERAL("Failed"), TEXT_NULL, OUTCOME_GONE);
+
+        expect_news(*state, &open, TEXT_LITERAL("Completed"), TEXT_NULL, EVENT_SUCCEEDED, OUTCOME_SUCCESS);
+        expect_news(*state, &ended, TEXT_LITERAL("Running"), TEXT_NULL, EVENT_CHANGED, OUTCOME_OPEN);
+        expect_news(*state, &gone, TEXT_LITERAL("Failed"), TEXT_NULL, EVENT_FAILED, OUTCOME_FAILURE);
+}
+
+static void test_unknown_status_is_said_with_or_without_news(void **state)
+{
+        const struct job_record record = record_of(TEXT_LITERAL("Zzz"), TEXT_NULL);
+        const struct job_record known = record_of(TEXT_LITERAL("Running"), TEXT_NULL);
+        const struct job_record null = record_of(TEXT_NULL, TEXT_NULL);
+        struct job_memory memory = job_memory_of(&record, OUTCOME_OPEN);
+
+        assert_true(change_detect(&nothing, &record, *state).unknown_status);
+        assert_true(change_detect(&memory, &record, *state).unknown_status);
+        assert_false(change_detect(&memory, &record, *state).news);
+        assert_false(change_detect(&memory, &known, *state).unknown_status);
+        assert_false(change_detect(&memory, &null, *state).unknown_status);
+}
+
+static void test_other_fields_are_no_news(void **state)
+{
+        struct job_record record = record_of(TEXT_LITERAL("Running"), TEXT_LITERAL("x"));
+        struct job_memory memory = job_memory_of(&record, OUTCOME_OPEN);
+
+        record.updated_on = TEXT_LITERAL("2026-01-01");
+        record.description = TEXT_LITERAL("Another");
+        record.business_id = 9;
+        assert_false(change_detect(&memory, &record, *state).news);
+}
+
+static void test_memory_is_small(void **state)
+{
+        (void)state;
+
+        /* Ten thousand jobs wait at a time. */
+        assert_true(sizeof(struct job_memory) <= 48);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_first_sight),
+                cmocka_unit_test(test_changes_of_an_open_job),
+                cmocka_unit_test(test_changes_of_the_result),
+                cmocka_unit_test(test_null_and_empty_differ),
+                cmocka_unit_test(test_ended_jobs),
+                cmocka_unit_test(test_other_patterns_since),
+                cmocka_unit_test(test_unknown_status_is_said_with_or_without_news),
+                cmocka_unit_test(test_other_fields_are_no_news),
+                cmocka_unit_test(test_memory_is_small),
+        };
+
+        return cmocka_run_group_tests_name("change", tests, rules_setup, rules_teardown);
+}

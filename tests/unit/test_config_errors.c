@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What a configuration is refused for: every check, with the line and the text of its message. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config/value_checks.h"
+#include "config_helpers.h"
+
+static void test_unknown(void **state)
+{
+        (void)state;
+        expect_bad("poll", "intervall = 5s",
+                   "unknown key \"intervall\" in [poll]; did you mean \"interval\"?");
+        expect_bad("poll", "Interval = 5s", "did you mean \"interval\"?");
+        expect_bad("poll", "max-interval = 5s", "did you mean \"max_interval\"?");
+        expect_bad("poll", "auth = token", "it belongs to [api]");
+        expect_bad("api", "on = failed", "it belongs to [hook NAME]");
+        expect_bad("api", "zzzzzz = 1", "unknown key \"zzzzzz\" in [api]; remove the line");
+        expect_error("[jobs]\nids = 1\n[job a]\nid = 2\nintrval = 5s\n", "f.ini:5",
+                     "in [job a]; did you mean");
+        expect_error("[jobs]\nids = 1\n[pol]\nfoo = 1\n bar\n", "f.ini:3",
+                     "unknown section [pol]; did you mean [poll]?");
+        expect_error("[jobs]\nids = 1\n[jbo a]\nid = 1\n", "f.ini:3", "did you mean [job NAME]?");
+        expect_error("[jobs]\nids = 1\n[POLL]\n", "f.ini:3", "did you mean [poll]?");
+        expect_error("[jobs]\nids = 1\n[ poll ]\n", "f.ini:3", "did you mean [poll]?");
+        expect_error("[jobs]\nids = 1\n[poll x]\n", "f.ini:3", "unknown section [poll x]");
+        expect_error("[jobs]\nids = 1\n[whatever]\n", "f.ini:3", "there are api, poll");
+        expect_error("[jobs]\nids = 1\n[job]\n", "f.ini:3", "needs a name");
+        expect_error("[jobs]\nids = 1\n[hook]\n", "f.ini:3", "needs a name");
+        expect_error("[jobs]\nids = 1\n[job a/b]\n", "f.ini:3", "1 to 40 letters");
+        expect_error("[jobs]\nids = 1\n[job a b]\n", "f.ini:3", "1 to 40 letters");
+        expect_error("[jobs]\nids = 1\n[job 12345678901234567890123456789012345678901]\n", "f.ini:3",
+                     "1 to 40");
+        expect_error("interval = 5s\n[jobs]\nids = 1\n", "f.ini:1",
+                     "before the first section; write the header of "
+                     "its section, [poll]");
+}
+
+static void test_duplicates(void **state)
+{
+        (void)state;
+        expect_error("[jobs]\nids = 1\n[poll]\ninterval = 5s\n[api]\n[poll]\ninterval = 6s\n", "f.ini:7",
+                     "given twice, first in line 4");
+        expect_error("[jobs]\nids = 1, 2,\n  1\n", "f.ini:3", "job 1 is listed twice, also at f.ini:2");
+        expect_error("[job a]\nid = 7\n[jobs]\nids = 7\n", "f.ini:2",
+                     "job 7 is listed twice, also at f.ini:4");
+        expect_error("[job a]\nid = 7\n[job b]\nid = 07\n", "f.ini:4",
+                     "job 7 is listed twice, also at f.ini:2");
+}
+
+static void test_indentation(void **state)
+{
+        (void)state;
+        expect_error("[jobs]\nids = 1\n[poll]\ninterval = 5s\n  max_interval = 5s\n", "f.ini:5", "column 1");
+        expect_error("[jobs]\nids = 1\n[poll]\ninterval = 5s\n  1ms\n", "f.ini:5",
+                     "continues the value of interval");
+        expect_error("[jobs]\n  ids = 1\n", "f.ini:2", "column 1");
+}
+
+static void test_bad_values(void **state)
+{
+        static const char *const ids[] = { "0",   "-1", "1x", "9223372036854775808", "18446744073709551617",
+                                           "1 2", "+1" };
+        char line[128];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
+                snprintf(line, sizeof(line), "id = %s", ids[i]);
+                expect_bad("job a", line, "write the id of a job");
+                snprintf(line, sizeof(line), "[jobs]\nids = 3, %s\n", ids[i]);
+                expect_error(line, "f.ini:2", "is no id of a job");
+        }
+        expect_bad("poll", "interval = 15x", "interval = 15x is not understood: write a time span");
+        expect_bad("poll", "interval = 15s # c", "a comment behind a value begins with \" ;\"");
+        expect_bad("poll", "interval =", "interval is empty");
+        expect_bad("poll", "interval = 99ms", "interval = 99ms is out of range; write 100ms to 365d");
+        expect_bad("poll", "max_interval = 0", "out of range");
+        expect_bad("poll", "interval = 99999999999999999999s", "out of range");
+        expect_bad("job a", "interval = 50ms\nid = 2", "out of range");
+        expect_bad("poll", "batch = yes", "batch = yes is not understood: write auto or off");
+        expect_bad("poll", "batch_size = 0", "write 1 to 100");
+        expect_bad("poll", "batch_size = 101", "write 1 to 100");
+        expect_bad("poll", "batch_size = ten", "write a whole number");
+        expect_bad("poll", "batch_size = 18446744073709551617", "write 1 to 100");
+        expect_bad("limits", "per_minute = -1", "write a whole number");
+        expect_bad("api", "timeout = 0", "out of range");
+        expect_bad("api", "connect_timeout = 0s", "out of range");
+        expect_bad("api", "max_response = 16X", "write a number of bytes");
+        expect_bad("api", "max_response = 1", "write 1K to 1G");
+        expect_bad("api", "max_response = 99999999999999999999G", "write 1K to 1G");
+        expect_bad("api", "auth = tokens", "did you mean \"token\"?");
+        expect_bad("api", "auth = oauth2", "write token, password or basic");
+        expect_bad("exit", "when = finished", "write never or done");
+        expect_bad("log", "level = verbose", "write emerg, alert");
+        expect_bad("log", "level = 8", "write emerg, alert");
+        expect_bad("log", "target = syslog", "write auto, journal or console");
+        expect_bad("log", "personal_data = maybe", "write yes or no");
+        expect_bad("state", "directory = var/lib", "write an absolute path");
+        expect_bad("api", "ca_file = ca.pem", "write an absolute path");
+        expect_bad("api", "username = me # mine", "# begins no comment");
+        expect_bad("status", "failure = A, B # mine", "failure = B # mine: # begins no comment");
+}
+
+static void test_file_names(void **state)
+{
+        (void)state;
+        assert_null(check_secret_file("nexudus.token"));
+        assert_null(check_secret_file("/run/x y"));
+        assert_non_null(check_secret_file("./x"));
+        assert_non_null(check_secret_file("a/b"));
+        assert_non_null(check_secret_file(".."));
+        assert_non_null(check_secret_file("a b"));
+        expect_bad("api", "token_file = secrets/token", "which has no slash, or an absolute path");
+        expect_bad("api", "token_file =", "auth = token needs token_file");
+        expect_bad("api", "auth = basic", "auth = basic needs a username");
+        expect_bad("api", "auth = password", "auth = password needs a username");
+        expect_bad("api", "password_file =\nauth = basic\nusername = a", "needs password_file");
+}
+
+static void test_urls(void **state)
+{
+        static const char *const right[] = { "https://a.b",
+                                             "HTTPS://a.b:1/c/",
+                                             "http://localhost",
+                                             "http://127.0.0.1",
+                                             "http://127.9.8.7:80",
+                                             "http://[::1]:8080/x",
+                                             "https://[2001:db8::1]/",
+                                             "https://1.2.3.4:65535" };
+        static const char *const wrong[] = { "",
+                                             "a.b",
+                                             "ftp://a.b",
+                                             "https:/a.b",
+                                             "https://",
+                                             "https:///x",
+                                             "https://:80",
+                                             "https://a.b:0",
+                                             "https://a.b:65536",
+                                             "https://a.b:",
+                                             "https://a.b:8x",
+                                             "https://a b",
+                                             "https://a.b/c d",
+                                             "https://caf\xc3\xa9",
+                                             "https://u:p@a.b",
+                                             "https://u@a.b",
+                                             "https://a.b?x",
+                                             "https://a.b/#x",
+                                             "https://[::1",
+                                             "https://[::1]x",
+                                             "https://[zz]",
+                                             "http://a.b",
+                                             "http://127.0.0.1.evil.example",
+                                             "http://localhost.evil.example",
+                                             "http://127.1",
+                                             "http://128.0.0.1",
+                                             "http://[::2]",
+                                             "http://0.0.0.0",
+                                             "http://localhost@evil.example" };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++)
+                if (check_base_url(right[i]) != NULL)
+                        fail_msg("%s: %s", right[i], check_base_url(right[i]));
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+                if (check_base_url(wrong[i]) == NULL)
+                        fail_msg("%s is accepted", wrong[i]);
+        assert_null(check_hook_url("https://a.b/c?d=e"));
+        assert_non_null(check_hook_url("https://a.b/c?d=e#f"));
+        assert_non_null(check_hook_url("http://a.b/"));
+        expect_bad("api", "base_url = http://spaces.nexudus.com", "write https://");
+}
+
+static void test_units_and_commands(void **state)
+{
+        (void)state;
+        assert_null(check_unit("a.service"));
+        assert_null(check_unit("a@%i-%n.target"));
+        assert_null(check_unit("a-b\\x2dc@%%.timer"));
+        assert_non_null(check_unit("a"));
+        assert_non_null(check_unit(".service"));
+        assert_non_null(check_unit("a.servic"));
+        assert_non_null(check_unit("a.slice"));
+        assert_non_null(check_unit("a@.service"));
+        assert_non_null(check_unit("@a.service"));
+        assert_non_null(check_unit("a b.service"));
+        assert_non_null(check_unit("a/b.service"));
+        assert_non_null(check_unit("a@%x.service"));
+        assert_null(check_exec("/bin/true"));
+        assert_null(check_exec("\"/opt/my tool\" 'a b' \\\"x"));
+        assert_non_null(check_exec("true"));
+        assert_non_null(check_exec("-/bin/true"));
+        assert_non_null(check_exec("/bin/sh -c 'x"));
+        assert_non_null(check_exec("/bin/sh \\"));
+        expect_bad("hook a", "unit = finished", "write the whole name of a unit");
+        expect_bad("hook a", "exec = mail -s x", "absolute path of its program");
+        expect_bad("hook a", "url = http://example.com", "write https://");
+}
+
+static void test_intervals(void **state)
+{
+        (void)state;
+        expect_bad("poll", "max_interval = 5s", "max_interval is 5s, which is below the interval of 15s");
+        expect_bad("poll", "interval = 5min", "add \"max_interval = 5min\" or more");
+        expect_error("[job a]\nid = 1\ninterval = 5min\n", "f.ini:3", "or more to [job a]");
+        expect_error("[job a]\nid = 1\nmax_interval = 5s\n", "f.ini:3",
+                     "add \"interval = 5s\" or less to [job a]");
+        expect_error("[job a]\nid = 1\nmax_interval = 5s\ninterval = 6s\n", "f.ini:3",
+                     "below the interval of 6s");
+}
+
+static void test_hooks(void **state)
+{
+        (void)state;
+        expect_error("[jobs]\nids = 1\n[hook a]\non = failed\n", "f.ini:3", "does nothing; add one of");
+        expect_error("[jobs]\nids = 1\n[hook a]\nexec = /a\nunit = a.service\n", "f.ini:5",
+                     "more than one of");
+        expect_bad("hook a", "on =\nexec = /a", "on is empty");
+        expect_bad("hook a", "on = success\nexec = /a", "on = success is not understood");
+        expect_bad("hook a", "on = succeded\nexec = /a", "did you mean \"succeeded\"?");
+        expect_bad("hook a", "secret_file = a\nexec = /a", "secret_file signs");
+        expect_bad("hook a", "retries = 1001\nexec = /a", "write 0 to 1000");
+        expect_bad("hook a", "exec = /bin/sh -c 'a ; b'", "even within quotes");
+        expect_error("[job a]\nid = 1\nhooks = mail\n", "f.ini:3",
+                     "there is no hook \"mail\"; add a section");
+        expect_error("[job a]\nid = 1\nhooks = mal\n[hook mail]\nexec = /a\n", "f.ini:3",
+                     "did you mean \"mail\"?");
+        expect_error("[job a]\nid = 1\nhooks =\n   a b\n", "f.ini:4", "1 to 40 letters");
+
+        struct config *config = load_with("hook a", "url = https://a.b\nsecret_file = s\nexec =");
+        assert_int_equal(config->hooks[0].kind, HOOK_URL);
+        config_free(config);
+}
+
+static void test_one_problem_a_cause(void **state)
+{
+        (void)state;
+        /* Nothing is said to be missing where a line was refused. */
+        expect_error("[jobs]\nids: 1\n", "f.ini:2", "\":\"");
+        expect_error("[Jobs]\nids = 1\n", "f.ini:1", "did you mean [jobs]?");
+        expect_error("[job a]\nidd = 1\n", "f.ini:2", "did you mean \"id\"?");
+        expect_error("[job a\nid = 1\n", "f.ini:1", "not closed");
+        expect_error("[jobs]\nids = 1\n[hook a]\nexce = /bin/true\n", "f.ini:4", "did you mean \"exec\"?");
+}
+
+/* In the order of the lines, whichever pass found them. */
+static void test_order_of_problems(void **state)
+{
+        static const char text[] =
+                "[poll]\ninterval = x\nfoo = 1\n[job a]\n[jobs]\nids = 1\n ids = 2\n[log\n";
+        struct config_problems problems = { 0 };
+        struct config *config = NULL;
+        unsigned last = 0;
+
+        (void)state;
+        assert_int_equal(config_load_memory("f", text, strlen(text), 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(problems.count, 5);
+        assert_int_equal(problems.errors, 5);
+        for (size_t i = 0; i < problems.count; i++) {
+                unsigned line = 0;
+                assert_int_equal(sscanf(problems.items[i].message, "f:%u: ", &line), 1);
+                assert_true(line > last);
+                last = line;
+        }
+        config_problems_clear(&problems);
+        assert_null(problems.items);
+        config_problems_clear(&problems);
+}
+
+/* Every key of a feature is refused without it, unless it says the default, and taken with it. */
+static void test_not_built(void **state)
+{
+        static const struct {
+                const char *section, *line;
+                unsigned feature;
+        } cases[] = {
+                { "api", "auth = password\nusername = a", FEATURE_PASSWORD_LOGIN },
+                { "api", "client_id = a", FEATURE_CLIENT_ID },
+                { "poll", "batch_size = 50", FEATURE_BATCHES },
+                { "poll", "stalled_after = 2h", FEATURE_STALLED },
+                { "poll", "result_wait = 1s", FEATURE_RESULT_WAIT },
+                { "limits", "min_spacing = 1s", FEATURE_LIMITS },
+                { "limits", "per_minute = 1", FEATURE_LIMITS },
+                { "limits", "per_hour = 0", FEATURE_LIMITS },
+                { "limits", "per_day = 5", FEATURE_LIMITS },
+                { "job a", "stalled_after = 2h\nid = 2", FEATURE_STALLED },
+                { "job a", "hooks =\nid = 2", FEATURE_HOOKS },
+        };
+        char text[256];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                snprintf(text, sizeof(text), "[jobs]\nids = 1\n[%s]\n%s\n", cases[i].section, cases[i].line);
+                expect_error_with(text, CONFIG_FEATURES_ALL & ~cases[i].feature, &no_overrides, "f.ini:4",
+                                  "is known, but this version does not act on it yet; remove the line");
+                config_free(load_text(text));
+        }
+        expect_error_with(
+                "[jobs]\nids = 1\n[hook a]\nexec = /a\n", 0, &no_overrides, "f.ini:3",
+                "[hook a] is known, but this version does not act on hooks yet; remove the section");
+
+        struct config_problems problems = { 0 };
+        struct config *config = NULL;
+        static const char defaults[] =
+                "[jobs]\nids = 1\n[poll]\nstalled_after = 0s\nbatch_size = 100\nbatch = auto\n"
+                "[limits]\nmin_spacing = 0.1s\nper_day = 200000\n[api]\nclient_id =\n";
+        assert_int_equal(config_load_memory("f", defaults, strlen(defaults), 0, NULL, &problems, &config), 0);
+        config_free(config);
+}
+
+/* Names two edits apart and the like. */
+static void test_nearest(void **state)
+{
+        (void)state;
+        assert_int_equal(word_distance("interval", "interval", 9), 0);
+        assert_int_equal(word_distance("INTERVAL", "interval", 9), 0);
+        assert_int_equal(word_distance("intreval", "interval", 9), 1);
+        assert_int_equal(word_distance("intervl", "interval", 9), 1);
+        assert_int_equal(word_distance("xinterval", "interval", 9), 1);
+        assert_int_equal(word_distance("", "abc", 9), 3);
+        assert_int_equal(word_distance("abc", "xyz", 2), 2);
+        assert_string_equal(config_key_nearest(SECTION_POLL, "batchsize"), "batch_size");
+        assert_null(config_key_nearest(SECTION_POLL, "colour"));
+        assert_string_equal(config_section_nearest("statu"), "status");
+        assert_null(config_section_nearest("server"));
+}
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_unknown),
+                cmocka_unit_test(test_duplicates),
+                cmocka_unit_test(test_indentation),
+                cmocka_unit_test(test_bad_values),
+                cmocka_unit_test(test_file_names),
+                cmocka_unit_test(test_urls),
+                cmocka_unit_test(test_units_and_commands),
+                cmocka_unit_test(test_intervals),
+                cmocka_unit_test(test_hooks),
+                cmocka_unit_test(test_one_problem_a_cause),
+                cmocka_unit_test(test_order_of_problems),
+                cmocka_unit_test(test_not_built),
+                cmocka_unit_test(test_nearest),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The vocabulary of events, and which of them a hook's `on =` takes. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "core/event.h"
+
+static const enum event_kind kinds[EVENT_KIND_COUNT] = {
+        EVENT_SEEN, EVENT_CHANGED, EVENT_SUCCEEDED, EVENT_FAILED, EVENT_GONE, EVENT_STALLED,
+};
+
+static bool wanted(enum event_kind kind, unsigned mask)
+{
+        const struct event event = { .kind = kind };
+
+        return event_wanted(&event, mask);
+}
+
+static void test_words(void **state)
+{
+        static const char *const words[EVENT_KIND_COUNT] = { "seen",   "changed", "succeeded",
+                                                             "failed", "gone",    "stalled" };
+        (void)state;
+
+        for (unsigned i = 0; i < EVENT_KIND_COUNT; i++) {
+                enum event_kind back = EVENT_SEEN;
+
+                assert_string_equal(event_kind_to_string(kinds[i]), words[i]);
+                assert_true(event_kind_from_string(words[i], &back));
+                assert_int_equal(back, kinds[i]);
+        }
+
+        enum event_kind untouched = EVENT_STALLED;
+        assert_false(event_kind_from_string("terminal", &untouched));
+        assert_false(event_kind_from_string("Seen", &untouched));
+        assert_false(event_kind_from_string("", &untouched));
+        assert_int_equal(untouched, EVENT_STALLED);
+}
+
+static void test_terminal_kinds(void **state)
+{
+        (void)state;
+        assert_false(event_kind_is_terminal(EVENT_SEEN));
+        assert_false(event_kind_is_terminal(EVENT_CHANGED));
+        assert_true(event_kind_is_terminal(EVENT_SUCCEEDED));
+        assert_true(event_kind_is_terminal(EVENT_FAILED));
+        assert_true(event_kind_is_terminal(EVENT_GONE));
+        assert_false(event_kind_is_terminal(EVENT_STALLED));
+}
+
+static void test_each_kind_is_wanted_by_its_bit(void **state)
+{
+        (void)state;
+
+        for (unsigned i = 0; i < EVENT_KIND_COUNT; i++) {
+                assert_true(wanted(kinds[i], 1u << kinds[i]));
+                assert_false(wanted(kinds[i], 0));
+
+                /* Of all other bits only that of `changed` brings it. */
+                unsigned others = 0x3fu & ~(1u << kinds[i]) & ~(1u << EVENT_CHANGED);
+                assert_false(wanted(kinds[i], others));
+        }
+}
+
+static void test_changed_takes_what_carries_a_change(void **state)
+{
+        const unsigned changed = 1u << EVENT_CHANGED;
+        (void)state;
+
+        assert_true(wanted(EVENT_CHANGED, changed));
+        assert_true(wanted(EVENT_SUCCEEDED, changed));
+        assert_true(wanted(EVENT_FAILED, changed));
+        assert_true(wanted(EVENT_GONE, changed));
+        assert_false(wanted(EVENT_SEEN, changed));
+        assert_false(wanted(EVENT_STALLED, changed));
+}
+
+static void test_configured_bits_are_those_of_the_kinds(void **state)
+{
+        (void)state;
+        assert_int_equal(EVENT_MASK_SEEN, 1u << EVENT_SEEN);
+        assert_int_equal(EVENT_MASK_CHANGED, 1u << EVENT_CHANGED);
+        assert_int_equal(EVENT_MASK_SUCCEEDED, 1u << EVENT_SUCCEEDED);
+        assert_int_equal(EVENT_MASK_FAILED, 1u << EVENT_FAILED);
+        assert_int_equal(EVENT_MASK_GONE, 1u << EVENT_GONE);
+        assert_int_equal(EVENT_MASK_STALLED, 1u << EVENT_STALLED);
+        for (unsigned i = 0; i < EVENT_KIND_COUNT; i++)
+                assert_int_equal(wanted(kinds[i], EVENT_MASK_TERMINAL), event_kind_is_terminal(kinds[i]));
+}
+
+static void test_clear_frees_and_empties(void **state)
+{
+        const struct text source = TEXT_LITERAL("text");
+        struct event event = { .id = "an id", .kind = EVENT_FAILED, .first_sight = true };
+        (void)state;
+
+        /* What is not freed here is found by the leak checker. */
+        assert_int_equal(text_copy(&source, &event.job_name), 0);
+        assert_int_equal(text_copy(&source, &event.status_before), 0);
+        assert_int_equal(text_copy(&source, &event.result_before), 0);
+        assert_int_equal(text_copy(&source, &event.record.result), 0);
+        event_clear(&event);
+
+        const struct event empty = { 0 };
+        assert_string_equal(event.id, "");
+        assert_int_equal(event.kind, empty.kind);
+        assert_null(event.job_name.data);
+        assert_null(event.status_before.data);
+        assert_null(event.result_before.data);
+        assert_null(event.record.result.data);
+        assert_false(event.first_sight);
+        event_clear(&event); /* an empty one too */
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_terminal_kinds),
+                cmocka_unit_test(test_each_kind_is_wanted_by_its_bit),
+                cmocka_unit_test(test_changed_takes_what_carries_a_change),
+                cmocka_unit_test(test_configured_bits_are_those_of_the_kinds),
+                cmocka_unit_test(test_clear_frees_and_empties),
+        };
+
+        return cmocka_run_group_tests_name("event", tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The sentences of events. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fault_malloc.h"
+#include "host/event_message.h"
+
+static void expect(const struct event *event, const char *expected)
+{
+        char *message = event_message(event);
+
+        assert_non_null(message);
+        assert_string_equal(message, expected);
+        free(message);
+}
+
+/* Job 87654323 (members-import), which goes from Running to Completed. */
+static struct event sample(enum event_kind kind)
+{
+        return (struct event){
+                .kind = kind,
+                .outcome = OUTCOME_OPEN,
+                .job_name = TEXT_LITERAL("members-import"),
+                .record = { .id = 87654323, .status = TEXT_LITERAL("Completed") },
+                .status_before = TEXT_LITERAL("Running"),
+        };
+}
+
+static void test_label(void **state)
+{
+        static const struct {
+                uint64_t id;
+                const char *name, *label;
+        } labels[] = {
+                { 1, NULL, "Job 1" },
+                { 1, "", "Job 1" },
+                { UINT64_MAX, "a.b-c_d", "Job 18446744073709551615 (a.b-c_d)" },
+        };
+        (void)state;
+
+        for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+                char *label = job_label(labels[i].id, labels[i].name);
+                assert_non_null(label);
+                assert_string_equal(label, labels[i].label);
+                free(label);
+        }
+}
+
+static void test_the_form_that_is_promised(void **state)
+{
+        static const enum event_kind kinds[] = { EVENT_CHANGED, EVENT_SUCCEEDED, EVENT_FAILED };
+        (void)state;
+
+        for (size_t i = 0; i < 3; i++) {
+                struct event event = sample(kinds[i]);
+                expect(&event, "Job 87654323 (members-import): Running → Completed");
+                event.job_name = TEXT_NULL;
+                expect(&event, "Job 87654323: Running → Completed");
+        }
+}
+
+static void test_null_and_empty(void **state)
+{
+        struct event event = sample(EVENT_CHANGED);
+        (void)state;
+
+        event.status_before = TEXT_NULL;
+        event.record.status = TEXT_LITERAL("");
+        expect(&event, "Job 87654323 (members-import): (none) → (empty)");
+        event.record.status = TEXT_NULL;
+        event.status_before = TEXT_LITERAL("Running");
+        expect(&event, "Job 87654323 (members-import): Running → (none)");
+}
+
+static void test_only_the_result_changed(void **state)
+{
+        struct event event = sample(EVENT_CHANGED);
+        (void)state;
+
+        event.status_before = event.record.status;
+        event.record.result = TEXT_LITERAL("{\"rows\":\n12}");
+        expect(&event, "Job 87654323 (members-import): Completed, result is now {\"rows\":\\n12}");
+        event.result_before = event.record.result;
+        event.record.result = TEXT_NULL;
+        expect(&event, "Job 87654323 (members-import): Completed, result is now (none)");
+
+        /* Both: the step in Status is what a reader looks for. */
+        event.status_before = TEXT_LITERAL("Running");
+        expect(&event, "Job 87654323 (members-import): Running → Completed");
+}
+
+static void test_only_the_meaning_changed(void **state)
+{
+        struct event event = sample(EVENT_SUCCEEDED);
+        (void)state;
+
+        event.status_before = event.record.status;
+        event.outcome = OUTCOME_SUCCESS;
+        expect(&event, "Job 87654323 (members-import): Completed now counts as success");
+}
+
+static void test_first_sight(void **state)
+{
+        static const enum event_kind kinds[] = { EVENT_SEEN, EVENT_SUCCEEDED, EVENT_FAILED };
+        (void)state;
+
+        for (size_t i = 0; i < 3; i++) {
+                struct event event = sample(kinds[i]);
+                event.first_sight = true;
+                event.status_before = TEXT_NULL;
+                expect(&event, "Job 87654323 (members-import): Completed, seen for the first time");
+        }
+}
+
+static void test_gone_and_stalled(void **state)
+{
+        struct event event = sample(EVENT_GONE);
+        (void)state;
+
+        event.record.status = TEXT_LITERAL("Running");
+        expect(&event, "Job 87654323 (members-import): Running → gone: Nexudus no longer has this job");
+        event.first_sight = true;
+        expect(&event, "Job 87654323 (members-import): not found: Nexudus has no such job");
+
+        event = sample(EVENT_STALLED);
+        event.record.status = TEXT_LITERAL("Running");
+        expect(&event,
+               "Job 87654323 (members-import): still Running, and unchanged for longer than stalled_after");
+}
+
+static void test_remote_texts_are_escaped_and_cut(void **state)
+{
+        static char status[1000], result[4000];
+        struct event event = sample(EVENT_CHANGED);
+        (void)state;
+
+        event.status_before = TEXT_LITERAL("a\x1b[31m\nb\0c");
+        expect(&event, "Job 87654323 (members-import): a\\x1b[31m\\nb\\x00c → Completed");
+
+        memset(status, 's', sizeof(status));
+        memset(result, '\x01', sizeof(result));
+        event.record.status = event.status_before = (struct text){ status, sizeof(status) };
+        event.record.result = (struct text){ result, sizeof(result) };
+        char *message = event_message(&event);
+        assert_non_null(message);
+        assert_non_null(strstr(message, "s…, result is now \\x01"));
+        assert_null(strchr(message, '\x01'));
+        assert_true(strlen(message) < 700);
+        free(message);
+}
+
+static void test_no_memory(void **state)
+{
+        unsigned tried = 0;
+        (void)state;
+
+        for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++)
+                for (unsigned nth = 1;; nth++) {
+                        const struct event event = sample((enum event_kind)kind);
+
+                        fault_malloc_arm(nth, false);
+                        char *message = event_message(&event);
+                        if (!fault_malloc_disarm()) {
+                                assert_non_null(message);
+                                free(message);
+                                break;
+                        }
+                        assert_null(message);
+                        tried++;
+                }
+        assert_true(tried > EVENT_KIND_COUNT);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_label),
+                cmocka_unit_test(test_the_form_that_is_promised),
+                cmocka_unit_test(test_null_and_empty),
+                cmocka_unit_test(test_only_the_result_changed),
+                cmocka_unit_test(test_only_the_meaning_changed),
+                cmocka_unit_test(test_first_sight),
+                cmocka_unit_test(test_gone_and_stalled),
+                cmocka_unit_test(test_remote_texts_are_escaped_and_cut),
+                cmocka_unit_test(test_no_memory),
+        };
+
+        return cmocka_run_group_tests_name("event_message", tests, NULL, NULL);
+}

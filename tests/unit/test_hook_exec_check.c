@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Which programs are refused, and a start for which there is no memory. */
+
+#include "fault_malloc.h"
+#include "hook_fixture.h"
+
+/* Refused before it is run, by --check as well; and nothing is started. */
+static void expect_refused(struct hook_fixture *fixture, const char *target, int expected, const char *words)
+{
+        struct hook_run run = { .fixture = fixture };
+        char *reason = NULL;
+
+        assert_int_equal(hook_exec_check(target, &reason), expected);
+        assert_non_null(reason);
+        if (strstr(reason, words) == NULL)
+                fail_msg("%s: %s", target, reason);
+        free(reason);
+
+        reason = NULL;
+        assert_int_equal(hook_try(&run, target, &reason), expected);
+        assert_null(run.run);
+        assert_non_null(strstr(reason, words));
+        free(reason);
+        hook_clear(&run);
+}
+
+static void expect_accepted(const char *target)
+{
+        static char sentinel[] = "";
+        char *reason = sentinel;
+
+        int r = hook_exec_check(target, &reason);
+        if (r != 0)
+                fail_msg("%s: %s", target, reason);
+        assert_null(reason);
+}
+
+/* A script in the fixture's folder, and its path in `path`. */
+static void make_script(const struct hook_fixture *fixture, const char *text, mode_t mode,
+                        char path[static 128])
+{
+        (void)snprintf(path, 128, "%s/program", fixture->folder);
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        assert_return_code(fd, errno);
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        assert_return_code(fchmod(fd, mode), errno);
+        close(fd);
+}
+
+static void test_command_line(void **state)
+{
+        expect_refused(*state, "", -EINVAL, "cannot be split");
+        expect_refused(*state, "/bin/sh -c 'x", -EINVAL, "a quote is not closed");
+        expect_refused(*state, "/bin/sh \\q", -EINVAL, "\\\\");
+        expect_refused(*state, "true", -EINVAL, "\"true\" is no absolute path");
+        expect_refused(*state, "bin/true", -EINVAL, "whole path");
+        expect_refused(*state, "'' /bin/true", -EINVAL, "no absolute path");
+        expect_accepted("/bin/true");
+        expect_accepted("\"/bin/true\" 'a b' \\\\");
+}
+
+static void test_path(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        char path[128], below[160];
+
+        expect_refused(fixture, "/nonexistent/program x", -ENOENT,
+                       "there is no program /nonexistent/program;");
+        expect_refused(fixture, "/bin", -EACCES, "no regular file");
+        expect_refused(fixture, "/dev/null", -EACCES, "no regular file");
+
+        make_script(fixture, "#!/bin/sh\n", 0644, path);
+        expect_refused(fixture, path, -EACCES, "chmod a+x");
+        (void)snprintf(below, sizeof(below), "%s/x", path);
+        expect_refused(fixture, below, -ENOTDIR, "Not a directory");
+        assert_return_code(unlink(path), errno);
+}
+
+static void test_writable_program(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        struct hook_run run = { .fixture = fixture };
+        char path[128], link[128];
+
+        make_script(fixture, "#!/bin/sh\necho here\n", 0757, path);
+        expect_refused(fixture, path, -EPERM, "chmod o-w it");
+        (void)snprintf(link, sizeof(link), "%s/link", fixture->folder);
+        assert_return_code(symlink(path, link), errno);
+        expect_refused(fixture, link, -EPERM, "chmod o-w it");
+        assert_return_code(chmod(path, 0775), errno); /* the administrator's group */
+        expect_accepted(path);
+        expect_accepted(link);
+        hook_run(&run, link);
+        assert_string_equal(run.output, "here\n");
+        hook_clear(&run);
+        assert_return_code(unlink(link), errno);
+        assert_return_code(unlink(path), errno);
+}
+
+/* A folder in which everyone may put another program in the place of this one: its own, one above, and the
+ * one where a link leads. */
+static void test_writable_folder(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        char path[128], folder[128], link[160];
+
+        make_script(fixture, "#!/bin/sh\n", 0755, path);
+        expect_accepted(path); /* /tmp has the sticky bit */
+        (void)snprintf(folder, sizeof(folder), "%s/folder", fixture->folder);
+        (void)snprintf(link, sizeof(link), "%s/link", folder);
+        assert_return_code(mkdir(folder, 0755), errno);
+        assert_return_code(symlink(path, link), errno);
+        expect_accepted(link);
+
+        assert_return_code(chmod(folder, 0777), errno);
+        expect_accepted(path);
+        expect_refused(fixture, link, -EPERM, "folder may be written by everyone");
+        assert_return_code(chmod(folder, 01777), errno);
+        expect_accepted(link);
+
+        assert_return_code(chmod(folder, 0755), errno);
+        assert_return_code(chmod(fixture->folder, 0777), errno);
+        expect_refused(fixture, path, -EPERM, "chmod o-w the folder");
+        expect_refused(fixture, link, -EPERM, "chmod o-w the folder");
+
+        assert_return_code(unlink(link), errno);
+        assert_return_code(rmdir(folder), errno);
+        assert_return_code(unlink(path), errno);
+}
+
+/* What only the kernel finds out. */
+static void expect_unstarted(struct hook_fixture *fixture, const char *text, int expected, const char *words)
+{
+        struct hook_run run = { .fixture = fixture };
+        char *reason = NULL, path[128];
+
+        make_script(fixture, text, 0755, path);
+        expect_accepted(path);
+        assert_int_equal(hook_try(&run, path, &reason), expected);
+        assert_null(run.run);
+        assert_non_null(reason);
+        if (strstr(reason, words) == NULL)
+                fail_msg("%s", reason);
+        free(reason);
+        hook_clear(&run);
+        assert_return_code(unlink(path), errno);
+}
+
+static void test_unstarted(void **state)
+{
+        expect_unstarted(*state, "#!/nonexistent/interpreter\n", -ENOENT, "interpreter");
+        expect_unstarted(*state, "echo no first line\n", -ENOEXEC, "first line is #!");
+        expect_unstarted(*state, "", -ENOEXEC, "neither a program");
+        expect_unstarted(*state, "#!/dev/null\n", -EACCES, "Permission denied");
+}
+
+/* Nothing starts, nothing leaks; and where only words are missing, the run is whole. */
+static void test_out_of_memory(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        struct hook_run first = { .fixture = fixture };
+        unsigned nth = 1;
+        bool failed = true;
+
+        hook_run(&first, "/bin/true"); /* the loop opens its own descriptors when they are first needed */
+        hook_clear(&first);
+        unsigned before = hook_open_descriptors();
+        fixture->told.job_name = TEXT_LITERAL("a-name");
+        fixture->hook.target = strdup("/bin/sh -c 'exit 4'");
+        assert_non_null(fixture->hook.target);
+        for (; failed; nth++) {
+                struct hook_run run = { .fixture = fixture };
+                const struct hook_attempt attempt = { .hook = &fixture->hook,
+                                                      .event = &fixture->told,
+                                                      .document = "{}\n",
+                                                      .document_size = 3,
+                                                      .attempt = 1,
+                                                      .on_end = hook_on_end,
+                                                      .userdata = &run };
+                char *reason = NULL;
+
+                fault_malloc_arm(nth, nth % 2 == 0);
+                int r = hook_exec_start(&fixture->context, &attempt, &reason, &run.run);
+                failed = fault_malloc_disarm();
+                assert_int_equal(r, failed ? -ENOMEM : 0);
+                assert_true((run.run == NULL) == failed);
+                if (!failed)
+                        hook_finish(&run);
+                free(reason);
+                hook_clear(&run);
+        }
+        assert_true(nth > 15);
+        assert_int_equal(hook_open_descriptors(), before);
+        free(fixture->hook.target);
+}
+
+static void test_end_without_memory(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+        siginfo_t death;
+
+        hook_start(&run, "/bin/sh -c 'exit 4'");
+        assert_return_code(waitid(P_ALL, 0, &death, WEXITED | WNOWAIT), errno);
+        /* From here on the reason's text is the only allocation of ours. */
+        fault_malloc_arm(1, false);
+        hook_finish(&run);
+        assert_true(fault_malloc_disarm());
+        assert_string_equal(run.reason, "failed");
+        hook_clear(&run);
+}
+
+#define HOOK_TEST(function) cmocka_unit_test_setup_teardown(function, hook_setup, hook_teardown)
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+                HOOK_TEST(test_command_line),       HOOK_TEST(test_path),
+                HOOK_TEST(test_writable_program),   HOOK_TEST(test_writable_folder),
+                HOOK_TEST(test_unstarted),          HOOK_TEST(test_out_of_memory),
+                HOOK_TEST(test_end_without_memory),
+        };
+
+        return cmocka_run_group_tests_name("hook_exec_check", tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Programs that do not end by themselves, or leave something behind. */
+
+#include "hook_fixture.h"
+
+/* The numbers that a program says, one a line, after "ready" has come. */
+static size_t wait_ready(struct hook_run *run, pid_t pids[], size_t room)
+{
+        size_t count = 0;
+
+        HOOK_WAIT(run->fixture, run->output != NULL && strstr(run->output, "ready\n") != NULL);
+        for (char *at = run->output, *end; count < room && (pids[count] = (pid_t)strtol(at, &end, 10)) != 0;
+             at = end)
+                count++;
+        return count;
+}
+
+/* A short time-out would be over before a loaded machine has started the program. */
+#define TIMEOUT_US (2 * USEC_PER_SEC)
+
+/* Leader and children ignore TERM: all are killed after the grace. */
+static void test_timeout_kills_the_group(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        struct hook_run run = { .fixture = fixture };
+        pid_t pids[3];
+
+        fixture->hook.timeout_us = TIMEOUT_US;
+        fixture->context.grace_us = 50 * USEC_PER_MSEC;
+        uint64_t start_us = hook_now();
+        hook_start(&run, "/bin/sh -c 'trap \"\" TERM; sleep 1000 & echo $!; sleep 1000 & echo $!; echo $$; "
+                         "echo ready; while :; do wait; done'");
+        assert_int_equal(wait_ready(&run, pids, 3), 3);
+        hook_finish(&run);
+        assert_true(hook_now() - start_us >= TIMEOUT_US + 50 * USEC_PER_MSEC);
+        assert_false(run.success);
+        assert_string_equal(run.reason, "timed out after 2s and was ended");
+        for (size_t i = 0; i < 2; i++) {
+                siginfo_t death = hook_reap(pids[i]);
+                assert_int_equal(death.si_code, CLD_KILLED);
+                assert_int_equal(death.si_status, SIGKILL);
+        }
+        hook_clear(&run);
+}
+
+/* The leader obeys; a child that does not is killed then, not after the grace. */
+static void test_timeout_kills_what_is_left(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        struct hook_run run = { .fixture = fixture };
+        pid_t pids[1];
+
+        fixture->hook.timeout_us = TIMEOUT_US;
+        fixture->context.grace_us = LONG_US;
+        hook_start(&run, "/bin/sh -c '(trap \"\" TERM; exec sleep 1000) & echo $!; echo ready; wait'");
+        assert_int_equal(wait_ready(&run, pids, 1), 1);
+        hook_finish(&run);
+        assert_string_equal(run.reason, "timed out after 2s and was ended");
+        siginfo_t death = hook_reap(pids[0]);
+        assert_int_equal(death.si_status, SIGKILL);
+        hook_clear(&run);
+}
+
+/* What is done in time after TERM has still taken too long. */
+static void test_timeout_is_a_failure(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        struct hook_run run = { .fixture = fixture };
+
+        fixture->hook.timeout_us = 100 * USEC_PER_MSEC;
+        fixture->context.grace_us = LONG_US;
+        hook_start(&run, "/bin/sh -c 'trap \"exit 0\" TERM; echo ready; while :; do sleep 0.01; done'");
+        hook_finish(&run);
+        assert_false(run.success);
+        assert_string_equal(run.reason, "timed out after 100ms and was ended");
+        hook_clear(&run);
+}
+
+static void test_timeout_of_a_stopped_program(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        struct hook_run run = { .fixture = fixture };
+
+        fixture->hook.timeout_us = 100 * USEC_PER_MSEC;
+        fixture->context.grace_us = LONG_US;
+        hook_start(&run, "/bin/sh -c 'kill -STOP $$; exec sleep 1000'");
+        hook_finish(&run);
+        assert_string_equal(run.reason, "timed out after 100ms and was ended");
+        hook_clear(&run);
+}
+
+static void test_stop(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+
+        hook_start(&run, "/bin/sh -c 'echo ready; exec sleep 1000'");
+        (void)wait_ready(&run, NULL, 0);
+        hook_exec_stop(run.run);
+        hook_exec_stop(run.run);
+        assert_int_equal(run.ends, 0);
+        hook_finish(&run);
+        assert_false(run.success);
+        assert_string_equal(run.reason, "was told to stop and was killed by SIGTERM");
+        hook_clear(&run);
+}
+
+static void test_stop_kills_after_the_grace(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        struct hook_run run = { .fixture = fixture };
+
+        fixture->context.grace_us = 50 * USEC_PER_MSEC;
+        hook_start(&run, "/bin/sh -c 'trap \"\" TERM; echo ready; exec sleep 1000'");
+        (void)wait_ready(&run, NULL, 0);
+        hook_exec_stop(run.run);
+        hook_finish(&run);
+        assert_string_equal(run.reason, "was told to stop and was killed by SIGKILL");
+        hook_clear(&run);
+}
+
+/* A program that brings its work to an end when told to has delivered. */
+static void test_stop_can_end_well(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+
+        hook_start(&run, "/bin/sh -c 'trap \"exit 0\" TERM; echo ready; while :; do sleep 0.01; done'");
+        (void)wait_ready(&run, NULL, 0);
+        hook_exec_stop(run.run);
+        hook_finish(&run);
+        assert_true(run.success);
+        hook_clear(&run);
+}
+
+static void test_free_of_the_living(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+        pid_t pids[2];
+
+        assert_null(hook_exec_free(NULL));
+        hook_start(&run, "/bin/sh -c 'trap \"\" TERM; sleep 1000 & echo $!; echo $$; echo ready; wait'");
+        assert_int_equal(wait_ready(&run, pids, 2), 2);
+        run.run = hook_exec_free(run.run);
+        assert_null(run.run);
+        assert_int_equal(run.ends, 0);
+        assert_int_equal(kill(pids[1], 0), -1); /* reaped */
+        assert_int_equal(errno, ESRCH);
+        assert_int_equal(hook_reap(pids[0]).si_status, SIGKILL);
+        hook_clear(&run);
+}
+
+/* Freed when it is a zombie already that nobody has looked at. */
+static void test_free_of_the_dead(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+        siginfo_t death;
+
+        hook_start(&run, "/bin/true");
+        assert_return_code(waitid(P_ALL, 0, &death, WEXITED | WNOWAIT), errno);
+        hook_exec_free(run.run);
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+        hook_clear(&run);
+}
+
+/* What a program leaves in the background when it ends in time is its own affair. */
+static void test_background_is_left_alone(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+        pid_t pids[1];
+
+        hook_start(&run, "/bin/sh -c 'sleep 1000 & echo $!; echo ready'");
+        assert_int_equal(wait_ready(&run, pids, 1), 1);
+        hook_finish(&run);
+        assert_true(run.success);
+        assert_return_code(kill(pids[0], SIGUSR1), errno);
+        assert_int_equal(hook_reap(pids[0]).si_status, SIGUSR1);
+        hook_clear(&run);
+}
+
+#define HOOK_TEST(function) cmocka_unit_test_setup_teardown(function, hook_setup, hook_teardown)
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+                HOOK_TEST(test_timeout_kills_the_group),
+                HOOK_TEST(test_timeout_kills_what_is_left),
+                HOOK_TEST(test_timeout_is_a_failure),
+                HOOK_TEST(test_timeout_of_a_stopped_program),
+                HOOK_TEST(test_stop),
+                HOOK_TEST(test_stop_kills_after_the_grace),
+                HOOK_TEST(test_stop_can_end_well),
+                HOOK_TEST(test_free_of_the_living),
+                HOOK_TEST(test_free_of_the_dead),
+                HOOK_TEST(test_background_is_left_alone),
+        };
+
+        return cmocka_run_group_tests_name("hook_exec_end", tests, NULL, NULL);
+}

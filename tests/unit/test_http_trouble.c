@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT */
+
+/* HTTP when something goes wrong: limits, error pages, time-outs, broken connections, Retry-After. */
+
+#include "http_fixture.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A hundred thousand times the letter a. */
+static const unsigned char gzip_of_100000[133] = { 0x1f, 0x8b, 0x08, 0x00,         0x00, 0x00, 0x00, 0x00,
+                                                   0x02, 0x03, 0xed, 0xc1,         0x31, 0x01, 0x00, 0x00,
+                                                   0x00, 0xc2, 0xa0, 0xac,         0xeb, 0x5f, 0xc2, 0x1a,
+                                                   0x1e, 0x40, 0x01, [123] = 0xaf, 0x06, 0x87, 0xfa, 0xe2,
+                                                   0x1b, 0xa0, 0x86, 0x01,         0x00 };
+
+/* The answer that answer_bytes() gives, as it goes over the wire, and whether the connection is closed then.
+ */
+static struct {
+        const char *data;
+        size_t size;
+        bool finish;
+} script;
+
+static void answer_bytes(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        (void)head;
+        (void)body;
+        (void)userdata;
+        loopback_send(peer, script.data, script.size);
+        if (script.finish)
+                loopback_finish(peer);
+}
+
+static void get_bytes(struct noted *noted, const char *answer, bool finish)
+{
+        script.data = answer;
+        script.size = strlen(answer);
+        script.finish = finish;
+        noted_get(noted, answer_bytes, "/");
+}
+
+/* A page of `page_size` bytes, in one of three forms. */
+static enum { PLAIN, CHUNKED, GZIP } form;
+static const char *page_status;
+static size_t page_size;
+
+static void answer_page(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        char *page = malloc(page_size + 1);
+        (void)head;
+        (void)body;
+        (void)userdata;
+
+        assert_non_null(page);
+        memset(page, 'p', page_size);
+        switch (form) {
+        case PLAIN:
+                loopback_answer(peer, page_status, "", page, page_size);
+                break;
+        case CHUNKED:
+                loopback_send_string(peer, "HTTP/1.1 ");
+                loopback_send_string(peer, page_status);
+                loopback_send_string(peer, "\r\nTransfer-Encoding: chunked\r\n\r\n");
+                for (size_t at = 0; at < page_size; at += 1000)
+                        loopback_send_chunk(peer, page + at, page_size - at < 1000 ? page_size - at : 1000);
+                loopback_send_string(peer, "0\r\n\r\n");
+                break;
+        case GZIP:
+                loopback_answer(peer, page_status, "Content-Encoding: gzip\r\n", gzip_of_100000,
+                                sizeof(gzip_of_100000));
+                break;
+        }
+        free(page);
+}
+
+static void get_page(struct noted *noted, const char *status, size_t size)
+{
+        page_status = status;
+        page_size = size;
+        noted_get(noted, answer_page, "/");
+}
+
+/* ---- limits ---- */
+
+static void test_body_of_just_the_limit(void **state)
+{
+        struct noted noted = { .fixture = *state };
+
+        for (form = PLAIN; form <= CHUNKED; form++) {
+                get_page(&noted, "200 OK", BODY_MAX);
+                assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+                assert_int_equal(noted.end.body_size, BODY_MAX);
+                assert_int_equal(noted.size, BODY_MAX);
+                noted_clear(&noted);
+        }
+}
+
+static void test_body_too_large(void **state)
+{
+        struct noted noted = { .fixture = *state };
+
+        for (form = PLAIN; form <= GZIP; form++) {
+                get_page(&noted, "200 OK", BODY_MAX + 1);
+                assert_int_equal(noted.end.outcome, HTTP_TOO_LARGE);
+                assert_int_equal(noted.end.status, 200);
+                assert_true(noted.end.body_size <= BODY_MAX);
+                assert_true(noted.size <= BODY_MAX);
+                noted_clear(&noted);
+        }
+}
+
+static void test_decoded_bytes_are_counted(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct http_settings settings = fixture_settings();
+        struct noted noted = { .fixture = fixture };
+
+        form = GZIP;
+        settings.body_max = 100000;
+        fixture_client(fixture, &settings);
+        get_page(&noted, "200 OK", 0);
+        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+        assert_int_equal(noted.size, 100000);
+        assert_int_equal(noted.data[99999], 'a');
+        noted_clear(&noted);
+
+        settings.body_max = 99999;
+        fixture_client(fixture, &settings);
+        get_page(&noted, "200 OK", 0);
+        assert_int_equal(noted.end.outcome, HTTP_TOO_LARGE);
+        noted_clear(&noted);
+}
+
+static void test_on_body_that_refuses(void **state)
+{
+        struct noted noted = { .fixture = *state, .body_result = -EBADMSG };
+
+        form = CHUNKED;
+        get_page(&noted, "200 OK", 30000);
+        assert_int_equal(noted.end.outcome, HTTP_STOPPED);
+        assert_int_equal(noted.end.error, -EBADMSG);
+        assert_int_equal(noted.end.status, 200);
+        assert_int_equal(noted.pieces, 1);
+        noted_clear(&noted);
+
+        form = PLAIN;
+        get_page(&noted, "200 OK", 100);
+        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+        noted_clear(&noted);
+}
+
+/* ---- error pages ---- */
+
+static void test_error_page(void **state)
+{
+        struct noted noted = { .fixture = *state };
+
+        get_bytes(&noted, "HTTP/1.1 503 Busy\r\nContent-Length: 11\r\n\r\nbusy,\nsorry", false);
+        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+        assert_int_equal(noted.end.status, 503);
+        assert_int_equal(noted.pieces, 0);
+        assert_int_equal(noted.end.excerpt_size, 11);
+        assert_string_equal(noted.end.excerpt, "busy,\nsorry");
+        noted_clear(&noted);
+}
+
+static void test_long_error_page(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct noted noted = { .fixture = fixture };
+
+        for (form = PLAIN; form <= CHUNKED; form++) {
+                get_page(&noted, "500 Oops", 20000);
+                assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+                assert_int_equal(noted.end.status, 500);
+                assert_int_equal(noted.pieces, 0);
+                assert_int_equal(noted.end.excerpt_size, 512);
+                assert_int_equal(noted.end.excerpt[511], 'p');
+                assert_int_equal(noted.end.body_size, 20000);
+                noted_clear(&noted);
+        }
+        assert_int_equal(loopback_accepted(fixture->server), 1); /* read to its end */
+}
+
+/* The status of an error is known and counts, however much is said about it. */
+static void test_error_page_beyond_all_limits(void **state)
+{
+        static const size_t sizes[] = { BODY_MAX + 1, 10 * BODY_MAX };
+        static const size_t limits[] = { 1000, BODY_MAX, 20 * BODY_MAX };
+        struct http_fixture *fixture = *state;
+        struct http_settings settings = fixture_settings();
+        struct noted noted = { .fixture = fixture };
+
+        for (size_t limit = 0; limit < 3; limit++) {
+                settings.body_max = limits[limit];
+                fixture_client(fixture, &settings);
+                for (form = PLAIN; form <= GZIP; form++)
+                        for (size_t size = 0; size < 2; size++) {
+                                get_page(&noted, "500 Oops", sizes[size]);
+                                assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+                                assert_int_equal(noted.end.status, 500);
+                                assert_int_equal(noted.pieces, 0);
+                                noted_clear(&noted);
+                        }
+        }
+}
+
+/* ---- no answer ---- */
+
+static void answer_nothing(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        (void)peer;
+        (void)head;
+        (void)body;
+        (void)userdata;
+}
+
+static void test_time_out(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct http_settings settings = fixture_settings();
+        struct noted noted = { .fixture = fixture };
+        struct timespec before, after;
+
+        settings.timeout_us = 150 * USEC_PER_MSEC;
+        fixture_client(fixture, &settings);
+        assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &before), 0);
+        noted_get(&noted, answer_nothing, "/");
+        assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &after), 0);
+        assert_int_equal(noted.end.outcome, HTTP_TIMED_OUT);
+        assert_int_equal(noted.end.status, 0);
+        assert_int_equal(loopback_requests(fixture->server), 1);
+
+        int64_t took_ms = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+        assert_in_range(took_ms, 149, 30000);
+        noted_clear(&noted);
+
+        /* In the middle of a body. */
+        get_bytes(&noted, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", false);
+        assert_int_equal(noted.end.outcome, HTTP_TIMED_OUT);
+        assert_int_equal(noted.end.status, 200);
+        assert_string_equal(noted.data, "half");
+        noted_clear(&noted);
+}
+
+/* From far less than libcurl can count to far more than it takes. */
+static void test_any_time_out_can_be_configured(void **state)
+{
+        static const uint64_t spans[] = { 1, USEC_PER_DAY, 1000 * USEC_PER_DAY, UINT64_MAX };
+        struct http_fixture *fixture = *state;
+        struct http_settings settings = fixture_settings();
+        struct noted noted = { .fixture = fixture };
+
+        for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+                settings.timeout_us = settings.connect_timeout_us = spans[i];
+                fixture_client(fixture, &settings);
+                if (i == 0) {
+                        noted_get(&noted, answer_nothing, "/");
+                        assert_int_equal(noted.end.outcome, HTTP_TIMED_OUT);
+                } else {
+                        get_bytes(&noted, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", false);
+                        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+                }
+                noted_clear(&noted);
+        }
+}
+
+static void expect_outcome(struct http_fixture *fixture, const char *url, enum http_outcome outcome)
+{
+        struct noted noted = { .fixture = fixture };
+        struct http_call call = noted_call(&noted, url);
+
+        noted_run(&noted, answer_nothing, &call);
+        if (noted.end.outcome != outcome)
+                fail_msg("%s: %s (%s)", url, http_outcome_to_string(noted.end.outcome), noted.end.detail);
+        assert_int_equal(noted.end.status, 0);
+        assert_string_not_equal(noted.end.detail, "");
+        noted_clear(&noted);
+}
+
+static void test_refused(void **state)
+{
+        uint16_t port;
+        char url[64];
+        int fd = loopback_dead_port(&port);
+
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
+        expect_outcome(*state, url, HTTP_UNCONNECTED);
+        close(fd);
+}
+
+static void test_unresolved(void **state)
+{
+        char url[128] = "http://";
+
+        /* No label is this long, so the resolver knows without asking anyone. */
+        memset(url + 7, 'a', 64);
+        strcpy(url + 71, ".invalid/");
+        expect_outcome(*state, url, HTTP_UNRESOLVED);
+}
+
+static void test_impossible(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct http_settings settings = fixture_settings();
+
+        expect_outcome(fixture, "http://", HTTP_IMPOSSIBLE);
+        expect_outcome(fixture, "http://[::1/", HTTP_IMPOSSIBLE);
+        expect_outcome(fixture, "ftp://127.0.0.1/", HTTP_IMPOSSIBLE);
+        expect_outcome(fixture, "file:///dev/null", HTTP_IMPOSSIBLE);
+
+        settings.ca_file = "/nonexistent/ca.pem";
+        fixture_client(fixture, &settings);
+        char url[1024];
+        (void)snprintf(url, sizeof(url), "https%s", loopback_url(fixture->server, "/") + 4);
+        expect_outcome(fixture, url, HTTP_IMPOSSIBLE);
+        assert_int_equal(loopback_requests(fixture->server), 0);
+}
+
+/* Whoever connects is spoken to in plain text, before a word of TLS was read. */
+static int on_plain_listener(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        static const char greeting[] = "220 mail.example.com ESMTP\r\n";
+        int *peer = userdata;
+        (void)source;
+        (void)revents;
+
+        if (*peer < 0)
+                *peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        (void)send(*peer, greeting, sizeof(greeting) - 1, MSG_NOSIGNAL);
+        return 0;
+}
+
+static void test_no_tls_there(void **state)
+{
+        struct http_fixture *fixture = *state;
+        sd_event_source *source = NULL;
+        uint16_t port;
+        char url[64];
+        int peer = -1, fd = loopback_dead_port(&port);
+
+        assert_int_equal(listen(fd, 5), 0);
+        assert_true(sd_event_add_io(fixture->event, &source, fd, EPOLLIN, on_plain_listener, &peer) >= 0);
+        (void)snprintf(url, sizeof(url), "https://127.0.0.1:%u/", port);
+        expect_outcome(fixture, url, HTTP_TLS_FAILED);
+        sd_event_source_disable_unref(source);
+        close(peer);
+        close(fd);
+}
+
+static void test_broken(void **state)
+{
+        static const struct {
+                const char *answer;
+                int status;
+        } answers[] = {
+                { "", 0 },
+                { "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", 200 },
+                { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", 200 },
+                { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhalf\r\n", 200 },
+                { "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf", 200 },
+                { "SSH-2.0-OpenSSH_9.2\r\n", 0 },
+                { "\x15\x03\x01\x02\x02\x02\x16", 0 },
+        };
+        struct noted noted = { .fixture = *state };
+
+        for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+                get_bytes(&noted, answers[i].answer, true);
+                if (noted.end.outcome != HTTP_BROKEN)
+                        fail_msg("%zu: %s (%s)", i, http_outcome_to_string(noted.end.outcome),
+                                 noted.end.detail);
+                assert_int_equal(noted.end.status, answers[i].status);
+                assert_string_not_equal(noted.end.detail, "");
+                noted_clear(&noted);
+        }
+}
+
+/* An answer that ends with the connection is whole as far as anyone can tell. */
+static void test_body_without_length(void **state)
+{
+        struct noted noted = { .fixture = *state };
+
+        get_bytes(&noted, "HTTP/1.1 200 OK\r\n\r\nwhole", true);
+        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+        assert_string_equal(noted.data, "whole");
+        noted_clear(&noted);
+}
+
+/* ---- Retry-After ---- */
+
+static uint64_t retry_after(struct http_fixture *fixture, const char *value)
+{
+        struct noted noted = { .fixture = fixture };
+        char answer[256];
+
+        (void)snprintf(answer, sizeof(answer),
+                       "HTTP/1.1 409 Conflict\r\nRetry-After: %s\r\n"
+                       "Content-Length: 0\r\n\r\n",
+                       value);
+        get_bytes(&noted, answer, false);
+        assert_int_equal(noted.end.status, 409);
+        uint64_t span = noted.end.retry_after_us;
+        noted_clear(&noted);
+        return span;
+}
+
+static void test_retry_after(void **state)
+{
+        char date[64];
+        struct tm parts;
+        time_t soon = time(NULL) + 100;
+
+        assert_true(retry_after(*state, "7") == 7 * USEC_PER_SEC);
+        assert_true(retry_after(*state, "0") == HTTP_RETRY_NONE);
+        assert_true(retry_after(*state, "") == HTTP_RETRY_NONE);
+        assert_true(retry_after(*state, "soon") == HTTP_RETRY_NONE);
+        assert_true(retry_after(*state, "-5") == HTTP_RETRY_NONE);
+        assert_true(retry_after(*state, "86400") == USEC_PER_DAY);
+        assert_true(retry_after(*state, "86401") == USEC_PER_DAY);
+        assert_true(retry_after(*state, "9223372036854775807") == USEC_PER_DAY);
+        assert_true(retry_after(*state, "99999999999999999999999") <= USEC_PER_DAY);
+        assert_true(retry_after(*state, "Wed, 21 Oct 2015 07:28:00 GMT") == HTTP_RETRY_NONE);
+        assert_true(retry_after(*state, "Fri, 31 Dec 2109 23:59:59 GMT") == USEC_PER_DAY);
+
+        assert_non_null(gmtime_r(&soon, &parts));
+        assert_true(strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &parts) > 0);
+        assert_in_range(retry_after(*state, date), 10 * USEC_PER_SEC, 101 * USEC_PER_SEC);
+}
+
+static void test_words_differ(void **state)
+{
+        (void)state;
+        for (unsigned i = HTTP_ANSWERED; i <= HTTP_IMPOSSIBLE; i++)
+                for (unsigned k = HTTP_ANSWERED; k < i; k++)
+                        assert_string_not_equal(http_outcome_to_string((enum http_outcome)i),
+                                                http_outcome_to_string((enum http_outcome)k));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_body_of_just_the_limit),
+                TEST(test_body_too_large),
+                TEST(test_decoded_bytes_are_counted),
+                TEST(test_on_body_that_refuses),
+                TEST(test_error_page),
+                TEST(test_long_error_page),
+                TEST(test_error_page_beyond_all_limits),
+                TEST(test_time_out),
+                TEST(test_any_time_out_can_be_configured),
+                TEST(test_refused),
+                TEST(test_unresolved),
+                TEST(test_impossible),
+                TEST(test_no_tls_there),
+                TEST(test_broken),
+                TEST(test_body_without_length),
+                TEST(test_retry_after),
+                cmocka_unit_test(test_words_differ),
+        };
+
+        return cmocka_run_group_tests_name("http_trouble", tests, NULL, NULL);
+}

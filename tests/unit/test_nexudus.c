@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The endpoint: what is asked, and the meaning of each kind of answer. */
+
+#include "http_fixture.h"
+
+#include <unistd.h>
+
+#include "api/nexudus.h"
+
+#define JOB UINT64_C(87654321)
+
+/* What the script answers with, and with how long a wait. */
+static const char *answer_status, *answer_headers, *answer_body;
+
+static void answer_script(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        (void)head;
+        (void)body;
+        (void)userdata;
+        loopback_answer(peer, answer_status, answer_headers, answer_body, strlen(answer_body));
+}
+
+static void answer_cut_short(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        (void)head;
+        (void)body;
+        (void)userdata;
+        loopback_send_string(peer, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Id\":87654321");
+        loopback_finish(peer);
+}
+
+static void answer_nothing(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        (void)peer;
+        (void)head;
+        (void)body;
+        (void)userdata;
+}
+
+/* An answer as it was given to the handler. */
+struct got {
+        struct http_fixture *fixture;
+        unsigned answers;
+        struct nexudus_answer answer; /* its pointers point below */
+        struct job_record record;
+        char explanation[512];
+        struct nexudus *nexudus;
+        unsigned ask_again; /* from within the handler */
+};
+
+static void on_answer(void *userdata, const struct nexudus_answer *answer)
+{
+        struct got *got = userdata;
+
+        got->answers++;
+        got->answer = *answer;
+        assert_non_null(answer->explanation);
+        assert_null(strpbrk(answer->explanation, "\n\r\x1b"));
+        assert_int_equal(answer->record != NULL, answer->verdict == NEXUDUS_RECORD);
+        (void)snprintf(got->explanation, sizeof(got->explanation), "%s", answer->explanation);
+        got->answer.explanation = got->explanation;
+
+        job_record_clear(&got->record);
+        if (answer->record != NULL) {
+                got->record = *answer->record; /* stolen */
+                *answer->record = (struct job_record){ 0 };
+        }
+        got->answer.record = NULL;
+        if (got->ask_again > 0) {
+                got->ask_again--;
+                assert_int_equal(nexudus_get_job(got->nexudus, JOB, false, on_answer, got, NULL), 0);
+        }
+}
+
+static struct nexudus *nexudus_at(struct http_fixture *fixture, const char *base_url)
+{
+        const struct nexudus_settings settings = { .base_url = base_url,
+                                                   .token = "s3cret",
+                                                   .response_max = BODY_MAX };
+        struct nexudus *nexudus = NULL;
+
+        assert_int_equal(nexudus_new(fixture->client, &settings, &nexudus), 0);
+        return nexudus;
+}
+
+static void ask(struct got *got, const char *base_url, loopback_handler handler)
+{
+        struct nexudus *nexudus = nexudus_at(got->fixture, base_url);
+        struct nexudus_request *request = NULL;
+
+        got->answers = 0;
+        got->fixture->handler = handler;
+        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_answer, got, &request), 0);
+        assert_non_null(request);
+        loop_until(got->fixture->event, &got->answers, 1);
+        loop_settle(got->fixture->event);
+        assert_int_equal(got->answers, 1);
+        assert_null(nexudus_free(nexudus));
+}
+
+/* Asks, is answered so, and expects this verdict and these words. */
+static void expect_verdict(struct http_fixture *fixture, const char *status, const char *headers,
+                           const char *body, enum nexudus_verdict verdict, const char *part)
+{
+        struct got got = { .fixture = fixture };
+
+        answer_status = status;
+        answer_headers = headers;
+        answer_body = body;
+        ask(&got, loopback_url(fixture->server, ""), answer_script);
+        if (got.answer.verdict != verdict || strstr(got.explanation, part) == NULL)
+                fail_msg("%s %s: verdict %d, %s", status, body, got.answer.verdict, got.explanation);
+        assert_int_equal(got.answer.outcome == HTTP_ANSWERED || got.answer.outcome == HTTP_STOPPED ||
+                                 got.answer.outcome == HTTP_TOO_LARGE,
+                         true);
+        assert_int_equal(got.answer.status, atoi(status));
+        assert_null(strstr(got.explanation, "s3cret"));
+        job_record_clear(&got.record);
+}
+
+/* ---- what is asked ---- */
+
+static void test_request_with_token(void **state)
+{
+        struct http_fixture *fixture = *state;
+
+        expect_verdict(fixture, "200 OK", "", "{\"Id\":87654321}", NEXUDUS_RECORD, "200");
+        assert_memory_equal(fixture->head, "GET /api/sys/businessbackgroundjobs/87654321 HTTP/1.1\r\n", 55);
+        assert_non_null(strstr(fixture->head, "\r\nAuthorization: Bearer s3cret\r\n"));
+        assert_non_null(strstr(fixture->head, "\r\nAccept: application/json\r\n"));
+}
+
+static void test_request_with_password_below_a_path(void **state)
+{
+        struct http_fixture *fixture = *state;
+        const struct nexudus_settings settings = {
+                .base_url = loopback_url(fixture->server, "/proxy"),
+                .username = "somebody",
+                .password = "pass:word",
+                .response_max = BODY_MAX,
+        };
+        struct nexudus *nexudus = NULL;
+        struct got got = { .fixture = fixture };
+
+        answer_status = "200 OK";
+        answer_headers = "";
+        answer_body = "{\"Id\":9223372036854775807,\"Status\":\"Done\"}";
+        fixture->handler = answer_script;
+        assert_int_equal(nexudus_new(fixture->client, &settings, &nexudus), 0);
+        assert_int_equal(nexudus_get_job(nexudus, INT64_MAX, false, on_answer, &got, NULL), 0);
+        loop_until(fixture->event, &got.answers, 1);
+        assert_int_equal(got.answer.verdict, NEXUDUS_RECORD);
+        assert_memory_equal(fixture->head,
+                            "GET /proxy/api/sys/businessbackgroundjobs/9223372036854775807 HTTP/1.1\r\n", 72);
+        assert_non_null(strstr(fixture->head, "\r\nAuthorization: Basic c29tZWJvZHk6cGFzczp3b3Jk\r\n"));
+        assert_null(strstr(fixture->head, "Bearer"));
+        job_record_clear(&got.record);
+        nexudus_free(nexudus);
+}
+
+static void test_fresh_connection(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct nexudus *nexudus = nexudus_at(fixture, loopback_url(fixture->server, ""));
+        struct got got = { .fixture = fixture };
+
+        answer_status = "404 Not Found";
+        answer_headers = answer_body = "";
+        fixture->handler = answer_script;
+        for (unsigned i = 1; i <= 3; i++) {
+                assert_int_equal(nexudus_get_job(nexudus, JOB, i == 3, on_answer, &got, NULL), 0);
+                loop_until(fixture->event, &got.answers, i);
+                assert_int_equal(loopback_accepted(fixture->server), i < 3 ? 1 : 2);
+        }
+        nexudus_free(nexudus);
+}
+
+/* ---- verdicts ---- */
+
+static void test_record(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct got got = { .fixture = fixture };
+
+        answer_status = "200 OK";
+        answer_headers = "Content-Type: application/json\r\n";
+        answer_body = "{\"Id\":87654321,\"Status\":\"Running\",\"ResultData\":null,\"BusinessId\":5,"
+                      "\"CustomFields\":{\"Id\":1,\"Status\":[\"Failed\"]},\"Unheard\":true}";
+        ask(&got, loopback_url(fixture->server, ""), answer_script);
+        assert_int_equal(got.answer.verdict, NEXUDUS_RECORD);
+        assert_int_equal(got.answer.outcome, HTTP_ANSWERED);
+        assert_int_equal(got.answer.status, 200);
+        assert_int_equal(got.record.id, JOB);
+        assert_int_equal(got.record.business_id, 5);
+        assert_string_equal(got.record.status.data, "Running");
+        assert_true(got.record.has_result);
+        assert_null(got.record.result.data);
+        job_record_clear(&got.record);
+}
+
+static void test_absent(void **state)
+{
+        expect_verdict(*state, "404 Not Found", "", "{\"Message\":\"no\\nsuch\"}", NEXUDUS_ABSENT, "404");
+        expect_verdict(*state, "404 Not Found", "", "a\nb\x1b[31m", NEXUDUS_ABSENT, "404: a\\nb\\x1b[31m");
+        expect_verdict(*state, "410 Gone", "", "", NEXUDUS_ABSENT, "410");
+}
+
+static void test_throttled(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct got got = { .fixture = fixture };
+
+        expect_verdict(fixture, "409 Conflict", "", "", NEXUDUS_THROTTLED, "409");
+        expect_verdict(fixture, "429 Too Many Requests", "", "", NEXUDUS_THROTTLED, "429");
+        expect_verdict(fixture, "503 Busy", "Retry-After: 5\r\n", "", NEXUDUS_THROTTLED, "503");
+
+        answer_status = "409 Conflict";
+        answer_headers = "Retry-After: 17\r\n";
+        answer_body = "";
+        ask(&got, loopback_url(fixture->server, ""), answer_script);
+        assert_true(got.answer.retry_after_us == 17 * USEC_PER_SEC);
+        answer_headers = "";
+        ask(&got, loopback_url(fixture->server, ""), answer_script);
+        assert_true(got.answer.retry_after_us == HTTP_RETRY_NONE);
+}
+
+static void test_unauthorized(void **state)
+{
+        expect_verdict(*state, "401 Unauthorized", "", "", NEXUDUS_UNAUTHORIZED, "401");
+        expect_verdict(*state, "401 Unauthorized", "WWW-Authenticate: Bearer\r\n", "who?",
+                       NEXUDUS_UNAUTHORIZED, "who?");
+        expect_verdict(*state, "403 Forbidden", "", "<html>", NEXUDUS_UNAUTHORIZED, "403: <html>");
+}
+
+static void test_server_errors(void **state)
+{
+        static char page[BODY_MAX + 5000];
+
+        expect_verdict(*state, "500 Oops", "", "<html>sorry</html>", NEXUDUS_UNREACHABLE, "500: <html>sorry");
+        expect_verdict(*state, "502 Bad Gateway", "", "", NEXUDUS_UNREACHABLE, "502");
+        expect_verdict(*state, "503 Busy", "", "", NEXUDUS_UNREACHABLE, "503");
+        expect_verdict(*state, "599 What", "", "", NEXUDUS_UNREACHABLE, "599");
+
+        /* Even a whole record is not believed under such a status. */
+        expect_verdict(*state, "500 Oops", "", "{\"Id\":87654321,\"Status\":\"Completed\"}",
+                       NEXUDUS_UNREACHABLE, "500");
+
+        memset(page, 'p', sizeof(page) - 1);
+        expect_verdict(*state, "500 Oops", "", page, NEXUDUS_UNREACHABLE, "500");
+}
+
+static void test_odd_statuses(void **state)
+{
+        expect_verdict(*state, "400 Bad Request", "", "hm", NEXUDUS_ODD, "400: hm");
+        expect_verdict(*state, "418 Teapot", "", "", NEXUDUS_ODD, "418");
+        expect_verdict(*state, "302 Found", "Location: /else\r\n", "", NEXUDUS_ODD, "redirect");
+        expect_verdict(*state, "304 Not Modified", "", "", NEXUDUS_ODD, "304");
+}
+
+static void test_odd_documents(void **state)
+{
+        static const struct {
+                const char *body, *part;
+        } documents[] = {
+                { "", "no job record" },
+                { "<html>Sign in</html>", "no job record" },
+                { "{\"Id\":87654321", "no job record" },
+                { "{\"Id\":87654321}{\"Id\":87654321}", "no job record" },
+                { "{\"Id\":87654321} trailing", "no job record" },
+                { "[{\"Id\":87654321}]", "no job record" },
+                { "null", "no job record" },
+                { "{}", "without Id" },
+                { "{\"Id\":null}", "no job record" },
+                { "{\"Status\":500,\"Message\":\"Not\\nfound\",\"Value\":null,\"WasSuccessful\":false}",
+                  "Not\\nfound" },
+                { "{\"Id\":87654322,\"Status\":\"Completed\"}", "job 87654322 instead" },
+                { "{\"Id\":87654321,\"Status\":\"\xff\"}", "no job record" },
+        };
+
+        for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++)
+                expect_verdict(*state, "200 OK", "", documents[i].body, NEXUDUS_ODD, documents[i].part);
+}
+
+static void test_answer_too_large(void **state)
+{
+        static char body[BODY_MAX + 100];
+
+        (void)snprintf(body, sizeof(body), "{\"Id\":87654321,\"ResultData\":\"%0*d\"}", BODY_MAX, 7);
+        expect_verdict(*state, "200 OK", "", body, NEXUDUS_ODD, "max_response (65536 bytes)");
+}
+
+static void test_nested_too_deep(void **state)
+{
+        char body[256] = "{\"Id\":87654321,\"CustomFields\":";
+        size_t size = strlen(body);
+
+        memset(body + size, '[', 100);
+        expect_verdict(*state, "200 OK", "", body, NEXUDUS_ODD, "64 levels");
+}
+
+static void expect_unreachable(struct got *got, enum http_outcome outcome)
+{
+        if (got->answer.verdict != NEXUDUS_UNREACHABLE || got->answer.outcome != outcome)
+                fail_msg("verdict %d, outcome %d: %s", got->answer.verdict, got->answer.outcome,
+                         got->explanation);
+        assert_non_null(strstr(got->explanation, http_outcome_to_string(outcome)));
+}
+
+static void test_no_whole_answer(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct http_settings settings = fixture_settings();
+        struct got got = { .fixture = fixture };
+        uint16_t port;
+        char url[64];
+
+        ask(&got, loopback_url(fixture->server, ""), answer_cut_short);
+        expect_unreachable(&got, HTTP_BROKEN);
+
+        int fd = loopback_dead_port(&port);
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+        ask(&got, url, answer_nothing);
+        expect_unreachable(&got, HTTP_UNCONNECTED);
+        assert_int_equal(got.answer.status, 0);
+        close(fd);
+
+        settings.timeout_us = 100 * USEC_PER_MSEC;
+        fixture_client(fixture, &settings);
+        ask(&got, loopback_url(fixture->server, ""), answer_nothing);
+        expect_unreachable(&got, HTTP_TIMED_OUT);
+}
+
+/* ---- starting and cancelling ---- */
+
+static void test_ask_from_within_the_handler(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct nexudus *nexudus = nexudus_at(fixture, loopback_url(fixture->server, ""));
+        struct got got = { .fixture = fixture, .nexudus = nexudus, .ask_again = 4 };
+
+        answer_status = "200 OK";
+        answer_headers = "";
+        answer_body = "{\"Id\":87654321,\"Status\":\"Running\"}";
+        fixture->handler = answer_script;
+        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_answer, &got, NULL), 0);
+        loop_until(fixture->event, &got.answers, 5);
+        loop_settle(fixture->event);
+        assert_int_equal(got.answers, 5);
+        job_record_clear(&got.record);
+        nexudus_free(nexudus);
+}
+
+static void test_cancel(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct nexudus *nexudus = nexudus_at(fixture, loopback_url(fixture->server, ""));
+        struct nexudus_request *request = NULL;
+        struct got got = { .fixture = fixture };
+
+        fixture->handler = answer_nothing;
+        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_answer, &got, &request), 0);
+        while (loopback_requests(fixture->server) == 0)
+                assert_true(sd_event_run(fixture->event, USEC_PER_SEC) >= 0);
+        assert_null(nexudus_cancel(request));
+        assert_null(nexudus_cancel(NULL));
+        loop_settle(fixture->event);
+        assert_int_equal(got.answers, 0);
+        nexudus_free(nexudus);
+}
+
+static void test_free_cancels_all(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct nexudus *nexudus = nexudus_at(fixture, loopback_url(fixture->server, ""));
+        struct got got = { .fixture = fixture };
+
+        fixture->handler = answer_nothing;
+        for (unsigned i = 0; i < 12; i++)
+                assert_int_equal(nexudus_get_job(nexudus, JOB + i, false, on_answer, &got, NULL), 0);
+        while (loopback_requests(fixture->server) < 8)
+                assert_true(sd_event_run(fixture->event, USEC_PER_SEC) >= 0);
+        assert_null(nexudus_free(nexudus));
+        assert_null(nexudus_free(NULL));
+        loop_settle(fixture->event);
+        assert_int_equal(got.answers, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_request_with_token),
+                TEST(test_request_with_password_below_a_path),
+                TEST(test_fresh_connection),
+                TEST(test_record),
+                TEST(test_absent),
+                TEST(test_throttled),
+                TEST(test_unauthorized),
+                TEST(test_server_errors),
+                TEST(test_odd_statuses),
+                TEST(test_odd_documents),
+                TEST(test_answer_too_large),
+                TEST(test_nested_too_deep),
+                TEST(test_no_whole_answer),
+                TEST(test_ask_from_within_the_handler),
+                TEST(test_cancel),
+                TEST(test_free_cancels_all),
+        };
+
+        return cmocka_run_group_tests_name("nexudus", tests, NULL, NULL);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The record owns every one of its texts. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/record.h"
+
+static void test_clear_frees_every_text(void **state)
+{
+        const struct text source = TEXT_LITERAL("text");
+        struct job_record record = { .id = 1, .business_id = 2, .has_status = true, .has_result = true };
+        struct text *const texts[] = {
+                &record.status,   &record.result, &record.guid,  &record.description, &record.files,
+                &record.business, &record.user,   &record.email, &record.created_on,  &record.updated_on,
+        };
+        const size_t count = sizeof(texts) / sizeof(texts[0]);
+        (void)state;
+
+        /* A text that is added to the record is to be added here: nothing else in it is of this size. */
+        assert_int_equal((sizeof(record) - 3 * sizeof(uint64_t)) / sizeof(struct text), count);
+
+        /* What is not freed here is found by the leak checker. */
+        for (size_t i = 0; i < count; i++)
+                assert_int_equal(text_copy(&source, texts[i]), 0);
+        job_record_clear(&record);
+
+        for (size_t i = 0; i < count; i++) {
+                assert_null(texts[i]->data);
+                assert_int_equal(texts[i]->size, 0);
+        }
+        assert_int_equal(record.id, 0);
+        assert_int_equal(record.business_id, 0);
+        assert_false(record.has_status);
+        assert_false(record.has_result);
+}
+
+static void test_clear_takes_an_empty_record(void **state)
+{
+        struct job_record record = { 0 };
+        (void)state;
+
+        job_record_clear(&record);
+        job_record_clear(&record);
+        assert_null(record.status.data);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_clear_frees_every_text),
+                cmocka_unit_test(test_clear_takes_an_empty_record),
+        };
+
+        return cmocka_run_group_tests_name("record", tests, NULL, NULL);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The reader of job records: what becomes of shapes, fields, values and strings. */
+
+#include "record_reader_harness.h"
+
+static void test_documented(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT(documented, RECORD_OK,
+                      "87654321|-|-|-|-|-|-|-|-|2025-01-10T08:00:00Z|2025-01-15T10:30:00Z|0|sr\n");
+}
+
+static void test_every_field(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT(
+                " { \"Id\" : 9223372036854775807 , \"Status\":\"Done\",\"ResultData\":\"\",\"JobId\":\"g\","
+                "\"Description\":\"d\",\"Files\":\"f\",\"BusinessName\":\"b\",\"BusinessId\":77,"
+                "\"UserFullName\":\"u\",\"UserEmail\":\"e\",\"CreatedOn\":\"c\",\"UpdatedOn\":\"o\"}\r\n\t ",
+                RECORD_OK, "9223372036854775807|Done||g|d|f|b|u|e|c|o|77|sr\n");
+        EXPECT_OBJECT("{\"Id\":1}", RECORD_OK, "1|-|-" REST "\n");
+        EXPECT_OBJECT("{\"Id\":1,\"BusinessId\":-5,\"BusinessName\":5}", RECORD_OK,
+                      "1|-|-|-|-|-|5|-|-|-|-|0|\n");
+}
+
+static void test_names_are_exact_and_at_the_records_level(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("{\"id\":2,\"ID\":3,\"Id \":4,\"I\":5,\"Ids\":6,\"\":7,\"Id\\u0000\":8,\"Id\":1,"
+                      "\"status\":\"x\",\"STATUS\":\"y\"}",
+                      RECORD_OK, "1|-|-" REST "\n");
+        EXPECT_OBJECT("{\"CustomFields\":{\"Id\":9,\"Status\":\"no\",\"a\":[{\"Id\":8},[{\"Status\":1}]]},"
+                      "\"Id\":1,\"LocalizationDetails\":[{\"Id\":7,\"ResultData\":\"no\"},\"Id\",3]}",
+                      RECORD_OK, "1|-|-" REST "\n");
+        /* A key may be written with escapes. */
+        EXPECT_OBJECT("{\"\\u0049d\":1,\"Stat\\u0075s\":\"Done\"}", RECORD_OK, "1|Done|-" REST "s\n");
+        EXPECT_OBJECT("{\"CustomFields\":{\"Id\":9}}", RECORD_NOT_A_JOB, "");
+}
+
+static void test_values_of_other_types(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":3,\"ResultData\":true}", RECORD_OK, "1|3|true" REST "sr\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":false,\"ResultData\":-1.5e+3}", RECORD_OK,
+                      "1|false|-1.5e+3" REST "sr\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":99999999999999999999999999}", RECORD_OK,
+                      "1|99999999999999999999999999|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":[],\"ResultData\":{\"a\":\"b\"}}", RECORD_OK, "1|-|-" REST "\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Unknown\":9223372036854775808,\"Other\":1e999}", RECORD_OK,
+                      "1|-|-" REST "\n");
+}
+
+static void test_last_of_a_name_counts(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\",\"Id\":2,\"Status\":\"b\"}", RECORD_OK, "2|b|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\",\"Status\":null}", RECORD_OK, "1|-|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\",\"Status\":{}}", RECORD_OK, "1|-|-" REST "\n");
+        EXPECT_OBJECT("{\"Id\":1,\"BusinessId\":4,\"BusinessId\":\"5\"}", RECORD_OK, "1|-|-" REST "\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Id\":null}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":1,\"Id\":[2]}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":\"x\",\"Id\":2}", RECORD_OK, "2|-|-" REST "\n");
+}
+
+static void test_ids(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("{\"Id\":9223372036854775808}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":18446744073709551617}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":0}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":-1}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":-0}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":1.0}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":1e3}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":\"1\"}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":true}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":null}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{\"Id\":01}", RECORD_MALFORMED, "");
+        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":1.0}", RECORD_NOT_A_JOB,
+                           "an object whose Id is no whole number above 0");
+}
+
+static void test_arrays(void **state)
+{
+        (void)state;
+        EXPECT_ARRAY("[]", RECORD_OK, "");
+        EXPECT_ARRAY(" [ ] ", RECORD_OK, "");
+        EXPECT_ARRAY("[{\"Id\":1,\"Status\":\"a\"},{\"Id\":2},{\"Id\":3,\"ResultData\":null}]", RECORD_OK,
+                     "1|a|-" REST "s\n2|-|-" REST "\n3|-|-" REST "r\n");
+        EXPECT_ARRAY("[{\"Id\":1},{\"Status\":\"x\"}]", RECORD_NOT_A_JOB, "1|-|-" REST "\n");
+        EXPECT_ARRAY("[{\"Id\":1},null]", RECORD_NOT_A_JOB, "1|-|-" REST "\n");
+        EXPECT_ARRAY("[[{\"Id\":1}]]", RECORD_NOT_A_JOB, "");
+        EXPECT_ARRAY("[1]", RECORD_NOT_A_JOB, "");
+        EXPECT_ARRAY("[\"Id\"]", RECORD_NOT_A_JOB, "");
+        EXPECT_ARRAY("[{}]", RECORD_NOT_A_JOB, "");
+        EXPECT_ARRAY("{\"Id\":1}", RECORD_NOT_A_JOB, "");
+        EXPECT_ARRAY("null", RECORD_NOT_A_JOB, "");
+}
+
+static void test_other_shapes(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("[{\"Id\":1}]", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("[]", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("{}", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("1", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("true", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("null ", RECORD_NOT_A_JOB, "");
+        EXPECT_OBJECT("\"\"", RECORD_NOT_A_JOB, "");
+        expect_explanation(RECORD_SHAPE_ARRAY, &generous, "1 ", RECORD_NOT_A_JOB,
+                           "a number where an array of job records was expected");
+        expect_explanation(RECORD_SHAPE_ARRAY, &generous, "[true]", RECORD_NOT_A_JOB,
+                           "a boolean where a job record was expected");
+        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "[1]", RECORD_NOT_A_JOB,
+                           "an array where a job record was expected");
+}
+
+static void test_envelopes(void **state)
+{
+        (void)state;
+        static const char envelope[] =
+                "{\"Status\":500,\"Message\":\"Not\\nfound\",\"Value\":null,\"RedirectURL\":null,"
+                "\"Errors\":[{\"AttemptedValue\":1,\"Message\":\"inner\",\"PropertyName\":\"Id\"}],"
+                "\"WasSuccessful\":false}";
+
+        expect_explanation(RECORD_SHAPE_OBJECT, &generous, envelope, RECORD_NOT_A_JOB,
+                           "an object without Id; it carries WasSuccessful: 'false', Status: '500', "
+                           "Message: 'Not\\nfound'");
+        expect_explanation(RECORD_SHAPE_ARRAY, &generous, envelope, RECORD_NOT_A_JOB,
+                           "an object where an array of job records was expected; it carries WasSuccessful: "
+                           "'false', Status: '500', Message: 'Not\\nfound'");
+        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Message\":\"No\"}", RECORD_NOT_A_JOB,
+                           "an object without Id; it carries Message: 'No'");
+        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Error\":\"No\"}", RECORD_NOT_A_JOB,
+                           "an object without Id");
+        /* What one row says is not said of the next. */
+        expect_explanation(RECORD_SHAPE_ARRAY, &generous, "[{\"Id\":1,\"Message\":\"No\"},{}]",
+                           RECORD_NOT_A_JOB, "an object without Id");
+}
+
+static void test_explanation_is_short_and_clean(void **state)
+{
+        (void)state;
+        char body[2000] = "{\"Status\":\"", *end = body + strlen(body);
+        struct outcome outcome;
+
+        for (size_t i = 0; i < 150; i++)
+                end = stpcpy(end, "\\u0007é");
+        end = stpcpy(end, "\",\"Message\":\"\\u001b[31m\"}");
+        outcome = read_everyhow(RECORD_SHAPE_OBJECT, &generous, body, strlen(body));
+        assert_int_equal(outcome.result, RECORD_NOT_A_JOB);
+        for (const char *at = outcome.explanation; *at != '\0'; at++)
+                assert_true((unsigned char)*at >= 0x20 && *at != 0x7f);
+        assert_non_null(strstr(outcome.explanation, "Message: '\\x1b[31m'"));
+        outcome_clear(&outcome);
+}
+
+static void test_strings(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\\u0000b\",\"ResultData\":\"\\u0000\"}", RECORD_OK,
+                      "1|a\0b|\0" REST "sr\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20AC\\ud83d\\uDE00\"}",
+                      RECORD_OK, "1|\"\\/\b\f\n\r\té€😀|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"é€😀\xf4\x8f\xbf\xbf\x7f\"}", RECORD_OK,
+                      "1|é€😀\xf4\x8f\xbf\xbf\x7f|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\nb\"}", RECORD_MALFORMED, "");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\0b\"}", RECORD_MALFORMED, "");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\x\"}", RECORD_MALFORMED, "");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\u00g0\"}", RECORD_MALFORMED, "");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\u00\"}", RECORD_MALFORMED, "");
+}
+
+static void test_lone_surrogates(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ud800\"}", RECORD_OK, "1|�|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\udc00z\"}", RECORD_OK, "1|�z|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\uD83Déz\"}", RECORD_OK, "1|�éz|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ud83d\\u0041\"}", RECORD_OK, "1|�A|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ud83d\\n\"}", RECORD_OK, "1|�\n|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ud83d\\\"\"}", RECORD_OK, "1|�\"|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ud83d\\ud83d\\ude00\"}", RECORD_OK, "1|�😀|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ude00\\ud83d\"}", RECORD_OK, "1|��|-" REST "s\n");
+        /* Here the backslash is escaped, and no surrogate stands behind it. */
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\\\ud800\\\\\\ud800\"}", RECORD_OK,
+                      "1|\\ud800\\�|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"\\ud800\":\"x\",\"Status\":\"y\"}", RECORD_OK, "1|y|-" REST "s\n");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_documented),
+                cmocka_unit_test(test_every_field),
+                cmocka_unit_test(test_names_are_exact_and_at_the_records_level),
+                cmocka_unit_test(test_values_of_other_types),
+                cmocka_unit_test(test_last_of_a_name_counts),
+                cmocka_unit_test(test_ids),
+                cmocka_unit_test(test_arrays),
+                cmocka_unit_test(test_other_shapes),
+                cmocka_unit_test(test_envelopes),
+                cmocka_unit_test(test_explanation_is_short_and_clean),
+                cmocka_unit_test(test_strings),
+                cmocka_unit_test(test_lone_surrogates),
+        };
+
+        return cmocka_run_group_tests_name("record_reader", tests, NULL, NULL);
+}

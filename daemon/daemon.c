@@ -25,7 +25,9 @@
 #include "net/http.h"
 #include "poller.h"
 #include "recorder.h"
+#include "session.h"
 #include "store/store.h"
+#include "summary.h"
 #include "version.h"
 
 /* Connections to the API; as many as there are requests under way. */
@@ -33,6 +35,9 @@
 
 /* `systemctl status` is read by people: it need not be newer than this. */
 #define STATUS_EVERY_US (1 * USEC_PER_SEC)
+
+/* A sign of life for those who read the journal. */
+#define SUMMARY_EVERY_US (1 * USEC_PER_DAY)
 
 /* How long hooks that are under way may take to end after SIGTERM. */
 #define STOP_PATIENCE_US (1 * USEC_PER_SEC)
@@ -45,11 +50,13 @@ struct daemon {
         struct store *store;
         struct http_client *api_client;
         struct nexudus *nexudus;
+        struct session *session; /* with auth = password */
         struct outbox *outbox;
         struct recorder *recorder;
         struct poller *poller;
         sd_event_source *timeout;
         sd_event_source *status;
+        sd_event_source *summary;
         uint64_t status_told_us;
         bool idle_told;
         bool stopping;
@@ -162,7 +169,6 @@ static int on_status(sd_event_source *source, void *userdata)
         (void)source;
         struct daemon *daemon = userdata;
         uint64_t now = 0;
-        char span[SPAN_TEXT_MAX];
 
         (void)sd_event_now(daemon->event, CLOCK_BOOTTIME, &now);
         if (daemon->stopping || now < daemon->status_told_us + STATUS_EVERY_US)
@@ -170,30 +176,30 @@ static int on_status(sd_event_source *source, void *userdata)
         daemon->status_told_us = now;
 
         struct poller_counts counts = poller_count(daemon->poller);
-        size_t done = counts.watched - counts.open;
-        if (counts.next_us == USEC_NEVER)
-                (void)sd_notifyf(false, "STATUS=watching %zu jobs: %zu open, %zu done", counts.watched,
-                                 counts.open, done);
-        else
-                (void)sd_notifyf(false, "STATUS=watching %zu jobs: %zu open, %zu done; next poll in %s",
-                                 counts.watched, counts.open, done,
-                                 span_format_rough(counts.next_us > now ? counts.next_us - now : 0, span));
+        CLEANUP(cleanup_free) char *status = summary_status(daemon->config, &counts, now);
+        if (status != NULL)
+                (void)sd_notifyf(false, "STATUS=%s", status);
         return 0;
+}
+
+static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        struct daemon *daemon = userdata;
+
+        if (!daemon->stopping) {
+                struct poller_counts counts = poller_count(daemon->poller);
+
+                summary_tell(daemon->journal, daemon->config, &counts);
+        }
+        (void)sd_event_source_set_time(source, time_us + SUMMARY_EVERY_US);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static void tell_start(struct daemon *daemon)
 {
-        const struct config *config = daemon->config;
         struct poller_counts counts = poller_count(daemon->poller);
-        char interval[SPAN_TEXT_MAX], max_interval[SPAN_TEXT_MAX];
 
-        journal_print_about(
-                daemon->journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
-                "jobwatchd %s watches %zu job%s at %s (%zu open, %zu ended before), each every %s after a "
-                "change and up to %s apart without one; state in %s.",
-                JOBWATCH_VERSION, counts.watched, counts.watched == 1 ? "" : "s", config->api.base_url,
-                counts.open, counts.watched - counts.open, span_format(config->poll.interval_us, interval),
-                span_format(config->poll.max_interval_us, max_interval), config_state_directory(config));
+        summary_tell_start(daemon->journal, daemon->config, &counts);
 }
 
 /* ---- building ---- */
@@ -231,16 +237,49 @@ static void cleanup_secret(char **secret)
         secret_free(*secret);
 }
 
+static void on_session_spend(void *userdata)
+{
+        struct daemon *daemon = userdata;
+
+        if (daemon->poller != NULL)
+                poller_spend(daemon->poller);
+}
+
+static void on_session_answer(void *userdata, const struct token_answer *answer)
+{
+        struct daemon *daemon = userdata;
+
+        if (daemon->poller != NULL)
+                poller_take_sign_in(daemon->poller, answer);
+}
+
+static int open_session(struct daemon *daemon, const char *password)
+{
+        const struct session_parts parts = {
+                .client = daemon->api_client,
+                .nexudus = daemon->nexudus,
+                .store = daemon->store,
+                .journal = daemon->journal,
+                .config = daemon->config,
+                .password = password,
+                .spend = on_session_spend,
+                .on_answer = on_session_answer,
+                .userdata = daemon,
+        };
+
+        return session_new(&parts, &daemon->session);
+}
+
 static enum exit_status open_api(struct daemon *daemon)
 {
         const struct api_config *api = &daemon->config->api;
         CLEANUP(cleanup_secret) char *secret = NULL;
-        bool basic = api->auth == AUTH_BASIC;
+        bool by_token = api->auth == AUTH_TOKEN;
         enum exit_status status;
         int r;
 
-        status = basic ? read_secret(daemon, "password_file", api->password_file, &secret)
-                       : read_secret(daemon, "token_file", api->token_file, &secret);
+        status = by_token ? read_secret(daemon, "token_file", api->token_file, &secret)
+                          : read_secret(daemon, "password_file", api->password_file, &secret);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         if (*api->ca_file != '\0' && access(api->ca_file, R_OK) < 0) {
@@ -265,13 +304,15 @@ static enum exit_status open_api(struct daemon *daemon)
         if (r >= 0) {
                 const struct nexudus_settings nexudus = {
                         .base_url = api->base_url,
-                        .token = basic ? NULL : secret,
-                        .username = api->username,
-                        .password = basic ? secret : NULL,
+                        .token = by_token ? secret : NULL,
+                        .username = api->auth == AUTH_BASIC ? api->username : NULL,
+                        .password = api->auth == AUTH_BASIC ? secret : NULL,
                         .response_max = api->max_response,
                 };
                 r = nexudus_new(daemon->api_client, &nexudus, &daemon->nexudus);
         }
+        if (r >= 0 && api->auth == AUTH_PASSWORD)
+                r = open_session(daemon, secret);
         if (r < 0) {
                 journal_print(daemon->journal, LOG_ERR,
                               "Cannot set up the connection to the API: %s. Exiting.", strerror(-r));
@@ -301,6 +342,7 @@ static int build_watch(struct daemon *daemon)
         const struct poller_parts parts = {
                 .event = daemon->event,
                 .nexudus = daemon->nexudus,
+                .session = daemon->session,
                 .store = daemon->store,
                 .recorder = daemon->recorder,
                 .journal = daemon->journal,
@@ -356,6 +398,10 @@ static int add_clocks(struct daemon *daemon)
                 if (r < 0)
                         return r;
         }
+        r = sd_event_add_time_relative(daemon->event, &daemon->summary, CLOCK_BOOTTIME, SUMMARY_EVERY_US,
+                                       USEC_PER_MIN, on_summary, daemon);
+        if (r < 0)
+                return r;
         if (getenv("NOTIFY_SOCKET") == NULL)
                 return 0;
         return sd_event_add_post(daemon->event, &daemon->status, on_status, daemon);
@@ -411,9 +457,11 @@ enum exit_status daemon_run(const struct daemon_options *options, const struct c
         /* In the reverse order, and the loop last: each part takes its event sources along. */
         sd_event_source_disable_unref(daemon.timeout);
         sd_event_source_disable_unref(daemon.status);
+        sd_event_source_disable_unref(daemon.summary);
         poller_free(daemon.poller);
         recorder_free(daemon.recorder);
         outbox_free(daemon.outbox);
+        session_free(daemon.session);
         nexudus_free(daemon.nexudus);
         http_client_free(daemon.api_client);
         store_close(daemon.store);

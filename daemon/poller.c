@@ -81,8 +81,6 @@ void poller_report_record(const struct poller *poller, const struct planner_job 
 
 /* ---- asking ---- */
 
-static void poll_due(struct poller *poller);
-
 static void flight_land(struct flight *flight)
 {
         flight_clear_rows(flight);
@@ -103,7 +101,7 @@ static void on_answer(void *userdata, const struct nexudus_answer *answer)
         planner_end_flight(poller->planner, &flight->request, poller_now_us(poller));
         poller_take_answer(poller, flight, answer);
         flight_land(flight);
-        poll_due(poller);
+        poller_poll_due(poller);
 }
 
 static int start_batch(struct poller *poller, struct flight *flight)
@@ -134,6 +132,8 @@ static int start(struct poller *poller, const struct planner_request *request)
         int r;
 
         *flight = (struct flight){ .poller = poller, .request = *request };
+        if (poller->parts.session != NULL)
+                flight->generation = session_generation(poller->parts.session);
         budget_spend(&poller->budget, poller_now_us(poller));
         if (request->batch)
                 r = start_batch(poller, flight);
@@ -166,28 +166,29 @@ static void sleep_until(struct poller *poller, uint64_t wake_us)
                 (void)sd_event_source_set_enabled(poller->idle, SD_EVENT_ONESHOT);
 }
 
-static void poll_due(struct poller *poller)
+void poller_poll_due(struct poller *poller)
 {
         struct planner_request request;
-        uint64_t now = poller_now_us(poller), wake_us = USEC_NEVER;
+        uint64_t now = poller_now_us(poller), wake_us = USEC_NEVER, token_wake_us = USEC_NEVER;
 
         if (poller->parts.once && planner_health(poller->planner)->trouble != HEALTH_WELL)
                 planner_give_up(poller->planner, on_left_out, poller);
 
-        while (planner_next(poller->planner, now, &request, &wake_us)) {
+        while (poller_is_signed_in(poller, &token_wake_us) &&
+               planner_next(poller->planner, now, &request, &wake_us)) {
                 if (start(poller, &request) < 0) {
                         wake_us = now + USEC_PER_SEC; /* no memory: perhaps later */
                         break;
                 }
         }
-        sleep_until(poller, wake_us);
+        sleep_until(poller, wake_us < token_wake_us ? wake_us : token_wake_us);
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)source;
         (void)time_us;
-        poll_due(userdata);
+        poller_poll_due(userdata);
         return 0;
 }
 
@@ -373,6 +374,7 @@ struct poller_counts poller_count(const struct poller *poller)
                 .next_us = planner_next_due(poller->planner),
         };
 
+        counts.spent_hour = governor_spent_hour(planner_governor(poller->planner), poller_now_us(poller));
         for (size_t i = 0; i < counts.watched; i++) {
                 const struct job_memory *memory = &jobs[i].watch.memory;
 
@@ -391,5 +393,6 @@ struct poller_counts poller_count(const struct poller *poller)
                         break;
                 }
         }
+        counts.round_us = planner_round_us(poller->planner, counts.open);
         return counts;
 }

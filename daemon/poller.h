@@ -11,6 +11,7 @@
 #include "core/retry.h"
 #include "host/journal.h"
 #include "recorder.h"
+#include "session.h"
 #include "store/store.h"
 
 /*
@@ -22,6 +23,7 @@ struct poller;
 struct poller_parts {
         sd_event *event;
         struct nexudus *nexudus;
+        struct session *session; /* NULL unless auth = password */
         struct store *store;
         struct recorder *recorder;
         struct journal *journal;
@@ -40,6 +42,10 @@ struct poller_parts {
 /* The parts are borrowed and must outlive the poller. Reads from the store what is known of each job. */
 int poller_new(const struct poller_parts *parts, struct poller **ret_poller);
 
+/* For the session: a request is made for it; a renewal of the token has ended. */
+void poller_spend(struct poller *poller);
+void poller_take_sign_in(struct poller *poller, const struct token_answer *answer);
+
 /* Cancels what is under way. */
 struct poller *poller_free(struct poller *poller);
 
@@ -56,7 +62,9 @@ struct poller_counts {
         size_t failed;     /* gone ones included */
         size_t unanswered; /* with `once`: no sensible answer came */
         enum health_trouble trouble;
-        uint64_t next_us; /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is planned */
+        uint64_t next_us;    /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is planned */
+        unsigned spent_hour; /* requests in the last hour */
+        uint64_t round_us; /* how long the limits make one look at every open job last; 0: they do not bind */
 };
 
 struct poller_counts poller_count(const struct poller *poller);

@@ -54,37 +54,40 @@ static const struct trouble_words trouble_words[] = {
 };
 
 /* A trouble is told when it begins; what keeps it going is for those who debug. */
-static void take_trouble(struct poller *poller, const struct planner_request *request,
-                         enum health_trouble trouble, const struct nexudus_answer *answer)
+void poller_take_trouble(struct poller *poller, const struct planner_request *request,
+                         enum health_trouble trouble, uint64_t retry_after_us, const char *explanation,
+                         const char *advice)
 {
         const struct trouble_words *words = &trouble_words[trouble];
         const char *base_url = poller->parts.config->api.base_url;
         uint64_t now = poller_now_us(poller);
         char pause[SPAN_TEXT_MAX];
 
-        bool is_new = planner_take_trouble(poller->planner, request, trouble, answer->retry_after_us, now,
-                                           poller_chance());
+        bool is_new =
+                planner_take_trouble(poller->planner, request, trouble, retry_after_us, now, poller_chance());
         uint64_t resume_us = planner_health(poller->planner)->resume_us;
+        if (advice == NULL)
+                advice = words->advice;
 
         if (poller->parts.once)
                 journal_print_about(
                         poller->parts.journal, words->priority, words->message_id, 0, NULL,
                         "The API at %s %s: %s%s. Nothing more is asked in this round, and no job's state "
                         "changes by that.",
-                        base_url, words->what, answer->explanation, words->advice);
+                        base_url, words->what, explanation, advice);
         else
                 journal_print_about(
                         poller->parts.journal, is_new ? words->priority : LOG_DEBUG, words->message_id, 0,
                         NULL,
                         "The API at %s %s: %s%s. No job's state changes by that; the next attempt is in "
                         "%s, and then again until it answers.",
-                        base_url, words->what, answer->explanation, words->advice,
+                        base_url, words->what, explanation, advice,
                         span_format_rough(resume_us > now ? resume_us - now : 0, pause));
         for (size_t i = 0; i < request->count; i++)
-                poller_report(poller, request->jobs[i], "no answer: %s", answer->explanation);
+                poller_report(poller, request->jobs[i], "no answer: %s", explanation);
 }
 
-static void take_health(struct poller *poller, const struct planner_request *request)
+void poller_take_health(struct poller *poller, const struct planner_request *request)
 {
         uint64_t lasted_us;
         char lasted[SPAN_TEXT_MAX];
@@ -93,6 +96,20 @@ static void take_health(struct poller *poller, const struct planner_request *req
                 journal_print_about(poller->parts.journal, LOG_NOTICE, MESSAGE_ID_API_BACK, 0, NULL,
                                     "The API at %s answers again, after %s.",
                                     poller->parts.config->api.base_url, span_format_rough(lasted_us, lasted));
+}
+
+/* A refusal that a new token may mend is none. Returns true if that is tried. */
+static bool is_signed_out(struct poller *poller, const struct flight *flight, enum health_trouble trouble)
+{
+        struct session *session = poller->parts.session;
+
+        if (session == NULL)
+                return false;
+        if (trouble == HEALTH_UNAUTHORIZED)
+                return session_note_refused(session, flight->generation);
+        if (trouble == HEALTH_WELL)
+                session_note_accepted(session);
+        return false;
 }
 
 /* ---- one job ---- */
@@ -172,11 +189,22 @@ void poller_take_answer(struct poller *poller, struct flight *flight, const stru
         const struct planner_request *request = &flight->request;
         enum health_trouble trouble = trouble_of(answer->verdict);
 
-        if (trouble != HEALTH_WELL) {
-                take_trouble(poller, request, trouble, answer);
+        if (is_signed_out(poller, flight, trouble)) {
+                planner_take_again(poller->planner, request, poller_now_us(poller));
                 return;
         }
-        take_health(poller, request);
+        if (trouble != HEALTH_WELL) {
+                /* Whoever has just signed in is who they say, so it can only be the role. */
+                const char *advice = poller->parts.session == NULL
+                                             ? NULL
+                                             : "; signing in works, so the user lacks the role "
+                                               "BusinessBackgroundJob-Read: give it to "
+                                               "them in Nexudus";
+                poller_take_trouble(poller, request, trouble, answer->retry_after_us, answer->explanation,
+                                    trouble == HEALTH_UNAUTHORIZED ? advice : NULL);
+                return;
+        }
+        poller_take_health(poller, request);
 
         if (request->batch) {
                 if (answer->verdict == NEXUDUS_ROWS)

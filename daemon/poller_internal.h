@@ -29,9 +29,10 @@ struct flight {
         struct poller *poller; /* NULL: the place is free */
         struct planner_request request;
         struct nexudus_request *http;
-        struct row *rows; /* of a batch, one a job */
-        size_t expected;  /* where the next row is looked for first: they mostly come in order */
-        bool seen_result; /* some row had a ResultData */
+        unsigned generation; /* of the session's token */
+        struct row *rows;    /* of a batch, one a job */
+        size_t expected;     /* where the next row is looked for first: they mostly come in order */
+        bool seen_result;    /* some row had a ResultData */
 };
 
 struct poller {
@@ -39,6 +40,8 @@ struct poller {
         struct planner *planner;
         struct planner_settings *settings; /* one a job, as the jobs are in the configuration */
         struct budget budget;
+        struct planner_request sign_in; /* the renewal that is under way */
+        uint64_t renew_again_us;        /* a renewal ahead of time failed: not before */
         struct flight flights[FLIGHTS_MAX];
         sd_event_source *timer;
         sd_event_source *idle; /* calls on_idle() from the loop */
@@ -63,6 +66,23 @@ void poller_report(const struct poller *poller, const struct planner_job *job, c
         __attribute__((format(printf, 3, 4)));
 void poller_report_record(const struct poller *poller, const struct planner_job *job,
                           const struct text *status, enum outcome outcome);
+
+/*
+ * Whether requests can be made as far as the token goes; starts a renewal where it is time for one. If not,
+ * or if the token has to be renewed later, *wake_us is brought forward to when to ask again.
+ */
+bool poller_is_signed_in(struct poller *poller, uint64_t *wake_us);
+
+/* The API as a whole did not answer a request. */
+void poller_take_trouble(struct poller *poller, const struct planner_request *request,
+                         enum health_trouble trouble, uint64_t retry_after_us, const char *explanation,
+                         const char *advice);
+
+/* It did. */
+void poller_take_health(struct poller *poller, const struct planner_request *request);
+
+/* Starts what is due. */
+void poller_poll_due(struct poller *poller);
 
 /* Makes something of the answer to a flight's request; the flight is over, but its request still there to be
  * read. */

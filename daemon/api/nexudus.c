@@ -104,7 +104,7 @@ int nexudus_new(struct http_client *client, const struct nexudus_settings *setti
         nexudus->base_url = strdup(settings->base_url);
         if (nexudus->base_url == NULL)
                 return -ENOMEM;
-        if (settings->token == NULL) {
+        if (settings->username != NULL) {
                 nexudus->username = strdup(settings->username);
                 nexudus->password = strdup(settings->password);
                 if (nexudus->username == NULL || nexudus->password == NULL)

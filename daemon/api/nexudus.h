@@ -17,8 +17,8 @@ struct nexudus_request;
 
 struct nexudus_settings {
         const char *base_url; /* without a trailing slash */
-        const char *token;    /* bearer token; NULL for Basic */
-        const char *username; /* with Basic */
+        const char *token;    /* bearer token; NULL for Basic, or if it is given by nexudus_set_token() */
+        const char *username; /* NULL unless Basic */
         const char *password;
         size_t response_max; /* bytes; also bounds a single string of an answer */
 };

@@ -54,7 +54,8 @@ enum config_feature {
 };
 #define CONFIG_FEATURES_ALL ((unsigned)(1 << 8) - 1)
 #define CONFIG_FEATURES_BUILT                                                                                \
-        (unsigned)(FEATURE_STALLED | FEATURE_RESULT_WAIT | FEATURE_HOOKS | FEATURE_BATCHES | FEATURE_LIMITS)
+        (unsigned)(FEATURE_STALLED | FEATURE_RESULT_WAIT | FEATURE_HOOKS | FEATURE_BATCHES |                 \
+                   FEATURE_LIMITS | FEATURE_PASSWORD_LOGIN | FEATURE_CLIENT_ID)
 
 struct config_word {
         const char *word;

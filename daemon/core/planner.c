@@ -207,6 +207,26 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         return true;
 }
 
+uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us)
+{
+        uint64_t health_us = health_next(&planner->health, now_us);
+        uint64_t governor_us = governor_next(&planner->governor, GOVERNOR_SIGN_IN, now_us);
+
+        return health_us > governor_us ? health_us : governor_us;
+}
+
+void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_request)
+{
+        *ret_request = (struct planner_request){ .probe = planner->health.trouble != HEALTH_WELL };
+        planner->flights++;
+        health_started(&planner->health);
+}
+
+void planner_spend(struct planner *planner, uint64_t now_us)
+{
+        governor_spend(&planner->governor, now_us);
+}
+
 void planner_take_back(struct planner *planner, const struct planner_request *request, uint64_t now_us)
 {
         planner->flights--;
@@ -252,4 +272,11 @@ uint64_t planner_next_due(const struct planner *planner)
         uint64_t next_us = due != NULL ? due->due_us : USEC_NEVER;
 
         return closer != NULL && closer->due_us < next_us ? closer->due_us : next_us;
+}
+
+uint64_t planner_round_us(const struct planner *planner, size_t jobs)
+{
+        size_t at_once = planner_batches(planner) ? planner->limits.batch_size : 1;
+
+        return (jobs + at_once - 1) / at_once * governor_steady_span(&planner->governor);
 }

@@ -87,6 +87,16 @@ void planner_start(struct planner *planner, struct planner_job *job, uint64_t no
 bool planner_next(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
                   uint64_t *ret_wake_us);
 
+/* The earliest time at which a sign-in may go out; USEC_NEVER while a probe is under way. */
+uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us);
+
+/* A sign-in goes out: a request without jobs, that ends like any other. What it spends is said with
+ * planner_spend(). */
+void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_request);
+
+/* A request is made that planner_next() did not ask for. */
+void planner_spend(struct planner *planner, uint64_t now_us);
+
 /* A request that was not made, or was cancelled: its jobs are due again. */
 void planner_take_back(struct planner *planner, const struct planner_request *request, uint64_t now_us);
 
@@ -112,6 +122,9 @@ bool planner_take_health(struct planner *planner, const struct planner_request *
 bool planner_take_trouble(struct planner *planner, const struct planner_request *request,
                           enum health_trouble trouble, uint64_t retry_after_us, uint64_t now_us,
                           uint64_t random);
+
+/* It says nothing, neither of the API nor of its jobs, and is to be made again: the token had expired. */
+void planner_take_again(struct planner *planner, const struct planner_request *request, uint64_t now_us);
 
 /*
  * A record came: of a single request, or a row that was judged ROW_FIRST. If sight.change is news, it is to
@@ -174,6 +187,10 @@ const struct health *planner_health(const struct planner *planner);
 
 /* True while batches are in use. */
 bool planner_batches(const struct planner *planner);
+
+/* How long one look at each of so many jobs takes in the long run, as far as the limits go; 0 without limits.
+ */
+uint64_t planner_round_us(const struct planner *planner, size_t jobs);
 
 /* When the next look is due; USEC_NEVER if none is planned. */
 uint64_t planner_next_due(const struct planner *planner);

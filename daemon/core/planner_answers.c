@@ -61,6 +61,13 @@ bool planner_take_trouble(struct planner *planner, const struct planner_request 
                              planner->limits.probe_cap_us, random);
 }
 
+void planner_take_again(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        health_cancelled(&planner->health, request->probe);
+        for (size_t i = 0; i < request->count; i++)
+                planner_put(planner, request->jobs[i], now_us);
+}
+
 /* ---- singles ---- */
 
 static void plan(struct planner *planner, struct planner_job *job, uint64_t span_us, uint64_t now_us)

@@ -10,7 +10,7 @@ import unittest
 
 from evidence import Database, ExecRecorder
 from fake_journal import FakeJournal, may_mount
-from harness import EX_IOERR, EX_JOB_FAILED, EX_OK, IntegrationTest
+from harness import EX_IOERR, EX_JOB_FAILED, EX_OK, JOBWATCHD, IntegrationTest
 
 
 class StateTest(IntegrationTest):
@@ -140,7 +140,7 @@ class Directory(StateTest):
         first.wait_for("seen for the first time")
         status, second = self.run_daemon()
         self.assertEqual(status, EX_IOERR, second.text())
-        self.assertRegex(second.text(), rf"{self.state} is in use by process {first.pid} \(jobwatchd\)")
+        self.assertRegex(second.text(), rf"{self.state} is in use by process {first.pid} \({os.path.basename(JOBWATCHD)[:15]}\)")
         self.assertEqual(second.events(), [])
         self.fake.job(11, result="b")
         first.wait_for("result is now b")

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A thin layer between the token (api/), the state that it is kept in (store/) and the requests that carry
+ * it: the floors below do not know each other, so what one needs of another passes through here.
+ */
+
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/span.h"
+#include "base/text.h"
+
+/* The application's id for sd_id128_get_machine_app_specific(): two machines never share a client id. */
+#define APPLICATION_ID SD_ID128_MAKE(5d, 0e, 27, b4, 9a, 3c, 4e, 0f, 8f, 5e, 61, c2, 7b, 90, d4, a8)
+
+/* A refused token that is older than this may simply have been revoked. */
+#define OLD_US (1 * USEC_PER_HOUR)
+
+struct session {
+        struct session_parts parts;
+        struct token *token;
+        char *key;            /* under which the grant is kept: it belongs to one account and client id */
+        uint64_t obtained_us; /* of the token in use, by this process; CLOCK_REALTIME; 0: taken up from the
+                                 state */
+        unsigned generation;  /* of the token in use */
+        bool accepted;        /* the token in use was */
+};
+
+DEFINE_CLEANUP(struct session, session_free)
+
+static uint64_t wall_clock_us(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* The configured client id, or one that only this machine has; malloc()ed. */
+static int client_id_of(const struct config *config, char **ret_client_id)
+{
+        char *client_id;
+        sd_id128_t id;
+        int r;
+
+        if (*config->api.client_id != '\0') {
+                client_id = strdup(config->api.client_id);
+        } else {
+                r = sd_id128_get_machine_app_specific(APPLICATION_ID, &id);
+                if (r < 0)
+                        return r;
+                client_id = NULL;
+                if (asprintf(&client_id, "jobwatchd-" SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(id)) < 0)
+                        client_id = NULL;
+        }
+        if (client_id == NULL)
+                return -ENOMEM;
+        *ret_client_id = client_id;
+        return 0;
+}
+
+/* ---- the grant in the state ---- */
+
+static int keep(void *userdata, const struct token_grant *grant)
+{
+        struct session *session = userdata;
+        char *text = NULL;
+
+        int r = token_grant_format(grant, &text);
+        if (r >= 0)
+                r = store_put_value(session->parts.store, session->key, text, strlen(text));
+        secret_free(text);
+        return r;
+}
+
+/* Takes up what an earlier run has kept; what cannot be read is no grant. */
+static void recall(struct session *session, struct token_grant *grant)
+{
+        void *data = NULL;
+        size_t size;
+
+        if (store_get_value(session->parts.store, session->key, &data, &size) <= 0)
+                return;
+        (void)token_grant_parse(data, grant);
+        explicit_bzero(data, size);
+        free(data);
+}
+
+/* ---- answers ---- */
+
+static int use_token(struct session *session)
+{
+        const char *current = token_current(session->token, wall_clock_us());
+
+        session->accepted = false;
+        session->generation++;
+        return current != NULL ? nexudus_set_token(session->parts.nexudus, current) : 0;
+}
+
+static void on_token_answer(void *userdata, const struct token_answer *answer)
+{
+        struct session *session = userdata;
+
+        if (answer->verdict == TOKEN_OBTAINED) {
+                session->obtained_us = wall_clock_us();
+                if (use_token(session) < 0)
+                        token_reject(session->token); /* no memory: it is as if there were none */
+                journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
+                              answer->refreshed ? "by the refresh token" : "by user name and password");
+        }
+        session->parts.on_answer(session->parts.userdata, answer);
+}
+
+static void on_spend(void *userdata)
+{
+        struct session *session = userdata;
+
+        session->parts.spend(session->parts.userdata);
+}
+
+/* ---- the session ---- */
+
+int session_new(const struct session_parts *parts, struct session **ret_session)
+{
+        CLEANUP(cleanup_session_free) struct session *session = calloc(1, sizeof(*session));
+        CLEANUP(cleanup_free) char *client_id = NULL;
+        CLEANUP(token_grant_clear) struct token_grant known = { .access_token = NULL };
+        const struct api_config *api = &parts->config->api;
+        int r;
+
+        if (session == NULL)
+                return -ENOMEM;
+        session->parts = *parts;
+        r = client_id_of(parts->config, &client_id);
+        if (r < 0)
+                return r;
+        if (asprintf(&session->key, "grant of %s for %s at %s", client_id, api->username, api->base_url) <
+            0) {
+                session->key = NULL;
+                return -ENOMEM;
+        }
+        recall(session, &known);
+
+        const struct token_settings settings = {
+                .base_url = api->base_url,
+                .client_id = client_id,
+                .username = api->username,
+                .password = parts->password,
+        };
+        const struct token_callbacks callbacks = { .keep = keep,
+                                                   .on_answer = on_token_answer,
+                                                   .userdata = session };
+        r = token_new(parts->client, &settings, &callbacks, known.access_token != NULL ? &known : NULL,
+                      &session->token);
+        if (r >= 0)
+                r = use_token(session);
+        if (r < 0)
+                return r;
+
+        session->parts.password = NULL;
+        *ret_session = STEAL_POINTER(session);
+        return 0;
+}
+
+struct session *session_free(struct session *session)
+{
+        if (session == NULL)
+                return NULL;
+        token_free(session->token);
+        free(session->key);
+        free(session);
+        return NULL;
+}
+
+enum session_need session_need(const struct session *session)
+{
+        uint64_t now = wall_clock_us();
+        bool usable = token_current(session->token, now) != NULL;
+
+        if (token_is_busy(session->token))
+                return usable ? SESSION_READY : SESSION_BUSY;
+        if (!usable)
+                return SESSION_SIGN_IN;
+        return now >= token_renew_at(session->token) ? SESSION_RENEW : SESSION_READY;
+}
+
+uint64_t session_renew_in(const struct session *session)
+{
+        uint64_t now = wall_clock_us(), renew_at = token_renew_at(session->token);
+
+        if (renew_at == UINT64_MAX || renew_at <= now)
+                return USEC_NEVER;
+        return renew_at - now;
+}
+
+int session_renew(struct session *session)
+{
+        return token_renew(session->token, on_spend);
+}
+
+void session_note_accepted(struct session *session)
+{
+        session->accepted = true;
+}
+
+unsigned session_generation(const struct session *session)
+{
+        return session->generation;
+}
+
+bool session_note_refused(struct session *session, unsigned generation)
+{
+        /* Of several requests that were under way together, the first has said it. */
+        if (generation != session->generation || token_current(session->token, wall_clock_us()) == NULL)
+                return true;
+
+        bool fresh = !session->accepted && session->obtained_us != 0 &&
+                     wall_clock_us() < session->obtained_us + OLD_US;
+        if (fresh)
+                return false;
+        token_reject(session->token);
+        return true;
+}

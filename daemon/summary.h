@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdint.h>
+
+#include "config/config.h"
+#include "host/journal.h"
+#include "poller.h"
+
+/* What the daemon says of itself as a whole: to systemctl status, and to the journal at the start and once a
+ * day. */
+
+/* The line behind STATUS= of sd_notify(3): "watching 12 jobs: 3 open, 9 done; next poll in 8s". malloc()ed or
+ * NULL. */
+char *summary_status(const struct config *config, const struct poller_counts *counts, uint64_t now_us);
+
+/* At the start: what is watched and how often, and a warning if the limits do not allow what is configured.
+ */
+void summary_tell_start(struct journal *journal, const struct config *config,
+                        const struct poller_counts *counts);
+
+/* Once a day. */
+void summary_tell(struct journal *journal, const struct config *config, const struct poller_counts *counts);

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Signing in: what is asked, which token is used, and when what is kept. */
+
+#include "token_script.h"
+
+/* ---- what is asked, and what comes of a good answer ---- */
+
+static void test_password(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { 0 };
+        struct token *token = make(fixture, &notes, NULL);
+
+        assert_null(token_current(token, now_realtime()));
+        assert_int_equal(token_renew_at(token), 0);
+        uint64_t before_us = now_realtime();
+        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+
+        assert_int_equal(notes.verdict, TOKEN_OBTAINED);
+        assert_false(notes.refreshed);
+        assert_int_equal(notes.spends, 1);
+        assert_int_equal(notes.keeps, 1);
+        assert_string_equal(notes.kept_access, "acc-1");
+        assert_string_equal(notes.kept_refresh, "ref-1");
+        assert_string_equal(forms[0], FORM_PASSWORD);
+        assert_non_null(strstr(fixture->head, "\r\nclient_id: " CLIENT "\r\n"));
+        assert_non_null(strstr(fixture->head, "\r\nAccept: application/json\r\n"));
+        assert_non_null(strstr(fixture->head, "\r\nContent-Type: application/x-www-form-urlencoded\r\n"));
+        assert_null(strstr(fixture->head, "Authorization"));
+
+        uint64_t life_us = 604799 * USEC_PER_SEC, renew_at_us = token_renew_at(token);
+        assert_in_range(renew_at_us, before_us + life_us - life_us / 10,
+                        now_realtime() + life_us - life_us / 10);
+        assert_string_equal(token_current(token, now_realtime()), "acc-1");
+        assert_string_equal(token_current(token, before_us + life_us - 1), "acc-1");
+        assert_null(token_current(token, now_realtime() + life_us));
+
+        token_reject(token);
+        assert_null(token_current(token, now_realtime()));
+        assert_int_equal(token_renew_at(token), 0);
+        token_free(token);
+}
+
+static void test_refresh(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { 0 };
+        struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref/0 +" }, USEC_PER_DAY);
+        struct token *token = make(fixture, &notes, &known);
+
+        assert_string_equal(token_current(token, now_realtime()), "acc-0");
+        token_reject(token); /* the refresh token stays */
+        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+        assert_int_equal(notes.verdict, TOKEN_OBTAINED);
+        assert_true(notes.refreshed);
+        assert_int_equal(notes.spends, 1);
+        assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref%2F0%20%2B");
+        assert_non_null(strstr(fixture->head, "\r\nclient_id: " CLIENT "\r\n"));
+
+        /* And the new one serves the next time. */
+        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
+        assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-1");
+        assert_string_equal(token_current(token, now_realtime()), "acc-2");
+        token_free(token);
+}
+
+/* Whatever refuses a refresh token leads on to the password within the same call. */
+static void test_refresh_refused(void **state)
+{
+        static const struct scripted refusals[] = {
+                { .status = "400 Bad Request", .body = DEAD },
+                { .status = "200 OK", .body = DEAD },
+                { .status = "401 Unauthorized", .body = "" },
+                { .status = "400 Bad Request", .body = "<html>" },
+                { .status = "400 Bad Request", .body = ERROR("unsupported_grant_type", "No.") },
+        };
+        struct http_fixture *fixture = *state;
+
+        for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+                struct token_notes notes = { 0 };
+                struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct token *token = make(fixture, &notes, &known);
+
+                renew(fixture, token, &notes, refusals[i], SAY("200 OK", .body = GOOD("acc-1", "ref-1")));
+                assert_int_equal(notes.verdict, TOKEN_OBTAINED);
+                assert_false(notes.refreshed);
+                assert_int_equal(notes.spends, 2);
+                assert_int_equal(answered, 2);
+                assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-0");
+                assert_string_equal(forms[1], FORM_PASSWORD);
+                token_free(token);
+        }
+}
+
+/* A refused refresh token is not tried again, and one that met no verdict is. */
+static void test_refresh_remembered(void **state)
+{
+        static const struct {
+                struct scripted first, second;
+                enum token_verdict verdict;
+                bool forgotten;
+        } cases[] = {
+                { { "400 Bad Request", .body = DEAD }, { "503 No", .body = "" }, TOKEN_UNREACHABLE, true },
+                { { "503 No", .body = "" }, { 0 }, TOKEN_UNREACHABLE, false },
+                { { NULL, .body = "" }, { 0 }, TOKEN_UNREACHABLE, false },
+                { { "409 Wait", .body = "" }, { 0 }, TOKEN_THROTTLED, false },
+                { { "400 No", .body = ERROR("server_error", "") }, { 0 }, TOKEN_UNREACHABLE, false },
+                { { "200 OK", .body = "<html>" }, { 0 }, TOKEN_UNREACHABLE, true },
+                { { "200 OK", .body = "{}" }, { 0 }, TOKEN_UNREACHABLE, true },
+        };
+        struct http_fixture *fixture = *state;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct token_notes notes = { 0 };
+                struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct token *token = make(fixture, &notes, &known);
+
+                renew(fixture, token, &notes, cases[i].first, cases[i].second);
+                assert_int_equal(notes.verdict, cases[i].verdict);
+                assert_int_equal(notes.keeps, 0);
+                assert_string_equal(token_current(token, now_realtime()), "acc-0"); /* it is still good */
+                renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+                assert_int_equal(notes.refreshed, !cases[i].forgotten);
+                token_free(token);
+        }
+}
+
+static void test_refresh_too_old(void **state)
+{
+        static const uint64_t ages_us[] = { 15 * USEC_PER_DAY - USEC_PER_HOUR, 15 * USEC_PER_DAY };
+        struct http_fixture *fixture = *state;
+
+        for (size_t i = 0; i < 2; i++) {
+                struct token_notes notes = { 0 };
+                struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, ages_us[i]);
+                struct token *token = make(fixture, &notes, &known);
+
+                assert_null(token_current(token, now_realtime()));
+                renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+                assert_int_equal(notes.refreshed, i == 0);
+                assert_int_equal(notes.spends, 1);
+                token_free(token);
+        }
+}
+
+/* ---- keeping ---- */
+
+static void test_not_kept(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { .keep_result = -ENOSPC };
+        struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+        struct token *token = make(fixture, &notes, &known);
+
+        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+        assert_int_equal(notes.verdict, TOKEN_NOT_KEPT);
+        assert_non_null(strstr(notes.explanation, strerror(ENOSPC)));
+        assert_string_equal(token_current(token, now_realtime()), "acc-0");
+
+        /* Still no room: offered once more, and the new refresh token serves all the same. */
+        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
+        assert_int_equal(notes.verdict, TOKEN_NOT_KEPT);
+        assert_int_equal(notes.keeps, 3);
+        assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-1");
+        assert_string_equal(token_current(token, now_realtime()), "acc-0");
+
+        /* Room: what was aside is kept at once, even if the renewal comes to nothing. */
+        notes.keep_result = 0;
+        renew(fixture, token, &notes, SAY("503 No", .body = ""), NOTHING);
+        assert_int_equal(notes.keeps, 4);
+        assert_string_equal(notes.kept_refresh, "ref-2");
+        assert_string_equal(token_current(token, now_realtime()), "acc-2");
+
+        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-3", "ref-3")), NOTHING);
+        assert_int_equal(notes.verdict, TOKEN_OBTAINED);
+        assert_int_equal(notes.keeps, 5);
+        assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-2");
+        assert_string_equal(token_current(token, now_realtime()), "acc-3");
+        token_free(token);
+}
+
+/* Aside and dead: the password, and the one in use is none the worse. */
+static void test_not_kept_then_dead(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { .keep_result = -EIO };
+        struct token *token = make(fixture, &notes, NULL);
+
+        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+        assert_int_equal(notes.verdict, TOKEN_NOT_KEPT);
+        assert_null(token_current(token, now_realtime()));
+        renew(fixture, token, &notes, SAY("400 No", .body = DEAD),
+              SAY("400 No", .body = ERROR("invalid_grant", "")));
+        assert_int_equal(notes.verdict, TOKEN_REFUSED);
+        assert_int_equal(answered, 2);
+        renew(fixture, token, &notes, SAY("400 No", .body = ERROR("invalid_grant", "")), NOTHING);
+        assert_int_equal(answered, 1); /* it is not tried again */
+        assert_string_equal(forms[0], FORM_PASSWORD);
+        token_free(token);
+}
+
+/* ---- when it is called ---- */
+
+static void test_renew_in_answer(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { 0 };
+        struct token *token = make(fixture, &notes, NULL);
+
+        fixture->handler = on_request;
+        answered = 0;
+        script[0] = SAY("503 No", .body = "");
+        script[1] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        notes.renew_in_answer = token;
+        assert_int_equal(token_renew(token, NULL), 0);
+        loop_until(fixture->event, &notes.answers, 2);
+        assert_int_equal(notes.verdict, TOKEN_OBTAINED);
+        assert_int_equal(notes.spends, 1); /* the first went without */
+        token_free(token);
+}
+
+static void test_free_in_answer(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { 0 };
+        struct token *token = make(fixture, &notes, NULL);
+
+        fixture->handler = on_request;
+        answered = 0;
+        script[0] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        notes.free_in_answer = &token;
+        assert_int_equal(token_renew(token, NULL), 0);
+        loop_until(fixture->event, &notes.answers, 1);
+        loop_settle(fixture->event);
+        assert_null(token);
+}
+
+static void test_free_while_busy(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { 0 };
+        struct token *token = make(fixture, &notes, NULL);
+
+        fixture->handler = on_request;
+        answered = 0;
+        script[0] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        assert_int_equal(token_renew(token, noted_spend), 0);
+        assert_null(token_free(token));
+        loop_settle(fixture->event);
+        assert_int_equal(notes.answers, 0);
+        assert_null(token_free(NULL));
+}
+
+static void test_dead_port(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct token_notes notes = { 0 };
+        struct token *token = NULL;
+        uint16_t port;
+        char url[64];
+
+        int fd = loopback_dead_port(&port);
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+        assert_int_equal(token_make(fixture->client, url, &notes, NULL, &token), 0);
+        renew(fixture, token, &notes, NOTHING, NOTHING);
+        assert_int_equal(notes.verdict, TOKEN_UNREACHABLE);
+        token_free(token);
+        close(fd);
+}
+
+static void test_bad_client_id(void **state)
+{
+        static const char *const bad[] = { "", "a b", "a\r\nX: y", "\xc3\xa9" };
+        struct http_fixture *fixture = *state;
+
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                const struct token_settings settings = { "http://[::1]", bad[i], "u", "p" };
+                const struct token_callbacks callbacks = { 0 };
+                struct token *token = NULL;
+
+                assert_int_equal(token_new(fixture->client, &settings, &callbacks, NULL, &token), -EINVAL);
+                assert_null(token);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(test_password),           TEST(test_refresh),         TEST(test_refresh_refused),
+                TEST(test_refresh_remembered), TEST(test_refresh_too_old), TEST(test_not_kept),
+                TEST(test_not_kept_then_dead), TEST(test_renew_in_answer), TEST(test_free_in_answer),
+                TEST(test_free_while_busy),    TEST(test_dead_port),       TEST(test_bad_client_id),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

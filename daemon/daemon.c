@@ -14,24 +14,18 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "api/nexudus.h"
 #include "base/cleanup.h"
 #include "base/span.h"
-#include "base/text.h"
+#include "connection.h"
 #include "hooks/outbox.h"
-#include "host/credential.h"
 #include "host/message_ids.h"
-#include "net/http.h"
 #include "poller.h"
 #include "recorder.h"
-#include "session.h"
 #include "store/store.h"
 #include "summary.h"
-#include "version.h"
-
-/* Connections to the API; as many as there are requests under way. */
-#define API_CONNECTIONS_MAX 8
 
 /* `systemctl status` is read by people: it need not be newer than this. */
 #define STATUS_EVERY_US (1 * USEC_PER_SEC)
@@ -44,13 +38,11 @@
 
 struct daemon {
         const struct daemon_options *options;
-        const struct config *config;
+        struct config *config;
         struct journal *journal;
         sd_event *event;
         struct store *store;
-        struct http_client *api_client;
-        struct nexudus *nexudus;
-        struct session *session; /* with auth = password */
+        struct connection connection;
         struct outbox *outbox;
         struct recorder *recorder;
         struct poller *poller;
@@ -136,19 +128,6 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
                                           USEC_PER_MSEC, on_stop_time, daemon);
 }
 
-static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
-{
-        (void)source;
-        (void)info;
-        struct daemon *daemon = userdata;
-
-        journal_print(daemon->journal, LOG_WARNING,
-                      "SIGHUP: this version does not reload its configuration; restart it instead. It goes "
-                      "on as it "
-                      "was.");
-        return 0;
-}
-
 static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)time_us;
@@ -195,11 +174,11 @@ static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static void tell_start(struct daemon *daemon)
+static void tell_start(struct daemon *daemon, const char *what)
 {
         struct poller_counts counts = poller_count(daemon->poller);
 
-        summary_tell_start(daemon->journal, daemon->config, &counts);
+        summary_tell_start(daemon->journal, what, daemon->config, &counts);
 }
 
 /* ---- building ---- */
@@ -216,28 +195,7 @@ static enum exit_status open_store(struct daemon *daemon)
         return EXIT_STATUS_STATE;
 }
 
-/* Reads one secret and says what is wrong with it. */
-static enum exit_status read_secret(struct daemon *daemon, const char *key, const char *source,
-                                    char **ret_secret)
-{
-        CLEANUP(cleanup_free) char *message = NULL;
-
-        int r = credential_read(key, source, ret_secret, &message);
-        if (r < 0) {
-                journal_print(daemon->journal, LOG_ERR, "%s", message != NULL ? message : strerror(-r));
-                return EXIT_STATUS_CONFIG;
-        }
-        if (message != NULL)
-                journal_print(daemon->journal, LOG_WARNING, "%s", message);
-        return EXIT_STATUS_SUCCESS;
-}
-
-static void cleanup_secret(char **secret)
-{
-        secret_free(*secret);
-}
-
-static void on_session_spend(void *userdata)
+static void on_spend(void *userdata)
 {
         struct daemon *daemon = userdata;
 
@@ -245,7 +203,7 @@ static void on_session_spend(void *userdata)
                 poller_spend(daemon->poller);
 }
 
-static void on_session_answer(void *userdata, const struct token_answer *answer)
+static void on_sign_in(void *userdata, const struct token_answer *answer)
 {
         struct daemon *daemon = userdata;
 
@@ -253,72 +211,24 @@ static void on_session_answer(void *userdata, const struct token_answer *answer)
                 poller_take_sign_in(daemon->poller, answer);
 }
 
-static int open_session(struct daemon *daemon, const char *password)
+static struct connection_parts connection_parts_of(struct daemon *daemon, const struct config *config)
 {
-        const struct session_parts parts = {
-                .client = daemon->api_client,
-                .nexudus = daemon->nexudus,
+        return (struct connection_parts){
+                .event = daemon->event,
                 .store = daemon->store,
                 .journal = daemon->journal,
-                .config = daemon->config,
-                .password = password,
-                .spend = on_session_spend,
-                .on_answer = on_session_answer,
+                .config = config,
+                .on_spend = on_spend,
+                .on_sign_in = on_sign_in,
                 .userdata = daemon,
         };
-
-        return session_new(&parts, &daemon->session);
 }
 
-static enum exit_status open_api(struct daemon *daemon)
+static enum exit_status open_connection(struct daemon *daemon)
 {
-        const struct api_config *api = &daemon->config->api;
-        CLEANUP(cleanup_secret) char *secret = NULL;
-        bool by_token = api->auth == AUTH_TOKEN;
-        enum exit_status status;
-        int r;
+        const struct connection_parts parts = connection_parts_of(daemon, daemon->config);
 
-        status = by_token ? read_secret(daemon, "token_file", api->token_file, &secret)
-                          : read_secret(daemon, "password_file", api->password_file, &secret);
-        if (status != EXIT_STATUS_SUCCESS)
-                return status;
-        if (*api->ca_file != '\0' && access(api->ca_file, R_OK) < 0) {
-                journal_print(daemon->journal, LOG_ERR,
-                              "Cannot read the certificates in %s (ca_file): %s. Exiting; correct the path, "
-                              "or remove "
-                              "the line to use those of the system.",
-                              api->ca_file, strerror(errno));
-                return EXIT_STATUS_CONFIG;
-        }
-
-        const struct http_settings http = {
-                .user_agent = "jobwatchd/" JOBWATCH_VERSION,
-                .ca_file = api->ca_file,
-                .timeout_us = api->timeout_us,
-                .connect_timeout_us = api->connect_timeout_us,
-                .stall_us = api->timeout_us / 2,
-                .body_max = api->max_response,
-                .connections_max = API_CONNECTIONS_MAX,
-        };
-        r = http_client_new(daemon->event, &http, &daemon->api_client);
-        if (r >= 0) {
-                const struct nexudus_settings nexudus = {
-                        .base_url = api->base_url,
-                        .token = by_token ? secret : NULL,
-                        .username = api->auth == AUTH_BASIC ? api->username : NULL,
-                        .password = api->auth == AUTH_BASIC ? secret : NULL,
-                        .response_max = api->max_response,
-                };
-                r = nexudus_new(daemon->api_client, &nexudus, &daemon->nexudus);
-        }
-        if (r >= 0 && api->auth == AUTH_PASSWORD)
-                r = open_session(daemon, secret);
-        if (r < 0) {
-                journal_print(daemon->journal, LOG_ERR,
-                              "Cannot set up the connection to the API: %s. Exiting.", strerror(-r));
-                return EXIT_STATUS_SOFTWARE;
-        }
-        return EXIT_STATUS_SUCCESS;
+        return connection_open(&parts, &daemon->connection);
 }
 
 static int build_watch(struct daemon *daemon)
@@ -341,8 +251,8 @@ static int build_watch(struct daemon *daemon)
 
         const struct poller_parts parts = {
                 .event = daemon->event,
-                .nexudus = daemon->nexudus,
-                .session = daemon->session,
+                .nexudus = daemon->connection.nexudus,
+                .session = daemon->connection.session,
                 .store = daemon->store,
                 .recorder = daemon->recorder,
                 .journal = daemon->journal,
@@ -353,6 +263,101 @@ static int build_watch(struct daemon *daemon)
                 .userdata = daemon,
         };
         return poller_new(&parts, &daemon->poller);
+}
+
+/* ---- reload ---- */
+
+/* A configuration that cannot be taken over is told, and the one in effect stays. */
+static struct config *load_config(struct daemon *daemon)
+{
+        struct config_problems problems = { .items = NULL };
+        struct config *config = NULL;
+
+        (void)config_load(daemon->options->path, daemon->options->overrides, &problems, &config);
+        for (size_t i = 0; i < problems.count; i++)
+                journal_print(daemon->journal, problems.items[i].warning ? LOG_WARNING : LOG_ERR, "%s",
+                              problems.items[i].message);
+        config_problems_clear(&problems);
+        if (config == NULL)
+                return NULL;
+        if (strcmp(config_state_directory(config), config_state_directory(daemon->config)) != 0) {
+                journal_print(daemon->journal, LOG_ERR,
+                              "The state directory cannot be changed from %s to %s while running; restart "
+                              "the service "
+                              "for that.",
+                              config_state_directory(daemon->config), config_state_directory(config));
+                return config_free(config);
+        }
+        return config;
+}
+
+/*
+ * From here on the new configuration is in effect, part by part. Only memory can be lacking: then what has
+ * taken it over keeps it, and the rest goes on with the old one, which lives for as long as the loop does.
+ */
+static int apply_config(struct daemon *daemon, struct config *config, struct connection *connection)
+{
+        int r = outbox_reload(daemon->outbox, config);
+        if (r >= 0)
+                r = recorder_reload(daemon->recorder, config);
+        if (r >= 0)
+                r = poller_reload(daemon->poller, config);
+        if (r >= 0 && connection->client != NULL) {
+                poller_set_api(daemon->poller, connection->nexudus, connection->session);
+                connection_close(&daemon->connection);
+                daemon->connection = *connection;
+                *connection = (struct connection){ .client = NULL };
+        }
+        if (r >= 0)
+                journal_set(daemon->journal, &config->log);
+        return r;
+}
+
+static bool reload(struct daemon *daemon)
+{
+        struct connection connection = { .client = NULL };
+        struct config *config = load_config(daemon);
+
+        if (config == NULL)
+                return false;
+        const struct connection_parts parts = connection_parts_of(daemon, config);
+        int r = connection_renew(&daemon->connection, &parts, &daemon->config->api);
+        if (r == 0 || (r > 0 && connection_open(&parts, &connection) == EXIT_STATUS_SUCCESS))
+                r = apply_config(daemon, config, &connection);
+        else
+                r = -EINVAL;
+
+        connection_close(&connection);
+        if (r < 0) {
+                config_free(config);
+                return false;
+        }
+        config_free(daemon->config);
+        daemon->config = config;
+        daemon->idle_told = false;
+        return true;
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+        (void)source;
+        (void)info;
+        struct daemon *daemon = userdata;
+        struct timespec now;
+
+        if (daemon->stopping)
+                return 0;
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                         (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000);
+        if (reload(daemon))
+                tell_start(daemon, "Reloaded");
+        else
+                journal_print(
+                        daemon->journal, LOG_ERR,
+                        "The new configuration is not taken over; the service goes on with the old one.");
+        (void)sd_notify(false, "READY=1");
+        return 0;
 }
 
 void daemon_block_signals(void)
@@ -426,7 +431,7 @@ static enum exit_status build_and_run(struct daemon *daemon)
         status = open_store(daemon);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        status = open_api(daemon);
+        status = open_connection(daemon);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         r = build_watch(daemon);
@@ -435,22 +440,20 @@ static enum exit_status build_and_run(struct daemon *daemon)
         if (r < 0)
                 return give_up(daemon, "start watching", r);
 
-        tell_start(daemon);
+        tell_start(daemon, "Started");
         (void)recorder_retell(daemon->recorder);
         outbox_wake(daemon->outbox);
-        r = poller_start(daemon->poller);
-        if (r < 0)
-                return give_up(daemon, "start polling", r);
+        poller_start(daemon->poller);
         (void)sd_notify(false, "READY=1");
 
         r = sd_event_loop(daemon->event);
         return r >= 0 ? (enum exit_status)r : give_up(daemon, "go on with the event loop", r);
 }
 
-enum exit_status daemon_run(const struct daemon_options *options, const struct config *config,
+enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
                             struct journal *journal)
 {
-        struct daemon daemon = { .options = options, .config = config, .journal = journal };
+        struct daemon daemon = { .options = options, .config = config_ref(config), .journal = journal };
 
         enum exit_status status = build_and_run(&daemon);
 
@@ -461,10 +464,9 @@ enum exit_status daemon_run(const struct daemon_options *options, const struct c
         poller_free(daemon.poller);
         recorder_free(daemon.recorder);
         outbox_free(daemon.outbox);
-        session_free(daemon.session);
-        nexudus_free(daemon.nexudus);
-        http_client_free(daemon.api_client);
+        connection_close(&daemon.connection);
         store_close(daemon.store);
         sd_event_unref(daemon.event);
+        config_free(daemon.config);
         return status;
 }

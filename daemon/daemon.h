@@ -10,6 +10,8 @@
 
 /* How this run differs from the configuration. */
 struct daemon_options {
+        const char *path; /* of the configuration, which is read again on SIGHUP */
+        const struct config_overrides *overrides;
         bool once;           /* one round of everything, each job reported on standard output */
         uint64_t timeout_us; /* 0: none */
 };
@@ -22,7 +24,8 @@ void daemon_block_signals(void);
 
 /*
  * Builds the parts, runs the loop, and returns what the process is to end with. Everything that goes wrong is
- * logged. `journal` and `config` are borrowed.
+ * logged. `journal` is borrowed; of `config` the
+ * daemon is one more owner, until a reload brings another one.
  */
-enum exit_status daemon_run(const struct daemon_options *options, const struct config *config,
+enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
                             struct journal *journal);

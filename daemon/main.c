@@ -242,7 +242,7 @@ static void tell_problems(const struct options *options, const struct config_pro
         journal_close(journal);
 }
 
-static enum exit_status run(const struct options *options, const struct config *config)
+static enum exit_status run(struct options *options, struct config *config)
 {
         struct journal *journal = NULL;
 
@@ -260,6 +260,8 @@ static enum exit_status run(const struct options *options, const struct config *
                 return EXIT_STATUS_CONFIG;
         }
 
+        options->daemon.path = options->path;
+        options->daemon.overrides = &options->overrides;
         enum exit_status status = daemon_run(&options->daemon, config, journal);
         journal_close(journal);
         curl_global_cleanup();
@@ -276,7 +278,7 @@ static enum exit_status check(const struct options *options, const struct config
         return EXIT_STATUS_SUCCESS;
 }
 
-static enum exit_status act_on_config(const struct options *options)
+static enum exit_status act_on_config(struct options *options)
 {
         struct config_problems problems = { .items = NULL };
         struct config *config = NULL;

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/span.h"
@@ -81,7 +80,7 @@ void poller_report_record(const struct poller *poller, const struct planner_job 
 
 /* ---- asking ---- */
 
-static void flight_land(struct flight *flight)
+void flight_land(struct flight *flight)
 {
         flight_clear_rows(flight);
         *flight = (struct flight){ .poller = NULL };
@@ -203,66 +202,6 @@ static int on_idle(sd_event_source *source, void *userdata)
 
 /* ---- the whole ---- */
 
-static uint64_t wall_clock_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* What is known of a job from before. */
-static int job_recall(struct poller *poller, struct planner_job *job)
-{
-        struct stored_job known;
-
-        int r = store_get_job(poller->parts.store, job->id, &known);
-        if (r <= 0)
-                return r;
-
-        /* The state is dated by the wall clock, but spans are measured by one that nobody sets. */
-        int64_t age_us = (int64_t)wall_clock_us() - (int64_t)known.changed_us;
-        job->watch = (struct job_watch){
-                .memory = {
-                        .status = known.status,
-                        .result = known.result,
-                        .outcome = known.outcome,
-                        .recorded = true,
-                },
-                .changed_us = (int64_t)poller_now_us(poller) - (age_us > 0 ? age_us : 0),
-                .stalled = known.stalled,
-        };
-        return 0;
-}
-
-static int build_jobs(struct poller *poller)
-{
-        const struct config *config = poller->parts.config;
-        struct planner_job *jobs = planner_jobs(poller->planner);
-
-        poller->settings = calloc(config->job_count, sizeof(*poller->settings));
-        poller->answered = calloc(config->job_count, sizeof(*poller->answered));
-        if (poller->settings == NULL || poller->answered == NULL)
-                return -ENOMEM;
-
-        for (size_t i = 0; i < config->job_count; i++) {
-                const struct poll_config *poll = &config->jobs[i].poll;
-
-                poller->settings[i] = (struct planner_settings){
-                        .interval_us = poll->interval_us,
-                        .max_interval_us = poll->max_interval_us,
-                        .stalled_after_us = poll->stalled_after_us,
-                        .result_wait_us = poll->result_wait_us,
-                };
-                jobs[i].id = config->jobs[i].id;
-                jobs[i].settings = &poller->settings[i];
-                int r = job_recall(poller, &jobs[i]);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 static int build_sources(struct poller *poller)
 {
         int r = sd_event_add_time(poller->parts.event, &poller->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
@@ -283,31 +222,23 @@ static int build_sources(struct poller *poller)
 int poller_new(const struct poller_parts *parts, struct poller **ret_poller)
 {
         CLEANUP(cleanup_poller_free) struct poller *poller = calloc(1, sizeof(*poller));
-        const struct config *config = parts->config;
         int r;
 
         if (poller == NULL)
                 return -ENOMEM;
         poller->parts = *parts;
 
-        const struct planner_limits limits = {
-                .governor = {
-                        .min_spacing_us = config->limits.min_spacing_us,
-                        .per_minute = config->limits.per_minute,
-                        .per_hour = config->limits.per_hour,
-                        .per_day = config->limits.per_day,
-                },
-                .flights_max = FLIGHTS_MAX,
-                .batch_size = config->poll.batch == BATCH_AUTO ? config->poll.batch_size : 0,
-                .batch_bytes = NEXUDUS_IDS_MAX,
-                .probe_cap_us = config->poll.interval_us,
-                .once = parts->once,
-        };
-        r = planner_new(&limits, config->status_rules, config->job_count, &poller->planner);
-        if (r >= 0)
-                r = build_jobs(poller);
-        if (r >= 0)
-                r = build_sources(poller);
+        CLEANUP(plan_clear) struct plan plan = { .planner = NULL };
+        r = plan_make(parts, parts->config, &plan);
+        if (r < 0)
+                return r;
+        plan_take(poller, &plan);
+        for (size_t i = 0; i < parts->config->job_count; i++) {
+                r = plan_recall(poller, &planner_jobs(poller->planner)[i]);
+                if (r < 0)
+                        return r;
+        }
+        r = build_sources(poller);
         if (r < 0)
                 return r;
         budget_open(&poller->budget, parts->store, planner_governor(poller->planner), poller_now_us(poller));
@@ -337,27 +268,11 @@ struct poller *poller_free(struct poller *poller)
         return NULL;
 }
 
-static bool has_ended(const struct planner_job *job)
+void poller_start(struct poller *poller)
 {
-        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome);
-}
-
-int poller_start(struct poller *poller)
-{
-        struct planner_job *jobs = planner_jobs(poller->planner);
-        uint64_t now = poller_now_us(poller);
-
-        for (size_t i = 0; i < poller->parts.config->job_count; i++) {
-                if (has_ended(&jobs[i]) && !poller->parts.config->jobs[i].from_command_line) {
-                        poller_report(poller, &jobs[i], "has ended before (%s)",
-                                      outcome_to_string(jobs[i].watch.memory.outcome));
-                        poller->answered[i] = true;
-                        continue;
-                }
-                planner_start(poller->planner, &jobs[i], now, 0);
-        }
-        sleep_until(poller, planner_is_idle(poller->planner) ? USEC_NEVER : now);
-        return 0;
+        for (size_t i = 0; i < poller->parts.config->job_count; i++)
+                plan_start_job(poller, i);
+        sleep_until(poller, planner_is_idle(poller->planner) ? USEC_NEVER : poller_now_us(poller));
 }
 
 bool poller_is_idle(const struct poller *poller)

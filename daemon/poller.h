@@ -42,6 +42,16 @@ struct poller_parts {
 /* The parts are borrowed and must outlive the poller. Reads from the store what is known of each job. */
 int poller_new(const struct poller_parts *parts, struct poller **ret_poller);
 
+/*
+ * Takes over another configuration (which must stay until the next one or poller_free()): jobs that are in
+ * both go on as they were, new ones are started, those that are gone are stopped, their requests included. On
+ * failure (a negative errno) all stays as it was.
+ */
+int poller_reload(struct poller *poller, const struct config *config);
+
+/* The API is another one from now on: cancels what is under way, which is asked again there. */
+void poller_set_api(struct poller *poller, struct nexudus *nexudus, struct session *session);
+
 /* For the session: a request is made for it; a renewal of the token has ended. */
 void poller_spend(struct poller *poller);
 void poller_take_sign_in(struct poller *poller, const struct token_answer *answer);
@@ -50,7 +60,7 @@ void poller_take_sign_in(struct poller *poller, const struct token_answer *answe
 struct poller *poller_free(struct poller *poller);
 
 /* Starts polling. on_idle() may come at once, from the loop, if all jobs have ended already. */
-int poller_start(struct poller *poller);
+void poller_start(struct poller *poller);
 
 /* True if there is nothing more to do, as on_idle() says. */
 bool poller_is_idle(const struct poller *poller);

@@ -173,11 +173,12 @@ static void take_odd(struct poller *poller, struct planner_job *job, const char 
 
 /* ---- any answer ---- */
 
+/* Told once, although several batches may have been under way and be refused one after the other. */
 static void refuse_batches(struct poller *poller, const struct planner_request *request,
                            const char *explanation)
 {
         journal_print(
-                poller->parts.journal, LOG_NOTICE,
+                poller->parts.journal, planner_batches(poller->planner) ? LOG_NOTICE : LOG_DEBUG,
                 "The API does not take several jobs in one request: %s. Jobs are asked for one by one for an "
                 "hour, and then it is tried again.",
                 explanation);

@@ -49,6 +49,30 @@ struct poller {
         bool fresh_connection; /* the last request timed out: do not trust the open connections */
 };
 
+/* The part of the poller that belongs to one configuration. */
+struct plan {
+        struct planner *planner;
+        struct planner_settings *settings;
+        bool *answered;
+};
+
+/* Makes one for a configuration; its jobs know nothing yet. On failure what was made is left for
+ * plan_clear(). */
+int plan_make(const struct poller_parts *parts, const struct config *config, struct plan *plan);
+void plan_clear(struct plan *plan);
+
+/* Puts it into the poller, and leaves an empty one. */
+void plan_take(struct poller *poller, struct plan *plan);
+
+/* Fills in what the store knows of a job. */
+int plan_recall(struct poller *poller, struct planner_job *job);
+
+/* Begins to look at the job with that index, if there is reason to. */
+void plan_start_job(struct poller *poller, size_t i);
+
+/* Frees the place of a request that is over. */
+void flight_land(struct flight *flight);
+
 /* CLOCK_BOOTTIME of this turn of the loop. */
 uint64_t poller_now_us(const struct poller *poller);
 

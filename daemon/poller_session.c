@@ -28,16 +28,16 @@ static void bring_forward(uint64_t *wake_us, uint64_t to_us)
                 *wake_us = to_us;
 }
 
-static void sign_in(struct poller *poller)
+static void sign_in(struct poller *poller, uint64_t now, uint64_t *wake_us)
 {
         planner_begin_sign_in(poller->planner, &poller->sign_in);
         if (session_renew(poller->parts.session) >= 0)
                 return;
 
         /* No memory: perhaps later. */
-        planner_end_flight(poller->planner, &poller->sign_in, poller_now_us(poller));
-        planner_take_again(poller->planner, &poller->sign_in, poller_now_us(poller));
-        poller->renew_again_us = poller_now_us(poller) + USEC_PER_SEC;
+        planner_end_flight(poller->planner, &poller->sign_in, now);
+        planner_take_again(poller->planner, &poller->sign_in, now);
+        bring_forward(wake_us, now + USEC_PER_SEC);
 }
 
 bool poller_is_signed_in(struct poller *poller, uint64_t *wake_us)
@@ -48,8 +48,6 @@ bool poller_is_signed_in(struct poller *poller, uint64_t *wake_us)
         if (session == NULL)
                 return true;
         at_us = planner_sign_in_at(poller->planner, now);
-        if (poller->renew_again_us > at_us)
-                at_us = poller->renew_again_us;
 
         switch (session_need(session)) {
         case SESSION_READY: {
@@ -59,8 +57,10 @@ bool poller_is_signed_in(struct poller *poller, uint64_t *wake_us)
                 return true;
         }
         case SESSION_RENEW:
+                if (poller->renew_again_us > at_us)
+                        at_us = poller->renew_again_us;
                 if (at_us <= now)
-                        sign_in(poller);
+                        sign_in(poller, now, wake_us);
                 else
                         bring_forward(wake_us, at_us);
                 return true;
@@ -69,7 +69,7 @@ bool poller_is_signed_in(struct poller *poller, uint64_t *wake_us)
                 if (planner_next_due(poller->planner) == USEC_NEVER)
                         return false;
                 if (at_us <= now)
-                        sign_in(poller);
+                        sign_in(poller, now, wake_us);
                 else
                         bring_forward(wake_us, at_us);
                 return false;
@@ -95,26 +95,40 @@ static enum health_trouble trouble_of(enum token_verdict verdict)
         return HEALTH_WELL;
 }
 
+/* The present token is good for a while, so this is told once, and nothing waits for it. */
+static void put_off_renewal(struct poller *poller, enum health_trouble trouble, const char *explanation)
+{
+        bool is_new = poller->renew_again_us == 0;
+        int priority = trouble == HEALTH_UNAUTHORIZED ? LOG_ERR : LOG_WARNING;
+        uint64_t now = poller_now_us(poller);
+        char span[SPAN_TEXT_MAX];
+
+        poller->renew_again_us = now + RENEW_AGAIN_US;
+        planner_take_again(poller->planner, &poller->sign_in, now);
+        journal_print(poller->parts.journal, is_new ? priority : LOG_DEBUG,
+                      "The token of the API cannot be renewed ahead of time: %s. The present one is used on; "
+                      "the next attempt is in %s, or when this one ends.",
+                      explanation, span_format_rough(RENEW_AGAIN_US, span));
+}
+
 void poller_take_sign_in(struct poller *poller, const struct token_answer *answer)
 {
         enum health_trouble trouble = trouble_of(answer->verdict);
         uint64_t now = poller_now_us(poller);
-        char span[SPAN_TEXT_MAX];
 
         planner_end_flight(poller->planner, &poller->sign_in, now);
-        if (trouble == HEALTH_WELL) {
-                poller_take_health(poller, &poller->sign_in);
-        } else if (session_need(poller->parts.session) == SESSION_RENEW) {
-                poller->renew_again_us = now + RENEW_AGAIN_US;
+        if (trouble == HEALTH_WELL)
+                poller->renew_again_us = 0;
+
+        if (trouble == HEALTH_WELL && planner_health(poller->planner)->trouble == HEALTH_UNAUTHORIZED)
+                /* Perhaps the role is missing: the next look shows whether that is over. */
                 planner_take_again(poller->planner, &poller->sign_in, now);
-                journal_print(poller->parts.journal, trouble == HEALTH_UNAUTHORIZED ? LOG_ERR : LOG_WARNING,
-                              "The token of the API cannot be renewed ahead of time: %s. The present one is "
-                              "used on; the "
-                              "next attempt is in %s.",
-                              answer->explanation, span_format_rough(RENEW_AGAIN_US, span));
-        } else {
+        else if (trouble == HEALTH_WELL)
+                poller_take_health(poller, &poller->sign_in);
+        else if (trouble != HEALTH_THROTTLED && session_need(poller->parts.session) == SESSION_RENEW)
+                put_off_renewal(poller, trouble, answer->explanation);
+        else
                 poller_take_trouble(poller, &poller->sign_in, trouble, answer->retry_after_us,
                                     answer->explanation, "");
-        }
         poller_poll_due(poller);
 }

@@ -72,6 +72,18 @@ struct recorder *recorder_free(struct recorder *recorder)
         return NULL;
 }
 
+int recorder_reload(struct recorder *recorder, const struct config *config)
+{
+        const char **hooks = calloc(config->hook_count + 1, sizeof(*hooks));
+
+        if (hooks == NULL)
+                return -ENOMEM;
+        free(recorder->hooks);
+        recorder->hooks = hooks;
+        recorder->config = config;
+        return 0;
+}
+
 /* ---- telling ---- */
 
 static void tell(struct recorder *recorder, const struct event *event)

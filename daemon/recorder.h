@@ -21,6 +21,9 @@ int recorder_new(struct store *store, struct outbox *outbox, struct journal *jou
                  const struct config *config, struct recorder **ret_recorder);
 struct recorder *recorder_free(struct recorder *recorder);
 
+/* Takes over another configuration. On failure (-ENOMEM) all stays as it was. */
+int recorder_reload(struct recorder *recorder, const struct config *config);
+
 /*
  * Logs again what may not have reached the journal before the last end of the daemon, under the same event
  * ids. To be called once, before the first poll. Returns how many events, or a negative errno of the store.

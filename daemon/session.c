@@ -24,6 +24,13 @@
 /* A refused token that is older than this may simply have been revoked. */
 #define OLD_US (1 * USEC_PER_HOUR)
 
+/*
+ * A token that is good for one job may be refused for another, and then each new one is, too. So only a few
+ * renewals in an hour are made for a refusal alone, and more only for tokens that have lived for a while.
+ */
+#define RENEWALS_MAX 10
+#define LIVED_US     (5 * USEC_PER_MIN)
+
 struct session {
         struct session_parts parts;
         struct token *token;
@@ -32,6 +39,9 @@ struct session {
                                  state */
         unsigned generation;  /* of the token in use */
         bool accepted;        /* the token in use was */
+        bool in_use;          /* requests carry a token */
+        unsigned renewals;    /* for a refusal, since … */
+        uint64_t renewals_since_us; /* CLOCK_REALTIME */
 };
 
 DEFINE_CLEANUP(struct session, session_free)
@@ -102,6 +112,7 @@ static int use_token(struct session *session)
 
         session->accepted = false;
         session->generation++;
+        session->in_use = current != NULL;
         return current != NULL ? nexudus_set_token(session->parts.nexudus, current) : 0;
 }
 
@@ -203,7 +214,12 @@ uint64_t session_renew_in(const struct session *session)
 
 int session_renew(struct session *session)
 {
-        return token_renew(session->token, on_spend);
+        int r = token_renew(session->token, on_spend);
+
+        /* What could not be kept before may have been kept now, and then there is a token already. */
+        if (r >= 0 && !session->in_use && token_current(session->token, wall_clock_us()) != NULL)
+                (void)use_token(session);
+        return r;
 }
 
 void session_note_accepted(struct session *session)
@@ -216,16 +232,32 @@ unsigned session_generation(const struct session *session)
         return session->generation;
 }
 
+/* Whether a refusal is to lead to a renewal, which is then counted. */
+static bool may_renew(struct session *session, uint64_t now_us)
+{
+        if (now_us < session->renewals_since_us || now_us >= session->renewals_since_us + USEC_PER_HOUR) {
+                session->renewals_since_us = now_us;
+                session->renewals = 0;
+        }
+        if (session->renewals >= RENEWALS_MAX && now_us >= session->obtained_us &&
+            now_us < session->obtained_us + LIVED_US)
+                return false;
+        session->renewals++;
+        return true;
+}
+
 bool session_note_refused(struct session *session, unsigned generation)
 {
+        uint64_t now = wall_clock_us();
+
         /* Of several requests that were under way together, the first has said it. */
-        if (generation != session->generation || token_current(session->token, wall_clock_us()) == NULL)
+        if (generation != session->generation || token_current(session->token, now) == NULL)
                 return true;
 
-        bool fresh = !session->accepted && session->obtained_us != 0 &&
-                     wall_clock_us() < session->obtained_us + OLD_US;
-        if (fresh)
+        bool fresh = !session->accepted && session->obtained_us != 0 && now < session->obtained_us + OLD_US;
+        if (fresh || !may_renew(session, now))
                 return false;
         token_reject(session->token);
+        session->in_use = false;
         return true;
 }

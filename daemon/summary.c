@@ -42,17 +42,19 @@ static uint64_t shortest_interval(const struct config *config)
         return shortest_us;
 }
 
-void summary_tell_start(struct journal *journal, const struct config *config,
+void summary_tell_start(struct journal *journal, const char *what, const struct config *config,
                         const struct poller_counts *counts)
 {
         char interval[SPAN_TEXT_MAX], max_interval[SPAN_TEXT_MAX], round[SPAN_TEXT_MAX];
 
         journal_print_about(
                 journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
-                "jobwatchd %s watches %zu job%s at %s (%zu open, %zu ended before), each every %s after a "
+                "%s: jobwatchd %s watches %zu job%s at %s (%zu open, %zu ended before), each every %s after "
+                "a "
                 "change and up to %s apart without one; state in %s.",
-                JOBWATCH_VERSION, counts->watched, counts->watched == 1 ? "" : "s", config->api.base_url,
-                counts->open, counts->watched - counts->open, span_format(config->poll.interval_us, interval),
+                what, JOBWATCH_VERSION, counts->watched, counts->watched == 1 ? "" : "s",
+                config->api.base_url, counts->open, counts->watched - counts->open,
+                span_format(config->poll.interval_us, interval),
                 span_format(config->poll.max_interval_us, max_interval), config_state_directory(config));
 
         uint64_t shortest_us = shortest_interval(config);

@@ -16,7 +16,8 @@ char *summary_status(const struct config *config, const struct poller_counts *co
 
 /* At the start: what is watched and how often, and a warning if the limits do not allow what is configured.
  */
-void summary_tell_start(struct journal *journal, const struct config *config,
+/* `what` has happened: "Started" or "Reloaded". */
+void summary_tell_start(struct journal *journal, const char *what, const struct config *config,
                         const struct poller_counts *counts);
 
 /* Once a day. */

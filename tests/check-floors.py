@@ -17,8 +17,10 @@ import tempfile
 FLOORS = [
     ["main"],
     ["daemon", "check"],
+    ["summary"],
     ["poller"],
-    ["recorder", "budget"],
+    ["connection"],
+    ["recorder", "budget", "session"],
     ["hooks"],
     ["api", "store", "host"],
     ["net"],

@@ -248,6 +248,7 @@ static struct config *build(const char *path, struct config_sources *sources, st
                 report_oom(report);
                 return NULL;
         }
+        config->references = 1;
 
         for (unsigned i = 0; i < SECTION_COUNT; i++) {
                 enum config_section section = (enum config_section)i;
@@ -339,9 +340,15 @@ int config_load(const char *path, const struct config_overrides *overrides, stru
         return config_load_files(path, CONFIG_FEATURES_BUILT, overrides, problems, ret_config);
 }
 
+struct config *config_ref(struct config *config)
+{
+        config->references++;
+        return config;
+}
+
 struct config *config_free(struct config *config)
 {
-        if (config == NULL)
+        if (config == NULL || --config->references > 0)
                 return NULL;
 
         for (size_t i = 0; i < config->job_count; i++) {

@@ -116,7 +116,8 @@ struct log_config {
 };
 
 struct config {
-        char *path; /* the main file as it was named */
+        unsigned references; /* see config_ref() */
+        char *path;          /* the main file as it was named */
         struct api_config api;
         struct poll_config poll;
         struct limits_config limits;
@@ -170,6 +171,10 @@ struct config_overrides {
  */
 int config_load(const char *path, const struct config_overrides *overrides, struct config_problems *problems,
                 struct config **ret_config);
+/* One more owner of a configuration. */
+struct config *config_ref(struct config *config);
+
+/* One owner less; the last one frees it. Takes NULL, returns NULL. */
 struct config *config_free(struct config *config);
 
 /* Writes the effective configuration as INI that config_load() reads back to the same values. Never a secret.

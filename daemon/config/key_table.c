@@ -108,6 +108,7 @@ const struct config_key config_keys[] = {
                 KEY(API, "client_id", STRING),
                 FIELD(api.client_id),
                 .default_text = "",
+                .check = check_client_id,
                 .feature = FEATURE_CLIENT_ID,
                 .help = "What this client calls itself at the login. Empty: derived from the machine id, so "
                         "that two hosts never log each other out.",

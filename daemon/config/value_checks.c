@@ -120,6 +120,14 @@ const char *check_absolute_path(const char *value)
         return value[0] == '/' || value[0] == '\0' ? NULL : "write an absolute path";
 }
 
+const char *check_client_id(const char *value)
+{
+        for (const char *at = value; *at != '\0'; at++)
+                if (*at <= ' ' || *at > '~')
+                        return "letters, digits and signs without spaces, such as riverside-jobwatchd";
+        return NULL;
+}
+
 const char *check_unit(const char *value)
 {
         static const char *const kinds[] = { ".service", ".target", ".timer", ".path", ".socket", ".mount" };

@@ -20,6 +20,9 @@ const char *check_secret_file(const char *value);
 /* "" is right. */
 const char *check_absolute_path(const char *value);
 
+/* Goes into a header: visible ASCII, or nothing. */
+const char *check_client_id(const char *value);
+
 const char *check_unit(const char *value);
 const char *check_exec(const char *value);
 

@@ -57,6 +57,7 @@ struct planner *planner_free(struct planner *planner)
         schedule_clear(&planner->due);
         schedule_clear(&planner->closer);
         free(planner->jobs);
+        free(planner->by_id);
         free(planner);
         return NULL;
 }

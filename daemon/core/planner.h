@@ -45,6 +45,7 @@ struct planner_job {
         bool doubted : 1;  /* … because its row had no ResultData */
         bool stripped : 1; /* … because its row had no Status */
         bool lone : 1;     /* is not to be asked for in batches: it was missing or odd there */
+        bool adopted : 1;  /* taken over from another planner */
         bool settled : 1;  /* nothing more is asked: it has ended, or the one round is over for it */
 };
 
@@ -70,6 +71,18 @@ struct planner_limits {
 int planner_new(const struct planner_limits *limits, const struct status_rules *rules, size_t job_count,
                 struct planner **ret_planner);
 struct planner *planner_free(struct planner *planner);
+
+/*
+ * Takes up the work of another planner, as after a reload: the API's health, what is spent, what is known of
+ * batches, and the count of what is under way. Jobs are matched by their ids: those that both have go on as
+ * they were, under the new settings; the new ones are the caller's to fill in and to start. Requests under
+ * way point at the old planner's jobs: the caller looks up the new ones with planner_find_job(), and then
+ * frees the old planner. -ENOMEM, and nothing has happened.
+ */
+int planner_adopt(struct planner *planner, const struct planner *old, uint64_t now_us);
+
+/* After planner_adopt(): the job of that id, or NULL. */
+struct planner_job *planner_find_job(struct planner *planner, uint64_t id);
 
 /* The planner's jobs, for the caller to fill in id, settings and watch before planner_start() of each. */
 struct planner_job *planner_jobs(struct planner *planner);

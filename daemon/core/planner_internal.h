@@ -11,8 +11,9 @@ struct planner {
         const struct status_rules *rules;
         struct planner_job *jobs;
         size_t job_count;
-        struct schedule due;    /* looks by their time */
-        struct schedule closer; /* closer looks, which go before */
+        struct planner_job **by_id; /* after planner_adopt(): the jobs, sorted */
+        struct schedule due;        /* looks by their time */
+        struct schedule closer;     /* closer looks, which go before */
         struct governor governor;
         struct health health;
         unsigned flights;

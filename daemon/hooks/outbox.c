@@ -21,6 +21,10 @@
 #include "base/span.h"
 #include "core/retry.h"
 
+/* Attempts of one hook that are looked at: its lane's, and those of lanes from before reloads that are still
+ * busy. */
+#define BUSY_MAX (4 * LANE_WIDTH)
+
 DEFINE_CLEANUP(struct outbox, outbox_free)
 
 /* ---- which hooks ---- */
@@ -61,14 +65,33 @@ static int compare_ids(const void *left, const void *right)
         return (a > b) - (a < b);
 }
 
-/* The ids of what is under way, for the store to leave out. Returns how many. */
-static size_t lane_busy(const struct lane *lane, uint64_t ret_ids[static LANE_WIDTH])
+static size_t lane_busy_count(const struct lane *lane)
 {
         size_t count = 0;
 
         for (size_t i = 0; i < LANE_WIDTH; i++)
                 if (lane->attempts[i].lane != NULL)
-                        ret_ids[count++] = lane->attempts[i].delivery.id;
+                        count++;
+        return count;
+}
+
+/*
+ * The ids of what is under way for the hook of that name, for the store to leave out; after a reload another
+ * lane may still have some. Returns how many of the `max` there was room for.
+ */
+static size_t hook_busy(const struct outbox *outbox, const char *name, uint64_t ret_ids[], size_t max)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < outbox->lane_count; i++) {
+                const struct lane *lane = outbox->lanes[i];
+
+                if (strcmp(lane->hook->name, name) != 0)
+                        continue;
+                for (size_t k = 0; k < LANE_WIDTH && count < max; k++)
+                        if (lane->attempts[k].lane != NULL)
+                                ret_ids[count++] = lane->attempts[k].delivery.id;
+        }
         qsort(ret_ids, count, sizeof(*ret_ids), compare_ids);
         return count;
 }
@@ -93,11 +116,10 @@ static bool lane_record(struct lane *lane)
 }
 
 /* Arms the timer for the earliest delivery that waits for its time, or for what is still to be recorded. */
-static void lane_wait(struct lane *lane, bool unrecorded)
+static void lane_wait(struct lane *lane, const uint64_t busy[], size_t busy_count, bool unrecorded)
 {
-        uint64_t busy[LANE_WIDTH], next_us, now_us = outbox_clock_us();
+        uint64_t next_us, now_us = outbox_clock_us();
 
-        size_t busy_count = lane_busy(lane, busy);
         int r = store_next_delivery(lane->outbox->parts.store, lane->hook->name, busy, busy_count, &next_us);
         lane->waiting = r > 0;
         if (r < 0) {
@@ -116,18 +138,25 @@ static void lane_wait(struct lane *lane, bool unrecorded)
 static void lane_fill(struct lane *lane)
 {
         struct delivery due[LANE_WIDTH] = { { .hook = NULL } };
-        uint64_t busy[LANE_WIDTH];
+        uint64_t busy[BUSY_MAX];
 
         bool unrecorded = lane_record(lane);
-        size_t busy_count = lane_busy(lane, busy);
+        if (lane->retired) {
+                if (unrecorded)
+                        lane_timer_set(lane, RECORD_AGAIN_US);
+                return;
+        }
+
+        size_t busy_count = hook_busy(lane->outbox, lane->hook->name, busy, BUSY_MAX);
         if (busy_count < LANE_WIDTH) {
                 int count =
                         store_due_deliveries(lane->outbox->parts.store, lane->hook->name, outbox_clock_us(),
                                              busy, busy_count, due, LANE_WIDTH - busy_count);
                 for (int i = 0; i < count; i++)
                         attempt_start(lane_free_place(lane), lane, &due[i]);
+                busy_count = hook_busy(lane->outbox, lane->hook->name, busy, BUSY_MAX);
         }
-        lane_wait(lane, unrecorded);
+        lane_wait(lane, busy, busy_count, unrecorded);
 }
 
 static int on_lane_timer(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -142,14 +171,46 @@ static int on_lane_timer(sd_event_source *source, uint64_t time_us, void *userda
 
 /* ---- the outbox ---- */
 
+static struct lane *lane_free(struct lane *lane)
+{
+        if (lane == NULL)
+                return NULL;
+
+        for (size_t i = 0; i < LANE_WIDTH; i++)
+                if (lane->attempts[i].lane != NULL)
+                        attempt_clear(&lane->attempts[i]);
+        hook_http_free(lane->http);
+        sd_event_source_disable_unref(lane->timer);
+        config_free(lane->config);
+        free(lane);
+        return NULL;
+}
+
+/* Lanes of an earlier configuration go when the last of their attempts has ended. */
+static void drop_retired(struct outbox *outbox)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < outbox->lane_count; i++) {
+                struct lane *lane = outbox->lanes[i];
+
+                if (lane->retired && lane_busy_count(lane) == 0)
+                        lane_free(lane);
+                else
+                        outbox->lanes[kept++] = lane;
+        }
+        outbox->lane_count = kept;
+}
+
 static int on_wake(sd_event_source *source, void *userdata)
 {
         (void)source;
         struct outbox *outbox = userdata;
 
         outbox->woken = false;
+        drop_retired(outbox);
         for (size_t i = 0; i < outbox->lane_count && !outbox->stopping; i++)
-                lane_fill(&outbox->lanes[i]);
+                lane_fill(outbox->lanes[i]);
         if (outbox_is_idle(outbox))
                 outbox->parts.on_idle(outbox->parts.userdata);
         return 0;
@@ -166,7 +227,7 @@ void outbox_stop(struct outbox *outbox)
         outbox->stopping = true;
         for (size_t i = 0; i < outbox->lane_count; i++)
                 for (size_t k = 0; k < LANE_WIDTH; k++) {
-                        struct attempt *attempt = &outbox->lanes[i].attempts[k];
+                        struct attempt *attempt = &outbox->lanes[i]->attempts[k];
 
                         if (attempt->exec != NULL)
                                 hook_exec_stop(attempt->exec);
@@ -183,10 +244,9 @@ bool outbox_is_idle(const struct outbox *outbox)
         if (outbox->woken)
                 return false;
         for (size_t i = 0; i < outbox->lane_count; i++) {
-                const struct lane *lane = &outbox->lanes[i];
-                uint64_t busy[LANE_WIDTH];
+                const struct lane *lane = outbox->lanes[i];
 
-                if (lane_busy(lane, busy) > 0 || (may_wait && lane->waiting))
+                if (lane_busy_count(lane) > 0 || (may_wait && lane->waiting))
                         return false;
         }
         return true;
@@ -211,17 +271,69 @@ static int drop_unconfigured(struct outbox *outbox)
         return 0;
 }
 
-static int lane_init(struct lane *lane, struct outbox *outbox, const struct hook_config *hook)
+static int lane_new(struct outbox *outbox, struct config *config, const struct hook_config *hook,
+                    struct lane **ret_lane)
 {
+        struct lane *lane = calloc(1, sizeof(*lane));
+
+        if (lane == NULL)
+                return -ENOMEM;
         lane->outbox = outbox;
+        lane->config = config_ref(config);
         lane->hook = hook;
 
         int r = sd_event_add_time(outbox->parts.event, &lane->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
                                   on_lane_timer, lane);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(lane->timer, SD_EVENT_OFF);
+        if (r < 0) {
+                lane_free(lane);
+                return r;
+        }
+        (void)sd_event_source_set_description(lane->timer, "outbox-lane");
+        *ret_lane = lane;
+        return 0;
+}
+
+/* Puts lanes for the hooks of a configuration behind those that are there. On failure all is as it was. */
+static int add_lanes(struct outbox *outbox, struct config *config)
+{
+        struct lane **lanes = reallocarray(outbox->lanes, outbox->lane_count + config->hook_count + 1,
+                                           sizeof(struct lane *));
+        size_t before = outbox->lane_count;
+
+        if (lanes == NULL)
+                return -ENOMEM;
+        outbox->lanes = lanes;
+        for (size_t i = 0; i < config->hook_count; i++) {
+                int r = lane_new(outbox, config, &config->hooks[i], &lanes[outbox->lane_count]);
+                if (r < 0) {
+                        while (outbox->lane_count > before)
+                                lane_free(lanes[--outbox->lane_count]);
+                        return r;
+                }
+                outbox->lane_count++;
+        }
+        return 0;
+}
+
+int outbox_reload(struct outbox *outbox, struct config *config)
+{
+        size_t before = outbox->lane_count;
+
+        int r = add_lanes(outbox, config);
         if (r < 0)
                 return r;
-        (void)sd_event_source_set_description(lane->timer, "outbox-lane");
-        return sd_event_source_set_enabled(lane->timer, SD_EVENT_OFF);
+        for (size_t i = 0; i < before; i++) {
+                outbox->lanes[i]->retired = true;
+                outbox->lanes[i]->waiting = false;
+        }
+        config_free(outbox->parts.config);
+        outbox->parts.config = config_ref(config);
+
+        r = drop_unconfigured(outbox);
+        outbox_wake(outbox);
+        return r;
 }
 
 int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
@@ -232,17 +344,11 @@ int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
         if (outbox == NULL)
                 return -ENOMEM;
         outbox->parts = *parts;
+        config_ref(parts->config);
 
-        outbox->lanes = calloc(parts->config->hook_count + 1, sizeof(*outbox->lanes));
-        if (outbox->lanes == NULL)
-                return -ENOMEM;
-        for (; outbox->lane_count < parts->config->hook_count; outbox->lane_count++) {
-                r = lane_init(&outbox->lanes[outbox->lane_count], outbox,
-                              &parts->config->hooks[outbox->lane_count]);
-                if (r < 0)
-                        return r;
-        }
-
+        r = add_lanes(outbox, parts->config);
+        if (r < 0)
+                return r;
         r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
         if (r < 0)
                 return r;
@@ -263,15 +369,11 @@ struct outbox *outbox_free(struct outbox *outbox)
         if (outbox == NULL)
                 return NULL;
 
-        for (size_t i = 0; i < outbox->lane_count; i++) {
-                for (size_t k = 0; k < LANE_WIDTH; k++)
-                        if (outbox->lanes[i].attempts[k].lane != NULL)
-                                attempt_clear(&outbox->lanes[i].attempts[k]);
-                hook_http_free(outbox->lanes[i].http);
-                sd_event_source_disable_unref(outbox->lanes[i].timer);
-        }
-        sd_event_source_disable_unref(outbox->wake);
+        for (size_t i = 0; i < outbox->lane_count; i++)
+                lane_free(outbox->lanes[i]);
         free(outbox->lanes);
+        sd_event_source_disable_unref(outbox->wake);
+        config_free(outbox->parts.config);
         free(outbox);
         return NULL;
 }

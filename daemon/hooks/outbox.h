@@ -22,8 +22,8 @@ struct outbox_parts {
         sd_event *event;
         struct store *store;
         struct journal *journal;
-        const struct config *config; /* must stay until outbox_free() */
-        bool once;                   /* try what is due, and wait for no second attempt */
+        struct config *config; /* the outbox becomes one more owner */
+        bool once;             /* try what is due, and wait for no second attempt */
 
         /* Called from the loop, possibly repeatedly, when nothing is under way and nothing more is to be
          * waited for. */
@@ -33,6 +33,12 @@ struct outbox_parts {
 
 /* The parts are borrowed. Deliveries of hooks that are no longer configured are given up, which is logged. */
 int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox);
+
+/*
+ * Takes over another configuration: its hooks get what is recorded from now on and what waits. What is under
+ * way goes on as it began. On failure (-ENOMEM) all stays as it was.
+ */
+int outbox_reload(struct outbox *outbox, struct config *config);
 
 /* Kills what is under way; it will be delivered again after the next start. */
 struct outbox *outbox_free(struct outbox *outbox);

@@ -122,7 +122,8 @@ int attempt_record(struct attempt *attempt)
                 if (r >= 0)
                         tell_failed(lane, attempt, delay_us);
         }
-        if (r < 0)
+        /* Not pending any more: given up by a reload that took its hook away. */
+        if (r < 0 && r != -ENOENT)
                 return r;
         attempt_clear(attempt);
         return 0;

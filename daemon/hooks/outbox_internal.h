@@ -30,16 +30,18 @@ struct attempt {
 
 struct lane {
         struct outbox *outbox;
+        struct config *config; /* one more owner of what `hook` is in */
         const struct hook_config *hook;
         struct hook_http *http; /* of a url hook; NULL while its secret cannot be read */
         sd_event_source *timer; /* for what waits for its time, or to be recorded */
         struct attempt attempts[LANE_WIDTH];
         bool waiting; /* there are deliveries that wait for their time */
+        bool retired; /* of a configuration that is no longer in effect: nothing new is started */
 };
 
 struct outbox {
         struct outbox_parts parts;
-        struct lane *lanes;
+        struct lane **lanes;
         size_t lane_count;
         sd_event_source *wake;
         bool woken; /* something may be due */

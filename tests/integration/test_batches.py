@@ -4,6 +4,7 @@
 
 import collections
 import json
+import pathlib
 import re
 import struct
 import unittest
@@ -36,7 +37,7 @@ def singles_of(requests):
 
 
 class BatchTest(IntegrationTest):
-    def watch(self, fake, jobs, *options, size=100, interval="200ms", max_interval=None, **more):
+    def watch(self, fake, jobs, *options, size=100, interval="100ms", max_interval=None, **more):
         poll = {"interval": interval, "max_interval": max_interval or interval, "batch": "auto", "batch_size": size}
         self.write_config(fake, jobs, poll=poll, **more)
         return self.start_daemon(*options)
@@ -180,7 +181,7 @@ class Belief(BatchTest):
         """Asked for singly; and not in batches before there is a record again."""
         jobs = range(11, 21)
         fake = self.start_fake("[jobs 11-20]\nstep = 0s Running | half\n")
-        daemon = self.watch(fake, jobs)
+        daemon = self.watch(fake, jobs, interval="500ms")
         daemon.wait_for("seen for the first time", count=10)
         seq = fake.stats()["last_seq"]
         fake.job(13, gone="1")
@@ -275,6 +276,8 @@ class Kinds(BatchTest):
                         (25, "succeeded"), (31, "failed"))
         return fake
 
+    # Where no job had a ResultData, it takes the first ones to find out that rows leave it out: one look more each.
+    LEARNING = 2
     HALF = "[jobs 11-40]\nstep = 0s Running | half\n"
     NULL = "[jobs 11-40]\nstep = 0s Running\n"
     MIXED = "[jobs 11-40]\nstep = 0s Running | half\n[jobs 20-30]\nstep = 0s Running\n"
@@ -295,7 +298,7 @@ class Kinds(BatchTest):
         self.through_a_life("partial", self.HALF, 0, 4)
 
     def test_partial_without_results(self):
-        self.through_a_life("partial", self.NULL, 0, 4)
+        self.through_a_life("partial", self.NULL, 0, 4 + self.LEARNING)
 
     def test_partial_mixed(self):
         self.through_a_life("partial", self.MIXED, 0, 4)
@@ -304,7 +307,7 @@ class Kinds(BatchTest):
         self.through_a_life("empty_result", self.HALF, 0, 4)
 
     def test_empty_result_without_results(self):
-        self.through_a_life("empty_result", self.NULL, 0, 4)
+        self.through_a_life("empty_result", self.NULL, 0, 4 + self.LEARNING)
 
     def test_empty_result_mixed(self):
         self.through_a_life("empty_result", self.MIXED, 0, 4)
@@ -331,7 +334,8 @@ class Kinds(BatchTest):
         requests = fake.requests()
         lasted = requests[-1]["t"]
         for id, count in singles_of(requests).items():
-            self.assertLessEqual(count, 4 + lasted, f"job {id}, {lasted} s")
+            if id not in (14, 16):  # a job that has changed is looked at alone when nobody else is due
+                self.assertLessEqual(count, 2 + lasted, f"job {id}, {lasted} s")
 
     def test_rows_of_ids_alone(self):
         """Of no use: recognised as that, and given up."""
@@ -351,7 +355,7 @@ class Kinds(BatchTest):
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertTold(daemon, jobs, (jobs[5], "succeeded"))
         self.assertQuiet(daemon)
-        self.assertEqual(daemon.count(" notice "), 1, "said once\n" + daemon.text())
+        self.assertEqual(daemon.count("several jobs in one request"), 1, "said once\n" + daemon.text())
         requests = fake.requests()
         self.assertLessEqual(len(batches_of(requests)), batches)
         singles = singles_of(requests)
@@ -476,27 +480,29 @@ class Cost(BatchTest):
         self.assertLessEqual(self.commits() - before, rounds // 20 + 3, "the budget, once for 20 requests")
         self.assertEqual(daemon.stop(), EX_OK)
 
-    def high_water(self, name, result_size):
-        """kB after some rounds of 100 rows."""
+    def growth(self, name, result_size):
+        """(kB that some batches of 100 rows take at most beyond what there was before them, bytes of the largest)."""
         lines = f"result_size = {result_size}\n" if result_size else ""
         fake = self.start_fake(f"[jobs 1000-1099]\n{lines}step = 0s Running | half\n", name=name)
         daemon = self.watch(fake, range(1000, 1100), state={"directory": self.directory / f"state-{name}"},
-                            api={"max_response": "64M"}, interval="500ms")
+                            api={"max_response": "64M"}, interval="300ms")
         daemon.wait_for("seen for the first time", count=100)
+        before = daemon.memory_kb("VmRSS")
+        pathlib.Path(f"/proc/{daemon.pid}/clear_refs").write_text("5")  # the high-water mark begins anew
         self.rounds(fake, 4)
-        peak = daemon.memory_kb("VmHWM")
+        grown = daemon.memory_kb("VmHWM") - before
         self.assertEqual(daemon.stop(), EX_OK)
-        largest = max(request["bytes"] for request in batches_of(fake.requests()))
-        return peak, largest
+        self.assertTold(daemon, range(1000, 1100))
+        return grown, max(request["bytes"] for request in batches_of(fake.requests()))
 
     @unittest.skipIf(SANITIZED, "a sanitizer's memory says nothing")
     def test_memory(self):
         """A batch is read row by row: 10 MB of rows take hardly more room than 50 kB of them."""
-        small, small_bytes = self.high_water("small", 0)
-        large, large_bytes = self.high_water("large", 100 * 1024)
-        print(f"batches of {small_bytes} bytes: {small} kB; of {large_bytes} bytes: {large} kB", flush=True)
+        small, small_bytes = self.growth("small", 0)
+        large, large_bytes = self.growth("large", 100 * 1024)
+        print(f"batches of {small_bytes} bytes: {small} kB more; of {large_bytes} bytes: {large} kB more", flush=True)
         self.assertGreater(large_bytes, 100 * 100 * 1024)
-        self.assertLess(large - small, 4096)
+        self.assertLess(large, small + 1024)
 
 
 class Once(BatchTest):

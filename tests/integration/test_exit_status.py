@@ -189,7 +189,7 @@ class Signals(IntegrationTest):
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time")
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for("SIGHUP|reload")
+        daemon.wait_for("Reloaded: ")
         fake.job(11, status="Completed")
         daemon.wait_for("succeeded")
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "api/nexudus.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "exit_status.h"
+#include "host/journal.h"
+#include "net/http.h"
+#include "session.h"
+#include "store/store.h"
+
+/* Everything that belongs to [api]: the connections, the endpoints, and who we are there. */
+struct connection {
+        struct http_client *client;
+        struct nexudus *nexudus;
+        struct session *session;   /* NULL unless auth = password */
+        struct text_digest secret; /* tells whether the secret on disk is another one by now */
+};
+
+struct connection_parts {
+        sd_event *event;
+        struct store *store;
+        struct journal *journal;
+        const struct config *config;
+
+        /* See session.h; both are called from the loop only. */
+        void (*on_spend)(void *userdata);
+        void (*on_sign_in)(void *userdata, const struct token_answer *answer);
+        void *userdata;
+};
+
+/*
+ * Reads the secrets and builds it all. What is wrong is logged, and told by the status: EXIT_STATUS_CONFIG
+ * for a secret or certificate that cannot be read, EXIT_STATUS_SOFTWARE for the rest.
+ */
+enum exit_status connection_open(const struct connection_parts *parts, struct connection *ret_connection);
+
+/* Nothing may use it any more. Leaves it empty. */
+void connection_close(struct connection *connection);
+
+/*
+ * After a reload: 0 if the connection still fits the configuration (a new token of auth = token has then been
+ * taken over), 1 if it has to be opened anew, or a negative errno if the secret cannot be read, which is
+ * logged.
+ */
+int connection_renew(struct connection *connection, const struct connection_parts *parts,
+                     const struct api_config *old);

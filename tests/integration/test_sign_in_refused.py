@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""auth = password where something is wrong: it is told once, nobody is stormed, and it goes on when it can."""
+
+import errno
+import os
+import unittest
+
+from harness import EX_NOPERM, EX_OK, EX_TIMEOUT, EX_UNAVAILABLE, PATIENCE, SANITIZED, SLOW
+from sign_in import PASSWORD, USERNAME, SignInTest, derived_client_id
+
+LIBRARY = os.environ.get("CRASH_POINTS", "")
+TROUBLE = " (warning|error) "
+REFUSED = "error .*refuses the credentials: "
+ROLE = REFUSED + ".*401.*lacks the role BusinessBackgroundJob-Read: give it to them"
+MEANWHILE = "4s"  # a storm would be seen in that; a patient daemon asks again after 15 s or more
+
+
+class Refused(SignInTest):
+    def never_stormed(self, says, sign_ins, polls):
+        """`sign_ins` and `polls`: the most that may be asked for in a while."""
+        status, daemon = self.run_daemon("--timeout", MEANWHILE)
+        self.assertEqual(status, EX_TIMEOUT, daemon.text())
+        self.assertEqual(daemon.count(says), 1, daemon.text())
+        self.assertEqual(daemon.count(" error "), 1, daemon.text())
+        self.assertLessEqual(len(self.sign_ins()), sign_ins)
+        self.assertLessEqual(len(self.polls_made()), polls)
+        self.assertEqual(daemon.events(), [])
+
+    def test_wrong_password(self):
+        self.watch(range(11, 31), password="wr0ng")
+        says = REFUSED + ".*The user name or password is incorrect\\."
+        self.never_stormed(says, 1, 0)
+        self.assertEnds(EX_NOPERM, "--once", says=says)
+        self.assertEqual(self.grants(), ["password"] * 2)
+
+    def test_second_factor(self):
+        self.watch(server="totp = 123456")
+        says = REFUSED + ".*two-factor sign-in; use auth = token"
+        self.never_stormed(says, 1, 0)
+        self.assertEnds(EX_NOPERM, "--once", says=says)
+
+    def test_role_missing(self):
+        self.watch(range(11, 31), server="roles =")
+        self.never_stormed(ROLE, 1, 8)
+        self.assertEnds(EX_NOPERM, "--once", says=ROLE)
+        self.assertEqual(self.grants(), ["password", "refresh_token"], "a kept token may be renewed once a run")
+
+    def test_role_taken_away(self):
+        self.watch(range(11, 31))
+        daemon = self.start_signed_in("--timeout", MEANWHILE, jobs=20)
+        self.fake.server(roles="list")
+        daemon.wait_for(ROLE)
+        self.assertEqual(daemon.wait_exit(), EX_TIMEOUT)
+        self.assertEqual(self.grants(), ["password", "refresh_token"])
+        self.assertEqual(daemon.count(" error "), 1, daemon.text())
+        self.assertLessEqual(sum(poll["status"] == 401 for poll in self.polls_made()), 16)
+
+    def test_one_job_that_may_not_be_read(self):
+        """A token that is good for one job and refused for another is renewed a few times, but not for ever."""
+        self.watch((11, 12))
+        self.fake.fault("mine", path=self.poll_path(12), status=401, delay="50ms")
+        status, daemon = self.run_daemon("--timeout", MEANWHILE)
+        self.assertEqual(status, EX_TIMEOUT)
+        self.assertLessEqual(len(self.sign_ins()), 11, daemon.text())
+        self.assertEqual(daemon.count(ROLE), 1, daemon.text())
+
+    def test_password_changed_while_it_runs(self):
+        self.watch()
+        daemon = self.start_signed_in("--timeout", MEANWHILE)
+        self.fake.server(password="other")
+        self.take_token(derived_client_id(), password="other")
+        self.expire()
+        daemon.wait_for(REFUSED + ".*The user name or password is incorrect")
+        self.assertEqual(daemon.wait_exit(), EX_TIMEOUT)
+        self.assertEqual(self.grants()[2:], ["refresh_token", "password"])
+
+    def test_probes(self):
+        """The role that was missing is there at the first probe, within a minute; and of another account, whose tokens
+        live so short that it signs in anew for the probe, nothing is told twice."""
+        self.watch(server="roles = list")
+        given, fake = self.start_daemon(), self.fake
+        given.wait_for(ROLE)
+        self.state = self.directory / "state of the other"
+        self.fake = self.start_fake("[job 11]\nstep = 0s Running\n", f"username = {USERNAME}\npassword = {PASSWORD}\n"
+                                    "roles = list\ntoken_lifetime = 8s", name="other")
+        self.configure()
+        missing = self.start_daemon("--log-level=debug")
+        missing.wait_for(ROLE)
+        fake.server(roles="read, list")
+        given.wait_for("answers again, after ", patience=60 + PATIENCE)
+        given.wait_for("Job 11: Running, seen for the first time")
+        missing.wait_for("refuses the credentials", count=2, patience=60 + PATIENCE)
+        self.assertEqual(self.grants(), ["password", "refresh_token"])
+        self.assertEqual(missing.count("answers again"), 0, missing.text())
+        self.assertEqual(missing.count(TROUBLE), 1, missing.text())
+
+
+class Pause(SignInTest):
+    def paused(self, daemon, refused, seconds):
+        """Nothing at all is asked for so long after the answer to `refused`."""
+        later = [request["t"] - refused["t"] for request in self.fake.requests()
+                 if request["t"] > refused["t"] + 0.1 * SLOW]
+        self.assertGreaterEqual(min(later), seconds - 0.05, daemon.text())
+        self.assertLess(min(later), seconds + 3 * SLOW)
+
+    def test_throttled(self):
+        self.watch()
+        self.spoil(status=409, header='"Retry-After: 2"', times=1)
+        daemon = self.start_signed_in()
+        self.assertEqual(daemon.count("warning .*asks for patience: .*409.*next attempt is in"), 1)
+        self.assertEqual(daemon.count("answers again, after "), 1)
+        self.assertEqual(daemon.count(TROUBLE), 1, daemon.text())
+        self.paused(daemon, self.sign_ins()[0], 2)
+        self.assertEqual(self.grants(), ["password"] * 2)
+
+    def test_throttled_ahead_of_time(self):
+        """The limits are those of all requests, so the jobs wait, too, though their token is good."""
+        self.watch(server="token_lifetime = 10s")
+        self.spoil(status=409, header='"Retry-After: 3"', after=1, times=1)
+        daemon = self.start_signed_in()
+        daemon.wait_for("asks for patience")
+        daemon.wait_for("answers again")
+        self.fake.polls(1, 11, status=200)
+        self.paused(daemon, self.sign_ins()[1], 3)
+        self.assertEqual(self.grants()[:3], ["password", "refresh_token", "refresh_token"])
+
+    def test_throttled_once(self):
+        self.watch()
+        self.spoil(status=409, header='"Retry-After: 2"')
+        self.assertEnds(EX_UNAVAILABLE, "--once", says="asks for patience")
+        self.assertEqual(len(self.fake.requests()), 1)
+
+
+class Outage(SignInTest):
+    def test_first_sign_in(self):
+        self.watch()
+        for number, fault in enumerate(({"status": 500, "html": "yes"}, {"reset": "before"}, {"reset": "headers"},
+                                        {"body": "nonsense"}, {"body": '{"token_type": "bearer"}'}, {"truncate": 20},
+                                        {"body": '{"access_token": ""}'}, {"status": 404}, {"envelope": "yes"},
+                                        {"status": 302, "header": '"Location: /elsewhere"'},
+                                        {"oversize": "1M"})):
+            if "oversize" in fault:
+                fault = {"body_file": self.huge()}
+            with self.subTest(fault):
+                self.state = self.directory / f"state-{number}"
+                self.configure()
+                self.spoil(**fault)
+                daemon = self.start_daemon()
+                daemon.wait_for("warning .*cannot be used: ")
+                seq = self.fake.stats()["last_seq"]
+                self.wait_sign_ins(2, seq)
+                self.assertEqual([poll for poll in self.polls_made() if poll["seq"] > seq], [])
+                self.fake.mend()
+                daemon.wait_for("answers again, after ")
+                daemon.wait_for("seen for the first time")
+                self.assertEqual(daemon.stop(), EX_OK)
+                self.assertEqual(daemon.count(TROUBLE), 1, daemon.text())
+        self.assertNotIn("refresh_token", self.grants())
+
+    def huge(self):
+        path = self.directory / "huge"
+        path.write_text('{"access_token": "%s"}' % ("x" * 1_000_000))
+        return path
+
+    def test_once(self):
+        self.watch()
+        self.spoil(status=500)
+        self.assertEnds(EX_UNAVAILABLE, "--once", says="cannot be used: it answered 500")
+
+    def lost(self, **fault):
+        """The server has rotated, and nobody knows the new refresh token."""
+        self.watch()
+        daemon = self.start_signed_in()
+        self.spoil(**fault, times=1)
+        self.expire()
+        seq = self.fake.stats()["last_seq"]
+        self.fake.wait(2, seq, path=self.poll_path(11), status=200)
+        self.assertLessEqual(daemon.count(TROUBLE), 1, daemon.text())
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(" error "), 0, daemon.text())
+        self.assertEqual(self.grants()[-1], "password")
+        self.assertLessEqual(len(self.grants()), 4)
+        self.assertEqual(self.kept()[0], self.tokens_used()[-1])
+
+    def test_answer_lost_in_the_body(self):
+        self.lost(reset="body")
+
+    def test_answer_lost_in_the_headers(self):
+        self.lost(reset="headers")
+
+    def test_answer_cut(self):
+        self.lost(truncate=30)
+
+    def test_lost_ahead_of_time(self):
+        """It is told, the token is used to its end, and then no time is lost."""
+        self.watch(server="token_lifetime = 5s")
+        daemon = self.start_signed_in()
+        self.spoil(reset="body", times=1)
+        self.assertIn("The present one is used on", daemon.wait_for("cannot be renewed ahead of time"))
+        self.fake.polls(1, 11, status=200)
+        self.wait_sign_ins(3)
+        seq = self.fake.stats()["last_seq"]
+        self.fake.wait(2, seq, path=self.poll_path(11), status=200)
+        self.assertLessEqual(sum(poll["status"] == 401 for poll in self.polls_made()), 1)
+        self.assertEqual(self.grants()[:3], ["password", "refresh_token", "password"])
+
+    def test_a_renewal_does_not_hold_up_polling(self):
+        self.watch(server="token_lifetime = 10s")
+        daemon = self.start_signed_in()
+        self.spoil(hang="yes")
+        self.wait_sign_ins(2, arrived=1)
+        self.fake.job(11, status="Completed")
+        daemon.wait_for(r"Running → Completed \[succeeded", patience=0.8)
+        self.assertEqual(daemon.stop(), EX_OK)
+
+
+@unittest.skipIf(SANITIZED, "a sanitizer wants to be the first library")
+class Disk(SignInTest):
+    def test_a_token_that_cannot_be_kept(self):
+        """It is not used, since the next run could not go on from it; and it is when it can."""
+        if not os.path.exists(LIBRARY):
+            self.skipTest("CRASH_POINTS does not name the library")
+        self.watch()
+        trouble = self.directory / "trouble"
+        for error in errno.ENOSPC, errno.EIO:
+            self.state = self.directory / f"state-{error}"
+            self.configure()
+            self.spoil(status=503)
+            daemon = self.start_daemon(env={"LD_PRELOAD": LIBRARY, "FAIL_WHILE": str(trouble), "FAIL_WITH": str(error)})
+            daemon.wait_for("cannot be used: it answered 503")
+            trouble.touch()
+            before = self.fake.stats()["last_seq"]
+            self.fake.mend()
+            self.wait_sign_ins(4, before)
+            self.assertEqual([poll for poll in self.polls_made() if poll["seq"] > before], [])
+            trouble.unlink()
+            daemon.wait_for("seen for the first time")
+            self.assertEqual(daemon.stop(), EX_OK)
+            self.assertEqual(self.kept()[0], self.tokens_used()[-1])
+
+
+if __name__ == "__main__":
+    unittest.main()

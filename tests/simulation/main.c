@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * simulation [--seed N] [--seeds FIRST-LAST] [--seconds BUDGET] [--verbose]
+ *
+ * Runs worlds one after the other, each from a seed of its own, until the first one fails, the seeds are used
+ * up or the time is over. SIMULATION_SECONDS in the environment stands for --seconds. The real clock only
+ * decides how many worlds are run, never what happens in one.
+ */
+
+#include "sim.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct options {
+        uint64_t first, last;
+        double seconds; /* 0: until the seeds are used up */
+        bool verbose;
+};
+
+static double real_seconds(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static bool parse_options(int argc, char *argv[], struct options *options)
+{
+        static const struct option known[] = {
+                { "seed", required_argument, NULL, 's' },    { "seeds", required_argument, NULL, 'r' },
+                { "seconds", required_argument, NULL, 't' }, { "verbose", no_argument, NULL, 'v' },
+                { NULL, 0, NULL, 0 },
+        };
+        const char *seconds = getenv("SIMULATION_SECONDS");
+        int option;
+
+        *options = (struct options){ .first = 1, .last = UINT64_MAX, .seconds = seconds != NULL ? atof(seconds) : 0 };
+        while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
+                char *end = NULL;
+
+                if (option == 's' || option == 'r')
+                        options->first = options->last = strtoull(optarg, &end, 10);
+                if (option == 'r' && *end == '-')
+                        options->last = strtoull(end + 1, &end, 10);
+                if (option == 't')
+                        options->seconds = strtod(optarg, &end);
+                if (option == 'v')
+                        options->verbose = true;
+                if (option == '?' || (end != NULL && *end != '\0'))
+                        return false;
+        }
+        if (options->seconds <= 0 && options->last == UINT64_MAX)
+                options->seconds = 100;
+        return optind == argc;
+}
+
+static bool run(uint64_t seed, bool verbose, struct figures *figures)
+{
+        struct sim *sim = calloc(1, sizeof(*sim));
+
+        if (sim == NULL || world_draw(sim, seed) < 0) {
+                printf("out of memory\n");
+                abort();
+        }
+        sim->verbose = verbose;
+        simulate(sim);
+
+        const struct figures *one = &sim->figures;
+        if (verbose)
+                printf("seed %" PRIu64 ": %zu jobs, %.1f h, rows of kind %d: %" PRIu64 " requests, %" PRIu64
+                       " batches, %" PRIu64 " looks, %" PRIu64 " told\n",
+                       seed, sim->job_count, (double)(sim->now_us - sim->start_us) / 3.6e9, (int)sim->batch_kind,
+                       one->requests, one->batches, one->looks, one->told);
+        figures->requests += one->requests;
+        figures->batches += one->batches;
+        figures->looks += one->looks;
+        figures->told += one->told;
+        figures->throttled += one->throttled;
+        figures->restarts += one->restarts;
+        figures->outages += one->outages;
+        figures->believed_nulls += one->believed_nulls;
+
+        bool failed = sim->failed;
+        world_clear(sim);
+        free(sim);
+        return !failed;
+}
+
+int main(int argc, char *argv[])
+{
+        struct options options;
+        struct figures figures = { 0 };
+        double start = real_seconds();
+        uint64_t seeds = 0;
+
+        if (!parse_options(argc, argv, &options)) {
+                fprintf(stderr, "usage: simulation [--seed N] [--seeds FIRST-LAST] [--seconds BUDGET] [--verbose]\n");
+                return 64;
+        }
+        for (uint64_t seed = options.first;; seed++) {
+                if (!run(seed, options.verbose, &figures)) {
+                        printf("Seed %" PRIu64 " was number %" PRIu64 ". To run it alone: %s --seed %" PRIu64
+                               " --verbose\n",
+                               seed, seeds + 1, argv[0], seed);
+                        return 1;
+                }
+                seeds++;
+                if (seed == options.last || (options.seconds > 0 && real_seconds() - start >= options.seconds))
+                        break;
+        }
+        printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " requests (%" PRIu64 " batches, %" PRIu64
+               " looks), %" PRIu64 " events, %" PRIu64 " outages, %" PRIu64 " starts, %" PRIu64
+               " times throttled without limits of ours, %" PRIu64 " nulls believed at first sight\n",
+               seeds, real_seconds() - start, figures.requests, figures.batches, figures.looks, figures.told,
+               figures.outages, figures.restarts, figures.throttled, figures.believed_nulls);
+        return 0;
+}

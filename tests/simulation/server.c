@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The API: its throttling, by the documented limits whatever the daemon is configured to, over windows that
+ * slide or that begin at fixed times; its troubles; and its batches, of several kinds.
+ */
+
+#include "sim.h"
+
+#define WINDOWS 3
+static const uint64_t windows_us[WINDOWS] = { USEC_PER_MIN, USEC_PER_HOUR, USEC_PER_DAY };
+static const unsigned documented[WINDOWS] = { 120, 5000, 200000 };
+
+uint64_t server_latency(struct sim *sim)
+{
+        if (sim->slow_until_us > sim->now_us)
+                return chance_span(sim, 2 * USEC_PER_SEC, 29 * USEC_PER_SEC);
+        return chance_span(sim, 20 * USEC_PER_MSEC, 700 * USEC_PER_MSEC);
+}
+
+/* How many requests fell into the window that this one falls into, itself included. */
+static size_t in_window(const struct sim *sim, unsigned window, uint64_t at_us)
+{
+        const struct request_times *times = &sim->times;
+        size_t count = 0;
+
+        if (!sim->fixed_windows)
+                return times->count - times->tails[window];
+        uint64_t begin_us = at_us - (at_us + sim->window_offset_us) % windows_us[window];
+        for (size_t i = times->count; i > times->tails[window] && times->at_us[i - 1] >= begin_us; i--)
+                count++;
+        return count;
+}
+
+static bool is_too_much(const struct sim *sim, uint64_t at_us)
+{
+        const struct request_times *times = &sim->times;
+
+        if (times->count >= 2 && times->at_us[times->count - 1] - times->at_us[times->count - 2] < 100 * USEC_PER_MSEC)
+                return true;
+        for (unsigned i = 0; i < WINDOWS; i++) /* a count of many is dear, and the slid window an upper bound */
+                if (times->count - times->tails[i] > documented[i] && in_window(sim, i, at_us) > documented[i])
+                        return true;
+        return false;
+}
+
+static void fail(struct flight *flight, enum health_trouble trouble, uint64_t retry_after_us)
+{
+        flight->answer = ANSWER_TROUBLE;
+        flight->trouble = trouble;
+        flight->retry_after_us = retry_after_us;
+}
+
+static bool fail_by_outage(struct sim *sim, struct flight *flight)
+{
+        if (sim->outage_until_us <= flight->start_us)
+                return false;
+        switch (sim->outage) {
+        case OUTAGE_REFUSED:
+                flight->end_us = flight->start_us + chance_span(sim, 1, 100) * USEC_PER_MSEC;
+                fail(flight, HEALTH_UNREACHABLE, 0);
+                break;
+        case OUTAGE_HANGS:
+                flight->end_us = flight->start_us + 30 * USEC_PER_SEC;
+                fail(flight, HEALTH_UNREACHABLE, 0);
+                break;
+        case OUTAGE_UNAVAILABLE:
+                fail(flight, HEALTH_THROTTLED, chance_span(sim, 1, 120) * USEC_PER_SEC);
+                break;
+        case OUTAGE_UNAUTHORIZED:
+                fail(flight, HEALTH_UNAUTHORIZED, 0);
+                break;
+        }
+        return true;
+}
+
+static bool fail_somehow(struct sim *sim, struct flight *flight)
+{
+        if (is_too_much(sim, flight->start_us)) {
+                sim->figures.throttled++;
+                if (sim->limits_from_us <= flight->start_us && sim->limits.governor.per_minute == 120 &&
+                    sim->limits.governor.per_hour == 5000 && sim->limits.governor.per_day == 200000 &&
+                    sim->limits.governor.min_spacing_us == 100 * USEC_PER_MSEC)
+                        sim_fail(sim, NULL, "the server throttled a request though the documented limits were set");
+                fail(flight, HEALTH_THROTTLED, chance_permille(sim, 800) ? chance_span(sim, 1, 60) * USEC_PER_SEC : 0);
+        } else if (fail_by_outage(sim, flight)) {
+        } else if (sim->patience_until_us > flight->start_us) {
+                fail(flight, HEALTH_THROTTLED, sim->patience_us);
+        } else if (chance_permille(sim, sim->fail_permille)) {
+                if (chance_permille(sim, 300))
+                        flight->end_us = flight->start_us + 30 * USEC_PER_SEC;
+                fail(flight, chance_permille(sim, 900) ? HEALTH_UNREACHABLE : HEALTH_UNAUTHORIZED, 0);
+        } else {
+                return false;
+        }
+        return true;
+}
+
+static void shuffle(struct sim *sim, struct flight *flight)
+{
+        for (size_t i = flight->request.count; sim->shuffled && i > 1; i--) {
+                size_t other = chance_below(sim, i), place = flight->order[i - 1];
+
+                flight->order[i - 1] = flight->order[other];
+                flight->order[other] = place;
+        }
+}
+
+/* The answer to a request that reaches the API now. */
+void server_answer(struct sim *sim, struct flight *flight)
+{
+        const struct planner_request *request = &flight->request;
+
+        flight->made = true;
+        flight->calm_us = sim->calm_us;
+        if (fail_somehow(sim, flight)) {
+                sim->well_since_us = sim->now_us > flight->end_us ? sim->now_us : flight->end_us;
+                return;
+        }
+        for (size_t i = 0; i < request->count; i++) {
+                flight->shown[i] = sim->jobs[job_index(sim, request->jobs[i])].truth;
+                flight->order[i] = i;
+                flight->dropped[i] = !flight->shown[i].exists || chance_permille(sim, sim->miss_permille);
+        }
+        if (request->batch) {
+                bool refused = sim->batch_kind == BATCH_REFUSED || chance_permille(sim, sim->odd_permille / 5);
+
+                flight->answer = refused ? ANSWER_REFUSED : ANSWER_ROWS;
+                shuffle(sim, flight);
+        } else if (chance_permille(sim, sim->odd_permille)) {
+                flight->answer = ANSWER_ODD;
+        } else {
+                flight->answer = flight->shown[0].exists ? ANSWER_RECORD : ANSWER_ABSENT;
+        }
+}
+
+void server_row(struct sim *sim, const struct shown *truth, struct shown *ret_row)
+{
+        bool ragged = sim->batch_kind == BATCH_RAGGED;
+
+        *ret_row = *truth;
+        ret_row->has_status = sim->batch_kind != BATCH_NO_STATUS && !(ragged && chance_permille(sim, 50));
+        ret_row->has_result = sim->batch_kind != BATCH_NO_RESULT && sim->batch_kind != BATCH_NO_RESULT_NOR_UPDATED &&
+                              !(ragged && chance_permille(sim, 200));
+        if (!ret_row->has_status)
+                ret_row->status = 0;
+        if (!ret_row->has_result || sim->batch_kind == BATCH_EMPTY_RESULT)
+                ret_row->result = 0;
+        if (sim->batch_kind == BATCH_NO_RESULT_NOR_UPDATED || (ragged && chance_permille(sim, 100)))
+                ret_row->updated = 0;
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What is drawn from the seed: how many jobs, how they are watched, which limits, what kind of API; and then,
+ * as time goes by, what happens to the jobs (a new Status, a new ResultData, an UpdatedOn that moves alone,
+ * an end, an end whose ResultData comes late, a record that vanishes and perhaps comes back) and to
+ * everything else (outages, slowness, pauses, a full disk, suspend, clock jumps, crashes and restarts).
+ */
+
+#include "sim.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- chance ---- */
+
+uint64_t chance(struct sim *sim)
+{
+        uint64_t z = sim->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        return z ^ (z >> 31);
+}
+
+uint64_t chance_below(struct sim *sim, uint64_t bound)
+{
+        return bound > 0 ? chance(sim) % bound : 0;
+}
+
+uint64_t chance_span(struct sim *sim, uint64_t from_us, uint64_t to_us)
+{
+        return from_us + chance_below(sim, to_us - from_us + 1);
+}
+
+uint64_t chance_gap(struct sim *sim, uint64_t mean_us)
+{
+        double part = (double)((chance(sim) >> 11) + 1) / 9007199254740992.0;
+
+        return 1 + (uint64_t)(-log(part) * (double)mean_us);
+}
+
+bool chance_permille(struct sim *sim, unsigned permille)
+{
+        return chance_below(sim, 1000) < permille;
+}
+
+/* ---- texts ---- */
+
+static const char *const statuses[] = {
+        NULL,     "Pending", "Running", "Processing", "In progress", "Step 1 of 2", "Step 2 of 2",
+        "Queued", "Waiting", "Checked", "Completed",  "Failed",      "Cancelled",   "Done",
+};
+
+#define FIRST_END 10
+#define STATUSES  (sizeof(statuses) / sizeof(statuses[0]))
+#define RESULTS   12
+
+struct text status_text(uint8_t index)
+{
+        if (index == 0)
+                return TEXT_NULL;
+        return (struct text){ (char *)(uintptr_t)statuses[index], strlen(statuses[index]) };
+}
+
+struct text result_text(uint8_t index)
+{
+        static const char rows[] = "0123456789abcdef";
+
+        if (index == 0)
+                return TEXT_NULL;
+        return (struct text){ (char *)(uintptr_t)rows, index - 1u }; /* 1: the empty text */
+}
+
+bool status_is_end(uint8_t index)
+{
+        return index >= FIRST_END;
+}
+
+/* ---- the heap of what happens to jobs ---- */
+
+static void heap_set(struct sim *sim, size_t place, struct sim_job *job)
+{
+        sim->heap[place] = job;
+        job->position = place;
+}
+
+static void heap_move(struct sim *sim, struct sim_job *job)
+{
+        size_t place = job->position;
+
+        while (place > 0 && sim->heap[(place - 1) / 2]->next_us > job->next_us) {
+                heap_set(sim, place, sim->heap[(place - 1) / 2]);
+                place = (place - 1) / 2;
+        }
+        for (;;) {
+                size_t child = 2 * place + 1;
+
+                if (child >= sim->heap_count)
+                        break;
+                if (child + 1 < sim->heap_count && sim->heap[child + 1]->next_us < sim->heap[child]->next_us)
+                        child++;
+                if (sim->heap[child]->next_us >= job->next_us)
+                        break;
+                heap_set(sim, place, sim->heap[child]);
+                place = child;
+        }
+        heap_set(sim, place, job);
+}
+
+/* ---- jobs ---- */
+
+static void truth_changes(struct sim *sim, struct sim_job *job, struct shown next)
+{
+        check_truth_ends(sim, job);
+        next.version = job->truth.version + 1;
+        job->truth = next;
+        job->since_us = sim->now_us;
+        job->since_calm_us = sim->calm_us;
+        job->waived = false;
+        job->excuses += 4; /* the look itself, and new patience with UpdatedOn */
+        job->ramps++;
+}
+
+static uint8_t another(struct sim *sim, uint8_t present, uint8_t from, uint8_t to)
+{
+        uint8_t drawn = (uint8_t)(from + chance_below(sim, to - from));
+
+        return drawn != present ? drawn : (uint8_t)(drawn + 1 < to ? drawn + 1 : from);
+}
+
+static void job_ends(struct sim *sim, struct sim_job *job)
+{
+        struct shown next = job->truth;
+        bool late = chance_permille(sim, 300);
+
+        next.status = another(sim, next.status, FIRST_END, STATUSES);
+        next.updated++;
+        next.result = late ? 0 : another(sim, 0, 1, RESULTS);
+        truth_changes(sim, job, next);
+        job->ended = true;
+        job->next_us = late ? sim->now_us + chance_span(sim, USEC_PER_SEC / 10, 2 * USEC_PER_MIN) : USEC_NEVER;
+}
+
+static void job_vanishes(struct sim *sim, struct sim_job *job)
+{
+        struct shown next = job->truth;
+
+        next.exists = false;
+        truth_changes(sim, job, next);
+        job->absent_since_us = sim->now_us;
+        job->next_us = chance_permille(sim, 500)
+                               ? sim->now_us + chance_span(sim, USEC_PER_SEC, 10 * USEC_PER_MIN)
+                               : USEC_NEVER;
+}
+
+static void job_happens(struct sim *sim, struct sim_job *job)
+{
+        struct shown next = job->truth;
+        uint64_t what = chance_below(sim, 100);
+
+        if (!next.exists) {
+                next.exists = true;
+                truth_changes(sim, job, next);
+                job->next_us = sim->now_us + chance_gap(sim, job->gap_us);
+                return;
+        }
+        next.updated++;
+        if (job->ended) {
+                next.result = another(sim, 0, 1, RESULTS);
+                truth_changes(sim, job, next);
+                job->next_us = USEC_NEVER;
+                return;
+        }
+        job->next_us = sim->now_us + chance_gap(sim, job->gap_us);
+        if (job->beats && what >= 20) {
+                job->truth.updated++;
+        } else if (what < 45) {
+                next.status = another(sim, next.status, chance_permille(sim, 30) ? 0 : 1, FIRST_END);
+                if (chance_permille(sim, 300))
+                        next.result = another(sim, next.result, 0, RESULTS);
+                truth_changes(sim, job, next);
+        } else if (what < 65) {
+                next.result = another(sim, next.result, 0, RESULTS);
+                truth_changes(sim, job, next);
+        } else if (what < 85) {
+                job->truth.updated++;
+        } else if (what < 95) {
+                job_ends(sim, job);
+        } else if (what < 98) {
+                job_vanishes(sim, job);
+        }
+}
+
+/* ---- everything else ---- */
+
+static void later(struct sim *sim, uint64_t *until_us, uint64_t longest_us)
+{
+        uint64_t mean_us = longest_us >> chance_below(sim, 8);
+
+        *until_us = sim->now_us + chance_span(sim, mean_us / 4, mean_us);
+        sim->disturbances++;
+}
+
+static void wall_jumps(struct sim *sim)
+{
+        int64_t by_us = (int64_t)chance_span(sim, 0, 2 * USEC_PER_DAY) - (int64_t)USEC_PER_DAY;
+
+        sim->wall_offset_us += (uint64_t)by_us;
+        /* What is on disk seems older than it is, and may be forgotten if the daemon stops before it is
+         * written again. That is known and cannot be told from a long stop. */
+        if (by_us > 0)
+                sim->limits_from_us = sim->now_us + USEC_PER_DAY;
+}
+
+static void mischief(struct sim *sim)
+{
+        sim->mischief_us = sim->now_us + chance_gap(sim, sim->mischief_gap_us);
+        switch (chance_below(sim, 12)) {
+        case 0:
+        case 1:
+        case 2:
+                sim->outage = (unsigned)chance_below(sim, 4);
+                later(sim, &sim->outage_until_us, 4 * USEC_PER_HOUR);
+                sim->figures.outages++;
+                break;
+        case 3:
+        case 4:
+                later(sim, &sim->slow_until_us, 20 * USEC_PER_MIN);
+                break;
+        case 5:
+                later(sim, &sim->disk_full_until_us, 2 * USEC_PER_HOUR);
+                break;
+        case 6:
+                later(sim, &sim->suspended_until_us, 8 * USEC_PER_HOUR);
+                break;
+        case 7:
+                sim->patience_us = chance_permille(sim, 300) ? 0 : USEC_PER_SEC << chance_below(sim, 18);
+                later(sim, &sim->patience_until_us, 10 * USEC_PER_MIN);
+                break;
+        case 8:
+                if (chance_permille(sim, 150))
+                        wall_jumps(sim);
+                break;
+        default:
+                if (sim->planner != NULL) {
+                        daemon_stop(sim, chance_permille(sim, 400));
+                        sim->up_us = sim->now_us + chance_span(sim, USEC_PER_SEC / 10,
+                                                               (10 * USEC_PER_SEC) << chance_below(sim, 10));
+                        sim->disturbances++;
+                }
+                break;
+        }
+}
+
+static void sooner(uint64_t *next_us, uint64_t now_us, uint64_t at_us)
+{
+        if (at_us > now_us && at_us < *next_us)
+                *next_us = at_us;
+}
+
+uint64_t world_next_us(const struct sim *sim)
+{
+        uint64_t next_us = sim->heap[0]->next_us;
+
+        if (sim->mischief_us < next_us)
+                next_us = sim->mischief_us;
+        sooner(&next_us, sim->now_us, sim->outage_until_us);
+        sooner(&next_us, sim->now_us, sim->slow_until_us);
+        sooner(&next_us, sim->now_us, sim->disk_full_until_us);
+        sooner(&next_us, sim->now_us, sim->suspended_until_us);
+        sooner(&next_us, sim->now_us, sim->patience_until_us);
+        return next_us;
+}
+
+void world_run(struct sim *sim)
+{
+        while (!sim->failed && sim->heap[0]->next_us <= sim->now_us) {
+                struct sim_job *job = sim->heap[0];
+
+                job_happens(sim, job);
+                heap_move(sim, job);
+        }
+        if (sim->mischief_us <= sim->now_us && sim->suspended_until_us <= sim->now_us)
+                mischief(sim);
+        else if (sim->mischief_us <= sim->now_us)
+                sim->mischief_us = sim->suspended_until_us + 1;
+}
+
+/* ---- drawing a world ---- */
+
+static void draw_size(struct sim *sim)
+{
+        uint64_t kind = chance_below(sim, 1000), hours;
+
+        if (kind < 4) { /* a month */
+                sim->job_count = 1 + chance_below(sim, 3);
+                hours = 24 * 30;
+        } else if (kind < 760) {
+                sim->job_count = 1 + chance_below(sim, 20);
+                hours = 2 + chance_below(sim, 23);
+        } else if (kind < 960) {
+                sim->job_count = 20 + chance_below(sim, 300);
+                hours = 2 + chance_below(sim, 8);
+        } else if (kind < 995) {
+                sim->job_count = 300 + chance_below(sim, 1700);
+                hours = 1 + chance_below(sim, 4);
+        } else {
+                sim->job_count = 2000 + chance_below(sim, 8001);
+                hours = 1 + chance_below(sim, 3);
+        }
+        sim->end_us = sim->now_us + hours * USEC_PER_HOUR;
+}
+
+static void draw_limits(struct sim *sim)
+{
+        struct governor_limits *limits = &sim->limits.governor;
+        uint64_t kind = chance_below(sim, 100);
+
+        *limits = (struct governor_limits){ 100 * USEC_PER_MSEC, 120, 5000, 200000 };
+        if (kind >= 75) {
+                limits->min_spacing_us = chance_span(sim, 100, 3000) * USEC_PER_MSEC;
+                limits->per_minute = (unsigned)chance_span(sim, 1, 120);
+                limits->per_hour = (unsigned)chance_span(sim, 20, 5000);
+                limits->per_day = (unsigned)chance_span(sim, 300, 200000);
+        }
+        if (kind >= 88 && sim->job_count < 300) { /* some of them, or all, are left to the server */
+                limits->min_spacing_us = chance_permille(sim, 500) ? limits->min_spacing_us : 0;
+                limits->per_minute = chance_permille(sim, 500) ? limits->per_minute : 0;
+                limits->per_hour = chance_permille(sim, 500) ? limits->per_hour : 0;
+                limits->per_day = chance_permille(sim, 500) ? limits->per_day : 0;
+        }
+}
+
+static void draw_api(struct sim *sim)
+{
+        static const unsigned quiet[] = { 0, 0, 0, 1, 5, 30 };
+
+        sim->batch_kind = chance_permille(sim, 350) ? BATCH_FULL : (enum batch_kind)chance_below(sim, BATCH_KINDS);
+        sim->shuffled = chance_permille(sim, 500);
+        sim->fixed_windows = chance_permille(sim, 500);
+        sim->window_offset_us = chance_below(sim, USEC_PER_DAY);
+        sim->odd_permille = quiet[chance_below(sim, 6)];
+        sim->miss_permille = quiet[chance_below(sim, 6)];
+        sim->fail_permille = quiet[chance_below(sim, 6)];
+        sim->well_only = chance_permille(sim, 200);
+        if (sim->well_only)
+                sim->odd_permille = sim->miss_permille = sim->fail_permille = 0;
+        sim->mischief_gap_us = (10 * USEC_PER_MIN) << chance_below(sim, 6);
+        sim->mischief_us = sim->well_only ? USEC_NEVER : sim->now_us + chance_gap(sim, sim->mischief_gap_us);
+}
+
+static struct planner_settings draw_settings(struct sim *sim)
+{
+        static const unsigned intervals[] = { 1, 5, 15, 15, 15, 60, 600 }, multiples[] = { 1, 2, 8, 8, 20 };
+        uint64_t interval_us = intervals[chance_below(sim, 7)] * USEC_PER_SEC;
+
+        if (sim->job_count > 300 && interval_us < 15 * USEC_PER_SEC)
+                interval_us = 15 * USEC_PER_SEC;
+        return (struct planner_settings){
+                .interval_us = interval_us,
+                .max_interval_us = interval_us * multiples[chance_below(sim, 5)],
+                .stalled_after_us = chance_permille(sim, 200) ? chance_span(sim, USEC_PER_MIN, USEC_PER_HOUR) : 0,
+                .result_wait_us = chance_permille(sim, 200) ? chance_span(sim, USEC_PER_SEC, 3 * USEC_PER_MIN) : 0,
+        };
+}
+
+static void draw_job(struct sim *sim, struct sim_job *job, size_t index, const struct planner_settings kinds[3])
+{
+        uint64_t busiest_us = sim->job_count > 20 ? sim->job_count * 3 * USEC_PER_SEC : 30 * USEC_PER_SEC;
+
+        job->id = (sim->seed % 4 == 0 ? UINT64_C(123456789012345678) : 87654321) + index;
+        job->settings = kinds[chance_permille(sim, 850) ? 0 : 1 + chance_below(sim, 2)];
+        job->gap_us = busiest_us << chance_below(sim, 8);
+        job->beats = chance_permille(sim, 100);
+        job->truth = (struct shown){
+                .status = (uint8_t)chance_below(sim, chance_permille(sim, 50) ? STATUSES : FIRST_END),
+                .result = (uint8_t)(chance_permille(sim, 200) ? chance_below(sim, RESULTS) : 0),
+                .exists = !chance_permille(sim, 30),
+                .updated = 1 + (uint32_t)chance_below(sim, 1000),
+                .version = 1,
+        };
+        job->ended = status_is_end(job->truth.status);
+        job->since_us = job->absent_since_us = sim->now_us;
+        job->next_us = job->ended && job->truth.exists ? USEC_NEVER : sim->now_us + chance_gap(sim, job->gap_us);
+        if (!job->truth.exists && chance_permille(sim, 500))
+                job->next_us = sim->now_us + chance_span(sim, USEC_PER_SEC, USEC_PER_MIN);
+        if (job->settings.max_interval_us > sim->longest_max_us)
+                sim->longest_max_us = job->settings.max_interval_us;
+}
+
+static int draw_jobs(struct sim *sim)
+{
+        struct planner_settings kinds[3];
+
+        for (size_t i = 0; i < 3; i++)
+                kinds[i] = draw_settings(sim);
+        sim->limits.probe_cap_us = kinds[0].interval_us;
+        sim->jobs = calloc(sim->job_count, sizeof(*sim->jobs));
+        sim->heap = calloc(sim->job_count, sizeof(*sim->heap));
+        if (sim->jobs == NULL || sim->heap == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < sim->job_count; i++) {
+                draw_job(sim, &sim->jobs[i], i, kinds);
+                heap_set(sim, sim->heap_count++, &sim->jobs[i]);
+                heap_move(sim, &sim->jobs[i]);
+        }
+        return 0;
+}
+
+int world_draw(struct sim *sim, uint64_t seed)
+{
+        char *const failure[] = { (char[]){ "Failed" }, (char[]){ "Cancel*" }, NULL };
+        char *const success[] = { (char[]){ "Completed" }, (char[]){ "Done" }, NULL };
+        char *const running[] = { (char[]){ "Running" }, (char[]){ "Pending" }, NULL };
+
+        sim->seed = seed;
+        sim->random = seed * UINT64_C(0xd1342543de82ef95) + 1;
+        sim->now_us = sim->start_us = USEC_PER_SEC + chance_below(sim, USEC_PER_DAY);
+        sim->wall_offset_us = UINT64_C(1760000000) * USEC_PER_SEC;
+        sim->up_us = sim->now_us;
+        sim->limits_from_us = 0;
+        draw_size(sim);
+        sim->limits.flights_max = FLIGHTS_MAX;
+        sim->limits.batch_size = chance_permille(sim, 900) ? 100 : (unsigned)chance_below(sim, 100);
+        sim->limits.batch_bytes = 1890;
+        draw_limits(sim);
+        draw_api(sim);
+        int r = status_rules_new(failure, success, running, NULL, &sim->rules);
+        return r < 0 ? r : draw_jobs(sim);
+}
+
+void world_clear(struct sim *sim)
+{
+        planner_free(sim->planner);
+        status_rules_free(sim->rules);
+        free(sim->jobs);
+        free(sim->heap);
+        free(sim->times.at_us);
+}

@@ -7,10 +7,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/span.h"
+#include "host/clock.h"
 
 #define BUDGET_KEY "budget"
 
@@ -23,18 +23,10 @@ struct stored_budget {
         struct governor_debt debt;
 };
 
-static uint64_t wall_clock_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void put(struct budget *budget, unsigned ahead, uint64_t now_us)
 {
         const struct stored_budget stored = {
-                .stored_us = wall_clock_us(),
+                .stored_us = clock_wall_us(),
                 .debt = governor_debt(budget->governor, ahead, now_us),
         };
 
@@ -53,7 +45,7 @@ void budget_open(struct budget *budget, struct store *store, struct governor *go
 
         memcpy(&stored, data, sizeof(stored));
         /* A wall clock that was set back makes no debt younger than it is. */
-        uint64_t now = wall_clock_us();
+        uint64_t now = clock_wall_us();
         governor_restore(governor, &stored.debt, now > stored.stored_us ? now - stored.stored_us : 0, now_us);
 }
 

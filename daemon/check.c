@@ -19,7 +19,7 @@ struct check {
         size_t problems;
 };
 
-static void check_secret(struct check *check, const char *key, const char *source)
+static void check_secret(struct check *check, const char *where, const char *key, const char *source)
 {
         CLEANUP(cleanup_free) char *message = NULL;
         char *secret = NULL;
@@ -31,7 +31,7 @@ static void check_secret(struct check *check, const char *key, const char *sourc
         if (r < 0)
                 check->problems++;
         if (r < 0 || message != NULL)
-                (void)fprintf(check->file, "%s: %s%s\n", check->config->path,
+                (void)fprintf(check->file, "%s: %s%s\n", where,
                               r < 0 ? "" : "warning: ", message != NULL ? message : strerror(-r));
 }
 
@@ -44,14 +44,14 @@ static void check_hook(struct check *check, const struct hook_config *hook)
                 int r = hook_exec_check(hook->target, &reason);
                 if (r < 0) {
                         check->problems++;
-                        (void)fprintf(check->file, "%s: [hook %s] exec = %s: %s\n", check->config->path,
-                                      hook->name, hook->target, reason != NULL ? reason : strerror(-r));
+                        (void)fprintf(check->file, "%s: [hook %s] exec = %s: %s\n", hook->where, hook->name,
+                                      hook->target, reason != NULL ? reason : strerror(-r));
                 }
                 break;
         }
         case HOOK_URL:
                 if (*hook->secret_file != '\0')
-                        check_secret(check, "secret_file", hook->secret_file);
+                        check_secret(check, hook->where, "secret_file", hook->secret_file);
                 break;
         case HOOK_UNIT:
                 break;
@@ -63,13 +63,13 @@ size_t check_surroundings(const struct config *config, FILE *file)
         struct check check = { .config = config, .file = file };
 
         if (config->api.auth == AUTH_TOKEN)
-                check_secret(&check, "token_file", config->api.token_file);
+                check_secret(&check, config->api.where_secret, "token_file", config->api.token_file);
         else
-                check_secret(&check, "password_file", config->api.password_file);
+                check_secret(&check, config->api.where_secret, "password_file", config->api.password_file);
         if (*config->api.ca_file != '\0' && access(config->api.ca_file, R_OK) < 0) {
                 check.problems++;
-                (void)fprintf(file, "%s: cannot read %s (ca_file): %s\n", config->path, config->api.ca_file,
-                              strerror(errno));
+                (void)fprintf(file, "%s: cannot read %s (ca_file): %s\n", config->api.where_ca_file,
+                              config->api.ca_file, strerror(errno));
         }
         for (size_t i = 0; i < config->hook_count; i++)
                 check_hook(&check, &config->hooks[i]);

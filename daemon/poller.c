@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/cleanup.h"
 #include "base/span.h"
@@ -25,16 +24,6 @@ uint64_t poller_now_us(const struct poller *poller)
 
         (void)sd_event_now(poller->parts.event, CLOCK_BOOTTIME, &now);
         return now;
-}
-
-uint64_t poller_chance(void)
-{
-        uint64_t number = 0;
-
-        /* Without entropy, early at boot, there is no jitter: nothing that matters depends on it. */
-        if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
-                return 0;
-        return number;
 }
 
 static size_t index_of(const struct poller *poller, const struct planner_job *job)

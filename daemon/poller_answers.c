@@ -11,8 +11,10 @@
 
 #include "poller_internal.h"
 
+#include "absence.h"
 #include "base/cleanup.h"
 #include "base/span.h"
+#include "host/chance.h"
 #include "host/event_message.h"
 #include "host/message_ids.h"
 
@@ -64,7 +66,7 @@ void poller_take_trouble(struct poller *poller, const struct planner_request *re
         char pause[SPAN_TEXT_MAX];
 
         bool is_new =
-                planner_take_trouble(poller->planner, request, trouble, retry_after_us, now, poller_chance());
+                planner_take_trouble(poller->planner, request, trouble, retry_after_us, now, chance_number());
         uint64_t resume_us = planner_health(poller->planner)->resume_us;
         if (advice == NULL)
                 advice = words->advice;
@@ -118,10 +120,13 @@ static void take_record(struct poller *poller, struct planner_job *job, struct j
 {
         const struct job_config *config = poller_job_config(poller, job);
         uint64_t now = poller_now_us(poller);
+        bool was_absent = job->watch.absences > 0;
         struct sight sight = planner_take_record(poller->planner, job, record, now);
         struct job_memory seen = job_memory_of(record, sight.change.outcome);
         bool recorded = false;
 
+        if (was_absent)
+                absence_forget(poller->parts.store, job->id);
         poller_note_answered(poller, job);
         poller_report_record(poller, job, &record->status, sight.change.outcome);
         if (sight.change.news) {
@@ -130,7 +135,7 @@ static void take_record(struct poller *poller, struct planner_job *job, struct j
                 recorded = recorder_take(poller->parts.recorder, config, &job->watch.memory, &sight.change,
                                          record) >= 0;
         }
-        planner_settle(poller->planner, job, &sight, recorded, &seen, now, poller_chance());
+        planner_settle(poller->planner, job, &sight, recorded, &seen, now, chance_number());
 }
 
 static void take_absence(struct poller *poller, struct planner_job *job, const char *explanation)
@@ -144,6 +149,10 @@ static void take_absence(struct poller *poller, struct planner_job *job, const c
         poller_note_answered(poller, job);
         poller_report(poller, job, "not found (404)");
         if (sight.change.news)
+                absence_forget(poller->parts.store, job->id);
+        else if (job->watch.absences < GONE_ABSENCES)
+                absence_keep(poller->parts.store, job->id, &job->watch, now);
+        if (sight.change.news)
                 recorded = recorder_take(poller->parts.recorder, config, &job->watch.memory, &sight.change,
                                          NULL) >= 0;
         else if (job->watch.absences == 1)
@@ -152,7 +161,7 @@ static void take_absence(struct poller *poller, struct planner_job *job, const c
                         "%s was not found: %s. If that stays so for a minute, it is taken for gone; check "
                         "the number if this job should exist.",
                         label != NULL ? label : "A job", explanation);
-        planner_settle(poller->planner, job, &sight, recorded, NULL, now, poller_chance());
+        planner_settle(poller->planner, job, &sight, recorded, NULL, now, chance_number());
 }
 
 static void take_odd(struct poller *poller, struct planner_job *job, const char *explanation)
@@ -161,7 +170,7 @@ static void take_odd(struct poller *poller, struct planner_job *job, const char 
         CLEANUP(cleanup_free) char *label = job_label(config->id, config->name);
 
         poller_report(poller, job, "no sensible answer: %s", explanation);
-        planner_take_odd(poller->planner, job, poller_now_us(poller), poller_chance());
+        planner_take_odd(poller->planner, job, poller_now_us(poller), chance_number());
         /* Told when it begins; a job that stays odd is no news. */
         journal_print_about(
                 poller->parts.journal, job->odd_answers == 1 ? LOG_WARNING : LOG_DEBUG, NULL, config->id,

@@ -76,9 +76,6 @@ void flight_land(struct flight *flight);
 /* CLOCK_BOOTTIME of this turn of the loop. */
 uint64_t poller_now_us(const struct poller *poller);
 
-/* Any 64-bit number. */
-uint64_t poller_chance(void);
-
 /* The configuration of a job. */
 const struct job_config *poller_job_config(const struct poller *poller, const struct planner_job *job);
 

@@ -9,10 +9,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "absence.h"
 #include "base/cleanup.h"
 #include "base/span.h"
+#include "host/clock.h"
 
 void plan_clear(struct plan *plan)
 {
@@ -71,35 +72,28 @@ void plan_take(struct poller *poller, struct plan *plan)
 
 /* ---- jobs ---- */
 
-static uint64_t wall_clock_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* What is known of a job from before. */
 int plan_recall(struct poller *poller, struct planner_job *job)
 {
         struct stored_job known;
 
         int r = store_get_job(poller->parts.store, job->id, &known);
-        if (r <= 0)
+        if (r < 0)
                 return r;
+        absence_recall(poller->parts.store, job->id, &job->watch, poller_now_us(poller));
+        if (r == 0)
+                return 0;
 
         /* The state is dated by the wall clock, but spans are measured by one that nobody sets. */
-        int64_t age_us = (int64_t)wall_clock_us() - (int64_t)known.changed_us;
-        job->watch = (struct job_watch){
-                .memory = {
-                        .status = known.status,
-                        .result = known.result,
-                        .outcome = known.outcome,
-                        .recorded = true,
-                },
-                .changed_us = (int64_t)poller_now_us(poller) - (age_us > 0 ? age_us : 0),
-                .stalled = known.stalled,
+        int64_t age_us = (int64_t)clock_wall_us() - (int64_t)known.changed_us;
+        job->watch.memory = (struct job_memory){
+                .status = known.status,
+                .result = known.result,
+                .outcome = known.outcome,
+                .recorded = true,
         };
+        job->watch.changed_us = (int64_t)poller_now_us(poller) - (age_us > 0 ? age_us : 0);
+        job->watch.stalled = known.stalled;
         return 0;
 }
 

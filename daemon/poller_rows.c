@@ -6,6 +6,7 @@
  * transaction.
  */
 
+#include "host/chance.h"
 #include "poller_internal.h"
 
 #include <stdlib.h>
@@ -100,9 +101,9 @@ void flight_apply_rows(struct flight *flight)
                                       outcome_to_string(job->watch.memory.outcome));
                 if (row->verdict == ROW_FIRST)
                         planner_settle(planner, job, &row->sight, row->taken, &row->seen, now,
-                                       poller_chance());
+                                       chance_number());
                 else
-                        planner_apply_row(planner, job, row->verdict, row->updated, now, poller_chance());
+                        planner_apply_row(planner, job, row->verdict, row->updated, now, chance_number());
         }
 }
 

@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-id128.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "base/text.h"
+#include "host/clock.h"
 #include "host/event_message.h"
 #include "host/message_ids.h"
 
@@ -120,14 +120,6 @@ static int event_id_new(char ret_id[static EVENT_ID_SIZE])
         return 0;
 }
 
-static uint64_t wall_clock_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Of a job that is gone there is no record but the last one. */
 static int event_take_record(struct recorder *recorder, const struct job_config *job,
                              struct job_record *record, struct event *event)
@@ -153,7 +145,7 @@ static int event_make(struct recorder *recorder, const struct job_config *job,
 
         event->kind = change->kind;
         event->outcome = change->outcome;
-        event->time_us = wall_clock_us();
+        event->time_us = clock_wall_us();
         event->first_sight = !memory->recorded;
         r = event_id_new(event->id);
         if (r < 0)

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-id128.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "base/text.h"
+#include "host/clock.h"
 
 /* The application's id for sd_id128_get_machine_app_specific(): two machines never share a client id. */
 #define APPLICATION_ID SD_ID128_MAKE(5d, 0e, 27, b4, 9a, 3c, 4e, 0f, 8f, 5e, 61, c2, 7b, 90, d4, a8)
@@ -45,14 +45,6 @@ struct session {
 };
 
 DEFINE_CLEANUP(struct session, session_free)
-
-static uint64_t wall_clock_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* The configured client id, or one that only this machine has; malloc()ed. */
 static int client_id_of(const struct config *config, char **ret_client_id)
@@ -108,7 +100,7 @@ static void recall(struct session *session, struct token_grant *grant)
 
 static int use_token(struct session *session)
 {
-        const char *current = token_current(session->token, wall_clock_us());
+        const char *current = token_current(session->token, clock_wall_us());
 
         session->accepted = false;
         session->generation++;
@@ -121,7 +113,7 @@ static void on_token_answer(void *userdata, const struct token_answer *answer)
         struct session *session = userdata;
 
         if (answer->verdict == TOKEN_OBTAINED) {
-                session->obtained_us = wall_clock_us();
+                session->obtained_us = clock_wall_us();
                 if (use_token(session) < 0)
                         token_reject(session->token); /* no memory: it is as if there were none */
                 journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
@@ -193,7 +185,7 @@ struct session *session_free(struct session *session)
 
 enum session_need session_need(const struct session *session)
 {
-        uint64_t now = wall_clock_us();
+        uint64_t now = clock_wall_us();
         bool usable = token_current(session->token, now) != NULL;
 
         if (token_is_busy(session->token))
@@ -205,7 +197,7 @@ enum session_need session_need(const struct session *session)
 
 uint64_t session_renew_in(const struct session *session)
 {
-        uint64_t now = wall_clock_us(), renew_at = token_renew_at(session->token);
+        uint64_t now = clock_wall_us(), renew_at = token_renew_at(session->token);
 
         if (renew_at == UINT64_MAX || renew_at <= now)
                 return USEC_NEVER;
@@ -217,7 +209,7 @@ int session_renew(struct session *session)
         int r = token_renew(session->token, on_spend);
 
         /* What could not be kept before may have been kept now, and then there is a token already. */
-        if (r >= 0 && !session->in_use && token_current(session->token, wall_clock_us()) != NULL)
+        if (r >= 0 && !session->in_use && token_current(session->token, clock_wall_us()) != NULL)
                 (void)use_token(session);
         return r;
 }
@@ -248,7 +240,7 @@ static bool may_renew(struct session *session, uint64_t now_us)
 
 bool session_note_refused(struct session *session, unsigned generation)
 {
-        uint64_t now = wall_clock_us();
+        uint64_t now = clock_wall_us();
 
         /* Of several requests that were under way together, the first has said it. */
         if (generation != session->generation || token_current(session->token, now) == NULL)

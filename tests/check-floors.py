@@ -20,7 +20,7 @@ FLOORS = [
     ["summary"],
     ["poller"],
     ["connection"],
-    ["recorder", "budget", "session"],
+    ["recorder", "budget", "session", "absence"],
     ["hooks"],
     ["api", "store", "host"],
     ["net"],

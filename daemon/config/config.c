@@ -164,6 +164,32 @@ static void build_named_jobs(struct config *config, struct config_sources *sourc
         }
 }
 
+/* "FILE:LINE" of a setting, or the main file where it is not given; malloc()ed. */
+static char *where_of(const struct config *config, const struct section_settings *section, const char *key,
+                      struct report *report)
+{
+        const struct setting *setting = section != NULL ? section_find(section, key) : NULL;
+        char place[PLACE_TEXT_MAX];
+
+        char *where = strdup(setting != NULL ? place_format(setting->place, place) : config->path);
+        if (where == NULL)
+                report_oom(report);
+        return where;
+}
+
+static const char *target_key(enum hook_kind kind)
+{
+        switch (kind) {
+        case HOOK_UNIT:
+                return "unit";
+        case HOOK_EXEC:
+                return "exec";
+        case HOOK_URL:
+                break;
+        }
+        return "url";
+}
+
 static void build_hooks(struct config *config, struct config_sources *sources, struct report *report)
 {
         for (size_t i = 0; i < sources->settings->count; i++) {
@@ -191,6 +217,7 @@ static void build_hooks(struct config *config, struct config_sources *sources, s
                         report_oom(report);
                 set_defaults(SECTION_HOOK, hook, report);
                 set_given(section, sources->features, hook, report);
+                hook->where = where_of(config, section, target_key(hook->kind), report);
         }
 }
 
@@ -258,6 +285,10 @@ static struct config *build(const char *path, struct config_sources *sources, st
                 set_given(settings_find_section(sources->settings, section, NULL), sources->features, config,
                           report);
         }
+        const struct section_settings *api = settings_find_section(sources->settings, SECTION_API, NULL);
+        config->api.where_secret = where_of(
+                config, api, config->api.auth == AUTH_TOKEN ? "token_file" : "password_file", report);
+        config->api.where_ca_file = where_of(config, api, "ca_file", report);
         build_hooks(config, sources, report);
         build_plain_jobs(config, sources, report);
         build_named_jobs(config, sources, report);
@@ -355,10 +386,13 @@ struct config *config_free(struct config *config)
                 free(config->jobs[i].name);
                 string_list_clear(&config->jobs[i].hooks);
         }
+        free(config->api.where_secret);
+        free(config->api.where_ca_file);
         free(config->jobs);
         for (size_t i = 0; i < config->hook_count; i++) {
                 free(config->hooks[i].name);
                 free(config->hooks[i].target);
+                free(config->hooks[i].where);
                 free(config->hooks[i].secret_file);
         }
         free(config->hooks);

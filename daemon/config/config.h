@@ -70,6 +70,8 @@ struct api_config {
         uint64_t timeout_us;
         uint64_t connect_timeout_us;
         size_t max_response; /* decoded bytes */
+        char *where_secret;  /* "FILE:LINE" of token_file or password_file, "FILE" if neither is given */
+        char *where_ca_file;
 };
 
 struct poll_config {
@@ -103,6 +105,7 @@ struct hook_config {
         unsigned on; /* event_mask bits; default EVENT_MASK_TERMINAL */
         enum hook_kind kind;
         char *target; /* the value of unit, exec or url */
+        char *where;  /* "FILE:LINE" of that, for what is found out later than the configuration is read */
         uint64_t timeout_us;
         unsigned retries;
         char *secret_file; /* "" if none */

@@ -136,13 +136,12 @@ uint64_t governor_steady_span(const struct governor *governor)
 
 struct governor_debt governor_debt(const struct governor *governor, unsigned ahead, uint64_t now_us)
 {
-        struct governor_debt debt;
+        struct governor_debt debt = { .ahead = ahead };
 
         for (size_t i = 0; i < GOVERNOR_BUCKETS; i++) {
                 const struct governor_bucket *bucket = &governor->buckets[i];
-                uint64_t span_us = bucket->full_us > now_us ? bucket->full_us - now_us : 0;
 
-                debt.spans_us[i] = span_us + ahead * bucket->step_us;
+                debt.spans_us[i] = bucket->full_us > now_us ? bucket->full_us - now_us : 0;
         }
         return debt;
 }
@@ -152,10 +151,11 @@ void governor_restore(struct governor *governor, const struct governor_debt *deb
 {
         for (size_t i = 0; i < GOVERNOR_BUCKETS; i++) {
                 struct governor_bucket *bucket = &governor->buckets[i];
-                uint64_t most_us =
-                        bucket->burst * bucket->step_us; /* more cannot be owed, whatever was stored */
+                /* More cannot be owed, whatever was stored. */
+                uint64_t most_us = bucket->burst * bucket->step_us;
+                uint64_t ahead_us = debt->ahead < bucket->burst ? debt->ahead * bucket->step_us : most_us;
                 uint64_t span_us = debt->spans_us[i] > age_us ? debt->spans_us[i] - age_us : 0;
 
-                bucket->full_us = now_us + (span_us < most_us ? span_us : most_us);
+                bucket->full_us = now_us + (span_us < most_us - ahead_us ? span_us + ahead_us : most_us);
         }
 }

@@ -63,12 +63,13 @@ unsigned governor_spent_hour(const struct governor *governor, uint64_t now_us);
 uint64_t governor_steady_span(const struct governor *governor);
 
 /*
- * What survives a restart: for each bucket how far it is from full, as a span. governor_debt() gives it as it
- * will be after `ahead` more requests, so that it can be stored once for several requests and still never be
- * too small.
+ * What survives a restart: for each bucket how far it is from full, as a span, and how many more requests are
+ * to be counted, so that it can be stored once for several of them and still never be too small. Those do not
+ * grow old with the rest: nobody knows when they were made.
  */
 struct governor_debt {
         uint64_t spans_us[GOVERNOR_BUCKETS];
+        uint64_t ahead;
 };
 
 struct governor_debt governor_debt(const struct governor *governor, unsigned ahead, uint64_t now_us);

@@ -87,17 +87,22 @@ static void plan_by_pace(struct planner *planner, struct planner_job *job, bool 
         plan(planner, job, pace_jitter(job->pace_us, random), now_us);
 }
 
-/* What a closer look says about the row that led to it. */
+/* What a closer look says about the row that led to it. A record that was updated in between says nothing. */
 static void learn(struct planner *planner, struct planner_job *job, const struct job_record *record,
                   bool changed, uint64_t now_us)
 {
-        if (job->doubted && record->result.data != NULL)
+        uint64_t updated = planner_updated_digest(record);
+        bool same_version = job->updated == 0 || updated == 0 || job->updated == updated;
+
+        if (job->doubted && record->result.data != NULL && same_version)
                 planner->row_results = ROW_RESULTS_LEFT_OUT;
         else if (job->doubted && !job->watch.memory.recorded)
                 planner->nulls_confirmed++;
 
-        if (job->stripped && record->status.data != NULL &&
-            ++planner->statuses_left_out >= STATUSES_LEFT_OUT_MAX) {
+        /* A null where none was recorded is stripped only if the row had no such field at all. */
+        bool left_out = record->status.data != NULL ||
+                        (job->watch.memory.recorded && job->watch.memory.status.size == UINT64_MAX);
+        if (job->stripped && left_out && ++planner->statuses_left_out >= STATUSES_LEFT_OUT_MAX) {
                 planner->statuses_left_out = 0;
                 planner->batches_from_us = now_us + BATCHES_AGAIN_US;
         }
@@ -120,8 +125,8 @@ struct sight planner_take_record(struct planner *planner, struct planner_job *jo
 
         job->odd_answers = 0;
         job->lone = false;
-        job->updated = planner_updated_digest(record);
         learn(planner, job, record, sight.change.news && sight.change.kind != EVENT_STALLED, now_us);
+        job->updated = planner_updated_digest(record);
         return sight;
 }
 
@@ -179,7 +184,7 @@ static enum row_verdict judge_first(const struct planner *planner, const struct 
                 return ROW_STRIPPED;
         if (outcome_is_terminal(meaning.outcome))
                 return ROW_CLOSER;
-        if (row->result.data != NULL || planner->row_results == ROW_RESULTS_THERE)
+        if (row->result.data != NULL || (planner->row_results == ROW_RESULTS_THERE && row->has_result))
                 return ROW_FIRST;
         if (planner->row_results == ROW_RESULTS_UNKNOWN && row->has_result &&
             planner->nulls_confirmed >= NULLS_CONFIRMED_MIN)
@@ -194,7 +199,7 @@ static enum row_verdict judge_null(const struct planner *planner, const struct p
 {
         uint64_t updated = planner_updated_digest(row);
 
-        if (planner->row_results == ROW_RESULTS_THERE)
+        if (planner->row_results == ROW_RESULTS_THERE && row->has_result)
                 return ROW_SAME;
         if (updated != 0 && job->idle_hints < IDLE_HINTS_MAX)
                 return updated != job->updated ? ROW_HINT : ROW_SAME;
@@ -221,7 +226,7 @@ enum row_verdict planner_judge_row(const struct planner *planner, const struct p
 
         if (!memory->recorded)
                 return judge_first(planner, row);
-        if (row->status.data == NULL && memory->status.size != UINT64_MAX)
+        if (row->status.data == NULL && (memory->status.size != UINT64_MAX || !row->has_status))
                 return ROW_STRIPPED;
         if (outcome_is_terminal(memory->outcome) || wants_look(job, now_us) ||
             !text_digest_equal(memory->status, text_digest(&row->status)))
@@ -268,6 +273,7 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
                 break;
         case ROW_DOUBT:
                 job->doubted = true;
+                job->updated = updated; /* to be held against the closer look */
                 look_closer(planner, job, now_us);
                 break;
         case ROW_STRIPPED:

@@ -49,13 +49,13 @@ uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)
 
 bool health_allows(const struct health *health, uint64_t now_us)
 {
-        return health->trouble == HEALTH_WELL || (!health->probing && now_us >= health->resume_us);
+        return health_next(health, now_us) <= now_us;
 }
 
 uint64_t health_next(const struct health *health, uint64_t now_us)
 {
         if (health->trouble == HEALTH_WELL)
-                return now_us;
+                return health->asked_us > now_us ? health->asked_us : now_us;
         return health->probing ? USEC_NEVER : health->resume_us;
 }
 
@@ -76,24 +76,15 @@ bool health_succeeded(struct health *health, bool probe, uint64_t now_us, uint64
                 return false;
 
         *ret_lasted_us = now_us - health->since_us;
-        *health = HEALTH_INITIAL;
+        *health = (struct health){ .asked_us = health->asked_us };
         return true;
 }
 
-static uint64_t pause_span(enum health_trouble trouble, unsigned failures, uint64_t retry_after_us,
-                           uint64_t cap_us, uint64_t random)
+static uint64_t pause_span(enum health_trouble trouble, unsigned failures, uint64_t cap_us, uint64_t random)
 {
-        uint64_t span_us;
-
         if (trouble == HEALTH_UNAUTHORIZED)
-                span_us = backoff_span(failures, UNAUTHORIZED_BASE_US, UNAUTHORIZED_CAP_US, random);
-        else
-                span_us = backoff_span(failures, PROBE_BASE_US, cap_us, random);
-
-        /* What the server asks for is a lower bound, but it must not be able to silence us for ever. */
-        if (retry_after_us > RETRY_AFTER_MAX_US)
-                retry_after_us = RETRY_AFTER_MAX_US;
-        return retry_after_us > span_us ? retry_after_us : span_us;
+                return backoff_span(failures, UNAUTHORIZED_BASE_US, UNAUTHORIZED_CAP_US, random);
+        return backoff_span(failures, PROBE_BASE_US, cap_us, random);
 }
 
 bool health_failed(struct health *health, enum health_trouble trouble, bool probe, uint64_t now_us,
@@ -110,7 +101,15 @@ bool health_failed(struct health *health, enum health_trouble trouble, bool prob
         if (probe)
                 health->probing = false;
 
-        uint64_t resume_us = now_us + pause_span(trouble, health->failures, retry_after_us, cap_us, random);
+        /* What the server asks for is a lower bound, but it must not be able to silence us for ever. */
+        if (retry_after_us > RETRY_AFTER_MAX_US)
+                retry_after_us = RETRY_AFTER_MAX_US;
+        if (now_us + retry_after_us > health->asked_us)
+                health->asked_us = now_us + retry_after_us;
+
+        uint64_t resume_us = now_us + pause_span(trouble, health->failures, cap_us, random);
+        if (resume_us < health->asked_us)
+                resume_us = health->asked_us;
         if (!straggler || resume_us > health->resume_us)
                 health->resume_us = resume_us;
         return is_new;

@@ -44,7 +44,8 @@ enum health_trouble {
 struct health {
         enum health_trouble trouble;
         uint64_t since_us;  /* when the trouble began */
-        uint64_t resume_us; /* no request before this time */
+        uint64_t resume_us; /* while not well: no request before this time */
+        uint64_t asked_us;  /* nor before this one, well or not: the server asked for it */
         unsigned failures;  /* in a row */
         bool probing;       /* the one request of troubled times is under way */
 };
@@ -67,8 +68,8 @@ void health_cancelled(struct health *health, bool probe);
 
 /*
  * A request was answered sensibly. Returns true if that ended a trouble; *ret_lasted_us is then how long it
- * lasted. The late answer to a request older than the trouble ends nothing: a pause that the server asked for
- * stays in force.
+ * lasted. The late answer to a request older than the trouble ends nothing, and a pause that the server asked
+ * for, be it in answer to another request, stays in force.
  */
 bool health_succeeded(struct health *health, bool probe, uint64_t now_us, uint64_t *ret_lasted_us);
 

@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "core/retry.h"
+#include "host/clock.h"
 
 /* Attempts of one hook that are looked at: its lane's, and those of lanes from before reloads that are still
  * busy. */
@@ -75,6 +76,16 @@ static size_t lane_busy_count(const struct lane *lane)
         return count;
 }
 
+static size_t lane_under_way(const struct lane *lane)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < LANE_WIDTH; i++)
+                if (lane->attempts[i].lane != NULL && !lane->attempts[i].ended)
+                        count++;
+        return count;
+}
+
 /*
  * The ids of what is under way for the hook of that name, for the store to leave out; after a reload another
  * lane may still have some. Returns how many of the `max` there was room for.
@@ -118,7 +129,7 @@ static bool lane_record(struct lane *lane)
 /* Arms the timer for the earliest delivery that waits for its time, or for what is still to be recorded. */
 static void lane_wait(struct lane *lane, const uint64_t busy[], size_t busy_count, bool unrecorded)
 {
-        uint64_t next_us, now_us = outbox_clock_us();
+        uint64_t next_us, now_us = clock_wall_us();
 
         int r = store_next_delivery(lane->outbox->parts.store, lane->hook->name, busy, busy_count, &next_us);
         lane->waiting = r > 0;
@@ -149,9 +160,8 @@ static void lane_fill(struct lane *lane)
 
         size_t busy_count = hook_busy(lane->outbox, lane->hook->name, busy, BUSY_MAX);
         if (busy_count < LANE_WIDTH) {
-                int count =
-                        store_due_deliveries(lane->outbox->parts.store, lane->hook->name, outbox_clock_us(),
-                                             busy, busy_count, due, LANE_WIDTH - busy_count);
+                int count = store_due_deliveries(lane->outbox->parts.store, lane->hook->name, clock_wall_us(),
+                                                 busy, busy_count, due, LANE_WIDTH - busy_count);
                 for (int i = 0; i < count; i++)
                         attempt_start(lane_free_place(lane), lane, &due[i]);
                 busy_count = hook_busy(lane->outbox, lane->hook->name, busy, BUSY_MAX);
@@ -246,7 +256,11 @@ bool outbox_is_idle(const struct outbox *outbox)
         for (size_t i = 0; i < outbox->lane_count; i++) {
                 const struct lane *lane = outbox->lanes[i];
 
-                if (lane_busy_count(lane) > 0 || (may_wait && lane->waiting))
+                if (lane_under_way(lane) > 0 || (may_wait && lane->waiting))
+                        return false;
+                /* An end that cannot be written down is waited for, but not for ever if there is only one
+                 * round. */
+                if (!outbox->parts.once && lane_busy_count(lane) > 0)
                         return false;
         }
         return true;
@@ -262,7 +276,7 @@ static int drop_unconfigured(struct outbox *outbox)
         for (size_t i = 0; i < config->hook_count; i++)
                 names[i] = config->hooks[i].name;
 
-        int dropped = store_drop_hooks(outbox->parts.store, names, config->hook_count, outbox_clock_us());
+        int dropped = store_drop_hooks(outbox->parts.store, names, config->hook_count, clock_wall_us());
         if (dropped > 0)
                 journal_print(outbox->parts.journal, LOG_WARNING,
                               "%d deliveries were waiting for hooks that are no longer configured, and are "

@@ -11,32 +11,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "core/retry.h"
 #include "hooks/event_document.h"
+#include "host/chance.h"
+#include "host/clock.h"
 #include "host/event_message.h"
 #include "host/message_ids.h"
-
-uint64_t outbox_clock_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
-static uint64_t chance(void)
-{
-        uint64_t number = 0;
-
-        if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
-                return 0;
-        return number;
-}
 
 /* ---- ends ---- */
 
@@ -102,7 +85,7 @@ int attempt_record(struct attempt *attempt)
 {
         struct lane *lane = attempt->lane;
         struct store *store = lane->outbox->parts.store;
-        uint64_t now_us = outbox_clock_us();
+        uint64_t now_us = clock_wall_us();
         unsigned made = attempt->delivery.attempts + 1;
         int r;
 
@@ -115,7 +98,7 @@ int attempt_record(struct attempt *attempt)
                 if (r >= 0)
                         tell_given_up(lane, attempt);
         } else {
-                uint64_t delay_us = delivery_delay(made, attempt->retry_after_us, chance());
+                uint64_t delay_us = delivery_delay(made, attempt->retry_after_us, chance_number());
 
                 r = store_delivery_retry(store, attempt->delivery.id, now_us + delay_us,
                                          attempt_reason(attempt));

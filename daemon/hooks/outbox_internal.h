@@ -48,9 +48,6 @@ struct outbox {
         bool stopping;
 };
 
-/* Microseconds of CLOCK_REALTIME: what is stored must mean something after a reboot. */
-uint64_t outbox_clock_us(void);
-
 /*
  * Starts an attempt in a free place. One that cannot even start has failed like any other. The delivery's
  * memory is taken.

@@ -10,7 +10,7 @@ import signal
 import time
 import unittest
 
-from harness import EX_OK, JOBS, PATIENCE, SLOW, IntegrationTest
+from harness import EX_OK, PATIENCE, SLOW, IntegrationTest
 
 PUBLISHED = {"min_spacing": "100ms", "per_minute": "120", "per_hour": "5000", "per_day": "200000"}
 UNLIMITED = {"min_spacing": "0", "per_minute": "0", "per_hour": "0", "per_day": "0"}
@@ -42,21 +42,13 @@ class LimitsTest(IntegrationTest):
         self.assertEqual(daemon.count("asks for patience"), 0)
         return stats
 
-    def wait_first_reads(self, fake, count, seconds):
-        """Until all have been read, or so many seconds after the server's start."""
-        while True:
-            stats = fake.stats()
-            if stats["jobs_read"] == count or stats["seconds"] > seconds:
-                return stats
-            fake.wait(5, stats["last_seq"])
-
 
 class Published(LimitsTest):
     """A server that enforces the documented limits, jobs that would like to be looked at far more often."""
 
     def few(self, count, requests):
         """So many requests, none refused, about as fast as the minute allows."""
-        fake = self.start_server(count)
+        fake = self.start_server(count, result=" | half")
         daemon = self.watch(fake, count, **PUBLISHED)
         daemon.wait_for("seen for the first time")
         while fake.stats()["answered"] < requests:
@@ -74,35 +66,37 @@ class Published(LimitsTest):
     def test_1000(self):
         self.few(1000, 45)
 
-    def ten_thousand(self, result):
-        """All seen within 75 s, and from then on each round takes about as long as so many requests must."""
-        fake = self.start_server(10000, result=result)
-        begin = fake.stats()["seconds"]
+    def start_ten_thousand(self, name, result):
+        fake = self.start_fake(f"[jobs 10000-19999]\nstep = 0s Running{result}\n", "throttle = yes\n", name=name)
+        self.state = self.directory / f"state-{name}"
         daemon = self.watch(fake, 10000, interval="15s", **PUBLISHED)
-        stats = self.wait_first_reads(fake, 10000, 150)
-        seen = stats["last_first_read"] - begin
-        while (stats := self.assertNoneRefused(fake, daemon))["seconds"] < begin + 75:
-            fake.wait(5, stats["last_seq"])
+        daemon.wait_for("watches 10000 jobs")
+        return fake, daemon
+
+    def finish_ten_thousand(self, fake, daemon):
+        while (stats := fake.stats())["seconds"] < 76:
+            fake.wait(1, stats["last_seq"])
         memory = daemon.memory_kb("VmRSS")
         self.assertEqual(daemon.stop(patience=2 * PATIENCE), EX_OK)
-        requests = fake.requests()
-        steady = [request["t"] for request in requests if request["t"] > begin + 25]
-        rate = (len(steady) - 1) / (steady[-1] - steady[0])
-        print(f"10,000 jobs: all seen after {seen:.1f} s; {len(requests)} requests in {stats['seconds'] - begin:.0f} s, "
-              f"in the end {rate * 60:.1f} a minute; RSS {memory} kB", flush=True)
+        times = [request["t"] for request in fake.requests()]
+        steady = [at for at in times if at > times[0] + 25]
+        rate = (len(steady) - 1) / (steady[-1] - steady[0]) * 60
+        print(f"10,000 jobs {fake.name}: {stats['jobs_read']} seen, the last after {stats['last_first_read']:.1f} s; "
+              f"{len(times)} requests, in the end {rate:.1f} a minute; {stats['connections']} connections; "
+              f"RSS {memory} kB", flush=True)
+        self.assertNoneRefused(fake, daemon)
+        self.assertGreater(rate, 0.8 * 120 / SLOW, "near what the minute allows")
+        self.assertLessEqual(most_within(times, 60), 120)
         self.assertEqual(stats["jobs_read"], 10000)
-        self.assertLessEqual(seen, 75 + 5 * (SLOW - 1))
-        self.assertGreater(rate * 60, 0.8 * 120 / SLOW, "near what the minute allows")
-        self.assertLessEqual(most_within([request["t"] for request in requests], 60), 120)
+        self.assertLessEqual(stats["last_first_read"] - times[0], 75)
 
     @unittest.skipIf(os.environ.get("SKIP_SLOW"), "75 s of real time")
     def test_10000(self):
-        self.ten_thousand(" | half")
-
-    @unittest.skipIf(os.environ.get("SKIP_SLOW"), "75 s of real time")
-    def test_10000_without_results(self):
-        """As open jobs really are: ResultData comes with the end."""
-        self.ten_thousand("")
+        """All seen within 75 s; with a ResultData at each sight, and without one, as open jobs mostly are."""
+        both = [self.start_ten_thousand("with-results", " | half"), self.start_ten_thousand("without-results", "")]
+        for fake, daemon in both:
+            with self.subTest(fake.name):
+                self.finish_ten_thousand(fake, daemon)
 
 
 class Steady(LimitsTest):
@@ -130,7 +124,7 @@ class Steady(LimitsTest):
         self.period(1000, 1.0, 190, per_minute="600")
 
     def test_spacing(self):
-        self.period(2000, 2.0, 80, min_spacing="100ms")
+        self.period(2000, 2.0, 130, min_spacing="100ms")
 
 
 class Smaller(LimitsTest):
@@ -190,7 +184,7 @@ class Restarts(LimitsTest):
             daemon = self.watch(fake, jobs, batch="off", **limits)
             daemon.wait_for("watches")
             try:
-                fake.control("GET", f"wait?count={each}&since={fake.stats()['last_seq']}&timeout=1s")
+                fake.control("GET", f"wait?count={each}&since={fake.stats()['last_seq']}&timeout=500ms")
             except AssertionError:
                 pass  # nothing more was allowed
             daemon.stop(how)
@@ -227,7 +221,7 @@ class Restarts(LimitsTest):
         self.assertLessEqual(most_within(times, 60), 120)
         gaps = [later - earlier for earlier, later in zip(times, times[1:])]
         self.assertGreater(min(gaps), 0.1 - 0.02 * SLOW, "the spacing too")
-        self.assertGreaterEqual(len(times), 20)
+        self.assertGreaterEqual(len(times), 11, "more than one start had its turn")
 
     @unittest.expectedFailure
     def test_pause(self):

@@ -259,10 +259,11 @@ class Secrets(SignInTest):
                       {"status": 400, "body": '{"error": "%s", "error_description": "bad %s"}'}):
             self.assertEnds(EX_OK, "--once")
             secrets += self.kept()
-            said += self.echoed(secrets[-1], fault)
+            said += self.echoed(secrets[-1], fault, 1)
         for echo in PASSWORD.replace('"', '\\"'), "password=" + urllib.parse.quote_plus(PASSWORD):
             self.take_token(derived_client_id())
-            said += self.echoed(echo, {"status": 400, "body": '{"error": "invalid_grant", "error_description": "%s"}'})
+            said += self.echoed(echo, {"status": 400, "body": '{"error": "invalid_grant", "error_description": "%s"}'}, 2)
+        self.assertEqual(said.count("is not shown, since it may repeat a secret"), 4, said)
 
         daemon = self.start_daemon("--log-level=debug")
         self.fake.polls(1, 11, status=200)
@@ -284,10 +285,10 @@ class Secrets(SignInTest):
                 for form in (secret, urllib.parse.quote(secret), urllib.parse.quote_plus(secret)):
                     self.assertNotIn(form.encode(), place, name)
 
-    def echoed(self, echo, fault):
+    def echoed(self, echo, fault, times):
         """What is said when the server sends back what it was sent."""
         self.expire()
-        self.spoil(**{**fault, "body": fault["body"].replace("%s", echo)}, times=2)
+        self.spoil(**{**fault, "body": fault["body"].replace("%s", echo)}, times=times)
         _, daemon = self.run_daemon("--once", "--log-level=debug")
         self.fake.mend()
         return daemon.text() + daemon.output

@@ -194,7 +194,7 @@ class Outage(SignInTest):
 
     def test_lost_ahead_of_time(self):
         """It is told, the token is used to its end, and then no time is lost."""
-        self.watch(server="token_lifetime = 5s")
+        self.watch(server="token_lifetime = 8s")
         daemon = self.start_signed_in()
         self.spoil(reset="body", times=1)
         self.assertIn("The present one is used on", daemon.wait_for("cannot be renewed ahead of time"))
@@ -206,12 +206,12 @@ class Outage(SignInTest):
         self.assertEqual(self.grants()[:3], ["password", "refresh_token", "password"])
 
     def test_a_renewal_does_not_hold_up_polling(self):
-        self.watch(server="token_lifetime = 10s")
+        self.watch(server="token_lifetime = 15s")
         daemon = self.start_signed_in()
         self.spoil(hang="yes")
-        self.wait_sign_ins(2, arrived=1)
+        self.wait_sign_ins(2, arrived=1)  # with a tenth of its life left
         self.fake.job(11, status="Completed")
-        daemon.wait_for(r"Running → Completed \[succeeded", patience=0.8)
+        daemon.wait_for(r"Running → Completed \[succeeded", patience=1.3)
         self.assertEqual(daemon.stop(), EX_OK)
 
 

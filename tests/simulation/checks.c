@@ -285,10 +285,10 @@ static bool may_be_silent(const struct sim *sim, const struct sim_job *job, uint
                      sim->batch_kind == BATCH_NO_RESULT_NOR_UPDATED || sim->batch_kind == BATCH_RAGGED;
         uint64_t times = sim->batch_kind == BATCH_RAGGED ? 6 : 1;
 
-        if (job->absences > 0 || job->waived || job->asked_again)
+        if (job->absences > 0 || job->waived || job->unrecorded)
                 return true;
         if (status_is_end(job->truth.status) && job->truth.result == 0 && job->settings.result_wait_us > 0)
-                return sim->now_us - job->since_us <= job->settings.result_wait_us + job->settings.max_interval_us;
+                return job->held_us > 0 && sim->now_us - job->held_us < job->settings.result_wait_us;
         return lossy && job->told && job->told_as.status == job->truth.status &&
                calm_us - job->since_calm_us <= times * (job->settings.max_interval_us + longest_gap(sim, job));
 }
@@ -302,7 +302,7 @@ void check_look(struct sim *sim, struct sim_job *job, uint64_t calm_us)
                 sim_fail(sim, job, "looked at, but what it shows (status %u, result %u) was not told",
                          job->truth.status, job->truth.result);
         if (job->told && same_shown(&job->told_as, &job->truth))
-                job->asked_again = false;
+                job->unrecorded = false;
         job->looked_calm_us = calm_us;
         job->closers_before = sim->closers;
         job->disturbances_before = sim->disturbances;
@@ -328,8 +328,7 @@ void check_recovery(struct sim *sim)
         for (size_t i = 0; i < sizeof(ends_us) / sizeof(ends_us[0]); i++)
                 from_us = ends_us[i] > from_us ? ends_us[i] : from_us;
         pace_of_budget(sim, &step_us, &refill_us);
-        longest_us = planner_health(sim->planner)->trouble == HEALTH_UNAUTHORIZED ? 5 * USEC_PER_MIN
-                                                                                  : sim->limits.probe_cap_us;
+        longest_us = sim->refused_credentials ? 5 * USEC_PER_MIN : sim->limits.probe_cap_us;
         longest_us += 31 * USEC_PER_SEC + refill_us + step_us;
         if (sim->now_us > from_us && sim->now_us - from_us > longest_us)
                 sim_fail(sim, NULL, "well again for %.3f s and not noticed; the bound is %.3f s",

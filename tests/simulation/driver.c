@@ -80,7 +80,8 @@ static void note_started(struct sim *sim, struct sim_job *job)
         job->disturbances_before = sim->disturbances;
         job->failures = job->absences = 0;
         job->lone = false;
-        job->excuses += 3;
+        job->excuses += 6; /* a first or a new look, doubts, and idle hints */
+        job->held_us = 0;
         job->ramps++;
 }
 
@@ -142,7 +143,8 @@ static bool record_change(struct sim *sim, struct sim_job *job, const struct cha
         char updated[32];
 
         if (sim->disk_full_until_us > sim->now_us) {
-                job->asked_again = true;
+                job->unrecorded = true;
+                job->excuses += 2;
                 return false;
         }
         check_told(sim, job, change, shown, truth, of_row);
@@ -188,6 +190,8 @@ static void take_shown(struct sim *sim, struct planner_job *job, const struct sh
                 recorded = record_change(sim, known, &sight.change, shown, truth, of_row);
         if (sight.look_again_us > 0 || sight.change.news)
                 known->quick++;
+        if (sight.look_again_us > 0 && known->held_us == 0)
+                known->held_us = sim->now_us;
         planner_settle(sim->planner, job, &sight, recorded, &seen, sim->now_us, chance(sim));
         check_look(sim, known, calm_us);
 }
@@ -248,7 +252,7 @@ static void take_rows(struct sim *sim, struct flight *flight)
                 const struct sight no_sight = { .look_again_us = 0 };
 
                 if (verdicts[i] == ROW_FIRST && disk_full) {
-                        known->asked_again = true;
+                        known->unrecorded = true;
                         known->quick++;
                         planner_settle(sim->planner, job, &no_sight, false, NULL, sim->now_us, chance(sim));
                         check_look(sim, known, flight->calm_us);
@@ -258,7 +262,7 @@ static void take_rows(struct sim *sim, struct flight *flight)
                         take_shown(sim, job, &rows[i], &flight->shown[i], flight->calm_us, true);
                         continue;
                 }
-                known->excuses += verdicts[i] == ROW_MISSING || job->watch.held_since_us != 0 || known->asked_again;
+                known->excuses += verdicts[i] == ROW_MISSING || job->watch.held_since_us != 0;
                 planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, chance(sim));
                 if (verdicts[i] == ROW_MISSING)
                         note_lone(sim, known, true);
@@ -298,6 +302,9 @@ static void take_answer(struct sim *sim, struct flight *flight)
         uint64_t lasted_us;
 
         planner_end_flight(sim->planner, &flight->request, sim->now_us);
+        if (planner_health(sim->planner)->trouble == HEALTH_WELL)
+                sim->refused_credentials = false;
+        sim->refused_credentials |= flight->answer == ANSWER_TROUBLE && flight->trouble == HEALTH_UNAUTHORIZED;
         if (flight->answer != ANSWER_TROUBLE)
                 planner_take_health(sim->planner, &flight->request, sim->now_us, &lasted_us);
         switch (flight->answer) {
@@ -342,6 +349,7 @@ static void start_flight(struct sim *sim, const struct planner_request *request)
         uint64_t latency_us = server_latency(sim);
 
         budget_spend(sim);
+        sim->disturbances += sim->slow_until_us > sim->now_us; /* it may take longer than the slowness lasts */
         flight->used = true;
         flight->made = false;
         flight->request = *request;

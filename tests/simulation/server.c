@@ -115,6 +115,7 @@ void server_answer(struct sim *sim, struct flight *flight)
         flight->calm_us = sim->calm_us;
         if (fail_somehow(sim, flight)) {
                 sim->well_since_us = sim->now_us > flight->end_us ? sim->now_us : flight->end_us;
+                sim->disturbances++; /* now already: it may hang for long before it is known to have failed */
                 return;
         }
         for (size_t i = 0; i < request->count; i++) {

@@ -66,7 +66,8 @@ struct sim_job {
         unsigned absences;         /* 404s in a row, and when the first was */
         uint64_t first_absence_us;
         bool lone, waived;         /* counted as lone; a null of a row was believed at first sight */
-        bool asked_again;          /* something failed to be recorded, or was held: looks are quick */
+        bool unrecorded;           /* the disk was full when it was news */
+        uint64_t held_us;          /* its end is held back since */
         unsigned looks, closers, excuses; /* since the start, and reasons for closer looks */
         unsigned ramps;            /* reasons to look at it often for a while */
         unsigned quick;            /* looks that were due to something that is not over */
@@ -144,6 +145,7 @@ struct sim {
         uint64_t mischief_us; /* when something happens to the API or the daemon next */
         uint64_t mischief_gap_us;
         uint64_t well_since_us; /* of the API: the last trouble that it made or had */
+        bool refused_credentials; /* during the present trouble */
         bool well_only;         /* nothing ever happens to the API or the daemon in this world */
 
         /* jobs */

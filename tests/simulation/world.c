@@ -120,6 +120,7 @@ static void truth_changes(struct sim *sim, struct sim_job *job, struct shown nex
         job->since_us = sim->now_us;
         job->since_calm_us = sim->calm_us;
         job->waived = false;
+        job->held_us = 0;
         job->excuses += 4; /* the look itself, and new patience with UpdatedOn */
         job->ramps++;
 }
@@ -218,7 +219,7 @@ static void wall_jumps(struct sim *sim)
 static void mischief(struct sim *sim)
 {
         sim->mischief_us = sim->now_us + chance_gap(sim, sim->mischief_gap_us);
-        switch (chance_below(sim, 12)) {
+        switch (sim->planner != NULL && sim->now_us - sim->run_us < USEC_PER_MIN ? 11 : chance_below(sim, 12)) {
         case 0:
         case 1:
         case 2:
@@ -248,7 +249,9 @@ static void mischief(struct sim *sim)
                 if (sim->planner != NULL) {
                         daemon_stop(sim, chance_permille(sim, 400));
                         sim->up_us = sim->now_us + chance_span(sim, USEC_PER_SEC / 10,
-                                                               (10 * USEC_PER_SEC) << chance_below(sim, 10));
+                                                               USEC_PER_SEC << chance_below(sim, 13));
+                        if (chance_permille(sim, 500)) /* again and again */
+                                sim->mischief_us = sim->up_us + chance_gap(sim, 20 * USEC_PER_SEC);
                         sim->disturbances++;
                 }
                 break;

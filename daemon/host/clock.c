@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The wall clock, asked for in one place. */
+
+#include "host/clock.h"
+
+#include <time.h>
+
+#include "base/span.h"
+
+uint64_t clock_wall_us(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}

@@ -80,12 +80,35 @@ static void on_row(void *userdata, struct job_record *row)
         flight_take_row(userdata, row);
 }
 
+/* It went out, or it is over without that. */
+void flight_note_sent(struct flight *flight)
+{
+        if (flight->sent)
+                return;
+        flight->sent = true;
+        planner_note_sent(flight->poller->planner, poller_now_us(flight->poller));
+}
+
+static void on_sent(void *userdata)
+{
+        struct flight *flight = userdata;
+
+        flight_note_sent(flight);
+        poller_poll_due(flight->poller);
+}
+
+void poller_watch_api(struct poller *poller)
+{
+        nexudus_set_sent_handler(poller->parts.nexudus, on_sent);
+}
+
 static void on_answer(void *userdata, const struct nexudus_answer *answer)
 {
         struct flight *flight = userdata;
         struct poller *poller = flight->poller;
 
         poller->fresh_connection = answer->outcome == HTTP_TIMED_OUT;
+        flight_note_sent(flight);
         planner_end_flight(poller->planner, &flight->request, poller_now_us(poller));
         poller_take_answer(poller, flight, answer);
         flight_land(flight);
@@ -129,6 +152,7 @@ static int start(struct poller *poller, const struct planner_request *request)
                 r = nexudus_get_job(poller->parts.nexudus, request->jobs[0]->id, poller->fresh_connection,
                                     on_answer, flight, &flight->http);
         if (r < 0) {
+                flight_note_sent(flight);
                 planner_take_back(poller->planner, request, poller_now_us(poller));
                 flight_land(flight);
         }
@@ -193,7 +217,7 @@ static int on_idle(sd_event_source *source, void *userdata)
 
 static int build_sources(struct poller *poller)
 {
-        int r = sd_event_add_time(poller->parts.event, &poller->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
+        int r = sd_event_add_time(poller->parts.event, &poller->timer, CLOCK_BOOTTIME, 0, 2 * USEC_PER_MSEC,
                                   on_timer, poller);
         if (r < 0)
                 return r;
@@ -216,6 +240,7 @@ int poller_new(const struct poller_parts *parts, struct poller **ret_poller)
         if (poller == NULL)
                 return -ENOMEM;
         poller->parts = *parts;
+        poller_watch_api(poller);
 
         CLEANUP(plan_clear) struct plan plan = { .planner = NULL };
         r = plan_make(parts, parts->config, &plan);

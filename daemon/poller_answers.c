@@ -110,7 +110,7 @@ static bool is_signed_out(struct poller *poller, const struct flight *flight, en
         if (trouble == HEALTH_UNAUTHORIZED)
                 return session_note_refused(session, flight->generation);
         if (trouble == HEALTH_WELL)
-                session_note_accepted(session);
+                session_note_accepted(session, flight->generation);
         return false;
 }
 
@@ -194,6 +194,16 @@ static void refuse_batches(struct poller *poller, const struct planner_request *
         planner_refuse_batches(poller->planner, request, poller_now_us(poller));
 }
 
+static void shrink_batches(struct poller *poller, const struct planner_request *request,
+                           const char *explanation)
+{
+        planner_shrink_batches(poller->planner, request, poller_now_us(poller));
+        journal_print(poller->parts.journal, LOG_NOTICE,
+                      "Asked for %zu jobs in one request, %s; from now on jobs are asked for half as many at "
+                      "a time.",
+                      request->count, explanation);
+}
+
 void poller_take_answer(struct poller *poller, struct flight *flight, const struct nexudus_answer *answer)
 {
         const struct planner_request *request = &flight->request;
@@ -219,6 +229,8 @@ void poller_take_answer(struct poller *poller, struct flight *flight, const stru
         if (request->batch) {
                 if (answer->verdict == NEXUDUS_ROWS)
                         flight_apply_rows(flight);
+                else if (answer->outcome == HTTP_TOO_LARGE)
+                        shrink_batches(poller, request, answer->explanation);
                 else
                         refuse_batches(poller, request, answer->explanation);
                 return;

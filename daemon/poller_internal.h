@@ -30,6 +30,7 @@ struct flight {
         struct planner_request request;
         struct nexudus_request *http;
         unsigned generation; /* of the session's token */
+        bool sent;           /* the planner knows that it went out, or will not */
         struct row *rows;    /* of a batch, one a job */
         size_t expected;     /* where the next row is looked for first: they mostly come in order */
         bool seen_result;    /* some row had a ResultData */
@@ -69,6 +70,12 @@ int plan_recall(struct poller *poller, struct planner_job *job);
 
 /* Begins to look at the job with that index, if there is reason to. */
 void plan_start_job(struct poller *poller, size_t i);
+
+/* It went out, or it is over without that. */
+void flight_note_sent(struct flight *flight);
+
+/* Has the API say when requests go out. */
+void poller_watch_api(struct poller *poller);
 
 /* Frees the place of a request that is over. */
 void flight_land(struct flight *flight);

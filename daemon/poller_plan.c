@@ -36,6 +36,7 @@ int plan_make(const struct poller_parts *parts, const struct config *config, str
                 .batch_bytes = NEXUDUS_IDS_MAX,
                 .probe_cap_us = config->poll.interval_us,
                 .once = parts->once,
+                .sends_told = true,
         };
 
         plan->settings = calloc(config->job_count, sizeof(*plan->settings));
@@ -123,6 +124,7 @@ static void flight_cancel(struct flight *flight)
         struct poller *poller = flight->poller;
 
         nexudus_cancel(flight->http);
+        flight_note_sent(flight);
         planner_end_flight(poller->planner, &flight->request, poller_now_us(poller));
         planner_take_again(poller->planner, &flight->request, poller_now_us(poller));
         flight_land(flight);
@@ -190,6 +192,7 @@ void poller_set_api(struct poller *poller, struct nexudus *nexudus, struct sessi
                 if (poller->flights[i].poller != NULL)
                         flight_cancel(&poller->flights[i]);
         poller->parts.nexudus = nexudus;
+        poller_watch_api(poller);
         poller->parts.session = session;
         poller_poll_due(poller);
 }

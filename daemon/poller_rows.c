@@ -53,13 +53,21 @@ void flight_take_row(struct flight *flight, struct job_record *record)
         }
 }
 
+static bool has_first(const struct flight *flight)
+{
+        for (size_t i = 0; i < flight->request.count; i++)
+                if (flight->rows[i].verdict == ROW_FIRST)
+                        return true;
+        return false;
+}
+
 /* Jobs seen for the first time: all of them recorded, or none. */
 static void apply_first(struct flight *flight)
 {
         struct poller *poller = flight->poller;
         uint64_t now = poller_now_us(poller);
 
-        if (recorder_begin(poller->parts.recorder) < 0)
+        if (!has_first(flight) || recorder_begin(poller->parts.recorder) < 0)
                 return;
         for (size_t i = 0; i < flight->request.count; i++) {
                 struct planner_job *job = flight->request.jobs[i];
@@ -87,8 +95,7 @@ void flight_apply_rows(struct flight *flight)
         struct planner *planner = poller->planner;
         uint64_t now = poller_now_us(poller);
 
-        if (flight->seen_result)
-                planner_note_results(planner);
+        planner_take_batch(planner, flight->seen_result);
         apply_first(flight);
         for (size_t i = 0; i < flight->request.count; i++) {
                 struct planner_job *job = flight->request.jobs[i];

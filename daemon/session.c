@@ -214,8 +214,10 @@ int session_renew(struct session *session)
         return r;
 }
 
-void session_note_accepted(struct session *session)
+void session_note_accepted(struct session *session, unsigned generation)
 {
+        if (generation != session->generation)
+                return;
         session->accepted = true;
 }
 

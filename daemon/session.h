@@ -52,8 +52,8 @@ uint64_t session_renew_in(const struct session *session);
 /* Starts a renewal: 0, or -ENOMEM. */
 int session_renew(struct session *session);
 
-/* The token was accepted by the API. */
-void session_note_accepted(struct session *session);
+/* The token of that generation was accepted by the API. */
+void session_note_accepted(struct session *session, unsigned generation);
 
 /* A number that grows with each new token: a request remembers which it was made with. */
 unsigned session_generation(const struct session *session);

@@ -48,6 +48,7 @@ struct nexudus {
         char *username;
         char *password;
         size_t response_max;
+        void (*on_sent)(void *userdata); /* may be NULL */
         LIST_HEAD(, nexudus_request) requests;
 };
 
@@ -120,6 +121,11 @@ int nexudus_new(struct http_client *client, const struct nexudus_settings *setti
         return 0;
 }
 
+void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *userdata))
+{
+        nexudus->on_sent = on_sent;
+}
+
 static struct nexudus_request *request_free(struct nexudus_request *request)
 {
         if (request == NULL)
@@ -174,6 +180,13 @@ static int on_record(void *userdata, struct job_record *record)
         return 0;
 }
 
+static void on_sent(void *userdata)
+{
+        struct nexudus_request *request = userdata;
+
+        request->nexudus->on_sent(request->userdata);
+}
+
 static int on_body(void *userdata, const void *data, size_t size)
 {
         struct nexudus_request *request = userdata;
@@ -221,7 +234,7 @@ static bool holds_secret(const struct http_end *end, const char *secret)
 /* Some servers and proxies repeat the request in their error pages, and with it the credentials. */
 static bool is_indiscreet(const struct nexudus *nexudus, const struct http_end *end)
 {
-        return holds(end, "uthorization", 12) || holds_secret(end, nexudus->token) ||
+        return holds(end, "uthorization:", 13) || holds_secret(end, nexudus->token) ||
                holds_secret(end, nexudus->password);
 }
 
@@ -366,6 +379,7 @@ static int request_start(struct nexudus_request *request, const char *url, size_
                 .password = nexudus->password,
                 .fresh_connection = fresh_connection,
                 .on_body = on_body,
+                .on_sent = nexudus->on_sent != NULL ? on_sent : NULL,
                 .on_end = on_end,
                 .userdata = request,
         };

@@ -27,6 +27,10 @@ struct nexudus_settings {
 int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
                 struct nexudus **ret_nexudus);
 
+/* `on_sent` is called with a request's userdata when the request goes out, before any row of it; not at all
+ * if it never does. */
+void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *userdata));
+
 /* From now on requests carry this bearer token. -ENOMEM, and the old one stays. */
 int nexudus_set_token(struct nexudus *nexudus, const char *token);
 

@@ -43,7 +43,11 @@ static void bucket_set(struct governor_bucket *bucket, uint64_t stretch_us, unsi
 
 void governor_set_limits(struct governor *governor, const struct governor_limits *limits)
 {
-        bucket_set(&governor->buckets[0], limits->min_spacing_us, limits->min_spacing_us > 0 ? 1 : 0, 1);
+        uint64_t spacing_us = limits->min_spacing_us;
+
+        /* Two requests do not arrive as far apart as they are sent: a twentieth more makes up for what happens on
+         * the way. */
+        bucket_set(&governor->buckets[0], spacing_us + spacing_us / 20, spacing_us > 0 ? 1 : 0, 1);
         bucket_set(&governor->buckets[1], USEC_PER_MIN, limits->per_minute, 6);
         bucket_set(&governor->buckets[2], USEC_PER_HOUR, limits->per_hour, 40);
         bucket_set(&governor->buckets[3], USEC_PER_DAY, limits->per_day, 100);
@@ -111,6 +115,14 @@ void governor_spend(struct governor *governor, uint64_t now_us)
         }
         minutes_advance(governor, now_us);
         governor->counts[governor->minute % GOVERNOR_MINUTES]++;
+}
+
+void governor_note_sent(struct governor *governor, uint64_t now_us)
+{
+        struct governor_bucket *spacing = &governor->buckets[0];
+
+        if (now_us + spacing->step_us > spacing->full_us)
+                spacing->full_us = now_us + spacing->step_us;
 }
 
 unsigned governor_spent_hour(const struct governor *governor, uint64_t now_us)

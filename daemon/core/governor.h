@@ -56,6 +56,9 @@ uint64_t governor_next(const struct governor *governor, enum governor_use use, u
 /* A request starts now, whatever it is for. */
 void governor_spend(struct governor *governor, uint64_t now_us);
 
+/* A request that was spent earlier goes out only now: the next one keeps its distance from that. */
+void governor_note_sent(struct governor *governor, uint64_t now_us);
+
 /* How many requests were made in the last hour, to within a minute. */
 unsigned governor_spent_hour(const struct governor *governor, uint64_t now_us);
 

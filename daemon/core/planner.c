@@ -36,6 +36,7 @@ int planner_new(const struct planner_limits *limits, const struct status_rules *
         planner->limits = *limits;
         if (planner->limits.batch_size > PLANNER_BATCH_MAX)
                 planner->limits.batch_size = PLANNER_BATCH_MAX;
+        planner->batch_size = planner->limits.batch_size;
         planner->rules = rules;
         planner->health = HEALTH_INITIAL;
         governor_init(&planner->governor, &limits->governor);
@@ -107,12 +108,11 @@ static void request_add(struct planner_request *request, struct planner_job *job
  * room. */
 static bool fits(const struct planner *planner, const struct planner_job *job, size_t bytes, uint64_t now_us)
 {
-        uint64_t soon_us = now_us + TOGETHER_US;
-        uint64_t ride_us = now_us + job->pace_us / RIDE_ALONG_PART;
+        uint64_t soon_us = now_us + TOGETHER_US + job->pace_us / RIDE_ALONG_PART;
 
         if (job->lone || bytes + digits_of(job->id) + 1 > planner->limits.batch_bytes)
                 return false;
-        return job->entry.due_us <= (ride_us > soon_us ? ride_us : soon_us);
+        return job->entry.due_us <= soon_us;
 }
 
 static void fill_batch(struct planner *planner, struct planner_request *request, uint64_t now_us)
@@ -120,8 +120,7 @@ static void fill_batch(struct planner *planner, struct planner_request *request,
         size_t bytes = digits_of(request->jobs[0]->id) + 1;
         struct schedule_entry *entry;
 
-        while (request->count < planner->limits.batch_size &&
-               (entry = schedule_first(&planner->due)) != NULL) {
+        while (request->count < planner->batch_size && (entry = schedule_first(&planner->due)) != NULL) {
                 struct planner_job *job = (struct planner_job *)entry;
 
                 if (!fits(planner, job, bytes, now_us))
@@ -135,13 +134,17 @@ static void fill_batch(struct planner *planner, struct planner_request *request,
 
 bool planner_batches(const struct planner *planner)
 {
-        return planner->limits.batch_size >= 2 && planner->batches_from_us == 0;
+        return planner->batch_size >= 2 && planner->batches_from_us == 0;
 }
 
 static bool batches_now(struct planner *planner, uint64_t now_us)
 {
-        if (now_us >= planner->batches_from_us)
+        if (planner->batches_from_us != 0 && now_us >= planner->batches_from_us) {
                 planner->batches_from_us = 0;
+                planner->batches_on_trial = true;
+        } else if (planner->batches_on_trial) {
+                return false; /* the one that is tried is under way */
+        }
         return planner_batches(planner);
 }
 
@@ -151,7 +154,7 @@ static uint64_t allowed_us(const struct planner *planner, enum governor_use use,
         uint64_t health_us = health_next(&planner->health, now_us);
         uint64_t governor_us;
 
-        if (planner->flights >= planner->limits.flights_max || health_us == USEC_NEVER)
+        if (planner->flights >= planner->limits.flights_max || planner->unsent > 0 || health_us == USEC_NEVER)
                 return USEC_NEVER;
         governor_us = governor_next(&planner->governor, use, now_us);
         return health_us > governor_us ? health_us : governor_us;
@@ -184,6 +187,7 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         /* A probe of an API in trouble may use what is kept back: everything else waits for it. */
         uint64_t poll_us = troubled ? confirm_us : allowed_us(planner, GOVERNOR_POLL, now_us);
         bool closer = is_due(&planner->closer, confirm_us, now_us);
+        bool trial_before = planner->batches_on_trial;
 
         if (!closer && !is_due(&planner->due, poll_us, now_us)) {
                 uint64_t closer_us = takable_us(&planner->closer, confirm_us);
@@ -201,11 +205,23 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         request_add(ret_request, job);
         if (!closer && !troubled && !job->lone && batches_now(planner, now_us))
                 fill_batch(planner, ret_request, now_us);
+        if (!ret_request->batch && planner->batches_on_trial && !trial_before)
+                planner->batches_on_trial = false; /* there was nothing to try it with */
 
         planner->flights++;
+        if (planner->limits.sends_told && planner->limits.governor.min_spacing_us > 0)
+                planner->unsent++;
         governor_spend(&planner->governor, now_us);
         health_started(&planner->health);
         return true;
+}
+
+void planner_note_sent(struct planner *planner, uint64_t now_us)
+{
+        if (planner->unsent == 0)
+                return;
+        planner->unsent--;
+        governor_note_sent(&planner->governor, now_us);
 }
 
 uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us)
@@ -231,6 +247,8 @@ void planner_spend(struct planner *planner, uint64_t now_us)
 void planner_take_back(struct planner *planner, const struct planner_request *request, uint64_t now_us)
 {
         planner->flights--;
+        if (request->batch)
+                planner->batches_on_trial = false;
         health_cancelled(&planner->health, request->probe);
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->in_flight = false;
@@ -277,7 +295,7 @@ uint64_t planner_next_due(const struct planner *planner)
 
 uint64_t planner_round_us(const struct planner *planner, size_t jobs)
 {
-        size_t at_once = planner_batches(planner) ? planner->limits.batch_size : 1;
+        size_t at_once = planner_batches(planner) ? planner->batch_size : 1;
 
         return (jobs + at_once - 1) / at_once * governor_steady_span(&planner->governor);
 }

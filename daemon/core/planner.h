@@ -42,6 +42,8 @@ struct planner_job {
         bool in_flight : 1;
         bool closer : 1;   /* is to be looked at singly, before others */
         bool hinted : 1;   /* … because of its UpdatedOn alone */
+        bool sampled : 1;  /* … as one of the few that show whether a first sight without ResultData can be
+                              believed */
         bool doubted : 1;  /* … because its row had no ResultData */
         bool stripped : 1; /* … because its row had no Status */
         bool lone : 1;     /* is not to be asked for in batches: it was missing or odd there */
@@ -64,6 +66,7 @@ struct planner_limits {
         unsigned batch_size;   /* ids in a request; below 2: no batches */
         size_t batch_bytes;    /* of all ids in a request with their commas */
         uint64_t probe_cap_us; /* the longest distance between probes */
+        bool sends_told;       /* planner_note_sent() is called for each request: spacing counts from there */
         bool once; /* each job is looked at once (more closely if need be), and nothing is tried again */
 };
 
@@ -109,6 +112,13 @@ void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_
 
 /* A request is made that planner_next() did not ask for. */
 void planner_spend(struct planner *planner, uint64_t now_us);
+
+/*
+ * With sends_told: a request goes out now, or will not any more. Between planner_next() and this call a
+ * connection may have to be made, which takes its time, and what counts for the distance of two requests is
+ * when they arrive; so meanwhile no other is asked for.
+ */
+void planner_note_sent(struct planner *planner, uint64_t now_us);
 
 /* A request that was not made, or was cancelled: its jobs are due again. */
 void planner_take_back(struct planner *planner, const struct planner_request *request, uint64_t now_us);
@@ -173,8 +183,9 @@ enum row_verdict {
 enum row_verdict planner_judge_row(const struct planner *planner, const struct planner_job *job,
                                    const struct job_record *row, uint64_t now_us);
 
-/* Some row of a whole document had a ResultData: then a null in rows is a null. */
-void planner_note_results(struct planner *planner);
+/* A batch was answered with a whole document; with results if some row had a ResultData: then a null in rows
+ * is a null. */
+void planner_take_batch(struct planner *planner, bool with_results);
 
 /* Applies a verdict other than ROW_FIRST, whose record goes to planner_take_record(). `updated` is
  * planner_updated_digest() of the row. */
@@ -184,6 +195,9 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
 /* A batch was refused as such (400, 403, 404, 405, 414) or made no sense: singles for a while, then one batch
  * is tried again. */
 void planner_refuse_batches(struct planner *planner, const struct planner_request *request, uint64_t now_us);
+
+/* The answer to a batch was larger than can be taken: fewer at a time from now on. Its jobs are due again. */
+void planner_shrink_batches(struct planner *planner, const struct planner_request *request, uint64_t now_us);
 
 /* The digest of a record's UpdatedOn; 0 if it has none. */
 uint64_t planner_updated_digest(const struct job_record *record);

@@ -8,7 +8,8 @@
  * and disbelieved altogether a change of ResultData would go unnoticed. So once a closer look has shown that
  * a row left out what is there, a missing ResultData in rows says nothing any more, and UpdatedOn decides
  * whether to look closer; where that is missing too, or moves without anything else moving, each job is
- * looked at singly at its max_interval.
+ * looked at singly at its max_interval. As long as nothing was seen to have ResultData, that last may take
+ * longer where there are many jobs.
  */
 
 #include "core/planner_internal.h"
@@ -28,8 +29,26 @@
  */
 #define NULLS_CONFIRMED_MIN 3
 
+/* So many batches that met trouble without one in between that was answered, and it is taken for a trouble of
+ * batches. */
+#define BATCH_TROUBLES_MAX 3
+
+/* How long to put off first sights until it is known what a row without ResultData is worth. */
+#define FIRST_SIGHT_AGAIN_US (1 * USEC_PER_SEC)
+
+/* Where it is unknown whether nulls of rows are true, making sure takes this part of the budget. */
+#define NULLS_PART 8
+
 /* An odd answer need not be counted any further to be as rare as it gets. */
 #define ODD_ANSWERS_MAX 100
+
+/* Singles for a while. */
+static void give_up_batches(struct planner *planner, uint64_t now_us)
+{
+        planner->batches_from_us = now_us + BATCHES_AGAIN_US;
+        planner->batches_on_trial = false;
+        planner->batch_troubles = 0;
+}
 
 void planner_end_flight(struct planner *planner, const struct planner_request *request, uint64_t now_us)
 {
@@ -57,6 +76,10 @@ bool planner_take_trouble(struct planner *planner, const struct planner_request 
                 else
                         planner_put(planner, request->jobs[i], now_us); /* it remains the longest overdue */
         }
+        if (request->batch)
+                planner->batches_on_trial = false;
+        if (request->batch && ++planner->batch_troubles >= BATCH_TROUBLES_MAX)
+                give_up_batches(planner, now_us);
         return health_failed(&planner->health, trouble, request->probe, now_us, retry_after_us,
                              planner->limits.probe_cap_us, random);
 }
@@ -64,6 +87,8 @@ bool planner_take_trouble(struct planner *planner, const struct planner_request 
 void planner_take_again(struct planner *planner, const struct planner_request *request, uint64_t now_us)
 {
         health_cancelled(&planner->health, request->probe);
+        if (request->batch)
+                planner->batches_on_trial = false;
         for (size_t i = 0; i < request->count; i++)
                 planner_put(planner, request->jobs[i], now_us);
 }
@@ -72,7 +97,9 @@ void planner_take_again(struct planner *planner, const struct planner_request *r
 
 static void plan(struct planner *planner, struct planner_job *job, uint64_t span_us, uint64_t now_us)
 {
-        job->closer = job->hinted = job->doubted = job->stripped = false;
+        if (job->sampled)
+                planner->samples--;
+        job->closer = job->hinted = job->doubted = job->stripped = job->sampled = false;
         if (planner->limits.once)
                 job->settled = true;
         if (!job->settled)
@@ -104,7 +131,7 @@ static void learn(struct planner *planner, struct planner_job *job, const struct
                         (job->watch.memory.recorded && job->watch.memory.status.size == UINT64_MAX);
         if (job->stripped && left_out && ++planner->statuses_left_out >= STATUSES_LEFT_OUT_MAX) {
                 planner->statuses_left_out = 0;
-                planner->batches_from_us = now_us + BATCHES_AGAIN_US;
+                give_up_batches(planner, now_us);
         }
 
         if (changed)
@@ -203,9 +230,16 @@ static enum row_verdict judge_null(const struct planner *planner, const struct p
                 return ROW_SAME;
         if (updated != 0 && job->idle_hints < IDLE_HINTS_MAX)
                 return updated != job->updated ? ROW_HINT : ROW_SAME;
-        if (planner->row_results == ROW_RESULTS_UNKNOWN && updated != 0)
-                return ROW_SAME;
-        return now_us - job->looked_us >= job->settings->max_interval_us ? ROW_CLOSER : ROW_SAME;
+
+        /* While nothing speaks against the nulls but an UpdatedOn that moves alone, making sure of them is
+         * not to cost more than a part of the budget. */
+        uint64_t span_us = job->settings->max_interval_us;
+        if (planner->row_results == ROW_RESULTS_UNKNOWN && updated != 0) {
+                uint64_t round_us =
+                        planner->job_count * governor_steady_span(&planner->governor) * NULLS_PART;
+                span_us = round_us > span_us ? round_us : span_us;
+        }
+        return now_us - job->looked_us >= span_us ? ROW_CLOSER : ROW_SAME;
 }
 
 /* stalled and a held end are for single looks to find: they come from the clock, not from the row. */
@@ -242,9 +276,11 @@ enum row_verdict planner_judge_row(const struct planner *planner, const struct p
         return ROW_DOUBT;
 }
 
-void planner_note_results(struct planner *planner)
+void planner_take_batch(struct planner *planner, bool with_results)
 {
-        if (planner->row_results == ROW_RESULTS_UNKNOWN)
+        planner->batch_troubles = 0;
+        planner->batches_on_trial = false;
+        if (with_results && planner->row_results == ROW_RESULTS_UNKNOWN)
                 planner->row_results = ROW_RESULTS_THERE;
 }
 
@@ -252,6 +288,31 @@ static void look_closer(struct planner *planner, struct planner_job *job, uint64
 {
         job->closer = true;
         planner_put(planner, job, now_us);
+}
+
+/*
+ * A row without ResultData. Of jobs that were never seen, a few show whether that can be believed, and the
+ * others wait for them: a closer look at each would take the budget of an hour where 10,000 jobs are watched.
+ */
+static void take_doubt(struct planner *planner, struct planner_job *job, uint64_t updated, uint64_t now_us)
+{
+        bool sample = !job->watch.memory.recorded && planner->row_results == ROW_RESULTS_UNKNOWN;
+
+        if (sample && planner->samples >= NULLS_CONFIRMED_MIN) {
+                uint64_t interval_us = job->settings->interval_us;
+
+                planner_put(
+                        planner, job,
+                        now_us + (interval_us < FIRST_SIGHT_AGAIN_US ? interval_us : FIRST_SIGHT_AGAIN_US));
+                return;
+        }
+        if (sample) {
+                job->sampled = true;
+                planner->samples++;
+        }
+        job->doubted = true;
+        job->updated = updated; /* to be held against the closer look */
+        look_closer(planner, job, now_us);
 }
 
 void planner_apply_row(struct planner *planner, struct planner_job *job, enum row_verdict verdict,
@@ -272,9 +333,7 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
                 look_closer(planner, job, now_us);
                 break;
         case ROW_DOUBT:
-                job->doubted = true;
-                job->updated = updated; /* to be held against the closer look */
-                look_closer(planner, job, now_us);
+                take_doubt(planner, job, updated, now_us);
                 break;
         case ROW_STRIPPED:
                 job->stripped = true;
@@ -289,7 +348,15 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
 
 void planner_refuse_batches(struct planner *planner, const struct planner_request *request, uint64_t now_us)
 {
-        planner->batches_from_us = now_us + BATCHES_AGAIN_US;
+        give_up_batches(planner, now_us);
+        for (size_t i = 0; i < request->count; i++)
+                planner_put(planner, request->jobs[i], now_us);
+}
+
+void planner_shrink_batches(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        planner->batch_size = request->count / 2 > 1 ? (unsigned)request->count / 2 : 1;
+        planner->batches_on_trial = false;
         for (size_t i = 0; i < request->count; i++)
                 planner_put(planner, request->jobs[i], now_us);
 }

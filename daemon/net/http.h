@@ -92,6 +92,12 @@ struct http_call {
         int (*on_body)(void *userdata, const void *data, size_t size);
 
         /*
+         * The connection is there and the request goes out now; comes before on_body(), or not at all. May be
+         * NULL. Requests may be started here, but not cancelled.
+         */
+        void (*on_sent)(void *userdata);
+
+        /*
          * The one place where every request ends that is not cancelled. `end` is valid during the call.
          * Requests may be started and cancelled here, this one excepted: it is gone when on_end() returns.
          */

@@ -87,6 +87,23 @@ static void collect_finished(struct http_client *client)
         }
 }
 
+/* A request whose answer is in already ends at once; whether it was sent is then no news any more. */
+static void tell_sent(struct http_client *client)
+{
+        struct http_request *request;
+
+        if (!client->some_sent)
+                return;
+        client->some_sent = false;
+        TAILQ_FOREACH(request, &client->active, link)
+        {
+                if (!request->sent)
+                        continue;
+                request->sent = false;
+                request->on_sent(request->userdata);
+        }
+}
+
 static int timer_apply(struct http_client *client)
 {
         if (!client->timer_changed)
@@ -114,6 +131,7 @@ static int client_run(struct http_client *client)
                         (void)curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
                 }
                 collect_finished(client);
+                tell_sent(client);
 
                 struct http_request *request = TAILQ_FIRST(&client->finished);
                 if (request != NULL)

@@ -25,12 +25,14 @@ struct http_request {
         CURL *easy;
         struct http_headers *headers;
         int (*on_body)(void *userdata, const void *data, size_t size);
+        void (*on_sent)(void *userdata);
         void (*on_end)(void *userdata, const struct http_end *end);
         void *userdata;
         uint64_t body_size;
         CURLcode code;  /* how it finished */
         int error;      /* what on_body() returned */
         bool too_large; /* stopped by us */
+        bool sent;      /* on_sent() is to be called */
         bool page_cut;  /* stopped by us, having seen enough of an error page */
         char excerpt[EXCERPT_MAX];
         size_t excerpt_size;
@@ -45,6 +47,7 @@ struct http_client {
         sd_event_source *socket_source;
         sd_event_source *timer_source;
         sd_event_source *start_source; /* runs the client once after http_start() */
+        bool some_sent;                /* some request is `sent` */
         bool act_now;                  /* libcurl wants to be called without waiting */
         bool timer_changed;
         long timer_ms; /* what libcurl last asked for; -1: none */

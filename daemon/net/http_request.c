@@ -77,6 +77,19 @@ static bool is_success(long status)
         return status >= 200 && status <= 299;
 }
 
+/* libcurl has a connection for the request and is about to use it. */
+static int on_curl_ready(void *userdata, char *remote, char *local, int remote_port, int local_port)
+{
+        (void)remote;
+        (void)local;
+        (void)remote_port;
+        (void)local_port;
+        struct http_request *request = userdata;
+
+        request->sent = request->client->some_sent = request->on_sent != NULL;
+        return CURL_PREREQFUNC_OK;
+}
+
 static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdata)
 {
         struct http_request *request = userdata;
@@ -296,6 +309,8 @@ static int request_set_options(struct http_request *request, const struct http_c
         SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_MAX_S);
         SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)client->body_max);
         SET(CURLOPT_FRESH_CONNECT, call->fresh_connection ? 1L : 0L);
+        SET(CURLOPT_PREREQFUNCTION, on_curl_ready);
+        SET(CURLOPT_PREREQDATA, request);
         SET(CURLOPT_WRITEFUNCTION, on_curl_write);
         SET(CURLOPT_WRITEDATA, request);
         if (plain)
@@ -336,6 +351,7 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
                 return -ENOMEM;
         request->client = client;
         request->on_body = call->on_body;
+        request->on_sent = call->on_sent;
         request->on_end = call->on_end;
         request->userdata = call->userdata;
         if (call->headers != NULL) {

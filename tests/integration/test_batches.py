@@ -430,7 +430,8 @@ class Nonsense(BatchTest):
         self.assertGivenUp(self.nonsense(body=json.dumps(rows)), "no job record")
 
     def test_oversize(self):
-        self.assertGivenUp(self.nonsense(oversize="3M"), "larger than max_response")
+        daemon = self.nonsense(oversize="3M")
+        self.assertEqual(daemon.count(r"notice .*larger than max_response.*half as many at a time"), 1, daemon.text())
 
     def test_wrong_ids(self):
         """Each row is one further on: its neighbours' rows say what they said before."""

@@ -81,6 +81,21 @@ class Life(SignInTest):
         tokens = [poll["authorization"] for poll in refused]
         self.assertEqual(len(set(tokens)), 5)
 
+    def test_late_refusal(self):
+        """One that comes when there is a new token already says nothing of that."""
+        self.watch((11, 12))
+        self.fake.fault("late", path=self.poll_path(12), status=401, delay=f"{int(500 * SLOW)}ms", after=3, times=1)
+        daemon = self.start_signed_in(jobs=2)
+        self.fake.wait(4, path=self.poll_path(12), arrived=1)
+        self.expire()
+        self.fake.wait(1, path=self.poll_path(12), status=401)
+        self.fake.polls(2, 12, status=200)
+        daemon.stop()
+        late = next(poll for poll in self.polls_made() if poll["fault"] == "late")
+        self.assertGreater(late["t"] + late["took"], self.sign_ins()[1]["t"] + self.sign_ins()[1]["took"])
+        self.assertEqual(self.grants(), ["password", "refresh_token"])
+        self.assertEqual(daemon.count(TROUBLE), 0, daemon.text())
+
     def test_renewed_before_it_expires(self):
         self.watch(server="token_lifetime = 6s")
         daemon = self.start_signed_in()

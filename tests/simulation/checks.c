@@ -3,32 +3,33 @@
 /*
  * What must always be true.
  *
- * Limits: of the exact list of all requests, across restarts, no stretch of a minute, an hour or a day, and no
- * two in a row, exceed what was configured.
+ * Limits: of the exact list of all requests, across restarts, no stretch of a minute, an hour or a day, and
+ * no two in a row, exceed what was configured.
  *
  * News: what is told was true when the API answered, differs from what was told before, is no older than it,
  * and nothing follows an end. And a look that settles something tells what it saw. Only a ResultData that the
- * rows of this API do not show may wait, for the single look that is due after max_interval.
+ * rows of this API do not show may wait for the single look that is due after max_interval.
  *
  * Waiting is measured on a calm clock, which stands while the daemon is down, asleep or paused, while the API
- * is in trouble or slow, and while the disk is full. On it, no job waits longer from one look to the next than
+ * is in trouble or slow, and while the disk is full. On it, no job waits longer from one look to the next
+ * than the sum of
  *
- *      max_interval                      that is the pace of one that does not change
- *      + rounds × (jobs/batch_size + 2 × lone + 2) × step
- *                                        at the steady pace of the tightest limit every job that is due earlier
- *                                        goes first, once; each lone one costs a request of its own and may cut
- *                                        a batch in two. One round, and one more for each request of this job
- *                                        that failed, after which it is last in line, and one if anything
- *                                        disturbed
- *      + closer looks made × step        they go first; how many there may be is checked by itself
- *      + (kept + 1) × step of a bucket   what is kept for closer looks is to be filled up first
- *      + 2 s, and 35 s for each disturbance, for requests that were under way
+ * - max_interval: that is the pace of one that does not change;
+ * - rounds x (jobs / batch_size + 2 x lone + 2) x step: at the steady pace of the tightest limit every job
+ * that is due earlier goes first, once; each lone one costs a request of its own and may cut a batch in two.
+ * That is one round, one more for each request of this job that failed, after which it is last in line, and
+ * one if anything disturbed;
+ * - closer looks x step: they go first; how many there may be is checked by itself;
+ * - (kept + 1) x step of a bucket: what is kept for closer looks is filled up first;
+ * - 2 s, and 35 s for each disturbance, for requests that were under way;
  *
- * where batch_size counts as 1 if batches were out of use. A change is told within that span; where rows leave
- * ResultData out, within that and max_interval more; an end that is held back, after result_wait more.
+ * where batch_size counts as 1 if batches were out of use. A change is told within that span; where rows
+ * leave ResultData out, within that and max_interval more (or 8 x jobs x step, if that is longer and nothing
+ * was seen to have ResultData yet); an end that is held back, after result_wait more.
  *
- * Recovery: from when the API is well and no pause is in force, the longest distance between probes (of refused
- * credentials five minutes), one time-out and one wait for the budget later it is known to be well.
+ * Recovery: from when the API is well and no pause is in force, it is known to be well after the longest
+ * distance between probes (where credentials were refused, five minutes at least), one time-out and one wait
+ * for the budget.
  */
 
 #include "sim.h"
@@ -44,8 +45,9 @@ void sim_fail(struct sim *sim, const struct sim_job *job, const char *format, ..
         if (sim->failed)
                 return;
         sim->failed = true;
-        printf("FAILED: seed %" PRIu64 ", after %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 " (%.6f s), ", sim->seed,
-               at_s / 3600, at_s / 60 % 60, at_s % 60, (double)(sim->now_us - sim->start_us) / 1e6);
+        printf("FAILED: seed %" PRIu64 ", after %" PRIu64 ":%02" PRIu64 ":%02" PRIu64 " (%.6f s), ",
+               sim->seed, at_s / 3600, at_s / 60 % 60, at_s % 60,
+               (double)(sim->now_us - sim->start_us) / 1e6);
         if (job != NULL)
                 printf("job %zu of %zu: ", (size_t)(job - sim->jobs) + 1, sim->job_count);
         va_start(arguments, format);
@@ -82,15 +84,17 @@ static void count_request(struct sim *sim)
                 if (times->at_us == NULL)
                         abort();
         }
-        if (checked && times->count > 0 && sim->now_us - times->at_us[times->count - 1] < limits->min_spacing_us)
-                sim_fail(sim, NULL, "two requests %" PRIu64 " us apart", sim->now_us - times->at_us[times->count - 1]);
+        if (checked && times->count > 0 &&
+            sim->now_us - times->at_us[times->count - 1] < limits->min_spacing_us)
+                sim_fail(sim, NULL, "two requests %" PRIu64 " us apart",
+                         sim->now_us - times->at_us[times->count - 1]);
         times->at_us[times->count++] = sim->now_us;
         for (unsigned i = 0; i < WINDOWS; i++) {
                 while (times->at_us[times->tails[i]] + windows_us[i] <= sim->now_us)
                         times->tails[i]++;
                 if (checked && allowed[i] > 0 && times->count - times->tails[i] > allowed[i])
-                        sim_fail(sim, NULL, "%zu requests within a %s, %u are allowed", times->count - times->tails[i],
-                                 window_names[i], allowed[i]);
+                        sim_fail(sim, NULL, "%zu requests within a %s, %u are allowed",
+                                 times->count - times->tails[i], window_names[i], allowed[i]);
         }
 }
 
@@ -148,7 +152,8 @@ static void pace_of_budget(const struct sim *sim, uint64_t *ret_step_us, uint64_
 {
         const struct governor_limits *limits = &sim->limits.governor;
         const struct bucket buckets[] = {
-                { limits->min_spacing_us + 1, 1, 0 },
+                { limits->min_spacing_us + limits->min_spacing_us / 5 + 1, 1,
+                  0 }, /* a fifth is for the way */
                 bucket_of(USEC_PER_MIN, limits->per_minute, 6),
                 bucket_of(USEC_PER_HOUR, limits->per_hour, 40),
                 bucket_of(USEC_PER_DAY, limits->per_day, 100),
@@ -160,8 +165,9 @@ static void pace_of_budget(const struct sim *sim, uint64_t *ret_step_us, uint64_
 
                 if (buckets[i].step_us > step_us)
                         step_us = buckets[i].step_us;
-                /* A tighter and smaller one keeps this one from ever running low. */
-                for (size_t j = 0; j < 4; j++)
+                /* A tighter and smaller one keeps this one from ever running low, if no crash makes it seem
+                 * so. */
+                for (size_t j = 0; j < 4 && sim->figures.restarts <= 1; j++)
                         if (j != i && buckets[j].step_us >= buckets[i].step_us &&
                             buckets[j].burst + buckets[i].kept + 1 < buckets[i].burst)
                                 matters = false;
@@ -245,9 +251,10 @@ void check_told(struct sim *sim, struct sim_job *job, const struct change *chang
 {
         sim->figures.told++;
         if (sim->verbose)
-                printf("%12.3f job %zu: %s, status %u, result %u\n", (double)(sim->now_us - sim->start_us) / 1e6,
-                       (size_t)(job - sim->jobs) + 1, event_kind_to_string(change->kind),
-                       shown != NULL ? shown->status : 0, shown != NULL ? shown->result : 0);
+                printf("%12.3f job %zu: %s, status %u, result %u\n",
+                       (double)(sim->now_us - sim->start_us) / 1e6, (size_t)(job - sim->jobs) + 1,
+                       event_kind_to_string(change->kind), shown != NULL ? shown->status : 0,
+                       shown != NULL ? shown->result : 0);
         if (job->told_end)
                 sim_fail(sim, job, "told as %s after its end", event_kind_to_string(change->kind));
         if (change->kind == EVENT_STALLED) {
@@ -263,9 +270,10 @@ void check_told(struct sim *sim, struct sim_job *job, const struct change *chang
         if (job->told && truth->version < job->told_as.version)
                 sim_fail(sim, job, "told out of order");
         if (!same_shown(shown, truth)) {
-                /* See README: the null of a row that has the field is believed at first sight when three
+                /* The null of a row that has the field is believed at first sight when three
                  * others were found to be true. */
-                if (!of_row || shown->status != truth->status || shown->result != 0 || !shown->has_result || job->told)
+                if (!of_row || shown->status != truth->status || shown->result != 0 || !shown->has_result ||
+                    job->told)
                         sim_fail(sim, job, "told what was never so");
                 job->waived = true;
                 sim->figures.believed_nulls++;
@@ -283,19 +291,26 @@ static bool may_be_silent(const struct sim *sim, const struct sim_job *job, uint
 {
         bool lossy = sim->batch_kind == BATCH_EMPTY_RESULT || sim->batch_kind == BATCH_NO_RESULT ||
                      sim->batch_kind == BATCH_NO_RESULT_NOR_UPDATED || sim->batch_kind == BATCH_RAGGED;
-        uint64_t times = sim->batch_kind == BATCH_RAGGED ? 6 : 1;
+        uint64_t times = sim->batch_kind == BATCH_RAGGED ? 6 : 1, step_us, refill_us, doubt_us;
 
+        /* Making sure of nulls takes an eighth of the budget, if that is longer. */
+        pace_of_budget(sim, &step_us, &refill_us);
+        doubt_us = sim->job_count * 8 * step_us;
+        if (doubt_us < job->settings.max_interval_us)
+                doubt_us = job->settings.max_interval_us;
         if (job->absences > 0 || job->waived || job->unrecorded)
                 return true;
         if (status_is_end(job->truth.status) && job->truth.result == 0 && job->settings.result_wait_us > 0)
                 return job->held_us > 0 && sim->now_us - job->held_us < job->settings.result_wait_us;
         return lossy && job->told && job->told_as.status == job->truth.status &&
-               calm_us - job->since_calm_us <= times * (job->settings.max_interval_us + longest_gap(sim, job));
+               calm_us - job->since_calm_us <= times * (doubt_us + longest_gap(sim, job));
 }
 
-/* A look that settles something has ended; the API answered at calm_us of the calm clock. */
-void check_look(struct sim *sim, struct sim_job *job, uint64_t calm_us)
+/* A look that settles something has ended. What counts is when the API answered, not when that arrived. */
+void check_look(struct sim *sim, struct sim_job *job, const struct flight *flight)
 {
+        uint64_t calm_us = flight->calm_us;
+
         check_gap(sim, job, calm_us);
         if (job->truth.exists && calm_us > job->since_calm_us && !job->lone && !job->told_end &&
             !(job->told && same_shown(&job->told_as, &job->truth)) && !may_be_silent(sim, job, calm_us))
@@ -304,8 +319,8 @@ void check_look(struct sim *sim, struct sim_job *job, uint64_t calm_us)
         if (job->told && same_shown(&job->told_as, &job->truth))
                 job->unrecorded = false;
         job->looked_calm_us = calm_us;
-        job->closers_before = sim->closers;
-        job->disturbances_before = sim->disturbances;
+        job->closers_before = flight->closers;
+        job->disturbances_before = flight->disturbances;
         job->failures = 0;
 }
 
@@ -323,12 +338,14 @@ void check_recovery(struct sim *sim)
 
         if (sim->planner == NULL || planner_health(sim->planner)->trouble == HEALTH_WELL)
                 return;
-        const uint64_t ends_us[] = { sim->run_us,          sim->pause_until_us,   sim->outage_until_us,
-                                     sim->slow_until_us,   sim->patience_until_us, sim->suspended_until_us };
+        const uint64_t ends_us[] = { sim->run_us,        sim->pause_until_us,    sim->outage_until_us,
+                                     sim->slow_until_us, sim->patience_until_us, sim->suspended_until_us };
         for (size_t i = 0; i < sizeof(ends_us) / sizeof(ends_us[0]); i++)
                 from_us = ends_us[i] > from_us ? ends_us[i] : from_us;
         pace_of_budget(sim, &step_us, &refill_us);
-        longest_us = sim->refused_credentials ? 5 * USEC_PER_MIN : sim->limits.probe_cap_us;
+        longest_us = sim->limits.probe_cap_us;
+        if (sim->refused_credentials && longest_us < 5 * USEC_PER_MIN)
+                longest_us = 5 * USEC_PER_MIN;
         longest_us += 31 * USEC_PER_SEC + refill_us + step_us;
         if (sim->now_us > from_us && sim->now_us - from_us > longest_us)
                 sim_fail(sim, NULL, "well again for %.3f s and not noticed; the bound is %.3f s",
@@ -339,11 +356,12 @@ static void check_frugal(struct sim *sim, struct sim_job *job)
 {
         const struct planner_settings *settings = &job->settings;
         uint64_t ran_us = sim->now_us - sim->start_us, ramp = 2;
-        bool lossy = sim->batch_kind != BATCH_FULL;
+        bool lossy = sim->batch_kind != BATCH_FULL || job->beats;
 
         for (uint64_t us = settings->interval_us; us < settings->max_interval_us; us += us / 2)
                 ramp++;
-        /* A job may ride along a quarter of its pace early, and the pace is up to a tenth shorter by chance. */
+        /* A job may ride along a quarter of its pace early, and the pace is up to a tenth shorter by chance.
+         */
         uint64_t looks = ran_us / (settings->max_interval_us * 65 / 100 - 60 * USEC_PER_MSEC) +
                          ramp * (job->ramps + job->quick) + 3;
         uint64_t closers = job->excuses + (lossy ? ran_us / settings->max_interval_us : 0) + 3;
@@ -351,8 +369,8 @@ static void check_frugal(struct sim *sim, struct sim_job *job)
         if (job->looks > looks)
                 sim_fail(sim, job, "looked at %u times; its pace allows %" PRIu64, job->looks, looks);
         if (job->closers > closers)
-                sim_fail(sim, job, "looked at more closely %u times; there were reasons for %" PRIu64, job->closers,
-                         closers);
+                sim_fail(sim, job, "looked at more closely %u times; there were reasons for %" PRIu64,
+                         job->closers, closers);
 }
 
 void check_end(struct sim *sim)

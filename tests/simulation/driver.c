@@ -2,13 +2,11 @@
 
 /*
  * The daemon: asks the planner for requests, keeps them under way, hands it the answers, and sleeps until it
- * is answered or the planner wants to be asked again. What poller.c, poller_answers.c, poller_rows.c and
- * budget.c do, without their libraries.
+ * is answered or the planner wants to be asked again. What poller.c and budget.c do, without their libraries.
  */
 
 #include "sim.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define COVERED_AT_ONCE 20
@@ -18,7 +16,7 @@ size_t job_index(const struct sim *sim, const struct planner_job *job)
         return (size_t)(job - planner_jobs(sim->planner));
 }
 
-static uint64_t wall_us(const struct sim *sim)
+uint64_t wall_us(const struct sim *sim)
 {
         return sim->now_us + sim->wall_offset_us;
 }
@@ -119,220 +117,6 @@ void daemon_stop(struct sim *sim, bool clean)
         sim->fire_us = sim->peek_us = USEC_NEVER;
 }
 
-/* ---- answers about one job ---- */
-
-static struct job_record record_of(const struct sim_job *job, const struct shown *shown, char updated[static 32])
-{
-        struct job_record record = {
-                .id = job->id,
-                .status = status_text(shown->status),
-                .result = result_text(shown->result),
-                .has_status = shown->has_status,
-                .has_result = shown->has_result,
-        };
-
-        if (shown->updated > 0)
-                record.updated_on = (struct text){ updated, (size_t)snprintf(updated, 32, "%u", shown->updated) };
-        return record;
-}
-
-/* What the recorder does: on disk, and then told; or neither. */
-static bool record_change(struct sim *sim, struct sim_job *job, const struct change *change,
-                          const struct shown *shown, const struct shown *truth, bool of_row)
-{
-        char updated[32];
-
-        if (sim->disk_full_until_us > sim->now_us) {
-                job->unrecorded = true;
-                job->excuses += 2;
-                return false;
-        }
-        check_told(sim, job, change, shown, truth, of_row);
-        job->stored_wall_us = wall_us(sim);
-        if (change->kind == EVENT_STALLED) {
-                job->stored_stalled = true;
-        } else if (change->kind == EVENT_GONE) {
-                job->stored.outcome = OUTCOME_GONE;
-                job->stored.recorded = true;
-        } else {
-                struct job_record record = record_of(job, shown, updated);
-
-                job->stored = job_memory_of(&record, change->outcome);
-                job->stored_stalled = false;
-        }
-        return true;
-}
-
-static void note_lone(struct sim *sim, struct sim_job *job, bool lone)
-{
-        sim->lone_count += lone;
-        sim->lone_count -= job->lone;
-        job->lone = lone;
-        if (sim->lone_count > sim->lone_most)
-                sim->lone_most = sim->lone_count;
-}
-
-static void take_shown(struct sim *sim, struct planner_job *job, const struct shown *shown,
-                       const struct shown *truth, uint64_t calm_us, bool of_row)
-{
-        struct sim_job *known = &sim->jobs[job_index(sim, job)];
-        struct job_record record;
-        char updated[32];
-        bool recorded = false;
-
-        record = record_of(known, shown, updated);
-        struct sight sight = planner_take_record(sim->planner, job, &record, sim->now_us);
-        struct job_memory seen = job_memory_of(&record, sight.change.outcome);
-
-        known->absences = 0;
-        note_lone(sim, known, false);
-        if (sight.change.news)
-                recorded = record_change(sim, known, &sight.change, shown, truth, of_row);
-        if (sight.look_again_us > 0 || sight.change.news)
-                known->quick++;
-        if (sight.look_again_us > 0 && known->held_us == 0)
-                known->held_us = sim->now_us;
-        planner_settle(sim->planner, job, &sight, recorded, &seen, sim->now_us, chance(sim));
-        check_look(sim, known, calm_us);
-}
-
-static void take_absence(struct sim *sim, struct planner_job *job, uint64_t calm_us)
-{
-        struct sim_job *known = &sim->jobs[job_index(sim, job)];
-        bool recorded = false;
-
-        if (known->absences++ == 0)
-                known->first_absence_us = sim->now_us;
-        known->quick++;
-        note_lone(sim, known, true);
-        struct sight sight = planner_take_absence(sim->planner, job, sim->now_us);
-        if (sight.change.news)
-                recorded = record_change(sim, known, &sight.change, NULL, NULL, false);
-        planner_settle(sim->planner, job, &sight, recorded, NULL, sim->now_us, chance(sim));
-        check_look(sim, known, calm_us);
-}
-
-static void take_odd(struct sim *sim, struct planner_job *job, uint64_t calm_us)
-{
-        struct sim_job *known = &sim->jobs[job_index(sim, job)];
-
-        known->quick++;
-        note_lone(sim, known, true);
-        planner_take_odd(sim->planner, job, sim->now_us, chance(sim));
-        check_look(sim, known, calm_us);
-}
-
-/* ---- batches ---- */
-
-static void take_rows(struct sim *sim, struct flight *flight)
-{
-        enum row_verdict verdicts[PLANNER_BATCH_MAX] = { ROW_MISSING };
-        uint64_t digests[PLANNER_BATCH_MAX] = { 0 };
-        struct shown rows[PLANNER_BATCH_MAX];
-        bool seen_result = false, disk_full = sim->disk_full_until_us > sim->now_us;
-        char updated[32];
-
-        for (size_t i = 0; i < flight->request.count; i++) {
-                size_t place = flight->order[i];
-                struct planner_job *job = flight->request.jobs[place];
-
-                if (flight->dropped[place])
-                        continue;
-                server_row(sim, &flight->shown[place], &rows[place]);
-                struct job_record row = record_of(&sim->jobs[job_index(sim, job)], &rows[place], updated);
-                verdicts[place] = planner_judge_row(sim->planner, job, &row, sim->now_us);
-                digests[place] = planner_updated_digest(&row);
-                seen_result |= row.result.data != NULL;
-        }
-        if (seen_result)
-                planner_note_results(sim->planner);
-        for (size_t i = 0; i < flight->request.count; i++) {
-                struct planner_job *job = flight->request.jobs[i];
-                struct sim_job *known = &sim->jobs[job_index(sim, job)];
-                const struct sight no_sight = { .look_again_us = 0 };
-
-                if (verdicts[i] == ROW_FIRST && disk_full) {
-                        known->unrecorded = true;
-                        known->quick++;
-                        planner_settle(sim->planner, job, &no_sight, false, NULL, sim->now_us, chance(sim));
-                        check_look(sim, known, flight->calm_us);
-                        continue;
-                }
-                if (verdicts[i] == ROW_FIRST) {
-                        take_shown(sim, job, &rows[i], &flight->shown[i], flight->calm_us, true);
-                        continue;
-                }
-                known->excuses += verdicts[i] == ROW_MISSING || job->watch.held_since_us != 0;
-                planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, chance(sim));
-                if (verdicts[i] == ROW_MISSING)
-                        note_lone(sim, known, true);
-                if (verdicts[i] == ROW_SAME) {
-                        known->absences = 0;
-                        check_look(sim, known, flight->calm_us);
-                }
-        }
-}
-
-/* ---- any answer ---- */
-
-static void take_trouble(struct sim *sim, struct flight *flight)
-{
-        const uint64_t asked_us =
-                flight->retry_after_us < USEC_PER_HOUR ? flight->retry_after_us : USEC_PER_HOUR;
-
-        for (size_t i = 0; i < flight->request.count; i++) {
-                struct sim_job *job = &sim->jobs[job_index(sim, flight->request.jobs[i])];
-
-                job->failures++;
-                job->excuses++;
-                job->quick++;
-        }
-        sim->disturbances++;
-        planner_take_trouble(sim->planner, &flight->request, flight->trouble, flight->retry_after_us, sim->now_us,
-                             chance(sim));
-        if (sim->now_us + asked_us > sim->pause_until_us)
-                sim->pause_until_us = sim->now_us + asked_us;
-        if (planner_health(sim->planner)->trouble == HEALTH_WELL)
-                sim_fail(sim, NULL, "a failed request left the API well");
-}
-
-static void take_answer(struct sim *sim, struct flight *flight)
-{
-        struct planner_job *first = flight->request.jobs[0];
-        uint64_t lasted_us;
-
-        planner_end_flight(sim->planner, &flight->request, sim->now_us);
-        if (planner_health(sim->planner)->trouble == HEALTH_WELL)
-                sim->refused_credentials = false;
-        sim->refused_credentials |= flight->answer == ANSWER_TROUBLE && flight->trouble == HEALTH_UNAUTHORIZED;
-        if (flight->answer != ANSWER_TROUBLE)
-                planner_take_health(sim->planner, &flight->request, sim->now_us, &lasted_us);
-        switch (flight->answer) {
-        case ANSWER_TROUBLE:
-                take_trouble(sim, flight);
-                break;
-        case ANSWER_ROWS:
-                take_rows(sim, flight);
-                break;
-        case ANSWER_REFUSED:
-                planner_refuse_batches(sim->planner, &flight->request, sim->now_us);
-                for (size_t i = 0; i < flight->request.count; i++)
-                        sim->jobs[job_index(sim, flight->request.jobs[i])].failures++;
-                break;
-        case ANSWER_RECORD:
-                flight->shown[0].has_status = flight->shown[0].has_result = true;
-                take_shown(sim, first, &flight->shown[0], &flight->shown[0], flight->calm_us, false);
-                break;
-        case ANSWER_ABSENT:
-                take_absence(sim, first, flight->calm_us);
-                break;
-        case ANSWER_ODD:
-                take_odd(sim, first, flight->calm_us);
-                break;
-        }
-        flight->used = false;
-}
-
 /* ---- the loop ---- */
 
 static void start_flight(struct sim *sim, const struct planner_request *request)
@@ -349,7 +133,10 @@ static void start_flight(struct sim *sim, const struct planner_request *request)
         uint64_t latency_us = server_latency(sim);
 
         budget_spend(sim);
-        sim->disturbances += sim->slow_until_us > sim->now_us; /* it may take longer than the slowness lasts */
+        flight->closers = sim->closers;
+        flight->disturbances = sim->disturbances;
+        sim->disturbances +=
+                sim->slow_until_us > sim->now_us; /* it may take longer than the slowness lasts */
         flight->used = true;
         flight->made = false;
         flight->request = *request;
@@ -379,13 +166,15 @@ static void poll_due(struct sim *sim)
         sim->fire_us = wake_us == USEC_NEVER ? USEC_NEVER : wake_us + chance_below(sim, 10 * USEC_PER_MSEC);
         sim->peek_us = USEC_NEVER;
         if (chance_permille(sim, 100)) {
-                uint64_t latest_us = wake_us < sim->now_us + USEC_PER_HOUR ? wake_us : sim->now_us + USEC_PER_HOUR;
+                uint64_t latest_us =
+                        wake_us < sim->now_us + USEC_PER_HOUR ? wake_us : sim->now_us + USEC_PER_HOUR;
 
                 /* Due within the next 50 ms is due now, if requests may go now. */
                 if (latest_us > sim->now_us + 60 * USEC_PER_MSEC)
-                        sim->peek_us = chance_permille(sim, 300)
-                                               ? latest_us - 51 * USEC_PER_MSEC
-                                               : chance_span(sim, sim->now_us, latest_us - 51 * USEC_PER_MSEC);
+                        sim->peek_us =
+                                chance_permille(sim, 300)
+                                        ? latest_us - 51 * USEC_PER_MSEC
+                                        : chance_span(sim, sim->now_us, latest_us - 51 * USEC_PER_MSEC);
         }
         bool under_way = false;
         for (size_t i = 0; i < FLIGHTS_MAX; i++)
@@ -403,7 +192,8 @@ static void peek(struct sim *sim)
         sim->peek_us = USEC_NEVER;
         if (planner_next(sim->planner, sim->now_us, &request, &wake_us))
                 sim_fail(sim, &sim->jobs[job_index(sim, request.jobs[0])],
-                         "a lost wake-up: could be asked for now, but the planner said to sleep for %.3f s more",
+                         "a lost wake-up: could be asked for now, but the planner said to sleep for %.3f s "
+                         "more",
                          (double)(sim->wake_us - sim->now_us) / 1e6);
         else if (wake_us != sim->wake_us)
                 sim_fail(sim, NULL, "the time to wake up has moved by itself");

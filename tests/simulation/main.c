@@ -33,14 +33,18 @@ static double real_seconds(void)
 static bool parse_options(int argc, char *argv[], struct options *options)
 {
         static const struct option known[] = {
-                { "seed", required_argument, NULL, 's' },    { "seeds", required_argument, NULL, 'r' },
-                { "seconds", required_argument, NULL, 't' }, { "verbose", no_argument, NULL, 'v' },
+                { "seed", required_argument, NULL, 's' },
+                { "seeds", required_argument, NULL, 'r' },
+                { "seconds", required_argument, NULL, 't' },
+                { "verbose", no_argument, NULL, 'v' },
                 { NULL, 0, NULL, 0 },
         };
         const char *seconds = getenv("SIMULATION_SECONDS");
         int option;
 
-        *options = (struct options){ .first = 1, .last = UINT64_MAX, .seconds = seconds != NULL ? atof(seconds) : 0 };
+        *options = (struct options){ .first = 1,
+                                     .last = UINT64_MAX,
+                                     .seconds = seconds != NULL ? atof(seconds) : 0 };
         while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
                 char *end = NULL;
 
@@ -75,8 +79,8 @@ static bool run(uint64_t seed, bool verbose, struct figures *figures)
         if (verbose)
                 printf("seed %" PRIu64 ": %zu jobs, %.1f h, rows of kind %d: %" PRIu64 " requests, %" PRIu64
                        " batches, %" PRIu64 " looks, %" PRIu64 " told\n",
-                       seed, sim->job_count, (double)(sim->now_us - sim->start_us) / 3.6e9, (int)sim->batch_kind,
-                       one->requests, one->batches, one->looks, one->told);
+                       seed, sim->job_count, (double)(sim->now_us - sim->start_us) / 3.6e9,
+                       (int)sim->batch_kind, one->requests, one->batches, one->looks, one->told);
         figures->requests += one->requests;
         figures->batches += one->batches;
         figures->looks += one->looks;
@@ -100,7 +104,8 @@ int main(int argc, char *argv[])
         uint64_t seeds = 0;
 
         if (!parse_options(argc, argv, &options)) {
-                fprintf(stderr, "usage: simulation [--seed N] [--seeds FIRST-LAST] [--seconds BUDGET] [--verbose]\n");
+                fprintf(stderr,
+                        "usage: simulation [--seed N] [--seeds FIRST-LAST] [--seconds BUDGET] [--verbose]\n");
                 return 64;
         }
         for (uint64_t seed = options.first;; seed++) {
@@ -111,7 +116,8 @@ int main(int argc, char *argv[])
                         return 1;
                 }
                 seeds++;
-                if (seed == options.last || (options.seconds > 0 && real_seconds() - start >= options.seconds))
+                if (seed == options.last ||
+                    (options.seconds > 0 && real_seconds() - start >= options.seconds))
                         break;
         }
         printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " requests (%" PRIu64 " batches, %" PRIu64

@@ -36,10 +36,13 @@ static bool is_too_much(const struct sim *sim, uint64_t at_us)
 {
         const struct request_times *times = &sim->times;
 
-        if (times->count >= 2 && times->at_us[times->count - 1] - times->at_us[times->count - 2] < 100 * USEC_PER_MSEC)
+        if (times->count >= 2 &&
+            times->at_us[times->count - 1] - times->at_us[times->count - 2] < 100 * USEC_PER_MSEC)
                 return true;
-        for (unsigned i = 0; i < WINDOWS; i++) /* a count of many is dear, and the slid window an upper bound */
-                if (times->count - times->tails[i] > documented[i] && in_window(sim, i, at_us) > documented[i])
+        for (unsigned i = 0; i < WINDOWS;
+             i++) /* a count of many is dear, and the slid window an upper bound */
+                if (times->count - times->tails[i] > documented[i] &&
+                    in_window(sim, i, at_us) > documented[i])
                         return true;
         return false;
 }
@@ -81,8 +84,10 @@ static bool fail_somehow(struct sim *sim, struct flight *flight)
                 if (sim->limits_from_us <= flight->start_us && sim->limits.governor.per_minute == 120 &&
                     sim->limits.governor.per_hour == 5000 && sim->limits.governor.per_day == 200000 &&
                     sim->limits.governor.min_spacing_us == 100 * USEC_PER_MSEC)
-                        sim_fail(sim, NULL, "the server throttled a request though the documented limits were set");
-                fail(flight, HEALTH_THROTTLED, chance_permille(sim, 800) ? chance_span(sim, 1, 60) * USEC_PER_SEC : 0);
+                        sim_fail(sim, NULL,
+                                 "the server throttled a request though the documented limits were set");
+                fail(flight, HEALTH_THROTTLED,
+                     chance_permille(sim, 800) ? chance_span(sim, 1, 60) * USEC_PER_SEC : 0);
         } else if (fail_by_outage(sim, flight)) {
         } else if (sim->patience_until_us > flight->start_us) {
                 fail(flight, HEALTH_THROTTLED, sim->patience_us);
@@ -124,7 +129,8 @@ void server_answer(struct sim *sim, struct flight *flight)
                 flight->dropped[i] = !flight->shown[i].exists || chance_permille(sim, sim->miss_permille);
         }
         if (request->batch) {
-                bool refused = sim->batch_kind == BATCH_REFUSED || chance_permille(sim, sim->odd_permille / 5);
+                bool refused =
+                        sim->batch_kind == BATCH_REFUSED || chance_permille(sim, sim->odd_permille / 5);
 
                 flight->answer = refused ? ANSWER_REFUSED : ANSWER_ROWS;
                 shuffle(sim, flight);
@@ -141,7 +147,8 @@ void server_row(struct sim *sim, const struct shown *truth, struct shown *ret_ro
 
         *ret_row = *truth;
         ret_row->has_status = sim->batch_kind != BATCH_NO_STATUS && !(ragged && chance_permille(sim, 50));
-        ret_row->has_result = sim->batch_kind != BATCH_NO_RESULT && sim->batch_kind != BATCH_NO_RESULT_NOR_UPDATED &&
+        ret_row->has_result = sim->batch_kind != BATCH_NO_RESULT &&
+                              sim->batch_kind != BATCH_NO_RESULT_NOR_UPDATED &&
                               !(ragged && chance_permille(sim, 200));
         if (!ret_row->has_status)
                 ret_row->status = 0;

@@ -13,16 +13,21 @@
 
 /*
  * A simulated API, its jobs, and a daemon of which only the planner is real. All chance comes from one seed
- * and all time is simulated: `now_us` is CLOCK_BOOTTIME, and the wall clock is that plus an offset that jumps.
+ * and all time is simulated: `now_us` is CLOCK_BOOTTIME, and the wall clock is that plus an offset that
+ * jumps.
  *
- *   world.c   what is drawn from the seed, and what happens to the jobs and to the API
+ *   draw.c    what a world is like
+ *   world.c   what happens to the jobs, the API and the daemon
  *   server.c  what the API answers, and its throttling
  *   driver.c  the daemon: what poller.c and budget.c do around the planner
+ *   answers.c what it makes of answers, as poller_answers.c and poller_rows.c do
  *   checks.c  what must always be true, judged from outside of the planner
  */
 
 #define FLIGHTS_MAX 8
-#define TEXTS_MAX   32 /* of a Status, and of a ResultData */
+#define STATUSES    14 /* texts of a Status; those from FIRST_END on are ends */
+#define FIRST_END   10
+#define RESULTS     12
 
 /* What an answer shows of a job: the server's truth at one instant, or what a row makes of it. */
 struct shown {
@@ -62,15 +67,15 @@ struct sim_job {
         /* what was seen of the asking, for the bounds */
         uint64_t looked_calm_us; /* of the server, at the last look that settled something */
         uint64_t closers_before, disturbances_before;
-        unsigned failures;         /* requests that failed with this job in them, since that look */
-        unsigned absences;         /* 404s in a row, and when the first was */
+        unsigned failures; /* requests that failed with this job in them, since that look */
+        unsigned absences; /* 404s in a row, and when the first was */
         uint64_t first_absence_us;
-        bool lone, waived;         /* counted as lone; a null of a row was believed at first sight */
-        bool unrecorded;           /* the disk was full when it was news */
-        uint64_t held_us;          /* its end is held back since */
+        bool lone, waived;                /* counted as lone; a null of a row was believed at first sight */
+        bool unrecorded;                  /* the disk was full when it was news */
+        uint64_t held_us;                 /* its end is held back since */
         unsigned looks, closers, excuses; /* since the start, and reasons for closer looks */
-        unsigned ramps;            /* reasons to look at it often for a while */
-        unsigned quick;            /* looks that were due to something that is not over */
+        unsigned ramps;                   /* reasons to look at it often for a while */
+        unsigned quick;                   /* looks that were due to something that is not over */
 };
 
 enum answer {
@@ -92,7 +97,8 @@ struct flight {
         struct shown shown[PLANNER_BATCH_MAX]; /* the truth when the answer was made */
         size_t order[PLANNER_BATCH_MAX];       /* of rows */
         bool dropped[PLANNER_BATCH_MAX];
-        uint64_t calm_us; /* the calm clock when the answer was made */
+        uint64_t calm_us;               /* the calm clock when the answer was made */
+        uint64_t closers, disturbances; /* so far, when the request started */
 };
 
 enum batch_kind {
@@ -141,12 +147,13 @@ struct sim {
         uint64_t window_offset_us;
         uint64_t outage_until_us, slow_until_us, disk_full_until_us, suspended_until_us, patience_until_us;
         enum { OUTAGE_REFUSED, OUTAGE_HANGS, OUTAGE_UNAVAILABLE, OUTAGE_UNAUTHORIZED } outage;
-        uint64_t patience_us; /* Retry-After while it asks for patience */
-        uint64_t mischief_us; /* when something happens to the API or the daemon next */
+        unsigned result_permille, beat_permille; /* of jobs, at first */
+        uint64_t patience_us;                    /* Retry-After while it asks for patience */
+        uint64_t mischief_us;                    /* when something happens to the API or the daemon next */
         uint64_t mischief_gap_us;
-        uint64_t well_since_us; /* of the API: the last trouble that it made or had */
+        uint64_t well_since_us;   /* of the API: the last trouble that it made or had */
         bool refused_credentials; /* during the present trouble */
-        bool well_only;         /* nothing ever happens to the API or the daemon in this world */
+        bool well_only;           /* nothing ever happens to the API or the daemon in this world */
 
         /* jobs */
         struct sim_job *jobs;
@@ -183,15 +190,20 @@ struct sim {
 /* ---- chance ---- */
 
 uint64_t chance(struct sim *sim);
-uint64_t chance_below(struct sim *sim, uint64_t bound);               /* 0 to bound - 1 */
+uint64_t chance_below(struct sim *sim, uint64_t bound);                  /* 0 to bound - 1 */
 uint64_t chance_span(struct sim *sim, uint64_t from_us, uint64_t to_us); /* evenly */
-uint64_t chance_gap(struct sim *sim, uint64_t mean_us);               /* as of independent events */
+uint64_t chance_gap(struct sim *sim, uint64_t mean_us);                  /* as of independent events */
 bool chance_permille(struct sim *sim, unsigned permille);
 
-/* ---- world.c ---- */
+/* ---- draw.c ---- */
 
 int world_draw(struct sim *sim, uint64_t seed);
 void world_clear(struct sim *sim);
+
+/* ---- world.c ---- */
+
+/* Puts a job among those to which something will happen. */
+void heap_add(struct sim *sim, struct sim_job *job);
 uint64_t world_next_us(const struct sim *sim);
 void world_run(struct sim *sim);
 struct text status_text(uint8_t index);
@@ -209,7 +221,12 @@ uint64_t server_latency(struct sim *sim);
 void daemon_start(struct sim *sim);
 void daemon_stop(struct sim *sim, bool clean);
 void simulate(struct sim *sim);
+uint64_t wall_us(const struct sim *sim);
 size_t job_index(const struct sim *sim, const struct planner_job *job);
+
+/* ---- answers.c ---- */
+
+void take_answer(struct sim *sim, struct flight *flight);
 
 /* ---- checks.c ---- */
 
@@ -219,7 +236,7 @@ bool is_calm(const struct sim *sim);
 void check_request(struct sim *sim, const struct planner_request *request, bool was_troubled);
 void check_told(struct sim *sim, struct sim_job *job, const struct change *change, const struct shown *shown,
                 const struct shown *truth, bool of_row);
-void check_look(struct sim *sim, struct sim_job *job, uint64_t calm_us);
+void check_look(struct sim *sim, struct sim_job *job, const struct flight *flight);
 void check_truth_ends(struct sim *sim, struct sim_job *job);
 void check_recovery(struct sim *sim);
 void check_end(struct sim *sim);

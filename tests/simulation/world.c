@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What is drawn from the seed: how many jobs, how they are watched, which limits, what kind of API; and then,
- * as time goes by, what happens to the jobs (a new Status, a new ResultData, an UpdatedOn that moves alone,
+ * What happens as time goes by: to the jobs (a new Status, a new ResultData, an UpdatedOn that moves alone,
  * an end, an end whose ResultData comes late, a record that vanishes and perhaps comes back) and to
  * everything else (outages, slowness, pauses, a full disk, suspend, clock jumps, crashes and restarts).
  */
 
 #include "sim.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- chance ---- */
@@ -54,9 +51,7 @@ static const char *const statuses[] = {
         "Queued", "Waiting", "Checked", "Completed",  "Failed",      "Cancelled",   "Done",
 };
 
-#define FIRST_END 10
-#define STATUSES  (sizeof(statuses) / sizeof(statuses[0]))
-#define RESULTS   12
+_Static_assert(sizeof(statuses) / sizeof(statuses[0]) == STATUSES, "a text for each status");
 
 struct text status_text(uint8_t index)
 {
@@ -110,6 +105,12 @@ static void heap_move(struct sim *sim, struct sim_job *job)
         heap_set(sim, place, job);
 }
 
+void heap_add(struct sim *sim, struct sim_job *job)
+{
+        heap_set(sim, sim->heap_count++, job);
+        heap_move(sim, job);
+}
+
 /* ---- jobs ---- */
 
 static void truth_changes(struct sim *sim, struct sim_job *job, struct shown next)
@@ -142,7 +143,8 @@ static void job_ends(struct sim *sim, struct sim_job *job)
         next.result = late ? 0 : another(sim, 0, 1, RESULTS);
         truth_changes(sim, job, next);
         job->ended = true;
-        job->next_us = late ? sim->now_us + chance_span(sim, USEC_PER_SEC / 10, 2 * USEC_PER_MIN) : USEC_NEVER;
+        job->next_us =
+                late ? sim->now_us + chance_span(sim, USEC_PER_SEC / 10, 2 * USEC_PER_MIN) : USEC_NEVER;
 }
 
 static void job_vanishes(struct sim *sim, struct sim_job *job)
@@ -176,7 +178,7 @@ static void job_happens(struct sim *sim, struct sim_job *job)
                 return;
         }
         job->next_us = sim->now_us + chance_gap(sim, job->gap_us);
-        if (job->beats && what >= 20) {
+        if (job->beats && chance_permille(sim, 800)) {
                 job->truth.updated++;
         } else if (what < 45) {
                 next.status = another(sim, next.status, chance_permille(sim, 30) ? 0 : 1, FIRST_END);
@@ -219,7 +221,8 @@ static void wall_jumps(struct sim *sim)
 static void mischief(struct sim *sim)
 {
         sim->mischief_us = sim->now_us + chance_gap(sim, sim->mischief_gap_us);
-        switch (sim->planner != NULL && sim->now_us - sim->run_us < USEC_PER_MIN ? 11 : chance_below(sim, 12)) {
+        switch (sim->planner != NULL && sim->now_us - sim->run_us < USEC_PER_MIN ? 11
+                                                                                 : chance_below(sim, 12)) {
         case 0:
         case 1:
         case 2:
@@ -290,156 +293,4 @@ void world_run(struct sim *sim)
                 mischief(sim);
         else if (sim->mischief_us <= sim->now_us)
                 sim->mischief_us = sim->suspended_until_us + 1;
-}
-
-/* ---- drawing a world ---- */
-
-static void draw_size(struct sim *sim)
-{
-        uint64_t kind = chance_below(sim, 1000), hours;
-
-        if (kind < 4) { /* a month */
-                sim->job_count = 1 + chance_below(sim, 3);
-                hours = 24 * 30;
-        } else if (kind < 760) {
-                sim->job_count = 1 + chance_below(sim, 20);
-                hours = 2 + chance_below(sim, 23);
-        } else if (kind < 960) {
-                sim->job_count = 20 + chance_below(sim, 300);
-                hours = 2 + chance_below(sim, 8);
-        } else if (kind < 995) {
-                sim->job_count = 300 + chance_below(sim, 1700);
-                hours = 1 + chance_below(sim, 4);
-        } else {
-                sim->job_count = 2000 + chance_below(sim, 8001);
-                hours = 1 + chance_below(sim, 3);
-        }
-        sim->end_us = sim->now_us + hours * USEC_PER_HOUR;
-}
-
-static void draw_limits(struct sim *sim)
-{
-        struct governor_limits *limits = &sim->limits.governor;
-        uint64_t kind = chance_below(sim, 100);
-
-        *limits = (struct governor_limits){ 100 * USEC_PER_MSEC, 120, 5000, 200000 };
-        if (kind >= 75) {
-                limits->min_spacing_us = chance_span(sim, 100, 3000) * USEC_PER_MSEC;
-                limits->per_minute = (unsigned)chance_span(sim, 1, 120);
-                limits->per_hour = (unsigned)chance_span(sim, 20, 5000);
-                limits->per_day = (unsigned)chance_span(sim, 300, 200000);
-        }
-        if (kind >= 88 && sim->job_count < 300) { /* some of them, or all, are left to the server */
-                limits->min_spacing_us = chance_permille(sim, 500) ? limits->min_spacing_us : 0;
-                limits->per_minute = chance_permille(sim, 500) ? limits->per_minute : 0;
-                limits->per_hour = chance_permille(sim, 500) ? limits->per_hour : 0;
-                limits->per_day = chance_permille(sim, 500) ? limits->per_day : 0;
-        }
-}
-
-static void draw_api(struct sim *sim)
-{
-        static const unsigned quiet[] = { 0, 0, 0, 1, 5, 30 };
-
-        sim->batch_kind = chance_permille(sim, 350) ? BATCH_FULL : (enum batch_kind)chance_below(sim, BATCH_KINDS);
-        sim->shuffled = chance_permille(sim, 500);
-        sim->fixed_windows = chance_permille(sim, 500);
-        sim->window_offset_us = chance_below(sim, USEC_PER_DAY);
-        sim->odd_permille = quiet[chance_below(sim, 6)];
-        sim->miss_permille = quiet[chance_below(sim, 6)];
-        sim->fail_permille = quiet[chance_below(sim, 6)];
-        sim->well_only = chance_permille(sim, 200);
-        if (sim->well_only)
-                sim->odd_permille = sim->miss_permille = sim->fail_permille = 0;
-        sim->mischief_gap_us = (10 * USEC_PER_MIN) << chance_below(sim, 6);
-        sim->mischief_us = sim->well_only ? USEC_NEVER : sim->now_us + chance_gap(sim, sim->mischief_gap_us);
-}
-
-static struct planner_settings draw_settings(struct sim *sim)
-{
-        static const unsigned intervals[] = { 1, 5, 15, 15, 15, 60, 600 }, multiples[] = { 1, 2, 8, 8, 20 };
-        uint64_t interval_us = intervals[chance_below(sim, 7)] * USEC_PER_SEC;
-
-        if (sim->job_count > 300 && interval_us < 15 * USEC_PER_SEC)
-                interval_us = 15 * USEC_PER_SEC;
-        return (struct planner_settings){
-                .interval_us = interval_us,
-                .max_interval_us = interval_us * multiples[chance_below(sim, 5)],
-                .stalled_after_us = chance_permille(sim, 200) ? chance_span(sim, USEC_PER_MIN, USEC_PER_HOUR) : 0,
-                .result_wait_us = chance_permille(sim, 200) ? chance_span(sim, USEC_PER_SEC, 3 * USEC_PER_MIN) : 0,
-        };
-}
-
-static void draw_job(struct sim *sim, struct sim_job *job, size_t index, const struct planner_settings kinds[3])
-{
-        uint64_t busiest_us = sim->job_count > 20 ? sim->job_count * 3 * USEC_PER_SEC : 30 * USEC_PER_SEC;
-
-        job->id = (sim->seed % 4 == 0 ? UINT64_C(123456789012345678) : 87654321) + index;
-        job->settings = kinds[chance_permille(sim, 850) ? 0 : 1 + chance_below(sim, 2)];
-        job->gap_us = busiest_us << chance_below(sim, 8);
-        job->beats = chance_permille(sim, 100);
-        job->truth = (struct shown){
-                .status = (uint8_t)chance_below(sim, chance_permille(sim, 50) ? STATUSES : FIRST_END),
-                .result = (uint8_t)(chance_permille(sim, 200) ? chance_below(sim, RESULTS) : 0),
-                .exists = !chance_permille(sim, 30),
-                .updated = 1 + (uint32_t)chance_below(sim, 1000),
-                .version = 1,
-        };
-        job->ended = status_is_end(job->truth.status);
-        job->since_us = job->absent_since_us = sim->now_us;
-        job->next_us = job->ended && job->truth.exists ? USEC_NEVER : sim->now_us + chance_gap(sim, job->gap_us);
-        if (!job->truth.exists && chance_permille(sim, 500))
-                job->next_us = sim->now_us + chance_span(sim, USEC_PER_SEC, USEC_PER_MIN);
-        if (job->settings.max_interval_us > sim->longest_max_us)
-                sim->longest_max_us = job->settings.max_interval_us;
-}
-
-static int draw_jobs(struct sim *sim)
-{
-        struct planner_settings kinds[3];
-
-        for (size_t i = 0; i < 3; i++)
-                kinds[i] = draw_settings(sim);
-        sim->limits.probe_cap_us = kinds[0].interval_us;
-        sim->jobs = calloc(sim->job_count, sizeof(*sim->jobs));
-        sim->heap = calloc(sim->job_count, sizeof(*sim->heap));
-        if (sim->jobs == NULL || sim->heap == NULL)
-                return -ENOMEM;
-        for (size_t i = 0; i < sim->job_count; i++) {
-                draw_job(sim, &sim->jobs[i], i, kinds);
-                heap_set(sim, sim->heap_count++, &sim->jobs[i]);
-                heap_move(sim, &sim->jobs[i]);
-        }
-        return 0;
-}
-
-int world_draw(struct sim *sim, uint64_t seed)
-{
-        char *const failure[] = { (char[]){ "Failed" }, (char[]){ "Cancel*" }, NULL };
-        char *const success[] = { (char[]){ "Completed" }, (char[]){ "Done" }, NULL };
-        char *const running[] = { (char[]){ "Running" }, (char[]){ "Pending" }, NULL };
-
-        sim->seed = seed;
-        sim->random = seed * UINT64_C(0xd1342543de82ef95) + 1;
-        sim->now_us = sim->start_us = USEC_PER_SEC + chance_below(sim, USEC_PER_DAY);
-        sim->wall_offset_us = UINT64_C(1760000000) * USEC_PER_SEC;
-        sim->up_us = sim->now_us;
-        sim->limits_from_us = 0;
-        draw_size(sim);
-        sim->limits.flights_max = FLIGHTS_MAX;
-        sim->limits.batch_size = chance_permille(sim, 900) ? 100 : (unsigned)chance_below(sim, 100);
-        sim->limits.batch_bytes = 1890;
-        draw_limits(sim);
-        draw_api(sim);
-        int r = status_rules_new(failure, success, running, NULL, &sim->rules);
-        return r < 0 ? r : draw_jobs(sim);
-}
-
-void world_clear(struct sim *sim)
-{
-        planner_free(sim->planner);
-        status_rules_free(sim->rules);
-        free(sim->jobs);
-        free(sim->heap);
-        free(sim->times.at_us);
 }

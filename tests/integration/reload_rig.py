@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of reloads share: the socket of a service manager, and a gate that keeps answers waiting."""
+
+import fnmatch
+import http.client
+import http.server
+import re
+import signal
+import socket
+import threading
+import time
+
+from harness import PATIENCE, IntegrationTest
+
+REFUSED = "The new configuration is not taken over; the service goes on with the old one"
+
+
+class ServiceManager:
+    """The end of NOTIFY_SOCKET that systemd has: a datagram is a message, each line of it an assignment."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self.socket.bind(str(path))
+        self.messages = []
+
+    def wait_for(self, pattern):
+        """The next message that matches as a whole; those before it are taken too."""
+        limit = time.monotonic() + PATIENCE
+        while True:
+            self.socket.settimeout(max(0.001, limit - time.monotonic()))
+            try:
+                message = self.socket.recv(65536).decode()
+            except TimeoutError:
+                raise AssertionError(f"no {pattern!r} was sent, only {self.messages}") from None
+            self.messages.append(message)
+            if re.fullmatch(pattern, message):
+                return message
+
+    def stop(self):
+        self.socket.close()
+
+
+class Gate:
+    """Stands before a fake. What fits a held pattern is asked of the fake, but answered only after open()."""
+
+    def __init__(self, fake):
+        self.fake = fake
+        self.held = None
+        self.waiting = []  # paths, as they come to the closed gate
+        self.changed = threading.Condition()
+        gate = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                gate.pass_on(self)
+
+            def log_message(self, *arguments):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass  # a client that went away
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
+        self.thread.start()
+
+    def pass_on(self, handler):
+        connection = http.client.HTTPConnection("127.0.0.1", self.fake.port, timeout=PATIENCE)
+        connection.request("GET", handler.path, headers={"Authorization": handler.headers["Authorization"]})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        with self.changed:
+            if self.held is not None and fnmatch.fnmatch(handler.path, self.held):
+                self.waiting.append(handler.path)
+                self.changed.notify_all()
+                self.changed.wait_for(lambda: self.held is None)
+        handler.send_response(answer.status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def close(self, pattern="*"):
+        with self.changed:
+            self.held, self.waiting = pattern, []
+
+    def open(self):
+        with self.changed:
+            self.held = None
+            self.changed.notify_all()
+
+    def wait_waiting(self, count=1):
+        with self.changed:
+            if not self.changed.wait_for(lambda: len(self.waiting) >= count, PATIENCE):
+                raise AssertionError(f"only {self.waiting} came to the gate")
+            return list(self.waiting)
+
+    def stop(self):
+        self.open()
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+class ReloadTest(IntegrationTest):
+    def start_manager(self):
+        manager = ServiceManager(self.directory / "notify")
+        self.addCleanup(manager.stop)
+        return manager
+
+    def start_gate(self, fake):
+        gate = Gate(fake)
+        self.addCleanup(gate.stop)
+        return gate
+
+    def script(self, name, body):
+        path = self.directory / name
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+        return path
+
+    def hook(self, name, program, on="seen, changed", **keys):
+        lines = "".join(f"{key} = {value}\n" for key, value in keys.items())
+        return f"[hook {name}]\non = {on}\nexec = {program}\n{lines}"
+
+    def reload(self, daemon, says="Reloaded: jobwatchd"):
+        """Returns the place in the log from which on the new configuration is in effect."""
+        mark = daemon.mark()
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(says, since=mark)
+        return mark
+
+    def refuse(self, daemon, *says):
+        mark = self.reload(daemon, REFUSED)
+        for pattern in says:
+            daemon.wait_for(pattern, since=mark)
+        self.assertEqual(daemon.count("Reloaded: "), 0, daemon.text())
+
+    def asked(self, fake, job, since):
+        return [request for request in fake.requests() if request["seq"] > since and
+                request["path"].endswith(f"/{job}")]

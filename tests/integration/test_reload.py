@@ -1,0 +1,429 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""SIGHUP: what the new configuration says holds from then on, a wrong one is refused as a whole, and neither loses what
+is under way nor does it twice."""
+
+import http.client
+import json
+import os
+import re
+import unittest
+import urllib.parse
+
+from evidence import Database, ExecRecorder
+from harness import EX_OK, JOBS, PATIENCE, TOKEN
+from reload_rig import REFUSED, ReloadTest
+
+RUNNING = "[jobs 11-19]\nstep = 0s Running\n"
+
+
+class Jobs(ReloadTest):
+    def test_a_new_job_starts_and_a_removed_one_stops(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, [11, 12])
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=2)
+        self.write_config(fake, [12, 13])
+        self.reload(daemon)
+        daemon.wait_for("Job 13: Running, seen")
+        since = fake.polls(1, job=12)  # what was under way has arrived by now
+        fake.polls(5, job=12)
+        self.assertEqual(self.asked(fake, 11, since), [], "a request for a removed job")
+        self.assertEqual(sorted(daemon.events()), [(job, "seen", "Running, seen for the first time")
+                                                   for job in (11, 12, 13)])
+
+    def test_the_hanging_request_of_a_removed_job_is_cancelled(self):
+        fake = self.start_fake(RUNNING)
+        fake.fault("stuck", path=f"*{JOBS}/11", hang="yes")
+        self.write_config(fake, [11, 12], api={"timeout": "10min"})
+        daemon = self.start_daemon()
+        fake.wait(1, path=f"*{JOBS}/11", arrived=1)
+        daemon.wait_for("Job 12: Running, seen")
+        self.write_config(fake, [12], api={"timeout": "10min"})
+        self.reload(daemon)
+        fake.wait(1, path=f"*{JOBS}/11", status=0)
+        fake.polls(3, job=12)
+        self.assertEqual(len(self.asked(fake, 11, 0)), 1)
+        self.assertEqual(daemon.count(" (warning|error) "), 0, daemon.text())
+
+    def test_a_job_that_comes_back_is_known(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, [11, 12])
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=2)
+        self.write_config(fake, [12])
+        self.reload(daemon)
+        fake.job(11, status="Completed")
+        self.write_config(fake, [11, 12])
+        self.reload(daemon)
+        daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        since = fake.polls(1, job=12)
+        self.reload(daemon)
+        fake.polls(3, job=12)
+        self.assertEqual(self.asked(fake, 11, since), [], "a job that has ended is asked for again")
+        self.assertEqual([kind for job, kind, _ in daemon.events() if job == 11], ["seen", "succeeded"])
+
+    def test_a_changed_interval_takes_effect(self):
+        fake = self.start_fake(RUNNING)
+        fast = "[job fast]\nid = 12\ninterval = 100ms\nmax_interval = 100ms\n"
+        slow = {"interval": "1h", "max_interval": "1h"}
+        self.write_config(fake, [11], poll=slow, more=fast)
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=2)
+        fake.polls(5, job=12)
+        self.assertEqual(len(self.asked(fake, 11, 0)), 1)
+
+        self.write_config(fake, [11], more=fast)
+        self.reload(daemon)
+        fake.polls(5, job=11)  # the hour that was planned is not waited for
+
+        self.write_config(fake, [11], poll=slow, more=fast)
+        self.reload(daemon)
+        since = fake.polls(3, job=12)
+        fake.polls(15, job=12)
+        self.assertLessEqual(len(self.asked(fake, 11, since)), 1, "the look that was planned, and no other")
+
+    def test_changed_patterns_of_status_take_effect(self):
+        fake = self.start_fake(RUNNING + "[job 21]\nstep = 0s Fertig\n")
+        self.write_config(fake, [11, 21])
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for('"Fertig", which no pattern')
+        self.write_config(fake, [11, 21], status={"success": "Fertig"})
+        self.reload(daemon)
+        daemon.wait_for(r"Job 21: .*Fertig.*\[succeeded")
+        fake.job(11, status="Fertig")
+        daemon.wait_for(r"Job 11: Running → Fertig \[succeeded")
+
+    def test_drop_ins_are_read_again(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("Job 11: Running, seen")
+        drop_ins = self.directory / "jobwatchd.ini.d"
+        drop_ins.mkdir()
+        (drop_ins / "more.ini").write_text("[job more]\nid = 14\n")
+        self.reload(daemon)
+        daemon.wait_for(r"Job 14 \(more\): Running, seen")
+        (drop_ins / "more.ini").write_text("\n[job more]\nid = 15\n")
+        self.reload(daemon)
+        daemon.wait_for(r"Job 15 \(more\): Running, seen")
+        (drop_ins / "more.ini").write_text("[job more]\nid = zero\n")
+        mark = self.reload(daemon, REFUSED)
+        daemon.wait_for(re.escape(f"{drop_ins}/more.ini:2: "), since=mark)
+
+    def test_the_command_line_stays_in_effect(self):
+        fake = self.start_fake(RUNNING + "[job 21]\nstep = 0s Completed\n")
+        self.write_config(fake, [11], state={"directory": "/nonexistent/1"}, exit={"when": "never"})
+        daemon = self.start_daemon("--job", 13, "--job", 21, "--state-dir", self.state, "--exit-when-done",
+                                   "--log-level=debug")
+        daemon.wait_for("seen for the first time", count=3)
+        self.write_config(fake, [12], state={"directory": "/nonexistent/2"}, exit={"when": "never"},
+                          log={"level": "err"})
+        mark = self.reload(daemon)
+        daemon.wait_for(rf"watches 3 jobs.*state in {re.escape(str(self.state))}", since=mark)
+        daemon.wait_for("Job 12: Running, seen", since=mark)
+        fake.polls(2, job=13)
+        self.assertEqual(daemon.count(r"Job 21: .*\[succeeded"), 1)
+        fake.job(12, status="Completed")
+        fake.job(13, status="Completed")
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+
+    def test_when_to_exit_takes_effect(self):
+        fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
+        self.write_config(fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("Nothing is left to poll")
+        self.write_config(fake, [11], exit={"when": "done"})
+        self.reload(daemon)
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+
+
+class Refusals(ReloadTest):
+    def setUp(self):
+        super().setUp()
+        self.fake = self.start_fake(RUNNING)
+        self.write_config(self.fake, [11])
+        self.daemon = self.start_daemon()
+        self.daemon.wait_for("Job 11: Running, seen")
+
+    def goes_on(self):
+        """Job 11 is watched as before, job 12 is not."""
+        self.fake.polls(3, job=11)
+        self.fake.job(11, status="Completed")
+        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        self.assertEqual(self.asked(self.fake, 12, 0), [])
+        self.assertEqual({request["authorization"] for request in self.fake.requests()}, {f"bearer {TOKEN}"})
+
+    def test_a_wrong_file(self):
+        self.write_config(self.fake, [12], more="[poll]\nintervall = 3s\n")
+        line = self.config.read_text().splitlines().index("intervall = 3s") + 1
+        self.refuse(self.daemon, rf" error .*{re.escape(str(self.config))}:{line}: .*intervall")
+        self.goes_on()
+
+    def test_no_file(self):
+        self.config.unlink()
+        self.refuse(self.daemon, re.escape(str(self.config)))
+        self.goes_on()
+
+    def test_another_state_directory(self):
+        other = self.directory / "elsewhere"
+        self.write_config(self.fake, [12], state={"directory": other})
+        self.refuse(self.daemon, rf"state directory cannot be changed from {re.escape(str(self.state))} to "
+                                 rf"{re.escape(str(other))} while running; restart")
+        self.assertFalse(other.exists())
+        self.goes_on()
+
+    def test_a_token_that_cannot_be_read(self):
+        self.write_config(self.fake, [12])
+        for what, spoil in (("No such file", self.token_file.unlink), ("empty", lambda: self.secret("token", "")),
+                            ("more than one line", lambda: self.secret("token", "a\nb\n"))):
+            spoil()
+            self.refuse(self.daemon, rf" error .*{re.escape(str(self.token_file))}.*{what}")
+        self.goes_on()
+
+    def test_certificates_that_cannot_be_read(self):
+        self.write_config(self.fake, [12], api={"ca_file": self.directory / "none.pem"})
+        self.refuse(self.daemon, r" error .*none\.pem \(ca_file\): No such file")
+        self.goes_on()
+
+    def test_a_good_file_after_a_wrong_one(self):
+        self.config.write_text("[jobs]\nids = 0\n")
+        self.refuse(self.daemon)
+        self.write_config(self.fake, [12])
+        self.reload(self.daemon)
+        self.daemon.wait_for("Job 12: Running, seen")
+
+
+class Hooks(ReloadTest):
+    """The slow hook waits at a pipe, one a job, until it is let go."""
+
+    def setUp(self):
+        super().setUp()
+        self.fake = self.start_fake(RUNNING)
+        for job in range(11, 20):
+            os.mkfifo(self.directory / f"pipe-{job}")
+        self.slow = self.script("slow", f'echo "begun $JOBWATCH_JOB"\nread -r line < {self.directory}/pipe-$JOBWATCH_JOB')
+        self.quick = ExecRecorder(self.directory, "quick")
+
+    def let_go(self, job):
+        (self.directory / f"pipe-{job}").write_text("go\n")
+
+    def deliveries(self):
+        return [row[1:] for row in Database(self.state).deliveries()]
+
+    def test_a_new_hook_gets_the_next_event(self):
+        self.write_config(self.fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("Job 11: Running, seen")
+        self.write_config(self.fake, [11], more=self.hook("new", self.quick.program))
+        self.reload(daemon)
+        self.fake.job(11, status="Completed")
+        daemon.wait_for(r'Job 11: hook new took the event "succeeded" \(attempt 1\)')
+        self.assertEqual([attempt.document["event"] for attempt in self.quick.attempts()], ["succeeded"])
+
+    def test_what_waits_for_a_removed_hook_is_given_up(self):
+        self.write_config(self.fake, [11, 12], more=self.hook("old", "/bin/false"))
+        daemon = self.start_daemon()
+        daemon.wait_for("hook old failed at attempt 1", count=2)
+        self.write_config(self.fake, [11, 12], more=self.hook("other", self.quick.program))
+        mark = self.reload(daemon)
+        daemon.wait_for(" warning .*2 deliveries were waiting for hooks that are no longer configured", since=mark)
+        self.fake.job(11, status="Completed")
+        daemon.wait_for("Job 11: hook other took the event")
+        daemon.stop()
+        self.assertEqual(self.deliveries(), [("old", "failed", 1)] * 2 + [("other", "done", 1)])
+
+    def test_a_changed_target_is_for_the_next_delivery(self):
+        self.write_config(self.fake, [11, 12], more=self.hook("h", self.slow, on="changed"))
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=2)
+        self.fake.job(11, result="a", status="Running")
+        daemon.wait_for("begun 11")
+
+        self.write_config(self.fake, [11, 12], more=self.hook("h", self.quick.program, on="changed"))
+        self.reload(daemon)
+        self.fake.job(12, result="b", status="Running")
+        daemon.wait_for("Job 12: hook h took the event")
+        self.fake.job(11, result="c", status="Running")
+        daemon.wait_for(r"Job 11: .*\[changed", count=2)
+        self.assertEqual([attempt.document["job"]["id"] for attempt in self.quick.attempts()], [12],
+                         "the later event of a job waits for the earlier one")
+        self.let_go(11)
+        daemon.wait_for("Job 11: hook h took the event", count=2)
+        daemon.stop()
+        self.assertEqual(daemon.count("begun"), 1)
+        told = [(attempt.document["job"]["id"], attempt.document["result"]) for attempt in self.quick.attempts()]
+        self.assertEqual(told, [(12, "b"), (11, "c")])
+        self.assertEqual(self.deliveries(), [("h", "done", 1)] * 3)
+
+    def test_a_hook_under_way_is_not_started_again(self):
+        self.write_config(self.fake, [11, 12], more=self.hook("h", self.slow, on="seen"))
+        daemon = self.start_daemon()
+        daemon.wait_for("begun", count=2)
+        for round in range(8):
+            self.write_config(self.fake, [11, 12], more=self.hook("h", self.slow, on="seen", retries=round))
+            self.reload(daemon)
+        self.write_config(self.fake, [11, 12, 13], more=self.hook("h", self.slow, on="seen", retries=0))
+        self.reload(daemon)
+        daemon.wait_for("begun 13")  # so the new lanes have looked for what is due
+        self.assertEqual(daemon.count("begun"), 3, daemon.text())
+        self.assertEqual(daemon.count("took the event"), 0)
+        for job in 11, 12, 13:
+            self.let_go(job)
+            daemon.wait_for(rf'Job {job}: hook h took the event "seen" \(attempt 1\)')
+        daemon.stop()
+        self.assertEqual(daemon.count("begun"), 3)
+        self.assertEqual(self.deliveries(), [("h", "done", 1)] * 3)
+
+    def test_many_under_way_are_no_more_than_without_a_reload(self):
+        jobs = range(11, 20)
+        self.write_config(self.fake, jobs, more=self.hook("h", self.slow, on="seen"))
+        daemon = self.start_daemon()
+        daemon.wait_for("begun", count=4)
+        daemon.wait_for("seen for the first time", count=len(jobs))
+        for _ in range(3):
+            self.reload(daemon)
+            self.fake.polls(1, job=11)
+        self.assertEqual(daemon.count("begun"), 4, "four at a time")
+        for count in range(1, len(jobs) + 1):
+            self.let_go(re.search(r"\d+", daemon.wait_for("begun", count=count))[0])
+            daemon.wait_for("hook h took the event", count=count)
+        daemon.stop()
+        self.assertEqual(self.deliveries(), [("h", "done", 1)] * len(jobs))
+
+
+class Api(ReloadTest):
+    def test_a_record_under_way_is_used(self):
+        fake = self.start_fake(RUNNING)
+        gate = self.start_gate(fake)
+        gate.close(f"{JOBS}/11")
+        self.write_config(gate.url, [11, 12], api={"timeout": "10min"})
+        daemon = self.start_daemon()
+        gate.wait_waiting()
+        daemon.wait_for("Job 12: Running, seen")
+        fake.job(11, status="Completed")  # after the answer that waits
+        self.write_config(gate.url, [13, 12, 11], api={"timeout": "10min"}, poll={"interval": "200ms",
+                                                                                  "max_interval": "200ms"})
+        self.reload(daemon)
+        daemon.wait_for("Job 13: Running, seen")
+        fake.wait(5, fake.stats()["last_seq"], path=f"*{JOBS}/12")
+        self.assertEqual(len(self.asked(fake, 11, 0)), 1, "asked again while under way")
+        gate.open()
+        daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        self.assertEqual([kind for job, kind, _ in daemon.events() if job == 11], ["seen", "succeeded"],
+                         "the record of before the reload was used")
+
+    def test_a_batch_under_way_loses_one_of_its_jobs(self):
+        fake = self.start_fake("[jobs 11-16]\nstep = 0s Running | half\n")  # whole rows are believed
+        gate = self.start_gate(fake)
+        gate.close(f"{JOBS}/?id=*")
+        batches = {"batch": "auto"}
+        self.write_config(gate.url, range(11, 16), poll=batches, api={"timeout": "10min"})
+        daemon = self.start_daemon()
+        batch, = gate.wait_waiting()
+        self.assertEqual(sorted(map(int, re.findall(r"\d\d+", batch))), [11, 12, 13, 14, 15], batch)
+        self.write_config(gate.url, [16, 15, 14, 12], poll=batches, api={"timeout": "10min"})
+        self.reload(daemon)
+        daemon.wait_for("Job 16: Running, seen")  # while the batch hangs: a new job does not wait for it
+        for job in range(11, 16):
+            fake.job(job, status="Completed", result="r")
+        gate.open()
+        for job in 12, 14, 15:
+            daemon.wait_for(rf"Job {job}: Running → Completed \[succeeded")
+        daemon.stop()
+        told = sorted((job, kind) for job, kind, _ in daemon.events())
+        self.assertEqual(told, [(job, kind) for job in (12, 14, 15) for kind in ("seen", "succeeded")] + [(16, "seen")])
+        self.assertEqual(daemon.count(" (warning|error) "), 0, daemon.text())
+
+    def test_a_batch_without_jobs_is_cancelled(self):
+        fake = self.start_fake(RUNNING)
+        fake.fault("stuck", path=f"*{JOBS}/?id=*11*", hang="yes")
+        batches = {"batch": "auto"}
+        self.write_config(fake, [11, 12], poll=batches, api={"timeout": "10min"})
+        daemon = self.start_daemon()
+        fake.wait(1, path="*id=*", arrived=1)
+        self.write_config(fake, [13, 14], poll=batches, api={"timeout": "10min"})
+        self.reload(daemon)
+        fake.wait(1, path="*id=*11*", status=0)
+        daemon.wait_for("seen for the first time", count=2)
+        self.assertEqual({job for job, _, _ in daemon.events()}, {13, 14})
+
+    def issued_token(self, fake):
+        """A second token that is good as long as the first."""
+        connection = http.client.HTTPConnection("127.0.0.1", fake.port, timeout=PATIENCE)
+        form = urllib.parse.urlencode({"grant_type": "password", "username": "u", "password": "p"})
+        connection.request("POST", "/api/token", form, {"Content-Type": "application/x-www-form-urlencoded",
+                                                        "client_id": "test"})
+        token = json.loads(connection.getresponse().read())["access_token"]
+        connection.close()
+        return token
+
+    def test_a_changed_token_is_taken_over(self):
+        fake = self.start_fake(RUNNING, "username = u\npassword = p\n")
+        gate = self.start_gate(fake)
+        token = self.issued_token(fake)
+        self.write_config(gate.url, [11, 12])
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=2)
+        gate.close(f"{JOBS}/11")
+        gate.wait_waiting()
+        self.secret("token", token + "\n")
+        self.reload(daemon)
+        since = fake.polls(1, job=12)
+        fake.server(token="another")  # the old one is refused from here on
+        fake.polls(3, job=12)
+        gate.open()  # what was under way with the old one is answered
+        fake.polls(3, job=11)
+        fake.job(11, status="Completed")
+        daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        late = [request for request in fake.requests() if request["seq"] > since]
+        self.assertEqual({(request["authorization"], request["status"]) for request in late}, {(f"bearer {token}", 200)})
+        daemon.stop()
+        self.assertEqual(daemon.count(" (warning|error) "), 0, daemon.text())
+        self.assertNotIn(token, daemon.text())
+
+    def test_another_server(self):
+        old = self.start_fake(RUNNING)
+        new = self.start_fake("[jobs 11-13]\nstep = 0s Paused\n", name="new")
+        old.fault("stuck", path=f"*{JOBS}/12", hang="yes")
+        self.write_config(old, [11, 12], api={"timeout": "10min"})
+        daemon = self.start_daemon()
+        daemon.wait_for("Job 11: Running, seen")
+        old.wait(1, path=f"*{JOBS}/12", arrived=1)
+        self.write_config(new, [11, 12, 13], api={"timeout": "10min"})
+        self.reload(daemon)
+        daemon.wait_for(r"Job 11: Running → Paused \[changed")
+        daemon.wait_for("Job 12: Paused, seen")
+        daemon.wait_for("Job 13: Paused, seen")
+        old.wait(1, path=f"*{JOBS}/12", status=0)  # cancelled, and not waited for
+        since = old.stats()["last_seq"]
+        new.polls(5, job=11)
+        self.assertEqual([request for request in old.requests() if request["seq"] > since], [])
+        self.assertEqual(self.asked(old, 13, 0), [], "a new job is none of the old server's business")
+
+    def test_what_the_server_asked_for_is_kept(self):
+        fake = self.start_fake(RUNNING)
+        fake.fault("throttled", status=409, header='"Retry-After: 3"', times=1)
+        self.write_config(fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("asks for patience")
+        self.write_config(fake, [11, 12], api={"timeout": "11s"})
+        self.reload(daemon)
+        daemon.wait_for("seen for the first time", count=2)
+        refused, *later = fake.requests()
+        self.assertGreaterEqual(later[0]["t"] - refused["t"], 2.9)
+
+    def test_a_right_token_after_a_wrong_one(self):
+        fake = self.start_fake(RUNNING)
+        self.secret("token", "wrong-t0ken")
+        self.write_config(fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("refuses the credentials")
+        self.secret("token", TOKEN)
+        self.reload(daemon)
+        daemon.wait_for("Job 11: Running, seen")
+
+
+if __name__ == "__main__":
+    unittest.main()

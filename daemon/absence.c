@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* One small value a missing job, dated by the wall clock, since that is the one that goes on between two
- * runs. */
+/*
+ * One small value a missing job, dated by the wall clock, since that is the one that goes on between two
+ * runs.
+ */
 
 #include "absence.h"
 

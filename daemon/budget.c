@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The governor's debt on disk, dated by the wall clock, since that is the one that goes on while we are not
- * there. */
+/*
+ * The governor's debt on disk, dated by the wall clock, since that is the one that goes on while we are not
+ * there.
+ */
 
 #include "budget.h"
 
@@ -14,7 +16,8 @@
 
 #define BUDGET_KEY "budget"
 
-/* How many requests are covered by one write. More cost a crash more of the budget; fewer cost more writes.
+/*
+ * How many requests are covered by one write. More cost a crash more of the budget; fewer cost more writes.
  */
 #define COVERED_AT_ONCE 20
 

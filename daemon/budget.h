@@ -17,8 +17,10 @@ struct budget {
         unsigned covered; /* requests that what is stored still covers */
 };
 
-/* Takes over what was stored, if anything. Times are CLOCK_BOOTTIME. Without a readable store it begins
- * afresh. */
+/*
+ * Takes over what was stored, if anything. Times are CLOCK_BOOTTIME. Without a readable store it begins
+ * afresh.
+ */
 void budget_open(struct budget *budget, struct store *store, struct governor *governor, uint64_t now_us);
 
 /* To be called before each request. What cannot be stored (a full disk) holds up no request. */

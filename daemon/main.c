@@ -313,8 +313,10 @@ int main(int argc, char *argv[])
         enum exit_status status = EXIT_STATUS_SUCCESS;
 
 #ifdef JOBWATCH_NO_DUMPS
-        /* Tokens and passwords are in memory: neither a core dump nor another process of our user may see
-         * them. */
+        /*
+         * Tokens and passwords are in memory: neither a core dump nor another process of our user may see
+         * them.
+         */
         (void)prctl(PR_SET_DUMPABLE, 0);
 #endif
 

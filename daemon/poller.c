@@ -159,8 +159,10 @@ static int start(struct poller *poller, const struct planner_request *request)
         return r;
 }
 
-/* In a round that is made once, trouble means that the other jobs get no answer: they are not to wait for
- * one. */
+/*
+ * In a round that is made once, trouble means that the other jobs get no answer: they are not to wait for
+ * one.
+ */
 static void on_left_out(void *userdata, struct planner_job *job)
 {
         poller_report(userdata, job, "not asked");

@@ -57,8 +57,10 @@ struct plan {
         bool *answered;
 };
 
-/* Makes one for a configuration; its jobs know nothing yet. On failure what was made is left for
- * plan_clear(). */
+/*
+ * Makes one for a configuration; its jobs know nothing yet. On failure what was made is left for
+ * plan_clear().
+ */
 int plan_make(const struct poller_parts *parts, const struct config *config, struct plan *plan);
 void plan_clear(struct plan *plan);
 
@@ -112,8 +114,10 @@ void poller_take_health(struct poller *poller, const struct planner_request *req
 /* Starts what is due. */
 void poller_poll_due(struct poller *poller);
 
-/* Makes something of the answer to a flight's request; the flight is over, but its request still there to be
- * read. */
+/*
+ * Makes something of the answer to a flight's request; the flight is over, but its request still there to be
+ * read.
+ */
 void poller_take_answer(struct poller *poller, struct flight *flight, const struct nexudus_answer *answer);
 
 /* Of a row that has just come in: judges it. */

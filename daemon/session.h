@@ -26,8 +26,10 @@ struct session_parts {
         const char *password;
 
         void (*spend)(void *userdata); /* a request is about to be made */
-        /* A renewal has ended. With anything but TOKEN_OBTAINED the caller decides when the next one goes
-         * out. From the loop. */
+        /*
+         * A renewal has ended. With anything but TOKEN_OBTAINED the caller decides when the next one goes
+         * out. From the loop.
+         */
         void (*on_answer)(void *userdata, const struct token_answer *answer);
         void *userdata;
 };
@@ -45,8 +47,10 @@ enum session_need {
 
 enum session_need session_need(const struct session *session);
 
-/* How long until session_need() will say SESSION_RENEW; USEC_NEVER if never, or if it says something else
- * already. */
+/*
+ * How long until session_need() will say SESSION_RENEW; USEC_NEVER if never, or if it says something else
+ * already.
+ */
 uint64_t session_renew_in(const struct session *session);
 
 /* Starts a renewal: 0, or -ENOMEM. */

@@ -277,7 +277,8 @@ static enum nexudus_verdict verdict_of_document(struct nexudus_request *request,
         return request->on_row != NULL ? NEXUDUS_ROWS : NEXUDUS_RECORD;
 }
 
-/* The answers of a server that has jobs one by one but not several at a time; IIS says 404 to a long query.
+/*
+ * The answers of a server that has jobs one by one but not several at a time; IIS says 404 to a long query.
  */
 static bool refuses_batches(int status)
 {

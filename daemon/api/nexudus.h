@@ -27,8 +27,10 @@ struct nexudus_settings {
 int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
                 struct nexudus **ret_nexudus);
 
-/* `on_sent` is called with a request's userdata when the request goes out, before any row of it; not at all
- * if it never does. */
+/*
+ * `on_sent` is called with a request's userdata when the request goes out, before any row of it; not at all
+ * if it never does.
+ */
 void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *userdata));
 
 /* From now on requests carry this bearer token. -ENOMEM, and the old one stays. */
@@ -59,7 +61,8 @@ struct nexudus_answer {
         const char *explanation;   /* for a person, one line without a full stop; never NULL */
 };
 
-/* Called once, from the event loop. The request is gone when it returns; others may be started and cancelled.
+/*
+ * Called once, from the event loop. The request is gone when it returns; others may be started and cancelled.
  */
 typedef void (*nexudus_handler)(void *userdata, const struct nexudus_answer *answer);
 
@@ -77,8 +80,10 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection,
  */
 typedef void (*nexudus_row_handler)(void *userdata, struct job_record *row);
 
-/* What the ids of one request for several jobs may take, in bytes with their commas: 1,900 of IIS' 2,048 of
- * query. */
+/*
+ * What the ids of one request for several jobs may take, in bytes with their commas: 1,900 of IIS' 2,048 of
+ * query.
+ */
 #define NEXUDUS_IDS_MAX (1900 - sizeof("id=%5B%5D"))
 
 /*

@@ -68,8 +68,10 @@ struct record_reader *record_reader_free(struct record_reader *reader);
  */
 int record_reader_feed(struct record_reader *reader, const void *data, size_t size);
 
-/* Says that the body is over. Returns as feed() does; 0 means that the document was whole and of the right
- * shape. */
+/*
+ * Says that the body is over. Returns as feed() does; 0 means that the document was whole and of the right
+ * shape.
+ */
 int record_reader_finish(struct record_reader *reader);
 
 /*

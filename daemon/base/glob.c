@@ -59,7 +59,8 @@ static bool range_has(char low, char high, char byte)
         return (lower >= from && lower <= to) || (upper >= from && upper <= to);
 }
 
-/* Whether the set from the `[` at `pattern` to its `]` at `end` has a byte. Those beyond ASCII are in no set.
+/*
+ * Whether the set from the `[` at `pattern` to its `]` at `end` has a byte. Those beyond ASCII are in no set.
  */
 static bool set_has(const char *pattern, const char *end, char byte)
 {

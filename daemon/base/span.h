@@ -29,7 +29,8 @@ int span_parse(const char *text, uint64_t *ret_us);
 /* Enough for every span and size that is written here. */
 #define SPAN_TEXT_MAX 64
 
-/* Writes a span so that span_parse() reads the same value back: "1min 30s", "250ms", "0". Returns `buffer`.
+/*
+ * Writes a span so that span_parse() reads the same value back: "1min 30s", "250ms", "0". Returns `buffer`.
  */
 char *span_format(uint64_t span_us, char buffer[static SPAN_TEXT_MAX]);
 

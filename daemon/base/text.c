@@ -88,7 +88,8 @@ static size_t sequence_length(const unsigned char *data, size_t size)
         return length;
 }
 
-/* C0, DEL, C1, and the characters that turn the direction of the text around them: U+202A–202E, U+2066–2069.
+/*
+ * C0, DEL, C1, and the characters that turn the direction of the text around them: U+202A–202E, U+2066–2069.
  */
 static bool is_control(const unsigned char *at, size_t length)
 {

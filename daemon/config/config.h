@@ -180,12 +180,15 @@ struct config *config_ref(struct config *config);
 /* One owner less; the last one frees it. Takes NULL, returns NULL. */
 struct config *config_free(struct config *config);
 
-/* Writes the effective configuration as INI that config_load() reads back to the same values. Never a secret.
+/*
+ * Writes the effective configuration as INI that config_load() reads back to the same values. Never a secret.
  */
 int config_print(const struct config *config, FILE *file);
 
-/* The directory that counts: the configured one, else $STATE_DIRECTORY, else /var/lib/jobwatchd. The config's
- * or static. */
+/*
+ * The directory that counts: the configured one, else $STATE_DIRECTORY, else /var/lib/jobwatchd. The config's
+ * or static.
+ */
 const char *config_state_directory(const struct config *config);
 
 /* The job of that id, or NULL. */

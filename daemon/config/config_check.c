@@ -266,7 +266,8 @@ static bool has_control(const char *text)
         return false;
 }
 
-/* A directory of the command line goes into --print-config too, so it obeys the same rules as one of a file.
+/*
+ * A directory of the command line goes into --print-config too, so it obeys the same rules as one of a file.
  */
 static void check_state_directory(const struct config_sources *sources, struct report *report)
 {

@@ -24,7 +24,8 @@ int config_load_files(const char *path, unsigned features, const struct config_o
 /* Reads PATH and PATH.d/ *.ini into the settings (config_files.c). */
 void config_read_files(const char *path, struct settings *settings, struct report *report);
 
-/* What the settings of a job or hook came from, in the order of config->jobs (named ones only) and ->hooks.
+/*
+ * What the settings of a job or hook came from, in the order of config->jobs (named ones only) and ->hooks.
  */
 struct config_sources {
         const struct settings *settings;

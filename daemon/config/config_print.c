@@ -52,8 +52,10 @@ static void print_list(const char *key, const struct string_list *list, FILE *fi
         if (!is_plain(list)) {
                 for (size_t i = 0; i < list->count; i++) {
                         const char *item = list->items[i];
-                        /* What does not fit beside its key came from an indented line; the comma keeps it
-                         * from being taken for anything but an item. */
+                        /*
+                         * What does not fit beside its key came from an indented line; the comma keeps it
+                         * from being taken for anything but an item.
+                         */
                         if (strlen(key) + 1 + strlen(item) <= INI_LINE_BYTES)
                                 print_value(key, item, file);
                         else

@@ -355,7 +355,8 @@ int ini_read(const char *data, size_t size, const struct ini_handlers *handlers,
         if (size >= 3 && memcmp(data, mark, 3) == 0)
                 source.at += 3;
 
-        /* Its result is the line of the first syntax error; those have all been refused before it saw them.
+        /*
+         * Its result is the line of the first syntax error; those have all been refused before it saw them.
          */
         if (ini_parse_stream(source_read, &source, source_handle, &source) == -2)
                 return -ENOMEM;

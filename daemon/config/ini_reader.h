@@ -21,7 +21,8 @@
 /* Called in the order of the lines. The strings are valid during the call only. */
 struct ini_handlers {
         void (*on_section)(void *userdata, unsigned line, const char *section);
-        /* `continuation`: a further line of the value of `key`. Not called for values of a refused section.
+        /*
+         * `continuation`: a further line of the value of `key`. Not called for values of a refused section.
          */
         void (*on_value)(void *userdata, unsigned line, const char *key, const char *value,
                          bool continuation);

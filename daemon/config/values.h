@@ -26,8 +26,10 @@ void value_clear(const struct config_key *key, void *base);
 /* A job's id: digits, 1 … 2^63-1. -EINVAL. */
 int job_id_parse(const char *text, uint64_t *ret_id);
 
-/* Items of a comma-separated text, one a call, with the white space around them removed and empty ones passed
- * over; *at moves along. Returns NULL at the end or when out of memory (*at is not at the end then). */
+/*
+ * Items of a comma-separated text, one a call, with the white space around them removed and empty ones passed
+ * over; *at moves along. Returns NULL at the end or when out of memory (*at is not at the end then).
+ */
 char *list_next(const char **at);
 
 /* The value as it is written in a file, for keys that are no lists; malloc()ed, NULL if out of memory. */

@@ -45,8 +45,10 @@ void governor_set_limits(struct governor *governor, const struct governor_limits
 {
         uint64_t spacing_us = limits->min_spacing_us;
 
-        /* Two requests do not arrive as far apart as they are sent: a twentieth more makes up for what happens on
-         * the way. */
+        /*
+         * Two requests do not arrive as far apart as they are sent: a twentieth more makes up for what
+         * happens on the way.
+         */
         bucket_set(&governor->buckets[0], spacing_us + spacing_us / 20, spacing_us > 0 ? 1 : 0, 1);
         bucket_set(&governor->buckets[1], USEC_PER_MIN, limits->per_minute, 6);
         bucket_set(&governor->buckets[2], USEC_PER_HOUR, limits->per_hour, 40);

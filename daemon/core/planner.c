@@ -17,7 +17,8 @@
 #include "base/cleanup.h"
 #include "base/span.h"
 
-/* A job rides along in a batch that goes out anyway when this part of its pace is all that is left to wait.
+/*
+ * A job rides along in a batch that goes out anyway when this part of its pace is all that is left to wait.
  */
 #define RIDE_ALONG_PART 4
 
@@ -104,8 +105,10 @@ static void request_add(struct planner_request *request, struct planner_job *job
         request->jobs[request->count++] = job;
 }
 
-/* Whether the job that is due first can be added to a batch: it is soon due, may be in a batch, and there is
- * room. */
+/*
+ * Whether the job that is due first can be added to a batch: it is soon due, may be in a batch, and there is
+ * room.
+ */
 static bool fits(const struct planner *planner, const struct planner_job *job, size_t bytes, uint64_t now_us)
 {
         uint64_t soon_us = now_us + TOGETHER_US + job->pace_us / RIDE_ALONG_PART;
@@ -160,8 +163,10 @@ static uint64_t allowed_us(const struct planner *planner, enum governor_use use,
         return health_us > governor_us ? health_us : governor_us;
 }
 
-/* When the first look of a schedule can be taken, if requests are allowed from then on; USEC_NEVER if there
- * is none. */
+/*
+ * When the first look of a schedule can be taken, if requests are allowed from then on; USEC_NEVER if there
+ * is none.
+ */
 static uint64_t takable_us(const struct schedule *schedule, uint64_t allowed)
 {
         const struct schedule_entry *first = schedule_first(schedule);

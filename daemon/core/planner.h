@@ -106,8 +106,10 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
 /* The earliest time at which a sign-in may go out; USEC_NEVER while a probe is under way. */
 uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us);
 
-/* A sign-in goes out: a request without jobs, that ends like any other. What it spends is said with
- * planner_spend(). */
+/*
+ * A sign-in goes out: a request without jobs, that ends like any other. What it spends is said with
+ * planner_spend().
+ */
 void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_request);
 
 /* A request is made that planner_next() did not ask for. */
@@ -140,8 +142,10 @@ void planner_end_flight(struct planner *planner, const struct planner_request *r
 bool planner_take_health(struct planner *planner, const struct planner_request *request, uint64_t now_us,
                          uint64_t *ret_lasted_us);
 
-/* The API as a whole did not answer: all jobs of the request are due again, except with `once`. Returns true
- * if this is a new trouble. */
+/*
+ * The API as a whole did not answer: all jobs of the request are due again, except with `once`. Returns true
+ * if this is a new trouble.
+ */
 bool planner_take_trouble(struct planner *planner, const struct planner_request *request,
                           enum health_trouble trouble, uint64_t retry_after_us, uint64_t now_us,
                           uint64_t random);
@@ -168,7 +172,8 @@ void planner_take_odd(struct planner *planner, struct planner_job *job, uint64_t
 
 /* ---- batches ---- */
 
-/* What a row of a batch shows. Judged while the body comes in, and applied only when the document was whole.
+/*
+ * What a row of a batch shows. Judged while the body comes in, and applied only when the document was whole.
  */
 enum row_verdict {
         ROW_MISSING = 0, /* there was no row for the job */
@@ -183,17 +188,23 @@ enum row_verdict {
 enum row_verdict planner_judge_row(const struct planner *planner, const struct planner_job *job,
                                    const struct job_record *row, uint64_t now_us);
 
-/* A batch was answered with a whole document; with results if some row had a ResultData: then a null in rows
- * is a null. */
+/*
+ * A batch was answered with a whole document; with results if some row had a ResultData: then a null in rows
+ * is a null.
+ */
 void planner_take_batch(struct planner *planner, bool with_results);
 
-/* Applies a verdict other than ROW_FIRST, whose record goes to planner_take_record(). `updated` is
- * planner_updated_digest() of the row. */
+/*
+ * Applies a verdict other than ROW_FIRST, whose record goes to planner_take_record(). `updated` is
+ * planner_updated_digest() of the row.
+ */
 void planner_apply_row(struct planner *planner, struct planner_job *job, enum row_verdict verdict,
                        uint64_t updated, uint64_t now_us, uint64_t random);
 
-/* A batch was refused as such (400, 403, 404, 405, 414) or made no sense: singles for a while, then one batch
- * is tried again. */
+/*
+ * A batch was refused as such (400, 403, 404, 405, 414) or made no sense: singles for a while, then one batch
+ * is tried again.
+ */
 void planner_refuse_batches(struct planner *planner, const struct planner_request *request, uint64_t now_us);
 
 /* The answer to a batch was larger than can be taken: fewer at a time from now on. Its jobs are due again. */
@@ -202,8 +213,10 @@ void planner_shrink_batches(struct planner *planner, const struct planner_reques
 /* The digest of a record's UpdatedOn; 0 if it has none. */
 uint64_t planner_updated_digest(const struct job_record *record);
 
-/* With `once`: nothing more is asked, since nothing would be answered. Calls back for each job that is left
- * out. */
+/*
+ * With `once`: nothing more is asked, since nothing would be answered. Calls back for each job that is left
+ * out.
+ */
 void planner_give_up(struct planner *planner, void (*left_out)(void *userdata, struct planner_job *job),
                      void *userdata);
 
@@ -215,7 +228,8 @@ const struct health *planner_health(const struct planner *planner);
 /* True while batches are in use. */
 bool planner_batches(const struct planner *planner);
 
-/* How long one look at each of so many jobs takes in the long run, as far as the limits go; 0 without limits.
+/*
+ * How long one look at each of so many jobs takes in the long run, as far as the limits go; 0 without limits.
  */
 uint64_t planner_round_us(const struct planner *planner, size_t jobs);
 

@@ -25,12 +25,15 @@
 /* So many rows without a Status, and batches are of no use here. */
 #define STATUSES_LEFT_OUT_MAX 3
 
-/* So many first sights without ResultData that a closer look found to be true, and the others are believed.
+/*
+ * So many first sights without ResultData that a closer look found to be true, and the others are believed.
  */
 #define NULLS_CONFIRMED_MIN 3
 
-/* So many batches that met trouble without one in between that was answered, and it is taken for a trouble of
- * batches. */
+/*
+ * So many batches that met trouble without one in between that was answered, and it is taken for a trouble of
+ * batches.
+ */
 #define BATCH_TROUBLES_MAX 3
 
 /* How long to put off first sights until it is known what a row without ResultData is worth. */
@@ -219,8 +222,10 @@ static enum row_verdict judge_first(const struct planner *planner, const struct 
         return ROW_DOUBT;
 }
 
-/* Of a row whose Status is as recorded and that has no ResultData, while none is recorded, or rows leave it
- * out. */
+/*
+ * Of a row whose Status is as recorded and that has no ResultData, while none is recorded, or rows leave it
+ * out.
+ */
 static enum row_verdict judge_null(const struct planner *planner, const struct planner_job *job,
                                    const struct job_record *row, uint64_t now_us)
 {
@@ -231,8 +236,10 @@ static enum row_verdict judge_null(const struct planner *planner, const struct p
         if (updated != 0 && job->idle_hints < IDLE_HINTS_MAX)
                 return updated != job->updated ? ROW_HINT : ROW_SAME;
 
-        /* While nothing speaks against the nulls but an UpdatedOn that moves alone, making sure of them is
-         * not to cost more than a part of the budget. */
+        /*
+         * While nothing speaks against the nulls but an UpdatedOn that moves alone, making sure of them is
+         * not to cost more than a part of the budget.
+         */
         uint64_t span_us = job->settings->max_interval_us;
         if (planner->row_results == ROW_RESULTS_UNKNOWN && updated != 0) {
                 uint64_t round_us =

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the halves of planner.h share: planner.c decides what to ask, planner_answers.c what an answer means.
+/*
+ * What the halves of planner.h share: planner.c decides what to ask, planner_answers.c what an answer means.
  */
 
 #include "core/planner.h"

@@ -52,12 +52,16 @@ struct health {
 
 #define HEALTH_INITIAL ((struct health){ 0 })
 
-/* Whether a request may start now. Starting one while not well makes it the probe: say so with
- * health_started(). */
+/*
+ * Whether a request may start now. Starting one while not well makes it the probe: say so with
+ * health_started().
+ */
 bool health_allows(const struct health *health, uint64_t now_us);
 
-/* The earliest time at which health_allows() can become true by itself; USEC_NEVER while a probe is under
- * way. */
+/*
+ * The earliest time at which health_allows() can become true by itself; USEC_NEVER while a probe is under
+ * way.
+ */
 uint64_t health_next(const struct health *health, uint64_t now_us);
 
 /* A request starts. In troubled times it is the probe; its owner remembers that and says so when it ends. */

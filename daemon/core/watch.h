@@ -19,8 +19,10 @@ struct job_watch {
         bool stalled;             /* `stalled` was raised since the last change */
 };
 
-/* A job is gone when it was not found this often in a row, the first and the last time this far apart at
- * least. */
+/*
+ * A job is gone when it was not found this often in a row, the first and the last time this far apart at
+ * least.
+ */
 #define GONE_ABSENCES 3
 #define GONE_SPAN_US  UINT64_C(60000000)
 
@@ -45,7 +47,9 @@ struct sight watch_see(struct job_watch *watch, const struct watch_rules *rules,
 /* A single request for the job was answered 404. The change is news once the job is taken for gone. */
 struct change watch_miss(struct job_watch *watch, uint64_t now_us);
 
-/* The change is recorded. `seen` is what job_memory_of() said of the record; it counts for neither gone nor
- * stalled. */
+/*
+ * The change is recorded. `seen` is what job_memory_of() said of the record; it counts for neither gone nor
+ * stalled.
+ */
 void watch_note_recorded(struct job_watch *watch, const struct change *change, const struct job_memory *seen,
                          uint64_t now_us);

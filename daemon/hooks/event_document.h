@@ -6,8 +6,10 @@
 
 #include "core/event.h"
 
-/* The version of the document's shape: raised when a field changes its meaning or goes, not when one is
- * added. */
+/*
+ * The version of the document's shape: raised when a field changes its meaning or goes, not when one is
+ * added.
+ */
 #define EVENT_DOCUMENT_SCHEMA 1
 
 /*

@@ -28,8 +28,10 @@ struct hook_attempt {
         size_t document_size;
         unsigned attempt; /* from 1 */
 
-        /* Called once, from the event loop, never from within the start function; `end` is valid during the
-         * call, and the run is gone after it. */
+        /*
+         * Called once, from the event loop, never from within the start function; `end` is valid during the
+         * call, and the run is gone after it.
+         */
         void (*on_end)(void *userdata, const struct hook_end *end);
         void *userdata;
 };

@@ -22,8 +22,10 @@
 #include "core/retry.h"
 #include "host/clock.h"
 
-/* Attempts of one hook that are looked at: its lane's, and those of lanes from before reloads that are still
- * busy. */
+/*
+ * Attempts of one hook that are looked at: its lane's, and those of lanes from before reloads that are still
+ * busy.
+ */
 #define BUSY_MAX (4 * LANE_WIDTH)
 
 DEFINE_CLEANUP(struct outbox, outbox_free)
@@ -258,8 +260,10 @@ bool outbox_is_idle(const struct outbox *outbox)
 
                 if (lane_under_way(lane) > 0 || (may_wait && lane->waiting))
                         return false;
-                /* An end that cannot be written down is waited for, but not for ever if there is only one
-                 * round. */
+                /*
+                 * An end that cannot be written down is waited for, but not for ever if there is only one
+                 * round.
+                 */
                 if (!outbox->parts.once && lane_busy_count(lane) > 0)
                         return false;
         }

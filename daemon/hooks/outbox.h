@@ -25,8 +25,10 @@ struct outbox_parts {
         struct config *config; /* the outbox becomes one more owner */
         bool once;             /* try what is due, and wait for no second attempt */
 
-        /* Called from the loop, possibly repeatedly, when nothing is under way and nothing more is to be
-         * waited for. */
+        /*
+         * Called from the loop, possibly repeatedly, when nothing is under way and nothing more is to be
+         * waited for.
+         */
         void (*on_idle)(void *userdata);
         void *userdata;
 };
@@ -43,8 +45,10 @@ int outbox_reload(struct outbox *outbox, struct config *config);
 /* Kills what is under way; it will be delivered again after the next start. */
 struct outbox *outbox_free(struct outbox *outbox);
 
-/* Something was recorded: what is due is started from the loop, not from within. Never fails; also the way to
- * start. */
+/*
+ * Something was recorded: what is due is started from the loop, not from within. Never fails; also the way to
+ * start.
+ */
 void outbox_wake(struct outbox *outbox);
 
 /* No more attempts are started; what is under way is asked to end, and on_idle() says when it has. */

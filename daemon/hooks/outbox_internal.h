@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the halves of outbox.h share: outbox.c has the lanes, outbox_attempt.c what happens in one place of a
- * lane. */
+/*
+ * What the halves of outbox.h share: outbox.c has the lanes, outbox_attempt.c what happens in one place of a
+ * lane.
+ */
 
 #include "hooks/hook.h"
 #include "hooks/outbox.h"
@@ -54,7 +56,8 @@ struct outbox {
  */
 void attempt_start(struct attempt *attempt, struct lane *lane, struct delivery *delivery);
 
-/* Writes down how an attempt ended and frees its place. On failure (a negative errno) the place stays taken.
+/*
+ * Writes down how an attempt ended and frees its place. On failure (a negative errno) the place stays taken.
  */
 int attempt_record(struct attempt *attempt);
 

@@ -24,7 +24,9 @@ struct webhook_key *webhook_key_free(struct webhook_key *key);
 /* Enough for "v1,", 44 characters and a NUL. */
 #define WEBHOOK_SIGNATURE_SIZE 48
 
-/* `timestamp` is in seconds since 1970. Writes "v1,BASE64". Returns -ENOMEM, or -ENOTSUP if the cryptographic
- * library refuses HMAC-SHA256. */
+/*
+ * `timestamp` is in seconds since 1970. Writes "v1,BASE64". Returns -ENOMEM, or -ENOTSUP if the cryptographic
+ * library refuses HMAC-SHA256.
+ */
 int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timestamp, const void *body,
                  size_t size, char signature[static WEBHOOK_SIGNATURE_SIZE]);

@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
-/* Any 64-bit number, for the jitter that core/ takes as an argument. Without entropy, early at boot, always
- * 0. */
+/*
+ * Any 64-bit number, for the jitter that core/ takes as an argument. Without entropy, early at boot, always
+ * 0.
+ */
 uint64_t chance_number(void);

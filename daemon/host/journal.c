@@ -140,8 +140,10 @@ static int console_write(const struct journal *journal, int priority, const char
 
 /* ---- opening ---- */
 
-/* systemd tells a service by device and inode which stream is the journal's: JOURNAL_STREAM of
- * systemd.exec(5). */
+/*
+ * systemd tells a service by device and inode which stream is the journal's: JOURNAL_STREAM of
+ * systemd.exec(5).
+ */
 static bool stderr_is_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");

@@ -276,8 +276,10 @@ struct http_client *http_client_free(struct http_client *client)
         while (client->pool_count > 0)
                 curl_easy_cleanup(client->pool[--client->pool_count]);
 
-        /* libcurl still calls back while it closes its connections: its handle goes before what it calls
-         * into. */
+        /*
+         * libcurl still calls back while it closes its connections: its handle goes before what it calls
+         * into.
+         */
         if (client->multi != NULL)
                 (void)curl_multi_cleanup(client->multi);
         sd_event_source_disable_unref(client->start_source);

@@ -233,7 +233,8 @@ void http_request_end(struct http_request *request)
         (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
         enum http_outcome outcome = outcome_of(request, status);
 
-        /* Out of the list first: on_end() may free the whole client's other requests, but this one is ours.
+        /*
+         * Out of the list first: on_end() may free the whole client's other requests, but this one is ours.
          */
         TAILQ_REMOVE(request->listed, request, link);
         request->listed = NULL;
@@ -329,8 +330,10 @@ static int request_set_options(struct http_request *request, const struct http_c
                 SET(CURLOPT_POSTFIELDS, call->post);
         }
 
-        /* What can fail here is memory, or a library built without what we need: either way there is no
-         * request. */
+        /*
+         * What can fail here is memory, or a library built without what we need: either way there is no
+         * request.
+         */
         return code == CURLE_OK ? 0 : -ENOMEM;
 }
 

@@ -46,13 +46,16 @@ int store_open(const char *directory, char **ret_message, struct store **ret_sto
 /* Ends an open batch without keeping it, and writes the marks that wait. Takes NULL, returns NULL. */
 struct store *store_close(struct store *store);
 
-/* What the last failed call met, for a person: "disk full (SQLite: database or disk is full, code 13)". Never
- * NULL; the store's, and valid until its next call. */
+/*
+ * What the last failed call met, for a person: "disk full (SQLite: database or disk is full, code 13)". Never
+ * NULL; the store's, and valid until its next call.
+ */
 const char *store_error(const struct store *store);
 
 /* ---- jobs ---- */
 
-/* What is kept of a job between polls. The texts themselves stay on disk; digests tell whether they changed.
+/*
+ * What is kept of a job between polls. The texts themselves stay on disk; digests tell whether they changed.
  */
 struct stored_job {
         uint64_t id;
@@ -66,12 +69,15 @@ struct stored_job {
 /* Looks up one job. Returns 1 and fills *ret_job if it is known, 0 if not. Reads no result: some 10 µs. */
 int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job);
 
-/* Reads the texts last recorded of a job, which become the caller's: 1. Both null if the job is not known: 0.
+/*
+ * Reads the texts last recorded of a job, which become the caller's: 1. Both null if the job is not known: 0.
  */
 int store_get_job_texts(struct store *store, uint64_t id, struct text *ret_status, struct text *ret_result);
 
-/* The whole record last recorded of a job (for gone and stalled, whose events repeat what was known); the
- * caller clears it. 1/0 as above. */
+/*
+ * The whole record last recorded of a job (for gone and stalled, whose events repeat what was known); the
+ * caller clears it. 1/0 as above.
+ */
 int store_get_job_record(struct store *store, uint64_t id, struct job_record *ret_record);
 
 /* ---- events ---- */
@@ -144,8 +150,10 @@ void delivery_clear(struct delivery *delivery);
 int store_due_deliveries(struct store *store, const char *hook, uint64_t now_us, const uint64_t busy[],
                          size_t busy_count, struct delivery ret_deliveries[], size_t max);
 
-/* The earliest next_us (0: at once) among the deliveries of `hook` that wait for nothing but their time and
- * are not in `busy`: 1 and *ret_us, or 0 if there are none. */
+/*
+ * The earliest next_us (0: at once) among the deliveries of `hook` that wait for nothing but their time and
+ * are not in `busy`: 1 and *ret_us, or 0 if there are none.
+ */
 int store_next_delivery(struct store *store, const char *hook, const uint64_t busy[], size_t busy_count,
                         uint64_t *ret_us);
 
@@ -161,14 +169,18 @@ int store_delivery_failed(struct store *store, uint64_t delivery_id, uint64_t no
 int store_count_pending(struct store *store, const char *const hooks[], size_t hook_count,
                         uint64_t *ret_count);
 
-/* Pending deliveries of hooks that are no longer configured: marks them failed with that reason; returns how
- * many, or a negative errno. */
+/*
+ * Pending deliveries of hooks that are no longer configured: marks them failed with that reason; returns how
+ * many, or a negative errno.
+ */
 int store_drop_hooks(struct store *store, const char *const kept_hooks[], size_t hook_count, uint64_t now_us);
 
 /* ---- small things ---- */
 
-/* Whether the sight of this unknown Status was told; remembers it, and the latest 256. Returns 1 the first
- * time, 0 after. */
+/*
+ * Whether the sight of this unknown Status was told; remembers it, and the latest 256. Returns 1 the first
+ * time, 0 after.
+ */
 int store_first_sight(struct store *store, const struct text *status);
 
 /*

@@ -159,7 +159,8 @@ static int header_check(const char *path, const unsigned char *header, size_t si
                 "It was left as it is: move it away, or name another directory with --state-dir";
 
         if (size < HEADER_SIZE || memcmp(header, header_magic, sizeof(header_magic)) != 0) {
-                /* A power cut while the schema was first written leaves this, and the journal that undoes it.
+                /*
+                 * A power cut while the schema was first written leaves this, and the journal that undoes it.
                  */
                 if (companion_exists(path, "-journal")) {
                         *ret_fresh = true;

@@ -62,8 +62,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
         [STATEMENT_DELIVERY_PUT] =
                 "INSERT INTO deliveries (event, job, hook, next_us) VALUES (?1, ?2, ?3, ?4)",
-        /* Heads of the queues: of each job and hook, the first that is pending. One never tried is due since
-           its event. */
+        /*
+         * Heads of the queues: of each job and hook, the first that is pending. One never tried is due since
+         * its event.
+         */
         [STATEMENT_DELIVERY_DUE] = "SELECT d.id, e.id, d.job, d.attempts, d.next_us FROM deliveries AS d "
                                    "JOIN events AS e ON e.sequence = d.event "
                                    "WHERE d.state = 'pending' AND d.hook = ?1 AND d.next_us <= ?2 "

@@ -303,7 +303,9 @@ static int apply_config(struct daemon *daemon, struct config *config, struct con
         if (r >= 0)
                 r = poller_reload(daemon->poller, config);
         if (r >= 0 && connection->client != NULL) {
-                poller_set_api(daemon->poller, connection->nexudus, connection->session);
+                bool elsewhere = strcmp(config->api.base_url, daemon->config->api.base_url) != 0;
+
+                poller_set_api(daemon->poller, connection->nexudus, connection->session, elsewhere);
                 connection_close(&daemon->connection);
                 daemon->connection = *connection;
                 *connection = (struct connection){ .client = NULL };

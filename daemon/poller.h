@@ -49,8 +49,11 @@ int poller_new(const struct poller_parts *parts, struct poller **ret_poller);
  */
 int poller_reload(struct poller *poller, const struct config *config);
 
-/* The API is another one from now on: cancels what is under way, which is asked again there. */
-void poller_set_api(struct poller *poller, struct nexudus *nexudus, struct session *session);
+/*
+ * The API is reached in another way from now on: cancels what is under way, which is asked again there. What
+ * is `elsewhere`, at another server, has nothing to do with the trouble and the wishes of the one before.
+ */
+void poller_set_api(struct poller *poller, struct nexudus *nexudus, struct session *session, bool elsewhere);
 
 /* For the session: a request is made for it; a renewal of the token has ended. */
 void poller_spend(struct poller *poller);

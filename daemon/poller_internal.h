@@ -42,6 +42,7 @@ struct poller {
         struct planner_settings *settings; /* one a job, as the jobs are in the configuration */
         struct budget budget;
         struct planner_request sign_in; /* the renewal that is under way */
+        bool signing_in;                /* … if one is */
         uint64_t renew_again_us;        /* a renewal ahead of time failed: not before */
         struct flight flights[FLIGHTS_MAX];
         sd_event_source *timer;

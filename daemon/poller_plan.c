@@ -186,11 +186,26 @@ int poller_reload(struct poller *poller, const struct config *config)
         return 0;
 }
 
-void poller_set_api(struct poller *poller, struct nexudus *nexudus, struct session *session)
+/* The session that it was for goes, and its answer with it. */
+static void sign_in_cancel(struct poller *poller)
+{
+        uint64_t now = poller_now_us(poller);
+
+        poller->signing_in = false;
+        planner_end_flight(poller->planner, &poller->sign_in, now);
+        planner_take_again(poller->planner, &poller->sign_in, now);
+}
+
+void poller_set_api(struct poller *poller, struct nexudus *nexudus, struct session *session, bool elsewhere)
 {
         for (size_t i = 0; i < FLIGHTS_MAX; i++)
                 if (poller->flights[i].poller != NULL)
                         flight_cancel(&poller->flights[i]);
+        if (poller->signing_in)
+                sign_in_cancel(poller);
+        if (elsewhere)
+                planner_forget_health(poller->planner);
+        poller->renew_again_us = 0;
         poller->parts.nexudus = nexudus;
         poller_watch_api(poller);
         poller->parts.session = session;

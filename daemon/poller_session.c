@@ -31,8 +31,10 @@ static void bring_forward(uint64_t *wake_us, uint64_t to_us)
 static void sign_in(struct poller *poller, uint64_t now, uint64_t *wake_us)
 {
         planner_begin_sign_in(poller->planner, &poller->sign_in);
+        poller->signing_in = true;
         if (session_renew(poller->parts.session) >= 0)
                 return;
+        poller->signing_in = false;
 
         /* No memory: perhaps later. */
         planner_end_flight(poller->planner, &poller->sign_in, now);
@@ -116,6 +118,7 @@ void poller_take_sign_in(struct poller *poller, const struct token_answer *answe
         enum health_trouble trouble = trouble_of(answer->verdict);
         uint64_t now = poller_now_us(poller);
 
+        poller->signing_in = false;
         planner_end_flight(poller->planner, &poller->sign_in, now);
         if (trouble == HEALTH_WELL)
                 poller->renew_again_us = 0;

@@ -55,7 +55,7 @@ enum config_feature {
 #define CONFIG_FEATURES_ALL ((unsigned)(1 << 8) - 1)
 #define CONFIG_FEATURES_BUILT                                                                                \
         (unsigned)(FEATURE_STALLED | FEATURE_RESULT_WAIT | FEATURE_HOOKS | FEATURE_BATCHES |                 \
-                   FEATURE_LIMITS | FEATURE_PASSWORD_LOGIN | FEATURE_CLIENT_ID)
+                   FEATURE_LIMITS | FEATURE_PASSWORD_LOGIN | FEATURE_CLIENT_ID | FEATURE_UNIT_HOOKS)
 
 struct config_word {
         const char *word;

@@ -84,6 +84,9 @@ struct planner *planner_free(struct planner *planner);
  */
 int planner_adopt(struct planner *planner, const struct planner *old, uint64_t now_us);
 
+/* The API is another one: its health is not known yet. No request is under way. */
+void planner_forget_health(struct planner *planner);
+
 /* After planner_adopt(): the job of that id, or NULL. */
 struct planner_job *planner_find_job(struct planner *planner, uint64_t id);
 

@@ -72,6 +72,9 @@ int planner_adopt(struct planner *planner, const struct planner *old, uint64_t n
 
         planner->governor = old->governor;
         governor_set_limits(&planner->governor, &planner->limits.governor);
+        /* Of what was spent under other limits no more is owed than these can owe. */
+        struct governor_debt debt = governor_debt(&planner->governor, 0, now_us);
+        governor_restore(&planner->governor, &debt, 0, now_us);
         planner->health = old->health;
         /* Who reloads may have mended what was wrong; only what the server asked for still has to be kept. */
         if (planner->health.resume_us > now_us)
@@ -88,4 +91,9 @@ int planner_adopt(struct planner *planner, const struct planner *old, uint64_t n
                 planner->samples += planner->jobs[i].sampled ? 1 : 0;
         planner->statuses_left_out = old->statuses_left_out;
         return 0;
+}
+
+void planner_forget_health(struct planner *planner)
+{
+        planner->health = HEALTH_INITIAL;
 }

@@ -81,6 +81,8 @@ bool planner_take_trouble(struct planner *planner, const struct planner_request 
         }
         if (request->batch)
                 planner->batches_on_trial = false;
+        else
+                request->jobs[0]->looked_us = 0; /* that was no look */
         if (request->batch && ++planner->batch_troubles >= BATCH_TROUBLES_MAX)
                 give_up_batches(planner, now_us);
         return health_failed(&planner->health, trouble, request->probe, now_us, retry_after_us,
@@ -176,6 +178,8 @@ void planner_settle(struct planner *planner, struct planner_job *job, const stru
 
         if (change->news && recorded)
                 watch_note_recorded(&job->watch, change, seen, now_us);
+        else if (change->news)
+                job->updated = job->looked_us = 0; /* rows alone would not show it again */
         if (job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome))
                 job->settled = true;
 
@@ -222,6 +226,24 @@ static enum row_verdict judge_first(const struct planner *planner, const struct 
         return ROW_DOUBT;
 }
 
+/* In how long each job is looked at singly once if that takes a part of the budget only. */
+static uint64_t nulls_round(const struct planner *planner)
+{
+        return planner->job_count * governor_steady_span(&planner->governor) * NULLS_PART;
+}
+
+/*
+ * Of a job that was taken for recorded from a row without ResultData, and never looked at singly: whether its
+ * turn has come to make sure of that. Jobs that were seen together take turns by their place.
+ */
+static bool is_unproven(const struct planner *planner, const struct planner_job *job, uint64_t now_us)
+{
+        uint64_t place = (uint64_t)(job - planner->jobs) + 1;
+        uint64_t span_us = nulls_round(planner) / planner->job_count * place;
+
+        return job->looked_us == 0 && (int64_t)now_us - job->watch.changed_us >= (int64_t)span_us;
+}
+
 /*
  * Of a row whose Status is as recorded and that has no ResultData, while none is recorded, or rows leave it
  * out.
@@ -229,23 +251,20 @@ static enum row_verdict judge_first(const struct planner *planner, const struct 
 static enum row_verdict judge_null(const struct planner *planner, const struct planner_job *job,
                                    const struct job_record *row, uint64_t now_us)
 {
-        uint64_t updated = planner_updated_digest(row);
+        uint64_t updated = planner_updated_digest(row), span_us = job->settings->max_interval_us;
 
         if (planner->row_results == ROW_RESULTS_THERE && row->has_result)
                 return ROW_SAME;
-        if (updated != 0 && job->idle_hints < IDLE_HINTS_MAX)
-                return updated != job->updated ? ROW_HINT : ROW_SAME;
-
-        /*
-         * While nothing speaks against the nulls but an UpdatedOn that moves alone, making sure of them is
-         * not to cost more than a part of the budget.
-         */
-        uint64_t span_us = job->settings->max_interval_us;
-        if (planner->row_results == ROW_RESULTS_UNKNOWN && updated != 0) {
-                uint64_t round_us =
-                        planner->job_count * governor_steady_span(&planner->governor) * NULLS_PART;
-                span_us = round_us > span_us ? round_us : span_us;
+        if (updated != 0 && job->idle_hints < IDLE_HINTS_MAX) {
+                if (updated != job->updated)
+                        return ROW_HINT;
+                return is_unproven(planner, job, now_us) ? ROW_CLOSER : ROW_SAME;
         }
+
+        /* While nothing speaks against the nulls but an UpdatedOn that moves alone, making sure of them is
+         * not to cost more than a part of the budget. */
+        if (planner->row_results == ROW_RESULTS_UNKNOWN && updated != 0 && nulls_round(planner) > span_us)
+                span_us = nulls_round(planner);
         return now_us - job->looked_us >= span_us ? ROW_CLOSER : ROW_SAME;
 }
 

@@ -49,7 +49,9 @@ uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)
 
 bool health_allows(const struct health *health, uint64_t now_us)
 {
-        return health_next(health, now_us) <= now_us;
+        uint64_t next_us = health_next(health, now_us);
+
+        return next_us != USEC_NEVER && next_us <= now_us;
 }
 
 uint64_t health_next(const struct health *health, uint64_t now_us)
@@ -104,7 +106,7 @@ bool health_failed(struct health *health, enum health_trouble trouble, bool prob
         /* What the server asks for is a lower bound, but it must not be able to silence us for ever. */
         if (retry_after_us > RETRY_AFTER_MAX_US)
                 retry_after_us = RETRY_AFTER_MAX_US;
-        if (now_us + retry_after_us > health->asked_us)
+        if (retry_after_us > 0 && now_us + retry_after_us > health->asked_us)
                 health->asked_us = now_us + retry_after_us;
 
         uint64_t resume_us = now_us + pause_span(trouble, health->failures, cap_us, random);

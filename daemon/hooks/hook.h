@@ -112,3 +112,36 @@ int hook_http_start(struct hook_http *http, const struct hook_attempt *attempt, 
 
 /* Ends it without calling on_end(). Takes NULL, returns NULL. */
 struct hook_http_run *hook_http_cancel(struct hook_http_run *run);
+
+/* ---- unit: hook_unit.c ---- */
+
+struct hook_bus;  /* the connection to systemd, and the files about events: one for all unit hooks */
+struct hook_unit; /* a run */
+
+/*
+ * Removes the event files that an earlier daemon left. The system bus is connected to when it is first
+ * needed, and again after it was lost. The context's parts are borrowed. Returns -ENOMEM.
+ */
+int hook_bus_new(const struct hook_context *context, struct hook_bus **ret_bus);
+
+/* Every run of it must have ended or be cancelled before. Not from within an on_end(). */
+struct hook_bus *hook_bus_free(struct hook_bus *bus);
+
+/*
+ * Starts the unit of hook->target (unit_name.h) when no other run of it is under way, with the event's files
+ * (event_files.h) written before, and takes its result: of a service of Type=oneshot that of its commands, of
+ * any other unit that it is up. A unit that systemd skips because of a condition in it is a success. hook->
+ * timeout_us counts twice: for a unit that is busy with something else to come to rest, and for the unit once
+ * it is started; after that it is not waited for any more, but it is not stopped either. If it succeeds later
+ * on, that is what the next attempt with this event gets, without starting it again.
+ *
+ * Returns 0, or a negative errno if nothing was started: the name is none, there is no system bus, …
+ */
+int hook_unit_start(struct hook_bus *bus, const struct hook_attempt *attempt, char **ret_reason,
+                    struct hook_unit **ret_run);
+
+/*
+ * Stops waiting, without calling on_end(). A unit that waits to be started is not started any more; one that
+ * is at work goes on, and its files stay until hook_bus_new() finds them. Takes NULL, returns NULL.
+ */
+struct hook_unit *hook_unit_cancel(struct hook_unit *run);

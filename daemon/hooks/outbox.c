@@ -313,6 +313,18 @@ static int lane_new(struct outbox *outbox, struct config *config, const struct h
         return 0;
 }
 
+/* For the first configuration that has unit hooks. */
+static int open_bus(struct outbox *outbox, const struct config *config)
+{
+        const struct hook_context context = { .event = outbox->parts.event,
+                                              .journal = outbox->parts.journal };
+
+        for (size_t i = 0; i < config->hook_count && outbox->bus == NULL; i++)
+                if (config->hooks[i].kind == HOOK_UNIT)
+                        return hook_bus_new(&context, &outbox->bus);
+        return 0;
+}
+
 /* Puts lanes for the hooks of a configuration behind those that are there. On failure all is as it was. */
 static int add_lanes(struct outbox *outbox, struct config *config)
 {
@@ -323,8 +335,11 @@ static int add_lanes(struct outbox *outbox, struct config *config)
         if (lanes == NULL)
                 return -ENOMEM;
         outbox->lanes = lanes;
+        int r = open_bus(outbox, config);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < config->hook_count; i++) {
-                int r = lane_new(outbox, config, &config->hooks[i], &lanes[outbox->lane_count]);
+                r = lane_new(outbox, config, &config->hooks[i], &lanes[outbox->lane_count]);
                 if (r < 0) {
                         while (outbox->lane_count > before)
                                 lane_free(lanes[--outbox->lane_count]);
@@ -389,6 +404,7 @@ struct outbox *outbox_free(struct outbox *outbox)
 
         for (size_t i = 0; i < outbox->lane_count; i++)
                 lane_free(outbox->lanes[i]);
+        hook_bus_free(outbox->bus);
         free(outbox->lanes);
         sd_event_source_disable_unref(outbox->wake);
         config_free(outbox->parts.config);

@@ -27,6 +27,7 @@ void attempt_clear(struct attempt *attempt)
 {
         hook_exec_free(attempt->exec);
         hook_http_cancel(attempt->http);
+        hook_unit_cancel(attempt->unit);
         delivery_clear(&attempt->delivery);
         event_clear(&attempt->event);
         free(attempt->document);
@@ -121,6 +122,7 @@ static void on_attempt_end(void *userdata, const struct hook_end *end)
         /* The run is gone when this returns. */
         attempt->exec = NULL;
         attempt->http = NULL;
+        attempt->unit = NULL;
 
         /* What was ended because the daemon stops has not failed; it is delivered after the next start. */
         if (outbox->stopping && !end->success) {
@@ -182,7 +184,7 @@ static int attempt_run(struct attempt *attempt, char **ret_reason)
                 r = lane->http != NULL ? 0 : hook_http_new(&context, lane->hook, ret_reason, &lane->http);
                 return r < 0 ? r : hook_http_start(lane->http, &call, ret_reason, &attempt->http);
         case HOOK_UNIT:
-                break;
+                return hook_unit_start(outbox->bus, &call, ret_reason, &attempt->unit);
         }
         return -EOPNOTSUPP;
 }

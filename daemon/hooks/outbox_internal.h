@@ -24,6 +24,7 @@ struct attempt {
         char *document;
         struct hook_exec *exec;
         struct hook_http_run *http;
+        struct hook_unit *unit;
         bool ended; /* but not recorded yet */
         bool success;
         char *reason;
@@ -45,6 +46,7 @@ struct outbox {
         struct outbox_parts parts;
         struct lane **lanes;
         size_t lane_count;
+        struct hook_bus *bus; /* NULL: there were no unit hooks so far */
         sd_event_source *wake;
         bool woken; /* something may be due */
         bool stopping;

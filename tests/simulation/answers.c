@@ -33,7 +33,6 @@ static bool record_change(struct sim *sim, struct sim_job *job, const struct cha
         char updated[32];
 
         if (sim->disk_full_until_us > sim->now_us) {
-                job->unrecorded = true;
                 job->excuses += 2;
                 return false;
         }
@@ -141,7 +140,6 @@ static void take_rows(struct sim *sim, struct flight *flight)
                 const struct sight no_sight = { .look_again_us = 0 };
 
                 if (verdicts[i] == ROW_FIRST && disk_full) {
-                        known->unrecorded = true;
                         known->quick++;
                         planner_settle(sim->planner, job, &no_sight, false, NULL, sim->now_us, chance(sim));
                         check_look(sim, known, flight);

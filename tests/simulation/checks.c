@@ -276,6 +276,7 @@ void check_told(struct sim *sim, struct sim_job *job, const struct change *chang
                     job->told)
                         sim_fail(sim, job, "told what was never so");
                 job->waived = true;
+                job->waived_calm_us = sim->calm_us;
                 sim->figures.believed_nulls++;
         }
         check_told_end(sim, job, change, shown);
@@ -298,7 +299,9 @@ static bool may_be_silent(const struct sim *sim, const struct sim_job *job, uint
         doubt_us = sim->job_count * 8 * step_us;
         if (doubt_us < job->settings.max_interval_us)
                 doubt_us = job->settings.max_interval_us;
-        if (job->absences > 0 || job->waived || job->unrecorded)
+        if (job->waived)
+                return calm_us < job->waived_calm_us + 2 * (doubt_us + longest_gap(sim, job));
+        if (job->absences > 0 || sim->disk_full_until_us > sim->now_us)
                 return true;
         if (status_is_end(job->truth.status) && job->truth.result == 0 && job->settings.result_wait_us > 0)
                 return job->held_us > 0 && sim->now_us - job->held_us < job->settings.result_wait_us;
@@ -316,8 +319,6 @@ void check_look(struct sim *sim, struct sim_job *job, const struct flight *fligh
             !(job->told && same_shown(&job->told_as, &job->truth)) && !may_be_silent(sim, job, calm_us))
                 sim_fail(sim, job, "looked at, but what it shows (status %u, result %u) was not told",
                          job->truth.status, job->truth.result);
-        if (job->told && same_shown(&job->told_as, &job->truth))
-                job->unrecorded = false;
         job->looked_calm_us = calm_us;
         job->closers_before = flight->closers;
         job->disturbances_before = flight->disturbances;

@@ -70,8 +70,8 @@ struct sim_job {
         unsigned failures; /* requests that failed with this job in them, since that look */
         unsigned absences; /* 404s in a row, and when the first was */
         uint64_t first_absence_us;
+        uint64_t waived_calm_us;
         bool lone, waived;                /* counted as lone; a null of a row was believed at first sight */
-        bool unrecorded;                  /* the disk was full when it was news */
         uint64_t held_us;                 /* its end is held back since */
         unsigned looks, closers, excuses; /* since the start, and reasons for closer looks */
         unsigned ramps;                   /* reasons to look at it often for a while */

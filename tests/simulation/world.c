@@ -117,10 +117,11 @@ static void truth_changes(struct sim *sim, struct sim_job *job, struct shown nex
 {
         check_truth_ends(sim, job);
         next.version = job->truth.version + 1;
+        if (next.updated != job->truth.updated)
+                job->waived = false;
         job->truth = next;
         job->since_us = sim->now_us;
         job->since_calm_us = sim->calm_us;
-        job->waived = false;
         job->held_us = 0;
         job->excuses += 4; /* the look itself, and new patience with UpdatedOn */
         job->ramps++;

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A reload that changes the API itself, while the old one is in trouble or still owes an answer."""
+
+import unittest
+
+from reload_rig import ReloadTest
+from sign_in import PASSWORD, USERNAME, SignInTest
+
+RUNNING = "[jobs 11-19]\nstep = 0s Running\n"
+
+
+class AnotherServer(SignInTest, ReloadTest):
+    def test_sign_in_under_way_and_another_server(self):
+        self.watch([11], scenario="[jobs 11-19]\nstep = 0s Running\n", api={"timeout": "10min"})
+        self.fake.fault("bad", path="/api/token", status=500, times=1)
+        self.fake.fault("stuck", path="/api/token", hang="yes")
+        old = self.fake
+        daemon = self.start_daemon()
+        daemon.wait_for("cannot be used")
+        old.wait(2, path="/api/token", arrived=1)
+        self.fake = self.start_fake(RUNNING, f"username = {USERNAME}\npassword = {PASSWORD}\n", name="new")
+        self.configure([11], api={"timeout": "10min"})
+        self.reload(daemon)
+        daemon.wait_for("Job 11: Running, seen")
+    def test_sign_in_under_way_healthy_then_exit(self):
+        self.watch([11], scenario="[jobs 11-19]\nstep = 0s Running\n", api={"timeout": "10min"})
+        self.fake.fault("stuck", path="/api/token", hang="yes")
+        old = self.fake
+        daemon = self.start_daemon("--exit-when-done")
+        old.wait(1, path="/api/token", arrived=1)
+        self.fake = self.start_fake("[job 11]\nstep = 0s Completed\n", f"username = {USERNAME}\npassword = {PASSWORD}\n", name="new")
+        self.configure([11], api={"timeout": "10min"})
+        self.reload(daemon)
+        daemon.wait_for("Job 11: .*succeeded")
+        self.assertEqual(daemon.wait_exit(), 0)
+    def test_another_server_while_the_old_one_asks_for_patience(self):
+        old = self.start_fake(RUNNING)
+        new = self.start_fake(RUNNING, name="new")
+        old.fault("throttled", status=409, header='"Retry-After: 3600"')
+        self.write_config(old, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("asks for patience")
+        self.write_config(new, [11])
+        self.reload(daemon)
+        daemon.wait_for("Job 11: Running, seen")
+
+
+if __name__ == "__main__":
+    unittest.main()

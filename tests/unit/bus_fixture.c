@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See bus_fixture.h. */
+
+#include "bus_fixture.h"
+
+#include <spawn.h>
+
+#define MANAGER_PATH      "/org/freedesktop/systemd1"
+#define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
+
+extern char **environ;
+
+/* ---- the bus ---- */
+
+static void write_settings(const struct bus_fixture *fixture, const char *path)
+{
+        FILE *file = fopen(path, "we");
+
+        assert_non_null(file);
+        (void)fprintf(file,
+                      "<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>"
+                      "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/>"
+                      "<allow send_type=\"method_call\"/><allow send_type=\"signal\"/>"
+                      "<allow send_requested_reply=\"true\" send_type=\"method_return\"/>"
+                      "<allow send_requested_reply=\"true\" send_type=\"error\"/>"
+                      "<allow receive_type=\"method_call\"/><allow receive_type=\"method_return\"/>"
+                      "<allow receive_type=\"error\"/><allow receive_type=\"signal\"/>"
+                      "</policy></busconfig>\n",
+                      fixture->address);
+        assert_int_equal(fclose(file), 0);
+}
+
+void bus_begin(struct bus_fixture *fixture)
+{
+        char settings[96], option[128], print[32], line[256];
+        int ends[2];
+
+        (void)snprintf(settings, sizeof(settings), "%s/bus.conf", fixture->hook->folder);
+        write_settings(fixture, settings);
+        assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+        int passed_on = dup(ends[1]); /* not closed by exec */
+        assert_return_code(passed_on, errno);
+        close(ends[1]);
+
+        (void)snprintf(option, sizeof(option), "--config-file=%s", settings);
+        (void)snprintf(print, sizeof(print), "--print-address=%d", passed_on);
+        char program[] = "dbus-daemon", nofork[] = "--nofork", nopidfile[] = "--nopidfile",
+             nosyslog[] = "--nosyslog";
+        char *const words[] = { program, option, nofork, nopidfile, nosyslog, print, NULL };
+        int r = posix_spawnp(&fixture->daemon, program, NULL, NULL, words, environ);
+        assert_int_equal(r, 0);
+        close(passed_on);
+        assert_true(read(ends[0], line, sizeof(line)) > 0); /* it listens */
+        close(ends[0]);
+        assert_return_code(unlink(settings), errno);
+}
+
+void bus_kill(struct bus_fixture *fixture)
+{
+        assert_return_code(kill(fixture->daemon, SIGKILL), errno);
+        (void)hook_reap(fixture->daemon);
+        fixture->daemon = 0;
+        (void)unlink(fixture->address + strlen("unix:path="));
+}
+
+/* ---- systemd ---- */
+
+static char *unit_path(const char *unit)
+{
+        char *path = NULL;
+
+        assert_true(sd_bus_path_encode(MANAGER_PATH "/unit", unit, &path) >= 0);
+        return path;
+}
+
+static void tell_properties(struct fake_systemd *systemd, const char *unit, const char *interface,
+                            int (*append)(sd_bus_message *message, const struct unit_change *change),
+                            const struct unit_change *change)
+{
+        sd_bus_message *message = NULL;
+        char *path = unit_path(unit);
+
+        assert_true(sd_bus_message_new_signal(systemd->bus, &message, path, "org.freedesktop.DBus.Properties",
+                                              "PropertiesChanged") >= 0);
+        assert_true(sd_bus_message_append(message, "s", interface) >= 0);
+        assert_true(append(message, change) >= 0);
+        assert_true(sd_bus_message_append(message, "as", 0) >= 0);
+        assert_true(sd_bus_send(systemd->bus, message, NULL) >= 0);
+        sd_bus_message_unref(message);
+        free(path);
+}
+
+static int append_service(sd_bus_message *message, const struct unit_change *change)
+{
+        return sd_bus_message_append(message, "a{sv}", 5, "Type", "s", "oneshot", "Result", "s",
+                                     change->result, "ExecMainCode", "i", change->code, "ExecMainStatus", "i",
+                                     change->status, "MainPID", "u", 7);
+}
+
+static int append_unit(sd_bus_message *message, const struct unit_change *change)
+{
+        return sd_bus_message_append(message, "a{sv}", 3, "ActiveState", "s", change->active, "SubState", "s",
+                                     "some", "ConditionResult", "b", !change->unmet);
+}
+
+void fake_tell_change(struct fake_systemd *systemd, const char *unit, const struct unit_change *change)
+{
+        tell_properties(systemd, unit, "org.freedesktop.systemd1.Service", append_service, change);
+        tell_properties(systemd, unit, "org.freedesktop.systemd1.Unit", append_unit, change);
+}
+
+static void job_path(unsigned job, char path[static 64])
+{
+        (void)snprintf(path, 64, MANAGER_PATH "/job/%u", job);
+}
+
+void fake_tell_removed(struct fake_systemd *systemd, unsigned job, const char *unit, const char *result)
+{
+        char path[64];
+
+        job_path(job, path);
+        assert_true(sd_bus_emit_signal(systemd->bus, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved", "uoss",
+                                       job, path, unit, result) >= 0);
+}
+
+static void note_call(struct fake_systemd *systemd, const char *call, const char *what)
+{
+        size_t size = strlen(systemd->calls);
+
+        (void)snprintf(systemd->calls + size, sizeof(systemd->calls) - size, "%s%s%s;", call,
+                       *what != '\0' ? " " : "", what);
+}
+
+static int answer_start(struct fake_systemd *systemd, sd_bus_message *message, const char *unit)
+{
+        char path[64];
+
+        systemd->starts++;
+        if (systemd->on_start != NULL)
+                systemd->on_start(systemd->userdata);
+        if (systemd->error != NULL)
+                return sd_bus_reply_method_errorf(message, systemd->error, "Said by systemd.");
+        job_path(++systemd->jobs, path);
+        if (systemd->hurries) {
+                const struct unit_change change = { .active = "inactive", .result = "success" };
+                fake_tell_change(systemd, unit, &change);
+                fake_tell_removed(systemd, systemd->jobs, unit, "done");
+                fake_tell_removed(systemd, 4711, "other.service", "failed");
+        }
+        return sd_bus_reply_method_return(message, "o", path);
+}
+
+static int answer_manager(struct fake_systemd *systemd, sd_bus_message *message, const char *member)
+{
+        const char *unit = "", *mode = "";
+
+        if (strcmp(member, "StartUnit") == 0) {
+                assert_true(sd_bus_message_read(message, "ss", &unit, &mode) >= 0);
+                assert_string_equal(mode, "replace");
+                note_call(systemd, member, unit);
+                return answer_start(systemd, message, unit);
+        }
+        if (strcmp(member, "LoadUnit") == 0) {
+                assert_true(sd_bus_message_read(message, "s", &unit) >= 0);
+                note_call(systemd, member, unit);
+                char *path = unit_path(unit);
+                int r = sd_bus_reply_method_return(message, "o", path);
+                free(path);
+                return r;
+        }
+        assert_string_equal(member, "Subscribe");
+        note_call(systemd, member, "");
+        if (systemd->refuses_subscribers)
+                return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many.");
+        return sd_bus_reply_method_return(message, "");
+}
+
+static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct fake_systemd *systemd = userdata;
+        const char *member = sd_bus_message_get_member(message);
+        uint8_t type;
+        int r;
+
+        assert_true(sd_bus_message_get_type(message, &type) >= 0);
+        if (type != SD_BUS_MESSAGE_METHOD_CALL)
+                return 0;
+        if (strcmp(member, "GetAll") == 0) {
+                systemd->looks++;
+                r = sd_bus_reply_method_return(message, "a{sv}", 4, "Wants", "as", 1, "x.target",
+                                               "ActiveState", "s", systemd->active, "SubState", "s",
+                                               systemd->sub, "ConditionResult", "b", 0);
+        } else if (strcmp(member, "Cancel") == 0) {
+                systemd->cancels++;
+                note_call(systemd, member, sd_bus_message_get_path(message));
+                r = sd_bus_reply_method_return(message, "");
+        } else {
+                r = answer_manager(systemd, message, member);
+        }
+        assert_true(r >= 0);
+        return 1;
+}
+
+void fake_connect(struct bus_fixture *fixture)
+{
+        struct fake_systemd *systemd = &fixture->systemd;
+
+        assert_true(sd_bus_open_system(&systemd->bus) >= 0);
+        assert_true(sd_bus_add_filter(systemd->bus, NULL, on_call, systemd) >= 0);
+        assert_true(sd_bus_request_name(systemd->bus, "org.freedesktop.systemd1", 0) > 0);
+        assert_true(sd_bus_attach_event(systemd->bus, fixture->hook->event, 0) >= 0);
+}
+
+void fake_disconnect(struct bus_fixture *fixture)
+{
+        fixture->systemd.bus = sd_bus_flush_close_unref(fixture->systemd.bus);
+}
+
+/* ---- all of it ---- */
+
+int bus_setup(void **state)
+{
+        struct bus_fixture *fixture = calloc(1, sizeof(*fixture));
+        void *hook = NULL;
+
+        assert_non_null(fixture);
+        assert_int_equal(hook_setup(&hook), 0);
+        fixture->hook = hook;
+        fixture->hook->hook.kind = HOOK_UNIT;
+        (void)snprintf(fixture->address, sizeof(fixture->address), "unix:path=%s/bus", fixture->hook->folder);
+        assert_return_code(setenv("DBUS_SYSTEM_BUS_ADDRESS", fixture->address, 1), errno);
+        assert_return_code(setenv("RUNTIME_DIRECTORY", fixture->hook->folder, 1), errno);
+        bus_begin(fixture);
+        fixture->systemd.active = "inactive";
+        fixture->systemd.sub = "dead";
+        fake_connect(fixture);
+        assert_int_equal(hook_bus_new(&fixture->hook->context, &fixture->bus), 0);
+        *state = fixture;
+        return 0;
+}
+
+int bus_teardown(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        char events[96];
+        void *hook = fixture->hook;
+
+        assert_null(hook_bus_free(fixture->bus));
+        fake_disconnect(fixture);
+        if (fixture->daemon != 0)
+                bus_kill(fixture);
+        (void)snprintf(events, sizeof(events), "%s/events", fixture->hook->folder);
+        assert_true(rmdir(events) == 0 || errno == ENOENT); /* it is empty */
+        free(fixture);
+        return hook_teardown(&hook);
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The files about an event that units read: their values, their modes, and how long they stay. */
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "fault_malloc.h"
+#include "hooks/event_files.h"
+#include "hooks/event_variables.h"
+#include "random.h"
+
+#define ID       "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
+#define OTHER_ID "1f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
+
+struct fixture {
+        char root[64];    /* a temporary folder */
+        char folder[128]; /* root/run/events */
+        struct event event;
+};
+
+static int setup(void **state)
+{
+        struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+        assert_non_null(fixture);
+        strcpy(fixture->root, "/tmp/jobwatch-files-XXXXXX");
+        assert_non_null(mkdtemp(fixture->root));
+        (void)snprintf(fixture->folder, sizeof(fixture->folder), "%s/run/events", fixture->root);
+        fixture->event = (struct event){ .id = ID,
+                                         .kind = EVENT_SUCCEEDED,
+                                         .outcome = OUTCOME_SUCCESS,
+                                         .job_name = TEXT_LITERAL("members"),
+                                         .record = { .id = 87654321 } };
+        *state = fixture;
+        return 0;
+}
+
+static void remove_tree(const char *path)
+{
+        DIR *folder = opendir(path);
+
+        assert_non_null(folder);
+        for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+                char inner[512];
+                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                        continue;
+                (void)snprintf(inner, sizeof(inner), "%s/%s", path, entry->d_name);
+                if (unlink(inner) < 0)
+                        remove_tree(inner);
+        }
+        closedir(folder);
+        assert_return_code(rmdir(path), errno);
+}
+
+static int teardown(void **state)
+{
+        struct fixture *fixture = *state;
+
+        remove_tree(fixture->root);
+        free(fixture);
+        return 0;
+}
+
+static bool exists(const struct fixture *fixture, const char *name)
+{
+        char path[256];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, name);
+        return access(path, F_OK) == 0;
+}
+
+static char *read_file(const struct fixture *fixture, const char *name)
+{
+        char path[256], *text = calloc(1, 65536);
+
+        assert_non_null(text);
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, name);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        assert_return_code(fd, errno);
+        assert_return_code(read(fd, text, 65535), errno);
+        close(fd);
+        return text;
+}
+
+static void touch(const struct fixture *fixture, const char *name)
+{
+        char path[256];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, name);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_return_code(fd, errno);
+        close(fd);
+}
+
+static unsigned count_entries(const struct fixture *fixture)
+{
+        DIR *folder = opendir(fixture->folder);
+        unsigned count = 0;
+
+        assert_non_null(folder);
+        while (readdir(folder) != NULL)
+                count++;
+        closedir(folder);
+        return count - 2;
+}
+
+static void hold(struct event_files *files, const char *holder, const struct event *event)
+{
+        char *reason = NULL;
+
+        int r = event_files_hold(files, holder, event, 2, "{}\n", 3, &reason);
+        if (r != 0)
+                fail_msg("%s: %s", strerror(-r), reason);
+        assert_null(reason);
+}
+
+static struct event_files *open_files(const struct fixture *fixture)
+{
+        struct event_files *files = NULL;
+
+        assert_int_equal(event_files_new(fixture->folder, &files), 0);
+        return files;
+}
+
+/* ---- lines ---- */
+
+struct value {
+        const char *value, *read_back; /* NULL: the same */
+};
+
+static const struct value values[] = {
+        { "", NULL },
+        { "Completed", NULL },
+        { " blanks and\ttabs ", NULL },
+        { "two\nlines\n", NULL },
+        { "\r\n\r", NULL },
+        { "JOBWATCH_JOB=1\"\nLD_PRELOAD=\"/tmp/x", NULL },
+        { "\\", NULL },
+        { "\\\\\"", NULL },
+        { "ends with a backslash\\", NULL },
+        { "\\\n", NULL },
+        { "\\n\\t\\x41", NULL },
+        { "$(reboot) `reboot` $HOME ${x}", NULL },
+        { "'single' # no comment ; neither", NULL },
+        { "\x01\x1b[31m\x7f", NULL },
+        { "Ünïcode € 😀 \xc2\x80", NULL },
+        { "\xff", "\xef\xbf\xbd" },
+        { "cut \xe2\x82", "cut \xef\xbf\xbd\xef\xbf\xbd" },
+        { "over\xc0\xaflong", "over\xef\xbf\xbd\xef\xbf\xbdlong" },
+        { "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+        { "\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+        { "\xef\xbf\xbe", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+        { "\xef\xb7\x90", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+};
+#define VALUE_COUNT (sizeof(values) / sizeof(*values))
+
+static void test_lines(void **state)
+{
+        (void)state;
+        char *line = environment_line("A", "a \"b\" \\ $c `d`\ne", 18);
+        assert_string_equal(line, "A=\"a \\\"b\\\" \\\\ \\$c \\`d\\`\ne\"\n");
+        free(line);
+        line = environment_line("A", "a\0b", 3);
+        assert_string_equal(line, "A=\"a\"\n");
+        free(line);
+}
+
+/* systemd's own parser of EnvironmentFile=, if its private library of the version this was written for is
+ * here.
+ */
+typedef int load_env_file_function(FILE *file, const char *name, char ***ret_assignments);
+
+static load_env_file_function *find_systemd_parser(void)
+{
+        static const char pattern[] = "/usr/lib/*/systemd/libsystemd-shared-252*.so";
+        load_env_file_function *function = NULL;
+        glob_t found;
+
+        if (glob(pattern, 0, NULL, &found) != 0)
+                return NULL;
+        void *library = dlopen(found.gl_pathv[0], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+        if (library != NULL)
+                *(void **)&function = dlsym(library, "load_env_file");
+        globfree(&found);
+        return function;
+}
+
+static void expect_systemd_reads(load_env_file_function *load, const char *value, const char *expected)
+{
+        char assignment[65536], **read_back = NULL;
+        char *line = environment_line("NAME", value, strlen(value));
+        char *text = NULL;
+
+        assert_non_null(line);
+        assert_true(asprintf(&text, "BEFORE=1\n%sAFTER=\"2\"\n", line) > 0);
+        FILE *file = fmemopen(text, strlen(text), "r");
+        assert_non_null(file);
+        int r = load(file, "test", &read_back);
+        assert_return_code(r, -r);
+        assert_string_equal(read_back[0], "BEFORE=1");
+        (void)snprintf(assignment, sizeof(assignment), "NAME=%s", expected);
+        assert_string_equal(read_back[1], assignment);
+        assert_string_equal(read_back[2], "AFTER=2");
+        assert_null(read_back[3]);
+        for (char **at = read_back; *at != NULL; at++)
+                free(*at);
+        free(read_back);
+        fclose(file);
+        free(text);
+        free(line);
+}
+
+static void test_systemd_reads_lines(void **state)
+{
+        load_env_file_function *load = find_systemd_parser();
+        uint64_t seed = 1;
+
+        (void)state;
+        if (load == NULL)
+                skip();
+        for (size_t i = 0; i < VALUE_COUNT; i++)
+                expect_systemd_reads(load, values[i].value,
+                                     values[i].read_back != NULL ? values[i].read_back : values[i].value);
+
+        /* Whatever stands in it, it comes back. */
+        for (unsigned round = 0; round < 20000; round++) {
+                static const char alphabet[] = "\\\"`$\n\r '#;=a%\t";
+                char value[16];
+                size_t size = random_next(&seed) % sizeof(value);
+                for (size_t i = 0; i < size; i++)
+                        value[i] = alphabet[random_next(&seed) % (sizeof(alphabet) - 1)];
+                value[size] = '\0';
+                expect_systemd_reads(load, value, value);
+        }
+}
+
+/* Sources all lines in a shell, which prints the values. */
+static void test_shell_reads_lines(void **state)
+{
+        struct fixture *fixture = *state;
+        char path[128], command[512], answer[64];
+
+        (void)snprintf(path, sizeof(path), "%s/lines", fixture->root);
+        for (size_t i = 0; i < VALUE_COUNT; i++) {
+                const char *expected = values[i].read_back != NULL ? values[i].read_back : values[i].value;
+                char *line = environment_line("NAME", values[i].value, strlen(values[i].value));
+                FILE *file = fopen(path, "we");
+                assert_non_null(file);
+                (void)fputs(line, file);
+                assert_int_equal(fclose(file), 0);
+                free(line);
+                (void)snprintf(command, sizeof(command), ". %s && printf %%s \"$NAME\"", path);
+                FILE *shell = popen(command, "re");
+                assert_non_null(shell);
+                size_t size = fread(answer, 1, sizeof(answer) - 1, shell);
+                answer[size] = '\0';
+                assert_int_equal(pclose(shell), 0);
+                assert_string_equal(answer, expected);
+        }
+}
+
+/* ---- files ---- */
+
+static void test_written(void **state)
+{
+        struct fixture *fixture = *state;
+        struct stat status;
+        mode_t mask = umask(0077);
+
+        fixture->event.record.status = TEXT_LITERAL("Com\"pleted\nX=$y");
+        fixture->event.record.result = TEXT_LITERAL("12345");
+        fixture->event.status_before = TEXT_LITERAL("Running");
+        struct event_files *files = open_files(fixture);
+        assert_int_equal(access(fixture->folder, F_OK), -1); /* made only when it is needed */
+        hold(files, "mail", &fixture->event);
+        (void)umask(mask);
+
+        assert_int_equal(count_entries(fixture), 2); /* nothing temporary is left */
+        CLEANUP(cleanup_free) char *document = read_file(fixture, ID ".json");
+        assert_string_equal(document, "{}\n");
+        CLEANUP(cleanup_free) char *environment = read_file(fixture, ID ".env");
+        assert_string_equal(environment, "JOBWATCH_EVENT=\"succeeded\"\n"
+                                         "JOBWATCH_EVENT_ID=\"" ID "\"\n"
+                                         "JOBWATCH_JOB=\"87654321\"\n"
+                                         "JOBWATCH_JOB_NAME=\"members\"\n"
+                                         "JOBWATCH_STATUS=\"Com\\\"pleted\nX=\\$y\"\n"
+                                         "JOBWATCH_STATUS_BEFORE=\"Running\"\n"
+                                         "JOBWATCH_OUTCOME=\"success\"\n"
+                                         "JOBWATCH_RESULT_BYTES=\"5\"\n"
+                                         "JOBWATCH_ATTEMPT=\"2\"\n");
+
+        assert_return_code(stat(fixture->folder, &status), errno);
+        assert_int_equal(status.st_mode & 07777, 0750);
+        char path[256];
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, ID ".env");
+        assert_return_code(stat(path, &status), errno);
+        assert_int_equal(status.st_mode & 07777, 0640);
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, ID ".json");
+        assert_return_code(stat(path, &status), errno);
+        assert_int_equal(status.st_mode & 07777, 0640);
+        event_files_release(files, "mail", ID);
+        assert_null(event_files_free(files));
+}
+
+static void test_holders(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event other = fixture->event;
+        struct event_files *files = open_files(fixture);
+
+        strcpy(other.id, OTHER_ID);
+        hold(files, "mail", &fixture->event);
+        hold(files, "next", &fixture->event);
+        hold(files, "mail", &fixture->event); /* again: once */
+        hold(files, "mail", &other);
+        event_files_release(files, "mail", ID);
+        event_files_release(files, "mail", ID);
+        event_files_release(files, "unknown", ID);
+        assert_true(exists(fixture, ID ".json"));
+        event_files_release(files, "next", ID);
+        assert_false(exists(fixture, ID ".json"));
+        assert_false(exists(fixture, ID ".env"));
+        assert_true(exists(fixture, OTHER_ID ".env"));
+        event_files_release(files, "mail", OTHER_ID);
+        assert_int_equal(count_entries(fixture), 0);
+        event_files_free(files);
+}
+
+static void test_stale(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event_files *files = open_files(fixture);
+
+        hold(files, "mail", &fixture->event);
+        touch(fixture, "." OTHER_ID ".json.new");
+        touch(fixture, "." OTHER_ID ".env.new");
+        touch(fixture, "notes.json");
+        touch(fixture, ID ".txt");
+        assert_int_equal(count_entries(fixture), 6);
+
+        /* Another one beside it does not touch what is in use. */
+        struct event_files *beside = open_files(fixture);
+        assert_int_equal(count_entries(fixture), 6);
+        event_files_free(beside);
+
+        /* Who comes after it cleans up, but only what is its own. */
+        event_files_free(files);
+        assert_true(exists(fixture, ID ".json"));
+        files = open_files(fixture);
+        assert_int_equal(count_entries(fixture), 2);
+        assert_true(exists(fixture, "notes.json"));
+        assert_true(exists(fixture, ID ".txt"));
+        event_files_free(files);
+}
+
+static void test_folder_goes(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event_files *files = open_files(fixture);
+
+        hold(files, "mail", &fixture->event);
+        remove_tree(fixture->folder);
+        hold(files, "mail", &fixture->event);
+        assert_true(exists(fixture, ID ".env"));
+        event_files_free(files);
+}
+
+static void test_trouble(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event_files *files = NULL;
+        char *reason = NULL, path[128];
+
+        /* A file where the folder is to be. */
+        (void)snprintf(path, sizeof(path), "%s/file", fixture->root);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_return_code(fd, errno);
+        close(fd);
+        assert_int_equal(event_files_new(path, &files), 0);
+        assert_int_equal(event_files_hold(files, "mail", &fixture->event, 1, "", 0, &reason), -ENOTDIR);
+        assert_non_null(strstr(reason, path));
+        assert_non_null(strstr(reason, "Not a directory"));
+        free(reason);
+        event_files_release(files, "mail", ID);
+        event_files_free(files);
+
+        /* An id that is none does not become a path. */
+        files = open_files(fixture);
+        strcpy(fixture->event.id, "../../../../../../../../../etc/x....");
+        assert_int_equal(event_files_hold(files, "mail", &fixture->event, 1, "", 0, &reason), -EINVAL);
+        fixture->event.id[0] = '\0';
+        assert_int_equal(event_files_hold(files, "mail", &fixture->event, 1, "", 0, &reason), -EINVAL);
+        event_files_free(files);
+}
+
+static void test_usual_folder(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event_files *files = NULL;
+        char runtime[128];
+
+        (void)snprintf(runtime, sizeof(runtime), "%s/run:/nowhere", fixture->root);
+        assert_return_code(setenv("RUNTIME_DIRECTORY", runtime, 1), errno);
+        assert_int_equal(event_files_new(NULL, &files), 0);
+        assert_return_code(unsetenv("RUNTIME_DIRECTORY"), errno);
+        hold(files, "mail", &fixture->event);
+        assert_true(exists(fixture, ID ".json"));
+        event_files_free(files);
+}
+
+static void test_no_memory(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event_files *files = NULL;
+        char *reason;
+        unsigned nth = 1;
+
+        for (;; nth++) {
+                fault_malloc_arm(nth, false);
+                int r = event_files_new(fixture->folder, &files);
+                if (!fault_malloc_disarm())
+                        break;
+                assert_int_equal(r, -ENOMEM);
+        }
+        assert_true(nth > 2);
+        for (nth = 1;; nth++) {
+                fault_malloc_arm(nth, true);
+                int r = event_files_hold(files, "mail", &fixture->event, 1, "{}", 2, &reason);
+                if (!fault_malloc_disarm())
+                        break;
+                assert_int_equal(r, -ENOMEM);
+                assert_null(reason);
+        }
+        assert_true(nth > 10);
+        event_files_free(files);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_lines),
+                cmocka_unit_test(test_systemd_reads_lines),
+                cmocka_unit_test_setup_teardown(test_shell_reads_lines, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_written, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_holders, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_stale, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_folder_goes, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_trouble, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_usual_folder, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

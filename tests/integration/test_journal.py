@@ -241,7 +241,7 @@ files = members.csv
         self.assertIn("Subject: Job 513 is watched", shown)
         self.assertIn("Subject: Job 513 failed", shown)
         self.assertIn("has ended with the Status Failed, which", shown)
-        self.assertIn("(Import of members ‘513’)", shown)
+        self.assertRegex(shown, r"Its Status is\n\W*Running\. It is polled until it has ended\.")
         self.assertNotIn("@JOBWATCH", shown)
 
         source = (ROOT / "daemon/host/message_ids.h").read_text()

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Checks that the manual pages say what the program knows: every key of the configuration with its default, every
+option and exit status, every event, variable, field of the journal and of the document; and nothing that it does not.
+
+usage: check-manual.py SOURCE_ROOT | --self-test
+"""
+
+import pathlib
+import re
+import sys
+
+SECTION = re.compile(r"\.Ss \[(\w+)(?: NAME)?\]")
+C_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+ROW = re.compile(r'KEY\((\w+), "(\w+)", \w+\),(.*?)\.help =', re.S)
+DEFAULT = re.compile(r'\.default_text =\s*((?:"(?:[^"\\]|\\.)*"\s*)+),')
+
+
+def keys_of_table(source):
+    """{(section, key): default or ""}."""
+    found = {}
+    for section, name, rest in ROW.findall(source):
+        default = DEFAULT.search(rest)
+        found[section.lower(), name] = "".join(C_STRING.findall(default.group(1))) if default else ""
+    return found
+
+
+def keys_of_manual(page):
+    found, section, names = {}, None, []
+    for line in re.sub(r"\n(?=[^.])(?!Default: )", " ", page).splitlines():
+        if SECTION.match(line):
+            section = SECTION.match(line).group(1)
+        elif line.startswith(".Sh "):
+            section = None
+        elif section is not None and line.startswith(".It Ic "):
+            name = line.split()[2]
+            found[section, name] = ""
+            names.append(name)
+        elif line.startswith("Default: "):
+            found[section, names[-1]] = line[len("Default: "):]
+    return found
+
+
+def words(text, pattern):
+    return set(re.findall(pattern, text))
+
+
+def compare(what, known, said):
+    return [f"{what}: {name} is not in the manual" for name in sorted(known - said)] + \
+           [f"{what}: the manual has {name}, which there is not" for name in sorted(said - known)]
+
+
+def check(root):
+    source = lambda path: (root / path).read_text(encoding="utf-8")
+    service, keys, hooks = source("man/jobwatchd.8"), source("man/jobwatchd.ini.5"), source("man/jobwatchd-hooks.7")
+    problems = []
+
+    table, manual = keys_of_table(source("daemon/config/key_table.c")), keys_of_manual(keys)
+    name = lambda key: f"[{key[0]}] {key[1]}"
+    problems += compare("key", set(map(name, table)), set(map(name, manual)))
+    for key in sorted(set(table) & set(manual)):
+        if table[key] != manual[key]:
+            problems.append(f"{name(key)}: the default is {table[key]!r}, the manual says {manual[key]!r}")
+
+    options = source("daemon/main.c")
+    problems += compare("option", words(options, r'\{ "([a-z-]+)",'), words(service, r"\.It Fl (?:\w , Fl )?-([a-z-]+)"))
+    statuses = {match if match.isdigit() else str(SYSEXITS[match])
+                for match in words(source("daemon/exit_status.h"), r"= (EXIT_SUCCESS|EX_\w+|\d+),")}
+    problems += compare("exit status", statuses, words(service, r"(?m)^\.It (\d+)$"))
+
+    journal = source("daemon/host/journal.c")
+    problems += compare("field", words(journal, r'"(JOBWATCH_\w+)"'), words(fields(service), r"JOBWATCH_\w+"))
+
+    variables = "".join(path.read_text(encoding="utf-8") for path in (root / "daemon/hooks").glob("e*_*.c"))
+    problems += compare("variable", words(variables, r'"(JOBWATCH_\w+)"'), words(hooks, r"\.It Ev (JOBWATCH_\w+)"))
+    document = source("daemon/hooks/event_document.c")
+    problems += compare("field of the document", words(document, r'put_\w+\(writer, "(\w+)"'),
+                        words(hooks, r'"(\w+)": ') | words(hooks, r"\.Li (user\w*)\b"))
+    events = words(source("daemon/core/event.c"), r'\[EVENT_\w+\] = "(\w+)"')
+    problems += compare("event", events, words(hooks[hooks.index(".Sh EVENTS"):hooks.index(".Sh UNITS")],
+                                               r"\.It Cm (\w+)"))
+    return problems
+
+
+SYSEXITS = {"EXIT_SUCCESS": 0, "EX_USAGE": 64, "EX_UNAVAILABLE": 69, "EX_SOFTWARE": 70, "EX_IOERR": 74, "EX_NOPERM": 77,
+            "EX_CONFIG": 78}
+
+
+def fields(page):
+    """The part of the manual that lists the journal's fields, without the examples."""
+    return "\n".join(line for line in page.splitlines() if line.startswith(".It Li JOBWATCH"))
+
+
+def self_test():
+    table = keys_of_table('{ KEY(API, "a", SPAN), .default_text = "1s "\n "b", .help = "x" }, '
+                          '{ KEY(JOB, "b", SPAN), .help = "y" }')
+    assert table == {("api", "a"): "1s b", ("job", "b"): ""}, table
+    page = ".Ss [api]\\&\n.Bl\n.It Ic a\nText.\n.br\nDefault: 1s\nb\n.El\n.Ss [job NAME]\n.It Ic b\n.It Ic c\nBoth.\n" \
+           ".It Ic d\nText.\n.El\n.Sh SEE\n.It Ic e\n"
+    manual = keys_of_manual(page)
+    assert manual == {("api", "a"): "1s b", ("job", "b"): "", ("job", "c"): "", ("job", "d"): ""}, manual
+    assert compare("x", {"a", "b"}, {"b", "c"}) == ["x: a is not in the manual", "x: the manual has c, which there is not"]
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    if sys.argv[1] == "--self-test":
+        self_test()
+        return 0
+    problems = check(pathlib.Path(sys.argv[1]))
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the system share: the one system they all run in, with jobwatchd installed, and a fake Nexudus
+beside it, on the same loopback. What they see of the daemon they see by systemctl, journalctl and files, as a person
+would.
+"""
+
+import json
+import os
+import pathlib
+import re
+import selectors
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import container
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ["BUILD_DIR"]).resolve()
+os.environ["JOBWATCHD"] = str(BUILD / "daemon/jobwatchd")
+os.environ["FAKE_NEXUDUS"] = str(BUILD / "tests/fake-nexudus/fake-nexudus")
+sys.path.insert(0, str(SOURCE / "tests/integration"))
+
+import evidence  # noqa: E402
+from harness import TOKEN, Fake  # noqa: E402
+
+PATIENCE = 30
+UNIT = "jobwatchd.service"
+STATE = "/var/lib/jobwatchd"
+UNITS = ("jobwatchd.service", "jobwatchd@*.service", "jobwatch-job@*.service", "jobwatch-hook@*.service", "test-*.service")
+
+SYSTEM = None
+
+# Runs in the daemon's sandbox, and writes down what it is told. The state is where it can.
+RECORDER = evidence.RECORDER
+
+
+def build_for_install(work):
+    """A build folder whose prefix is /usr: the one that is tested, or one of its own."""
+    said = subprocess.run(["meson", "introspect", "--buildoptions", BUILD], stdout=subprocess.PIPE, check=True).stdout
+    options = {option["name"]: option["value"] for option in json.loads(said)}
+    if (options["prefix"], options["sysconfdir"]) == ("/usr", "/etc"):
+        return BUILD
+    own = work / "build"
+    for command in (["meson", "setup", own, SOURCE, "--prefix=/usr", "--sysconfdir=/etc", "-Dtests=false"],
+                    ["meson", "compile", "-C", own]):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"cannot build what is to be installed:\n{done.stdout[-4000:]}")
+    return own
+
+
+def install(build, root):
+    environment = {**os.environ, "DESTDIR": str(root)}
+    done = subprocess.run(["meson", "install", "-C", build, "--no-rebuild"], env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"meson install fails:\n{done.stdout}")
+
+
+class SystemTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.system = SYSTEM
+        self.system.boot_if_dead()
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="fake-", dir=SYSTEM.directory))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.addCleanup(self._forget)
+        self.mark()
+        self.system.write("/etc/jobwatchd/nexudus.token", TOKEN + "\n", 0o600)
+
+    def _forget(self):
+        """As if nothing had happened."""
+        self.system.boot_if_dead()
+        self.run_inside("systemctl", "stop", *UNITS)
+        self.run_inside("systemctl", "disable", "--quiet", UNIT)
+        for name in ("etc/jobwatchd", "var/lib/jobwatchd", "var/lib/jobwatch-job", "opt/test"):
+            shutil.rmtree(self.system.path(name), ignore_errors=True)
+        for path in self.system.path("var/lib").glob("jobwatchd-*"):
+            shutil.rmtree(path)
+        units = self.system.path("etc/systemd/system")
+        for path in [*units.glob("jobwatch*"), *units.glob("test-*")]:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        self.run_inside("systemctl", "daemon-reload")
+        self.run_inside("systemctl", "reset-failed")
+        self.run_inside("systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/jobwatchd.conf")
+
+    # ---- what happens inside ----
+
+    def run_inside(self, *words, **how):
+        return self.system.run(*words, **how).output
+
+    def systemctl(self, *words, **how):
+        return self.run_inside("systemctl", *words, **how)
+
+    def start(self, unit=UNIT):
+        self.systemctl("start", unit)
+
+    def show(self, unit, name):
+        return self.systemctl("show", "--value", "--property", name, unit).strip()
+
+    def main_pid(self, unit=UNIT):
+        pid = int(self.show(unit, "MainPID"))
+        self.assertGreater(pid, 0, f"{unit} does not run")
+        return pid
+
+    def wait_show(self, unit, name, pattern):
+        """Properties have no better way to be awaited."""
+        end = time.monotonic() + PATIENCE
+        while not re.search(pattern, self.show(unit, name)):
+            if time.monotonic() > end:
+                self.fail(f"{name} of {unit} is {self.show(unit, name)!r}, not {pattern!r}\n" + self.log())
+            time.sleep(0.05)
+
+    def user(self):
+        fields = self.run_inside("getent", "passwd", "jobwatchd").split(":")
+        return int(fields[2]), int(fields[3])
+
+    def write_unit(self, name, content):
+        self.system.write(f"/etc/systemd/system/{name}", content)
+        self.systemctl("daemon-reload")
+
+    def program(self, name, script):
+        self.system.write(f"/opt/test/{name}", script, 0o755)
+        return f"/opt/test/{name}"
+
+    def recorder(self, name="told"):
+        """The program of an exec hook that writes down what it is told, to be asked with attempts()."""
+        told = Told(self.system.path(f"{STATE}/{name}"))
+        told.program = self.program(name, RECORDER.format(choose="", path=f"{STATE}/{name}"))
+        return told
+
+    # ---- the journal ----
+
+    def mark(self):
+        """What came before is none of our business. A time, since journalctl 252 passes over one entry too many when
+        it is given a cursor and something to match."""
+        self.since = f"--since=@{time.time():.6f}"
+
+    def journal(self, *matches):
+        """What came since the test began, or since mark(), as dicts. _TRANSPORT and such are systemd's own words."""
+        output = self.run_inside("journalctl", "--quiet", "-o", "json", "--all", self.since, *matches)
+        return [json.loads(line) for line in output.splitlines()]
+
+    def log(self, unit=UNIT):
+        return self.run_inside("journalctl", "--quiet", self.since, "-u", unit, "-o", "short-precise")
+
+    def events(self, *matches):
+        return [entry for entry in self.journal(*matches) if "JOBWATCH_EVENT" in entry]
+
+    def wait_for(self, pattern, unit=UNIT):
+        """Until a message of the unit matches, which may already have come. Returns the entry."""
+        command = self.system._inside(["journalctl", "-f", "--no-tail", "--quiet", "-o", "json", "--all",
+                                       self.since, "-u", unit])
+        end = time.monotonic() + PATIENCE
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0) as follower, \
+                selectors.DefaultSelector() as selector:
+            try:
+                selector.register(follower.stdout, selectors.EVENT_READ)
+                rest = b""
+                while time.monotonic() < end:
+                    if not selector.select(end - time.monotonic()):
+                        break
+                    data = os.read(follower.stdout.fileno(), 1 << 16)
+                    if not data:
+                        break
+                    *lines, rest = (rest + data).split(b"\n")
+                    for line in lines:
+                        entry = json.loads(line)
+                        if re.search(pattern, str(entry.get("MESSAGE", ""))):
+                            return entry
+            finally:
+                follower.kill()
+        self.fail(f"{unit} never said {pattern!r}:\n{self.log(unit)}")
+
+    # ---- Nexudus and the configuration ----
+
+    def start_fake(self, scenario="", server="", **options):
+        fake = Fake(self.directory, scenario, server, **options)
+        self.addCleanup(fake.stop)
+        return fake
+
+    def configure(self, fake, jobs=(), more="", path="/etc/jobwatchd/jobwatchd.ini", **sections):
+        """Sections as dicts over what suits a test; `more` is added as it stands."""
+        settings = {
+            "api": {"base_url": fake if isinstance(fake, str) else fake.url},
+            "poll": {"interval": "100ms", "max_interval": "100ms", "batch": "off"},
+            "limits": {"min_spacing": "0", "per_minute": "0", "per_hour": "0", "per_day": "0"},
+        }
+        if jobs:
+            settings["jobs"] = {"ids": ", ".join(map(str, jobs))}
+        for section, keys in sections.items():
+            settings.setdefault(section, {}).update(keys)
+        self.system.write(path, "".join(f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+                                        for section, keys in settings.items()) + more)
+
+    def database(self):
+        return evidence.Database(self.system.path(STATE))
+
+
+class Told:
+    def __init__(self, path):
+        self.path = path
+
+    attempts = evidence.ExecRecorder.attempts

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""jobwatch-job@, whose end is the job's, and the units that hooks start."""
+
+import json
+import unittest
+
+from fixture import SystemTest
+
+JOB = "jobwatch-job@11.service"
+HOOK_ID = "0ddba11c-5eed-4b1d-8bad-f00dcafe0001"
+
+ONE_SHOT = "[Service]\nType=oneshot\nExecStart={}\n"
+
+
+class OneJob(SystemTest):
+    def begin(self, steps):
+        self.fake = self.start_fake("[job 11]\n" + steps)
+        self.configure(self.fake, path="/etc/jobwatchd/job.ini")
+        self.write_unit("test-good.service", ONE_SHOT.format("/bin/echo it went well"))
+        self.write_unit("test-bad.service", ONE_SHOT.format("/bin/echo it went wrong"))
+        self.write_unit(f"{JOB}.d/then.conf", "[Unit]\nOnSuccess=test-good.service\nOnFailure=test-bad.service\n")
+
+    def wait_job(self):
+        return self.system.run("systemctl", "start", "--wait", JOB, check=False).status
+
+    def test_success(self):
+        self.begin("step = 0s Running\nstep = poll 3 Completed\n")
+        self.assertEqual(self.wait_job(), 0)
+        self.wait_for("it went well", "test-good.service")
+        self.assertEqual([entry["JOBWATCH_EVENT"] for entry in self.events()], ["seen", "succeeded"])
+        self.assertEqual(self.log("test-bad.service"), "")
+
+    def test_failure(self):
+        self.begin("step = 0s Running\nstep = poll 3 Failed\n")
+        self.assertNotEqual(self.wait_job(), 0)
+        self.wait_for("it went wrong", "test-bad.service")
+        self.assertEqual((self.show(JOB, "ExecMainStatus"), self.show(JOB, "NRestarts")), ("1", "0"))
+        self.assertEqual(self.log("test-good.service"), "")
+
+    def test_again(self):
+        """The outcome of a job that has ended before is told again to who starts the unit again."""
+        self.begin("step = 0s Failed\n")
+        self.assertNotEqual(self.wait_job(), 0)
+        self.assertNotEqual(self.wait_job(), 0)
+        self.assertEqual([entry["JOBWATCH_EVENT"] for entry in self.events()], ["failed"])
+
+    def test_start_does_not_wait(self):
+        self.begin("step = 0s Running\n")
+        self.start(JOB)
+        self.wait_for("Job 11: Running", JOB)
+        self.assertEqual(self.show(JOB, "ActiveState"), "active")
+        self.fake.job(11, status="Completed")
+        self.wait_show(JOB, "ActiveState", "^inactive$")
+        self.assertEqual(self.show(JOB, "Result"), "success")
+
+    def test_no_job(self):
+        self.begin("step = 0s Running\n")
+        self.assertNotEqual(self.system.run("systemctl", "start", "--wait", "jobwatch-job@members", check=False).status, 0)
+        self.assertEqual(self.show("jobwatch-job@members.service", "ExecMainStatus"), "64")
+
+    def test_settings_come_with_the_system(self):
+        """job.ini was made at boot, and holds what is shipped."""
+        self.assertEqual(self.run_inside("cat", "/etc/jobwatchd/job.ini"),
+                         self.system.path("/usr/share/doc/jobwatchd/job.ini").read_text())
+
+
+class HooksDirectory(SystemTest):
+    """jobwatch-hook@, started by hand for an event that is there."""
+
+    UNIT = "jobwatch-hook@" + HOOK_ID.replace("-", r"\x2d") + ".service"
+
+    def setUp(self):
+        super().setUp()
+        _, group = self.user()
+        self.addCleanup(self.run_inside, "rm", "-rf", "/run/jobwatchd-test")
+        self.run_inside("install", "-d", "-m", "750", "-g", str(group), "/run/jobwatchd-test", "/run/jobwatchd-test/events")
+        for suffix, text in (("json", '{"job": {"id": 11}}\n'), ("env", 'JOBWATCH_JOB="11"\nJOBWATCH_STATUS="a \\"b\\" \\$c"\n')):
+            self.run_inside("sh", "-c", f"umask 027; cat > /run/jobwatchd-test/events/{HOOK_ID}.{suffix}; "
+                            f"chgrp {group} /run/jobwatchd-test/events/{HOOK_ID}.{suffix}", stdin=text.encode())
+
+    def hook(self, name, script, mode=0o755):
+        self.system.write(f"/etc/jobwatchd/hooks.d/{name}", "#!/bin/sh\n" + script, mode)
+
+    def said(self):
+        return [entry["MESSAGE"] for entry in self.journal(f"_SYSTEMD_UNIT={self.UNIT}")
+                if entry["_TRANSPORT"] == "stdout"]
+
+    def test_in_order(self):
+        self.hook("20-second", "cat\necho second\n")
+        self.hook("10-first", "echo first $JOBWATCH_JOB \"$JOBWATCH_STATUS\"\ncat \"$JOBWATCH_DOCUMENT\"\n")
+        self.hook("15-off", "echo never\n", 0o644)
+        self.hook("20-second.dpkg-old", "echo never\n")
+        self.systemctl("start", self.UNIT)
+        self.assertEqual(self.said(), ['first 11 a "b" $c', '{"job": {"id": 11}}', '{"job": {"id": 11}}', "second"])
+
+    def test_one_fails(self):
+        self.hook("10-first", "echo first\n")
+        self.hook("20-second", "exit 3\n")
+        self.hook("30-third", "echo third\n")
+        self.assertNotEqual(self.system.run("systemctl", "start", self.UNIT, check=False).status, 0)
+        self.assertEqual(self.said(), ["first", "/etc/jobwatchd/hooks.d/20-second ended with status 3; what comes after it "
+                                       "was not run."])
+
+    def test_none(self):
+        self.systemctl("start", self.UNIT)
+        self.assertEqual(self.said(), [])
+
+    def test_not_root(self):
+        self.hook("10-who", "id -u; id -Gn\n")
+        self.systemctl("start", self.UNIT)
+        user, groups = self.said()
+        self.assertNotEqual(user, "0")
+        self.assertIn("jobwatchd", groups.split())
+
+
+class UnitHooks(SystemTest):
+    """The daemon starts units, by the bus and with polkit's leave."""
+
+    RULES = "/etc/polkit-1/rules.d/50-jobwatchd.rules"
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.system.remove, self.RULES)
+
+    def begin(self, unit, steps="step = 0s Completed | done\n", allow=(), more=""):
+        self.fake = self.start_fake("[job 11]\n" + steps)
+        self.configure(self.fake, (11,), f"[hook mine]\nunit = {unit}\n{more}")
+        if not self.system.path("/usr/lib/polkit-1/polkitd").exists():
+            self.skipTest("polkit is not installed")
+        self.allow(*allow)
+        self.start()
+
+    def allow(self, *units):
+        """As the file that is shipped says."""
+        rules = self.system.path("/usr/share/doc/jobwatchd/examples/50-jobwatchd.rules").read_text()
+        listed = "".join(f'    "{unit}",\n' for unit in units)
+        self.system.write(self.RULES, rules.replace("var jobwatchdUnits = [\n", "var jobwatchdUnits = [\n" + listed))
+        self.systemctl("try-restart", "polkit.service")
+
+    def test_success(self):
+        self.write_unit("test-end@.service", "[Service]\nType=oneshot\n"
+                        "ExecStart=/bin/echo instance %I, the event is for ${JOBWATCH_JOB}\n"
+                        "ExecStart=/bin/cat ${CREDENTIALS_DIRECTORY}/event\n"
+                        "EnvironmentFile=/run/jobwatchd/events/%I.env\nDynamicUser=yes\n"
+                        "LoadCredential=event:/run/jobwatchd/events/%I.json\n")
+        self.begin("test-end@%e.service", allow=("test-end@*.service",))
+        self.wait_for("hook mine took the event")
+        event, = [entry for entry in self.events() if entry["JOBWATCH_EVENT"] == "succeeded"]
+        said = [entry["MESSAGE"] for entry in self.journal() if entry.get("_COMM") == "echo"]
+        self.assertEqual(said, [f"instance {event['JOBWATCH_EVENT_ID']}, the event is for 11"])
+        document, = [entry["MESSAGE"] for entry in self.journal() if entry.get("_COMM") == "cat"]
+        self.assertEqual(json.loads(document)["event_id"], event["JOBWATCH_EVENT_ID"])
+        self.assertEqual(self.run_inside("ls", "/run/jobwatchd/events"), "")
+
+    def test_hooks_directory(self):
+        self.system.write("/etc/jobwatchd/hooks.d/10-say", "#!/bin/sh\necho $JOBWATCH_EVENT; cat\n", 0o755)
+        self.begin("jobwatch-hook@%e.service", allow=("jobwatch-hook@*.service",))
+        self.wait_for("hook mine took the event")
+        said = [entry["MESSAGE"] for entry in self.journal() if entry.get("SYSLOG_IDENTIFIER") == "run-hooks"]
+        self.assertEqual(said[0], "succeeded")
+        self.assertEqual(json.loads(said[1])["result"], "done")
+
+    def test_failure(self):
+        self.write_unit("test-end.service", ONE_SHOT.format("/bin/false"))
+        self.begin("test-end.service", allow=("test-end.service",))
+        self.wait_for("hook mine failed .*unit test-end.service failed: it exited with 1")
+        self.assertEqual(self.show("test-end.service", "Result"), "exit-code")
+
+    def test_too_long(self):
+        self.write_unit("test-end.service", ONE_SHOT.format("/bin/sleep 60"))
+        self.begin("test-end.service", allow=("test-end.service",), more="timeout = 1s\n")
+        self.wait_for("hook mine failed .*test-end.service did not end within 1s")
+
+    def test_missing(self):
+        self.begin("test-nowhere.service", allow=("test-nowhere.service",))
+        self.wait_for("hook mine failed .*unit test-nowhere.service does not exist")
+
+    def test_masked(self):
+        self.system.path("/etc/systemd/system/test-end.service").symlink_to("/dev/null")
+        self.systemctl("daemon-reload")
+        self.begin("test-end.service", allow=("test-end.service",))
+        self.wait_for("hook mine failed .*unit test-end.service is masked")
+
+    def test_condition(self):
+        """A unit that is skipped on purpose is a success."""
+        self.write_unit("test-end.service", "[Unit]\nConditionPathExists=/nowhere\n" + ONE_SHOT.format("/bin/false"))
+        self.begin("test-end.service", allow=("test-end.service",))
+        self.wait_for("hook mine took the event")
+
+    def test_denied(self):
+        self.write_unit("test-end.service", ONE_SHOT.format("/bin/true"))
+        self.write_unit("test-other.service", ONE_SHOT.format("/bin/true"))
+        self.begin("test-end.service", allow=("test-other.service", "test-end@*.service"))
+        self.wait_for("hook mine failed .*access denied: user jobwatchd may not start unit test-end.service")
+        self.assertEqual(self.show("test-end.service", "ActiveState"), "inactive")
+        self.assertEqual(self.log("test-end.service"), "")
+        self.allow("test-end.service")
+        self.wait_for("hook mine took the event")
+        self.assertNotEqual(self.log("test-end.service"), "")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""jobwatchd.service as shipped: what systemctl and journalctl show of it, its credentials, its state."""
+
+import json
+import pathlib
+import re
+import unittest
+
+from fixture import STATE, TOKEN, UNIT, SystemTest
+
+SCENARIO = """
+[job 11]
+description = Import of members
+business = Space 7
+business_id = 7
+step = 0s Running | {"rows": 1}
+[job 12]
+step = 0s Completed | {"rows": 2}
+[job 13]
+step = 0s Failed | too bad
+"""
+
+FIELDS = {"MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "JOBWATCH_EVENT", "JOBWATCH_EVENT_ID", "JOBWATCH_JOB",
+          "JOBWATCH_JOB_GUID", "JOBWATCH_STATUS", "JOBWATCH_RESULT", "JOBWATCH_RESULT_BYTES", "JOBWATCH_OUTCOME",
+          "JOBWATCH_DESCRIPTION", "JOBWATCH_BUSINESS", "JOBWATCH_BUSINESS_ID", "JOBWATCH_UPDATED_ON"}
+
+# What systemd-analyze counts against the sandbox; each has a line in systemd/sandbox.conf.
+EXPLAINED = {"PrivateNetwork=", "RestrictAddressFamilies=~AF_(INET|INET6)", "IPAddressDeny=", "DeviceAllow=",
+             "RestrictAddressFamilies=~AF_UNIX", "RootDirectory=/RootImage="}
+
+
+class Service(SystemTest):
+    def start_with(self, scenario=SCENARIO, jobs=(11, 12, 13), more="", **sections):
+        self.fake = self.start_fake(scenario)
+        self.configure(self.fake, jobs, more, **sections)
+        self.start()
+        return self.fake
+
+    def test_start(self):
+        self.systemctl("enable", "--quiet", UNIT)
+        self.start_with()
+        for line in ("Job 11: Running", "Job 12: Completed", "Job 13: Failed"):
+            self.wait_for(line)
+        self.assertEqual(self.systemctl("is-active", UNIT).strip(), "active")
+        self.assertEqual(self.systemctl("is-active", "network-online.target").strip(), "active")
+        self.assertEqual(self.show(UNIT, "WatchdogUSec"), "2min")
+        self.wait_show(UNIT, "StatusText", "^watching 3 jobs: 1 open, 2 done; next poll in ")
+        status = self.systemctl("status", "--no-pager", UNIT)
+        self.assertRegex(status, r'Status: "watching 3 jobs: 1 open, 2 done')
+        self.assertRegex(status, r"Docs: man:jobwatchd\(8\)")
+
+    def test_journal(self):
+        self.start_with(f"{SCENARIO}[job 14]\nstep = 0s Running\n", more="[job members]\nid = 14\n")
+        self.fake.polls(1, 14)
+        self.fake.job(14, "ünlike\nbefore", status="Waiting")
+        self.wait_for(r"Job 14 \(members\): Running → Waiting")
+        self.wait_for("Job 13: Failed")
+
+        by_unit = self.run_inside("journalctl", "-u", UNIT, self.since)
+        self.assertRegex(by_unit, r"jobwatchd\[\d+\]: Job 14 \(members\): Running → Waiting")
+        of_job = self.events("JOBWATCH_JOB=14")
+        self.assertEqual([entry["JOBWATCH_EVENT"] for entry in of_job], ["seen", "changed"])
+        self.assertEqual(of_job[1]["JOBWATCH_RESULT"], "ünlike\nbefore")
+        self.assertEqual(of_job[1]["JOBWATCH_STATUS_BEFORE"], "Running")
+        self.assertEqual(of_job[1]["JOBWATCH_JOB_NAME"], "members")
+        self.assertEqual(self.events(f"MESSAGE_ID={of_job[1]['MESSAGE_ID']}"), [of_job[1]])
+
+        entry, = self.events("JOBWATCH_JOB=11")
+        self.assertEqual(FIELDS - set(entry), set())
+        self.assertEqual((entry["SYSLOG_IDENTIFIER"], entry["_SYSTEMD_UNIT"], entry["JOBWATCH_BUSINESS"]),
+                         ("jobwatchd", UNIT, "Space 7"))
+        failed, = self.events("JOBWATCH_JOB=13")
+        self.assertEqual((failed["PRIORITY"], failed["JOBWATCH_OUTCOME"]), ("3", "failure"))
+
+    def test_catalog(self):
+        self.start_with()
+        self.wait_for("Job 13: Failed")
+        explained = self.run_inside("journalctl", "-x", "-u", UNIT, self.since, "JOBWATCH_JOB=13")
+        self.assertIn("Subject: Job 13 failed", explained)
+        self.assertIn("The background job 13 has ended with the Status Failed", explained)
+        started = self.run_inside("journalctl", "-x", "-u", UNIT, self.since)
+        self.assertIn("Subject: jobwatchd has started", started)
+
+    def test_no_secret_shows(self):
+        self.start_with(log={"level": "debug"})
+        self.wait_for("Job 13: Failed")
+        self.fake.fault("refused", status=401, times=3)
+        self.wait_for("credentials")
+        pid = self.main_pid()
+        for word in (f"/proc/{pid}/environ", f"/proc/{pid}/cmdline"):
+            self.assertNotIn(TOKEN, self.run_inside("cat", word))
+        self.assertNotIn(TOKEN, self.systemctl("show", UNIT))
+        self.assertNotIn(TOKEN, self.systemctl("status", "--no-pager", "--full", UNIT))
+        self.assertNotIn(TOKEN, self.run_inside("journalctl", "--all", "-o", "export"))
+        self.assertNotIn(TOKEN, self.run_inside("jobwatchd", "--print-config"))
+        for path in self.system.path(STATE).rglob("*"):
+            if path.is_file():
+                self.assertNotIn(TOKEN.encode(), path.read_bytes(), path)
+        # Nobody else of this machine gets at it, and the memory of the daemon is closed to its own user.
+        as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat")
+        for path in (f"/run/credentials/{UNIT}/nexudus.token", f"{STATE}/jobwatchd.db", f"/proc/{pid}/environ"):
+            self.assertNotEqual(self.system.run(*as_nobody, path, check=False).status, 0, path)
+
+    def test_user_and_state(self):
+        self.start_with()
+        self.wait_for("Job 13: Failed")
+        uid, gid = self.user()
+        self.assertEqual(self.run_inside("stat", "-c", "%u %g %a", STATE).split(), [str(uid), str(gid), "700"])
+        self.assertEqual(self.run_inside("stat", "-c", "%u %g %a", "/run/jobwatchd").split(), [str(uid), str(gid), "750"])
+        for path in self.system.path(STATE).iterdir():
+            self.assertEqual((path.stat().st_uid, path.stat().st_mode & 0o777), (uid, 0o600), path)
+        status = self.run_inside("cat", f"/proc/{self.main_pid()}/status")
+        self.assertRegex(status, rf"(?m)^Uid:\t{uid}\t{uid}\t{uid}\t{uid}$")
+        self.assertRegex(status, r"(?m)^CapEff:\t0{16}$")
+        self.assertRegex(status, r"(?m)^NoNewPrivs:\t1$")
+        self.assertRegex(status, r"(?m)^Seccomp:\t2$")
+
+    def test_second_instance(self):
+        other = self.start_fake("[job 21]\nstep = 0s Running\n", server="token = an0ther-5ecret\n", name="other")
+        other.server(token="an0ther-5ecret")
+        self.configure(other, (21,), path="/etc/jobwatchd/other.ini")
+        self.system.write("/etc/jobwatchd/other.token", "an0ther-5ecret\n", 0o600)
+        self.start_with()
+        self.start("jobwatchd@other")
+        self.wait_for("Job 21: Running", "jobwatchd@other.service")
+        self.wait_for("Job 11: Running")
+        self.systemctl("stop", UNIT)
+        self.assertTrue(self.run_inside("ls", "/run/jobwatchd-other", check=False) == "")
+        self.assertEqual(self.systemctl("is-active", "jobwatchd@other").strip(), "active")
+        self.assertEqual([entry["JOBWATCH_JOB"] for entry in self.events("_SYSTEMD_UNIT=jobwatchd@other.service")], ["21"])
+        self.assertTrue(self.system.path("/var/lib/jobwatchd-other/jobwatchd.db").exists())
+
+
+class Credentials(SystemTest):
+    def setUp(self):
+        super().setUp()
+        self.fake = self.start_fake(SCENARIO)
+        self.configure(self.fake, (11,))
+
+    def assertRefused(self, says):
+        """It ends for good, and says what is missing."""
+        self.assertNotEqual(self.system.run("systemctl", "start", UNIT, check=False).status, 0)
+        self.wait_for(says)
+        self.assertEqual(self.show(UNIT, "ActiveState"), "failed")
+        self.assertEqual((self.show(UNIT, "ExecMainStatus"), self.show(UNIT, "NRestarts")), ("78", "0"))
+        self.assertIn("status=78/CONFIG", self.systemctl("status", "--no-pager", UNIT, check=False))
+        self.assertEqual(self.fake.requests(), [])
+
+    def test_missing(self):
+        self.system.remove("/etc/jobwatchd/nexudus.token")
+        self.assertRefused("nexudus.token")
+
+    def test_empty(self):
+        self.system.write("/etc/jobwatchd/nexudus.token", "", 0o600)
+        self.assertRefused("nexudus.token.* is empty")
+
+    def test_password(self):
+        """No drop-in is needed for the other way to sign in."""
+        self.fake.server(username="me@example.com", password="p4ss-w0rd")
+        self.system.remove("/etc/jobwatchd/nexudus.token")
+        self.system.write("/etc/jobwatchd/nexudus.password", "p4ss-w0rd\n", 0o600)
+        self.configure(self.fake, (11,), api={"auth": "basic", "username": "me@example.com"})
+        self.start()
+        self.wait_for("Job 11: Running")
+        self.assertNotIn("p4ss-w0rd", self.run_inside("journalctl", "--all", "-o", "export"))
+
+    def test_encrypted(self):
+        self.run_inside("systemd-creds", "encrypt", "--with-key=host", "--name=nexudus.token",
+                        "/etc/jobwatchd/nexudus.token", "/etc/jobwatchd/nexudus.token.cred")
+        self.system.remove("/etc/jobwatchd/nexudus.token")
+        self.write_unit(f"{UNIT}.d/credential.conf", "[Service]\n"
+                        "LoadCredentialEncrypted=nexudus.token:/etc/jobwatchd/nexudus.token.cred\n")
+        self.start()
+        self.wait_for("Job 11: Running")
+        self.assertEqual({request["authorization"] for request in self.fake.requests()}, {f"bearer {TOKEN}"})
+
+    def test_wrong_configuration(self):
+        self.configure(self.fake, (11,), "[poll]\nintervall = 1s\n")
+        self.assertRefused(r"/etc/jobwatchd/jobwatchd.ini:\d+: ")
+
+    def test_no_configuration(self):
+        self.system.remove("/etc/jobwatchd/jobwatchd.ini")
+        self.assertRefused("/etc/jobwatchd/jobwatchd.ini")
+
+
+class Installed(SystemTest):
+    """What meson install brings, and where."""
+
+    def test_destdir(self):
+        files = {"/" + str(path.relative_to(self.system.installed))
+                 for path in self.system.installed.rglob("*") if not path.is_dir()}
+        wanted = r"/usr/s?bin/jobwatch\w+|/usr/lib/systemd/(system/jobwatch\S+\.service|catalog/jobwatchd\.catalog)|" \
+                 r"/usr/lib/(sysusers|tmpfiles)\.d/jobwatchd\.conf|/usr/libexec/jobwatchd/run-hooks|" \
+                 r"/usr/share/man/man[578]/jobwatch\S+|/usr/share/doc/jobwatchd/\S+"
+        self.assertEqual([path for path in sorted(files) if not re.fullmatch(wanted, path)], [])
+        for path in ("/usr/sbin/jobwatchd", "/usr/lib/systemd/system/jobwatchd.service",
+                     "/usr/share/man/man5/jobwatchd.ini.5", "/usr/share/doc/jobwatchd/examples/50-jobwatchd.rules"):
+            self.assertIn(path, files)
+        here = str(pathlib.Path(self.system.installed))
+        for path in files:
+            with open(here + path, "rb") as file:
+                self.assertNotIn(here.encode(), file.read(), path)
+
+    def test_units_are_clean(self):
+        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service", "jobwatch-hook@x.service"):
+            self.assertEqual(self.run_inside("systemd-analyze", "verify", unit), "", unit)
+
+    def test_never_gives_up(self):
+        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service"):
+            self.assertEqual([self.show(unit, name) for name in ("Restart", "StartLimitIntervalUSec")],
+                             ["on-failure", "0"], unit)
+
+    def test_exposure(self):
+        """Low, and made up of what the unit explains and nothing else."""
+        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service"):
+            how = ("systemd-analyze", "security", "--offline=yes", "--no-pager")
+            said = self.system.run(*how, "--threshold=10", unit, check=False)
+            self.assertEqual(said.status, 0, said.output)
+            points = json.loads(self.run_inside(*how, "--json=short", unit))
+            self.assertEqual({point["name"] for point in points if not point["set"]}, EXPLAINED)
+
+    def test_manuals(self):
+        for page in ("8/jobwatchd.8", "5/jobwatchd.ini.5", "7/jobwatchd-hooks.7"):
+            path = f"/usr/share/man/man{page}"
+            said = self.system.run("man", "-E", "UTF-8", "--warnings=w", "-l", path)
+            self.assertNotRegex(said.output, r"(?m)^(troff|groff|man|mdoc|an):? ?.*(warning|error)")
+            self.assertGreater(len(said.output), 2000)
+
+    def test_example_configuration_is_right(self):
+        self.system.write("/etc/jobwatchd/jobwatchd.ini",
+                          self.system.path("/usr/share/doc/jobwatchd/jobwatchd.ini").read_text() + "[jobs]\nids = 1\n")
+        self.assertIn("is right", self.run_inside("jobwatchd", "--check"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -95,6 +95,7 @@ int plan_recall(struct poller *poller, struct planner_job *job)
         };
         job->watch.changed_us = (int64_t)poller_now_us(poller) - (age_us > 0 ? age_us : 0);
         job->watch.stalled = known.stalled;
+        job->updated = known.updated_on.size != UINT64_MAX ? known.updated_on.hash : 0;
         return 0;
 }
 

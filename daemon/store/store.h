@@ -62,6 +62,7 @@ struct stored_job {
         enum outcome outcome;
         struct text_digest status; /* see base/text.h */
         struct text_digest result;
+        struct text_digest updated_on; /* of the record that was recorded last */
         uint64_t changed_us; /* when the last change was recorded */
         bool stalled;        /* `stalled` was raised since */
 };

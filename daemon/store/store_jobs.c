@@ -118,6 +118,7 @@ int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job)
         if (r <= 0)
                 return r;
         row.job.status = text_digest(&row.record.status);
+        row.job.updated_on = text_digest(&row.record.updated_on);
         *ret_job = row.job;
         return 1;
 }

@@ -135,7 +135,7 @@ static void test_stop_can_end_well(void **state)
 static void test_free_of_the_living(void **state)
 {
         struct hook_run run = { .fixture = *state };
-        pid_t pids[2];
+        pid_t pids[2] = { 0 };
 
         assert_null(hook_exec_free(NULL));
         hook_start(&run, "/bin/sh -c 'trap \"\" TERM; sleep 1000 & echo $!; echo $$; echo ready; wait'");

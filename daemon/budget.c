@@ -23,33 +23,39 @@
 
 struct stored_budget {
         uint64_t stored_us; /* CLOCK_REALTIME */
+        uint64_t pause_us;  /* that was still to come then */
         struct governor_debt debt;
 };
 
 static void put(struct budget *budget, unsigned ahead, uint64_t now_us)
 {
+        uint64_t pause_until_us = planner_health(budget->planner)->asked_us;
         const struct stored_budget stored = {
                 .stored_us = clock_wall_us(),
-                .debt = governor_debt(budget->governor, ahead, now_us),
+                .pause_us = pause_until_us > now_us ? pause_until_us - now_us : 0,
+                .debt = governor_debt(planner_governor(budget->planner), ahead, now_us),
         };
 
         (void)store_put_value(budget->store, BUDGET_KEY, &stored, sizeof(stored));
 }
 
-void budget_open(struct budget *budget, struct store *store, struct governor *governor, uint64_t now_us)
+void budget_open(struct budget *budget, struct store *store, struct planner *planner, uint64_t now_us)
 {
         CLEANUP(cleanup_free) void *data = NULL;
         struct stored_budget stored;
         size_t size = 0;
 
-        *budget = (struct budget){ .store = store, .governor = governor };
+        *budget = (struct budget){ .store = store, .planner = planner };
         if (store_get_value(store, BUDGET_KEY, &data, &size) <= 0 || size != sizeof(stored))
                 return;
 
         memcpy(&stored, data, sizeof(stored));
         /* A wall clock that was set back makes no debt younger than it is. */
         uint64_t now = clock_wall_us();
-        governor_restore(governor, &stored.debt, now > stored.stored_us ? now - stored.stored_us : 0, now_us);
+        uint64_t age_us = now > stored.stored_us ? now - stored.stored_us : 0;
+        governor_restore(planner_governor(planner), &stored.debt, age_us, now_us);
+        if (stored.pause_us > age_us)
+                planner_pause(planner, now_us + (stored.pause_us - age_us));
 }
 
 void budget_spend(struct budget *budget, uint64_t now_us)
@@ -59,6 +65,11 @@ void budget_spend(struct budget *budget, uint64_t now_us)
                 budget->covered = COVERED_AT_ONCE;
         }
         budget->covered--;
+}
+
+void budget_keep(struct budget *budget, uint64_t now_us)
+{
+        put(budget, budget->covered, now_us);
 }
 
 void budget_close(struct budget *budget, uint64_t now_us)

@@ -257,7 +257,7 @@ int poller_new(const struct poller_parts *parts, struct poller **ret_poller)
         r = build_sources(poller);
         if (r < 0)
                 return r;
-        budget_open(&poller->budget, parts->store, planner_governor(poller->planner), poller_now_us(poller));
+        budget_open(&poller->budget, parts->store, poller->planner, poller_now_us(poller));
 
         *ret_poller = STEAL_POINTER(poller);
         return 0;

@@ -68,6 +68,8 @@ void poller_take_trouble(struct poller *poller, const struct planner_request *re
         bool is_new =
                 planner_take_trouble(poller->planner, request, trouble, retry_after_us, now, chance_number());
         uint64_t resume_us = planner_health(poller->planner)->resume_us;
+        if (retry_after_us > 0)
+                budget_keep(&poller->budget, now);
         if (advice == NULL)
                 advice = words->advice;
 

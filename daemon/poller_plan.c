@@ -172,7 +172,7 @@ int poller_reload(struct poller *poller, const struct config *config)
 
         plan_take(poller, &plan);
         poller->parts.config = config;
-        poller->budget.governor = planner_governor(poller->planner);
+        poller->budget.planner = poller->planner;
         for (size_t i = 0; i < FLIGHTS_MAX; i++)
                 if (poller->flights[i].poller != NULL) {
                         flight_adopt(&poller->flights[i], poller->planner);

@@ -28,8 +28,7 @@ int nexudus_new(struct http_client *client, const struct nexudus_settings *setti
                 struct nexudus **ret_nexudus);
 
 /*
- * `on_sent` is called with a request's userdata when the request goes out, before any row of it; not at all
- * if it never does.
+ * `on_sent` is called with a request's userdata as on_sent() of http.h is.
  */
 void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *userdata));
 

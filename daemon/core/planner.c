@@ -237,6 +237,11 @@ uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us)
         return health_us > governor_us ? health_us : governor_us;
 }
 
+void planner_pause(struct planner *planner, uint64_t until_us)
+{
+        planner->health.asked_us = until_us;
+}
+
 void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_request)
 {
         *ret_request = (struct planner_request){ .probe = planner->health.trouble != HEALTH_WELL };

@@ -109,6 +109,9 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
 /* The earliest time at which a sign-in may go out; USEC_NEVER while a probe is under way. */
 uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us);
 
+/* No request before this time: the API asked for it, in an earlier run. */
+void planner_pause(struct planner *planner, uint64_t until_us);
+
 /*
  * A sign-in goes out: a request without jobs, that ends like any other. What it spends is said with
  * planner_spend().

@@ -81,7 +81,7 @@ bool planner_take_trouble(struct planner *planner, const struct planner_request 
         }
         if (request->batch)
                 planner->batches_on_trial = false;
-        else if (request->count == 1) /* a sign-in has no job */
+        else if (request->count == 1)            /* a sign-in has no job */
                 request->jobs[0]->looked_us = 0; /* that was no look */
         if (request->batch && ++planner->batch_troubles >= BATCH_TROUBLES_MAX)
                 give_up_batches(planner, now_us);

@@ -92,7 +92,8 @@ struct http_call {
         int (*on_body)(void *userdata, const void *data, size_t size);
 
         /*
-         * The connection is there and the request goes out now; comes before on_body(), or not at all. May be
+         * The request goes out now, on a connection that was there; comes before on_body(). Not called for
+         * the first request of a connection: when that arrives is known only once it is answered. May be
          * NULL. Requests may be started here, but not cancelled.
          */
         void (*on_sent)(void *userdata);

@@ -77,7 +77,11 @@ static bool is_success(long status)
         return status >= 200 && status <= 299;
 }
 
-/* libcurl has a connection for the request and is about to use it. */
+/*
+ * libcurl has a connection for the request and is about to use it. On a new one nobody knows how long the
+ * first request takes to arrive, with proxies and balancers on the way, so that one is not said to be sent
+ * before it has ended.
+ */
 static int on_curl_ready(void *userdata, char *remote, char *local, int remote_port, int local_port)
 {
         (void)remote;
@@ -85,8 +89,11 @@ static int on_curl_ready(void *userdata, char *remote, char *local, int remote_p
         (void)remote_port;
         (void)local_port;
         struct http_request *request = userdata;
+        long connects = 0;
 
-        request->sent = request->client->some_sent = request->on_sent != NULL;
+        (void)curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects);
+        if (connects == 0 && request->on_sent != NULL)
+                request->sent = request->client->some_sent = true;
         return CURL_PREREQFUNC_OK;
 }
 

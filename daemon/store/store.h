@@ -63,8 +63,8 @@ struct stored_job {
         struct text_digest status; /* see base/text.h */
         struct text_digest result;
         struct text_digest updated_on; /* of the record that was recorded last */
-        uint64_t changed_us; /* when the last change was recorded */
-        bool stalled;        /* `stalled` was raised since */
+        uint64_t changed_us;           /* when the last change was recorded */
+        bool stalled;                  /* `stalled` was raised since */
 };
 
 /* Looks up one job. Returns 1 and fills *ret_job if it is known, 0 if not. Reads no result: some 10 µs. */

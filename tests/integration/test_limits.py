@@ -214,7 +214,6 @@ class SlowConnect:
 
 
 class Spacing(LimitsTest):
-    @unittest.expectedFailure
     def test_slow_connect(self):
         """The distance is kept at the server's end too, when the first request had to wait for its connection."""
         fake = self.start_server(1000, "throttle = yes\n", " | half")
@@ -279,9 +278,8 @@ class Restarts(LimitsTest):
         fake.wait(3, fake.stats()["last_seq"])
         self.assertEqual(daemon.stop(), EX_OK)
 
-    @unittest.expectedFailure
     def test_pause(self):
-        """A pause that the API asked for is not kept across a restart so far."""
+        """A pause that the API asked for is kept, whoever kills the daemon."""
         fake = self.start_server(1, "")
         fake.fault("throttle", status=409, times=1, header='"Retry-After: 5"')
         daemon = self.watch(fake, 1)

@@ -14,6 +14,8 @@
 
 #include "core/planner_internal.h"
 
+#include <stdint.h>
+
 #include "base/span.h"
 
 /* How long a refusal of batches is believed before one is tried again. */
@@ -29,6 +31,10 @@
  * So many first sights without ResultData that a closer look found to be true, and the others are believed.
  */
 #define NULLS_CONFIRMED_MIN 3
+
+/* So many jobs can each be looked at singly when they are first seen, out of what the governor allows at
+ * once. */
+#define FEW_JOBS 20
 
 /*
  * So many batches that met trouble without one in between that was answered, and it is taken for a trouble of
@@ -210,6 +216,13 @@ uint64_t planner_updated_digest(const struct job_record *record)
         return record->updated_on.data != NULL ? text_digest(&record->updated_on).hash : 0;
 }
 
+/* So many first sights without ResultData have to be confirmed before others are believed: of a few jobs,
+ * all. */
+static size_t nulls_wanted(const struct planner *planner)
+{
+        return planner->job_count <= FEW_JOBS ? SIZE_MAX : NULLS_CONFIRMED_MIN;
+}
+
 static enum row_verdict judge_first(const struct planner *planner, const struct job_record *row)
 {
         struct status_meaning meaning = status_classify(planner->rules, &row->status, &row->result);
@@ -221,7 +234,7 @@ static enum row_verdict judge_first(const struct planner *planner, const struct 
         if (row->result.data != NULL || (planner->row_results == ROW_RESULTS_THERE && row->has_result))
                 return ROW_FIRST;
         if (planner->row_results == ROW_RESULTS_UNKNOWN && row->has_result &&
-            planner->nulls_confirmed >= NULLS_CONFIRMED_MIN)
+            planner->nulls_confirmed >= nulls_wanted(planner))
                 return ROW_FIRST;
         return ROW_DOUBT;
 }
@@ -324,7 +337,7 @@ static void take_doubt(struct planner *planner, struct planner_job *job, uint64_
 {
         bool sample = !job->watch.memory.recorded && planner->row_results == ROW_RESULTS_UNKNOWN;
 
-        if (sample && planner->samples >= NULLS_CONFIRMED_MIN) {
+        if (sample && planner->samples >= nulls_wanted(planner)) {
                 uint64_t interval_us = job->settings->interval_us;
 
                 planner_put(

@@ -134,7 +134,7 @@ static void lane_wait(struct lane *lane, const uint64_t busy[], size_t busy_coun
         uint64_t next_us, now_us = clock_wall_us();
 
         int r = store_next_delivery(lane->outbox->parts.store, lane->hook->name, busy, busy_count, &next_us);
-        lane->waiting = r > 0;
+        lane->waiting = r != 0; /* what cannot be read may be there */
         if (r < 0) {
                 lane_timer_set(lane, RECORD_AGAIN_US);
         } else if (r > 0 &&
@@ -164,6 +164,11 @@ static void lane_fill(struct lane *lane)
         if (busy_count < LANE_WIDTH) {
                 int count = store_due_deliveries(lane->outbox->parts.store, lane->hook->name, clock_wall_us(),
                                                  busy, busy_count, due, LANE_WIDTH - busy_count);
+                if (count < 0) { /* what is due would have the timer go off at once, over and over */
+                        lane->waiting = true;
+                        lane_timer_set(lane, RECORD_AGAIN_US);
+                        return;
+                }
                 for (int i = 0; i < count; i++)
                         attempt_start(lane_free_place(lane), lane, &due[i]);
                 busy_count = hook_busy(lane->outbox, lane->hook->name, busy, BUSY_MAX);
@@ -270,23 +275,30 @@ bool outbox_is_idle(const struct outbox *outbox)
         return true;
 }
 
-static int drop_unconfigured(struct outbox *outbox)
+/* The names of all hooks, for drop_unconfigured(): they are the configuration's, the array is the caller's.
+ */
+static int hook_names(const struct config *config, const char ***ret_names)
 {
-        const struct config *config = outbox->parts.config;
-        CLEANUP(cleanup_free) const char **names = calloc(config->hook_count + 1, sizeof(*names));
+        const char **names = calloc(config->hook_count + 1, sizeof(*names));
 
         if (names == NULL)
                 return -ENOMEM;
         for (size_t i = 0; i < config->hook_count; i++)
                 names[i] = config->hooks[i].name;
+        *ret_names = names;
+        return 0;
+}
 
-        int dropped = store_drop_hooks(outbox->parts.store, names, config->hook_count, clock_wall_us());
+static void drop_unconfigured(struct outbox *outbox, const char *const names[])
+{
+        int dropped = store_drop_hooks(outbox->parts.store, names, outbox->parts.config->hook_count,
+                                       clock_wall_us());
+
         if (dropped > 0)
                 journal_print(outbox->parts.journal, LOG_WARNING,
                               "%d deliveries were waiting for hooks that are no longer configured, and are "
                               "given up.",
                               dropped);
-        return 0;
 }
 
 static int lane_new(struct outbox *outbox, struct config *config, const struct hook_config *hook,
@@ -352,9 +364,12 @@ static int add_lanes(struct outbox *outbox, struct config *config)
 
 int outbox_reload(struct outbox *outbox, struct config *config)
 {
+        CLEANUP(cleanup_free) const char **names = NULL;
         size_t before = outbox->lane_count;
 
-        int r = add_lanes(outbox, config);
+        int r = hook_names(config, &names);
+        if (r >= 0)
+                r = add_lanes(outbox, config);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < before; i++) {
@@ -364,14 +379,15 @@ int outbox_reload(struct outbox *outbox, struct config *config)
         config_free(outbox->parts.config);
         outbox->parts.config = config_ref(config);
 
-        r = drop_unconfigured(outbox);
+        drop_unconfigured(outbox, names);
         outbox_wake(outbox);
-        return r;
+        return 0;
 }
 
 int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
 {
         CLEANUP(cleanup_outbox_free) struct outbox *outbox = calloc(1, sizeof(*outbox));
+        CLEANUP(cleanup_free) const char **names = NULL;
         int r;
 
         if (outbox == NULL)
@@ -389,9 +405,10 @@ int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
         if (r < 0)
                 return r;
         (void)sd_event_source_set_description(outbox->wake, "outbox-wake");
-        r = drop_unconfigured(outbox);
+        r = hook_names(parts->config, &names);
         if (r < 0)
                 return r;
+        drop_unconfigured(outbox, names);
 
         *ret_outbox = STEAL_POINTER(outbox);
         return 0;

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "host/event_message.h"
+#include "host/message_ids.h"
 
 DEFINE_CLEANUP(struct poller, poller_free)
 
@@ -284,10 +285,27 @@ struct poller *poller_free(struct poller *poller)
         return NULL;
 }
 
+/* A single round does not wait for the end of a pause that an earlier one was asked for. */
+static void give_up_in_pause(struct poller *poller)
+{
+        uint64_t now = poller_now_us(poller), until_us = planner_health(poller->planner)->asked_us;
+        char span[SPAN_TEXT_MAX];
+
+        if (!poller->parts.once || until_us <= now)
+                return;
+        journal_print_about(
+                poller->parts.journal, LOG_WARNING, MESSAGE_ID_API_THROTTLED, 0, NULL,
+                "The API at %s asked for patience in an earlier run, for another %s. Nothing is asked in "
+                "this round.",
+                poller->parts.config->api.base_url, span_format_rough(until_us - now, span));
+        planner_give_up(poller->planner, on_left_out, poller);
+}
+
 void poller_start(struct poller *poller)
 {
         for (size_t i = 0; i < poller->parts.config->job_count; i++)
                 plan_start_job(poller, i);
+        give_up_in_pause(poller);
         sleep_until(poller, planner_is_idle(poller->planner) ? USEC_NEVER : poller_now_us(poller));
 }
 

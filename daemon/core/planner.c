@@ -25,6 +25,9 @@
 /* Due this soon is due now: a wake-up costs more than a request. */
 #define TOGETHER_US (50 * USEC_PER_MSEC)
 
+/* So many jobs that are to be asked for alone do not end a batch that they stand in the way of. */
+#define PASSED_OVER_MAX 16
+
 DEFINE_CLEANUP(struct planner, planner_free)
 
 int planner_new(const struct planner_limits *limits, const struct status_rules *rules, size_t job_count,
@@ -105,33 +108,37 @@ static void request_add(struct planner_request *request, struct planner_job *job
         request->jobs[request->count++] = job;
 }
 
-/*
- * Whether the job that is due first can be added to a batch: it is soon due, may be in a batch, and there is
- * room.
- */
-static bool fits(const struct planner *planner, const struct planner_job *job, size_t bytes, uint64_t now_us)
+/* Due so soon that it can ride along in a request that goes out now. */
+static bool is_soon(const struct planner_job *job, uint64_t now_us)
 {
-        uint64_t soon_us = now_us + TOGETHER_US + job->pace_us / RIDE_ALONG_PART;
-
-        if (job->lone || bytes + digits_of(job->id) + 1 > planner->limits.batch_bytes)
-                return false;
-        return job->entry.due_us <= soon_us;
+        return job->entry.due_us <= now_us + TOGETHER_US + job->pace_us / RIDE_ALONG_PART;
 }
 
+/* Adds jobs in the order in which they are due. Those that are to be asked for alone are passed over and stay
+ * due. */
 static void fill_batch(struct planner *planner, struct planner_request *request, uint64_t now_us)
 {
-        size_t bytes = digits_of(request->jobs[0]->id) + 1;
+        size_t bytes = digits_of(request->jobs[0]->id) + 1, passed_count = 0;
+        struct planner_job *passed[PASSED_OVER_MAX];
         struct schedule_entry *entry;
 
         while (request->count < planner->batch_size && (entry = schedule_first(&planner->due)) != NULL) {
                 struct planner_job *job = (struct planner_job *)entry;
+                size_t size = digits_of(job->id) + 1;
 
-                if (!fits(planner, job, bytes, now_us))
+                if (!is_soon(job, now_us) || (job->lone && passed_count == PASSED_OVER_MAX) ||
+                    (!job->lone && bytes + size > planner->limits.batch_bytes))
                         break;
-                bytes += digits_of(job->id) + 1;
                 schedule_remove(&planner->due, entry);
-                request_add(request, job);
+                if (job->lone) {
+                        passed[passed_count++] = job;
+                } else {
+                        bytes += size;
+                        request_add(request, job);
+                }
         }
+        for (size_t i = 0; i < passed_count; i++)
+                planner_put(planner, passed[i], passed[i]->entry.due_us);
         request->batch = request->count > 1;
 }
 

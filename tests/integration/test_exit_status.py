@@ -117,9 +117,11 @@ class Once(IntegrationTest):
             with self.subTest(fault):
                 fake = self.start_fake(RUNNING, name="fake-" + "-".join(fault))
                 fake.fault("all", **fault)
-                self.write_config(fake, (11,))
+                self.write_config(fake, (11,), state={"directory": self.directory / f"state-{'-'.join(fault)}"})
                 daemon = self.assertEnds(EX_UNAVAILABLE, "--once")
                 self.assertEqual(daemon.events(), [])
+                if fault.get("status") == 409:
+                    self.assertEnds(EX_UNAVAILABLE, "--once", says="patience in an earlier run, for another .*min|59s")
 
     def test_wrong_token(self):
         fake = self.start_fake(RUNNING)

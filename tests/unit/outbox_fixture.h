@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the tests of the outbox share: a real store and real programs. A hook that is to be under way for as
+ * long as a test wants reads a line from a fifo, the gate; one that tells what it did appends the event's id
+ * to a file. Link with store_fixture.c.
+ */
+
+#include <sqlite3.h>
+
+#include "hook_fixture.h"
+#include "hooks/outbox_internal.h"
+#include "store_fixture.h"
+
+#include "config_helpers.h" /* behind cmocka.h */
+
+struct outbox_test {
+        struct hook_fixture *hook;
+        struct fixture *store;
+        struct config *config;
+        struct outbox *outbox;
+        int gate;
+        unsigned idle;
+};
+
+static inline int setup(void **state)
+{
+        struct outbox_test *test = calloc(1, sizeof(*test));
+        void *hook, *store;
+        char path[96];
+
+        assert_non_null(test);
+        assert_int_equal(hook_setup(&hook), 0);
+        assert_int_equal(fixture_setup(&store), 0);
+        test->hook = hook;
+        test->store = store;
+        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->folder);
+        assert_return_code(mkfifo(path, 0600), errno);
+        test->gate = open(path, O_RDWR | O_CLOEXEC);
+        assert_return_code(test->gate, errno);
+        (void)snprintf(path, sizeof(path), "%s/told", test->hook->folder);
+        fixture_write_file(path, "", 0);
+        *state = test;
+        return 0;
+}
+
+static inline int teardown(void **state)
+{
+        struct outbox_test *test = *state;
+        void *hook = test->hook, *store = test->store;
+        char path[96];
+
+        outbox_free(test->outbox);
+        config_free(test->config);
+        close(test->gate);
+        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->folder);
+        assert_return_code(unlink(path), errno);
+        (void)snprintf(path, sizeof(path), "%s/told", test->hook->folder);
+        assert_return_code(unlink(path), errno);
+        assert_int_equal(fixture_teardown(&store), 0);
+        assert_int_equal(hook_teardown(&hook), 0);
+        free(test);
+        return 0;
+}
+
+/* Loads hooks, each "NAME true", "NAME false", "NAME gate" or "NAME tell", with that many retries. */
+static inline struct config *load_hooks(const struct outbox_test *test, const char *const hooks[],
+                                        unsigned retries)
+{
+        char text[2048] = "[jobs]\nids = 1\n";
+
+        for (size_t i = 0; hooks[i] != NULL; i++) {
+                const char *kind = strchr(hooks[i], ' ') + 1;
+                const char *folder = test->hook->folder;
+                char command[256];
+
+                if (strcmp(kind, "gate") == 0)
+                        (void)snprintf(command, sizeof(command),
+                                       "/bin/sh -c 'read line <%s/gate; echo $JOBWATCH_EVENT_ID >>%s/told'",
+                                       folder, folder);
+                else if (strcmp(kind, "tell") == 0)
+                        (void)snprintf(command, sizeof(command),
+                                       "/bin/sh -c 'echo $JOBWATCH_EVENT_ID >>%s/told'", folder);
+                else
+                        (void)snprintf(command, sizeof(command), "/bin/%s", kind);
+                size_t used = strlen(text);
+                (void)snprintf(text + used, sizeof(text) - used,
+                               "[hook %.*s]\nexec = %s\nretries = %u\ntimeout = 10min\n",
+                               (int)(kind - 1 - hooks[i]), hooks[i], command, retries);
+        }
+        return load_text(text);
+}
+
+static inline void on_idle(void *userdata)
+{
+        struct outbox_test *test = userdata;
+
+        test->idle++;
+}
+
+static inline int try_new(struct outbox_test *test)
+{
+        const struct outbox_parts parts = {
+                .event = test->hook->event,
+                .store = test->store->store,
+                .journal = test->hook->journal,
+                .config = test->config,
+                .on_idle = on_idle,
+                .userdata = test,
+        };
+
+        return outbox_new(&parts, &test->outbox);
+}
+
+static inline void start(struct outbox_test *test)
+{
+        test->idle = 0;
+        assert_int_equal(try_new(test), 0);
+        outbox_wake(test->outbox);
+}
+
+static inline void record(struct outbox_test *test, unsigned number, uint64_t job, const char *hook)
+{
+        struct event event = fixture_event(number, job, EVENT_SUCCEEDED);
+
+        assert_int_equal(store_record_event(test->store->store, &event, &hook, 1), 0);
+}
+
+static inline uint64_t pending(struct outbox_test *test, const char *hook)
+{
+        uint64_t count = 0;
+
+        assert_int_equal(store_count_pending(test->store->store, &hook, 1, &count), 0);
+        return count;
+}
+
+static inline void open_gate(struct outbox_test *test)
+{
+        assert_int_equal(write(test->gate, "\n", 1), 1);
+}
+
+static inline unsigned under_way(const struct outbox_test *test)
+{
+        unsigned count = 0;
+
+        for (size_t i = 0; i < test->outbox->lane_count; i++)
+                for (size_t k = 0; k < LANE_WIDTH; k++)
+                        count += test->outbox->lanes[i]->attempts[k].exec != NULL;
+        return count;
+}
+
+/* Nothing happens any more but by time. */
+static inline bool settled(const struct outbox_test *test)
+{
+        return !test->outbox->woken && under_way(test) == 0;
+}
+
+/* The last digits of the events' ids in the order in which the programs told of them. */
+static inline void expect_told(struct outbox_test *test, const char *expected)
+{
+        char path[96], found[1024] = "";
+        size_t size;
+
+        (void)snprintf(path, sizeof(path), "%s/told", test->hook->folder);
+        char *told = fixture_read_file(path, &size);
+        assert_int_equal(size % EVENT_ID_SIZE, 0);
+        assert_true(size < sizeof(found));
+        for (size_t at = 0; at < size; at += EVENT_ID_SIZE)
+                strncat(found, told + at + EVENT_ID_SIZE - 2, 1);
+        free(told);
+        assert_string_equal(found, expected);
+}
+
+/* Ends the outbox and compares how each delivery stands: "STATE ATTEMPTS", separated by commas. */
+static inline void expect_states(struct outbox_test *test, const char *query, const char *expected)
+{
+        sqlite3_stmt *statement;
+        sqlite3 *database;
+
+        test->outbox = outbox_free(test->outbox);
+        fixture_close(test->store);
+        assert_int_equal(sqlite3_open(fixture_path(test->store, "jobwatchd.db"), &database), SQLITE_OK);
+        assert_int_equal(sqlite3_prepare_v2(database, query, -1, &statement, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+        assert_string_equal((const char *)sqlite3_column_text(statement, 0), expected);
+        sqlite3_finalize(statement);
+        sqlite3_close(database);
+        fixture_open(test->store);
+}
+
+/* For expect_states(): all deliveries in the order in which they were recorded. */
+#define ALL_STATES "SELECT group_concat(state || ' ' || attempts) FROM (SELECT * FROM deliveries ORDER BY id)"
+
+#define OUTBOX_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

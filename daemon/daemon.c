@@ -48,6 +48,7 @@ struct daemon {
         struct poller *poller;
         sd_event_source *timeout;
         sd_event_source *status;
+        sd_event_source *status_timer;
         sd_event_source *summary;
         uint64_t status_told_us;
         bool idle_told;
@@ -150,14 +151,30 @@ static int on_status(sd_event_source *source, void *userdata)
         uint64_t now = 0;
 
         (void)sd_event_now(daemon->event, CLOCK_BOOTTIME, &now);
-        if (daemon->stopping || now < daemon->status_told_us + STATUS_EVERY_US)
+        if (daemon->stopping)
                 return 0;
+        if (now < daemon->status_told_us + STATUS_EVERY_US) {
+                /* Not now, but then: what is told last must not be the state in the middle of a poll. */
+                (void)sd_event_source_set_time(daemon->status_timer,
+                                               daemon->status_told_us + STATUS_EVERY_US);
+                (void)sd_event_source_set_enabled(daemon->status_timer, SD_EVENT_ONESHOT);
+                return 0;
+        }
         daemon->status_told_us = now;
 
         struct poller_counts counts = poller_count(daemon->poller);
         CLEANUP(cleanup_free) char *status = summary_status(daemon->config, &counts, now);
         if (status != NULL)
                 (void)sd_notifyf(false, "STATUS=%s", status);
+        return 0;
+}
+
+/* Every turn of the loop ends in on_status(); this one is made for it. */
+static int on_status_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        (void)userdata;
         return 0;
 }
 
@@ -411,6 +428,12 @@ static int add_clocks(struct daemon *daemon)
                 return r;
         if (getenv("NOTIFY_SOCKET") == NULL)
                 return 0;
+        r = sd_event_add_time(daemon->event, &daemon->status_timer, CLOCK_BOOTTIME, 0, STATUS_EVERY_US / 4,
+                              on_status_timer, daemon);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(daemon->status_timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
         return sd_event_add_post(daemon->event, &daemon->status, on_status, daemon);
 }
 
@@ -462,6 +485,7 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         /* In the reverse order, and the loop last: each part takes its event sources along. */
         sd_event_source_disable_unref(daemon.timeout);
         sd_event_source_disable_unref(daemon.status);
+        sd_event_source_disable_unref(daemon.status_timer);
         sd_event_source_disable_unref(daemon.summary);
         poller_free(daemon.poller);
         recorder_free(daemon.recorder);

@@ -180,7 +180,10 @@ while :; do sleep 1000; done""")
         talker = self.script("talker", f"yes {line} | head -c 10000000; yes err | head -c 100000 >&2; echo; echo the end")
         self.write_config(fake, [11], more=self.hook("talker", talker))
         daemon = self.assertEnds(EX_OK, "--exit-when-done", says="hook talker took the event")
-        self.assertEqual(daemon.count(f"^{line}$"), 50000)
+        # A line of the daemon's own may come in the middle of one of these: they share standard error.
+        said = sum(map(len, re.findall("x{5,}", daemon.text())))
+        self.assertGreaterEqual(said, 50000 * len(line) - 8)
+        self.assertLessEqual(said, 50000 * len(line))
         self.assertEqual(daemon.count("the end"), 1)
 
     def test_who_does_not_listen(self):

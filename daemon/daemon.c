@@ -144,6 +144,12 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
 
 /* ---- what people see of it ---- */
 
+static int status_later(struct daemon *daemon, uint64_t time_us)
+{
+        (void)sd_event_source_set_time(daemon->status_timer, time_us);
+        return sd_event_source_set_enabled(daemon->status_timer, SD_EVENT_ONESHOT);
+}
+
 static int on_status(sd_event_source *source, void *userdata)
 {
         (void)source;
@@ -153,16 +159,16 @@ static int on_status(sd_event_source *source, void *userdata)
         (void)sd_event_now(daemon->event, CLOCK_BOOTTIME, &now);
         if (daemon->stopping)
                 return 0;
-        if (now < daemon->status_told_us + STATUS_EVERY_US) {
-                /* Not now, but then: what is told last must not be the state in the middle of a poll. */
-                (void)sd_event_source_set_time(daemon->status_timer,
-                                               daemon->status_told_us + STATUS_EVERY_US);
-                (void)sd_event_source_set_enabled(daemon->status_timer, SD_EVENT_ONESHOT);
-                return 0;
-        }
-        daemon->status_told_us = now;
+        if (now < daemon->status_told_us + STATUS_EVERY_US)
+                return status_later(daemon, daemon->status_told_us + STATUS_EVERY_US);
 
+        /* What stands there until the next poll is not to be the state in the middle of this one. */
         struct poller_counts counts = poller_count(daemon->poller);
+        if (counts.open > 0 && counts.next_us == USEC_NEVER &&
+            now < daemon->status_told_us + 5 * STATUS_EVERY_US)
+                return status_later(daemon, now + STATUS_EVERY_US / 10);
+
+        daemon->status_told_us = now;
         CLEANUP(cleanup_free) char *status = summary_status(daemon->config, &counts, now);
         if (status != NULL)
                 (void)sd_notifyf(false, "STATUS=%s", status);
@@ -239,13 +245,6 @@ static struct connection_parts connection_parts_of(struct daemon *daemon, const 
                 .on_sign_in = on_sign_in,
                 .userdata = daemon,
         };
-}
-
-static enum exit_status open_connection(struct daemon *daemon)
-{
-        const struct connection_parts parts = connection_parts_of(daemon, daemon->config);
-
-        return connection_open(&parts, &daemon->connection);
 }
 
 static int build_watch(struct daemon *daemon)
@@ -428,7 +427,7 @@ static int add_clocks(struct daemon *daemon)
                 return r;
         if (getenv("NOTIFY_SOCKET") == NULL)
                 return 0;
-        r = sd_event_add_time(daemon->event, &daemon->status_timer, CLOCK_BOOTTIME, 0, STATUS_EVERY_US / 4,
+        r = sd_event_add_time(daemon->event, &daemon->status_timer, CLOCK_BOOTTIME, 0, STATUS_EVERY_US / 20,
                               on_status_timer, daemon);
         if (r >= 0)
                 r = sd_event_source_set_enabled(daemon->status_timer, SD_EVENT_OFF);
@@ -456,7 +455,9 @@ static enum exit_status build_and_run(struct daemon *daemon)
         status = open_store(daemon);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        status = open_connection(daemon);
+
+        const struct connection_parts parts = connection_parts_of(daemon, daemon->config);
+        status = connection_open(&parts, &daemon->connection);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         r = build_watch(daemon);

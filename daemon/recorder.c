@@ -22,15 +22,22 @@
 #include "host/event_message.h"
 #include "host/message_ids.h"
 
+/* Events that are told and delivered are kept this long. */
+#define HISTORY_US (90 * USEC_PER_DAY)
+
+/* Old ones are forgotten at the start and after so many new ones. */
+#define PRUNE_EVERY 1000
+
 struct recorder {
         struct store *store;
         struct outbox *outbox;
         struct journal *journal;
         const struct config *config;
-        const char **hooks;  /* room for the names of all configured hooks */
-        bool store_failing;  /* said so already */
-        bool grouping;       /* between recorder_begin() and recorder_commit() */
-        struct event *group; /* what is told when the group is on disk */
+        const char **hooks;   /* room for the names of all configured hooks */
+        unsigned since_prune; /* events since old ones were forgotten */
+        bool store_failing;   /* said so already */
+        bool grouping;        /* between recorder_begin() and recorder_commit() */
+        struct event *group;  /* what is told when the group is on disk */
         size_t group_count, group_room;
 };
 
@@ -102,8 +109,16 @@ static int retell_one(void *userdata, const struct event *event)
         return 0;
 }
 
+/* The history is for looking back, and is not to fill the disk. */
+static void prune(struct recorder *recorder)
+{
+        recorder->since_prune = 0;
+        (void)store_prune(recorder->store, clock_wall_us() - HISTORY_US);
+}
+
 int recorder_retell(struct recorder *recorder)
 {
+        prune(recorder);
         return store_each_unlogged(recorder->store, retell_one, recorder);
 }
 
@@ -225,6 +240,8 @@ int recorder_take(struct recorder *recorder, const struct job_config *job, const
         praise(recorder);
         tell(recorder, &event);
         outbox_wake(recorder->outbox);
+        if (++recorder->since_prune >= PRUNE_EVERY)
+                prune(recorder);
         return 0;
 }
 

@@ -173,8 +173,8 @@ class Smaller(LimitsTest):
         # What is sent 100 ms apart arrives a little closer now and then.
         self.assertGreater(min(gaps), 0.1 - 0.02 * SLOW)
         self.assertGreater((times[-1] - times[0]) / len(gaps), 0.0995)
-        # 105 ms are kept between two sendings; the rest is the timer's and a busy machine's.
-        self.assertLess((times[-1] - times[0]) / len(gaps), 0.125 * SLOW)
+        # 105 ms are kept between two sendings, and the timer adds to that.
+        self.assertLess((times[-1] - times[0]) / len(gaps), 0.115 * SLOW)
 
 
 class SlowConnect:

@@ -123,6 +123,8 @@ static void take_record(struct poller *poller, struct planner_job *job, struct j
         const struct job_config *config = poller_job_config(poller, job);
         uint64_t now = poller_now_us(poller);
         bool was_absent = job->watch.absences > 0;
+
+        record->has_result = true; /* what a job's own record leaves out is null */
         struct sight sight = planner_take_record(poller->planner, job, record, now);
         struct job_memory seen = job_memory_of(record, sight.change.outcome);
         bool recorded = false;
@@ -136,6 +138,8 @@ static void take_record(struct poller *poller, struct planner_job *job, struct j
                         recorder_note_unknown_status(poller->parts.recorder, config, &record->status);
                 recorded = recorder_take(poller->parts.recorder, config, &job->watch.memory, &sight.change,
                                          record) >= 0;
+        } else if (sight.change.reads_result) {
+                recorded = recorder_keep_result(poller->parts.recorder, config, record) >= 0;
         }
         planner_settle(poller->planner, job, &sight, recorded, &seen, now, chance_number());
 }

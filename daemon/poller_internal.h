@@ -17,8 +17,8 @@
 /* What a row of a batch has shown, until the document is known to be whole. */
 struct row {
         enum row_verdict verdict;
-        uint64_t updated;        /* planner_updated_digest() */
-        struct job_record first; /* with ROW_FIRST: the record itself */
+        uint64_t updated;        /* updated_on_digest() */
+        struct job_record first; /* with ROW_FIRST and ROW_GLIMPSE: the record itself */
         struct sight sight;
         struct job_memory seen;
         bool taken; /* by the recorder */

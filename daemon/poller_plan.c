@@ -90,12 +90,14 @@ int plan_recall(struct poller *poller, struct planner_job *job)
         job->watch.memory = (struct job_memory){
                 .status = known.status,
                 .result = known.result,
+                .updated = known.updated_on.size != UINT64_MAX ? known.updated_on.hash : 0,
                 .outcome = known.outcome,
                 .recorded = true,
+                .result_unread = known.result_unread,
         };
         job->watch.changed_us = (int64_t)poller_now_us(poller) - (age_us > 0 ? age_us : 0);
         job->watch.stalled = known.stalled;
-        job->updated = known.updated_on.size != UINT64_MAX ? known.updated_on.hash : 0;
+        job->updated = job->watch.memory.updated;
         return 0;
 }
 

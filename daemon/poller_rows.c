@@ -30,6 +30,12 @@ static ssize_t find_place(struct flight *flight, uint64_t id)
         return -1;
 }
 
+/* The row itself is a record that can be believed. */
+static bool is_first(const struct row *row)
+{
+        return row->verdict == ROW_FIRST || row->verdict == ROW_GLIMPSE;
+}
+
 void flight_take_row(struct flight *flight, struct job_record *record)
 {
         struct poller *poller = flight->poller;
@@ -42,13 +48,14 @@ void flight_take_row(struct flight *flight, struct job_record *record)
 
         row->verdict = planner_judge_row(poller->planner, flight->request.jobs[place], record,
                                          poller_now_us(poller));
-        row->updated = planner_updated_digest(record);
+        row->updated = updated_on_digest(record);
         flight->seen_result |= record->result.data != NULL;
 
         if (row->verdict == ROW_FIRST && record->result.size > FIRST_RESULT_MAX)
                 row->verdict = ROW_CLOSER;
-        if (row->verdict == ROW_FIRST) {
+        if (is_first(row)) {
                 row->first = *record;
+                row->first.has_result = row->verdict == ROW_FIRST;
                 *record = (struct job_record){ 0 };
         }
 }
@@ -56,7 +63,7 @@ void flight_take_row(struct flight *flight, struct job_record *record)
 static bool has_first(const struct flight *flight)
 {
         for (size_t i = 0; i < flight->request.count; i++)
-                if (flight->rows[i].verdict == ROW_FIRST)
+                if (is_first(&flight->rows[i]))
                         return true;
         return false;
 }
@@ -73,7 +80,7 @@ static void apply_first(struct flight *flight)
                 struct planner_job *job = flight->request.jobs[i];
                 struct row *row = &flight->rows[i];
 
-                if (row->verdict != ROW_FIRST)
+                if (!is_first(row))
                         continue;
                 row->sight = planner_take_record(poller->planner, job, &row->first, now);
                 row->seen = job_memory_of(&row->first, row->sight.change.outcome);
@@ -101,12 +108,12 @@ void flight_apply_rows(struct flight *flight)
                 struct planner_job *job = flight->request.jobs[i];
                 const struct row *row = &flight->rows[i];
 
-                if (row->verdict == ROW_SAME || row->verdict == ROW_FIRST)
+                if (row->verdict == ROW_SAME || is_first(row))
                         poller_note_answered(poller, job);
                 if (row->verdict == ROW_SAME)
                         poller_report(poller, job, "as before (%s)",
                                       outcome_to_string(job->watch.memory.outcome));
-                if (row->verdict == ROW_FIRST)
+                if (is_first(row))
                         planner_settle(planner, job, &row->sight, row->taken, &row->seen, now,
                                        chance_number());
                 else

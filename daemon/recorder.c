@@ -187,7 +187,7 @@ static void complain(struct recorder *recorder)
         recorder->store_failing = true;
         journal_print_about(
                 recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, 0, NULL,
-                "A job changed, but that cannot be written to the state in %s: %s. Nothing is told that is "
+                "What is new of a job cannot be written to the state in %s: %s. Nothing is told that is "
                 "not recorded; polling goes on, and so will telling once the state can be written.",
                 config_state_directory(recorder->config), store_error(recorder->store));
 }
@@ -242,6 +242,27 @@ int recorder_take(struct recorder *recorder, const struct job_config *job, const
         outbox_wake(recorder->outbox);
         if (++recorder->since_prune >= PRUNE_EVERY)
                 prune(recorder);
+        return 0;
+}
+
+int recorder_keep_result(struct recorder *recorder, const struct job_config *job,
+                         const struct job_record *record)
+{
+        int r = store_update_job(recorder->store, record);
+
+        if (r < 0) {
+                complain(recorder);
+                return r;
+        }
+        praise(recorder);
+        if (record->result.data == NULL)
+                return 0;
+        CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
+        journal_print_about(
+                recorder->journal, LOG_INFO, NULL, job->id, job->name,
+                "%s has had a ResultData of %zu bytes since it was first seen; the rows of this API's "
+                "batches do not show it, so it was not told then.",
+                label != NULL ? label : "A job", record->result.size);
         return 0;
 }
 

@@ -40,6 +40,13 @@ int recorder_take(struct recorder *recorder, const struct job_config *job, const
                   const struct change *change, struct job_record *record);
 
 /*
+ * Keeps a ResultData that was not known when the job was recorded; there is no event. Returns 0 when that is
+ * on disk; a negative errno is logged, and it is to be done again at the next look.
+ */
+int recorder_keep_result(struct recorder *recorder, const struct job_config *job,
+                         const struct job_record *record);
+
+/*
  * Records several changes in one transaction: what recorder_take() is given between these two is recorded
  * when recorder_commit() returns 0, and told then; otherwise none of it is, as above. A negative errno of
  * recorder_begin() means that there is no group, and is logged.

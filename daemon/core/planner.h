@@ -35,15 +35,13 @@ struct planner_job {
         struct job_watch watch;
         uint64_t pace_us;          /* from the last look to the next */
         uint64_t looked_us;        /* when it was last asked for singly */
-        uint64_t updated;          /* digest of the UpdatedOn last seen */
+        uint64_t updated;          /* updated_on_digest() last seen */
         unsigned char odd_answers; /* in a row */
         unsigned char idle_hints;  /* closer looks in a row that a new UpdatedOn alone led to, and that showed
                                       nothing new */
         bool in_flight : 1;
         bool closer : 1;   /* is to be looked at singly, before others */
         bool hinted : 1;   /* … because of its UpdatedOn alone */
-        bool sampled : 1;  /* … as one of the few that show whether a first sight without ResultData can be
-                              believed */
         bool doubted : 1;  /* … because its row had no ResultData */
         bool stripped : 1; /* … because its row had no Status */
         bool lone : 1;     /* is not to be asked for in batches: it was missing or odd there */
@@ -160,8 +158,9 @@ bool planner_take_trouble(struct planner *planner, const struct planner_request 
 void planner_take_again(struct planner *planner, const struct planner_request *request, uint64_t now_us);
 
 /*
- * A record came: of a single request, or a row that was judged ROW_FIRST. If sight.change is news, it is to
- * be recorded. In any case planner_settle() follows, and is told whether that succeeded.
+ * A record came: of a single request, or a row that was judged ROW_FIRST or ROW_GLIMPSE. If sight.change is
+ * news, it is to be recorded; if it reads a result, that is to be kept. In any case planner_settle() follows,
+ * and is told whether that succeeded.
  */
 struct sight planner_take_record(struct planner *planner, struct planner_job *job,
                                  const struct job_record *record, uint64_t now_us);
@@ -189,6 +188,8 @@ enum row_verdict {
         ROW_STRIPPED,    /* the same, because it has no Status where there was one */
         ROW_HINT,  /* the same, because UpdatedOn alone differs, and the row may leave out what has changed */
         ROW_FIRST, /* first sight of an open job, and the row is complete: it can be taken for a record */
+        ROW_GLIMPSE, /* … and but for ResultData, of which it says nothing, it can be taken for a record
+                        without one: has_result is false in what is recorded */
 };
 
 enum row_verdict planner_judge_row(const struct planner *planner, const struct planner_job *job,
@@ -201,8 +202,8 @@ enum row_verdict planner_judge_row(const struct planner *planner, const struct p
 void planner_take_batch(struct planner *planner, bool with_results);
 
 /*
- * Applies a verdict other than ROW_FIRST, whose record goes to planner_take_record(). `updated` is
- * planner_updated_digest() of the row.
+ * Applies a verdict other than ROW_FIRST and ROW_GLIMPSE, whose record goes to planner_take_record().
+ * `updated` is updated_on_digest() of the row.
  */
 void planner_apply_row(struct planner *planner, struct planner_job *job, enum row_verdict verdict,
                        uint64_t updated, uint64_t now_us, uint64_t random);
@@ -215,9 +216,6 @@ void planner_refuse_batches(struct planner *planner, const struct planner_reques
 
 /* The answer to a batch was larger than can be taken: fewer at a time from now on. Its jobs are due again. */
 void planner_shrink_batches(struct planner *planner, const struct planner_request *request, uint64_t now_us);
-
-/* The digest of a record's UpdatedOn; 0 if it has none. */
-uint64_t planner_updated_digest(const struct job_record *record);
 
 /*
  * With `once`: nothing more is asked, since nothing would be answered. Calls back for each job that is left

@@ -83,12 +83,9 @@ int planner_adopt(struct planner *planner, const struct planner *old, uint64_t n
         planner->flights = old->flights;
         planner->batches_from_us = old->batches_from_us;
         planner->row_results = old->row_results;
-        planner->nulls_confirmed = old->nulls_confirmed;
         planner->unsent = old->unsent;
         planner->batch_troubles = old->batch_troubles;
         planner->batches_on_trial = old->batches_on_trial;
-        for (size_t i = 0; i < planner->job_count; i++)
-                planner->samples += planner->jobs[i].sampled ? 1 : 0;
         planner->statuses_left_out = old->statuses_left_out;
         return 0;
 }

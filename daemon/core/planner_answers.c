@@ -10,6 +10,10 @@
  * whether to look closer; where that is missing too, or moves without anything else moving, each job is
  * looked at singly at its max_interval. As long as nothing was seen to have ResultData, that last may take
  * longer where there are many jobs.
+ *
+ * A job that is first seen in a row without ResultData is told as seen, and its ResultData as not known:
+ * neither "none" nor a wait of hours for 10,000 closer looks would be right. It is read by and by, in a part
+ * of the budget; what is found then under the UpdatedOn of that row was there all along, and is no news.
  */
 
 #include "core/planner_internal.h"
@@ -28,12 +32,9 @@
 #define STATUSES_LEFT_OUT_MAX 3
 
 /*
- * So many first sights without ResultData that a closer look found to be true, and the others are believed.
+ * So many jobs can each be looked at singly when they are first seen, out of what the governor allows at
+ * once.
  */
-#define NULLS_CONFIRMED_MIN 3
-
-/* So many jobs can each be looked at singly when they are first seen, out of what the governor allows at
- * once. */
 #define FEW_JOBS 20
 
 /*
@@ -41,9 +42,6 @@
  * batches.
  */
 #define BATCH_TROUBLES_MAX 3
-
-/* How long to put off first sights until it is known what a row without ResultData is worth. */
-#define FIRST_SIGHT_AGAIN_US (1 * USEC_PER_SEC)
 
 /* Where it is unknown whether nulls of rows are true, making sure takes this part of the budget. */
 #define NULLS_PART 8
@@ -108,9 +106,7 @@ void planner_take_again(struct planner *planner, const struct planner_request *r
 
 static void plan(struct planner *planner, struct planner_job *job, uint64_t span_us, uint64_t now_us)
 {
-        if (job->sampled)
-                planner->samples--;
-        job->closer = job->hinted = job->doubted = job->stripped = job->sampled = false;
+        job->closer = job->hinted = job->doubted = job->stripped = false;
         if (planner->limits.once)
                 job->settled = true;
         if (!job->settled)
@@ -127,15 +123,14 @@ static void plan_by_pace(struct planner *planner, struct planner_job *job, bool 
 
 /* What a closer look says about the row that led to it. A record that was updated in between says nothing. */
 static void learn(struct planner *planner, struct planner_job *job, const struct job_record *record,
-                  bool changed, uint64_t now_us)
+                  bool changed, bool read, uint64_t now_us)
 {
-        uint64_t updated = planner_updated_digest(record);
+        uint64_t updated = updated_on_digest(record);
         bool same_version = job->updated == 0 || updated == 0 || job->updated == updated;
+        bool was_there = read && record->result.data != NULL;
 
-        if (job->doubted && record->result.data != NULL && same_version)
+        if (was_there || (job->doubted && record->result.data != NULL && same_version))
                 planner->row_results = ROW_RESULTS_LEFT_OUT;
-        else if (job->doubted && !job->watch.memory.recorded)
-                planner->nulls_confirmed++;
 
         /* A null where none was recorded is stripped only if the row had no such field at all. */
         bool left_out = record->status.data != NULL ||
@@ -163,8 +158,9 @@ struct sight planner_take_record(struct planner *planner, struct planner_job *jo
 
         job->odd_answers = 0;
         job->lone = false;
-        learn(planner, job, record, sight.change.news && sight.change.kind != EVENT_STALLED, now_us);
-        job->updated = planner_updated_digest(record);
+        learn(planner, job, record, sight.change.news && sight.change.kind != EVENT_STALLED,
+              sight.change.reads_result, now_us);
+        job->updated = updated_on_digest(record);
         return sight;
 }
 
@@ -186,6 +182,8 @@ void planner_settle(struct planner *planner, struct planner_job *job, const stru
                 watch_note_recorded(&job->watch, change, seen, now_us);
         else if (change->news)
                 job->updated = job->looked_us = 0; /* rows alone would not show it again */
+        else if (change->reads_result && recorded)
+                watch_note_read(&job->watch, seen);
         if (job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome))
                 job->settled = true;
 
@@ -211,18 +209,6 @@ void planner_take_odd(struct planner *planner, struct planner_job *job, uint64_t
 
 /* ---- rows of batches ---- */
 
-uint64_t planner_updated_digest(const struct job_record *record)
-{
-        return record->updated_on.data != NULL ? text_digest(&record->updated_on).hash : 0;
-}
-
-/* So many first sights without ResultData have to be confirmed before others are believed: of a few jobs,
- * all. */
-static size_t nulls_wanted(const struct planner *planner)
-{
-        return planner->job_count <= FEW_JOBS ? SIZE_MAX : NULLS_CONFIRMED_MIN;
-}
-
 static enum row_verdict judge_first(const struct planner *planner, const struct job_record *row)
 {
         struct status_meaning meaning = status_classify(planner->rules, &row->status, &row->result);
@@ -233,10 +219,9 @@ static enum row_verdict judge_first(const struct planner *planner, const struct 
                 return ROW_CLOSER;
         if (row->result.data != NULL || (planner->row_results == ROW_RESULTS_THERE && row->has_result))
                 return ROW_FIRST;
-        if (planner->row_results == ROW_RESULTS_UNKNOWN && row->has_result &&
-            planner->nulls_confirmed >= nulls_wanted(planner))
-                return ROW_FIRST;
-        return ROW_DOUBT;
+        if (planner->job_count <= FEW_JOBS || row->updated_on.data == NULL)
+                return ROW_DOUBT;
+        return ROW_GLIMPSE; /* a closer look at each of 10,000 would take the budget of hours */
 }
 
 /* In how long each job is looked at singly once if that takes a part of the budget only. */
@@ -246,15 +231,15 @@ static uint64_t nulls_round(const struct planner *planner)
 }
 
 /*
- * Of a job that was taken for recorded from a row without ResultData, and never looked at singly: whether its
- * turn has come to make sure of that. Jobs that were seen together take turns by their place.
+ * Of a job whose ResultData is unread: whether its turn has come to be looked at singly for that. Jobs that
+ * were seen together take turns by their place.
  */
-static bool is_unproven(const struct planner *planner, const struct planner_job *job, uint64_t now_us)
+static bool is_to_be_read(const struct planner *planner, const struct planner_job *job, uint64_t now_us)
 {
         uint64_t place = (uint64_t)(job - planner->jobs) + 1;
         uint64_t span_us = nulls_round(planner) / planner->job_count * place;
 
-        return job->looked_us == 0 && (int64_t)now_us - job->watch.changed_us >= (int64_t)span_us;
+        return job->watch.memory.result_unread && (int64_t)now_us - job->watch.changed_us >= (int64_t)span_us;
 }
 
 /*
@@ -264,14 +249,14 @@ static bool is_unproven(const struct planner *planner, const struct planner_job 
 static enum row_verdict judge_null(const struct planner *planner, const struct planner_job *job,
                                    const struct job_record *row, uint64_t now_us)
 {
-        uint64_t updated = planner_updated_digest(row), span_us = job->settings->max_interval_us;
+        uint64_t updated = updated_on_digest(row), span_us = job->settings->max_interval_us;
 
-        if (planner->row_results == ROW_RESULTS_THERE && row->has_result)
+        if (planner->row_results == ROW_RESULTS_THERE && row->has_result && !job->watch.memory.result_unread)
                 return ROW_SAME;
         if (updated != 0 && job->idle_hints < IDLE_HINTS_MAX) {
                 if (updated != job->updated)
                         return ROW_HINT;
-                return is_unproven(planner, job, now_us) ? ROW_CLOSER : ROW_SAME;
+                return is_to_be_read(planner, job, now_us) ? ROW_CLOSER : ROW_SAME;
         }
 
         /* While nothing speaks against the nulls but an UpdatedOn that moves alone, making sure of them is
@@ -329,31 +314,6 @@ static void look_closer(struct planner *planner, struct planner_job *job, uint64
         planner_put(planner, job, now_us);
 }
 
-/*
- * A row without ResultData. Of jobs that were never seen, a few show whether that can be believed, and the
- * others wait for them: a closer look at each would take the budget of an hour where 10,000 jobs are watched.
- */
-static void take_doubt(struct planner *planner, struct planner_job *job, uint64_t updated, uint64_t now_us)
-{
-        bool sample = !job->watch.memory.recorded && planner->row_results == ROW_RESULTS_UNKNOWN;
-
-        if (sample && planner->samples >= nulls_wanted(planner)) {
-                uint64_t interval_us = job->settings->interval_us;
-
-                planner_put(
-                        planner, job,
-                        now_us + (interval_us < FIRST_SIGHT_AGAIN_US ? interval_us : FIRST_SIGHT_AGAIN_US));
-                return;
-        }
-        if (sample) {
-                job->sampled = true;
-                planner->samples++;
-        }
-        job->doubted = true;
-        job->updated = updated; /* to be held against the closer look */
-        look_closer(planner, job, now_us);
-}
-
 void planner_apply_row(struct planner *planner, struct planner_job *job, enum row_verdict verdict,
                        uint64_t updated, uint64_t now_us, uint64_t random)
 {
@@ -372,7 +332,9 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
                 look_closer(planner, job, now_us);
                 break;
         case ROW_DOUBT:
-                take_doubt(planner, job, updated, now_us);
+                job->doubted = true;
+                job->updated = updated; /* to be held against the closer look */
+                look_closer(planner, job, now_us);
                 break;
         case ROW_STRIPPED:
                 job->stripped = true;
@@ -380,6 +342,7 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
                 break;
         case ROW_CLOSER:
         case ROW_FIRST:
+        case ROW_GLIMPSE:
                 look_closer(planner, job, now_us);
                 break;
         }

@@ -30,8 +30,6 @@ struct planner {
         unsigned batch_troubles; /* batches that met trouble since one was answered */
         bool batches_on_trial; /* they were refused before: one goes out, and the others wait for what becomes
                                   of it */
-        unsigned samples;      /* `sampled` looks that are still to be taken */
-        unsigned nulls_confirmed;   /* closer looks at first sight that found the null of a row to be true */
         unsigned statuses_left_out; /* closer looks that found the Status that a row had not */
 };
 

@@ -24,7 +24,7 @@ struct job_record {
         struct text created_on;
         struct text updated_on; /* opaque: shown, compared for equality, never read as a time */
         bool has_status;        /* the Status field was there, be it null; rows of a batch may leave it out */
-        bool has_result;
+        bool has_result;        /* the same of ResultData; false in what is recorded: it was not to be told */
 };
 
 /* Frees the texts and leaves an empty record. */

@@ -92,3 +92,10 @@ void watch_note_recorded(struct job_watch *watch, const struct change *change, c
         watch->stalled = false;
         watch->changed_us = (int64_t)now_us;
 }
+
+void watch_note_read(struct job_watch *watch, const struct job_memory *seen)
+{
+        watch->memory.result = seen->result;
+        watch->memory.updated = seen->updated;
+        watch->memory.result_unread = false;
+}

@@ -33,7 +33,7 @@ struct watch_rules {
 };
 
 struct sight {
-        struct change change;
+        struct change change;   /* with reads_result but no news: to be kept as ResultData of the job */
         uint64_t look_again_us; /* not 0: an end is held back; look again after this span at the latest */
 };
 
@@ -53,3 +53,6 @@ struct change watch_miss(struct job_watch *watch, uint64_t now_us);
  */
 void watch_note_recorded(struct job_watch *watch, const struct change *change, const struct job_memory *seen,
                          uint64_t now_us);
+
+/* The ResultData that was unread is kept. */
+void watch_note_read(struct job_watch *watch, const struct job_memory *seen);

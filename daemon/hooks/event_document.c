@@ -184,6 +184,12 @@ static void put_number(struct writer *writer, const char *key, uint64_t number)
         note(writer, yajl_gen_number(writer->generator, digits, (size_t)length));
 }
 
+static void put_truth(struct writer *writer, const char *key, bool truth)
+{
+        put_key(writer, key);
+        note(writer, yajl_gen_bool(writer->generator, truth));
+}
+
 /* An id of 0 is none. */
 static void put_id(struct writer *writer, const char *key, uint64_t id)
 {
@@ -262,6 +268,7 @@ static void write_document(struct writer *writer, const struct event *event, uns
         put_word(writer, "outcome", outcome_to_string(event->outcome));
         put_text(writer, "result", &event->record.result);
         put_text(writer, "result_before", result_before);
+        put_truth(writer, "result_known", event->record.has_result);
         put_number(writer, "attempt", attempt);
         close_map(writer);
         sink_add(&writer->sink, "\n", 2); /* with the terminator, which is not counted */

@@ -292,7 +292,8 @@ static void entry_add_event(struct entry *entry, const struct journal *journal, 
         entry_add_text(entry, "JOBWATCH_STATUS_BEFORE", &event->status_before, 0);
         entry_add_text(entry, "JOBWATCH_RESULT", &record->result, journal->result_bytes);
         entry_add_text(entry, "JOBWATCH_RESULT_BEFORE", &event->result_before, journal->result_bytes);
-        entry_add_number(entry, "JOBWATCH_RESULT_BYTES", record->result.size);
+        if (record->has_result)
+                entry_add_number(entry, "JOBWATCH_RESULT_BYTES", record->result.size);
         entry_add_string(entry, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
         entry_add_text(entry, "JOBWATCH_DESCRIPTION", &record->description, 0);
         entry_add_text(entry, "JOBWATCH_BUSINESS", &record->business, 0);
@@ -313,7 +314,9 @@ static int console_event(const struct journal *journal, const struct event *even
         int r;
 
         if (result->data == NULL)
-                r = asprintf(&line, "%s [%s]", message, event_kind_to_string(event->kind));
+                r = asprintf(&line, "%s [%s%s]", message, event_kind_to_string(event->kind),
+                             event->kind == EVENT_SEEN && !event->record.has_result ? ", result not known"
+                                                                                    : "");
         else
                 r = asprintf(&line, "%s [%s, result of %zu bytes]", message,
                              event_kind_to_string(event->kind), result->size);

@@ -62,6 +62,7 @@ struct stored_job {
         enum outcome outcome;
         struct text_digest status; /* see base/text.h */
         struct text_digest result;
+        bool result_unread;            /* it was recorded with has_result = false */
         struct text_digest updated_on; /* of the record that was recorded last */
         uint64_t changed_us;           /* when the last change was recorded */
         bool stalled;                  /* `stalled` was raised since */
@@ -87,8 +88,8 @@ int store_get_job_record(struct store *store, uint64_t id, struct job_record *re
  * Records an event: the job's new state, the event, and one pending delivery for each of `hooks` (names; due
  * at once, wherever the clock goes), in one transaction. event->record is the job's new state as seen,
  * event->outcome its outcome; its texts are stored as they are, null ones too, whatever has_status and
- * has_result say. A stalled event sets the job's mark, every other one clears it and sets changed_us to the
- * event's time. Recording the same event id twice is -EEXIST.
+ * has_result say, and those as well. A stalled event sets the job's mark, every other one clears it and sets
+ * changed_us to the event's time. Recording the same event id twice is -EEXIST.
  */
 int store_record_event(struct store *store, const struct event *event, const char *const hooks[],
                        size_t hook_count);
@@ -104,8 +105,8 @@ int store_batch_begin(struct store *store);
 int store_batch_end(struct store *store, bool commit);
 
 /*
- * Refreshes the job's other fields (description, updated_on, …) without an event. Status, result, has_status
- * and has_result of `record` are not looked at. The job must be known (-ENOENT).
+ * Refreshes what is kept of a job (result, description, updated_on, …) without an event. Status and
+ * has_status of `record` are not looked at. The job must be known (-ENOENT).
  */
 int store_update_job(struct store *store, const struct job_record *record);
 

@@ -118,6 +118,7 @@ int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job)
         if (r <= 0)
                 return r;
         row.job.status = text_digest(&row.record.status);
+        row.job.result_unread = !row.record.has_result;
         row.job.updated_on = text_digest(&row.record.updated_on);
         *ret_job = row.job;
         return 1;
@@ -167,7 +168,14 @@ static int update_job(struct store *store, const struct job_record *record)
         struct job_record merged = *record;
         merged.status = row.record.status;
         merged.has_status = row.record.has_status;
-        merged.has_result = row.record.has_result;
+
+        struct text_digest result = text_digest(&record->result);
+        if (!text_digest_equal(row.job.result, result)) {
+                row.job.result = result;
+                r = store_result_write(store, record->id, &record->result);
+                if (r < 0)
+                        return r;
+        }
         return store_job_write(store, &row.job, &merged);
 }
 

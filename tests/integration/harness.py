@@ -33,7 +33,8 @@ EX_OK, EX_JOB_FAILED, EX_USAGE, EX_UNAVAILABLE, EX_IOERR, EX_NOPERM, EX_CONFIG, 
     0, 1, 64, 69, 74, 77, 78, 124
 
 EVENT = re.compile(r"Job (?P<id>\d+)(?: \((?P<name>[^)]*)\))?: (?P<what>.*) "
-                   r"\[(?P<kind>seen|changed|succeeded|failed|gone|stalled)(?:, result of (?P<size>\d+) bytes?)?\]$")
+                   r"\[(?P<kind>seen|changed|succeeded|failed|gone|stalled)"
+                   r"(?:, result of (?P<size>\d+) bytes?|, result not known)?\]$")
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)

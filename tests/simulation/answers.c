@@ -52,6 +52,21 @@ static bool record_change(struct sim *sim, struct sim_job *job, const struct cha
         return true;
 }
 
+/* A ResultData that was unread: on disk, and no event; or not. */
+static bool keep_result(struct sim *sim, struct sim_job *job, const struct shown *shown,
+                        const struct job_memory *seen)
+{
+        if (sim->disk_full_until_us > sim->now_us) {
+                job->excuses += 2;
+                return false;
+        }
+        check_read(sim, job, shown);
+        job->stored.result = seen->result;
+        job->stored.updated = seen->updated;
+        job->stored.result_unread = false;
+        return true;
+}
+
 static void note_lone(struct sim *sim, struct sim_job *job, bool lone)
 {
         sim->lone_count += lone;
@@ -77,6 +92,8 @@ static void take_shown(struct sim *sim, struct planner_job *job, const struct sh
         note_lone(sim, known, false);
         if (sight.change.news)
                 recorded = record_change(sim, known, &sight.change, shown, truth, of_row);
+        else if (sight.change.reads_result)
+                recorded = keep_result(sim, known, shown, &seen);
         if (sight.look_again_us > 0 || sight.change.news)
                 known->quick++;
         if (sight.look_again_us > 0 && known->held_us == 0)
@@ -130,7 +147,7 @@ static void take_rows(struct sim *sim, struct flight *flight)
                 server_row(sim, &flight->shown[place], &rows[place]);
                 struct job_record row = record_of(&sim->jobs[job_index(sim, job)], &rows[place], updated);
                 verdicts[place] = planner_judge_row(sim->planner, job, &row, sim->now_us);
-                digests[place] = planner_updated_digest(&row);
+                digests[place] = updated_on_digest(&row);
                 seen_result |= row.result.data != NULL;
         }
         planner_take_batch(sim->planner, seen_result);
@@ -139,19 +156,20 @@ static void take_rows(struct sim *sim, struct flight *flight)
                 struct sim_job *known = &sim->jobs[job_index(sim, job)];
                 const struct sight no_sight = { .look_again_us = 0 };
 
-                if (verdicts[i] == ROW_FIRST && disk_full) {
+                bool first = verdicts[i] == ROW_FIRST || verdicts[i] == ROW_GLIMPSE;
+
+                if (first && disk_full) {
                         known->quick++;
                         planner_settle(sim->planner, job, &no_sight, false, NULL, sim->now_us, chance(sim));
                         check_look(sim, known, flight);
                         continue;
                 }
-                if (verdicts[i] == ROW_FIRST) {
+                if (first) {
+                        rows[i].has_result = verdicts[i] == ROW_FIRST;
                         take_shown(sim, job, &rows[i], &flight->shown[i], flight, true);
                         continue;
                 }
                 known->excuses += verdicts[i] == ROW_MISSING || job->watch.held_since_us != 0;
-                /* A first sight may be put off until it is known what such rows are worth. */
-                known->quick += verdicts[i] == ROW_DOUBT && !known->told;
                 planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, chance(sim));
                 if (verdicts[i] == ROW_MISSING)
                         note_lone(sim, known, true);

@@ -8,7 +8,9 @@
  *
  * News: what is told was true when the API answered, differs from what was told before, is no older than it,
  * and nothing follows an end. And a look that settles something tells what it saw. Only a ResultData that the
- * rows of this API do not show may wait for the single look that is due after max_interval.
+ * rows of this API do not show may wait for the single look that is due after max_interval. A first sight may
+ * be told with its ResultData unread; one that is found later is told if UpdatedOn has moved since, and not
+ * if it has not: then it was there all along.
  *
  * Waiting is measured on a calm clock, which stands while the daemon is down, asleep or paused, while the API
  * is in trouble or slow, and while the disk is full. On it, no job waits longer from one look to the next
@@ -246,6 +248,40 @@ static void check_told_stalled(struct sim *sim, struct sim_job *job)
         job->told_stalled = true;
 }
 
+/* Whether a ResultData that was unread may have come after the first sight. */
+static bool is_newly_read(const struct sim_job *job, const struct shown *shown)
+{
+        return shown->result != 0 && shown->updated != job->told_as.updated;
+}
+
+/* A first sight that says nothing of ResultData. */
+static void check_glimpse(struct sim *sim, struct sim_job *job, const struct change *change,
+                          const struct shown *shown, const struct shown *truth, bool of_row)
+{
+        if (!of_row || job->told || change->kind != EVENT_SEEN)
+                sim_fail(sim, job, "told as %s with ResultData unread", event_kind_to_string(change->kind));
+        if (shown->status != truth->status || shown->result != 0 || shown->updated != truth->updated)
+                sim_fail(sim, job, "told what was never so");
+        job->glimpsed_calm_us = sim->calm_us;
+        job->glimpsed_run = (unsigned)sim->figures.restarts;
+        job->excuses++;
+        sim->figures.glimpses++;
+}
+
+/* ResultData is known now, and that was no news. */
+void check_read(struct sim *sim, struct sim_job *job, const struct shown *shown)
+{
+        if (!job->told || job->told_as.has_result)
+                sim_fail(sim, job, "its ResultData was kept without being told");
+        if (job->told_as.status != shown->status || is_newly_read(job, shown))
+                sim_fail(sim, job, "it changed, and that was not told");
+        job->told_as.result = shown->result;
+        job->told_as.updated = shown->updated;
+        job->told_as.version = shown->version;
+        job->told_as.has_result = true;
+        sim->figures.read += shown->result != 0;
+}
+
 void check_told(struct sim *sim, struct sim_job *job, const struct change *change, const struct shown *shown,
                 const struct shown *truth, bool of_row)
 {
@@ -265,20 +301,17 @@ void check_told(struct sim *sim, struct sim_job *job, const struct change *chang
                 check_told_gone(sim, job);
                 return;
         }
-        if (job->told && same_shown(&job->told_as, shown))
+        if (job->told && same_shown(&job->told_as, shown) && job->told_as.has_result)
                 sim_fail(sim, job, "the same was told twice");
         if (job->told && truth->version < job->told_as.version)
                 sim_fail(sim, job, "told out of order");
-        if (!same_shown(shown, truth)) {
-                /* The null of a row that has the field is believed at first sight when three
-                 * others were found to be true. */
-                if (!of_row || shown->status != truth->status || shown->result != 0 || !shown->has_result ||
-                    job->told)
-                        sim_fail(sim, job, "told what was never so");
-                job->waived = true;
-                job->waived_calm_us = sim->calm_us;
-                sim->figures.believed_nulls++;
-        }
+        if (job->told && !job->told_as.has_result && job->told_as.status == shown->status &&
+            !is_newly_read(job, shown))
+                sim_fail(sim, job, "told as changed, and it was so when it was first seen");
+        if (!shown->has_result)
+                check_glimpse(sim, job, change, shown, truth, of_row);
+        else if (!same_shown(shown, truth))
+                sim_fail(sim, job, "told what was never so");
         check_told_end(sim, job, change, shown);
         job->told = true;
         job->told_as = *shown;
@@ -299,8 +332,12 @@ static bool may_be_silent(const struct sim *sim, const struct sim_job *job, uint
         doubt_us = sim->job_count * 8 * step_us;
         if (doubt_us < job->settings.max_interval_us)
                 doubt_us = job->settings.max_interval_us;
-        if (job->waived)
-                return calm_us < job->waived_calm_us + 2 * (doubt_us + longest_gap(sim, job));
+        /* What is not known of a first sight is read in its turn, which begins anew with each run at worst.
+         */
+        if (job->told && !job->told_as.has_result && job->told_as.status == job->truth.status &&
+            !is_newly_read(job, &job->truth))
+                return calm_us < job->glimpsed_calm_us + (2 + sim->figures.restarts - job->glimpsed_run) *
+                                                                 (doubt_us + longest_gap(sim, job));
         if (job->absences > 0 || sim->disk_full_until_us > sim->now_us)
                 return true;
         if (status_is_end(job->truth.status) && job->truth.result == 0 && job->settings.result_wait_us > 0)

@@ -63,12 +63,14 @@ static void job_recall(struct sim *sim, struct sim_job *known, struct planner_jo
 
         job->id = known->id;
         job->settings = &known->settings;
-        if (known->stored.recorded)
-                job->watch = (struct job_watch){
-                        .memory = known->stored,
-                        .changed_us = (int64_t)sim->now_us - (age_us > 0 ? age_us : 0),
-                        .stalled = known->stored_stalled,
-                };
+        if (!known->stored.recorded)
+                return;
+        job->watch = (struct job_watch){
+                .memory = known->stored,
+                .changed_us = (int64_t)sim->now_us - (age_us > 0 ? age_us : 0),
+                .stalled = known->stored_stalled,
+        };
+        job->updated = known->stored.updated;
 }
 
 static void note_started(struct sim *sim, struct sim_job *job)

@@ -88,7 +88,8 @@ static bool run(uint64_t seed, bool verbose, struct figures *figures)
         figures->throttled += one->throttled;
         figures->restarts += one->restarts;
         figures->outages += one->outages;
-        figures->believed_nulls += one->believed_nulls;
+        figures->glimpses += one->glimpses;
+        figures->read += one->read;
 
         bool failed = sim->failed;
         world_clear(sim);
@@ -122,8 +123,9 @@ int main(int argc, char *argv[])
         }
         printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " requests (%" PRIu64 " batches, %" PRIu64
                " looks), %" PRIu64 " events, %" PRIu64 " outages, %" PRIu64 " starts, %" PRIu64
-               " times throttled without limits of ours, %" PRIu64 " nulls believed at first sight\n",
+               " times throttled without limits of ours, %" PRIu64
+               " first sights without ResultData, %" PRIu64 " of which had one\n",
                seeds, real_seconds() - start, figures.requests, figures.batches, figures.looks, figures.told,
-               figures.outages, figures.restarts, figures.throttled, figures.believed_nulls);
+               figures.outages, figures.restarts, figures.throttled, figures.glimpses, figures.read);
         return 0;
 }

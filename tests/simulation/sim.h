@@ -70,8 +70,9 @@ struct sim_job {
         unsigned failures; /* requests that failed with this job in them, since that look */
         unsigned absences; /* 404s in a row, and when the first was */
         uint64_t first_absence_us;
-        uint64_t waived_calm_us;
-        bool lone, waived;                /* counted as lone; a null of a row was believed at first sight */
+        bool lone;                        /* counted as such */
+        uint64_t glimpsed_calm_us;        /* it was told as seen, with its ResultData unread */
+        unsigned glimpsed_run;            /* and in which run of the daemon */
         uint64_t held_us;                 /* its end is held back since */
         unsigned looks, closers, excuses; /* since the start, and reasons for closer looks */
         unsigned ramps;                   /* reasons to look at it often for a while */
@@ -182,7 +183,7 @@ struct sim {
 
         /* figures */
         struct figures {
-                uint64_t requests, batches, looks, told, throttled, restarts, outages, believed_nulls;
+                uint64_t requests, batches, looks, told, throttled, restarts, outages, glimpses, read;
                 uint64_t longest_wait_us;
         } figures;
 };
@@ -236,6 +237,7 @@ bool is_calm(const struct sim *sim);
 void check_request(struct sim *sim, const struct planner_request *request, bool was_troubled);
 void check_told(struct sim *sim, struct sim_job *job, const struct change *change, const struct shown *shown,
                 const struct shown *truth, bool of_row);
+void check_read(struct sim *sim, struct sim_job *job, const struct shown *shown);
 void check_look(struct sim *sim, struct sim_job *job, const struct flight *flight);
 void check_truth_ends(struct sim *sim, struct sim_job *job);
 void check_recovery(struct sim *sim);

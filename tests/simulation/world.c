@@ -117,8 +117,6 @@ static void truth_changes(struct sim *sim, struct sim_job *job, struct shown nex
 {
         check_truth_ends(sim, job);
         next.version = job->truth.version + 1;
-        if (next.updated != job->truth.updated)
-                job->waived = false;
         job->truth = next;
         job->since_us = sim->now_us;
         job->since_calm_us = sim->calm_us;

@@ -169,6 +169,40 @@ static void test_other_fields_are_no_news(void **state)
         assert_false(change_detect(&memory, &record, *state).news);
 }
 
+static void test_an_unread_result(void **state)
+{
+        const struct status_rules *rules = *state;
+        struct job_record glimpse = record_of(TEXT_LITERAL("Running"), TEXT_NULL);
+        struct job_record record = record_of(TEXT_LITERAL("Running"), TEXT_LITERAL("50%"));
+        glimpse.updated_on = record.updated_on = TEXT_LITERAL("1");
+        glimpse.has_result = false;
+        struct job_memory memory = job_memory_of(&glimpse, OUTCOME_OPEN);
+
+        /* Another glimpse says nothing; a record of the same version had its ResultData all along. */
+        struct change change = change_detect(&memory, &glimpse, rules);
+        assert_false(change.news || change.reads_result);
+        change = change_detect(&memory, &record, rules);
+        assert_false(change.news);
+        assert_true(change.reads_result);
+
+        /* Of another version, or of none that can be compared, it may be new. */
+        record.updated_on = TEXT_LITERAL("2");
+        change = change_detect(&memory, &record, rules);
+        assert_true(change.news && change.kind == EVENT_CHANGED && !change.reads_result);
+        record.updated_on = TEXT_NULL;
+        assert_true(change_detect(&memory, &record, rules).news);
+        glimpse.updated_on = TEXT_NULL;
+        memory = job_memory_of(&glimpse, OUTCOME_OPEN);
+        assert_true(change_detect(&memory, &record, rules).news);
+
+        /* Null, whatever the version, is no news; another Status always is. */
+        record = record_of(TEXT_LITERAL("Running"), TEXT_NULL);
+        change = change_detect(&memory, &record, rules);
+        assert_true(!change.news && change.reads_result);
+        expect_news(rules, &memory, TEXT_LITERAL("Pending"), TEXT_NULL, EVENT_CHANGED, OUTCOME_OPEN);
+        expect_news(rules, &memory, TEXT_LITERAL("Completed"), TEXT_NULL, EVENT_SUCCEEDED, OUTCOME_SUCCESS);
+}
+
 static void test_memory_is_small(void **state)
 {
         (void)state;
@@ -188,6 +222,7 @@ int main(void)
                 cmocka_unit_test(test_other_patterns_since),
                 cmocka_unit_test(test_unknown_status_is_said_with_or_without_news),
                 cmocka_unit_test(test_other_fields_are_no_news),
+                cmocka_unit_test(test_an_unread_result),
                 cmocka_unit_test(test_memory_is_small),
         };
 

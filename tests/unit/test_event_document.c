@@ -38,6 +38,7 @@ static struct event sample(enum event_kind kind)
                         .email = TEXT_LITERAL("jane@example.com"),
                         .created_on = TEXT_LITERAL("2026-01-31T11:00:00Z"),
                         .updated_on = TEXT_LITERAL("2026-01-31T12:00:00Z"),
+                        .has_result = true,
                 },
                 .status_before = TEXT_LITERAL("Running"),
                 .result_before = TEXT_LITERAL(""),
@@ -104,7 +105,7 @@ static void test_every_field(void **state)
         yajl_val tree = parse(&event, 3, false);
 
         (void)state;
-        assert_int_equal(YAJL_GET_OBJECT(tree)->len, 11);
+        assert_int_equal(YAJL_GET_OBJECT(tree)->len, 12);
         check_number(tree, "schema", NULL, "1");
         check_string(tree, "event", NULL, "succeeded");
         check_string(tree, "event_id", NULL, event.id);
@@ -114,6 +115,7 @@ static void test_every_field(void **state)
         check_string(tree, "outcome", NULL, "success");
         check_string(tree, "result", NULL, "12 \"rows\"");
         check_string(tree, "result_before", NULL, "");
+        assert_true(YAJL_IS_TRUE(value_at(tree, "result_known", NULL)));
         check_number(tree, "attempt", NULL, "3");
 
         assert_int_equal(YAJL_GET_OBJECT(value_at(tree, "job", NULL))->len, 8);
@@ -149,7 +151,8 @@ static void test_shape(void **state)
                 "\"created_on\":\"2026-01-31T11:00:00Z\",\"updated_on\":\"2026-01-31T12:00:00Z\","
                 "\"user\":\"Jane Doe\",\"user_email\":\"jane@example.com\"},"
                 "\"status\":\"Completed\",\"status_before\":\"Running\",\"outcome\":\"open\","
-                "\"result\":\"12 \\\"rows\\\"\",\"result_before\":\"\",\"attempt\":1}\n");
+                "\"result\":\"12 \\\"rows\\\"\",\"result_before\":\"\","
+                "\"result_known\":true,\"attempt\":1}\n");
         free(document);
 }
 
@@ -170,6 +173,7 @@ static void test_nulls(void **state)
         check_string(tree, "status", NULL, NULL);
         check_string(tree, "status_before", NULL, NULL);
         check_string(tree, "result", NULL, NULL);
+        assert_true(YAJL_IS_FALSE(value_at(tree, "result_known", NULL)));
         check_string(tree, "result_before", NULL, NULL);
         check_string(tree, "time", NULL, "1970-01-01T00:00:00.000000Z");
         check_string(tree, "event", NULL, "gone");

@@ -87,7 +87,9 @@ static void test_names_are_such_as_journald_takes(void **state)
 
 static void test_what_is_null_has_no_field(void **state)
 {
-        struct event event = { .kind = EVENT_SEEN, .record = { .id = 1 }, .first_sight = true };
+        struct event event = { .kind = EVENT_SEEN,
+                               .record = { .id = 1, .has_result = true },
+                               .first_sight = true };
 
         assert_int_equal(journal_event(*state, &event), 0);
         expect_field("JOBWATCH_JOB", "1");
@@ -102,6 +104,12 @@ static void test_what_is_null_has_no_field(void **state)
         event.record.result = TEXT_LITERAL("");
         assert_int_equal(journal_event(*state, &event), 0);
         expect_field("JOBWATCH_RESULT", "");
+
+        /* What is not known has no size. */
+        event.record.result = TEXT_NULL;
+        event.record.has_result = false;
+        assert_int_equal(journal_event(*state, &event), 0);
+        expect_field("JOBWATCH_RESULT_BYTES", NULL);
 }
 
 static void test_priorities_and_ids(void **state)

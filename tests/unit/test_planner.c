@@ -281,10 +281,54 @@ static void test_a_change_at_the_wrong_moment_teaches_nothing(void **state)
                 record_of(TEXT_LITERAL("Running"), TEXT_LITERAL("{}"), TEXT_LITERAL("2"));
 
         planner_take_batch(fixture->planner, true);
-        planner_apply_row(fixture->planner, job, ROW_DOUBT, planner_updated_digest(&row), START, 0);
+        planner_apply_row(fixture->planner, job, ROW_DOUBT, updated_on_digest(&row), START, 0);
         answer_single(fixture, &later, true, START);
         /* Nulls of rows are still taken for true. */
         assert_int_equal(planner_judge_row(fixture->planner, &fixture->jobs[1], &row, START), ROW_FIRST);
+}
+
+/* More jobs than can each be looked at singly at once. */
+static void test_first_sights_without_a_result(void **state)
+{
+        const struct planner_limits limits = { .governor = { .per_hour = 3600 },
+                                               .flights_max = 1,
+                                               .batch_size = 100,
+                                               .batch_bytes = 1890,
+                                               .probe_cap_us = INTERVAL };
+        struct fixture fixture = *(struct fixture *)*state;
+        struct job_record row = record_of(TEXT_LITERAL("Running"), TEXT_NULL, TEXT_LITERAL("1"));
+        const struct job_record record =
+                record_of(TEXT_LITERAL("Running"), TEXT_LITERAL("half"), TEXT_LITERAL("1"));
+
+        assert_int_equal(planner_new(&limits, fixture.rules, 100, &fixture.planner), 0);
+        struct planner_job *job = planner_jobs(fixture.planner);
+        job->settings = &settings;
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START), ROW_GLIMPSE);
+        row.has_result = false;
+        assert_true(take(&fixture, job, &row, true, START));
+        assert_true(job->watch.memory.result_unread);
+
+        /* Nothing new; and in its turn it is read. An eighth of one request a second is spent on that. */
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 1), ROW_SAME);
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 10 * USEC_PER_SEC),
+                         ROW_CLOSER);
+        row.updated_on = TEXT_LITERAL("2");
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 1), ROW_HINT);
+        row.updated_on = TEXT_LITERAL("1");
+
+        /* What could not be kept is read again. */
+        assert_false(take(&fixture, job, &record, false, START + 10 * USEC_PER_SEC));
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 20 * USEC_PER_SEC),
+                         ROW_CLOSER);
+        assert_false(take(&fixture, job, &record, true, START + 20 * USEC_PER_SEC));
+        assert_false(job->watch.memory.result_unread);
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 30 * USEC_PER_SEC), ROW_SAME);
+
+        /* Without UpdatedOn nobody could tell later whether a result is new. */
+        row.updated_on = TEXT_NULL;
+        assert_int_equal(planner_judge_row(fixture.planner, &planner_jobs(fixture.planner)[1], &row, START),
+                         ROW_DOUBT);
+        planner_free(fixture.planner);
 }
 
 static void test_gone_and_ended_jobs_are_not_asked_for(void **state)
@@ -339,6 +383,7 @@ int main(void)
                 TEST(test_what_could_not_be_recorded_is_looked_for_again),
                 TEST(test_rows_that_leave_fields_out),
                 TEST(test_a_change_at_the_wrong_moment_teaches_nothing),
+                TEST(test_first_sights_without_a_result),
                 TEST(test_gone_and_ended_jobs_are_not_asked_for),
                 TEST(test_a_request_that_was_not_made),
         };

@@ -176,20 +176,28 @@ static void test_update_job(void **state)
         struct fixture *fixture = *state;
         struct event event = fixture_event(2, 1, EVENT_CHANGED);
         struct job_record refreshed = { .id = 1,
+                                        .result = TEXT_LITERAL("read"),
                                         .description = TEXT_LITERAL("new"),
-                                        .updated_on = TEXT_LITERAL("later") };
+                                        .updated_on = TEXT_LITERAL("later"),
+                                        .has_result = true };
+        struct stored_job known;
         struct job_record expected, job;
 
         assert_int_equal(store_update_job(fixture->store, &refreshed), -ENOENT);
+        event.record.has_result = false;
         assert_int_equal(store_record_event(fixture->store, &event, NULL, 0), 0);
+        assert_int_equal(store_get_job(fixture->store, 1, &known), 1);
+        assert_true(known.result_unread);
         assert_int_equal(store_update_job(fixture->store, &refreshed), 0);
         fixture_reopen(fixture);
 
-        /* Status and result are those of the event. */
+        /* The Status is that of the event. */
         expected = refreshed;
         expected.status = event.record.status;
-        expected.result = event.record.result;
-        expected.has_status = expected.has_result = true;
+        expected.has_status = true;
+        assert_int_equal(store_get_job(fixture->store, 1, &known), 1);
+        assert_false(known.result_unread);
+        assert_int_equal(known.result.size, 4);
         assert_int_equal(store_get_job_record(fixture->store, 1, &job), 1);
         assert_record_equal(&job, &expected);
         job_record_clear(&job);

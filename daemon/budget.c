@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The governor's debt on disk, dated by the wall clock, since that is the one that goes on while we are not
- * there.
+ * The governor's debt on disk. Within one boot of the machine it is dated by CLOCK_BOOTTIME, which nobody
+ * sets; beyond that only by the wall clock. One that was set forward meanwhile makes the debt seem older than
+ * it is, and nobody could tell that from a long stop.
  */
 
 #include "budget.h"
@@ -22,21 +23,38 @@
 #define COVERED_AT_ONCE 20
 
 struct stored_budget {
-        uint64_t stored_us; /* CLOCK_REALTIME */
-        uint64_t pause_us;  /* that was still to come then */
+        unsigned char boot_id[BOOT_ID_SIZE]; /* all zero: not known */
+        uint64_t boot_us;                    /* CLOCK_BOOTTIME of that boot */
+        uint64_t wall_us;                    /* CLOCK_REALTIME */
+        uint64_t pause_us;                   /* that was still to come then */
         struct governor_debt debt;
 };
 
 static void put(struct budget *budget, unsigned ahead, uint64_t now_us)
 {
         uint64_t pause_until_us = planner_health(budget->planner)->asked_us;
-        const struct stored_budget stored = {
-                .stored_us = clock_wall_us(),
+        struct stored_budget stored = {
+                .boot_us = now_us,
+                .wall_us = clock_wall_us(),
                 .pause_us = pause_until_us > now_us ? pause_until_us - now_us : 0,
                 .debt = governor_debt(planner_governor(budget->planner), ahead, now_us),
         };
 
+        (void)clock_boot_id(stored.boot_id);
         (void)store_put_value(budget->store, BUDGET_KEY, &stored, sizeof(stored));
+}
+
+/* How long ago that was. A clock that was set back makes no debt younger than it is. */
+static uint64_t age_of(const struct stored_budget *stored, uint64_t now_us)
+{
+        unsigned char boot_id[BOOT_ID_SIZE];
+        uint64_t now = clock_wall_us(), then = stored->wall_us;
+
+        if (clock_boot_id(boot_id) && memcmp(boot_id, stored->boot_id, BOOT_ID_SIZE) == 0) {
+                now = now_us;
+                then = stored->boot_us;
+        }
+        return now > then ? now - then : 0;
 }
 
 void budget_open(struct budget *budget, struct store *store, struct planner *planner, uint64_t now_us)
@@ -50,9 +68,7 @@ void budget_open(struct budget *budget, struct store *store, struct planner *pla
                 return;
 
         memcpy(&stored, data, sizeof(stored));
-        /* A wall clock that was set back makes no debt younger than it is. */
-        uint64_t now = clock_wall_us();
-        uint64_t age_us = now > stored.stored_us ? now - stored.stored_us : 0;
+        uint64_t age_us = age_of(&stored, now_us);
         governor_restore(planner_governor(planner), &stored.debt, age_us, now_us);
         if (stored.pause_us > age_us)
                 planner_pause(planner, now_us + (stored.pause_us - age_us));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -8,3 +9,10 @@
  * measured with it: somebody may set it. For those there is CLOCK_BOOTTIME of the event loop.
  */
 uint64_t clock_wall_us(void);
+
+/*
+ * Which boot of the machine this is: times of CLOCK_BOOTTIME can be compared within one. False, and all zero,
+ * where that cannot be told.
+ */
+#define BOOT_ID_SIZE 16
+bool clock_boot_id(unsigned char ret_id[static BOOT_ID_SIZE]);

@@ -199,6 +199,8 @@ static void take_trouble(struct sim *sim, struct flight *flight)
                              sim->now_us, chance(sim));
         if (sim->now_us + asked_us > sim->pause_until_us)
                 sim->pause_until_us = sim->now_us + asked_us;
+        if (flight->retry_after_us > 0)
+                budget_keep(sim);
         if (planner_health(sim->planner)->trouble == HEALTH_WELL)
                 sim_fail(sim, NULL, "a failed request left the API well");
 }

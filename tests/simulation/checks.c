@@ -243,7 +243,7 @@ static void check_told_stalled(struct sim *sim, struct sim_job *job)
 {
         if (job->told_stalled)
                 sim_fail(sim, job, "told as stalled twice");
-        if (sim->limits_from_us == 0 && sim->now_us - job->told_us < job->settings.stalled_after_us)
+        if (!sim->wall_jumped && sim->now_us - job->told_us < job->settings.stalled_after_us)
                 sim_fail(sim, job, "told as stalled too early");
         job->told_stalled = true;
 }

@@ -150,6 +150,7 @@ int world_draw(struct sim *sim, uint64_t seed)
         sim->wall_offset_us = UINT64_C(1760000000) * USEC_PER_SEC;
         sim->up_us = sim->now_us;
         sim->limits_from_us = 0;
+        sim->wall_jumped = sim->rebooted = false;
         draw_size(sim);
         sim->limits.flights_max = FLIGHTS_MAX;
         sim->limits.batch_size = chance_permille(sim, 900) ? 100 : (unsigned)chance_below(sim, 100);

@@ -25,14 +25,19 @@ uint64_t wall_us(const struct sim *sim)
 
 static void budget_put(struct sim *sim, unsigned ahead)
 {
+        uint64_t asked_us = planner_health(sim->planner)->asked_us;
+
         if (sim->disk_full_until_us > sim->now_us) {
                 /* What cannot be stored holds up no request; a stop before it can may forget it. */
+                sim->budget.stale = true;
                 sim->limits_from_us = sim->now_us + USEC_PER_DAY;
                 return;
         }
         sim->budget = (struct budget_on_disk){
                 .there = true,
                 .wall_us = wall_us(sim),
+                .boot_us = sim->now_us,
+                .pause_us = asked_us > sim->now_us ? asked_us - sim->now_us : 0,
                 .debt = governor_debt(planner_governor(sim->planner), ahead, sim->now_us),
         };
 }
@@ -46,13 +51,34 @@ static void budget_spend(struct sim *sim)
         sim->covered--;
 }
 
+void budget_keep(struct sim *sim)
+{
+        budget_put(sim, sim->covered);
+}
+
 static void budget_open(struct sim *sim)
 {
-        uint64_t age_us = wall_us(sim) > sim->budget.wall_us ? wall_us(sim) - sim->budget.wall_us : 0;
+        uint64_t age_us = sim->now_us - sim->budget.boot_us, pause_until_us = 0;
 
+        if (sim->rebooted) {
+                uint64_t real_us = age_us;
+
+                age_us = wall_us(sim) > sim->budget.wall_us ? wall_us(sim) - sim->budget.wall_us : 0;
+                /* That a clock was set forward cannot be told from a long stop. */
+                if (age_us > real_us)
+                        sim->limits_from_us = sim->now_us + USEC_PER_DAY;
+        }
         sim->covered = 0;
-        if (sim->budget.there)
+        if (sim->budget.there) {
                 governor_restore(planner_governor(sim->planner), &sim->budget.debt, age_us, sim->now_us);
+                if (sim->budget.pause_us > age_us)
+                        pause_until_us = sim->now_us + sim->budget.pause_us - age_us;
+        }
+        if (pause_until_us > 0)
+                planner_pause(sim->planner, pause_until_us);
+        /* It may know less of a pause, or more. */
+        if (sim->rebooted || sim->budget.stale)
+                sim->pause_until_us = pause_until_us;
 }
 
 /* ---- start and stop ---- */
@@ -93,7 +119,6 @@ void daemon_start(struct sim *sim)
         }
         sim->run_us = sim->now_us;
         sim->lone_count = sim->lone_most = sim->open_at_start = 0;
-        sim->pause_until_us = 0; /* a pause is not remembered */
         budget_open(sim);
 
         struct planner_job *jobs = planner_jobs(sim->planner);

@@ -121,8 +121,9 @@ struct request_times {
 };
 
 struct budget_on_disk {
-        bool there;
-        uint64_t wall_us;
+        bool there, stale; /* stale: what came after could not be written */
+        uint64_t wall_us, boot_us;
+        uint64_t pause_us; /* that was still to come */
         struct governor_debt debt;
 };
 
@@ -133,6 +134,7 @@ struct sim {
         /* time */
         uint64_t now_us, end_us, start_us;
         uint64_t wall_offset_us;
+        bool wall_jumped; /* forward, some time */
         uint64_t calm_us; /* runs only while nothing disturbs: see checks.c */
         uint64_t disturbances;
 
@@ -165,6 +167,7 @@ struct sim {
         /* the daemon */
         struct planner *planner; /* NULL: it is down */
         uint64_t up_us;          /* when it starts again */
+        bool rebooted;           /* with the whole machine: only the wall clock dates what is on disk */
         uint64_t run_us;         /* when it started */
         struct flight flights[FLIGHTS_MAX];
         uint64_t wake_us, fire_us, peek_us; /* when to be woken; when the timer fires; when to look for lost
@@ -174,8 +177,8 @@ struct sim {
 
         /* checks */
         struct request_times times;
-        uint64_t limits_from_us; /* limits are checked from here on: a wall clock set forward forgets debts */
-        uint64_t pause_until_us; /* what the server asked for, as clamped */
+        uint64_t limits_from_us;  /* limits are checked from here on: some debt may have been forgotten */
+        uint64_t pause_until_us;  /* what the server asked for, as clamped */
         uint64_t singles_calm_us; /* the calm clock when batches were last not used */
         uint64_t closers;         /* closer looks so far */
         size_t lone_count, lone_most;
@@ -222,6 +225,7 @@ uint64_t server_latency(struct sim *sim);
 void daemon_start(struct sim *sim);
 void daemon_stop(struct sim *sim, bool clean);
 void simulate(struct sim *sim);
+void budget_keep(struct sim *sim);
 uint64_t wall_us(const struct sim *sim);
 size_t job_index(const struct sim *sim, const struct planner_job *job);
 

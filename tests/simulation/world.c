@@ -211,10 +211,7 @@ static void wall_jumps(struct sim *sim)
         int64_t by_us = (int64_t)chance_span(sim, 0, 2 * USEC_PER_DAY) - (int64_t)USEC_PER_DAY;
 
         sim->wall_offset_us += (uint64_t)by_us;
-        /* What is on disk seems older than it is, and may be forgotten if the daemon stops before it is
-         * written again. That is known and cannot be told from a long stop. */
-        if (by_us > 0)
-                sim->limits_from_us = sim->now_us + USEC_PER_DAY;
+        sim->wall_jumped |= by_us > 0;
 }
 
 static void mischief(struct sim *sim)
@@ -250,6 +247,7 @@ static void mischief(struct sim *sim)
         default:
                 if (sim->planner != NULL) {
                         daemon_stop(sim, chance_permille(sim, 400));
+                        sim->rebooted = chance_permille(sim, 100);
                         sim->up_us = sim->now_us + chance_span(sim, USEC_PER_SEC / 10,
                                                                USEC_PER_SEC << chance_below(sim, 13));
                         if (chance_permille(sim, 500)) /* again and again */

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What a restart remembers of the budget, whatever becomes of the clocks. Both clocks and the boot are the
+ * test's. */
+
+#include <string.h>
+
+#include "budget.h"
+#include "host/clock.h"
+#include "store_fixture.h"
+
+#define SECOND UINT64_C(1000000)
+#define HOUR   (3600 * SECOND)
+#define DAY    (24 * HOUR)
+
+static uint64_t wall_us;
+static unsigned char boot; /* 0: not known */
+
+uint64_t __wrap_clock_wall_us(void);
+bool __wrap_clock_boot_id(unsigned char ret_id[static BOOT_ID_SIZE]);
+
+uint64_t __wrap_clock_wall_us(void)
+{
+        return wall_us;
+}
+
+bool __wrap_clock_boot_id(unsigned char ret_id[static BOOT_ID_SIZE])
+{
+        memset(ret_id, boot, BOOT_ID_SIZE);
+        return boot != 0;
+}
+
+/* One run of the daemon over the same store. */
+struct run {
+        struct planner *planner;
+        struct budget budget;
+};
+
+static void run_start(struct run *run, struct fixture *fixture, uint64_t now_us)
+{
+        const struct planner_limits limits = { .governor = { .per_hour = 5000 }, .flights_max = 1 };
+
+        assert_int_equal(planner_new(&limits, NULL, 0, &run->planner), 0);
+        budget_open(&run->budget, fixture->store, run->planner, now_us);
+}
+
+static void run_spend(struct run *run, unsigned count, uint64_t now_us)
+{
+        for (unsigned i = 0; i < count; i++) {
+                budget_spend(&run->budget, now_us);
+                planner_spend(run->planner, now_us);
+        }
+}
+
+/* How long until a poll may go out. */
+static uint64_t run_wait(const struct run *run, uint64_t now_us)
+{
+        uint64_t next_us = governor_next(planner_governor(run->planner), GOVERNOR_POLL, now_us);
+
+        return next_us > now_us ? next_us - now_us : 0;
+}
+
+static void run_end(struct run *run)
+{
+        planner_free(run->planner);
+}
+
+/* A run that spends all it may at once, and crashes. Returns how long it would have had to wait. */
+static uint64_t run_dry(struct fixture *fixture, uint64_t now_us)
+{
+        struct run run;
+
+        run_start(&run, fixture, now_us);
+        while (run_wait(&run, now_us) == 0)
+                run_spend(&run, 1, now_us);
+        uint64_t wait_us = run_wait(&run, now_us);
+        run_end(&run);
+        assert_true(wait_us > 0);
+        return wait_us;
+}
+
+static uint64_t wait_after_restart(struct fixture *fixture, uint64_t now_us)
+{
+        struct run run;
+
+        run_start(&run, fixture, now_us);
+        uint64_t wait_us = run_wait(&run, now_us);
+        run_end(&run);
+        return wait_us;
+}
+
+static void test_a_clock_that_was_set_forward(void **state)
+{
+        wall_us = 1000 * DAY;
+        boot = 1;
+        uint64_t wait_us = run_dry(*state, HOUR);
+
+        wall_us += 2 * DAY;
+        assert_true(wait_after_restart(*state, HOUR + SECOND) >= wait_us - SECOND);
+        /* Time does pass. */
+        assert_int_equal(wait_after_restart(*state, 3 * HOUR), 0);
+}
+
+static void test_a_clock_that_was_set_back(void **state)
+{
+        wall_us = 1000 * DAY;
+        boot = 1;
+        run_dry(*state, HOUR);
+
+        wall_us -= 2 * DAY;
+        assert_int_equal(wait_after_restart(*state, 3 * HOUR), 0);
+}
+
+static void test_after_a_reboot(void **state)
+{
+        wall_us = 1000 * DAY;
+        boot = 1;
+        uint64_t wait_us = run_dry(*state, HOUR);
+
+        /* CLOCK_BOOTTIME has begun anew, or is larger than it was: it says nothing. */
+        boot = 2;
+        wall_us += SECOND;
+        assert_true(wait_after_restart(*state, 5 * SECOND) >= wait_us - SECOND);
+        assert_true(wait_after_restart(*state, DAY) >= wait_us - SECOND);
+        wall_us += 2 * HOUR;
+        assert_int_equal(wait_after_restart(*state, 5 * SECOND), 0);
+}
+
+static void test_where_the_boot_is_not_known(void **state)
+{
+        wall_us = 1000 * DAY;
+        boot = 0;
+        uint64_t wait_us = run_dry(*state, HOUR);
+
+        wall_us += SECOND;
+        assert_true(wait_after_restart(*state, DAY) >= wait_us - SECOND);
+}
+
+static void test_a_pause(void **state)
+{
+        struct fixture *fixture = *state;
+        struct run run;
+
+        wall_us = 1000 * DAY;
+        boot = 1;
+        run_start(&run, fixture, HOUR);
+        planner_pause(run.planner, HOUR + 300 * SECOND);
+        budget_keep(&run.budget, HOUR);
+        run_end(&run);
+
+        wall_us += DAY;
+        run_start(&run, fixture, HOUR + 100 * SECOND);
+        assert_int_equal(planner_health(run.planner)->asked_us, HOUR + 300 * SECOND);
+        budget_close(&run.budget, HOUR + 200 * SECOND);
+        run_end(&run);
+        run_start(&run, fixture, HOUR + 250 * SECOND);
+        assert_int_equal(planner_health(run.planner)->asked_us, HOUR + 300 * SECOND);
+        run_end(&run);
+        run_start(&run, fixture, HOUR + 400 * SECOND);
+        assert_int_equal(planner_health(run.planner)->asked_us, 0);
+        run_end(&run);
+}
+
+static void test_what_is_stored_is_something_else(void **state)
+{
+        struct fixture *fixture = *state;
+
+        assert_int_equal(store_put_value(fixture->store, "budget", "?", 1), 0);
+        assert_int_equal(wait_after_restart(fixture, HOUR), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_a_clock_that_was_set_forward),
+                TEST(test_a_clock_that_was_set_back),
+                TEST(test_after_a_reboot),
+                TEST(test_where_the_boot_is_not_known),
+                TEST(test_a_pause),
+                TEST(test_what_is_stored_is_something_else),
+        };
+
+        return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
+}

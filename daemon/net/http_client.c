@@ -273,8 +273,6 @@ struct http_client *http_client_free(struct http_client *client)
 
         list_clear(&client->active);
         list_clear(&client->finished);
-        while (client->pool_count > 0)
-                curl_easy_cleanup(client->pool[--client->pool_count]);
 
         /*
          * libcurl still calls back while it closes its connections: its handle goes before what it calls

@@ -10,9 +10,6 @@
 
 #define EXCERPT_MAX 512
 
-/* Idle easy handles kept; each holds some 8 kB. */
-#define POOL_MAX 4
-
 struct http_headers {
         struct curl_slist *list;
         unsigned references; /* the owner's, and one a request that uses them */
@@ -53,8 +50,6 @@ struct http_client {
         long timer_ms; /* what libcurl last asked for; -1: none */
         struct request_list active;
         struct request_list finished;
-        CURL *pool[POOL_MAX];
-        size_t pool_count;
 
         char *user_agent;
         char *ca_file;

@@ -6,6 +6,10 @@
  *
  * The body of an answer is looked at only when its status is known to be a 2xx, and counted as it comes out
  * of the decoder, since CURLOPT_MAXFILESIZE stops neither chunked nor compressed bodies.
+ *
+ * Each request has an easy handle of its own, which costs 2 µs and 8 kB while it lasts. One that is used
+ * again must not be: up to libcurl 8.1.0 it keeps a pointer into the headers of the answer before, and an
+ * answer whose first header line begins with a blank has that freed memory read and freed once more.
  */
 
 #include "net/http_internal.h"
@@ -186,6 +190,7 @@ static enum http_outcome outcome_of(const struct http_request *request, long sta
                 /* Of an error its status is what counts, however long a page comes with it. */
                 return is_success(status) ? HTTP_TOO_LARGE : HTTP_ANSWERED;
         case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_BAD_FUNCTION_ARGUMENT:
                 /* Of our URL, or of what answered: then a request has been sent. */
                 (void)curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
                 return sent > 0 ? HTTP_BROKEN : HTTP_IMPOSSIBLE;
@@ -193,7 +198,6 @@ static enum http_outcome outcome_of(const struct http_request *request, long sta
         case CURLE_OUT_OF_MEMORY:
         case CURLE_SSL_CACERT_BADFILE:
         case CURLE_FAILED_INIT:
-        case CURLE_BAD_FUNCTION_ARGUMENT:
                 return HTTP_IMPOSSIBLE;
         default:
                 return HTTP_BROKEN;
@@ -217,17 +221,11 @@ struct http_request *http_request_free(struct http_request *request)
         if (request == NULL)
                 return NULL;
 
-        struct http_client *client = request->client;
         if (request->listed != NULL) {
                 TAILQ_REMOVE(request->listed, request, link);
-                (void)curl_multi_remove_handle(client->multi, request->easy);
+                (void)curl_multi_remove_handle(request->client->multi, request->easy);
         }
-        if (request->easy != NULL)
-                curl_easy_reset(request->easy); /* it must not remember anything of ours; its caches stay */
-        if (request->easy != NULL && client->pool_count < POOL_MAX)
-                client->pool[client->pool_count++] = request->easy;
-        else
-                curl_easy_cleanup(request->easy);
+        curl_easy_cleanup(request->easy);
         http_headers_free(request->headers);
         free(request);
         return NULL;
@@ -238,7 +236,12 @@ void http_request_end(struct http_request *request)
         long status = 0;
 
         (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (status < 100 || status > 999)
+                status = 0; /* libcurl takes "HTTP/2 0" for an answer, and numbers of any length */
         enum http_outcome outcome = outcome_of(request, status);
+        bool no_status = outcome == HTTP_ANSWERED && status == 0;
+        if (no_status)
+                outcome = HTTP_BROKEN;
 
         /*
          * Out of the list first: on_end() may free the whole client's other requests, but this one is ours.
@@ -248,7 +251,9 @@ void http_request_end(struct http_request *request)
         (void)curl_multi_remove_handle(request->client->multi, request->easy);
 
         const char *detail = request->curl_error;
-        if (outcome == HTTP_TOO_LARGE || outcome == HTTP_STOPPED)
+        if (no_status)
+                detail = "the answer has no status";
+        else if (outcome == HTTP_TOO_LARGE || outcome == HTTP_STOPPED)
                 detail = http_outcome_to_string(outcome);
         else if (*detail == '\0')
                 detail = request->code != CURLE_OK ? curl_easy_strerror(request->code)
@@ -344,14 +349,6 @@ static int request_set_options(struct http_request *request, const struct http_c
         return code == CURLE_OK ? 0 : -ENOMEM;
 }
 
-static CURL *easy_take(struct http_client *client)
-{
-        if (client->pool_count == 0)
-                return curl_easy_init();
-
-        return client->pool[--client->pool_count];
-}
-
 int http_start(struct http_client *client, const struct http_call *call, struct http_request **ret_request)
 {
         CLEANUP(cleanup_http_request_free) struct http_request *request = calloc(1, sizeof(*request));
@@ -368,7 +365,7 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
                 request->headers = call->headers;
                 request->headers->references++;
         }
-        request->easy = easy_take(client);
+        request->easy = curl_easy_init();
         if (request->easy == NULL)
                 return -ENOMEM;
 

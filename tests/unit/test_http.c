@@ -354,7 +354,7 @@ static void test_free_ends_all_without_a_word(void **state)
         static struct noted noted[20];
         struct noted answered = { .fixture = fixture };
 
-        noted_get(&answered, answer_hello, "/"); /* one handle lies in the pool, too */
+        noted_get(&answered, answer_hello, "/"); /* one connection lies idle, too */
         noted_clear(&answered);
         fixture->handler = answer_nothing;
         for (unsigned i = 0; i < 20; i++) {

@@ -363,6 +363,9 @@ static void test_broken(void **state)
                 { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhalf\r\n", 200 },
                 { "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf", 200 },
                 { "SSH-2.0-OpenSSH_9.2\r\n", 0 },
+                { "HTTP/2 0\r\nContent-Length: 0\r\n\r\n", 0 },
+                { "HTTP/2 0\r\nContent-Length: 99999\r\n\r\n", 0 },
+                { "HTTP/2 9223372036854775807\r\n\r\n", 0 },
                 { "\x15\x03\x01\x02\x02\x02\x16", 0 },
         };
         struct noted noted = { .fixture = *state };
@@ -374,6 +377,21 @@ static void test_broken(void **state)
                                  noted.end.detail);
                 assert_int_equal(noted.end.status, answers[i].status);
                 assert_string_not_equal(noted.end.detail, "");
+                noted_clear(&noted);
+        }
+}
+
+/* A first header that looks like the rest of one has nothing to do with the last of the answer before. */
+static void test_first_header_that_continues(void **state)
+{
+        struct noted noted = { .fixture = *state };
+
+        for (unsigned i = 0; i < 2; i++) {
+                get_bytes(&noted, "HTTP/1.1 200 OK\r\nlast: header\r\n\r\n", true);
+                assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+                noted_clear(&noted);
+                get_bytes(&noted, "HTTP/1.1 200 OK\r\n continued: header\r\n\r\n", true);
+                assert_int_equal(noted.end.outcome, HTTP_BROKEN);
                 noted_clear(&noted);
         }
 }
@@ -457,6 +475,7 @@ int main(void)
                 TEST(test_impossible),
                 TEST(test_no_tls_there),
                 TEST(test_broken),
+                TEST(test_first_header_that_continues),
                 TEST(test_body_without_length),
                 TEST(test_retry_after),
                 cmocka_unit_test(test_words_differ),

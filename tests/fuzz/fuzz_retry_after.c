@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Any bytes as the answer of a server, read by the daemon's own client, and what comes
+ * of a Retry-After in it. The first byte chooses: either the rest is the whole answer, or it is the value of
+ * that header, a number or a date, in an answer that is otherwise good; then the span is known and compared.
+ * Whatever it is: every request ends once, the span is none or one of a second to a day, and what health and
+ * deliveries make of it is bounded as they say.
+ */
+
+#include <curl/curl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/retry.h"
+#include "net/http_internal.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define BODY_LIMIT  4096
+#define ANSWER_SIZE 8192
+#define NOW_US      (400 * USEC_PER_DAY)
+
+/* Whatever a server asks for, it silences us no longer than this. */
+#define ASKED_MAX_US USEC_PER_HOUR
+
+struct outcome_seen {
+        unsigned ends;
+        uint64_t body_size;
+        int status;
+        enum http_outcome outcome;
+        uint64_t retry_after_us;
+};
+
+static void check(bool condition)
+{
+        if (!condition)
+                abort();
+}
+
+static int on_body(void *userdata, const void *data, size_t size)
+{
+        struct outcome_seen *seen = userdata;
+
+        check(data != NULL && seen->ends == 0);
+        seen->body_size += size;
+        check(seen->body_size <= BODY_LIMIT);
+        return 0;
+}
+
+static void on_end(void *userdata, const struct http_end *end)
+{
+        struct outcome_seen *seen = userdata;
+        bool success = end->status >= 200 && end->status <= 299;
+
+        check(end->detail != NULL && end->excerpt != NULL && end->excerpt_size <= EXCERPT_MAX);
+        check(!success || (end->body_size == seen->body_size && end->excerpt_size == 0));
+        check(end->outcome != HTTP_ANSWERED || end->status > 0);
+        seen->ends++;
+        seen->status = end->status;
+        seen->outcome = end->outcome;
+        seen->retry_after_us = end->retry_after_us;
+}
+
+/* ---- a server that knows one answer ---- */
+
+struct server {
+        sd_event *event;
+        struct http_client *client;
+        char name[64]; /* in the abstract namespace, so there is no file and no port */
+        const char *answer;
+        size_t size;
+        int peer; /* -1: none */
+};
+
+/* The whole answer is there before the request is read, and nothing comes after it. */
+static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        (void)source;
+        (void)revents;
+        struct server *server = userdata;
+
+        check(server->peer < 0);
+        server->peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        check(server->peer >= 0);
+        check(server->size == 0 ||
+              send(server->peer, server->answer, server->size, MSG_NOSIGNAL) == (ssize_t)server->size);
+        check(shutdown(server->peer, SHUT_WR) == 0);
+        return 0;
+}
+
+static void server_start(struct server *server)
+{
+        const struct http_settings settings = {
+                .user_agent = "fuzz",
+                .timeout_us = 5 * USEC_PER_SEC,
+                .connect_timeout_us = 5 * USEC_PER_SEC,
+                .body_max = BODY_LIMIT,
+                .connections_max = 2,
+        };
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        int length = snprintf(server->name, sizeof(server->name), "jobwatchd-fuzz-%ld", (long)getpid());
+        memcpy(address.sun_path + 1, server->name, (size_t)length);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        check(fd >= 0);
+        check(bind(fd, (const struct sockaddr *)&address,
+                   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length)) == 0);
+        check(listen(fd, 4) == 0);
+
+        check(sd_event_new(&server->event) >= 0);
+        check(sd_event_add_io(server->event, NULL, fd, EPOLLIN, on_connection, server) >= 0);
+        check(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+        check(http_client_new(server->event, &settings, &server->client) == 0);
+}
+
+static struct outcome_seen ask(const char *answer, size_t size)
+{
+        static struct server server;
+        struct outcome_seen seen = { .ends = 0 };
+        struct http_request *request = NULL;
+
+        if (server.event == NULL)
+                server_start(&server);
+        server.answer = answer;
+        server.size = size;
+        server.peer = -1;
+
+        const struct http_call call = { .url = "http://127.0.0.1/",
+                                        .fresh_connection = true,
+                                        .on_body = on_body,
+                                        .on_end = on_end,
+                                        .userdata = &seen };
+        check(http_start(server.client, &call, &request) == 0);
+        check(curl_easy_setopt(request->easy, CURLOPT_ABSTRACT_UNIX_SOCKET, server.name) == CURLE_OK);
+        check(curl_easy_setopt(request->easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK);
+        while (seen.ends == 0)
+                check(sd_event_run(server.event, UINT64_MAX) >= 0);
+        check(seen.ends == 1 && server.peer >= 0);
+        check(close(server.peer) == 0);
+        return seen;
+}
+
+/* ---- what is made of it ---- */
+
+static void check_span(uint64_t span_us, uint64_t random)
+{
+        static const enum health_trouble troubles[] = { HEALTH_UNREACHABLE, HEALTH_THROTTLED,
+                                                        HEALTH_UNAUTHORIZED };
+        struct health health = HEALTH_INITIAL;
+
+        check(span_us == HTTP_RETRY_NONE || (span_us >= USEC_PER_SEC && span_us <= USEC_PER_DAY));
+        check(span_us % USEC_PER_SEC == 0);
+
+        uint64_t delay_us = delivery_delay(1 + (unsigned)random % 9, span_us, random);
+        check(delay_us >= 5 * USEC_PER_SEC && delay_us <= DELIVERY_DELAY_MAX_US);
+
+        (void)health_failed(&health, troubles[random % 3], false, NOW_US, span_us, USEC_PER_MIN, random);
+        check(health.asked_us <= NOW_US + ASKED_MAX_US);
+        check(health_next(&health, NOW_US) >= (span_us > 0 ? health.asked_us : NOW_US));
+        check(health_next(&health, NOW_US) <= NOW_US + ASKED_MAX_US);
+}
+
+/* ---- a header whose meaning is known ---- */
+
+/* At most this many bytes of a value, without what would end the line. */
+#define VALUE_MAX 200
+
+static uint64_t bounded(int64_t seconds)
+{
+        uint64_t day = USEC_PER_DAY / USEC_PER_SEC;
+
+        if (seconds <= 0)
+                return HTTP_RETRY_NONE;
+        return ((uint64_t)seconds > day ? day : (uint64_t)seconds) * USEC_PER_SEC;
+}
+
+static void check_number(const char *value, uint64_t span_us)
+{
+        size_t length = strspn(value, "0123456789");
+
+        if (length > 0 && length <= 18 && value[length] == '\0')
+                check(span_us == bounded(strtoll(value, NULL, 10)) || strtoll(value, NULL, 10) == 0);
+}
+
+/* A date in the form of RFC 9110, and of this clock. */
+static void check_date(const char *value, time_t before, uint64_t span_us)
+{
+        struct tm tm = { .tm_sec = 0 };
+        char again[64];
+
+        const char *end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        if (end == NULL || *end != '\0' || tm.tm_year < 100 || tm.tm_year > 1000)
+                return;
+        time_t date = timegm(&tm);
+        if (strftime(again, sizeof(again), "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0 ||
+            strcmp(again, value) != 0)
+                return; /* strptime() takes more than there is, such as the 31st of June */
+        check(span_us >= bounded(date - time(NULL)) && span_us <= bounded(date - before));
+}
+
+static void try_value(const uint8_t *data, size_t size)
+{
+        char value[VALUE_MAX + 1], answer[ANSWER_SIZE];
+        size_t length = 0;
+        time_t before = time(NULL);
+
+        for (size_t i = 0; i < size && length < VALUE_MAX; i++)
+                if (data[i] >= ' ' && data[i] <= '~')
+                        value[length++] = (char)data[i];
+        value[length] = '\0';
+
+        int answer_size =
+                snprintf(answer, sizeof(answer),
+                         "HTTP/1.1 429 Too Many\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", value);
+        struct outcome_seen seen = ask(answer, (size_t)answer_size);
+        check(seen.outcome == HTTP_ANSWERED && seen.status == 429);
+        check_number(value, seen.retry_after_us);
+        check_date(value, before, seen.retry_after_us);
+        check_span(seen.retry_after_us, length);
+}
+
+/* A date at a distance from now, so that dates near today are met at all. */
+static void try_distance(const uint8_t *data, size_t size)
+{
+        int32_t distance = 0;
+        char value[64];
+        struct tm tm;
+
+        memcpy(&distance, data, size < sizeof(distance) ? size : sizeof(distance));
+        time_t date = time(NULL) + distance;
+        if (gmtime_r(&date, &tm) == NULL ||
+            strftime(value, sizeof(value), "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0)
+                return;
+        try_value((const uint8_t *)value, strlen(value));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        if (size == 0)
+                return 0;
+        data++;
+        size--;
+        switch (data[-1] & 3) {
+        case 0:
+                if (size <= ANSWER_SIZE)
+                        check_span(ask((const char *)data, size).retry_after_us, size);
+                return 0;
+        case 1:
+                try_distance(data, size);
+                return 0;
+        default:
+                try_value(data, size);
+                return 0;
+        }
+}

@@ -38,7 +38,8 @@ struct store;
  *  - the directory cannot be made or written: the errno of that
  *  - another process (named by pid) holds it: -EBUSY
  *  - the file is a symbolic link (-ELOOP), a directory (-EISDIR) or no file at all (-EINVAL)
- *  - it is no database or another program's, or a quick_check finds it damaged: -EUCLEAN
+ *  - it is no database or another program's, a quick_check finds it damaged, or a table is not as this
+ *    program makes it: -EUCLEAN
  *  - its schema is newer than this program: -EOPNOTSUPP
  * A file that is refused keeps every byte. On success *ret_message stays untouched.
  */

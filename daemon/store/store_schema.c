@@ -31,6 +31,10 @@
  * seconds: it reads every page, and results may have megabytes. Damage is then still met where it is read, by
  * SQLite or by the sums of store_row.c. How the last run ended makes no difference: a WAL has sums of its own
  * and recovers by itself, and disks lose bits also under files that were closed well.
+ *
+ * It does not look at the text of the schema, where a bit can turn a default into another word and hide
+ * deliveries for ever. So that text is compared with what the migrations make of an empty database. What
+ * somebody has added, an index perhaps, is left alone.
  */
 
 #include <errno.h>
@@ -161,6 +165,63 @@ static int schema_quick_check(struct store *store, const char *path)
         return r > 0 ? -EUCLEAN : r;
 }
 
+/* An empty database in memory, as it is after the first `version` migrations. To be closed in any case. */
+static int schema_make(int64_t version, sqlite3 **ret_made)
+{
+        int code = sqlite3_open_v2(":memory:", ret_made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+        for (int64_t i = 0; code == SQLITE_OK && i < version; i++)
+                code = sqlite3_exec(*ret_made, migrations[i], NULL, NULL, NULL);
+        return code;
+}
+
+/* Looks each row of `made` up by `find`: SQLITE_DONE if all are there, SQLITE_ROW if one is not. */
+static int schema_find(sqlite3_stmt *made, sqlite3_stmt *find)
+{
+        int code;
+
+        while ((code = sqlite3_step(made)) == SQLITE_ROW) {
+                for (int i = 0; code == SQLITE_ROW && i < 3; i++)
+                        if (sqlite3_bind_value(find, i + 1, sqlite3_column_value(made, i)) != SQLITE_OK)
+                                code = SQLITE_NOMEM;
+                if (code == SQLITE_ROW)
+                        code = sqlite3_step(find);
+                (void)sqlite3_reset(find);
+                if (code != SQLITE_ROW)
+                        return code == SQLITE_DONE ? SQLITE_ROW : code;
+        }
+        return code;
+}
+
+/* -EUCLEAN if a table or an index is not as this program makes it. */
+static int schema_compare(struct store *store, int64_t version)
+{
+        sqlite3 *made = NULL;
+        sqlite3_stmt *rows = NULL, *find = NULL;
+
+        int code = schema_make(version, &made);
+        if (code == SQLITE_OK)
+                code = sqlite3_prepare_v2(made, "SELECT type, name, sql FROM sqlite_schema", -1, &rows, NULL);
+        if (code == SQLITE_OK)
+                code = sqlite3_prepare_v2(
+                        store->database,
+                        "SELECT 1 FROM sqlite_schema WHERE type = ? AND name = ? AND sql IS ?", -1, &find,
+                        NULL);
+        if (code == SQLITE_OK)
+                code = schema_find(rows, find);
+
+        int r = 0;
+        if (code == SQLITE_ROW)
+                r = store_fail(store, -EUCLEAN,
+                               "the database is damaged (a table or an index is not as it was made)");
+        else if (code != SQLITE_DONE)
+                r = store_fail_sqlite(store, code);
+        (void)sqlite3_finalize(find);
+        (void)sqlite3_finalize(rows);
+        (void)sqlite3_close(made);
+        return r;
+}
+
 static int schema_set_up(struct store *store, const char *path, bool fresh, int64_t *ret_version)
 {
         static const char settings[] =
@@ -185,6 +246,8 @@ static int schema_set_up(struct store *store, const char *path, bool fresh, int6
 
         if (version > 0) {
                 r = schema_quick_check(store, path);
+                if (r >= 0)
+                        r = schema_compare(store, version);
                 if (r < 0)
                         return r;
         }

@@ -262,6 +262,21 @@ static void test_newer_schema(void **state)
         assert_int_equal(store_get_job(fixture->store, 1, &job), 1);
 }
 
+/* SQLite finds nothing wrong with a default of another word, but no delivery would be found any more. */
+static void test_damaged_schema(void **state)
+{
+        struct fixture *fixture = *state;
+
+        fixture_close(fixture);
+        execute(database_path(fixture), "CREATE INDEX added ON jobs (outcome)");
+        fixture_reopen(fixture);
+        fixture_close(fixture);
+        execute(database_path(fixture), "PRAGMA writable_schema = ON;"
+                                        "UPDATE sqlite_schema SET sql = replace(sql, 'pending', 'pendinh') "
+                                        "WHERE name = 'deliveries'");
+        assert_refused(fixture, -EUCLEAN, "not as it was made");
+}
+
 static void test_no_regular_file(void **state)
 {
         struct fixture *fixture = *state;
@@ -450,11 +465,12 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_modes),          TEST(test_directory_that_cannot_be),
-                TEST(test_second_process), TEST(test_sqlite_shell_is_kept_out),
-                TEST(test_killed),         TEST(test_foreign_files),
-                TEST(test_newer_schema),   TEST(test_no_regular_file),
-                TEST(test_truncated),      TEST(test_overwritten),
+                TEST(test_modes),           TEST(test_directory_that_cannot_be),
+                TEST(test_second_process),  TEST(test_sqlite_shell_is_kept_out),
+                TEST(test_killed),          TEST(test_foreign_files),
+                TEST(test_newer_schema),    TEST(test_damaged_schema),
+                TEST(test_no_regular_file), TEST(test_truncated),
+                TEST(test_overwritten),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

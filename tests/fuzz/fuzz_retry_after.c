@@ -39,7 +39,8 @@ struct outcome_seen {
         uint64_t retry_after_us;
 };
 
-static void check(bool condition)
+/* Not inlined, so that the trace says which line it was. */
+__attribute__((noinline)) static void check(bool condition)
 {
         if (!condition)
                 abort();

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Any bytes as the state database: states that were made by the store, with pages of 512 bytes, and what
+ * becomes of them. The store is opened, all of it is read, an event is recorded and deliveries are ended, and
+ * then it is opened again. Opening ends in a store, or in words and a file that keeps every byte; what is
+ * read back is what was recorded or an error; and in a database that SQLite finds sound, all is there.
+ *
+ * SQLite itself is not instrumented. Beside libFuzzer's own changes there are those that disks make: sectors
+ * of zeros or of another place, a run of ones, a lost end.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../unit/fault_vfs.h"
+#include "base/cleanup.h"
+#include "store/store.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
+#define JOB_COUNT   3 /* jobs 1 to 3 are in the states of the corpus */
+#define SECTOR_SIZE 512
+#define NEW_EVENT   "ffffffff-0000-4000-8000-00000000000f"
+
+static const char *const hooks[] = { "mail", "post" };
+
+#define HOOK_COUNT (sizeof(hooks) / sizeof(hooks[0]))
+
+static char directory[256], database[280];
+
+/* Not inlined, so that the trace says which line it was. */
+__attribute__((noinline)) static void check(bool condition)
+{
+        if (!condition)
+                abort();
+}
+
+/* ---- the file ---- */
+
+static void file_remove(const char *suffix)
+{
+        char path[300];
+
+        (void)snprintf(path, sizeof(path), "%s%s", database, suffix);
+        check(unlink(path) == 0 || errno == ENOENT);
+}
+
+static void files_remove(void)
+{
+        file_remove("");
+        file_remove("-wal");
+        file_remove("-journal");
+}
+
+static void directory_remove(void)
+{
+        char lock[300];
+
+        files_remove();
+        (void)snprintf(lock, sizeof(lock), "%s/jobwatchd.lock", directory);
+        (void)unlink(lock);
+        (void)rmdir(directory);
+}
+
+static void directory_make(void)
+{
+        const char *parent = getenv("TMPDIR");
+
+        /* As with the faults of the unit tests, nothing waits for the disk. */
+        check(fault_vfs_register() == SQLITE_OK);
+        (void)snprintf(directory, sizeof(directory), "%s/jobwatchd-fuzz-XXXXXX",
+                       parent != NULL ? parent : "/tmp");
+        check(mkdtemp(directory) != NULL);
+        (void)snprintf(database, sizeof(database), "%s/jobwatchd.db", directory);
+        check(atexit(directory_remove) == 0);
+}
+
+static void file_write(const uint8_t *data, size_t size)
+{
+        files_remove();
+        CLEANUP(cleanup_descriptor) int file = open(database, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        check(file >= 0 && write(file, data, size) == (ssize_t)size);
+}
+
+static bool file_is(const uint8_t *data, size_t size)
+{
+        CLEANUP(cleanup_descriptor) int file = open(database, O_RDONLY | O_CLOEXEC);
+        CLEANUP(cleanup_free) char *found = malloc(size + 1);
+
+        check(file >= 0 && found != NULL);
+        return read(file, found, size + 1) == (ssize_t)size && (size == 0 || memcmp(found, data, size) == 0);
+}
+
+/* Whether SQLite finds nothing wrong with the file, its indices included. */
+static bool file_is_sound(void)
+{
+        sqlite3 *connection = NULL;
+        sqlite3_stmt *statement = NULL;
+        char uri[300];
+        bool sound = false;
+
+        (void)snprintf(uri, sizeof(uri), "file:%s?immutable=1", database);
+        check(sqlite3_open_v2(uri, &connection, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) == SQLITE_OK);
+        if (sqlite3_prepare_v2(connection, "PRAGMA integrity_check(1)", -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW) {
+                const char *finding = (const char *)sqlite3_column_text(statement, 0);
+                sound = finding != NULL && strcmp(finding, "ok") == 0;
+        }
+        (void)sqlite3_finalize(statement);
+        (void)sqlite3_close(connection);
+        return sound;
+}
+
+/* ---- what is in the store ---- */
+
+static void check_word(const struct store *store, int r)
+{
+        check(r >= 0 || (strcmp(store_error(store), "no error") != 0 && *store_error(store) != '\0'));
+}
+
+static void check_event(const struct event *event)
+{
+        check(strlen(event->id) < EVENT_ID_SIZE);
+        check((unsigned)event->kind < EVENT_KIND_COUNT);
+        check(outcome_to_string(event->outcome) != NULL);
+}
+
+static void check_events_equal(const struct event *left, const struct event *right)
+{
+        check(strcmp(left->id, right->id) == 0 && left->kind == right->kind);
+        check(left->outcome == right->outcome && left->time_us == right->time_us);
+        check(left->record.id == right->record.id && left->first_sight == right->first_sight);
+        check(text_equal(&left->job_name, &right->job_name));
+        check(text_equal(&left->record.status, &right->record.status));
+        check(text_equal(&left->record.result, &right->record.result));
+        check(text_equal(&left->record.updated_on, &right->record.updated_on));
+        check(text_equal(&left->status_before, &right->status_before));
+        check(text_equal(&left->result_before, &right->result_before));
+}
+
+static struct event new_event(void)
+{
+        return (struct event){
+                .id = NEW_EVENT,
+                .kind = EVENT_SUCCEEDED,
+                .outcome = OUTCOME_SUCCESS,
+                .time_us = UINT64_C(1800000000000000),
+                .job_name = TEXT_LITERAL("members-import"),
+                .record = {
+                        .id = 1,
+                        .status = TEXT_LITERAL("Completed"),
+                        .result = TEXT_LITERAL("{\"done\": 100}"),
+                        .updated_on = TEXT_LITERAL("2026-11-23T21:30:49Z"),
+                        .has_status = true,
+                        .has_result = true,
+                },
+                .status_before = TEXT_LITERAL("Running"),
+                .result_before = TEXT_LITERAL("{\"done\": 10}"),
+        };
+}
+
+static int on_unlogged(void *userdata, const struct event *event)
+{
+        const char *const ids[] = { event->id };
+
+        check_event(event);
+        if (event->id[0] != 'f')
+                (void)store_mark_logged(userdata, ids, 1);
+        return 0;
+}
+
+static void read_jobs(struct store *store)
+{
+        for (uint64_t id = 1; id <= JOB_COUNT; id++) {
+                CLEANUP(job_record_clear) struct job_record record = { 0 };
+                CLEANUP(text_clear) struct text status = TEXT_NULL;
+                CLEANUP(text_clear) struct text result = TEXT_NULL;
+                struct stored_job job;
+
+                int r = store_get_job(store, id, &job);
+                check_word(store, r);
+                check(r <= 0 || (job.id == id && outcome_to_string(job.outcome) != NULL));
+                check_word(store, store_get_job_texts(store, id, &status, &result));
+                r = store_get_job_record(store, id, &record);
+                check_word(store, r);
+                check(r <= 0 || record.id == id);
+                if (r > 0)
+                        check_word(store, store_update_job(store, &record));
+        }
+}
+
+static void end_deliveries(struct store *store)
+{
+        for (size_t i = 0; i < HOOK_COUNT; i++) {
+                struct delivery deliveries[4];
+                uint64_t next_us, count;
+
+                int due = store_due_deliveries(store, hooks[i], UINT64_MAX, NULL, 0, deliveries, 4);
+                check_word(store, due);
+                check(due <= 4);
+                for (int k = 0; k < due; k++) {
+                        CLEANUP(event_clear) struct event event = { .id = "" };
+                        uint64_t id = deliveries[k].id;
+
+                        int r = store_get_event(store, deliveries[k].event_id, &event);
+                        check_word(store, r);
+                        check(r <= 0 || strcmp(event.id, deliveries[k].event_id) == 0);
+                        r = k % 3 == 0   ? store_delivery_done(store, id, 1)
+                            : k % 3 == 1 ? store_delivery_retry(store, id, 2, "not now")
+                                         : store_delivery_failed(store, id, 3, NULL);
+                        check_word(store, r);
+                        delivery_clear(&deliveries[k]);
+                }
+                check_word(store, store_next_delivery(store, hooks[i], NULL, 0, &next_us));
+                check_word(store, store_count_pending(store, &hooks[i], 1, &count));
+        }
+}
+
+static void read_values(struct store *store)
+{
+        static const struct text status = TEXT_LITERAL("Odd");
+        void *value = NULL;
+        size_t value_size = 0;
+
+        int r = store_get_value(store, "token", &value, &value_size);
+        check_word(store, r);
+        check(r <= 0 || ((const char *)value)[value_size] == '\0');
+        free(value);
+        check_word(store, store_first_sight(store, &status));
+        if (store_put_value(store, "token", "new", 3) == 0) {
+                r = store_get_value(store, "token", &value, &value_size);
+                if (r > 0) {
+                        check(value_size == 3 && memcmp(value, "new", 4) == 0);
+                        free(value);
+                }
+        }
+}
+
+/* ---- a run ---- */
+
+static struct store *reopen(void)
+{
+        struct store *store = NULL;
+        char *message = NULL;
+
+        int r = store_open(directory, &message, &store);
+        check((r == 0) == (store != NULL) && r <= 0);
+        check((r < 0) == (message != NULL));
+        check(message == NULL || strstr(message, directory) != NULL);
+        free(message);
+        return store;
+}
+
+/* The event that was recorded, in a store that was closed and opened since. */
+static void check_kept(struct store *store, bool sound)
+{
+        CLEANUP(event_clear) struct event found = { .id = "" };
+        const struct event expected = new_event();
+        struct stored_job job;
+
+        int r = store_get_event(store, NEW_EVENT, &found);
+        check_word(store, r);
+        if (r > 0)
+                check_events_equal(&found, &expected);
+        check(r > 0 || !sound);
+
+        r = store_get_job(store, 1, &job);
+        check_word(store, r);
+        check(r > 0 || !sound);
+        check(r <= 0 || job.outcome == OUTCOME_SUCCESS);
+}
+
+static void run(const uint8_t *data, size_t size)
+{
+        const struct event event = new_event();
+        uint64_t before = 0, after = 0;
+
+        struct store *store = reopen();
+        if (store == NULL) {
+                check(file_is(data, size));
+                return;
+        }
+        bool sound = size == 0 || file_is_sound();
+
+        (void)store_each_unlogged(store, on_unlogged, store);
+        read_jobs(store);
+        end_deliveries(store);
+        read_values(store);
+        int counted = store_count_pending(store, hooks, 1, &before);
+        int recorded = store_record_event(store, &event, hooks, 1);
+        check_word(store, recorded);
+        check(recorded == 0 || !sound);
+        if (recorded == 0 && counted >= 0 && store_count_pending(store, hooks, 1, &after) >= 0)
+                check(after == before + 1 || !sound);
+        check_word(store, store_drop_hooks(store, hooks, 1, 4));
+        check_word(store, store_prune(store, UINT64_C(1700000000000000)));
+        store = store_close(store);
+
+        store = reopen();
+        check(store != NULL || !sound);
+        if (store != NULL && recorded == 0)
+                check_kept(store, sound);
+        store_close(store);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        if (*directory == '\0')
+                directory_make();
+        file_write(data, size);
+        run(data, size);
+        return 0;
+}
+
+/* ---- what disks do ---- */
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+        size_t sectors = size / SECTOR_SIZE;
+
+        if (sectors < 2)
+                return LLVMFuzzerMutate(data, size, max_size);
+        size_t from = (seed >> 8) % sectors * SECTOR_SIZE, to = (seed >> 16) % sectors * SECTOR_SIZE;
+        switch (seed % 8) {
+        case 0:
+                memset(data + to, 0, SECTOR_SIZE);
+                return size;
+        case 1:
+                memmove(data + to, data + from, SECTOR_SIZE);
+                return size;
+        case 2:
+                memset(data + to + (seed >> 8) % 256, 0xff, 1 + (seed >> 24));
+                return size;
+        case 3:
+                return to;
+        case 4:
+                return LLVMFuzzerMutate(data, size, max_size);
+        default:
+                /* Bits of a place: libFuzzer's own changes move what follows, which no disk does. */
+                (void)LLVMFuzzerMutate(data + to, SECTOR_SIZE, SECTOR_SIZE);
+                return size;
+        }
+}

@@ -20,6 +20,7 @@
 #include "net/http_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -31,9 +32,19 @@ DEFINE_CLEANUP(struct http_client, http_client_free)
 
 /* ---- what libcurl calls: these only record ---- */
 
+/* libcurl itself is not told: up to 8.x it gives up all transfers for it, and trips over what is left. */
+static void note_unwatched(struct http_client *client, CURL *easy, int error)
+{
+        struct http_request *request = NULL;
+
+        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&request) != CURLE_OK || request == NULL)
+                return;
+        request->unwatched = error;
+        client->some_unwatched = true;
+}
+
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data)
 {
-        (void)easy;
         (void)socket_data;
         struct http_client *client = userdata;
         struct epoll_event interest = { .data.fd = fd };
@@ -50,9 +61,11 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
                 interest.events |= EPOLLOUT;
 
         /* Descriptor numbers come back, and not always is the old one reported removed: try both. */
-        if (epoll_ctl(client->epoll_fd, EPOLL_CTL_MOD, fd, &interest) < 0 && errno == ENOENT &&
-            epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, fd, &interest) < 0)
-                return -1;
+        int r = epoll_ctl(client->epoll_fd, EPOLL_CTL_MOD, fd, &interest);
+        if (r < 0 && errno == ENOENT)
+                r = epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, fd, &interest);
+        if (r < 0)
+                note_unwatched(client, easy, errno);
         return 0;
 }
 
@@ -81,6 +94,26 @@ static void collect_finished(struct http_client *client)
                         continue;
                 (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&request);
                 request->code = message->data.result;
+                TAILQ_REMOVE(request->listed, request, link);
+                request->listed = &client->finished;
+                TAILQ_INSERT_TAIL(request->listed, request, link);
+        }
+}
+
+/* Nobody would hear of an answer: these requests are over. */
+static void end_unwatched(struct http_client *client)
+{
+        if (!client->some_unwatched)
+                return;
+        client->some_unwatched = false;
+        for (struct http_request *request = TAILQ_FIRST(&client->active), *next; request != NULL;
+             request = next) {
+                next = TAILQ_NEXT(request, link);
+                if (request->unwatched == 0)
+                        continue;
+                request->code = CURLE_OUT_OF_MEMORY;
+                (void)snprintf(request->curl_error, sizeof(request->curl_error),
+                               "its socket cannot be waited for: %s", strerror(request->unwatched));
                 TAILQ_REMOVE(request->listed, request, link);
                 request->listed = &client->finished;
                 TAILQ_INSERT_TAIL(request->listed, request, link);
@@ -131,6 +164,7 @@ static int client_run(struct http_client *client)
                         (void)curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
                 }
                 collect_finished(client);
+                end_unwatched(client);
                 tell_sent(client);
 
                 struct http_request *request = TAILQ_FIRST(&client->finished);

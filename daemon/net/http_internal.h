@@ -30,6 +30,7 @@ struct http_request {
         int error;      /* what on_body() returned */
         bool too_large; /* stopped by us */
         bool sent;      /* on_sent() is to be called */
+        int unwatched;  /* errno: its socket could not be put into the epoll descriptor */
         bool page_cut;  /* stopped by us, having seen enough of an error page */
         char excerpt[EXCERPT_MAX];
         size_t excerpt_size;
@@ -45,6 +46,7 @@ struct http_client {
         sd_event_source *timer_source;
         sd_event_source *start_source; /* runs the client once after http_start() */
         bool some_sent;                /* some request is `sent` */
+        bool some_unwatched;           /* some request is `unwatched` */
         bool act_now;                  /* libcurl wants to be called without waiting */
         bool timer_changed;
         long timer_ms; /* what libcurl last asked for; -1: none */

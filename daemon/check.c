@@ -14,7 +14,6 @@
 #include "host/credential.h"
 
 struct check {
-        const struct config *config;
         FILE *file;
         size_t problems;
 };
@@ -60,7 +59,7 @@ static void check_hook(struct check *check, const struct hook_config *hook)
 
 size_t check_surroundings(const struct config *config, FILE *file)
 {
-        struct check check = { .config = config, .file = file };
+        struct check check = { .file = file };
 
         if (config->api.auth == AUTH_TOKEN)
                 check_secret(&check, config->api.where_secret, "token_file", config->api.token_file);

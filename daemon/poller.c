@@ -130,12 +130,14 @@ static int start_batch(struct poller *poller, struct flight *flight)
                                 on_answer, flight, &flight->http);
 }
 
+/* The planner starts no more than there are places, so the last one is free if no other is. */
 static struct flight *free_flight(struct poller *poller)
 {
-        for (size_t i = 0; i < FLIGHTS_MAX; i++)
-                if (poller->flights[i].poller == NULL)
-                        return &poller->flights[i];
-        return NULL; /* the planner starts no more than there are places */
+        size_t i = 0;
+
+        while (i < FLIGHTS_MAX - 1 && poller->flights[i].poller != NULL)
+                i++;
+        return &poller->flights[i];
 }
 
 static int start(struct poller *poller, const struct planner_request *request)

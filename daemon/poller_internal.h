@@ -122,7 +122,7 @@ void poller_poll_due(struct poller *poller);
 void poller_take_answer(struct poller *poller, struct flight *flight, const struct nexudus_answer *answer);
 
 /* Of a row that has just come in: judges it. */
-void flight_take_row(struct flight *flight, struct job_record *row);
+void flight_take_row(struct flight *flight, struct job_record *record);
 
 /* All rows are in and the document is whole. */
 void flight_apply_rows(struct flight *flight);

@@ -49,12 +49,15 @@ size_t percent_decode(char *data, size_t size, bool plus)
         size_t out = 0;
 
         for (size_t i = 0; i < size; i++) {
-                if (data[i] == '%' && size - i > 2 && digit_value(data[i + 1]) >= 0 &&
-                    digit_value(data[i + 2]) >= 0) {
-                        data[out++] = (char)(digit_value(data[i + 1]) << 4 | digit_value(data[i + 2]));
+                bool escape = data[i] == '%' && size - i > 2;
+                int high = escape ? digit_value(data[i + 1]) : -1;
+                int low = escape ? digit_value(data[i + 2]) : -1;
+
+                if (high >= 0 && low >= 0) {
+                        data[out++] = (char)(high * 16 + low);
                         i += 2;
                 } else {
-                        data[out++] = plus && data[i] == '+' ? ' ' : data[i];
+                        data[out++] = (char)(plus && data[i] == '+' ? ' ' : data[i]);
                 }
         }
         return out;

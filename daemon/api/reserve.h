@@ -27,7 +27,7 @@ int reserve_prepare(struct reserve *reserve, size_t size);
 /* After the last block has been freed. */
 void reserve_clear(struct reserve *reserve);
 
-/* malloc(), realloc() and free() for the library; `reserve` is a struct reserve. */
-void *reserve_malloc(void *reserve, size_t size);
-void *reserve_realloc(void *reserve, void *block, size_t size);
-void reserve_free(void *reserve, void *block);
+/* malloc(), realloc() and free() for the library; `userdata` is a struct reserve. */
+void *reserve_malloc(void *userdata, size_t size);
+void *reserve_realloc(void *userdata, void *block, size_t size);
+void reserve_free(void *userdata, void *block);

@@ -350,12 +350,9 @@ static enum token_verdict read_answer(struct token *token, const struct http_end
 static enum token_verdict take_reply(struct token *token, struct token_reply *reply,
                                      char explanation[static TOKEN_EXPLANATION_SIZE])
 {
-        struct token_grant grant = {
-                .access_token = STEAL_POINTER(reply->access_token.data),
-                .obtained_us = token->asked_us,
-                .lifetime_us = reply->lifetime_us,
-        };
+        struct token_grant grant = { .obtained_us = token->asked_us, .lifetime_us = reply->lifetime_us };
 
+        grant.access_token = STEAL_POINTER(reply->access_token.data);
         /* One that could not be stored and sent is as good as none. */
         if (reply->refresh_token.data != NULL &&
             token_is_sound(reply->refresh_token.data, reply->refresh_token.size))

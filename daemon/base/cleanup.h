@@ -50,5 +50,5 @@ static inline void cleanup_descriptor(const int *descriptor)
 static inline void cleanup_file(FILE **file)
 {
         if (*file != NULL)
-                fclose(*file);
+                (void)fclose(*file);
 }

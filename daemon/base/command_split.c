@@ -32,7 +32,9 @@ static bool read_digits(const char **line, unsigned base, unsigned digits, uint3
         uint32_t number = 0;
 
         for (; digits > 0; digits--, (*line)++) {
-                char c = **line >= 'A' && **line <= 'F' ? (char)(**line - 'A' + 'a') : **line;
+                char c = **line;
+                if (c >= 'A' && c <= 'F')
+                        c = (char)(c - 'A' + 'a');
                 const char *symbol = c != '\0' ? strchr(symbols, c) : NULL;
                 if (symbol == NULL || symbol - symbols >= (ptrdiff_t)base)
                         return false;
@@ -107,7 +109,7 @@ static int read_word(const char **line, char *buffer)
                         if (!read_escape(&at, &end))
                                 return -EINVAL;
                 } else if (quote != '\0' ? c == quote : c == '"' || c == '\'') {
-                        quote = quote != '\0' ? '\0' : c;
+                        quote = (char)(quote != '\0' ? '\0' : c);
                 } else {
                         *end++ = c;
                 }

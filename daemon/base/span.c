@@ -172,7 +172,7 @@ char *span_format(uint64_t span_us, char buffer[static SPAN_TEXT_MAX])
         char *end = buffer;
 
         if (span_us == 0)
-                return strcpy(buffer, "0");
+                return memcpy(buffer, "0", sizeof("0"));
         for (size_t i = 0; i < sizeof(written_units) / sizeof(*written_units); i++) {
                 uint64_t count = span_us / written_units[i].factor;
                 if (count == 0)
@@ -187,9 +187,9 @@ char *span_format(uint64_t span_us, char buffer[static SPAN_TEXT_MAX])
 char *span_format_rough(uint64_t span_us, char buffer[static SPAN_TEXT_MAX])
 {
         if (span_us == USEC_NEVER)
-                return strcpy(buffer, "never");
+                return memcpy(buffer, "never", sizeof("never"));
         if (span_us < USEC_PER_SEC)
-                return strcpy(buffer, "under 1s");
+                return memcpy(buffer, "under 1s", sizeof("under 1s"));
 
         /* Two units are left when all below a second, a minute or an hour is rounded away. */
         uint64_t grain = span_us < USEC_PER_HOUR  ? USEC_PER_SEC

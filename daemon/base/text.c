@@ -134,7 +134,7 @@ char *text_escape(const char *data, size_t size, size_t limit)
 
                 if (*at == '\n' || *at == '\t' || *at == '\r') {
                         *end++ = '\\';
-                        *end++ = *at == '\n' ? 'n' : *at == '\t' ? 't' : 'r';
+                        *end++ = (char)(*at == '\n' ? 'n' : *at == '\t' ? 't' : 'r');
                         i++;
                 } else if (length == 0 || control) {
                         size_t bad = length == 0 ? 1 : length;

@@ -72,7 +72,7 @@ static void print_list(const char *key, const struct string_list *list, FILE *fi
                         column = (size_t)fprintf(file, "\n   ") - 1;
                 column += (size_t)fprintf(file, " %s%s", list->items[i], comma);
         }
-        fputc('\n', file);
+        (void)fputc('\n', file);
 }
 
 static int print_key(const struct config_key *key, const void *base, FILE *file)
@@ -98,7 +98,7 @@ static int print_section(enum config_section section, const void *base, FILE *fi
                         if (r < 0)
                                 return r;
                 }
-        fputc('\n', file);
+        (void)fputc('\n', file);
         return 0;
 }
 
@@ -119,7 +119,7 @@ static int print_plain_jobs(const struct config *config, FILE *file)
         if (r == 0 && ids.count > 0) {
                 fprintf(file, "[%s]\n", config_section_name(SECTION_JOBS));
                 print_list(key, &ids, file);
-                fputc('\n', file);
+                (void)fputc('\n', file);
         }
         string_list_clear(&ids);
         return r;
@@ -153,7 +153,7 @@ static int print_job(const struct config *config, const struct job_config *job, 
                 if (r < 0)
                         return r;
         }
-        fputc('\n', file);
+        (void)fputc('\n', file);
         return 0;
 }
 
@@ -169,7 +169,7 @@ static int print_hook(const struct hook_config *hook, FILE *file)
                 if (r < 0)
                         return r;
         }
-        fputc('\n', file);
+        (void)fputc('\n', file);
         return 0;
 }
 

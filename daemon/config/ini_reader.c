@@ -89,7 +89,7 @@ static char open_quote(const char *value, size_t length)
                     strchr("\"'\\", value[i + 1]) != NULL)
                         i++;
                 else if (quote != '\0')
-                        quote = value[i] == quote ? '\0' : quote;
+                        quote = (char)(value[i] == quote ? '\0' : quote);
                 else if (value[i] == '"')
                         quote = '"';
                 else if (value[i] == '\'' && (i == 0 || is_blank(value[i - 1]) || value[i - 1] == '='))
@@ -182,7 +182,7 @@ static bool check_section(struct source *source, char *line)
 
         *close = '\0';
         source->handlers->on_section(source->userdata, source->line, line + 1);
-        strcpy(close, "]");
+        *close = ']';
         return true;
 }
 

@@ -164,7 +164,7 @@ static bool quotes_are_closed(const char *value)
                         if (*++value == '\0')
                                 return false;
                 } else if (quote != '\0') {
-                        quote = *value == quote ? '\0' : quote;
+                        quote = (char)(*value == quote ? '\0' : quote);
                 } else if (*value == '"' || *value == '\'') {
                         quote = *value;
                 }

@@ -261,7 +261,7 @@ static bool has_hash_comment(const char *text, bool quotes_count)
                 if (!quotes_count)
                         continue;
                 if (quote != '\0')
-                        quote = text[i] == quote ? '\0' : quote;
+                        quote = (char)(text[i] == quote ? '\0' : quote);
                 else if (text[i] == '"' || text[i] == '\'')
                         quote = text[i];
         }

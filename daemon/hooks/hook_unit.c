@@ -76,15 +76,23 @@ static bool reply_is_bad(struct hook_unit *run, sd_bus_message *message, int r)
         return error != NULL || r < 0;
 }
 
+/* The object path that a reply consists of, or NULL: then the run has ended. */
+static const char *reply_path(struct hook_unit *run, sd_bus_message *message)
+{
+        const char *path = NULL;
+
+        int r = sd_bus_message_is_method_error(message, NULL) ? 0 : sd_bus_message_read(message, "o", &path);
+        return reply_is_bad(run, message, r) ? NULL : path;
+}
+
 static int on_started(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
         (void)ret_error;
         struct hook_unit *run = userdata;
-        const char *job = NULL;
 
         run->call = sd_bus_slot_unref(run->call);
-        int r = sd_bus_message_is_method_error(message, NULL) ? 0 : sd_bus_message_read(message, "o", &job);
-        if (reply_is_bad(run, message, r))
+        const char *job = reply_path(run, message);
+        if (job == NULL)
                 return 0;
         run->stage = STAGE_RUNNING;
         if (run->job != NULL && strcmp(run->job, job) == 0) {
@@ -183,11 +191,10 @@ static int on_loaded(sd_bus_message *message, void *userdata, sd_bus_error *ret_
         (void)ret_error;
         struct hook_unit *run = userdata;
         sd_bus *connection = run->bus->connection;
-        const char *path = NULL;
 
         run->call = sd_bus_slot_unref(run->call);
-        int r = sd_bus_message_is_method_error(message, NULL) ? 0 : sd_bus_message_read(message, "o", &path);
-        if (reply_is_bad(run, message, r))
+        const char *path = reply_path(run, message);
+        if (path == NULL)
                 return 0;
         run->path = strdup(path);
         if (run->path == NULL) {
@@ -195,9 +202,9 @@ static int on_loaded(sd_bus_message *message, void *userdata, sd_bus_error *ret_
                 return 0;
         }
         run->stage = STAGE_LOOKING;
-        r = sd_bus_match_signal_async(connection, &run->properties, SYSTEMD_NAME, path,
-                                      "org.freedesktop.DBus.Properties", "PropertiesChanged", on_properties,
-                                      NULL, run);
+        int r = sd_bus_match_signal_async(connection, &run->properties, SYSTEMD_NAME, path,
+                                          "org.freedesktop.DBus.Properties", "PropertiesChanged",
+                                          on_properties, NULL, run);
         if (r >= 0)
                 r = sd_bus_call_method_async(connection, &run->call, SYSTEMD_NAME, path,
                                              "org.freedesktop.DBus.Properties", "GetAll", on_looked, run, "s",

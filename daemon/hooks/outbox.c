@@ -135,15 +135,13 @@ static void lane_wait(struct lane *lane, const uint64_t busy[], size_t busy_coun
 
         int r = store_next_delivery(lane->outbox->parts.store, lane->hook->name, busy, busy_count, &next_us);
         lane->waiting = r != 0; /* what cannot be read may be there */
-        if (r < 0) {
-                lane_timer_set(lane, RECORD_AGAIN_US);
-        } else if (r > 0 &&
-                   busy_count < LANE_WIDTH) { /* a full lane is filled again by the end of an attempt */
+        /* A full lane is filled again by the end of an attempt. */
+        if (r > 0 && busy_count < LANE_WIDTH) {
                 /* A wall clock that was set back must not hold a delivery for longer than any delay is. */
                 uint64_t span_us = next_us > now_us ? next_us - now_us : 0;
                 uint64_t span_max_us = unrecorded ? RECORD_AGAIN_US : DELIVERY_DELAY_MAX_US;
                 lane_timer_set(lane, span_us < span_max_us ? span_us : span_max_us);
-        } else if (unrecorded) {
+        } else if (r < 0 || unrecorded) {
                 lane_timer_set(lane, RECORD_AGAIN_US);
         }
 }

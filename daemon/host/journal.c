@@ -147,11 +147,15 @@ static int console_write(const struct journal *journal, int priority, const char
 static bool stderr_is_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");
-        unsigned long long device, inode;
         struct stat st;
+        char *end;
 
-        if (stream == NULL || sscanf(stream, "%llu:%llu", &device, &inode) != 2)
+        if (stream == NULL)
                 return false;
+        unsigned long long device = strtoull(stream, &end, 10);
+        if (*end != ':')
+                return false;
+        unsigned long long inode = strtoull(end + 1, NULL, 10);
         return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 

@@ -98,12 +98,12 @@ int store_record_event(struct store *store, const struct event *event, const cha
 /*
  * Several writes in one transaction: between these, all functions that write join it. One that fails with
  * -EEXIST or -ENOENT is undone alone. If the disk or the memory fails, the batch may be lost as a whole; the
- * calls that follow and store_batch_end(commit = true) then fail as well, and nothing of the batch happened.
+ * calls that follow and store_batch_end(keep = true) then fail as well, and nothing of the batch happened.
  * Begun twice: -EBUSY; ended without a beginning: -EINVAL. After store_batch_end() no batch is open, whatever
  * it returned.
  */
 int store_batch_begin(struct store *store);
-int store_batch_end(struct store *store, bool commit);
+int store_batch_end(struct store *store, bool keep);
 
 /*
  * Refreshes what is kept of a job (result, description, updated_on, …) without an event. Status and

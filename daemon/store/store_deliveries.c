@@ -209,7 +209,7 @@ int store_count_pending(struct store *store, const char *const hooks[], size_t h
         return 0;
 }
 
-/* The first hook by name after `after` that has something pending, malloc()ed: 1, or 0 if there is none. */
+/* The first hook by name after `after` that has something pending, malloc()ed; NULL if there is none. */
 static int hook_next(struct store *store, const char *after, char **ret_hook)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -221,15 +221,17 @@ static int hook_next(struct store *store, const char *after, char **ret_hook)
         r = store_step(store, statement);
         if (r < 0)
                 return r;
-        if (r == 0 || sqlite3_column_type(statement, 0) == SQLITE_NULL)
+        if (r == 0 || sqlite3_column_type(statement, 0) == SQLITE_NULL) {
+                *ret_hook = NULL;
                 return 0;
+        }
 
         const char *hook = (const char *)sqlite3_column_text(statement, 0);
         char *copy = hook != NULL ? strdup(hook) : NULL;
         if (copy == NULL)
                 return store_fail(store, -ENOMEM, "out of memory");
         *ret_hook = copy;
-        return 1;
+        return 0;
 }
 
 /* Returns how many deliveries that were. */
@@ -258,7 +260,7 @@ static int drop_hooks(struct store *store, const char *const kept_hooks[], size_
                 int r = hook_next(store, hook, &next);
                 if (r < 0)
                         return r;
-                if (r == 0)
+                if (next == NULL)
                         return dropped;
                 free(hook);
                 hook = next;

@@ -189,7 +189,7 @@ static struct MHD_Daemon *start_daemon(struct fake *fake, const struct options *
         };
 
         if (!tls)
-                tls_options[0] = tls_options[2];
+                tls_options[0].option = MHD_OPTION_END;
         return MHD_start_daemon(
                 MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (six ? MHD_USE_IPv6 : 0) | (tls ? MHD_USE_TLS : 0),
                 0, NULL, NULL, exchange_on_request, fake, MHD_OPTION_LISTEN_SOCKET, fd,

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "hooks/hook.h"
 #include "host/credential.h"
+#include "host/machine.h"
 
 struct check {
         FILE *file;
@@ -32,6 +33,19 @@ static void check_secret(struct check *check, const char *where, const char *key
         if (r < 0 || message != NULL)
                 (void)fprintf(check->file, "%s: %s%s\n", where,
                               r < 0 ? "" : "warning: ", message != NULL ? message : strerror(-r));
+}
+
+static void check_client_id(struct check *check, const struct api_config *api)
+{
+        char name[MACHINE_CLIENT_ID_SIZE];
+
+        if (api->auth != AUTH_PASSWORD || *api->client_id != '\0')
+                return;
+        int r = machine_client_id(name);
+        if (r < 0) {
+                check->problems++;
+                (void)fprintf(check->file, "%s: " MACHINE_ID_ADVICE "\n", api->where_secret, strerror(-r));
+        }
 }
 
 static void check_hook(struct check *check, const struct hook_config *hook)
@@ -65,6 +79,7 @@ size_t check_surroundings(const struct config *config, FILE *file)
                 check_secret(&check, config->api.where_secret, "token_file", config->api.token_file);
         else
                 check_secret(&check, config->api.where_secret, "password_file", config->api.password_file);
+        check_client_id(&check, &config->api);
         if (*config->api.ca_file != '\0' && access(config->api.ca_file, R_OK) < 0) {
                 check.problems++;
                 (void)fprintf(file, "%s: cannot read %s (ca_file): %s\n", config->api.where_ca_file,

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "host/credential.h"
+#include "host/machine.h"
 #include "version.h"
 
 /* As many as there are requests under way. */
@@ -57,6 +58,19 @@ static int check_certificates(const struct connection_parts *parts)
                       "line to use "
                       "those of the system.",
                       ca_file, strerror(-r));
+        return r;
+}
+
+static int check_client_id(const struct connection_parts *parts)
+{
+        char name[MACHINE_CLIENT_ID_SIZE];
+
+        if (parts->config->api.auth != AUTH_PASSWORD || *parts->config->api.client_id != '\0')
+                return 0;
+        int r = machine_client_id(name);
+        if (r < 0)
+                journal_print(parts->journal, LOG_ERR, "Cannot sign in: " MACHINE_ID_ADVICE ".",
+                              strerror(-r));
         return r;
 }
 
@@ -112,7 +126,7 @@ enum exit_status connection_open(const struct connection_parts *parts, struct co
         CLEANUP(cleanup_secret) char *secret = NULL;
         struct connection connection = { .client = NULL };
 
-        if (read_secret(parts, &secret) < 0 || check_certificates(parts) < 0)
+        if (read_secret(parts, &secret) < 0 || check_certificates(parts) < 0 || check_client_id(parts) < 0)
                 return EXIT_STATUS_CONFIG;
 
         int r = open_all(parts, &connection, secret);

@@ -11,15 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-id128.h>
 
 #include "base/cleanup.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "host/clock.h"
-
-/* The application's id for sd_id128_get_machine_app_specific(): two machines never share a client id. */
-#define APPLICATION_ID SD_ID128_MAKE(5d, 0e, 27, b4, 9a, 3c, 4e, 0f, 8f, 5e, 61, c2, 7b, 90, d4, a8)
+#include "host/machine.h"
 
 /* A refused token that is older than this may simply have been revoked. */
 #define OLD_US (1 * USEC_PER_HOUR)
@@ -49,20 +46,16 @@ DEFINE_CLEANUP(struct session, session_free)
 /* The configured client id, or one that only this machine has; malloc()ed. */
 static int client_id_of(const struct config *config, char **ret_client_id)
 {
-        char *client_id;
-        sd_id128_t id;
-        int r;
+        char derived[MACHINE_CLIENT_ID_SIZE];
+        const char *name = config->api.client_id;
 
-        if (*config->api.client_id != '\0') {
-                client_id = strdup(config->api.client_id);
-        } else {
-                r = sd_id128_get_machine_app_specific(APPLICATION_ID, &id);
+        if (*name == '\0') {
+                int r = machine_client_id(derived);
                 if (r < 0)
                         return r;
-                client_id = NULL;
-                if (asprintf(&client_id, "jobwatchd-" SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(id)) < 0)
-                        client_id = NULL;
+                name = derived;
         }
+        char *client_id = strdup(name);
         if (client_id == NULL)
                 return -ENOMEM;
         *ret_client_id = client_id;

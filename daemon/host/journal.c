@@ -35,6 +35,7 @@
 struct journal {
         bool native;
         bool coloured;
+        enum log_target target; /* as configured at the start */
         int level;
         size_t result_bytes;
         bool personal_data;
@@ -173,6 +174,7 @@ int journal_open(const struct log_config *settings, struct journal **ret_journal
                 return -ENOMEM;
         journal->native = native;
         journal->coloured = !native && isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL;
+        journal->target = settings->target;
         journal_set(journal, settings);
 
         *ret_journal = journal;
@@ -190,6 +192,10 @@ void journal_set(struct journal *journal, const struct log_config *settings)
         journal->level = settings->level;
         journal->result_bytes = settings->result_bytes;
         journal->personal_data = settings->personal_data;
+        if (settings->target != journal->target)
+                journal_print(
+                        journal, LOG_NOTICE,
+                        "[log] target stays what it was at the start; restart the service to change it.");
 }
 
 bool journal_is_native(const struct journal *journal)

@@ -21,7 +21,8 @@ struct journal;
 int journal_open(const struct log_config *settings, struct journal **ret_journal);
 struct journal *journal_close(struct journal *journal);
 
-/* Takes over new settings (a reload). The target stays what it was at the start. */
+/* Takes over new settings (a reload). The target stays what it was at the start; if another is asked for,
+ * that is said. */
 void journal_set(struct journal *journal, const struct log_config *settings);
 
 /* True if entries go to the journal, false for the console. */

@@ -139,6 +139,17 @@ class Jobs(ReloadTest):
         self.assertEqual(daemon.wait_exit(), EX_OK)
 
 
+    def test_another_target_of_the_log(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("Job 11: Running, seen")
+        self.write_config(fake, [11], log={"target": "auto"})
+        self.reload(daemon)
+        daemon.wait_for(r"notice  \[log\] target stays what it was at the start; restart")
+        self.assertEqual(daemon.stop(), EX_OK)
+
+
 class Refusals(ReloadTest):
     def setUp(self):
         super().setUp()

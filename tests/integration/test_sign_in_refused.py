@@ -4,9 +4,10 @@
 
 import errno
 import os
+import subprocess
 import unittest
 
-from harness import EX_NOPERM, EX_OK, EX_TIMEOUT, EX_UNAVAILABLE, PATIENCE, SANITIZED, SLOW
+from harness import EX_CONFIG, EX_NOPERM, EX_OK, EX_TIMEOUT, EX_UNAVAILABLE, JOBWATCHD, PATIENCE, SANITIZED, SLOW
 from sign_in import PASSWORD, USERNAME, SignInTest, derived_client_id
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
@@ -74,6 +75,22 @@ class Refused(SignInTest):
         daemon.wait_for(REFUSED + ".*The user name or password is incorrect")
         self.assertEqual(daemon.wait_exit(), EX_TIMEOUT)
         self.assertEqual(self.grants()[2:], ["refresh_token", "password"])
+
+    def test_a_machine_without_id(self):
+        """There is nothing to derive a client_id from; one that is configured will do."""
+        nothing = self.directory / "machine-id"
+        nothing.write_text("uninitialized\n")
+        before = ["unshare", "--mount", "sh", "-ec", 'mount --bind "$0" /etc/machine-id; exec "$@"', str(nothing)]
+        if os.geteuid() != 0 or subprocess.run([*before, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest("needs root and a mount namespace of its own")
+        says = "derived from /etc/machine-id, which cannot be used: .*set client_id in \\[api\\]"
+        self.watch()
+        self.assertEnds(EX_CONFIG, says="error   Cannot sign in: .*" + says, before=before)
+        self.assertEqual(self.polls_made(), [])
+        check = subprocess.run([*before, JOBWATCHD, "-c", self.config, "--check"], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, check=False)
+        self.assertEqual(check.returncode, EX_CONFIG, check.stdout)
+        self.assertRegex(check.stdout, says)
 
     def test_probes(self):
         """The role that was missing is there at the first probe, within a minute; and of another account, whose tokens

@@ -80,7 +80,36 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata)
         return 0;
 }
 
+int http_client_ready(struct http_client *client)
+{
+        if (client->multi != NULL)
+                return 0;
+
+        CURLM *multi = curl_multi_init();
+        if (multi == NULL)
+                return -ENOMEM;
+        if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, client->connections_max) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, client->connections_max) != CURLM_OK) {
+                (void)curl_multi_cleanup(multi);
+                return -ENOMEM;
+        }
+        client->multi = multi;
+        return 0;
+}
+
 /* ---- the engine ---- */
+
+static void request_finish(struct http_client *client, struct http_request *request, CURLcode code)
+{
+        request->code = code;
+        TAILQ_REMOVE(request->listed, request, link);
+        request->listed = &client->finished;
+        TAILQ_INSERT_TAIL(request->listed, request, link);
+}
 
 static void collect_finished(struct http_client *client)
 {
@@ -93,10 +122,7 @@ static void collect_finished(struct http_client *client)
                 if (message->msg != CURLMSG_DONE)
                         continue;
                 (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&request);
-                request->code = message->data.result;
-                TAILQ_REMOVE(request->listed, request, link);
-                request->listed = &client->finished;
-                TAILQ_INSERT_TAIL(request->listed, request, link);
+                request_finish(client, request, message->data.result);
         }
 }
 
@@ -111,13 +137,37 @@ static void end_unwatched(struct http_client *client)
                 next = TAILQ_NEXT(request, link);
                 if (request->unwatched == 0)
                         continue;
-                request->code = CURLE_OUT_OF_MEMORY;
                 (void)snprintf(request->curl_error, sizeof(request->curl_error),
                                "its socket cannot be waited for: %s", strerror(request->unwatched));
-                TAILQ_REMOVE(request->listed, request, link);
-                request->listed = &client->finished;
-                TAILQ_INSERT_TAIL(request->listed, request, link);
+                request_finish(client, request, CURLE_OUT_OF_MEMORY);
         }
+}
+
+/*
+ * libcurl has met an error that is not one of a request: memory, most likely. It is not to be asked for
+ * anything more (7.88 divides by zero then), so all that was under way is over, and there is a new handle. If
+ * there cannot be one now, http_start() tries again.
+ */
+static void multi_renew(struct http_client *client)
+{
+        struct http_request *request;
+
+        client->broken = false;
+        while ((request = TAILQ_FIRST(&client->active)) != NULL) {
+                (void)snprintf(request->curl_error, sizeof(request->curl_error),
+                               "libcurl failed, for want of memory perhaps");
+                request_finish(client, request, CURLE_OUT_OF_MEMORY);
+        }
+        TAILQ_FOREACH(request, &client->finished, link)
+        {
+                (void)curl_multi_remove_handle(client->multi, request->easy);
+        }
+        (void)curl_multi_cleanup(client->multi);
+        client->act_now = false;
+        client->timer_ms = -1;
+        client->timer_changed = true;
+        client->multi = NULL;
+        (void)http_client_ready(client);
 }
 
 /* A request whose answer is in already ends at once; whether it was sent is then no news any more. */
@@ -153,18 +203,26 @@ static int timer_apply(struct http_client *client)
         return sd_event_source_set_enabled(client->timer_source, SD_EVENT_ONESHOT);
 }
 
-/* Lets libcurl do all it can do at once, then ends what has finished; callbacks may start more of both. */
-static int client_run(struct http_client *client)
+static void act(struct http_client *client, int fd, int action)
 {
         int running;
 
+        if (curl_multi_socket_action(client->multi, fd, action, &running) != CURLM_OK)
+                client->broken = true;
+}
+
+/* Lets libcurl do all it can do at once, then ends what has finished; callbacks may start more of both. */
+static int client_run(struct http_client *client)
+{
         do {
-                while (client->act_now) {
+                while (client->act_now && !client->broken) {
                         client->act_now = false;
-                        (void)curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+                        act(client, CURL_SOCKET_TIMEOUT, 0);
                 }
                 collect_finished(client);
                 end_unwatched(client);
+                if (client->broken)
+                        multi_renew(client);
                 tell_sent(client);
 
                 struct http_request *request = TAILQ_FIRST(&client->finished);
@@ -181,7 +239,6 @@ static int on_sockets_ready(sd_event_source *source, int fd, uint32_t revents, v
         (void)revents;
         struct http_client *client = userdata;
         struct epoll_event ready[64];
-        int running;
 
         int count = epoll_wait(fd, ready, sizeof(ready) / sizeof(ready[0]), 0);
         for (int i = 0; i < count; i++) {
@@ -193,7 +250,8 @@ static int on_sockets_ready(sd_event_source *source, int fd, uint32_t revents, v
                         action |= CURL_CSELECT_OUT;
                 if (ready[i].events & EPOLLERR)
                         action |= CURL_CSELECT_ERR;
-                (void)curl_multi_socket_action(client->multi, ready[i].data.fd, action, &running);
+                if (!client->broken)
+                        act(client, ready[i].data.fd, action);
         }
         return client_run(client);
 }
@@ -247,6 +305,7 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
         client->connect_timeout_us = settings->connect_timeout_us;
         client->stall_us = settings->stall_us;
         client->body_max = settings->body_max;
+        client->connections_max = settings->connections_max > 0 ? (long)settings->connections_max : 1;
 
         client->user_agent = strdup(settings->user_agent);
         client->ca_file = strdup(settings->ca_file != NULL ? settings->ca_file : "");
@@ -278,17 +337,9 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
         (void)sd_event_source_set_description(client->timer_source, "http-timer");
         (void)sd_event_source_set_description(client->start_source, "http-start");
 
-        client->multi = curl_multi_init();
-        if (client->multi == NULL)
-                return -ENOMEM;
-        long connections = settings->connections_max > 0 ? (long)settings->connections_max : 1;
-        if (curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
-            curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client) != CURLM_OK ||
-            curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
-            curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client) != CURLM_OK ||
-            curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections) != CURLM_OK ||
-            curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, connections) != CURLM_OK)
-                return -ENOMEM;
+        r = http_client_ready(client);
+        if (r < 0)
+                return r;
 
         *ret_client = STEAL_POINTER(client);
         return 0;

@@ -40,12 +40,13 @@ struct http_request {
 };
 
 struct http_client {
-        CURLM *multi;
+        CURLM *multi; /* NULL: lost, and there was no memory for another */
         int epoll_fd;
         sd_event_source *socket_source;
         sd_event_source *timer_source;
         sd_event_source *start_source; /* runs the client once after http_start() */
         bool some_sent;                /* some request is `sent` */
+        bool broken;                   /* libcurl failed as a whole */
         bool some_unwatched;           /* some request is `unwatched` */
         bool act_now;                  /* libcurl wants to be called without waiting */
         bool timer_changed;
@@ -59,6 +60,7 @@ struct http_client {
         uint64_t connect_timeout_us;
         uint64_t stall_us;
         size_t body_max;
+        long connections_max;
 };
 
 /* Tells the request's owner how it ended and frees it. It is in the list of finished ones. */
@@ -69,3 +71,6 @@ struct http_request *http_request_free(struct http_request *request);
 
 /* Has the loop call the client soon, since something was started or cancelled outside of its run. */
 int http_client_wake(struct http_client *client);
+
+/* Sees to it that there is a multi handle. -ENOMEM. */
+int http_client_ready(struct http_client *client);

@@ -372,7 +372,9 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
         r = request_set_options(request, call);
         if (r < 0)
                 return r;
-        r = http_client_wake(client);
+        r = http_client_ready(client);
+        if (r >= 0)
+                r = http_client_wake(client);
         if (r < 0)
                 return r;
         if (curl_multi_add_handle(client->multi, request->easy) != CURLM_OK)

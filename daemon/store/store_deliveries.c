@@ -221,7 +221,7 @@ static int hook_next(struct store *store, const char *after, char **ret_hook)
         r = store_step(store, statement);
         if (r < 0)
                 return r;
-        if (r == 0 || sqlite3_column_type(statement, 0) == SQLITE_NULL) {
+        if (sqlite3_column_type(statement, 0) == SQLITE_NULL) { /* the least of none */
                 *ret_hook = NULL;
                 return 0;
         }

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -137,12 +138,10 @@ int store_directory_lock(const char *directory, char **ret_message, int *ret_loc
 /* Whether the file `path``suffix` is there and not empty. */
 static bool companion_exists(const char *path, const char *suffix)
 {
-        char name[4096];
+        char name[PATH_MAX + 16]; /* the path itself has been opened */
         struct stat status;
 
-        int length = snprintf(name, sizeof(name), "%s%s", path, suffix);
-        if (length < 0 || (size_t)length >= sizeof(name))
-                return true;
+        (void)snprintf(name, sizeof(name), "%s%s", path, suffix);
         return lstat(name, &status) == 0 && status.st_size > 0;
 }
 

@@ -159,7 +159,7 @@ struct row_reader {
 
 struct row_reader row_read(sqlite3_stmt *statement);
 uint64_t row_read_number(struct row_reader *row);
-/* The text becomes the caller's, also when a later column fails. NULL: only summed up. */
+/* The text becomes the caller's, also when a later column fails. */
 void row_read_text(struct row_reader *row, struct text *ret_text);
 /* A word of at most size - 1 bytes. */
 void row_read_word(struct row_reader *row, char *ret_word, size_t size);

@@ -82,7 +82,7 @@ void row_write_text(struct row_writer *row, const struct text *text)
 
 void row_write_word(struct row_writer *row, const char *word)
 {
-        row->sum = sum_value(row->sum, word, word != NULL ? strlen(word) : 0);
+        row->sum = sum_value(row->sum, word, strlen(word));
         row_written(row, sqlite3_bind_text(row->statement, ++row->index, word, -1, SQLITE_STATIC));
 }
 
@@ -165,7 +165,7 @@ void row_read_text(struct row_reader *row, struct text *ret_text)
         }
 
         row->sum = sum_value(row->sum, data, size);
-        if (ret_text != NULL && row->error == 0)
+        if (row->error == 0)
                 row_failed(row, text_from(data, size, ret_text));
 }
 

@@ -205,7 +205,7 @@ int store_execute(struct store *store, const char *sql, int64_t *ret_number)
 
         while (*sql != '\0') {
                 int code = sqlite3_prepare_v2(store->database, sql, -1, &statement, &sql);
-                if (code == SQLITE_OK && statement != NULL) {
+                if (code == SQLITE_OK) {
                         code = sqlite3_step(statement);
                         if (code == SQLITE_ROW) {
                                 number = sqlite3_column_int64(statement, 0);
@@ -259,13 +259,11 @@ int store_step(struct store *store, sqlite3_stmt *statement)
         return store_fail_sqlite(store, code);
 }
 
+/* One of those that begin() has prepared. */
 static int run(struct store *store, enum statement which)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = store->statements[which];
 
-        int r = store_statement(store, which, &statement);
-        if (r < 0)
-                return r;
         return store_step(store, statement);
 }
 

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Many polls at full speed while the API fails in ever new ways: nothing grows, nothing is late, nothing is lost.
+
+SOAK_POLLS (12000) requests are made for 200 jobs, each of which is due every 100 ms, singly and in batches by turns. The
+work goes in rounds: a new configuration is loaded, a fault begins, some jobs change or end, the fault ends, all changes
+have to be told, and then the API is calm for as many requests as make the sample: memory, descriptors and threads of
+the daemon, and, where jobs are asked for singly, the distance from one poll of a job to its next one.
+"""
+
+import os
+import random
+import statistics
+import unittest
+
+from evidence import Database, ExecRecorder, Job, check
+from harness import EVENT, EX_OK, JOBS, PATIENCE, SANITIZED
+from reload_rig import ReloadTest
+
+POLLS = int(os.environ.get("SOAK_POLLS", "12000"))
+CALM = 1000 if POLLS < 100000 else 5000  # requests; of batches a hundredth
+INTERVAL = 0.1
+WATCHED = 200
+CHANGES = 10  # a round
+GROWTH_MAX_KB = 512
+
+# What the API does, and how many answers are waited for meanwhile.
+FAULTS = (
+    ({"status": 503}, 5),
+    ({"reset": "before"}, 5),
+    ({"gzip": "yes"}, 50),
+    ({"html": "yes", "status": 502}, 5),
+    ({"reset": "body"}, 5),
+    ({"status": 409, "header": '"Retry-After: 1"', "times": 1}, 50),
+    ({"chunk": 7, "gzip": "yes"}, 50),
+    ({"truncate": 40}, 5),
+    ({"envelope": "yes"}, 20),
+    ({"wrong_id": "yes"}, 20),
+    ({"status": 404}, 20),
+    ({"delay": "20ms"}, 50),
+    ({"oversize": "200K"}, 20),
+    ({"reset": "headers"}, 5),
+    ({"body": "[{", "content_type": "application/json"}, 5),
+    ({"hang": "yes", "times": 3}, 5),
+    ({"status": 429}, 5),
+)
+
+
+class Soak(ReloadTest):
+    def enter(self, job, status, result):
+        job.enter(status, result)
+        self.fake.job(job.id, status=status, result=result)
+
+    def configure(self, round):
+        self.batches = round % 4 == 3
+        self.write_config(self.fake, list(self.jobs), api={"timeout": "1s", "max_response": "128K"},
+                          poll={"batch": "auto" if self.batches else "off"},
+                          more=f"[status]\nrunning = Running*\n[hook every]\non = seen, changed\n"
+                               f"exec = {self.every.program}\n")
+
+    def stir(self, round):
+        """Some change, and one in ten rounds ends; another follows it."""
+        open_jobs = [job for job in self.jobs.values() if not job.ended]
+        for number, job in enumerate(self.random.sample(open_jobs, CHANGES)):
+            ends = number == 0 and round % 10 == 9
+            self.enter(job, self.random.choice(["Completed", "Failed"]) if ends else f"Running {round}", f"r{round}")
+            if ends:
+                self.new_job()
+
+    def new_job(self):
+        job = self.jobs[len(self.jobs) + 1001] = Job(len(self.jobs) + 1001)
+        self.enter(job, "Running", "begun")
+
+    def figures(self, daemon):
+        return {
+            "rss": daemon.memory_kb("VmRSS"),
+            "anonymous": daemon.memory_kb("RssAnon"),
+            "descriptors": len(os.listdir(f"/proc/{daemon.pid}/fd")),
+            "threads": len(os.listdir(f"/proc/{daemon.pid}/task")),
+            "polls": self.polls,
+        }
+
+    def distances(self):
+        """From one poll of a job to its next one, of all jobs, in seconds. Of what is in the log."""
+        last, found = {}, []
+        for request in self.fake.requests():
+            if request["path"] in last:
+                found.append(request["t"] - last[request["path"]])
+            last[request["path"]] = request["t"]
+        return found
+
+    def round(self, daemon, number):
+        self.configure(number)
+        self.reload(daemon)
+        lines, answers = FAULTS[number % len(FAULTS)]
+        mark = daemon.mark()
+        seq = self.fake.stats()["last_seq"]
+        self.fault_on(lines)
+        self.stir(number)
+        self.fake.wait(answers if not self.batches else min(answers, 5), seq)
+        self.fake.mend()
+        daemon.wait_for(r"\[(changed|succeeded|failed)", since=mark, count=CHANGES, patience=2 * PATIENCE)
+
+        self.count_polls()
+        seq = self.fake.stats()["last_seq"]
+        seq = self.fake.wait(20, seq)  # whoever waited for the end of the fault has been
+        self.fake.control("POST", "reset-log")
+        for _ in range(10):
+            seq = self.fake.wait(CALM // (1000 if self.batches else 10), seq)
+        found = self.distances() if not self.batches else []
+        self.count_polls()
+        self.samples.append(self.figures(daemon))
+        if found:
+            self.late.append((statistics.mean(found) - INTERVAL, sorted(found)[len(found) * 99 // 100] - INTERVAL))
+
+    def fault_on(self, lines):
+        self.fake.fault("soak", path=f"*{JOBS}*", **lines)
+
+    def count_polls(self):
+        self.polls = self.fake.stats()["last_seq"]
+
+    def test_soak(self):
+        self.random = random.Random(7)
+        self.fake = self.start_fake()
+        self.every = ExecRecorder(self.directory, "every")
+        self.jobs, self.samples, self.late, self.polls = {}, [], [], 0
+        for _ in range(WATCHED):
+            self.new_job()
+        self.configure(0)
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time", count=WATCHED)
+        rounds = 0
+        while self.polls < POLLS:
+            self.round(daemon, rounds)
+            rounds += 1
+            if rounds % 20 == 0:
+                print(f"{self.polls} polls, {rounds} rounds: {self.samples[-1]}, late {self.late[-1]}", flush=True)
+
+        self.configure(0)
+        self.reload(daemon)  # for the job that came last
+        for job in self.jobs.values():
+            if not job.ended:
+                self.enter(job, "Completed", "the end")
+        daemon.wait_for(r"\[(succeeded|failed)", count=len(self.jobs), patience=2 * PATIENCE)
+        told = daemon.events()
+        daemon.wait_for("took the event", count=len(told), patience=4 * PATIENCE)
+        end = self.figures(daemon)
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.check_told(told, daemon)
+        self.judge(rounds, end, told)
+
+    def check_told(self, told, daemon):
+        made = sum(len(job.states) for job in self.jobs.values())
+        self.assertEqual(len(told), made, "each change is told once")
+        check(self, self.jobs, Database(self.state), {"every": (self.every, ("seen", "changed", "succeeded", "failed"))},
+              "\n".join(line for line in daemon.text().splitlines() if EVENT.search(line)))
+        taken = [attempt.document["event_id"] for attempt in self.every.attempts()]
+        self.assertEqual(len(taken), len(set(taken)), "each is delivered once")
+
+    def judge(self, rounds, end, told):
+        warm = max(2, len(self.samples) // 5)
+        calm = self.samples[warm:]
+        polls, anonymous = [s["polls"] for s in calm], [s["anonymous"] for s in calm]
+        slope = statistics.linear_regression(polls, anonymous).slope * 1e6 if len(calm) > 2 else 0
+        first, last = self.samples[:warm], calm[-warm:]
+        most = {key: (max(s[key] for s in first), max(s[key] for s in last)) for key in end}
+        late = [statistics.median(value[i] for value in part) * 1000
+                for part in (self.late[:warm], self.late[-warm:]) for i in (0, 1)]
+        size = sum(file.stat().st_size for file in self.state.iterdir())
+        print(f"{self.polls} polls in {rounds} rounds with {len(FAULTS)} kinds of faults; {len(told)} changes made, told "
+              f"and delivered once each\n"
+              f"  memory: RSS {most['rss'][0]} -> {most['rss'][1]} kB, anonymous {most['anonymous'][0]} -> "
+              f"{most['anonymous'][1]} kB, slope after the warm-up {slope:+.0f} kB a million polls\n"
+              f"  descriptors {most['descriptors'][0]} -> {most['descriptors'][1]}, {end['descriptors']} at the end; "
+              f"threads {most['threads'][0]} -> {most['threads'][1]}\n"
+              f"  from poll to poll of a job, above {INTERVAL * 1000:.0f} ms: mean {late[0]:.2f} -> {late[2]:.2f} ms, "
+              f"p99 {late[1]:.2f} -> {late[3]:.2f} ms\n"
+              f"  state {size // 1024} KiB", flush=True)
+        self.assertLessEqual(most["descriptors"][1], most["descriptors"][0] + 8, "connections that are kept for a while")
+        self.assertLessEqual(most["threads"][1], most["threads"][0])
+        if not SANITIZED:
+            self.assertLess(most["anonymous"][1] - most["anonymous"][0], GROWTH_MAX_KB)
+
+
+if __name__ == "__main__":
+    unittest.main()

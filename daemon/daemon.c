@@ -24,11 +24,9 @@
 #include "host/message_ids.h"
 #include "poller.h"
 #include "recorder.h"
+#include "status_line.h"
 #include "store/store.h"
 #include "summary.h"
-
-/* `systemctl status` is read by people: it need not be newer than this. */
-#define STATUS_EVERY_US (1 * USEC_PER_SEC)
 
 /* A sign of life for those who read the journal. */
 #define SUMMARY_EVERY_US (1 * USEC_PER_DAY)
@@ -47,10 +45,8 @@ struct daemon {
         struct recorder *recorder;
         struct poller *poller;
         sd_event_source *timeout;
-        sd_event_source *status;
-        sd_event_source *status_timer;
         sd_event_source *summary;
-        uint64_t status_told_us;
+        struct status_line *status;
         bool idle_told;
         bool stopping;
 };
@@ -144,44 +140,17 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
 
 /* ---- what people see of it ---- */
 
-static int status_later(struct daemon *daemon, uint64_t time_us)
+static char *describe_status(void *userdata, uint64_t now_us, bool *ret_settled)
 {
-        (void)sd_event_source_set_time(daemon->status_timer, time_us);
-        return sd_event_source_set_enabled(daemon->status_timer, SD_EVENT_ONESHOT);
-}
-
-static int on_status(sd_event_source *source, void *userdata)
-{
-        (void)source;
         struct daemon *daemon = userdata;
-        uint64_t now = 0;
 
-        (void)sd_event_now(daemon->event, CLOCK_BOOTTIME, &now);
         if (daemon->stopping)
-                return 0;
-        if (now < daemon->status_told_us + STATUS_EVERY_US)
-                return status_later(daemon, daemon->status_told_us + STATUS_EVERY_US);
+                return NULL;
+        struct poller_counts counts = poller_count(daemon->poller);
 
         /* What stands there until the next poll is not to be the state in the middle of this one. */
-        struct poller_counts counts = poller_count(daemon->poller);
-        if (counts.open > 0 && counts.next_us == USEC_NEVER &&
-            now < daemon->status_told_us + 5 * STATUS_EVERY_US)
-                return status_later(daemon, now + STATUS_EVERY_US / 10);
-
-        daemon->status_told_us = now;
-        CLEANUP(cleanup_free) char *status = summary_status(daemon->config, &counts, now);
-        if (status != NULL)
-                (void)sd_notifyf(false, "STATUS=%s", status);
-        return 0;
-}
-
-/* Every turn of the loop ends in on_status(); this one is made for it. */
-static int on_status_timer(sd_event_source *source, uint64_t time_us, void *userdata)
-{
-        (void)source;
-        (void)time_us;
-        (void)userdata;
-        return 0;
+        *ret_settled = counts.open == 0 || counts.next_us != USEC_NEVER;
+        return summary_status(daemon->config, &counts, now_us);
 }
 
 static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -425,15 +394,7 @@ static int add_clocks(struct daemon *daemon)
                                        USEC_PER_MIN, on_summary, daemon);
         if (r < 0)
                 return r;
-        if (getenv("NOTIFY_SOCKET") == NULL)
-                return 0;
-        r = sd_event_add_time(daemon->event, &daemon->status_timer, CLOCK_BOOTTIME, 0, STATUS_EVERY_US / 20,
-                              on_status_timer, daemon);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(daemon->status_timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        return sd_event_add_post(daemon->event, &daemon->status, on_status, daemon);
+        return status_line_new(daemon->event, describe_status, daemon, &daemon->status);
 }
 
 /* ---- the run ---- */
@@ -485,9 +446,8 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
 
         /* In the reverse order, and the loop last: each part takes its event sources along. */
         sd_event_source_disable_unref(daemon.timeout);
-        sd_event_source_disable_unref(daemon.status);
-        sd_event_source_disable_unref(daemon.status_timer);
         sd_event_source_disable_unref(daemon.summary);
+        status_line_free(daemon.status);
         poller_free(daemon.poller);
         recorder_free(daemon.recorder);
         outbox_free(daemon.outbox);

@@ -17,7 +17,7 @@ import tempfile
 FLOORS = [
     ["main"],
     ["daemon", "check"],
-    ["summary"],
+    ["status_line", "summary"],
     ["poller"],
     ["connection"],
     ["recorder", "budget", "session", "absence"],

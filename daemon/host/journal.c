@@ -102,12 +102,14 @@ static void entry_add_head(struct entry *entry, int priority, const char *messag
                 entry_add_string(entry, "MESSAGE_ID", message_id);
 }
 
+/* What is not whole is not sent: it is told again, and what is told twice is to be the same. */
 static int entry_send(struct entry *entry)
 {
+        if (entry->incomplete)
+                return -ENOMEM;
+
         int r = sd_journal_sendv(entry->fields, (int)entry->count);
-        if (r < 0)
-                return r;
-        return entry->incomplete ? -ENOMEM : 0;
+        return r < 0 ? r : 0;
 }
 
 /* ---- the console ---- */
@@ -205,6 +207,60 @@ bool journal_is_native(const struct journal *journal)
 
 /* ---- lines ---- */
 
+/* Returns -ENOMEM, or what sd_journal_sendv() says. */
+static int send_message(struct journal *journal, int priority, const char *message_id, uint64_t job_id,
+                        const char *job_name, const char *raw, size_t size)
+{
+        CLEANUP(cleanup_free) char *message = text_escape(raw, size, 0);
+        struct entry entry = { .count = 0 };
+
+        if (message == NULL)
+                return -ENOMEM;
+        if (!journal->native)
+                return console_write(journal, priority, message);
+
+        entry_add_head(&entry, priority, message_id, message);
+        if (job_id != 0)
+                entry_add_number(&entry, "JOBWATCH_JOB", job_id);
+        if (job_name != NULL)
+                entry_add_string(&entry, "JOBWATCH_JOB_NAME", job_name);
+        int r = entry_send(&entry);
+        entry_clear(&entry);
+        return r;
+}
+
+/*
+ * What is said when memory is short is worth reading most, so it goes out without any: the beginning of the
+ * message, in ASCII, and none of its other fields.
+ */
+static void print_without_memory(struct journal *journal, int priority, const char *format, va_list arguments)
+        __attribute__((format(printf, 3, 0)));
+
+static void print_without_memory(struct journal *journal, int priority, const char *format, va_list arguments)
+{
+        static const char name[] = "MESSAGE=";
+        char field[sizeof(name) + 1024], digit[] = "PRIORITY=0", identifier[] = "SYSLOG_IDENTIFIER=jobwatchd";
+        char *message = field + sizeof(name) - 1;
+
+        memcpy(field, name, sizeof(name));
+        (void)vsnprintf(message, sizeof(field) - (sizeof(name) - 1), format, arguments);
+        for (char *c = message; *c != '\0'; c++)
+                if (*c < ' ' || *c > '~')
+                        *c = '?';
+        if (!journal->native) {
+                (void)console_write(journal, priority, message);
+                return;
+        }
+
+        digit[sizeof(digit) - 2] = (char)('0' + priority);
+        const struct iovec fields[] = {
+                { field, strlen(field) },
+                { digit, strlen(digit) },
+                { identifier, strlen(identifier) },
+        };
+        (void)sd_journal_sendv(fields, sizeof(fields) / sizeof(fields[0]));
+}
+
 static void print(struct journal *journal, int priority, const char *message_id, uint64_t job_id,
                   const char *job_name, const char *format, va_list arguments)
         __attribute__((format(printf, 6, 0)));
@@ -213,31 +269,18 @@ static void print(struct journal *journal, int priority, const char *message_id,
                   const char *job_name, const char *format, va_list arguments)
 {
         CLEANUP(cleanup_free) char *raw = NULL;
-        CLEANUP(cleanup_free) char *message = NULL;
-        struct entry entry = { .count = 0 };
+        va_list again;
 
         if (priority > journal->level)
                 return;
+        va_copy(again, arguments);
         int length = vasprintf(&raw, format, arguments);
-        if (length < 0) {
+        if (length < 0)
                 raw = NULL;
-                return;
-        }
-        message = text_escape(raw, (size_t)length, 0);
-        if (message == NULL)
-                return;
-
-        if (!journal->native) {
-                (void)console_write(journal, priority, message);
-                return;
-        }
-        entry_add_head(&entry, priority, message_id, message);
-        if (job_id != 0)
-                entry_add_number(&entry, "JOBWATCH_JOB", job_id);
-        if (job_name != NULL)
-                entry_add_string(&entry, "JOBWATCH_JOB_NAME", job_name);
-        (void)entry_send(&entry);
-        entry_clear(&entry);
+        if (length < 0 ||
+            send_message(journal, priority, message_id, job_id, job_name, raw, (size_t)length) == -ENOMEM)
+                print_without_memory(journal, priority, format, again);
+        va_end(again);
 }
 
 void journal_print(struct journal *journal, int priority, const char *format, ...)

@@ -230,7 +230,8 @@ static int build_watch(struct daemon *daemon)
         int r = outbox_new(&outbox, &daemon->outbox);
         if (r < 0)
                 return r;
-        r = recorder_new(daemon->store, daemon->outbox, daemon->journal, daemon->config, &daemon->recorder);
+        r = recorder_new(daemon->event, daemon->store, daemon->outbox, daemon->journal, daemon->config,
+                         &daemon->recorder);
         if (r < 0)
                 return r;
 

@@ -4,7 +4,8 @@
  * From a change to its traces: an event with an id of its own, one transaction in the store, one entry in the
  * journal. If the transaction fails, there is no event; the poller forgets what it saw and will see it again.
  * If the process dies between the transaction and the entry, recorder_retell() makes up for the entry at the
- * next start.
+ * next start. If the entry fails, the journal being away or memory short, it and all that come after it wait
+ * until it succeeds.
  */
 
 #include "recorder.h"
@@ -25,6 +26,9 @@
 /* Events that are told and delivered are kept this long. */
 #define HISTORY_US (90 * USEC_PER_DAY)
 
+/* How soon an entry that failed is tried again. */
+#define RETELL_AGAIN_US (1 * USEC_PER_SEC)
+
 /* Old ones are forgotten at the start and after so many new ones. */
 #define PRUNE_EVERY 1000
 
@@ -36,12 +40,87 @@ struct recorder {
         const char **hooks;   /* room for the names of all configured hooks */
         unsigned since_prune; /* events since old ones were forgotten */
         bool store_failing;   /* said so already */
-        bool grouping;        /* between recorder_begin() and recorder_commit() */
-        struct event *group;  /* what is told when the group is on disk */
+        bool untold;          /* an entry failed; what follows waits for it */
+        sd_event_source *retell_timer;
+        bool grouping;       /* between recorder_begin() and recorder_commit() */
+        struct event *group; /* what is told when the group is on disk */
         size_t group_count, group_room;
 };
 
 DEFINE_CLEANUP(struct recorder, recorder_free)
+
+/* ---- telling ---- */
+
+/* What is recorded and not logged is tried again in a while. */
+static void retell_later(struct recorder *recorder)
+{
+        recorder->untold = true;
+        (void)sd_event_source_set_time_relative(recorder->retell_timer, RETELL_AGAIN_US);
+        (void)sd_event_source_set_enabled(recorder->retell_timer, SD_EVENT_ONESHOT);
+}
+
+static int tell(struct recorder *recorder, const struct event *event)
+{
+        const char *const ids[] = { event->id };
+
+        if (recorder->untold)
+                return 0;
+        int r = journal_event(recorder->journal, event);
+        if (r < 0) {
+                retell_later(recorder);
+                return r;
+        }
+        (void)store_mark_logged(recorder->store, ids, 1); /* if that fails, it is logged again */
+        return 0;
+}
+
+static int retell_one(void *userdata, const struct event *event)
+{
+        return tell(userdata, event);
+}
+
+/* All that is recorded and not logged, in its order. */
+static int retell(struct recorder *recorder)
+{
+        recorder->untold = false;
+        int r = store_each_unlogged(recorder->store, retell_one, recorder);
+        if (r < 0 && r != -EUCLEAN)
+                retell_later(recorder);
+        return r;
+}
+
+static int on_retell_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        struct recorder *recorder = userdata;
+
+        (void)retell(recorder);
+        if (!recorder->untold)
+                journal_print(recorder->journal, LOG_WARNING,
+                              "What happened to jobs could not be logged at once; it has been now.");
+        return 0;
+}
+
+/* The history is for looking back, and is not to fill the disk. */
+static void prune(struct recorder *recorder)
+{
+        recorder->since_prune = 0;
+        (void)store_prune(recorder->store, clock_wall_us() - HISTORY_US);
+}
+
+int recorder_retell(struct recorder *recorder)
+{
+        prune(recorder);
+        int r = retell(recorder);
+        if (r == -EUCLEAN)
+                journal_print(recorder->journal, LOG_ERR,
+                              "An event in the state in %s is damaged and cannot be logged: %s.",
+                              config_state_directory(recorder->config), store_error(recorder->store));
+        return r;
+}
+
+/* ---- the recorder ---- */
 
 static void group_clear(struct recorder *recorder)
 {
@@ -50,7 +129,7 @@ static void group_clear(struct recorder *recorder)
         recorder->group_count = 0;
 }
 
-int recorder_new(struct store *store, struct outbox *outbox, struct journal *journal,
+int recorder_new(sd_event *event, struct store *store, struct outbox *outbox, struct journal *journal,
                  const struct config *config, struct recorder **ret_recorder)
 {
         CLEANUP(cleanup_recorder_free) struct recorder *recorder = calloc(1, sizeof(*recorder));
@@ -64,6 +143,12 @@ int recorder_new(struct store *store, struct outbox *outbox, struct journal *jou
         recorder->hooks = calloc(config->hook_count + 1, sizeof(*recorder->hooks));
         if (recorder->hooks == NULL)
                 return -ENOMEM;
+        int r = sd_event_add_time(event, &recorder->retell_timer, CLOCK_BOOTTIME, 0, 0, on_retell_time,
+                                  recorder);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(recorder->retell_timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
         *ret_recorder = STEAL_POINTER(recorder);
         return 0;
 }
@@ -72,6 +157,9 @@ struct recorder *recorder_free(struct recorder *recorder)
 {
         if (recorder == NULL)
                 return NULL;
+        if (recorder->untold) /* the last chance before the next start */
+                (void)retell(recorder);
+        sd_event_source_disable_unref(recorder->retell_timer);
         group_clear(recorder);
         free(recorder->group);
         free(recorder->hooks);
@@ -89,37 +177,6 @@ int recorder_reload(struct recorder *recorder, const struct config *config)
         recorder->hooks = hooks;
         recorder->config = config;
         return 0;
-}
-
-/* ---- telling ---- */
-
-static void tell(struct recorder *recorder, const struct event *event)
-{
-        const char *const ids[] = { event->id };
-
-        /* An entry that may not have arrived stays unmarked and is logged again at the next start. */
-        if (journal_event(recorder->journal, event) < 0)
-                return;
-        (void)store_mark_logged(recorder->store, ids, 1);
-}
-
-static int retell_one(void *userdata, const struct event *event)
-{
-        tell(userdata, event);
-        return 0;
-}
-
-/* The history is for looking back, and is not to fill the disk. */
-static void prune(struct recorder *recorder)
-{
-        recorder->since_prune = 0;
-        (void)store_prune(recorder->store, clock_wall_us() - HISTORY_US);
-}
-
-int recorder_retell(struct recorder *recorder)
-{
-        prune(recorder);
-        return store_each_unlogged(recorder->store, retell_one, recorder);
 }
 
 /* ---- recording ---- */
@@ -238,7 +295,7 @@ int recorder_take(struct recorder *recorder, const struct job_config *job, const
                 return 0;
         }
         praise(recorder);
-        tell(recorder, &event);
+        (void)tell(recorder, &event);
         outbox_wake(recorder->outbox);
         if (++recorder->since_prune >= PRUNE_EVERY)
                 prune(recorder);
@@ -288,7 +345,7 @@ int recorder_commit(struct recorder *recorder)
                 if (recorder->group_count > 0)
                         praise(recorder);
                 for (size_t i = 0; i < recorder->group_count; i++)
-                        tell(recorder, &recorder->group[i]);
+                        (void)tell(recorder, &recorder->group[i]);
                 outbox_wake(recorder->outbox);
         }
         group_clear(recorder);

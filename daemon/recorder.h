@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <systemd/sd-event.h>
 
 #include "config/config.h"
 #include "core/change.h"
@@ -16,8 +17,8 @@
  */
 struct recorder;
 
-/* All of them must outlive the recorder. Returns -ENOMEM. */
-int recorder_new(struct store *store, struct outbox *outbox, struct journal *journal,
+/* All of them must outlive the recorder. Returns -ENOMEM, or what the kernel says of a timer. */
+int recorder_new(sd_event *event, struct store *store, struct outbox *outbox, struct journal *journal,
                  const struct config *config, struct recorder **ret_recorder);
 struct recorder *recorder_free(struct recorder *recorder);
 

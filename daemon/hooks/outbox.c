@@ -128,20 +128,40 @@ static bool lane_record(struct lane *lane)
         return unrecorded;
 }
 
+/* Said once, until they can be read again. */
+static void lane_cannot_read(struct lane *lane)
+{
+        lane->waiting = true; /* what cannot be read may be there */
+        lane_timer_set(lane, RECORD_AGAIN_US);
+        if (lane->unread)
+                return;
+        lane->unread = true;
+        journal_print(
+                lane->outbox->parts.journal, LOG_WARNING,
+                "What is to be told to hook %s cannot be read from the state: %s. It is tried again every "
+                "5 s.",
+                lane->hook->name, store_error(lane->outbox->parts.store));
+}
+
 /* Arms the timer for the earliest delivery that waits for its time, or for what is still to be recorded. */
 static void lane_wait(struct lane *lane, const uint64_t busy[], size_t busy_count, bool unrecorded)
 {
         uint64_t next_us, now_us = clock_wall_us();
 
         int r = store_next_delivery(lane->outbox->parts.store, lane->hook->name, busy, busy_count, &next_us);
-        lane->waiting = r != 0; /* what cannot be read may be there */
+        if (r < 0) {
+                lane_cannot_read(lane);
+                return;
+        }
+        lane->waiting = r > 0;
+        lane->unread = false;
         /* A full lane is filled again by the end of an attempt. */
         if (r > 0 && busy_count < LANE_WIDTH) {
                 /* A wall clock that was set back must not hold a delivery for longer than any delay is. */
                 uint64_t span_us = next_us > now_us ? next_us - now_us : 0;
                 uint64_t span_max_us = unrecorded ? RECORD_AGAIN_US : DELIVERY_DELAY_MAX_US;
                 lane_timer_set(lane, span_us < span_max_us ? span_us : span_max_us);
-        } else if (r < 0 || unrecorded) {
+        } else if (unrecorded) {
                 lane_timer_set(lane, RECORD_AGAIN_US);
         }
 }
@@ -163,8 +183,7 @@ static void lane_fill(struct lane *lane)
                 int count = store_due_deliveries(lane->outbox->parts.store, lane->hook->name, clock_wall_us(),
                                                  busy, busy_count, due, LANE_WIDTH - busy_count);
                 if (count < 0) { /* what is due would have the timer go off at once, over and over */
-                        lane->waiting = true;
-                        lane_timer_set(lane, RECORD_AGAIN_US);
+                        lane_cannot_read(lane);
                         return;
                 }
                 for (int i = 0; i < count; i++)

@@ -39,6 +39,7 @@ struct lane {
         sd_event_source *timer; /* for what waits for its time, or to be recorded */
         struct attempt attempts[LANE_WIDTH];
         bool waiting; /* there are deliveries that wait for their time */
+        bool unread;  /* they cannot be read, and that was said */
         bool retired; /* of a configuration that is no longer in effect: nothing new is started */
 };
 

@@ -98,6 +98,7 @@ static void test_due_without_memory(void **state)
         fault_malloc_arm(1, true);
         HOOK_WAIT(test->hook, settled(test));
         assert_true(fault_malloc_disarm());
+        assert_true(test->outbox->lanes[0]->unread); /* that was said */
         assert_int_equal(test->idle, 0);
         assert_false(outbox_is_idle(test->outbox));
         assert_true(sd_event_source_get_time(test->outbox->lanes[0]->timer, &time_us) >= 0);
@@ -105,6 +106,7 @@ static void test_due_without_memory(void **state)
         assert_true(time_us > now_us + RECORD_AGAIN_US / 2);
         outbox_wake(test->outbox);
         HOOK_WAIT(test->hook, test->idle > 0);
+        assert_false(test->outbox->lanes[0]->unread);
         expect_told(test, "1");
         expect_states(test, ALL_STATES, "done 1");
 }

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Each allocation and each call of the system fails in turn, over a whole life of the daemon (torture_life.py).
+
+TORTURED names the daemon that can be made to fail, see torture.c. Some lives are run, spread evenly from an offset
+that TORTURE_SEED chooses (it is printed); TORTURE=all runs all, which takes most of an hour.
+
+usage: test_torture.py [unittest arguments]
+"""
+
+import collections
+import concurrent.futures
+import errno
+import os
+import random
+import shutil
+import threading
+import time
+import unittest
+
+from harness import EX_OK, SANITIZED, IntegrationTest, program
+from torture_life import Failure, Life
+
+WORKERS = int(os.environ.get("TORTURE_WORKERS", "6"))
+ALL = os.environ.get("TORTURE") == "all"
+SEED = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
+LIVES_MAX = 60 if SANITIZED else 120
+DOOMED_MAX = LIVES_MAX // 3  # they end slowly
+
+# What a call may fail with that is neither a bug of the caller's nor of the kernel's.
+ERRORS = {
+    "open": "EMFILE EIO", "open64": "EMFILE EIO", "openat64": "EMFILE EIO", "fopen": "EMFILE", "fopen64": "EMFILE",
+    "fcntl": "ENOLCK", "fcntl64": "ENOLCK",
+    "read": "EIO EINTR", "pread": "EIO EINTR", "pread64": "EIO EINTR", "readv": "EIO",
+    "write": "ENOSPC EIO EINTR", "pwrite64": "ENOSPC EIO EINTR", "writev": "ENOSPC EIO EINTR",
+    "send": "ECONNRESET ENOBUFS EINTR", "sendmsg": "ECONNRESET ENOBUFS EINTR",
+    "recv": "ECONNRESET ENOMEM EINTR EAGAIN", "recvmsg": "ECONNRESET ENOMEM EINTR EAGAIN",
+    "fsync": "EIO ENOSPC", "fdatasync": "EIO ENOSPC", "ftruncate64": "EIO",
+    "dup2": "EMFILE", "stat": "EIO ENOMEM", "stat64": "EIO ENOMEM", "lstat": "EIO ENOMEM", "lstat64": "EIO ENOMEM",
+    "fstat": "EIO", "fstat64": "EIO", "access": "EIO", "chmod": "EIO", "fchmod": "EIO", "mkdir": "ENOSPC EIO",
+    "unlink": "EIO", "rename": "ENOSPC EIO", "realpath": "EIO ENOMEM",
+    "socket": "EMFILE ENOBUFS", "socketpair": "EMFILE", "connect": "ECONNREFUSED EADDRNOTAVAIL",
+    "getsockopt": "ENOBUFS", "setsockopt": "ENOBUFS", "getsockname": "ENOBUFS", "getpeername": "ENOBUFS ENOTCONN",
+    "epoll_create1": "EMFILE ENOMEM", "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "poll": "EINTR ENOMEM",
+    "timerfd_create": "EMFILE ENOMEM", "timerfd_settime": "ENOMEM", "signalfd": "EMFILE ENOMEM",
+    "pipe2": "EMFILE ENFILE", "posix_spawn": "EAGAIN ENOMEM", "kill": "EPERM",
+    "mmap": "ENOMEM", "mmap64": "ENOMEM", "getrandom": "EAGAIN ENOSYS", "close": "EIO EINTR",
+    "waitid": "",  # of a child of ours that need not be waited for, nothing
+}
+
+
+class Torture(IntegrationTest):
+    def setUp(self):
+        super().setUp()
+        self.tortured = program("TORTURED")
+        self.fake = self.start_fake()
+        self.number = 0
+        self.lock = threading.Lock()
+
+    def new_life(self, stays=False):
+        with self.lock:
+            self.number += 1
+            return Life(self, self.number, stays)
+
+    def count(self):
+        """How often each function is called in a life in which nothing fails, and how long that takes."""
+        life = self.new_life()
+        path = life.directory / "counts"
+        status = life.live(TORTURE_COUNT=str(path))
+        life.judge(status, None)
+        self.assertEqual(status, EX_OK, life.log)
+        life.finish()
+        counts = {name: int(calls) for name, calls in (line.split() for line in path.read_text().splitlines())}
+        return counts, life.took
+
+    def torture(self, usual, name, at, error, stays):
+        """Returns (reached, status)."""
+        life = self.new_life(stays)
+        what = f"{name} {at} {error}{' and all after it' if stays else ''}"
+        try:
+            status = life.live(TORTURE_CALL=name, TORTURE_AT=str(at), TORTURE_STAYS=str(int(stays)),
+                               TORTURE_ERRNO=str(getattr(errno, error)))
+            reached = life.reached
+            life.judge(status, usual)
+            life.finish()
+        except Exception as problem:
+            raise AssertionError(f"{what}: {problem}\n{life.log}") from None
+        shutil.rmtree(life.directory)
+        return reached, status
+
+    def run_points(self, points, usual):
+        """Points are (name, at, error, stays)."""
+        chosen = points
+        most = DOOMED_MAX if points[0][3] else LIVES_MAX
+        if len(points) > most and not ALL:
+            stride = len(points) / most
+            offset = SEED % 1000 / 1000
+            chosen = [points[int((place + offset) * stride)] for place in range(most)]
+        begin = time.monotonic()
+        results, failures = collections.Counter(), []
+        with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            runs = [pool.submit(self.torture, usual, *point) for point in chosen]
+            for run in concurrent.futures.as_completed(runs):
+                error = run.exception()
+                if error is not None:
+                    failures.append(str(error))
+                    if ALL:
+                        print(f"FAILURE {error}\n", flush=True)
+                else:
+                    reached, status = run.result()
+                    results[f"ended with {status}" if reached else "not reached"] += 1
+        ends = ", ".join(f"{count} {what}" for what, count in sorted(results.items()))
+        print(f"{len(chosen)} of {len(points)} lives in {time.monotonic() - begin:.0f} s (TORTURE_SEED={SEED}): {ends}",
+              flush=True)
+        self.assertFalse(failures, f"{len(failures)} lives fail; the first:\n" + "".join(failures[:1])[:8000])
+        self.assertGreater(len(chosen) - results["not reached"], len(chosen) * 3 // 4)
+
+    def test_memory(self):
+        """One allocation fails."""
+        counts, usual = self.count()
+        self.assertGreater(counts["malloc"], 1000)
+        self.run_points([("malloc", at, "ENOMEM", False) for at in range(1, counts["malloc"] + 1)], usual)
+
+    def test_no_memory_any_more(self):
+        """One allocation fails, and all after it."""
+        counts, usual = self.count()
+        self.run_points([("malloc", at, "ENOMEM", True) for at in range(1, counts["malloc"] + 1)], usual)
+
+    def test_system(self):
+        """One call of the system fails."""
+        counts, usual = self.count()
+        self.assertEqual(set(counts) - set(ERRORS), {"malloc"}, "functions of which no errors are known")
+        print(", ".join(f"{calls} {name}" for name, calls in sorted(counts.items())))
+        self.run_points([(name, at, error, False) for name in sorted(ERRORS) for error in ERRORS[name].split()
+                         for at in range(1, counts.get(name, 0) + 1)], usual)
+
+    def test_system_for_good(self):
+        """One call of the system fails, and all of its name after it. EINTR comes first of none: it does not stay."""
+        counts, usual = self.count()
+        self.run_points([(name, at, ERRORS[name].split()[0], True) for name in sorted(ERRORS)
+                         if name not in ("epoll_wait", "waitid", "poll")
+                         for at in range(1, counts.get(name, 0) + 1)], usual)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -93,10 +93,14 @@ class Life:
             self.log += data.decode("utf-8", "backslashreplace")
             return bool(data)
 
-    def await_signs(self, signs, patience):
+    def await_signs(self, signs):
         """Whether they show. None: the daemon has ended."""
-        limit = time.monotonic() + patience
+        limit = time.monotonic() + STEP_PATIENCE
+        doomed = False
         while not self.shows(signs):
+            if not doomed and self.stays and self.reached:
+                doomed = True
+                limit = time.monotonic() + DOOMED_PATIENCE
             if not self.read(limit):
                 return None
             if time.monotonic() > limit:
@@ -117,7 +121,7 @@ class Life:
                                         preexec_fn=end_with_parent)
         try:
             for number, (signs, act) in enumerate(self.steps()):
-                shown = self.await_signs(signs, DOOMED_PATIENCE if self.stays and self.reached else STEP_PATIENCE)
+                shown = self.await_signs(signs)
                 if shown is None:
                     break
                 if not shown and self.missed is None:

@@ -112,8 +112,10 @@ static void tell(void)
         torture.armed = false;
         if (torture.reached != NULL)
                 (void)syscall(SYS_close, file_open(torture.reached));
-        if (torture.trace)
-                backtrace_symbols_fd(frames, backtrace(frames, 40), 2);
+        if (torture.trace) {
+                int count = backtrace(frames, 40);
+                backtrace_symbols_fd(frames, count, 2);
+        }
         torture.armed = true;
 }
 

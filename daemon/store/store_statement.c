@@ -55,7 +55,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                                   "AND NOT EXISTS (SELECT 1 FROM deliveries AS d "
                                   "WHERE d.event = sequence AND d.state = 'pending')",
 
-        [STATEMENT_UNLOGGED_PUT] = "INSERT INTO unlogged (event) VALUES (?1)",
+        /* In a damaged database there may be one that lost its event, where the next event comes to stand. */
+        [STATEMENT_UNLOGGED_PUT] = "INSERT OR IGNORE INTO unlogged (event) VALUES (?1)",
         [STATEMENT_UNLOGGED_NEXT] = "SELECT event FROM unlogged WHERE event > ?1 ORDER BY event LIMIT 1",
         [STATEMENT_UNLOGGED_DELETE] =
                 "DELETE FROM unlogged WHERE event = (SELECT sequence FROM events WHERE id = ?1)",

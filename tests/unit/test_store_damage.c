@@ -433,6 +433,20 @@ static void test_a_mark_without_its_event(void **state)
         assert_int_equal(get_event(fixture), 0);
 }
 
+/* Nor does it stand in the way of the event that comes to stand where its own was. */
+static void test_a_mark_in_the_place_of_the_next_event(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event event = fixture_event(1, 7, EVENT_SUCCEEDED);
+        unsigned count = 0;
+
+        execute(fixture, "PRAGMA foreign_keys = OFF; INSERT INTO unlogged (event) VALUES (1)");
+        fixture_reopen(fixture);
+        record(fixture, &event);
+        assert_int_equal(store_each_unlogged(fixture->store, count_event, &count), 0);
+        assert_int_equal(count, 1);
+}
+
 static void test_the_earliest_delivery(void **state)
 {
         struct fixture *fixture = *state;
@@ -462,6 +476,7 @@ int main(void)
                 TEST(test_words_nobody_knows),
                 TEST(test_a_damaged_job_is_replaced),
                 TEST(test_a_mark_without_its_event),
+                TEST(test_a_mark_in_the_place_of_the_next_event),
                 TEST(test_the_earliest_delivery),
         };
 

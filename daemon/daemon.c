@@ -121,8 +121,9 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         /* Hooks get a moment to end by themselves; what they have not done is done after the next start. */
         daemon->poller = poller_free(daemon->poller);
         outbox_stop(daemon->outbox);
-        return sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, STOP_PATIENCE_US,
-                                          USEC_PER_MSEC, on_stop_time, daemon);
+        int r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, STOP_PATIENCE_US,
+                                           USEC_PER_MSEC, on_stop_time, daemon);
+        return r < 0 ? sd_event_exit(daemon->event, EXIT_STATUS_SUCCESS) : 0; /* rather at once than never */
 }
 
 static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)

@@ -311,6 +311,10 @@ static void drop_unconfigured(struct outbox *outbox, const char *const names[])
         int dropped = store_drop_hooks(outbox->parts.store, names, outbox->parts.config->hook_count,
                                        clock_wall_us());
 
+        if (dropped < 0)
+                journal_print(outbox->parts.journal, LOG_WARNING,
+                              "What waits for hooks that are no longer configured cannot be given up: %s.",
+                              store_error(outbox->parts.store));
         if (dropped > 0)
                 journal_print(outbox->parts.journal, LOG_WARNING,
                               "%d deliveries were waiting for hooks that are no longer configured, and are "

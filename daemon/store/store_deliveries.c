@@ -227,6 +227,8 @@ static int hook_next(struct store *store, const char *after, char **ret_hook)
         }
 
         const char *hook = (const char *)sqlite3_column_text(statement, 0);
+        if (hook != NULL && strcmp(hook, after) <= 0) /* with a NUL in it: it would come again and again */
+                return store_fail(store, -EUCLEAN, "the name of a hook is damaged in the database");
         char *copy = hook != NULL ? strdup(hook) : NULL;
         if (copy == NULL)
                 return store_fail(store, -ENOMEM, "out of memory");

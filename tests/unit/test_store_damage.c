@@ -447,6 +447,19 @@ static void test_a_mark_in_the_place_of_the_next_event(void **state)
         assert_int_equal(count, 1);
 }
 
+/* Going from name to name comes to an end. */
+static void test_a_hook_with_a_damaged_name(void **state)
+{
+        static const char *const mail[] = { "mail" };
+        struct fixture *fixture = *state;
+        struct event event = fixture_event(1, 1, EVENT_SEEN);
+
+        assert_int_equal(store_record_event(fixture->store, &event, mail, 1), 0);
+        execute(fixture, "UPDATE deliveries SET hook = 'a' || char(0)");
+        assert_int_equal(store_drop_hooks(fixture->store, mail, 1, 1), -EUCLEAN);
+        assert_non_null(strstr(store_error(fixture->store), "name of a hook"));
+}
+
 static void test_the_earliest_delivery(void **state)
 {
         struct fixture *fixture = *state;
@@ -477,6 +490,7 @@ int main(void)
                 TEST(test_a_damaged_job_is_replaced),
                 TEST(test_a_mark_without_its_event),
                 TEST(test_a_mark_in_the_place_of_the_next_event),
+                TEST(test_a_hook_with_a_damaged_name),
                 TEST(test_the_earliest_delivery),
         };
 

@@ -113,7 +113,7 @@ class Torture(IntegrationTest):
         print(f"{len(chosen)} of {len(points)} lives in {time.monotonic() - begin:.0f} s (TORTURE_SEED={SEED}): {ends}",
               flush=True)
         self.assertFalse(failures, f"{len(failures)} lives fail; the first:\n" + "".join(failures[:1])[:8000])
-        self.assertGreater(len(chosen) - results["not reached"], len(chosen) * 3 // 4)
+        self.assertGreater(len(chosen) - results["not reached"], len(chosen) // 2)
 
     def test_memory(self):
         """One allocation fails."""
@@ -125,7 +125,7 @@ class Torture(IntegrationTest):
         """One allocation fails, and all after it."""
         counts, usual = self.count()
         points = [("malloc", at, "ENOMEM", True) for at in range(1, counts["malloc"] + 1)]
-        self.run_points(points, usual, always=points[-40::2])  # around the signal to stop
+        self.run_points(points, usual, always=points[-50:-10:2])  # around the signal to stop
 
     def test_system(self):
         """One call of the system fails."""

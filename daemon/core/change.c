@@ -28,8 +28,7 @@ static enum event_kind kind_of(const struct job_memory *memory, enum outcome out
                 return EVENT_SUCCEEDED;
         case OUTCOME_FAILURE:
                 return EVENT_FAILED;
-        case OUTCOME_GONE:
-                return EVENT_GONE;
+        case OUTCOME_GONE: /* which no record says */
         case OUTCOME_OPEN:
                 break;
         }

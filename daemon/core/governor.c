@@ -76,8 +76,7 @@ static uint64_t bucket_next(const struct governor_bucket *bucket, enum governor_
                 break;
         }
 
-        uint64_t tolerance_us =
-                (uint64_t)(bucket->burst - 1 - (kept < bucket->burst ? kept : 0)) * bucket->step_us;
+        uint64_t tolerance_us = (uint64_t)(bucket->burst - 1 - kept) * bucket->step_us;
         return bucket->full_us > tolerance_us ? bucket->full_us - tolerance_us : 0;
 }
 

@@ -12,10 +12,10 @@
 
 #include "core/watch.h"
 
+/* Of a job that is as it was recorded. */
 static bool is_stalled(const struct job_watch *watch, const struct watch_rules *rules, uint64_t now_us)
 {
-        if (rules->stalled_after_us == 0 || watch->stalled || !watch->memory.recorded ||
-            outcome_is_terminal(watch->memory.outcome))
+        if (rules->stalled_after_us == 0 || watch->stalled || outcome_is_terminal(watch->memory.outcome))
                 return false;
         return (int64_t)now_us - watch->changed_us >= (int64_t)rules->stalled_after_us;
 }

@@ -181,11 +181,11 @@ static int schema_find(sqlite3_stmt *made, sqlite3_stmt *find)
         int code;
 
         while ((code = sqlite3_step(made)) == SQLITE_ROW) {
-                for (int i = 0; code == SQLITE_ROW && i < 3; i++)
-                        if (sqlite3_bind_value(find, i + 1, sqlite3_column_value(made, i)) != SQLITE_OK)
-                                code = SQLITE_NOMEM;
-                if (code == SQLITE_ROW)
-                        code = sqlite3_step(find);
+                int bound = SQLITE_OK;
+
+                for (int i = 0; bound == SQLITE_OK && i < 3; i++)
+                        bound = sqlite3_bind_value(find, i + 1, sqlite3_column_value(made, i));
+                code = bound == SQLITE_OK ? sqlite3_step(find) : bound;
                 (void)sqlite3_reset(find);
                 if (code != SQLITE_ROW)
                         return code == SQLITE_DONE ? SQLITE_ROW : code;

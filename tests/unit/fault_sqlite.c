@@ -75,6 +75,8 @@ int __real_sqlite3_bind_blob64(sqlite3_stmt *statement, int index, const void *d
                                void (*destroy)(void *));
 int __wrap_sqlite3_bind_blob64(sqlite3_stmt *statement, int index, const void *data, sqlite3_uint64 size,
                                void (*destroy)(void *));
+int __real_sqlite3_bind_value(sqlite3_stmt *statement, int index, const sqlite3_value *value);
+int __wrap_sqlite3_bind_value(sqlite3_stmt *statement, int index, const sqlite3_value *value);
 int __real_sqlite3_step(sqlite3_stmt *statement);
 int __wrap_sqlite3_step(sqlite3_stmt *statement);
 int __real_sqlite3_system_errno(sqlite3 *database);
@@ -102,6 +104,11 @@ int __wrap_sqlite3_bind_blob64(sqlite3_stmt *statement, int index, const void *d
                                void (*destroy)(void *))
 {
         return hit() ? fault.code : __real_sqlite3_bind_blob64(statement, index, data, size, destroy);
+}
+
+int __wrap_sqlite3_bind_value(sqlite3_stmt *statement, int index, const sqlite3_value *value)
+{
+        return hit() ? fault.code : __real_sqlite3_bind_value(statement, index, value);
 }
 
 int __wrap_sqlite3_step(sqlite3_stmt *statement)

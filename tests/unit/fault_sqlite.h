@@ -8,8 +8,8 @@
  * fault_sqlite.c and the options in meson.build. A call that fails is not made.
  */
 
-/* The nth call of those that prepare, bind bytes and step from now on fails with `code` (1: the next), and
- * with `stays` all such after it. */
+/* The nth call of those that prepare, bind bytes or values, and step from now on fails with `code` (1: the
+ * next), and with `stays` all such after it. */
 void fault_sqlite_arm(unsigned nth, int code, bool stays);
 
 /* What sqlite3_system_errno() says while armed. */

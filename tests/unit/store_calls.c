@@ -214,7 +214,8 @@ int call_update_job(struct fixture *fixture)
 {
         struct job_record job = { .id = call_number, .description = TEXT_LITERAL("new") };
 
-        return store_update_job(fixture->store, &job);
+        int r = store_update_job(fixture->store, &job);
+        return r < 0 ? r : store_update_job(fixture->store, &job); /* now its result stays as it is */
 }
 
 int call_reopen(struct fixture *fixture)

@@ -270,6 +270,23 @@ static void test_another_trouble_is_news(void **state)
         assert_true(lasted_us == 100 * USEC_PER_SEC); /* no request went well in all that time */
 }
 
+static void test_deliveries_grow_apart(void **state)
+{
+        static const uint64_t seconds[] = { 5, 5, 30, 120, 600, 1800, 3600, 3600 };
+        (void)state;
+
+        for (unsigned made = 0; made < sizeof(seconds) / sizeof(seconds[0]); made++)
+                for (uint64_t random = 0; random < 10 * USEC_PER_SEC; random += USEC_PER_SEC / 3) {
+                        uint64_t delay_us = delivery_delay(made, 0, random);
+                        assert_in_range(delay_us, seconds[made] * USEC_PER_SEC,
+                                        seconds[made] * USEC_PER_SEC * 11 / 10);
+                }
+        /* What the receiver asks for is a lower bound, and has one above. */
+        assert_int_equal(delivery_delay(1, 40 * USEC_PER_SEC, 0), 40 * USEC_PER_SEC);
+        assert_int_equal(delivery_delay(1, 1, 0), 5 * USEC_PER_SEC);
+        assert_int_equal(delivery_delay(1, UINT64_MAX, 0), USEC_PER_HOUR);
+}
+
 static void test_retry_after_is_a_lower_bound_and_bounded(void **state)
 {
         static const uint64_t asked[] = {
@@ -371,6 +388,7 @@ int main(void)
                 cmocka_unit_test(test_a_straggler_never_brings_the_probe_forward),
                 cmocka_unit_test(test_a_throttling_pause_stays_in_force),
                 cmocka_unit_test(test_another_trouble_is_news),
+                cmocka_unit_test(test_deliveries_grow_apart),
                 cmocka_unit_test(test_retry_after_is_a_lower_bound_and_bounded),
                 cmocka_unit_test(test_refused_credentials_are_tried_every_few_minutes),
                 cmocka_unit_test(test_random_lives),

@@ -2,6 +2,7 @@
 
 /* The heap of due times against a naive model, and the pace of the looks at a job. */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "base/span.h"
 #include "core/schedule.h"
+#include "fault_malloc.h"
 #include "random.h"
 
 /* ---- the heap ---- */
@@ -202,6 +204,27 @@ static void test_reserved_room_is_kept(void **state)
         schedule_clear(&schedule);
 }
 
+static void test_no_memory_to_grow(void **state)
+{
+        struct schedule schedule = { .count = 0 };
+        struct schedule_entry entries[17] = { { .due_us = 0 } };
+        (void)state;
+
+        fault_malloc_arm(1, false);
+        assert_int_equal(schedule_put(&schedule, &entries[0], 5), -ENOMEM);
+        assert_true(fault_malloc_disarm());
+        assert_int_equal(entries[0].position, 0);
+        for (size_t i = 0; i < 16; i++)
+                assert_int_equal(schedule_put(&schedule, &entries[i], 5), 0);
+        fault_malloc_arm(1, false);
+        assert_int_equal(schedule_put(&schedule, &entries[16], 4), -ENOMEM);
+        assert_true(fault_malloc_disarm());
+        assert_int_equal(schedule.count, 16);
+        assert_int_equal(schedule_put(&schedule, &entries[16], 4), 0);
+        assert_ptr_equal(schedule_first(&schedule), &entries[16]);
+        schedule_clear(&schedule);
+}
+
 static void test_room_that_cannot_be(void **state)
 {
         struct schedule schedule = SCHEDULE_EMPTY;
@@ -307,6 +330,7 @@ int main(void)
                 cmocka_unit_test(test_due_at_the_very_time),
                 cmocka_unit_test(test_clear_lets_entries_go),
                 cmocka_unit_test(test_reserved_room_is_kept),
+                cmocka_unit_test(test_no_memory_to_grow),
                 cmocka_unit_test(test_room_that_cannot_be),
                 cmocka_unit_test(test_pace_drifts_from_interval_to_max),
                 cmocka_unit_test(test_pace_of_equal_intervals),

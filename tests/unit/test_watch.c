@@ -137,6 +137,17 @@ static void test_stalled_counts_from_before_this_boot(void **state)
         assert_true(see(&watch, record.status, TEXT_NULL, USEC_PER_HOUR + 10, 0, 10).change.news);
 }
 
+static void test_what_has_ended_does_not_stall(void **state)
+{
+        struct job_watch watch = { .stalled = false };
+        (void)state;
+
+        struct sight sight = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, USEC_PER_HOUR, 0, 1);
+        note(&watch, &sight.change, TEXT_LITERAL("Completed"), TEXT_NULL, 1);
+        sight = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, USEC_PER_HOUR, 0, 2 * USEC_PER_HOUR);
+        assert_false(sight.change.news);
+}
+
 static void test_an_end_waits_for_its_result(void **state)
 {
         struct job_watch watch = { .stalled = false };
@@ -190,6 +201,7 @@ int main(void)
                 cmocka_unit_test(test_a_sight_between_absences),
                 cmocka_unit_test(test_stalled_once_until_it_changes),
                 cmocka_unit_test(test_stalled_counts_from_before_this_boot),
+                cmocka_unit_test(test_what_has_ended_does_not_stall),
                 cmocka_unit_test(test_an_end_waits_for_its_result),
                 cmocka_unit_test(test_an_end_that_was_taken_back),
                 cmocka_unit_test(test_without_a_wait_an_end_is_news_at_once),

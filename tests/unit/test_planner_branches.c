@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Rules of the planner that come into play rarely: one round only, requests that wait to be sent, sign-ins,
+ * and odd ends. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/span.h"
+#include "core/planner.h"
+
+#define START    (1000 * USEC_PER_SEC)
+#define INTERVAL (15 * USEC_PER_SEC)
+#define JOBS     20
+
+static const struct planner_settings settings = { .interval_us = INTERVAL, .max_interval_us = 4 * INTERVAL };
+
+struct fixture {
+        struct planner *planner;
+        struct planner_job *jobs;
+        struct status_rules *rules;
+};
+
+static void make(struct fixture *fixture, const struct planner_limits *limits, size_t count)
+{
+        assert_int_equal(planner_new(limits, fixture->rules, count, &fixture->planner), 0);
+        fixture->jobs = planner_jobs(fixture->planner);
+        for (size_t i = 0; i < count; i++) {
+                fixture->jobs[i].id = 100 + i;
+                fixture->jobs[i].settings = &settings;
+        }
+}
+
+static struct planner_limits limits_of(unsigned batch_size)
+{
+        return (struct planner_limits){
+                .flights_max = 8,
+                .batch_size = batch_size,
+                .batch_bytes = 1890,
+                .probe_cap_us = INTERVAL,
+        };
+}
+
+static int setup(void **state)
+{
+        static struct fixture fixture;
+        char *const success[] = { (char[]){ "Completed" }, NULL };
+
+        if (status_rules_new(NULL, success, NULL, NULL, &fixture.rules) < 0)
+                return -1;
+        fixture.planner = NULL;
+        *state = &fixture;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct fixture *fixture = *state;
+
+        planner_free(fixture->planner);
+        status_rules_free(fixture->rules);
+        return 0;
+}
+
+static struct planner_request next(struct fixture *fixture, uint64_t now)
+{
+        struct planner_request request;
+        uint64_t wake_us;
+
+        assert_true(planner_next(fixture->planner, now, &request, &wake_us));
+        return request;
+}
+
+static uint64_t none(struct fixture *fixture, uint64_t now)
+{
+        struct planner_request request;
+        uint64_t wake_us = 0;
+
+        assert_false(planner_next(fixture->planner, now, &request, &wake_us));
+        return wake_us;
+}
+
+static struct job_record record_of(struct text status, struct text result, struct text updated)
+{
+        return (struct job_record){ .status = status,
+                                    .result = result,
+                                    .updated_on = updated,
+                                    .has_status = true,
+                                    .has_result = true };
+}
+
+static void take(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
+                 uint64_t now)
+{
+        struct sight sight = planner_take_record(fixture->planner, job, record, now);
+        struct job_memory seen = job_memory_of(record, sight.change.outcome);
+
+        planner_settle(fixture->planner, job, &sight, true, &seen, now, 0);
+}
+
+static void count_left_out(void *userdata, struct planner_job *job)
+{
+        assert_true(job->settled);
+        ++*(unsigned *)userdata;
+}
+
+static void test_sizes(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1000);
+
+        make(fixture, &limits, JOBS);
+        assert_int_equal(planner_round_us(fixture->planner, JOBS), 0); /* without limits */
+        for (size_t i = 0; i < JOBS; i++)
+                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+        assert_int_equal(next(fixture, START).count, JOBS);
+        planner_free(fixture->planner);
+
+        limits.governor.per_minute = 60;
+        make(fixture, &limits, 0);
+        assert_true(planner_is_idle(fixture->planner));
+        assert_int_equal(planner_next_due(fixture->planner), USEC_NEVER);
+        uint64_t batch_us = planner_round_us(fixture->planner, PLANNER_BATCH_MAX);
+        assert_true(batch_us > 0);
+        assert_int_equal(planner_round_us(fixture->planner, PLANNER_BATCH_MAX + 1), 2 * batch_us);
+        planner_free(fixture->planner);
+
+        limits.batch_size = 1;
+        make(fixture, &limits, 1);
+        assert_int_equal(planner_round_us(fixture->planner, 5), 5 * batch_us);
+}
+
+static void test_next_due(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+        struct planner_request request;
+
+        make(fixture, &limits, 3);
+        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+        planner_start(fixture->planner, &fixture->jobs[1], START, 0);
+        request = next(fixture, START);
+        planner_end_flight(fixture->planner, &request, START + 5);
+        planner_apply_row(fixture->planner, request.jobs[0], ROW_CLOSER, 0, START + 5, 0);
+        assert_false(planner_is_idle(fixture->planner));
+        assert_int_equal(planner_next_due(fixture->planner), START + 5);
+        planner_start(fixture->planner, request.jobs[1], START, 9);
+        assert_int_equal(planner_next_due(fixture->planner), START + 5);
+        planner_start(fixture->planner, &fixture->jobs[2], START, 0);
+        assert_int_equal(planner_next_due(fixture->planner), START);
+}
+
+static void test_many_that_are_asked_for_alone(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+
+        make(fixture, &limits, JOBS);
+        /* The first goes into a batch, 18 stand in its way, and the last would ride along. */
+        for (size_t i = 0; i < JOBS; i++) {
+                fixture->jobs[i].lone = i > 0 && i < JOBS - 1;
+                planner_start(fixture->planner, &fixture->jobs[i], START, i);
+        }
+        assert_int_equal(next(fixture, START).count, 1);
+}
+
+/* ---- one round ---- */
+
+static void test_once(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct job_record running = record_of(TEXT_LITERAL("Running"), TEXT_NULL, TEXT_NULL);
+        struct planner_limits limits = limits_of(1);
+        struct planner_request request;
+        unsigned left_out = 0;
+
+        limits.once = true;
+        make(fixture, &limits, 4);
+        for (size_t i = 0; i < 4; i++)
+                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+        request = next(fixture, START);
+        planner_end_flight(fixture->planner, &request, START);
+        take(fixture, request.jobs[0], &running, START);
+        assert_true(request.jobs[0]->settled);
+        request = next(fixture, START);
+        planner_end_flight(fixture->planner, &request, START);
+        assert_true(planner_take_trouble(fixture->planner, &request, HEALTH_UNREACHABLE, 0, START, 0));
+        assert_true(request.jobs[0]->settled);
+        planner_give_up(fixture->planner, count_left_out, &left_out);
+        assert_int_equal(left_out, 2);
+        assert_true(planner_is_idle(fixture->planner));
+}
+
+/* ---- on the way ---- */
+
+static void test_a_request_waits_to_be_sent(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        limits.sends_told = true;
+        limits.governor.min_spacing_us = 100 * USEC_PER_MSEC;
+        make(fixture, &limits, 2);
+        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+        planner_start(fixture->planner, &fixture->jobs[1], START, 0);
+        (void)next(fixture, START);
+        assert_int_equal(none(fixture, START + USEC_PER_SEC), USEC_NEVER);
+        planner_note_sent(fixture->planner, START + USEC_PER_SEC);
+        assert_true(none(fixture, START + USEC_PER_SEC) > START + USEC_PER_SEC + 100 * USEC_PER_MSEC);
+        planner_note_sent(fixture->planner, START + USEC_PER_MIN); /* nothing waits: it says nothing */
+        (void)next(fixture, START + 2 * USEC_PER_SEC);
+        planner_note_sent(fixture->planner, START + 2 * USEC_PER_SEC - 1); /* earlier than it was asked for */
+}
+
+static void test_without_spacing_nothing_waits(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        limits.sends_told = true;
+        make(fixture, &limits, 2);
+        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+        planner_start(fixture->planner, &fixture->jobs[1], START, 0);
+        (void)next(fixture, START);
+        (void)next(fixture, START);
+}
+
+static void test_sign_ins(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+        struct planner_request request;
+        uint64_t lasted_us;
+
+        limits.governor.min_spacing_us = 100 * USEC_PER_MSEC;
+        make(fixture, &limits, 1);
+        assert_int_equal(planner_sign_in_at(fixture->planner, START), START);
+        planner_begin_sign_in(fixture->planner, &request);
+        planner_spend(fixture->planner, START);
+        assert_false(request.probe || request.batch || request.count > 0);
+        assert_false(planner_is_idle(fixture->planner));
+        assert_true(planner_sign_in_at(fixture->planner, START) > START); /* its distance */
+
+        planner_end_flight(fixture->planner, &request, START);
+        assert_true(
+                planner_take_trouble(fixture->planner, &request, HEALTH_THROTTLED, USEC_PER_MIN, START, 0));
+        assert_int_equal(planner_sign_in_at(fixture->planner, START), START + USEC_PER_MIN);
+        planner_begin_sign_in(fixture->planner, &request);
+        assert_true(request.probe);
+        assert_int_equal(planner_sign_in_at(fixture->planner, START), USEC_NEVER);
+        planner_end_flight(fixture->planner, &request, START + USEC_PER_MIN);
+        assert_true(planner_take_health(fixture->planner, &request, START + USEC_PER_MIN, &lasted_us));
+}
+
+static void test_a_pause(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        make(fixture, &limits, 1);
+        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+        assert_false(planner_is_idle(fixture->planner));
+        planner_pause(fixture->planner, START + USEC_PER_MIN);
+        assert_int_equal(none(fixture, START), START + USEC_PER_MIN);
+        planner_forget_health(fixture->planner);
+        (void)next(fixture, START);
+}
+
+static void test_a_single_one_that_was_not_made(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        make(fixture, &limits, 1);
+        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+        struct planner_request request = next(fixture, START);
+        planner_take_back(fixture->planner, &request, START);
+        assert_ptr_equal(next(fixture, START).jobs[0], request.jobs[0]);
+}
+
+/* The token had expired: nothing is known, and both are made again at once. */
+static void test_made_again(void **state)
+{
+        struct fixture *fixture = *state;
+
+        for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
+                struct planner_limits limits = limits_of(batch_size);
+
+                make(fixture, &limits, 2);
+                planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+                planner_start(fixture->planner, &fixture->jobs[1], START, 0);
+                struct planner_request request = next(fixture, START);
+                assert_int_equal(request.batch, batch_size > 1);
+                planner_end_flight(fixture->planner, &request, START);
+                planner_take_again(fixture->planner, &request, START);
+                assert_int_equal(planner_health(fixture->planner)->trouble, HEALTH_WELL);
+                assert_int_equal(next(fixture, START).count, request.count);
+                if (batch_size == 1)
+                        fixture->planner = planner_free(fixture->planner);
+        }
+}
+
+static void test_smaller_batches(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+        static const size_t counts[] = { 5, 2, 1, 1 };
+
+        make(fixture, &limits, 5);
+        for (size_t i = 0; i < 5; i++)
+                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+        for (size_t i = 0; i < 3; i++) {
+                struct planner_request request = next(fixture, START);
+                assert_int_equal(request.count, counts[i]);
+                planner_end_flight(fixture->planner, &request, START);
+                planner_shrink_batches(fixture->planner, &request, START);
+        }
+        assert_false(planner_batches(fixture->planner));
+}
+
+/* ---- from one planner to the next ---- */
+
+static void test_a_reload_ends_pauses_that_nobody_asked_for(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        for (unsigned asked = 0; asked < 2; asked++) {
+                uint64_t retry_after_us = asked ? USEC_PER_MIN : 0;
+
+                make(fixture, &limits, 1);
+                planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+                struct planner_request request = next(fixture, START);
+                planner_end_flight(fixture->planner, &request, START);
+                (void)planner_take_trouble(fixture->planner, &request, HEALTH_UNAUTHORIZED, retry_after_us,
+                                           START, UINT64_MAX);
+                assert_true(none(fixture, START) > START);
+
+                struct planner *old = fixture->planner;
+                make(fixture, &limits, 1);
+                assert_int_equal(planner_adopt(fixture->planner, old, START + 1), 0);
+                planner_free(old);
+                planner_start(fixture->planner, &fixture->jobs[0], START + 1, 0);
+                if (asked)
+                        assert_int_equal(none(fixture, START + 1), START + USEC_PER_MIN);
+                else
+                        (void)next(fixture, START + 1);
+                if (!asked)
+                        fixture->planner = planner_free(fixture->planner);
+        }
+}
+
+/* ---- rows and records ---- */
+
+static void test_odd_answers_are_counted_only_so_far(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+        uint64_t now = START;
+
+        make(fixture, &limits, 1);
+        planner_start(fixture->planner, &fixture->jobs[0], now, 0);
+        for (unsigned i = 0; i < 300; i++) {
+                struct planner_request request = next(fixture, now);
+                planner_end_flight(fixture->planner, &request, now);
+                planner_take_odd(fixture->planner, request.jobs[0], now, i);
+                uint64_t due_us = planner_next_due(fixture->planner);
+                assert_in_range(due_us - now, INTERVAL, 4 * INTERVAL);
+                now = due_us;
+        }
+        assert_in_range(fixture->jobs[0].odd_answers, 1, 100);
+}
+
+static void test_hints_for_nothing(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+        struct job_record record = record_of(TEXT_LITERAL("Running"), TEXT_NULL, TEXT_LITERAL("1"));
+        struct planner_job *job;
+
+        make(fixture, &limits, 1);
+        job = &fixture->jobs[0];
+        take(fixture, job, &record, START);
+        for (unsigned i = 0; i < 10; i++) {
+                planner_apply_row(fixture->planner, job, ROW_HINT, 0, START, 0);
+                take(fixture, job, &record, START);
+        }
+        job->looked_us = START;
+        /* A new UpdatedOn alone is no reason any more. */
+        record.updated_on = TEXT_LITERAL("2");
+        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_SAME);
+        /* One that is gone teaches nothing about rows. */
+        record.updated_on = TEXT_NULL;
+        take(fixture, job, &record, START);
+        assert_int_equal(job->updated, 0);
+}
+
+static void test_rows_of_jobs_that_have_ended(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+        const struct job_record record =
+                record_of(TEXT_LITERAL("Completed"), TEXT_LITERAL("{}"), TEXT_LITERAL("1"));
+        struct planner_job *job;
+
+        make(fixture, &limits, 1);
+        job = &fixture->jobs[0];
+        job->watch.memory = job_memory_of(&record, OUTCOME_SUCCESS);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_CLOSER);
+        /* What was open before the configuration knew its Status. */
+        job->watch.memory = job_memory_of(&record, OUTCOME_OPEN);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_CLOSER);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_sizes),
+                TEST(test_next_due),
+                TEST(test_many_that_are_asked_for_alone),
+                TEST(test_once),
+                TEST(test_a_request_waits_to_be_sent),
+                TEST(test_without_spacing_nothing_waits),
+                TEST(test_sign_ins),
+                TEST(test_a_pause),
+                TEST(test_a_single_one_that_was_not_made),
+                TEST(test_made_again),
+                TEST(test_smaller_batches),
+                TEST(test_a_reload_ends_pauses_that_nobody_asked_for),
+                TEST(test_odd_answers_are_counted_only_so_far),
+                TEST(test_hints_for_nothing),
+                TEST(test_rows_of_jobs_that_have_ended),
+        };
+
+        return cmocka_run_group_tests_name("planner_branches", tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Unit hooks whose bus is lost, or has no systemd on it. */
+
+#include "unit_fixture.h"
+
+static void test_bus_lost(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run, other, same;
+        char *reason = NULL;
+
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        struct unit_run marker;
+        unit_start(&marker, fixture, "b.service");
+        unit_wait_starts(fixture, 2);
+        fake_tell_removed(&fixture->systemd, 2, "b.service", "done");
+        unit_expect_end(&marker, true, "");
+        fake_disconnect(fixture);
+        bus_kill(fixture);
+        unit_expect_end(&run, false,
+                        "the connection to the system bus was lost while unit a.service was under way, "
+                        "so what became of it is not known");
+
+        /* While it is away, attempts fail with a reason. */
+        assert_true(unit_try(&run, fixture, "a.service", 1, &reason) < 0);
+        assert_non_null(strstr(reason, "the system bus, which starts units, cannot be reached"));
+        free(reason);
+
+        bus_begin(fixture);
+        fake_connect(fixture);
+        fixture->systemd.calls[0] = '\0';
+        unit_start(&run, fixture, "a.service");
+        unit_start(&same, fixture, "a.service");
+        unit_wait_starts(fixture, 3);
+        assert_string_equal(fixture->systemd.calls, "Subscribe;LoadUnit a.service;StartUnit a.service;");
+        fake_tell_removed(&fixture->systemd, 3, "a.service", "done");
+        unit_expect_end(&run, true, "");
+        unit_wait_starts(fixture, 4);
+
+        /* Lost again, and noticed by the next start and not by the loop. */
+        fake_disconnect(fixture);
+        bus_kill(fixture);
+        bus_begin(fixture);
+        fake_connect(fixture);
+        unit_start(&other, fixture, "c.service");
+        unit_expect_failure(&same, "the connection to the system bus was lost while unit a.service");
+        unit_wait_starts(fixture, 5);
+        fake_tell_removed(&fixture->systemd, 5, "c.service", "done");
+        unit_expect_end(&other, true, "");
+}
+
+static void test_no_systemd(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+
+        fake_disconnect(fixture);
+        unit_start(&run, fixture, "a.service");
+        unit_expect_failure(
+                &run, "the unit a.service cannot be started: systemd does not answer on the system bus: ");
+
+        /* It comes. */
+        fake_connect(fixture);
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        fake_tell_removed(&fixture->systemd, 1, "a.service", "done");
+        unit_expect_end(&run, true, "");
+
+        /* It goes while nothing is under way. */
+        fake_disconnect(fixture);
+        unit_start(&run, fixture, "a.service");
+        unit_expect_end(&run, false, "unit a.service cannot be started: systemd is not on the system bus");
+}
+
+static void test_no_subscription(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+
+        fixture->systemd.refuses_subscribers = true;
+        unit_start(&run, fixture, "a.service");
+        unit_expect_failure(&run, "systemd does not answer on the system bus: Too many.");
+        assert_int_equal(fixture->systemd.starts, 0);
+
+        fixture->systemd.refuses_subscribers = false;
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        fake_tell_removed(&fixture->systemd, 1, "a.service", "done");
+        unit_expect_end(&run, true, "");
+}
+
+static void test_nothing_leaks(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        unsigned open = 0;
+
+        fixture->systemd.hurries = true;
+        for (unsigned i = 0; i < 200; i++) {
+                struct unit_run run;
+
+                fixture->systemd.error = i % 3 == 1 ? "org.freedesktop.systemd1.NoSuchUnit" : NULL;
+                unit_start(&run, fixture, "a@%e.service");
+                unit_finish(&run);
+                assert_int_equal(run.success, i % 3 != 1);
+                fixture->systemd.calls[0] = '\0';
+                if (i == 10)
+                        open = hook_open_descriptors();
+        }
+        assert_int_equal(hook_open_descriptors(), open);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, bus_setup, bus_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_bus_lost),
+                TEST(test_no_systemd),
+                TEST(test_no_subscription),
+                TEST(test_nothing_leaks),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

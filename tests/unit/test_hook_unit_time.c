@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Unit hooks that meet time-outs, of their own and of systemd, and units that are at work already. */
+
+#include "unit_fixture.h"
+
+static void test_timeout(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+        char *reason = NULL;
+
+        fixture->hook->hook.timeout_us = UNIT_SHORT_US;
+        for (unsigned attempt = 1; attempt <= 3; attempt++) {
+                assert_int_equal(unit_try(&run, fixture, "a.service", attempt, &reason), 0);
+                unit_expect_failure(
+                        &run, "unit a.service did not end within 250ms, the timeout = of the hook; it is "
+                              "not stopped");
+                /* What is still at work may read them, until the delivery is given up. */
+                assert_int_equal(unit_has_files(fixture), attempt < 3);
+                HOOK_WAIT(fixture->hook, fixture->systemd.cancels == attempt);
+                unit_wait_starts(fixture, attempt);
+        }
+        assert_non_null(strstr(fixture->systemd.calls, "Cancel /org/freedesktop/systemd1/job/3;"));
+}
+
+/* What succeeds after its time-out is not started again, whatever it is called. */
+static void test_late_success(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct fake_systemd *systemd = &fixture->systemd;
+        const struct unit_change failed = {
+                .active = "failed", .result = "exit-code", .code = CLD_EXITED, .status = 1
+        };
+        struct unit_run run, marker;
+        char *reason = NULL;
+
+        fixture->hook->hook.timeout_us = UNIT_SHORT_US;
+        unit_start(&run, fixture, "a.service");
+        unit_expect_failure(&run, "did not end within 250ms");
+
+        /* Still at work at the second attempt. */
+        systemd->active = "activating";
+        assert_int_equal(unit_try(&run, fixture, "a.service", 2, &reason), 0);
+        unit_expect_failure(&run, "is at work from an earlier start");
+        assert_true(unit_has_files(fixture));
+
+        /* At the third it has ended. What another hook or event gets is not touched by it. */
+        systemd->active = "inactive";
+        fake_tell_change(systemd, "a.service", &unit_success);
+        fixture->hook->hook.timeout_us = LONG_US;
+        unit_start(&marker, fixture, "b.service");
+        unit_wait_starts(fixture, 2);
+        fake_tell_removed(systemd, 2, "b.service", "done");
+        unit_expect_end(&marker, true, "");
+        assert_int_equal(unit_try(&run, fixture, "a.service", 3, &reason), 0);
+        assert_int_equal(run.ends, 0);
+        unit_expect_end(&run, true, "");
+        assert_false(unit_has_files(fixture));
+        assert_int_equal(systemd->starts, 2);
+
+        /* Told once: a new start is one. And what fails after its time-out is started again. */
+        fixture->hook->hook.timeout_us = UNIT_SHORT_US;
+        unit_start(&run, fixture, "a.service");
+        unit_expect_failure(&run, "did not end within 250ms");
+        fake_tell_change(systemd, "a.service", &failed);
+        fixture->hook->hook.timeout_us = LONG_US;
+        unit_start(&marker, fixture, "b.service");
+        unit_wait_starts(fixture, 4);
+        fake_tell_removed(systemd, 4, "b.service", "done");
+        unit_expect_end(&marker, true, "");
+        assert_int_equal(unit_try(&run, fixture, "a.service", 2, &reason), 0);
+        unit_wait_starts(fixture, 5);
+        fake_tell_change(systemd, "a.service", &unit_success);
+        fake_tell_removed(systemd, 5, "a.service", "done");
+        unit_expect_end(&run, true, "");
+}
+
+static void test_timeout_of_systemd(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+
+        fixture->hook->hook.timeout_us = UNIT_SHORT_US;
+        assert_true(sd_bus_detach_event(fixture->systemd.bus) >= 0); /* it sleeps */
+        unit_start(&run, fixture, "a.service");
+        unit_expect_failure(&run, "systemd gave no answer about unit a.service in 250ms");
+        assert_false(unit_has_files(fixture));
+}
+
+/* ---- units that are at work ---- */
+
+static void test_busy(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct fake_systemd *systemd = &fixture->systemd;
+        const struct unit_change at_work = { .active = "active", .result = "success" };
+        struct unit_run run;
+
+        systemd->active = "activating";
+        systemd->sub = "start";
+        unit_start(&run, fixture, "a.service");
+        unit_wait_looks(fixture);
+        fake_tell_change(systemd, "a.service", &at_work);
+        fake_tell_removed(systemd, 4710, "a.service", "done");
+        for (unsigned i = 0; i < 20; i++)
+                assert_true(sd_event_run(fixture->hook->event, 1000) >= 0);
+        assert_int_equal(systemd->starts, 0);
+        fake_tell_change(systemd, "a.service", &unit_success);
+        unit_wait_starts(fixture, 1);
+        fake_tell_change(systemd, "a.service", &unit_success);
+        fake_tell_removed(systemd, 1, "a.service", "done");
+        unit_expect_end(&run, true, "");
+
+        fixture->hook->hook.timeout_us = UNIT_SHORT_US;
+        unit_start(&run, fixture, "a.service");
+        unit_expect_end(&run, false,
+                        "unit a.service is at work from an earlier start and did not end within 250ms, "
+                        "so it was not started again");
+        assert_int_equal(systemd->starts, 1);
+        assert_false(unit_has_files(fixture));
+}
+
+/* With %e in its name, what is at work can only be about this event. */
+static void test_busy_with_event(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct fake_systemd *systemd = &fixture->systemd;
+        const struct unit_change failed = {
+                .active = "failed", .result = "exit-code", .code = CLD_EXITED, .status = 1
+        };
+        const char *unit = "a@0f1e2d3c\\x2d4b5a\\x2d4978\\x2d8695\\x2da4b3c2d1e0f0.service";
+        struct unit_run run;
+
+        systemd->active = "activating";
+        unit_start(&run, fixture, "a@%e.service");
+        unit_wait_looks(fixture);
+        fake_tell_change(systemd, unit, &unit_success);
+        unit_expect_end(&run, true, "");
+        assert_int_equal(systemd->starts, 0);
+
+        systemd->calls[0] = '\0';
+        unit_start(&run, fixture, "a@%e.service");
+        unit_wait_looks(fixture);
+        fake_tell_change(systemd, unit, &failed);
+        unit_wait_starts(fixture, 1);
+        fake_tell_change(systemd, unit, &unit_success);
+        fake_tell_removed(systemd, 1, unit, "done");
+        unit_expect_end(&run, true, "");
+
+        systemd->active = "active";
+        systemd->sub = "exited";
+        unit_start(&run, fixture, "a@%e.service");
+        unit_expect_end(&run, true, "");
+        unit_start(&run, fixture, "a@%i.service");
+        unit_expect_failure(&run, "is up since an earlier start and so cannot be started; remove its "
+                                  "RemainAfterExit=yes, or write %e into its name");
+        assert_int_equal(systemd->starts, 1);
+}
+
+static void test_target_that_is_up(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+
+        fixture->systemd.active = "active";
+        unit_start(&run, fixture, "a.target");
+        unit_wait_starts(fixture, 1);
+        fake_tell_removed(&fixture->systemd, 1, "a.target", "done");
+        unit_expect_end(&run, true, "");
+}
+
+static void test_turns(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct fake_systemd *systemd = &fixture->systemd;
+        struct unit_run first, second, third, other;
+
+        unit_start(&first, fixture, "a.service");
+        unit_start(&second, fixture, "a.service");
+        unit_start(&third, fixture, "a.service");
+        unit_start(&other, fixture, "b.service");
+        unit_wait_starts(fixture, 2);
+        assert_string_equal(systemd->calls, "Subscribe;LoadUnit a.service;LoadUnit b.service;"
+                                            "StartUnit a.service;StartUnit b.service;");
+        fake_tell_removed(systemd, 1, "a.service", "failed");
+        unit_expect_failure(&first, "unit a.service failed");
+        assert_null(hook_unit_cancel(second.run)); /* while it looks */
+        unit_wait_starts(fixture, 3);
+        assert_int_equal(third.ends, 0);
+        fake_tell_removed(systemd, 3, "a.service", "done");
+        unit_expect_end(&third, true, "");
+        assert_int_equal(other.ends, 0);
+        fake_tell_removed(systemd, 2, "b.service", "done");
+        unit_expect_end(&other, true, "");
+        assert_int_equal(second.ends, 0);
+}
+
+static void test_cancel(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+
+        unit_start(&run, fixture, "a.service");
+        assert_null(hook_unit_cancel(run.run));
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        assert_null(hook_unit_cancel(run.run));
+        assert_null(hook_unit_cancel(NULL));
+
+        /* The answer to the first may be on its way; one whose job is known is cancelled. */
+        unit_start(&run, fixture, "b.service");
+        unit_wait_starts(fixture, 2);
+        fake_tell_removed(&fixture->systemd, 2, "b.service", "done");
+        unit_expect_end(&run, true, "");
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 3);
+        struct unit_run marker; /* whose end says that the answer before was read */
+        unit_start(&marker, fixture, "b.service");
+        unit_wait_starts(fixture, 4);
+        fake_tell_removed(&fixture->systemd, 4, "b.service", "done");
+        unit_expect_end(&marker, true, "");
+        assert_null(hook_unit_cancel(run.run));
+        HOOK_WAIT(fixture->hook, fixture->systemd.cancels == 1);
+        assert_int_equal(run.ends, 0);
+
+        /* Files of what may be at work stay; the next daemon removes them. */
+        assert_null(hook_bus_free(fixture->bus));
+        assert_int_equal(hook_bus_new(&fixture->hook->context, &fixture->bus), 0);
+        assert_false(unit_has_files(fixture));
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, bus_setup, bus_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_timeout), TEST(test_late_success),    TEST(test_timeout_of_systemd),
+                TEST(test_busy),    TEST(test_busy_with_event), TEST(test_target_that_is_up),
+                TEST(test_turns),   TEST(test_cancel),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

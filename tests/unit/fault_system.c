@@ -105,7 +105,7 @@ int __wrap_open64(const char *path, int flags, ...)
         va_list arguments;
 
         va_start(arguments, flags);
-        mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+        mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
         va_end(arguments);
         return hit(FAULT_OPEN) ? -1 : __real_open64(path, flags, mode);
 }

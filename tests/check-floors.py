@@ -57,7 +57,7 @@ def floor_of(path):
         name = path.split("/")[0]
     else:
         name = re.sub(r"\.[ch]$", "", path)
-        name = ON_FLOOR.get(name) or name.split("_")[0]  # poller_answers.c is a part of poller
+        name = ON_FLOOR.get(name) or (name if name in LEVEL else name.split("_")[0])  # poller_rows.c is a part of poller
     return name if name in LEVEL else None
 
 

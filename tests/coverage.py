@@ -28,7 +28,7 @@ def measure(build):
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "coverage.json")
         command = ["gcovr", "--root", ROOT, "--object-directory", build, "--filter", os.path.join(ROOT, "daemon/"),
-                   "--exclude-throw-branches", "--exclude-branches-by-pattern", ENUM_SWITCH, "--json", path, build]
+                   "--exclude-throw-branches", "--exclude-branches-by-pattern", ENUM_SWITCH, "--json", path, os.path.join(build, "daemon")]
         subprocess.run(command, cwd=build, check=True)
         with open(path, encoding="utf-8") as file:
             return {entry["file"]: entry["lines"] for entry in json.load(file)["files"]}

@@ -215,6 +215,9 @@ void fake_connect(struct bus_fixture *fixture)
 
 void fake_disconnect(struct bus_fixture *fixture)
 {
+        /* Once this is answered, nothing that is sent from now on reaches us. */
+        if (fixture->systemd.bus != NULL)
+                (void)sd_bus_release_name(fixture->systemd.bus, "org.freedesktop.systemd1");
         fixture->systemd.bus = sd_bus_flush_close_unref(fixture->systemd.bus);
 }
 

@@ -11,7 +11,9 @@
 
 #include "api/json_scanner.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,11 +39,29 @@ static bool utf8_take(struct json_scanner *scanner, unsigned char byte)
         return true;
 }
 
-/* Bytes of a string that stand for themselves and need no look at what is around them. */
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+#define EACH_HIGH UINT64_C(0x8080808080808080)
+
+/* The high bit of each byte of the word that is 0; those above the lowest such byte are not to be relied on.
+ */
+static uint64_t zero_bytes(uint64_t word)
+{
+        return (word - EACH_BYTE) & ~word & EACH_HIGH;
+}
+
+/* Bytes of a string that stand for themselves and need no look at what is around them; eight at a time. */
 static size_t plain_run(const unsigned char *data, size_t size)
 {
         size_t i = 0;
 
+        for (uint64_t word; size - i >= sizeof(word); i += sizeof(word)) {
+                memcpy(&word, data + i, sizeof(word));
+                word = le64toh(word); /* the first byte is the lowest */
+                uint64_t ends = (word & EACH_HIGH) | zero_bytes(word ^ EACH_BYTE * '"') |
+                                zero_bytes(word ^ EACH_BYTE * '\\');
+                if (ends != 0)
+                        return i + (size_t)__builtin_ctzll(ends) / 8;
+        }
         while (i < size && data[i] != '"' && data[i] != '\\' && data[i] < 0x80)
                 i++;
         return i;
@@ -72,66 +92,84 @@ static enum json_scan scan_special(struct json_scanner *scanner, unsigned char b
         return JSON_SCAN_OK;
 }
 
-static bool is_bare(unsigned char byte)
+/* Scans on in a string, from *at to where it ends or `size`. */
+static enum json_scan scan_string(struct json_scanner *scanner, const unsigned char *data, size_t size,
+                                  size_t string_max, size_t *at)
 {
-        switch (byte) {
-        case '{':
-        case '}':
-        case '[':
-        case ']':
-        case ':':
-        case ',':
-        case '"':
-        case ' ':
-        case '\t':
-        case '\r':
-        case '\n':
-                return false;
-        default:
-                return true;
+        enum json_scan result = JSON_SCAN_OK;
+        size_t i = *at;
+
+        while (result == JSON_SCAN_OK && scanner->in_string) {
+                if (!scanner->after_backslash && scanner->awaited == 0) {
+                        size_t run = plain_run(data + i, size - i);
+                        scanner->token_size += (int64_t)run;
+                        i += run;
+                }
+                if (scanner->token_size > 0 && (uint64_t)scanner->token_size > string_max)
+                        result = JSON_SCAN_STRING_TOO_LONG;
+                else if (i == size)
+                        break;
+                else
+                        result = scan_special(scanner, data[i]);
+                if (result == JSON_SCAN_OK)
+                        i++;
         }
+        *at = i;
+        return result;
+}
+
+/* Bytes that are a token each, or none. */
+static const bool separators[UCHAR_MAX + 1] = {
+        ['{'] = true, ['}'] = true, ['['] = true,  [']'] = true,  [':'] = true,
+        [','] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,
+};
+
+/* Scans on between strings, from *at to behind the quote that opens one or `size`. Moves *whole on. */
+static enum json_scan scan_between(struct json_scanner *scanner, const unsigned char *data, size_t size,
+                                   size_t *at, size_t *whole)
+{
+        int64_t bare = scanner->token_size;
+        size_t i;
+
+        for (i = *at; i < size && data[i] != '"'; i++) {
+                if (separators[data[i]]) {
+                        bare = 0;
+                        *whole = i + 1;
+                } else if (++bare > JSON_BARE_MAX) {
+                        break;
+                }
+        }
+        scanner->token_size = bare;
+        *at = i;
+        if (bare > JSON_BARE_MAX) {
+                *whole = i;
+                return JSON_SCAN_BARE_TOO_LONG;
+        }
+        if (i < size) {
+                *whole = i;
+                *at = i + 1;
+                scanner->in_string = true;
+                scanner->token_size = 0;
+        }
+        return JSON_SCAN_OK;
 }
 
 enum json_scan json_scan(struct json_scanner *scanner, const unsigned char *data, size_t size,
                          size_t string_max, size_t *ret_whole, size_t *ret_scanned)
 {
         enum json_scan result = JSON_SCAN_OK;
-        struct json_scanner state = *scanner;
         size_t whole = JSON_NO_END, i = 0;
 
         while (i < size && result == JSON_SCAN_OK) {
-                if (state.in_string) {
-                        if (!state.after_backslash && state.awaited == 0) {
-                                size_t run = plain_run(data + i, size - i);
-                                state.token_size += (int64_t)run;
-                                i += run;
-                        }
-                        if (state.token_size > 0 && (uint64_t)state.token_size > string_max)
-                                result = JSON_SCAN_STRING_TOO_LONG;
-                        else if (i < size)
-                                result = scan_special(&state, data[i]);
-                        else
-                                break;
-                        if (result == JSON_SCAN_OK && !state.in_string)
-                                whole = i + 1;
-                } else if (data[i] == '"') {
-                        whole = i;
-                        state.in_string = true;
-                        state.token_size = 0;
-                } else if (is_bare(data[i])) {
-                        if (++state.token_size > JSON_BARE_MAX) {
-                                result = JSON_SCAN_BARE_TOO_LONG;
-                                whole = i;
-                        }
+                if (!scanner->in_string) {
+                        result = scan_between(scanner, data, size, &i, &whole);
                 } else {
-                        state.token_size = 0;
-                        whole = i + 1;
+                        result = scan_string(scanner, data, size, string_max, &i);
+                        if (result == JSON_SCAN_OK && !scanner->in_string)
+                                whole = i;
                 }
-                if (result == JSON_SCAN_OK)
-                        i++;
         }
 
-        *scanner = state;
         *ret_whole = whole;
         *ret_scanned = i;
         return result;

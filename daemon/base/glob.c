@@ -14,6 +14,12 @@ static unsigned char fold(char byte)
         return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte - 'A' + 'a') : (unsigned char)byte;
 }
 
+/* Whether a pattern's byte stands for itself and no more. */
+static bool is_literal(char byte)
+{
+        return byte != '\0' && byte != '*' && byte != '?' && byte != '[' && byte != '\\';
+}
+
 static bool is_continuation(char byte)
 {
         return ((unsigned char)byte & 0xc0) == 0x80;
@@ -125,6 +131,10 @@ bool glob_matches(const char *pattern, const char *text, size_t size)
         const char *star = NULL; /* what follows the last star seen */
         const char *unclosed = NULL;
         size_t at = 0, star_at = 0;
+
+        /* Most patterns differ from most texts in the first letter. */
+        if (size > 0 && is_literal(*pattern) && fold(*pattern) != fold(*text))
+                return false;
 
         while (at < size) {
                 if (*pattern == '*') {

@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Chance, asked for in one place. Nothing that matters depends on it. */
+/*
+ * Chance, asked for in one place. Nothing that matters depends on it. The kernel is asked for many numbers at
+ * a time, since a job in a batch costs little more than asking it for one.
+ */
 
 #include "host/chance.h"
 
+#include <stddef.h>
 #include <sys/random.h>
 
 uint64_t chance_number(void)
 {
-        uint64_t number = 0;
+        static uint64_t numbers[32];
+        static size_t left;
 
-        if (getrandom(&number, sizeof(number), GRND_NONBLOCK) < 0)
-                return 0;
-        return number;
+        if (left == 0) {
+                /* As many bytes as this are never cut short. */
+                if (getrandom(numbers, sizeof(numbers), GRND_NONBLOCK) < 0)
+                        return 0;
+                left = sizeof(numbers) / sizeof(numbers[0]);
+        }
+        return numbers[--left];
 }

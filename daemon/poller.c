@@ -120,14 +120,18 @@ static int start_batch(struct poller *poller, struct flight *flight)
 {
         const struct planner_request *request = &flight->request;
         uint64_t ids[PLANNER_BATCH_MAX];
+        struct nexudus_batch batch = { .ids = ids, .count = request->count, .brief = true, .on_row = on_row };
 
         flight->rows = calloc(request->count, sizeof(*flight->rows));
         if (flight->rows == NULL)
                 return -ENOMEM;
-        for (size_t i = 0; i < request->count; i++)
+        for (size_t i = 0; i < request->count; i++) {
                 ids[i] = request->jobs[i]->id;
-        return nexudus_get_jobs(poller->parts.nexudus, ids, request->count, poller->fresh_connection, on_row,
-                                on_answer, flight, &flight->http);
+                /* Only at first sight can a row be taken for a record. */
+                batch.brief &= request->jobs[i]->watch.memory.recorded;
+        }
+        return nexudus_get_jobs(poller->parts.nexudus, &batch, poller->fresh_connection, on_answer, flight,
+                                &flight->http);
 }
 
 /* The planner starts no more than there are places, so the last one is free if no other is. */

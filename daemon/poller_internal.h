@@ -14,14 +14,19 @@
 /* Requests under way at a time; more would not be answered sooner at 100 ms from one to the next. */
 #define FLIGHTS_MAX 8
 
-/* What a row of a batch has shown, until the document is known to be whole. */
-struct row {
-        enum row_verdict verdict;
-        uint64_t updated;        /* updated_on_digest() */
-        struct job_record first; /* with ROW_FIRST and ROW_GLIMPSE: the record itself */
+/* Of a job that is seen for the first time. */
+struct first_sight {
+        struct job_record record;
         struct sight sight;
         struct job_memory seen;
         bool taken; /* by the recorder */
+};
+
+/* What a row of a batch has shown, until the document is known to be whole. */
+struct row {
+        enum row_verdict verdict;
+        uint64_t updated;          /* updated_on_digest() */
+        struct first_sight *first; /* with ROW_FIRST and ROW_GLIMPSE */
 };
 
 /* One request under way. */
@@ -126,6 +131,9 @@ void flight_take_row(struct flight *flight, struct job_record *record);
 
 /* All rows are in and the document is whole. */
 void flight_apply_rows(struct flight *flight);
+
+/* Takes NULL, returns NULL. */
+struct first_sight *first_sight_free(struct first_sight *first);
 
 /* Frees what was kept of the rows. */
 void flight_clear_rows(struct flight *flight);

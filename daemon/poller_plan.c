@@ -144,7 +144,7 @@ static void flight_adopt(struct flight *flight, struct planner *planner)
 
                 if (job == NULL) {
                         if (flight->rows != NULL)
-                                job_record_clear(&flight->rows[i].first);
+                                first_sight_free(flight->rows[i].first);
                         continue;
                 }
                 if (flight->rows != NULL)

@@ -36,6 +36,27 @@ static bool is_first(const struct row *row)
         return row->verdict == ROW_FIRST || row->verdict == ROW_GLIMPSE;
 }
 
+/* Takes the record over; NULL without memory. */
+static struct first_sight *first_sight_new(struct job_record *record, bool has_result)
+{
+        struct first_sight *first = calloc(1, sizeof(*first));
+
+        if (first != NULL) {
+                first->record = *record;
+                first->record.has_result = has_result;
+                *record = (struct job_record){ 0 };
+        }
+        return first;
+}
+
+struct first_sight *first_sight_free(struct first_sight *first)
+{
+        if (first != NULL)
+                job_record_clear(&first->record);
+        free(first);
+        return NULL;
+}
+
 void flight_take_row(struct flight *flight, struct job_record *record)
 {
         struct poller *poller = flight->poller;
@@ -44,20 +65,17 @@ void flight_take_row(struct flight *flight, struct job_record *record)
         if (place < 0)
                 return;
         struct row *row = &flight->rows[place];
-        job_record_clear(&row->first);
+        row->first = first_sight_free(row->first);
 
         row->verdict = planner_judge_row(poller->planner, flight->request.jobs[place], record,
                                          poller_now_us(poller));
         row->updated = updated_on_digest(record);
         flight->seen_result |= record->result.data != NULL;
 
-        if (row->verdict == ROW_FIRST && record->result.size > FIRST_RESULT_MAX)
+        if (is_first(row) && record->result.size <= FIRST_RESULT_MAX)
+                row->first = first_sight_new(record, row->verdict == ROW_FIRST);
+        if (is_first(row) && row->first == NULL)
                 row->verdict = ROW_CLOSER;
-        if (is_first(row)) {
-                row->first = *record;
-                row->first.has_result = row->verdict == ROW_FIRST;
-                *record = (struct job_record){ 0 };
-        }
 }
 
 static bool has_first(const struct flight *flight)
@@ -78,22 +96,23 @@ static void apply_first(struct flight *flight)
                 return;
         for (size_t i = 0; i < flight->request.count; i++) {
                 struct planner_job *job = flight->request.jobs[i];
-                struct row *row = &flight->rows[i];
+                struct first_sight *first = flight->rows[i].first;
 
-                if (!is_first(row))
+                if (first == NULL)
                         continue;
-                row->sight = planner_take_record(poller->planner, job, &row->first, now);
-                row->seen = job_memory_of(&row->first, row->sight.change.outcome);
-                poller_report_record(poller, job, &row->first.status, row->sight.change.outcome);
-                if (row->sight.change.unknown_status)
+                first->sight = planner_take_record(poller->planner, job, &first->record, now);
+                first->seen = job_memory_of(&first->record, first->sight.change.outcome);
+                poller_report_record(poller, job, &first->record.status, first->sight.change.outcome);
+                if (first->sight.change.unknown_status)
                         recorder_note_unknown_status(poller->parts.recorder, poller_job_config(poller, job),
-                                                     &row->first.status);
-                row->taken = recorder_take(poller->parts.recorder, poller_job_config(poller, job),
-                                           &job->watch.memory, &row->sight.change, &row->first) >= 0;
+                                                     &first->record.status);
+                first->taken = recorder_take(poller->parts.recorder, poller_job_config(poller, job),
+                                             &job->watch.memory, &first->sight.change, &first->record) >= 0;
         }
         if (recorder_commit(poller->parts.recorder) < 0)
                 for (size_t i = 0; i < flight->request.count; i++)
-                        flight->rows[i].taken = false;
+                        if (flight->rows[i].first != NULL)
+                                flight->rows[i].first->taken = false;
 }
 
 void flight_apply_rows(struct flight *flight)
@@ -114,8 +133,8 @@ void flight_apply_rows(struct flight *flight)
                         poller_report(poller, job, "as before (%s)",
                                       outcome_to_string(job->watch.memory.outcome));
                 if (is_first(row))
-                        planner_settle(planner, job, &row->sight, row->taken, &row->seen, now,
-                                       chance_number());
+                        planner_settle(planner, job, &row->first->sight, row->first->taken, &row->first->seen,
+                                       now, chance_number());
                 else
                         planner_apply_row(planner, job, row->verdict, row->updated, now, chance_number());
         }
@@ -124,7 +143,7 @@ void flight_apply_rows(struct flight *flight)
 void flight_clear_rows(struct flight *flight)
 {
         for (size_t i = 0; flight->rows != NULL && i < flight->request.count; i++)
-                job_record_clear(&flight->rows[i].first);
+                first_sight_free(flight->rows[i].first);
         free(flight->rows);
         flight->rows = NULL;
 }

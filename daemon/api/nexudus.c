@@ -34,7 +34,8 @@ struct nexudus_request {
         struct job_record record;   /* of a single one: empty until it was read */
         uint64_t id;                /* of a single one */
         nexudus_row_handler on_row; /* of several; NULL: a single one */
-        int problem;                /* of the reader */
+        bool brief;
+        int problem; /* of the reader */
         nexudus_handler on_answer;
         void *userdata;
         LIST_ENTRY(nexudus_request) link;
@@ -372,6 +373,7 @@ static int request_start(struct nexudus_request *request, const char *url, size_
                 .depth_max = DEPTH_MAX,
                 .string_max = nexudus->response_max,
                 .records_max = records_max,
+                .brief = request->brief,
         };
         const struct http_call call = {
                 .url = url,
@@ -396,6 +398,20 @@ static int request_start(struct nexudus_request *request, const char *url, size_
         if (ret_request != NULL)
                 *ret_request = request;
         return 0;
+}
+
+/* Of the largest number there is. */
+#define DIGITS_MAX 20
+
+/* Returns the end of what was written, which is not terminated. */
+static char *write_number(char *at, uint64_t number)
+{
+        char digits[DIGITS_MAX], *first = digits + sizeof(digits);
+
+        do
+                *--first = (char)('0' + number % 10);
+        while ((number /= 10) > 0);
+        return mempcpy(at, first, (size_t)(digits + sizeof(digits) - first));
 }
 
 static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_handler on_answer, void *userdata)
@@ -428,27 +444,42 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection,
         return request_start(request, url, 1, fresh_connection, ret_request);
 }
 
-int nexudus_get_jobs(struct nexudus *nexudus, const uint64_t ids[], size_t count, bool fresh_connection,
-                     nexudus_row_handler on_row, nexudus_handler on_answer, void *userdata,
-                     struct nexudus_request **ret_request)
+/* "…?id=%5B1,2,3%5D"; -ENOMEM. */
+static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *batch, char **ret_url)
+{
+        static const char query[] = JOBS_PATH "?id=%5B";
+        size_t base_size = strlen(nexudus->base_url);
+        char *url = malloc(base_size + sizeof(query) + batch->count * (DIGITS_MAX + 1) + sizeof("%5D"));
+        char *end = url;
+
+        if (url == NULL)
+                return -ENOMEM;
+        end = mempcpy(end, nexudus->base_url, base_size);
+        end = mempcpy(end, query, sizeof(query) - 1);
+        for (size_t i = 0; i < batch->count; i++) {
+                if (i > 0)
+                        *end++ = ',';
+                end = write_number(end, batch->ids[i]);
+        }
+        memcpy(end, "%5D", sizeof("%5D"));
+        *ret_url = url;
+        return 0;
+}
+
+int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, bool fresh_connection,
+                     nexudus_handler on_answer, void *userdata, struct nexudus_request **ret_request)
 {
         CLEANUP(cleanup_free) char *url = NULL;
-        size_t size = 0;
 
-        FILE *stream = open_memstream(&url, &size);
-        if (stream == NULL)
-                return -ENOMEM;
-        (void)fprintf(stream, "%s" JOBS_PATH "?id=%%5B", nexudus->base_url);
-        for (size_t i = 0; i < count; i++)
-                (void)fprintf(stream, "%s%" PRIu64, i > 0 ? "," : "", ids[i]);
-        (void)fputs("%5D", stream);
-        if (fclose(stream) != 0)
-                return -ENOMEM;
+        int r = batch_url(nexudus, batch, &url);
+        if (r < 0)
+                return r;
 
         struct nexudus_request *request = request_new(nexudus, on_answer, userdata);
         if (request == NULL)
                 return -ENOMEM;
-        request->on_row = on_row;
+        request->on_row = batch->on_row;
+        request->brief = batch->brief;
         /* A server may send rows that nobody asked for; twice as many is as far as patience goes. */
-        return request_start(request, url, 2 * count, fresh_connection, ret_request);
+        return request_start(request, url, 2 * batch->count, fresh_connection, ret_request);
 }

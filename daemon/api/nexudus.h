@@ -85,13 +85,19 @@ typedef void (*nexudus_row_handler)(void *userdata, struct job_record *row);
  */
 #define NEXUDUS_IDS_MAX (1900 - sizeof("id=%5B%5D"))
 
+struct nexudus_batch {
+        const uint64_t *ids; /* copied */
+        size_t count;
+        bool brief; /* only Id, Status, ResultData and UpdatedOn of the rows are wanted */
+        nexudus_row_handler on_row;
+};
+
 /*
  * Asks for several jobs: GET /api/sys/businessbackgroundjobs/?id=[…], same role. Rows may be missing,
- * partial, and in any order; a row may be of a job that was not asked for. `ids` is copied. As above.
+ * partial, and in any order; a row may be of a job that was not asked for. As above.
  */
-int nexudus_get_jobs(struct nexudus *nexudus, const uint64_t ids[], size_t count, bool fresh_connection,
-                     nexudus_row_handler on_row, nexudus_handler on_answer, void *userdata,
-                     struct nexudus_request **ret_request);
+int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, bool fresh_connection,
+                     nexudus_handler on_answer, void *userdata, struct nexudus_request **ret_request);
 
 /* Ends a request without calling its handler. Takes NULL, returns NULL. */
 struct nexudus_request *nexudus_cancel(struct nexudus_request *request);

@@ -27,6 +27,7 @@ struct record_field {
         enum field_kind kind;
         size_t offset; /* in struct record_reading: a uint64_t or a struct text */
         size_t seen;   /* offset of a bool: the field was there; 0: nobody asks */
+        bool detail;   /* says nothing of whether the job has changed, nor of what an object is */
 };
 
 #define NAME(text)     .name = (text), .name_size = sizeof(text) - 1
@@ -37,25 +38,25 @@ static const struct record_field fields[] = {
         { NAME("Id"),            .kind = FIELD_ID,     .offset = RECORD(id) },
         { NAME("Status"),        .kind = FIELD_TEXT,   .offset = RECORD(status), .seen = RECORD(has_status) },
         { NAME("ResultData"),    .kind = FIELD_TEXT,   .offset = RECORD(result), .seen = RECORD(has_result) },
-        { NAME("JobId"),         .kind = FIELD_TEXT,   .offset = RECORD(guid) },
-        { NAME("Description"),   .kind = FIELD_TEXT,   .offset = RECORD(description) },
-        { NAME("Files"),         .kind = FIELD_TEXT,   .offset = RECORD(files) },
-        { NAME("BusinessName"),  .kind = FIELD_TEXT,   .offset = RECORD(business) },
-        { NAME("BusinessId"),    .kind = FIELD_NUMBER, .offset = RECORD(business_id) },
-        { NAME("UserFullName"),  .kind = FIELD_TEXT,   .offset = RECORD(user) },
-        { NAME("UserEmail"),     .kind = FIELD_TEXT,   .offset = RECORD(email) },
-        { NAME("CreatedOn"),     .kind = FIELD_TEXT,   .offset = RECORD(created_on) },
+        { NAME("JobId"),         .kind = FIELD_TEXT,   .offset = RECORD(guid), .detail = true },
+        { NAME("Description"),   .kind = FIELD_TEXT,   .offset = RECORD(description), .detail = true },
+        { NAME("Files"),         .kind = FIELD_TEXT,   .offset = RECORD(files), .detail = true },
+        { NAME("BusinessName"),  .kind = FIELD_TEXT,   .offset = RECORD(business), .detail = true },
+        { NAME("BusinessId"),    .kind = FIELD_NUMBER, .offset = RECORD(business_id), .detail = true },
+        { NAME("UserFullName"),  .kind = FIELD_TEXT,   .offset = RECORD(user), .detail = true },
+        { NAME("UserEmail"),     .kind = FIELD_TEXT,   .offset = RECORD(email), .detail = true },
+        { NAME("CreatedOn"),     .kind = FIELD_TEXT,   .offset = RECORD(created_on), .detail = true },
         { NAME("UpdatedOn"),     .kind = FIELD_TEXT,   .offset = RECORD(updated_on) },
         { NAME("WasSuccessful"), .kind = FIELD_TEXT,   .offset = offsetof(struct record_reading, was_successful) },
         { NAME("Message"),       .kind = FIELD_TEXT,   .offset = offsetof(struct record_reading, message) },
 };
 /* clang-format on */
 
-const struct record_field *record_field_find(const char *name, size_t size)
+const struct record_field *record_field_find(const char *name, size_t size, bool details)
 {
         for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
                 if (fields[i].name_size == size && memcmp(fields[i].name, name, size) == 0)
-                        return &fields[i];
+                        return fields[i].detail && !details ? NULL : &fields[i];
         return NULL;
 }
 

@@ -17,8 +17,11 @@ struct record_reading {
 
 struct record_field;
 
-/* The field of that name, compared exactly; NULL: not one of interest. Static. */
-const struct record_field *record_field_find(const char *name, size_t size);
+/*
+ * The field of that name, compared exactly; NULL: not one of interest. Without details only those that show
+ * whether a job has changed, or that an object is no job, are of interest. Static.
+ */
+const struct record_field *record_field_find(const char *name, size_t size, bool details);
 
 /*
  * Set a field to what the document gives it; a value that the same field had before goes. A value of another

@@ -33,7 +33,7 @@
 #include "api/reserve.h"
 #include "base/cleanup.h"
 
-#define SLICE_MAX       16384 /* bytes of the body taken at a time */
+#define SLICE_MAX       4096 /* bytes of the body taken at a time */
 #define EXPLANATION_MAX 300
 
 static const unsigned char byte_order_mark[] = { 0xef, 0xbb, 0xbf };
@@ -176,8 +176,9 @@ static int on_key(void *userdata, const unsigned char *data, size_t size)
 
         if (!string_fits(reader, size))
                 return 0;
-        reader->field =
-                reader->depth == reader->fields_depth ? record_field_find((const char *)data, size) : NULL;
+        reader->field = reader->depth == reader->fields_depth
+                                ? record_field_find((const char *)data, size, !reader->limits.brief)
+                                : NULL;
         return 1;
 }
 

@@ -45,6 +45,7 @@ struct record_limits {
         size_t depth_max;   /* nesting, the outermost value being 1 */
         size_t string_max;  /* decoded bytes of a string or key; up to six times that is held */
         size_t records_max; /* rows of an array */
+        bool brief;         /* leave out what does not show whether a job has changed */
 };
 
 /*

@@ -76,6 +76,9 @@ void budget_open(struct budget *budget, struct store *store, struct planner *pla
 
 void budget_spend(struct budget *budget, uint64_t now_us)
 {
+        /* Without limits nothing is owed. */
+        if (governor_steady_span(planner_governor(budget->planner)) == 0)
+                return;
         if (budget->covered == 0) {
                 put(budget, COVERED_AT_ONCE, now_us);
                 budget->covered = COVERED_AT_ONCE;

@@ -13,7 +13,7 @@
 void schedule_clear(struct schedule *schedule)
 {
         for (size_t i = 0; i < schedule->count; i++)
-                schedule->heap[i]->position = 0;
+                schedule->heap[i].entry->position = 0;
         free(schedule->heap);
         *schedule = SCHEDULE_EMPTY;
 }
@@ -26,7 +26,7 @@ int schedule_reserve(struct schedule *schedule, size_t count)
         if (count > SIZE_MAX / sizeof(*schedule->heap))
                 return -ENOMEM;
 
-        struct schedule_entry **heap = realloc(schedule->heap, count * sizeof(*heap));
+        struct schedule_place *heap = realloc(schedule->heap, count * sizeof(*heap));
         if (heap == NULL)
                 return -ENOMEM;
         schedule->heap = heap;
@@ -34,46 +34,64 @@ int schedule_reserve(struct schedule *schedule, size_t count)
         return 0;
 }
 
-static void place(struct schedule *schedule, size_t position, struct schedule_entry *entry)
+static struct schedule_place *place_at(const struct schedule *schedule, size_t position)
 {
-        schedule->heap[position - 1] = entry;
-        entry->position = position;
+        return &schedule->heap[position - 1];
 }
 
-static struct schedule_entry *entry_at(const struct schedule *schedule, size_t position)
+static void put_at(struct schedule *schedule, size_t position, struct schedule_place place)
 {
-        return schedule->heap[position - 1];
+        *place_at(schedule, position) = place;
+        place.entry->position = position;
 }
 
-static void sift_up(struct schedule *schedule, struct schedule_entry *entry)
-{
-        size_t position = entry->position;
+/*
+ * A place has four others below it, which lie side by side: half the levels of a binary heap, and on each
+ * level an entry somewhere in memory is told its new place.
+ */
+#define BRANCHES 4
 
-        while (position > 1) {
-                struct schedule_entry *parent = entry_at(schedule, position / 2);
-                if (parent->due_us <= entry->due_us)
-                        break;
-                place(schedule, position, parent);
-                position /= 2;
+static size_t above(size_t position)
+{
+        return (position - 2) / BRANCHES + 1;
+}
+
+static size_t first_below(size_t position)
+{
+        return (position - 1) * BRANCHES + 2;
+}
+
+/* Both find the position for what is to stand at `position`, above or below, and make room for it there. */
+static size_t sift_up(struct schedule *schedule, size_t position, uint64_t due_us)
+{
+        while (position > 1 && place_at(schedule, above(position))->due_us > due_us) {
+                put_at(schedule, position, *place_at(schedule, above(position)));
+                position = above(position);
         }
-        place(schedule, position, entry);
+        return position;
 }
 
-static void sift_down(struct schedule *schedule, struct schedule_entry *entry)
+static size_t sift_down(struct schedule *schedule, size_t position, uint64_t due_us)
 {
-        size_t position = entry->position;
+        for (size_t below; (below = first_below(position)) <= schedule->count; position = below) {
+                size_t last = below + BRANCHES - 1 < schedule->count ? below + BRANCHES - 1 : schedule->count;
 
-        while (position * 2 <= schedule->count) {
-                size_t child = position * 2;
-                if (child < schedule->count &&
-                    entry_at(schedule, child + 1)->due_us < entry_at(schedule, child)->due_us)
-                        child++;
-                if (entry->due_us <= entry_at(schedule, child)->due_us)
+                for (size_t other = below + 1; other <= last; other++)
+                        if (place_at(schedule, other)->due_us < place_at(schedule, below)->due_us)
+                                below = other;
+                if (due_us <= place_at(schedule, below)->due_us)
                         break;
-                place(schedule, position, entry_at(schedule, child));
-                position = child;
+                put_at(schedule, position, *place_at(schedule, below));
         }
-        place(schedule, position, entry);
+        return position;
+}
+
+static void sift(struct schedule *schedule, size_t position, struct schedule_entry *entry)
+{
+        const struct schedule_place place = { .due_us = entry->due_us, .entry = entry };
+
+        position = sift_down(schedule, sift_up(schedule, position, entry->due_us), entry->due_us);
+        put_at(schedule, position, place);
 }
 
 int schedule_put(struct schedule *schedule, struct schedule_entry *entry, uint64_t due_us)
@@ -84,13 +102,11 @@ int schedule_put(struct schedule *schedule, struct schedule_entry *entry, uint64
                         if (r < 0)
                                 return r;
                 }
-                schedule->count++;
-                place(schedule, schedule->count, entry);
+                entry->position = ++schedule->count;
         }
 
         entry->due_us = due_us;
-        sift_up(schedule, entry);
-        sift_down(schedule, entry);
+        sift(schedule, entry->position, entry);
         return 0;
 }
 
@@ -99,19 +115,16 @@ void schedule_remove(struct schedule *schedule, struct schedule_entry *entry)
         if (entry->position == 0)
                 return;
 
-        struct schedule_entry *last = entry_at(schedule, schedule->count);
+        struct schedule_entry *last = place_at(schedule, schedule->count)->entry;
         schedule->count--;
-        if (last != entry) {
-                place(schedule, entry->position, last);
-                sift_up(schedule, last);
-                sift_down(schedule, last);
-        }
+        if (last != entry)
+                sift(schedule, entry->position, last);
         entry->position = 0;
 }
 
 struct schedule_entry *schedule_first(const struct schedule *schedule)
 {
-        return schedule->count > 0 ? entry_at(schedule, 1) : NULL;
+        return schedule->count > 0 ? place_at(schedule, 1)->entry : NULL;
 }
 
 struct schedule_entry *schedule_take_due(struct schedule *schedule, uint64_t now_us)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /*
- * Which job is to be looked at when: a binary heap of due times. Pure: times come in as CLOCK_BOOTTIME
+ * Which job is to be looked at when: a heap of due times. Pure: times come in as CLOCK_BOOTTIME
  * microseconds, chance as a number. An entry lives in its owner's struct and is in at most one schedule; the
  * schedule only points at it.
  */
@@ -15,8 +15,15 @@ struct schedule_entry {
         size_t position; /* 1-based place in the heap; 0: not scheduled */
 };
 
+/* The time stands in the heap too: entries lie far apart, and to look at each on the way costs most of all.
+ */
+struct schedule_place {
+        uint64_t due_us;
+        struct schedule_entry *entry;
+};
+
 struct schedule {
-        struct schedule_entry **heap;
+        struct schedule_place *heap;
         size_t count;
         size_t room;
 };

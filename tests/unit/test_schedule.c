@@ -71,10 +71,11 @@ static void model_check_all(const struct model *model)
                 if (entry->position == 0)
                         continue;
                 assert_in_range(entry->position, 1, schedule->count);
-                assert_ptr_equal(schedule->heap[entry->position - 1], entry);
+                assert_ptr_equal(schedule->heap[entry->position - 1].entry, entry);
+                assert_int_equal(schedule->heap[entry->position - 1].due_us, entry->due_us);
                 assert_true(entry->due_us == model->due_us[i]);
                 if (entry->position > 1)
-                        assert_true(schedule->heap[entry->position / 2 - 1]->due_us <= entry->due_us);
+                        assert_true(schedule->heap[(entry->position - 2) / 4].due_us <= entry->due_us);
         }
 }
 
@@ -195,7 +196,7 @@ static void test_reserved_room_is_kept(void **state)
         (void)state;
 
         assert_int_equal(schedule_reserve(&schedule, 100), 0);
-        struct schedule_entry **heap = schedule.heap;
+        const struct schedule_place *heap = schedule.heap;
         for (size_t i = 0; i < 100; i++)
                 assert_int_equal(schedule_put(&schedule, &entries[i], i), 0);
         assert_int_equal(schedule_reserve(&schedule, 50), 0);

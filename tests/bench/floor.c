@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The floor: what polling costs a program that does nothing else. libcurl's multi interface on an epoll
+ * descriptor, as many requests at a time and the same features as jobwatchd uses, and yajl for the bodies.
+ * No configuration, no limits, no decisions, no state, no errors: whatever goes wrong ends it.
+ *
+ *     floor URL JOBS BATCH INTERVAL_MS [SPREAD]
+ *
+ * Asks for all jobs every INTERVAL_MS: BATCH ids in a request, or singly with BATCH 1. They are due in SPREAD
+ * waves (1) of equal size over the interval. Runs until it is ended.
+ */
+
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "plain_parse.h"
+
+#define FLIGHTS_MAX 8
+#define URL_MAX     4096
+
+struct flight {
+        CURL *easy;
+        yajl_handle parser;
+        struct plain_parse parse;
+        char url[URL_MAX];
+        bool busy;
+};
+
+static struct flight flights[FLIGHTS_MAX];
+static CURLM *multi;
+static int epoll;
+static long timer_ms = -1;
+
+static const char *base_url;
+static uint64_t jobs, batch, next_job, wave_end;
+static unsigned busy;
+
+static void die(const char *what)
+{
+        (void)fprintf(stderr, "floor: %s\n", what);
+        exit(EXIT_FAILURE);
+}
+
+static uint64_t now_ms(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data)
+{
+        (void)easy;
+        (void)userdata;
+        struct epoll_event event = { .data.fd = fd };
+        bool known = socket_data != NULL;
+
+        if (what == CURL_POLL_REMOVE) {
+                (void)epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+                return 0;
+        }
+        event.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
+        if (epoll_ctl(epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
+                die("epoll_ctl");
+        if (!known)
+                (void)curl_multi_assign(multi, fd, flights);
+        return 0;
+}
+
+static int on_timer(CURLM *handle, long timeout_ms, void *userdata)
+{
+        (void)handle;
+        (void)userdata;
+        timer_ms = timeout_ms;
+        return 0;
+}
+
+static size_t on_body(char *data, size_t unit, size_t count, void *userdata)
+{
+        struct flight *flight = userdata;
+
+        if (yajl_parse(flight->parser, (unsigned char *)data, unit * count) != yajl_status_ok)
+                die("not JSON");
+        return unit * count;
+}
+
+static void flight_init(struct flight *flight)
+{
+        static struct curl_slist *headers;
+
+        if (headers == NULL) {
+                headers = curl_slist_append(NULL, "Accept: application/json");
+                headers = curl_slist_append(headers, "Authorization: Bearer token");
+        }
+        flight->easy = curl_easy_init();
+        if (flight->easy == NULL)
+                die("no memory");
+        (void)curl_easy_setopt(flight->easy, CURLOPT_PRIVATE, (char *)flight);
+        (void)curl_easy_setopt(flight->easy, CURLOPT_HTTPHEADER, headers);
+        (void)curl_easy_setopt(flight->easy, CURLOPT_USERAGENT, "floor");
+        (void)curl_easy_setopt(flight->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+        (void)curl_easy_setopt(flight->easy, CURLOPT_NOSIGNAL, 1L);
+        (void)curl_easy_setopt(flight->easy, CURLOPT_TIMEOUT_MS, 30000L);
+        (void)curl_easy_setopt(flight->easy, CURLOPT_PROXY, "");
+        (void)curl_easy_setopt(flight->easy, CURLOPT_WRITEFUNCTION, on_body);
+        (void)curl_easy_setopt(flight->easy, CURLOPT_WRITEDATA, flight);
+}
+
+static void flight_start(struct flight *flight)
+{
+        int size = snprintf(flight->url, URL_MAX, "%s/api/sys/businessbackgroundjobs/", base_url);
+
+        if (batch == 1) {
+                (void)snprintf(flight->url + size, (size_t)(URL_MAX - size), "%" PRIu64, ++next_job);
+        } else {
+                const char *separator = "?id=%5B";
+
+                for (uint64_t i = 0; i < batch && next_job < wave_end; i++, separator = ",")
+                        size += snprintf(flight->url + size, (size_t)(URL_MAX - size), "%s%" PRIu64,
+                                         separator, ++next_job);
+                (void)snprintf(flight->url + size, (size_t)(URL_MAX - size), "%%5D");
+        }
+        flight->parser = plain_parse_new(&flight->parse);
+        if (flight->parser == NULL || curl_easy_setopt(flight->easy, CURLOPT_URL, flight->url) != CURLE_OK ||
+            curl_multi_add_handle(multi, flight->easy) != CURLM_OK)
+                die("no memory");
+        flight->busy = true;
+        busy++;
+}
+
+static void start_due(void)
+{
+        for (size_t i = 0; i < FLIGHTS_MAX && next_job < wave_end; i++)
+                if (!flights[i].busy)
+                        flight_start(&flights[i]);
+}
+
+static void collect(void)
+{
+        CURLMsg *message;
+        int left;
+
+        while ((message = curl_multi_info_read(multi, &left)) != NULL) {
+                struct flight *flight = NULL;
+                long status = 0;
+
+                (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&flight);
+                (void)curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+                if (message->data.result != CURLE_OK || status != 200 ||
+                    yajl_complete_parse(flight->parser) != yajl_status_ok)
+                        die("no answer");
+                yajl_free(flight->parser);
+                (void)curl_multi_remove_handle(multi, flight->easy);
+                flight->busy = false;
+                busy--;
+        }
+        start_due();
+}
+
+static void run_once(long wait_ms)
+{
+        struct epoll_event events[64];
+        int running, count = epoll_wait(epoll, events, 64, (int)wait_ms);
+
+        for (int i = 0; i < count; i++) {
+                int action = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+                             (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                             (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+                (void)curl_multi_socket_action(multi, events[i].data.fd, action, &running);
+        }
+        if (count == 0 && timer_ms > 0)
+                (void)curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        collect();
+        while (timer_ms == 0) {
+                timer_ms = -1;
+                (void)curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
+                collect();
+        }
+}
+
+/* Until the time has come and everything is answered. */
+static void run_until(uint64_t due_ms)
+{
+        uint64_t now;
+
+        while ((now = now_ms()) < due_ms || busy > 0) {
+                long wait_ms = now < due_ms ? (long)(due_ms - now) : 1000;
+
+                run_once(timer_ms >= 0 && timer_ms < wait_ms ? timer_ms : wait_ms);
+        }
+}
+
+int main(int argc, char *argv[])
+{
+        if (argc < 5) {
+                (void)fprintf(stderr, "usage: floor URL JOBS BATCH INTERVAL_MS [SPREAD]\n");
+                return EXIT_FAILURE;
+        }
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        base_url = argv[1];
+        jobs = strtoull(argv[2], NULL, 10);
+        batch = strtoull(argv[3], NULL, 10);
+        uint64_t interval_ms = strtoull(argv[4], NULL, 10);
+        uint64_t spread = argc > 5 ? strtoull(argv[5], NULL, 10) : 1;
+
+        epoll = epoll_create1(EPOLL_CLOEXEC);
+        multi = curl_multi_init();
+        if (epoll < 0 || multi == NULL)
+                die("no memory");
+        (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+        (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+        (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)FLIGHTS_MAX);
+        for (size_t i = 0; i < FLIGHTS_MAX; i++)
+                flight_init(&flights[i]);
+
+        for (uint64_t due_ms = now_ms(), wave = 0;; wave = (wave + 1) % spread) {
+                if (wave == 0)
+                        next_job = 0;
+                wave_end = jobs * (wave + 1) / spread;
+                start_due();
+                due_ms += interval_ms / spread;
+                run_once(0);
+                run_until(due_ms);
+        }
+}

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""What is measured: each function makes one round of it and notes its figures."""
+
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from programs import Aiohttp, Collectd, CurlJq, Daemon, Floor, Process, Server, scratch
+
+# Jobs, and milliseconds from one poll of a job to the next.
+SINGLY = {1: 100, 100: 1000, 1000: 1000, 10000: 2000}
+BATCHES = {100: 1000, 1000: 1000, 10000: 2000}
+
+
+def poll(figures, what, who, server, process, jobs, interval_ms, seconds):
+    """CPU and requests a job and poll once everything has settled; and memory."""
+    server.wait_for_records(2 * jobs, process)
+    time.sleep(max(0.5, interval_ms / 1000))
+    cpu, (requests, records) = process.cpu_us(), server.counts()
+    time.sleep(max(seconds, 2 * interval_ms / 1000))
+    cpu, counts = process.cpu_us() - cpu, server.counts()
+    polls = counts[1] - records
+    figures.note(what, who, cpu / polls)
+    figures.note(what, who, (counts[0] - requests) / polls, column="requests")
+    if what.startswith("singly") and jobs in (100, 1000):
+        resident, anonymous = process.memory()
+        figures.note(f"resident at {jobs:,} jobs, MiB", who, resident / 1024)
+        figures.note(f"… of which is no file, MiB ({jobs:,})", who, anonymous / 1024)
+
+
+def polling(figures, build, seconds, peers):
+    for batch, plan in ((1, SINGLY), (100, BATCHES)):
+        for jobs, interval_ms in plan.items():
+            what = f"{'singly' if batch == 1 else 'batches'}, {jobs:,} job{'s' if jobs > 1 else ''}, µs"
+
+            def measure(who, make):
+                with scratch() as folder, Server(build) as server, make(folder, server) as process:
+                    poll(figures, what, who, server, process, jobs, interval_ms, seconds)
+
+            measure("floor", lambda folder, server: Floor(build, server, jobs, batch, interval_ms))
+            if (batch, jobs) in ((1, 1000), (100, 10000)):
+                measure("floor, all at once", lambda folder, server: Floor(build, server, jobs, batch, interval_ms, False))
+            measure("jobwatchd", lambda folder, server: Daemon(build, folder, server, jobs, batch, f"{interval_ms}ms"))
+            if "collectd" in peers and batch == 1 and jobs <= 1000:
+                measure("collectd", lambda folder, server: Collectd(folder, server, jobs, interval_ms))
+            if "aiohttp" in peers and (jobs in (100, 1000) or batch > 1 and jobs == 10000):
+                measure("aiohttp", lambda folder, server: Aiohttp(server, jobs, batch, interval_ms))
+            if "curl | jq" in peers and jobs == 100:
+                with Server(build) as server, CurlJq(server, jobs, batch) as loop:
+                    requests, records = server.counts()
+                    figures.note(what, "curl | jq", loop.used_us / records)
+                    figures.note(what, "curl | jq", requests / records, column="requests")
+
+
+def waiting(figures, build, few, many):
+    """Nothing is due for a day: memory a job, and wake-ups."""
+    memory = {}
+    for jobs in few, many:
+        with scratch() as folder, Server(build) as server, Daemon(build, folder, server, jobs, 100, "1d") as daemon:
+            server.wait_for_records(jobs, daemon)
+            time.sleep(2)
+            memory[jobs] = daemon.memory()[1]
+            if jobs == few:
+                wake_ups = daemon.wake_ups()
+                time.sleep(5)
+                figures.note("wake-ups a second, nothing due", "jobwatchd", (daemon.wake_ups() - wake_ups) / 5)
+    figures.note(f"bytes a waiting job at {many:,}", "jobwatchd", (memory[many] - memory[few]) * 1024 / (many - few))
+
+
+def start(figures, build, jobs):
+    """The second start, with a state that knows all jobs."""
+    with scratch() as folder, Server(build) as server:
+        with Daemon(build, folder, server, jobs, 100, "1d") as daemon:
+            server.wait_for_records(jobs, daemon)
+            time.sleep(1)
+        with Daemon(build, folder, server, jobs, 100, "1d") as daemon:
+            figures.note(f"start to READY at {jobs:,} jobs, ms", "jobwatchd", daemon.start_ms)
+
+
+def reload(figures, build, jobs):
+    with scratch() as folder, Server(build) as server, Daemon(build, folder, server, jobs, 100, "1d") as daemon:
+        server.wait_for_records(jobs, daemon)
+        time.sleep(1)
+        cpu, began = daemon.cpu_us(), time.monotonic()
+        daemon.popen.send_signal(signal.SIGHUP)
+        daemon.wait_until_ready()
+        figures.note(f"reload at {jobs:,} jobs, ms until READY", "jobwatchd", (time.monotonic() - began) * 1e3)
+        figures.note(f"reload at {jobs:,} jobs, ms of CPU", "jobwatchd", (daemon.cpu_us() - cpu) / 1e3)
+
+
+def read_stamps(text):
+    return {(job, size): int(at) for at, job, size in (line.split() for line in text.splitlines())}
+
+
+def note_spans(figures, who, began, stamps):
+    for key, at in stamps.items():
+        figures.note("change to hook, ms", who, (at - began[key]) / 1e6)
+
+
+def change_to_hook(figures, build, changes):
+    """From before the answer was sent to the first thing that the hook's program does."""
+    stamp = build / "tests/bench/stamp"
+    with scratch() as name:
+        folder = pathlib.Path(name)
+        floor = subprocess.run([build / "tests/bench/spawn_floor", folder / "page", stamp, folder / "floor", str(changes)],
+                               stdout=subprocess.PIPE, text=True, check=True)
+        note_spans(figures, "floor", read_stamps(floor.stdout), read_stamps((folder / "floor").read_text()))
+
+        stamps = folder / "stamps"
+        stamps.touch()
+        with Server(build, folder / "sent") as server, \
+                Daemon(build, folder, server, 1, 1, "100ms", hook=f"{stamp.absolute()} {stamps}") as daemon:
+            while daemon.popen.poll() is None and stamps.read_bytes().count(b"\n") < changes:
+                time.sleep(0.2)
+        note_spans(figures, "jobwatchd", read_stamps((folder / "sent").read_text()), read_stamps(stamps.read_text()))
+
+
+PARSERS = {"plain": "floor", "records": "jobwatchd", "brief": "jobwatchd, known jobs"}
+
+
+def parsing(figures, build, times):
+    for how, who in PARSERS.items():
+        out = subprocess.run([build / "tests/bench/parse", how, str(times)], stdout=subprocess.PIPE, text=True, check=True)
+        _, size, nanoseconds = map(int, out.stdout.split())
+        figures.note("parse, MB/s", who, size / nanoseconds * 1e3)
+
+
+def instructions(figures, build):
+    """The same every time, so once is enough."""
+    if not shutil.which("valgrind"):
+        figures.skip("instructions a record: valgrind is not installed")
+        return
+    for how, who in PARSERS.items():
+        counts = []
+        for times in 1, 11:
+            with scratch() as folder:
+                out = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out",
+                                      build / "tests/bench/parse", how, str(times)], capture_output=True, text=True)
+                counts.append(int(re.search(r"Collected : (\d+)", out.stderr).group(1)))
+        figures.note("parse, instructions a record", who, (counts[1] - counts[0]) / 1000)

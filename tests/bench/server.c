@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A Nexudus that costs as little as possible: answers of one piece, made of a record that is the same for all
+ * jobs but for the id. Both ways of reading jobs are there, and two pages of its own: /stats says how much
+ * was asked for, as "REQUESTS RECORDS"; everything else is 404.
+ *
+ *     server [CHANGES]
+ *
+ * With CHANGES, a file, each record differs from the one before in the length of its ResultData, and the time
+ * at which it was given away is appended to the file: "NANOSECONDS JOB RESULT_BYTES".
+ *
+ * Prints its URL, and ends with its parent.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "record.h"
+
+#define CLIENTS_MAX   8192
+#define REQUEST_MAX   8192
+#define BATCH_MAX     1000
+#define CHANGING_MAX  1024 /* jobs with ids below this can change */
+#define RESULT_MODULO 1000
+
+#define JOBS_PATH "/api/sys/businessbackgroundjobs/"
+
+/* A request that is not whole yet. */
+struct client {
+        char data[REQUEST_MAX];
+        size_t size;
+};
+
+static struct client *clients[CLIENTS_MAX];
+static uint64_t requests, records;
+static FILE *changes;
+static unsigned result_sizes[CHANGING_MAX];
+
+/* Sockets are read without waiting and written with: whoever asks reads the answer. */
+static void send_all(int fd, const char *data, size_t size)
+{
+        while (size > 0) {
+                ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return; /* it is gone, and that is read next */
+                data += n;
+                size -= (size_t)n;
+        }
+}
+
+static char answer[1024 + BATCH_MAX * (RECORD_SIZE_MAX + RESULT_MODULO)];
+
+/* The body stands at answer + 512; the head is put right before it, so that both go in one piece. */
+static char *const body = answer + 512;
+
+static void send_answer(int fd, const char *status, size_t body_size)
+{
+        char head[512];
+        int size = snprintf(head, sizeof(head),
+                            "HTTP/1.1 %s\r\n"
+                            "Cache-Control: no-cache\r\n"
+                            "Pragma: no-cache\r\n"
+                            "Content-Type: application/json; charset=utf-8\r\n"
+                            "Expires: -1\r\n"
+                            "Vary: Accept-Encoding\r\n"
+                            "Server: Microsoft-IIS/10.0\r\n"
+                            "Date: Wed, 15 Jan 2025 10:30:00 GMT\r\n"
+                            "Content-Length: %zu\r\n\r\n",
+                            status, body_size);
+
+        memcpy(body - size, head, (size_t)size);
+        send_all(fd, body - size, (size_t)size + body_size);
+}
+
+static void answer_one(int fd, uint64_t id)
+{
+        unsigned result_size = 0;
+        struct timespec now;
+
+        records++;
+        if (changes == NULL || id >= CHANGING_MAX) {
+                send_answer(fd, "200 OK", record_write(body, id, 0));
+                return;
+        }
+        result_size = result_sizes[id] = result_sizes[id] % RESULT_MODULO + 1;
+        size_t size = record_write(body, id, result_size);
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        send_answer(fd, "200 OK", size);
+        (void)fprintf(changes, "%" PRIu64 " %" PRIu64 " %u\n",
+                      (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec, id, result_size);
+        (void)fflush(changes);
+}
+
+static void answer_several(int fd, const char *ids)
+{
+        char *end = body, *next;
+        size_t count = 0;
+
+        *end++ = '[';
+        do {
+                uint64_t id = strtoull(ids, &next, 10);
+                if (count > 0)
+                        *end++ = ',';
+                end += record_write(end, id, 0);
+                ids = next + 1;
+        } while (++count < BATCH_MAX && *next == ',');
+        *end++ = ']';
+        records += count;
+        send_answer(fd, "200 OK", (size_t)(end - body));
+}
+
+static void answer_request(int fd, const char *request)
+{
+        static const char one[] = "GET " JOBS_PATH, several[] = "GET " JOBS_PATH "?id=%5B";
+
+        if (strncmp(request, "GET /stats ", 11) == 0) {
+                int size = sprintf(body, "%" PRIu64 " %" PRIu64, requests, records);
+                send_answer(fd, "200 OK", (size_t)size);
+                return;
+        }
+        requests++;
+        if (strncmp(request, several, sizeof(several) - 1) == 0)
+                answer_several(fd, request + sizeof(several) - 1);
+        else if (strncmp(request, one, sizeof(one) - 1) == 0)
+                answer_one(fd, strtoull(request + sizeof(one) - 1, NULL, 10));
+        else
+                send_answer(fd, "404 Not Found", 0);
+}
+
+static void client_close(int fd)
+{
+        free(clients[fd]);
+        clients[fd] = NULL;
+        (void)close(fd);
+}
+
+static void client_read(int fd)
+{
+        struct client *client = clients[fd];
+        ssize_t n =
+                recv(fd, client->data + client->size, sizeof(client->data) - 1 - client->size, MSG_DONTWAIT);
+        char *end;
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0) {
+                client_close(fd);
+                return;
+        }
+        client->size += (size_t)n;
+        client->data[client->size] = '\0';
+        while ((end = strstr(client->data, "\r\n\r\n")) != NULL) {
+                answer_request(fd, client->data);
+                client->size -= (size_t)(end + 4 - client->data);
+                memmove(client->data, end + 4, client->size + 1);
+        }
+}
+
+static void client_accept(int listener, int epoll)
+{
+        int on = 1, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+        if (fd < 0)
+                return;
+        if (fd >= CLIENTS_MAX || (clients[fd] = calloc(1, sizeof(struct client))) == NULL) {
+                (void)close(fd);
+                return;
+        }
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        (void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int listen_on_loopback(void)
+{
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+        socklen_t size = sizeof(address);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, SOMAXCONN) < 0 ||
+            getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+                perror("server");
+                exit(EXIT_FAILURE);
+        }
+        (void)printf("http://127.0.0.1:%u\n", ntohs(address.sin_port));
+        (void)fflush(stdout);
+        return fd;
+}
+
+int main(int argc, char *argv[])
+{
+        struct epoll_event events[64];
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (argc > 1 && (changes = fopen(argv[1], "ae")) == NULL) {
+                perror(argv[1]);
+                return EXIT_FAILURE;
+        }
+        int listener = listen_on_loopback(), epoll = epoll_create1(EPOLL_CLOEXEC);
+        struct epoll_event event = { .events = EPOLLIN, .data.fd = listener };
+        if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) < 0) {
+                perror("server");
+                return EXIT_FAILURE;
+        }
+
+        for (;;) {
+                int count = epoll_wait(epoll, events, 64, -1);
+
+                for (int i = 0; i < count; i++) {
+                        if (events[i].data.fd == listener)
+                                client_accept(listener, epoll);
+                        else
+                                client_read(events[i].data.fd);
+                }
+        }
+}

@@ -14,7 +14,7 @@
  * -shm file, and no second process gets in, be it one that does not know of our lock file, such as the
  * sqlite3 shell.
  *  - synchronous=FULL: in WAL mode, NORMAL would lose acknowledged commits in a power cut.
- *  - cache_size 512 KiB: everything read here is small or read once. A transaction that needs more spills
+ *  - cache_size 128 KiB: everything read here is small or read once. A transaction that needs more spills
  * into the WAL. The threading mode stays SQLite's own, with a connection without mutexes: sqlite3_config()
  * would be a setting for the whole process, and an allocator without a mutex saves nothing that can be
  * measured beside fsync.
@@ -226,7 +226,7 @@ static int schema_set_up(struct store *store, const char *path, bool fresh, int6
 {
         static const char settings[] =
                 "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
-                "PRAGMA mmap_size = 0; PRAGMA cache_size = -512; PRAGMA temp_store = MEMORY;"
+                "PRAGMA mmap_size = 0; PRAGMA cache_size = -128; PRAGMA temp_store = MEMORY;"
                 "PRAGMA secure_delete = FAST; PRAGMA foreign_keys = ON;"
                 "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256;"
                 "PRAGMA journal_size_limit = 1048576;";

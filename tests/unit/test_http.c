@@ -108,6 +108,50 @@ static void test_post(void **state)
         noted_clear(&noted);
 }
 
+/* One handle serves them all, one after the other. */
+static void test_what_is_asked_for(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct noted noted = { .fixture = fixture };
+        static const char *const samples[][2] = {
+                { "/jobs/1", "GET /jobs/1 HTTP/1.1\r\n" },
+                { "/jobs/?id=%5B1,2%5D", "GET /jobs/?id=%5B1,2%5D HTTP/1.1\r\n" },
+                { "", "GET / HTTP/1.1\r\n" },
+                { "?a=b", "GET /?a=b HTTP/1.1\r\n" },
+                { "/jobs/2", "GET /jobs/2 HTTP/1.1\r\n" },
+                { "/a#fragment", "GET /a HTTP/1.1\r\n" },
+                { "/a/../b", "GET /b HTTP/1.1\r\n" },
+                { "/jobs/3", "GET /jobs/3 HTTP/1.1\r\n" },
+        };
+
+        for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+                noted_get(&noted, answer_hello, samples[i][0]);
+                expect_hello(&noted);
+                assert_memory_equal(fixture->head, samples[i][1], strlen(samples[i][1]));
+                noted_clear(&noted);
+        }
+        assert_int_equal(loopback_accepted(fixture->server), 1);
+}
+
+static void test_another_server(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct noted noted = { .fixture = fixture };
+        struct loopback *other = loopback_new(fixture->event, fixture_handler, fixture);
+
+        noted_get(&noted, answer_hello, "/first");
+        noted_clear(&noted);
+        struct http_call call = noted_call(&noted, loopback_url(other, "/second"));
+        noted_run(&noted, answer_hello, &call);
+        expect_hello(&noted);
+        assert_memory_equal(fixture->head, "GET /second ", 12);
+        assert_int_equal(loopback_requests(fixture->server), 1);
+        assert_int_equal(loopback_requests(other), 1);
+        noted_clear(&noted);
+        fixture->client = http_client_free(fixture->client);
+        loopback_free(other);
+}
+
 static void answer_chunks(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
 {
         (void)head;
@@ -402,6 +446,8 @@ int main(void)
                 TEST(test_answer),
                 TEST(test_headers_and_basic),
                 TEST(test_post),
+                TEST(test_what_is_asked_for),
+                TEST(test_another_server),
                 TEST(test_chunked_body),
                 TEST(test_no_body),
                 TEST(test_without_on_body),

@@ -24,6 +24,26 @@ static void test_every_field(void **state)
                       "1|-|-|-|-|-|5|-|-|-|-|0|\n");
 }
 
+static void test_brief(void **state)
+{
+        (void)state;
+        static const struct record_limits brief = {
+                .depth_max = 64, .string_max = 1 << 20, .records_max = 100, .brief = true
+        };
+        static const char body[] =
+                "[{\"Id\":1,\"Status\":\"Running\",\"ResultData\":\"half\",\"JobId\":\"g\","
+                "\"Description\":\"d\",\"Files\":\"f\",\"BusinessName\":\"b\",\"BusinessId\":7,"
+                "\"UserFullName\":\"u\",\"UserEmail\":\"e\",\"CreatedOn\":\"c\",\"UpdatedOn\":\"t\"},"
+                "{\"Id\":2,\"Status\":null,\"BusinessId\":{\"Id\":3}}]";
+        static const char records[] = "1|Running|half|-|-|-|-|-|-|-|t|0|sr\n2|-|-" REST "s\n";
+
+        expect_sized(RECORD_SHAPE_ARRAY, &brief, body, strlen(body), RECORD_OK, records, strlen(records));
+        expect_explanation(RECORD_SHAPE_ARRAY, &brief, "{\"WasSuccessful\":false,\"Message\":\"No\"}",
+                           RECORD_NOT_A_JOB,
+                           "an object where an array of job records was expected; it carries "
+                           "WasSuccessful: 'false', Message: 'No'");
+}
+
 static void test_names_are_exact_and_at_the_records_level(void **state)
 {
         (void)state;
@@ -194,6 +214,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_documented),
                 cmocka_unit_test(test_every_field),
+                cmocka_unit_test(test_brief),
                 cmocka_unit_test(test_names_are_exact_and_at_the_records_level),
                 cmocka_unit_test(test_values_of_other_types),
                 cmocka_unit_test(test_last_of_a_name_counts),

@@ -298,6 +298,36 @@ static long seconds_up(uint64_t span_us)
         return (long)((span_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
 }
 
+/*
+ * The length of scheme, host and port, if what follows is a path that libcurl would ask for as it stands;
+ * else of the whole.
+ */
+static size_t origin_size(const char *url)
+{
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_~%?=&,";
+        const char *host = strstr(url, "://");
+        const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+
+        if (path == NULL || path[strspn(path, plain)] != '\0')
+                return strlen(url);
+        return (size_t)(path - url);
+}
+
+/*
+ * libcurl takes a URL apart and puts it together again, byte by byte and several times. Most of it is the
+ * path, so that goes by as the target of the request.
+ */
+static CURLcode set_url(CURL *easy, const char *url)
+{
+        size_t size = origin_size(url);
+        CLEANUP(cleanup_free) char *origin = strndup(url, size);
+
+        CURLcode code = origin != NULL ? curl_easy_setopt(easy, CURLOPT_URL, origin) : CURLE_OUT_OF_MEMORY;
+        if (code == CURLE_OK && url[size] != '\0')
+                code = curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, url + size);
+        return code;
+}
+
 static int request_set_options(struct http_request *request, const struct http_call *call)
 {
         const struct http_client *client = request->client;
@@ -306,7 +336,6 @@ static int request_set_options(struct http_request *request, const struct http_c
 
         SET(CURLOPT_PRIVATE, (char *)request);
         SET(CURLOPT_ERRORBUFFER, request->curl_error);
-        SET(CURLOPT_URL, call->url);
         SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
         SET(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
         SET(CURLOPT_NOSIGNAL, 1L);
@@ -341,6 +370,9 @@ static int request_set_options(struct http_request *request, const struct http_c
                 SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->post_size);
                 SET(CURLOPT_POSTFIELDS, call->post);
         }
+
+        if (code == CURLE_OK)
+                code = set_url(request->easy, call->url);
 
         /*
          * What can fail here is memory, or a library built without what we need: either way there is no

@@ -63,17 +63,19 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, voi
         (void)easy;
         (void)userdata;
         struct epoll_event event = { .data.fd = fd };
-        bool known = socket_data != NULL;
 
+        (void)socket_data;
         if (what == CURL_POLL_REMOVE) {
                 (void)epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
                 return 0;
         }
-        event.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
-        if (epoll_ctl(epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) < 0)
+        if ((what & CURL_POLL_IN) != 0)
+                event.events |= EPOLLIN;
+        if ((what & CURL_POLL_OUT) != 0)
+                event.events |= EPOLLOUT;
+        if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) < 0 &&
+            epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
                 die("epoll_ctl");
-        if (!known)
-                (void)curl_multi_assign(multi, fd, flights);
         return 0;
 }
 
@@ -173,9 +175,14 @@ static void run_once(long wait_ms)
         int running, count = epoll_wait(epoll, events, 64, (int)wait_ms);
 
         for (int i = 0; i < count; i++) {
-                int action = (events[i].events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
-                             (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                             (events[i].events & EPOLLERR ? CURL_CSELECT_ERR : 0);
+                int action = 0;
+
+                if ((events[i].events & (EPOLLIN | EPOLLHUP)) != 0)
+                        action |= CURL_CSELECT_IN;
+                if ((events[i].events & EPOLLOUT) != 0)
+                        action |= CURL_CSELECT_OUT;
+                if ((events[i].events & EPOLLERR) != 0)
+                        action |= CURL_CSELECT_ERR;
                 (void)curl_multi_socket_action(multi, events[i].data.fd, action, &running);
         }
         if (count == 0 && timer_ms > 0)

@@ -174,7 +174,7 @@ static void client_read(int fd)
 
 static void client_accept(int listener, int epoll)
 {
-        int on = 1, fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        int on = 1, fd = accept(listener, NULL, NULL);
         struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
 
         if (fd < 0)

@@ -346,7 +346,8 @@ class Content(HookTest):
             self.assertEqual("Ann" in text, personal == "yes")
             self.assertEqual("ann@example" in text, personal == "yes")
             self.assertEqual(set(document), {"schema", "event", "event_id", "time", "job", "status", "status_before",
-                                             "outcome", "result", "result_before", "attempt"})
+                                             "outcome", "result", "result_before", "result_known", "attempt"})
+            self.assertIs(document["result_known"], True)
             self.assertEqual(document["job"]["business"], {"id": 77, "name": "Loft"})
             self.assertEqual((document["result"], document["status_before"]), (None, None))
             self.assertRegex(document["time"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")

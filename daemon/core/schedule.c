@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A binary heap in which each entry knows its place, so that a job can be moved or taken out without a
- * search. Position 1 is the root; the children of n are 2n and 2n + 1.
+ * A heap in which each entry knows its place, so that a job can be moved or taken out without a search.
+ * Position 1 is the root.
  */
 
 #include "core/schedule.h"

@@ -13,9 +13,9 @@ static void test_timeout(void **state)
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         for (unsigned attempt = 1; attempt <= 3; attempt++) {
                 assert_int_equal(unit_try(&run, fixture, "a.service", attempt, &reason), 0);
-                unit_expect_failure(
-                        &run, "unit a.service did not end within 250ms, the timeout = of the hook; it is "
-                              "not stopped");
+                unit_expect_failure(&run,
+                                    "unit a.service did not end within 1s, the timeout = of the hook; it is "
+                                    "not stopped");
                 /* What is still at work may read them, until the delivery is given up. */
                 assert_int_equal(unit_has_files(fixture), attempt < 3);
                 HOOK_WAIT(fixture->hook, fixture->systemd.cancels == attempt);
@@ -37,7 +37,7 @@ static void test_late_success(void **state)
 
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         unit_start(&run, fixture, "a.service");
-        unit_expect_failure(&run, "did not end within 250ms");
+        unit_expect_failure(&run, "did not end within 1s");
 
         /* Still at work at the second attempt. */
         systemd->active = "activating";
@@ -62,7 +62,7 @@ static void test_late_success(void **state)
         /* Told once: a new start is one. And what fails after its time-out is started again. */
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         unit_start(&run, fixture, "a.service");
-        unit_expect_failure(&run, "did not end within 250ms");
+        unit_expect_failure(&run, "did not end within 1s");
         fake_tell_change(systemd, "a.service", &failed);
         fixture->hook->hook.timeout_us = LONG_US;
         unit_start(&marker, fixture, "b.service");
@@ -84,7 +84,7 @@ static void test_timeout_of_systemd(void **state)
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         assert_true(sd_bus_detach_event(fixture->systemd.bus) >= 0); /* it sleeps */
         unit_start(&run, fixture, "a.service");
-        unit_expect_failure(&run, "systemd gave no answer about unit a.service in 250ms");
+        unit_expect_failure(&run, "systemd gave no answer about unit a.service in 1s");
         assert_false(unit_has_files(fixture));
 }
 
@@ -115,7 +115,7 @@ static void test_busy(void **state)
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         unit_start(&run, fixture, "a.service");
         unit_expect_end(&run, false,
-                        "unit a.service is at work from an earlier start and did not end within 250ms, "
+                        "unit a.service is at work from an earlier start and did not end within 1s, "
                         "so it was not started again");
         assert_int_equal(systemd->starts, 1);
         assert_false(unit_has_files(fixture));

@@ -10,7 +10,7 @@
 #define UNIT_EVENT_ID "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
 
 /* Long enough for all that is answered at once, on a loaded machine too. */
-#define UNIT_SHORT_US (250 * USEC_PER_MSEC)
+#define UNIT_SHORT_US (1 * USEC_PER_SEC)
 
 static const struct unit_change unit_success = { .active = "inactive",
                                                  .result = "success",

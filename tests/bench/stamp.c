@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The hook of change-to-hook: notes the time at which it was started and what it was started for. Appends one
- * line "NANOSECONDS JOB RESULT_BYTES" to the file that is named by its only argument.
+ * The hook whose start is measured: notes the time at which it was started and what it was started for.
+ * Appends one line "NANOSECONDS JOB RESULT_BYTES" to the file that is named by its only argument.
  */
 
 #include <fcntl.h>

@@ -42,6 +42,14 @@ static uint64_t shortest_interval(const struct config *config)
         return shortest_us;
 }
 
+/* For a person: below a second to the millisecond, which is what intervals are then told apart by. */
+static char *format_pace(uint64_t span_us, char buffer[static SPAN_TEXT_MAX])
+{
+        if (span_us >= USEC_PER_SEC)
+                return span_format_rough(span_us, buffer);
+        return span_format((span_us + USEC_PER_MSEC - 1) / USEC_PER_MSEC * USEC_PER_MSEC, buffer);
+}
+
 void summary_tell_start(struct journal *journal, const char *what, const struct config *config,
                         const struct poller_counts *counts)
 {
@@ -50,8 +58,7 @@ void summary_tell_start(struct journal *journal, const char *what, const struct 
         journal_print_about(
                 journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
                 "%s: jobwatchd %s watches %zu job%s at %s (%zu open, %zu ended before), each every %s after "
-                "a "
-                "change and up to %s apart without one; state in %s.",
+                "a change and up to %s apart without one; state in %s.",
                 what, JOBWATCH_VERSION, counts->watched, counts->watched == 1 ? "" : "s",
                 config->api.base_url, counts->open, counts->watched - counts->open,
                 span_format(config->poll.interval_us, interval),
@@ -61,12 +68,11 @@ void summary_tell_start(struct journal *journal, const char *what, const struct 
         if (counts->round_us > shortest_us)
                 journal_print(journal, LOG_WARNING,
                               "%zu open jobs cannot all be looked at every %s: the limits of the API allow "
-                              "every %s, and "
-                              "that is what they get. A longer interval would say what is, and fewer jobs or "
-                              "higher limits "
-                              "in [limits], if Nexudus granted them, would make it shorter.",
-                              counts->open, span_format_rough(shortest_us, interval),
-                              span_format_rough(counts->round_us, round));
+                              "every %s, and that is what they get. A longer interval would say what is, and "
+                              "fewer jobs or higher limits in [limits], if Nexudus granted them, would make "
+                              "it shorter.",
+                              counts->open, format_pace(shortest_us, interval),
+                              format_pace(counts->round_us, round));
 }
 
 void summary_tell(struct journal *journal, const struct config *config, const struct poller_counts *counts)

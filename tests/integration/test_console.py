@@ -69,6 +69,18 @@ class Console(IntegrationTest):
         self.assertEqual([kind for _, kind, _ in daemon.events()], ["seen", "changed", "failed"],
                          "events are told at any level")
 
+    def test_an_interval_that_the_limits_do_not_allow(self):
+        fake = self.start_fake("[jobs 11-12]\nstep = 0s Running\n")
+        for interval, per_minute, allowed in (("500ms", "180", r"\d{3}ms"), ("2s", "9", r"\d+s")):
+            with self.subTest(interval):
+                self.state = self.directory / f"state-{interval}"
+                self.write_config(fake, (11, 12), poll={"interval": interval, "max_interval": "10s"},
+                                  limits={"per_minute": per_minute})
+                daemon = self.start_daemon()
+                daemon.wait_for(f"warning 2 open jobs cannot all be looked at every {interval}: "
+                                f"the limits of the API allow every {allowed}, and")
+                self.assertEqual(daemon.stop(), EX_OK)
+
     def test_auto_is_the_console_here(self):
         self.assertIn("seen for the first time", self.run_job("--log-target=auto").text())
 

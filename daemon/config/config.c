@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "config/config_internal.h"
 #include "config/values.h"
+#include "util/cleanup.h"
 
 static void add_default_items(const struct config_key *key, void *base, struct report *report)
 {

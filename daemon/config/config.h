@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/status.h"
+#include "model/status.h"
 
 /*
  * The configuration: what the files and the command line said, checked, with every default filled in. It is

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/span.h"
 #include "config/config_internal.h"
 #include "config/value_checks.h"
+#include "util/cleanup.h"
+#include "util/timespan.h"
 
 /* Where the key was given, else the section, else the main file. `section` may be NULL. */
 static struct place place_of(const struct config_sources *sources, const struct section_settings *section,
@@ -55,12 +55,12 @@ static void check_poll(const struct config *config, const struct config_sources 
                        struct report *report)
 {
         const struct section_settings *section = settings_find_section(sources->settings, SECTION_POLL, NULL);
-        char interval[SPAN_TEXT_MAX], most[SPAN_TEXT_MAX];
+        char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
         if (config->poll.max_interval_us >= config->poll.interval_us)
                 return;
-        span_format(config->poll.interval_us, interval);
-        span_format(config->poll.max_interval_us, most);
+        timespan_format(config->poll.interval_us, interval);
+        timespan_format(config->poll.max_interval_us, most);
         if (section_find(section, "max_interval") == NULL)
                 report_error(report, place_of(sources, section, "interval"),
                              "interval is %s and max_interval, by default, only %s; add \"max_interval = "
@@ -78,13 +78,13 @@ static void check_job_intervals(const struct job_config *job, const struct confi
 {
         bool own_interval = section_find(section, "interval") != NULL;
         bool own_most = section_find(section, "max_interval") != NULL;
-        char interval[SPAN_TEXT_MAX], most[SPAN_TEXT_MAX];
+        char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
         /* Neither: said of [poll] already. */
         if (job->poll.max_interval_us >= job->poll.interval_us || (!own_interval && !own_most))
                 return;
-        span_format(job->poll.interval_us, interval);
-        span_format(job->poll.max_interval_us, most);
+        timespan_format(job->poll.interval_us, interval);
+        timespan_format(job->poll.max_interval_us, most);
         if (!own_most)
                 report_error(report, place_of(sources, section, "interval"),
                              "interval is %s, and the max_interval of [poll] only %s; add \"max_interval = "

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/cleanup.h"
 #include "config/config_internal.h"
+#include "util/cleanup.h"
 
 /* Room for millions of ids, and an end to what has none. */
 #define FILE_BYTES_MAX (64u << 20)

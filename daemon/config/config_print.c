@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "config/config_internal.h"
 #include "config/ini_reader.h"
 #include "config/values.h"
+#include "util/cleanup.h"
 
 /* Where a list that is spread over lines is broken. */
 #define PRINT_COLUMNS 100

@@ -20,8 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/text.h"
+#include "util/cleanup.h"
+#include "util/text.h"
 
 struct source {
         const char *at, *end; /* what is still to be read */
@@ -62,7 +62,7 @@ static bool is_blank(char c)
  * How far `text` goes before one of `stops` (NULL: none) or the " ;" that begins a comment, by inih's rule: a
  * semicolon right at the start of a value begins none.
  */
-static size_t span_until(const char *text, const char *stops)
+static size_t timespan_until(const char *text, const char *stops)
 {
         size_t i = 0;
 
@@ -101,7 +101,7 @@ static char open_quote(const char *value, size_t length)
 /* A value up to its comment; false if the comment would begin inside a quoted text. */
 static bool check_value(struct source *source, char *value)
 {
-        size_t length = span_until(value, NULL);
+        size_t length = timespan_until(value, NULL);
 
         if (value[length] == ';' && open_quote(value, length) != '\0') {
                 refuse(source,
@@ -154,7 +154,7 @@ static bool check_bytes(struct source *source, const char *text, size_t size)
 
 static bool check_section(struct source *source, char *line)
 {
-        size_t length = span_until(line + 1, "]");
+        size_t length = timespan_until(line + 1, "]");
         char *close = line + 1 + length;
         const char *rest = close + 1;
 
@@ -188,7 +188,7 @@ static bool check_section(struct source *source, char *line)
 
 static bool check_key(struct source *source, char *line)
 {
-        size_t length = span_until(line, "=:");
+        size_t length = timespan_until(line, "=:");
         char separator = line[length];
 
         source->key_above = true;
@@ -229,7 +229,7 @@ static bool check_key(struct source *source, char *line)
 static bool check_continuation(struct source *source, char *line)
 {
         size_t word = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789_");
-        size_t length = span_until(line, NULL);
+        size_t length = timespan_until(line, NULL);
 
         while (length > 0 && is_blank(line[length - 1]))
                 length--;

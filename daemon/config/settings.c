@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "config/ini_reader.h"
 #include "config/value_checks.h"
 #include "config/values.h"
+#include "util/cleanup.h"
 
 /* No section, or no setting: indexes rather than pointers, since the arrays move when they grow. */
 #define NONE SIZE_MAX

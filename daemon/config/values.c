@@ -13,9 +13,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/cleanup.h"
-#include "base/span.h"
 #include "config/value_checks.h"
+#include "util/cleanup.h"
+#include "util/timespan.h"
 
 static void *field_of(const struct config_key *key, void *base)
 {
@@ -27,8 +27,8 @@ static const void *const_field_of(const struct config_key *key, const void *base
         return (const char *)base + key->offset;
 }
 
-static void complain(const struct config_key *key, const char *text, struct place place,
-                     struct report *report, const char *cure)
+static void note_state_failed(const struct config_key *key, const char *text, struct place place,
+                              struct report *report, const char *cure)
 {
         /* inih takes " #" for a part of the value, which people do not expect. */
         const char *hint = strstr(text, " #") != NULL ? "; a comment behind a value begins with \" ;\"" : "";
@@ -98,20 +98,21 @@ char *list_next(const char **at)
         return item;
 }
 
-static void number_format(const struct config_key *key, uint64_t number, char buffer[static SPAN_TEXT_MAX])
+static void number_format(const struct config_key *key, uint64_t number,
+                          char buffer[static TIMESPAN_TEXT_MAX])
 {
         if (key->kind == KIND_SPAN)
-                span_format(number, buffer);
+                timespan_format(number, buffer);
         else if (key->kind == KIND_SIZE)
                 size_format((size_t)number, buffer);
         else
-                snprintf(buffer, SPAN_TEXT_MAX, "%" PRIu64, number);
+                snprintf(buffer, TIMESPAN_TEXT_MAX, "%" PRIu64, number);
 }
 
 static bool in_range(const struct config_key *key, const char *text, uint64_t number, struct place place,
                      struct report *report)
 {
-        char least[SPAN_TEXT_MAX], most[SPAN_TEXT_MAX];
+        char least[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
         if (number >= key->minimum && number <= key->maximum)
                 return true;
@@ -126,11 +127,11 @@ static void set_span(const struct config_key *key, const char *text, struct plac
 {
         uint64_t span = 0;
 
-        int r = span_parse(text, &span);
+        int r = timespan_parse(text, &span);
         if (r == -ERANGE)
                 span = UINT64_MAX;
         else if (r < 0) {
-                complain(key, text, place, report, "write a time span such as 15s, 1min 30s or 2h");
+                note_state_failed(key, text, place, report, "write a time span such as 15s, 1min 30s or 2h");
                 return;
         }
         if (in_range(key, text, span, place, report))
@@ -146,7 +147,8 @@ static void set_size(const struct config_key *key, const char *text, struct plac
         if (r == -ERANGE)
                 size = SIZE_MAX;
         else if (r < 0) {
-                complain(key, text, place, report, "write a number of bytes such as 4096, 64K or 16M");
+                note_state_failed(key, text, place, report,
+                                  "write a number of bytes such as 4096, 64K or 16M");
                 return;
         }
         if (in_range(key, text, size, place, report))
@@ -159,7 +161,7 @@ static void set_unsigned(const struct config_key *key, const char *text, struct 
         size_t digits = strspn(text, "0123456789");
 
         if (digits == 0 || text[digits] != '\0') {
-                complain(key, text, place, report, "write a whole number");
+                note_state_failed(key, text, place, report, "write a whole number");
                 return;
         }
         /* Saturates at what is out of every range. */
@@ -179,7 +181,7 @@ static void set_boolean(const struct config_key *key, const char *text, struct p
                         *(bool *)field_of(key, base) = i % 2 == 1;
                         return;
                 }
-        complain(key, text, place, report, "write yes or no");
+        note_state_failed(key, text, place, report, "write yes or no");
 }
 
 static const struct config_word *find_word(const struct config_key *key, const char *text)
@@ -217,7 +219,7 @@ static void complain_word(const struct config_key *key, const char *text, struct
                 report_error(report, place, "%s = %s is not understood; did you mean \"%s\"?", key->name,
                              text, nearest->word);
         else
-                complain(key, text, place, report, cure);
+                note_state_failed(key, text, place, report, cure);
 }
 
 static void set_word(const struct config_key *key, const char *text, struct place place, unsigned features,
@@ -240,8 +242,8 @@ static void set_id(const struct config_key *key, const char *text, struct place 
                    struct report *report)
 {
         if (job_id_parse(text, field_of(key, base)) < 0)
-                complain(key, text, place, report,
-                         "write the id of a job, a number from 1 to 9223372036854775807");
+                note_state_failed(key, text, place, report,
+                                  "write the id of a job, a number from 1 to 9223372036854775807");
 }
 
 /*
@@ -386,7 +388,7 @@ static char *events_format(const struct config_key *key, unsigned events)
 char *value_format(const struct config_key *key, const void *base)
 {
         const void *field = const_field_of(key, base);
-        char text[SPAN_TEXT_MAX] = "";
+        char text[TIMESPAN_TEXT_MAX] = "";
 
         switch (key->kind) {
         case KIND_STRING:

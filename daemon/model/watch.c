@@ -55,20 +55,14 @@ struct observation watch_observe(struct job_watch *watch, const struct watch_rul
         return observation;
 }
 
-struct change watch_not_found(struct job_watch *watch, uint64_t now_us)
+bool watch_note_not_found(struct job_watch *watch, uint64_t now_us)
 {
         if (watch->not_found_count == 0)
                 watch->not_found_since_us = now_us;
         if (watch->not_found_count < GONE_NOT_FOUND_COUNT)
                 watch->not_found_count++;
-
-        return (struct change){
-                .news = watch->not_found_count >= GONE_NOT_FOUND_COUNT &&
-                        now_us - watch->not_found_since_us >= GONE_SPAN_US &&
-                        !(watch->memory.recorded && watch->memory.outcome == OUTCOME_GONE),
-                .kind = EVENT_GONE,
-                .outcome = OUTCOME_GONE,
-        };
+        return watch->not_found_count >= GONE_NOT_FOUND_COUNT &&
+               now_us - watch->not_found_since_us >= GONE_SPAN_US;
 }
 
 void watch_note_recorded(struct job_watch *watch, const struct change *change, const struct job_memory *seen,

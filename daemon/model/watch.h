@@ -44,8 +44,11 @@ struct observation {
 struct observation watch_observe(struct job_watch *watch, const struct watch_rules *rules,
                                  const struct job_record *record, uint64_t now_us);
 
-/* A single request for the job was answered 404. The change is news once the job is taken for gone. */
-struct change watch_not_found(struct job_watch *watch, uint64_t now_us);
+/*
+ * A single request for the job was not found. Returns true if that was so GONE_NOT_FOUND_COUNT times in a row
+ * over GONE_SPAN_US at least: then it is time to look for other evidence that the job is gone.
+ */
+bool watch_note_not_found(struct job_watch *watch, uint64_t now_us);
 
 /*
  * The change is recorded. `seen` is what job_memory_of() said of the record; it counts for neither gone nor

@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 
-/* When to try again: exponential backoff for requests, fixed steps for deliveries; both with jitter. */
+/* Delays after failures: of polls, and of deliveries to hooks. */
 
 #include "planning/backoff.h"
 
 #include <stddef.h>
 
-uint64_t backoff_span(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random)
+#define POLL_BACKOFF_MAX_US (5 * USEC_PER_MIN)
+
+static uint64_t limit_retry_after(uint64_t retry_after_us)
 {
-        uint64_t ceiling = base_us;
+        return retry_after_us < RETRY_AFTER_MAX_US ? retry_after_us : RETRY_AFTER_MAX_US;
+}
 
-        for (unsigned i = 1; i < failures && ceiling < cap_us; i++)
-                ceiling = ceiling > cap_us / 2 ? cap_us : ceiling * 2; /* never beyond what a number holds */
-        if (ceiling > cap_us)
-                ceiling = cap_us;
+uint64_t poll_backoff(unsigned failures, uint64_t pace_us, uint64_t retry_after_us, uint64_t random)
+{
+        uint64_t longest_us = pace_us;
 
-        uint64_t floor = base_us / 4 < ceiling ? base_us / 4 : ceiling;
-        uint64_t range = ceiling - floor;
-        return floor + (range < UINT64_MAX ? random % (range + 1) : random);
+        for (unsigned i = 0; i < failures && longest_us < POLL_BACKOFF_MAX_US; i++)
+                longest_us *= 2;
+        if (longest_us > POLL_BACKOFF_MAX_US)
+                longest_us = POLL_BACKOFF_MAX_US;
+
+        uint64_t span_us = longest_us / 2 + random % (longest_us / 2 + 1);
+        if (span_us < pace_us)
+                span_us = pace_us;
+        retry_after_us = limit_retry_after(retry_after_us);
+        return span_us > retry_after_us ? span_us : retry_after_us;
 }
 
 uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)
@@ -30,7 +39,6 @@ uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)
         uint64_t delay_us = delays_us[made == 0 ? 0 : made - 1 < last ? made - 1 : last];
 
         delay_us += random % (delay_us / 10 + 1);
-        if (retry_after_us > RETRY_AFTER_MAX_US)
-                retry_after_us = RETRY_AFTER_MAX_US;
+        retry_after_us = limit_retry_after(retry_after_us);
         return retry_after_us > delay_us ? retry_after_us : delay_us;
 }

@@ -1,89 +1,102 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * Patience. A refusal of one request is taken for one of the whole API, which then gets a single probe at
- * growing distances until it answers again:
- *
- *      well --failed--> troubled --resume time--> probing --failed--> troubled (further apart)
- *        ^                                           |
- *        +------------------succeeded----------------+
- */
+/* The circuit breaker: its states, its witnesses, and the intervals of its probes. */
 
 #include "planning/breaker.h"
 
-#include "planning/backoff.h"
+#include <assert.h>
+
 #include "util/timespan.h"
 
-#define PROBE_BASE_US        (2 * USEC_PER_SEC)
-#define UNAUTHORIZED_BASE_US (1 * USEC_PER_MIN)
-#define UNAUTHORIZED_CAP_US  (5 * USEC_PER_MIN)
-
-bool breaker_allows(const struct breaker *breaker, uint64_t now_us)
-{
-        uint64_t next_us = breaker_next(breaker, now_us);
-
-        return next_us != USEC_NEVER && next_us <= now_us;
-}
+#define PROBE_FIRST_US         (2 * USEC_PER_SEC)
+#define PROBE_REFUSED_FIRST_US (10 * USEC_PER_SEC)
+#define PROBE_REFUSED_MAX_US   (5 * USEC_PER_MIN)
 
 uint64_t breaker_next(const struct breaker *breaker, uint64_t now_us)
 {
-        if (breaker->outage == OUTAGE_NONE)
-                return breaker->retry_after_until_us > now_us ? breaker->retry_after_until_us : now_us;
-        return breaker->probing ? USEC_NEVER : breaker->resume_us;
+        switch (breaker->state) {
+        case BREAKER_CLOSED:
+                return now_us;
+        case BREAKER_OPEN:
+                return breaker->probe_us;
+        case BREAKER_HALF_OPEN:
+                break;
+        }
+        return UINT64_MAX;
 }
 
-void breaker_started(struct breaker *breaker)
+bool breaker_start_request(struct breaker *breaker)
 {
-        breaker->probing = breaker->outage != OUTAGE_NONE;
-}
+        assert(breaker->state != BREAKER_HALF_OPEN);
 
-void breaker_cancelled(struct breaker *breaker, bool probe)
-{
-        if (probe)
-                breaker->probing = false;
-}
-
-bool breaker_succeeded(struct breaker *breaker, bool probe, uint64_t now_us, uint64_t *ret_lasted_us)
-{
-        if (breaker->outage == OUTAGE_NONE || !probe)
+        if (breaker->state == BREAKER_CLOSED)
                 return false;
-
-        *ret_lasted_us = now_us - breaker->since_us;
-        *breaker = (struct breaker){ .retry_after_until_us = breaker->retry_after_until_us };
+        breaker->state = BREAKER_HALF_OPEN;
         return true;
 }
 
-static uint64_t pause_span(enum outage outage, unsigned failures, uint64_t cap_us, uint64_t random)
+void breaker_cancel_probe(struct breaker *breaker)
 {
-        if (outage == OUTAGE_UNAUTHORIZED)
-                return backoff_span(failures, UNAUTHORIZED_BASE_US, UNAUTHORIZED_CAP_US, random);
-        return backoff_span(failures, PROBE_BASE_US, cap_us, random);
+        if (breaker->state == BREAKER_HALF_OPEN)
+                breaker->state = BREAKER_OPEN;
 }
 
-bool breaker_failed(struct breaker *breaker, enum outage outage, bool probe, uint64_t now_us,
-                    uint64_t retry_after_us, uint64_t cap_us, uint64_t random)
+void breaker_note_success(struct breaker *breaker)
 {
-        bool is_new = breaker->outage != outage;
-        bool straggler = breaker->outage != OUTAGE_NONE && !probe;
+        *breaker = BREAKER_INITIAL;
+}
 
-        if (breaker->outage == OUTAGE_NONE)
-                breaker->since_us = now_us;
-        if (!straggler)
-                breaker->failures++;
-        breaker->outage = outage;
-        if (probe)
-                breaker->probing = false;
+bool breaker_note_witness(struct breaker *breaker, enum failure failure, uint64_t now_us)
+{
+        assert(breaker->state == BREAKER_CLOSED);
 
-        /* What the server asks for is a lower bound, but it must not be able to silence us for ever. */
-        if (retry_after_us > RETRY_AFTER_MAX_US)
-                retry_after_us = RETRY_AFTER_MAX_US;
-        if (retry_after_us > 0 && now_us + retry_after_us > breaker->retry_after_until_us)
-                breaker->retry_after_until_us = now_us + retry_after_us;
+        if (breaker->witness_us[failure] != 0)
+                return true;
+        breaker->witness_us[failure] = now_us;
+        return false;
+}
 
-        uint64_t resume_us = now_us + pause_span(outage, breaker->failures, cap_us, random);
-        if (resume_us < breaker->retry_after_until_us)
-                resume_us = breaker->retry_after_until_us;
-        if (!straggler || resume_us > breaker->resume_us)
-                breaker->resume_us = resume_us;
-        return is_new;
+/* Up to a tenth shorter at random, so that many clients do not probe in step. */
+static uint64_t probe_interval(const struct breaker *breaker, uint64_t interval_us, uint64_t random)
+{
+        bool refused = breaker->failure == FAILURE_REFUSED;
+        uint64_t longest_us = refused ? PROBE_REFUSED_MAX_US : interval_us;
+        uint64_t span_us = refused ? PROBE_REFUSED_FIRST_US : PROBE_FIRST_US;
+
+        for (unsigned i = 0; i < breaker->failed_probes && span_us < longest_us; i++)
+                span_us *= 2;
+        if (span_us > longest_us)
+                span_us = longest_us;
+        return span_us - random % (span_us / 10 + 1);
+}
+
+void breaker_open(struct breaker *breaker, enum failure failure, uint64_t now_us, uint64_t interval_us,
+                  uint64_t random)
+{
+        assert(breaker->state == BREAKER_CLOSED && failure != FAILURE_NONE);
+
+        uint64_t witness_us = breaker->witness_us[failure];
+        *breaker = (struct breaker){
+                .state = BREAKER_OPEN,
+                .failure = failure,
+                .since_us = witness_us != 0 ? witness_us : now_us,
+        };
+        breaker->probe_us = now_us + probe_interval(breaker, interval_us, random);
+}
+
+void breaker_note_failed_probe(struct breaker *breaker, enum failure failure, uint64_t now_us,
+                               uint64_t interval_us, uint64_t random)
+{
+        assert(breaker->state != BREAKER_CLOSED && failure != FAILURE_NONE);
+
+        breaker->state = BREAKER_OPEN;
+        breaker->failure = failure;
+        breaker->failed_probes++;
+        breaker->probe_us = now_us + probe_interval(breaker, interval_us, random);
+}
+
+void breaker_hurry(struct breaker *breaker, uint64_t now_us)
+{
+        if (breaker->state == BREAKER_OPEN)
+                breaker->probe_us = now_us;
 }

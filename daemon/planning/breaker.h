@@ -4,57 +4,68 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/failure.h"
+
 /*
- * The health of the API as a whole, since an API that is down is down for every job: while it is not well
- * nothing is asked but one probe at a time, at growing distances.
+ * The circuit breaker of the API. It opens when the API as a whole fails, and then lets one request at a
+ * time through, the probe, at increasing intervals:
+ *
+ *      CLOSED --two witnesses, or unreachable--> OPEN --probe sent--> HALF_OPEN
+ *        ^                                        ^                      |
+ *        |                                        +-----probe failed-----+
+ *        +------------------------any success----------------------------+
+ *
+ * Who is a witness is the planner's business (attribution.h). Pure: `now_us` is CLOCK_BOOTTIME in
+ * microseconds and never 0, `random` any 64-bit number.
  */
-enum outage {
-        OUTAGE_NONE,
-        OUTAGE_UNREACHABLE,  /* no connection, no answer, or a server error */
-        OUTAGE_THROTTLED,    /* 409, 429, 503 with Retry-After: we ask too much */
-        OUTAGE_UNAUTHORIZED, /* 401, 403: nothing will be answered until somebody mends it */
+enum breaker_state {
+        BREAKER_CLOSED,    /* requests go out as planned */
+        BREAKER_OPEN,      /* waits for the time of the next probe */
+        BREAKER_HALF_OPEN, /* a probe is in flight */
 };
 
 struct breaker {
-        enum outage outage;
-        uint64_t since_us;             /* when the trouble began */
-        uint64_t resume_us;            /* while not well: no request before this time */
-        uint64_t retry_after_until_us; /* nor before this one, well or not: the server asked for it */
-        unsigned failures;             /* in a row */
-        bool probing;                  /* the one request of troubled times is under way */
+        enum breaker_state state;
+        enum failure failure;               /* unless closed: of the last probe, or what opened it */
+        uint64_t since_us;                  /* unless closed: of the first failure that led to it */
+        uint64_t probe_us;                  /* unless closed: no probe before */
+        unsigned failed_probes;             /* in a row */
+        uint64_t witness_us[FAILURE_COUNT]; /* of the first witness in each class; 0: none */
 };
 
-#define BREAKER_INITIAL ((struct breaker){ 0 })
+#define BREAKER_INITIAL ((struct breaker){ .state = BREAKER_CLOSED })
 
-/*
- * Whether a request may start now. Starting one while not well makes it the probe: say so with
- * breaker_started().
- */
-bool breaker_allows(const struct breaker *breaker, uint64_t now_us);
-
-/*
- * The earliest time at which breaker_allows() can become true by itself; USEC_NEVER while a probe is under
- * way.
- */
+/* When a request may go out: `now_us` while closed, UINT64_MAX while a probe is in flight. */
 uint64_t breaker_next(const struct breaker *breaker, uint64_t now_us);
 
-/* A request starts. In troubled times it is the probe; its owner remembers that and says so when it ends. */
-void breaker_started(struct breaker *breaker);
+/* A request goes out, not before breaker_next(). Returns true if it is the probe. */
+bool breaker_start_request(struct breaker *breaker);
 
-/* A probe that was cancelled says nothing; the next one may go. */
-void breaker_cancelled(struct breaker *breaker, bool probe);
+/* The probe was cancelled, or says nothing about the API: another may go out at once. */
+void breaker_cancel_probe(struct breaker *breaker);
 
-/*
- * A request was answered sensibly. Returns true if that ended a trouble; *ret_lasted_us is then how long it
- * lasted. The late answer to a request older than the trouble ends nothing, and a pause that the server asked
- * for, be it in answer to another request, stays in force.
- */
-bool breaker_succeeded(struct breaker *breaker, bool probe, uint64_t now_us, uint64_t *ret_lasted_us);
+/* A read succeeded: closes, and what earlier witnesses said no longer counts. */
+void breaker_note_success(struct breaker *breaker);
 
 /*
- * A request met `trouble`. `retry_after_us` is what the server asked for (0: nothing), `cap_us` the longest
- * distance between probes. Returns true if this is a new trouble, that is, one worth a line in the log.
- * Failures of requests that were under way when the trouble began do not count it up again.
+ * A witness failed while closed. Returns true if it is the second one in this class; the caller then decides
+ * whether to open.
  */
-bool breaker_failed(struct breaker *breaker, enum outage outage, bool probe, uint64_t now_us,
-                    uint64_t retry_after_us, uint64_t cap_us, uint64_t random);
+bool breaker_note_witness(struct breaker *breaker, enum failure failure, uint64_t now_us);
+
+/*
+ * Opens, with a first probe after 2 s (FAILURE_REFUSED: 10 s), or after `interval_us` if that is shorter and
+ * the failure is another one. Must be closed.
+ */
+void breaker_open(struct breaker *breaker, enum failure failure, uint64_t now_us, uint64_t interval_us,
+                  uint64_t random);
+
+/*
+ * The probe failed. The next one follows after twice the interval, up to `interval_us`, the shortest poll
+ * interval (FAILURE_REFUSED: 5 min).
+ */
+void breaker_note_failed_probe(struct breaker *breaker, enum failure failure, uint64_t now_us,
+                               uint64_t interval_us, uint64_t random);
+
+/* Something was changed that may have ended the outage: the next probe may go out at once. */
+void breaker_hurry(struct breaker *breaker, uint64_t now_us);

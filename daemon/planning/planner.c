@@ -1,32 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What to ask next. Looks are taken in the order in which they are due, so that under scarcity the longest
- * overdue goes first and nobody starves; a closer look, which a batch has led to, goes before all of them and
- * may use what the governor keeps back from polls.
+ * Which request is next. In this order: parts of a failed batch, checks of the API, confirmations, polls.
+ * Polls go out in the order in which they are due, so that under scarcity the longest overdue is first and
+ * no job starves. All but polls may spend what the rate limiter reserves.
  *
- * A request for many jobs costs no more than one for a single job. So whenever one goes out, it is filled up
- * with jobs that will be due soon.
+ * While the circuit breaker is open, only probes go out: single requests, rotating over all open jobs, those
+ * that are not failing first.
  */
 
-#include "planning/planner_internal.h"
+#include "planning/planner.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "planning/batches.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
-/*
- * A job rides along in a batch that goes out anyway when this part of its pace is all that is left to wait.
- */
-#define RIDE_ALONG_PART 4
-
 /* Due this soon is due now: a wake-up costs more than a request. */
-#define TOGETHER_US (50 * USEC_PER_MSEC)
-
-/* So many jobs that are to be asked for alone do not end a batch that they stand in the way of. */
-#define PASSED_OVER_MAX 16
+#define COALESCING_US (50 * USEC_PER_MSEC)
 
 DEFINE_CLEANUP(struct planner, planner_free)
 
@@ -40,15 +34,17 @@ int planner_new(const struct planner_limits *limits, const struct status_rules *
         planner->limits = *limits;
         if (planner->limits.batch_size > PLANNER_BATCH_MAX)
                 planner->limits.batch_size = PLANNER_BATCH_MAX;
-        planner->batch_size = planner->limits.batch_size;
         planner->rules = rules;
-        planner->breaker = BREAKER_INITIAL;
-        rate_limiter_init(&planner->rate_limiter, &limits->rate_limiter);
+        planner->api.batch_size = planner->limits.batch_size;
+        planner->api.breaker = BREAKER_INITIAL;
+        planner->api.throttle = THROTTLE_INITIAL;
+        rate_limiter_init(&planner->api.rate_limiter, &limits->rate_limiter);
 
         planner->job_count = job_count;
         planner->jobs = calloc(job_count > 0 ? job_count : 1, sizeof(*planner->jobs));
         if (planner->jobs == NULL || queue_reserve(&planner->due, job_count) < 0 ||
-            queue_reserve(&planner->confirm, job_count) < 0)
+            queue_reserve(&planner->gone, job_count) < 0 || queue_reserve(&planner->confirm, job_count) < 0 ||
+            queue_reserve(&planner->parts, job_count) < 0)
                 return -ENOMEM;
 
         *ret_planner = STEAL_POINTER(planner);
@@ -60,7 +56,9 @@ struct planner *planner_free(struct planner *planner)
         if (planner == NULL)
                 return NULL;
         queue_clear(&planner->due);
+        queue_clear(&planner->gone);
         queue_clear(&planner->confirm);
+        queue_clear(&planner->parts);
         free(planner->jobs);
         free(planner->by_id);
         free(planner);
@@ -72,248 +70,308 @@ struct planner_job *planner_jobs(struct planner *planner)
         return planner->jobs;
 }
 
-void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_us)
-{
-        /* Room was reserved for every job in both. */
-        (void)queue_put(job->confirm ? &planner->confirm : &planner->due, &job->entry, due_us);
-}
-
 void planner_start(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us)
 {
         job->done = false;
         planner_put(planner, job, now_us + span_us);
 }
 
+void planner_begin_empty(struct planner *planner, uint64_t now_us)
+{
+        rate_limiter_empty(&planner->api.rate_limiter, now_us);
+}
+
+void planner_pause(struct planner *planner, uint64_t until_us)
+{
+        planner->api.throttle.pause_until_us = until_us;
+}
+
 bool planner_is_idle(const struct planner *planner)
 {
-        return planner->slots == 0 && planner->due.count == 0 && planner->confirm.count == 0;
+        return planner->api.in_flight == 0 && planner->due.count == 0 && planner->confirm.count == 0 &&
+               planner->parts.count == 0;
 }
 
-/* ---- what goes into a request ---- */
+/* ---- the next request ---- */
 
-static size_t digits_of(uint64_t id)
-{
-        size_t digits = 1;
-
-        while (id >= 10) {
-                id /= 10;
-                digits++;
-        }
-        return digits;
-}
-
-static void request_add(struct planner_request *request, struct planner_job *job)
-{
-        job->in_flight = true;
-        request->jobs[request->count++] = job;
-}
-
-/* Due so soon that it can ride along in a request that goes out now. */
-static bool is_soon(const struct planner_job *job, uint64_t now_us)
-{
-        return job->entry.due_us <= now_us + TOGETHER_US + job->pace_us / RIDE_ALONG_PART;
-}
-
-/* Adds jobs in the order in which they are due. Those that are to be asked for alone are passed over and stay
- * due. */
-static void fill_batch(struct planner *planner, struct planner_request *request, uint64_t now_us)
-{
-        size_t bytes = digits_of(request->jobs[0]->id) + 1, passed_count = 0;
-        struct planner_job *passed[PASSED_OVER_MAX];
-        struct queue_entry *entry;
-
-        while (request->count < planner->batch_size && (entry = queue_first(&planner->due)) != NULL) {
-                struct planner_job *job = (struct planner_job *)entry;
-                size_t size = digits_of(job->id) + 1;
-
-                if (!is_soon(job, now_us) || (job->unbatchable && passed_count == PASSED_OVER_MAX) ||
-                    (!job->unbatchable && bytes + size > planner->limits.batch_bytes))
-                        break;
-                queue_remove(&planner->due, entry);
-                if (job->unbatchable) {
-                        passed[passed_count++] = job;
-                } else {
-                        bytes += size;
-                        request_add(request, job);
-                }
-        }
-        for (size_t i = 0; i < passed_count; i++)
-                planner_put(planner, passed[i], passed[i]->entry.due_us);
-        request->batch = request->count > 1;
-}
-
-bool planner_batches(const struct planner *planner)
-{
-        return planner->batch_size >= 2 && planner->batches_from_us == 0;
-}
-
-static bool batches_now(struct planner *planner, uint64_t now_us)
-{
-        if (planner->batches_from_us != 0 && now_us >= planner->batches_from_us) {
-                planner->batches_from_us = 0;
-                planner->batches_on_trial = true;
-        } else if (planner->batches_on_trial) {
-                return false; /* the one that is tried is under way */
-        }
-        return planner_batches(planner);
-}
-
-/* When a request may go out, as far as the API's health and the governor are concerned. */
+/* When a request may go out, as far as breaker, throttling and limits are concerned. */
 static uint64_t allowed_us(const struct planner *planner, enum rate_limiter_use use, uint64_t now_us)
 {
-        uint64_t breaker_us = breaker_next(&planner->breaker, now_us);
-        uint64_t rate_limiter_us;
+        const struct planner_api *api = &planner->api;
+        uint64_t times_us[] = {
+                breaker_next(&api->breaker, now_us),
+                throttle_next(&api->throttle, rate_limiter_emission_interval(&api->rate_limiter), now_us),
+                rate_limiter_next(&api->rate_limiter, use, now_us),
+        };
+        uint64_t latest_us = now_us;
 
-        if (planner->slots >= planner->limits.max_in_flight || planner->unsent > 0 ||
-            breaker_us == USEC_NEVER)
-                return USEC_NEVER;
-        rate_limiter_us = rate_limiter_next(&planner->rate_limiter, use, now_us);
-        return breaker_us > rate_limiter_us ? breaker_us : rate_limiter_us;
+        for (size_t i = 0; i < sizeof(times_us) / sizeof(times_us[0]); i++)
+                if (times_us[i] > latest_us)
+                        latest_us = times_us[i];
+        return latest_us;
 }
 
-/*
- * When the first look of a schedule can be taken, if requests are allowed from then on; USEC_NEVER if there
- * is none.
- */
-static uint64_t takable_us(const struct queue *queue, uint64_t allowed)
+static uint64_t earlier(uint64_t a_us, uint64_t b_us)
+{
+        return a_us < b_us ? a_us : b_us;
+}
+
+/* When the first job of a queue can be requested, if requests are allowed from then on. */
+static uint64_t queue_ready_us(const struct queue *queue, uint64_t at_us)
 {
         const struct queue_entry *first = queue_first(queue);
 
         if (first == NULL)
                 return USEC_NEVER;
-        return allowed > first->due_us ? allowed : first->due_us;
+        return at_us > first->due_us ? at_us : first->due_us;
 }
 
-/* Due a moment later is due now, but what the governor allows a moment later is not allowed now. */
-static bool is_due(const struct queue *queue, uint64_t allowed, uint64_t now_us)
+/* A job that is due a moment later is due now; a limit that ends a moment later has not ended. */
+static bool queue_is_ready(const struct queue *queue, uint64_t at_us, uint64_t now_us)
 {
         const struct queue_entry *first = queue_first(queue);
 
-        return first != NULL && allowed <= now_us && first->due_us <= now_us + TOGETHER_US;
+        return first != NULL && at_us <= now_us && first->due_us <= now_us + COALESCING_US;
+}
+
+static void request_begin(struct planner *planner, struct planner_request *request, enum rate_limiter_use use,
+                          uint64_t now_us)
+{
+        struct planner_api *api = &planner->api;
+
+        if (request->kind != REQUEST_CHECK)
+                for (size_t i = 0; i < request->count; i++)
+                        request->jobs[i]->in_flight = true;
+        api->in_flight++;
+        if (planner->limits.reports_sent && planner->limits.rate_limiter.min_spacing_us > 0)
+                api->unsent++;
+        rate_limiter_spend(&api->rate_limiter, use, now_us);
+        throttle_note_request(&api->throttle, now_us);
+        request->probe = breaker_start_request(&api->breaker);
+}
+
+static struct planner_job *take_first(struct planner *planner, struct queue *queue)
+{
+        struct planner_job *job = (struct planner_job *)queue_first(queue);
+
+        planner_take_out(planner, job);
+        return job;
+}
+
+/* The next job of the rotation, those that are not failing first, gone ones last; NULL if all are in flight.
+ */
+static struct planner_job *next_probe_job(struct planner *planner)
+{
+        struct planner_job *best = NULL;
+        unsigned best_rank = 3;
+
+        for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
+                struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
+                unsigned rank = planner_job_is_gone(job) ? 2 : job->failing ? 1 : 0;
+
+                if (job->entry.position != 0 && rank < best_rank) {
+                        best = job;
+                        best_rank = rank;
+                }
+        }
+        if (best != NULL)
+                planner->probe_position = (size_t)(best - planner->jobs) + 1;
+        return best;
+}
+
+static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
+                       uint64_t *ret_wake_us)
+{
+        uint64_t at_us = allowed_us(planner, RATE_LIMITER_CONFIRM, now_us);
+        struct planner_job *job;
+
+        *ret_wake_us = at_us;
+        if (at_us > now_us)
+                return false;
+        *ret_wake_us = USEC_NEVER;
+        job = next_probe_job(planner);
+        if (job == NULL)
+                return false;
+        *ret_request = (struct planner_request){
+                .kind = REQUEST_SINGLE, .due_us = job->entry.due_us, .count = 1, .jobs = { job }
+        };
+        planner_take_out(planner, job);
+        request_begin(planner, ret_request, RATE_LIMITER_CONFIRM, now_us);
+        return true;
+}
+
+/* The queue of polls whose first job is due first. */
+static struct queue *poll_queue(struct planner *planner)
+{
+        const struct queue_entry *due = queue_first(&planner->due), *gone = queue_first(&planner->gone);
+
+        if (due == NULL || (gone != NULL && gone->due_us < due->due_us))
+                return &planner->gone;
+        return &planner->due;
+}
+
+/* After a pause the subject that was throttled must not be the first, if another can be. */
+static bool confirm_must_wait(const struct planner *planner, uint64_t poll_at_us, uint64_t now_us)
+{
+        const struct throttle *throttle = &planner->api.throttle;
+        const struct planner_job *first = (struct planner_job *)queue_first(&planner->confirm);
+
+        return throttle->throttled_job_waits && first->throttle_mark == throttle->mark &&
+               queue_is_ready(&planner->due, poll_at_us, now_us) &&
+               ((struct planner_job *)queue_first(&planner->due))->throttle_mark != throttle->mark;
 }
 
 bool planner_next(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
                   uint64_t *ret_wake_us)
 {
-        bool troubled = planner->breaker.outage != OUTAGE_NONE;
-        uint64_t confirm_us = allowed_us(planner, RATE_LIMITER_CONFIRM, now_us);
-        /* A probe of an API in trouble may use what is kept back: everything else waits for it. */
-        uint64_t poll_us = troubled ? confirm_us : allowed_us(planner, RATE_LIMITER_POLL, now_us);
-        bool confirm = is_due(&planner->confirm, confirm_us, now_us);
-        bool trial_before = planner->batches_on_trial;
+        struct planner_api *api = &planner->api;
 
-        if (!confirm && !is_due(&planner->due, poll_us, now_us)) {
-                uint64_t closer_us = takable_us(&planner->confirm, confirm_us);
-                uint64_t due_us = takable_us(&planner->due, poll_us);
+        assert(now_us > 0);
 
-                *ret_wake_us = closer_us < due_us ? closer_us : due_us;
+        *ret_wake_us = USEC_NEVER;
+        if (api->in_flight >= planner->limits.max_in_flight || api->unsent > 0)
+                return false;
+        if (api->breaker.state != BREAKER_CLOSED)
+                return next_probe(planner, now_us, ret_request, ret_wake_us);
+
+        uint64_t urgent_us = allowed_us(planner, RATE_LIMITER_CONFIRM, now_us);
+        uint64_t poll_us = allowed_us(planner, RATE_LIMITER_POLL, now_us);
+        struct queue *polls = poll_queue(planner);
+
+        *ret_request = (struct planner_request){ .kind = REQUEST_SINGLE, .count = 1 };
+        if (planner->parts.count > 0 && urgent_us <= now_us) {
+                ret_request->jobs[0] = take_first(planner, &planner->parts);
+                batches_fill_part(planner, ret_request);
+        } else if (attribution_wants_check(planner) && urgent_us <= now_us &&
+                   attribution_next_check(planner, now_us, ret_request)) {
+        } else if (queue_is_ready(&planner->confirm, urgent_us, now_us) &&
+                   !confirm_must_wait(planner, poll_us, now_us)) {
+                ret_request->jobs[0] = take_first(planner, &planner->confirm);
+                if (ret_request->jobs[0]->gone_check)
+                        ret_request->kind = REQUEST_GONE_CHECK;
+        } else if (queue_is_ready(polls, poll_us, now_us)) {
+                ret_request->jobs[0] = take_first(planner, polls);
+                if (ret_request->jobs[0]->single_left == 0 && batches_enabled(api, now_us))
+                        batches_fill(planner, ret_request, now_us);
+                request_begin(planner, ret_request, RATE_LIMITER_POLL, now_us);
+                return true;
+        } else {
+                *ret_wake_us =
+                        earlier(queue_ready_us(&planner->confirm, urgent_us), queue_ready_us(polls, poll_us));
+                if (planner->parts.count > 0 || attribution_wants_check(planner))
+                        *ret_wake_us = earlier(*ret_wake_us, urgent_us);
                 return false;
         }
-
-        struct queue *queue = confirm ? &planner->confirm : &planner->due;
-        struct planner_job *job = (struct planner_job *)queue_first(queue);
-
-        queue_remove(queue, &job->entry);
-        *ret_request = (struct planner_request){ .probe = troubled };
-        request_add(ret_request, job);
-        if (!confirm && !troubled && !job->unbatchable && batches_now(planner, now_us))
-                fill_batch(planner, ret_request, now_us);
-        if (!ret_request->batch && planner->batches_on_trial && !trial_before)
-                planner->batches_on_trial = false; /* there was nothing to try it with */
-
-        planner->slots++;
-        if (planner->limits.reports_sent && planner->limits.rate_limiter.min_spacing_us > 0)
-                planner->unsent++;
-        rate_limiter_spend(&planner->rate_limiter, now_us);
-        breaker_started(&planner->breaker);
+        request_begin(planner, ret_request, RATE_LIMITER_CONFIRM, now_us);
         return true;
 }
 
 void planner_note_sent(struct planner *planner, uint64_t now_us)
 {
-        if (planner->unsent == 0)
+        if (planner->api.unsent == 0)
                 return;
-        planner->unsent--;
-        rate_limiter_note_sent(&planner->rate_limiter, now_us);
+        planner->api.unsent--;
+        rate_limiter_note_sent(&planner->api.rate_limiter, now_us);
 }
+
+/* ---- signing in ---- */
 
 uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us)
 {
-        uint64_t breaker_us = breaker_next(&planner->breaker, now_us);
-        uint64_t rate_limiter_us = rate_limiter_next(&planner->rate_limiter, RATE_LIMITER_SIGN_IN, now_us);
-
-        return breaker_us > rate_limiter_us ? breaker_us : rate_limiter_us;
-}
-
-void planner_pause(struct planner *planner, uint64_t until_us)
-{
-        planner->breaker.retry_after_until_us = until_us;
+        return allowed_us(planner, RATE_LIMITER_SIGN_IN, now_us);
 }
 
 void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_request)
 {
-        *ret_request = (struct planner_request){ .probe = planner->breaker.outage != OUTAGE_NONE };
-        planner->slots++;
-        breaker_started(&planner->breaker);
+        *ret_request = (struct planner_request){ .kind = REQUEST_SIGN_IN };
+        planner->api.in_flight++;
+        ret_request->probe = breaker_start_request(&planner->api.breaker);
 }
 
 void planner_spend(struct planner *planner, uint64_t now_us)
 {
-        rate_limiter_spend(&planner->rate_limiter, now_us);
+        rate_limiter_spend(&planner->api.rate_limiter, RATE_LIMITER_SIGN_IN, now_us);
+        throttle_note_request(&planner->api.throttle, now_us);
 }
 
-void planner_abort(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+/* ---- ends ---- */
+
+void planner_end_request(struct planner *planner, const struct planner_request *request, uint64_t now_us)
 {
-        planner->slots--;
-        if (request->batch)
-                planner->batches_on_trial = false;
-        breaker_cancelled(&planner->breaker, request->probe);
+        assert(planner->api.in_flight > 0);
+
+        planner->api.in_flight--;
+        if (request->kind == REQUEST_CHECK)
+                return;
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->in_flight = false;
-                planner_put(planner, request->jobs[i], now_us);
+                if (request->kind == REQUEST_SINGLE)
+                        request->jobs[i]->polled_us = now_us;
         }
+}
+
+void planner_requeue(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        if (request->probe)
+                breaker_cancel_probe(&planner->api.breaker);
+        if (request->kind == REQUEST_CHECK) {
+                planner->api.check_in_flight = false;
+                return;
+        }
+        for (size_t i = 0; i < request->count; i++)
+                planner_put(planner, request->jobs[i], now_us);
 }
 
 void planner_abandon(struct planner *planner, void (*abandoned)(void *userdata, struct planner_job *job),
                      void *userdata)
 {
-        struct queue *const schedules[] = { &planner->confirm, &planner->due };
-        struct queue_entry *entry;
+        for (size_t i = 0; i < planner->job_count; i++) {
+                struct planner_job *job = &planner->jobs[i];
 
-        for (size_t i = 0; i < 2; i++)
-                while ((entry = queue_first(schedules[i])) != NULL) {
-                        struct planner_job *job = (struct planner_job *)entry;
-
-                        queue_remove(schedules[i], entry);
-                        job->done = true;
-                        abandoned(userdata, job);
-                }
+                if (job->entry.position == 0)
+                        continue;
+                planner_take_out(planner, job);
+                job->done = true;
+                abandoned(userdata, job);
+        }
+        planner->api.check_wanted = FAILURE_NONE;
 }
 
-/* ---- looking at it ---- */
+/* ---- what it knows ---- */
 
-struct rate_limiter *planner_governor(struct planner *planner)
+const struct rate_limiter *planner_rate_limiter(const struct planner *planner)
 {
-        return &planner->rate_limiter;
+        return &planner->api.rate_limiter;
 }
 
 const struct breaker *planner_breaker(const struct planner *planner)
 {
-        return &planner->breaker;
+        return &planner->api.breaker;
+}
+
+const struct throttle *planner_throttle(const struct planner *planner)
+{
+        return &planner->api.throttle;
+}
+
+unsigned planner_batch_size(const struct planner *planner, uint64_t now_us)
+{
+        return batches_enabled(&planner->api, now_us) ? planner->api.batch_size : 1;
 }
 
 uint64_t planner_next_due(const struct planner *planner)
 {
-        const struct queue_entry *confirm = queue_first(&planner->confirm);
-        const struct queue_entry *due = queue_first(&planner->due);
-        uint64_t next_us = due != NULL ? due->due_us : USEC_NEVER;
+        const struct queue *queues[] = { &planner->due, &planner->confirm };
+        uint64_t next_us = planner->parts.count > 0 ? 0 : USEC_NEVER;
 
-        return confirm != NULL && confirm->due_us < next_us ? confirm->due_us : next_us;
+        for (size_t i = 0; i < 2; i++)
+                next_us = earlier(next_us, queue_ready_us(queues[i], 0));
+        return next_us;
 }
 
-uint64_t planner_round_us(const struct planner *planner, size_t jobs)
+uint64_t planner_round_us(const struct planner *planner, size_t jobs, uint64_t now_us)
 {
-        size_t at_once = planner_batches(planner) ? planner->batch_size : 1;
+        size_t size = planner_batch_size(planner, now_us);
 
-        return (jobs + at_once - 1) / at_once * rate_limiter_emission_interval(&planner->rate_limiter);
+        return (jobs + size - 1) / size * rate_limiter_emission_interval(&planner->api.rate_limiter);
 }

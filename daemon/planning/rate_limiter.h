@@ -5,8 +5,7 @@
 #include <stdint.h>
 
 /*
- * How often the API may be asked. Pure: times are microseconds of one clock that never goes back, chosen by
- * the caller.
+ * How often the API may be asked. Pure: times are microseconds of one clock that never goes back.
  *
  * Source of the limits: Nexudus, "API limits": 1 request in 100 ms, 120 a minute, 5,000 an hour, 200,000 a
  * day. They hold for any stretch of that length, not only for calendar minutes and hours.
@@ -19,21 +18,23 @@ struct rate_limiter_limits {
         unsigned per_day;
 };
 
-/* What a request is for. Later ones may use what is kept back from earlier ones. */
+/* What a request is for. Later uses may spend what is reserved from earlier ones. */
 enum rate_limiter_use {
-        RATE_LIMITER_POLL,    /* a look at jobs */
-        RATE_LIMITER_CONFIRM, /* a closer look at a job that seems to have changed, or a probe of the API */
+        RATE_LIMITER_POLL,
+        RATE_LIMITER_CONFIRM, /* confirmations, parts of failed batches, checks, probes */
         RATE_LIMITER_SIGN_IN, /* without which nothing else is answered */
 };
 
 #define RATE_LIMITER_BUCKETS 4
 
-/* One limit as a bucket that fills by one request every `step_us` up to `burst`. */
+/* One limit as a bucket that gains one request every `step_us`, up to `burst`. */
 struct rate_limiter_bucket {
         uint64_t step_us; /* 0: no limit */
         unsigned burst;
-        unsigned kept;    /* of `burst`, for what is more urgent than polls */
+        unsigned reserve; /* of `burst`, for what is more urgent than polls */
         uint64_t full_us; /* when it will be full again */
+        uint64_t poll_us; /* while it fills for the first time: no poll before */
+        bool filling;     /* it was empty at the start and has not been full since */
 };
 
 /* Requests of the last hour, for people: counted by the minute. */
@@ -45,40 +46,32 @@ struct rate_limiter {
         unsigned counts[RATE_LIMITER_MINUTES];
 };
 
+/* Full buckets: nothing was requested for as long as the longest limit. */
 void rate_limiter_init(struct rate_limiter *rate_limiter, const struct rate_limiter_limits *limits);
 
-/* Takes over other limits, keeping what has been spent. */
-void rate_limiter_set_limits(struct rate_limiter *rate_limiter, const struct rate_limiter_limits *limits);
+/*
+ * Empty buckets: what was requested before is not known. While a bucket fills for the first time nothing is
+ * reserved, and polls may spend every second request that it gains; so the first one waits for a step and not
+ * for the reserve.
+ */
+void rate_limiter_empty(struct rate_limiter *rate_limiter, uint64_t now_us);
 
-/* The earliest time at which a request for this use may start; now_us or before if it may start now. */
+/* Takes over other limits. What was spent stays spent, as far as the new limits can show it. */
+void rate_limiter_set_limits(struct rate_limiter *rate_limiter, const struct rate_limiter_limits *limits,
+                             uint64_t now_us);
+
+/* The earliest time at which a request for this use may start; now_us if it may start now. */
 uint64_t rate_limiter_next(const struct rate_limiter *rate_limiter, enum rate_limiter_use use,
                            uint64_t now_us);
 
-/* A request starts now, whatever it is for. */
-void rate_limiter_spend(struct rate_limiter *rate_limiter, uint64_t now_us);
+/* A request starts now. */
+void rate_limiter_spend(struct rate_limiter *rate_limiter, enum rate_limiter_use use, uint64_t now_us);
 
-/* A request that was spent earlier goes out only now: the next one keeps its distance from that. */
+/* A request that was spent earlier is sent only now: the next one keeps its distance from that. */
 void rate_limiter_note_sent(struct rate_limiter *rate_limiter, uint64_t now_us);
 
 /* How many requests were made in the last hour, to within a minute. */
 unsigned rate_limiter_spent_hour(const struct rate_limiter *rate_limiter, uint64_t now_us);
 
-/* The span that polls in a row are apart in the long run. */
+/* The distance between two polls in the long run; 0 without limits. */
 uint64_t rate_limiter_emission_interval(const struct rate_limiter *rate_limiter);
-
-/*
- * What survives a restart: for each bucket how far it is from full, as a span, and how many more requests are
- * to be counted, so that it can be stored once for several of them and still never be too small. Those do not
- * grow old with the rest: nobody knows when they were made.
- */
-struct rate_limiter_deficit {
-        uint64_t spans_us[RATE_LIMITER_BUCKETS];
-        uint64_t ahead;
-};
-
-struct rate_limiter_deficit rate_limiter_deficit(const struct rate_limiter *rate_limiter, unsigned ahead,
-                                                 uint64_t now_us);
-
-/* Takes over a debt that was stored `age_us` ago. */
-void rate_limiter_restore(struct rate_limiter *rate_limiter, const struct rate_limiter_deficit *deficit,
-                          uint64_t age_us, uint64_t now_us);

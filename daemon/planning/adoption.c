@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/* From one planner to the next: what a reload must not lose. */
-
-#include "planning/planner_internal.h"
+/* From one planner to the next: what a reload keeps. */
 
 #include <errno.h>
 #include <stdlib.h>
+
+#include "planning/batches.h"
+#include "planning/planner.h"
 
 static int compare_jobs(const void *left, const void *right)
 {
@@ -45,23 +46,42 @@ static void adopt_job(struct planner *planner, struct planner_job *job, const st
                       uint64_t now_us)
 {
         const struct planner_settings *settings = job->settings;
-        uint64_t soon_us = now_us + settings->interval_us;
+        uint64_t soon_us = now_us + settings->interval_us, due_us = old->entry.due_us;
 
         *job = *old;
         job->settings = settings;
         job->entry.position = 0;
         job->adopted = true;
+        job->in_flight = false;
         if (job->pace_us > settings->max_interval_us)
                 job->pace_us = settings->max_interval_us;
-        if (old->entry.position != 0)
-                planner_put(planner, job, old->entry.due_us < soon_us ? old->entry.due_us : soon_us);
+        if (old->entry.position != 0) {
+                /* A gone job is polled at each reload; the key of a part is not a time. */
+                if (planner_job_is_gone(job))
+                        due_us = now_us;
+                else if (job->part == 0 && due_us > soon_us && !job->failing)
+                        due_us = soon_us;
+                planner_put(planner, job, due_us);
+        } else if (planner_job_is_gone(job) && !old->in_flight) {
+                job->done = false;
+                planner_put(planner, job, now_us);
+        }
+        job->in_flight = old->in_flight;
 }
 
 int planner_adopt(struct planner *planner, const struct planner *old, uint64_t now_us)
 {
+        unsigned batch_size = planner->limits.batch_size;
+
         int r = sort_by_id(planner);
         if (r < 0)
                 return r;
+
+        planner->api = old->api;
+        if (planner->api.batch_size > batch_size || old->api.batch_size == old->limits.batch_size)
+                planner->api.batch_size = batch_size;
+        rate_limiter_set_limits(&planner->api.rate_limiter, &planner->limits.rate_limiter, now_us);
+        breaker_hurry(&planner->api.breaker, now_us); /* the reload may have corrected what was wrong */
 
         for (size_t i = 0; i < old->job_count; i++) {
                 struct planner_job *job = planner_find_job(planner, old->jobs[i].id);
@@ -69,29 +89,16 @@ int planner_adopt(struct planner *planner, const struct planner *old, uint64_t n
                 if (job != NULL)
                         adopt_job(planner, job, &old->jobs[i], now_us);
         }
-
-        planner->rate_limiter = old->rate_limiter;
-        rate_limiter_set_limits(&planner->rate_limiter, &planner->limits.rate_limiter);
-        /* Of what was spent under other limits no more is owed than these can owe. */
-        struct rate_limiter_deficit deficit = rate_limiter_deficit(&planner->rate_limiter, 0, now_us);
-        rate_limiter_restore(&planner->rate_limiter, &deficit, 0, now_us);
-        planner->breaker = old->breaker;
-        /* Who reloads may have mended what was wrong; only what the server asked for still has to be kept. */
-        if (planner->breaker.resume_us > now_us)
-                planner->breaker.resume_us = planner->breaker.retry_after_until_us > now_us
-                                                     ? planner->breaker.retry_after_until_us
-                                                     : now_us;
-        planner->slots = old->slots;
-        planner->batches_from_us = old->batches_from_us;
-        planner->row_results = old->row_results;
-        planner->unsent = old->unsent;
-        planner->failed_batches = old->failed_batches;
-        planner->batches_on_trial = old->batches_on_trial;
-        planner->statuses_omitted = old->statuses_omitted;
         return 0;
 }
 
-void planner_reset_breaker(struct planner *planner)
+void planner_reset_api(struct planner *planner)
 {
-        planner->breaker = BREAKER_INITIAL;
+        planner->api.breaker = BREAKER_INITIAL;
+        planner->api.throttle = THROTTLE_INITIAL;
+        planner->api.check_wanted = FAILURE_NONE;
+        planner->api.check_in_flight = false;
+        planner->api.no_checks_until_us = planner->api.batches_from_us = 0;
+        planner->api.batch_size = planner->limits.batch_size;
+        batches_note_answered(&planner->api);
 }

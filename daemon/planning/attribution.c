@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Attribution of failures. The subject of a request is its job, or the set of its jobs. A subject is failing
+ * from its first failure until a request for it succeeds, and is a witness against the API when it fails
+ * without having been failing: so a batch and a job in it, and the parts of one batch, are one witness.
+ *
+ *   unreachable   opens the breaker at once.
+ *   throttled     pauses all requests, or is charged to a subject that alone is throttled (throttle.h).
+ *   other classes open it when a second witness fails in the same class and no read succeeded in between.
+ *
+ * If no second witness will be due within the interval, because there is one job or all others are failing,
+ * a check request is made: a batch of one id. It succeeds if it is answered with an array, whatever is in
+ * it. In the class "not found" it is made in any case, since two jobs may be missing. Where checks do not
+ * work either, the job's own next failure counts as the second witness.
+ */
+
+#include "planning/attribution.h"
+
+#include <assert.h>
+
+#include "planning/backoff.h"
+#include "planning/batches.h"
+#include "util/timespan.h"
+
+/* Single reads in a row that a job must succeed in before it is in a batch again. */
+#define SINGLE_READS 3
+
+/* How long it is believed that check requests do not work. */
+#define NO_CHECKS_US (1 * USEC_PER_HOUR)
+
+static bool is_open(const struct planner *planner)
+{
+        return planner->api.breaker.state != BREAKER_CLOSED;
+}
+
+static bool checks_work(const struct planner_api *api, uint64_t now_us)
+{
+        return api->no_checks_until_us <= now_us && api->batches_from_us <= now_us;
+}
+
+/* Requests for them are due again, at the time that they were due at. */
+static void requeue(struct planner *planner, const struct planner_request *request, uint64_t due_us)
+{
+        for (size_t i = 0; i < request->count; i++) {
+                request->jobs[i]->polled_us = 0;
+                if (planner->limits.once)
+                        request->jobs[i]->done = true;
+                else
+                        planner_put(planner, request->jobs[i], due_us);
+        }
+}
+
+/* ---- charging ---- */
+
+static void charge(struct planner *planner, struct planner_job *job, const struct planner_failure *failure,
+                   uint64_t now_us, uint64_t random)
+{
+        uint64_t pace_us = job->pace_us > 0 ? job->pace_us : job->settings->interval_us;
+
+        job->failing = true;
+        job->failure = failure->failure;
+        if (job->failures < UINT8_MAX)
+                job->failures++;
+        job->charged_us = now_us;
+        job->polled_us = 0;
+        job->single_left = SINGLE_READS;
+        planner_plan(planner, job, poll_backoff(job->failures, pace_us, failure->retry_after_us, random),
+                     now_us);
+}
+
+/* What was charged since the first witness was not the jobs' fault: they are due again. */
+static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t now_us)
+{
+        for (size_t i = 0; i < planner->job_count; i++) {
+                struct planner_job *job = &planner->jobs[i];
+
+                if (!job->failing || job->charged_us < since_us || job->in_flight || job->done ||
+                    job->part != 0)
+                        continue;
+                if (job->failures > 0)
+                        job->failures--;
+                job->failing = job->failures > 0;
+                if (!job->failing)
+                        job->single_left = 0;
+                planner_take_out(planner, job);
+                job->gone_check = false;
+                job->watch.not_found_count = 0;
+                planner_put(planner, job, now_us);
+        }
+}
+
+/* ---- witnesses ---- */
+
+static void open_breaker(struct planner *planner, enum failure failure, uint64_t now_us, uint64_t random)
+{
+        struct planner_api *api = &planner->api;
+
+        if (is_open(planner))
+                return;
+        breaker_open(&api->breaker, failure, now_us, planner->limits.shortest_interval_us, random);
+        api->check_wanted = FAILURE_NONE;
+        undo_charges(planner, api->breaker.since_us, now_us);
+}
+
+static bool is_witness(const struct planner_request *request)
+{
+        for (size_t i = 0; i < request->count; i++)
+                if (request->jobs[i]->failing)
+                        return false;
+        return true;
+}
+
+/* Whether a job that is not failing is polled, or in flight, within the interval. */
+static bool second_witness_is_due(const struct planner *planner, uint64_t interval_us, uint64_t now_us)
+{
+        for (size_t i = 0; i < planner->job_count; i++) {
+                const struct planner_job *job = &planner->jobs[i];
+
+                if (job->failing || job->done || planner_job_is_gone(job))
+                        continue;
+                if (job->in_flight || job->part != 0 ||
+                    (job->entry.position != 0 && job->entry.due_us <= now_us + interval_us))
+                        return true;
+        }
+        return false;
+}
+
+static void want_check(struct planner_api *api, enum failure failure)
+{
+        if (!api->check_in_flight)
+                api->check_wanted = failure;
+}
+
+/* A job or a batch failed that was failing, or not, before. */
+static void accuse(struct planner *planner, enum failure failure, bool witness, uint64_t interval_us,
+                   uint64_t now_us, uint64_t random)
+{
+        struct planner_api *api = &planner->api;
+        bool accused = api->breaker.witness_us[failure] != 0;
+        bool second = witness && breaker_note_witness(&api->breaker, failure, now_us);
+
+        if (second && (failure != FAILURE_NOT_FOUND || !checks_work(api, now_us)))
+                open_breaker(planner, failure, now_us, random);
+        else if (second)
+                want_check(api, failure);
+        else if (second_witness_is_due(planner, interval_us, now_us))
+                return;
+        else if (witness && checks_work(api, now_us))
+                want_check(api, failure);
+        else if (accused && !checks_work(api, now_us))
+                open_breaker(planner, failure, now_us, random);
+}
+
+/* ---- checks ---- */
+
+bool attribution_wants_check(const struct planner *planner)
+{
+        return planner->api.check_wanted != FAILURE_NONE && !planner->api.check_in_flight;
+}
+
+bool attribution_next_check(struct planner *planner, uint64_t now_us, struct planner_request *ret_request)
+{
+        struct planner_job *chosen = NULL;
+
+        (void)now_us;
+        for (size_t i = 0; i < planner->job_count; i++) {
+                struct planner_job *job = &planner->jobs[i];
+
+                if (job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome))
+                        continue;
+                if (chosen == NULL || (chosen->failing && !job->failing))
+                        chosen = job;
+                if (!chosen->failing)
+                        break;
+        }
+        if (chosen == NULL) {
+                planner->api.check_wanted = FAILURE_NONE;
+                return false;
+        }
+        *ret_request = (struct planner_request){ .kind = REQUEST_CHECK, .count = 1, .jobs = { chosen } };
+        planner->api.check_in_flight = true;
+        return true;
+}
+
+static enum attribution check_failed(struct planner *planner, enum failure failure, uint64_t now_us,
+                                     uint64_t random)
+{
+        struct planner_api *api = &planner->api;
+        enum failure wanted = api->check_wanted;
+
+        api->check_wanted = FAILURE_NONE;
+        if (failure == wanted || failure == FAILURE_UNREACHABLE) {
+                open_breaker(planner, failure, now_us, random);
+                return ATTRIBUTED_TO_API;
+        }
+        api->no_checks_until_us = now_us + NO_CHECKS_US;
+        return ATTRIBUTED_TO_NONE;
+}
+
+/* ---- gone ---- */
+
+static void note_read(struct planner_api *api, const struct planner_job *job, uint64_t now_us)
+{
+        if (api->read_id[0] != job->id) {
+                api->read_us[1] = api->read_us[0];
+                api->read_id[1] = api->read_id[0];
+                api->read_id[0] = job->id;
+        }
+        api->read_us[0] = now_us;
+}
+
+/* Whether another job was read by a single request since the first time that this one was not found. */
+static bool another_was_read(const struct planner_api *api, const struct planner_job *job)
+{
+        for (size_t i = 0; i < 2; i++)
+                if (api->read_us[i] != 0 && api->read_id[i] != job->id &&
+                    api->read_us[i] >= job->watch.not_found_since_us)
+                        return true;
+        return false;
+}
+
+/* A single request for the job was answered 404 or 410, and that was charged to it. */
+static enum attribution not_found(struct planner *planner, struct planner_job *job, uint64_t now_us)
+{
+        if (!watch_note_not_found(&job->watch, now_us))
+                return ATTRIBUTED_TO_JOB;
+        if (checks_work(&planner->api, now_us)) {
+                planner_take_out(planner, job);
+                job->done = false;
+                job->gone_check = true;
+                planner_put(planner, job, now_us);
+                return ATTRIBUTED_TO_JOB;
+        }
+        if (!another_was_read(&planner->api, job))
+                return ATTRIBUTED_TO_JOB;
+        planner_take_out(planner, job);
+        return ATTRIBUTED_AS_GONE;
+}
+
+bool planner_take_gone_check(struct planner *planner, const struct planner_request *request, bool shown,
+                             uint64_t now_us, uint64_t random)
+{
+        const struct planner_failure failure = { .failure = FAILURE_NOT_FOUND };
+        struct planner_job *job = request->jobs[0];
+
+        if (!shown)
+                return true;
+        job->watch.not_found_count = 0;
+        charge(planner, job, &failure, now_us, random);
+        return false;
+}
+
+static enum attribution gone_check_failed(struct planner *planner, const struct planner_request *request,
+                                          enum failure failure, uint64_t now_us, uint64_t random)
+{
+        struct planner_job *job = request->jobs[0];
+        const struct planner_failure again = { .failure = FAILURE_NOT_FOUND };
+
+        if (failure == FAILURE_UNREACHABLE) {
+                planner_put(planner, job, now_us);
+                open_breaker(planner, failure, now_us, random);
+                return ATTRIBUTED_TO_API;
+        }
+        planner->api.no_checks_until_us = now_us + NO_CHECKS_US;
+        if (another_was_read(&planner->api, job)) {
+                job->gone_check = false;
+                return ATTRIBUTED_AS_GONE;
+        }
+        charge(planner, job, &again, now_us, random);
+        return ATTRIBUTED_TO_NONE;
+}
+
+/* ---- throttling ---- */
+
+static bool is_marked(const struct planner *planner, const struct planner_request *request)
+{
+        for (size_t i = 0; i < request->count; i++)
+                if (request->jobs[i]->throttle_mark != planner->api.throttle.mark)
+                        return false;
+        return request->count > 0 && planner->api.throttle.mark != 0;
+}
+
+static enum attribution throttled(struct planner *planner, const struct planner_request *request,
+                                  const struct planner_failure *failure, uint64_t now_us, uint64_t random)
+{
+        struct throttle *throttle = &planner->api.throttle;
+        bool check = request->kind == REQUEST_CHECK;
+
+        breaker_cancel_probe(&planner->api.breaker);
+        if (!check && throttle->others_answered && is_marked(planner, request)) {
+                for (size_t i = 0; i < request->count; i++)
+                        charge(planner, request->jobs[i], failure, now_us, random);
+                return request->kind == REQUEST_SINGLE ? ATTRIBUTED_TO_JOB : ATTRIBUTED_TO_NONE;
+        }
+        throttle_note_throttled(throttle, failure->retry_after_us, now_us);
+        if (check)
+                return ATTRIBUTED_TO_API;
+        for (size_t i = 0; i < request->count; i++)
+                request->jobs[i]->throttle_mark = throttle->mark;
+        requeue(planner, request, throttle->pause_until_us);
+        return ATTRIBUTED_TO_API;
+}
+
+/* ---- any request ---- */
+
+enum attribution planner_failed(struct planner *planner, const struct planner_request *request,
+                                const struct planner_failure *failure, bool api_wide, uint64_t now_us,
+                                uint64_t random)
+{
+        struct planner_api *api = &planner->api;
+        bool once = planner->limits.once;
+
+        assert(failure->failure != FAILURE_NONE);
+
+        if (request->kind == REQUEST_CHECK)
+                api->check_in_flight = false;
+        if (failure->failure == FAILURE_THROTTLED)
+                return throttled(planner, request, failure, now_us, random);
+        if (failure->failure != FAILURE_UNREACHABLE && failure->failure != FAILURE_NO_RESPONSE)
+                throttle_note_answered(&api->throttle, is_marked(planner, request));
+
+        if (is_open(planner)) {
+                if (request->kind == REQUEST_CHECK)
+                        return ATTRIBUTED_TO_API;
+                /* What was in flight when the breaker opened says no more than the request that opened it. */
+                if (request->probe)
+                        breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
+                                                  planner->limits.shortest_interval_us, random);
+                requeue(planner, request, request->probe ? request->due_us : now_us);
+                return ATTRIBUTED_TO_API;
+        }
+        if (request->kind == REQUEST_CHECK)
+                return check_failed(planner, failure->failure, now_us, random);
+        if (request->kind == REQUEST_GONE_CHECK)
+                return gone_check_failed(planner, request, failure->failure, now_us, random);
+        if (failure->failure == FAILURE_UNREACHABLE || api_wide) {
+                requeue(planner, request, now_us);
+                open_breaker(planner, failure->failure, now_us, random);
+                return ATTRIBUTED_TO_API;
+        }
+        if (request->kind == REQUEST_SIGN_IN)
+                return ATTRIBUTED_TO_NONE;
+
+        struct planner_job *first = request->jobs[0];
+        uint64_t interval_us = first->settings->interval_us;
+        bool witness = is_witness(request);
+
+        if (request->kind == REQUEST_BATCH) {
+                for (size_t i = 0; i < request->count; i++)
+                        request->jobs[i]->failing = true;
+                batches_note_failed(planner, request, failure->too_large, now_us);
+                if (!failure->too_large)
+                        accuse(planner, failure->failure, witness, interval_us, now_us, random);
+                return is_open(planner) ? ATTRIBUTED_TO_API : ATTRIBUTED_TO_NONE;
+        }
+        if (planner_job_is_gone(first) && failure->failure == FAILURE_NOT_FOUND) {
+                planner_plan(planner, first, 0, now_us); /* as expected */
+                return ATTRIBUTED_TO_NONE;
+        }
+        charge(planner, first, failure, now_us, random);
+        if (!failure->too_large)
+                accuse(planner, failure->failure, witness, interval_us, now_us, random);
+        if (is_open(planner))
+                return ATTRIBUTED_TO_API;
+        if (failure->failure == FAILURE_NOT_FOUND && !once)
+                return not_found(planner, first, now_us);
+        return ATTRIBUTED_TO_JOB;
+}
+
+void planner_succeeded(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        struct planner_api *api = &planner->api;
+
+        throttle_note_answered(&api->throttle, is_marked(planner, request));
+        breaker_note_success(&api->breaker);
+        switch (request->kind) {
+        case REQUEST_CHECK:
+                api->check_in_flight = false;
+                api->check_wanted = FAILURE_NONE;
+                break;
+        case REQUEST_GONE_CHECK:
+        case REQUEST_SIGN_IN:
+                break;
+        case REQUEST_BATCH:
+                batches_note_answered(api);
+                for (size_t i = 0; i < request->count; i++) {
+                        request->jobs[i]->failing = false;
+                        request->jobs[i]->failures = 0;
+                }
+                break;
+        case REQUEST_SINGLE: {
+                struct planner_job *job = request->jobs[0];
+
+                job->failing = false;
+                job->failures = 0;
+                if (job->single_left > 0)
+                        job->single_left--;
+                note_read(api, job, now_us);
+                batches_note_single_read(planner, job, now_us);
+                break;
+        }
+        }
+}

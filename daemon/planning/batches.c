@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What goes into a batch, and what follows when one fails.
+ *
+ * A failed batch is split: its jobs go into the queue of parts with half its size as their limit, and with
+ * keys that sort before those of all earlier parts. So the first half is requested next, then the second; a
+ * half that fails is split before its sibling is requested, and a part of one job is a single request.
+ *
+ * Whether batches work at all shows in a run of failed batches, which an answered batch ends. If three
+ * failed, no job was in all of them that was not read individually since, and one of their jobs was: then it
+ * is not a job that spoils them.
+ *
+ * A response that is too large says nothing against the jobs. Only if both halves of a batch are too large
+ * too is the batch size the cause, and halved.
+ */
+
+#include "planning/batches.h"
+
+#include <assert.h>
+
+#include "util/timespan.h"
+
+#define DISABLED_US        (1 * USEC_PER_HOUR)
+#define FAILED_BATCHES_MAX 3
+
+/* A job joins a batch that is sent anyway if it would be due within this part of its pace. */
+#define COALESCING_PART 4
+
+/* Due this soon is due now: a wake-up costs more than a request. */
+#define COALESCING_US (50 * USEC_PER_MSEC)
+
+/* At most so many jobs that need single requests are skipped while a batch is filled. */
+#define SKIPPED_MAX 16
+
+/* The key of the first part; each later one is put before it. */
+#define FIRST_PART_KEY (UINT64_MAX / 2)
+
+bool batches_enabled(const struct planner_api *api, uint64_t now_us)
+{
+        return api->batch_size >= 2 && api->batches_from_us <= now_us;
+}
+
+void batches_disable(struct planner *planner, uint64_t now_us)
+{
+        struct queue_entry *entry;
+
+        planner->api.batches_from_us = now_us + DISABLED_US;
+        batches_note_answered(&planner->api);
+        while ((entry = queue_first(&planner->parts)) != NULL) {
+                struct planner_job *job = (struct planner_job *)entry;
+
+                planner_take_out(planner, job);
+                job->part = 0;
+                planner_put(planner, job, now_us);
+        }
+}
+
+/* ---- runs of failed batches ---- */
+
+void batches_note_answered(struct planner_api *api)
+{
+        api->failed_batches = 0;
+        api->suspects = 0;
+        api->suspect_was_read = false;
+}
+
+/* The jobs that were in all failed batches of this run, after one more. */
+static void run_add(struct planner_api *api, const struct planner_request *request)
+{
+        uint32_t before = api->batch_suspect;
+        bool first = api->failed_batches == 0;
+
+        if (first)
+                api->batch_run++;
+        api->failed_batches++;
+        api->batch_suspect++;
+        api->suspects = 0;
+        for (size_t i = 0; i < request->count; i++) {
+                struct planner_job *job = request->jobs[i];
+
+                if (first || job->batch_suspect == before) {
+                        job->batch_suspect = api->batch_suspect;
+                        api->suspects++;
+                }
+                job->batch_run = api->batch_run;
+        }
+}
+
+static bool run_proves_failure(const struct planner_api *api)
+{
+        return api->failed_batches >= FAILED_BATCHES_MAX && api->suspects == 0 && api->suspect_was_read;
+}
+
+void batches_note_single_read(struct planner *planner, struct planner_job *job, uint64_t now_us)
+{
+        struct planner_api *api = &planner->api;
+
+        if (api->failed_batches == 0 || job->batch_run != api->batch_run)
+                return;
+        api->suspect_was_read = true;
+        if (job->batch_suspect == api->batch_suspect) {
+                job->batch_suspect = 0;
+                api->suspects--;
+        }
+        if (run_proves_failure(api))
+                batches_disable(planner, now_us);
+}
+
+/* ---- splitting ---- */
+
+static struct too_large_part *too_large_of(struct planner_api *api, uint32_t part)
+{
+        return &api->too_large[part % TOO_LARGE_PARTS];
+}
+
+/* A half of a part was too large as well; if both were, so is the batch size. */
+static void note_too_large_half(struct planner_api *api, uint32_t part)
+{
+        struct too_large_part *parent = too_large_of(api, part);
+
+        if (part == 0 || parent->part != part || ++parent->halves < 2)
+                return;
+        if (api->batch_size > parent->size / 2)
+                api->batch_size = parent->size / 2;
+}
+
+static void split(struct planner *planner, const struct planner_request *request, bool too_large)
+{
+        struct planner_api *api = &planner->api;
+        unsigned count = (unsigned)request->count;
+
+        if (too_large)
+                note_too_large_half(api, request->part);
+        if (api->part_key == 0)
+                api->part_key = FIRST_PART_KEY;
+        api->part_key -= count;
+        if (++api->last_part == 0)
+                api->last_part = 1;
+        if (too_large)
+                *too_large_of(api, api->last_part) =
+                        (struct too_large_part){ .part = api->last_part, .size = count };
+        for (unsigned i = 0; i < count; i++) {
+                struct planner_job *job = request->jobs[i];
+
+                job->part = api->last_part;
+                job->part_limit = (unsigned char)((count + 1) / 2);
+                planner_put(planner, job, api->part_key + i);
+        }
+}
+
+void batches_note_failed(struct planner *planner, const struct planner_request *request, bool too_large,
+                         uint64_t now_us)
+{
+        assert(request->count >= 2);
+
+        if (!too_large)
+                run_add(&planner->api, request);
+        split(planner, request, too_large);
+        if (run_proves_failure(&planner->api))
+                batches_disable(planner, now_us);
+}
+
+/* ---- filling ---- */
+
+static size_t digits_of(uint64_t id)
+{
+        size_t digits = 1;
+
+        while (id >= 10) {
+                id /= 10;
+                digits++;
+        }
+        return digits;
+}
+
+static bool is_due_soon(const struct planner_job *job, uint64_t now_us)
+{
+        return job->entry.due_us <= now_us + COALESCING_US + job->pace_us / COALESCING_PART;
+}
+
+static void fill_from(struct planner *planner, struct queue *queue, struct planner_request *request,
+                      size_t *bytes, uint64_t now_us)
+{
+        struct planner_job *skipped[SKIPPED_MAX];
+        size_t skipped_count = 0;
+        struct queue_entry *entry;
+
+        while (request->count < planner->api.batch_size && (entry = queue_first(queue)) != NULL) {
+                struct planner_job *job = (struct planner_job *)entry;
+                size_t size = digits_of(job->id) + 1;
+                bool alone = job->single_left > 0;
+
+                if (!is_due_soon(job, now_us) || (alone && skipped_count == SKIPPED_MAX) ||
+                    (!alone && *bytes + size > planner->limits.batch_bytes))
+                        break;
+                queue_remove(queue, entry);
+                if (alone) {
+                        skipped[skipped_count++] = job;
+                } else {
+                        *bytes += size;
+                        request->jobs[request->count++] = job;
+                }
+        }
+        for (size_t i = 0; i < skipped_count; i++)
+                planner_put(planner, skipped[i], skipped[i]->entry.due_us);
+}
+
+void batches_fill(struct planner *planner, struct planner_request *request, uint64_t now_us)
+{
+        assert(request->count == 1);
+
+        size_t bytes = digits_of(request->jobs[0]->id) + 1;
+
+        fill_from(planner, &planner->due, request, &bytes, now_us);
+        fill_from(planner, &planner->gone, request, &bytes, now_us);
+        request->kind = request->count > 1 ? REQUEST_BATCH : REQUEST_SINGLE;
+}
+
+void batches_fill_part(struct planner *planner, struct planner_request *request)
+{
+        assert(request->count == 1 && request->jobs[0]->part != 0);
+
+        const struct planner_job *first = request->jobs[0];
+        struct queue_entry *entry;
+
+        request->part = first->part;
+        while (request->count < first->part_limit && (entry = queue_first(&planner->parts)) != NULL) {
+                struct planner_job *job = (struct planner_job *)entry;
+
+                if (job->part != first->part)
+                        break;
+                queue_remove(&planner->parts, entry);
+                request->jobs[request->count++] = job;
+        }
+        request->kind = request->count > 1 ? REQUEST_BATCH : REQUEST_SINGLE;
+}

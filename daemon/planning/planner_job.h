@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/failure.h"
+#include "model/watch.h"
+#include "planning/queue.h"
+
+/*
+ * What the planner knows of one job, and what a request is made of. Times are CLOCK_BOOTTIME in microseconds.
+ */
+
+/* How one job is polled. The caller's, and must outlive the planner. */
+struct planner_settings {
+        uint64_t interval_us;
+        uint64_t max_interval_us;
+        uint64_t stalled_after_us;
+        uint64_t result_wait_us;
+};
+
+struct planner_job {
+        struct queue_entry entry; /* must be first: queues hand it back */
+        uint64_t id;
+        const struct planner_settings *settings;
+        struct job_watch watch;
+        uint64_t pace_us;          /* from the last poll to the next; 0: not polled yet */
+        uint64_t polled_us;        /* of the last single request; 0: a row cannot be trusted before another */
+        uint64_t updated;          /* updated_on_digest() last seen */
+        uint64_t charged_us;       /* of the last failure that was charged to the job */
+        uint32_t part;             /* of a failed batch, while that is being split: its number; 0: none */
+        uint32_t throttle_mark;    /* see throttle.h */
+        uint32_t batch_run;        /* of failed batches it was last in, see batches.h */
+        uint32_t batch_suspect;    /* it was in each failed batch of that run up to this one */
+        unsigned char part_limit;  /* ids in the next request for that part */
+        unsigned char failures;    /* charged in a row */
+        unsigned char single_left; /* single reads in a row until it may be in a batch again */
+        unsigned char
+                fruitless_confirms; /* confirmations in a row for UpdatedOn alone that showed no change */
+        enum failure failure : 8;   /* the last one, while `failing` */
+        bool failing : 1;           /* from its first failure until a request for it succeeds */
+        bool in_flight : 1;         /* part of a request that polls it */
+        bool confirm : 1;           /* to be confirmed: read individually, before others are polled */
+        bool gone_check : 1;        /* to be confirmed by a batch of this id alone: is it gone? */
+        bool updated_on_moved : 1;  /* confirm: because of its UpdatedOn alone */
+        bool result_missing : 1;    /* confirm: because its row had no ResultData */
+        bool status_missing : 1;    /* confirm: because its row had no Status */
+        bool adopted : 1;           /* taken over from another planner */
+        bool done : 1;              /* not polled any more: it has ended, or had its one poll */
+};
+
+#define PLANNER_BATCH_MAX 100
+
+enum request_kind {
+        REQUEST_SINGLE,
+        REQUEST_BATCH,
+        REQUEST_CHECK,      /* a batch of one id: does the API work at all? It does not poll the job. */
+        REQUEST_GONE_CHECK, /* a batch of one id: does the record exist? */
+        REQUEST_SIGN_IN,    /* of no job */
+};
+
+struct planner_request {
+        enum request_kind kind;
+        bool probe;      /* of the circuit breaker: also of REQUEST_SINGLE and REQUEST_SIGN_IN */
+        uint32_t part;   /* of a failed batch; 0: none */
+        uint64_t due_us; /* of a probe: when its job would be polled anyway */
+        size_t count;
+        struct planner_job *jobs[PLANNER_BATCH_MAX];
+};
+
+/* The job has ended, as far as it was recorded; a gone job may come back. */
+static inline bool planner_job_is_gone(const struct planner_job *job)
+{
+        return job->watch.memory.recorded && job->watch.memory.outcome == OUTCOME_GONE;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Which queue a job is in, and when it is polled next. */
+
+#include "planning/planner_state.h"
+
+#include <assert.h>
+
+#include "util/timespan.h"
+
+/* A gone job is polled once an hour, for seven days. */
+#define GONE_INTERVAL_US (1 * USEC_PER_HOUR)
+#define GONE_PERIOD_US   (7 * USEC_PER_DAY)
+
+static struct queue *queue_of(struct planner *planner, const struct planner_job *job)
+{
+        if (job->part != 0)
+                return &planner->parts;
+        if (job->confirm || job->gone_check)
+                return &planner->confirm;
+        return planner_job_is_gone(job) && !planner->limits.once ? &planner->gone : &planner->due;
+}
+
+void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_us)
+{
+        assert(job->entry.position == 0 && !job->in_flight && !job->done);
+
+        (void)queue_put(queue_of(planner, job), &job->entry, due_us); /* room was reserved for every job */
+}
+
+void planner_take_out(struct planner *planner, struct planner_job *job)
+{
+        if (job->entry.position != 0)
+                queue_remove(queue_of(planner, job), &job->entry);
+}
+
+void planner_plan(struct planner *planner, struct planner_job *job, uint64_t span_us, uint64_t now_us)
+{
+        job->confirm = job->gone_check = false;
+        job->updated_on_moved = job->result_missing = job->status_missing = false;
+        job->part = 0;
+        if (planner->limits.once)
+                job->done = true;
+        if (planner_job_is_gone(job)) {
+                span_us = GONE_INTERVAL_US;
+                if ((int64_t)now_us - job->watch.changed_us > (int64_t)GONE_PERIOD_US)
+                        job->done = true;
+        }
+        if (!job->done)
+                planner_put(planner, job, now_us + span_us);
+}
+
+void planner_plan_by_pace(struct planner *planner, struct planner_job *job, bool changed, uint64_t now_us,
+                          uint64_t random)
+{
+        job->pace_us =
+                pace_next(job->pace_us, changed, job->settings->interval_us, job->settings->max_interval_us);
+        planner_plan(planner, job, pace_jitter(job->pace_us, random), now_us);
+}

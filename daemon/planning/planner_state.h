@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/status.h"
+#include "planning/breaker.h"
+#include "planning/planner_job.h"
+#include "planning/queue.h"
+#include "planning/rate_limiter.h"
+#include "planning/throttle.h"
+
+/*
+ * The planner's data, for the files of this directory only. A job that is neither done nor in flight is in
+ * exactly one of the four queues.
+ */
+
+struct planner_limits {
+        struct rate_limiter_limits rate_limiter;
+        unsigned max_in_flight;        /* requests */
+        unsigned batch_size;           /* ids in a request; below 2: no batches */
+        size_t batch_bytes;            /* of all ids in a request with their commas */
+        uint64_t shortest_interval_us; /* of all jobs: the longest interval of probes */
+        bool reports_sent; /* planner_note_sent() is called for each request: spacing counts from there */
+        bool once;         /* each job is polled once (and confirmed if need be), and nothing is retried */
+};
+
+/* Two failed batches whose halves were both too large make the batch size too large; see batches.c. */
+#define TOO_LARGE_PARTS 8
+
+struct too_large_part {
+        uint32_t part;
+        unsigned size;
+        unsigned halves;
+};
+
+/* What was learned of the API; outlives the jobs at a reload. */
+struct planner_api {
+        struct rate_limiter rate_limiter;
+        struct breaker breaker;
+        struct throttle throttle;
+        unsigned in_flight;
+        unsigned unsent; /* requests that were handed out and have not been sent */
+
+        /* Checks: see attribution.h. */
+        enum failure check_wanted; /* in this class; FAILURE_NONE: none */
+        bool check_in_flight;
+        uint64_t no_checks_until_us; /* they do not work here */
+
+        /* Batches: see batches.h. */
+        uint64_t batches_from_us; /* disabled until then; 0: enabled */
+        unsigned batch_size;      /* at present; at most limits.batch_size */
+        unsigned failed_batches;  /* in this run */
+        uint32_t batch_run;       /* the number of the present run of failed batches */
+        uint32_t batch_suspect;   /* mark of the jobs that were in all failed batches of the run */
+        size_t suspects;          /* jobs with that mark */
+        bool suspect_was_read;    /* a job of a failed batch of this run was read individually */
+        uint32_t last_part;
+        uint64_t part_key; /* of the queue of parts; later parts come first */
+        struct too_large_part too_large[TOO_LARGE_PARTS];
+
+        /* Rows: see rows.h. */
+        enum row_results {
+                ROW_RESULTS_UNKNOWN, /* so far every ResultData in rows was null, which may be true */
+                ROW_RESULTS_THERE,   /* rows were seen to have ResultData: a null is a null */
+                ROW_RESULTS_OMITTED, /* a single read showed ResultData that the row lacked: null says nothing
+                                      */
+        } row_results;
+        unsigned statuses_omitted; /* single reads that showed a Status that the row lacked */
+
+        /* The last two single reads of different jobs that succeeded. */
+        uint64_t read_us[2], read_id[2];
+};
+
+struct planner {
+        struct planner_limits limits;
+        const struct status_rules *rules;
+        struct planner_job *jobs;
+        size_t job_count;
+        struct planner_job **by_id; /* after planner_adopt(): the jobs, sorted */
+        size_t probe_position;      /* the job at which the rotation of probes goes on */
+        struct queue due;           /* polls of open jobs */
+        struct queue gone;          /* polls of gone jobs, which nobody waits for */
+        struct queue confirm;       /* before both */
+        struct queue parts;         /* of failed batches, before everything else; by part_key */
+        struct planner_api api;
+};
+
+/* Puts a job into the queue it belongs to. It is in none. */
+void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_us);
+
+/* Takes a job out of its queue, if it is in one. */
+void planner_take_out(struct planner *planner, struct planner_job *job);
+
+/*
+ * Ends what is known of a poll: the job is polled again after this span, or is done. Not for a job that is in
+ * a queue.
+ */
+void planner_plan(struct planner *planner, struct planner_job *job, uint64_t span_us, uint64_t now_us);
+
+/* The same by the job's pace, which `changed` makes fast and a poll without a change slower. */
+void planner_plan_by_pace(struct planner *planner, struct planner_job *job, bool changed, uint64_t now_us,
+                          uint64_t random);

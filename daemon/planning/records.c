@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+
+/* From a record to the next poll of its job. */
+
+#include "planning/records.h"
+
+#include <assert.h>
+
+#include "planning/rows.h"
+
+struct observation planner_take_record(struct planner *planner, struct planner_job *job,
+                                       const struct job_record *record, uint64_t now_us)
+{
+        const struct watch_rules rules = {
+                .status = planner->rules,
+                .stalled_after_us = job->settings->stalled_after_us,
+                .result_wait_us = job->settings->result_wait_us,
+        };
+        struct observation observation = watch_observe(&job->watch, &rules, record, now_us);
+
+        rows_learn(planner, job, record, observation.change.news && observation.change.kind != EVENT_STALLED,
+                   observation.change.reads_result, now_us);
+        job->updated = updated_on_digest(record);
+        return observation;
+}
+
+struct observation planner_take_gone(struct planner *planner, struct planner_job *job)
+{
+        (void)planner;
+        assert(!planner_job_is_gone(job));
+
+        return (struct observation){
+                .change = { .news = true, .kind = EVENT_GONE, .outcome = OUTCOME_GONE },
+        };
+}
+
+void planner_complete(struct planner *planner, struct planner_job *job, const struct observation *observation,
+                      bool recorded, const struct job_memory *seen, uint64_t now_us, uint64_t random)
+{
+        const struct change *change = &observation->change;
+        bool changed = change->news && change->kind != EVENT_STALLED;
+        const struct job_memory *memory = &job->watch.memory;
+
+        if (change->news && recorded)
+                watch_note_recorded(&job->watch, change, seen, now_us);
+        else if (change->news)
+                job->updated = job->polled_us = 0; /* rows alone would not show it again */
+        else if (change->reads_result && recorded)
+                watch_note_read(&job->watch, seen);
+        if (memory->recorded && outcome_is_terminal(memory->outcome) && memory->outcome != OUTCOME_GONE)
+                job->done = true;
+
+        if (observation->poll_again_us > 0 && observation->poll_again_us < job->settings->interval_us)
+                planner_plan(planner, job, observation->poll_again_us, now_us);
+        else
+                planner_plan_by_pace(planner, job, changed || observation->poll_again_us > 0, now_us, random);
+}

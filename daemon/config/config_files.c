@@ -14,6 +14,7 @@
 
 #include "config/config_internal.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 
 /* Room for millions of ids, and an end to what has none. */
 #define FILE_BYTES_MAX (64u << 20)
@@ -118,8 +119,8 @@ static void read_drop_ins(const char *directory, struct settings *settings, stru
         }
 
         for (int i = 0; i < count; i++) {
-                char *path = NULL;
-                if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0)
+                char *path = format_message("%s/%s", directory, entries[i]->d_name);
+                if (path == NULL)
                         report_oom(report);
                 else {
                         read_file(path, "mend it, or remove it", settings, report);
@@ -135,8 +136,8 @@ void config_read_files(const char *path, struct settings *settings, struct repor
         read_file(path, "name the configuration file with -c FILE, and let this user read it", settings,
                   report);
 
-        char *directory = NULL;
-        if (asprintf(&directory, "%s.d", path) < 0) {
+        char *directory = format_message("%s.d", path);
+        if (directory == NULL) {
                 report_oom(report);
                 return;
         }

@@ -22,6 +22,7 @@
 
 #include "util/cleanup.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 struct source {
         const char *at, *end; /* what is still to be read */
@@ -143,7 +144,7 @@ static bool check_bytes(struct source *source, const char *text, size_t size)
         while (copy[same] == escaped[same])
                 same++;
         size_t from = same > 20 ? same - 20 : 0;
-        while (((unsigned char)copy[from] & 0xc0) == 0x80)
+        while (utf8_is_continuation(copy[from]))
                 from++;
         refuse(source,
                "a control character or a byte that is no UTF-8 in \"%.*s\"; remove it, or save the file as "

@@ -25,13 +25,12 @@
 #include "util/cleanup.h"
 #include "util/reserve.h"
 #include "util/timespan.h"
+#include "util/utf8.h"
 
 #define SINK_START 4096
 
 /* More than yajl_gen_alloc() asks for in all. */
 #define GENERATOR_BYTES 4096
-
-static const char replacement[] = "\xef\xbf\xbd";
 
 /* ---- where the bytes go ---- */
 
@@ -63,61 +62,27 @@ static void sink_add(void *userdata, const char *data, size_t size)
         sink->size += size;
 }
 
-/* ---- UTF-8 ---- */
-
-/* Length of the sequence at the start of `data` (size > 0), or 0 if it is none. */
-static size_t sequence_length(const unsigned char *data, size_t size)
-{
-        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        size_t length = data[0] < 0x80           ? 1
-                        : (data[0] >> 5) == 0x06 ? 2
-                        : (data[0] >> 4) == 0x0e ? 3
-                        : (data[0] >> 3) == 0x1e ? 4
-                                                 : 0;
-
-        if (length < 2 || length > size)
-                return length < 2 ? length : 0;
-        uint32_t point = data[0] & (0x7fu >> length);
-        for (size_t i = 1; i < length; i++) {
-                if ((data[i] & 0xc0) != 0x80)
-                        return 0;
-                point = point << 6 | (data[i] & 0x3f);
-        }
-        bool surrogate = point >= 0xd800 && point <= 0xdfff;
-        return point < least[length] || point > 0x10ffff || surrogate ? 0 : length;
-}
-
-/* How many bytes from the start are well-formed. */
-static size_t good_bytes(const char *data, size_t size)
-{
-        size_t at = 0, length;
-
-        while (at < size && (length = sequence_length((const unsigned char *)data + at, size - at)) > 0)
-                at += length;
-        return at;
-}
-
 /* A copy in which each byte that belongs to no sequence is replaced. NULL: out of memory. */
 static char *fix(const char *data, size_t size, size_t *ret_size)
 {
         size_t bad = 0;
 
-        for (size_t at = good_bytes(data, size); at < size;
-             at += 1 + good_bytes(data + at + 1, size - at - 1))
+        for (size_t at = utf8_valid_size(data, size); at < size;
+             at += 1 + utf8_valid_size(data + at + 1, size - at - 1))
                 bad++;
-        char *copy = malloc(size + bad * (sizeof(replacement) - 2) + 1);
+        char *copy = malloc(size + bad * (sizeof(UTF8_REPLACEMENT) - 2) + 1);
         if (copy == NULL)
                 return NULL;
 
         char *end = copy;
         for (size_t at = 0; at < size;) {
-                size_t good = good_bytes(data + at, size - at);
+                size_t good = utf8_valid_size(data + at, size - at);
                 memcpy(end, data + at, good);
                 end += good;
                 at += good;
                 if (at < size) {
-                        memcpy(end, replacement, sizeof(replacement) - 1);
-                        end += sizeof(replacement) - 1;
+                        memcpy(end, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
+                        end += sizeof(UTF8_REPLACEMENT) - 1;
                         at++;
                 }
         }
@@ -166,7 +131,7 @@ static void put_text(struct writer *writer, const char *key, const struct text *
                 note(writer, yajl_gen_null(writer->generator));
                 return;
         }
-        if (good_bytes(text->data, text->size) < text->size) {
+        if (utf8_valid_size(text->data, text->size) < text->size) {
                 mended = fix(text->data, text->size, &size);
                 writer->exhausted |= mended == NULL;
                 if (mended == NULL)

@@ -25,6 +25,7 @@
 #include "journal/event_message.h"
 #include "journal/message_ids.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -364,19 +365,16 @@ static int console_event(const struct journal *journal, const struct event *even
 {
         CLEANUP(cleanup_free) char *line = NULL;
         const struct text *result = &event->record.result;
-        int r;
 
         if (result->data == NULL)
-                r = asprintf(&line, "%s [%s%s]", message, event_kind_to_string(event->kind),
-                             event->kind == EVENT_SEEN && !event->record.has_result ? ", result not known"
-                                                                                    : "");
+                line = format_message(
+                        "%s [%s%s]", message, event_kind_to_string(event->kind),
+                        event->kind == EVENT_SEEN && !event->record.has_result ? ", result not known" : "");
         else
-                r = asprintf(&line, "%s [%s, result of %zu bytes]", message,
-                             event_kind_to_string(event->kind), result->size);
-        if (r < 0) {
-                line = NULL;
+                line = format_message("%s [%s, result of %zu bytes]", message,
+                                      event_kind_to_string(event->kind), result->size);
+        if (line == NULL)
                 return -ENOMEM;
-        }
         return console_write(journal, event_priority(event->kind), line);
 }
 

@@ -8,13 +8,13 @@
 #include "monitor/session.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/clock.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
@@ -138,11 +138,9 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
         r = client_id_of(parts->config, &client_id);
         if (r < 0)
                 return r;
-        if (asprintf(&session->key, "grant of %s for %s at %s", client_id, api->username, api->base_url) <
-            0) {
-                session->key = NULL;
+        session->key = format_message("grant of %s for %s at %s", client_id, api->username, api->base_url);
+        if (session->key == NULL)
                 return -ENOMEM;
-        }
         recall(session, &known);
 
         const struct token_settings settings = {

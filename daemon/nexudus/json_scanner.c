@@ -17,27 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The next byte of a character beyond ASCII. Bounds as in the Unicode standard, table 3-7. */
-static bool utf8_take(struct json_scanner *scanner, unsigned char byte)
-{
-        if (scanner->awaited > 0) {
-                if (byte < scanner->lowest || byte > scanner->highest)
-                        return false;
-                scanner->awaited--;
-        } else if (byte >= 0xc2 && byte <= 0xdf) {
-                scanner->awaited = 1;
-        } else if (byte >= 0xe0 && byte <= 0xef) {
-                scanner->awaited = 2;
-        } else if (byte >= 0xf0 && byte <= 0xf4) {
-                scanner->awaited = 3;
-        } else {
-                return false;
-        }
-
-        scanner->lowest = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
-        scanner->highest = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
-        return true;
-}
+#include "util/digits.h"
 
 #define EACH_BYTE UINT64_C(0x0101010101010101)
 #define EACH_HIGH UINT64_C(0x8080808080808080)
@@ -70,10 +50,10 @@ static size_t plain_run(const unsigned char *data, size_t size)
 /* Takes one byte of a string that is not plain, or any byte within an escape or a character. */
 static enum json_scan scan_special(struct json_scanner *scanner, unsigned char byte)
 {
-        if (scanner->awaited > 0 || byte >= 0x80) {
+        if (scanner->utf8.awaited > 0 || byte >= 0x80) {
                 scanner->after_backslash = false;
                 scanner->token_size++;
-                return utf8_take(scanner, byte) ? JSON_SCAN_OK : JSON_SCAN_NO_UTF8;
+                return utf8_take(&scanner->utf8, byte) ? JSON_SCAN_OK : JSON_SCAN_NO_UTF8;
         }
 
         if (scanner->after_backslash) {
@@ -100,7 +80,7 @@ static enum json_scan scan_string(struct json_scanner *scanner, const unsigned c
         size_t i = *at;
 
         while (result == JSON_SCAN_OK && scanner->in_string) {
-                if (!scanner->after_backslash && scanner->awaited == 0) {
+                if (!scanner->after_backslash && scanner->utf8.awaited == 0) {
                         size_t run = plain_run(data + i, size - i);
                         scanner->token_size += (int64_t)run;
                         i += run;
@@ -183,12 +163,10 @@ static int escape_value(const unsigned char *at, const unsigned char *end)
         if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
                 return -1;
         for (int i = 2; i < 6; i++) {
-                static const char digits[] = "0123456789abcdef";
-                int lower = at[i] >= 'A' && at[i] <= 'F' ? at[i] + ('a' - 'A') : at[i];
-                const char *digit = lower == '\0' ? NULL : strchr(digits, lower);
-                if (digit == NULL)
+                int digit = hex_digit_value((char)at[i]);
+                if (digit < 0)
                         return -1;
-                value = value * 16 + (int)(digit - digits);
+                value = value * 16 + digit;
         }
         return value;
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/utf8.h"
+
 /*
  * Looks at each byte of a JSON body once, whatever pieces it comes in, and finds where tokens end, so that a
  * parser can be fed whole tokens only. It also refuses what a lenient parser lets through: strings that are
@@ -12,8 +14,8 @@
  */
 struct json_scanner {
         bool in_string, after_backslash;
-        int64_t token_size;                     /* least number of bytes the open token stands for */
-        unsigned char awaited, lowest, highest; /* UTF-8: continuation bytes, bounds of the next */
+        int64_t token_size; /* least number of bytes the open token stands for */
+        struct utf8_state utf8;
 };
 
 #define JSON_SCANNER_START ((struct json_scanner){ 0 })

@@ -18,6 +18,7 @@
 
 #include "nexudus/record_reader.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 
 #define JOBS_PATH "/api/sys/businessbackgroundjobs/"
@@ -62,10 +63,9 @@ static int headers_for(const char *token, struct http_headers **ret_headers)
         int r;
 
         if (token != NULL) {
-                if (asprintf(&authorization, "Authorization: Bearer %s", token) < 0) {
-                        authorization = NULL;
+                authorization = format_message("Authorization: Bearer %s", token);
+                if (authorization == NULL)
                         return -ENOMEM;
-                }
                 lines[1] = authorization;
         }
 
@@ -323,7 +323,7 @@ static enum nexudus_verdict verdict_of(struct nexudus_request *request, const st
 {
         switch (end->outcome) {
         case HTTP_ANSWERED:
-                if (end->status >= 200 && end->status <= 299)
+                if (http_status_is_success(end->status))
                         return verdict_of_document(request, end, explanation);
                 return verdict_of_status(request, end, explanation);
         case HTTP_STOPPED:
@@ -430,12 +430,9 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_hand
 int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_answer,
                     void *userdata, struct nexudus_request **ret_request)
 {
-        CLEANUP(cleanup_free) char *url = NULL;
-
-        if (asprintf(&url, "%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id) < 0) {
-                url = NULL;
+        CLEANUP(cleanup_free) char *url = format_message("%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id);
+        if (url == NULL)
                 return -ENOMEM;
-        }
 
         struct nexudus_request *request = request_new(nexudus, on_answer, userdata);
         if (request == NULL)

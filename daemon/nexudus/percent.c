@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/digits.h"
+
 static const char digits[] = "0123456789ABCDEF";
 
 static bool is_unreserved(char c)
@@ -36,22 +38,14 @@ char *percent_encode(char *at, const char *text)
         return at;
 }
 
-static int digit_value(char c)
-{
-        if (c >= 'a' && c <= 'f')
-                c = (char)(c - 'a' + 'A');
-        const char *digit = c != '\0' ? strchr(digits, c) : NULL;
-        return digit != NULL ? (int)(digit - digits) : -1;
-}
-
 size_t percent_decode(char *data, size_t size, bool plus)
 {
         size_t out = 0;
 
         for (size_t i = 0; i < size; i++) {
                 bool escape = data[i] == '%' && size - i > 2;
-                int high = escape ? digit_value(data[i + 1]) : -1;
-                int low = escape ? digit_value(data[i + 2]) : -1;
+                int high = escape ? hex_digit_value(data[i + 1]) : -1;
+                int low = escape ? hex_digit_value(data[i + 2]) : -1;
 
                 if (high >= 0 && low >= 0) {
                         data[out++] = (char)(high * 16 + low);

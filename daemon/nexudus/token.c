@@ -26,6 +26,7 @@
 #include "nexudus/token_error.h"
 #include "nexudus/tokens.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
@@ -69,10 +70,9 @@ static int headers_for(const char *client_id, struct http_headers **ret_headers)
 
         if (!token_is_valid(client_id, strlen(client_id)))
                 return -EINVAL;
-        if (asprintf(&client_line, "client_id: %s", client_id) < 0) {
-                client_line = NULL;
+        client_line = format_message("client_id: %s", client_id);
+        if (client_line == NULL)
                 return -ENOMEM;
-        }
         const char *const lines[] = {
                 "Accept: application/json",
                 "Content-Type: application/x-www-form-urlencoded",
@@ -96,10 +96,9 @@ int token_new(struct http_client *client, const struct token_settings *settings,
         r = headers_for(settings->client_id, &token->headers);
         if (r < 0)
                 return r;
-        if (asprintf(&token->url, "%s" TOKEN_PATH, settings->base_url) < 0) {
-                token->url = NULL;
+        token->url = format_message("%s" TOKEN_PATH, settings->base_url);
+        if (token->url == NULL)
                 return -ENOMEM;
-        }
         token->username = strdup(settings->username);
         token->password = strdup(settings->password);
         if (token->username == NULL || token->password == NULL)
@@ -337,7 +336,7 @@ static enum token_verdict read_answer(struct token *token, const struct http_end
                 .secrets_count = sizeof(secrets) / sizeof(secrets[0]),
         };
 
-        if (end->outcome == HTTP_ANSWERED && end->status >= 200 && end->status <= 299)
+        if (end->outcome == HTTP_ANSWERED && http_status_is_success(end->status))
                 response.problem = token_reply_parse(token->body, token->body_size, false, reply);
         else if (end->outcome == HTTP_ANSWERED)
                 response.problem = token_reply_parse(end->excerpt, end->excerpt_size,
@@ -397,7 +396,7 @@ static void on_end(void *userdata, const struct http_end *end)
         token->fresh_connection = end->outcome != HTTP_ANSWERED;
 
         /* A success has used the refresh token up, though no new one could be had from it. */
-        bool is_used_up = end->status >= 200 && end->status <= 299 && verdict == TOKEN_UNREACHABLE;
+        bool is_used_up = http_status_is_success(end->status) && verdict == TOKEN_UNREACHABLE;
         if (token->is_refresh && (verdict == TOKEN_REFUSED || is_used_up))
                 forget_refresh_token(token);
         if (token->is_refresh && verdict == TOKEN_REFUSED) {

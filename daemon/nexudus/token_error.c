@@ -297,7 +297,7 @@ enum token_verdict token_classify(const struct token_response *response,
         *explanation = '\0';
         switch (end->outcome) {
         case HTTP_ANSWERED:
-                if (end->status >= 200 && end->status <= 299)
+                if (http_status_is_success(end->status))
                         return verdict_of_document(response, explanation);
                 return verdict_of_status(response, explanation);
         case HTTP_STOPPED:

@@ -14,6 +14,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "delivery/payload.h"
+#include "utf8_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,31 +33,6 @@ struct expected {
         size_t count, seen;
         bool skip; /* a value that is no text of the remote side */
 };
-
-static bool is_utf8(const unsigned char *data, size_t size)
-{
-        static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-
-        for (size_t i = 0; i < size;) {
-                size_t more = data[i] < 0x80           ? 0
-                              : (data[i] >> 5) == 0x06 ? 1
-                              : (data[i] >> 4) == 0x0e ? 2
-                              : (data[i] >> 3) == 0x1e ? 3
-                                                       : SIZE_MAX;
-                if (more == SIZE_MAX || more >= size - i)
-                        return false;
-                uint32_t point = more == 0 ? data[i] : data[i] & (0x3fU >> more);
-                for (size_t k = 1; k <= more; k++) {
-                        if ((data[i + k] & 0xc0) != 0x80)
-                                return false;
-                        point = point << 6 | (data[i + k] & 0x3f);
-                }
-                if (point < least[more] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-                        return false;
-                i += more + 1;
-        }
-        return true;
-}
 
 static int on_key(void *userdata, const unsigned char *data, size_t size)
 {

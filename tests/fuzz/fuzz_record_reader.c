@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "nexudus/record_reader.h"
+#include "utf8_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,33 +29,6 @@ static void check(bool condition)
 {
         if (!condition)
                 abort();
-}
-
-/* Not the program's own UTF-8 code: decodes to code points and looks at those. */
-static bool is_utf8(const unsigned char *data, size_t size)
-{
-        static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-
-        for (size_t i = 0; i < size;) {
-                size_t more = data[i] < 0x80           ? 0
-                              : (data[i] >> 5) == 0x06 ? 1
-                              : (data[i] >> 4) == 0x0e ? 2
-                              : (data[i] >> 3) == 0x1e ? 3
-                                                       : SIZE_MAX;
-                uint32_t point;
-                if (more == SIZE_MAX || more >= size - i)
-                        return false;
-                point = more == 0 ? data[i] : data[i] & (0x3fU >> more);
-                for (size_t k = 1; k <= more; k++) {
-                        if ((data[i + k] & 0xc0) != 0x80)
-                                return false;
-                        point = point << 6 | (data[i + k] & 0x3f);
-                }
-                if (point < least[more] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-                        return false;
-                i += more + 1;
-        }
-        return true;
 }
 
 static void collect_number(struct collected *collected, uint64_t number)

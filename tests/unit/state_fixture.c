@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int fixture_setup(void **state)
@@ -59,6 +60,43 @@ void fixture_reopen(struct fixture *fixture)
 {
         fixture_close(fixture);
         fixture_open(fixture);
+}
+
+pid_t fixture_holder_start(struct fixture *fixture, int *ret_leash)
+{
+        int ready[2], leash[2];
+        char byte;
+
+        assert_int_equal(pipe(ready), 0);
+        assert_int_equal(pipe(leash), 0);
+        pid_t holder = fork();
+        assert_true(holder >= 0);
+        if (holder == 0) {
+                struct state *state = NULL;
+                char *message = NULL;
+                close(leash[1]);
+                byte = state_open(fixture->directory, &message, &state) == 0;
+                (void)!write(ready[1], &byte, 1);
+                (void)!read(leash[0], &byte, 1); /* until it is closed */
+                _exit(0);                        /* without closing the store: the lock ends all the same */
+        }
+
+        close(leash[0]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        assert_int_equal(byte, 1);
+        close(ready[0]);
+        close(ready[1]);
+        *ret_leash = leash[1];
+        return holder;
+}
+
+void fixture_holder_end(pid_t holder, int leash)
+{
+        int status;
+
+        close(leash);
+        assert_int_equal(waitpid(holder, &status, 0), holder);
+        assert_int_equal(status, 0);
 }
 
 const char *fixture_path(const struct fixture *fixture, const char *name)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -27,6 +28,13 @@ void fixture_open(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
 /* What every test does after every step: only what is on disk counts. */
 void fixture_reopen(struct fixture *fixture);
+
+/*
+ * Another process that has the closed store open and so holds its lock, until the end. Returns its pid;
+ * *ret_leash goes to fixture_holder_end(), which waits for it.
+ */
+pid_t fixture_holder_start(struct fixture *fixture, int *ret_leash);
+void fixture_holder_end(pid_t holder, int leash);
 
 /* "DIRECTORY/NAME": in one of a few static buffers. */
 const char *fixture_path(const struct fixture *fixture, const char *name);

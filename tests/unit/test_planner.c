@@ -10,93 +10,21 @@
 
 #include <cmocka.h>
 
-#include "planning/planner.h"
-#include "util/timespan.h"
+#include "planner_fixture.h"
 
-#define JOBS     6
-#define START    (1000 * USEC_PER_SEC)
-#define INTERVAL (15 * USEC_PER_SEC)
-#define MAX      (2 * USEC_PER_MIN)
-
-struct fixture {
-        struct planner *planner;
-        struct planner_job *jobs;
-        struct status_rules *rules;
-};
+#define JOBS 6
+#define MAX  (2 * USEC_PER_MIN)
 
 static const struct planner_settings settings = { .interval_us = INTERVAL, .max_interval_us = MAX };
 
 static int setup(void **state)
 {
-        static struct fixture fixture;
-        char *const success[] = { (char[]){ "Completed" }, NULL };
-        const struct planner_limits limits = {
-                .max_in_flight = 8,
-                .batch_size = 100,
-                .batch_bytes = 1890,
-                .probe_cap_us = INTERVAL,
-        };
+        const struct planner_limits limits = limits_of(100);
 
-        if (status_rules_new(NULL, success, NULL, NULL, &fixture.rules) < 0 ||
-            planner_new(&limits, fixture.rules, JOBS, &fixture.planner) < 0)
+        if (fixture_setup(state) < 0)
                 return -1;
-        fixture.jobs = planner_jobs(fixture.planner);
-        for (size_t i = 0; i < JOBS; i++) {
-                fixture.jobs[i].id = 100 + i;
-                fixture.jobs[i].settings = &settings;
-        }
-        *state = &fixture;
+        fixture_make(*state, &limits, JOBS, &settings);
         return 0;
-}
-
-static int teardown(void **state)
-{
-        struct fixture *fixture = *state;
-
-        planner_free(fixture->planner);
-        status_rules_free(fixture->rules);
-        return 0;
-}
-
-/* A request must be there. */
-static struct planner_request next(struct fixture *fixture, uint64_t now)
-{
-        struct planner_request request;
-        uint64_t wake_us;
-
-        assert_true(planner_next(fixture->planner, now, &request, &wake_us));
-        return request;
-}
-
-/* None must be there; returns when to ask again. */
-static uint64_t none(struct fixture *fixture, uint64_t now)
-{
-        struct planner_request request;
-        uint64_t wake_us = 0;
-
-        assert_false(planner_next(fixture->planner, now, &request, &wake_us));
-        assert_true(wake_us > now);
-        return wake_us;
-}
-
-static struct job_record record_of(struct text status, struct text result, struct text updated)
-{
-        return (struct job_record){ .status = status,
-                                    .result = result,
-                                    .updated_on = updated,
-                                    .has_status = true,
-                                    .has_result = true };
-}
-
-/* A job was looked at and its record taken, with or without success in recording. */
-static bool take(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
-                 bool recorded, uint64_t now)
-{
-        struct observation observation = planner_take_record(fixture->planner, job, record, now);
-        struct job_memory seen = job_memory_of(record, observation.change.outcome);
-
-        planner_complete(fixture->planner, job, &observation, recorded, &seen, now, 0);
-        return observation.change.news;
 }
 
 static void answer_single(struct fixture *fixture, const struct job_record *record, bool recorded,
@@ -373,7 +301,7 @@ static void test_a_request_that_was_not_made(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_what_is_due_goes_together),
                 TEST(test_a_single_one_is_no_batch),

@@ -10,96 +10,15 @@
 
 #include <cmocka.h>
 
-#include "planning/planner.h"
-#include "util/timespan.h"
+#include "planner_fixture.h"
 
-#define START    (1000 * USEC_PER_SEC)
-#define INTERVAL (15 * USEC_PER_SEC)
-#define JOBS     20
+#define JOBS 20
 
 static const struct planner_settings settings = { .interval_us = INTERVAL, .max_interval_us = 4 * INTERVAL };
 
-struct fixture {
-        struct planner *planner;
-        struct planner_job *jobs;
-        struct status_rules *rules;
-};
-
 static void make(struct fixture *fixture, const struct planner_limits *limits, size_t count)
 {
-        assert_int_equal(planner_new(limits, fixture->rules, count, &fixture->planner), 0);
-        fixture->jobs = planner_jobs(fixture->planner);
-        for (size_t i = 0; i < count; i++) {
-                fixture->jobs[i].id = 100 + i;
-                fixture->jobs[i].settings = &settings;
-        }
-}
-
-static struct planner_limits limits_of(unsigned batch_size)
-{
-        return (struct planner_limits){
-                .max_in_flight = 8,
-                .batch_size = batch_size,
-                .batch_bytes = 1890,
-                .probe_cap_us = INTERVAL,
-        };
-}
-
-static int setup(void **state)
-{
-        static struct fixture fixture;
-        char *const success[] = { (char[]){ "Completed" }, NULL };
-
-        if (status_rules_new(NULL, success, NULL, NULL, &fixture.rules) < 0)
-                return -1;
-        fixture.planner = NULL;
-        *state = &fixture;
-        return 0;
-}
-
-static int teardown(void **state)
-{
-        struct fixture *fixture = *state;
-
-        planner_free(fixture->planner);
-        status_rules_free(fixture->rules);
-        return 0;
-}
-
-static struct planner_request next(struct fixture *fixture, uint64_t now)
-{
-        struct planner_request request;
-        uint64_t wake_us;
-
-        assert_true(planner_next(fixture->planner, now, &request, &wake_us));
-        return request;
-}
-
-static uint64_t none(struct fixture *fixture, uint64_t now)
-{
-        struct planner_request request;
-        uint64_t wake_us = 0;
-
-        assert_false(planner_next(fixture->planner, now, &request, &wake_us));
-        return wake_us;
-}
-
-static struct job_record record_of(struct text status, struct text result, struct text updated)
-{
-        return (struct job_record){ .status = status,
-                                    .result = result,
-                                    .updated_on = updated,
-                                    .has_status = true,
-                                    .has_result = true };
-}
-
-static void take(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
-                 uint64_t now)
-{
-        struct observation observation = planner_take_record(fixture->planner, job, record, now);
-        struct job_memory seen = job_memory_of(record, observation.change.outcome);
-
-        planner_complete(fixture->planner, job, &observation, true, &seen, now, 0);
+        fixture_make(fixture, limits, count, &settings);
 }
 
 static void count_left_out(void *userdata, struct planner_job *job)
@@ -184,7 +103,7 @@ static void test_once(void **state)
                 planner_start(fixture->planner, &fixture->jobs[i], START, 0);
         request = next(fixture, START);
         planner_end_request(fixture->planner, &request, START);
-        take(fixture, request.jobs[0], &running, START);
+        take(fixture, request.jobs[0], &running, true, START);
         assert_true(request.jobs[0]->done);
         request = next(fixture, START);
         planner_end_request(fixture->planner, &request, START);
@@ -384,10 +303,10 @@ static void test_hints_for_nothing(void **state)
 
         make(fixture, &limits, 1);
         job = &fixture->jobs[0];
-        take(fixture, job, &record, START);
+        take(fixture, job, &record, true, START);
         for (unsigned i = 0; i < 10; i++) {
                 planner_apply_row(fixture->planner, job, ROW_UPDATED, 0, START, 0);
-                take(fixture, job, &record, START);
+                take(fixture, job, &record, true, START);
         }
         job->polled_us = START;
         /* A new UpdatedOn alone is no reason any more. */
@@ -395,7 +314,7 @@ static void test_hints_for_nothing(void **state)
         assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_UNCHANGED);
         /* One that is gone teaches nothing about rows. */
         record.updated_on = TEXT_NULL;
-        take(fixture, job, &record, START);
+        take(fixture, job, &record, true, START);
         assert_int_equal(job->updated, 0);
 }
 
@@ -418,7 +337,7 @@ static void test_rows_of_jobs_that_have_ended(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_sizes),
                 TEST(test_next_due),

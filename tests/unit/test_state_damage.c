@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fault_malloc.h"
@@ -107,33 +106,15 @@ static void test_a_lock_of_nobody(void **context)
 static void test_a_lock_of_a_process_without_name(void **context)
 {
         struct fixture *fixture = *context;
-        int ready[2], finish[2], status;
-        char byte, expected[64];
+        char expected[64];
+        int leash;
 
         fixture_close(fixture);
-        assert_int_equal(pipe(ready), 0);
-        assert_int_equal(pipe(finish), 0);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-                struct state *state = NULL;
-                char *message = NULL;
-                close(finish[1]);
-                byte = state_open(fixture->directory, &message, &state) == 0;
-                (void)!write(ready[1], &byte, 1);
-                (void)!read(finish[0], &byte, 1);
-                _exit(0);
-        }
-        close(finish[0]);
-        assert_int_equal(read(ready[0], &byte, 1), 1);
-        assert_int_equal(byte, 1);
-        (void)snprintf(expected, sizeof(expected), "is in use by process %ld;", (long)child);
+        pid_t holder = fixture_holder_start(fixture, &leash);
+        (void)snprintf(expected, sizeof(expected), "is in use by process %ld;", (long)holder);
         refuse(fixture, FAULT_FOPEN, 1, ENOENT, -EBUSY, expected);
         refuse(fixture, FAULT_FGETS, 1, EIO, -EBUSY, expected);
-        close(finish[1]);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        close(ready[0]);
-        close(ready[1]);
+        fixture_holder_end(holder, leash);
         fixture_open(fixture);
 }
 

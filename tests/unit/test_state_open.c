@@ -116,39 +116,15 @@ static void test_second_process(void **context)
 {
         struct fixture *fixture = *context;
         char expected[64];
-        int ready[2], finish[2];
-        char byte;
+        int leash;
 
         fixture_close(fixture);
-        assert_int_equal(pipe(ready), 0);
-        assert_int_equal(pipe(finish), 0);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-                struct state *state = NULL;
-                char *message = NULL;
-                close(finish[1]);
-                int r = state_open(fixture->directory, &message, &state);
-                byte = r == 0;
-                (void)!write(ready[1], &byte, 1);
-                (void)!read(finish[0], &byte, 1);
-                _exit(r == 0 ? 0 : 1); /* without closing: the lock ends with the process all the same */
-        }
-
-        close(finish[0]);
-        assert_int_equal(read(ready[0], &byte, 1), 1);
-        assert_int_equal(byte, 1);
-        (void)snprintf(expected, sizeof(expected), "is in use by process %ld (", (long)child);
+        pid_t holder = fixture_holder_start(fixture, &leash);
+        (void)snprintf(expected, sizeof(expected), "is in use by process %ld (", (long)holder);
         assert_refused(fixture, -EBUSY, expected);
         assert_refused(fixture, -EBUSY,
                        "; one daemon a state directory: stop it, or give this one another with --state-dir");
-
-        int status;
-        close(finish[1]);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_int_equal(status, 0);
-        close(ready[0]);
-        close(ready[1]);
+        fixture_holder_end(holder, leash);
         fixture_open(fixture);
 }
 

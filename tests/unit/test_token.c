@@ -208,10 +208,7 @@ static void test_renew_in_answer(void **state)
         struct token_notes notes = { 0 };
         struct token *token = make(fixture, &notes, NULL);
 
-        fixture->handler = on_request;
-        answered = 0;
-        script[0] = SAY("503 No", .body = "");
-        script[1] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        prepare(fixture, SAY("503 No", .body = ""), SAY("200 OK", .body = GOOD("acc-1", "ref-1")));
         notes.renew_in_answer = token;
         assert_int_equal(token_renew(token, NULL), 0);
         loop_until(fixture->event, &notes.answers, 2);
@@ -226,9 +223,7 @@ static void test_free_in_answer(void **state)
         struct token_notes notes = { 0 };
         struct token *token = make(fixture, &notes, NULL);
 
-        fixture->handler = on_request;
-        answered = 0;
-        script[0] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        prepare(fixture, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
         notes.free_in_answer = &token;
         assert_int_equal(token_renew(token, NULL), 0);
         loop_until(fixture->event, &notes.answers, 1);
@@ -242,9 +237,7 @@ static void test_free_while_busy(void **state)
         struct token_notes notes = { 0 };
         struct token *token = make(fixture, &notes, NULL);
 
-        fixture->handler = on_request;
-        answered = 0;
-        script[0] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        prepare(fixture, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
         assert_int_equal(token_renew(token, noted_spend), 0);
         assert_null(token_free(token));
         loop_settle(fixture->event);

@@ -41,16 +41,22 @@ static inline void on_request(struct loopback_peer *peer, const char *head, cons
                         strlen(now->body));
 }
 
+/* What the server answers from now on. */
+static inline void prepare(struct http_fixture *fixture, struct scripted first, struct scripted second)
+{
+        fixture->handler = on_request;
+        answered = 0;
+        script[0] = first;
+        script[1] = second;
+}
+
 /* A renewal of `token` with these answers, to its end. */
 static inline void renew(struct http_fixture *fixture, struct token *token, struct token_notes *notes,
                          struct scripted first, struct scripted second)
 {
         unsigned goal = notes->answers + 1;
 
-        fixture->handler = on_request;
-        answered = 0;
-        script[0] = first;
-        script[1] = second;
+        prepare(fixture, first, second);
         assert_int_equal(token_renew(token, noted_spend), 0);
         assert_true(token_is_busy(token));
         assert_int_equal(token_renew(token, noted_spend), -EBUSY);

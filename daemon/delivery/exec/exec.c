@@ -20,7 +20,7 @@
 #include "delivery/exec/exec_internal.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 #define USUAL_GRACE_US (5 * USEC_PER_SEC)

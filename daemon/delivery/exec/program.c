@@ -18,7 +18,7 @@
 #include "delivery/exec/exec_internal.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 
 DEFINE_CLEANUP(char *, command_free)
 

@@ -21,23 +21,8 @@
 #include "delivery/exec/exec_internal.h"
 #include "journal/stream.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
-
-static int write_whole(int fd, const char *data, size_t size)
-{
-        for (size_t done = 0; done < size;) {
-                /* Not moving the offset, which the program inherits. */
-                ssize_t n = pwrite(fd, data + done, size - done, (off_t)done);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return -ENOSPC;
-                done += (size_t)n;
-        }
-        return 0;
-}
+#include "util/file.h"
+#include "util/message.h"
 
 /* Returns a descriptor above 2, or a negative errno. */
 static int open_document(const char *document, size_t size)
@@ -46,7 +31,7 @@ static int open_document(const char *document, size_t size)
         if (fd < 0)
                 return -errno;
 
-        int r = write_whole(fd, document, size);
+        int r = file_write(fd, document, size);
         if (r < 0)
                 return r;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)

@@ -25,7 +25,8 @@
 
 #include "delivery/variables.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/file.h"
+#include "util/message.h"
 
 #define USUAL_RUNTIME_FOLDER "/run/jobwatchd"
 
@@ -220,20 +221,6 @@ void event_files_release(struct event_files *files, const char *holder, const ch
 
 /* ---- writing ---- */
 
-static int write_whole(int fd, const char *data, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return n < 0 ? -errno : -ENOSPC;
-                data += n;
-                size -= (size_t)n;
-        }
-        return 0;
-}
-
 static int write_file(const struct event_files *files, const char *event_id, const char *suffix,
                       const char *data, size_t size)
 {
@@ -246,7 +233,7 @@ static int write_file(const struct event_files *files, const char *event_id, con
         int fd = openat(files->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd < 0)
                 return -errno;
-        int r = write_whole(fd, data, size);
+        int r = file_write(fd, data, size);
         if (r == 0 && fchmod(fd, 0640) < 0) /* whatever the umask is */
                 r = -errno;
         if (r == 0 && renameat(files->fd, temporary, files->fd, name) < 0)

@@ -33,7 +33,7 @@
 #include "delivery/unit/unit_name.h"
 #include "journal/event_message.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 DEFINE_CLEANUP(struct hook_unit, hook_unit_cancel)

@@ -16,7 +16,7 @@
 
 #include "delivery/unit/unit_internal.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 
 DEFINE_CLEANUP(struct hook_bus, hook_bus_free)
 DEFINE_CLEANUP(sd_bus, sd_bus_close_unref)

@@ -12,7 +12,7 @@
 #include "delivery/unit/unit_name.h"
 #include "journal/event_message.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 /* ---- the list of runs ---- */

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 
 #define UNIT_NAME_BYTES_MAX 255
 

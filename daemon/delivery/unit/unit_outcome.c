@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "util/reason.h"
+#include "util/message.h"
 #include "util/text.h"
 
 #define SYSTEMD "org.freedesktop.systemd1."

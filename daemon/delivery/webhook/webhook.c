@@ -19,7 +19,7 @@
 #include "http/http.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 #include "version.h"
@@ -120,7 +120,7 @@ struct webhook *webhook_free(struct webhook *http)
 static bool is_success(const struct http_end *end)
 {
         /* Whether the receiver goes on to talk for long does not matter to the delivery. */
-        return end->status >= 200 && end->status <= 299 &&
+        return http_status_is_success(end->status) &&
                (end->outcome == HTTP_ANSWERED || end->outcome == HTTP_TOO_LARGE);
 }
 

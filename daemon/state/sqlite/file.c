@@ -18,12 +18,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "state/sqlite/database.h"
+#include "util/message.h"
 
 #define LOCK_FILE_NAME "jobwatchd.lock"
 
@@ -37,39 +37,26 @@
 
 static const char header_magic[16] = "SQLite format 3";
 
-static int file_fail(int r, char **ret_message, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-
-static int file_fail(int r, char **ret_message, const char *format, ...)
-{
-        va_list arguments;
-
-        va_start(arguments, format);
-        if (vasprintf(ret_message, format, arguments) < 0)
-                *ret_message = NULL;
-        va_end(arguments);
-        return r;
-}
-
 int state_directory_open(const char *directory, char **ret_message, char **ret_directory)
 {
         if (mkdir(directory, 0700) < 0) {
                 if (errno != EEXIST)
-                        return file_fail(
+                        return fail_with_message(
                                 -errno, ret_message,
                                 "Cannot make the state directory %s: %s. Make it yourself, or name another "
                                 "with --state-dir.",
                                 directory, strerror(errno));
         } else if (chmod(directory, 0700) < 0) { /* against a umask that takes bits from the owner */
-                return file_fail(-errno, ret_message, "Cannot set the mode of %s: %s.", directory,
-                                 strerror(errno));
+                return fail_with_message(-errno, ret_message, "Cannot set the mode of %s: %s.", directory,
+                                         strerror(errno));
         }
 
         char *resolved = realpath(directory, NULL);
         if (resolved == NULL)
-                return file_fail(-errno, ret_message,
-                                 "Cannot use the state directory %s: %s. Name another with --state-dir.",
-                                 directory, strerror(errno));
+                return fail_with_message(
+                        -errno, ret_message,
+                        "Cannot use the state directory %s: %s. Name another with --state-dir.", directory,
+                        strerror(errno));
         *ret_directory = resolved;
         return 0;
 }
@@ -95,25 +82,23 @@ static int lock_held(const char *directory, pid_t pid, char **ret_message)
         char name[80];
 
         if (pid <= 0) /* of another pid namespace */
-                return file_fail(-EBUSY, ret_message, "%s is in use by another process; %s.", directory,
-                                 advice);
+                return fail_with_message(-EBUSY, ret_message, "%s is in use by another process; %s.",
+                                         directory, advice);
         process_name(pid, name, sizeof(name));
-        return file_fail(-EBUSY, ret_message, "%s is in use by process %ld%s; %s.", directory, (long)pid,
-                         name, advice);
+        return fail_with_message(-EBUSY, ret_message, "%s is in use by process %ld%s; %s.", directory,
+                                 (long)pid, name, advice);
 }
 
 int state_directory_lock(const char *directory, char **ret_message, int *ret_lock)
 {
-        CLEANUP(cleanup_free) char *path = NULL;
-        if (asprintf(&path, "%s/" LOCK_FILE_NAME, directory) < 0) {
-                path = NULL;
+        CLEANUP(cleanup_free) char *path = format_message("%s/" LOCK_FILE_NAME, directory);
+        if (path == NULL)
                 return -ENOMEM;
-        }
 
         CLEANUP(cleanup_descriptor)
         int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
         if (lock < 0 || fchmod(lock, 0600) < 0)
-                return file_fail(
+                return fail_with_message(
                         -errno, ret_message,
                         "Cannot open %s: %s. The state directory must be writable by this user; name another "
                         "with --state-dir.",
@@ -127,7 +112,8 @@ int state_directory_lock(const char *directory, char **ret_message, int *ret_loc
                         return 0;
                 }
                 if (errno != EACCES && errno != EAGAIN)
-                        return file_fail(-errno, ret_message, "Cannot lock %s: %s.", path, strerror(errno));
+                        return fail_with_message(-errno, ret_message, "Cannot lock %s: %s.", path,
+                                                 strerror(errno));
 
                 if (fcntl(lock, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
                         return lock_held(directory, whole.l_pid, ret_message);
@@ -165,7 +151,7 @@ static int header_check(const char *path, const unsigned char *header, size_t si
                         *ret_fresh = true;
                         return 0;
                 }
-                return file_fail(-EUCLEAN, ret_message, "%s is not a database. %s.", path, advice);
+                return fail_with_message(-EUCLEAN, ret_message, "%s is not a database. %s.", path, advice);
         }
 
         uint32_t application = header_number(header, HEADER_APPLICATION_ID);
@@ -182,21 +168,24 @@ static int header_check(const char *path, const unsigned char *header, size_t si
                 *ret_fresh = true;
                 return 0;
         }
-        return file_fail(-EUCLEAN, ret_message, "%s is the database of another program. %s.", path, advice);
+        return fail_with_message(-EUCLEAN, ret_message, "%s is the database of another program. %s.", path,
+                                 advice);
 }
 
 static int file_create(const char *directory, const char *path, char **ret_message)
 {
         CLEANUP(cleanup_descriptor) int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (file < 0 || fchmod(file, 0600) < 0)
-                return file_fail(-errno, ret_message,
-                                 "Cannot create %s: %s. The state directory must be writable by this user.",
-                                 path, strerror(errno));
+                return fail_with_message(
+                        -errno, ret_message,
+                        "Cannot create %s: %s. The state directory must be writable by this user.", path,
+                        strerror(errno));
 
         /* Its name must outlast a power cut as its content will. */
         CLEANUP(cleanup_descriptor) int parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (parent < 0 || fsync(parent) < 0)
-                return file_fail(-errno, ret_message, "Cannot write to %s: %s.", directory, strerror(errno));
+                return fail_with_message(-errno, ret_message, "Cannot write to %s: %s.", directory,
+                                         strerror(errno));
         return 0;
 }
 
@@ -211,16 +200,17 @@ int state_file_prepare(const char *directory, const char *path, char **ret_messa
                 return file_create(directory, path, ret_message);
         }
         if (file < 0 && errno == ELOOP)
-                return file_fail(
+                return fail_with_message(
                         -ELOOP, ret_message,
                         "%s is a symbolic link, which is not followed. Put the file itself there, or name "
                         "the directory it lies in with --state-dir.",
                         path);
         if (file < 0 || fstat(file, &status) < 0)
-                return file_fail(-errno, ret_message, "Cannot open %s: %s. It must belong to this user.",
-                                 path, strerror(errno));
+                return fail_with_message(-errno, ret_message,
+                                         "Cannot open %s: %s. It must belong to this user.", path,
+                                         strerror(errno));
         if (!S_ISREG(status.st_mode))
-                return file_fail(
+                return fail_with_message(
                         S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL, ret_message,
                         "%s is not a regular file. It was left as it is: move it away, or name another "
                         "directory with --state-dir.",
@@ -231,7 +221,8 @@ int state_file_prepare(const char *directory, const char *path, char **ret_messa
         } else {
                 ssize_t size = pread(file, header, sizeof(header), 0);
                 if (size < 0)
-                        return file_fail(-errno, ret_message, "Cannot read %s: %s.", path, strerror(errno));
+                        return fail_with_message(-errno, ret_message, "Cannot read %s: %s.", path,
+                                                 strerror(errno));
                 int r = header_check(path, header, (size_t)size, ret_message, ret_fresh);
                 if (r < 0)
                         return r;
@@ -239,7 +230,7 @@ int state_file_prepare(const char *directory, const char *path, char **ret_messa
 
         /* It holds secrets. A copy brought back from a backup may be more open than it was. */
         if ((status.st_mode & 07777) != 0600 && fchmod(file, 0600) < 0)
-                return file_fail(-errno, ret_message, "Cannot set the mode of %s to 0600: %s.", path,
-                                 strerror(errno));
+                return fail_with_message(-errno, ret_message, "Cannot set the mode of %s to 0600: %s.", path,
+                                         strerror(errno));
         return 0;
 }

@@ -38,12 +38,12 @@
  */
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "state/sqlite/database.h"
+#include "util/message.h"
 
 #define CHECK_LIMIT (64 * 1024 * 1024)
 
@@ -265,20 +265,6 @@ static int schema_set_up(struct state *state, const char *path, bool fresh, int6
         return state_execute(state, "SELECT count(*) FROM unlogged", NULL);
 }
 
-static int schema_fail(int r, char **ret_message, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-
-static int schema_fail(int r, char **ret_message, const char *format, ...)
-{
-        va_list arguments;
-
-        va_start(arguments, format);
-        if (vasprintf(ret_message, format, arguments) < 0)
-                *ret_message = NULL;
-        va_end(arguments);
-        return r;
-}
-
 int state_schema_open(struct state *state, const char *path, bool fresh, char **ret_message)
 {
         int64_t version = 0;
@@ -303,27 +289,29 @@ int state_schema_open(struct state *state, const char *path, bool fresh, char **
                 (void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
                 return 0;
         case EOPNOTSUPP:
-                return schema_fail(
+                return fail_with_message(
                         r, ret_message,
                         "%s was written by a newer jobwatchd (its schema has version %lld, this "
                         "program knows up to %lld). It was left as it is: run the newer program, or "
                         "give this one another directory with --state-dir.",
                         path, (long long)version, (long long)SCHEMA_VERSION);
         case EUCLEAN:
-                return schema_fail(
+                return fail_with_message(
                         r, ret_message,
                         "%s cannot be used: %s. It was left as it is. Put a backup in its place, or "
                         "move it and its -wal file away to start anew; every watched job is then told "
                         "once more.",
                         path, state->error);
         case EBUSY:
-                return schema_fail(r, ret_message,
-                                   "%s is held open by another program, perhaps the sqlite3 shell. End that "
-                                   "program and start again.",
-                                   path);
+                return fail_with_message(
+                        r, ret_message,
+                        "%s is held open by another program, perhaps the sqlite3 shell. End that "
+                        "program and start again.",
+                        path);
         default:
-                return schema_fail(r, ret_message,
-                                   "Cannot open %s: %s. Nothing was lost; see to the cause and start again.",
-                                   path, state->error);
+                return fail_with_message(
+                        r, ret_message,
+                        "Cannot open %s: %s. Nothing was lost; see to the cause and start again.", path,
+                        state->error);
         }
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #include "state/sqlite/database.h"
+#include "util/message.h"
 
 DEFINE_CLEANUP(struct state, state_close)
 
@@ -39,10 +40,9 @@ static int state_open_in(const char *directory, char **ret_message, struct state
         if (r < 0)
                 return r;
 
-        if (asprintf(&path, "%s/" STATE_FILE_NAME, resolved) < 0) {
-                path = NULL;
+        path = format_message("%s/" STATE_FILE_NAME, resolved);
+        if (path == NULL)
                 return -ENOMEM;
-        }
         r = state_file_prepare(resolved, path, ret_message, &fresh);
         if (r < 0)
                 return r;

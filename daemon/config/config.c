@@ -45,18 +45,11 @@ static void set_defaults(enum config_section section, void *base, struct report 
                 if (config_kind_is_list(key->kind))
                         add_default_items(key, base, report);
                 else
-                        value_set(key, key->default_text, nowhere, CONFIG_FEATURES_ALL, base, report);
+                        value_set(key, key->default_text, nowhere, base, report);
         }
 }
 
-static void refuse_unbuilt(const struct setting *setting, struct report *report)
-{
-        report_error(report, setting->place,
-                     "%s is known, but this version does not act on it yet; remove the line",
-                     setting->key->name);
-}
-
-static void set_scalar(const struct setting *setting, unsigned features, void *base, struct report *report)
+static void set_scalar(const struct setting *setting, void *base, struct report *report)
 {
         const struct config_key *key = setting->key;
         const struct setting_text *text = &setting->texts[0];
@@ -65,36 +58,27 @@ static void set_scalar(const struct setting *setting, unsigned features, void *b
         if (key->kind == KIND_TARGET && text->text[0] == '\0')
                 return;
 
-        CLEANUP(cleanup_free) char *before = value_format(key, base);
-        value_set(key, text->text, text->place, features, base, report);
-        CLEANUP(cleanup_free) char *after = value_format(key, base);
-        if (before == NULL || after == NULL)
-                report_oom(report);
-        else if ((key->feature & ~features) != 0 && strcmp(before, after) != 0)
-                refuse_unbuilt(setting, report);
+        value_set(key, text->text, text->place, base, report);
 }
 
-static void set_list(const struct setting *setting, unsigned features, void *base, struct report *report)
+static void set_list(const struct setting *setting, void *base, struct report *report)
 {
         value_clear(setting->key, base);
         for (size_t i = 0; i < setting->count; i++)
                 value_add(setting->key, setting->texts[i].text, setting->texts[i].place, base, report);
-        if ((setting->key->feature & ~features) != 0)
-                refuse_unbuilt(setting, report);
 }
 
 /* What a section sets, over the defaults. `section` may be NULL. */
-static void set_given(const struct section_settings *section, unsigned features, void *base,
-                      struct report *report)
+static void set_given(const struct section_settings *section, void *base, struct report *report)
 {
         for (size_t i = 0; section != NULL && i < section->count; i++) {
                 const struct setting *setting = &section->settings[i];
                 if (setting->key->kind == KIND_ID_LIST)
                         continue;
                 if (config_kind_is_list(setting->key->kind))
-                        set_list(setting, features, base, report);
+                        set_list(setting, base, report);
                 else if (setting->count > 0)
-                        set_scalar(setting, features, base, report);
+                        set_scalar(setting, base, report);
         }
 }
 
@@ -160,7 +144,7 @@ static void build_named_jobs(struct config *config, struct config_sources *sourc
                 job->name = strdup(section->name);
                 if (job->name == NULL)
                         report_oom(report);
-                set_given(section, sources->features, job, report);
+                set_given(section, job, report);
         }
 }
 
@@ -216,7 +200,7 @@ static void build_hooks(struct config *config, struct config_sources *sources, s
                 if (hook->name == NULL)
                         report_oom(report);
                 set_defaults(SECTION_HOOK, hook, report);
-                set_given(section, sources->features, hook, report);
+                set_given(section, hook, report);
                 hook->where = where_of(config, section, target_key(hook->kind), report);
         }
 }
@@ -282,8 +266,7 @@ static struct config *build(const char *path, struct config_sources *sources, st
                 if (config_section_is_named(section))
                         continue;
                 set_defaults(section, config, report);
-                set_given(settings_find_section(sources->settings, section, NULL), sources->features, config,
-                          report);
+                set_given(settings_find_section(sources->settings, section, NULL), config, report);
         }
         const struct section_settings *api = settings_find_section(sources->settings, SECTION_API, NULL);
         config->api.where_secret = where_of(
@@ -304,15 +287,13 @@ static struct config *build(const char *path, struct config_sources *sources, st
 }
 
 /* Turns settings that were read into the configuration, or into problems. */
-static int finish(const char *path, const struct settings *settings, unsigned features,
-                  const struct config_overrides *overrides, struct report *report,
-                  struct config_problems *problems, struct config **ret_config)
+static int finish(const char *path, const struct settings *settings, const struct config_overrides *overrides,
+                  struct report *report, struct config_problems *problems, struct config **ret_config)
 {
         static const struct config_overrides none = { .log_level = -1, .log_target = -1 };
         struct config_sources sources = {
                 .settings = settings,
                 .main_file = settings->file_count > 0 ? settings->files[0] : NULL,
-                .features = features,
                 .overrides = overrides != NULL ? overrides : &none,
         };
 
@@ -336,7 +317,7 @@ static int finish(const char *path, const struct settings *settings, unsigned fe
         return 0;
 }
 
-int config_load_memory(const char *path, const char *data, size_t size, unsigned features,
+int config_load_memory(const char *path, const char *data, size_t size,
                        const struct config_overrides *overrides, struct config_problems *problems,
                        struct config **ret_config)
 {
@@ -348,19 +329,7 @@ int config_load_memory(const char *path, const char *data, size_t size, unsigned
                 report_oom(&report);
         else
                 settings_read(&settings, file, data, size, &report);
-        int r = finish(path, &settings, features, overrides, &report, problems, ret_config);
-        settings_clear(&settings);
-        return r;
-}
-
-int config_load_files(const char *path, unsigned features, const struct config_overrides *overrides,
-                      struct config_problems *problems, struct config **ret_config)
-{
-        struct settings settings = { 0 };
-        struct report report = { 0 };
-
-        config_read_files(path, &settings, &report);
-        int r = finish(path, &settings, features, overrides, &report, problems, ret_config);
+        int r = finish(path, &settings, overrides, &report, problems, ret_config);
         settings_clear(&settings);
         return r;
 }
@@ -368,7 +337,13 @@ int config_load_files(const char *path, unsigned features, const struct config_o
 int config_load(const char *path, const struct config_overrides *overrides, struct config_problems *problems,
                 struct config **ret_config)
 {
-        return config_load_files(path, CONFIG_FEATURES_BUILT, overrides, problems, ret_config);
+        struct settings settings = { 0 };
+        struct report report = { 0 };
+
+        config_read_files(path, &settings, &report);
+        int r = finish(path, &settings, overrides, &report, problems, ret_config);
+        settings_clear(&settings);
+        return r;
 }
 
 struct config *config_ref(struct config *config)

@@ -233,11 +233,6 @@ static void check_hook(const struct hook_config *hook, const struct config_sourc
         const struct setting *target = NULL, *on = section_find(section, "on");
         size_t targets = count_targets(section, &target);
 
-        if ((FEATURE_HOOKS & ~sources->features) != 0)
-                report_error(
-                        report, section->place,
-                        "[hook %s] is known, but this version does not act on hooks yet; remove the section",
-                        section->name);
         if (targets == 0 && !section->damaged)
                 report_error(report, section->place,
                              "[hook %s] does nothing; add one of unit, exec or url to it", section->name);

@@ -10,16 +10,12 @@
 /* Shared between the files of daemon/config, and open to its tests. */
 
 /*
- * config_load() of one file that is in memory, under the name `path`, without drop-ins. `features` are the
- * bits of enum config_feature that count as built. `overrides` may be NULL.
+ * config_load() of one file that is in memory, under the name `path`, without drop-ins. `overrides`
+ * may be NULL.
  */
-int config_load_memory(const char *path, const char *data, size_t size, unsigned features,
+int config_load_memory(const char *path, const char *data, size_t size,
                        const struct config_overrides *overrides, struct config_problems *problems,
                        struct config **ret_config);
-
-/* config_load() with `features` of the caller's choice. */
-int config_load_files(const char *path, unsigned features, const struct config_overrides *overrides,
-                      struct config_problems *problems, struct config **ret_config);
 
 /* Reads PATH and PATH.d/ *.ini into the settings (config_files.c). */
 void config_read_files(const char *path, struct settings *settings, struct report *report);
@@ -30,7 +26,6 @@ void config_read_files(const char *path, struct settings *settings, struct repor
 struct config_sources {
         const struct settings *settings;
         const struct config_file *main_file;
-        unsigned features;
         const struct config_overrides *overrides;     /* never NULL */
         struct place *job_places;                     /* of each of config->jobs */
         const struct section_settings **job_sections; /* NULL for plain ones */

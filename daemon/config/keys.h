@@ -38,29 +38,9 @@ enum config_kind {
         KIND_TARGET,   /* char *, and the hook's kind is `hook_kind` */
 };
 
-/*
- * What is described in full but not acted on yet: a value that asks for it is refused rather than ignored.
- * The one place to change when a feature arrives is CONFIG_FEATURES_BUILT.
- */
-enum config_feature {
-        FEATURE_PASSWORD_LOGIN = 1 << 0, /* auth = password */
-        FEATURE_CLIENT_ID = 1 << 1,
-        FEATURE_BATCHES = 1 << 2,
-        FEATURE_STALLED = 1 << 3,
-        FEATURE_RESULT_WAIT = 1 << 4,
-        FEATURE_LIMITS = 1 << 5, /* the whole of [limits] */
-        FEATURE_HOOKS = 1 << 6,  /* [hook NAME], and the hooks of a job */
-        FEATURE_UNIT_HOOKS = 1 << 7,
-};
-#define CONFIG_FEATURES_ALL ((unsigned)(1 << 8) - 1)
-#define CONFIG_FEATURES_BUILT                                                                                \
-        (unsigned)(FEATURE_STALLED | FEATURE_RESULT_WAIT | FEATURE_HOOKS | FEATURE_BATCHES |                 \
-                   FEATURE_LIMITS | FEATURE_PASSWORD_LOGIN | FEATURE_CLIENT_ID | FEATURE_UNIT_HOOKS)
-
 struct config_word {
         const char *word;
         int value; /* the first word of a value is the one that is written */
-        enum config_feature feature;
 };
 
 /* Returns NULL if the value is right, else what it must be: "an absolute path such as /etc/ssl/ca.pem". */
@@ -75,9 +55,7 @@ struct config_key {
         uint64_t minimum, maximum;
         const struct config_word *words; /* KIND_WORD, KIND_EVENTS; ends with a NULL word */
         config_check_function *check;    /* KIND_STRING, KIND_TARGET and each item of KIND_LIST; NULL: any */
-        enum config_feature feature;     /* 0: always there */
         int hook_kind;                   /* KIND_TARGET: an enum hook_kind */
-        const char *help;
 };
 
 extern const struct config_key config_keys[];

@@ -220,8 +220,8 @@ static void complain_word(const struct config_key *key, const char *text, struct
                 complain(key, text, place, report, cure);
 }
 
-static void set_word(const struct config_key *key, const char *text, struct place place, unsigned features,
-                     void *base, struct report *report)
+static void set_word(const struct config_key *key, const char *text, struct place place, void *base,
+                     struct report *report)
 {
         const struct config_word *word = find_word(key, text);
 
@@ -229,10 +229,6 @@ static void set_word(const struct config_key *key, const char *text, struct plac
                 complain_word(key, text, place, report);
                 return;
         }
-        if ((word->feature & ~features) != 0)
-                report_error(report, place,
-                             "%s = %s is known, but this version does not act on it yet; remove the line",
-                             key->name, text);
         *(unsigned *)field_of(key, base) = (unsigned)word->value;
 }
 
@@ -309,8 +305,8 @@ static void set_string(const struct config_key *key, const char *text, struct pl
                 ((struct hook_config *)base)->kind = (enum hook_kind)key->hook_kind;
 }
 
-void value_set(const struct config_key *key, const char *text, struct place place, unsigned features,
-               void *base, struct report *report)
+void value_set(const struct config_key *key, const char *text, struct place place, void *base,
+               struct report *report)
 {
         switch (key->kind) {
         case KIND_STRING:
@@ -330,7 +326,7 @@ void value_set(const struct config_key *key, const char *text, struct place plac
                 set_boolean(key, text, place, base, report);
                 break;
         case KIND_WORD:
-                set_word(key, text, place, features, base, report);
+                set_word(key, text, place, base, report);
                 break;
         case KIND_ID:
                 set_id(key, text, place, base, report);

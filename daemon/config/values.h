@@ -13,8 +13,8 @@
  */
 
 /* Sets the field of a key that is no list. What is wrong is reported at `place`, and the field left alone. */
-void value_set(const struct config_key *key, const char *text, struct place place, unsigned features,
-               void *base, struct report *report);
+void value_set(const struct config_key *key, const char *text, struct place place, void *base,
+               struct report *report);
 
 /* Adds an item to the field of a list (KIND_LIST, KIND_EVENTS). */
 void value_add(const struct config_key *key, const char *text, struct place place, void *base,

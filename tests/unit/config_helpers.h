@@ -18,8 +18,7 @@ static inline struct config *load_text(const char *text)
         struct config_problems problems = { 0 };
         struct config *config = NULL;
 
-        int r = config_load_memory("f.ini", text, strlen(text), CONFIG_FEATURES_ALL, &no_overrides, &problems,
-                                   &config);
+        int r = config_load_memory("f.ini", text, strlen(text), &no_overrides, &problems, &config);
         if (r < 0)
                 fail_msg("%s", problems.count > 0 ? problems.items[0].message : strerror(-r));
         assert_int_equal(problems.count, 0);
@@ -28,14 +27,13 @@ static inline struct config *load_text(const char *text)
 }
 
 /* What is wrong with `text`: exactly one error, which begins with `place` and holds `part`. */
-static inline void expect_error_with(const char *text, unsigned features,
-                                     const struct config_overrides *overrides, const char *place,
-                                     const char *part)
+static inline void expect_error_with(const char *text, const struct config_overrides *overrides,
+                                     const char *place, const char *part)
 {
         struct config_problems problems = { 0 };
         struct config *config = (struct config *)(uintptr_t)1;
 
-        int r = config_load_memory("f.ini", text, strlen(text), features, overrides, &problems, &config);
+        int r = config_load_memory("f.ini", text, strlen(text), overrides, &problems, &config);
         assert_int_equal(r, -EINVAL);
         assert_ptr_equal(config, (struct config *)(uintptr_t)1);
         assert_int_equal(problems.errors, 1);
@@ -51,7 +49,7 @@ static inline void expect_error_with(const char *text, unsigned features,
 
 static inline void expect_error(const char *text, const char *place, const char *part)
 {
-        expect_error_with(text, CONFIG_FEATURES_ALL, &no_overrides, place, part);
+        expect_error_with(text, &no_overrides, place, part);
 }
 
 /* A key of a section, in a configuration that is right but for it; the key is in line 4. */

@@ -184,22 +184,21 @@ static void test_jobs(void **state)
 
         overrides.job_ids = ids;
         overrides.job_count = 2;
-        assert_int_equal(config_load_memory("f", "[jobs]\nids = 9\n", 15, 0, &overrides, &problems, &config),
-                         0);
+        assert_int_equal(config_load_memory("f", "[jobs]\nids = 9\n", 15, &overrides, &problems, &config), 0);
         assert_int_equal(config->job_count, 2);
         assert_int_equal(config->jobs[0].id, 9);
         assert_true(config->jobs[0].from_command_line);
         assert_int_equal(config->jobs[1].id, 5);
         assert_true(config->jobs[1].from_command_line);
         config = config_free(config);
-        assert_int_equal(config_load_memory("f", "", 0, 0, &overrides, &problems, &config), 0);
+        assert_int_equal(config_load_memory("f", "", 0, &overrides, &problems, &config), 0);
         assert_int_equal(config->job_count, 2);
         config_free(config);
         assert_int_equal(problems.count, 0);
 
         overrides.job_ids = zero;
         overrides.job_count = 1;
-        expect_error_with("[jobs]\nids = 9\n", 0, &overrides, "command line", "--job 0");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "--job 0");
 }
 
 static void test_overrides(void **state)
@@ -214,8 +213,7 @@ static void test_overrides(void **state)
         struct config *config = NULL;
 
         (void)state;
-        assert_int_equal(config_load_memory("f", "[jobs]\nids = 9\n", 15, 0, &overrides, &problems, &config),
-                         0);
+        assert_int_equal(config_load_memory("f", "[jobs]\nids = 9\n", 15, &overrides, &problems, &config), 0);
         assert_int_equal(config->exit_when, EXIT_DONE);
         assert_int_equal(config->log.level, LOG_DEBUG);
         assert_int_equal(config->log.target, LOG_TARGET_CONSOLE);
@@ -223,11 +221,11 @@ static void test_overrides(void **state)
         config = config_free(config);
 
         overrides.state_directory = "s";
-        expect_error_with("[jobs]\nids = 9\n", 0, &overrides, "command line", "write an absolute path");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "write an absolute path");
         overrides.state_directory = "/a ;b";
-        expect_error_with("[jobs]\nids = 9\n", 0, &overrides, "command line", "without \" ;\"");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "without \" ;\"");
         overrides.state_directory = "/a\nb";
-        expect_error_with("[jobs]\nids = 9\n", 0, &overrides, "command line", "control characters");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "control characters");
 
         config = load_text("[jobs]\nids = 1\n");
         assert_int_equal(setenv("STATE_DIRECTORY", "/e", 1), 0);
@@ -358,7 +356,7 @@ static void test_drop_ins(void **state)
         write_file(drop_ins, ".h.ini", "nonsense\n");
         write_file(drop_ins, "c.ini~", "nonsense\n");
 
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), 0);
+        assert_int_equal(config_load(path, NULL, &problems, &config), 0);
         assert_int_equal(problems.count, 0);
         /* Capitals come first: the order is that of the bytes. */
         assert_int_equal(config->poll.interval_us, 8 * USEC_PER_SEC);
@@ -376,7 +374,7 @@ static void test_drop_ins(void **state)
 
         /* The same id in another file, and an error in a drop-in, each with its own file and line. */
         write_file(drop_ins, "z.ini", "[jobs]\nids = 1\n[log]\nlevl = info\n");
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(config_load(path, NULL, &problems, &config), -EINVAL);
         assert_int_equal(problems.count, 2);
         snprintf(part, sizeof(part), "%s/z.ini:2: job 1 is listed twice, also at %s:7", drop_ins, path);
         assert_memory_equal(problems.items[0].message, part, strlen(part));
@@ -387,7 +385,7 @@ static void test_drop_ins(void **state)
 
         /* Open to all: a warning, and still a configuration. */
         assert_int_equal(chmod(path, 0666), 0);
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), 0);
+        assert_int_equal(config_load(path, NULL, &problems, &config), 0);
         assert_int_equal(problems.count, 1);
         assert_int_equal(problems.errors, 0);
         assert_true(problems.items[0].warning);
@@ -402,13 +400,13 @@ static void test_drop_ins(void **state)
 
         /* What stands in the place of the directory is no directory. */
         write_file(directory, "f.ini.d", "");
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(config_load(path, NULL, &problems, &config), -EINVAL);
         assert_non_null(strstr(problems.items[problems.count - 1].message, "f.ini.d: cannot be listed"));
         config_problems_clear(&problems);
         remove_file(directory, "f.ini.d");
 
         remove_file(directory, "f.ini");
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(config_load(path, NULL, &problems, &config), -EINVAL);
         assert_int_equal(problems.count, 1);
         assert_non_null(
                 strstr(problems.items[0].message, "f.ini: cannot be read: No such file or directory"));

@@ -262,7 +262,7 @@ static void test_order_of_problems(void **state)
         unsigned last = 0;
 
         (void)state;
-        assert_int_equal(config_load_memory("f", text, strlen(text), 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(config_load_memory("f", text, strlen(text), NULL, &problems, &config), -EINVAL);
         assert_int_equal(problems.count, 5);
         assert_int_equal(problems.errors, 5);
         for (size_t i = 0; i < problems.count; i++) {
@@ -274,47 +274,6 @@ static void test_order_of_problems(void **state)
         config_problems_clear(&problems);
         assert_null(problems.items);
         config_problems_clear(&problems);
-}
-
-/* Every key of a feature is refused without it, unless it says the default, and taken with it. */
-static void test_not_built(void **state)
-{
-        static const struct {
-                const char *section, *line;
-                unsigned feature;
-        } cases[] = {
-                { "api", "auth = password\nusername = a", FEATURE_PASSWORD_LOGIN },
-                { "api", "client_id = a", FEATURE_CLIENT_ID },
-                { "poll", "batch_size = 50", FEATURE_BATCHES },
-                { "poll", "stalled_after = 2h", FEATURE_STALLED },
-                { "poll", "result_wait = 1s", FEATURE_RESULT_WAIT },
-                { "limits", "min_spacing = 1s", FEATURE_LIMITS },
-                { "limits", "per_minute = 1", FEATURE_LIMITS },
-                { "limits", "per_hour = 0", FEATURE_LIMITS },
-                { "limits", "per_day = 5", FEATURE_LIMITS },
-                { "job a", "stalled_after = 2h\nid = 2", FEATURE_STALLED },
-                { "job a", "hooks =\nid = 2", FEATURE_HOOKS },
-        };
-        char text[256];
-
-        (void)state;
-        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-                snprintf(text, sizeof(text), "[jobs]\nids = 1\n[%s]\n%s\n", cases[i].section, cases[i].line);
-                expect_error_with(text, CONFIG_FEATURES_ALL & ~cases[i].feature, &no_overrides, "f.ini:4",
-                                  "is known, but this version does not act on it yet; remove the line");
-                config_free(load_text(text));
-        }
-        expect_error_with(
-                "[jobs]\nids = 1\n[hook a]\nexec = /a\n", 0, &no_overrides, "f.ini:3",
-                "[hook a] is known, but this version does not act on hooks yet; remove the section");
-
-        struct config_problems problems = { 0 };
-        struct config *config = NULL;
-        static const char defaults[] =
-                "[jobs]\nids = 1\n[poll]\nstalled_after = 0s\nbatch_size = 100\nbatch = auto\n"
-                "[limits]\nmin_spacing = 0.1s\nper_day = 200000\n[api]\nclient_id =\n";
-        assert_int_equal(config_load_memory("f", defaults, strlen(defaults), 0, NULL, &problems, &config), 0);
-        config_free(config);
 }
 
 /* Names two edits apart and the like. */
@@ -348,7 +307,6 @@ int main(void)
                 cmocka_unit_test(test_hooks),
                 cmocka_unit_test(test_one_problem_a_cause),
                 cmocka_unit_test(test_order_of_problems),
-                cmocka_unit_test(test_not_built),
                 cmocka_unit_test(test_nearest),
         };
 

@@ -41,8 +41,7 @@ static bool load_fails(const char *text, unsigned nth, bool stays, int otherwise
         struct config *config = NULL;
 
         fault_malloc_arm(nth, stays);
-        int r = config_load_memory("f.ini", text, strlen(text), CONFIG_FEATURES_ALL, NULL, &problems,
-                                   &config);
+        int r = config_load_memory("f.ini", text, strlen(text), NULL, &problems, &config);
         bool failed = fault_malloc_disarm();
 
         assert_int_equal(r, failed ? -ENOMEM : otherwise);

@@ -132,7 +132,6 @@ static void test_table(void **state)
         (void)state;
         for (size_t i = 0; i < config_key_count; i++) {
                 const struct config_key *key = &config_keys[i];
-                assert_non_null(key->help);
                 assert_ptr_equal(config_key_find(key->section, key->name), key);
                 assert_true(key->minimum <= key->maximum);
                 assert_true((key->kind == KIND_WORD || key->kind == KIND_EVENTS) == (key->words != NULL));

@@ -397,8 +397,3 @@ const char *config_state_directory(const struct config *config)
                 return config->state_directory;
         return given != NULL && given[0] != '\0' ? given : fallback;
 }
-
-const struct job_config *config_find_job(const struct config *config, uint64_t id)
-{
-        return find_job(config, id);
-}

@@ -190,6 +190,3 @@ int config_print(const struct config *config, FILE *file);
  * or static.
  */
 const char *config_state_directory(const struct config *config);
-
-/* The job of that id, or NULL. */
-const struct job_config *config_find_job(const struct config *config, uint64_t id);

@@ -104,7 +104,6 @@ static size_t digits_of(uint64_t id)
 
 static void request_add(struct planner_request *request, struct planner_job *job)
 {
-        job->in_flight = true;
         request->jobs[request->count++] = job;
 }
 
@@ -267,10 +266,8 @@ void planner_take_back(struct planner *planner, const struct planner_request *re
         if (request->batch)
                 planner->batches_on_trial = false;
         health_cancelled(&planner->health, request->probe);
-        for (size_t i = 0; i < request->count; i++) {
-                request->jobs[i]->in_flight = false;
+        for (size_t i = 0; i < request->count; i++)
                 planner_put(planner, request->jobs[i], now_us);
-        }
 }
 
 void planner_give_up(struct planner *planner, void (*left_out)(void *userdata, struct planner_job *job),

@@ -39,7 +39,7 @@ struct planner_job {
         unsigned char odd_answers; /* in a row */
         unsigned char idle_hints;  /* closer looks in a row that a new UpdatedOn alone led to, and that showed
                                       nothing new */
-        bool in_flight : 1;
+
         bool closer : 1;   /* is to be looked at singly, before others */
         bool hinted : 1;   /* … because of its UpdatedOn alone */
         bool doubted : 1;  /* … because its row had no ResultData */

@@ -61,7 +61,6 @@ void planner_end_flight(struct planner *planner, const struct planner_request *r
 {
         planner->flights--;
         for (size_t i = 0; i < request->count; i++) {
-                request->jobs[i]->in_flight = false;
                 if (!request->batch)
                         request->jobs[i]->looked_us = now_us;
         }

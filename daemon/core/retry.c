@@ -47,13 +47,6 @@ uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)
         return retry_after_us > delay_us ? retry_after_us : delay_us;
 }
 
-bool health_allows(const struct health *health, uint64_t now_us)
-{
-        uint64_t next_us = health_next(health, now_us);
-
-        return next_us != USEC_NEVER && next_us <= now_us;
-}
-
 uint64_t health_next(const struct health *health, uint64_t now_us)
 {
         if (health->trouble == HEALTH_WELL)

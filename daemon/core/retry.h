@@ -53,14 +53,8 @@ struct health {
 #define HEALTH_INITIAL ((struct health){ 0 })
 
 /*
- * Whether a request may start now. Starting one while not well makes it the probe: say so with
- * health_started().
- */
-bool health_allows(const struct health *health, uint64_t now_us);
-
-/*
- * The earliest time at which health_allows() can become true by itself; USEC_NEVER while a probe is under
- * way.
+ * The earliest time at which a request may start: now_us if one may start at once, USEC_NEVER while a probe
+ * is under way. Starting one while not well makes it the probe: say so with health_started().
  */
 uint64_t health_next(const struct health *health, uint64_t now_us);
 

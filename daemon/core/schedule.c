@@ -127,16 +127,6 @@ struct schedule_entry *schedule_first(const struct schedule *schedule)
         return schedule->count > 0 ? place_at(schedule, 1)->entry : NULL;
 }
 
-struct schedule_entry *schedule_take_due(struct schedule *schedule, uint64_t now_us)
-{
-        struct schedule_entry *first = schedule_first(schedule);
-
-        if (first == NULL || first->due_us > now_us)
-                return NULL;
-        schedule_remove(schedule, first);
-        return first;
-}
-
 uint64_t pace_next(uint64_t previous_us, bool changed, uint64_t interval_us, uint64_t max_interval_us)
 {
         if (changed || previous_us < interval_us)

@@ -45,9 +45,6 @@ void schedule_remove(struct schedule *schedule, struct schedule_entry *entry);
 /* The entry that is due first, or NULL. It stays in. Of those due at the same time any one. */
 struct schedule_entry *schedule_first(const struct schedule *schedule);
 
-/* Takes out and returns the entry that is due first if it is due at now_us, else NULL. */
-struct schedule_entry *schedule_take_due(struct schedule *schedule, uint64_t now_us);
-
 /* ---- pace: how far apart the looks at one job are ---- */
 
 /*

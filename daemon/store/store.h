@@ -168,10 +168,6 @@ int store_delivery_done(struct store *store, uint64_t delivery_id, uint64_t now_
 int store_delivery_retry(struct store *store, uint64_t delivery_id, uint64_t next_us, const char *error);
 int store_delivery_failed(struct store *store, uint64_t delivery_id, uint64_t now_us, const char *error);
 
-/* How many deliveries are pending, of the hooks named; each name once. */
-int store_count_pending(struct store *store, const char *const hooks[], size_t hook_count,
-                        uint64_t *ret_count);
-
 /*
  * Pending deliveries of hooks that are no longer configured: marks them failed with that reason; returns how
  * many, or a negative errno.

@@ -21,7 +21,7 @@
 
 #include "../unit/fault_vfs.h"
 #include "base/cleanup.h"
-#include "store/store.h"
+#include "store/store_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -202,7 +202,7 @@ static void end_deliveries(struct store *store)
 {
         for (size_t i = 0; i < HOOK_COUNT; i++) {
                 struct delivery deliveries[4];
-                uint64_t next_us, count;
+                uint64_t next_us;
 
                 int due = store_due_deliveries(store, hooks[i], UINT64_MAX, NULL, 0, deliveries, 4);
                 check_word(store, due);
@@ -221,7 +221,6 @@ static void end_deliveries(struct store *store)
                         delivery_clear(&deliveries[k]);
                 }
                 check_word(store, store_next_delivery(store, hooks[i], NULL, 0, &next_us));
-                check_word(store, store_count_pending(store, &hooks[i], 1, &count));
         }
 }
 
@@ -279,10 +278,24 @@ static void check_kept(struct store *store, bool sound)
         check(r <= 0 || job.outcome == OUTCOME_SUCCESS);
 }
 
+/* How many deliveries of the first hook are pending; -1 if the database does not say. */
+static int64_t count_pending(const struct store *store)
+{
+        static const char sql[] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1";
+        sqlite3_stmt *statement = NULL;
+        int64_t count = -1;
+
+        if (sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_bind_text(statement, 1, hooks[0], -1, SQLITE_STATIC) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW)
+                count = sqlite3_column_int64(statement, 0);
+        (void)sqlite3_finalize(statement);
+        return count;
+}
+
 static void run(const uint8_t *data, size_t size)
 {
         const struct event event = new_event();
-        uint64_t before = 0, after = 0;
 
         struct store *store = reopen();
         if (store == NULL) {
@@ -295,11 +308,12 @@ static void run(const uint8_t *data, size_t size)
         read_jobs(store);
         end_deliveries(store);
         read_values(store);
-        int counted = store_count_pending(store, hooks, 1, &before);
+        int64_t before = count_pending(store);
         int recorded = store_record_event(store, &event, hooks, 1);
         check_word(store, recorded);
         check(recorded == 0 || !sound);
-        if (recorded == 0 && counted >= 0 && store_count_pending(store, hooks, 1, &after) >= 0)
+        int64_t after = count_pending(store);
+        if (recorded == 0)
                 check(after == before + 1 || !sound);
         check_word(store, store_drop_hooks(store, hooks, 1, 4));
         check_word(store, store_prune(store, UINT64_C(1700000000000000)));

@@ -124,8 +124,6 @@ static void test_values(void **state)
         assert_string_equal(config->jobs[3].hooks.items[0], "m");
         assert_true(config->jobs[4].hooks_given);
         assert_int_equal(config->jobs[4].hooks.count, 0);
-        assert_ptr_equal(config_find_job(config, 6), &config->jobs[3]);
-        assert_null(config_find_job(config, 99));
 
         assert_int_equal(config->hook_count, 2);
         assert_int_equal(config->hooks[0].on, EVENT_MASK_FAILED | EVENT_MASK_CHANGED);

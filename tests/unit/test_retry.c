@@ -83,6 +83,13 @@ static bool straggler_failed(struct health *health, enum health_trouble trouble,
         return health_failed(health, trouble, false, now_us, retry_after_us, CAP, UINT64_MAX / 3);
 }
 
+static bool may_start(const struct health *health, uint64_t now_us)
+{
+        uint64_t next_us = health_next(health, now_us);
+
+        return next_us != USEC_NEVER && next_us <= now_us;
+}
+
 static bool succeeded(struct health *health, uint64_t now_us, uint64_t *ret_lasted_us)
 {
         return health_succeeded(health, health->probing, now_us, ret_lasted_us);
@@ -94,10 +101,10 @@ static void test_a_healthy_api_is_asked_at_once(void **state)
         uint64_t lasted_us = 42;
         (void)state;
 
-        assert_true(health_allows(&health, 0));
+        assert_true(may_start(&health, 0));
         assert_true(health_next(&health, 1000) == 1000);
         health_started(&health);
-        assert_true(health_allows(&health, 0)); /* as many as there are due */
+        assert_true(may_start(&health, 0)); /* as many as there are due */
         assert_false(succeeded(&health, 5, &lasted_us));
         assert_int_equal(lasted_us, 42);
 }
@@ -113,17 +120,17 @@ static void test_one_probe_at_a_time(void **state)
 
         uint64_t resume = health_next(&health, now);
         assert_in_range(resume - now, USEC_PER_SEC / 2, 2 * USEC_PER_SEC);
-        assert_false(health_allows(&health, resume - 1));
-        assert_true(health_allows(&health, resume));
+        assert_false(may_start(&health, resume - 1));
+        assert_true(may_start(&health, resume));
 
         health_started(&health);
-        assert_false(health_allows(&health, resume));
-        assert_false(health_allows(&health, USEC_NEVER));
+        assert_false(may_start(&health, resume));
+        assert_false(may_start(&health, USEC_NEVER));
         assert_true(health_next(&health, resume) == USEC_NEVER);
 
         /* A cancelled probe says nothing, and another may go. */
         health_cancelled(&health, true);
-        assert_true(health_allows(&health, resume));
+        assert_true(may_start(&health, resume));
         assert_int_equal(health.failures, 1);
 }
 
@@ -141,7 +148,7 @@ static void test_a_probe_that_succeeds_ends_the_trouble(void **state)
         assert_true(lasted_us == 9 * USEC_PER_SEC); /* since the first failure */
         assert_int_equal(health.trouble, HEALTH_WELL);
         assert_int_equal(health.failures, 0);
-        assert_true(health_allows(&health, 0));
+        assert_true(may_start(&health, 0));
 
         /* The next trouble is a new one, with its own beginning. */
         assert_true(failed(&health, HEALTH_UNREACHABLE, 20 * USEC_PER_SEC, 0));
@@ -204,12 +211,12 @@ static void test_stragglers_do_not_stand_for_the_probe(void **state)
         assert_true(health.probing);
 
         assert_false(straggler_failed(&health, HEALTH_UNREACHABLE, now, 0));
-        assert_false(health_allows(&health, USEC_NEVER));
+        assert_false(may_start(&health, USEC_NEVER));
         assert_false(health_succeeded(&health, false, now, &lasted_us));
         assert_int_equal(lasted_us, 42);
-        assert_false(health_allows(&health, USEC_NEVER));
+        assert_false(may_start(&health, USEC_NEVER));
         health_cancelled(&health, false);
-        assert_false(health_allows(&health, USEC_NEVER));
+        assert_false(may_start(&health, USEC_NEVER));
         assert_int_equal(health.failures, 1);
 
         assert_true(health_succeeded(&health, true, now, &lasted_us));
@@ -246,8 +253,8 @@ static void test_a_throttling_pause_stays_in_force(void **state)
         failed(&health, HEALTH_THROTTLED, 20, USEC_PER_SEC);
         (void)succeeded(&health, 30, &lasted_us);
         assert_true(health_next(&health, 40) == pause);
-        assert_false(health_allows(&health, pause - 1));
-        assert_true(health_allows(&health, pause));
+        assert_false(may_start(&health, pause - 1));
+        assert_true(may_start(&health, pause));
 
         /* One that asks for more prolongs it. */
         failed(&health, HEALTH_THROTTLED, 50, 2 * pause);
@@ -344,7 +351,7 @@ static void test_random_lives(void **state)
                         now += chance % (5 * USEC_PER_SEC);
                         switch (chance >> 60) {
                         case 0 ... 5:
-                                if (health_allows(&health, now)) {
+                                if (may_start(&health, now)) {
                                         assert_true(well || (!probing && now >= resume));
                                         health_started(&health);
                                         assert_true(well != health.probing);

@@ -45,7 +45,8 @@ static uint64_t pending(struct fixture *fixture, const char *const hooks[], size
 {
         uint64_t count = 0;
 
-        assert_int_equal(store_count_pending(fixture->store, hooks, hook_count, &count), 0);
+        for (size_t i = 0; i < hook_count; i++)
+                count += fixture_pending(fixture->store, hooks[i]);
         return count;
 }
 

@@ -372,7 +372,7 @@ static bool try_damaged(struct fixture *fixture)
         struct delivery deliveries[JOBS];
         char *message = NULL;
         unsigned unlogged = 0;
-        uint64_t pending;
+        uint64_t next_us;
 
         int r = store_open(fixture->directory, &message, &fixture->store);
         if (r < 0) {
@@ -392,7 +392,7 @@ static bool try_damaged(struct fixture *fixture)
                 delivery_clear(&deliveries[i]);
         }
         bad += count != JOBS;
-        bad += store_count_pending(fixture->store, mail, 1, &pending) < 0;
+        bad += store_next_delivery(fixture->store, "mail", NULL, 0, &next_us) < 0;
         struct event event = fixture_event(JOBS + 1, 1, EVENT_CHANGED);
         bad += store_record_event(fixture->store, &event, mail, 1) < 0;
         bad += store_prune(fixture->store, UINT64_MAX) < 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The table of keys, and nothing else. A new key is a row here, a field in config.h and a paragraph in
- * conf/jobwatchd.ini, which a test holds against this table.
+ * The table of keys. A new key needs a row here, a field in config.h, and its description in
+ * conf/jobwatchd.ini and jobwatchd.ini(5); tests compare both with this table.
  */
 
 #include "config/keys.h"
@@ -20,44 +20,44 @@
 #define OF_JOB(field)               .offset = offsetof(struct job_config, field)
 #define OF_HOOK(field)              .offset = offsetof(struct hook_config, field)
 
-/* Bounds that only keep sums within their types. */
-#define LONGEST_SPAN  (365 * USEC_PER_DAY)
-#define HIGHEST_COUNT 1000000000
+/* Limits that keep sums within their types. */
+#define LONGEST_TIMESPAN (365 * USEC_PER_DAY)
+#define HIGHEST_COUNT    1000000000
 
-static const struct config_word auth_words[] = {
+static const struct config_choice auth_choices[] = {
         { "token", AUTH_TOKEN }, { "password", AUTH_PASSWORD }, { "basic", AUTH_BASIC }, { 0 }
 };
 
-static const struct config_word batch_words[] = { { "auto", BATCH_AUTO }, { "off", BATCH_OFF }, { 0 } };
+static const struct config_choice batch_choices[] = { { "auto", BATCH_AUTO }, { "off", BATCH_OFF }, { 0 } };
 
-static const struct config_word exit_words[] = { { "never", EXIT_NEVER }, { "done", EXIT_DONE }, { 0 } };
+static const struct config_choice exit_choices[] = { { "never", EXIT_NEVER }, { "done", EXIT_DONE }, { 0 } };
 
-static const struct config_word target_words[] = { { "auto", LOG_TARGET_AUTO },
-                                                   { "journal", LOG_TARGET_JOURNAL },
-                                                   { "console", LOG_TARGET_CONSOLE },
-                                                   { 0 } };
+static const struct config_choice target_choices[] = { { "auto", LOG_TARGET_AUTO },
+                                                       { "journal", LOG_TARGET_JOURNAL },
+                                                       { "console", LOG_TARGET_CONSOLE },
+                                                       { 0 } };
 
-static const struct config_word level_words[] = { { "emerg", LOG_EMERG },
-                                                  { "alert", LOG_ALERT },
-                                                  { "crit", LOG_CRIT },
-                                                  { "err", LOG_ERR },
-                                                  { "warning", LOG_WARNING },
-                                                  { "notice", LOG_NOTICE },
-                                                  { "info", LOG_INFO },
-                                                  { "debug", LOG_DEBUG },
-                                                  { "error", LOG_ERR },
-                                                  { "warn", LOG_WARNING },
-                                                  { "0", LOG_EMERG },
-                                                  { "1", LOG_ALERT },
-                                                  { "2", LOG_CRIT },
-                                                  { "3", LOG_ERR },
-                                                  { "4", LOG_WARNING },
-                                                  { "5", LOG_NOTICE },
-                                                  { "6", LOG_INFO },
-                                                  { "7", LOG_DEBUG },
-                                                  { 0 } };
+static const struct config_choice level_choices[] = { { "emerg", LOG_EMERG },
+                                                      { "alert", LOG_ALERT },
+                                                      { "crit", LOG_CRIT },
+                                                      { "err", LOG_ERR },
+                                                      { "warning", LOG_WARNING },
+                                                      { "notice", LOG_NOTICE },
+                                                      { "info", LOG_INFO },
+                                                      { "debug", LOG_DEBUG },
+                                                      { "error", LOG_ERR },
+                                                      { "warn", LOG_WARNING },
+                                                      { "0", LOG_EMERG },
+                                                      { "1", LOG_ALERT },
+                                                      { "2", LOG_CRIT },
+                                                      { "3", LOG_ERR },
+                                                      { "4", LOG_WARNING },
+                                                      { "5", LOG_NOTICE },
+                                                      { "6", LOG_INFO },
+                                                      { "7", LOG_DEBUG },
+                                                      { 0 } };
 
-static const struct config_word event_words[] = {
+static const struct config_choice event_choices[] = {
         { "seen", EVENT_MASK_SEEN },           { "changed", EVENT_MASK_CHANGED },
         { "succeeded", EVENT_MASK_SUCCEEDED }, { "failed", EVENT_MASK_FAILED },
         { "gone", EVENT_MASK_GONE },           { "stalled", EVENT_MASK_STALLED },
@@ -70,12 +70,13 @@ const struct config_key config_keys[] = {
                 FIELD(api.base_url),
                 .default_text = "https://spaces.nexudus.com",
                 .check = check_base_url,
+                .normalise = normalise_base_url,
         },
         {
-                KEY(API, "auth", WORD),
+                KEY(API, "auth", CHOICE),
                 FIELD(api.auth),
                 .default_text = "token",
-                .words = auth_words,
+                .choices = auth_choices,
         },
         {
                 KEY(API, "token_file", STRING),
@@ -107,14 +108,14 @@ const struct config_key config_keys[] = {
                 .check = check_absolute_path,
         },
         {
-                KEY(API, "timeout", SPAN),
+                KEY(API, "timeout", TIMESPAN),
                 FIELD(api.timeout_us),
                 .default_text = "30s",
                 .minimum = USEC_PER_MSEC,
                 .maximum = USEC_PER_DAY,
         },
         {
-                KEY(API, "connect_timeout", SPAN),
+                KEY(API, "connect_timeout", TIMESPAN),
                 FIELD(api.connect_timeout_us),
                 .default_text = "10s",
                 .minimum = USEC_PER_MSEC,
@@ -128,24 +129,24 @@ const struct config_key config_keys[] = {
                 .maximum = 1 << 30,
         },
         {
-                KEY(POLL, "interval", SPAN),
+                KEY(POLL, "interval", TIMESPAN),
                 FIELD(poll.interval_us),
                 .default_text = "15s",
                 .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
-                KEY(POLL, "max_interval", SPAN),
+                KEY(POLL, "max_interval", TIMESPAN),
                 FIELD(poll.max_interval_us),
                 .default_text = "2min",
                 .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
-                KEY(POLL, "batch", WORD),
+                KEY(POLL, "batch", CHOICE),
                 FIELD(poll.batch),
                 .default_text = "auto",
-                .words = batch_words,
+                .choices = batch_choices,
         },
         {
                 KEY(POLL, "batch_size", UNSIGNED),
@@ -155,19 +156,19 @@ const struct config_key config_keys[] = {
                 .maximum = 100,
         },
         {
-                KEY(POLL, "stalled_after", SPAN),
+                KEY(POLL, "stalled_after", TIMESPAN),
                 FIELD(poll.stalled_after_us),
                 .default_text = "0",
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
-                KEY(POLL, "result_wait", SPAN),
+                KEY(POLL, "result_wait", TIMESPAN),
                 FIELD(poll.result_wait_us),
                 .default_text = "0",
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
-                KEY(LIMITS, "min_spacing", SPAN),
+                KEY(LIMITS, "min_spacing", TIMESPAN),
                 FIELD(limits.min_spacing_us),
                 .default_text = "100ms",
                 .maximum = USEC_PER_HOUR,
@@ -223,26 +224,26 @@ const struct config_key config_keys[] = {
                 OF_JOB(id),
         },
         {
-                KEY(JOB, "interval", SPAN),
+                KEY(JOB, "interval", TIMESPAN),
                 OF_JOB(poll.interval_us),
                 .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
-                KEY(JOB, "max_interval", SPAN),
+                KEY(JOB, "max_interval", TIMESPAN),
                 OF_JOB(poll.max_interval_us),
                 .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
-                KEY(JOB, "stalled_after", SPAN),
+                KEY(JOB, "stalled_after", TIMESPAN),
                 OF_JOB(poll.stalled_after_us),
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
-                KEY(JOB, "result_wait", SPAN),
+                KEY(JOB, "result_wait", TIMESPAN),
                 OF_JOB(poll.result_wait_us),
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
                 KEY(JOB, "hooks", LIST),
@@ -253,7 +254,7 @@ const struct config_key config_keys[] = {
                 KEY(HOOK, "on", EVENTS),
                 OF_HOOK(on),
                 .default_text = "terminal",
-                .words = event_words,
+                .choices = event_choices,
         },
         {
                 KEY(HOOK, "unit", TARGET),
@@ -274,11 +275,11 @@ const struct config_key config_keys[] = {
                 .hook_kind = HOOK_URL,
         },
         {
-                KEY(HOOK, "timeout", SPAN),
+                KEY(HOOK, "timeout", TIMESPAN),
                 OF_HOOK(timeout_us),
                 .default_text = "1min",
                 .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_SPAN,
+                .maximum = LONGEST_TIMESPAN,
         },
         {
                 KEY(HOOK, "retries", UNSIGNED),
@@ -293,22 +294,22 @@ const struct config_key config_keys[] = {
                 .check = check_secret_file,
         },
         {
-                KEY(EXIT, "when", WORD),
+                KEY(EXIT, "when", CHOICE),
                 FIELD(exit_when),
                 .default_text = "never",
-                .words = exit_words,
+                .choices = exit_choices,
         },
         {
-                KEY(LOG, "level", WORD),
+                KEY(LOG, "level", CHOICE),
                 FIELD(log.level),
                 .default_text = "info",
-                .words = level_words,
+                .choices = level_choices,
         },
         {
-                KEY(LOG, "target", WORD),
+                KEY(LOG, "target", CHOICE),
                 FIELD(log.target),
                 .default_text = "auto",
-                .words = target_words,
+                .choices = target_choices,
         },
         {
                 KEY(LOG, "result_bytes", SIZE),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The configuration: values and defaults, the command line over them, the merging of files, the example file,
- * and that what is printed reads back as the same. What is refused is tested in test_config_errors.c.
+ * Values and defaults, the overrides of the command line, merging of files, and that a printed configuration
+ * reads back with the same values. Errors are tested in test_config_errors.c.
  */
 
 #include <errno.h>
@@ -111,7 +111,7 @@ static void test_values(void **state)
         assert_true(config->log.personal_data);
         assert_int_equal(config->log.result_bytes, 0);
 
-        /* The plain list first, then the sections. */
+        /* Those of [jobs] first, then the sections. */
         static const uint64_t ids[] = { 5, INT64_MAX, 7, 6, 8 };
         assert_int_equal(config->job_count, 5);
         for (size_t i = 0; i < 5; i++)
@@ -176,8 +176,8 @@ static void test_jobs(void **state)
         struct config *config = NULL;
 
         (void)state;
-        expect_error("", "f.ini", "no job is watched; add \"ids = NUMBER\" under [jobs]");
-        expect_error("[poll]\n[jobs]\nids = ,\n", "f.ini:3", "no job is watched");
+        expect_error("", "f.ini", "no jobs to watch; add \"ids = NUMBER\" under [jobs]");
+        expect_error("[poll]\n[jobs]\nids = ,\n", "f.ini:3", "no jobs to watch");
         expect_error("[jobs]\nids = 1\n[job a]\n", "f.ini:3", "[job a] has no id");
 
         overrides.job_ids = ids;
@@ -196,7 +196,7 @@ static void test_jobs(void **state)
 
         overrides.job_ids = zero;
         overrides.job_count = 1;
-        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "--job 0");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "invalid job id in --job 0");
 }
 
 static void test_overrides(void **state)
@@ -233,7 +233,7 @@ static void test_overrides(void **state)
         config_free(config);
 }
 
-/* Printing and reading back gives the same print, and the same again. */
+/* A printed configuration, read back, prints the same again. */
 static void check_round_trip(const char *text)
 {
         struct config *config = load_text(text);
@@ -281,7 +281,7 @@ static void test_print(void **state)
                 "= yes\n"
                 "[state]\ndirectory = /a b\n");
 
-        /* Items that are too long to stand beside their key. */
+        /* Items that do not fit on the line of their key. */
         for (int size = 170; size <= 197; size++) {
                 snprintf(text, sizeof(text), "[jobs]\nids = 1\n[status]\nfailed_result =\n %0*d\n b\n", size,
                          7);
@@ -292,7 +292,7 @@ static void test_print(void **state)
                         check_round_trip(text);
                 }
         }
-        /* And a value that fits beside it only without spaces. */
+        /* A value that fits on the line only without spaces around the "=". */
         snprintf(text, sizeof(text), "[jobs]\nids = 1\n[api]\nusername=%0189d\n", 7);
         check_round_trip(text);
 }
@@ -356,7 +356,7 @@ static void test_drop_ins(void **state)
 
         assert_int_equal(config_load(path, NULL, &problems, &config), 0);
         assert_int_equal(problems.count, 0);
-        /* Capitals come first: the order is that of the bytes. */
+        /* Capitals come first: files are in byte order. */
         assert_int_equal(config->poll.interval_us, 8 * USEC_PER_SEC);
         assert_int_equal(config->poll.max_interval_us, USEC_PER_MIN);
         assert_int_equal(config->status_running.count, 1);
@@ -381,13 +381,13 @@ static void test_drop_ins(void **state)
         config_problems_clear(&problems);
         remove_file(drop_ins, "z.ini");
 
-        /* Open to all: a warning, and still a configuration. */
+        /* World-writable: a warning only. */
         assert_int_equal(chmod(path, 0666), 0);
         assert_int_equal(config_load(path, NULL, &problems, &config), 0);
         assert_int_equal(problems.count, 1);
         assert_int_equal(problems.errors, 0);
         assert_true(problems.items[0].warning);
-        assert_non_null(strstr(problems.items[0].message, "f.ini: every user of this machine may change"));
+        assert_non_null(strstr(problems.items[0].message, "f.ini: the file is world-writable"));
         config_problems_clear(&problems);
         config = config_free(config);
 
@@ -396,7 +396,7 @@ static void test_drop_ins(void **state)
                 remove_file(drop_ins, names[i]);
         assert_int_equal(rmdir(drop_ins), 0);
 
-        /* What stands in the place of the directory is no directory. */
+        /* A file where the directory should be. */
         write_file(directory, "f.ini.d", "");
         assert_int_equal(config_load(path, NULL, &problems, &config), -EINVAL);
         assert_non_null(strstr(problems.items[problems.count - 1].message, "f.ini.d: cannot be listed"));

@@ -232,7 +232,7 @@ static void check_hook(const struct hook_config *hook, const struct config_sourc
         if (targets > 1)
                 diagnostics_error(diagnostics, target->location,
                                   "[hook %s] has more than one of unit, exec and url; "
-                                  "keep one, and add a [hook NAME] for each other",
+                                  "keep one, and move the others to sections of their own",
                                   section->name);
         if (on != NULL && on->count == 0)
                 diagnostics_error(diagnostics, on->location,

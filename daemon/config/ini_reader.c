@@ -103,8 +103,9 @@ static bool check_value(struct source *source, char *value)
         size_t length = length_until(value, NULL);
 
         if (value[length] == ';' && open_quote(value, length) != '\0') {
-                refuse(source, "\" ;\" starts a comment even within quotes; "
-                               "write \"a; b\" without the space before it, or put the command in a script");
+                refuse(source,
+                       "\" ;\" starts a comment even within quotes; "
+                       "write it without the space in front (\"a; b\"), or put the command in a script");
                 return false;
         }
         value[length] = '\0';
@@ -197,7 +198,7 @@ static bool check_key(struct source *source, char *line)
         if (separator != '=') {
                 refuse(source,
                        "\"%.*s\" is neither a section nor a key with a value; "
-                       "write KEY = VALUE, or # before a comment",
+                       "write KEY = VALUE, or begin a comment with #",
                        (int)name, line);
                 return false;
         }
@@ -271,9 +272,8 @@ static bool check_line(struct source *source, char *line, size_t size, size_t li
                 return false;
         if (size > limit) {
                 refuse(source,
-                       "the line has %zu bytes, at most %zu are allowed; "
-                       "continue a list on further, indented lines",
-                       size, limit);
+                       "the line has %zu bytes (at most %zu); split a list over several indented lines", size,
+                       limit);
                 source->skip_section |= *start == '[';
                 source->skip_continuations |= !indented;
                 return false;

@@ -61,8 +61,9 @@ static int compare_sections(const void *left_pointer, const void *right_pointer)
 static struct section_settings *find_section(const struct settings *settings, enum config_section section,
                                              const char *name)
 {
-        const struct section_settings wanted = { .section = section, .name = (char *)(uintptr_t)name };
+        struct section_settings wanted = { .section = section };
 
+        memcpy(&wanted.name, &name, sizeof(name)); /* only read */
         struct section_settings *const *found = tfind(&wanted, &settings->by_name, compare_sections);
         return found != NULL ? *found : NULL;
 }

@@ -81,7 +81,7 @@ static const char *check_url(const char *value, bool query_allowed)
         if (host > size || !host_is_valid(authority, host))
                 return "missing or invalid host; write a URL such as https://spaces.nexudus.com";
         if (host < size && (authority[host] != ':' || !port_is_valid(authority + host + 1, size - host - 1)))
-                return "invalid port; use 1 to 65535";
+                return "the port must be 1 to 65535";
         if (!encrypted && !host_is_loopback(authority, host))
                 return "plain http sends secrets unencrypted and is allowed to loopback addresses only; "
                        "write https://";
@@ -179,7 +179,7 @@ static bool quotes_are_closed(const char *value)
 const char *check_exec(const char *value)
 {
         if (value[strspn(value, "\"'")] != '/')
-                return "begin with the absolute path of its program, such as /usr/local/bin/notify";
+                return "begin with the absolute path of the program, such as /usr/local/bin/notify";
         if (!quotes_are_closed(value))
                 return "unclosed quote or trailing backslash; write \\\" or \\\\ for the character itself";
         return NULL;

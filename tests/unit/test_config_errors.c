@@ -203,7 +203,7 @@ static void test_units_and_commands(void **state)
         assert_non_null(check_exec("/bin/sh -c 'x"));
         assert_non_null(check_exec("/bin/sh \\"));
         expect_bad("hook a", "unit = finished", "write the full name of a unit");
-        expect_bad("hook a", "exec = mail -s x", "absolute path of its program");
+        expect_bad("hook a", "exec = mail -s x", "absolute path of the program");
         expect_bad("hook a", "url = http://example.com", "write https://");
 }
 

@@ -10,15 +10,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "base/cleanup.h"
-#include "base/span.h"
-#include "check.h"
+#include "app/check.h"
+#include "app/daemon.h"
+#include "app/exit_status.h"
 #include "config/config.h"
 #include "config/keys.h"
 #include "config/values.h"
-#include "daemon.h"
-#include "exit_status.h"
-#include "host/journal.h"
+#include "journal/journal.h"
+#include "util/cleanup.h"
+#include "util/timespan.h"
 #include "version.h"
 
 #define DEFAULT_PATH "/etc/jobwatchd/jobwatchd.ini"
@@ -158,7 +158,7 @@ static int take_option(struct options *options, int code, const char *value)
                 options->overrides.exit_when_done = true;
                 return 0;
         case OPTION_TIMEOUT:
-                if (span_parse(value, &options->daemon.timeout_us) < 0 || options->daemon.timeout_us == 0)
+                if (timespan_parse(value, &options->daemon.timeout_us) < 0 || options->daemon.timeout_us == 0)
                         return bad_value("--timeout", value, "a time is written like 90s, 15min or 2h");
                 return 0;
         case OPTION_ONCE:
@@ -215,7 +215,7 @@ static int read_command_line(int argc, char *argv[], struct options *options)
 /* ---- what was asked for ---- */
 
 /* Before there is a configuration, its problems are told where the command line says. */
-static void tell_problems(const struct options *options, const struct config_problems *problems)
+static void log_problems(const struct options *options, const struct config_problems *problems)
 {
         const struct log_config settings = {
                 .level = LOG_INFO,
@@ -285,7 +285,7 @@ static enum exit_status act_on_config(struct options *options)
         enum exit_status status = EXIT_STATUS_SUCCESS;
 
         int r = config_load(options->path, &options->overrides, &problems, &config);
-        tell_problems(options, &problems);
+        log_problems(options, &problems);
         config_problems_clear(&problems);
         if (r == -ENOMEM) {
                 (void)fputs("jobwatchd: out of memory while reading the configuration\n", stderr);

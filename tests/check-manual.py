@@ -65,18 +65,18 @@ def check(root):
     options = source("daemon/main.c")
     problems += compare("option", words(options, r'\{ "([a-z-]+)",'), words(service, r"\.It Fl (?:\w , Fl )?-([a-z-]+)"))
     statuses = {match if match.isdigit() else str(SYSEXITS[match])
-                for match in words(source("daemon/exit_status.h"), r"= (EXIT_SUCCESS|EX_\w+|\d+),")}
+                for match in words(source("daemon/app/exit_status.h"), r"= (EXIT_SUCCESS|EX_\w+|\d+),")}
     problems += compare("exit status", statuses, words(service, r"(?m)^\.It (\d+)$"))
 
-    journal = source("daemon/host/journal.c")
+    journal = source("daemon/journal/journal.c")
     problems += compare("field", words(journal, r'"(JOBWATCH_\w+)"'), words(fields(service), r"JOBWATCH_\w+"))
 
-    variables = "".join(path.read_text(encoding="utf-8") for path in (root / "daemon/hooks").glob("e*_*.c"))
+    variables = source("daemon/delivery/variables.c") + source("daemon/delivery/exec/environment.c")
     problems += compare("variable", words(variables, r'"(JOBWATCH_\w+)"'), words(hooks, r"\.It Ev (JOBWATCH_\w+)"))
-    document = source("daemon/hooks/event_document.c")
+    document = source("daemon/delivery/payload.c")
     problems += compare("field of the document", words(document, r'put_\w+\(writer, "(\w+)"'),
                         words(hooks, r'"(\w+)": ') | words(hooks, r"\.Li (user\w*)\b"))
-    events = words(source("daemon/core/event.c"), r'\[EVENT_\w+\] = "(\w+)"')
+    events = words(source("daemon/model/event.c"), r'\[EVENT_\w+\] = "(\w+)"')
     problems += compare("event", events, words(hooks[hooks.index(".Sh EVENTS"):hooks.index(".Sh UNITS")],
                                                r"\.It Cm (\w+)"))
     return problems

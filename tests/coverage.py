@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints which part of the daemon's lines and branches was run in a build for coverage, and what is missing of core/ and
-store/, of which every line and branch that can be reached has to be.
+"""Prints which part of the daemon's lines and branches was run in a build for coverage, and what is missing of model/,
+planning/ and state/, of which every line and branch that can be reached has to be.
 
     coverage.py BUILD
 
@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-WHOLE = ("daemon/core/", "daemon/store/")
+WHOLE = ("daemon/model/", "daemon/planning/", "daemon/state/")
 
 # A switch over an enum of ours has no default, and gcc counts a branch for a value that is none of the enum. Its cases are
 # seen all the same: each has lines of its own.
@@ -66,7 +66,7 @@ def main():
 
     missing = [f"{path}:{number}" for path, counts in found.items() if path.startswith(WHOLE) for number in counts[4]]
     if not any(path.startswith(WHOLE) for path in found):
-        sys.exit("nothing of core/ and store/ was run")
+        sys.exit("nothing of model/, planning/ and state/ was run")
     if missing:
         sys.exit("not reached, or not in both ways:\n  " + "\n  ".join(missing))
 

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "config/config_check.h"
 #include "config/config_files.h"
 #include "config/values.h"
+#include "util/cleanup.h"
 
 static void add_default_items(const struct config_key *key, void *base, struct diagnostics *diagnostics)
 {

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "core/status.h"
+#include "model/status.h"
 
 /*
  * The configuration: files and command line combined, checked, with all defaults filled in. It is never

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/span.h"
 #include "config/suggestion.h"
 #include "config/value_checks.h"
+#include "util/cleanup.h"
+#include "util/timespan.h"
 
 /* The location of a key; if it is not given, of its section, else the main file. `section` may be NULL. */
 static struct location location_of(const struct config_sources *sources,
@@ -56,12 +56,12 @@ static void check_poll(const struct config *config, const struct config_sources 
                        struct diagnostics *diagnostics)
 {
         const struct section_settings *section = settings_find_section(sources->settings, SECTION_POLL, NULL);
-        char interval[SPAN_TEXT_MAX], most[SPAN_TEXT_MAX];
+        char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
         if (config->poll.max_interval_us >= config->poll.interval_us)
                 return;
-        span_format(config->poll.interval_us, interval);
-        span_format(config->poll.max_interval_us, most);
+        timespan_format(config->poll.interval_us, interval);
+        timespan_format(config->poll.max_interval_us, most);
         if (section_find(section, "max_interval") == NULL)
                 diagnostics_error(diagnostics, location_of(sources, section, "interval"),
                                   "interval (%s) is longer than max_interval (by default %s); "
@@ -79,13 +79,13 @@ static void check_job_intervals(const struct job_config *job, const struct confi
 {
         bool own_interval = section_find(section, "interval") != NULL;
         bool own_most = section_find(section, "max_interval") != NULL;
-        char interval[SPAN_TEXT_MAX], most[SPAN_TEXT_MAX];
+        char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
         /* If both are those of [poll], check_poll() reports it. */
         if (job->poll.max_interval_us >= job->poll.interval_us || (!own_interval && !own_most))
                 return;
-        span_format(job->poll.interval_us, interval);
-        span_format(job->poll.max_interval_us, most);
+        timespan_format(job->poll.interval_us, interval);
+        timespan_format(job->poll.max_interval_us, most);
         if (!own_most)
                 diagnostics_error(diagnostics, location_of(sources, section, "interval"),
                                   "interval (%s) is longer than max_interval in [poll] (%s); "

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/cleanup.h"
+#include "util/cleanup.h"
 
 /* Enough for millions of jobs. */
 #define FILE_BYTES_MAX (64u << 20)

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "config/ini_reader.h"
 #include "config/values.h"
+#include "util/cleanup.h"
 
 /* Where long lists are wrapped. */
 #define PRINT_COLUMNS 100

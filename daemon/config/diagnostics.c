@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
+#include "util/cleanup.h"
 
 void diagnostics_no_memory(struct diagnostics *diagnostics)
 {

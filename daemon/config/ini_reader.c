@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/text.h"
+#include "util/cleanup.h"
+#include "util/text.h"
 
 struct source {
         const char *at, *end; /* the unread rest */

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <syslog.h>
 
-#include "base/span.h"
 #include "config/config.h"
 #include "config/value_checks.h"
+#include "util/timespan.h"
 
 #define LENGTH(array)               (sizeof(array) / sizeof(*(array)))
 #define KEY(section_, name_, kind_) .section = SECTION_##section_, .name = name_, .kind = KIND_##kind_

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "config/ini_reader.h"
 #include "config/value_checks.h"
 #include "config/values.h"
+#include "util/cleanup.h"
 
 /* Reading one file. */
 struct reading {

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/cleanup.h"
-#include "base/span.h"
 #include "config/suggestion.h"
+#include "util/cleanup.h"
+#include "util/timespan.h"
 
 static void *field_of(const struct config_key *key, void *base)
 {
@@ -102,20 +102,21 @@ char *list_next(const char **at)
         return item;
 }
 
-static void number_format(const struct config_key *key, uint64_t number, char buffer[static SPAN_TEXT_MAX])
+static void number_format(const struct config_key *key, uint64_t number,
+                          char buffer[static TIMESPAN_TEXT_MAX])
 {
         if (key->kind == KIND_TIMESPAN)
-                span_format(number, buffer);
+                timespan_format(number, buffer);
         else if (key->kind == KIND_SIZE)
                 size_format((size_t)number, buffer);
         else
-                snprintf(buffer, SPAN_TEXT_MAX, "%" PRIu64, number);
+                snprintf(buffer, TIMESPAN_TEXT_MAX, "%" PRIu64, number);
 }
 
 static bool in_range(const struct config_key *key, const char *text, uint64_t number,
                      struct location location, struct diagnostics *diagnostics)
 {
-        char least[SPAN_TEXT_MAX], most[SPAN_TEXT_MAX];
+        char least[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
         if (number >= key->minimum && number <= key->maximum)
                 return true;
@@ -131,7 +132,7 @@ static void set_timespan(const struct config_key *key, const char *text, struct 
 {
         uint64_t span = 0;
 
-        int r = span_parse(text, &span);
+        int r = timespan_parse(text, &span);
         if (r == -ERANGE)
                 span = UINT64_MAX;
         else if (r < 0) {
@@ -378,7 +379,7 @@ static char *events_format(const struct config_key *key, unsigned events)
 char *value_format(const struct config_key *key, const void *base)
 {
         const void *field = const_field_of(key, base);
-        char text[SPAN_TEXT_MAX] = "";
+        char text[TIMESPAN_TEXT_MAX] = "";
 
         switch (key->kind) {
         case KIND_STRING:

@@ -24,10 +24,10 @@
 
 #include "plain_parse.h"
 
-#define FLIGHTS_MAX 8
-#define URL_MAX     4096
+#define MAX_IN_FLIGHT 8
+#define URL_MAX       4096
 
-struct flight {
+struct slot {
         CURL *easy;
         yajl_handle parser;
         struct plain_parse parse;
@@ -35,7 +35,7 @@ struct flight {
         bool busy;
 };
 
-static struct flight flights[FLIGHTS_MAX];
+static struct slot slots[MAX_IN_FLIGHT];
 static CURLM *multi;
 static int epoll;
 static long timer_ms = -1;
@@ -89,14 +89,14 @@ static int on_timer(CURLM *handle, long timeout_ms, void *userdata)
 
 static size_t on_body(char *data, size_t unit, size_t count, void *userdata)
 {
-        struct flight *flight = userdata;
+        struct slot *slot = userdata;
 
-        if (yajl_parse(flight->parser, (unsigned char *)data, unit * count) != yajl_status_ok)
+        if (yajl_parse(slot->parser, (unsigned char *)data, unit * count) != yajl_status_ok)
                 die("not JSON");
         return unit * count;
 }
 
-static void flight_init(struct flight *flight)
+static void flight_init(struct slot *slot)
 {
         static struct curl_slist *headers;
 
@@ -104,47 +104,47 @@ static void flight_init(struct flight *flight)
                 headers = curl_slist_append(NULL, "Accept: application/json");
                 headers = curl_slist_append(headers, "Authorization: Bearer token");
         }
-        flight->easy = curl_easy_init();
-        if (flight->easy == NULL)
+        slot->easy = curl_easy_init();
+        if (slot->easy == NULL)
                 die("no memory");
-        (void)curl_easy_setopt(flight->easy, CURLOPT_PRIVATE, (char *)flight);
-        (void)curl_easy_setopt(flight->easy, CURLOPT_HTTPHEADER, headers);
-        (void)curl_easy_setopt(flight->easy, CURLOPT_USERAGENT, "floor");
-        (void)curl_easy_setopt(flight->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-        (void)curl_easy_setopt(flight->easy, CURLOPT_NOSIGNAL, 1L);
-        (void)curl_easy_setopt(flight->easy, CURLOPT_TIMEOUT_MS, 30000L);
-        (void)curl_easy_setopt(flight->easy, CURLOPT_PROXY, "");
-        (void)curl_easy_setopt(flight->easy, CURLOPT_WRITEFUNCTION, on_body);
-        (void)curl_easy_setopt(flight->easy, CURLOPT_WRITEDATA, flight);
+        (void)curl_easy_setopt(slot->easy, CURLOPT_PRIVATE, (char *)slot);
+        (void)curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, headers);
+        (void)curl_easy_setopt(slot->easy, CURLOPT_USERAGENT, "floor");
+        (void)curl_easy_setopt(slot->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+        (void)curl_easy_setopt(slot->easy, CURLOPT_NOSIGNAL, 1L);
+        (void)curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, 30000L);
+        (void)curl_easy_setopt(slot->easy, CURLOPT_PROXY, "");
+        (void)curl_easy_setopt(slot->easy, CURLOPT_WRITEFUNCTION, on_body);
+        (void)curl_easy_setopt(slot->easy, CURLOPT_WRITEDATA, slot);
 }
 
-static void flight_start(struct flight *flight)
+static void flight_start(struct slot *slot)
 {
-        int size = snprintf(flight->url, URL_MAX, "%s/api/sys/businessbackgroundjobs/", base_url);
+        int size = snprintf(slot->url, URL_MAX, "%s/api/sys/businessbackgroundjobs/", base_url);
 
         if (batch == 1) {
-                (void)snprintf(flight->url + size, (size_t)(URL_MAX - size), "%" PRIu64, ++next_job);
+                (void)snprintf(slot->url + size, (size_t)(URL_MAX - size), "%" PRIu64, ++next_job);
         } else {
                 const char *separator = "?id=%5B";
 
                 for (uint64_t i = 0; i < batch && next_job < wave_end; i++, separator = ",")
-                        size += snprintf(flight->url + size, (size_t)(URL_MAX - size), "%s%" PRIu64,
-                                         separator, ++next_job);
-                (void)snprintf(flight->url + size, (size_t)(URL_MAX - size), "%%5D");
+                        size += snprintf(slot->url + size, (size_t)(URL_MAX - size), "%s%" PRIu64, separator,
+                                         ++next_job);
+                (void)snprintf(slot->url + size, (size_t)(URL_MAX - size), "%%5D");
         }
-        flight->parser = plain_parse_new(&flight->parse);
-        if (flight->parser == NULL || curl_easy_setopt(flight->easy, CURLOPT_URL, flight->url) != CURLE_OK ||
-            curl_multi_add_handle(multi, flight->easy) != CURLM_OK)
+        slot->parser = plain_parse_new(&slot->parse);
+        if (slot->parser == NULL || curl_easy_setopt(slot->easy, CURLOPT_URL, slot->url) != CURLE_OK ||
+            curl_multi_add_handle(multi, slot->easy) != CURLM_OK)
                 die("no memory");
-        flight->busy = true;
+        slot->busy = true;
         busy++;
 }
 
 static void start_due(void)
 {
-        for (size_t i = 0; i < FLIGHTS_MAX && next_job < wave_end; i++)
-                if (!flights[i].busy)
-                        flight_start(&flights[i]);
+        for (size_t i = 0; i < MAX_IN_FLIGHT && next_job < wave_end; i++)
+                if (!slots[i].busy)
+                        flight_start(&slots[i]);
 }
 
 static void collect(void)
@@ -153,17 +153,17 @@ static void collect(void)
         int left;
 
         while ((message = curl_multi_info_read(multi, &left)) != NULL) {
-                struct flight *flight = NULL;
+                struct slot *slot = NULL;
                 long status = 0;
 
-                (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&flight);
+                (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&slot);
                 (void)curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
                 if (message->data.result != CURLE_OK || status != 200 ||
-                    yajl_complete_parse(flight->parser) != yajl_status_ok)
+                    yajl_complete_parse(slot->parser) != yajl_status_ok)
                         die("no answer");
-                yajl_free(flight->parser);
-                (void)curl_multi_remove_handle(multi, flight->easy);
-                flight->busy = false;
+                yajl_free(slot->parser);
+                (void)curl_multi_remove_handle(multi, slot->easy);
+                slot->busy = false;
                 busy--;
         }
         start_due();
@@ -226,9 +226,9 @@ int main(int argc, char *argv[])
                 die("no memory");
         (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
         (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-        (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)FLIGHTS_MAX);
-        for (size_t i = 0; i < FLIGHTS_MAX; i++)
-                flight_init(&flights[i]);
+        (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)MAX_IN_FLIGHT);
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+                flight_init(&slots[i]);
 
         for (uint64_t due_ms = now_ms(), wave = 0;; wave = (wave + 1) % spread) {
                 if (wave == 0)

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/record_reader.h"
+#include "nexudus/record_reader.h"
 #include "plain_parse.h"
 #include "record.h"
 

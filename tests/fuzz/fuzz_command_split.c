@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/command_split.h"
+#include "util/argv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         line[size] = '\0';
         size_t length = strlen(line);
 
-        int r = command_split(line, &words);
+        int r = argv_split(line, &words);
         check(r == 0 || r == -EINVAL || r == -ENOMEM);
         check((r == 0) == (words != NULL));
         if (r == 0) {
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 for (char **word = words; *word != NULL; word++)
                         check(strlen(*word) <= length);
                 char *escaped = write_line(words);
-                check(command_split(escaped, &again) == 0);
+                check(argv_split(escaped, &again) == 0);
                 size_t i = 0;
                 for (; words[i] != NULL; i++)
                         check(again[i] != NULL && strcmp(words[i], again[i]) == 0);

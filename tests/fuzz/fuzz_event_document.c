@@ -13,7 +13,7 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
-#include "hooks/event_document.h"
+#include "delivery/payload.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -144,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bool personal_data = data[3] & 1;
         event.kind = (enum event_kind)(data[0] % EVENT_KIND_COUNT);
         event.outcome = (enum outcome)(data[3] >> 1 & 3);
-        event.first_sight = data[3] >> 3 & 1;
+        event.first_observation = data[3] >> 3 & 1;
         event.time_us = (uint64_t)data[4] << (data[5] % 57);
         record->id = (uint64_t)data[6] << (data[5] % 57);
         record->business_id = data[7];
@@ -159,10 +159,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 take_text(&data, &size, mask >> i & 1, texts[i]);
                 if (personal && !personal_data)
                         continue;
-                expected.texts[expected.count++] = before && event.first_sight ? &none : texts[i];
+                expected.texts[expected.count++] = before && event.first_observation ? &none : texts[i];
         }
 
-        int r = event_document_write(&event, 1 + mask, personal_data, &document, &document_size);
+        int r = payload_write(&event, 1 + mask, personal_data, &document, &document_size);
         if (r == 0)
                 read_back(document, document_size, &expected);
         free(document);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/record_reader.h"
+#include "nexudus/record_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

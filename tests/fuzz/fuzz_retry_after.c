@@ -19,8 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/retry.h"
-#include "net/http_internal.h"
+#include "http/http_internal.h"
+#include "planning/backoff.h"
+#include "planning/breaker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -153,9 +154,8 @@ static struct outcome_seen ask(const char *answer, size_t size)
 
 static void check_span(uint64_t span_us, uint64_t random)
 {
-        static const enum health_trouble troubles[] = { HEALTH_UNREACHABLE, HEALTH_THROTTLED,
-                                                        HEALTH_UNAUTHORIZED };
-        struct health health = HEALTH_INITIAL;
+        static const enum outage outages[] = { OUTAGE_UNREACHABLE, OUTAGE_THROTTLED, OUTAGE_UNAUTHORIZED };
+        struct breaker breaker = BREAKER_INITIAL;
 
         check(span_us == HTTP_RETRY_NONE || (span_us >= USEC_PER_SEC && span_us <= USEC_PER_DAY));
         check(span_us % USEC_PER_SEC == 0);
@@ -163,10 +163,10 @@ static void check_span(uint64_t span_us, uint64_t random)
         uint64_t delay_us = delivery_delay(1 + (unsigned)random % 9, span_us, random);
         check(delay_us >= 5 * USEC_PER_SEC && delay_us <= DELIVERY_DELAY_MAX_US);
 
-        (void)health_failed(&health, troubles[random % 3], false, NOW_US, span_us, USEC_PER_MIN, random);
-        check(health.asked_us <= NOW_US + ASKED_MAX_US);
-        check(health_next(&health, NOW_US) >= (span_us > 0 ? health.asked_us : NOW_US));
-        check(health_next(&health, NOW_US) <= NOW_US + ASKED_MAX_US);
+        (void)breaker_failed(&breaker, outages[random % 3], false, NOW_US, span_us, USEC_PER_MIN, random);
+        check(breaker.retry_after_until_us <= NOW_US + ASKED_MAX_US);
+        check(breaker_next(&breaker, NOW_US) >= (span_us > 0 ? breaker.retry_after_until_us : NOW_US));
+        check(breaker_next(&breaker, NOW_US) <= NOW_US + ASKED_MAX_US);
 }
 
 /* ---- a header whose meaning is known ---- */

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "../unit/fault_vfs.h"
-#include "base/cleanup.h"
-#include "store/store_internal.h"
+#include "state/sqlite/database.h"
+#include "util/cleanup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -122,9 +122,9 @@ static bool file_is_sound(void)
 
 /* ---- what is in the store ---- */
 
-static void check_word(const struct store *store, int r)
+static void check_word(const struct state *state, int r)
 {
-        check(r >= 0 || (strcmp(store_error(store), "no error") != 0 && *store_error(store) != '\0'));
+        check(r >= 0 || (strcmp(state_error(state), "no error") != 0 && *state_error(state) != '\0'));
 }
 
 static void check_event(const struct event *event)
@@ -138,7 +138,7 @@ static void check_events_equal(const struct event *left, const struct event *rig
 {
         check(strcmp(left->id, right->id) == 0 && left->kind == right->kind);
         check(left->outcome == right->outcome && left->time_us == right->time_us);
-        check(left->record.id == right->record.id && left->first_sight == right->first_sight);
+        check(left->record.id == right->record.id && left->first_observation == right->first_observation);
         check(text_equal(&left->job_name, &right->job_name));
         check(text_equal(&left->record.status, &right->record.status));
         check(text_equal(&left->record.result, &right->record.result));
@@ -174,11 +174,11 @@ static int on_unlogged(void *userdata, const struct event *event)
 
         check_event(event);
         if (event->id[0] != 'f')
-                (void)store_mark_logged(userdata, ids, 1);
+                (void)state_mark_logged(userdata, ids, 1);
         return 0;
 }
 
-static void read_jobs(struct store *store)
+static void read_jobs(struct state *state)
 {
         for (uint64_t id = 1; id <= JOB_COUNT; id++) {
                 CLEANUP(job_record_clear) struct job_record record = { 0 };
@@ -186,57 +186,57 @@ static void read_jobs(struct store *store)
                 CLEANUP(text_clear) struct text result = TEXT_NULL;
                 struct stored_job job;
 
-                int r = store_get_job(store, id, &job);
-                check_word(store, r);
+                int r = state_get_job(state, id, &job);
+                check_word(state, r);
                 check(r <= 0 || (job.id == id && outcome_to_string(job.outcome) != NULL));
-                check_word(store, store_get_job_texts(store, id, &status, &result));
-                r = store_get_job_record(store, id, &record);
-                check_word(store, r);
+                check_word(state, state_get_job_texts(state, id, &status, &result));
+                r = state_get_job_record(state, id, &record);
+                check_word(state, r);
                 check(r <= 0 || record.id == id);
                 if (r > 0)
-                        check_word(store, store_update_job(store, &record));
+                        check_word(state, state_update_job(state, &record));
         }
 }
 
-static void end_deliveries(struct store *store)
+static void end_deliveries(struct state *state)
 {
         for (size_t i = 0; i < HOOK_COUNT; i++) {
                 struct delivery deliveries[4];
                 uint64_t next_us;
 
-                int due = store_due_deliveries(store, hooks[i], UINT64_MAX, NULL, 0, deliveries, 4);
-                check_word(store, due);
+                int due = state_due_deliveries(state, hooks[i], UINT64_MAX, NULL, 0, deliveries, 4);
+                check_word(state, due);
                 check(due <= 4);
                 for (int k = 0; k < due; k++) {
                         CLEANUP(event_clear) struct event event = { .id = "" };
                         uint64_t id = deliveries[k].id;
 
-                        int r = store_get_event(store, deliveries[k].event_id, &event);
-                        check_word(store, r);
+                        int r = state_get_event(state, deliveries[k].event_id, &event);
+                        check_word(state, r);
                         check(r <= 0 || strcmp(event.id, deliveries[k].event_id) == 0);
-                        r = k % 3 == 0   ? store_delivery_done(store, id, 1)
-                            : k % 3 == 1 ? store_delivery_retry(store, id, 2, "not now")
-                                         : store_delivery_failed(store, id, 3, NULL);
-                        check_word(store, r);
+                        r = k % 3 == 0   ? state_delivery_done(state, id, 1)
+                            : k % 3 == 1 ? state_delivery_retry(state, id, 2, "not now")
+                                         : state_delivery_failed(state, id, 3, NULL);
+                        check_word(state, r);
                         delivery_clear(&deliveries[k]);
                 }
-                check_word(store, store_next_delivery(store, hooks[i], NULL, 0, &next_us));
+                check_word(state, state_next_delivery(state, hooks[i], NULL, 0, &next_us));
         }
 }
 
-static void read_values(struct store *store)
+static void read_values(struct state *state)
 {
         static const struct text status = TEXT_LITERAL("Odd");
         void *value = NULL;
         size_t value_size = 0;
 
-        int r = store_get_value(store, "token", &value, &value_size);
-        check_word(store, r);
+        int r = state_get_value(state, "token", &value, &value_size);
+        check_word(state, r);
         check(r <= 0 || ((const char *)value)[value_size] == '\0');
         free(value);
-        check_word(store, store_first_sight(store, &status));
-        if (store_put_value(store, "token", "new", 3) == 0) {
-                r = store_get_value(store, "token", &value, &value_size);
+        check_word(state, state_status_reported(state, &status));
+        if (state_put_value(state, "token", "new", 3) == 0) {
+                r = state_get_value(state, "token", &value, &value_size);
                 if (r > 0) {
                         check(value_size == 3 && memcmp(value, "new", 4) == 0);
                         free(value);
@@ -246,46 +246,46 @@ static void read_values(struct store *store)
 
 /* ---- a run ---- */
 
-static struct store *reopen(void)
+static struct state *reopen(void)
 {
-        struct store *store = NULL;
+        struct state *state = NULL;
         char *message = NULL;
 
-        int r = store_open(directory, &message, &store);
-        check((r == 0) == (store != NULL) && r <= 0);
+        int r = state_open(directory, &message, &state);
+        check((r == 0) == (state != NULL) && r <= 0);
         check((r < 0) == (message != NULL));
         check(message == NULL || strstr(message, directory) != NULL);
         free(message);
-        return store;
+        return state;
 }
 
 /* The event that was recorded, in a store that was closed and opened since. */
-static void check_kept(struct store *store, bool sound)
+static void check_kept(struct state *state, bool sound)
 {
         CLEANUP(event_clear) struct event found = { .id = "" };
         const struct event expected = new_event();
         struct stored_job job;
 
-        int r = store_get_event(store, NEW_EVENT, &found);
-        check_word(store, r);
+        int r = state_get_event(state, NEW_EVENT, &found);
+        check_word(state, r);
         if (r > 0)
                 check_events_equal(&found, &expected);
         check(r > 0 || !sound);
 
-        r = store_get_job(store, 1, &job);
-        check_word(store, r);
+        r = state_get_job(state, 1, &job);
+        check_word(state, r);
         check(r > 0 || !sound);
         check(r <= 0 || job.outcome == OUTCOME_SUCCESS);
 }
 
 /* How many deliveries of the first hook are pending; -1 if the database does not say. */
-static int64_t count_pending(const struct store *store)
+static int64_t count_pending(const struct state *state)
 {
         static const char sql[] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1";
         sqlite3_stmt *statement = NULL;
         int64_t count = -1;
 
-        if (sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) == SQLITE_OK &&
+        if (sqlite3_prepare_v2(state->database, sql, -1, &statement, NULL) == SQLITE_OK &&
             sqlite3_bind_text(statement, 1, hooks[0], -1, SQLITE_STATIC) == SQLITE_OK &&
             sqlite3_step(statement) == SQLITE_ROW)
                 count = sqlite3_column_int64(statement, 0);
@@ -297,33 +297,33 @@ static void run(const uint8_t *data, size_t size)
 {
         const struct event event = new_event();
 
-        struct store *store = reopen();
-        if (store == NULL) {
+        struct state *state = reopen();
+        if (state == NULL) {
                 check(file_is(data, size));
                 return;
         }
         bool sound = size == 0 || file_is_sound();
 
-        (void)store_each_unlogged(store, on_unlogged, store);
-        read_jobs(store);
-        end_deliveries(store);
-        read_values(store);
-        int64_t before = count_pending(store);
-        int recorded = store_record_event(store, &event, hooks, 1);
-        check_word(store, recorded);
+        (void)state_each_unlogged(state, on_unlogged, state);
+        read_jobs(state);
+        end_deliveries(state);
+        read_values(state);
+        int64_t before = count_pending(state);
+        int recorded = state_record_event(state, &event, hooks, 1);
+        check_word(state, recorded);
         check(recorded == 0 || !sound);
-        int64_t after = count_pending(store);
+        int64_t after = count_pending(state);
         if (recorded == 0)
                 check(after == before + 1 || !sound);
-        check_word(store, store_drop_hooks(store, hooks, 1, 4));
-        check_word(store, store_prune(store, UINT64_C(1700000000000000)));
-        store = store_close(store);
+        check_word(state, state_drop_hooks(state, hooks, 1, 4));
+        check_word(state, state_prune(state, UINT64_C(1700000000000000)));
+        state = state_close(state);
 
-        store = reopen();
-        check(store != NULL || !sound);
-        if (store != NULL && recorded == 0)
-                check_kept(store, sound);
-        store_close(store);
+        state = reopen();
+        check(state != NULL || !sound);
+        if (state != NULL && recorded == 0)
+                check_kept(state, sound);
+        state_close(state);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/token_grant.h"
-#include "api/token_meaning.h"
-#include "api/token_reply.h"
+#include "nexudus/token_body.h"
+#include "nexudus/token_error.h"
+#include "nexudus/tokens.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,7 +37,7 @@ static void check_text(const struct text *left, const struct text *right)
         check(left->data == NULL || left->data[left->size] == '\0');
 }
 
-static void check_grants(const struct token_grant *left, const struct token_grant *right)
+static void check_grants(const struct tokens *left, const struct tokens *right)
 {
         check(strcmp(left->access_token, right->access_token) == 0);
         check((left->refresh_token == NULL) == (right->refresh_token == NULL));
@@ -46,30 +46,30 @@ static void check_grants(const struct token_grant *left, const struct token_gran
 }
 
 /* To its stored form and back. */
-static void check_grant(const struct token_grant *grant)
+static void check_grant(const struct tokens *tokens)
 {
-        struct token_grant back = TOKEN_GRANT_NULL;
+        struct tokens back = TOKENS_NULL;
         char *line = NULL;
 
-        check(token_grant_format(grant, &line) == 0);
+        check(tokens_format(tokens, &line) == 0);
         for (const char *c = line; *c != '\0'; c++)
                 check(*c >= ' ' && *c <= '~');
-        check(token_grant_parse(line, &back) == 0);
-        check_grants(grant, &back);
-        token_grant_clear(&back);
+        check(tokens_parse(line, &back) == 0);
+        check_grants(tokens, &back);
+        tokens_clear(&back);
         free(line);
 }
 
 static void check_stored(const char *body, size_t size)
 {
-        struct token_grant grant = TOKEN_GRANT_NULL;
+        struct tokens tokens = TOKENS_NULL;
         char *line = strndup(body, size);
 
         if (line == NULL)
                 return;
-        if (token_grant_parse(line, &grant) == 0)
-                check_grant(&grant);
-        token_grant_clear(&grant);
+        if (tokens_parse(line, &tokens) == 0)
+                check_grant(&tokens);
+        tokens_clear(&tokens);
         free(line);
 }
 
@@ -112,8 +112,8 @@ static void check_meaning(int status, bool was_refresh, const char *body, size_t
                 .secrets_count = 2,
         };
 
-        enum token_verdict verdict = token_meaning(&response, explanation);
-        check(verdict != TOKEN_NOT_KEPT);
+        enum token_verdict verdict = token_classify(&response, explanation);
+        check(verdict != TOKEN_NOT_PERSISTED);
         check(verdict != TOKEN_OBTAINED || status == 200);
         check(*explanation != '\0' && strlen(explanation) < TOKEN_EXPLANATION_SIZE - 1);
         check(strstr(explanation, password) == NULL);
@@ -122,14 +122,14 @@ static void check_meaning(int status, bool was_refresh, const char *body, size_t
 
         if (verdict == TOKEN_OBTAINED) {
                 struct text *refresh = &reply.refresh_token;
-                const struct token_grant grant = {
+                const struct tokens tokens = {
                         .access_token = reply.access_token.data,
-                        .refresh_token = refresh->data != NULL && token_is_sound(refresh->data, refresh->size)
+                        .refresh_token = refresh->data != NULL && token_is_valid(refresh->data, refresh->size)
                                                  ? refresh->data
                                                  : NULL,
                         .lifetime_us = reply.lifetime_us,
                 };
-                check_grant(&grant);
+                check_grant(&tokens);
         }
         token_reply_clear(&reply);
 }

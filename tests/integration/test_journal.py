@@ -244,7 +244,7 @@ files = members.csv
         self.assertRegex(shown, r"Its Status is\n\W*Running\. It is polled until it has ended\.")
         self.assertNotIn("@JOBWATCH", shown)
 
-        source = (ROOT / "daemon/host/message_ids.h").read_text()
+        source = (ROOT / "daemon/journal/message_ids.h").read_text()
         ids = set(re.findall(r'"([0-9a-f]{32})"', source))
         explained = set(re.findall(r"^-- ([0-9a-f]{32})$", (ROOT / "systemd/jobwatchd.catalog").read_text(), re.M))
         self.assertEqual(ids, explained, "each kind of entry is explained")

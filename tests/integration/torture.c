@@ -105,7 +105,7 @@ __attribute__((destructor)) static void torture_end(void)
         (void)syscall(SYS_close, file);
 }
 
-static void tell(void)
+static void report_event(void)
 {
         void *frames[40];
 
@@ -134,7 +134,7 @@ static bool fails(struct point *point)
             strcmp(point->name, torture.call) != 0)
                 return false;
         if (number == torture.at)
-                tell();
+                report_event();
         errno = torture.error;
         return true;
 }

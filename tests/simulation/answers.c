@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What the daemon does with answers: as poller_answers.c and poller_rows.c, with a disk that is a few fields
- * of the job, and telling that is a check.
+ * What the daemon does with answers: as monitor_answers.c and monitor_rows.c, with a disk that is a few
+ * fields of the job, and telling that is a check.
  */
 
 #include "sim.h"
@@ -67,17 +67,17 @@ static bool keep_result(struct sim *sim, struct sim_job *job, const struct shown
         return true;
 }
 
-static void note_lone(struct sim *sim, struct sim_job *job, bool lone)
+static void note_lone(struct sim *sim, struct sim_job *job, bool unbatchable)
 {
-        sim->lone_count += lone;
-        sim->lone_count -= job->lone;
-        job->lone = lone;
+        sim->lone_count += unbatchable;
+        sim->lone_count -= job->unbatchable;
+        job->unbatchable = unbatchable;
         if (sim->lone_count > sim->lone_most)
                 sim->lone_most = sim->lone_count;
 }
 
 static void take_shown(struct sim *sim, struct planner_job *job, const struct shown *shown,
-                       const struct shown *truth, const struct flight *flight, bool of_row)
+                       const struct shown *truth, const struct slot *slot, bool of_row)
 {
         struct sim_job *known = &sim->jobs[job_index(sim, job)];
         struct job_record record;
@@ -85,52 +85,52 @@ static void take_shown(struct sim *sim, struct planner_job *job, const struct sh
         bool recorded = false;
 
         record = record_of(known, shown, updated);
-        struct sight sight = planner_take_record(sim->planner, job, &record, sim->now_us);
-        struct job_memory seen = job_memory_of(&record, sight.change.outcome);
+        struct observation observation = planner_take_record(sim->planner, job, &record, sim->now_us);
+        struct job_memory seen = job_memory_of(&record, observation.change.outcome);
 
-        known->absences = 0;
+        known->not_found_count = 0;
         note_lone(sim, known, false);
-        if (sight.change.news)
-                recorded = record_change(sim, known, &sight.change, shown, truth, of_row);
-        else if (sight.change.reads_result)
+        if (observation.change.news)
+                recorded = record_change(sim, known, &observation.change, shown, truth, of_row);
+        else if (observation.change.reads_result)
                 recorded = keep_result(sim, known, shown, &seen);
-        if (sight.look_again_us > 0 || sight.change.news)
+        if (observation.poll_again_us > 0 || observation.change.news)
                 known->quick++;
-        if (sight.look_again_us > 0 && known->held_us == 0)
+        if (observation.poll_again_us > 0 && known->held_us == 0)
                 known->held_us = sim->now_us;
-        planner_settle(sim->planner, job, &sight, recorded, &seen, sim->now_us, chance(sim));
-        check_look(sim, known, flight);
+        planner_complete(sim->planner, job, &observation, recorded, &seen, sim->now_us, chance(sim));
+        check_look(sim, known, slot);
 }
 
-static void take_absence(struct sim *sim, struct planner_job *job, const struct flight *flight)
+static void take_not_found(struct sim *sim, struct planner_job *job, const struct slot *slot)
 {
         struct sim_job *known = &sim->jobs[job_index(sim, job)];
         bool recorded = false;
 
-        if (known->absences++ == 0)
+        if (known->not_found_count++ == 0)
                 known->first_absence_us = sim->now_us;
         known->quick++;
         note_lone(sim, known, true);
-        struct sight sight = planner_take_absence(sim->planner, job, sim->now_us);
-        if (sight.change.news)
-                recorded = record_change(sim, known, &sight.change, NULL, NULL, false);
-        planner_settle(sim->planner, job, &sight, recorded, NULL, sim->now_us, chance(sim));
-        check_look(sim, known, flight);
+        struct observation observation = planner_take_not_found(sim->planner, job, sim->now_us);
+        if (observation.change.news)
+                recorded = record_change(sim, known, &observation.change, NULL, NULL, false);
+        planner_complete(sim->planner, job, &observation, recorded, NULL, sim->now_us, chance(sim));
+        check_look(sim, known, slot);
 }
 
-static void take_odd(struct sim *sim, struct planner_job *job, const struct flight *flight)
+static void take_unexpected(struct sim *sim, struct planner_job *job, const struct slot *slot)
 {
         struct sim_job *known = &sim->jobs[job_index(sim, job)];
 
         known->quick++;
         note_lone(sim, known, true);
-        planner_take_odd(sim->planner, job, sim->now_us, chance(sim));
-        check_look(sim, known, flight);
+        planner_take_unexpected(sim->planner, job, sim->now_us, chance(sim));
+        check_look(sim, known, slot);
 }
 
 /* ---- batches ---- */
 
-static void take_rows(struct sim *sim, struct flight *flight)
+static void take_rows(struct sim *sim, struct slot *slot)
 {
         enum row_verdict verdicts[PLANNER_BATCH_MAX] = { ROW_MISSING };
         uint64_t digests[PLANNER_BATCH_MAX] = { 0 };
@@ -138,107 +138,106 @@ static void take_rows(struct sim *sim, struct flight *flight)
         bool seen_result = false, disk_full = sim->disk_full_until_us > sim->now_us;
         char updated[32];
 
-        for (size_t i = 0; i < flight->request.count; i++) {
-                size_t place = flight->order[i];
-                struct planner_job *job = flight->request.jobs[place];
+        for (size_t i = 0; i < slot->request.count; i++) {
+                size_t place = slot->order[i];
+                struct planner_job *job = slot->request.jobs[place];
 
-                if (flight->dropped[place])
+                if (slot->dropped[place])
                         continue;
-                server_row(sim, &flight->shown[place], &rows[place]);
+                server_row(sim, &slot->shown[place], &rows[place]);
                 struct job_record row = record_of(&sim->jobs[job_index(sim, job)], &rows[place], updated);
                 verdicts[place] = planner_judge_row(sim->planner, job, &row, sim->now_us);
                 digests[place] = updated_on_digest(&row);
                 seen_result |= row.result.data != NULL;
         }
         planner_take_batch(sim->planner, seen_result);
-        for (size_t i = 0; i < flight->request.count; i++) {
-                struct planner_job *job = flight->request.jobs[i];
+        for (size_t i = 0; i < slot->request.count; i++) {
+                struct planner_job *job = slot->request.jobs[i];
                 struct sim_job *known = &sim->jobs[job_index(sim, job)];
-                const struct sight no_sight = { .look_again_us = 0 };
+                const struct observation no_sight = { .poll_again_us = 0 };
 
-                bool first = verdicts[i] == ROW_FIRST || verdicts[i] == ROW_GLIMPSE;
+                bool first = verdicts[i] == ROW_FIRST || verdicts[i] == ROW_FIRST_WITHOUT_RESULT;
 
                 if (first && disk_full) {
                         known->quick++;
-                        planner_settle(sim->planner, job, &no_sight, false, NULL, sim->now_us, chance(sim));
-                        check_look(sim, known, flight);
+                        planner_complete(sim->planner, job, &no_sight, false, NULL, sim->now_us, chance(sim));
+                        check_look(sim, known, slot);
                         continue;
                 }
                 if (first) {
                         rows[i].has_result = verdicts[i] == ROW_FIRST;
-                        take_shown(sim, job, &rows[i], &flight->shown[i], flight, true);
+                        take_shown(sim, job, &rows[i], &slot->shown[i], slot, true);
                         continue;
                 }
                 known->excuses += verdicts[i] == ROW_MISSING || job->watch.held_since_us != 0;
                 planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, chance(sim));
                 if (verdicts[i] == ROW_MISSING)
                         note_lone(sim, known, true);
-                if (verdicts[i] == ROW_SAME) {
-                        known->absences = 0;
-                        check_look(sim, known, flight);
+                if (verdicts[i] == ROW_UNCHANGED) {
+                        known->not_found_count = 0;
+                        check_look(sim, known, slot);
                 }
         }
 }
 
 /* ---- any answer ---- */
 
-static void take_trouble(struct sim *sim, struct flight *flight)
+static void take_trouble(struct sim *sim, struct slot *slot)
 {
-        const uint64_t asked_us =
-                flight->retry_after_us < USEC_PER_HOUR ? flight->retry_after_us : USEC_PER_HOUR;
+        const uint64_t retry_after_until_us =
+                slot->retry_after_us < USEC_PER_HOUR ? slot->retry_after_us : USEC_PER_HOUR;
 
-        for (size_t i = 0; i < flight->request.count; i++) {
-                struct sim_job *job = &sim->jobs[job_index(sim, flight->request.jobs[i])];
+        for (size_t i = 0; i < slot->request.count; i++) {
+                struct sim_job *job = &sim->jobs[job_index(sim, slot->request.jobs[i])];
 
                 job->failures++;
                 job->excuses++;
                 job->quick++;
         }
         sim->disturbances++;
-        planner_take_trouble(sim->planner, &flight->request, flight->trouble, flight->retry_after_us,
-                             sim->now_us, chance(sim));
-        if (sim->now_us + asked_us > sim->pause_until_us)
-                sim->pause_until_us = sim->now_us + asked_us;
-        if (flight->retry_after_us > 0)
+        planner_take_outage(sim->planner, &slot->request, slot->outage, slot->retry_after_us, sim->now_us,
+                            chance(sim));
+        if (sim->now_us + retry_after_until_us > sim->pause_until_us)
+                sim->pause_until_us = sim->now_us + retry_after_until_us;
+        if (slot->retry_after_us > 0)
                 budget_keep(sim);
-        if (planner_health(sim->planner)->trouble == HEALTH_WELL)
+        if (planner_breaker(sim->planner)->outage == OUTAGE_NONE)
                 sim_fail(sim, NULL, "a failed request left the API well");
 }
 
-void take_answer(struct sim *sim, struct flight *flight)
+void take_answer(struct sim *sim, struct slot *slot)
 {
-        struct planner_job *first = flight->request.jobs[0];
+        struct planner_job *first = slot->request.jobs[0];
         uint64_t lasted_us;
 
-        planner_end_flight(sim->planner, &flight->request, sim->now_us);
-        if (planner_health(sim->planner)->trouble == HEALTH_WELL)
+        planner_end_request(sim->planner, &slot->request, sim->now_us);
+        if (planner_breaker(sim->planner)->outage == OUTAGE_NONE)
                 sim->refused_credentials = false;
-        sim->refused_credentials |=
-                flight->answer == ANSWER_TROUBLE && flight->trouble == HEALTH_UNAUTHORIZED;
-        if (flight->answer != ANSWER_TROUBLE)
-                planner_take_health(sim->planner, &flight->request, sim->now_us, &lasted_us);
-        switch (flight->answer) {
+        sim->refused_credentials |= slot->answer == ANSWER_TROUBLE && slot->outage == OUTAGE_UNAUTHORIZED;
+        if (slot->answer != ANSWER_TROUBLE)
+                planner_take_success(sim->planner, &slot->request, sim->now_us, &lasted_us);
+        switch (slot->answer) {
         case ANSWER_TROUBLE:
-                take_trouble(sim, flight);
+                take_trouble(sim, slot);
                 break;
         case ANSWER_ROWS:
-                take_rows(sim, flight);
+                take_rows(sim, slot);
                 break;
         case ANSWER_REFUSED:
-                planner_refuse_batches(sim->planner, &flight->request, sim->now_us);
-                for (size_t i = 0; i < flight->request.count; i++)
-                        sim->jobs[job_index(sim, flight->request.jobs[i])].failures++;
+                planner_disable_batches(sim->planner, &slot->request, sim->now_us);
+                for (size_t i = 0; i < slot->request.count; i++)
+                        sim->jobs[job_index(sim, slot->request.jobs[i])].failures++;
                 break;
         case ANSWER_RECORD:
-                flight->shown[0].has_status = flight->shown[0].has_result = true;
-                take_shown(sim, first, &flight->shown[0], &flight->shown[0], flight, false);
+                slot->shown[0].has_status = slot->shown[0].has_result = true;
+                take_shown(sim, first, &slot->shown[0], &slot->shown[0], slot, false);
                 break;
         case ANSWER_ABSENT:
-                take_absence(sim, first, flight);
+                take_not_found(sim, first, slot);
                 break;
         case ANSWER_ODD:
-                take_odd(sim, first, flight);
+                take_unexpected(sim, first, slot);
                 break;
         }
-        flight->used = false;
+        slot->used = false;
 }

@@ -64,7 +64,7 @@ bool is_calm(const struct sim *sim)
 
         return sim->planner != NULL && sim->suspended_until_us <= now && sim->slow_until_us <= now &&
                sim->disk_full_until_us <= now && sim->pause_until_us <= now &&
-               planner_health(sim->planner)->trouble == HEALTH_WELL;
+               planner_breaker(sim->planner)->outage == OUTAGE_NONE;
 }
 
 /* ---- limits ---- */
@@ -76,7 +76,7 @@ static const char *const window_names[WINDOWS] = { "minute", "hour", "day" };
 static void count_request(struct sim *sim)
 {
         struct request_times *times = &sim->times;
-        const struct governor_limits *limits = &sim->limits.governor;
+        const struct rate_limiter_limits *limits = &sim->limits.rate_limiter;
         const unsigned allowed[WINDOWS] = { limits->per_minute, limits->per_hour, limits->per_day };
         bool checked = sim->now_us >= sim->limits_from_us;
 
@@ -111,8 +111,8 @@ void check_request(struct sim *sim, const struct planner_request *request, bool 
         if (sim->now_us < sim->pause_until_us)
                 sim_fail(sim, NULL, "a request %.3f s before the end of a pause that the server asked for",
                          (double)(sim->pause_until_us - sim->now_us) / 1e6);
-        for (size_t i = 0; was_troubled && i < FLIGHTS_MAX; i++)
-                if (sim->flights[i].used && sim->flights[i].request.probe)
+        for (size_t i = 0; was_troubled && i < MAX_IN_FLIGHT; i++)
+                if (sim->slots[i].used && sim->slots[i].request.probe)
                         sim_fail(sim, NULL, "two requests at once while the API is in trouble");
         if (was_troubled && (!request->probe || request->count != 1))
                 sim_fail(sim, NULL, "the probe is no probe");
@@ -121,14 +121,14 @@ void check_request(struct sim *sim, const struct planner_request *request, bool 
 
         for (size_t i = 0; i < request->count; i++) {
                 struct sim_job *job = &sim->jobs[job_index(sim, request->jobs[i])];
-                bool closer = !request->batch && request->jobs[i]->closer;
+                bool confirm = !request->batch && request->jobs[i]->confirm;
 
                 if (job->told_end)
                         sim_fail(sim, job, "asked for after its end was told");
                 bytes += (size_t)snprintf(NULL, 0, "%" PRIu64 ",", job->id);
-                sim->closers += closer;
-                job->closers += closer;
-                job->looks += !closer;
+                sim->closers += confirm;
+                job->closers += confirm;
+                job->looks += !confirm;
         }
         if (request->batch && (request->count > sim->limits.batch_size || bytes > sim->limits.batch_bytes))
                 sim_fail(sim, NULL, "a batch of %zu ids in %zu bytes", request->count, bytes);
@@ -152,7 +152,7 @@ static struct bucket bucket_of(uint64_t stretch_us, unsigned limit, unsigned sha
 /* The steady span from one request to the next, and how long what is kept takes to fill up. */
 static void pace_of_budget(const struct sim *sim, uint64_t *ret_step_us, uint64_t *ret_refill_us)
 {
-        const struct governor_limits *limits = &sim->limits.governor;
+        const struct rate_limiter_limits *limits = &sim->limits.rate_limiter;
         const struct bucket buckets[] = {
                 { limits->min_spacing_us + limits->min_spacing_us / 5 + 1, 1,
                   0 }, /* a fifth is for the way */
@@ -233,8 +233,8 @@ static void check_told_end(struct sim *sim, struct sim_job *job, const struct ch
 
 static void check_told_gone(struct sim *sim, struct sim_job *job)
 {
-        if (job->absences < 3 || sim->now_us - job->first_absence_us < USEC_PER_MIN)
-                sim_fail(sim, job, "told as gone after %u times not found, over %.3f s", job->absences,
+        if (job->not_found_count < 3 || sim->now_us - job->first_absence_us < USEC_PER_MIN)
+                sim_fail(sim, job, "told as gone after %u times not found, over %.3f s", job->not_found_count,
                          (double)(sim->now_us - job->first_absence_us) / 1e6);
         job->told_gone = job->told_end = true;
 }
@@ -338,7 +338,7 @@ static bool may_be_silent(const struct sim *sim, const struct sim_job *job, uint
             !is_newly_read(job, &job->truth))
                 return calm_us < job->glimpsed_calm_us + (2 + sim->figures.restarts - job->glimpsed_run) *
                                                                  (doubt_us + longest_gap(sim, job));
-        if (job->absences > 0 || sim->disk_full_until_us > sim->now_us)
+        if (job->not_found_count > 0 || sim->disk_full_until_us > sim->now_us)
                 return true;
         if (status_is_end(job->truth.status) && job->truth.result == 0 && job->settings.result_wait_us > 0)
                 return job->held_us > 0 && sim->now_us - job->held_us < job->settings.result_wait_us;
@@ -347,18 +347,18 @@ static bool may_be_silent(const struct sim *sim, const struct sim_job *job, uint
 }
 
 /* A look that settles something has ended. What counts is when the API answered, not when that arrived. */
-void check_look(struct sim *sim, struct sim_job *job, const struct flight *flight)
+void check_look(struct sim *sim, struct sim_job *job, const struct slot *slot)
 {
-        uint64_t calm_us = flight->calm_us;
+        uint64_t calm_us = slot->calm_us;
 
         check_gap(sim, job, calm_us);
-        if (job->truth.exists && calm_us > job->since_calm_us && !job->lone && !job->told_end &&
+        if (job->truth.exists && calm_us > job->since_calm_us && !job->unbatchable && !job->told_end &&
             !(job->told && same_shown(&job->told_as, &job->truth)) && !may_be_silent(sim, job, calm_us))
                 sim_fail(sim, job, "looked at, but what it shows (status %u, result %u) was not told",
                          job->truth.status, job->truth.result);
         job->looked_calm_us = calm_us;
-        job->closers_before = flight->closers;
-        job->disturbances_before = flight->disturbances;
+        job->closers_before = slot->closers;
+        job->disturbances_before = slot->disturbances;
         job->failures = 0;
 }
 
@@ -374,7 +374,7 @@ void check_recovery(struct sim *sim)
 {
         uint64_t from_us = sim->well_since_us, longest_us, step_us, refill_us;
 
-        if (sim->planner == NULL || planner_health(sim->planner)->trouble == HEALTH_WELL)
+        if (sim->planner == NULL || planner_breaker(sim->planner)->outage == OUTAGE_NONE)
                 return;
         const uint64_t ends_us[] = { sim->run_us,        sim->pause_until_us,    sim->outage_until_us,
                                      sim->slow_until_us, sim->patience_until_us, sim->suspended_until_us };

@@ -37,10 +37,10 @@ static void draw_size(struct sim *sim)
 
 static void draw_limits(struct sim *sim)
 {
-        struct governor_limits *limits = &sim->limits.governor;
+        struct rate_limiter_limits *limits = &sim->limits.rate_limiter;
         uint64_t kind = chance_below(sim, 100);
 
-        *limits = (struct governor_limits){ 100 * USEC_PER_MSEC, 120, 5000, 200000 };
+        *limits = (struct rate_limiter_limits){ 100 * USEC_PER_MSEC, 120, 5000, 200000 };
         if (kind >= 75) {
                 limits->min_spacing_us = chance_span(sim, 100, 3000) * USEC_PER_MSEC;
                 limits->per_minute = (unsigned)chance_span(sim, 1, 120);
@@ -111,7 +111,7 @@ static void draw_job(struct sim *sim, struct sim_job *job, size_t index,
                 .version = 1,
         };
         job->ended = status_is_end(job->truth.status);
-        job->since_us = job->absent_since_us = sim->now_us;
+        job->since_us = job->not_found_since_us = sim->now_us;
         job->next_us =
                 job->ended && job->truth.exists ? USEC_NEVER : sim->now_us + chance_gap(sim, job->gap_us);
         if (!job->truth.exists && chance_permille(sim, 500))
@@ -152,7 +152,7 @@ int world_draw(struct sim *sim, uint64_t seed)
         sim->limits_from_us = 0;
         sim->wall_jumped = sim->rebooted = false;
         draw_size(sim);
-        sim->limits.flights_max = FLIGHTS_MAX;
+        sim->limits.max_in_flight = MAX_IN_FLIGHT;
         sim->limits.batch_size = chance_permille(sim, 900) ? 100 : (unsigned)chance_below(sim, 100);
         sim->limits.batch_bytes = 1890;
         draw_limits(sim);

@@ -25,7 +25,7 @@ uint64_t wall_us(const struct sim *sim)
 
 static void budget_put(struct sim *sim, unsigned ahead)
 {
-        uint64_t asked_us = planner_health(sim->planner)->asked_us;
+        uint64_t retry_after_until_us = planner_breaker(sim->planner)->retry_after_until_us;
 
         if (sim->disk_full_until_us > sim->now_us) {
                 /* What cannot be stored holds up no request; a stop before it can may forget it. */
@@ -37,8 +37,8 @@ static void budget_put(struct sim *sim, unsigned ahead)
                 .there = true,
                 .wall_us = wall_us(sim),
                 .boot_us = sim->now_us,
-                .pause_us = asked_us > sim->now_us ? asked_us - sim->now_us : 0,
-                .debt = governor_debt(planner_governor(sim->planner), ahead, sim->now_us),
+                .pause_us = retry_after_until_us > sim->now_us ? retry_after_until_us - sim->now_us : 0,
+                .deficit = rate_limiter_deficit(planner_governor(sim->planner), ahead, sim->now_us),
         };
 }
 
@@ -70,7 +70,8 @@ static void budget_open(struct sim *sim)
         }
         sim->covered = 0;
         if (sim->budget.there) {
-                governor_restore(planner_governor(sim->planner), &sim->budget.debt, age_us, sim->now_us);
+                rate_limiter_restore(planner_governor(sim->planner), &sim->budget.deficit, age_us,
+                                     sim->now_us);
                 if (sim->budget.pause_us > age_us)
                         pause_until_us = sim->now_us + sim->budget.pause_us - age_us;
         }
@@ -104,8 +105,8 @@ static void note_started(struct sim *sim, struct sim_job *job)
         job->looked_calm_us = sim->calm_us;
         job->closers_before = sim->closers;
         job->disturbances_before = sim->disturbances;
-        job->failures = job->absences = 0;
-        job->lone = false;
+        job->failures = job->not_found_count = 0;
+        job->unbatchable = false;
         job->excuses += 6; /* a first or a new look, doubts, and idle hints */
         job->held_us = 0;
         job->ramps++;
@@ -139,7 +140,7 @@ void daemon_stop(struct sim *sim, bool clean)
 {
         if (clean)
                 budget_put(sim, 0);
-        memset(sim->flights, 0, sizeof(sim->flights));
+        memset(sim->slots, 0, sizeof(sim->slots));
         sim->planner = planner_free(sim->planner);
         sim->fire_us = sim->peek_us = USEC_NEVER;
 }
@@ -150,26 +151,26 @@ static void start_flight(struct sim *sim, const struct planner_request *request)
 {
         size_t place = 0;
 
-        while (place < FLIGHTS_MAX && sim->flights[place].used)
+        while (place < MAX_IN_FLIGHT && sim->slots[place].used)
                 place++;
-        if (place == FLIGHTS_MAX) {
-                sim_fail(sim, NULL, "more than %u requests under way", FLIGHTS_MAX);
+        if (place == MAX_IN_FLIGHT) {
+                sim_fail(sim, NULL, "more than %u requests under way", MAX_IN_FLIGHT);
                 return;
         }
-        struct flight *flight = &sim->flights[place];
+        struct slot *slot = &sim->slots[place];
         uint64_t latency_us = server_latency(sim);
 
         budget_spend(sim);
-        flight->closers = sim->closers;
-        flight->disturbances = sim->disturbances;
+        slot->closers = sim->closers;
+        slot->disturbances = sim->disturbances;
         sim->disturbances +=
                 sim->slow_until_us > sim->now_us; /* it may take longer than the slowness lasts */
-        flight->used = true;
-        flight->made = false;
-        flight->request = *request;
-        flight->start_us = sim->now_us;
-        flight->made_us = sim->now_us + chance_below(sim, latency_us);
-        flight->end_us = sim->now_us + latency_us;
+        slot->used = true;
+        slot->made = false;
+        slot->request = *request;
+        slot->start_us = sim->now_us;
+        slot->made_us = sim->now_us + chance_below(sim, latency_us);
+        slot->end_us = sim->now_us + latency_us;
 }
 
 static void poll_due(struct sim *sim)
@@ -178,7 +179,7 @@ static void poll_due(struct sim *sim)
         uint64_t wake_us = USEC_NEVER;
 
         for (;;) {
-                bool was_troubled = planner_health(sim->planner)->trouble != HEALTH_WELL;
+                bool was_troubled = planner_breaker(sim->planner)->outage != OUTAGE_NONE;
 
                 if (sim->failed || !planner_next(sim->planner, sim->now_us, &request, &wake_us))
                         break;
@@ -204,8 +205,8 @@ static void poll_due(struct sim *sim)
                                         : chance_span(sim, sim->now_us, latest_us - 51 * USEC_PER_MSEC);
         }
         bool under_way = false;
-        for (size_t i = 0; i < FLIGHTS_MAX; i++)
-                under_way |= sim->flights[i].used;
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+                under_way |= sim->slots[i].used;
         if (wake_us == USEC_NEVER && !under_way && !planner_is_idle(sim->planner))
                 sim_fail(sim, NULL, "asleep for ever, with looks still planned");
 }
@@ -230,32 +231,32 @@ static uint64_t daemon_next_us(const struct sim *sim)
 {
         uint64_t next_us = sim->fire_us < sim->peek_us ? sim->fire_us : sim->peek_us;
 
-        for (size_t i = 0; i < FLIGHTS_MAX; i++) {
-                const struct flight *flight = &sim->flights[i];
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
+                const struct slot *slot = &sim->slots[i];
 
-                if (flight->used && (flight->made ? flight->end_us : flight->made_us) < next_us)
-                        next_us = flight->made ? flight->end_us : flight->made_us;
+                if (slot->used && (slot->made ? slot->end_us : slot->made_us) < next_us)
+                        next_us = slot->made ? slot->end_us : slot->made_us;
         }
         return next_us;
 }
 
 static void fly(struct sim *sim, bool awake, bool *ret_answered)
 {
-        for (size_t i = 0; i < FLIGHTS_MAX && !sim->failed; i++) {
-                struct flight *flight = &sim->flights[i];
+        for (size_t i = 0; i < MAX_IN_FLIGHT && !sim->failed; i++) {
+                struct slot *slot = &sim->slots[i];
 
-                if (flight->used && !flight->made && flight->made_us <= sim->now_us)
-                        server_answer(sim, flight);
-                if (!flight->used || !flight->made || flight->end_us > sim->now_us || !awake)
+                if (slot->used && !slot->made && slot->made_us <= sim->now_us)
+                        server_answer(sim, slot);
+                if (!slot->used || !slot->made || slot->end_us > sim->now_us || !awake)
                         continue;
                 /* A connection may not have survived the suspend. */
-                if (sim->now_us - flight->end_us > USEC_PER_SEC && chance_permille(sim, 500)) {
-                        flight->answer = ANSWER_TROUBLE;
-                        flight->trouble = HEALTH_UNREACHABLE;
-                        flight->retry_after_us = 0;
+                if (sim->now_us - slot->end_us > USEC_PER_SEC && chance_permille(sim, 500)) {
+                        slot->answer = ANSWER_TROUBLE;
+                        slot->outage = OUTAGE_UNREACHABLE;
+                        slot->retry_after_us = 0;
                         sim->well_since_us = sim->now_us;
                 }
-                take_answer(sim, flight);
+                take_answer(sim, slot);
                 *ret_answered = true;
         }
 }

@@ -47,97 +47,97 @@ static bool is_too_much(const struct sim *sim, uint64_t at_us)
         return false;
 }
 
-static void fail(struct flight *flight, enum health_trouble trouble, uint64_t retry_after_us)
+static void fail(struct slot *slot, enum outage outage, uint64_t retry_after_us)
 {
-        flight->answer = ANSWER_TROUBLE;
-        flight->trouble = trouble;
-        flight->retry_after_us = retry_after_us;
+        slot->answer = ANSWER_TROUBLE;
+        slot->outage = outage;
+        slot->retry_after_us = retry_after_us;
 }
 
-static bool fail_by_outage(struct sim *sim, struct flight *flight)
+static bool fail_by_outage(struct sim *sim, struct slot *slot)
 {
-        if (sim->outage_until_us <= flight->start_us)
+        if (sim->outage_until_us <= slot->start_us)
                 return false;
         switch (sim->outage) {
-        case OUTAGE_REFUSED:
-                flight->end_us = flight->start_us + chance_span(sim, 1, 100) * USEC_PER_MSEC;
-                fail(flight, HEALTH_UNREACHABLE, 0);
+        case SITE_REFUSED:
+                slot->end_us = slot->start_us + chance_span(sim, 1, 100) * USEC_PER_MSEC;
+                fail(slot, OUTAGE_UNREACHABLE, 0);
                 break;
-        case OUTAGE_HANGS:
-                flight->end_us = flight->start_us + 30 * USEC_PER_SEC;
-                fail(flight, HEALTH_UNREACHABLE, 0);
+        case SITE_HANGS:
+                slot->end_us = slot->start_us + 30 * USEC_PER_SEC;
+                fail(slot, OUTAGE_UNREACHABLE, 0);
                 break;
-        case OUTAGE_UNAVAILABLE:
-                fail(flight, HEALTH_THROTTLED, chance_span(sim, 1, 120) * USEC_PER_SEC);
+        case SITE_UNAVAILABLE:
+                fail(slot, OUTAGE_THROTTLED, chance_span(sim, 1, 120) * USEC_PER_SEC);
                 break;
-        case OUTAGE_UNAUTHORIZED:
-                fail(flight, HEALTH_UNAUTHORIZED, 0);
+        case SITE_UNAUTHORIZED:
+                fail(slot, OUTAGE_UNAUTHORIZED, 0);
                 break;
         }
         return true;
 }
 
-static bool fail_somehow(struct sim *sim, struct flight *flight)
+static bool fail_somehow(struct sim *sim, struct slot *slot)
 {
-        if (is_too_much(sim, flight->start_us)) {
+        if (is_too_much(sim, slot->start_us)) {
                 sim->figures.throttled++;
-                if (sim->limits_from_us <= flight->start_us && sim->limits.governor.per_minute == 120 &&
-                    sim->limits.governor.per_hour == 5000 && sim->limits.governor.per_day == 200000 &&
-                    sim->limits.governor.min_spacing_us == 100 * USEC_PER_MSEC)
+                if (sim->limits_from_us <= slot->start_us && sim->limits.rate_limiter.per_minute == 120 &&
+                    sim->limits.rate_limiter.per_hour == 5000 && sim->limits.rate_limiter.per_day == 200000 &&
+                    sim->limits.rate_limiter.min_spacing_us == 100 * USEC_PER_MSEC)
                         sim_fail(sim, NULL,
                                  "the server throttled a request though the documented limits were set");
-                fail(flight, HEALTH_THROTTLED,
+                fail(slot, OUTAGE_THROTTLED,
                      chance_permille(sim, 800) ? chance_span(sim, 1, 60) * USEC_PER_SEC : 0);
-        } else if (fail_by_outage(sim, flight)) {
-        } else if (sim->patience_until_us > flight->start_us) {
-                fail(flight, HEALTH_THROTTLED, sim->patience_us);
+        } else if (fail_by_outage(sim, slot)) {
+        } else if (sim->patience_until_us > slot->start_us) {
+                fail(slot, OUTAGE_THROTTLED, sim->patience_us);
         } else if (chance_permille(sim, sim->fail_permille)) {
                 if (chance_permille(sim, 300))
-                        flight->end_us = flight->start_us + 30 * USEC_PER_SEC;
-                fail(flight, chance_permille(sim, 900) ? HEALTH_UNREACHABLE : HEALTH_UNAUTHORIZED, 0);
+                        slot->end_us = slot->start_us + 30 * USEC_PER_SEC;
+                fail(slot, chance_permille(sim, 900) ? OUTAGE_UNREACHABLE : OUTAGE_UNAUTHORIZED, 0);
         } else {
                 return false;
         }
         return true;
 }
 
-static void shuffle(struct sim *sim, struct flight *flight)
+static void shuffle(struct sim *sim, struct slot *slot)
 {
-        for (size_t i = flight->request.count; sim->shuffled && i > 1; i--) {
-                size_t other = chance_below(sim, i), place = flight->order[i - 1];
+        for (size_t i = slot->request.count; sim->shuffled && i > 1; i--) {
+                size_t other = chance_below(sim, i), place = slot->order[i - 1];
 
-                flight->order[i - 1] = flight->order[other];
-                flight->order[other] = place;
+                slot->order[i - 1] = slot->order[other];
+                slot->order[other] = place;
         }
 }
 
 /* The answer to a request that reaches the API now. */
-void server_answer(struct sim *sim, struct flight *flight)
+void server_answer(struct sim *sim, struct slot *slot)
 {
-        const struct planner_request *request = &flight->request;
+        const struct planner_request *request = &slot->request;
 
-        flight->made = true;
-        flight->calm_us = sim->calm_us;
-        if (fail_somehow(sim, flight)) {
-                sim->well_since_us = sim->now_us > flight->end_us ? sim->now_us : flight->end_us;
+        slot->made = true;
+        slot->calm_us = sim->calm_us;
+        if (fail_somehow(sim, slot)) {
+                sim->well_since_us = sim->now_us > slot->end_us ? sim->now_us : slot->end_us;
                 sim->disturbances++; /* now already: it may hang for long before it is known to have failed */
                 return;
         }
         for (size_t i = 0; i < request->count; i++) {
-                flight->shown[i] = sim->jobs[job_index(sim, request->jobs[i])].truth;
-                flight->order[i] = i;
-                flight->dropped[i] = !flight->shown[i].exists || chance_permille(sim, sim->miss_permille);
+                slot->shown[i] = sim->jobs[job_index(sim, request->jobs[i])].truth;
+                slot->order[i] = i;
+                slot->dropped[i] = !slot->shown[i].exists || chance_permille(sim, sim->miss_permille);
         }
         if (request->batch) {
                 bool refused =
                         sim->batch_kind == BATCH_REFUSED || chance_permille(sim, sim->odd_permille / 5);
 
-                flight->answer = refused ? ANSWER_REFUSED : ANSWER_ROWS;
-                shuffle(sim, flight);
+                slot->answer = refused ? ANSWER_REFUSED : ANSWER_ROWS;
+                shuffle(sim, slot);
         } else if (chance_permille(sim, sim->odd_permille)) {
-                flight->answer = ANSWER_ODD;
+                slot->answer = ANSWER_ODD;
         } else {
-                flight->answer = flight->shown[0].exists ? ANSWER_RECORD : ANSWER_ABSENT;
+                slot->answer = slot->shown[0].exists ? ANSWER_RECORD : ANSWER_ABSENT;
         }
 }
 

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/span.h"
-#include "core/planner.h"
-#include "core/status.h"
+#include "model/status.h"
+#include "planning/planner.h"
+#include "util/timespan.h"
 
 /*
  * A simulated API, its jobs, and a daemon of which only the planner is real. All chance comes from one seed
@@ -20,14 +20,14 @@
  *   world.c   what happens to the jobs, the API and the daemon
  *   server.c  what the API answers, and its throttling
  *   driver.c  the daemon: what poller.c and budget.c do around the planner
- *   answers.c what it makes of answers, as poller_answers.c and poller_rows.c do
+ *   answers.c what it makes of answers, as monitor_answers.c and monitor_rows.c do
  *   checks.c  what must always be true, judged from outside of the planner
  */
 
-#define FLIGHTS_MAX 8
-#define STATUSES    14 /* texts of a Status; those from FIRST_END on are ends */
-#define FIRST_END   10
-#define RESULTS     12
+#define MAX_IN_FLIGHT 8
+#define STATUSES      14 /* texts of a Status; those from FIRST_END on are ends */
+#define FIRST_END     10
+#define RESULTS       12
 
 /* What an answer shows of a job: the server's truth at one instant, or what a row makes of it. */
 struct shown {
@@ -51,7 +51,7 @@ struct sim_job {
         uint64_t gap_us;   /* mean time between two things that happen */
         uint64_t since_us; /* when the truth became what it is; and on the calm clock */
         uint64_t since_calm_us;
-        uint64_t absent_since_us;
+        uint64_t not_found_since_us;
         bool ended, beats; /* nothing but a late result comes; UpdatedOn moves by itself */
 
         /* what the daemon has on disk */
@@ -67,10 +67,10 @@ struct sim_job {
         /* what was seen of the asking, for the bounds */
         uint64_t looked_calm_us; /* of the server, at the last look that settled something */
         uint64_t closers_before, disturbances_before;
-        unsigned failures; /* requests that failed with this job in them, since that look */
-        unsigned absences; /* 404s in a row, and when the first was */
+        unsigned failures;        /* requests that failed with this job in them, since that look */
+        unsigned not_found_count; /* 404s in a row, and when the first was */
         uint64_t first_absence_us;
-        bool lone;                        /* counted as such */
+        bool unbatchable;                 /* counted as such */
         uint64_t glimpsed_calm_us;        /* it was told as seen, with its ResultData unread */
         unsigned glimpsed_run;            /* and in which run of the daemon */
         uint64_t held_us;                 /* its end is held back since */
@@ -88,12 +88,12 @@ enum answer {
         ANSWER_ODD,
 };
 
-struct flight {
+struct slot {
         bool used, made; /* made: the server has answered, the answer is on its way */
         struct planner_request request;
         uint64_t start_us, made_us, end_us;
         enum answer answer;
-        enum health_trouble trouble;
+        enum outage outage;
         uint64_t retry_after_us;
         struct shown shown[PLANNER_BATCH_MAX]; /* the truth when the answer was made */
         size_t order[PLANNER_BATCH_MAX];       /* of rows */
@@ -124,7 +124,7 @@ struct budget_on_disk {
         bool there, stale; /* stale: what came after could not be written */
         uint64_t wall_us, boot_us;
         uint64_t pause_us; /* that was still to come */
-        struct governor_debt debt;
+        struct rate_limiter_deficit deficit;
 };
 
 struct sim {
@@ -149,7 +149,7 @@ struct sim {
         unsigned odd_permille, miss_permille, fail_permille;
         uint64_t window_offset_us;
         uint64_t outage_until_us, slow_until_us, disk_full_until_us, suspended_until_us, patience_until_us;
-        enum { OUTAGE_REFUSED, OUTAGE_HANGS, OUTAGE_UNAVAILABLE, OUTAGE_UNAUTHORIZED } outage;
+        enum { SITE_REFUSED, SITE_HANGS, SITE_UNAVAILABLE, SITE_UNAUTHORIZED } outage;
         unsigned result_permille, beat_permille; /* of jobs, at first */
         uint64_t patience_us;                    /* Retry-After while it asks for patience */
         uint64_t mischief_us;                    /* when something happens to the API or the daemon next */
@@ -169,7 +169,7 @@ struct sim {
         uint64_t up_us;          /* when it starts again */
         bool rebooted;           /* with the whole machine: only the wall clock dates what is on disk */
         uint64_t run_us;         /* when it started */
-        struct flight flights[FLIGHTS_MAX];
+        struct slot slots[MAX_IN_FLIGHT];
         uint64_t wake_us, fire_us, peek_us; /* when to be woken; when the timer fires; when to look for lost
                                                wake-ups */
         struct budget_on_disk budget;
@@ -216,7 +216,7 @@ bool status_is_end(uint8_t index);
 
 /* ---- server.c ---- */
 
-void server_answer(struct sim *sim, struct flight *flight);
+void server_answer(struct sim *sim, struct slot *slot);
 void server_row(struct sim *sim, const struct shown *truth, struct shown *ret_row);
 uint64_t server_latency(struct sim *sim);
 
@@ -231,7 +231,7 @@ size_t job_index(const struct sim *sim, const struct planner_job *job);
 
 /* ---- answers.c ---- */
 
-void take_answer(struct sim *sim, struct flight *flight);
+void take_answer(struct sim *sim, struct slot *slot);
 
 /* ---- checks.c ---- */
 
@@ -242,7 +242,7 @@ void check_request(struct sim *sim, const struct planner_request *request, bool 
 void check_told(struct sim *sim, struct sim_job *job, const struct change *change, const struct shown *shown,
                 const struct shown *truth, bool of_row);
 void check_read(struct sim *sim, struct sim_job *job, const struct shown *shown);
-void check_look(struct sim *sim, struct sim_job *job, const struct flight *flight);
+void check_look(struct sim *sim, struct sim_job *job, const struct slot *slot);
 void check_truth_ends(struct sim *sim, struct sim_job *job);
 void check_recovery(struct sim *sim);
 void check_end(struct sim *sim);

@@ -152,7 +152,7 @@ static void job_vanishes(struct sim *sim, struct sim_job *job)
 
         next.exists = false;
         truth_changes(sim, job, next);
-        job->absent_since_us = sim->now_us;
+        job->not_found_since_us = sim->now_us;
         job->next_us = chance_permille(sim, 500)
                                ? sim->now_us + chance_span(sim, USEC_PER_SEC, 10 * USEC_PER_MIN)
                                : USEC_NEVER;

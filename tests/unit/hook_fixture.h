@@ -26,8 +26,8 @@
 
 #include <cmocka.h>
 
-#include "base/span.h"
-#include "hooks/hook.h"
+#include "delivery/hook.h"
+#include "util/timespan.h"
 
 /* For a loaded machine under a sanitizer; nothing that goes right takes a hundredth of it. */
 #define LOOP_LIMIT_US (60 * USEC_PER_SEC)

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#include "base/span.h"
+#include "http/http.h"
 #include "loopback.h"
-#include "net/http.h"
+#include "util/timespan.h"
 
 #define BODY_MAX 65536
 

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/event.h"
-#include "host/journal.h"
+#include "journal/journal.h"
+#include "model/event.h"
 
 /*
  * Entries as they would go to journald: link with journal_capture.c and

@@ -4,51 +4,51 @@
 /*
  * What the tests of the outbox share: a real store and real programs. A hook that is to be under way for as
  * long as a test wants reads a line from a fifo, the gate; one that tells what it did appends the event's id
- * to a file. Link with store_fixture.c.
+ * to a file. Link with state_fixture.c.
  */
 
 #include <sqlite3.h>
 
+#include "delivery/hook_queue.h"
 #include "hook_fixture.h"
-#include "hooks/outbox_internal.h"
-#include "store_fixture.h"
+#include "state_fixture.h"
 
 #include "config_helpers.h" /* behind cmocka.h */
 
 struct outbox_test {
         struct hook_fixture *hook;
-        struct fixture *store;
+        struct fixture *state;
         struct config *config;
         struct outbox *outbox;
         int gate;
         unsigned idle;
 };
 
-static inline int setup(void **state)
+static inline int setup(void **context)
 {
         struct outbox_test *test = calloc(1, sizeof(*test));
-        void *hook, *store;
+        void *hook, *state;
         char path[96];
 
         assert_non_null(test);
         assert_int_equal(hook_setup(&hook), 0);
-        assert_int_equal(fixture_setup(&store), 0);
+        assert_int_equal(fixture_setup(&state), 0);
         test->hook = hook;
-        test->store = store;
+        test->state = state;
         (void)snprintf(path, sizeof(path), "%s/gate", test->hook->folder);
         assert_return_code(mkfifo(path, 0600), errno);
         test->gate = open(path, O_RDWR | O_CLOEXEC);
         assert_return_code(test->gate, errno);
         (void)snprintf(path, sizeof(path), "%s/told", test->hook->folder);
         fixture_write_file(path, "", 0);
-        *state = test;
+        *context = test;
         return 0;
 }
 
-static inline int teardown(void **state)
+static inline int teardown(void **context)
 {
-        struct outbox_test *test = *state;
-        void *hook = test->hook, *store = test->store;
+        struct outbox_test *test = *context;
+        void *hook = test->hook, *state = test->state;
         char path[96];
 
         outbox_free(test->outbox);
@@ -58,7 +58,7 @@ static inline int teardown(void **state)
         assert_return_code(unlink(path), errno);
         (void)snprintf(path, sizeof(path), "%s/told", test->hook->folder);
         assert_return_code(unlink(path), errno);
-        assert_int_equal(fixture_teardown(&store), 0);
+        assert_int_equal(fixture_teardown(&state), 0);
         assert_int_equal(hook_teardown(&hook), 0);
         free(test);
         return 0;
@@ -103,7 +103,7 @@ static inline int try_new(struct outbox_test *test)
 {
         const struct outbox_parts parts = {
                 .event = test->hook->event,
-                .store = test->store->store,
+                .state = test->state->state,
                 .journal = test->hook->journal,
                 .config = test->config,
                 .on_idle = on_idle,
@@ -124,12 +124,12 @@ static inline void record(struct outbox_test *test, unsigned number, uint64_t jo
 {
         struct event event = fixture_event(number, job, EVENT_SUCCEEDED);
 
-        assert_int_equal(store_record_event(test->store->store, &event, &hook, 1), 0);
+        assert_int_equal(state_record_event(test->state->state, &event, &hook, 1), 0);
 }
 
 static inline uint64_t pending(struct outbox_test *test, const char *hook)
 {
-        return fixture_pending(test->store->store, hook);
+        return fixture_pending(test->state->state, hook);
 }
 
 static inline void open_gate(struct outbox_test *test)
@@ -141,14 +141,14 @@ static inline unsigned under_way(const struct outbox_test *test)
 {
         unsigned count = 0;
 
-        for (size_t i = 0; i < test->outbox->lane_count; i++)
-                for (size_t k = 0; k < LANE_WIDTH; k++)
-                        count += test->outbox->lanes[i]->attempts[k].exec != NULL;
+        for (size_t i = 0; i < test->outbox->queue_count; i++)
+                for (size_t k = 0; k < HOOK_CONCURRENCY; k++)
+                        count += test->outbox->queues[i]->attempts[k].exec != NULL;
         return count;
 }
 
 /* Nothing happens any more but by time. */
-static inline bool settled(const struct outbox_test *test)
+static inline bool done(const struct outbox_test *test)
 {
         return !test->outbox->woken && under_way(test) == 0;
 }
@@ -176,14 +176,14 @@ static inline void expect_states(struct outbox_test *test, const char *query, co
         sqlite3 *database;
 
         test->outbox = outbox_free(test->outbox);
-        fixture_close(test->store);
-        assert_int_equal(sqlite3_open(fixture_path(test->store, "jobwatchd.db"), &database), SQLITE_OK);
+        fixture_close(test->state);
+        assert_int_equal(sqlite3_open(fixture_path(test->state, "jobwatchd.db"), &database), SQLITE_OK);
         assert_int_equal(sqlite3_prepare_v2(database, query, -1, &statement, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
         assert_string_equal((const char *)sqlite3_column_text(statement, 0), expected);
         sqlite3_finalize(statement);
         sqlite3_close(database);
-        fixture_open(test->store);
+        fixture_open(test->state);
 }
 
 /* For expect_states(): all deliveries in the order in which they were recorded. */

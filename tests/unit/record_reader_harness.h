@@ -17,9 +17,9 @@
 
 #include <cmocka.h>
 
-#include "api/record_reader.h"
-#include "base/cleanup.h"
-#include "base/text.h"
+#include "nexudus/record_reader.h"
+#include "util/cleanup.h"
+#include "util/text.h"
 
 #define EVERY_CUT_MAX 400 /* longer documents are not cut everywhere */
 

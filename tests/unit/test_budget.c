@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#include "budget.h"
-#include "host/clock.h"
-#include "store_fixture.h"
+#include "monitor/budget.h"
+#include "platform/clock.h"
+#include "state_fixture.h"
 
 #define SECOND UINT64_C(1000000)
 #define HOUR   (3600 * SECOND)
@@ -38,10 +38,10 @@ struct run {
 
 static void run_start(struct run *run, struct fixture *fixture, uint64_t now_us)
 {
-        const struct planner_limits limits = { .governor = { .per_hour = 5000 }, .flights_max = 1 };
+        const struct planner_limits limits = { .rate_limiter = { .per_hour = 5000 }, .max_in_flight = 1 };
 
         assert_int_equal(planner_new(&limits, NULL, 0, &run->planner), 0);
-        budget_open(&run->budget, fixture->store, run->planner, now_us);
+        budget_open(&run->budget, fixture->state, run->planner, now_us);
 }
 
 static void run_spend(struct run *run, unsigned count, uint64_t now_us)
@@ -55,7 +55,7 @@ static void run_spend(struct run *run, unsigned count, uint64_t now_us)
 /* How long until a poll may go out. */
 static uint64_t run_wait(const struct run *run, uint64_t now_us)
 {
-        uint64_t next_us = governor_next(planner_governor(run->planner), GOVERNOR_POLL, now_us);
+        uint64_t next_us = rate_limiter_next(planner_governor(run->planner), RATE_LIMITER_POLL, now_us);
 
         return next_us > now_us ? next_us - now_us : 0;
 }
@@ -147,14 +147,14 @@ static void test_a_pause(void **state)
 
         wall_us += DAY;
         run_start(&run, fixture, HOUR + 100 * SECOND);
-        assert_int_equal(planner_health(run.planner)->asked_us, HOUR + 300 * SECOND);
+        assert_int_equal(planner_breaker(run.planner)->retry_after_until_us, HOUR + 300 * SECOND);
         budget_close(&run.budget, HOUR + 200 * SECOND);
         run_end(&run);
         run_start(&run, fixture, HOUR + 250 * SECOND);
-        assert_int_equal(planner_health(run.planner)->asked_us, HOUR + 300 * SECOND);
+        assert_int_equal(planner_breaker(run.planner)->retry_after_until_us, HOUR + 300 * SECOND);
         run_end(&run);
         run_start(&run, fixture, HOUR + 400 * SECOND);
-        assert_int_equal(planner_health(run.planner)->asked_us, 0);
+        assert_int_equal(planner_breaker(run.planner)->retry_after_until_us, 0);
         run_end(&run);
 }
 
@@ -162,7 +162,7 @@ static void test_what_is_stored_is_something_else(void **state)
 {
         struct fixture *fixture = *state;
 
-        assert_int_equal(store_put_value(fixture->store, "budget", "?", 1), 0);
+        assert_int_equal(state_put_value(fixture->state, "budget", "?", 1), 0);
         assert_int_equal(wait_after_restart(fixture, HOUR), 0);
 }
 

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "host/message_ids.h"
+#include "journal/message_ids.h"
 #include "journal_capture.h"
 
 #define ENTRIES_MAX 100
@@ -40,7 +40,7 @@ static size_t id_count, explanation_count;
 
 static int read_ids(void)
 {
-        FILE *file = fopen(SOURCE_ROOT "/daemon/host/message_ids.h", "re");
+        FILE *file = fopen(SOURCE_ROOT "/daemon/journal/message_ids.h", "re");
         char line[512];
 
         if (file == NULL)

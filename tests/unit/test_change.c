@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/change.h"
+#include "model/change.h"
 
 static const struct job_memory nothing = { .recorded = false };
 
@@ -151,11 +151,11 @@ static void test_unknown_status_is_said_with_or_without_news(void **state)
         const struct job_record null = record_of(TEXT_NULL, TEXT_NULL);
         struct job_memory memory = job_memory_of(&record, OUTCOME_OPEN);
 
-        assert_true(change_detect(&nothing, &record, *state).unknown_status);
-        assert_true(change_detect(&memory, &record, *state).unknown_status);
+        assert_true(change_detect(&nothing, &record, *state).unrecognised_status);
+        assert_true(change_detect(&memory, &record, *state).unrecognised_status);
         assert_false(change_detect(&memory, &record, *state).news);
-        assert_false(change_detect(&memory, &known, *state).unknown_status);
-        assert_false(change_detect(&memory, &null, *state).unknown_status);
+        assert_false(change_detect(&memory, &known, *state).unrecognised_status);
+        assert_false(change_detect(&memory, &null, *state).unrecognised_status);
 }
 
 static void test_other_fields_are_no_news(void **state)

@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
-#include "base/span.h"
 #include "config_helpers.h"
+#include "util/timespan.h"
 
 static char *print(const struct config *config)
 {

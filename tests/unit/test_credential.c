@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "base/text.h"
-#include "host/credential.h"
+#include "platform/credential.h"
+#include "util/text.h"
 
 #define SECRET_MAX 65536
 

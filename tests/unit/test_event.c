@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
-#include "core/event.h"
+#include "model/event.h"
 
 static const enum event_kind kinds[EVENT_KIND_COUNT] = {
         EVENT_SEEN, EVENT_CHANGED, EVENT_SUCCEEDED, EVENT_FAILED, EVENT_GONE, EVENT_STALLED,
@@ -99,7 +99,7 @@ static void test_configured_bits_are_those_of_the_kinds(void **state)
 static void test_clear_frees_and_empties(void **state)
 {
         const struct text source = TEXT_LITERAL("text");
-        struct event event = { .id = "an id", .kind = EVENT_FAILED, .first_sight = true };
+        struct event event = { .id = "an id", .kind = EVENT_FAILED, .first_observation = true };
         (void)state;
 
         /* What is not freed here is found by the leak checker. */
@@ -116,7 +116,7 @@ static void test_clear_frees_and_empties(void **state)
         assert_null(event.status_before.data);
         assert_null(event.result_before.data);
         assert_null(event.record.result.data);
-        assert_false(event.first_sight);
+        assert_false(event.first_observation);
         event_clear(&event); /* an empty one too */
 }
 

@@ -20,11 +20,11 @@
 
 #include <cmocka.h>
 
-#include "base/cleanup.h"
+#include "delivery/unit/event_files.h"
+#include "delivery/variables.h"
 #include "fault_malloc.h"
-#include "hooks/event_files.h"
-#include "hooks/event_variables.h"
 #include "random.h"
+#include "util/cleanup.h"
 
 #define ID       "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
 #define OTHER_ID "1f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"

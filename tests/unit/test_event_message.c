@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "fault_malloc.h"
-#include "host/event_message.h"
+#include "journal/event_message.h"
 
 static void expect(const struct event *event, const char *expected)
 {
@@ -115,7 +115,7 @@ static void test_first_sight(void **state)
 
         for (size_t i = 0; i < 3; i++) {
                 struct event event = sample(kinds[i]);
-                event.first_sight = true;
+                event.first_observation = true;
                 event.status_before = TEXT_NULL;
                 expect(&event, "Job 87654323 (members-import): Completed, seen for the first time");
         }
@@ -128,7 +128,7 @@ static void test_gone_and_stalled(void **state)
 
         event.record.status = TEXT_LITERAL("Running");
         expect(&event, "Job 87654323 (members-import): Running → gone: Nexudus no longer has this job");
-        event.first_sight = true;
+        event.first_observation = true;
         expect(&event, "Job 87654323 (members-import): not found: Nexudus has no such job");
 
         event = sample(EVENT_STALLED);

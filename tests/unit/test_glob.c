@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/glob.h"
+#include "util/glob.h"
 
 struct sample {
         const char *pattern;

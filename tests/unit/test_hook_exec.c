@@ -179,7 +179,7 @@ static void test_environment_of_nothing(void **state)
         clearenv();
         fixture->told.kind = EVENT_GONE;
         fixture->told.outcome = OUTCOME_GONE;
-        fixture->told.first_sight = true;
+        fixture->told.first_observation = true;
         fixture->told.status_before = TEXT_LITERAL("means nothing");
         hook_run(&run, "/usr/bin/env -0");
         assert_true(run.success);

@@ -89,7 +89,7 @@ static void test_what_is_null_has_no_field(void **state)
 {
         struct event event = { .kind = EVENT_SEEN,
                                .record = { .id = 1, .has_result = true },
-                               .first_sight = true };
+                               .first_observation = true };
 
         assert_int_equal(journal_event(*state, &event), 0);
         expect_field("JOBWATCH_JOB", "1");

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "fault_malloc.h"
-#include "host/journal.h"
+#include "journal/journal.h"
 
 /* The journal of these tests, which takes no memory: the last entry, a line a field. */
 static char entry[4096];

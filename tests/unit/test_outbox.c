@@ -11,7 +11,7 @@ static void expect_selected(const struct config *config, uint64_t job, enum even
         const char *names[8];
         char found[128] = "";
 
-        event.first_sight = false;
+        event.first_observation = false;
         size_t index = 0;
         while (config->jobs[index].id != job)
                 index++;
@@ -62,12 +62,12 @@ static void test_retried_later(void **state)
         test->config = load_hooks(test, (const char *const[]){ "bad false", NULL }, 1);
         record(test, 1, 10, "bad");
         start(test);
-        HOOK_WAIT(test->hook, settled(test));
+        HOOK_WAIT(test->hook, done(test));
         assert_false(outbox_is_idle(test->outbox)); /* something waits for its time */
         assert_int_equal(test->idle, 0);
         expect_states(test, ALL_STATES, "pending 1");
 
-        assert_int_equal(store_delivery_retry(test->store->store, 1, 0, "now"), 0);
+        assert_int_equal(state_delivery_retry(test->state->state, 1, 0, "now"), 0);
         start(test);
         HOOK_WAIT(test->hook, test->idle > 0);
         expect_states(test, ALL_STATES, "failed 3");
@@ -98,7 +98,7 @@ static void test_order_and_width(void **state)
         HOOK_WAIT(test->hook, !test->outbox->woken && pending(test, "quick") == 0); /* not held up */
         for (unsigned left = 6; left > 0; left--) {
                 HOOK_WAIT(test->hook, !test->outbox->woken);
-                assert_int_equal(under_way(test), left < LANE_WIDTH ? left : LANE_WIDTH);
+                assert_int_equal(under_way(test), left < HOOK_CONCURRENCY ? left : HOOK_CONCURRENCY);
                 open_gate(test);
                 HOOK_WAIT(test->hook, pending(test, "slow") < left);
         }
@@ -153,7 +153,7 @@ static void test_reload(void **state)
         open_gate(test);
         open_gate(test);
         HOOK_WAIT(test->hook, test->idle > 0);
-        assert_int_equal(test->outbox->lane_count, 2);
+        assert_int_equal(test->outbox->queue_count, 2);
         expect_states(test, ALL_STATES " WHERE hook = 'mail'", "done 1,done 1");
 }
 

@@ -46,16 +46,16 @@ static void test_reload_without_memory(void **state)
                 if (r < 0) {
                         assert_true(failed);
                         assert_int_equal(r, -ENOMEM);
-                        assert_int_equal(test->outbox->lane_count, 2);
-                        assert_false(test->outbox->lanes[0]->retired);
+                        assert_int_equal(test->outbox->queue_count, 2);
+                        assert_false(test->outbox->queues[0]->retired);
                         assert_ptr_equal(test->outbox->parts.config, test->config);
                         assert_int_equal(pending(test, "old"), 1);
                 }
         }
         config_free(next);
         assert_true(nth > 4);
-        assert_int_equal(test->outbox->lane_count, 4);
-        assert_true(test->outbox->lanes[0]->retired);
+        assert_int_equal(test->outbox->queue_count, 4);
+        assert_true(test->outbox->queues[0]->retired);
 }
 
 /* Whatever could not be had: after that the event arrives. */
@@ -71,13 +71,13 @@ static void test_delivery_without_memory(void **state)
                 record(test, number, number, "mail");
                 outbox_wake(test->outbox);
                 fault_malloc_arm((number + 1) / 2, number % 2 == 0);
-                HOOK_WAIT(test->hook, settled(test));
+                HOOK_WAIT(test->hook, done(test));
                 failed = fault_malloc_disarm();
                 outbox_wake(test->outbox);
-                HOOK_WAIT(test->hook, settled(test));
+                HOOK_WAIT(test->hook, done(test));
                 if (pending(test, "mail") > 0) { /* it would be tried again in some seconds */
                         assert_true(failed);
-                        assert_int_equal(store_delivery_retry(test->store->store, number, 0, "now"), 0);
+                        assert_int_equal(state_delivery_retry(test->state->state, number, 0, "now"), 0);
                         outbox_wake(test->outbox);
                         HOOK_WAIT(test->hook, pending(test, "mail") == 0);
                 }
@@ -96,17 +96,17 @@ static void test_due_without_memory(void **state)
         record(test, 1, 10, "mail");
         start(test);
         fault_malloc_arm(1, true);
-        HOOK_WAIT(test->hook, settled(test));
+        HOOK_WAIT(test->hook, done(test));
         assert_true(fault_malloc_disarm());
-        assert_true(test->outbox->lanes[0]->unread); /* that was said */
+        assert_true(test->outbox->queues[0]->read_failed); /* that was said */
         assert_int_equal(test->idle, 0);
         assert_false(outbox_is_idle(test->outbox));
-        assert_true(sd_event_source_get_time(test->outbox->lanes[0]->timer, &time_us) >= 0);
+        assert_true(sd_event_source_get_time(test->outbox->queues[0]->timer, &time_us) >= 0);
         assert_true(sd_event_now(test->hook->event, CLOCK_BOOTTIME, &now_us) >= 0);
         assert_true(time_us > now_us + RECORD_AGAIN_US / 2);
         outbox_wake(test->outbox);
         HOOK_WAIT(test->hook, test->idle > 0);
-        assert_false(test->outbox->lanes[0]->unread);
+        assert_false(test->outbox->queues[0]->read_failed);
         expect_told(test, "1");
         expect_states(test, ALL_STATES, "done 1");
 }

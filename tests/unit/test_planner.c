@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "base/span.h"
-#include "core/planner.h"
+#include "planning/planner.h"
+#include "util/timespan.h"
 
 #define JOBS     6
 #define START    (1000 * USEC_PER_SEC)
@@ -31,7 +31,7 @@ static int setup(void **state)
         static struct fixture fixture;
         char *const success[] = { (char[]){ "Completed" }, NULL };
         const struct planner_limits limits = {
-                .flights_max = 8,
+                .max_in_flight = 8,
                 .batch_size = 100,
                 .batch_bytes = 1890,
                 .probe_cap_us = INTERVAL,
@@ -92,11 +92,11 @@ static struct job_record record_of(struct text status, struct text result, struc
 static bool take(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
                  bool recorded, uint64_t now)
 {
-        struct sight sight = planner_take_record(fixture->planner, job, record, now);
-        struct job_memory seen = job_memory_of(record, sight.change.outcome);
+        struct observation observation = planner_take_record(fixture->planner, job, record, now);
+        struct job_memory seen = job_memory_of(record, observation.change.outcome);
 
-        planner_settle(fixture->planner, job, &sight, recorded, &seen, now, 0);
-        return sight.change.news;
+        planner_complete(fixture->planner, job, &observation, recorded, &seen, now, 0);
+        return observation.change.news;
 }
 
 static void answer_single(struct fixture *fixture, const struct job_record *record, bool recorded,
@@ -105,7 +105,7 @@ static void answer_single(struct fixture *fixture, const struct job_record *reco
         struct planner_request request = next(fixture, now);
 
         assert_false(request.batch);
-        planner_end_flight(fixture->planner, &request, now);
+        planner_end_request(fixture->planner, &request, now);
         take(fixture, request.jobs[0], record, recorded, now);
 }
 
@@ -138,7 +138,7 @@ static void test_the_longest_overdue_goes_first(void **state)
         struct fixture *fixture = *state;
 
         for (size_t i = 0; i < JOBS; i++) {
-                fixture->jobs[i].lone = true;
+                fixture->jobs[i].unbatchable = true;
                 planner_start(fixture->planner, &fixture->jobs[i], START, (i * 5 % JOBS) * USEC_PER_SEC);
         }
         for (size_t i = 0; i < JOBS; i++)
@@ -153,9 +153,9 @@ static void test_a_closer_look_goes_first_and_alone(void **state)
                 planner_start(fixture->planner, &fixture->jobs[i], START, i < 2 ? 0 : USEC_PER_SEC);
         struct planner_request batch = next(fixture, START);
         assert_int_equal(batch.count, 2);
-        planner_end_flight(fixture->planner, &batch, START + 1);
-        planner_apply_row(fixture->planner, batch.jobs[0], ROW_SAME, 0, START + 1, 0);
-        planner_apply_row(fixture->planner, batch.jobs[1], ROW_CLOSER, 0, START + 1, 0);
+        planner_end_request(fixture->planner, &batch, START + 1);
+        planner_apply_row(fixture->planner, batch.jobs[0], ROW_UNCHANGED, 0, START + 1, 0);
+        planner_apply_row(fixture->planner, batch.jobs[1], ROW_CONFIRM, 0, START + 1, 0);
         struct planner_request request = next(fixture, START + 2 * USEC_PER_SEC);
         assert_false(request.batch);
         assert_ptr_equal(request.jobs[0], batch.jobs[1]);
@@ -170,16 +170,16 @@ static void test_refused_batches_are_tried_again_once(void **state)
         for (size_t i = 0; i < JOBS; i++)
                 planner_start(fixture->planner, &fixture->jobs[i], START, i < 4 ? 0 : USEC_PER_HOUR);
         struct planner_request request = next(fixture, START);
-        planner_end_flight(fixture->planner, &request, START);
-        planner_refuse_batches(fixture->planner, &request, START);
+        planner_end_request(fixture->planner, &request, START);
+        planner_disable_batches(fixture->planner, &request, START);
         assert_false(planner_batches(fixture->planner));
         assert_false(next(fixture, START).batch);
         assert_false(next(fixture, START).batch);
 
         request = next(fixture, later);
         assert_true(request.batch);
-        planner_end_flight(fixture->planner, &request, later);
-        planner_refuse_batches(fixture->planner, &request, later);
+        planner_end_request(fixture->planner, &request, later);
+        planner_disable_batches(fixture->planner, &request, later);
         assert_false(next(fixture, later).batch);
 }
 
@@ -191,9 +191,9 @@ static void test_trouble_lets_one_probe_through(void **state)
         for (size_t i = 0; i < JOBS; i++)
                 planner_start(fixture->planner, &fixture->jobs[i], START, 0);
         struct planner_request request = next(fixture, now);
-        planner_end_flight(fixture->planner, &request, now);
+        planner_end_request(fixture->planner, &request, now);
         assert_true(
-                planner_take_trouble(fixture->planner, &request, HEALTH_THROTTLED, 7 * USEC_PER_SEC, now, 0));
+                planner_take_outage(fixture->planner, &request, OUTAGE_THROTTLED, 7 * USEC_PER_SEC, now, 0));
         now = none(fixture, now);
         assert_true(now == START + 7 * USEC_PER_SEC);
         (void)none(fixture, now - 1);
@@ -202,8 +202,8 @@ static void test_trouble_lets_one_probe_through(void **state)
         assert_int_equal(request.count, 1);
         assert_true(none(fixture, now) == USEC_NEVER);
 
-        planner_end_flight(fixture->planner, &request, now);
-        assert_true(planner_take_health(fixture->planner, &request, now, &lasted_us));
+        planner_end_request(fixture->planner, &request, now);
+        assert_true(planner_take_success(fixture->planner, &request, now, &lasted_us));
         assert_true(lasted_us == 7 * USEC_PER_SEC);
         assert_true(next(fixture, now).batch);
 }
@@ -214,18 +214,18 @@ static void test_a_pause_outlives_the_answer_to_another_request(void **state)
         uint64_t lasted_us;
 
         for (size_t i = 0; i < JOBS; i++) {
-                fixture->jobs[i].lone = true;
+                fixture->jobs[i].unbatchable = true;
                 planner_start(fixture->planner, &fixture->jobs[i], START, 0);
         }
         struct planner_request slow = next(fixture, START), request = next(fixture, START);
-        planner_end_flight(fixture->planner, &request, START);
-        planner_take_trouble(fixture->planner, &request, HEALTH_UNREACHABLE, 0, START, 0);
+        planner_end_request(fixture->planner, &request, START);
+        planner_take_outage(fixture->planner, &request, OUTAGE_UNREACHABLE, 0, START, 0);
         uint64_t now = none(fixture, START);
         request = next(fixture, now);
-        planner_end_flight(fixture->planner, &slow, now);
-        planner_take_trouble(fixture->planner, &slow, HEALTH_THROTTLED, USEC_PER_MIN, now, 0);
-        planner_end_flight(fixture->planner, &request, now + 1);
-        assert_true(planner_take_health(fixture->planner, &request, now + 1, &lasted_us));
+        planner_end_request(fixture->planner, &slow, now);
+        planner_take_outage(fixture->planner, &slow, OUTAGE_THROTTLED, USEC_PER_MIN, now, 0);
+        planner_end_request(fixture->planner, &request, now + 1);
+        assert_true(planner_take_success(fixture->planner, &request, now + 1, &lasted_us));
         assert_true(none(fixture, now + 1) == now + USEC_PER_MIN);
         (void)next(fixture, now + USEC_PER_MIN);
 }
@@ -242,10 +242,10 @@ static void test_what_could_not_be_recorded_is_looked_for_again(void **state)
         /* The rows of this API have no ResultData: only UpdatedOn shows that there may be news. */
         planner_start(fixture->planner, job, START, 0);
         answer_single(fixture, &before, true, START);
-        assert_int_equal(planner_judge_row(fixture->planner, job, &before, START + 1), ROW_SAME);
-        assert_int_equal(planner_judge_row(fixture->planner, job, &row, START + 1), ROW_HINT);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &before, START + 1), ROW_UNCHANGED);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &row, START + 1), ROW_UPDATED);
         answer_single(fixture, &after, false, START + MAX);
-        assert_int_equal(planner_judge_row(fixture->planner, job, &row, START + MAX), ROW_HINT);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &row, START + MAX), ROW_UPDATED);
         answer_single(fixture, &after, true, START + 2 * MAX);
         assert_false(take(fixture, job, &after, true, START + 3 * MAX));
 }
@@ -258,18 +258,18 @@ static void test_rows_that_leave_fields_out(void **state)
         struct job_record nothing = record_of(TEXT_NULL, TEXT_NULL, TEXT_LITERAL("1"));
 
         /* First sights: once rows are seen to have ResultData a null is a null, but no field is no null. */
-        assert_int_equal(planner_judge_row(fixture->planner, job, &row, START), ROW_DOUBT);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &row, START), ROW_RESULT_MISSING);
         planner_take_batch(fixture->planner, true);
         assert_int_equal(planner_judge_row(fixture->planner, job, &row, START), ROW_FIRST);
         row.has_result = false;
-        assert_int_equal(planner_judge_row(fixture->planner, job, &row, START), ROW_DOUBT);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &row, START), ROW_RESULT_MISSING);
 
         /* The same for a Status that was null when it was recorded. */
         planner_start(fixture->planner, job, START, 0);
         answer_single(fixture, &nothing, true, START);
-        assert_int_equal(planner_judge_row(fixture->planner, job, &nothing, START + 1), ROW_SAME);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &nothing, START + 1), ROW_UNCHANGED);
         nothing.has_status = false;
-        assert_int_equal(planner_judge_row(fixture->planner, job, &nothing, START + 1), ROW_STRIPPED);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &nothing, START + 1), ROW_STATUS_MISSING);
 }
 
 static void test_a_change_at_the_wrong_moment_teaches_nothing(void **state)
@@ -281,7 +281,7 @@ static void test_a_change_at_the_wrong_moment_teaches_nothing(void **state)
                 record_of(TEXT_LITERAL("Running"), TEXT_LITERAL("{}"), TEXT_LITERAL("2"));
 
         planner_take_batch(fixture->planner, true);
-        planner_apply_row(fixture->planner, job, ROW_DOUBT, updated_on_digest(&row), START, 0);
+        planner_apply_row(fixture->planner, job, ROW_RESULT_MISSING, updated_on_digest(&row), START, 0);
         answer_single(fixture, &later, true, START);
         /* Nulls of rows are still taken for true. */
         assert_int_equal(planner_judge_row(fixture->planner, &fixture->jobs[1], &row, START), ROW_FIRST);
@@ -290,8 +290,8 @@ static void test_a_change_at_the_wrong_moment_teaches_nothing(void **state)
 /* More jobs than can each be looked at singly at once. */
 static void test_first_sights_without_a_result(void **state)
 {
-        const struct planner_limits limits = { .governor = { .per_hour = 3600 },
-                                               .flights_max = 1,
+        const struct planner_limits limits = { .rate_limiter = { .per_hour = 3600 },
+                                               .max_in_flight = 1,
                                                .batch_size = 100,
                                                .batch_bytes = 1890,
                                                .probe_cap_us = INTERVAL };
@@ -303,31 +303,32 @@ static void test_first_sights_without_a_result(void **state)
         assert_int_equal(planner_new(&limits, fixture.rules, 100, &fixture.planner), 0);
         struct planner_job *job = planner_jobs(fixture.planner);
         job->settings = &settings;
-        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START), ROW_GLIMPSE);
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START), ROW_FIRST_WITHOUT_RESULT);
         row.has_result = false;
         assert_true(take(&fixture, job, &row, true, START));
         assert_true(job->watch.memory.result_unread);
 
         /* Nothing new; and in its turn it is read. An eighth of one request a second is spent on that. */
-        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 1), ROW_SAME);
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 1), ROW_UNCHANGED);
         assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 10 * USEC_PER_SEC),
-                         ROW_CLOSER);
+                         ROW_CONFIRM);
         row.updated_on = TEXT_LITERAL("2");
-        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 1), ROW_HINT);
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 1), ROW_UPDATED);
         row.updated_on = TEXT_LITERAL("1");
 
         /* What could not be kept is read again. */
         assert_false(take(&fixture, job, &record, false, START + 10 * USEC_PER_SEC));
         assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 20 * USEC_PER_SEC),
-                         ROW_CLOSER);
+                         ROW_CONFIRM);
         assert_false(take(&fixture, job, &record, true, START + 20 * USEC_PER_SEC));
         assert_false(job->watch.memory.result_unread);
-        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 30 * USEC_PER_SEC), ROW_SAME);
+        assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 30 * USEC_PER_SEC),
+                         ROW_UNCHANGED);
 
         /* Without UpdatedOn nobody could tell later whether a result is new. */
         row.updated_on = TEXT_NULL;
         assert_int_equal(planner_judge_row(fixture.planner, &planner_jobs(fixture.planner)[1], &row, START),
-                         ROW_DOUBT);
+                         ROW_RESULT_MISSING);
         planner_free(fixture.planner);
 }
 
@@ -345,11 +346,12 @@ static void test_gone_and_ended_jobs_are_not_asked_for(void **state)
         for (unsigned misses = 1;; misses++) {
                 struct planner_request request = next(fixture, now);
 
-                planner_end_flight(fixture->planner, &request, now);
-                struct sight sight = planner_take_absence(fixture->planner, request.jobs[0], now);
-                planner_settle(fixture->planner, request.jobs[0], &sight, true, NULL, now, 0);
-                if (sight.change.news) {
-                        assert_true(misses >= GONE_ABSENCES && now - START >= GONE_SPAN_US);
+                planner_end_request(fixture->planner, &request, now);
+                struct observation observation =
+                        planner_take_not_found(fixture->planner, request.jobs[0], now);
+                planner_complete(fixture->planner, request.jobs[0], &observation, true, NULL, now, 0);
+                if (observation.change.news) {
+                        assert_true(misses >= GONE_NOT_FOUND_COUNT && now - START >= GONE_SPAN_US);
                         break;
                 }
                 now = none(fixture, now);
@@ -365,7 +367,7 @@ static void test_a_request_that_was_not_made(void **state)
         for (size_t i = 0; i < JOBS; i++)
                 planner_start(fixture->planner, &fixture->jobs[i], START, 0);
         struct planner_request request = next(fixture, START);
-        planner_take_back(fixture->planner, &request, START);
+        planner_abort(fixture->planner, &request, START);
         assert_int_equal(next(fixture, START).count, JOBS);
 }
 

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "base/span.h"
-#include "core/planner.h"
 #include "fault_malloc.h"
+#include "planning/planner.h"
+#include "util/timespan.h"
 
 #define START    (1000 * USEC_PER_SEC)
 #define INTERVAL (15 * USEC_PER_SEC)
@@ -22,8 +22,8 @@ static const struct planner_settings fast = { .interval_us = USEC_PER_SEC,
                                               .max_interval_us = 2 * USEC_PER_SEC };
 
 static const struct planner_limits limits = {
-        .governor = { .per_hour = 5000 },
-        .flights_max = 8,
+        .rate_limiter = { .per_hour = 5000 },
+        .max_in_flight = 8,
         .batch_size = 100,
         .batch_bytes = 1900,
         .probe_cap_us = INTERVAL,
@@ -78,7 +78,7 @@ static void test_jobs_go_on(void **state)
         assert_int_equal(waiting->pace_us, fast.max_interval_us);
         assert_false(planner_find_job(new, 14)->adopted);
         assert_false(planner_is_idle(new));
-        assert_int_equal(governor_spent_hour(planner_governor(new), START), 1);
+        assert_int_equal(rate_limiter_spent_hour(planner_governor(new), START), 1);
 
         planner_free(old);
         planner_free(new);

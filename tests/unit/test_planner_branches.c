@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "base/span.h"
-#include "core/planner.h"
+#include "planning/planner.h"
+#include "util/timespan.h"
 
 #define START    (1000 * USEC_PER_SEC)
 #define INTERVAL (15 * USEC_PER_SEC)
@@ -38,7 +38,7 @@ static void make(struct fixture *fixture, const struct planner_limits *limits, s
 static struct planner_limits limits_of(unsigned batch_size)
 {
         return (struct planner_limits){
-                .flights_max = 8,
+                .max_in_flight = 8,
                 .batch_size = batch_size,
                 .batch_bytes = 1890,
                 .probe_cap_us = INTERVAL,
@@ -96,15 +96,15 @@ static struct job_record record_of(struct text status, struct text result, struc
 static void take(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
                  uint64_t now)
 {
-        struct sight sight = planner_take_record(fixture->planner, job, record, now);
-        struct job_memory seen = job_memory_of(record, sight.change.outcome);
+        struct observation observation = planner_take_record(fixture->planner, job, record, now);
+        struct job_memory seen = job_memory_of(record, observation.change.outcome);
 
-        planner_settle(fixture->planner, job, &sight, true, &seen, now, 0);
+        planner_complete(fixture->planner, job, &observation, true, &seen, now, 0);
 }
 
 static void count_left_out(void *userdata, struct planner_job *job)
 {
-        assert_true(job->settled);
+        assert_true(job->done);
         ++*(unsigned *)userdata;
 }
 
@@ -120,7 +120,7 @@ static void test_sizes(void **state)
         assert_int_equal(next(fixture, START).count, JOBS);
         planner_free(fixture->planner);
 
-        limits.governor.per_minute = 60;
+        limits.rate_limiter.per_minute = 60;
         make(fixture, &limits, 0);
         assert_true(planner_is_idle(fixture->planner));
         assert_int_equal(planner_next_due(fixture->planner), USEC_NEVER);
@@ -144,8 +144,8 @@ static void test_next_due(void **state)
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         planner_start(fixture->planner, &fixture->jobs[1], START, 0);
         request = next(fixture, START);
-        planner_end_flight(fixture->planner, &request, START + 5);
-        planner_apply_row(fixture->planner, request.jobs[0], ROW_CLOSER, 0, START + 5, 0);
+        planner_end_request(fixture->planner, &request, START + 5);
+        planner_apply_row(fixture->planner, request.jobs[0], ROW_CONFIRM, 0, START + 5, 0);
         assert_false(planner_is_idle(fixture->planner));
         assert_int_equal(planner_next_due(fixture->planner), START + 5);
         planner_start(fixture->planner, request.jobs[1], START, 9);
@@ -162,7 +162,7 @@ static void test_many_that_are_asked_for_alone(void **state)
         make(fixture, &limits, JOBS);
         /* The first goes into a batch, 18 stand in its way, and the last would ride along. */
         for (size_t i = 0; i < JOBS; i++) {
-                fixture->jobs[i].lone = i > 0 && i < JOBS - 1;
+                fixture->jobs[i].unbatchable = i > 0 && i < JOBS - 1;
                 planner_start(fixture->planner, &fixture->jobs[i], START, i);
         }
         assert_int_equal(next(fixture, START).count, 1);
@@ -176,22 +176,22 @@ static void test_once(void **state)
         const struct job_record running = record_of(TEXT_LITERAL("Running"), TEXT_NULL, TEXT_NULL);
         struct planner_limits limits = limits_of(1);
         struct planner_request request;
-        unsigned left_out = 0;
+        unsigned abandoned = 0;
 
         limits.once = true;
         make(fixture, &limits, 4);
         for (size_t i = 0; i < 4; i++)
                 planner_start(fixture->planner, &fixture->jobs[i], START, 0);
         request = next(fixture, START);
-        planner_end_flight(fixture->planner, &request, START);
+        planner_end_request(fixture->planner, &request, START);
         take(fixture, request.jobs[0], &running, START);
-        assert_true(request.jobs[0]->settled);
+        assert_true(request.jobs[0]->done);
         request = next(fixture, START);
-        planner_end_flight(fixture->planner, &request, START);
-        assert_true(planner_take_trouble(fixture->planner, &request, HEALTH_UNREACHABLE, 0, START, 0));
-        assert_true(request.jobs[0]->settled);
-        planner_give_up(fixture->planner, count_left_out, &left_out);
-        assert_int_equal(left_out, 2);
+        planner_end_request(fixture->planner, &request, START);
+        assert_true(planner_take_outage(fixture->planner, &request, OUTAGE_UNREACHABLE, 0, START, 0));
+        assert_true(request.jobs[0]->done);
+        planner_abandon(fixture->planner, count_left_out, &abandoned);
+        assert_int_equal(abandoned, 2);
         assert_true(planner_is_idle(fixture->planner));
 }
 
@@ -202,8 +202,8 @@ static void test_a_request_waits_to_be_sent(void **state)
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
 
-        limits.sends_told = true;
-        limits.governor.min_spacing_us = 100 * USEC_PER_MSEC;
+        limits.reports_sent = true;
+        limits.rate_limiter.min_spacing_us = 100 * USEC_PER_MSEC;
         make(fixture, &limits, 2);
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         planner_start(fixture->planner, &fixture->jobs[1], START, 0);
@@ -221,7 +221,7 @@ static void test_without_spacing_nothing_waits(void **state)
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
 
-        limits.sends_told = true;
+        limits.reports_sent = true;
         make(fixture, &limits, 2);
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         planner_start(fixture->planner, &fixture->jobs[1], START, 0);
@@ -236,7 +236,7 @@ static void test_sign_ins(void **state)
         struct planner_request request;
         uint64_t lasted_us;
 
-        limits.governor.min_spacing_us = 100 * USEC_PER_MSEC;
+        limits.rate_limiter.min_spacing_us = 100 * USEC_PER_MSEC;
         make(fixture, &limits, 1);
         assert_int_equal(planner_sign_in_at(fixture->planner, START), START);
         planner_begin_sign_in(fixture->planner, &request);
@@ -245,15 +245,15 @@ static void test_sign_ins(void **state)
         assert_false(planner_is_idle(fixture->planner));
         assert_true(planner_sign_in_at(fixture->planner, START) > START); /* its distance */
 
-        planner_end_flight(fixture->planner, &request, START);
+        planner_end_request(fixture->planner, &request, START);
         assert_true(
-                planner_take_trouble(fixture->planner, &request, HEALTH_THROTTLED, USEC_PER_MIN, START, 0));
+                planner_take_outage(fixture->planner, &request, OUTAGE_THROTTLED, USEC_PER_MIN, START, 0));
         assert_int_equal(planner_sign_in_at(fixture->planner, START), START + USEC_PER_MIN);
         planner_begin_sign_in(fixture->planner, &request);
         assert_true(request.probe);
         assert_int_equal(planner_sign_in_at(fixture->planner, START), USEC_NEVER);
-        planner_end_flight(fixture->planner, &request, START + USEC_PER_MIN);
-        assert_true(planner_take_health(fixture->planner, &request, START + USEC_PER_MIN, &lasted_us));
+        planner_end_request(fixture->planner, &request, START + USEC_PER_MIN);
+        assert_true(planner_take_success(fixture->planner, &request, START + USEC_PER_MIN, &lasted_us));
 }
 
 static void test_a_pause(void **state)
@@ -266,7 +266,7 @@ static void test_a_pause(void **state)
         assert_false(planner_is_idle(fixture->planner));
         planner_pause(fixture->planner, START + USEC_PER_MIN);
         assert_int_equal(none(fixture, START), START + USEC_PER_MIN);
-        planner_forget_health(fixture->planner);
+        planner_reset_breaker(fixture->planner);
         (void)next(fixture, START);
 }
 
@@ -278,7 +278,7 @@ static void test_a_single_one_that_was_not_made(void **state)
         make(fixture, &limits, 1);
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         struct planner_request request = next(fixture, START);
-        planner_take_back(fixture->planner, &request, START);
+        planner_abort(fixture->planner, &request, START);
         assert_ptr_equal(next(fixture, START).jobs[0], request.jobs[0]);
 }
 
@@ -295,9 +295,9 @@ static void test_made_again(void **state)
                 planner_start(fixture->planner, &fixture->jobs[1], START, 0);
                 struct planner_request request = next(fixture, START);
                 assert_int_equal(request.batch, batch_size > 1);
-                planner_end_flight(fixture->planner, &request, START);
-                planner_take_again(fixture->planner, &request, START);
-                assert_int_equal(planner_health(fixture->planner)->trouble, HEALTH_WELL);
+                planner_end_request(fixture->planner, &request, START);
+                planner_requeue(fixture->planner, &request, START);
+                assert_int_equal(planner_breaker(fixture->planner)->outage, OUTAGE_NONE);
                 assert_int_equal(next(fixture, START).count, request.count);
                 if (batch_size == 1)
                         fixture->planner = planner_free(fixture->planner);
@@ -316,8 +316,8 @@ static void test_smaller_batches(void **state)
         for (size_t i = 0; i < 3; i++) {
                 struct planner_request request = next(fixture, START);
                 assert_int_equal(request.count, counts[i]);
-                planner_end_flight(fixture->planner, &request, START);
-                planner_shrink_batches(fixture->planner, &request, START);
+                planner_end_request(fixture->planner, &request, START);
+                planner_halve_batches(fixture->planner, &request, START);
         }
         assert_false(planner_batches(fixture->planner));
 }
@@ -335,9 +335,9 @@ static void test_a_reload_ends_pauses_that_nobody_asked_for(void **state)
                 make(fixture, &limits, 1);
                 planner_start(fixture->planner, &fixture->jobs[0], START, 0);
                 struct planner_request request = next(fixture, START);
-                planner_end_flight(fixture->planner, &request, START);
-                (void)planner_take_trouble(fixture->planner, &request, HEALTH_UNAUTHORIZED, retry_after_us,
-                                           START, UINT64_MAX);
+                planner_end_request(fixture->planner, &request, START);
+                (void)planner_take_outage(fixture->planner, &request, OUTAGE_UNAUTHORIZED, retry_after_us,
+                                          START, UINT64_MAX);
                 assert_true(none(fixture, START) > START);
 
                 struct planner *old = fixture->planner;
@@ -366,13 +366,13 @@ static void test_odd_answers_are_counted_only_so_far(void **state)
         planner_start(fixture->planner, &fixture->jobs[0], now, 0);
         for (unsigned i = 0; i < 300; i++) {
                 struct planner_request request = next(fixture, now);
-                planner_end_flight(fixture->planner, &request, now);
-                planner_take_odd(fixture->planner, request.jobs[0], now, i);
+                planner_end_request(fixture->planner, &request, now);
+                planner_take_unexpected(fixture->planner, request.jobs[0], now, i);
                 uint64_t due_us = planner_next_due(fixture->planner);
                 assert_in_range(due_us - now, INTERVAL, 4 * INTERVAL);
                 now = due_us;
         }
-        assert_in_range(fixture->jobs[0].odd_answers, 1, 100);
+        assert_in_range(fixture->jobs[0].unexpected_responses, 1, 100);
 }
 
 static void test_hints_for_nothing(void **state)
@@ -386,13 +386,13 @@ static void test_hints_for_nothing(void **state)
         job = &fixture->jobs[0];
         take(fixture, job, &record, START);
         for (unsigned i = 0; i < 10; i++) {
-                planner_apply_row(fixture->planner, job, ROW_HINT, 0, START, 0);
+                planner_apply_row(fixture->planner, job, ROW_UPDATED, 0, START, 0);
                 take(fixture, job, &record, START);
         }
-        job->looked_us = START;
+        job->polled_us = START;
         /* A new UpdatedOn alone is no reason any more. */
         record.updated_on = TEXT_LITERAL("2");
-        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_SAME);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_UNCHANGED);
         /* One that is gone teaches nothing about rows. */
         record.updated_on = TEXT_NULL;
         take(fixture, job, &record, START);
@@ -410,10 +410,10 @@ static void test_rows_of_jobs_that_have_ended(void **state)
         make(fixture, &limits, 1);
         job = &fixture->jobs[0];
         job->watch.memory = job_memory_of(&record, OUTCOME_SUCCESS);
-        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_CLOSER);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_CONFIRM);
         /* What was open before the configuration knew its Status. */
         job->watch.memory = job_memory_of(&record, OUTCOME_OPEN);
-        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_CLOSER);
+        assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_CONFIRM);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "core/record.h"
+#include "model/record.h"
 
 static void test_clear_frees_every_text(void **state)
 {

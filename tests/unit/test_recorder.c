@@ -4,9 +4,9 @@
 
 #include "outbox_fixture.h"
 
-#include "base/cleanup.h"
 #include "journal_capture.h"
-#include "recorder.h"
+#include "monitor/recorder.h"
+#include "util/cleanup.h"
 
 struct recorder_test {
         struct outbox_test *outbox;
@@ -27,7 +27,7 @@ static int recorder_setup(void **state)
         capture_reset();
         assert_int_equal(journal_open(&settings, &test->journal), 0);
         assert_int_equal(try_new(test->outbox), 0);
-        assert_int_equal(recorder_new(test->outbox->hook->event, test->outbox->store->store,
+        assert_int_equal(recorder_new(test->outbox->hook->event, test->outbox->state->state,
                                       test->outbox->outbox, test->journal, test->outbox->config,
                                       &test->recorder),
                          0);
@@ -77,7 +77,7 @@ static unsigned unlogged(struct recorder_test *test)
 {
         unsigned count = 0;
 
-        assert_int_equal(store_each_unlogged(test->outbox->store->store, on_unlogged, &count), 0);
+        assert_int_equal(state_each_unlogged(test->outbox->state->state, on_unlogged, &count), 0);
         return count;
 }
 

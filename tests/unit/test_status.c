@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "core/status.h"
 #include "fault_malloc.h"
+#include "model/status.h"
 
 static char *const failure[] = { (char[]){ "Failed" }, (char[]){ "Completed with errors" }, NULL };
 static char *const success[] = { (char[]){ "Completed*" }, (char[]){ "Done" }, NULL };

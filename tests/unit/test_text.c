@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "base/text.h"
+#include "util/text.h"
 
 static void test_from_and_copy(void **state)
 {

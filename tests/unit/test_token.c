@@ -46,7 +46,7 @@ static void test_refresh(void **state)
 {
         struct http_fixture *fixture = *state;
         struct token_notes notes = { 0 };
-        struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref/0 +" }, USEC_PER_DAY);
+        struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref/0 +" }, USEC_PER_DAY);
         struct token *token = make(fixture, &notes, &known);
 
         assert_string_equal(token_current(token, now_realtime()), "acc-0");
@@ -79,7 +79,7 @@ static void test_refresh_refused(void **state)
 
         for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
                 struct token_notes notes = { 0 };
-                struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
                 struct token *token = make(fixture, &notes, &known);
 
                 renew(fixture, token, &notes, refusals[i], SAY("200 OK", .body = GOOD("acc-1", "ref-1")));
@@ -113,7 +113,7 @@ static void test_refresh_remembered(void **state)
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct token_notes notes = { 0 };
-                struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
                 struct token *token = make(fixture, &notes, &known);
 
                 renew(fixture, token, &notes, cases[i].first, cases[i].second);
@@ -133,7 +133,7 @@ static void test_refresh_too_old(void **state)
 
         for (size_t i = 0; i < 2; i++) {
                 struct token_notes notes = { 0 };
-                struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, ages_us[i]);
+                struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, ages_us[i]);
                 struct token *token = make(fixture, &notes, &known);
 
                 assert_null(token_current(token, now_realtime()));
@@ -150,17 +150,17 @@ static void test_not_kept(void **state)
 {
         struct http_fixture *fixture = *state;
         struct token_notes notes = { .keep_result = -ENOSPC };
-        struct token_grant known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+        struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
         struct token *token = make(fixture, &notes, &known);
 
         renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
-        assert_int_equal(notes.verdict, TOKEN_NOT_KEPT);
+        assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
         assert_non_null(strstr(notes.explanation, strerror(ENOSPC)));
         assert_string_equal(token_current(token, now_realtime()), "acc-0");
 
         /* Still no room: offered once more, and the new refresh token serves all the same. */
         renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
-        assert_int_equal(notes.verdict, TOKEN_NOT_KEPT);
+        assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
         assert_int_equal(notes.keeps, 3);
         assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-1");
         assert_string_equal(token_current(token, now_realtime()), "acc-0");
@@ -188,7 +188,7 @@ static void test_not_kept_then_dead(void **state)
         struct token *token = make(fixture, &notes, NULL);
 
         renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
-        assert_int_equal(notes.verdict, TOKEN_NOT_KEPT);
+        assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
         assert_null(token_current(token, now_realtime()));
         renew(fixture, token, &notes, SAY("400 No", .body = DEAD),
               SAY("400 No", .body = ERROR("invalid_grant", "")));

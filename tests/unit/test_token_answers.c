@@ -154,7 +154,7 @@ static void test_no_secret_shown(void **state)
                                 { "You sent ", "." },
                         };
                         struct token_notes notes = { 0 };
-                        struct token_grant known = known_grant((char[]){ "acc-0" }, NULL, 0);
+                        struct tokens known = known_grant((char[]){ "acc-0" }, NULL, 0);
                         struct token *token = make(fixture, &notes, &known);
                         char body[300];
 

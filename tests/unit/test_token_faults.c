@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "api/token_grant.h"
-#include "api/token_reply.h"
 #include "fault_malloc.h"
+#include "nexudus/token_body.h"
+#include "nexudus/tokens.h"
 #include "token_fixture.h"
 
 #define PASSWORD_ENCODED "p%26ss%3Dw%25rd%20%C3%A9~"
@@ -113,11 +113,11 @@ static void answer_with(int status, const char *body)
 
 /* ---- the tests ---- */
 
-static const struct token_grant *known_grant(void)
+static const struct tokens *known_grant(void)
 {
-        static struct token_grant known;
+        static struct tokens known;
 
-        known = (struct token_grant){
+        known = (struct tokens){
                 .access_token = (char *)(uintptr_t)KNOWN_ACCESS,
                 .refresh_token = (char *)(uintptr_t)KNOWN_REFRESH,
                 .obtained_us = now_realtime(),
@@ -238,7 +238,7 @@ static void test_wiped(void **state)
         for (int i = 0; i < 2; i++) {
                 assert_int_equal(token_renew(token, NULL), 0);
                 answer_with(200, good);
-                assert_int_equal(notes.verdict, TOKEN_NOT_KEPT);
+                assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
         }
         token_reject(token);
         assert_null(token_current(token, now_realtime()));
@@ -282,28 +282,28 @@ static void test_grant(void **state)
 {
         (void)state;
         for (unsigned nth = 1, failed = true; failed; nth++) {
-                struct token_grant copy = TOKEN_GRANT_NULL;
+                struct tokens copy = TOKENS_NULL;
                 char *text = NULL;
 
                 fault_malloc_arm(nth, false);
-                int r = token_grant_format(known_grant(), &text);
+                int r = tokens_format(known_grant(), &text);
                 if (r == 0)
-                        r = token_grant_parse(text, &copy);
+                        r = tokens_parse(text, &copy);
                 failed = fault_malloc_disarm();
                 assert_int_equal(r, failed ? -ENOMEM : 0);
                 assert_true((r == 0) == (copy.access_token != NULL));
-                token_grant_clear(&copy);
+                tokens_clear(&copy);
                 if (text != NULL)
                         explicit_bzero(text, strlen(text));
                 free(text);
         }
 
         /* What is found bad late. */
-        struct token_grant grant = TOKEN_GRANT_NULL;
-        assert_int_equal(token_grant_parse("1 0 0 " NEW_ACCESS " " NEW_REFRESH "%20x", &grant), -EINVAL);
-        assert_int_equal(token_grant_parse("1 0 0 " NEW_ACCESS " " NEW_REFRESH " x", &grant), -EINVAL);
-        assert_int_equal(token_grant_parse("1 0 0 %41new%2Daccess-token", &grant), 0);
-        token_grant_clear(&grant);
+        struct tokens tokens = TOKENS_NULL;
+        assert_int_equal(tokens_parse("1 0 0 " NEW_ACCESS " " NEW_REFRESH "%20x", &tokens), -EINVAL);
+        assert_int_equal(tokens_parse("1 0 0 " NEW_ACCESS " " NEW_REFRESH " x", &tokens), -EINVAL);
+        assert_int_equal(tokens_parse("1 0 0 %41new%2Daccess-token", &tokens), 0);
+        tokens_clear(&tokens);
 }
 
 static int watch(void **state)

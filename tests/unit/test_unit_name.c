@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
+#include "delivery/unit/unit_name.h"
 #include "fault_malloc.h"
-#include "hooks/unit_name.h"
 
 static struct event sample(void)
 {

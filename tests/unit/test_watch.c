@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/span.h"
-#include "core/watch.h"
+#include "model/watch.h"
+#include "util/timespan.h"
 
 static struct status_rules *rules;
 
@@ -30,13 +30,13 @@ static int teardown(void **state)
         return 0;
 }
 
-static struct sight see(struct job_watch *watch, struct text status, struct text result, uint64_t stalled_us,
-                        uint64_t wait_us, uint64_t now_us)
+static struct observation see(struct job_watch *watch, struct text status, struct text result,
+                              uint64_t stalled_us, uint64_t wait_us, uint64_t now_us)
 {
         const struct watch_rules watch_rules = { rules, stalled_us, wait_us };
         const struct job_record record = { .status = status, .result = result };
 
-        return watch_see(watch, &watch_rules, &record, now_us);
+        return watch_observe(watch, &watch_rules, &record, now_us);
 }
 
 static void note(struct job_watch *watch, const struct change *change, struct text status, struct text result,
@@ -54,51 +54,51 @@ static void test_news_comes_until_it_is_recorded(void **state)
         (void)state;
 
         for (uint64_t now = 1; now < 5; now++) {
-                struct sight sight = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, now);
-                assert_true(sight.change.news);
-                assert_int_equal(sight.change.kind, EVENT_SEEN);
+                struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, now);
+                assert_true(observation.change.news);
+                assert_int_equal(observation.change.kind, EVENT_SEEN);
         }
-        struct sight sight = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 5);
-        note(&watch, &sight.change, TEXT_LITERAL("Running"), TEXT_NULL, 5);
+        struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 5);
+        note(&watch, &observation.change, TEXT_LITERAL("Running"), TEXT_NULL, 5);
         assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 6).change.news);
 }
 
 static void test_gone_takes_three_times_and_a_minute(void **state)
 {
-        struct job_watch quick = { .absences = 0 }, slow = { .absences = 0 };
+        struct job_watch quick = { .not_found_count = 0 }, slow = { .not_found_count = 0 };
         (void)state;
 
         /* Often enough, and not for long enough. */
         for (unsigned i = 0; i < 60; i++)
-                assert_false(watch_miss(&quick, 1000 + i * USEC_PER_SEC).news);
-        assert_false(watch_miss(&quick, 1000 + USEC_PER_MIN - 1).news);
-        struct change change = watch_miss(&quick, 1000 + USEC_PER_MIN);
+                assert_false(watch_not_found(&quick, 1000 + i * USEC_PER_SEC).news);
+        assert_false(watch_not_found(&quick, 1000 + USEC_PER_MIN - 1).news);
+        struct change change = watch_not_found(&quick, 1000 + USEC_PER_MIN);
         assert_true(change.news);
         assert_int_equal(change.kind, EVENT_GONE);
         assert_int_equal(change.outcome, OUTCOME_GONE);
 
         /* For long enough, and not often enough. */
-        assert_false(watch_miss(&slow, 0).news);
-        assert_false(watch_miss(&slow, USEC_PER_HOUR).news);
-        assert_true(watch_miss(&slow, 2 * USEC_PER_HOUR).news);
+        assert_false(watch_not_found(&slow, 0).news);
+        assert_false(watch_not_found(&slow, USEC_PER_HOUR).news);
+        assert_true(watch_not_found(&slow, 2 * USEC_PER_HOUR).news);
 
         /* Not told twice. */
         watch_note_recorded(&slow, &change, NULL, 2 * USEC_PER_HOUR);
         assert_true(slow.memory.recorded);
-        assert_false(watch_miss(&slow, 3 * USEC_PER_HOUR).news);
+        assert_false(watch_not_found(&slow, 3 * USEC_PER_HOUR).news);
 }
 
 static void test_a_sight_between_absences(void **state)
 {
-        struct job_watch watch = { .absences = 0 };
+        struct job_watch watch = { .not_found_count = 0 };
         (void)state;
 
-        watch_miss(&watch, 0);
-        watch_miss(&watch, USEC_PER_MIN);
+        watch_not_found(&watch, 0);
+        watch_not_found(&watch, USEC_PER_MIN);
         (void)see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 2 * USEC_PER_MIN);
-        assert_false(watch_miss(&watch, 3 * USEC_PER_MIN).news);
-        assert_false(watch_miss(&watch, 4 * USEC_PER_MIN).news);
-        assert_true(watch_miss(&watch, 5 * USEC_PER_MIN).news);
+        assert_false(watch_not_found(&watch, 3 * USEC_PER_MIN).news);
+        assert_false(watch_not_found(&watch, 4 * USEC_PER_MIN).news);
+        assert_true(watch_not_found(&watch, 5 * USEC_PER_MIN).news);
 }
 
 static void test_stalled_once_until_it_changes(void **state)
@@ -107,23 +107,23 @@ static void test_stalled_once_until_it_changes(void **state)
         struct job_watch watch = { .stalled = false };
         (void)state;
 
-        struct sight sight = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100);
-        note(&watch, &sight.change, TEXT_LITERAL("Running"), TEXT_NULL, 100);
+        struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100);
+        note(&watch, &observation.change, TEXT_LITERAL("Running"), TEXT_NULL, 100);
         assert_false(
                 see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + after_us - 1).change.news);
-        sight = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + after_us);
-        assert_true(sight.change.news);
-        assert_int_equal(sight.change.kind, EVENT_STALLED);
-        watch_note_recorded(&watch, &sight.change, NULL, 100 + after_us);
+        observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + after_us);
+        assert_true(observation.change.news);
+        assert_int_equal(observation.change.kind, EVENT_STALLED);
+        watch_note_recorded(&watch, &observation.change, NULL, 100 + after_us);
         assert_false(
                 see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + 9 * after_us).change.news);
 
-        sight = see(&watch, TEXT_LITERAL("Waiting"), TEXT_NULL, after_us, 0, 100 + 10 * after_us);
-        assert_int_equal(sight.change.kind, EVENT_CHANGED);
-        note(&watch, &sight.change, TEXT_LITERAL("Waiting"), TEXT_NULL, 100 + 10 * after_us);
-        sight = see(&watch, TEXT_LITERAL("Waiting"), TEXT_NULL, after_us, 0, 100 + 11 * after_us);
-        assert_int_equal(sight.change.kind, EVENT_STALLED);
-        assert_true(sight.change.news);
+        observation = see(&watch, TEXT_LITERAL("Waiting"), TEXT_NULL, after_us, 0, 100 + 10 * after_us);
+        assert_int_equal(observation.change.kind, EVENT_CHANGED);
+        note(&watch, &observation.change, TEXT_LITERAL("Waiting"), TEXT_NULL, 100 + 10 * after_us);
+        observation = see(&watch, TEXT_LITERAL("Waiting"), TEXT_NULL, after_us, 0, 100 + 11 * after_us);
+        assert_int_equal(observation.change.kind, EVENT_STALLED);
+        assert_true(observation.change.news);
 }
 
 static void test_stalled_counts_from_before_this_boot(void **state)
@@ -142,10 +142,11 @@ static void test_what_has_ended_does_not_stall(void **state)
         struct job_watch watch = { .stalled = false };
         (void)state;
 
-        struct sight sight = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, USEC_PER_HOUR, 0, 1);
-        note(&watch, &sight.change, TEXT_LITERAL("Completed"), TEXT_NULL, 1);
-        sight = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, USEC_PER_HOUR, 0, 2 * USEC_PER_HOUR);
-        assert_false(sight.change.news);
+        struct observation observation =
+                see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, USEC_PER_HOUR, 0, 1);
+        note(&watch, &observation.change, TEXT_LITERAL("Completed"), TEXT_NULL, 1);
+        observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, USEC_PER_HOUR, 0, 2 * USEC_PER_HOUR);
+        assert_false(observation.change.news);
 }
 
 static void test_an_end_waits_for_its_result(void **state)
@@ -153,20 +154,20 @@ static void test_an_end_waits_for_its_result(void **state)
         struct job_watch watch = { .stalled = false };
         (void)state;
 
-        struct sight sight = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1000);
-        assert_false(sight.change.news);
-        assert_int_equal(sight.look_again_us, 100);
-        sight = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1099);
-        assert_false(sight.change.news);
-        assert_int_equal(sight.look_again_us, 1);
+        struct observation observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1000);
+        assert_false(observation.change.news);
+        assert_int_equal(observation.poll_again_us, 100);
+        observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1099);
+        assert_false(observation.change.news);
+        assert_int_equal(observation.poll_again_us, 1);
 
         /* It comes; or the wait is over. */
         struct job_watch other = watch;
         assert_true(see(&other, TEXT_LITERAL("Completed"), TEXT_LITERAL("{}"), 0, 100, 1099).change.news);
-        sight = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1100);
-        assert_true(sight.change.news);
-        assert_int_equal(sight.look_again_us, 0);
-        assert_int_equal(sight.change.kind, EVENT_SUCCEEDED);
+        observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1100);
+        assert_true(observation.change.news);
+        assert_int_equal(observation.poll_again_us, 0);
+        assert_int_equal(observation.change.kind, EVENT_SUCCEEDED);
 }
 
 static void test_an_end_that_was_taken_back(void **state)
@@ -174,12 +175,12 @@ static void test_an_end_that_was_taken_back(void **state)
         struct job_watch watch = { .stalled = false };
         (void)state;
 
-        struct sight sight = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 100, 1);
-        note(&watch, &sight.change, TEXT_LITERAL("Running"), TEXT_NULL, 1);
-        assert_int_equal(see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 100, 10).look_again_us, 100);
+        struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 100, 1);
+        note(&watch, &observation.change, TEXT_LITERAL("Running"), TEXT_NULL, 1);
+        assert_int_equal(see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 100, 10).poll_again_us, 100);
         assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 100, 50).change.news);
         /* The next end is held back for its own time. */
-        assert_int_equal(see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 100, 90).look_again_us, 100);
+        assert_int_equal(see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 100, 90).poll_again_us, 100);
 }
 
 static void test_without_a_wait_an_end_is_news_at_once(void **state)
@@ -187,10 +188,10 @@ static void test_without_a_wait_an_end_is_news_at_once(void **state)
         struct job_watch watch = { .stalled = false };
         (void)state;
 
-        struct sight sight = see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 0, 1);
-        assert_true(sight.change.news);
-        assert_int_equal(sight.change.kind, EVENT_FAILED);
-        assert_int_equal(sight.look_again_us, 0);
+        struct observation observation = see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 0, 1);
+        assert_true(observation.change.news);
+        assert_int_equal(observation.change.kind, EVENT_FAILED);
+        assert_int_equal(observation.poll_again_us, 0);
 }
 
 int main(void)

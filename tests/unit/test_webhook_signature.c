@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "delivery/webhook/signature.h"
 #include "fault_malloc.h"
-#include "hooks/webhook_signature.h"
 
 #define ID "msg_p5jXN8AQM9LWM0D4loKWxJek"
 

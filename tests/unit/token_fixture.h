@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/token.h"
-#include "base/span.h"
+#include "nexudus/token.h"
+#include "util/timespan.h"
 
 #define USERNAME "me+jobs@example.com"
 #define PASSWORD "p&ss=w%rd \xc3\xa9~"
@@ -30,17 +30,17 @@ struct token_notes {
         struct token **free_in_answer; /* not NULL: freed there */
 };
 
-static inline int noted_keep(void *userdata, const struct token_grant *grant)
+static inline int noted_keep(void *userdata, const struct tokens *tokens)
 {
         struct token_notes *notes = userdata;
 
-        assert_non_null(grant->access_token);
+        assert_non_null(tokens->access_token);
         notes->keeps++;
         if (notes->keep_result < 0)
                 return notes->keep_result;
-        (void)snprintf(notes->kept_access, sizeof(notes->kept_access), "%s", grant->access_token);
+        (void)snprintf(notes->kept_access, sizeof(notes->kept_access), "%s", tokens->access_token);
         (void)snprintf(notes->kept_refresh, sizeof(notes->kept_refresh), "%s",
-                       grant->refresh_token != NULL ? grant->refresh_token : "(none)");
+                       tokens->refresh_token != NULL ? tokens->refresh_token : "(none)");
         return 0;
 }
 
@@ -74,7 +74,7 @@ static inline void noted_answer(void *userdata, const struct token_answer *answe
 }
 
 static inline int token_make(struct http_client *client, const char *base_url, struct token_notes *notes,
-                             const struct token_grant *known, struct token **ret_token)
+                             const struct tokens *known, struct token **ret_token)
 {
         const struct token_settings settings = {
                 .base_url = base_url,

@@ -61,7 +61,7 @@ static inline void renew(struct http_fixture *fixture, struct token *token, stru
 }
 
 static inline struct token *make(struct http_fixture *fixture, struct token_notes *notes,
-                                 const struct token_grant *known)
+                                 const struct tokens *known)
 {
         struct token *token = NULL;
 
@@ -70,9 +70,9 @@ static inline struct token *make(struct http_fixture *fixture, struct token_note
         return token;
 }
 
-static inline struct token_grant known_grant(char *access, char *refresh, uint64_t age_us)
+static inline struct tokens known_grant(char *access, char *refresh, uint64_t age_us)
 {
-        return (struct token_grant){
+        return (struct tokens){
                 .access_token = access,
                 .refresh_token = refresh,
                 .obtained_us = now_realtime() - age_us,

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Puts together what [api] describes, and tells whether it can stay when that is described anew. */
+
+#include "app/api_connection.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform/credential.h"
+#include "platform/machine.h"
+#include "util/cleanup.h"
+#include "util/timespan.h"
+#include "version.h"
+
+/* As many as there are requests under way. */
+#define CONNECTIONS_MAX 8
+
+static void cleanup_secret(char **secret)
+{
+        secret_free(*secret);
+}
+
+/* Reads the secret that the configuration names, and says what is wrong with it. */
+static int read_secret(const struct api_connection_parts *parts, char **ret_secret)
+{
+        const struct api_config *api = &parts->config->api;
+        CLEANUP(cleanup_free) char *message = NULL;
+
+        int r = api->auth == AUTH_TOKEN
+                        ? credential_read("token_file", api->token_file, ret_secret, &message)
+                        : credential_read("password_file", api->password_file, ret_secret, &message);
+        if (r < 0)
+                journal_print(parts->journal, LOG_ERR, "%s.", message != NULL ? message : strerror(-r));
+        else if (message != NULL)
+                journal_print(parts->journal, LOG_WARNING, "%s.", message);
+        return r;
+}
+
+static struct text_digest digest_of(const char *secret)
+{
+        struct text text = { .size = strlen(secret) };
+
+        memcpy(&text.data, &secret, sizeof(secret)); /* only looked at */
+        return text_digest(&text);
+}
+
+static int check_certificates(const struct api_connection_parts *parts)
+{
+        const char *ca_file = parts->config->api.ca_file;
+
+        if (*ca_file == '\0' || access(ca_file, R_OK) >= 0)
+                return 0;
+        int r = -errno;
+        journal_print(parts->journal, LOG_ERR,
+                      "Cannot read the certificates in %s (ca_file): %s. Correct the path, or remove the "
+                      "line to use "
+                      "those of the system.",
+                      ca_file, strerror(-r));
+        return r;
+}
+
+static int check_client_id(const struct api_connection_parts *parts)
+{
+        char name[MACHINE_CLIENT_ID_SIZE];
+
+        if (parts->config->api.auth != AUTH_PASSWORD || *parts->config->api.client_id != '\0')
+                return 0;
+        int r = machine_client_id(name);
+        if (r < 0)
+                journal_print(parts->journal, LOG_ERR, "Cannot sign in: " MACHINE_ID_ADVICE ".",
+                              strerror(-r));
+        return r;
+}
+
+static int open_session(const struct api_connection_parts *parts, struct connection *connection,
+                        const char *password)
+{
+        const struct session_parts session = {
+                .client = connection->client,
+                .nexudus = connection->nexudus,
+                .state = parts->state,
+                .journal = parts->journal,
+                .config = parts->config,
+                .password = password,
+                .spend = parts->on_spend,
+                .on_answer = parts->on_sign_in,
+                .userdata = parts->userdata,
+        };
+
+        return session_new(&session, &connection->session);
+}
+
+static int open_all(const struct api_connection_parts *parts, struct connection *connection,
+                    const char *secret)
+{
+        const struct api_config *api = &parts->config->api;
+        const struct http_settings http = {
+                .user_agent = "jobwatchd/" JOBWATCH_VERSION,
+                .ca_file = api->ca_file,
+                .timeout_us = api->timeout_us,
+                .connect_timeout_us = api->connect_timeout_us,
+                .stall_us = api->timeout_us / 2,
+                .body_max = api->max_response,
+                .connections_max = CONNECTIONS_MAX,
+        };
+        const struct nexudus_settings nexudus = {
+                .base_url = api->base_url,
+                .token = api->auth == AUTH_TOKEN ? secret : NULL,
+                .username = api->auth == AUTH_BASIC ? api->username : NULL,
+                .password = api->auth == AUTH_BASIC ? secret : NULL,
+                .response_max = api->max_response,
+        };
+
+        connection->secret = digest_of(secret);
+        int r = http_client_new(parts->event, &http, &connection->client);
+        if (r >= 0)
+                r = nexudus_new(connection->client, &nexudus, &connection->nexudus);
+        if (r >= 0 && api->auth == AUTH_PASSWORD)
+                r = open_session(parts, connection, secret);
+        return r;
+}
+
+enum exit_status api_connection_open(const struct api_connection_parts *parts,
+                                     struct connection *ret_connection)
+{
+        CLEANUP(cleanup_secret) char *secret = NULL;
+        struct connection connection = { .client = NULL };
+
+        if (read_secret(parts, &secret) < 0 || check_certificates(parts) < 0 || check_client_id(parts) < 0)
+                return EXIT_STATUS_CONFIG;
+
+        int r = open_all(parts, &connection, secret);
+        if (r < 0) {
+                journal_print(parts->journal, LOG_ERR, "Cannot set up the connection to the API: %s.",
+                              strerror(-r));
+                api_connection_close(&connection);
+                return EXIT_STATUS_SOFTWARE;
+        }
+        *ret_connection = connection;
+        return EXIT_STATUS_SUCCESS;
+}
+
+void api_connection_close(struct connection *connection)
+{
+        session_free(connection->session);
+        nexudus_free(connection->nexudus);
+        http_client_free(connection->client);
+        *connection = (struct connection){ .client = NULL };
+}
+
+static bool is_same(const struct api_config *left, const struct api_config *right)
+{
+        return left->auth == right->auth && left->timeout_us == right->timeout_us &&
+               left->connect_timeout_us == right->connect_timeout_us &&
+               left->max_response == right->max_response && strcmp(left->base_url, right->base_url) == 0 &&
+               strcmp(left->username, right->username) == 0 &&
+               strcmp(left->client_id, right->client_id) == 0 && strcmp(left->ca_file, right->ca_file) == 0;
+}
+
+int api_connection_renew(struct connection *connection, const struct api_connection_parts *parts,
+                         const struct api_config *old)
+{
+        CLEANUP(cleanup_secret) char *secret = NULL;
+        int r;
+
+        r = read_secret(parts, &secret);
+        if (r >= 0)
+                r = check_certificates(parts);
+        if (r < 0)
+                return r;
+        if (!is_same(&parts->config->api, old))
+                return 1;
+        if (text_digest_equal(connection->secret, digest_of(secret)))
+                return 0;
+        if (parts->config->api.auth != AUTH_TOKEN)
+                return 1;
+
+        r = nexudus_set_token(connection->nexudus, secret);
+        if (r >= 0)
+                connection->secret = digest_of(secret);
+        return r;
+}

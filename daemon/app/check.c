@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The part of --check that looks beyond the configuration's own text. */
+
+#include "app/check.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "delivery/hook.h"
+#include "platform/credential.h"
+#include "platform/machine.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+struct check {
+        FILE *file;
+        size_t problems;
+};
+
+static void check_secret(struct check *check, const char *where, const char *key, const char *source)
+{
+        CLEANUP(cleanup_free) char *message = NULL;
+        char *secret = NULL;
+
+        if (*source != '/')
+                return;
+        int r = credential_read(key, source, &secret, &message);
+        secret_free(secret);
+        if (r < 0)
+                check->problems++;
+        if (r < 0 || message != NULL)
+                (void)fprintf(check->file, "%s: %s%s\n", where,
+                              r < 0 ? "" : "warning: ", message != NULL ? message : strerror(-r));
+}
+
+static void check_client_id(struct check *check, const struct api_config *api)
+{
+        char name[MACHINE_CLIENT_ID_SIZE];
+
+        if (api->auth != AUTH_PASSWORD || *api->client_id != '\0')
+                return;
+        int r = machine_client_id(name);
+        if (r < 0) {
+                check->problems++;
+                (void)fprintf(check->file, "%s: " MACHINE_ID_ADVICE "\n", api->where_secret, strerror(-r));
+        }
+}
+
+static void check_hook(struct check *check, const struct hook_config *hook)
+{
+        CLEANUP(cleanup_free) char *reason = NULL;
+
+        switch (hook->kind) {
+        case HOOK_EXEC: {
+                int r = hook_exec_check(hook->target, &reason);
+                if (r < 0) {
+                        check->problems++;
+                        (void)fprintf(check->file, "%s: [hook %s] exec = %s: %s\n", hook->where, hook->name,
+                                      hook->target, reason != NULL ? reason : strerror(-r));
+                }
+                break;
+        }
+        case HOOK_URL:
+                if (*hook->secret_file != '\0')
+                        check_secret(check, hook->where, "secret_file", hook->secret_file);
+                break;
+        case HOOK_UNIT:
+                break;
+        }
+}
+
+size_t check_surroundings(const struct config *config, FILE *file)
+{
+        struct check check = { .file = file };
+
+        if (config->api.auth == AUTH_TOKEN)
+                check_secret(&check, config->api.where_secret, "token_file", config->api.token_file);
+        else
+                check_secret(&check, config->api.where_secret, "password_file", config->api.password_file);
+        check_client_id(&check, &config->api);
+        if (*config->api.ca_file != '\0' && access(config->api.ca_file, R_OK) < 0) {
+                check.problems++;
+                (void)fprintf(file, "%s: cannot read %s (ca_file): %s\n", config->api.where_ca_file,
+                              config->api.ca_file, strerror(errno));
+        }
+        for (size_t i = 0; i < config->hook_count; i++)
+                check_hook(&check, &config->hooks[i]);
+        return check.problems;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A post source of the loop: it runs after every turn in which anything else ran, and so needs to be told of
+ * nothing. A timer makes a turn of its own for what was put off.
+ */
+
+#include "app/status_line.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+
+#include "util/cleanup.h"
+#include "util/timespan.h"
+
+/* It is read by people: it need not be newer than this. */
+#define STATUS_EVERY_US (1 * USEC_PER_SEC)
+
+/* For so long what is not settled is kept back. */
+#define STATUS_PATIENCE_US (5 * STATUS_EVERY_US)
+
+struct status_line {
+        sd_event_source *post;
+        sd_event_source *timer;
+        status_describe describe;
+        void *userdata;
+        uint64_t told_us;
+};
+
+DEFINE_CLEANUP(struct status_line, status_line_free)
+
+static int later(struct status_line *line, uint64_t time_us)
+{
+        (void)sd_event_source_set_time(line->timer, time_us);
+        return sd_event_source_set_enabled(line->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_post(sd_event_source *source, void *userdata)
+{
+        struct status_line *line = userdata;
+        uint64_t now = 0;
+        bool done = true;
+
+        (void)sd_event_now(sd_event_source_get_event(source), CLOCK_BOOTTIME, &now);
+        if (now < line->told_us + STATUS_EVERY_US)
+                return later(line, line->told_us + STATUS_EVERY_US);
+
+        CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &done);
+        if (!done && now < line->told_us + STATUS_PATIENCE_US)
+                return later(line, now + STATUS_EVERY_US / 10);
+        line->told_us = now;
+        if (status != NULL)
+                (void)sd_notifyf(false, "STATUS=%s", status);
+        return 0;
+}
+
+/* Every turn of the loop ends in on_post(); this one is made for it. */
+static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        (void)userdata;
+        return 0;
+}
+
+int status_line_new(sd_event *event, status_describe describe, void *userdata, struct status_line **ret_line)
+{
+        if (getenv("NOTIFY_SOCKET") == NULL) {
+                *ret_line = NULL;
+                return 0;
+        }
+
+        CLEANUP(cleanup_status_line_free) struct status_line *line = calloc(1, sizeof(*line));
+        if (line == NULL)
+                return -ENOMEM;
+        line->describe = describe;
+        line->userdata = userdata;
+        int r = sd_event_add_time(event, &line->timer, CLOCK_BOOTTIME, 0, STATUS_EVERY_US / 20, on_timer,
+                                  line);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(line->timer, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_post(event, &line->post, on_post, line);
+        if (r < 0)
+                return r;
+        *ret_line = STEAL_POINTER(line);
+        return 0;
+}
+
+struct status_line *status_line_free(struct status_line *line)
+{
+        if (line == NULL)
+                return NULL;
+        sd_event_source_disable_unref(line->post);
+        sd_event_source_disable_unref(line->timer);
+        free(line);
+        return NULL;
+}

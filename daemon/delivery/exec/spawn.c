@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * How a hook's program is spawned. Standard input is a sealed file in memory that holds the document whole: a
+ * program that reads slowly, in part, or not at all costs us nothing, there is nothing to feed and no
+ * SIGPIPE, and it can be read twice. Everything else is reset: signal mask and dispositions, process group,
+ * working directory, and no descriptor is passed on but the three.
+ *
+ * posix_spawn() borrows our memory until the program is loaded, so the size of the daemon does not matter,
+ * and it returns what execve() said.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "delivery/exec/exec_internal.h"
+#include "journal/stream.h"
+#include "util/cleanup.h"
+#include "util/reason.h"
+
+static int write_whole(int fd, const char *data, size_t size)
+{
+        for (size_t done = 0; done < size;) {
+                /* Not moving the offset, which the program inherits. */
+                ssize_t n = pwrite(fd, data + done, size - done, (off_t)done);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return -ENOSPC;
+                done += (size_t)n;
+        }
+        return 0;
+}
+
+/* Returns a descriptor above 2, or a negative errno. */
+static int open_document(const char *document, size_t size)
+{
+        CLEANUP(cleanup_descriptor) int fd = memfd_create("jobwatch-event", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0)
+                return -errno;
+
+        int r = write_whole(fd, document, size);
+        if (r < 0)
+                return r;
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+                return -errno;
+        if (fd > STDERR_FILENO)
+                return STEAL_DESCRIPTOR(fd);
+        int raised = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        return raised >= 0 ? raised : -errno;
+}
+
+static int open_output(const struct hook_context *context, const struct hook_config *hook)
+{
+        char *identifier = format_message("jobwatch-%s", hook->name);
+        if (identifier == NULL)
+                return -ENOMEM;
+
+        int fd = journal_stream_open(context->journal, identifier);
+        free(identifier);
+        return fd;
+}
+
+/* Both functions return a positive errno, as posix_spawn_ functions do. */
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+        sigset_t none, all;
+        int error;
+
+        sigemptyset(&none);
+        /* Not sigfillset(): it leaves out two signals of glibc's own, which the program would get ignored. */
+        memset(&all, 0xff, sizeof(all));
+        error = posix_spawnattr_setsigmask(attributes, &none);
+        if (error == 0)
+                error = posix_spawnattr_setsigdefault(attributes, &all);
+        if (error == 0)
+                error = posix_spawnattr_setpgroup(attributes, 0);
+        if (error == 0)
+                error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                                     POSIX_SPAWN_SETPGROUP);
+        return error;
+}
+
+static int set_actions(posix_spawn_file_actions_t *actions, int input, int output)
+{
+        int error = posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
+
+        if (error == 0)
+                error = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
+        if (error == 0)
+                error = posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
+        if (error == 0)
+                error = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+        if (error == 0)
+                error = posix_spawn_file_actions_addchdir_np(actions, "/");
+        return error;
+}
+
+static int spawn(char *const words[], char *const environment[], int input, int output, pid_t *ret_pid)
+{
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        int error;
+
+        error = posix_spawnattr_init(&attributes);
+        if (error != 0)
+                return -error;
+        error = posix_spawn_file_actions_init(&actions);
+        if (error != 0) {
+                posix_spawnattr_destroy(&attributes);
+                return -error;
+        }
+
+        error = set_attributes(&attributes);
+        if (error == 0)
+                error = set_actions(&actions, input, output);
+        if (error == 0)
+                error = posix_spawn(ret_pid, words[0], &actions, &attributes, words, environment);
+
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
+        return -error;
+}
+
+static char *explain(const char *program, int error)
+{
+        if (error == ENOENT) /* the program itself was there a moment ago */
+                return format_message(
+                        "%s cannot be run: the interpreter that its first line names is missing", program);
+        if (error == ENOEXEC)
+                return format_message(
+                        "%s cannot be run: it is neither a program for this machine nor a script whose "
+                        "first line is #! and an interpreter",
+                        program);
+        return format_message("%s cannot be run: %s", program, strerror(error));
+}
+
+int exec_spawn(const struct hook_context *context, const struct hook_attempt *attempt, char *const words[],
+               char *const environment[], char **ret_reason, pid_t *ret_pid)
+{
+        CLEANUP(cleanup_descriptor) int input = open_document(attempt->document, attempt->document_size);
+        if (input < 0) {
+                *ret_reason = format_message("the event's document cannot be put into memory for %s: %s",
+                                             words[0], strerror(-input));
+                return input;
+        }
+
+        CLEANUP(cleanup_descriptor) int output = open_output(context, attempt->hook);
+        if (output < 0) {
+                *ret_reason =
+                        format_message("no output can be opened for %s: %s", words[0], strerror(-output));
+                return output;
+        }
+
+        int r = spawn(words, environment, input, output, ret_pid);
+        if (r < 0)
+                *ret_reason = explain(words[0], -r);
+        return r;
+}

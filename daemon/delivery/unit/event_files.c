@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Files about events for units. Each is written under a temporary name and renamed, so that nobody reads half
+ * of one. Nothing is synchronized to disk: the folder is in memory and gone after a reboot, and the event
+ * itself is in the state.
+ *
+ * What is left by a daemon that was killed is removed at the next start. That another daemon (say, one by
+ * hand beside the service) uses the same folder is told by a lock: all who use it share the lock, and only
+ * who gets it alone may clean up.
+ */
+
+#include "delivery/unit/event_files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "delivery/variables.h"
+#include "util/cleanup.h"
+#include "util/reason.h"
+
+#define USUAL_RUNTIME_FOLDER "/run/jobwatchd"
+
+#define ID_BYTES (EVENT_ID_SIZE - 1)
+
+/* A dot, the id, and the longest of the suffixes below. */
+#define NAME_SIZE (EVENT_ID_SIZE + 16)
+
+struct holding {
+        struct holding *next;
+        char event_id[EVENT_ID_SIZE];
+        char holder[]; /* NUL-terminated */
+};
+
+struct event_files {
+        char *folder;
+        int fd; /* of the folder, with the shared lock; -1: not open */
+        struct holding *holdings;
+};
+
+DEFINE_CLEANUP(struct event_files, event_files_free)
+
+/* ---- the folder ---- */
+
+static bool is_event_id(const char *text, size_t size)
+{
+        if (size != ID_BYTES)
+                return false;
+        for (size_t i = 0; i < size; i++)
+                if (text[i] == '\0' || strchr("0123456789abcdef-", text[i]) == NULL)
+                        return false;
+        return true;
+}
+
+/* Whether it is one of the names that are given here, a temporary one too. */
+static bool is_own_name(const char *name)
+{
+        bool temporary = name[0] == '.';
+        const char *id = name + temporary;
+
+        if (strlen(id) < ID_BYTES || !is_event_id(id, ID_BYTES))
+                return false;
+        const char *suffix = id + ID_BYTES;
+        return strcmp(suffix, temporary ? ".json.new" : ".json") == 0 ||
+               strcmp(suffix, temporary ? ".env.new" : ".env") == 0;
+}
+
+static void remove_stale(int folder_fd)
+{
+        int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+
+        if (folder == NULL) {
+                if (fd >= 0)
+                        close(fd);
+                return;
+        }
+        for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+                if (is_own_name(entry->d_name))
+                        (void)unlinkat(folder_fd, entry->d_name, 0);
+        closedir(folder);
+}
+
+static int open_folder(struct event_files *files)
+{
+        CLEANUP(cleanup_descriptor)
+        int fd = open(files->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+
+        /* A folder of someone else's that can be written to is good enough. */
+        if (fchmod(fd, 0750) < 0 && errno != EPERM)
+                return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+                remove_stale(fd);
+        (void)flock(fd, LOCK_SH | LOCK_NB);
+        files->fd = STEAL_DESCRIPTOR(fd);
+        return 0;
+}
+
+/* Opens the folder, and makes it and the one above if they are not there. */
+static int make_folder(struct event_files *files)
+{
+        char *slash = strrchr(files->folder, '/');
+
+        *slash = '\0';
+        int r = *files->folder != '\0' && mkdir(files->folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
+        *slash = '/';
+        if (r < 0)
+                return r;
+        if (mkdir(files->folder, 0750) < 0 && errno != EEXIST)
+                return -errno;
+        return open_folder(files);
+}
+
+static char *usual_folder(void)
+{
+        const char *runtime = getenv("RUNTIME_DIRECTORY");
+
+        if (runtime == NULL || *runtime != '/')
+                runtime = USUAL_RUNTIME_FOLDER;
+        /* There may be several, separated by colons; the first is the service's own. */
+        return format_message("%.*s/events", (int)strcspn(runtime, ":"), runtime);
+}
+
+int event_files_new(const char *folder, struct event_files **ret_files)
+{
+        CLEANUP(cleanup_event_files_free) struct event_files *files = calloc(1, sizeof(*files));
+
+        if (files == NULL)
+                return -ENOMEM;
+        files->fd = -1;
+        files->folder = folder != NULL ? strdup(folder) : usual_folder();
+        if (files->folder == NULL)
+                return -ENOMEM;
+        (void)open_folder(files); /* what keeps it from being opened is told when it is needed */
+        *ret_files = STEAL_POINTER(files);
+        return 0;
+}
+
+struct event_files *event_files_free(struct event_files *files)
+{
+        if (files == NULL)
+                return NULL;
+
+        for (struct holding *holding = files->holdings; holding != NULL;) {
+                struct holding *next = holding->next;
+                free(holding);
+                holding = next;
+        }
+        if (files->fd >= 0)
+                close(files->fd);
+        free(files->folder);
+        free(files);
+        return NULL;
+}
+
+/* ---- holdings ---- */
+
+static struct holding **find_holding(struct event_files *files, const char *holder, const char *event_id)
+{
+        struct holding **at = &files->holdings;
+
+        while (*at != NULL && (strcmp((*at)->event_id, event_id) != 0 ||
+                               (holder != NULL && strcmp((*at)->holder, holder) != 0)))
+                at = &(*at)->next;
+        return at;
+}
+
+static int add_holding(struct event_files *files, const char *holder, const char *event_id)
+{
+        size_t size = strlen(holder) + 1;
+
+        if (*find_holding(files, holder, event_id) != NULL)
+                return 0;
+        struct holding *holding = malloc(sizeof(*holding) + size);
+        if (holding == NULL)
+                return -ENOMEM;
+        memcpy(holding->event_id, event_id, EVENT_ID_SIZE);
+        memcpy(holding->holder, holder, size);
+        holding->next = files->holdings;
+        files->holdings = holding;
+        return 0;
+}
+
+static void remove_file(const struct event_files *files, const char *event_id, const char *suffix)
+{
+        char name[NAME_SIZE];
+
+        (void)snprintf(name, sizeof(name), "%s%s", event_id, suffix);
+        (void)unlinkat(files->fd, name, 0);
+}
+
+static void remove_unheld(struct event_files *files, const char *event_id)
+{
+        if (files->fd < 0 || *find_holding(files, NULL, event_id) != NULL)
+                return;
+        remove_file(files, event_id, ".env");
+        remove_file(files, event_id, ".json");
+}
+
+void event_files_release(struct event_files *files, const char *holder, const char *event_id)
+{
+        struct holding **at = find_holding(files, holder, event_id), *holding = *at;
+
+        if (holding == NULL)
+                return;
+        *at = holding->next;
+        remove_unheld(files, holding->event_id);
+        free(holding);
+}
+
+/* ---- writing ---- */
+
+static int write_whole(int fd, const char *data, size_t size)
+{
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -ENOSPC;
+                data += n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
+static int write_file(const struct event_files *files, const char *event_id, const char *suffix,
+                      const char *data, size_t size)
+{
+        char temporary[NAME_SIZE], name[NAME_SIZE];
+
+        (void)snprintf(temporary, sizeof(temporary), ".%s%s.new", event_id, suffix);
+        (void)snprintf(name, sizeof(name), "%s%s", event_id, suffix);
+        (void)unlinkat(files->fd, temporary, 0);
+        CLEANUP(cleanup_descriptor)
+        int fd = openat(files->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+        if (fd < 0)
+                return -errno;
+        int r = write_whole(fd, data, size);
+        if (r == 0 && fchmod(fd, 0640) < 0) /* whatever the umask is */
+                r = -errno;
+        if (r == 0 && renameat(files->fd, temporary, files->fd, name) < 0)
+                r = -errno;
+        if (r < 0)
+                (void)unlinkat(files->fd, temporary, 0);
+        return r;
+}
+
+/* All lines of the .env file; NULL when out of memory. */
+static char *environment_text(const struct event *event, unsigned attempt)
+{
+        struct event_variable variables[EVENT_VARIABLE_COUNT];
+        CLEANUP(cleanup_free) char *text = strdup("");
+
+        event_variables_get(event, attempt, variables);
+        for (size_t i = 0; i < EVENT_VARIABLE_COUNT && text != NULL; i++) {
+                char *before = text;
+                char *line = environment_line(variables[i].name, variables[i].value, variables[i].size);
+                text = line != NULL ? format_message("%s%s", before, line) : NULL;
+                free(line);
+                free(before);
+        }
+        return STEAL_POINTER(text);
+}
+
+static int write_both(struct event_files *files, const char *event_id, const char *document,
+                      size_t document_size, const char *environment)
+{
+        struct stat folder;
+
+        /* A folder that was removed under us is made anew. */
+        if (files->fd >= 0 && (fstat(files->fd, &folder) < 0 || folder.st_nlink == 0)) {
+                close(files->fd);
+                files->fd = -1;
+        }
+        int r = files->fd >= 0 ? 0 : make_folder(files);
+        if (r == 0)
+                r = write_file(files, event_id, ".json", document, document_size);
+        if (r == 0)
+                r = write_file(files, event_id, ".env", environment, strlen(environment));
+        return r;
+}
+
+int event_files_hold(struct event_files *files, const char *holder, const struct event *event,
+                     unsigned attempt, const char *document, size_t document_size, char **ret_reason)
+{
+        *ret_reason = NULL;
+        if (!is_event_id(event->id, strlen(event->id)))
+                return -EINVAL;
+        CLEANUP(cleanup_free) char *environment = environment_text(event, attempt);
+        if (environment == NULL)
+                return -ENOMEM;
+
+        bool held = *find_holding(files, holder, event->id) != NULL;
+        int r = add_holding(files, holder, event->id);
+        if (r < 0)
+                return r;
+        r = write_both(files, event->id, document, document_size, environment);
+        if (r < 0) {
+                *ret_reason = format_message("the event's files cannot be written to %s: %s", files->folder,
+                                             strerror(-r));
+                if (!held)
+                        event_files_release(files, holder, event->id);
+        }
+        return r;
+}

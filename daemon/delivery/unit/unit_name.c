@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Names of units. A value that goes into one must not end it early, look like a path or be refused by
+ * systemd: "/" becomes "-", and everything but letters, digits, ":", "_" and "." becomes \xNN, a leading "."
+ * too. A percent sign that stands for itself is such a value: no name may hold it bare.
+ */
+
+#include "delivery/unit/unit_name.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/reason.h"
+
+#define UNIT_NAME_BYTES_MAX 255
+
+#define LETTERS_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+static bool is_one_of(char byte, const char *set)
+{
+        return byte != '\0' && strchr(set, byte) != NULL;
+}
+
+char *unit_name_escape(const char *data, size_t size)
+{
+        static const char digits[] = "0123456789abcdef";
+        char *name = malloc(size * 4 + 1), *end = name;
+
+        if (name == NULL)
+                return NULL;
+        for (size_t i = 0; i < size; i++) {
+                if (data[i] == '/') {
+                        *end++ = '-';
+                } else if (is_one_of(data[i], LETTERS_DIGITS ":_.") && !(i == 0 && data[i] == '.')) {
+                        *end++ = data[i];
+                } else {
+                        *end++ = '\\';
+                        *end++ = 'x';
+                        *end++ = digits[(unsigned char)data[i] >> 4];
+                        *end++ = digits[(unsigned char)data[i] & 15];
+                }
+        }
+        *end = '\0';
+        return name;
+}
+
+bool unit_name_is_valid(const char *name)
+{
+        static const char *const kinds[] = { "service", "target", "timer", "path",   "socket",   "mount",
+                                             "swap",    "slice",  "scope", "device", "automount" };
+        const char *dot = strrchr(name, '.'), *at = strchr(name, '@');
+        bool known = false;
+
+        for (size_t i = 0; dot != NULL && i < sizeof(kinds) / sizeof(*kinds); i++)
+                known |= strcmp(dot + 1, kinds[i]) == 0;
+        if (!known || dot == name || strlen(name) > UNIT_NAME_BYTES_MAX)
+                return false;
+        if (strspn(name, LETTERS_DIGITS ":-_.\\@") < strlen(name))
+                return false;
+        return at != name && (at == NULL || dot > at + 1);
+}
+
+/* ---- specifiers ---- */
+
+/* The value of a specifier, escaped; NULL when out of memory. */
+static char *escaped_value(char specifier, const struct event *event)
+{
+        const char *outcome = outcome_to_string(event->outcome);
+        char number[24];
+        int length;
+
+        switch (specifier) {
+        case 'i':
+                length = snprintf(number, sizeof(number), "%" PRIu64, event->record.id);
+                return unit_name_escape(number, (size_t)length);
+        case 'n':
+                return unit_name_escape(text_or_empty(&event->job_name), event->job_name.size);
+        case 'e':
+                return unit_name_escape(event->id, strlen(event->id));
+        case 'o':
+                return unit_name_escape(outcome, strlen(outcome));
+        default: /* the configuration was checked for others */
+                return unit_name_escape("%", 1);
+        }
+}
+
+static int expand(const char *pattern, const struct event *event, char **ret_name)
+{
+        CLEANUP(cleanup_free) char *name = NULL;
+        size_t size = 0;
+        FILE *stream = open_memstream(&name, &size);
+
+        if (stream == NULL)
+                return -ENOMEM;
+        bool exhausted = false;
+        for (const char *at = pattern; *at != '\0'; at++) {
+                if (*at != '%' || at[1] == '\0') {
+                        exhausted |= fputc(*at, stream) == EOF;
+                        continue;
+                }
+                char *value = escaped_value(*++at, event);
+                exhausted |= value == NULL || fputs(value, stream) == EOF;
+                free(value);
+        }
+        if (fclose(stream) != 0 || exhausted)
+                return -ENOMEM;
+        *ret_name = STEAL_POINTER(name);
+        return 0;
+}
+
+int unit_name_expand(const char *pattern, const struct event *event, char **ret_reason, char **ret_name)
+{
+        CLEANUP(cleanup_free) char *name = NULL;
+
+        *ret_reason = NULL;
+        int r = expand(pattern, event, &name);
+        if (r < 0)
+                return r;
+        if (!unit_name_is_valid(name)) {
+                bool nameless = event->job_name.size == 0 && strstr(pattern, "%n") != NULL;
+                *ret_reason = format_message("unit = %s gives \"%s\", which is no name of a unit that can be "
+                                             "started%s",
+                                             pattern, name,
+                                             nameless ? "; the job has no name for %n: give it a section "
+                                                        "[job NAME], or write %i"
+                                                      : "");
+                return -EINVAL;
+        }
+        *ret_name = STEAL_POINTER(name);
+        return 0;
+}
+
+bool unit_pattern_has_event(const char *pattern)
+{
+        for (const char *at = pattern; (at = strchr(at, '%')) != NULL && at[1] != '\0'; at += 2)
+                if (at[1] == 'e')
+                        return true;
+        return false;
+}

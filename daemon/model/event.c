@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The vocabulary of events: their words, and who wants which. */
+
+#include "model/event.h"
+
+#include <string.h>
+
+static const char *const event_words[EVENT_KIND_COUNT] = {
+        [EVENT_SEEN] = "seen",     [EVENT_CHANGED] = "changed", [EVENT_SUCCEEDED] = "succeeded",
+        [EVENT_FAILED] = "failed", [EVENT_GONE] = "gone",       [EVENT_STALLED] = "stalled",
+};
+
+void event_clear(struct event *event)
+{
+        text_clear(&event->job_name);
+        job_record_clear(&event->record);
+        text_clear(&event->status_before);
+        text_clear(&event->result_before);
+        *event = (struct event){ 0 };
+}
+
+const char *event_kind_to_string(enum event_kind kind)
+{
+        return event_words[kind];
+}
+
+bool event_kind_from_string(const char *word, enum event_kind *ret_kind)
+{
+        for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++)
+                if (strcmp(word, event_words[kind]) == 0) {
+                        *ret_kind = (enum event_kind)kind;
+                        return true;
+                }
+        return false;
+}
+
+bool event_kind_is_terminal(enum event_kind kind)
+{
+        return kind == EVENT_SUCCEEDED || kind == EVENT_FAILED || kind == EVENT_GONE;
+}
+
+bool event_wanted(const struct event *event, unsigned mask)
+{
+        bool carries_change = event->kind == EVENT_CHANGED || event_kind_is_terminal(event->kind);
+
+        if (mask & (1u << event->kind))
+                return true;
+        return carries_change && (mask & (1u << EVENT_CHANGED));
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The meaning of a Status, by ordered glob patterns. Failure is asked first, so that "Completed with errors"
+ * is never taken for the "Completed*" that somebody may have put under success.
+ */
+
+#include "model/status.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/glob.h"
+
+enum pattern_list {
+        PATTERNS_FAILURE,
+        PATTERNS_SUCCESS,
+        PATTERNS_RUNNING,
+        PATTERNS_FAILED_RESULT,
+        PATTERN_LIST_COUNT,
+};
+
+struct status_rules {
+        char **patterns[PATTERN_LIST_COUNT]; /* NULL-terminated each */
+};
+
+static const char *const outcome_words[] = {
+        [OUTCOME_OPEN] = "open",
+        [OUTCOME_SUCCESS] = "success",
+        [OUTCOME_FAILURE] = "failure",
+        [OUTCOME_GONE] = "gone",
+};
+
+const char *outcome_to_string(enum outcome outcome)
+{
+        return outcome_words[outcome];
+}
+
+bool outcome_from_string(const char *word, enum outcome *ret_outcome)
+{
+        for (unsigned outcome = OUTCOME_OPEN; outcome <= OUTCOME_GONE; outcome++)
+                if (strcmp(word, outcome_words[outcome]) == 0) {
+                        *ret_outcome = (enum outcome)outcome;
+                        return true;
+                }
+        return false;
+}
+
+bool outcome_is_terminal(enum outcome outcome)
+{
+        return outcome != OUTCOME_OPEN;
+}
+
+DEFINE_CLEANUP(struct status_rules, status_rules_free)
+
+static int patterns_copy(char *const patterns[], char ***ret_copy)
+{
+        size_t count = 0;
+        while (patterns != NULL && patterns[count] != NULL)
+                count++;
+
+        char **copy = calloc(count + 1, sizeof(char *));
+        if (copy == NULL)
+                return -ENOMEM;
+        *ret_copy = copy; /* from here on freed with the rules, however far it came */
+
+        for (size_t i = 0; i < count; i++) {
+                copy[i] = strdup(patterns[i]);
+                if (copy[i] == NULL)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int status_rules_new(char *const failure[], char *const success[], char *const running[],
+                     char *const failed_result[], struct status_rules **ret_rules)
+{
+        char *const *const sources[PATTERN_LIST_COUNT] = {
+                [PATTERNS_FAILURE] = failure,
+                [PATTERNS_SUCCESS] = success,
+                [PATTERNS_RUNNING] = running,
+                [PATTERNS_FAILED_RESULT] = failed_result,
+        };
+
+        CLEANUP(cleanup_status_rules_free) struct status_rules *rules = calloc(1, sizeof(*rules));
+        if (rules == NULL)
+                return -ENOMEM;
+
+        for (unsigned list = 0; list < PATTERN_LIST_COUNT; list++) {
+                int r = patterns_copy(sources[list], &rules->patterns[list]);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret_rules = STEAL_POINTER(rules);
+        return 0;
+}
+
+struct status_rules *status_rules_free(struct status_rules *rules)
+{
+        if (rules == NULL)
+                return NULL;
+
+        for (unsigned list = 0; list < PATTERN_LIST_COUNT; list++) {
+                for (char **pattern = rules->patterns[list]; pattern != NULL && *pattern != NULL; pattern++)
+                        free(*pattern);
+                free(rules->patterns[list]);
+        }
+        free(rules);
+        return NULL;
+}
+
+static bool any_matches(char *const patterns[], const struct text *text)
+{
+        if (text->data == NULL)
+                return false;
+
+        for (; *patterns != NULL; patterns++)
+                if (glob_matches(*patterns, text->data, text->size))
+                        return true;
+        return false;
+}
+
+struct status_meaning status_classify(const struct status_rules *rules, const struct text *status,
+                                      const struct text *result)
+{
+        if (any_matches(rules->patterns[PATTERNS_FAILURE], status))
+                return (struct status_meaning){ .outcome = OUTCOME_FAILURE, .known = true };
+
+        if (any_matches(rules->patterns[PATTERNS_SUCCESS], status)) {
+                bool failed = any_matches(rules->patterns[PATTERNS_FAILED_RESULT], result);
+                return (struct status_meaning){ .outcome = failed ? OUTCOME_FAILURE : OUTCOME_SUCCESS,
+                                                .known = true };
+        }
+
+        bool known = status->data == NULL || any_matches(rules->patterns[PATTERNS_RUNNING], status);
+        return (struct status_meaning){ .outcome = OUTCOME_OPEN, .known = known };
+}

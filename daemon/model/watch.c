@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The life of a watched job, look by look:
+ *
+ *      unknown ──seen──> open ──changed──> open … ──succeeded, failed──> ended
+ *                         │  └─stalled (once until it changes)
+ *                         └─three times not found, over a minute ──gone──> ended
+ *
+ * An end may be held back for a while, since ResultData is known to come later than the Status at times.
+ */
+
+#include "model/watch.h"
+
+/* Of a job that is as it was recorded. */
+static bool is_stalled(const struct job_watch *watch, const struct watch_rules *rules, uint64_t now_us)
+{
+        if (rules->stalled_after_us == 0 || watch->stalled || outcome_is_terminal(watch->memory.outcome))
+                return false;
+        return (int64_t)now_us - watch->changed_us >= (int64_t)rules->stalled_after_us;
+}
+
+/* How long an end is still to be held back for its ResultData; 0 if it is not. */
+static uint64_t hold_span(struct job_watch *watch, const struct watch_rules *rules,
+                          const struct change *change, const struct job_record *record, uint64_t now_us)
+{
+        if (rules->result_wait_us == 0 || !outcome_is_terminal(change->outcome) ||
+            record->result.data != NULL)
+                return 0;
+        if (watch->held_since_us == 0)
+                watch->held_since_us = now_us;
+
+        uint64_t held_us = now_us - watch->held_since_us;
+        return held_us < rules->result_wait_us ? rules->result_wait_us - held_us : 0;
+}
+
+struct observation watch_observe(struct job_watch *watch, const struct watch_rules *rules,
+                                 const struct job_record *record, uint64_t now_us)
+{
+        struct observation observation = { .change = change_detect(&watch->memory, record, rules->status) };
+
+        watch->not_found_count = 0;
+        if (!observation.change.news) {
+                watch->held_since_us = 0;
+                if (is_stalled(watch, rules, now_us)) {
+                        observation.change.news = true;
+                        observation.change.kind = EVENT_STALLED;
+                }
+                return observation;
+        }
+
+        observation.poll_again_us = hold_span(watch, rules, &observation.change, record, now_us);
+        if (observation.poll_again_us > 0)
+                observation.change.news = false;
+        return observation;
+}
+
+struct change watch_not_found(struct job_watch *watch, uint64_t now_us)
+{
+        if (watch->not_found_count == 0)
+                watch->not_found_since_us = now_us;
+        if (watch->not_found_count < GONE_NOT_FOUND_COUNT)
+                watch->not_found_count++;
+
+        return (struct change){
+                .news = watch->not_found_count >= GONE_NOT_FOUND_COUNT &&
+                        now_us - watch->not_found_since_us >= GONE_SPAN_US &&
+                        !(watch->memory.recorded && watch->memory.outcome == OUTCOME_GONE),
+                .kind = EVENT_GONE,
+                .outcome = OUTCOME_GONE,
+        };
+}
+
+void watch_note_recorded(struct job_watch *watch, const struct change *change, const struct job_memory *seen,
+                         uint64_t now_us)
+{
+        watch->held_since_us = 0;
+        switch (change->kind) {
+        case EVENT_STALLED:
+                watch->stalled = true;
+                return;
+        case EVENT_GONE:
+                watch->memory.outcome = OUTCOME_GONE;
+                watch->memory.recorded = true;
+                break;
+        case EVENT_SEEN:
+        case EVENT_CHANGED:
+        case EVENT_SUCCEEDED:
+        case EVENT_FAILED:
+                watch->memory = *seen;
+                break;
+        }
+        watch->stalled = false;
+        watch->changed_us = (int64_t)now_us;
+}
+
+void watch_note_read(struct job_watch *watch, const struct job_memory *seen)
+{
+        watch->memory.result = seen->result;
+        watch->memory.updated = seen->updated;
+        watch->memory.result_unread = false;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A thin layer between the token (api/), the state that it is kept in (store/) and the requests that carry
+ * it: the floors below do not know each other, so what one needs of another passes through here.
+ */
+
+#include "monitor/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/clock.h"
+#include "platform/machine.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+#include "util/timespan.h"
+
+/* A refused token that is older than this may simply have been revoked. */
+#define OLD_US (1 * USEC_PER_HOUR)
+
+/*
+ * A token that is good for one job may be refused for another, and then each new one is, too. So only a few
+ * renewals in an hour are made for a refusal alone, and more only for tokens that have lived for a while.
+ */
+#define RENEWALS_MAX 10
+#define LIVED_US     (5 * USEC_PER_MIN)
+
+struct session {
+        struct session_parts parts;
+        struct token *token;
+        char *key;            /* under which the grant is kept: it belongs to one account and client id */
+        uint64_t obtained_us; /* of the token in use, by this process; CLOCK_REALTIME; 0: taken up from the
+                                 state */
+        unsigned generation;  /* of the token in use */
+        bool accepted;        /* the token in use was */
+        bool in_use;          /* requests carry a token */
+        unsigned renewals;    /* for a refusal, since … */
+        uint64_t renewals_since_us; /* CLOCK_REALTIME */
+};
+
+DEFINE_CLEANUP(struct session, session_free)
+
+/* The configured client id, or one that only this machine has; malloc()ed. */
+static int client_id_of(const struct config *config, char **ret_client_id)
+{
+        char derived[MACHINE_CLIENT_ID_SIZE];
+        const char *name = config->api.client_id;
+
+        if (*name == '\0') {
+                int r = machine_client_id(derived);
+                if (r < 0)
+                        return r;
+                name = derived;
+        }
+        char *client_id = strdup(name);
+        if (client_id == NULL)
+                return -ENOMEM;
+        *ret_client_id = client_id;
+        return 0;
+}
+
+/* ---- the grant in the state ---- */
+
+static int keep(void *userdata, const struct tokens *tokens)
+{
+        struct session *session = userdata;
+        char *text = NULL;
+
+        int r = tokens_format(tokens, &text);
+        if (r >= 0)
+                r = state_put_value(session->parts.state, session->key, text, strlen(text));
+        secret_free(text);
+        return r;
+}
+
+/* Takes up what an earlier run has kept; what cannot be read is no grant. */
+static void recall(struct session *session, struct tokens *tokens)
+{
+        void *data = NULL;
+        size_t size;
+
+        if (state_get_value(session->parts.state, session->key, &data, &size) <= 0)
+                return;
+        (void)tokens_parse(data, tokens);
+        explicit_bzero(data, size);
+        free(data);
+}
+
+/* ---- answers ---- */
+
+static int use_token(struct session *session)
+{
+        const char *current = token_current(session->token, clock_wall_us());
+
+        session->accepted = false;
+        session->generation++;
+        session->in_use = current != NULL;
+        return current != NULL ? nexudus_set_token(session->parts.nexudus, current) : 0;
+}
+
+static void on_token_answer(void *userdata, const struct token_answer *answer)
+{
+        struct session *session = userdata;
+
+        if (answer->verdict == TOKEN_OBTAINED) {
+                session->obtained_us = clock_wall_us();
+                if (use_token(session) < 0)
+                        token_reject(session->token); /* no memory: it is as if there were none */
+                journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
+                              answer->refreshed ? "by the refresh token" : "by user name and password");
+        }
+        session->parts.on_answer(session->parts.userdata, answer);
+}
+
+static void on_spend(void *userdata)
+{
+        struct session *session = userdata;
+
+        session->parts.spend(session->parts.userdata);
+}
+
+/* ---- the session ---- */
+
+int session_new(const struct session_parts *parts, struct session **ret_session)
+{
+        CLEANUP(cleanup_session_free) struct session *session = calloc(1, sizeof(*session));
+        CLEANUP(cleanup_free) char *client_id = NULL;
+        CLEANUP(tokens_clear) struct tokens known = { .access_token = NULL };
+        const struct api_config *api = &parts->config->api;
+        int r;
+
+        if (session == NULL)
+                return -ENOMEM;
+        session->parts = *parts;
+        r = client_id_of(parts->config, &client_id);
+        if (r < 0)
+                return r;
+        if (asprintf(&session->key, "grant of %s for %s at %s", client_id, api->username, api->base_url) <
+            0) {
+                session->key = NULL;
+                return -ENOMEM;
+        }
+        recall(session, &known);
+
+        const struct token_settings settings = {
+                .base_url = api->base_url,
+                .client_id = client_id,
+                .username = api->username,
+                .password = parts->password,
+        };
+        const struct token_callbacks callbacks = { .keep = keep,
+                                                   .on_answer = on_token_answer,
+                                                   .userdata = session };
+        r = token_new(parts->client, &settings, &callbacks, known.access_token != NULL ? &known : NULL,
+                      &session->token);
+        if (r >= 0)
+                r = use_token(session);
+        if (r < 0)
+                return r;
+
+        session->parts.password = NULL;
+        *ret_session = STEAL_POINTER(session);
+        return 0;
+}
+
+struct session *session_free(struct session *session)
+{
+        if (session == NULL)
+                return NULL;
+        token_free(session->token);
+        free(session->key);
+        free(session);
+        return NULL;
+}
+
+enum session_need session_need(const struct session *session)
+{
+        uint64_t now = clock_wall_us();
+        bool usable = token_current(session->token, now) != NULL;
+
+        if (token_is_busy(session->token))
+                return usable ? SESSION_READY : SESSION_BUSY;
+        if (!usable)
+                return SESSION_SIGN_IN;
+        return now >= token_renew_at(session->token) ? SESSION_RENEW : SESSION_READY;
+}
+
+uint64_t session_renew_in(const struct session *session)
+{
+        uint64_t now = clock_wall_us(), renew_at = token_renew_at(session->token);
+
+        if (renew_at == UINT64_MAX || renew_at <= now)
+                return USEC_NEVER;
+        return renew_at - now;
+}
+
+int session_renew(struct session *session)
+{
+        int r = token_renew(session->token, on_spend);
+
+        /* What could not be kept before may have been kept now, and then there is a token already. */
+        if (r >= 0 && !session->in_use && token_current(session->token, clock_wall_us()) != NULL)
+                (void)use_token(session);
+        return r;
+}
+
+void session_note_accepted(struct session *session, unsigned generation)
+{
+        if (generation != session->generation)
+                return;
+        session->accepted = true;
+}
+
+unsigned session_generation(const struct session *session)
+{
+        return session->generation;
+}
+
+/* Whether a refusal is to lead to a renewal, which is then counted. */
+static bool may_renew(struct session *session, uint64_t now_us)
+{
+        if (now_us < session->renewals_since_us || now_us >= session->renewals_since_us + USEC_PER_HOUR) {
+                session->renewals_since_us = now_us;
+                session->renewals = 0;
+        }
+        if (session->renewals >= RENEWALS_MAX && now_us >= session->obtained_us &&
+            now_us < session->obtained_us + LIVED_US)
+                return false;
+        session->renewals++;
+        return true;
+}
+
+bool session_note_refused(struct session *session, unsigned generation)
+{
+        uint64_t now = clock_wall_us();
+
+        /* Of several requests that were under way together, the first has said it. */
+        if (generation != session->generation || token_current(session->token, now) == NULL)
+                return true;
+
+        bool fresh = !session->accepted && session->obtained_us != 0 && now < session->obtained_us + OLD_US;
+        if (fresh || !may_renew(session, now))
+                return false;
+        token_reject(session->token);
+        session->in_use = false;
+        return true;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Token borders, for feeding a JSON parser. A token is a string, or a run of bytes that are neither
+ * punctuation nor white space (a number, a literal, or nonsense that the parser will name). One byte of
+ * punctuation is a token that is whole at once.
+ *
+ * The length of a string is counted from below: an escape counts for one byte of what it stands for, so that
+ * a string is refused as soon as it must be too long, before its end is seen.
+ */
+
+#include "nexudus/json_scanner.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The next byte of a character beyond ASCII. Bounds as in the Unicode standard, table 3-7. */
+static bool utf8_take(struct json_scanner *scanner, unsigned char byte)
+{
+        if (scanner->awaited > 0) {
+                if (byte < scanner->lowest || byte > scanner->highest)
+                        return false;
+                scanner->awaited--;
+        } else if (byte >= 0xc2 && byte <= 0xdf) {
+                scanner->awaited = 1;
+        } else if (byte >= 0xe0 && byte <= 0xef) {
+                scanner->awaited = 2;
+        } else if (byte >= 0xf0 && byte <= 0xf4) {
+                scanner->awaited = 3;
+        } else {
+                return false;
+        }
+
+        scanner->lowest = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
+        scanner->highest = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
+        return true;
+}
+
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+#define EACH_HIGH UINT64_C(0x8080808080808080)
+
+/* The high bit of each byte of the word that is 0; those above the lowest such byte are not to be relied on.
+ */
+static uint64_t zero_bytes(uint64_t word)
+{
+        return (word - EACH_BYTE) & ~word & EACH_HIGH;
+}
+
+/* Bytes of a string that stand for themselves and need no look at what is around them; eight at a time. */
+static size_t plain_run(const unsigned char *data, size_t size)
+{
+        size_t i = 0;
+
+        for (uint64_t word; size - i >= sizeof(word); i += sizeof(word)) {
+                memcpy(&word, data + i, sizeof(word));
+                word = le64toh(word); /* the first byte is the lowest */
+                uint64_t ends = (word & EACH_HIGH) | zero_bytes(word ^ EACH_BYTE * '"') |
+                                zero_bytes(word ^ EACH_BYTE * '\\');
+                if (ends != 0)
+                        return i + (size_t)__builtin_ctzll(ends) / 8;
+        }
+        while (i < size && data[i] != '"' && data[i] != '\\' && data[i] < 0x80)
+                i++;
+        return i;
+}
+
+/* Takes one byte of a string that is not plain, or any byte within an escape or a character. */
+static enum json_scan scan_special(struct json_scanner *scanner, unsigned char byte)
+{
+        if (scanner->awaited > 0 || byte >= 0x80) {
+                scanner->after_backslash = false;
+                scanner->token_size++;
+                return utf8_take(scanner, byte) ? JSON_SCAN_OK : JSON_SCAN_NO_UTF8;
+        }
+
+        if (scanner->after_backslash) {
+                scanner->after_backslash = false;
+                scanner->token_size++;
+                if (byte == 'u')
+                        scanner->token_size -= 4; /* its digits, which will be counted */
+        } else if (byte == '\\') {
+                scanner->after_backslash = true;
+        } else if (byte == '"') {
+                scanner->in_string = false;
+                scanner->token_size = 0;
+        } else {
+                scanner->token_size++;
+        }
+        return JSON_SCAN_OK;
+}
+
+/* Scans on in a string, from *at to where it ends or `size`. */
+static enum json_scan scan_string(struct json_scanner *scanner, const unsigned char *data, size_t size,
+                                  size_t string_max, size_t *at)
+{
+        enum json_scan result = JSON_SCAN_OK;
+        size_t i = *at;
+
+        while (result == JSON_SCAN_OK && scanner->in_string) {
+                if (!scanner->after_backslash && scanner->awaited == 0) {
+                        size_t run = plain_run(data + i, size - i);
+                        scanner->token_size += (int64_t)run;
+                        i += run;
+                }
+                if (scanner->token_size > 0 && (uint64_t)scanner->token_size > string_max)
+                        result = JSON_SCAN_STRING_TOO_LONG;
+                else if (i == size)
+                        break;
+                else
+                        result = scan_special(scanner, data[i]);
+                if (result == JSON_SCAN_OK)
+                        i++;
+        }
+        *at = i;
+        return result;
+}
+
+/* Bytes that are a token each, or none. */
+static const bool separators[UCHAR_MAX + 1] = {
+        ['{'] = true, ['}'] = true, ['['] = true,  [']'] = true,  [':'] = true,
+        [','] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,
+};
+
+/* Scans on between strings, from *at to behind the quote that opens one or `size`. Moves *whole on. */
+static enum json_scan scan_between(struct json_scanner *scanner, const unsigned char *data, size_t size,
+                                   size_t *at, size_t *whole)
+{
+        int64_t bare = scanner->token_size;
+        size_t i;
+
+        for (i = *at; i < size && data[i] != '"'; i++) {
+                if (separators[data[i]]) {
+                        bare = 0;
+                        *whole = i + 1;
+                } else if (++bare > JSON_BARE_MAX) {
+                        break;
+                }
+        }
+        scanner->token_size = bare;
+        *at = i;
+        if (bare > JSON_BARE_MAX) {
+                *whole = i;
+                return JSON_SCAN_BARE_TOO_LONG;
+        }
+        if (i < size) {
+                *whole = i;
+                *at = i + 1;
+                scanner->in_string = true;
+                scanner->token_size = 0;
+        }
+        return JSON_SCAN_OK;
+}
+
+enum json_scan json_scan(struct json_scanner *scanner, const unsigned char *data, size_t size,
+                         size_t string_max, size_t *ret_whole, size_t *ret_scanned)
+{
+        enum json_scan result = JSON_SCAN_OK;
+        size_t whole = JSON_NO_END, i = 0;
+
+        while (i < size && result == JSON_SCAN_OK) {
+                if (!scanner->in_string) {
+                        result = scan_between(scanner, data, size, &i, &whole);
+                } else {
+                        result = scan_string(scanner, data, size, string_max, &i);
+                        if (result == JSON_SCAN_OK && !scanner->in_string)
+                                whole = i;
+                }
+        }
+
+        *ret_whole = whole;
+        *ret_scanned = i;
+        return result;
+}
+
+/* The value of \uXXXX at `at`, or -1 if that is not what stands there. */
+static int escape_value(const unsigned char *at, const unsigned char *end)
+{
+        int value = 0;
+
+        if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
+                return -1;
+        for (int i = 2; i < 6; i++) {
+                static const char digits[] = "0123456789abcdef";
+                int lower = at[i] >= 'A' && at[i] <= 'F' ? at[i] + ('a' - 'A') : at[i];
+                const char *digit = lower == '\0' ? NULL : strchr(digits, lower);
+                if (digit == NULL)
+                        return -1;
+                value = value * 16 + (int)(digit - digits);
+        }
+        return value;
+}
+
+/* The next escape from `at` on that is half of a pair of surrogates and lacks the other half, or NULL. */
+static const unsigned char *find_lone_surrogate(const unsigned char *at, const unsigned char *end)
+{
+        while (end - at >= 2 && (at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
+                int value = escape_value(at, end);
+
+                if (value < 0xd800 || value > 0xdfff) {
+                        at += end - at >= 2 ? 2 : 1;
+                        continue;
+                }
+                int second = value < 0xdc00 ? escape_value(at + 6, end) : -1;
+                if (second < 0xdc00 || second > 0xdfff)
+                        return at;
+                at += 12;
+        }
+        return NULL;
+}
+
+int json_hold(struct json_held *held, const unsigned char *data, size_t size)
+{
+        if (size == 0)
+                return 0;
+        if (held->room - held->size < size) {
+                size_t room = 2 * (held->size + size);
+                unsigned char *grown = realloc(held->data, room);
+                if (grown == NULL)
+                        return -ENOMEM;
+                held->data = grown;
+                held->room = room;
+        }
+        memcpy(held->data + held->size, data, size);
+        held->size += size;
+        return 0;
+}
+
+void json_held_clear(struct json_held *held)
+{
+        free(held->data);
+        *held = JSON_HELD_NULL;
+}
+
+int json_fix_surrogates(struct json_held *held, const unsigned char **data, size_t size)
+{
+        const unsigned char *unbatchable = find_lone_surrogate(*data, *data + size);
+
+        if (unbatchable == NULL)
+                return 0;
+        if (*data != held->data) {
+                size_t offset = (size_t)(unbatchable - *data);
+                if (json_hold(held, *data, size) < 0)
+                        return -ENOMEM;
+                *data = held->data;
+                unbatchable = *data + offset;
+        }
+        while (unbatchable != NULL) {
+                memcpy(held->data + (unbatchable - held->data) + 2, "fffd", 4);
+                unbatchable = find_lone_surrogate(unbatchable + 6, *data + size);
+        }
+        return 0;
+}

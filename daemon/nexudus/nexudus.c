@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Each request streams its body into a record reader and keeps at most the one record that it asked for. When
+ * HTTP is through, verdict_of() turns status, transport and document into one of a few meanings; all
+ * knowledge of what this API answers in which case is in that function.
+ */
+
+#include "nexudus/nexudus.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "nexudus/record_reader.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define JOBS_PATH "/api/sys/businessbackgroundjobs/"
+
+/* Real records nest four levels deep; anything near this is no record. */
+#define DEPTH_MAX 64
+
+#define EXPLANATION_SIZE 400
+
+struct nexudus_request {
+        struct nexudus *nexudus;
+        struct http_request *http;
+        struct record_reader *reader;
+        struct job_record record;   /* of a single one: empty until it was read */
+        uint64_t id;                /* of a single one */
+        nexudus_row_handler on_row; /* of several; NULL: a single one */
+        bool brief;
+        int problem; /* of the reader */
+        nexudus_handler on_answer;
+        void *userdata;
+        LIST_ENTRY(nexudus_request) link;
+};
+
+struct nexudus {
+        struct http_client *client;
+        struct http_headers *headers;
+        char *base_url;
+        char *token; /* NULL for Basic */
+        char *username;
+        char *password;
+        size_t response_max;
+        void (*on_sent)(void *userdata); /* may be NULL */
+        LIST_HEAD(, nexudus_request) requests;
+};
+
+DEFINE_CLEANUP(struct nexudus, nexudus_free)
+
+static int headers_for(const char *token, struct http_headers **ret_headers)
+{
+        CLEANUP(cleanup_free) char *authorization = NULL;
+        const char *lines[3] = { "Accept: application/json" };
+        int r;
+
+        if (token != NULL) {
+                if (asprintf(&authorization, "Authorization: Bearer %s", token) < 0) {
+                        authorization = NULL;
+                        return -ENOMEM;
+                }
+                lines[1] = authorization;
+        }
+
+        r = http_headers_new(lines, ret_headers);
+        if (authorization != NULL)
+                explicit_bzero(authorization, strlen(authorization));
+        return r;
+}
+
+int nexudus_set_token(struct nexudus *nexudus, const char *token)
+{
+        struct http_headers *headers = NULL;
+        char *copy = strdup(token);
+
+        int r = copy != NULL ? headers_for(token, &headers) : -ENOMEM;
+        if (r < 0) {
+                secret_free(copy);
+                return r;
+        }
+        secret_free(nexudus->token);
+        nexudus->token = copy;
+        http_headers_free(nexudus->headers);
+        nexudus->headers = headers;
+        return 0;
+}
+
+int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
+                struct nexudus **ret_nexudus)
+{
+        CLEANUP(cleanup_nexudus_free) struct nexudus *nexudus = calloc(1, sizeof(*nexudus));
+        if (nexudus == NULL)
+                return -ENOMEM;
+
+        nexudus->client = client;
+        nexudus->response_max = settings->response_max;
+        LIST_INIT(&nexudus->requests);
+
+        nexudus->base_url = strdup(settings->base_url);
+        if (nexudus->base_url == NULL)
+                return -ENOMEM;
+        if (settings->username != NULL) {
+                nexudus->username = strdup(settings->username);
+                nexudus->password = strdup(settings->password);
+                if (nexudus->username == NULL || nexudus->password == NULL)
+                        return -ENOMEM;
+        }
+
+        int r = settings->token != NULL ? nexudus_set_token(nexudus, settings->token)
+                                        : headers_for(NULL, &nexudus->headers);
+        if (r < 0)
+                return r;
+
+        *ret_nexudus = STEAL_POINTER(nexudus);
+        return 0;
+}
+
+void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *userdata))
+{
+        nexudus->on_sent = on_sent;
+}
+
+static struct nexudus_request *request_free(struct nexudus_request *request)
+{
+        if (request == NULL)
+                return NULL;
+
+        LIST_REMOVE(request, link);
+        record_reader_free(request->reader);
+        job_record_clear(&request->record);
+        free(request);
+        return NULL;
+}
+
+struct nexudus *nexudus_free(struct nexudus *nexudus)
+{
+        if (nexudus == NULL)
+                return NULL;
+
+        while (!LIST_EMPTY(&nexudus->requests))
+                nexudus_cancel(LIST_FIRST(&nexudus->requests));
+        http_headers_free(nexudus->headers);
+        free(nexudus->base_url);
+        free(nexudus->username);
+        secret_free(nexudus->token);
+        secret_free(nexudus->password);
+        free(nexudus);
+        return NULL;
+}
+
+struct nexudus_request *nexudus_cancel(struct nexudus_request *request)
+{
+        if (request == NULL)
+                return NULL;
+
+        http_cancel(request->http);
+        return request_free(request);
+}
+
+/* ---- while the body comes in ---- */
+
+static int on_record(void *userdata, struct job_record *record)
+{
+        struct nexudus_request *request = userdata;
+
+        if (request->on_row != NULL) {
+                request->on_row(request->userdata, record);
+                return 0;
+        }
+        /* One object, one record; it counts only once the document is whole. */
+        job_record_clear(&request->record);
+        request->record = *record;
+        *record = (struct job_record){ 0 };
+        return 0;
+}
+
+static void on_sent(void *userdata)
+{
+        struct nexudus_request *request = userdata;
+
+        request->nexudus->on_sent(request->userdata);
+}
+
+static int on_body(void *userdata, const void *data, size_t size)
+{
+        struct nexudus_request *request = userdata;
+
+        request->problem = record_reader_feed(request->reader, data, size);
+        if (request->problem < 0)
+                return request->problem;
+        return request->problem > 0 ? -EBADMSG : 0;
+}
+
+/* ---- what it means ---- */
+
+static void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
+static void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(explanation, EXPLANATION_SIZE, format, arguments);
+        va_end(arguments);
+}
+
+/* As much of a secret as tells it from chance: the excerpt may begin or end in the middle of one. */
+#define FRAGMENT_SIZE 8
+
+static bool holds(const struct http_end *end, const char *needle, size_t size)
+{
+        return size > 0 && memmem(end->excerpt, end->excerpt_size, needle, size) != NULL;
+}
+
+static bool holds_secret(const struct http_end *end, const char *secret)
+{
+        if (secret == NULL)
+                return false;
+
+        size_t size = strlen(secret);
+        for (size_t i = 0; i + FRAGMENT_SIZE <= size; i++)
+                if (holds(end, secret + i, FRAGMENT_SIZE))
+                        return true;
+        return size < FRAGMENT_SIZE && holds(end, secret, size);
+}
+
+/* Some servers and proxies repeat the request in their error pages, and with it the credentials. */
+static bool echoes_credentials(const struct nexudus *nexudus, const struct http_end *end)
+{
+        return holds(end, "uthorization:", 13) || holds_secret(end, nexudus->token) ||
+               holds_secret(end, nexudus->password);
+}
+
+/* A status that is no 2xx, with what the body says of it, as far as that is short and clean. */
+static void explain_status(const struct nexudus *nexudus, const struct http_end *end,
+                           char explanation[static EXPLANATION_SIZE])
+{
+        CLEANUP(cleanup_free) char *excerpt = text_escape(end->excerpt, end->excerpt_size, 160);
+
+        if (echoes_credentials(nexudus, end))
+                explain(explanation,
+                        "it answered %d, and repeated the credentials in a page that is not shown here",
+                        end->status);
+        else if (excerpt != NULL && *excerpt != '\0')
+                explain(explanation, "it answered %d: %s", end->status, excerpt);
+        else
+                explain(explanation, "it answered %d", end->status);
+}
+
+static enum nexudus_verdict verdict_of_document(struct nexudus_request *request, const struct http_end *end,
+                                                char explanation[static EXPLANATION_SIZE])
+{
+        if (request->problem == RECORD_OK)
+                request->problem = record_reader_finish(request->reader);
+
+        if (request->problem == -ENOMEM || end->error == -ENOMEM) {
+                explain(explanation, "out of memory while reading the answer");
+                return NEXUDUS_UNEXPECTED;
+        }
+        if (request->problem != RECORD_OK) {
+                explain(explanation, "it answered %d with something that is no job record: %s", end->status,
+                        record_reader_explain(request->reader));
+                return NEXUDUS_UNEXPECTED;
+        }
+        if (request->on_row == NULL && request->record.id != request->id) {
+                explain(explanation, "it answered with job %" PRIu64 " instead", request->record.id);
+                return NEXUDUS_UNEXPECTED;
+        }
+        explain(explanation, "it answered %d", end->status);
+        return request->on_row != NULL ? NEXUDUS_ROWS : NEXUDUS_RECORD;
+}
+
+/*
+ * The answers of a server that has jobs one by one but not several at a time; IIS says 404 to a long query.
+ */
+static bool refuses_batches(int status)
+{
+        return status == 400 || status == 403 || status == 404 || status == 405 || status == 414;
+}
+
+static enum nexudus_verdict verdict_of_status(const struct nexudus_request *request,
+                                              const struct http_end *end,
+                                              char explanation[static EXPLANATION_SIZE])
+{
+        explain_status(request->nexudus, end, explanation);
+        if (request->on_row != NULL && refuses_batches(end->status))
+                return NEXUDUS_UNBATCHED;
+
+        switch (end->status) {
+        case 401:
+        case 403:
+                return NEXUDUS_UNAUTHORIZED;
+        case 404:
+        case 410:
+                return NEXUDUS_NOT_FOUND;
+        case 409: /* documented for exceeded limits, where others say 429 */
+        case 429:
+                return NEXUDUS_THROTTLED;
+        default:
+                break;
+        }
+
+        if (end->status >= 500)
+                return end->retry_after_us != HTTP_RETRY_NONE ? NEXUDUS_THROTTLED : NEXUDUS_UNREACHABLE;
+        if (end->status >= 300 && end->status < 400)
+                explain(explanation,
+                        "it answered %d, a redirect, which is not followed since it would take the "
+                        "credentials along; check base_url",
+                        end->status);
+        return NEXUDUS_UNEXPECTED;
+}
+
+static enum nexudus_verdict verdict_of(struct nexudus_request *request, const struct http_end *end,
+                                       char explanation[static EXPLANATION_SIZE])
+{
+        switch (end->outcome) {
+        case HTTP_ANSWERED:
+                if (end->status >= 200 && end->status <= 299)
+                        return verdict_of_document(request, end, explanation);
+                return verdict_of_status(request, end, explanation);
+        case HTTP_STOPPED:
+                return verdict_of_document(request, end, explanation);
+        case HTTP_TOO_LARGE:
+                explain(explanation, "the answer is larger than max_response (%zu bytes)",
+                        request->nexudus->response_max);
+                return NEXUDUS_UNEXPECTED;
+        case HTTP_UNRESOLVED:
+        case HTTP_UNCONNECTED:
+        case HTTP_TLS_FAILED:
+        case HTTP_TIMED_OUT:
+        case HTTP_BROKEN:
+        case HTTP_IMPOSSIBLE:
+                break;
+        }
+        explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
+        return NEXUDUS_UNREACHABLE;
+}
+
+static void on_end(void *userdata, const struct http_end *end)
+{
+        struct nexudus_request *request = userdata;
+        char explanation[EXPLANATION_SIZE];
+
+        enum nexudus_verdict verdict = verdict_of(request, end, explanation);
+        const struct nexudus_answer answer = {
+                .verdict = verdict,
+                .outcome = end->outcome,
+                .status = end->status,
+                .retry_after_us = end->retry_after_us,
+                .record = verdict == NEXUDUS_RECORD ? &request->record : NULL,
+                .explanation = explanation,
+        };
+        request->on_answer(request->userdata, &answer);
+        request_free(request);
+}
+
+/* ---- asking ---- */
+
+/* Starts a request that is filled in but for its reader, or frees it. */
+static int request_start(struct nexudus_request *request, const char *url, size_t records_max,
+                         bool fresh_connection, struct nexudus_request **ret_request)
+{
+        struct nexudus *nexudus = request->nexudus;
+        const struct record_limits limits = {
+                .depth_max = DEPTH_MAX,
+                .string_max = nexudus->response_max,
+                .records_max = records_max,
+                .brief = request->brief,
+        };
+        const struct http_call call = {
+                .url = url,
+                .headers = nexudus->headers,
+                .username = nexudus->username,
+                .password = nexudus->password,
+                .fresh_connection = fresh_connection,
+                .on_body = on_body,
+                .on_sent = nexudus->on_sent != NULL ? on_sent : NULL,
+                .on_end = on_end,
+                .userdata = request,
+        };
+
+        int r = record_reader_new(request->on_row != NULL ? RECORD_SHAPE_ARRAY : RECORD_SHAPE_OBJECT, &limits,
+                                  on_record, request, &request->reader);
+        if (r >= 0)
+                r = http_start(nexudus->client, &call, &request->http);
+        if (r < 0) {
+                request_free(request);
+                return r;
+        }
+        if (ret_request != NULL)
+                *ret_request = request;
+        return 0;
+}
+
+/* Of the largest number there is. */
+#define DIGITS_MAX 20
+
+/* Returns the end of what was written, which is not terminated. */
+static char *write_number(char *at, uint64_t number)
+{
+        char digits[DIGITS_MAX], *first = digits + sizeof(digits);
+
+        do
+                *--first = (char)('0' + number % 10);
+        while ((number /= 10) > 0);
+        return mempcpy(at, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_handler on_answer, void *userdata)
+{
+        struct nexudus_request *request = calloc(1, sizeof(*request));
+
+        if (request == NULL)
+                return NULL;
+        request->nexudus = nexudus;
+        request->on_answer = on_answer;
+        request->userdata = userdata;
+        LIST_INSERT_HEAD(&nexudus->requests, request, link);
+        return request;
+}
+
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_answer,
+                    void *userdata, struct nexudus_request **ret_request)
+{
+        CLEANUP(cleanup_free) char *url = NULL;
+
+        if (asprintf(&url, "%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id) < 0) {
+                url = NULL;
+                return -ENOMEM;
+        }
+
+        struct nexudus_request *request = request_new(nexudus, on_answer, userdata);
+        if (request == NULL)
+                return -ENOMEM;
+        request->id = id;
+        return request_start(request, url, 1, fresh_connection, ret_request);
+}
+
+/* "…?id=%5B1,2,3%5D"; -ENOMEM. */
+static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *batch, char **ret_url)
+{
+        static const char query[] = JOBS_PATH "?id=%5B";
+        size_t base_size = strlen(nexudus->base_url);
+        char *url = malloc(base_size + sizeof(query) + batch->count * (DIGITS_MAX + 1) + sizeof("%5D"));
+        char *end = url;
+
+        if (url == NULL)
+                return -ENOMEM;
+        end = mempcpy(end, nexudus->base_url, base_size);
+        end = mempcpy(end, query, sizeof(query) - 1);
+        for (size_t i = 0; i < batch->count; i++) {
+                if (i > 0)
+                        *end++ = ',';
+                end = write_number(end, batch->ids[i]);
+        }
+        memcpy(end, "%5D", sizeof("%5D"));
+        *ret_url = url;
+        return 0;
+}
+
+int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, bool fresh_connection,
+                     nexudus_handler on_answer, void *userdata, struct nexudus_request **ret_request)
+{
+        CLEANUP(cleanup_free) char *url = NULL;
+
+        int r = batch_url(nexudus, batch, &url);
+        if (r < 0)
+                return r;
+
+        struct nexudus_request *request = request_new(nexudus, on_answer, userdata);
+        if (request == NULL)
+                return -ENOMEM;
+        request->on_row = batch->on_row;
+        request->brief = batch->brief;
+        /* A server may send rows that nobody asked for; twice as many is as far as patience goes. */
+        return request_start(request, url, 2 * batch->count, fresh_connection, ret_request);
+}

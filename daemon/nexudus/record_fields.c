@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The fields of a BusinessBackgroundJob that count, one row each, and what becomes of a value that is given
+ * to one. Two rows are no fields of a record but of the envelope that errors come in.
+ */
+
+#include "nexudus/record_fields.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+#define QUOTED_MAX 60 /* bytes of a remote text that a description quotes */
+
+enum field_kind {
+        FIELD_ID,
+        FIELD_NUMBER,
+        FIELD_TEXT,
+};
+
+struct record_field {
+        const char *name;
+        size_t name_size;
+        enum field_kind kind;
+        size_t offset; /* in struct record_reading: a uint64_t or a struct text */
+        size_t seen;   /* offset of a bool: the field was there; 0: nobody asks */
+        bool detail;   /* says nothing of whether the job has changed, nor of what an object is */
+};
+
+#define NAME(text)     .name = (text), .name_size = sizeof(text) - 1
+#define RECORD(member) offsetof(struct record_reading, record.member)
+
+/* clang-format off */
+static const struct record_field fields[] = {
+        { NAME("Id"),            .kind = FIELD_ID,     .offset = RECORD(id) },
+        { NAME("Status"),        .kind = FIELD_TEXT,   .offset = RECORD(status), .seen = RECORD(has_status) },
+        { NAME("ResultData"),    .kind = FIELD_TEXT,   .offset = RECORD(result), .seen = RECORD(has_result) },
+        { NAME("JobId"),         .kind = FIELD_TEXT,   .offset = RECORD(guid), .detail = true },
+        { NAME("Description"),   .kind = FIELD_TEXT,   .offset = RECORD(description), .detail = true },
+        { NAME("Files"),         .kind = FIELD_TEXT,   .offset = RECORD(files), .detail = true },
+        { NAME("BusinessName"),  .kind = FIELD_TEXT,   .offset = RECORD(business), .detail = true },
+        { NAME("BusinessId"),    .kind = FIELD_NUMBER, .offset = RECORD(business_id), .detail = true },
+        { NAME("UserFullName"),  .kind = FIELD_TEXT,   .offset = RECORD(user), .detail = true },
+        { NAME("UserEmail"),     .kind = FIELD_TEXT,   .offset = RECORD(email), .detail = true },
+        { NAME("CreatedOn"),     .kind = FIELD_TEXT,   .offset = RECORD(created_on), .detail = true },
+        { NAME("UpdatedOn"),     .kind = FIELD_TEXT,   .offset = RECORD(updated_on) },
+        { NAME("WasSuccessful"), .kind = FIELD_TEXT,   .offset = offsetof(struct record_reading, was_successful) },
+        { NAME("Message"),       .kind = FIELD_TEXT,   .offset = offsetof(struct record_reading, message) },
+};
+/* clang-format on */
+
+const struct record_field *record_field_find(const char *name, size_t size, bool details)
+{
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+                if (fields[i].name_size == size && memcmp(fields[i].name, name, size) == 0)
+                        return fields[i].detail && !details ? NULL : &fields[i];
+        return NULL;
+}
+
+static void *field_at(struct record_reading *reading, size_t offset)
+{
+        return (char *)reading + offset;
+}
+
+static void field_reset(struct record_reading *reading, const struct record_field *field, bool seen)
+{
+        switch (field->kind) {
+        case FIELD_ID:
+                reading->has_bad_id = seen;
+                *(uint64_t *)field_at(reading, field->offset) = 0;
+                break;
+        case FIELD_NUMBER:
+                *(uint64_t *)field_at(reading, field->offset) = 0;
+                break;
+        case FIELD_TEXT:
+                text_clear(field_at(reading, field->offset));
+                break;
+        }
+        if (field->seen != 0)
+                *(bool *)field_at(reading, field->seen) = seen;
+}
+
+void record_reading_set_null(struct record_reading *reading, const struct record_field *field)
+{
+        field_reset(reading, field, true);
+}
+
+void record_reading_set_absent(struct record_reading *reading, const struct record_field *field)
+{
+        field_reset(reading, field, false);
+        if (field->kind == FIELD_ID)
+                reading->has_bad_id = true;
+}
+
+int record_reading_set_text(struct record_reading *reading, const struct record_field *field,
+                            const void *data, size_t size)
+{
+        field_reset(reading, field, true);
+        if (field->kind != FIELD_TEXT)
+                return 0;
+        return text_from(data, size, field_at(reading, field->offset));
+}
+
+int record_reading_set_boolean(struct record_reading *reading, const struct record_field *field, bool value)
+{
+        const char *word = value ? "true" : "false";
+
+        return record_reading_set_text(reading, field, word, strlen(word));
+}
+
+/* A whole number without sign, fraction or exponent, up to 2^63-1. */
+static bool number_parse(const char *digits, size_t size, uint64_t *ret_number)
+{
+        uint64_t number = 0;
+
+        for (size_t i = 0; i < size; i++) {
+                if (digits[i] < '0' || digits[i] > '9')
+                        return false;
+                uint64_t digit = (uint64_t)(digits[i] - '0');
+                if (number > (INT64_MAX - digit) / 10)
+                        return false;
+                number = number * 10 + digit;
+        }
+        *ret_number = number;
+        return size > 0;
+}
+
+int record_reading_set_number(struct record_reading *reading, const struct record_field *field,
+                              const char *digits, size_t size)
+{
+        uint64_t number;
+
+        if (field->kind == FIELD_TEXT)
+                return record_reading_set_text(reading, field, digits, size);
+
+        field_reset(reading, field, true);
+        if (number_parse(digits, size, &number)) {
+                *(uint64_t *)field_at(reading, field->offset) = number;
+                if (field->kind == FIELD_ID)
+                        reading->has_bad_id = number == 0;
+        }
+        return 0;
+}
+
+void record_reading_clear(struct record_reading *reading)
+{
+        job_record_clear(&reading->record);
+        text_clear(&reading->was_successful);
+        text_clear(&reading->message);
+        *reading = (struct record_reading){ 0 };
+}
+
+void record_reading_describe(const struct record_reading *reading, char signs[static RECORD_SIGNS_MAX])
+{
+        const struct {
+                const char *name;
+                const struct text *text;
+        } parts[] = {
+                { "WasSuccessful", &reading->was_successful },
+                { "Status", &reading->record.status },
+                { "Message", &reading->message },
+        };
+        size_t size = 0;
+
+        signs[0] = '\0';
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+                if (parts[i].text->data == NULL)
+                        continue;
+
+                CLEANUP(cleanup_free)
+                char *value = text_escape(parts[i].text->data, parts[i].text->size, QUOTED_MAX);
+                int written;
+                if (value == NULL)
+                        continue;
+                written = snprintf(signs + size, RECORD_SIGNS_MAX - size, "%s%s: '%s'",
+                                   size == 0 ? "; it carries " : ", ", parts[i].name, value);
+                if (written < 0 || (size_t)written >= RECORD_SIGNS_MAX - size)
+                        signs[size] = '\0'; /* whole or not at all: a cut could split a character */
+                else
+                        size += (size_t)written;
+        }
+}

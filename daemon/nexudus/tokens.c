@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Grants: copied, wiped, and as one string to be stored: "1 OBTAINED LIFETIME ACCESS [REFRESH]", the times in
+ * microseconds, the tokens percent-encoded. The 1 is the version of this form.
+ */
+
+#include "nexudus/tokens.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nexudus/percent.h"
+#include "util/text.h"
+
+/* "1 ", and two numbers of 20 digits with a blank each, and a NUL. */
+#define HEAD_MAX 64
+
+void tokens_clear(struct tokens *tokens)
+{
+        secret_free(tokens->access_token);
+        secret_free(tokens->refresh_token);
+        *tokens = TOKENS_NULL;
+}
+
+int tokens_copy(const struct tokens *tokens, struct tokens *ret_grant)
+{
+        struct tokens copy = { .obtained_us = tokens->obtained_us, .lifetime_us = tokens->lifetime_us };
+
+        if (tokens->access_token != NULL)
+                copy.access_token = strdup(tokens->access_token);
+        if (tokens->refresh_token != NULL)
+                copy.refresh_token = strdup(tokens->refresh_token);
+        if ((tokens->access_token != NULL && copy.access_token == NULL) ||
+            (tokens->refresh_token != NULL && copy.refresh_token == NULL)) {
+                tokens_clear(&copy);
+                return -ENOMEM;
+        }
+
+        *ret_grant = copy;
+        return 0;
+}
+
+bool token_is_valid(const char *token, size_t size)
+{
+        for (size_t i = 0; i < size; i++)
+                if (token[i] <= ' ' || token[i] > '~')
+                        return false;
+        return size > 0;
+}
+
+int tokens_format(const struct tokens *tokens, char **ret_text)
+{
+        const char *access = tokens->access_token, *refresh = tokens->refresh_token;
+
+        if (access == NULL || !token_is_valid(access, strlen(access)) ||
+            (refresh != NULL && !token_is_valid(refresh, strlen(refresh))))
+                return -EINVAL;
+
+        char *text = malloc(HEAD_MAX + PERCENT_SIZE(strlen(access)) +
+                            (refresh != NULL ? PERCENT_SIZE(strlen(refresh)) + 1 : 0));
+        if (text == NULL)
+                return -ENOMEM;
+
+        char *end =
+                text + sprintf(text, "1 %" PRIu64 " %" PRIu64 " ", tokens->obtained_us, tokens->lifetime_us);
+        end = percent_encode(end, access);
+        if (refresh != NULL) {
+                *end++ = ' ';
+                end = percent_encode(end, refresh);
+        }
+        *end = '\0';
+
+        *ret_text = text;
+        return 0;
+}
+
+/* Takes digits and the blank behind them. */
+static bool take_number(const char **at, uint64_t *ret_number)
+{
+        uint64_t number = 0;
+        const char *start = *at;
+
+        for (; **at >= '0' && **at <= '9'; (*at)++)
+                if (__builtin_mul_overflow(number, UINT64_C(10), &number) ||
+                    __builtin_add_overflow(number, (uint64_t)(**at - '0'), &number))
+                        return false;
+        if (*at == start || **at != ' ')
+                return false;
+        (*at)++;
+        *ret_number = number;
+        return true;
+}
+
+/* Takes what is before the next blank or the end. */
+static int take_token(const char **at, char **ret_token)
+{
+        size_t size = strcspn(*at, " ");
+        char *token = strndup(*at, size);
+
+        if (token == NULL)
+                return -ENOMEM;
+        size_t decoded = percent_decode(token, size, false);
+        if (!token_is_valid(token, decoded)) {
+                explicit_bzero(token, size);
+                free(token);
+                return -EINVAL;
+        }
+        /* What lies behind is a remainder of the encoded one, which secret_free() would not reach. */
+        explicit_bzero(token + decoded, size - decoded);
+        *at += size;
+        *ret_token = token;
+        return 0;
+}
+
+int tokens_parse(const char *text, struct tokens *ret_grant)
+{
+        struct tokens tokens = TOKENS_NULL;
+        const char *at = text;
+        int r;
+
+        if (strncmp(at, "1 ", 2) != 0)
+                return -EINVAL;
+        at += 2;
+        if (!take_number(&at, &tokens.obtained_us) || !take_number(&at, &tokens.lifetime_us))
+                return -EINVAL;
+
+        r = take_token(&at, &tokens.access_token);
+        if (r == 0 && *at == ' ') {
+                at++;
+                r = take_token(&at, &tokens.refresh_token);
+        }
+        if (r == 0 && *at != '\0')
+                r = -EINVAL;
+        if (r < 0) {
+                tokens_clear(&tokens);
+                return r;
+        }
+
+        *ret_grant = tokens;
+        return 0;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Each limit of L requests in any stretch W is kept by a bucket of B requests that refills at (L − B) a
+ * stretch: of a full bucket, B can be made at once, and no more than L − B are added before the stretch is
+ * over, so that no stretch of length W, wherever it begins, ever holds more than L. Unlike a list of the last
+ * 200,000 requests this is one number a limit, and it spreads requests evenly instead of using up the hour in
+ * its first forty minutes.
+ *
+ * The number is the time at which the bucket will be full: a request moves it on by one step, and is allowed
+ * while it is at most B − 1 steps away (the generic cell rate algorithm). Polls stop some steps earlier, and
+ * so leave room for what is more urgent.
+ */
+
+#include "planning/rate_limiter.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "util/timespan.h"
+
+/* How much of a limit may be used at once. A larger share is a faster start and a slower steady pace. */
+static unsigned burst_of(unsigned limit, unsigned share)
+{
+        unsigned burst = limit / share;
+
+        return burst > 0 ? burst : 1;
+}
+
+static void bucket_set(struct rate_limiter_bucket *bucket, uint64_t stretch_us, unsigned limit,
+                       unsigned share)
+{
+        if (limit == 0) {
+                bucket->step_us = 0;
+                return;
+        }
+        unsigned burst = burst_of(limit, share);
+        unsigned steps = limit > burst ? limit - burst : 1;
+
+        bucket->burst = burst;
+        bucket->kept = burst / 4;
+        bucket->step_us = stretch_us / steps + 1; /* rounded up: never a request too many */
+}
+
+void rate_limiter_set_limits(struct rate_limiter *rate_limiter, const struct rate_limiter_limits *limits)
+{
+        uint64_t spacing_us = limits->min_spacing_us;
+
+        /*
+         * Two requests do not arrive as far apart as they are sent: a twentieth more makes up for what
+         * happens on the way.
+         */
+        bucket_set(&rate_limiter->buckets[0], spacing_us + spacing_us / 20, spacing_us > 0 ? 1 : 0, 1);
+        bucket_set(&rate_limiter->buckets[1], USEC_PER_MIN, limits->per_minute, 6);
+        bucket_set(&rate_limiter->buckets[2], USEC_PER_HOUR, limits->per_hour, 40);
+        bucket_set(&rate_limiter->buckets[3], USEC_PER_DAY, limits->per_day, 100);
+}
+
+void rate_limiter_init(struct rate_limiter *rate_limiter, const struct rate_limiter_limits *limits)
+{
+        memset(rate_limiter, 0, sizeof(*rate_limiter));
+        rate_limiter_set_limits(rate_limiter, limits);
+}
+
+static uint64_t bucket_next(const struct rate_limiter_bucket *bucket, enum rate_limiter_use use)
+{
+        unsigned kept = 0;
+
+        switch (use) {
+        case RATE_LIMITER_POLL:
+                kept = bucket->kept;
+                break;
+        case RATE_LIMITER_CONFIRM:
+                kept = bucket->kept / 4;
+                break;
+        case RATE_LIMITER_SIGN_IN:
+                break;
+        }
+
+        uint64_t tolerance_us = (uint64_t)(bucket->burst - 1 - kept) * bucket->step_us;
+        return bucket->full_us > tolerance_us ? bucket->full_us - tolerance_us : 0;
+}
+
+uint64_t rate_limiter_next(const struct rate_limiter *rate_limiter, enum rate_limiter_use use,
+                           uint64_t now_us)
+{
+        uint64_t next_us = now_us;
+
+        for (size_t i = 0; i < RATE_LIMITER_BUCKETS; i++) {
+                const struct rate_limiter_bucket *bucket = &rate_limiter->buckets[i];
+
+                if (bucket->step_us > 0 && bucket_next(bucket, use) > next_us)
+                        next_us = bucket_next(bucket, use);
+        }
+        return next_us;
+}
+
+/* Moves the minutes on; those that were passed over had no requests. */
+static void minutes_advance(struct rate_limiter *rate_limiter, uint64_t now_us)
+{
+        uint64_t minute = now_us / USEC_PER_MIN;
+
+        if (minute >= rate_limiter->minute + RATE_LIMITER_MINUTES)
+                memset(rate_limiter->counts, 0, sizeof(rate_limiter->counts));
+        else
+                for (uint64_t m = rate_limiter->minute + 1; m <= minute; m++)
+                        rate_limiter->counts[m % RATE_LIMITER_MINUTES] = 0;
+        if (minute > rate_limiter->minute)
+                rate_limiter->minute = minute;
+}
+
+void rate_limiter_spend(struct rate_limiter *rate_limiter, uint64_t now_us)
+{
+        for (size_t i = 0; i < RATE_LIMITER_BUCKETS; i++) {
+                struct rate_limiter_bucket *bucket = &rate_limiter->buckets[i];
+
+                bucket->full_us = (bucket->full_us > now_us ? bucket->full_us : now_us) + bucket->step_us;
+        }
+        minutes_advance(rate_limiter, now_us);
+        rate_limiter->counts[rate_limiter->minute % RATE_LIMITER_MINUTES]++;
+}
+
+void rate_limiter_note_sent(struct rate_limiter *rate_limiter, uint64_t now_us)
+{
+        struct rate_limiter_bucket *spacing = &rate_limiter->buckets[0];
+
+        if (now_us + spacing->step_us > spacing->full_us)
+                spacing->full_us = now_us + spacing->step_us;
+}
+
+unsigned rate_limiter_spent_hour(const struct rate_limiter *rate_limiter, uint64_t now_us)
+{
+        uint64_t minute = now_us / USEC_PER_MIN;
+        unsigned spent = 0;
+
+        for (unsigned back = 0; back < RATE_LIMITER_MINUTES && back <= rate_limiter->minute; back++)
+                if (rate_limiter->minute - back + RATE_LIMITER_MINUTES > minute)
+                        spent += rate_limiter->counts[(rate_limiter->minute - back) % RATE_LIMITER_MINUTES];
+        return spent;
+}
+
+uint64_t rate_limiter_emission_interval(const struct rate_limiter *rate_limiter)
+{
+        uint64_t span_us = 0;
+
+        for (size_t i = 0; i < RATE_LIMITER_BUCKETS; i++)
+                if (rate_limiter->buckets[i].step_us > span_us)
+                        span_us = rate_limiter->buckets[i].step_us;
+        return span_us;
+}
+
+struct rate_limiter_deficit rate_limiter_deficit(const struct rate_limiter *rate_limiter, unsigned ahead,
+                                                 uint64_t now_us)
+{
+        struct rate_limiter_deficit deficit = { .ahead = ahead };
+
+        for (size_t i = 0; i < RATE_LIMITER_BUCKETS; i++) {
+                const struct rate_limiter_bucket *bucket = &rate_limiter->buckets[i];
+
+                deficit.spans_us[i] = bucket->full_us > now_us ? bucket->full_us - now_us : 0;
+        }
+        return deficit;
+}
+
+void rate_limiter_restore(struct rate_limiter *rate_limiter, const struct rate_limiter_deficit *deficit,
+                          uint64_t age_us, uint64_t now_us)
+{
+        for (size_t i = 0; i < RATE_LIMITER_BUCKETS; i++) {
+                struct rate_limiter_bucket *bucket = &rate_limiter->buckets[i];
+                /* More cannot be owed, whatever was stored. */
+                uint64_t most_us = bucket->burst * bucket->step_us;
+                uint64_t ahead_us =
+                        deficit->ahead < bucket->burst ? deficit->ahead * bucket->step_us : most_us;
+                uint64_t span_us = deficit->spans_us[i] > age_us ? deficit->spans_us[i] - age_us : 0;
+
+                bucket->full_us = now_us + (span_us < most_us - ahead_us ? span_us + ahead_us : most_us);
+        }
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Deliveries: what is still to be told to which hook.
+ *
+ * Of each job and hook, only the first pending delivery may start; the index deliveries_pending (hook, job,
+ * id) makes "is there an earlier one" a single look. Which deliveries are under way is not stored, since
+ * after a crash none is: whoever runs them passes their ids. They are still pending here, so those behind
+ * them keep waiting.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/sqlite/database.h"
+
+/* Of what a hook says about its failure; the whole is in the journal. */
+#define ERROR_SIZE_MAX 1024
+
+void delivery_clear(struct delivery *delivery)
+{
+        free(delivery->hook);
+        *delivery = (struct delivery){ 0 };
+}
+
+static bool is_busy(uint64_t id, const uint64_t busy[], size_t busy_count)
+{
+        size_t low = 0, high = busy_count;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (busy[middle] == id)
+                        return true;
+                if (busy[middle] < id)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return false;
+}
+
+/* Starts going through the heads of the hook's queues that are due, the longest due first. */
+static int due_begin(struct state *state, const char *hook, uint64_t now_us, sqlite3_stmt **ret_statement)
+{
+        sqlite3_stmt *statement;
+
+        int r = state_statement(state, STATEMENT_DELIVERY_DUE, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(statement, 2, now_us > INT64_MAX ? INT64_MAX : (sqlite3_int64)now_us);
+        *ret_statement = statement;
+        return 0;
+}
+
+static int delivery_read(struct state *state, sqlite3_stmt *statement, const char *hook,
+                         struct delivery *ret_delivery)
+{
+        struct delivery delivery = { 0 };
+
+        struct row_reader row = row_read(statement);
+        delivery.id = row_read_number(&row);
+        row_read_string(&row, delivery.event_id, sizeof(delivery.event_id));
+        delivery.job_id = row_read_number(&row);
+        delivery.attempts = (unsigned)row_read_number(&row);
+        delivery.next_us = row_read_number(&row);
+        if (row.error == -EUCLEAN)
+                return state_fail(state, -EUCLEAN, "a delivery in the database is damaged");
+        if (row.error == 0)
+                delivery.hook = strdup(hook);
+        if (delivery.hook == NULL)
+                return state_fail(state, -ENOMEM, "out of memory");
+
+        *ret_delivery = delivery;
+        return 0;
+}
+
+int state_due_deliveries(struct state *state, const char *hook, uint64_t now_us, const uint64_t busy[],
+                         size_t busy_count, struct delivery ret_deliveries[], size_t max)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        size_t count = 0;
+
+        int r = due_begin(state, hook, now_us, &statement);
+        while (r >= 0 && count < max) {
+                r = state_step(state, statement);
+                if (r <= 0)
+                        break;
+                if (is_busy((uint64_t)sqlite3_column_int64(statement, 0), busy, busy_count))
+                        continue;
+                r = delivery_read(state, statement, hook, &ret_deliveries[count]);
+                if (r >= 0)
+                        count++;
+        }
+
+        if (r < 0) {
+                while (count > 0)
+                        delivery_clear(&ret_deliveries[--count]);
+                return r;
+        }
+        return (int)count;
+}
+
+int state_next_delivery(struct state *state, const char *hook, const uint64_t busy[], size_t busy_count,
+                        uint64_t *ret_us)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        uint64_t earliest_us = 0;
+        bool found = false;
+
+        int r = due_begin(state, hook, UINT64_MAX, &statement);
+        if (r < 0)
+                return r;
+        while ((r = state_step(state, statement)) > 0) {
+                uint64_t next_us = (uint64_t)sqlite3_column_int64(statement, 4);
+                if (is_busy((uint64_t)sqlite3_column_int64(statement, 0), busy, busy_count))
+                        continue;
+                if (!found || next_us < earliest_us)
+                        earliest_us = next_us;
+                found = true;
+        }
+        if (r < 0 || !found)
+                return r;
+
+        *ret_us = earliest_us;
+        return 1;
+}
+
+/* ---- the end of an attempt ---- */
+
+static void bind_error(sqlite3_stmt *statement, int index, const char *error)
+{
+        if (error != NULL)
+                (void)sqlite3_bind_text(statement, index, error,
+                                        (int)text_cut(error, strlen(error), ERROR_SIZE_MAX), SQLITE_STATIC);
+}
+
+/* Runs an update that is to meet one delivery. */
+static int delivery_update(struct state *state, sqlite3_stmt *statement)
+{
+        int r = state_write_begin(state);
+        if (r < 0)
+                return r;
+
+        r = state_step(state, statement);
+        if (r >= 0 && sqlite3_changes(state->database) == 0)
+                r = state_fail(state, -ENOENT, "there is no such delivery pending");
+        (void)sqlite3_reset(statement);
+        return state_write_end(state, r);
+}
+
+static int delivery_end(struct state *state, uint64_t delivery_id, const char *ending, uint64_t now_us,
+                        const char *error)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_DELIVERY_END, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)delivery_id);
+        (void)sqlite3_bind_text(statement, 2, ending, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)now_us);
+        bind_error(statement, 4, error);
+        return delivery_update(state, statement);
+}
+
+int state_delivery_done(struct state *state, uint64_t delivery_id, uint64_t now_us)
+{
+        return delivery_end(state, delivery_id, "done", now_us, NULL);
+}
+
+int state_delivery_failed(struct state *state, uint64_t delivery_id, uint64_t now_us, const char *error)
+{
+        return delivery_end(state, delivery_id, "failed", now_us, error);
+}
+
+int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t next_us, const char *error)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_DELIVERY_RETRY, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)delivery_id);
+        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)next_us);
+        bind_error(statement, 3, error);
+        return delivery_update(state, statement);
+}
+
+/* ---- by hook ---- */
+
+/* The first hook by name after `after` that has something pending, malloc()ed; NULL if there is none. */
+static int hook_next(struct state *state, const char *after, char **ret_hook)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_HOOK_NEXT, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_text(statement, 1, after, -1, SQLITE_STATIC);
+        r = state_step(state, statement);
+        if (r < 0)
+                return r;
+        if (sqlite3_column_type(statement, 0) == SQLITE_NULL) { /* the least of none */
+                *ret_hook = NULL;
+                return 0;
+        }
+
+        const char *hook = (const char *)sqlite3_column_text(statement, 0);
+        if (hook != NULL && strcmp(hook, after) <= 0) /* with a NUL in it: it would come again and again */
+                return state_fail(state, -EUCLEAN, "the name of a hook is damaged in the database");
+        char *copy = hook != NULL ? strdup(hook) : NULL;
+        if (copy == NULL)
+                return state_fail(state, -ENOMEM, "out of memory");
+        *ret_hook = copy;
+        return 0;
+}
+
+/* Returns how many deliveries that were. */
+static int hook_drop(struct state *state, const char *hook, uint64_t now_us)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_HOOK_DROP, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)now_us);
+        r = state_step(state, statement);
+        return r < 0 ? r : sqlite3_changes(state->database);
+}
+
+static int drop_hooks(struct state *state, const char *const kept_hooks[], size_t hook_count, uint64_t now_us)
+{
+        CLEANUP(cleanup_free) char *hook = strdup("");
+        int dropped = 0;
+
+        if (hook == NULL)
+                return state_fail(state, -ENOMEM, "out of memory");
+        for (;;) {
+                char *next = NULL;
+                int r = hook_next(state, hook, &next);
+                if (r < 0)
+                        return r;
+                if (next == NULL)
+                        return dropped;
+                free(hook);
+                hook = next;
+
+                bool kept = false;
+                for (size_t i = 0; i < hook_count && !kept; i++)
+                        kept = strcmp(hook, kept_hooks[i]) == 0;
+                if (kept)
+                        continue;
+                r = hook_drop(state, hook, now_us);
+                if (r < 0)
+                        return r;
+                dropped += r;
+        }
+}
+
+int state_drop_hooks(struct state *state, const char *const kept_hooks[], size_t hook_count, uint64_t now_us)
+{
+        int r = state_write_begin(state);
+        if (r < 0)
+                return r;
+        return state_write_end(state, drop_hooks(state, kept_hooks, hook_count, now_us));
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Events, and which of them are not known to be in the journal.
+ *
+ * An event is a whole snapshot, so that telling it needs nothing else. Of a result that did not change, the
+ * copy before is left out. That an event was logged is the absence of its row in `unlogged`. Since a lost
+ * mark costs a repeated entry only, marks wait in memory (up to STATE_MARKS_MAX) for the next transaction
+ * there is anyway, a full table of them, or the end; noting them costs no fsync of its own then.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/sqlite/database.h"
+
+/* ---- writing ---- */
+
+static int event_write(struct state *state, const struct event *event)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        bool same_result = text_equal(&event->record.result, &event->result_before);
+
+        int r = state_statement(state, STATEMENT_EVENT_PUT, &statement);
+        if (r < 0)
+                return r;
+
+        struct row_writer row = row_write(statement);
+        row_write_string(&row, event->id);
+        row_write_string(&row, event_kind_to_string(event->kind));
+        row_write_string(&row, outcome_to_string(event->outcome));
+        row_write_number(&row, event->time_us);
+        row_write_number(&row, event->record.id);
+        row_write_number(&row, event->first_observation);
+        row_write_number(&row, same_result);
+        row_write_text(&row, &event->job_name);
+        row_write_record(&row, &event->record);
+        row_write_text(&row, &event->status_before);
+        row_write_text(&row, same_result ? &TEXT_NULL : &event->result_before);
+        row_write_text(&row, &event->record.result);
+        row_write_sum(&row);
+        r = row_write_end(state, &row);
+        if (r == -EEXIST)
+                return state_fail(state, r, "an event of this id is recorded already");
+        return r;
+}
+
+static int unlogged_write(struct state *state, int64_t sequence)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_UNLOGGED_PUT, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, sequence);
+        return state_step(state, statement);
+}
+
+static int delivery_write(struct state *state, int64_t sequence, const struct event *event, const char *hook)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_DELIVERY_PUT, &statement);
+        if (r < 0)
+                return r;
+
+        struct row_writer row = row_write(statement);
+        row_write_number(&row, (uint64_t)sequence);
+        row_write_number(&row, event->record.id);
+        row_write_string(&row, hook);
+        row_write_number(&row, 0); /* at once, wherever the clock has gone since */
+        return row_write_end(state, &row);
+}
+
+/* The job's new state, and its result if that is not what is there. */
+static int event_apply(struct state *state, const struct event *event)
+{
+        CLEANUP(job_row_clear) struct job_row before = { 0 };
+        struct stored_job job = {
+                .id = event->record.id,
+                .outcome = event->outcome,
+                .result = text_digest(&event->record.result),
+                .changed_us = event->time_us,
+                .stalled = event->kind == EVENT_STALLED,
+        };
+
+        int known = state_job_read(state, job.id, &before);
+        if (known < 0 && known != -EUCLEAN)
+                return known;
+        if (known == -EUCLEAN)
+                known = 0; /* a damaged row: this one replaces it */
+
+        if (known > 0 && event->kind == EVENT_STALLED)
+                job.changed_us = before.job.changed_us;
+        if (known == 0 || !text_digest_equal(before.job.result, job.result)) {
+                int r = state_result_write(state, job.id, &event->record.result);
+                if (r < 0)
+                        return r;
+        }
+        return state_job_write(state, &job, &event->record);
+}
+
+static int event_record(struct state *state, const struct event *event, const char *const hooks[],
+                        size_t hook_count)
+{
+        int r = event_write(state, event);
+        if (r < 0)
+                return r;
+
+        int64_t sequence = sqlite3_last_insert_rowid(state->database);
+        r = unlogged_write(state, sequence);
+        for (size_t i = 0; r >= 0 && i < hook_count; i++)
+                r = delivery_write(state, sequence, event, hooks[i]);
+        if (r < 0)
+                return r;
+        return event_apply(state, event);
+}
+
+int state_record_event(struct state *state, const struct event *event, const char *const hooks[],
+                       size_t hook_count)
+{
+        int r = state_write_begin(state);
+        if (r < 0)
+                return r;
+        return state_write_end(state, event_record(state, event, hooks, hook_count));
+}
+
+/* ---- reading ---- */
+
+static int event_read(struct state *state, int64_t sequence, struct event *ret_event)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(event_clear) struct event event = { 0 };
+        char kind[16], outcome[16];
+
+        int r = state_statement(state, STATEMENT_EVENT_GET, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, sequence);
+        r = state_step(state, statement);
+        if (r <= 0)
+                return r;
+
+        struct row_reader row = row_read(statement);
+        row_read_string(&row, event.id, sizeof(event.id));
+        row_read_string(&row, kind, sizeof(kind));
+        row_read_string(&row, outcome, sizeof(outcome));
+        event.time_us = row_read_number(&row);
+        event.record.id = row_read_number(&row);
+        event.first_observation = row_read_number(&row) != 0;
+        bool same_result = row_read_number(&row) != 0;
+        row_read_text(&row, &event.job_name);
+        row_read_record(&row, &event.record);
+        row_read_text(&row, &event.status_before);
+        row_read_text(&row, &event.result_before);
+        row_read_text(&row, &event.record.result);
+        r = row_read_end(state, &row);
+        if (r < 0)
+                return r;
+
+        if (!event_kind_from_string(kind, &event.kind) || !outcome_from_string(outcome, &event.outcome))
+                return state_fail(state, -EUCLEAN, "an event in the database is of a kind nobody knows");
+        if (same_result && text_copy(&event.record.result, &event.result_before) < 0)
+                return state_fail(state, -ENOMEM, "out of memory");
+
+        *ret_event = event;
+        event = (struct event){ 0 };
+        return 1;
+}
+
+/* 1 and the number under which an event is kept, or 0. */
+static int event_find(struct state *state, const char *event_id, int64_t *ret_sequence)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_EVENT_FIND, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_text(statement, 1, event_id, -1, SQLITE_STATIC);
+        r = state_step(state, statement);
+        if (r > 0)
+                *ret_sequence = sqlite3_column_int64(statement, 0);
+        return r;
+}
+
+int state_get_event(struct state *state, const char *event_id, struct event *ret_event)
+{
+        CLEANUP(event_clear) struct event event = { 0 };
+        int64_t sequence = 0;
+
+        int r = event_find(state, event_id, &sequence);
+        if (r <= 0)
+                return r;
+        r = event_read(state, sequence, &event);
+        if (r <= 0)
+                return r;
+        if (strcmp(event.id, event_id) != 0) /* the index leads elsewhere */
+                return state_fail(state, -EUCLEAN,
+                                  "the database is damaged: an index does not match its table");
+
+        *ret_event = event;
+        event = (struct event){ 0 };
+        return 1;
+}
+
+/* ---- logged or not ---- */
+
+static bool mark_waits(const struct state *state, const char *event_id)
+{
+        for (size_t i = 0; i < state->mark_count; i++)
+                if (strcmp(state->marks[i], event_id) == 0)
+                        return true;
+        return false;
+}
+
+/* 1 and the next unlogged event after `sequence`, or 0. */
+static int unlogged_next(struct state *state, int64_t *sequence)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_UNLOGGED_NEXT, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, *sequence);
+        r = state_step(state, statement);
+        if (r > 0)
+                *sequence = sqlite3_column_int64(statement, 0);
+        return r;
+}
+
+int state_each_unlogged(struct state *state, event_handler handler, void *userdata)
+{
+        int64_t sequence = 0;
+        int damaged = 0;
+
+        /* No statement is open while the handler runs, which may therefore call anything of the store. */
+        for (;;) {
+                int r = unlogged_next(state, &sequence);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        return damaged;
+
+                CLEANUP(event_clear) struct event event = { 0 };
+                r = event_read(state, sequence, &event);
+                if (r == -EUCLEAN) {
+                        damaged = r; /* one that cannot be told must not keep the others from it */
+                        continue;
+                }
+                if (r < 0)
+                        return r;
+                if (r == 0 || mark_waits(state, event.id))
+                        continue;
+                r = handler(userdata, &event);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int state_marks_write(struct state *state)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        if (state->mark_count == 0)
+                return 0;
+        int r = state_statement(state, STATEMENT_UNLOGGED_DELETE, &statement);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < state->mark_count; i++) {
+                (void)sqlite3_bind_text(statement, 1, state->marks[i], -1, SQLITE_STATIC);
+                r = state_step(state, statement);
+                if (r < 0)
+                        return r;
+                (void)sqlite3_reset(statement);
+        }
+        return 0;
+}
+
+/* Makes room for more marks. In a batch they go into its transaction, and would be lost with it. */
+static int marks_flush(struct state *state)
+{
+        int r = state_write_begin(state);
+        if (r < 0)
+                return r;
+        r = state_write_end(state, state->in_batch ? state_marks_write(state) : 0);
+        if (r >= 0)
+                state->mark_count = 0;
+        return r;
+}
+
+int state_mark_logged(struct state *state, const char *const event_ids[], size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                size_t length = strlen(event_ids[i]);
+                if (length >= EVENT_ID_SIZE)
+                        return state_fail(state, -EINVAL, "an event id is too long");
+                if (mark_waits(state, event_ids[i]))
+                        continue;
+                if (state->mark_count == STATE_MARKS_MAX) {
+                        int r = marks_flush(state);
+                        if (r < 0)
+                                return r;
+                }
+                memcpy(state->marks[state->mark_count++], event_ids[i], length + 1);
+        }
+        return 0;
+}
+
+int state_prune(struct state *state, uint64_t before_us)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_EVENT_PRUNE, &statement);
+        if (r < 0)
+                return r;
+        r = state_write_begin(state);
+        if (r < 0)
+                return r;
+        r = state_marks_write(state);
+        if (r >= 0) {
+                (void)sqlite3_bind_int64(statement, 1,
+                                         before_us > INT64_MAX ? INT64_MAX : (sqlite3_int64)before_us);
+                r = state_step(state, statement);
+        }
+        cleanup_statement(&statement);
+        return state_write_end(state, r);
+}

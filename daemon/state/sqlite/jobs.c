@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Jobs as last recorded. The row of a job holds all but its result, which stands in a table of its own and is
+ * represented in the row by its digest: finding out at start what is known of 10,000 jobs reads no result,
+ * and recording a change writes one only if it differs. The digest also tells whether the result read back is
+ * intact.
+ */
+
+#include <errno.h>
+
+#include "state/sqlite/database.h"
+
+void job_row_clear(struct job_row *row)
+{
+        job_record_clear(&row->record);
+        *row = (struct job_row){ 0 };
+}
+
+int state_job_read(struct state *state, uint64_t id, struct job_row *ret_row)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(job_row_clear) struct job_row found = { .job.id = id, .record.id = id };
+        char outcome[16];
+
+        int r = state_statement(state, STATEMENT_JOB_GET, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+        r = state_step(state, statement);
+        if (r <= 0)
+                return r;
+
+        struct row_reader row = row_read(statement);
+        row_read_known_number(&row, id);
+        row_read_string(&row, outcome, sizeof(outcome));
+        found.job.stalled = row_read_number(&row) != 0;
+        found.job.changed_us = row_read_number(&row);
+        found.job.result.hash = row_read_number(&row);
+        found.job.result.size = row_read_number(&row);
+        row_read_record(&row, &found.record);
+        r = row_read_end(state, &row);
+        if (r < 0)
+                return r;
+        if (!outcome_from_string(outcome, &found.job.outcome))
+                return state_fail(state, -EUCLEAN, "a job in the database has an outcome nobody knows");
+
+        *ret_row = found;
+        found = (struct job_row){ 0 };
+        return 1;
+}
+
+int state_job_write(struct state *state, const struct stored_job *job, const struct job_record *record)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_JOB_PUT, &statement);
+        if (r < 0)
+                return r;
+
+        struct row_writer row = row_write(statement);
+        row_write_number(&row, job->id);
+        row_write_string(&row, outcome_to_string(job->outcome));
+        row_write_number(&row, job->stalled);
+        row_write_number(&row, job->changed_us);
+        row_write_number(&row, job->result.hash);
+        row_write_number(&row, job->result.size);
+        row_write_record(&row, record);
+        row_write_sum(&row);
+        return row_write_end(state, &row);
+}
+
+int state_result_write(struct state *state, uint64_t id, const struct text *result)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_RESULT_PUT, &statement);
+        if (r < 0)
+                return r;
+
+        struct row_writer row = row_write(statement);
+        row_write_number(&row, id);
+        row_write_text(&row, result);
+        return row_write_end(state, &row);
+}
+
+static int result_read(struct state *state, uint64_t id, struct text_digest expected, struct text *ret_result)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(text_clear) struct text result = TEXT_NULL;
+
+        int r = state_statement(state, STATEMENT_RESULT_GET, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+        r = state_step(state, statement);
+        if (r < 0)
+                return r;
+        if (r > 0) {
+                struct row_reader row = row_read(statement);
+                row_read_text(&row, &result);
+                if (row.error == -ENOMEM)
+                        return state_fail(state, -ENOMEM, "out of memory");
+        }
+
+        if (!text_digest_equal(text_digest(&result), expected))
+                return state_fail(state, -EUCLEAN, "the result of a job is damaged in the database");
+        *ret_result = result;
+        result = TEXT_NULL;
+        return 0;
+}
+
+int state_get_job(struct state *state, uint64_t id, struct stored_job *ret_job)
+{
+        CLEANUP(job_row_clear) struct job_row row = { 0 };
+
+        int r = state_job_read(state, id, &row);
+        if (r <= 0)
+                return r;
+        row.job.status = text_digest(&row.record.status);
+        row.job.result_unread = !row.record.has_result;
+        row.job.updated_on = text_digest(&row.record.updated_on);
+        *ret_job = row.job;
+        return 1;
+}
+
+int state_get_job_record(struct state *state, uint64_t id, struct job_record *ret_record)
+{
+        CLEANUP(job_row_clear) struct job_row row = { 0 };
+
+        int r = state_job_read(state, id, &row);
+        if (r <= 0)
+                return r;
+        r = result_read(state, id, row.job.result, &row.record.result);
+        if (r < 0)
+                return r;
+
+        *ret_record = row.record;
+        row.record = (struct job_record){ 0 };
+        return 1;
+}
+
+int state_get_job_texts(struct state *state, uint64_t id, struct text *ret_status, struct text *ret_result)
+{
+        CLEANUP(job_record_clear) struct job_record record = { 0 };
+
+        int r = state_get_job_record(state, id, &record);
+        if (r < 0)
+                return r;
+
+        *ret_status = record.status;
+        *ret_result = record.result;
+        record.status = TEXT_NULL;
+        record.result = TEXT_NULL;
+        return r;
+}
+
+static int update_job(struct state *state, const struct job_record *record)
+{
+        CLEANUP(job_row_clear) struct job_row row = { 0 };
+
+        int r = state_job_read(state, record->id, &row);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return state_fail(state, -ENOENT, "the job is not known");
+
+        struct job_record merged = *record;
+        merged.status = row.record.status;
+        merged.has_status = row.record.has_status;
+
+        struct text_digest result = text_digest(&record->result);
+        if (!text_digest_equal(row.job.result, result)) {
+                row.job.result = result;
+                r = state_result_write(state, record->id, &record->result);
+                if (r < 0)
+                        return r;
+        }
+        return state_job_write(state, &row.job, &merged);
+}
+
+int state_update_job(struct state *state, const struct job_record *record)
+{
+        int r = state_write_begin(state);
+        if (r < 0)
+                return r;
+        return state_write_end(state, update_job(state, record));
+}

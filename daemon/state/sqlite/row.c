@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Rows that know whether they are intact.
+ *
+ * SQLite notices damage to its structure, not to the bytes a row holds. Those bytes decide whether a hook
+ * runs, so each row of jobs, events and values ends with a sum over all its values, their types and lengths
+ * (64-bit FNV-1a, against accidents, not against people), and a row whose sum differs is reported as damaged
+ * and never used. Writing and reading go through the same sequence of calls, so that the two cannot drift
+ * apart unnoticed.
+ *
+ * Texts are kept as BLOBs: they may hold NUL and what is not UTF-8, and SQLite leaves BLOBs as they are. Null
+ * and empty differ by type. Numbers are the 64 bits of an uint64_t as SQLite's signed integers.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/sqlite/database.h"
+
+#define SUM_START UINT64_C(0xcbf29ce484222325)
+
+static uint64_t sum_bytes(uint64_t sum, const void *data, size_t size)
+{
+        const unsigned char *bytes = data;
+
+        for (size_t i = 0; i < size; i++) {
+                sum ^= bytes[i];
+                sum *= UINT64_C(0x100000001b3);
+        }
+        return sum;
+}
+
+/* Type and number, or type and length: no two sequences of values run into the same bytes. */
+static uint64_t sum_head(uint64_t sum, unsigned char type, uint64_t number)
+{
+        unsigned char head[9] = { type };
+
+        for (unsigned i = 0; i < 8; i++)
+                head[1 + i] = (unsigned char)(number >> (8 * i));
+        return sum_bytes(sum, head, sizeof(head));
+}
+
+static uint64_t sum_value(uint64_t sum, const void *data, size_t size)
+{
+        if (data == NULL)
+                return sum_head(sum, '0', 0);
+        return sum_bytes(sum_head(sum, 't', size), data, size);
+}
+
+struct row_writer row_write(sqlite3_stmt *statement)
+{
+        return (struct row_writer){ .statement = statement, .sum = SUM_START };
+}
+
+static void row_written(struct row_writer *row, int code)
+{
+        if (row->code == SQLITE_OK)
+                row->code = code;
+}
+
+void row_write_number(struct row_writer *row, uint64_t number)
+{
+        row->sum = sum_head(row->sum, 'n', number);
+        row_written(row, sqlite3_bind_int64(row->statement, ++row->index, (sqlite3_int64)number));
+}
+
+void row_write_bytes(struct row_writer *row, const void *data, size_t size)
+{
+        row->sum = sum_value(row->sum, data, size);
+        if (data == NULL)
+                row_written(row, sqlite3_bind_null(row->statement, ++row->index));
+        else
+                row_written(row,
+                            sqlite3_bind_blob64(row->statement, ++row->index, data, size, SQLITE_STATIC));
+}
+
+void row_write_text(struct row_writer *row, const struct text *text)
+{
+        row_write_bytes(row, text->data, text->size);
+}
+
+void row_write_string(struct row_writer *row, const char *word)
+{
+        row->sum = sum_value(row->sum, word, strlen(word));
+        row_written(row, sqlite3_bind_text(row->statement, ++row->index, word, -1, SQLITE_STATIC));
+}
+
+void row_write_sum(struct row_writer *row)
+{
+        row_written(row, sqlite3_bind_int64(row->statement, ++row->index, (sqlite3_int64)row->sum));
+}
+
+void row_write_record(struct row_writer *row, const struct job_record *record)
+{
+        row_write_number(row, (uint64_t)record->has_status | (uint64_t)record->has_result << 1);
+        row_write_number(row, record->business_id);
+        row_write_text(row, &record->guid);
+        row_write_text(row, &record->description);
+        row_write_text(row, &record->files);
+        row_write_text(row, &record->business);
+        row_write_text(row, &record->user);
+        row_write_text(row, &record->email);
+        row_write_text(row, &record->created_on);
+        row_write_text(row, &record->updated_on);
+        row_write_text(row, &record->status);
+}
+
+int row_write_end(struct state *state, struct row_writer *row)
+{
+        if (row->code != SQLITE_OK)
+                return state_fail_sqlite(state, row->code);
+        return state_step(state, row->statement);
+}
+
+struct row_reader row_read(sqlite3_stmt *statement)
+{
+        return (struct row_reader){ .statement = statement, .sum = SUM_START };
+}
+
+static void row_failed(struct row_reader *row, int error)
+{
+        if (row->error == 0)
+                row->error = error;
+}
+
+void row_read_known_number(struct row_reader *row, uint64_t number)
+{
+        row->sum = sum_head(row->sum, 'n', number);
+}
+
+uint64_t row_read_number(struct row_reader *row)
+{
+        int column = row->column++;
+
+        if (sqlite3_column_type(row->statement, column) != SQLITE_INTEGER) {
+                row_failed(row, -EUCLEAN);
+                return 0;
+        }
+
+        uint64_t number = (uint64_t)sqlite3_column_int64(row->statement, column);
+        row->sum = sum_head(row->sum, 'n', number);
+        return number;
+}
+
+void row_read_text(struct row_reader *row, struct text *ret_text)
+{
+        int column = row->column++;
+        int type = sqlite3_column_type(row->statement, column);
+        const void *data = NULL;
+        size_t size = 0;
+
+        if (type == SQLITE_BLOB) {
+                data = sqlite3_column_blob(row->statement, column);
+                size = (size_t)sqlite3_column_bytes(row->statement, column);
+                if (data == NULL && size > 0) {
+                        row_failed(row, -ENOMEM);
+                        return;
+                }
+                if (data == NULL)
+                        data = ""; /* SQLite gives no pointer to nothing */
+        } else if (type != SQLITE_NULL) {
+                row_failed(row, -EUCLEAN);
+                return;
+        }
+
+        row->sum = sum_value(row->sum, data, size);
+        if (row->error == 0)
+                row_failed(row, text_from(data, size, ret_text));
+}
+
+void row_read_known_string(struct row_reader *row, const char *word)
+{
+        row->sum = sum_value(row->sum, word, strlen(word));
+}
+
+void row_read_string(struct row_reader *row, char *ret_word, size_t size)
+{
+        int column = row->column++;
+
+        ret_word[0] = '\0';
+        if (sqlite3_column_type(row->statement, column) != SQLITE_TEXT) {
+                row_failed(row, -EUCLEAN);
+                return;
+        }
+
+        const unsigned char *word = sqlite3_column_text(row->statement, column);
+        if (word == NULL) {
+                row_failed(row, -ENOMEM);
+                return;
+        }
+
+        size_t length = (size_t)sqlite3_column_bytes(row->statement, column);
+        if (length >= size || memchr(word, '\0', length) != NULL) {
+                row_failed(row, -EUCLEAN);
+                return;
+        }
+        memcpy(ret_word, word, length);
+        ret_word[length] = '\0';
+        row->sum = sum_value(row->sum, ret_word, length);
+}
+
+void row_read_record(struct row_reader *row, struct job_record *ret_record)
+{
+        uint64_t flags = row_read_number(row);
+
+        ret_record->has_status = flags & 1;
+        ret_record->has_result = flags & 2;
+        ret_record->business_id = row_read_number(row);
+        row_read_text(row, &ret_record->guid);
+        row_read_text(row, &ret_record->description);
+        row_read_text(row, &ret_record->files);
+        row_read_text(row, &ret_record->business);
+        row_read_text(row, &ret_record->user);
+        row_read_text(row, &ret_record->email);
+        row_read_text(row, &ret_record->created_on);
+        row_read_text(row, &ret_record->updated_on);
+        row_read_text(row, &ret_record->status);
+}
+
+int row_read_end(struct state *state, struct row_reader *row)
+{
+        uint64_t expected = row->sum;
+
+        if (row->error == 0 && row_read_number(row) != expected)
+                row_failed(row, -EUCLEAN);
+        if (row->error == -EUCLEAN)
+                return state_fail(state, -EUCLEAN, "a row of the database is damaged (its sum differs)");
+        if (row->error < 0)
+                return state_fail(state, row->error, "out of memory");
+        return 0;
+}

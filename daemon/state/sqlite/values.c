@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Small things: values by key, and which unknown words of Status were told.
+ *
+ * Of a value, this module makes no copy but the one it returns. What passes through SQLite stays in its page
+ * cache as long as the page does; see state_schema.c on what becomes of it on disk.
+ *
+ * Words are kept as digests, and only the latest STATUSES_MAX: what the remote side sends must not fill the
+ * disk.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "state/sqlite/database.h"
+
+#define STATUSES_MAX 256
+
+static int observation_write(struct state *state, const struct text *status)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *put = NULL;
+        CLEANUP(cleanup_statement) sqlite3_stmt *trim = NULL;
+        struct text_digest digest = text_digest(status);
+
+        int r = state_statement(state, STATEMENT_STATUS_PUT, &put);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(put, 1, (sqlite3_int64)digest.hash);
+        (void)sqlite3_bind_int64(put, 2, (sqlite3_int64)digest.size);
+        r = state_step(state, put);
+        if (r < 0)
+                return r;
+        if (sqlite3_changes(state->database) == 0)
+                return 0;
+
+        r = state_statement(state, STATEMENT_STATUS_TRIM, &trim);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(trim, 1, STATUSES_MAX);
+        r = state_step(state, trim);
+        return r < 0 ? r : 1;
+}
+
+int state_status_reported(struct state *state, const struct text *status)
+{
+        int r = state_write_begin(state);
+        if (r < 0)
+                return r;
+        return state_write_end(state, observation_write(state, status));
+}
+
+static int value_write(struct state *state, const char *key, const void *data, size_t size)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, data != NULL ? STATEMENT_VALUE_PUT : STATEMENT_VALUE_DELETE,
+                                &statement);
+        if (r < 0)
+                return r;
+
+        struct row_writer row = row_write(statement);
+        row_write_string(&row, key);
+        if (data != NULL) {
+                row_write_bytes(&row, data, size);
+                row_write_sum(&row);
+        }
+        return row_write_end(state, &row);
+}
+
+int state_put_value(struct state *state, const char *key, const void *data, size_t size)
+{
+        int r = state_write_begin(state);
+        if (r < 0)
+                return r;
+        return state_write_end(state, value_write(state, key, data, size));
+}
+
+static void secret_clear(struct text *text)
+{
+        if (text->data != NULL)
+                explicit_bzero(text->data, text->size);
+        text_clear(text);
+}
+
+int state_get_value(struct state *state, const char *key, void **ret_data, size_t *ret_size)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(secret_clear) struct text value = TEXT_NULL;
+
+        int r = state_statement(state, STATEMENT_VALUE_GET, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+        r = state_step(state, statement);
+        if (r <= 0)
+                return r;
+
+        struct row_reader row = row_read(statement);
+        row_read_known_string(&row, key);
+        row_read_text(&row, &value);
+        r = row_read_end(state, &row);
+        if (r < 0)
+                return r;
+
+        *ret_data = STEAL_POINTER(value.data);
+        *ret_size = value.size;
+        return 1;
+}

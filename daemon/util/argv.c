@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Command lines as they stand in ExecStart=. A word is put together byte by byte in one buffer as long as the
+ * line, since no escape is shorter than what it stands for, and then copied to its own size. Where systemd
+ * warns and goes on, such as at an unknown escape, this refuses: a command that is not what was meant must
+ * not run.
+ */
+
+#include "util/argv.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+#define WHITE_SPACE " \t\n\r"
+
+struct command {
+        char **words;
+        size_t count, room;
+};
+
+/* Reads exactly `digits` digits in base 8 or 16 and moves *line behind them. */
+static bool read_digits(const char **line, unsigned base, unsigned digits, uint32_t *ret_number)
+{
+        static const char symbols[] = "0123456789abcdef";
+        uint32_t number = 0;
+
+        for (; digits > 0; digits--, (*line)++) {
+                char c = **line;
+                if (c >= 'A' && c <= 'F')
+                        c = (char)(c - 'A' + 'a');
+                const char *symbol = c != '\0' ? strchr(symbols, c) : NULL;
+                if (symbol == NULL || symbol - symbols >= (ptrdiff_t)base)
+                        return false;
+                number = number * base + (uint32_t)(symbol - symbols);
+        }
+        *ret_number = number;
+        return true;
+}
+
+/* Returns the end of what was written. */
+static char *write_utf8(char *end, uint32_t point)
+{
+        static const unsigned char leads[] = { 0, 0xc0, 0xe0, 0xf0 };
+
+        if (point < 0x80) {
+                *end++ = (char)point;
+                return end;
+        }
+        unsigned more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+        *end++ = (char)(leads[more] | point >> (6 * more));
+        while (more-- > 0)
+                *end++ = (char)(0x80 | (point >> (6 * more) & 0x3f));
+        return end;
+}
+
+/* *line is behind the backslash and goes behind the escape; the character is added at *end. */
+static bool read_escape(const char **line, char **end)
+{
+        static const char letters[] = "\\\"'abfnrtvs;", meanings[] = "\\\"'\a\b\f\n\r\t\v ;";
+        char letter = **line;
+        const char *known = letter != '\0' ? strchr(letters, letter) : NULL;
+        uint32_t number;
+
+        if (known != NULL) {
+                (*line)++;
+                *(*end)++ = meanings[known - letters];
+                return true;
+        }
+
+        if (letter >= '0' && letter <= '7') {
+                if (!read_digits(line, 8, 3, &number) || number == 0 || number > 0xff)
+                        return false;
+                *(*end)++ = (char)number;
+                return true;
+        }
+
+        unsigned digits = letter == 'x' ? 2 : letter == 'u' ? 4 : letter == 'U' ? 8 : 0;
+        if (digits == 0)
+                return false;
+        (*line)++;
+        if (!read_digits(line, 16, digits, &number) || number == 0)
+                return false;
+        if (digits == 2) {
+                *(*end)++ = (char)number;
+                return true;
+        }
+        if (number > 0x10ffff || (number >= 0xd800 && number <= 0xdfff))
+                return false;
+        *end = write_utf8(*end, number);
+        return true;
+}
+
+/* Reads the word that begins at *line into `buffer` and moves *line to where it ends. */
+static int read_word(const char **line, char *buffer)
+{
+        const char *at = *line;
+        char quote = '\0', *end = buffer;
+
+        while (*at != '\0' && (quote != '\0' || strchr(WHITE_SPACE, *at) == NULL)) {
+                char c = *at++;
+                if (c == '\\') {
+                        if (!read_escape(&at, &end))
+                                return -EINVAL;
+                } else if (quote != '\0' ? c == quote : c == '"' || c == '\'') {
+                        quote = (char)(quote != '\0' ? '\0' : c);
+                } else {
+                        *end++ = c;
+                }
+        }
+        if (quote != '\0')
+                return -EINVAL;
+
+        *end = '\0';
+        *line = at;
+        return 0;
+}
+
+static int add_word(struct command *command, const char *word)
+{
+        if (command->count + 1 >= command->room) {
+                size_t room = command->room > 0 ? command->room * 2 : 8;
+                char **words = realloc(command->words, room * sizeof(*words));
+                if (words == NULL)
+                        return -ENOMEM;
+                command->words = words;
+                command->room = room;
+        }
+        /* The vector is whole at any time, so that it can be freed. */
+        command->words[command->count] = strdup(word);
+        command->words[command->count + 1] = NULL;
+        return command->words[command->count++] != NULL ? 0 : -ENOMEM;
+}
+
+int argv_split(const char *line, char ***ret_words)
+{
+        CLEANUP(cleanup_free) char *buffer = malloc(strlen(line) + 1);
+        struct command command = { 0 };
+        int r = buffer != NULL ? 0 : -ENOMEM;
+
+        while (r == 0 && *(line += strspn(line, WHITE_SPACE)) != '\0') {
+                r = read_word(&line, buffer);
+                if (r == 0)
+                        r = add_word(&command, buffer);
+        }
+        if (r == 0 && command.count == 0)
+                r = -EINVAL;
+        if (r < 0) {
+                command_free(command.words);
+                return r;
+        }
+
+        *ret_words = command.words;
+        return 0;
+}
+
+char **command_free(char **words)
+{
+        if (words != NULL)
+                for (char **word = words; *word != NULL; word++)
+                        free(*word);
+        free(words);
+        return NULL;
+}

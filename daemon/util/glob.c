@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Glob patterns over counted texts. Only the last `*` seen needs to be remembered: should what follows it
+ * fail, that star takes one character more and the rest is tried again. An earlier star never needs to be
+ * looked at again, since whatever it could take more of, the later one can take as well.
+ */
+
+#include "util/glob.h"
+
+/* ASCII only: the locale is none of our business, and UTF-8 beyond ASCII is compared byte for byte. */
+static unsigned char fold(char byte)
+{
+        return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte - 'A' + 'a') : (unsigned char)byte;
+}
+
+/* Whether a pattern's byte stands for itself and no more. */
+static bool is_literal(char byte)
+{
+        return byte != '\0' && byte != '*' && byte != '?' && byte != '[' && byte != '\\';
+}
+
+static bool is_continuation(char byte)
+{
+        return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* Bytes of the character at `text`: one for what is no UTF-8. */
+static size_t character_size(const char *text, size_t size)
+{
+        unsigned char lead = (unsigned char)text[0];
+        size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+
+        if (lead < 0xc2 || lead > 0xf4 || wanted > size)
+                return 1;
+        for (size_t i = 1; i < wanted; i++)
+                if (!is_continuation(text[i]))
+                        return 1;
+        return wanted;
+}
+
+/* The `]` that closes the set whose `[` is at `pattern`, or NULL. A `]` that comes first is a member. */
+static const char *set_end(const char *pattern)
+{
+        const char *at = pattern + 1;
+
+        if (*at == '!')
+                at++;
+        for (bool is_first = true; *at != '\0'; is_first = false, at++) {
+                if (*at == ']' && !is_first)
+                        return at;
+                if (*at == '\\' && at[1] != '\0')
+                        at++;
+        }
+        return NULL;
+}
+
+/* Whether a byte is between the bounds of a range, in either case. */
+static bool range_has(char low, char high, char byte)
+{
+        unsigned char at = (unsigned char)byte, lower = fold(byte);
+        unsigned char upper = lower >= 'a' && lower <= 'z' ? (unsigned char)(lower - 'a' + 'A') : at;
+        unsigned char from = (unsigned char)low, to = (unsigned char)high;
+
+        return (lower >= from && lower <= to) || (upper >= from && upper <= to);
+}
+
+/*
+ * Whether the set from the `[` at `pattern` to its `]` at `end` has a byte. Those beyond ASCII are in no set.
+ */
+static bool set_has(const char *pattern, const char *end, char byte)
+{
+        const char *at = pattern + 1;
+        bool negated = *at == '!', found = false;
+
+        if (negated)
+                at++;
+        while (at < end) {
+                char low, high;
+                if (*at == '\\' && at + 1 < end)
+                        at++;
+                low = high = *at++;
+                if (at + 1 < end && *at == '-') {
+                        at++;
+                        if (*at == '\\' && at + 1 < end)
+                                at++;
+                        high = *at++;
+                }
+                found = found || ((unsigned char)byte < 0x80 && range_has(low, high, byte));
+        }
+        return found != negated;
+}
+
+/*
+ * Matches the one item at `pattern` (anything but a star) with the start of the text. Returns the bytes of
+ * the text it takes, 0 if it does not match, and sets *ret_next to what follows the item. `unclosed` keeps
+ * the first `[` found without a `]`: the search for one is not repeated, there or further on.
+ */
+static size_t item_match(const char *pattern, const char *text, size_t size, const char **unclosed,
+                         const char **ret_next)
+{
+        const char *end;
+
+        switch (*pattern) {
+        case '\0':
+                return 0;
+        case '?':
+                *ret_next = pattern + 1;
+                return character_size(text, size);
+        case '[':
+                end = *unclosed == NULL || pattern < *unclosed ? set_end(pattern) : NULL;
+                if (end == NULL) {
+                        if (*unclosed == NULL || pattern < *unclosed)
+                                *unclosed = pattern;
+                        break;
+                }
+                *ret_next = end + 1;
+                return set_has(pattern, end, *text) ? character_size(text, size) : 0;
+        case '\\':
+                if (pattern[1] != '\0')
+                        pattern++;
+                break;
+        }
+
+        *ret_next = pattern + 1;
+        return fold(*pattern) == fold(*text) ? 1 : 0;
+}
+
+bool glob_matches(const char *pattern, const char *text, size_t size)
+{
+        const char *star = NULL; /* what follows the last star seen */
+        const char *unclosed = NULL;
+        size_t at = 0, star_at = 0;
+
+        /* Most patterns differ from most texts in the first letter. */
+        if (size > 0 && is_literal(*pattern) && fold(*pattern) != fold(*text))
+                return false;
+
+        while (at < size) {
+                if (*pattern == '*') {
+                        star = ++pattern;
+                        star_at = at;
+                        continue;
+                }
+
+                const char *next = NULL;
+                size_t taken = item_match(pattern, text + at, size - at, &unclosed, &next);
+                if (taken > 0) {
+                        pattern = next;
+                        at += taken;
+                } else if (star != NULL) {
+                        pattern = star;
+                        star_at += character_size(text + star_at, size - star_at);
+                        at = star_at;
+                } else {
+                        return false;
+                }
+        }
+
+        while (*pattern == '*')
+                pattern++;
+        return *pattern == '\0';
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Counted strings. Everything the remote side says passes through here before it is compared, shown or
+ * stored, so these functions take any bytes: NUL, control characters, and what is not UTF-8 at all.
+ */
+
+#include "util/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int text_from(const char *data, size_t size, struct text *ret_text)
+{
+        if (data == NULL) {
+                *ret_text = TEXT_NULL;
+                return 0;
+        }
+
+        char *copy = malloc(size + 1);
+        if (copy == NULL)
+                return -ENOMEM;
+        memcpy(copy, data, size);
+        copy[size] = '\0';
+
+        *ret_text = (struct text){ copy, size };
+        return 0;
+}
+
+int text_copy(const struct text *text, struct text *ret_text)
+{
+        return text_from(text->data, text->size, ret_text);
+}
+
+void text_clear(struct text *text)
+{
+        free(text->data);
+        *text = TEXT_NULL;
+}
+
+bool text_equal(const struct text *left, const struct text *right)
+{
+        if (left->data == NULL || right->data == NULL)
+                return left->data == right->data;
+        return left->size == right->size && memcmp(left->data, right->data, left->size) == 0;
+}
+
+const char *text_or_empty(const struct text *text)
+{
+        return text->data != NULL ? text->data : "";
+}
+
+/* Length of the well-formed UTF-8 sequence at the start of data, 0 if there is none. */
+static size_t sequence_length(const unsigned char *data, size_t size)
+{
+        unsigned char lead = data[0];
+        size_t length;
+        unsigned char low = 0x80,
+                      high = 0xbf; /* bounds of the second byte: no overlong forms, no surrogates */
+
+        if (lead < 0x80)
+                return 1;
+        if (lead >= 0xc2 && lead <= 0xdf) {
+                length = 2;
+        } else if (lead >= 0xe0 && lead <= 0xef) {
+                length = 3;
+                if (lead == 0xe0)
+                        low = 0xa0;
+                else if (lead == 0xed)
+                        high = 0x9f;
+        } else if (lead >= 0xf0 && lead <= 0xf4) {
+                length = 4;
+                if (lead == 0xf0)
+                        low = 0x90;
+                else if (lead == 0xf4)
+                        high = 0x8f;
+        } else {
+                return 0;
+        }
+
+        if (size < length || data[1] < low || data[1] > high)
+                return 0;
+        for (size_t i = 2; i < length; i++)
+                if ((data[i] & 0xc0) != 0x80)
+                        return 0;
+        return length;
+}
+
+/*
+ * C0, DEL, C1, and the characters that turn the direction of the text around them: U+202A–202E, U+2066–2069.
+ */
+static bool is_control(const unsigned char *at, size_t length)
+{
+        if (length == 1)
+                return *at < 0x20 || *at == 0x7f;
+        if (length == 2)
+                return at[0] == 0xc2 && at[1] < 0xa0;
+        return length == 3 && at[0] == 0xe2 &&
+               ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+                (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+}
+
+size_t text_cut(const char *data, size_t size, size_t limit)
+{
+        if (limit == 0 || size <= limit)
+                return size;
+
+        /* Step back over at most three continuation bytes to the sequence that the limit falls into. */
+        size_t cut = limit;
+        while (cut > 0 && limit - cut < 3 && ((unsigned char)data[cut] & 0xc0) == 0x80)
+                cut--;
+        if (((unsigned char)data[cut] & 0xc0) == 0x80)
+                return limit; /* not UTF-8: nothing to keep whole */
+        return cut;
+}
+
+char *text_escape(const char *data, size_t size, size_t limit)
+{
+        static const char ellipsis[] = "…";
+        size_t cut = text_cut(data, size, limit);
+
+        /* The longest form of a byte is \xNN. */
+        char *escaped = malloc(cut * 4 + sizeof(ellipsis));
+        if (escaped == NULL)
+                return NULL;
+
+        char *end = escaped;
+        for (size_t i = 0; i < cut;) {
+                const unsigned char *at = (const unsigned char *)data + i;
+                size_t length = sequence_length(at, cut - i);
+                bool control = is_control(at, length);
+
+                if (*at == '\n' || *at == '\t' || *at == '\r') {
+                        *end++ = '\\';
+                        *end++ = (char)(*at == '\n' ? 'n' : *at == '\t' ? 't' : 'r');
+                        i++;
+                } else if (length == 0 || control) {
+                        size_t bad = length == 0 ? 1 : length;
+                        for (size_t k = 0; k < bad; k++)
+                                end += sprintf(end, "\\x%02x", at[k]);
+                        i += bad;
+                } else {
+                        memcpy(end, at, length);
+                        end += length;
+                        i += length;
+                }
+        }
+
+        if (cut < size) {
+                memcpy(end, ellipsis, sizeof(ellipsis) - 1);
+                end += sizeof(ellipsis) - 1;
+        }
+        *end = '\0';
+        return escaped;
+}
+
+char *secret_free(char *secret)
+{
+        if (secret != NULL)
+                explicit_bzero(secret, strlen(secret));
+        free(secret);
+        return NULL;
+}
+
+struct text_digest text_digest(const struct text *text)
+{
+        struct text_digest digest = { UINT64_C(0xcbf29ce484222325), text->size };
+
+        if (text->data == NULL) {
+                digest.size = UINT64_MAX;
+                return digest;
+        }
+
+        for (size_t i = 0; i < text->size; i++) {
+                digest.hash ^= (unsigned char)text->data[i];
+                digest.hash *= UINT64_C(0x100000001b3);
+        }
+        return digest;
+}
+
+bool text_digest_equal(struct text_digest left, struct text_digest right)
+{
+        return left.hash == right.hash && left.size == right.size;
+}

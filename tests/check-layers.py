@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Checks that the sources keep to the layers of the architecture.
+
+A file includes only from its own directory and from those that the table allows; a library's header only where
+that library belongs; a header guards itself with #pragma once; a .c file says in a comment on top what it is for.
+
+usage: check-layers.py SOURCE_ROOT | --self-test
+"""
+
+import os
+import re
+import sys
+import tempfile
+
+# Directory: the directories that it may include from.
+LAYERS = {
+    "main.c": "app config journal platform util",
+    "app": "monitor delivery bus nexudus state journal http config planning model platform util",
+    "monitor": "delivery nexudus state journal http config planning model platform util",
+    # The outbox reads pending deliveries from the state; what hooks print goes to the journal.
+    "delivery": "state journal http config planning model platform util",
+    "bus": "util",
+    "nexudus": "http model util",
+    "state": "model util",
+    "journal": "config model util",
+    "http": "util",
+    "config": "model util",
+    "planning": "model util",
+    "platform": "util",
+    "model": "util",
+    "util": "",
+}
+ALLOWED = {directory: set(others.split()) | {directory} for directory, others in LAYERS.items()}
+
+# One file that another directory may include although the table does not allow it.
+EXCEPTIONS = {("delivery/unit/", "bus/connection.h")}
+
+LIBRARIES = [
+    # What is included, and the directories and files that may.
+    (re.compile(r"curl/"), ("http/", "main.c")),
+    (re.compile(r"yajl/yajl_gen\.h$"), ("nexudus/", "delivery/payload.c")),
+    (re.compile(r"yajl/(?!yajl_gen\.h$)"), ("nexudus/",)),
+    (re.compile(r"sqlite3(ext)?\.h$"), ("state/sqlite/",)),
+    (re.compile(r"ini\.h$"), ("config/",)),
+    (re.compile(r"systemd/sd-journal\.h$"), ("journal/",)),
+    (re.compile(r"systemd/sd-bus.*\.h$"), ("bus/", "delivery/unit/")),
+]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
+LICENCE = "/* SPDX-License-Identifier: MIT */"
+
+
+def directory_of(path):
+    """The directory of a file given relative to daemon/, as the table names it; None if it has none."""
+    name = path.split("/")[0]
+    return name if name in LAYERS else None
+
+
+def include_problem(path, included):
+    """What is wrong with `#include "included"` in the file `path`; None if nothing is."""
+    own, other = directory_of(path), directory_of(included)
+
+    if included == "version.h":  # made by the build
+        return None
+    if included.startswith((".", "/")):
+        return f'"{included}": write it relative to daemon/'
+    if other is None:
+        return f'"{included}" is in no known directory'
+    if other in ALLOWED[own] or any(path.startswith(who) and included == what for who, what in EXCEPTIONS):
+        return None
+    return f'"{included}": {own} must not include from {other}'
+
+
+def file_problems(path, lines):
+    """Yields (line number, problem) of a file, given relative to daemon/."""
+    if directory_of(path) is None:
+        yield 1, "the file is in no known directory"
+        return
+
+    if not lines or lines[0] != LICENCE:
+        yield 1, f"the first line must be {LICENCE}"
+    if path.endswith(".h") and "#pragma once" not in lines:
+        yield 1, "#pragma once is missing"
+    if path.endswith(".c"):
+        following = next((line for line in lines[1:] if line.strip()), "")
+        if not following.startswith("/*"):
+            yield 2, "a comment with the purpose of the file must follow the licence"
+
+    for number, line in enumerate(lines, 1):
+        match = INCLUDE.match(line)
+        if not match:
+            continue
+        own, library = match.groups()
+        if own is not None:
+            problem = include_problem(path, own)
+            if problem:
+                yield number, problem
+        for pattern, places in LIBRARIES:
+            if pattern.match(own or library) and not path.startswith(places):
+                yield number, f"{own or library}: only in {' and '.join(places)}"
+
+
+def tree_problems(root):
+    """All problems under root/daemon as "FILE:LINE: problem", and how many files there were."""
+    found, count = [], 0
+    top = os.path.join(root, "daemon")
+
+    for folder, folders, names in os.walk(top):
+        folders.sort()
+        for name in sorted(names):
+            if not name.endswith((".c", ".h")):
+                continue
+            full = os.path.join(folder, name)
+            path = os.path.relpath(full, top)
+            with open(full, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+            found += [f"daemon/{path}:{number}: {text}" for number, text in file_problems(path, lines)]
+            count += 1
+
+    return found, count
+
+
+# A made tree: path, lines after the licence, and the lines with a problem (the licence is line 1).
+ESSAY = "/* What it is for. */"
+SAMPLES = [
+    ("main.c", [ESSAY, '#include "app/daemon.h"', "#include <curl/curl.h>", '#include "version.h"'], []),
+    ("app/daemon.c", [ESSAY, '#include "app/daemon.h"', '#include "main.h"', "#include <curl/curl.h>"], [4, 5]),
+    ("app/daemon.h", ["#pragma once", '#include "monitor/a.h"', '#include "bus/connection.h"'], []),
+    ("app/check.c", [ESSAY, '#include "app/daemon.h"'], []),
+    ("monitor/a.h", ["#pragma once", '#include "app/daemon.h"', '#include "delivery/outbox.h"'], [3]),
+    ("delivery/payload.c", [ESSAY, "#include <yajl/yajl_gen.h>", "#include <yajl/yajl_tree.h>"], [4]),
+    ("delivery/outbox.c", [ESSAY, '#include "state/a.h"', "#include <systemd/sd-bus.h>", '#include "bus/connection.h"'], [4, 5]),
+    ("delivery/unit/a.c", [ESSAY, "#include <systemd/sd-bus.h>", '#include "bus/connection.h"', '#include "bus/object.h"'], [5]),
+    ("nexudus/a.c", [ESSAY, "#include <yajl/yajl_parse.h>", '#include "http/a.h"', '#include "nexudus/b.h"'], []),
+    ("nexudus/b.c", [ESSAY, '#include "state/a.h"', '#include "journal/a.h"', '#include "delivery/a.h"'], [3, 4, 5]),
+    ("state/a.c", [ESSAY, '#include "nexudus/a.h"', "#include <sqlite3.h>"], [3, 4]),
+    ("state/sqlite/a.c", [ESSAY, '#include "state/a.h"', "#include <sqlite3.h>", "  #  include <ini.h>"], [5]),
+    ("journal/a.c", [ESSAY, "#include <systemd/sd-journal.h>", '#include "config/a.h"', '#include "state/a.h"'], [5]),
+    ("http/a.c", [ESSAY, "#include <curl/multi.h>", '#include "util/a.h"', '#include "nexudus/a.h"'], [5]),
+    ("http/one.c", [ESSAY, '#include "http/two.h"'], []),
+    ("http/one.h", ["#pragma once"], []),
+    ("http/two.c", [ESSAY, '#include "http/three.h"'], []),
+    ("http/two.h", ["#pragma once"], []),
+    ("http/three.h", ["#pragma once", '#include "http/one.h"'], []),
+    ("config/a.c", [ESSAY, "#include <ini.h>", '#include "model/a.h"', '#include "http/a.h"'], [5]),
+    ("model/a.c", [ESSAY, '#include "util/a.h"', '#include "config/a.h"', "#include <sqlite3.h>"], [4, 5]),
+    ("planning/a.c", [ESSAY, '#include "model/a.h"', '#include "platform/clock.h"'], [4]),
+    ("util/a.c", [ESSAY, '#include "model/a.h"', '#include "../http/a.h"', '#include "attic/a.h"'], [3, 4, 5]),
+    ("util/b.c", ["#include <errno.h>", ESSAY], [2]),
+    ("util/c.h", ["struct a;"], [1]),
+    ("attic/a.c", [ESSAY], [1]),
+]
+
+
+def self_test():
+    """Returns the differences between what is found in the made tree and what is in it."""
+    with tempfile.TemporaryDirectory() as root:
+        expected = []
+        for path, lines, problems in SAMPLES:
+            full = os.path.join(root, "daemon", path)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "w", encoding="utf-8") as file:
+                file.write("\n".join([LICENCE] + lines) + "\n")
+            expected += [f"daemon/{path}:{number}" for number in problems]
+        with open(os.path.join(root, "daemon", "util", "e.h"), "w", encoding="utf-8") as file:
+            file.write("#pragma once\n")
+        expected.append("daemon/util/e.h:1")
+
+        found = [":".join(line.split(":")[:2]) for line in tree_problems(root)[0]]
+    return [f"{place}: not found" for place in sorted(set(expected) - set(found))] + [
+        f"{place}: found without a reason" for place in sorted(set(found) - set(expected))
+    ]
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        sys.exit(__doc__)
+    if arguments[0] == "--self-test":
+        problems, count = self_test(), len(SAMPLES)
+    else:
+        problems, count = tree_problems(arguments[0])
+    for problem in problems:
+        print(problem)
+    if count == 0:
+        print("no sources found")
+    return 1 if problems or count == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Every function of the store as a call that can be made again and again: see state_calls.h. */
+
+#include "state_calls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state/sqlite/database.h"
+
+static const char *const hooks[] = { "chat", "mail" };
+
+unsigned call_number;
+static uint64_t delivery_id;
+
+int call_record_number(struct fixture *fixture, unsigned number)
+{
+        struct event event = fixture_event(number, number, EVENT_SEEN);
+
+        return state_record_event(fixture->state, &event, hooks, 2);
+}
+
+/* A single event, and a store that has prepared no statement yet. */
+void calls_prepare(struct fixture *fixture)
+{
+        struct delivery delivery;
+
+        assert_int_equal(state_execute(fixture->state,
+                                       "DELETE FROM unlogged; DELETE FROM deliveries; DELETE FROM events;"
+                                       "DELETE FROM jobs; DELETE FROM results",
+                                       NULL),
+                         0);
+        /* The fixture's events differ by the factors of their numbers. */
+        call_number = (call_number / 210 + 1) * 210;
+        assert_int_equal(call_record_number(fixture, call_number), 0);
+        assert_int_equal(state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, &delivery, 1), 1);
+        delivery_id = delivery.id;
+        delivery_clear(&delivery);
+        state_statements_finalize(fixture->state);
+}
+
+/* ---- the calls ---- */
+
+int call_record(struct fixture *fixture)
+{
+        return call_record_number(fixture, ++call_number);
+}
+
+int call_record_known(struct fixture *fixture)
+{
+        struct event event = fixture_event(call_number + 1, call_number, EVENT_CHANGED);
+
+        call_number++;
+        return state_record_event(fixture->state, &event, hooks, 1);
+}
+
+/* All of it is tried, as by a caller who looks only in the end. */
+int call_batch(struct fixture *fixture)
+{
+        int r = state_batch_begin(fixture->state);
+        if (r < 0)
+                return r;
+        int first = call_record_number(fixture, ++call_number),
+            second = call_record_number(fixture, ++call_number);
+        r = state_batch_end(fixture->state, true);
+        return first < 0 ? first : second < 0 ? second : r;
+}
+
+int call_batch_dropped(struct fixture *fixture)
+{
+        int r = state_batch_begin(fixture->state);
+        if (r < 0)
+                return r;
+        r = call_record_number(fixture, ++call_number);
+        (void)state_batch_end(fixture->state, false);
+        return r;
+}
+
+int call_get_event(struct fixture *fixture)
+{
+        struct event event = { 0 };
+
+        int r = state_get_event(fixture->state, fixture_event_id(call_number), &event);
+        event_clear(&event);
+        return r;
+}
+
+static int count_event(void *userdata, const struct event *event)
+{
+        (void)event;
+        ++*(unsigned *)userdata;
+        return 0;
+}
+
+int call_each_unlogged(struct fixture *fixture)
+{
+        unsigned count = 0;
+
+        int r = state_each_unlogged(fixture->state, count_event, &count);
+        if (r >= 0)
+                assert_true(count > 0);
+        return r;
+}
+
+/* One more than are kept in memory. */
+int call_mark_logged(struct fixture *fixture)
+{
+        for (unsigned i = 0; i <= STATE_MARKS_MAX; i++) {
+                const char *id = fixture_event_id(1000000 + i);
+                int r = state_mark_logged(fixture->state, &id, 1);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int call_mark_logged_in_batch(struct fixture *fixture)
+{
+        int r = state_batch_begin(fixture->state);
+        if (r < 0)
+                return r;
+        r = call_mark_logged(fixture);
+        int ended = state_batch_end(fixture->state, true);
+        return r < 0 ? r : ended;
+}
+
+int call_prune(struct fixture *fixture)
+{
+        const char *id = fixture_event_id(call_number);
+
+        int r = state_mark_logged(fixture->state, &id, 1);
+        return r < 0 ? r : state_prune(fixture->state, 1);
+}
+
+int call_due_deliveries(struct fixture *fixture)
+{
+        struct delivery deliveries[2];
+
+        int r = state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, 2);
+        for (int i = 0; i < r; i++)
+                delivery_clear(&deliveries[i]);
+        return r;
+}
+
+int call_next_delivery(struct fixture *fixture)
+{
+        uint64_t next_us;
+
+        return state_next_delivery(fixture->state, "mail", NULL, 0, &next_us);
+}
+
+int call_delivery_done(struct fixture *fixture)
+{
+        return state_delivery_done(fixture->state, delivery_id, 5);
+}
+
+int call_delivery_retry(struct fixture *fixture)
+{
+        return state_delivery_retry(fixture->state, delivery_id, 6, "exit status 1");
+}
+
+int call_drop_hooks(struct fixture *fixture)
+{
+        int r = state_drop_hooks(fixture->state, hooks, 1, 7);
+
+        if (r >= 0)
+                assert_true(r > 0);
+        return r;
+}
+
+int call_first_sight(struct fixture *fixture)
+{
+        char word[32];
+
+        (void)snprintf(word, sizeof(word), "Paused %u", call_number);
+        return state_status_reported(fixture->state, &(struct text){ word, strlen(word) });
+}
+
+int call_put_value(struct fixture *fixture)
+{
+        return state_put_value(fixture->state, "token", "first", 5);
+}
+
+int call_delete_value(struct fixture *fixture)
+{
+        return state_put_value(fixture->state, "nothing", NULL, 0);
+}
+
+int call_get_value(struct fixture *fixture)
+{
+        void *data = NULL;
+        size_t size = 0;
+
+        int r = state_get_value(fixture->state, "token", &data, &size);
+        if (r >= 0)
+                assert_int_equal(r, 1);
+        free(data);
+        return r;
+}
+
+int call_update_job(struct fixture *fixture)
+{
+        struct job_record job = { .id = call_number, .description = TEXT_LITERAL("new") };
+
+        int r = state_update_job(fixture->state, &job);
+        return r < 0 ? r : state_update_job(fixture->state, &job); /* now its result stays as it is */
+}
+
+int call_reopen(struct fixture *fixture)
+{
+        char *message = NULL;
+
+        fixture_close(fixture);
+        int r = state_open(fixture->directory, &message, &fixture->state);
+        free(message);
+        return r;
+}
+
+int call_get_job(struct fixture *fixture)
+{
+        struct stored_job job;
+
+        return state_get_job(fixture->state, call_number, &job);
+}
+
+int call_get_job_texts(struct fixture *fixture)
+{
+        struct text status, result;
+
+        int r = state_get_job_texts(fixture->state, call_number, &status, &result);
+        if (r >= 0) {
+                text_clear(&status);
+                text_clear(&result);
+        }
+        return r;
+}

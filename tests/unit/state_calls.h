@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "state_fixture.h"
+
+/*
+ * Every function of the store as a call that can be made again and again, for tests in which it fails. Each
+ * returns what the store returned, and checks what it was given where that succeeded.
+ */
+
+/* The event and the job that a call is about. Those that make one move it on. */
+extern unsigned call_number;
+
+/* Leaves a single event, with deliveries, and a store that has prepared no statement yet. */
+void calls_prepare(struct fixture *fixture);
+
+/* Records an event of that number. */
+int call_record_number(struct fixture *fixture, unsigned number);
+
+int call_record(struct fixture *fixture);
+int call_record_known(struct fixture *fixture);
+int call_batch(struct fixture *fixture);
+int call_batch_dropped(struct fixture *fixture);
+int call_get_event(struct fixture *fixture);
+int call_each_unlogged(struct fixture *fixture);
+int call_mark_logged(struct fixture *fixture);
+int call_mark_logged_in_batch(struct fixture *fixture);
+int call_prune(struct fixture *fixture);
+int call_due_deliveries(struct fixture *fixture);
+int call_next_delivery(struct fixture *fixture);
+int call_delivery_done(struct fixture *fixture);
+int call_delivery_retry(struct fixture *fixture);
+int call_drop_hooks(struct fixture *fixture);
+int call_first_sight(struct fixture *fixture);
+int call_put_value(struct fixture *fixture);
+int call_delete_value(struct fixture *fixture);
+int call_get_value(struct fixture *fixture);
+int call_update_job(struct fixture *fixture);
+int call_reopen(struct fixture *fixture);
+int call_get_job(struct fixture *fixture);
+int call_get_job_texts(struct fixture *fixture);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "state/state.h"
+
+/*
+ * A store in a directory of its own under $TMPDIR, for tests. All functions fail the test that calls them
+ * rather than return an error.
+ */
+struct fixture {
+        char directory[256];
+        struct state *state;
+};
+
+/* For cmocka: *state becomes a struct fixture with an open store. The teardown removes the directory. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
+void fixture_open(struct fixture *fixture);
+void fixture_close(struct fixture *fixture);
+/* What every test does after every step: only what is on disk counts. */
+void fixture_reopen(struct fixture *fixture);
+
+/* "DIRECTORY/NAME": in one of a few static buffers. */
+const char *fixture_path(const struct fixture *fixture, const char *name);
+
+/* Reads or writes a whole file. The data is the caller's to free. */
+char *fixture_read_file(const char *path, size_t *ret_size);
+void fixture_write_file(const char *path, const void *data, size_t size);
+
+/* The event id of a number: "00000000-0000-4000-8000-%012u". */
+const char *fixture_event_id(unsigned number);
+
+/*
+ * An event about `job` with every field set, among them texts with NUL, empty and null ones, all derived from
+ * `number`. Its texts are borrowed: it is not to be cleared. Valid until the second call after this one.
+ */
+struct event fixture_event(unsigned number, uint64_t job, enum event_kind kind);
+
+/* How many deliveries of the hook are pending in the database. */
+uint64_t fixture_pending(const struct state *state, const char *hook);
+
+void assert_text_equal(const struct text *left, const struct text *right);
+void assert_record_equal(const struct job_record *left, const struct job_record *right);
+void assert_event_equal(const struct event *left, const struct event *right);

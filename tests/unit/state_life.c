@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A scripted life of a store that uses all of it: each step is one call or one batch, can be repeated when it
+ * failed, and always does the same, so that two lives end with the same rows.
+ */
+
+#include "state_life.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static const char *const hooks[] = { "mail", "restart" };
+
+size_t state_life_result_size;
+
+static int record(struct fixture *life, unsigned number, uint64_t job, enum event_kind kind,
+                  size_t hook_count)
+{
+        static char large[32 * 1024 + 1];
+        struct event event = fixture_event(number, job, kind);
+
+        for (size_t i = 0; i < state_life_result_size; i++)
+                large[i] = (char)('a' + (i * 7 + number) % 26);
+        event.record.result = (struct text){ large, state_life_result_size };
+        return state_record_event(life->state, &event, hooks, hook_count);
+}
+
+static int step_open(struct fixture *life)
+{
+        char *message = NULL;
+
+        int r = state_open(life->directory, &message, &life->state);
+        if (r < 0 && r != -ENOMEM)
+                assert_non_null(message);
+        free(message);
+        return r;
+}
+
+static int step_reopen(struct fixture *life)
+{
+        life->state = state_close(life->state);
+        return step_open(life);
+}
+
+static int step_first_event(struct fixture *life)
+{
+        return record(life, 1, 1, EVENT_SEEN, 2);
+}
+
+static int step_value(struct fixture *life)
+{
+        return state_put_value(life->state, "token", "first", 5);
+}
+
+static int step_value_again(struct fixture *life)
+{
+        void *data = NULL;
+        size_t size = 0;
+
+        int r = state_get_value(life->state, "token", &data, &size);
+        if (r < 0)
+                return r;
+        assert_int_equal(r, 1);
+        assert_string_equal(data, "first");
+        free(data);
+        return state_put_value(life->state, "token", "second", 6);
+}
+
+static int step_sight(struct fixture *life)
+{
+        struct text word = TEXT_LITERAL("Paused");
+
+        int r = state_status_reported(life->state, &word);
+        if (r >= 0)
+                assert_int_equal(r, 1);
+        return r;
+}
+
+static int step_batch(struct fixture *life)
+{
+        int r = state_batch_begin(life->state);
+        if (r < 0)
+                return r;
+
+        /* All of them are tried, as by a caller who looks only in the end. */
+        int failed = 0;
+        for (unsigned number = 2; number <= 4; number++) {
+                r = record(life, number, number, EVENT_SEEN, 1);
+                if (r < 0 && failed == 0)
+                        failed = r;
+        }
+        r = state_batch_end(life->state, failed == 0);
+        return failed != 0 ? failed : r;
+}
+
+static int step_deliver(struct fixture *life)
+{
+        struct delivery deliveries[8];
+
+        int count = state_due_deliveries(life->state, "mail", UINT64_MAX, NULL, 0, deliveries, 8);
+        if (count < 0)
+                return count;
+        assert_int_equal(count, 4);
+        uint64_t done = deliveries[0].id, retried = deliveries[1].id;
+        for (int i = 0; i < count; i++)
+                delivery_clear(&deliveries[i]);
+
+        int r = state_batch_begin(life->state);
+        if (r < 0)
+                return r;
+        r = state_delivery_done(life->state, done, 5);
+        if (r >= 0)
+                r = state_delivery_retry(life->state, retried, 6, "exit status 1");
+        int ended = state_batch_end(life->state, r >= 0);
+        return r < 0 ? r : ended;
+}
+
+static int step_update(struct fixture *life)
+{
+        struct job_record record = { .id = 2, .description = TEXT_LITERAL("new") };
+
+        return state_update_job(life->state, &record);
+}
+
+static int step_change(struct fixture *life)
+{
+        struct job_record known;
+        struct stored_job job;
+
+        int r = state_get_job(life->state, 1, &job);
+        if (r < 0)
+                return r;
+        assert_int_equal(job.result.size, state_life_result_size);
+        r = state_get_job_record(life->state, 1, &known);
+        if (r < 0)
+                return r;
+        assert_int_equal(known.result.size, state_life_result_size);
+        job_record_clear(&known);
+        return record(life, 5, 1, EVENT_CHANGED, 2);
+}
+
+static int step_unhooked(struct fixture *life)
+{
+        return record(life, 6, 6, EVENT_SUCCEEDED, 0);
+}
+
+static int step_mark_and_prune(struct fixture *life)
+{
+        const char *ids[] = { "00000000-0000-4000-8000-000000000006",
+                              "00000000-0000-4000-8000-000000000001" };
+
+        int r = state_mark_logged(life->state, ids, 2);
+        if (r < 0)
+                return r;
+        return state_prune(life->state, UINT64_MAX);
+}
+
+static int step_drop(struct fixture *life)
+{
+        int r = state_drop_hooks(life->state, hooks, 1, 7);
+        if (r >= 0)
+                assert_int_equal(r, 2);
+        return r;
+}
+
+static int count_event(void *userdata, const struct event *event)
+{
+        assert_int_equal(event->record.result.size, state_life_result_size);
+        ++*(unsigned *)userdata;
+        return 0;
+}
+
+static int step_unlogged(struct fixture *life)
+{
+        unsigned count = 0;
+
+        int r = state_each_unlogged(life->state, count_event, &count);
+        if (r >= 0)
+                assert_int_equal(count, 4);
+        return r;
+}
+
+/* The fillers make the WAL long enough for checkpoints. */
+static unsigned filler;
+
+static int step_filler(struct fixture *life)
+{
+        return record(life, 10 + filler, 7, EVENT_CHANGED, 1);
+}
+
+static int (*const steps[])(struct fixture *life) = {
+        step_open,     step_first_event, step_value,       step_sight,  step_batch,    step_deliver,
+        step_update,   step_reopen,      step_value_again, step_change, step_unhooked, step_mark_and_prune,
+        step_unlogged, step_drop,        step_filler,      step_filler, step_filler,   step_filler,
+        step_filler,   step_filler,      step_filler,      step_filler, step_reopen,
+};
+
+_Static_assert(sizeof(steps) / sizeof(steps[0]) == STATE_LIFE_STEPS, "the header counts the steps");
+
+int state_life_step(struct fixture *life, size_t step)
+{
+        filler = (unsigned)step;
+        if (steps[step] == step_reopen && life->state == NULL)
+                return step_open(life);
+        return steps[step](life);
+}

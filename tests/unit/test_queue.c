@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The heap of due times against a naive model, and the pace of the looks at a job. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fault_malloc.h"
+#include "planning/queue.h"
+#include "random.h"
+#include "util/timespan.h"
+
+/* ---- the heap ---- */
+
+#define ENTRIES    300
+#define OPERATIONS 100000
+
+/* What the heap is held against: a plain array in which everything is looked for. */
+struct model {
+        struct queue queue;
+        struct queue_entry entries[ENTRIES];
+        uint64_t due_us[ENTRIES];
+        bool scheduled[ENTRIES];
+        size_t count;
+};
+
+static size_t index_of(const struct model *model, const struct queue_entry *entry)
+{
+        size_t i = (size_t)(entry - model->entries);
+
+        assert_true(i < ENTRIES);
+        return i;
+}
+
+static uint64_t model_first_due(const struct model *model)
+{
+        uint64_t first = UINT64_MAX;
+
+        for (size_t i = 0; i < ENTRIES; i++)
+                if (model->scheduled[i] && model->due_us[i] < first)
+                        first = model->due_us[i];
+        return first;
+}
+
+static void model_check(const struct model *model)
+{
+        const struct queue *queue = &model->queue;
+        const struct queue_entry *first = queue_first(queue);
+
+        assert_int_equal(queue->count, model->count);
+        if (model->count == 0)
+                assert_null(first);
+        else
+                assert_true(first->due_us == model_first_due(model));
+}
+
+static void model_check_all(const struct model *model)
+{
+        const struct queue *queue = &model->queue;
+
+        for (size_t i = 0; i < ENTRIES; i++) {
+                const struct queue_entry *entry = &model->entries[i];
+
+                assert_int_equal(entry->position != 0, model->scheduled[i]);
+                if (entry->position == 0)
+                        continue;
+                assert_in_range(entry->position, 1, queue->count);
+                assert_ptr_equal(queue->heap[entry->position - 1].entry, entry);
+                assert_int_equal(queue->heap[entry->position - 1].due_us, entry->due_us);
+                assert_true(entry->due_us == model->due_us[i]);
+                if (entry->position > 1)
+                        assert_true(queue->heap[(entry->position - 2) / 4].due_us <= entry->due_us);
+        }
+}
+
+/* What the planner does with a job that is due. */
+static struct queue_entry *take_due(struct queue *queue, uint64_t now_us)
+{
+        struct queue_entry *first = queue_first(queue);
+
+        if (first == NULL || first->due_us > now_us)
+                return NULL;
+        queue_remove(queue, first);
+        return first;
+}
+
+static void model_take_due(struct model *model, uint64_t now_us)
+{
+        uint64_t first_due = model_first_due(model);
+        size_t before = model->count;
+        struct queue_entry *taken = take_due(&model->queue, now_us);
+
+        if (before == 0 || first_due > now_us) {
+                assert_null(taken);
+                return;
+        }
+        assert_non_null(taken);
+        size_t i = index_of(model, taken);
+        assert_true(model->scheduled[i]);
+        assert_true(model->due_us[i] == first_due);
+        assert_int_equal(taken->position, 0);
+        model->scheduled[i] = false;
+        model->count--;
+}
+
+static void model_step(struct model *model, uint64_t chance)
+{
+        size_t i = chance % ENTRIES;
+        uint64_t due_us = (chance >> 20) % 1000; /* many are due at the same time */
+
+        switch ((chance >> 56) % 8) {
+        case 0 ... 3:
+                /* At times a month ahead, or as late as can be. */
+                if ((chance >> 40) % 16 == 0)
+                        due_us = UINT64_MAX - due_us % 3;
+                assert_int_equal(queue_put(&model->queue, &model->entries[i], due_us), 0);
+                model->count += !model->scheduled[i];
+                model->scheduled[i] = true;
+                model->due_us[i] = due_us;
+                break;
+        case 4 ... 5:
+                queue_remove(&model->queue, &model->entries[i]);
+                model->count -= model->scheduled[i];
+                model->scheduled[i] = false;
+                break;
+        default:
+                model_take_due(model, due_us);
+                break;
+        }
+}
+
+static void test_heap_against_a_naive_model(void **state)
+{
+        struct model *model = calloc(1, sizeof(*model));
+        uint64_t seed = 20260101, biggest = 0;
+        (void)state;
+
+        assert_non_null(model);
+        for (unsigned operation = 0; operation < OPERATIONS; operation++) {
+                model_step(model, random_next(&seed));
+                model_check(model);
+                if (operation % 500 == 0)
+                        model_check_all(model);
+                if (model->count > biggest)
+                        biggest = model->count;
+        }
+        assert_true(biggest > 100);
+
+        /* What is left comes out in order. */
+        for (uint64_t last = 0; model->count > 0;) {
+                uint64_t due = queue_first(&model->queue)->due_us;
+                assert_true(due >= last);
+                last = due;
+                model_take_due(model, UINT64_MAX);
+        }
+        assert_null(take_due(&model->queue, UINT64_MAX));
+        model_check_all(model);
+        queue_clear(&model->queue);
+        free(model);
+}
+
+static void test_due_at_the_very_time(void **state)
+{
+        struct queue queue = QUEUE_EMPTY;
+        struct queue_entry entry = { 0 };
+        (void)state;
+
+        assert_int_equal(queue_put(&queue, &entry, 1000), 0);
+        assert_null(take_due(&queue, 999));
+        assert_ptr_equal(take_due(&queue, 1000), &entry);
+        assert_null(queue_first(&queue));
+
+        assert_int_equal(queue_put(&queue, &entry, UINT64_MAX), 0);
+        assert_null(take_due(&queue, UINT64_MAX - 1));
+        assert_ptr_equal(queue_first(&queue), &entry);
+        queue_clear(&queue);
+}
+
+static void test_clear_lets_entries_go(void **state)
+{
+        struct queue queue = QUEUE_EMPTY, other = QUEUE_EMPTY;
+        struct queue_entry entries[40] = { 0 };
+        (void)state;
+
+        for (size_t i = 0; i < 40; i++)
+                assert_int_equal(queue_put(&queue, &entries[i], 40 - i), 0);
+        queue_clear(&queue);
+        assert_null(queue_first(&queue));
+        for (size_t i = 0; i < 40; i++) {
+                assert_int_equal(entries[i].position, 0);
+                assert_int_equal(queue_put(&other, &entries[i], i), 0);
+        }
+        queue_clear(&other);
+        queue_clear(&other);
+}
+
+static void test_reserved_room_is_kept(void **state)
+{
+        struct queue queue = QUEUE_EMPTY;
+        struct queue_entry entries[100] = { 0 };
+        (void)state;
+
+        assert_int_equal(queue_reserve(&queue, 100), 0);
+        const struct queue_place *heap = queue.heap;
+        for (size_t i = 0; i < 100; i++)
+                assert_int_equal(queue_put(&queue, &entries[i], i), 0);
+        assert_int_equal(queue_reserve(&queue, 50), 0);
+        assert_ptr_equal(queue.heap, heap);
+        assert_int_equal(queue.room, 100);
+        queue_clear(&queue);
+}
+
+static void test_no_memory_to_grow(void **state)
+{
+        struct queue queue = { .count = 0 };
+        struct queue_entry entries[17] = { { .due_us = 0 } };
+        (void)state;
+
+        fault_malloc_arm(1, false);
+        assert_int_equal(queue_put(&queue, &entries[0], 5), -ENOMEM);
+        assert_true(fault_malloc_disarm());
+        assert_int_equal(entries[0].position, 0);
+        for (size_t i = 0; i < 16; i++)
+                assert_int_equal(queue_put(&queue, &entries[i], 5), 0);
+        fault_malloc_arm(1, false);
+        assert_int_equal(queue_put(&queue, &entries[16], 4), -ENOMEM);
+        assert_true(fault_malloc_disarm());
+        assert_int_equal(queue.count, 16);
+        assert_int_equal(queue_put(&queue, &entries[16], 4), 0);
+        assert_ptr_equal(queue_first(&queue), &entries[16]);
+        queue_clear(&queue);
+}
+
+static void test_room_that_cannot_be(void **state)
+{
+        struct queue queue = QUEUE_EMPTY;
+        struct queue_entry entry = { 0 };
+        (void)state;
+
+        /* The number of bytes does not fit: it must not wrap round to a small one. */
+        assert_int_equal(queue_put(&queue, &entry, 5), 0);
+        assert_true(queue_reserve(&queue, SIZE_MAX / sizeof(void *) + 2) < 0);
+        assert_ptr_equal(queue_first(&queue), &entry);
+        assert_int_equal(queue.room, 16);
+        queue_clear(&queue);
+}
+
+/* ---- pace ---- */
+
+static void test_pace_drifts_from_interval_to_max(void **state)
+{
+        const uint64_t interval = 15 * USEC_PER_SEC, max = 2 * USEC_PER_MIN;
+        uint64_t span = 0;
+        unsigned looks = 0;
+        (void)state;
+
+        span = pace_next(span, false, interval, max);
+        assert_true(span == interval);
+        while (span < max) {
+                uint64_t next = pace_next(span, false, interval, max);
+                assert_true(next == (span + span / 2 < max ? span + span / 2 : max));
+                span = next;
+                assert_true(++looks < 20);
+        }
+        assert_true(pace_next(max, false, interval, max) == max);
+        assert_true(pace_next(max, true, interval, max) == interval);
+        assert_true(pace_next(0, true, interval, max) == interval);
+}
+
+static void test_pace_of_equal_intervals(void **state)
+{
+        (void)state;
+        assert_true(pace_next(0, false, USEC_PER_SEC, USEC_PER_SEC) == USEC_PER_SEC);
+        assert_true(pace_next(USEC_PER_SEC, false, USEC_PER_SEC, USEC_PER_SEC) == USEC_PER_SEC);
+}
+
+/* After a reload the last span may lie outside of the new bounds, on either side and by any factor. */
+static void test_pace_returns_into_its_bounds(void **state)
+{
+        static const uint64_t spans[] = {
+                0,
+                1,
+                2,
+                3,
+                100 * USEC_PER_MSEC,
+                USEC_PER_SEC,
+                10 * USEC_PER_SEC,
+                USEC_PER_MIN,
+                10 * USEC_PER_MIN,
+                USEC_PER_DAY,
+                UINT64_MAX / 3,
+                UINT64_MAX / 2,
+                UINT64_MAX / 3 * 2,
+                UINT64_MAX - 1,
+                UINT64_MAX,
+        };
+        const size_t count = sizeof(spans) / sizeof(spans[0]);
+        (void)state;
+
+        for (size_t p = 0; p < count; p++)
+                for (size_t i = 1; i < count; i++)
+                        for (size_t m = i; m < count; m++) {
+                                uint64_t next = pace_next(spans[p], false, spans[i], spans[m]);
+
+                                if (next < spans[i] || next > spans[m])
+                                        fail_msg("%llu after %llu of %llu to %llu", (unsigned long long)next,
+                                                 (unsigned long long)spans[p], (unsigned long long)spans[i],
+                                                 (unsigned long long)spans[m]);
+                                /* It never gets shorter by itself but to come back under the maximum. */
+                                assert_true(next >= spans[p] || next == spans[m]);
+                                assert_true(pace_next(spans[p], true, spans[i], spans[m]) == spans[i]);
+                        }
+}
+
+static void test_jitter_shortens_by_a_tenth_at_most(void **state)
+{
+        static const uint64_t spans[] = { 0, 1, 9, 10, 11, 100 * USEC_PER_MSEC, USEC_PER_MIN, UINT64_MAX };
+        uint64_t seed = 17;
+        (void)state;
+
+        for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+                uint64_t span = spans[i];
+
+                for (unsigned n = 0; n < 10000; n++)
+                        assert_in_range(pace_jitter(span, random_next(&seed)), span - span / 10, span);
+                assert_true(pace_jitter(span, 0) == span);
+                assert_true(pace_jitter(span, span / 10) == span - span / 10);
+                assert_in_range(pace_jitter(span, UINT64_MAX), span - span / 10, span);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_heap_against_a_naive_model),
+                cmocka_unit_test(test_due_at_the_very_time),
+                cmocka_unit_test(test_clear_lets_entries_go),
+                cmocka_unit_test(test_reserved_room_is_kept),
+                cmocka_unit_test(test_no_memory_to_grow),
+                cmocka_unit_test(test_room_that_cannot_be),
+                cmocka_unit_test(test_pace_drifts_from_interval_to_max),
+                cmocka_unit_test(test_pace_of_equal_intervals),
+                cmocka_unit_test(test_pace_returns_into_its_bounds),
+                cmocka_unit_test(test_jitter_shortens_by_a_tenth_at_most),
+        };
+
+        return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The store with each call of SQLite failing in turn, once or from then on: every function says that it
+ * failed, and does its work when it is called again. The disk and the memory behind SQLite fail in
+ * test_store_faults.c.
+ */
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <string.h>
+
+#include "fault_sqlite.h"
+#include "fault_vfs.h"
+#include "state/sqlite/database.h"
+#include "state_calls.h"
+
+static int (*const calls[])(struct fixture *fixture) = {
+        call_record,         call_record_known,   call_batch,         call_batch_dropped,
+        call_get_event,      call_each_unlogged,  call_mark_logged,   call_mark_logged_in_batch,
+        call_prune,          call_due_deliveries, call_next_delivery, call_delivery_done,
+        call_delivery_retry, call_drop_hooks,     call_first_sight,   call_put_value,
+        call_get_value,      call_delete_value,   call_update_job,    call_get_job,
+        call_get_job_texts,
+};
+
+#define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+/* ---- failing in turn ---- */
+
+/* While it fails, and once it fails no more. Whether the fault was reached. */
+static bool fail_call(struct fixture *fixture, size_t i, unsigned nth, bool stays)
+{
+        calls_prepare(fixture);
+        fault_sqlite_arm(nth, SQLITE_IOERR_READ, stays);
+        int r = calls[i](fixture);
+        int again = stays && r < 0 ? calls[i](fixture) : -EIO;
+        if (!fault_sqlite_disarm()) {
+                assert_true(r >= 0);
+                return false;
+        }
+        if (r >= 0 && calls[i] == call_batch_dropped)
+                return true; /* what could not be rolled back is rolled back by the next transaction */
+        if (r != -EIO || again != -EIO)
+                fail_msg("call %zu, fault %u%s: %d, then %d", i, nth, stays ? " and on" : "", r, again);
+        assert_string_not_equal(state_error(fixture->state), "no error");
+        r = calls[i](fixture);
+        if (r < 0)
+                fail_msg("call %zu after fault %u%s: %d (%s)", i, nth, stays ? " and on" : "", r,
+                         state_error(fixture->state));
+        return true;
+}
+
+static void test_each_call_fails(void **state)
+{
+        for (size_t i = 0; i < CALLS; i++)
+                for (unsigned stays = 0; stays < 2; stays++) {
+                        unsigned nth = 1;
+
+                        while (fail_call(*state, i, nth, stays != 0))
+                                nth++;
+                        assert_true(nth > 1);
+                }
+}
+
+/* A step of a batch that is refused is undone alone; where that fails, the batch is lost. */
+static void test_undoing_fails(void **state)
+{
+        struct fixture *fixture = *state;
+        unsigned lost = 0, nth = 1;
+
+        for (;; nth++) {
+                calls_prepare(fixture);
+                assert_int_equal(state_batch_begin(fixture->state), 0);
+                assert_int_equal(call_record_number(fixture, call_number + 1), 0);
+                fault_sqlite_arm(nth, SQLITE_IOERR_READ, false);
+                int r = call_record_number(fixture, call_number); /* is there already */
+                bool reached = fault_sqlite_disarm();
+                assert_true(r == -EEXIST || (reached && r == -EIO));
+                r = state_batch_end(fixture->state, true);
+                call_number++;
+                assert_int_equal(call_get_event(fixture), r < 0 ? 0 : 1);
+                lost += r < 0;
+                if (!reached)
+                        break;
+        }
+        assert_in_range(lost, 1, nth - 1);
+}
+
+/* Of a batch that is lost only a part of the calls goes to SQLite, and these may fail as well. */
+static void test_a_lost_batch(void **state)
+{
+        struct fixture *fixture = *state;
+
+        calls_prepare(fixture);
+        assert_int_equal(state_batch_begin(fixture->state), 0);
+        assert_int_equal(state_execute(fixture->state, "ROLLBACK", NULL), 0); /* as SQLite does by itself */
+        fault_sqlite_arm(1, SQLITE_IOERR_READ, true);
+        assert_int_equal(call_next_delivery(fixture), -EIO);
+        assert_int_equal(call_get_event(fixture), -EIO);
+        assert_int_equal(call_record(fixture), -EIO);
+        assert_true(fault_sqlite_disarm());
+        assert_int_equal(state_batch_end(fixture->state, true), -EIO);
+        assert_int_equal(call_record(fixture), 0);
+}
+
+static int count_event(void *userdata, const struct event *event)
+{
+        (void)event;
+        ++*(unsigned *)userdata;
+        return 0;
+}
+
+static void test_marks_are_lost_at_the_end(void **state)
+{
+        struct fixture *fixture = *state;
+        unsigned count = 0;
+
+        calls_prepare(fixture);
+        const char *id = fixture_event_id(call_number);
+        assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+        fault_sqlite_arm(1, SQLITE_FULL, true);
+        fixture_close(fixture);
+        assert_true(fault_sqlite_disarm());
+        fixture_open(fixture);
+        assert_int_equal(state_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(count, 1); /* it is told again, which is better than never */
+        assert_string_equal(state_error(fixture->state), "no error");
+}
+
+int main(void)
+{
+        if (fault_vfs_register() != SQLITE_OK)
+                return 1;
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_each_call_fails),
+                TEST(test_undoing_fails),
+                TEST(test_a_lost_batch),
+                TEST(test_marks_are_lost_at_the_end),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

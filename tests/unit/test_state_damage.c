@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A state directory that cannot be used, one call of the system at a time, and rows that somebody else has
+ * written: the store says what is wrong, and goes on with what is whole.
+ */
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fault_malloc.h"
+#include "fault_system.h"
+#include "state/sqlite/database.h"
+#include "state_fixture.h"
+
+static const char *const hooks[] = { "mail" };
+
+static const char *database_path(const struct fixture *fixture)
+{
+        return fixture_path(fixture, STATE_FILE_NAME);
+}
+
+static void assert_refused(struct fixture *fixture, const char *directory, int expected, const char *words)
+{
+        char *message = NULL;
+
+        int r = state_open(directory, &message, &fixture->state);
+        if (r != expected || message == NULL || strstr(message, words) == NULL)
+                fail_msg("%d (%s), not %d with \"%s\"", r, message != NULL ? message : "no message", expected,
+                         words);
+        free(message);
+}
+
+/* ---- the system ---- */
+
+static void refuse(struct fixture *fixture, enum fault_system_call call, unsigned nth, int error,
+                   int expected, const char *words)
+{
+        fault_system_arm(call, nth, error);
+        assert_refused(fixture, fixture->directory, expected, words);
+        assert_true(fault_system_disarm());
+}
+
+static void test_what_is_there_cannot_be_used(void **context)
+{
+        struct fixture *fixture = *context;
+
+        fixture_close(fixture);
+        refuse(fixture, FAULT_REALPATH, 1, EACCES, -EACCES, "Cannot use the state directory");
+        refuse(fixture, FAULT_OPEN, 1, EACCES, -EACCES, "must be writable by this user");
+        refuse(fixture, FAULT_FCHMOD, 1, EPERM, -EPERM, "must be writable by this user");
+        refuse(fixture, FAULT_FCNTL, 1, ENOLCK, -ENOLCK, "Cannot lock");
+        refuse(fixture, FAULT_OPEN, 2, EACCES, -EACCES, "must belong to this user");
+        refuse(fixture, FAULT_FSTAT, 1, EIO, -EIO, "must belong to this user");
+        refuse(fixture, FAULT_PREAD, 1, EIO, -EIO, "Cannot read");
+        assert_int_equal(chmod(database_path(fixture), 0644), 0);
+        refuse(fixture, FAULT_FCHMOD, 2, EPERM, -EPERM, "Cannot set the mode");
+        fixture_open(fixture);
+}
+
+static void test_what_is_not_there_cannot_be_made(void **context)
+{
+        struct fixture *fixture = *context;
+        static const struct {
+                enum fault_system_call call;
+                unsigned nth;
+                int error;
+                const char *words;
+        } cases[] = {
+                { FAULT_OPEN, 3, ENOSPC, "Cannot create" },
+                { FAULT_FCHMOD, 2, EPERM, "Cannot create" },
+                { FAULT_OPEN, 4, EMFILE, "Cannot write to" },
+                { FAULT_FSYNC, 1, EIO, "Cannot write to" },
+        };
+
+        fixture_close(fixture);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                (void)unlink(database_path(fixture));
+                refuse(fixture, cases[i].call, cases[i].nth, cases[i].error, -cases[i].error, cases[i].words);
+        }
+
+        const char *directory = fixture_path(fixture, "new");
+        fault_system_arm(FAULT_CHMOD, 1, EPERM);
+        assert_refused(fixture, directory, -EPERM, "Cannot set the mode");
+        assert_true(fault_system_disarm());
+        assert_int_equal(rmdir(directory), 0);
+        fixture_open(fixture);
+}
+
+/* Who holds the lock is gone whenever we ask, or we may not ask. */
+static void test_a_lock_of_nobody(void **context)
+{
+        struct fixture *fixture = *context;
+
+        fixture_close(fixture);
+        refuse(fixture, FAULT_SETLK, 1, EAGAIN, -EBUSY, "is in use by another process;");
+        refuse(fixture, FAULT_FCNTL, 1, EACCES, -EBUSY, "is in use by another process;");
+        fixture_open(fixture);
+}
+
+static void test_a_lock_of_a_process_without_name(void **context)
+{
+        struct fixture *fixture = *context;
+        int ready[2], finish[2], status;
+        char byte, expected[64];
+
+        fixture_close(fixture);
+        assert_int_equal(pipe(ready), 0);
+        assert_int_equal(pipe(finish), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                struct state *state = NULL;
+                char *message = NULL;
+                close(finish[1]);
+                byte = state_open(fixture->directory, &message, &state) == 0;
+                (void)!write(ready[1], &byte, 1);
+                (void)!read(finish[0], &byte, 1);
+                _exit(0);
+        }
+        close(finish[0]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        assert_int_equal(byte, 1);
+        (void)snprintf(expected, sizeof(expected), "is in use by process %ld;", (long)child);
+        refuse(fixture, FAULT_FOPEN, 1, ENOENT, -EBUSY, expected);
+        refuse(fixture, FAULT_FGETS, 1, EIO, -EBUSY, expected);
+        close(finish[1]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        close(ready[0]);
+        close(ready[1]);
+        fixture_open(fixture);
+}
+
+/* ---- foreign files ---- */
+
+/* Instead of the database. */
+static void put(struct fixture *fixture, const void *data, size_t size)
+{
+        fixture_write_file(database_path(fixture), data, size);
+}
+
+static void test_garbage_and_a_journal(void **context)
+{
+        struct fixture *fixture = *context;
+        char garbage[200];
+
+        fixture_close(fixture);
+        memset(garbage, 'x', sizeof(garbage));
+        put(fixture, garbage, sizeof(garbage));
+        assert_refused(fixture, fixture->directory, -EUCLEAN, "is not a database");
+        fixture_write_file(fixture_path(fixture, STATE_FILE_NAME "-journal"), "", 0);
+        assert_refused(fixture, fixture->directory, -EUCLEAN, "is not a database");
+        /* SQLite is asked whether the journal undoes it, which this one does not. */
+        fixture_write_file(fixture_path(fixture, STATE_FILE_NAME "-journal"), garbage, sizeof(garbage));
+        assert_refused(fixture, fixture->directory, -EUCLEAN, "cannot be used");
+
+        (void)remove(fixture_path(fixture, STATE_FILE_NAME "-journal")); /* SQLite may have done so */
+        for (unsigned nth = 1;; nth++) {                                 /* not even the words can be made */
+                char *message = NULL;
+
+                fault_malloc_arm(nth, false);
+                int r = state_open(fixture->directory, &message, &fixture->state);
+                assert_true(fault_malloc_disarm());
+                if (r == -EUCLEAN) {
+                        assert_null(message);
+                        break;
+                }
+                assert_int_equal(r, -ENOMEM);
+                free(message);
+        }
+        put(fixture, "", 0);
+        fixture_open(fixture);
+}
+
+static void test_empty_databases(void **context)
+{
+        static const char *const companions[] = { STATE_FILE_NAME "-wal", STATE_FILE_NAME "-journal" };
+        static const struct {
+                size_t offset;
+                char byte;
+        } patches[] = { { 100, 0x05 }, { 103, 1 }, { 104, 1 } }; /* no leaf; 256 tables; one */
+        struct fixture *fixture = *context;
+        sqlite3 *database = NULL;
+        size_t size;
+
+        fixture_close(fixture);
+        assert_int_equal(unlink(database_path(fixture)), 0);
+        assert_int_equal(sqlite3_open(database_path(fixture), &database), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(database, "CREATE TABLE t (a); DROP TABLE t", NULL, NULL, NULL),
+                         SQLITE_OK);
+        assert_int_equal(sqlite3_close(database), SQLITE_OK);
+        char *data = fixture_read_file(database_path(fixture), &size);
+
+        for (size_t i = 0; i < sizeof(patches) / sizeof(patches[0]); i++) {
+                char byte = data[patches[i].offset];
+                data[patches[i].offset] = patches[i].byte;
+                put(fixture, data, size);
+                assert_refused(fixture, fixture->directory, -EUCLEAN, "of another program");
+                data[patches[i].offset] = byte;
+        }
+        put(fixture, data, size);
+        for (size_t i = 0; i < 2; i++) {
+                fixture_write_file(fixture_path(fixture, companions[i]), "x", 1);
+                assert_refused(fixture, fixture->directory, -EUCLEAN, "of another program");
+                assert_int_equal(remove(fixture_path(fixture, companions[i])), 0);
+        }
+        free(data);
+        fixture_open(fixture);
+}
+
+/* ---- SQLite ---- */
+
+static bool read_only, no_file;
+static const sqlite3_io_methods *methods; /* instead of those of the file */
+
+int __real_sqlite3_db_readonly(sqlite3 *database, const char *name);
+int __wrap_sqlite3_db_readonly(sqlite3 *database, const char *name);
+int __real_sqlite3_file_control(sqlite3 *database, const char *name, int operation, void *data);
+int __wrap_sqlite3_file_control(sqlite3 *database, const char *name, int operation, void *data);
+
+int __wrap_sqlite3_db_readonly(sqlite3 *database, const char *name)
+{
+        return read_only ? 1 : __real_sqlite3_db_readonly(database, name);
+}
+
+int __wrap_sqlite3_file_control(sqlite3 *database, const char *name, int operation, void *data)
+{
+        static sqlite3_file file;
+
+        if (no_file)
+                return SQLITE_ERROR;
+        if (methods == NULL)
+                return __real_sqlite3_file_control(database, name, operation, data);
+        file.pMethods = methods;
+        *(sqlite3_file **)data = &file;
+        return SQLITE_OK;
+}
+
+static int no_size(sqlite3_file *file, sqlite3_int64 *ret_size)
+{
+        (void)file;
+        (void)ret_size;
+        return SQLITE_IOERR_FSTAT;
+}
+
+static int some_size(sqlite3_file *file, sqlite3_int64 *ret_size)
+{
+        (void)file;
+        *ret_size = 10000;
+        return SQLITE_OK;
+}
+
+static int no_data(sqlite3_file *file, void *data, int size, sqlite3_int64 offset)
+{
+        (void)file;
+        (void)data;
+        (void)size;
+        (void)offset;
+        return SQLITE_IOERR_READ;
+}
+
+/* What looks like damage is none if the disk cannot be read. */
+static void test_damage_or_a_disk(void **context)
+{
+        static const sqlite3_io_methods sizeless = { .xFileSize = no_size };
+        static const sqlite3_io_methods unreadable = { .xFileSize = some_size, .xRead = no_data };
+        struct fixture *fixture = *context;
+        size_t size;
+
+        fixture_close(fixture);
+        char *data = fixture_read_file(database_path(fixture), &size), *damaged = malloc(size);
+        assert_non_null(damaged);
+        assert_true(size > 8192 + 512);
+        memcpy(damaged, data, size);
+        memset(damaged + 8192, 0xff, 512);
+        put(fixture, damaged, size);
+        assert_refused(fixture, fixture->directory, -EUCLEAN, "is damaged");
+        no_file = true;
+        assert_refused(fixture, fixture->directory, -EIO, "cannot be read");
+        no_file = false;
+        methods = &sizeless;
+        assert_refused(fixture, fixture->directory, -EIO, "cannot be read");
+        methods = &unreadable;
+        assert_refused(fixture, fixture->directory, -EIO, "cannot be read");
+        methods = NULL;
+
+        put(fixture, data, size);
+        read_only = true;
+        assert_refused(fixture, fixture->directory, -EACCES, "cannot be written by this user");
+        read_only = false;
+        free(damaged);
+        free(data);
+        fixture_open(fixture);
+}
+
+/* A file of that size is not read from end to end at every start, nor one whose size is unknown. */
+static void test_large_files_are_not_checked(void **context)
+{
+        struct fixture *fixture = *context;
+
+        fixture_close(fixture);
+        fault_system_arm(FAULT_STAT, 1, EIO);
+        fixture_open(fixture);
+        assert_true(fault_system_disarm());
+        fixture_close(fixture);
+        assert_int_equal(truncate(database_path(fixture), 65 * 1024 * 1024), 0);
+        fixture_open(fixture);
+}
+
+static void execute(struct fixture *fixture, const char *sql)
+{
+        if (state_execute(fixture->state, sql, NULL) < 0)
+                fail_msg("%s: %s", sql, state_error(fixture->state));
+}
+
+static void test_version_below_zero(void **context)
+{
+        struct fixture *fixture = *context;
+
+        execute(fixture, "PRAGMA user_version = -1");
+        fixture_close(fixture);
+        assert_refused(fixture, fixture->directory, -EOPNOTSUPP, "newer jobwatchd");
+        fixture_write_file(database_path(fixture), "", 0);
+        fixture_open(fixture);
+}
+
+/* ---- rows ---- */
+
+static bool unknown_kind, unknown_outcome;
+
+bool __real_event_kind_from_string(const char *word, enum event_kind *ret_kind);
+bool __wrap_event_kind_from_string(const char *word, enum event_kind *ret_kind);
+bool __real_outcome_from_string(const char *word, enum outcome *ret_outcome);
+bool __wrap_outcome_from_string(const char *word, enum outcome *ret_outcome);
+
+bool __wrap_event_kind_from_string(const char *word, enum event_kind *ret_kind)
+{
+        return !unknown_kind && __real_event_kind_from_string(word, ret_kind);
+}
+
+bool __wrap_outcome_from_string(const char *word, enum outcome *ret_outcome)
+{
+        return !unknown_outcome && __real_outcome_from_string(word, ret_outcome);
+}
+
+static void record(struct fixture *fixture, const struct event *event)
+{
+        assert_int_equal(state_record_event(fixture->state, event, hooks, 1), 0);
+}
+
+static int get_event(struct fixture *fixture)
+{
+        struct event event = { 0 };
+
+        int r = state_get_event(fixture->state, fixture_event_id(1), &event);
+        event_clear(&event);
+        return r;
+}
+
+static void test_words_nobody_knows(void **context)
+{
+        static const char *const damages[] = {
+                "UPDATE events SET kind = 'a word that is longer than any of ours'",
+                "UPDATE events SET kind = CAST(x'7365656e00' AS TEXT)",
+        };
+        struct fixture *fixture = *context;
+        struct event event = fixture_event(1, 1, EVENT_SEEN);
+        struct stored_job job;
+
+        record(fixture, &event);
+        unknown_kind = true;
+        assert_int_equal(get_event(fixture), -EUCLEAN);
+        unknown_kind = false;
+        unknown_outcome = true;
+        assert_int_equal(get_event(fixture), -EUCLEAN);
+        assert_int_equal(state_get_job(fixture->state, 1, &job), -EUCLEAN);
+        unknown_outcome = false;
+        assert_int_equal(get_event(fixture), 1);
+        for (size_t i = 0; i < 2; i++) {
+                execute(fixture, damages[i]);
+                assert_int_equal(get_event(fixture), -EUCLEAN);
+        }
+}
+
+static void test_a_damaged_job_is_replaced(void **context)
+{
+        struct fixture *fixture = *context;
+        struct event first = fixture_event(1, 1, EVENT_SEEN), second = fixture_event(2, 1, EVENT_CHANGED);
+        struct event third = fixture_event(3, 1, EVENT_CHANGED);
+        struct stored_job job;
+
+        record(fixture, &first);
+        execute(fixture, "UPDATE jobs SET stalled = 2");
+        assert_int_equal(state_get_job(fixture->state, 1, &job), -EUCLEAN);
+        record(fixture, &second);
+        assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
+        assert_int_equal(job.changed_us, second.time_us);
+
+        /* The same result is not written again. */
+        third.record.result = second.record.result;
+        execute(fixture, "UPDATE results SET result = NULL");
+        record(fixture, &third);
+        struct job_record known;
+        assert_int_equal(state_get_job_record(fixture->state, 1, &known), -EUCLEAN);
+        execute(fixture, "DELETE FROM results");
+        assert_int_equal(state_get_job_record(fixture->state, 1, &known), -EUCLEAN);
+}
+
+static int count_event(void *userdata, const struct event *event)
+{
+        (void)event;
+        ++*(unsigned *)userdata;
+        return 0;
+}
+
+static void test_a_mark_without_its_event(void **context)
+{
+        struct fixture *fixture = *context;
+        struct event first = fixture_event(1, 1, EVENT_SEEN), second = fixture_event(2, 2, EVENT_SEEN);
+        unsigned count = 0;
+
+        record(fixture, &first);
+        record(fixture, &second);
+        execute(fixture, "PRAGMA foreign_keys = OFF; DELETE FROM events WHERE job = 1");
+        assert_int_equal(state_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(get_event(fixture), 0);
+}
+
+/* Nor does it stand in the way of the event that comes to stand where its own was. */
+static void test_a_mark_in_the_place_of_the_next_event(void **context)
+{
+        struct fixture *fixture = *context;
+        struct event event = fixture_event(1, 7, EVENT_SUCCEEDED);
+        unsigned count = 0;
+
+        execute(fixture, "PRAGMA foreign_keys = OFF; INSERT INTO unlogged (event) VALUES (1)");
+        fixture_reopen(fixture);
+        record(fixture, &event);
+        assert_int_equal(state_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(count, 1);
+}
+
+/* Going from name to name comes to an end. */
+static void test_a_hook_with_a_damaged_name(void **context)
+{
+        static const char *const mail[] = { "mail" };
+        struct fixture *fixture = *context;
+        struct event event = fixture_event(1, 1, EVENT_SEEN);
+
+        assert_int_equal(state_record_event(fixture->state, &event, mail, 1), 0);
+        execute(fixture, "UPDATE deliveries SET hook = 'a' || char(0)");
+        assert_int_equal(state_drop_hooks(fixture->state, mail, 1, 1), -EUCLEAN);
+        assert_non_null(strstr(state_error(fixture->state), "name of a hook"));
+}
+
+static void test_the_earliest_delivery(void **context)
+{
+        struct fixture *fixture = *context;
+        struct event first = fixture_event(1, 1, EVENT_SEEN), second = fixture_event(2, 2, EVENT_SEEN);
+        uint64_t next_us = 1;
+
+        record(fixture, &first);
+        record(fixture, &second);
+        assert_int_equal(state_delivery_retry(fixture->state, 1, 5, NULL), 0);
+        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(next_us, 0); /* that of the second event, which is due since it happened */
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_what_is_there_cannot_be_used),
+                TEST(test_what_is_not_there_cannot_be_made),
+                TEST(test_a_lock_of_nobody),
+                TEST(test_a_lock_of_a_process_without_name),
+                TEST(test_garbage_and_a_journal),
+                TEST(test_empty_databases),
+                TEST(test_damage_or_a_disk),
+                TEST(test_large_files_are_not_checked),
+                TEST(test_version_below_zero),
+                TEST(test_words_nobody_knows),
+                TEST(test_a_damaged_job_is_replaced),
+                TEST(test_a_mark_without_its_event),
+                TEST(test_a_mark_in_the_place_of_the_next_event),
+                TEST(test_a_hook_with_a_damaged_name),
+                TEST(test_the_earliest_delivery),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

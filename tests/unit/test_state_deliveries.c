@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The store's deliveries: which may start, in which order, and what becomes of them over a reopen. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state_fixture.h"
+
+static const char *const mail[] = { "mail" };
+static const char *const mail_and_restart[] = { "mail", "restart" };
+
+/* Records an event noticed at `time_us`, by which deliveries not tried yet are ordered. */
+static void record(struct fixture *fixture, unsigned number, uint64_t job, uint64_t time_us,
+                   const char *const hooks[], size_t hook_count)
+{
+        struct event event = fixture_event(number, job, EVENT_CHANGED);
+
+        event.time_us = time_us;
+        assert_int_equal(state_record_event(fixture->state, &event, hooks, hook_count), 0);
+}
+
+/* Takes the deliveries that are due, at most 16, and compares the last digits of their event ids. */
+static void assert_due(struct fixture *fixture, const char *hook, uint64_t now_us, const uint64_t *busy,
+                       size_t busy_count, const char *expected, uint64_t *ret_ids)
+{
+        struct delivery deliveries[16];
+        char found[512] = "";
+
+        int count = state_due_deliveries(fixture->state, hook, now_us, busy, busy_count, deliveries, 16);
+        assert_true(count >= 0);
+        for (int i = 0; i < count; i++) {
+                assert_string_equal(deliveries[i].hook, hook);
+                strcat(found, deliveries[i].event_id + EVENT_ID_SIZE - 4);
+                strcat(found, " ");
+                if (ret_ids != NULL)
+                        ret_ids[i] = deliveries[i].id;
+                delivery_clear(&deliveries[i]);
+        }
+        assert_string_equal(found, expected);
+}
+
+static uint64_t pending(struct fixture *fixture, const char *const hooks[], size_t hook_count)
+{
+        uint64_t count = 0;
+
+        for (size_t i = 0; i < hook_count; i++)
+                count += fixture_pending(fixture->state, hooks[i]);
+        return count;
+}
+
+static void test_in_order_for_a_job_and_hook(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t ids[16], next_us = 7;
+
+        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 0);
+        assert_int_equal(next_us, 7);
+
+        record(fixture, 1, 10, 100, mail_and_restart, 2);
+        record(fixture, 2, 10, 50, mail_and_restart, 2); /* the clock was set back */
+        record(fixture, 3, 20, 80, mail, 1);
+        fixture_reopen(fixture);
+
+        /* Due at once, also if the clock was set back behind the event. */
+        assert_due(fixture, "mail", 1, NULL, 0, "003 001 ", ids);
+        assert_due(fixture, "restart", 100, NULL, 0, "001 ", NULL);
+        assert_due(fixture, "nobody", 100, NULL, 0, "", NULL);
+        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(next_us, 0);
+
+        /* One that was tried waits for its time, and stands behind what is due for longer. */
+        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 120, "later"), 0);
+        fixture_reopen(fixture);
+        assert_due(fixture, "mail", 119, NULL, 0, "001 ", NULL);
+        assert_due(fixture, "mail", 120, NULL, 0, "001 003 ", NULL);
+        assert_int_equal(state_next_delivery(fixture->state, "mail", &ids[1], 1, &next_us), 1);
+        assert_int_equal(next_us, 120);
+        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(next_us, 0);
+
+        /* Event 1 is done: event 2 may go to mail, and waits for it at the other hook. */
+        assert_int_equal(state_delivery_done(fixture->state, ids[1], 200), 0);
+        fixture_reopen(fixture);
+        assert_due(fixture, "mail", 120, NULL, 0, "002 003 ", NULL);
+        assert_due(fixture, "restart", 100, NULL, 0, "001 ", NULL);
+}
+
+static void test_retry_holds_the_queue(void **state)
+{
+        struct fixture *fixture = *state;
+        struct delivery delivery;
+        uint64_t ids[16], next_us;
+
+        record(fixture, 1, 10, 100, mail, 1);
+        record(fixture, 2, 10, 101, mail, 1);
+        assert_due(fixture, "mail", 1000, NULL, 0, "001 ", ids);
+        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 5000, "exit status 1"), 0);
+        fixture_reopen(fixture);
+
+        assert_due(fixture, "mail", 4999, NULL, 0, "", NULL);
+        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(next_us, 5000);
+        assert_int_equal(state_due_deliveries(fixture->state, "mail", 5000, NULL, 0, &delivery, 1), 1);
+        assert_int_equal(delivery.attempts, 1);
+        assert_int_equal(delivery.job_id, 10);
+        assert_int_equal(delivery.next_us, 5000);
+        delivery_clear(&delivery);
+
+        /* Given up: the next one may go, and this one never comes back. */
+        assert_int_equal(state_delivery_failed(fixture->state, ids[0], 5001, NULL), 0);
+        fixture_reopen(fixture);
+        assert_due(fixture, "mail", 5001, NULL, 0, "002 ", NULL);
+        assert_int_equal(state_delivery_done(fixture->state, ids[0], 5002), -ENOENT);
+        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 5002, NULL), -ENOENT);
+        assert_int_equal(state_delivery_failed(fixture->state, 12345, 5002, "x"), -ENOENT);
+        assert_int_equal(pending(fixture, mail, 1), 1);
+}
+
+static void test_busy_ones_are_left_out(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t ids[16], next_us;
+
+        for (unsigned number = 1; number <= 5; number++)
+                record(fixture, number, number, 100 + number, mail, 1);
+        record(fixture, 6, 1, 106, mail, 1);
+        assert_due(fixture, "mail", 1000, NULL, 0, "001 002 003 004 005 ", ids);
+
+        /* One under way also holds the next of its job. */
+        uint64_t busy[] = { ids[0], ids[2], ids[4] };
+        assert_due(fixture, "mail", 1000, busy, 3, "002 004 ", NULL);
+        assert_int_equal(state_next_delivery(fixture->state, "mail", busy, 3, &next_us), 1);
+        assert_int_equal(next_us, 0);
+        assert_int_equal(state_next_delivery(fixture->state, "mail", ids, 5, &next_us), 0);
+        assert_due(fixture, "mail", 1000, ids, 5, "", NULL);
+}
+
+static void test_thousand_deliveries(void **state)
+{
+        struct fixture *fixture = *state;
+        unsigned last_event[10] = { 0 }, done = 0;
+        struct delivery deliveries[7];
+
+        assert_int_equal(state_batch_begin(fixture->state), 0);
+        for (unsigned number = 1; number <= 1000; number++)
+                record(fixture, number, number % 10, 1000 - number, mail, 1);
+        assert_int_equal(state_batch_end(fixture->state, true), 0);
+        assert_int_equal(pending(fixture, mail, 1), 1000);
+
+        while (done < 1000) {
+                int count = state_due_deliveries(fixture->state, "mail", 1000, NULL, 0, deliveries, 7);
+                assert_in_range(count, 1, 7);
+                for (int i = 0; i < count; i++, done++) {
+                        unsigned event = (unsigned)strtoul(deliveries[i].event_id + 24, NULL, 10);
+                        assert_int_equal(event % 10, deliveries[i].job_id);
+                        assert_true(event > last_event[event % 10]);
+                        last_event[event % 10] = event;
+                        assert_int_equal(state_delivery_done(fixture->state, deliveries[i].id, 2000), 0);
+                        delivery_clear(&deliveries[i]);
+                }
+                if (done % 100 < 7)
+                        fixture_reopen(fixture);
+        }
+        assert_int_equal(pending(fixture, mail, 1), 0);
+        for (unsigned job = 0; job < 10; job++)
+                assert_int_equal(last_event[job], job == 0 ? 1000 : 990 + job);
+}
+
+static void test_ids_never_come_back(void **state)
+{
+        struct fixture *fixture = *state;
+        const char *id = "00000000-0000-4000-8000-000000000001";
+        uint64_t first[16], second[16];
+
+        record(fixture, 1, 1, 100, mail, 1);
+        assert_due(fixture, "mail", 1000, NULL, 0, "001 ", first);
+        assert_int_equal(state_delivery_done(fixture->state, first[0], 1), 0);
+        assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX), 0);
+        fixture_reopen(fixture);
+
+        record(fixture, 2, 1, 100, mail, 1);
+        assert_due(fixture, "mail", 1000, NULL, 0, "002 ", second);
+        assert_true(second[0] > first[0]);
+}
+
+static void test_drop_hooks(void **state)
+{
+        struct fixture *fixture = *state;
+        const char *const hooks[] = { "a", "mail", "restart", "z" };
+
+        for (unsigned number = 1; number <= 3; number++)
+                record(fixture, number, number, 100, hooks, 4);
+        assert_int_equal(pending(fixture, hooks, 4), 12);
+        assert_int_equal(state_drop_hooks(fixture->state, hooks, 4, 1), 0);
+        assert_int_equal(state_drop_hooks(fixture->state, mail_and_restart, 2, 1), 6);
+        fixture_reopen(fixture);
+        assert_int_equal(pending(fixture, hooks, 4), 6);
+        assert_int_equal(pending(fixture, mail_and_restart, 2), 6);
+        assert_due(fixture, "z", 1000, NULL, 0, "", NULL);
+        assert_int_equal(state_drop_hooks(fixture->state, NULL, 0, 1), 6);
+        assert_int_equal(pending(fixture, hooks, 4), 0);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_in_order_for_a_job_and_hook), TEST(test_retry_holds_the_queue),
+                TEST(test_busy_ones_are_left_out),      TEST(test_thousand_deliveries),
+                TEST(test_ids_never_come_back),         TEST(test_drop_hooks),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The store on a disk, and in a memory, that fails at each operation in turn.
+ *
+ * A life of a store is a list of steps. It is first lived without faults, and after each step a fingerprint
+ * of all rows is taken. Then it is lived again and again, with the first write failing, the second, and so
+ * on, until a life passes without reaching the fault. When a step fails,
+ *  - it says so with an errno it may use, and words;
+ *  - the files as they are at that moment, as a crash would leave them, open and have the fingerprint of the
+ *    steps before, or of these and the failed one, since what an fsync that failed has done nobody knows;
+ *  - the same step succeeds on the same store once the fault is gone, and the life goes on to the same end.
+ *
+ * There are some 17,000 such lives. With "all" as its argument the test lives every one, which takes minutes;
+ * otherwise the first 32 faults of each kind and then ever fewer.
+ */
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fault_malloc.h"
+#include "fault_vfs.h"
+#include "state_fixture.h"
+#include "state_life.h"
+
+/* ---- fingerprints ---- */
+
+static uint64_t sum(uint64_t hash, const void *data, size_t size)
+{
+        struct text text = { (char *)(uintptr_t)data, size };
+
+        return (hash ^ text_digest(&text).hash) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Of all rows but the marks, which may be lost. */
+static uint64_t fingerprint(const char *path)
+{
+        static const char *const tables[] = { "jobs",       "results", "events",
+                                              "deliveries", "sights",  "\"values\"" };
+        sqlite3 *database = NULL;
+        uint64_t hash = 1;
+
+        assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
+        for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+                sqlite3_stmt *statement = NULL;
+                char sql[64];
+                int code;
+
+                (void)snprintf(sql, sizeof(sql), "SELECT * FROM %s ORDER BY 1", tables[i]);
+                assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+                while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+                        for (int column = 0; column < sqlite3_column_count(statement); column++) {
+                                const void *data = sqlite3_column_blob(statement, column);
+                                hash = sum(hash + (uint64_t)sqlite3_column_type(statement, column),
+                                           data != NULL ? data : "",
+                                           (size_t)sqlite3_column_bytes(statement, column));
+                        }
+                assert_int_equal(code, SQLITE_DONE);
+                assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+                hash = sum(hash, "|", 1);
+        }
+        assert_int_equal(sqlite3_close(database), SQLITE_OK);
+        return hash;
+}
+
+static void remove_files(const struct fixture *life)
+{
+        static const char *const names[] = { "jobwatchd.db", "jobwatchd.db-wal", "jobwatchd.db-journal",
+                                             "jobwatchd.lock" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                (void)remove(fixture_path(life, names[i]));
+}
+
+/* The fingerprint of what a crash would leave now; 0 if there is nothing yet. */
+static uint64_t crash_fingerprint(const struct fixture *life)
+{
+        static const char *const names[] = { "jobwatchd.db", "jobwatchd.db-wal", "jobwatchd.db-journal" };
+        struct fixture copy = { 0 };
+
+        (void)snprintf(copy.directory, sizeof(copy.directory), "%.200s/copy", life->directory);
+        assert_int_equal(mkdir(copy.directory, 0700), 0);
+        for (size_t i = 0; i < 3; i++) {
+                size_t size;
+                if (access(fixture_path(life, names[i]), F_OK) < 0)
+                        continue;
+                char *data = fixture_read_file(fixture_path(life, names[i]), &size);
+                fixture_write_file(fixture_path(&copy, names[i]), data, size);
+                free(data);
+        }
+
+        fixture_open(&copy);
+        fixture_close(&copy);
+        uint64_t hash = fingerprint(fixture_path(&copy, "jobwatchd.db"));
+        remove_files(&copy);
+        assert_int_equal(rmdir(copy.directory), 0);
+        return hash;
+}
+
+/* ---- lives ---- */
+
+struct faults {
+        void (*arm)(const struct faults *faults, unsigned nth);
+        bool (*disarm)(void);
+        enum fault_vfs_operation operation;
+        enum fault_vfs_failure failure;
+        bool stays;
+        const int *errors; /* that a step may fail with, up to 0 */
+};
+
+static uint64_t expected[STATE_LIFE_STEPS];
+
+static void live_without_faults(struct fixture *life)
+{
+        for (size_t step = 0; step < STATE_LIFE_STEPS; step++) {
+                int r = state_life_step(life, step);
+                if (r < 0)
+                        fail_msg("step %zu: %d", step, r);
+                expected[step] = crash_fingerprint(life);
+        }
+        life->state = state_close(life->state);
+        assert_true(fingerprint(fixture_path(life, "jobwatchd.db")) == expected[STATE_LIFE_STEPS - 1]);
+        remove_files(life);
+}
+
+static void assert_failed_well(struct fixture *life, const struct faults *faults, unsigned nth, size_t step,
+                               int r)
+{
+        const int *error = faults->errors;
+
+        while (*error != 0 && *error != r)
+                error++;
+        if (*error == 0)
+                fail_msg("fault %u, step %zu: it fails with %d (%s)", nth, step, r,
+                         life->state != NULL ? state_error(life->state) : "not open");
+        if (life->state != NULL)
+                assert_string_not_equal(state_error(life->state), "no error");
+
+        uint64_t left = crash_fingerprint(life);
+        if (left != expected[step] && (step == 0 || left != expected[step - 1]))
+                fail_msg("fault %u, step %zu: half of it is done", nth, step);
+}
+
+/* Lives once. Returns whether the fault was reached. */
+static bool live(struct fixture *life, const struct faults *faults, unsigned nth, unsigned *failures)
+{
+        bool reached = false, failed = false;
+
+        faults->arm(faults, nth);
+        for (size_t step = 0; step < STATE_LIFE_STEPS; step++) {
+                int r = state_life_step(life, step);
+                if (r >= 0)
+                        continue;
+
+                assert_false(failed);
+                failed = true;
+                ++*failures;
+                reached = faults->disarm();
+                assert_true(reached);
+                assert_failed_well(life, faults, nth, step, r);
+                r = state_life_step(life, step);
+                if (r < 0)
+                        fail_msg("fault %u, step %zu: %d when done again (%s)", nth, step, r,
+                                 life->state != NULL ? state_error(life->state) : "not open");
+        }
+        life->state = state_close(life->state);
+        reached = faults->disarm() || reached;
+
+        fixture_open(life);
+        life->state = state_close(life->state);
+        if (fingerprint(fixture_path(life, "jobwatchd.db")) != expected[STATE_LIFE_STEPS - 1])
+                fail_msg("fault %u: another end", nth);
+        remove_files(life);
+        return reached;
+}
+
+static bool every_fault;
+
+static void live_all(struct fixture *life, const struct faults *faults)
+{
+        unsigned nth = 1, failures = 0;
+
+        live_without_faults(life);
+        while (live(life, faults, nth, &failures))
+                nth += every_fault ? 1 : 1 + nth / 32;
+        assert_true(nth > 1);
+        if (faults->errors[0] != 0)
+                assert_true(failures > 0);
+        print_message("    up to fault %u; %u failed a step\n", nth - 1, failures);
+}
+
+static int setup(void **state)
+{
+        state_life_result_size = 20000;
+        int r = fixture_setup(state);
+        fixture_close(*state);
+        remove_files(*state);
+        return r;
+}
+
+/* ---- the disk ---- */
+
+static void arm_vfs(const struct faults *faults, unsigned nth)
+{
+        fault_vfs_arm(faults->operation, faults->failure, nth, faults->stays);
+}
+
+static const int no_error[] = { 0 };
+static const int disk_full[] = { -ENOSPC, 0 };
+static const int disk_error[] = { -EIO, 0 };
+/* What errno was at the failure is asked for later, when SQLite may have done other things already. */
+static const int disk_full_or_error[] = { -ENOSPC, -EIO, 0 };
+
+static void test_disk(void **state, enum fault_vfs_operation operation, enum fault_vfs_failure failure,
+                      const int *errors)
+{
+        for (unsigned stays = 0; stays < 2; stays++) {
+                struct faults faults = { arm_vfs, fault_vfs_disarm, operation, failure, stays != 0, errors };
+                live_all(*state, &faults);
+        }
+}
+
+static void test_write_full(void **state)
+{
+        test_disk(state, FAULT_VFS_WRITE, FAULT_VFS_FULL, disk_full);
+}
+
+static void test_write_short(void **state)
+{
+        test_disk(state, FAULT_VFS_WRITE, FAULT_VFS_SHORT, disk_full);
+}
+
+static void test_write_error(void **state)
+{
+        test_disk(state, FAULT_VFS_WRITE, FAULT_VFS_IO, disk_error);
+}
+
+static void test_sync_error(void **state)
+{
+        test_disk(state, FAULT_VFS_SYNC, FAULT_VFS_IO, disk_error);
+}
+
+static void test_sync_full(void **state)
+{
+        test_disk(state, FAULT_VFS_SYNC, FAULT_VFS_FULL, disk_full_or_error);
+}
+
+/* A file that stays longer than it should does no harm. */
+static void test_truncate_error(void **state)
+{
+        test_disk(state, FAULT_VFS_TRUNCATE, FAULT_VFS_IO, no_error);
+}
+
+static void test_read_error(void **state)
+{
+        test_disk(state, FAULT_VFS_READ, FAULT_VFS_IO, disk_error);
+}
+
+static void test_open_error(void **state)
+{
+        test_disk(state, FAULT_VFS_OPEN, FAULT_VFS_IO, disk_error);
+}
+
+static void test_delete_error(void **state)
+{
+        test_disk(state, FAULT_VFS_DELETE, FAULT_VFS_IO, disk_error);
+}
+
+/* ---- memory ---- */
+
+static sqlite3_mem_methods real_memory;
+
+static void *sqlite_malloc(int size)
+{
+        return fault_malloc_hit() ? NULL : real_memory.xMalloc(size);
+}
+
+static void *sqlite_realloc(void *pointer, int size)
+{
+        return fault_malloc_hit() ? NULL : real_memory.xRealloc(pointer, size);
+}
+
+static void arm_malloc(const struct faults *faults, unsigned nth)
+{
+        fault_malloc_arm(nth, faults->stays);
+}
+
+static void test_memory(void **state)
+{
+        static const int errors[] = { -ENOMEM, 0 };
+
+        state_life_result_size = 700;
+        for (unsigned stays = 0; stays < 2; stays++) {
+                struct faults faults = { .arm = arm_malloc,
+                                         .disarm = fault_malloc_disarm,
+                                         .stays = stays != 0,
+                                         .errors = errors };
+                live_all(*state, &faults);
+        }
+}
+
+int main(int argc, char *argv[])
+{
+        sqlite3_mem_methods memory;
+
+        every_fault = argc > 1 && strcmp(argv[1], "all") == 0;
+
+        if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory) != SQLITE_OK)
+                return 1;
+        memory = real_memory;
+        memory.xMalloc = sqlite_malloc;
+        memory.xRealloc = sqlite_realloc;
+        if (sqlite3_config(SQLITE_CONFIG_MALLOC, &memory) != SQLITE_OK || fault_vfs_register() != SQLITE_OK)
+                return 1;
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_write_full), TEST(test_write_short), TEST(test_write_error),
+                TEST(test_sync_error), TEST(test_sync_full),   TEST(test_truncate_error),
+                TEST(test_read_error), TEST(test_open_error),  TEST(test_delete_error),
+                TEST(test_memory),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Opening the store: modes, the lock, and files that are foreign, newer or damaged. What is refused stays as
+ * it is. */
+
+#include <errno.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "state_fixture.h"
+
+static const char *const mail[] = { "mail" };
+
+static const char *database_path(const struct fixture *fixture)
+{
+        return fixture_path(fixture, "jobwatchd.db");
+}
+
+static void execute(const char *path, const char *sql)
+{
+        sqlite3 *database = NULL;
+
+        assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+        if (sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK)
+                fail_msg("%s: %s", sql, sqlite3_errmsg(database));
+        assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+/* Opening fails with `error`, in words that have `words` among them, and changes nothing of the file. */
+static void assert_refused(struct fixture *fixture, int error, const char *words)
+{
+        struct state *untouched = (struct state *)fixture, *state = untouched;
+        size_t before_size = 0, after_size = 0;
+        char *message = NULL;
+
+        char *before = fixture_read_file(database_path(fixture), &before_size);
+        assert_int_equal(state_open(fixture->directory, &message, &state), error);
+        assert_ptr_equal(state, untouched);
+        assert_non_null(message);
+        if (strstr(message, words) == NULL)
+                fail_msg("\"%s\" is not in: %s", words, message);
+        assert_non_null(strstr(message, fixture->directory));
+        free(message);
+
+        char *after = fixture_read_file(database_path(fixture), &after_size);
+        assert_int_equal(before_size, after_size);
+        assert_memory_equal(before, after, before_size);
+        free(before);
+        free(after);
+}
+
+static void test_modes(void **context)
+{
+        struct fixture *fixture = *context;
+        const char *const names[] = { "jobwatchd.db", "jobwatchd.db-wal", "jobwatchd.lock" };
+        struct event event = fixture_event(1, 1, EVENT_SEEN);
+        char directory[300];
+        struct stat status;
+
+        /* A umask can only take away, so what is left must be set. */
+        (void)snprintf(directory, sizeof(directory), "%s/below", fixture->directory);
+        struct fixture below = { 0 };
+        memcpy(below.directory, directory, sizeof(below.directory));
+        for (unsigned i = 0; i < 2; i++) {
+                mode_t before = umask(i == 0 ? 0 : 0277);
+                fixture_open(&below);
+                assert_int_equal(state_record_event(below.state, &event, mail, 1), 0);
+                umask(before);
+                assert_int_equal(stat(directory, &status), 0);
+                assert_int_equal(status.st_mode & 07777, 0700);
+                for (unsigned name = 0; name < 3; name++) {
+                        assert_int_equal(stat(fixture_path(&below, names[name]), &status), 0);
+                        assert_int_equal(status.st_mode & 07777, 0600);
+                }
+                assert_int_equal(access(fixture_path(&below, "jobwatchd.db-shm"), F_OK), -1);
+                fixture_close(&below);
+                assert_int_equal(access(fixture_path(&below, "jobwatchd.db-wal"), F_OK), -1);
+                assert_int_equal(access(fixture_path(&below, "jobwatchd.db-journal"), F_OK), -1);
+                for (unsigned name = 0; name < 3; name++)
+                        (void)remove(fixture_path(&below, names[name]));
+                assert_int_equal(rmdir(directory), 0);
+        }
+
+        /* One that was restored too open is closed again. */
+        fixture_close(fixture);
+        assert_int_equal(chmod(database_path(fixture), 0644), 0);
+        fixture_open(fixture);
+        assert_int_equal(stat(database_path(fixture), &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0600);
+        assert_int_equal(access(fixture_path(fixture, "jobwatchd.db-shm"), F_OK), -1);
+}
+
+static void test_directory_that_cannot_be(void **context)
+{
+        struct fixture *fixture = *context;
+        struct state *state = NULL;
+        char *message = NULL;
+
+        assert_int_equal(state_open(fixture_path(fixture, "no/such"), &message, &state), -ENOENT);
+        assert_non_null(strstr(message, "--state-dir"));
+        free(message);
+        assert_int_equal(state_open(database_path(fixture), &message, &state), -ENOTDIR);
+        free(message);
+        assert_null(state);
+}
+
+/* ---- the lock ---- */
+
+static void test_second_process(void **context)
+{
+        struct fixture *fixture = *context;
+        char expected[64];
+        int ready[2], finish[2];
+        char byte;
+
+        fixture_close(fixture);
+        assert_int_equal(pipe(ready), 0);
+        assert_int_equal(pipe(finish), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                struct state *state = NULL;
+                char *message = NULL;
+                close(finish[1]);
+                int r = state_open(fixture->directory, &message, &state);
+                byte = r == 0;
+                (void)!write(ready[1], &byte, 1);
+                (void)!read(finish[0], &byte, 1);
+                _exit(r == 0 ? 0 : 1); /* without closing: the lock ends with the process all the same */
+        }
+
+        close(finish[0]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        assert_int_equal(byte, 1);
+        (void)snprintf(expected, sizeof(expected), "is in use by process %ld (", (long)child);
+        assert_refused(fixture, -EBUSY, expected);
+        assert_refused(fixture, -EBUSY,
+                       "; one daemon a state directory: stop it, or give this one another with --state-dir");
+
+        int status;
+        close(finish[1]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        close(ready[0]);
+        close(ready[1]);
+        fixture_open(fixture);
+}
+
+static void test_sqlite_shell_is_kept_out(void **context)
+{
+        struct fixture *fixture = *context;
+        int status;
+
+        /* In another process, since locks of one process do not exclude each other. */
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                sqlite3 *database = NULL;
+                int code = sqlite3_open(database_path(fixture), &database);
+                if (code == SQLITE_OK)
+                        code = sqlite3_exec(database, "SELECT count(*) FROM jobs", NULL, NULL, NULL);
+                _exit(code);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(WEXITSTATUS(status), SQLITE_BUSY);
+}
+
+/* A process that is killed loses nothing that was acknowledged. */
+static void test_killed(void **context)
+{
+        struct fixture *fixture = *context;
+        struct event event;
+        int acknowledged[2];
+        unsigned number = 0, read_back;
+
+        fixture_close(fixture);
+        assert_int_equal(pipe(acknowledged), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+                struct state *state = NULL;
+                char *message = NULL;
+                if (state_open(fixture->directory, &message, &state) < 0)
+                        _exit(1);
+                for (unsigned i = 1;; i++) {
+                        struct event made = fixture_event(i, i, EVENT_SEEN);
+                        if (state_record_event(state, &made, mail, 1) < 0)
+                                _exit(1);
+                        if (write(acknowledged[1], &i, sizeof(i)) != sizeof(i))
+                                _exit(1);
+                }
+        }
+        close(acknowledged[1]);
+        while (number < 300 && read(acknowledged[0], &number, sizeof(number)) == sizeof(number))
+                continue;
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        while (read(acknowledged[0], &read_back, sizeof(read_back)) == sizeof(read_back))
+                number = read_back;
+        close(acknowledged[0]);
+        assert_true(number >= 300);
+
+        fixture_open(fixture);
+        for (unsigned i = 1; i <= number; i++) {
+                struct event expected = fixture_event(i, i, EVENT_SEEN);
+                assert_int_equal(state_get_event(fixture->state, expected.id, &event), 1);
+                assert_event_equal(&event, &expected);
+                event_clear(&event);
+        }
+}
+
+/* ---- what is not ours ---- */
+
+static void test_foreign_files(void **context)
+{
+        struct fixture *fixture = *context;
+        const char *path;
+
+        fixture_close(fixture);
+        path = strdup(database_path(fixture));
+        assert_non_null(path);
+
+        fixture_write_file(path, "just a text\n", 12);
+        assert_refused(fixture, -EUCLEAN, "is not a database");
+        fixture_write_file(path, "SQLite format 3", 16); /* and nothing behind it */
+        assert_refused(fixture, -EUCLEAN, "is not a database");
+
+        assert_int_equal(remove(path), 0);
+        execute(path, "CREATE TABLE other (x); INSERT INTO other VALUES (1)");
+        assert_refused(fixture, -EUCLEAN, "is the database of another program");
+        execute(path, "PRAGMA application_id = 7; PRAGMA journal_mode = WAL");
+        assert_refused(fixture, -EUCLEAN, "is the database of another program");
+
+        /* An empty file, and a database without anything, are as good as none. */
+        fixture_write_file(path, "", 0);
+        fixture_open(fixture);
+        fixture_close(fixture);
+        assert_int_equal(remove(path), 0);
+        execute(path, "VACUUM");
+        fixture_open(fixture);
+        free((char *)(uintptr_t)path);
+}
+
+static void test_newer_schema(void **context)
+{
+        struct fixture *fixture = *context;
+        struct stored_job job;
+        struct event event = fixture_event(1, 1, EVENT_SEEN);
+
+        assert_int_equal(state_record_event(fixture->state, &event, mail, 1), 0);
+        fixture_close(fixture);
+        execute(database_path(fixture), "PRAGMA user_version = 2");
+        assert_refused(fixture, -EOPNOTSUPP, "newer jobwatchd");
+        execute(database_path(fixture), "PRAGMA user_version = 1");
+        fixture_open(fixture);
+        assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
+}
+
+/* SQLite finds nothing wrong with a default of another word, but no delivery would be found any more. */
+static void test_damaged_schema(void **context)
+{
+        struct fixture *fixture = *context;
+
+        fixture_close(fixture);
+        execute(database_path(fixture), "CREATE INDEX added ON jobs (outcome)");
+        fixture_reopen(fixture);
+        fixture_close(fixture);
+        execute(database_path(fixture), "PRAGMA writable_schema = ON;"
+                                        "UPDATE sqlite_schema SET sql = replace(sql, 'pending', 'pendinh') "
+                                        "WHERE name = 'deliveries'");
+        assert_refused(fixture, -EUCLEAN, "not as it was made");
+}
+
+static void test_no_regular_file(void **context)
+{
+        struct fixture *fixture = *context;
+        struct state *state = NULL;
+        char *message = NULL;
+
+        fixture_close(fixture);
+        assert_int_equal(rename(database_path(fixture), fixture_path(fixture, "elsewhere")), 0);
+        assert_int_equal(symlink("elsewhere", database_path(fixture)), 0);
+        assert_refused(fixture, -ELOOP, "symbolic link");
+        assert_int_equal(remove(database_path(fixture)), 0);
+
+        assert_int_equal(mkdir(database_path(fixture), 0700), 0);
+        assert_int_equal(state_open(fixture->directory, &message, &state), -EISDIR);
+        assert_non_null(strstr(message, "not a regular file"));
+        free(message);
+        assert_int_equal(rmdir(database_path(fixture)), 0);
+
+        assert_int_equal(mkfifo(database_path(fixture), 0600), 0);
+        assert_int_equal(state_open(fixture->directory, &message, &state), -EINVAL);
+        free(message);
+}
+
+/* ---- damage ---- */
+
+#define JOBS 120
+
+/* Fills a store with jobs 1..JOBS, one event each, and some values. */
+static void fill(struct fixture *fixture)
+{
+        for (unsigned number = 1; number <= JOBS; number++) {
+                struct event event = fixture_event(number, number, EVENT_CHANGED);
+                const char *id = fixture_event_id(number);
+                assert_int_equal(state_record_event(fixture->state, &event, mail, 1), 0);
+                assert_int_equal(state_put_value(fixture->state, id, id, EVENT_ID_SIZE), 0);
+        }
+}
+
+/* Reads everything: each answer is what was written, an error, or that there is nothing. Returns how many
+ * were not. */
+static unsigned read_all(struct fixture *fixture)
+{
+        struct state *state = fixture->state;
+        unsigned bad = 0;
+
+        for (unsigned number = 1; number <= JOBS; number++) {
+                struct event expected = fixture_event(number, number, EVENT_CHANGED), event;
+                struct job_record record;
+                struct stored_job job;
+                void *data;
+                size_t size;
+
+                int r = state_get_event(state, expected.id, &event);
+                if (r > 0) {
+                        assert_event_equal(&event, &expected);
+                        event_clear(&event);
+                }
+                bad += r <= 0;
+
+                r = state_get_job(state, number, &job);
+                if (r > 0)
+                        assert_int_equal(job.changed_us, expected.time_us);
+                bad += r <= 0;
+
+                r = state_get_job_record(state, number, &record);
+                if (r > 0) {
+                        assert_record_equal(&record, &expected.record);
+                        job_record_clear(&record);
+                }
+                bad += r <= 0;
+
+                r = state_get_value(state, expected.id, &data, &size);
+                if (r > 0) {
+                        assert_int_equal(size, EVENT_ID_SIZE);
+                        assert_string_equal(data, expected.id);
+                        free(data);
+                }
+                bad += r <= 0;
+        }
+        return bad;
+}
+
+static int count_event(void *userdata, const struct event *event)
+{
+        (void)event;
+        ++*(unsigned *)userdata;
+        return 0;
+}
+
+/* Opens what may be damaged and uses all of it. Returns whether that was noticed. */
+static bool try_damaged(struct fixture *fixture)
+{
+        struct delivery deliveries[JOBS];
+        char *message = NULL;
+        unsigned unlogged = 0;
+        uint64_t next_us;
+
+        int r = state_open(fixture->directory, &message, &fixture->state);
+        if (r < 0) {
+                assert_non_null(message);
+                assert_true(r == -EUCLEAN || r == -EOPNOTSUPP);
+                free(message);
+                return true;
+        }
+
+        unsigned bad = read_all(fixture);
+        bad += state_each_unlogged(fixture->state, count_event, &unlogged) < 0;
+        bad += unlogged != JOBS;
+        int count = state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, JOBS);
+        bad += state_batch_begin(fixture->state) < 0;
+        for (int i = 0; i < count; i++) {
+                bad += state_delivery_done(fixture->state, deliveries[i].id, 1) < 0;
+                delivery_clear(&deliveries[i]);
+        }
+        bad += count != JOBS;
+        bad += state_next_delivery(fixture->state, "mail", NULL, 0, &next_us) < 0;
+        struct event event = fixture_event(JOBS + 1, 1, EVENT_CHANGED);
+        bad += state_record_event(fixture->state, &event, mail, 1) < 0;
+        bad += state_prune(fixture->state, UINT64_MAX) < 0;
+        bad += state_batch_end(fixture->state, true) < 0;
+        fixture_close(fixture);
+        return bad > 0;
+}
+
+static uint64_t random_next(uint64_t *seed)
+{
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        return *seed;
+}
+
+static void test_truncated(void **context)
+{
+        struct fixture *fixture = *context;
+        size_t size;
+
+        fill(fixture);
+        fixture_close(fixture);
+        char *good = fixture_read_file(database_path(fixture), &size);
+        for (size_t cut = 1; cut < size; cut += cut < 200 ? 33 : cut < 4200 ? 997 : 3001) {
+                fixture_write_file(database_path(fixture), good, cut);
+                assert_refused(fixture, -EUCLEAN, "");
+        }
+        fixture_write_file(database_path(fixture), good, size);
+        free(good);
+        fixture_open(fixture);
+        assert_int_equal(read_all(fixture), 0);
+}
+
+static void test_overwritten(void **context)
+{
+        struct fixture *fixture = *context;
+        unsigned noticed = 0;
+        size_t size;
+
+        fill(fixture);
+        fixture_close(fixture);
+        char *good = fixture_read_file(database_path(fixture), &size);
+        char *damaged = malloc(size);
+        assert_non_null(damaged);
+        for (uint64_t seed = 1; seed <= 200; seed++) {
+                uint64_t random = seed * UINT64_C(0x9e3779b97f4a7c15);
+                memcpy(damaged, good, size);
+                /* One byte, then a few, then whole stretches. */
+                size_t length = seed <= 100 ? 1 : seed <= 150 ? 16 : 600;
+                size_t at = random_next(&random) % (size - length);
+                for (size_t i = 0; i < length; i++)
+                        damaged[at + i] = (char)random_next(&random);
+                fixture_write_file(database_path(fixture), damaged, size);
+                noticed += try_damaged(fixture);
+                (void)remove(fixture_path(fixture, "jobwatchd.db-wal"));
+        }
+        /* Nearly half of this file is room that pages keep free, where bytes may be anything. */
+        if (noticed < 80)
+                fail_msg("only %u of 200 damaged files were noticed", noticed);
+
+        fixture_write_file(database_path(fixture), good, size);
+        free(good);
+        free(damaged);
+        fixture_open(fixture);
+        assert_int_equal(read_all(fixture), 0);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_modes),           TEST(test_directory_that_cannot_be),
+                TEST(test_second_process),  TEST(test_sqlite_shell_is_kept_out),
+                TEST(test_killed),          TEST(test_foreign_files),
+                TEST(test_newer_schema),    TEST(test_damaged_schema),
+                TEST(test_no_regular_file), TEST(test_truncated),
+                TEST(test_overwritten),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

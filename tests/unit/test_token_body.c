@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Signing in, the parts without a network: the answer's fields, grants as text, percent-encoding. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "nexudus/percent.h"
+#include "nexudus/token_body.h"
+#include "nexudus/tokens.h"
+#include "token_fixture.h"
+
+static int parse(const char *body, bool is_part, struct token_reply *ret_reply)
+{
+        return token_reply_parse(body, strlen(body), is_part, ret_reply);
+}
+
+static void test_fields(void **state)
+{
+        static const char body[] =
+                "\xef\xbb\xbf "
+                "{\"a\":{\"access_token\":\"no\",\"error\":[{\"Message\":\"no\"}]},\"access_token\":\"x\","
+                "\"access_token\":\"a\\/"
+                "b\",\"refresh_token\":\"r\",\"token_type\":\"bearer\",\"expires_in\":60,"
+                "\"error\":\"e\",\"error_description\":\"d\\u0000d\",\"Message\":\"m\",\"error\":null,"
+                "\"token_type\":{},\"message\":\"other\",\"refresh_token\":7,\"expires_in\":[]} ";
+        struct token_reply reply = TOKEN_REPLY_NULL;
+
+        (void)state;
+        assert_int_equal(parse(body, false, &reply), 0);
+        assert_string_equal(reply.access_token.data, "a/b");
+        assert_string_equal(reply.refresh_token.data, "r");
+        assert_string_equal(reply.token_type.data, "bearer");
+        assert_string_equal(reply.error.data, "e");
+        assert_int_equal(reply.error_description.size, 3);
+        assert_memory_equal(reply.error_description.data, "d\0d", 4);
+        assert_string_equal(reply.message.data, "m");
+        assert_int_equal(reply.lifetime_us, 60 * USEC_PER_SEC);
+        token_reply_clear(&reply);
+        assert_null(reply.access_token.data);
+        token_reply_clear(&reply);
+}
+
+static void test_lifetime(void **state)
+{
+        static const struct {
+                const char *value;
+                uint64_t lifetime_s;
+        } cases[] = {
+                { "604799", 604799 },
+                { "\"604799\"", 604799 },
+                { "60.0", 60 },
+                { "\"60.5\"", 60 },
+                { "0", 0 },
+                { "-5", 0 },
+                { "6e5", 0 },
+                { "\"\"", 0 },
+                { "\"60 \"", 0 },
+                { "\"60.\"", 0 },
+                { "\".5\"", 0 },
+                { "\"soon\"", 0 },
+                { "null", 0 },
+                { "true", 0 },
+                { "315359999", 315359999 },
+                { "315360001", 315360000 },
+                { "18446744073709551617", 315360000 },
+                { "99999999999999999999999999999999", 315360000 },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct token_reply reply = TOKEN_REPLY_NULL;
+                char body[100];
+
+                (void)snprintf(body, sizeof(body), "{\"expires_in\":%s}", cases[i].value);
+                assert_int_equal(parse(body, false, &reply), 0);
+                assert_int_equal(reply.lifetime_us, cases[i].lifetime_s * USEC_PER_SEC);
+                token_reply_clear(&reply);
+        }
+}
+
+static void test_malformed(void **state)
+{
+        static const char *const bodies[] = {
+                "",
+                " ",
+                "\xef\xbb\xbf",
+                "null",
+                "\"x\"",
+                "[]",
+                "[{\"error\":\"e\"}]",
+                "7",
+                "{",
+                "{\"error\":\"e\"",
+                "{\"error\":\"e",
+                "{\"error\":\"e\"}}",
+                "{} {}",
+                "{\"error\":\"e\",}",
+                "<html>",
+                "{error:1}",
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+                struct token_reply reply = { .lifetime_us = 42 };
+
+                assert_int_equal(parse(bodies[i], false, &reply), -EBADMSG);
+                assert_int_equal(reply.lifetime_us, 42);
+        }
+}
+
+static void test_part(void **state)
+{
+        static const char body[] = "{\"error\":\"e\",\"error_description\":\"abc\"}";
+        (void)state;
+
+        for (size_t size = 1; size < sizeof(body); size++) {
+                struct token_reply reply = TOKEN_REPLY_NULL;
+
+                assert_int_equal(token_reply_parse(body, size, true, &reply), 0);
+                assert_true((reply.error.data != NULL) == (size >= strlen("{\"error\":\"e\"")));
+                assert_true((reply.error_description.data != NULL) == (size >= strlen(body) - 1));
+                token_reply_clear(&reply);
+        }
+
+        struct token_reply reply = TOKEN_REPLY_NULL;
+        assert_int_equal(parse("", true, &reply), -EBADMSG);
+        assert_int_equal(parse("  ", true, &reply), -EBADMSG);
+        assert_int_equal(parse("<html>", true, &reply), -EBADMSG);
+}
+
+static void test_bounds(void **state)
+{
+        struct token_reply reply = TOKEN_REPLY_NULL;
+        char *body = malloc(TOKEN_REPLY_MAX + 2);
+        (void)state;
+
+        assert_non_null(body);
+        for (size_t depth = 64; depth <= 65; depth++) { /* the object, and arrays in it */
+                size_t arrays = depth - 1;
+                char *end = stpcpy(body, "{\"x\":");
+                memset(end, '[', arrays);
+                memset(end + arrays, ']', arrays);
+                memcpy(end + 2 * arrays, "}", 2);
+                assert_int_equal(parse(body, false, &reply), depth == 64 ? 0 : -EBADMSG);
+        }
+
+        /* The largest, and one more: a string with escapes, which is what takes most memory. */
+        for (size_t size = TOKEN_REPLY_MAX; size <= TOKEN_REPLY_MAX + 1; size++) {
+                static const char head[] = "{\"Message\":\"";
+                memset(body, 'x', size);
+                memcpy(body, head, strlen(head));
+                body[strlen(head)] = '\\';
+                body[strlen(head) + 1] = 'n';
+                memcpy(body + size - 2, "\"}", 2);
+                bool fits = size == TOKEN_REPLY_MAX;
+                assert_int_equal(token_reply_parse(body, size, false, &reply), fits ? 0 : -EBADMSG);
+                if (fits)
+                        assert_int_equal(reply.message.size, size - strlen(head) - 3);
+                token_reply_clear(&reply);
+        }
+        free(body);
+}
+
+/* ---- grants ---- */
+
+static void check_grant(const char *access, const char *refresh, uint64_t obtained_us, uint64_t lifetime_us,
+                        const char *expected)
+{
+        struct tokens back = TOKENS_NULL;
+        char access_token[64], refresh_token[64], *text = NULL;
+
+        (void)snprintf(access_token, sizeof(access_token), "%s", access);
+        (void)snprintf(refresh_token, sizeof(refresh_token), "%s", refresh != NULL ? refresh : "");
+        const struct tokens tokens = { access_token, refresh != NULL ? refresh_token : NULL, obtained_us,
+                                       lifetime_us };
+
+        assert_int_equal(tokens_format(&tokens, &text), 0);
+        assert_string_equal(text, expected);
+        assert_int_equal(tokens_parse(text, &back), 0);
+        assert_string_equal(back.access_token, access);
+        if (refresh != NULL)
+                assert_string_equal(back.refresh_token, refresh);
+        else
+                assert_null(back.refresh_token);
+        assert_true(back.obtained_us == obtained_us && back.lifetime_us == lifetime_us);
+        tokens_clear(&back);
+        assert_null(back.access_token);
+        free(text);
+}
+
+static void test_grant(void **state)
+{
+        (void)state;
+        check_grant("a", NULL, 0, 0, "1 0 0 a");
+        check_grant("a%b", "c/d+", 5, 6, "1 5 6 a%25b c%2Fd%2B");
+        check_grant("-", "-", UINT64_MAX, UINT64_MAX, "1 18446744073709551615 18446744073709551615 - -");
+}
+
+static void test_grant_bad(void **state)
+{
+        static const char *const texts[] = {
+                "",
+                "1",
+                "1 ",
+                "2 0 0 a",
+                "1 0 0",
+                "1 0 0 ",
+                "1 0 a",
+                "1 -1 0 a",
+                "1 0 0  a",
+                "1 0 0 a ",
+                "1 0 0 a b ",
+                "1 0 0 a b c",
+                "1 0 0 a%20b",
+                "1 0 0 a%00",
+                "1 0 0 \xc3\xa9",
+                "1 0 0 a\n",
+                "1 18446744073709551616 0 a",
+                "1 0 99999999999999999999999 a",
+                "{}",
+                "0 0 a",
+        };
+        struct tokens tokens = TOKENS_NULL;
+        char *text = NULL;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                assert_int_equal(tokens_parse(texts[i], &tokens), -EINVAL);
+        assert_null(tokens.access_token);
+
+        assert_int_equal(tokens_format(&tokens, &text), -EINVAL);
+        tokens.access_token = (char[]){ "a b" };
+        assert_int_equal(tokens_format(&tokens, &text), -EINVAL);
+        tokens.access_token = (char[]){ "a" };
+        tokens.refresh_token = (char[]){ "" };
+        assert_int_equal(tokens_format(&tokens, &text), -EINVAL);
+        assert_null(text);
+}
+
+/* ---- percent-encoding ---- */
+
+static void test_percent(void **state)
+{
+        static const char plain[] = "azAZ09-._~ +%&=/\n\xff";
+        static const char encoded[] = "azAZ09-._~%20%2B%25%26%3D%2F%0A%FF";
+        char buffer[PERCENT_SIZE(sizeof(plain))];
+
+        (void)state;
+        size_t size = (size_t)(percent_encode(buffer, plain) - buffer);
+        assert_int_equal(size, strlen(encoded));
+        assert_memory_equal(buffer, encoded, size);
+        size = percent_decode(buffer, size, true);
+        assert_int_equal(size, strlen(plain));
+        assert_memory_equal(buffer, plain, size);
+
+        static const struct {
+                const char *in, *out;
+                bool plus;
+        } cases[] = {
+                { "a+b", "a+b", false }, { "a+b", "a b", true },        { "%", "%", false },
+                { "%4", "%4", false },   { "%4g%g4", "%4g%g4", false }, { "%4a%4A", "JJ", false },
+                { "%%41", "%A", false },
+        };
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                (void)snprintf(buffer, sizeof(buffer), "%s", cases[i].in);
+                size = percent_decode(buffer, strlen(buffer), cases[i].plus);
+                assert_int_equal(size, strlen(cases[i].out));
+                assert_memory_equal(buffer, cases[i].out, size);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_fields),    cmocka_unit_test(test_lifetime),
+                cmocka_unit_test(test_malformed), cmocka_unit_test(test_part),
+                cmocka_unit_test(test_bounds),    cmocka_unit_test(test_grant),
+                cmocka_unit_test(test_grant_bad), cmocka_unit_test(test_percent),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

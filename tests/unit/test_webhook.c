@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Deliveries by POST, against a server on the same loop. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "delivery/hook.h"
+#include "delivery/webhook/signature.h"
+#include "fault_malloc.h"
+#include "loopback.h"
+#include "util/timespan.h"
+#include "version.h"
+
+#define ID     "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
+#define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+static const char document[] = "{\"event\":\"succeeded\",\"result\":\"é $(x) \\\"\\u0000\"}\n";
+
+struct fixture {
+        sd_event *event;
+        struct journal *journal;
+        struct hook_context context;
+        struct loopback *server;
+        struct hook_config hook;
+        struct event told;
+        struct webhook *http;
+        char secret_file[64];
+
+        /* What the server answers. */
+        const char *status, *headers, *body;
+        size_t body_size;
+        bool silent;
+
+        /* What it got last. */
+        char head[4096];
+        char *posted;
+
+        struct webhook_run *run; /* the last one; NULL once it has ended */
+        unsigned ends;
+        bool success;
+        char *reason;
+        uint64_t retry_after_us;
+};
+
+static void answer(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        struct fixture *fixture = userdata;
+
+        (void)snprintf(fixture->head, sizeof(fixture->head), "%s\r\n", head);
+        free(fixture->posted);
+        fixture->posted = strdup(body);
+        if (!fixture->silent)
+                loopback_answer(peer, fixture->status, fixture->headers, fixture->body, fixture->body_size);
+}
+
+static int setup(void **state)
+{
+        const struct log_config log = { .level = LOG_ERR, .target = LOG_TARGET_CONSOLE };
+        struct fixture *fixture = calloc(1, sizeof(*fixture));
+        static char name[] = "post";
+
+        assert_non_null(fixture);
+        assert_true(sd_event_new(&fixture->event) >= 0);
+        assert_int_equal(journal_open(&log, &fixture->journal), 0);
+        fixture->context = (struct hook_context){ .event = fixture->event, .journal = fixture->journal };
+        fixture->server = loopback_new(fixture->event, answer, fixture);
+        fixture->hook = (struct hook_config){ .name = name,
+                                              .kind = HOOK_URL,
+                                              .target = strdup(loopback_url(fixture->server, "/jobs?a=b")),
+                                              .timeout_us = 30 * USEC_PER_SEC,
+                                              .secret_file = fixture->secret_file };
+        fixture->told = (struct event){ .id = ID, .kind = EVENT_SUCCEEDED };
+        fixture->status = "200 OK";
+        fixture->headers = "";
+        *state = fixture;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct fixture *fixture = *state;
+
+        webhook_free(fixture->http);
+        loopback_free(fixture->server);
+        journal_close(fixture->journal);
+        sd_event_unref(fixture->event);
+        if (fixture->secret_file[0] != '\0')
+                assert_return_code(unlink(fixture->secret_file), errno);
+        free(fixture->hook.target);
+        free(fixture->posted);
+        free(fixture->reason);
+        free(fixture);
+        return 0;
+}
+
+static void write_secret(struct fixture *fixture, const char *secret)
+{
+        if (fixture->secret_file[0] != '\0')
+                assert_return_code(unlink(fixture->secret_file), errno);
+        strcpy(fixture->secret_file, "/tmp/jobwatch-secret-XXXXXX");
+        int fd = mkstemp(fixture->secret_file);
+        assert_return_code(fd, errno);
+        assert_int_equal(write(fd, secret, strlen(secret)), strlen(secret));
+        close(fd);
+}
+
+static void open_hook(struct fixture *fixture)
+{
+        char *reason = NULL;
+
+        fixture->http = webhook_free(fixture->http);
+        int r = webhook_new(&fixture->context, &fixture->hook, &reason, &fixture->http);
+        if (r != 0)
+                fail_msg("%s", reason);
+        assert_null(reason);
+}
+
+static void on_end(void *userdata, const struct hook_end *end)
+{
+        struct fixture *fixture = userdata;
+
+        assert_non_null(end->reason);
+        assert_true(end->success == (*end->reason == '\0'));
+        fixture->ends++;
+        fixture->run = NULL;
+        fixture->success = end->success;
+        free(fixture->reason);
+        fixture->reason = strdup(end->reason);
+        fixture->retry_after_us = end->retry_after_us;
+}
+
+static struct hook_attempt attempt_of(struct fixture *fixture, const char *text, size_t size)
+{
+        return (struct hook_attempt){ .hook = &fixture->hook,
+                                      .event = &fixture->told,
+                                      .document = text,
+                                      .document_size = size,
+                                      .attempt = 1,
+                                      .on_end = on_end,
+                                      .userdata = fixture };
+}
+
+static void start(struct fixture *fixture)
+{
+        const struct hook_attempt attempt = attempt_of(fixture, document, sizeof(document) - 1);
+        char *reason = NULL;
+
+        assert_int_equal(webhook_start(fixture->http, &attempt, &reason, &fixture->run), 0);
+        assert_null(reason);
+        assert_non_null(fixture->run);
+        assert_int_equal(fixture->ends, 0); /* never from within */
+}
+
+static void deliver(struct fixture *fixture)
+{
+        fixture->ends = 0;
+        start(fixture);
+        loop_until(fixture->event, &fixture->ends, 1);
+        loop_settle(fixture->event);
+        assert_int_equal(fixture->ends, 1);
+}
+
+/* The value of a header of the last request, up to its line's end; NULL if it was not sent. */
+static const char *header(const struct fixture *fixture, const char *name, char value[static 256])
+{
+        char line[128];
+
+        (void)snprintf(line, sizeof(line), "\r\n%s: ", name);
+        const char *at = strcasestr(fixture->head, line);
+        if (at == NULL)
+                return NULL;
+        at += strlen(line);
+        (void)snprintf(value, 256, "%.*s", (int)strcspn(at, "\r"), at);
+        return value;
+}
+
+static void expect_header(const struct fixture *fixture, const char *name, const char *expected)
+{
+        char value[256];
+        const char *found = header(fixture, name, value);
+
+        assert_true((found == NULL) == (expected == NULL));
+        if (found != NULL)
+                assert_string_equal(found, expected);
+}
+
+/* ---- requests ---- */
+
+static void test_request(void **state)
+{
+        struct fixture *fixture = *state;
+
+        open_hook(fixture);
+        deliver(fixture);
+        assert_true(fixture->success);
+        assert_int_equal(fixture->retry_after_us, 0);
+        assert_memory_equal(fixture->head, "POST /jobs?a=b HTTP/1.1\r\n", 25);
+        expect_header(fixture, "Content-Type", "application/json");
+        expect_header(fixture, "User-Agent", "jobwatchd/" JOBWATCH_VERSION);
+        expect_header(fixture, "Accept", "*/*");
+        expect_header(fixture, "webhook-id", ID);
+        expect_header(fixture, "webhook-timestamp", NULL);
+        expect_header(fixture, "webhook-signature", NULL);
+        expect_header(fixture, "Expect", NULL);
+        expect_header(fixture, "Authorization", NULL);
+        assert_string_equal(fixture->posted, document);
+}
+
+static void test_signature(void **state)
+{
+        struct fixture *fixture = *state;
+        char timestamp[256], signature[256], expected[WEBHOOK_SIGNATURE_SIZE];
+        struct webhook_key *key = NULL;
+        time_t before = time(NULL);
+
+        write_secret(fixture, SECRET "\n");
+        open_hook(fixture);
+        deliver(fixture);
+        assert_true(fixture->success);
+        expect_header(fixture, "webhook-id", ID);
+        assert_non_null(header(fixture, "webhook-timestamp", timestamp));
+        assert_non_null(header(fixture, "webhook-signature", signature));
+        assert_true(atoll(timestamp) >= before && atoll(timestamp) <= time(NULL));
+
+        assert_int_equal(webhook_key_new(SECRET, &key), 0);
+        assert_int_equal(webhook_sign(key, ID, (uint64_t)atoll(timestamp), fixture->posted,
+                                      strlen(fixture->posted), expected),
+                         0);
+        assert_string_equal(signature, expected);
+        webhook_key_free(key);
+        assert_null(strstr(fixture->head, "whsec_"));
+}
+
+static void test_large_document(void **state)
+{
+        struct fixture *fixture = *state;
+        size_t size = 200 * 1024;
+        char *text = malloc(size + 1), *reason = NULL;
+
+        assert_non_null(text);
+        memset(text, 'x', size);
+        text[size] = '\0';
+        open_hook(fixture);
+        const struct hook_attempt attempt = attempt_of(fixture, text, size);
+        assert_int_equal(webhook_start(fixture->http, &attempt, &reason, &fixture->run), 0);
+        loop_until(fixture->event, &fixture->ends, 1);
+        assert_true(fixture->success);
+        assert_string_equal(fixture->posted, text);
+        free(text);
+}
+
+static void test_connection_is_used_again(void **state)
+{
+        struct fixture *fixture = *state;
+
+        open_hook(fixture);
+        for (unsigned i = 0; i < 5; i++)
+                deliver(fixture);
+        assert_int_equal(loopback_requests(fixture->server), 5);
+        assert_int_equal(loopback_accepted(fixture->server), 1);
+}
+
+/* ---- answers ---- */
+
+static void expect_answer(struct fixture *fixture, const char *status, const char *headers, const char *body,
+                          const char *reason, uint64_t retry_after_us)
+{
+        fixture->status = status;
+        fixture->headers = headers;
+        fixture->body = body;
+        fixture->body_size = strlen(body);
+        deliver(fixture);
+        assert_string_equal(fixture->reason, reason);
+        assert_int_equal(fixture->retry_after_us, retry_after_us);
+}
+
+static void test_success(void **state)
+{
+        struct fixture *fixture = *state;
+
+        open_hook(fixture);
+        expect_answer(fixture, "200 OK", "", "thanks", "", 0);
+        expect_answer(fixture, "201 Created", "", "", "", 0);
+        expect_answer(fixture, "202 Accepted", "Retry-After: 9\r\n", "", "", 0);
+        expect_answer(fixture, "299 Odd", "", "x", "", 0);
+
+        /* Whoever answers much has still taken it. */
+        fixture->body_size = 1000000;
+        char *page = calloc(1, fixture->body_size);
+        assert_non_null(page);
+        fixture->body = page;
+        deliver(fixture);
+        assert_true(fixture->success);
+        free(page);
+}
+
+static void test_failure(void **state)
+{
+        struct fixture *fixture = *state;
+        char page[1001], expected[512], excerpt[201];
+
+        open_hook(fixture);
+        expect_answer(fixture, "500 Oh", "", "", "was answered with status 500", 0);
+        expect_answer(fixture, "404 Not Found", "", "no\tsuch \x1b[31m hook\n",
+                      "was answered with status 404: no\\tsuch \\x1b[31m hook\\n", 0);
+        memset(page, 'x', 1000);
+        page[1000] = '\0';
+        memset(excerpt, 'x', 200);
+        excerpt[200] = '\0';
+        (void)snprintf(expected, sizeof(expected), "was answered with status 400: %s…", excerpt);
+        expect_answer(fixture, "400 Bad", "", page, expected, 0);
+}
+
+static void test_redirect_is_not_followed(void **state)
+{
+        struct fixture *fixture = *state;
+        char location[128];
+
+        open_hook(fixture);
+        (void)snprintf(location, sizeof(location), "Location: %s\r\n",
+                       loopback_url(fixture->server, "/other"));
+        expect_answer(
+                fixture, "307 Temporary Redirect", location, "",
+                "was answered with status 307; redirects are not followed, write the address where this one "
+                "leads",
+                0);
+        assert_int_equal(loopback_requests(fixture->server), 1);
+}
+
+static void test_retry_after(void **state)
+{
+        struct fixture *fixture = *state;
+
+        open_hook(fixture);
+        expect_answer(fixture, "429 Slow", "Retry-After: 7\r\n", "", "was answered with status 429",
+                      7 * USEC_PER_SEC);
+        expect_answer(fixture, "409 Slow", "Retry-After: 1\r\n", "", "was answered with status 409",
+                      USEC_PER_SEC);
+        expect_answer(fixture, "503 Slow", "Retry-After: 99999999\r\n", "", "was answered with status 503",
+                      USEC_PER_DAY);
+        expect_answer(fixture, "503 Slow", "", "", "was answered with status 503", 0);
+        expect_answer(fixture, "429 Slow", "Retry-After: -3\r\n", "", "was answered with status 429", 0);
+        expect_answer(fixture, "500 Slow", "Retry-After: 7\r\n", "", "was answered with status 500", 0);
+}
+
+static void test_no_server(void **state)
+{
+        struct fixture *fixture = *state;
+        uint16_t port;
+        char url[64];
+        int fd = loopback_dead_port(&port);
+
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
+        free(fixture->hook.target);
+        fixture->hook.target = strdup(url);
+        open_hook(fixture);
+        deliver(fixture);
+        assert_false(fixture->success);
+        assert_non_null(strstr(fixture->reason, "the connection was refused"));
+        close(fd);
+}
+
+static void test_timeout(void **state)
+{
+        struct fixture *fixture = *state;
+
+        fixture->silent = true;
+        fixture->hook.timeout_us = 100 * USEC_PER_MSEC;
+        open_hook(fixture);
+        deliver(fixture);
+        assert_false(fixture->success);
+        assert_non_null(strstr(fixture->reason, "it took too long"));
+}
+
+static void test_cancel(void **state)
+{
+        struct fixture *fixture = *state;
+
+        assert_null(webhook_cancel(NULL));
+        assert_null(webhook_free(NULL));
+        open_hook(fixture);
+        start(fixture);
+        fixture->run = webhook_cancel(fixture->run);
+        assert_null(fixture->run);
+
+        fixture->silent = true;
+        start(fixture);
+        while (loopback_requests(fixture->server) == 0)
+                assert_true(sd_event_run(fixture->event, UINT64_MAX) >= 0);
+        fixture->run = webhook_cancel(fixture->run);
+        loop_settle(fixture->event);
+        assert_int_equal(fixture->ends, 0);
+}
+
+/* ---- secrets ---- */
+
+static void expect_no_hook(struct fixture *fixture, int expected, const char *words)
+{
+        struct webhook *http = NULL;
+        char *reason = NULL;
+
+        assert_int_equal(webhook_new(&fixture->context, &fixture->hook, &reason, &http), expected);
+        assert_null(http);
+        assert_non_null(reason);
+        if (strstr(reason, words) == NULL || strstr(reason, "MfKQ") != NULL)
+                fail_msg("%s", reason);
+        free(reason);
+}
+
+static void test_secret_is_refused(void **state)
+{
+        struct fixture *fixture = *state;
+
+        write_secret(fixture, "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+        expect_no_hook(fixture, -EINVAL, "holds no signing secret");
+        write_secret(fixture, "whsec_MfKQ9r8GKYqrTwjU\n");
+        expect_no_hook(fixture, -EINVAL, "of hook post");
+        write_secret(fixture, "");
+        expect_no_hook(fixture, -EINVAL, "is empty");
+
+        /* One that others can read is taken, with a warning. */
+        write_secret(fixture, SECRET);
+        assert_return_code(chmod(fixture->secret_file, 0644), errno);
+        open_hook(fixture);
+
+        fixture->http = webhook_free(fixture->http);
+        static char missing[] = "/nonexistent/secret";
+        fixture->hook.secret_file = missing;
+        expect_no_hook(fixture, -ENOENT, "/nonexistent/secret");
+}
+
+static void test_out_of_memory(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct hook_attempt attempt = attempt_of(fixture, document, sizeof(document) - 1);
+        unsigned nth;
+        bool failed = true;
+
+        write_secret(fixture, SECRET);
+        for (nth = 1; failed; nth++) {
+                struct webhook *http = NULL;
+                char *reason = NULL;
+                fault_malloc_arm(nth, false);
+                int r = webhook_new(&fixture->context, &fixture->hook, &reason, &http);
+                failed = fault_malloc_disarm();
+                assert_int_equal(r, failed ? -ENOMEM : 0);
+                free(reason);
+                webhook_free(http);
+        }
+        assert_true(nth > 5);
+
+        open_hook(fixture);
+        failed = true;
+        for (nth = 1; failed; nth++) {
+                char *reason = NULL;
+                fault_malloc_arm(nth, false);
+                int r = webhook_start(fixture->http, &attempt, &reason, &fixture->run);
+                failed = fault_malloc_disarm();
+                assert_int_equal(r, failed ? -ENOMEM : 0);
+                free(reason);
+        }
+        assert_true(nth > 5);
+        loop_until(fixture->event, &fixture->ends, 1);
+        assert_true(fixture->success);
+}
+
+#define HTTP_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+        static const struct CMUnitTest tests[] = {
+                HTTP_TEST(test_request),
+                HTTP_TEST(test_signature),
+                HTTP_TEST(test_large_document),
+                HTTP_TEST(test_connection_is_used_again),
+                HTTP_TEST(test_success),
+                HTTP_TEST(test_failure),
+                HTTP_TEST(test_redirect_is_not_followed),
+                HTTP_TEST(test_retry_after),
+                HTTP_TEST(test_no_server),
+                HTTP_TEST(test_timeout),
+                HTTP_TEST(test_cancel),
+                HTTP_TEST(test_secret_is_refused),
+                HTTP_TEST(test_out_of_memory),
+        };
+
+        return cmocka_run_group_tests_name("hook_http", tests, NULL, NULL);
+}

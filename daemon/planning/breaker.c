@@ -18,13 +18,6 @@
 #define UNAUTHORIZED_BASE_US (1 * USEC_PER_MIN)
 #define UNAUTHORIZED_CAP_US  (5 * USEC_PER_MIN)
 
-bool breaker_allows(const struct breaker *breaker, uint64_t now_us)
-{
-        uint64_t next_us = breaker_next(breaker, now_us);
-
-        return next_us != USEC_NEVER && next_us <= now_us;
-}
-
 uint64_t breaker_next(const struct breaker *breaker, uint64_t now_us)
 {
         if (breaker->outage == OUTAGE_NONE)

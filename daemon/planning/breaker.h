@@ -27,14 +27,8 @@ struct breaker {
 #define BREAKER_INITIAL ((struct breaker){ 0 })
 
 /*
- * Whether a request may start now. Starting one while not well makes it the probe: say so with
- * breaker_started().
- */
-bool breaker_allows(const struct breaker *breaker, uint64_t now_us);
-
-/*
- * The earliest time at which breaker_allows() can become true by itself; USEC_NEVER while a probe is under
- * way.
+ * The earliest time at which a request may start: now_us if one may start at once, USEC_NEVER while a probe
+ * is in flight. Starting one while the breaker is not closed makes it the probe; call breaker_started() then.
  */
 uint64_t breaker_next(const struct breaker *breaker, uint64_t now_us);
 

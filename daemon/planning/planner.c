@@ -104,7 +104,6 @@ static size_t digits_of(uint64_t id)
 
 static void request_add(struct planner_request *request, struct planner_job *job)
 {
-        job->in_flight = true;
         request->jobs[request->count++] = job;
 }
 
@@ -268,10 +267,8 @@ void planner_abort(struct planner *planner, const struct planner_request *reques
         if (request->batch)
                 planner->batches_on_trial = false;
         breaker_cancelled(&planner->breaker, request->probe);
-        for (size_t i = 0; i < request->count; i++) {
-                request->jobs[i]->in_flight = false;
+        for (size_t i = 0; i < request->count; i++)
                 planner_put(planner, request->jobs[i], now_us);
-        }
 }
 
 void planner_abandon(struct planner *planner, void (*abandoned)(void *userdata, struct planner_job *job),

@@ -39,7 +39,7 @@ struct planner_job {
         unsigned char unexpected_responses; /* in a row */
         unsigned char fruitless_confirms; /* closer looks in a row that a new UpdatedOn alone led to, and that
                                      showed nothing new */
-        bool in_flight : 1;
+
         bool confirm : 1;          /* is to be looked at singly, before others */
         bool updated_on_moved : 1; /* … because of its UpdatedOn alone */
         bool result_missing : 1;   /* … because its row had no ResultData */

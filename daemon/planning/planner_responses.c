@@ -62,7 +62,6 @@ void planner_end_request(struct planner *planner, const struct planner_request *
 {
         planner->slots--;
         for (size_t i = 0; i < request->count; i++) {
-                request->jobs[i]->in_flight = false;
                 if (!request->batch)
                         request->jobs[i]->polled_us = now_us;
         }

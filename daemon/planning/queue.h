@@ -45,9 +45,6 @@ void queue_remove(struct queue *queue, struct queue_entry *entry);
 /* The entry that is due first, or NULL. It stays in. Of those due at the same time any one. */
 struct queue_entry *queue_first(const struct queue *queue);
 
-/* Takes out and returns the entry that is due first if it is due at now_us, else NULL. */
-struct queue_entry *queue_take_due(struct queue *queue, uint64_t now_us);
-
 /* ---- pace: how far apart the looks at one job are ---- */
 
 /*

@@ -168,10 +168,6 @@ int state_delivery_done(struct state *state, uint64_t delivery_id, uint64_t now_
 int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t next_us, const char *error);
 int state_delivery_failed(struct state *state, uint64_t delivery_id, uint64_t now_us, const char *error);
 
-/* How many deliveries are pending, of the hooks named; each name once. */
-int state_count_pending(struct state *state, const char *const hooks[], size_t hook_count,
-                        uint64_t *ret_count);
-
 /*
  * Pending deliveries of hooks that are no longer configured: marks them failed with that reason; returns how
  * many, or a negative errno.

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "../unit/fault_vfs.h"
-#include "state/state.h"
+#include "state/sqlite/database.h"
 #include "util/cleanup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -202,7 +202,7 @@ static void end_deliveries(struct state *state)
 {
         for (size_t i = 0; i < HOOK_COUNT; i++) {
                 struct delivery deliveries[4];
-                uint64_t next_us, count;
+                uint64_t next_us;
 
                 int due = state_due_deliveries(state, hooks[i], UINT64_MAX, NULL, 0, deliveries, 4);
                 check_word(state, due);
@@ -221,7 +221,6 @@ static void end_deliveries(struct state *state)
                         delivery_clear(&deliveries[k]);
                 }
                 check_word(state, state_next_delivery(state, hooks[i], NULL, 0, &next_us));
-                check_word(state, state_count_pending(state, &hooks[i], 1, &count));
         }
 }
 
@@ -279,10 +278,24 @@ static void check_kept(struct state *state, bool sound)
         check(r <= 0 || job.outcome == OUTCOME_SUCCESS);
 }
 
+/* How many deliveries of the first hook are pending; -1 if the database does not say. */
+static int64_t count_pending(const struct state *state)
+{
+        static const char sql[] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1";
+        sqlite3_stmt *statement = NULL;
+        int64_t count = -1;
+
+        if (sqlite3_prepare_v2(state->database, sql, -1, &statement, NULL) == SQLITE_OK &&
+            sqlite3_bind_text(statement, 1, hooks[0], -1, SQLITE_STATIC) == SQLITE_OK &&
+            sqlite3_step(statement) == SQLITE_ROW)
+                count = sqlite3_column_int64(statement, 0);
+        (void)sqlite3_finalize(statement);
+        return count;
+}
+
 static void run(const uint8_t *data, size_t size)
 {
         const struct event event = new_event();
-        uint64_t before = 0, after = 0;
 
         struct state *state = reopen();
         if (state == NULL) {
@@ -295,11 +308,12 @@ static void run(const uint8_t *data, size_t size)
         read_jobs(state);
         end_deliveries(state);
         read_values(state);
-        int counted = state_count_pending(state, hooks, 1, &before);
+        int64_t before = count_pending(state);
         int recorded = state_record_event(state, &event, hooks, 1);
         check_word(state, recorded);
         check(recorded == 0 || !sound);
-        if (recorded == 0 && counted >= 0 && state_count_pending(state, hooks, 1, &after) >= 0)
+        int64_t after = count_pending(state);
+        if (recorded == 0)
                 check(after == before + 1 || !sound);
         check_word(state, state_drop_hooks(state, hooks, 1, 4));
         check_word(state, state_prune(state, UINT64_C(1700000000000000)));

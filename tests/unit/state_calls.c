@@ -134,16 +134,6 @@ int call_prune(struct fixture *fixture)
         return r < 0 ? r : state_prune(fixture->state, 1);
 }
 
-int call_count_pending(struct fixture *fixture)
-{
-        uint64_t count = 0;
-
-        int r = state_count_pending(fixture->state, hooks, 2, &count);
-        if (r >= 0)
-                assert_true(count > 0);
-        return r;
-}
-
 int call_due_deliveries(struct fixture *fixture)
 {
         struct delivery deliveries[2];

@@ -26,7 +26,6 @@ int call_each_unlogged(struct fixture *fixture);
 int call_mark_logged(struct fixture *fixture);
 int call_mark_logged_in_batch(struct fixture *fixture);
 int call_prune(struct fixture *fixture);
-int call_count_pending(struct fixture *fixture);
 int call_due_deliveries(struct fixture *fixture);
 int call_next_delivery(struct fixture *fixture);
 int call_delivery_done(struct fixture *fixture);

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "state/sqlite/database.h"
+
 int fixture_setup(void **state)
 {
         const char *parent = getenv("TMPDIR");
@@ -107,6 +109,20 @@ const char *fixture_path(const struct fixture *fixture, const char *name)
 
         (void)snprintf(path, sizeof(paths[0]), "%s/%s", fixture->directory, name);
         return path;
+}
+
+uint64_t fixture_pending(const struct state *state, const char *hook)
+{
+        static const char sql[] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1";
+        sqlite3_stmt *statement = NULL;
+
+        /* Over the connection of the state, which has locked the file. */
+        assert_int_equal(sqlite3_prepare_v2(state->database, sql, -1, &statement, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC), SQLITE_OK);
+        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+        uint64_t count = (uint64_t)sqlite3_column_int64(statement, 0);
+        assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+        return count;
 }
 
 char *fixture_read_file(const char *path, size_t *ret_size)

@@ -52,6 +52,9 @@ const char *fixture_event_id(unsigned number);
  */
 struct event fixture_event(unsigned number, uint64_t job, enum event_kind kind);
 
+/* How many deliveries of the hook are pending in the database. */
+uint64_t fixture_pending(const struct state *state, const char *hook);
+
 void assert_text_equal(const struct text *left, const struct text *right);
 void assert_record_equal(const struct job_record *left, const struct job_record *right);
 void assert_event_equal(const struct event *left, const struct event *right);

@@ -83,6 +83,13 @@ static bool straggler_failed(struct breaker *breaker, enum outage outage, uint64
         return breaker_failed(breaker, outage, false, now_us, retry_after_us, CAP, UINT64_MAX / 3);
 }
 
+static bool may_start(const struct breaker *breaker, uint64_t now_us)
+{
+        uint64_t next_us = breaker_next(breaker, now_us);
+
+        return next_us != USEC_NEVER && next_us <= now_us;
+}
+
 static bool succeeded(struct breaker *breaker, uint64_t now_us, uint64_t *ret_lasted_us)
 {
         return breaker_succeeded(breaker, breaker->probing, now_us, ret_lasted_us);
@@ -94,10 +101,10 @@ static void test_a_healthy_api_is_asked_at_once(void **state)
         uint64_t lasted_us = 42;
         (void)state;
 
-        assert_true(breaker_allows(&breaker, 0));
+        assert_true(may_start(&breaker, 0));
         assert_true(breaker_next(&breaker, 1000) == 1000);
         breaker_started(&breaker);
-        assert_true(breaker_allows(&breaker, 0)); /* as many as there are due */
+        assert_true(may_start(&breaker, 0)); /* as many as there are due */
         assert_false(succeeded(&breaker, 5, &lasted_us));
         assert_int_equal(lasted_us, 42);
 }
@@ -113,17 +120,17 @@ static void test_one_probe_at_a_time(void **state)
 
         uint64_t resume = breaker_next(&breaker, now);
         assert_in_range(resume - now, USEC_PER_SEC / 2, 2 * USEC_PER_SEC);
-        assert_false(breaker_allows(&breaker, resume - 1));
-        assert_true(breaker_allows(&breaker, resume));
+        assert_false(may_start(&breaker, resume - 1));
+        assert_true(may_start(&breaker, resume));
 
         breaker_started(&breaker);
-        assert_false(breaker_allows(&breaker, resume));
-        assert_false(breaker_allows(&breaker, USEC_NEVER));
+        assert_false(may_start(&breaker, resume));
+        assert_false(may_start(&breaker, USEC_NEVER));
         assert_true(breaker_next(&breaker, resume) == USEC_NEVER);
 
         /* A cancelled probe says nothing, and another may go. */
         breaker_cancelled(&breaker, true);
-        assert_true(breaker_allows(&breaker, resume));
+        assert_true(may_start(&breaker, resume));
         assert_int_equal(breaker.failures, 1);
 }
 
@@ -141,7 +148,7 @@ static void test_a_probe_that_succeeds_ends_the_trouble(void **state)
         assert_true(lasted_us == 9 * USEC_PER_SEC); /* since the first failure */
         assert_int_equal(breaker.outage, OUTAGE_NONE);
         assert_int_equal(breaker.failures, 0);
-        assert_true(breaker_allows(&breaker, 0));
+        assert_true(may_start(&breaker, 0));
 
         /* The next trouble is a new one, with its own beginning. */
         assert_true(failed(&breaker, OUTAGE_UNREACHABLE, 20 * USEC_PER_SEC, 0));
@@ -204,12 +211,12 @@ static void test_stragglers_do_not_stand_for_the_probe(void **state)
         assert_true(breaker.probing);
 
         assert_false(straggler_failed(&breaker, OUTAGE_UNREACHABLE, now, 0));
-        assert_false(breaker_allows(&breaker, USEC_NEVER));
+        assert_false(may_start(&breaker, USEC_NEVER));
         assert_false(breaker_succeeded(&breaker, false, now, &lasted_us));
         assert_int_equal(lasted_us, 42);
-        assert_false(breaker_allows(&breaker, USEC_NEVER));
+        assert_false(may_start(&breaker, USEC_NEVER));
         breaker_cancelled(&breaker, false);
-        assert_false(breaker_allows(&breaker, USEC_NEVER));
+        assert_false(may_start(&breaker, USEC_NEVER));
         assert_int_equal(breaker.failures, 1);
 
         assert_true(breaker_succeeded(&breaker, true, now, &lasted_us));
@@ -246,8 +253,8 @@ static void test_a_throttling_pause_stays_in_force(void **state)
         failed(&breaker, OUTAGE_THROTTLED, 20, USEC_PER_SEC);
         (void)succeeded(&breaker, 30, &lasted_us);
         assert_true(breaker_next(&breaker, 40) == pause);
-        assert_false(breaker_allows(&breaker, pause - 1));
-        assert_true(breaker_allows(&breaker, pause));
+        assert_false(may_start(&breaker, pause - 1));
+        assert_true(may_start(&breaker, pause));
 
         /* One that asks for more prolongs it. */
         failed(&breaker, OUTAGE_THROTTLED, 50, 2 * pause);
@@ -345,7 +352,7 @@ static void test_random_lives(void **state)
                         now += chance % (5 * USEC_PER_SEC);
                         switch (chance >> 60) {
                         case 0 ... 5:
-                                if (breaker_allows(&breaker, now)) {
+                                if (may_start(&breaker, now)) {
                                         assert_true(well || (!probing && now >= resume));
                                         breaker_started(&breaker);
                                         assert_true(well != breaker.probing);

@@ -12,7 +12,10 @@ static void expect_selected(const struct config *config, uint64_t job, enum even
         char found[128] = "";
 
         event.first_observation = false;
-        size_t count = outbox_select(config, config_find_job(config, job), &event, names);
+        size_t index = 0;
+        while (config->jobs[index].id != job)
+                index++;
+        size_t count = outbox_select(config, &config->jobs[index], &event, names);
         for (size_t i = 0; i < count; i++)
                 strcat(strcat(found, names[i]), " ");
         assert_string_equal(found, expected);

@@ -16,12 +16,12 @@
 #include "state_calls.h"
 
 static int (*const calls[])(struct fixture *fixture) = {
-        call_record,        call_record_known,   call_batch,          call_batch_dropped,
-        call_get_event,     call_each_unlogged,  call_mark_logged,    call_mark_logged_in_batch,
-        call_prune,         call_count_pending,  call_due_deliveries, call_next_delivery,
-        call_delivery_done, call_delivery_retry, call_drop_hooks,     call_first_sight,
-        call_put_value,     call_get_value,      call_delete_value,   call_update_job,
-        call_get_job,       call_get_job_texts,
+        call_record,         call_record_known,   call_batch,         call_batch_dropped,
+        call_get_event,      call_each_unlogged,  call_mark_logged,   call_mark_logged_in_batch,
+        call_prune,          call_due_deliveries, call_next_delivery, call_delivery_done,
+        call_delivery_retry, call_drop_hooks,     call_first_sight,   call_put_value,
+        call_get_value,      call_delete_value,   call_update_job,    call_get_job,
+        call_get_job_texts,
 };
 
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
@@ -96,7 +96,7 @@ static void test_a_lost_batch(void **state)
         assert_int_equal(state_batch_begin(fixture->state), 0);
         assert_int_equal(state_execute(fixture->state, "ROLLBACK", NULL), 0); /* as SQLite does by itself */
         fault_sqlite_arm(1, SQLITE_IOERR_READ, true);
-        assert_int_equal(call_count_pending(fixture), -EIO);
+        assert_int_equal(call_next_delivery(fixture), -EIO);
         assert_int_equal(call_get_event(fixture), -EIO);
         assert_int_equal(call_record(fixture), -EIO);
         assert_true(fault_sqlite_disarm());

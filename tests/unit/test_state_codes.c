@@ -55,7 +55,7 @@ static void test_codes(void **state)
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 fault_sqlite_arm(1, cases[i].code, false);
                 fault_sqlite_set_errno(cases[i].system_errno);
-                int r = call_count_pending(fixture);
+                int r = call_next_delivery(fixture);
                 assert_true(fault_sqlite_disarm());
                 if (r != cases[i].expected)
                         fail_msg("code %d with errno %d is %d, not %d", cases[i].code, cases[i].system_errno,

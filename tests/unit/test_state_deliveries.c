@@ -45,7 +45,8 @@ static uint64_t pending(struct fixture *fixture, const char *const hooks[], size
 {
         uint64_t count = 0;
 
-        assert_int_equal(state_count_pending(fixture->state, hooks, hook_count, &count), 0);
+        for (size_t i = 0; i < hook_count; i++)
+                count += fixture_pending(fixture->state, hooks[i]);
         return count;
 }
 

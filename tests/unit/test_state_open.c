@@ -348,7 +348,7 @@ static bool try_damaged(struct fixture *fixture)
         struct delivery deliveries[JOBS];
         char *message = NULL;
         unsigned unlogged = 0;
-        uint64_t pending;
+        uint64_t next_us;
 
         int r = state_open(fixture->directory, &message, &fixture->state);
         if (r < 0) {
@@ -368,7 +368,7 @@ static bool try_damaged(struct fixture *fixture)
                 delivery_clear(&deliveries[i]);
         }
         bad += count != JOBS;
-        bad += state_count_pending(fixture->state, mail, 1, &pending) < 0;
+        bad += state_next_delivery(fixture->state, "mail", NULL, 0, &next_us) < 0;
         struct event event = fixture_event(JOBS + 1, 1, EVENT_CHANGED);
         bad += state_record_event(fixture->state, &event, mail, 1) < 0;
         bad += state_prune(fixture->state, UINT64_MAX) < 0;

@@ -189,26 +189,6 @@ int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t nex
 
 /* ---- by hook ---- */
 
-int state_count_pending(struct state *state, const char *const hooks[], size_t hook_count,
-                        uint64_t *ret_count)
-{
-        uint64_t count = 0;
-
-        for (size_t i = 0; i < hook_count; i++) {
-                CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-                int r = state_statement(state, STATEMENT_DELIVERY_COUNT, &statement);
-                if (r < 0)
-                        return r;
-                (void)sqlite3_bind_text(statement, 1, hooks[i], -1, SQLITE_STATIC);
-                r = state_step(state, statement);
-                if (r < 0)
-                        return r;
-                count += (uint64_t)sqlite3_column_int64(statement, 0);
-        }
-        *ret_count = count;
-        return 0;
-}
-
 /* The first hook by name after `after` that has something pending, malloc()ed; NULL if there is none. */
 static int hook_next(struct state *state, const char *after, char **ret_hook)
 {

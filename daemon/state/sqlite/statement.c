@@ -79,7 +79,6 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_DELIVERY_RETRY] =
                 "UPDATE deliveries SET attempts = attempts + 1, next_us = ?2, error = ?3 "
                 "WHERE id = ?1 AND state = 'pending'",
-        [STATEMENT_DELIVERY_COUNT] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1",
         [STATEMENT_HOOK_NEXT] = "SELECT min(hook) FROM deliveries WHERE state = 'pending' AND hook > ?1",
         [STATEMENT_HOOK_DROP] = "UPDATE deliveries SET state = 'failed', ended_us = ?2, "
                                 "error = 'the hook is no longer configured' "

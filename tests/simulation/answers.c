@@ -90,11 +90,11 @@ static void take_shown(struct sim *sim, struct planner_job *job, const struct sh
 
         known->not_found_count = 0;
         note_lone(sim, known, false);
-        if (observation.change.news)
+        if (observation.change.has_event)
                 recorded = record_change(sim, known, &observation.change, shown, truth, of_row);
-        else if (observation.change.reads_result)
+        else if (observation.change.result_read)
                 recorded = keep_result(sim, known, shown, &seen);
-        if (observation.poll_again_us > 0 || observation.change.news)
+        if (observation.poll_again_us > 0 || observation.change.has_event)
                 known->quick++;
         if (observation.poll_again_us > 0 && known->held_us == 0)
                 known->held_us = sim->now_us;
@@ -112,7 +112,7 @@ static void take_not_found(struct sim *sim, struct planner_job *job, const struc
         known->quick++;
         note_lone(sim, known, true);
         struct observation observation = planner_take_not_found(sim->planner, job, sim->now_us);
-        if (observation.change.news)
+        if (observation.change.has_event)
                 recorded = record_change(sim, known, &observation.change, NULL, NULL, false);
         planner_complete(sim->planner, job, &observation, recorded, NULL, sim->now_us, chance(sim));
         check_look(sim, known, slot);

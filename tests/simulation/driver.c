@@ -38,7 +38,7 @@ static void budget_put(struct sim *sim, unsigned ahead)
                 .wall_us = wall_us(sim),
                 .boot_us = sim->now_us,
                 .pause_us = retry_after_until_us > sim->now_us ? retry_after_until_us - sim->now_us : 0,
-                .deficit = rate_limiter_deficit(planner_governor(sim->planner), ahead, sim->now_us),
+                .deficit = rate_limiter_deficit(planner_rate_limiter(sim->planner), ahead, sim->now_us),
         };
 }
 
@@ -70,7 +70,7 @@ static void budget_open(struct sim *sim)
         }
         sim->covered = 0;
         if (sim->budget.there) {
-                rate_limiter_restore(planner_governor(sim->planner), &sim->budget.deficit, age_us,
+                rate_limiter_restore(planner_rate_limiter(sim->planner), &sim->budget.deficit, age_us,
                                      sim->now_us);
                 if (sim->budget.pause_us > age_us)
                         pause_until_us = sim->now_us + sim->budget.pause_us - age_us;

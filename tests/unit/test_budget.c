@@ -55,7 +55,7 @@ static void run_spend(struct run *run, unsigned count, uint64_t now_us)
 /* How long until a poll may go out. */
 static uint64_t run_wait(const struct run *run, uint64_t now_us)
 {
-        uint64_t next_us = rate_limiter_next(planner_governor(run->planner), RATE_LIMITER_POLL, now_us);
+        uint64_t next_us = rate_limiter_next(planner_rate_limiter(run->planner), RATE_LIMITER_POLL, now_us);
 
         return next_us > now_us ? next_us - now_us : 0;
 }
@@ -142,7 +142,7 @@ static void test_a_pause(void **state)
         boot = 1;
         run_start(&run, fixture, HOUR);
         planner_pause(run.planner, HOUR + 300 * SECOND);
-        budget_keep(&run.budget, HOUR);
+        budget_save(&run.budget, HOUR);
         run_end(&run);
 
         wall_us += DAY;

@@ -51,13 +51,13 @@ static void expect_news(const struct status_rules *rules, const struct job_memor
         const struct job_record record = record_of(status, result);
         struct change change = change_detect(memory, &record, rules);
 
-        assert_true(change.news);
+        assert_true(change.has_event);
         assert_int_equal(change.kind, kind);
         assert_int_equal(change.outcome, outcome);
 
         /* Once it is recorded, the same is no news. */
         struct job_memory recorded = job_memory_of(&record, change.outcome);
-        assert_false(change_detect(&recorded, &record, rules).news);
+        assert_false(change_detect(&recorded, &record, rules).has_event);
 }
 
 static void expect_no_news(const struct status_rules *rules, const struct job_memory *memory,
@@ -65,7 +65,7 @@ static void expect_no_news(const struct status_rules *rules, const struct job_me
 {
         const struct job_record record = record_of(status, result);
 
-        assert_false(change_detect(memory, &record, rules).news);
+        assert_false(change_detect(memory, &record, rules).has_event);
 }
 
 static void test_first_sight(void **state)
@@ -153,7 +153,7 @@ static void test_unknown_status_is_said_with_or_without_news(void **state)
 
         assert_true(change_detect(&nothing, &record, *state).unrecognised_status);
         assert_true(change_detect(&memory, &record, *state).unrecognised_status);
-        assert_false(change_detect(&memory, &record, *state).news);
+        assert_false(change_detect(&memory, &record, *state).has_event);
         assert_false(change_detect(&memory, &known, *state).unrecognised_status);
         assert_false(change_detect(&memory, &null, *state).unrecognised_status);
 }
@@ -166,7 +166,7 @@ static void test_other_fields_are_no_news(void **state)
         record.updated_on = TEXT_LITERAL("2026-01-01");
         record.description = TEXT_LITERAL("Another");
         record.business_id = 9;
-        assert_false(change_detect(&memory, &record, *state).news);
+        assert_false(change_detect(&memory, &record, *state).has_event);
 }
 
 static void test_an_unread_result(void **state)
@@ -180,25 +180,25 @@ static void test_an_unread_result(void **state)
 
         /* Another glimpse says nothing; a record of the same version had its ResultData all along. */
         struct change change = change_detect(&memory, &glimpse, rules);
-        assert_false(change.news || change.reads_result);
+        assert_false(change.has_event || change.result_read);
         change = change_detect(&memory, &record, rules);
-        assert_false(change.news);
-        assert_true(change.reads_result);
+        assert_false(change.has_event);
+        assert_true(change.result_read);
 
         /* Of another version, or of none that can be compared, it may be new. */
         record.updated_on = TEXT_LITERAL("2");
         change = change_detect(&memory, &record, rules);
-        assert_true(change.news && change.kind == EVENT_CHANGED && !change.reads_result);
+        assert_true(change.has_event && change.kind == EVENT_CHANGED && !change.result_read);
         record.updated_on = TEXT_NULL;
-        assert_true(change_detect(&memory, &record, rules).news);
+        assert_true(change_detect(&memory, &record, rules).has_event);
         glimpse.updated_on = TEXT_NULL;
         memory = job_memory_of(&glimpse, OUTCOME_OPEN);
-        assert_true(change_detect(&memory, &record, rules).news);
+        assert_true(change_detect(&memory, &record, rules).has_event);
 
         /* Null, whatever the version, is no news; another Status always is. */
         record = record_of(TEXT_LITERAL("Running"), TEXT_NULL);
         change = change_detect(&memory, &record, rules);
-        assert_true(!change.news && change.reads_result);
+        assert_true(!change.has_event && change.result_read);
         expect_news(rules, &memory, TEXT_LITERAL("Pending"), TEXT_NULL, EVENT_CHANGED, OUTCOME_OPEN);
         expect_news(rules, &memory, TEXT_LITERAL("Completed"), TEXT_NULL, EVENT_SUCCEEDED, OUTCOME_SUCCESS);
 }

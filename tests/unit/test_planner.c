@@ -96,7 +96,7 @@ static bool take(struct fixture *fixture, struct planner_job *job, const struct 
         struct job_memory seen = job_memory_of(record, observation.change.outcome);
 
         planner_complete(fixture->planner, job, &observation, recorded, &seen, now, 0);
-        return observation.change.news;
+        return observation.change.has_event;
 }
 
 static void answer_single(struct fixture *fixture, const struct job_record *record, bool recorded,
@@ -350,7 +350,7 @@ static void test_gone_and_ended_jobs_are_not_asked_for(void **state)
                 struct observation observation =
                         planner_take_not_found(fixture->planner, request.jobs[0], now);
                 planner_complete(fixture->planner, request.jobs[0], &observation, true, NULL, now, 0);
-                if (observation.change.news) {
+                if (observation.change.has_event) {
                         assert_true(misses >= GONE_NOT_FOUND_COUNT && now - START >= GONE_SPAN_US);
                         break;
                 }

@@ -78,7 +78,7 @@ static void test_jobs_go_on(void **state)
         assert_int_equal(waiting->pace_us, fast.max_interval_us);
         assert_false(planner_find_job(new, 14)->adopted);
         assert_false(planner_is_idle(new));
-        assert_int_equal(rate_limiter_spent_hour(planner_governor(new), START), 1);
+        assert_int_equal(rate_limiter_spent_hour(planner_rate_limiter(new), START), 1);
 
         planner_free(old);
         planner_free(new);

@@ -196,12 +196,12 @@ static void test_reserved_room_is_kept(void **state)
         (void)state;
 
         assert_int_equal(queue_reserve(&queue, 100), 0);
-        const struct queue_place *heap = queue.heap;
+        const struct queue_node *heap = queue.heap;
         for (size_t i = 0; i < 100; i++)
                 assert_int_equal(queue_put(&queue, &entries[i], i), 0);
         assert_int_equal(queue_reserve(&queue, 50), 0);
         assert_ptr_equal(queue.heap, heap);
-        assert_int_equal(queue.room, 100);
+        assert_int_equal(queue.capacity, 100);
         queue_clear(&queue);
 }
 
@@ -236,7 +236,7 @@ static void test_room_that_cannot_be(void **state)
         assert_int_equal(queue_put(&queue, &entry, 5), 0);
         assert_true(queue_reserve(&queue, SIZE_MAX / sizeof(void *) + 2) < 0);
         assert_ptr_equal(queue_first(&queue), &entry);
-        assert_int_equal(queue.room, 16);
+        assert_int_equal(queue.capacity, 16);
         queue_clear(&queue);
 }
 

@@ -51,12 +51,13 @@ static int recorder_teardown(void **state)
 static void take(struct recorder_test *test, enum event_kind kind, const char *status)
 {
         const struct job_memory memory = { .recorded = kind != EVENT_SEEN };
-        const struct change change = { .news = true, .kind = kind, .outcome = OUTCOME_OPEN };
+        const struct change change = { .has_event = true, .kind = kind, .outcome = OUTCOME_OPEN };
         CLEANUP(job_record_clear) struct job_record record = { .id = 1, .has_status = true };
 
         assert_int_equal(text_from(status, strlen(status), &record.status), 0);
         assert_int_equal(
-                recorder_take(test->recorder, &test->outbox->config->jobs[0], &memory, &change, &record), 0);
+                recorder_record(test->recorder, &test->outbox->config->jobs[0], &memory, &change, &record),
+                0);
 }
 
 static void wait_for_entries(struct recorder_test *test, unsigned count)

@@ -55,12 +55,12 @@ static void test_news_comes_until_it_is_recorded(void **state)
 
         for (uint64_t now = 1; now < 5; now++) {
                 struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, now);
-                assert_true(observation.change.news);
+                assert_true(observation.change.has_event);
                 assert_int_equal(observation.change.kind, EVENT_SEEN);
         }
         struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 5);
         note(&watch, &observation.change, TEXT_LITERAL("Running"), TEXT_NULL, 5);
-        assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 6).change.news);
+        assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 6).change.has_event);
 }
 
 static void test_gone_takes_three_times_and_a_minute(void **state)
@@ -70,22 +70,22 @@ static void test_gone_takes_three_times_and_a_minute(void **state)
 
         /* Often enough, and not for long enough. */
         for (unsigned i = 0; i < 60; i++)
-                assert_false(watch_not_found(&quick, 1000 + i * USEC_PER_SEC).news);
-        assert_false(watch_not_found(&quick, 1000 + USEC_PER_MIN - 1).news);
+                assert_false(watch_not_found(&quick, 1000 + i * USEC_PER_SEC).has_event);
+        assert_false(watch_not_found(&quick, 1000 + USEC_PER_MIN - 1).has_event);
         struct change change = watch_not_found(&quick, 1000 + USEC_PER_MIN);
-        assert_true(change.news);
+        assert_true(change.has_event);
         assert_int_equal(change.kind, EVENT_GONE);
         assert_int_equal(change.outcome, OUTCOME_GONE);
 
         /* For long enough, and not often enough. */
-        assert_false(watch_not_found(&slow, 0).news);
-        assert_false(watch_not_found(&slow, USEC_PER_HOUR).news);
-        assert_true(watch_not_found(&slow, 2 * USEC_PER_HOUR).news);
+        assert_false(watch_not_found(&slow, 0).has_event);
+        assert_false(watch_not_found(&slow, USEC_PER_HOUR).has_event);
+        assert_true(watch_not_found(&slow, 2 * USEC_PER_HOUR).has_event);
 
         /* Not told twice. */
         watch_note_recorded(&slow, &change, NULL, 2 * USEC_PER_HOUR);
         assert_true(slow.memory.recorded);
-        assert_false(watch_not_found(&slow, 3 * USEC_PER_HOUR).news);
+        assert_false(watch_not_found(&slow, 3 * USEC_PER_HOUR).has_event);
 }
 
 static void test_a_sight_between_absences(void **state)
@@ -96,9 +96,9 @@ static void test_a_sight_between_absences(void **state)
         watch_not_found(&watch, 0);
         watch_not_found(&watch, USEC_PER_MIN);
         (void)see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 2 * USEC_PER_MIN);
-        assert_false(watch_not_found(&watch, 3 * USEC_PER_MIN).news);
-        assert_false(watch_not_found(&watch, 4 * USEC_PER_MIN).news);
-        assert_true(watch_not_found(&watch, 5 * USEC_PER_MIN).news);
+        assert_false(watch_not_found(&watch, 3 * USEC_PER_MIN).has_event);
+        assert_false(watch_not_found(&watch, 4 * USEC_PER_MIN).has_event);
+        assert_true(watch_not_found(&watch, 5 * USEC_PER_MIN).has_event);
 }
 
 static void test_stalled_once_until_it_changes(void **state)
@@ -109,21 +109,21 @@ static void test_stalled_once_until_it_changes(void **state)
 
         struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100);
         note(&watch, &observation.change, TEXT_LITERAL("Running"), TEXT_NULL, 100);
-        assert_false(
-                see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + after_us - 1).change.news);
+        assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + after_us - 1)
+                             .change.has_event);
         observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + after_us);
-        assert_true(observation.change.news);
+        assert_true(observation.change.has_event);
         assert_int_equal(observation.change.kind, EVENT_STALLED);
         watch_note_recorded(&watch, &observation.change, NULL, 100 + after_us);
-        assert_false(
-                see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + 9 * after_us).change.news);
+        assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, after_us, 0, 100 + 9 * after_us)
+                             .change.has_event);
 
         observation = see(&watch, TEXT_LITERAL("Waiting"), TEXT_NULL, after_us, 0, 100 + 10 * after_us);
         assert_int_equal(observation.change.kind, EVENT_CHANGED);
         note(&watch, &observation.change, TEXT_LITERAL("Waiting"), TEXT_NULL, 100 + 10 * after_us);
         observation = see(&watch, TEXT_LITERAL("Waiting"), TEXT_NULL, after_us, 0, 100 + 11 * after_us);
         assert_int_equal(observation.change.kind, EVENT_STALLED);
-        assert_true(observation.change.news);
+        assert_true(observation.change.has_event);
 }
 
 static void test_stalled_counts_from_before_this_boot(void **state)
@@ -133,8 +133,8 @@ static void test_stalled_counts_from_before_this_boot(void **state)
         (void)state;
 
         watch.memory = job_memory_of(&record, OUTCOME_OPEN);
-        assert_false(see(&watch, record.status, TEXT_NULL, USEC_PER_HOUR + 10, 0, 9).change.news);
-        assert_true(see(&watch, record.status, TEXT_NULL, USEC_PER_HOUR + 10, 0, 10).change.news);
+        assert_false(see(&watch, record.status, TEXT_NULL, USEC_PER_HOUR + 10, 0, 9).change.has_event);
+        assert_true(see(&watch, record.status, TEXT_NULL, USEC_PER_HOUR + 10, 0, 10).change.has_event);
 }
 
 static void test_what_has_ended_does_not_stall(void **state)
@@ -146,7 +146,7 @@ static void test_what_has_ended_does_not_stall(void **state)
                 see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, USEC_PER_HOUR, 0, 1);
         note(&watch, &observation.change, TEXT_LITERAL("Completed"), TEXT_NULL, 1);
         observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, USEC_PER_HOUR, 0, 2 * USEC_PER_HOUR);
-        assert_false(observation.change.news);
+        assert_false(observation.change.has_event);
 }
 
 static void test_an_end_waits_for_its_result(void **state)
@@ -155,17 +155,18 @@ static void test_an_end_waits_for_its_result(void **state)
         (void)state;
 
         struct observation observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1000);
-        assert_false(observation.change.news);
+        assert_false(observation.change.has_event);
         assert_int_equal(observation.poll_again_us, 100);
         observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1099);
-        assert_false(observation.change.news);
+        assert_false(observation.change.has_event);
         assert_int_equal(observation.poll_again_us, 1);
 
         /* It comes; or the wait is over. */
         struct job_watch other = watch;
-        assert_true(see(&other, TEXT_LITERAL("Completed"), TEXT_LITERAL("{}"), 0, 100, 1099).change.news);
+        assert_true(
+                see(&other, TEXT_LITERAL("Completed"), TEXT_LITERAL("{}"), 0, 100, 1099).change.has_event);
         observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 100, 1100);
-        assert_true(observation.change.news);
+        assert_true(observation.change.has_event);
         assert_int_equal(observation.poll_again_us, 0);
         assert_int_equal(observation.change.kind, EVENT_SUCCEEDED);
 }
@@ -178,7 +179,7 @@ static void test_an_end_that_was_taken_back(void **state)
         struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 100, 1);
         note(&watch, &observation.change, TEXT_LITERAL("Running"), TEXT_NULL, 1);
         assert_int_equal(see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 100, 10).poll_again_us, 100);
-        assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 100, 50).change.news);
+        assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 100, 50).change.has_event);
         /* The next end is held back for its own time. */
         assert_int_equal(see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 100, 90).poll_again_us, 100);
 }
@@ -189,7 +190,7 @@ static void test_without_a_wait_an_end_is_news_at_once(void **state)
         (void)state;
 
         struct observation observation = see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 0, 1);
-        assert_true(observation.change.news);
+        assert_true(observation.change.has_event);
         assert_int_equal(observation.change.kind, EVENT_FAILED);
         assert_int_equal(observation.poll_again_us, 0);
 }

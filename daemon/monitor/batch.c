@@ -14,8 +14,10 @@
 #include "monitor/poll_state.h"
 #include "platform/random.h"
 
-/* A first observation with a larger ResultData is not kept until the batch is complete but fetched
- * individually. */
+/*
+ * A first observation with a larger ResultData is not kept until the batch is complete but fetched
+ * individually.
+ */
 #define FIRST_RESULT_MAX 4096
 
 /* The first observation of a job. */

@@ -38,8 +38,7 @@ static enum outage outage_of(enum nexudus_verdict verdict)
         return OUTAGE_NONE;
 }
 
-/* Informs the session whether its token was accepted. Returns true if a new token is worth trying.
- */
+/* Informs the session about the response to its token. Returns true if a new token is worth trying. */
 static bool may_retry_with_new_token(const struct request_slot *slot, enum outage outage)
 {
         struct session *session = slot->monitor->parts.session;

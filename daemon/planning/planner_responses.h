@@ -34,8 +34,10 @@ bool planner_take_success(struct planner *planner, const struct planner_request 
 bool planner_take_outage(struct planner *planner, const struct planner_request *request, enum outage outage,
                          uint64_t retry_after_us, uint64_t now_us, uint64_t random);
 
-/* The response is no evidence, neither of the API nor of the jobs (the token had expired): they are due
- * again. */
+/*
+ * The response is no evidence, neither of the API nor of the jobs (the token had expired): they are due
+ * again.
+ */
 void planner_requeue(struct planner *planner, const struct planner_request *request, uint64_t now_us);
 
 /*

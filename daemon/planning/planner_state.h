@@ -43,8 +43,10 @@ struct planner {
 /* Puts a job into the queue that it belongs to. */
 void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_us);
 
-/* Ends a confirmation, if there was one, and schedules the next poll after `delay_us`; none if the job is
- * done. */
+/*
+ * Ends a confirmation, if there was one, and schedules the next poll after `delay_us`; none if the job is
+ * done.
+ */
 void planner_schedule(struct planner *planner, struct planner_job *job, uint64_t delay_us, uint64_t now_us);
 
 /* As planner_schedule(), after the next interval of the job's pace. */

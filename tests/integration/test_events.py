@@ -95,12 +95,12 @@ class Events(IntegrationTest):
         self.fake.job(11, status="Marinating")
         daemon.wait_for("Job 11: Running → Marinating")
         daemon.stop()
-        self.assertEqual(daemon.count("no pattern"), 1, daemon.text())
+        self.assertEqual(daemon.count("unrecognised status"), 1, daemon.text())
 
         again = self.start_daemon()
         self.fake.polls(2, 11)
         self.fake.job(11, status="Fermenting")
-        again.wait_for("warning .*Fermenting.*no pattern")
+        again.wait_for("warning .*unrecognised status .Fermenting")
         again.stop()
         self.assertEqual(again.count("unrecognised status .Marinating"), 0, again.text())
 

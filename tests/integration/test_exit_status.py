@@ -121,7 +121,7 @@ class Once(IntegrationTest):
                 daemon = self.assertEnds(EX_UNAVAILABLE, "--once")
                 self.assertEqual(daemon.events(), [])
                 if fault.get("status") == 409:
-                    self.assertEnds(EX_UNAVAILABLE, "--once", says="patience in an earlier run, for another .*min|59s")
+                    self.assertEnds(EX_UNAVAILABLE, "--once", says="told us to wait; (.*min|59s) remain")
 
     def test_wrong_token(self):
         fake = self.start_fake(RUNNING)

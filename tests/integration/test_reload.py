@@ -88,7 +88,7 @@ class Jobs(ReloadTest):
         self.write_config(fake, [11, 21])
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time", count=2)
-        daemon.wait_for('"Fertig", which no pattern')
+        daemon.wait_for('unrecognised status "Fertig"')
         self.write_config(fake, [11, 21], status={"success": "Fertig"})
         self.reload(daemon)
         daemon.wait_for(r"Job 21: .*Fertig.*\[succeeded")

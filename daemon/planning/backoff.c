@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-uint64_t backoff_span(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random)
+uint64_t backoff_delay(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random)
 {
         uint64_t maximum = base_us;
 

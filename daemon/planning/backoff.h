@@ -13,7 +13,7 @@
  * 1)), so that clients that failed together do not return together; but at least a quarter of base_us, so
  * that one client does not retry in a burst. `failures` counts from 1, `random` is any 64-bit number.
  */
-uint64_t backoff_span(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random);
+uint64_t backoff_delay(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random);
 
 /* Upper bound of the delay between two attempts of a delivery. */
 #define DELIVERY_DELAY_MAX_US (70 * USEC_PER_MIN)

@@ -55,8 +55,8 @@ bool breaker_succeeded(struct breaker *breaker, bool probe, uint64_t now_us, uin
 static uint64_t retry_delay(enum outage outage, unsigned failures, uint64_t cap_us, uint64_t random)
 {
         if (outage == OUTAGE_UNAUTHORIZED)
-                return backoff_span(failures, UNAUTHORIZED_BASE_US, UNAUTHORIZED_CAP_US, random);
-        return backoff_span(failures, PROBE_BASE_US, cap_us, random);
+                return backoff_delay(failures, UNAUTHORIZED_BASE_US, UNAUTHORIZED_CAP_US, random);
+        return backoff_delay(failures, PROBE_BASE_US, cap_us, random);
 }
 
 bool breaker_failed(struct breaker *breaker, enum outage outage, bool probe, uint64_t now_us,

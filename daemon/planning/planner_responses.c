@@ -156,8 +156,8 @@ void planner_take_unexpected(struct planner *planner, struct planner_job *job, u
         job->unbatchable = true;
         if (job->unexpected_responses < UNEXPECTED_RESPONSES_MAX)
                 job->unexpected_responses++;
-        uint64_t delay_us = backoff_span(job->unexpected_responses, settings->interval_us,
-                                         settings->max_interval_us, random);
+        uint64_t delay_us = backoff_delay(job->unexpected_responses, settings->interval_us,
+                                          settings->max_interval_us, random);
         planner_schedule(planner, job, delay_us > settings->interval_us ? delay_us : settings->interval_us,
                          now_us);
 }

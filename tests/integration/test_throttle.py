@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Not more is asked than is sensible, and nothing at all while the API asks for patience."""
+"""No more requests than sensible, and none while the API throttles."""
 
 import email.utils
 import shutil
@@ -14,7 +14,7 @@ RUNNING = "[job 11]\nstep = 0s Running\n"
 
 class Throttle(IntegrationTest):
     def pauses(self, status, seconds, header, jobs=(11,), most=None):
-        """An answer that asks for patience is followed by no request for so long, then by all as before."""
+        """After a throttled response there is no request for the time it names, then all continue as before."""
         fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running\n", name=f"fake{status}")
         self.write_config(fake, jobs, state={"directory": self.directory / f"state{status}"})
         daemon = self.start_daemon()

@@ -17,10 +17,11 @@
  * the sum of
  *
  * - max_interval, the pace of an unchanged job;
- * - rounds x (jobs / batch_size + 2 x unbatchable + 2) x step: at the emission interval of the tightest
- * limit every job that is due earlier goes first, once; each unbatchable one costs its own request and may
- * split a batch. One round, one more for each failed request of this job, after which it is last in line,
- * and one if there was an incident;
+ * - rounds x (jobs / batch_size + 2 x unbatchable + 2) x step:
+ *   at the emission interval of the tightest limit every job that is due earlier goes first, once;
+ *   each unbatchable one costs its own request and may split a batch;
+ *   one round, one more for each failed request of this job, after which it is last in line, and one if
+ *   there was an incident;
  * - confirmations x step: they go first; their number is checked separately;
  * - (reserve + 1) x step of a bucket: the reserve for confirmations is refilled first;
  * - 2 s, and 35 s for each incident, for requests in flight;

@@ -41,14 +41,14 @@ static void test_backoff_stays_in_bounds(void **state)
                                 uint64_t minimum = values[b] / 4 < maximum ? values[b] / 4 : maximum;
 
                                 for (unsigned i = 0; i < 20; i++) {
-                                        uint64_t delay = backoff_span(failures, values[b], values[c],
-                                                                      random_next(&seed));
+                                        uint64_t delay = backoff_delay(failures, values[b], values[c],
+                                                                       random_next(&seed));
                                         assert_in_range(delay, minimum, maximum);
                                 }
                                 /* Both ends are reached. */
-                                assert_true(backoff_span(failures, values[b], values[c], 0) == minimum);
-                                assert_true(backoff_span(failures, values[b], values[c], maximum - minimum) ==
-                                            maximum);
+                                assert_true(backoff_delay(failures, values[b], values[c], 0) == minimum);
+                                assert_true(backoff_delay(failures, values[b], values[c],
+                                                          maximum - minimum) == maximum);
                         }
 }
 
@@ -59,7 +59,7 @@ static void test_backoff_spreads(void **state)
         (void)state;
 
         for (unsigned i = 0; i < 10000; i++) {
-                uint64_t delay = backoff_span(20, USEC_PER_SEC, 1000 * USEC_PER_SEC, random_next(&seed));
+                uint64_t delay = backoff_delay(20, USEC_PER_SEC, 1000 * USEC_PER_SEC, random_next(&seed));
                 tenths[delay / (100 * USEC_PER_SEC) > 9 ? 9 : delay / (100 * USEC_PER_SEC)]++;
         }
         for (unsigned i = 0; i < 10; i++)

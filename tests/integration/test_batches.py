@@ -399,7 +399,7 @@ class Nonsense(BatchTest):
         fake.job(15, status="Completed", result="all")
         daemon.wait_for(r"Job 15: Running → Completed \[succeeded, result of 3 bytes\]")
         seq = fake.stats()["last_seq"]
-        fake.wait(30, seq) if daemon.count(" notice .*several jobs") else self.rounds(fake, 3)
+        fake.wait(30, seq) if daemon.count(" notice .*refused a batch") else self.rounds(fake, 3)
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertTold(daemon, jobs, (15, "succeeded"))
         self.assertEqual(daemon.count(" (warning|error) "), warnings, daemon.text())

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The governor's debt on disk. Within one boot of the machine it is dated by CLOCK_BOOTTIME, which nobody
- * sets; beyond that only by the wall clock. One that was set forward meanwhile makes the debt seem older than
- * it is, and nobody could tell that from a long stop.
+ * The deficit of the rate limiter in the state. Within one boot its age is measured by CLOCK_BOOTTIME,
+ * otherwise by the wall clock; a wall clock that was set forward meanwhile is indistinguishable from a long
+ * stop.
  */
 
 #include "monitor/budget.h"
@@ -17,34 +17,32 @@
 
 #define BUDGET_KEY "budget"
 
-/*
- * How many requests are covered by one write. More cost a crash more of the budget; fewer cost more writes.
- */
-#define COVERED_AT_ONCE 20
+/* Requests covered by one write. A crash loses at most this many of the limits. */
+#define COVERED_PER_WRITE 20
 
 struct stored_budget {
-        unsigned char boot_id[BOOT_ID_SIZE]; /* all zero: not known */
+        unsigned char boot_id[BOOT_ID_SIZE]; /* all zero: unknown */
         uint64_t boot_us;                    /* CLOCK_BOOTTIME of that boot */
         uint64_t wall_us;                    /* CLOCK_REALTIME */
-        uint64_t pause_us;                   /* that was still to come then */
+        uint64_t pause_us;                   /* what remained of the Retry-After then */
         struct rate_limiter_deficit deficit;
 };
 
-static void put(struct budget *budget, unsigned ahead, uint64_t now_us)
+static void store(struct budget *budget, unsigned ahead, uint64_t now_us)
 {
         uint64_t pause_until_us = planner_breaker(budget->planner)->retry_after_until_us;
         struct stored_budget stored = {
                 .boot_us = now_us,
                 .wall_us = clock_wall_us(),
                 .pause_us = pause_until_us > now_us ? pause_until_us - now_us : 0,
-                .deficit = rate_limiter_deficit(planner_governor(budget->planner), ahead, now_us),
+                .deficit = rate_limiter_deficit(planner_rate_limiter(budget->planner), ahead, now_us),
         };
 
         (void)clock_boot_id(stored.boot_id);
         (void)state_put_value(budget->state, BUDGET_KEY, &stored, sizeof(stored));
 }
 
-/* How long ago that was. A clock that was set back makes no debt younger than it is. */
+/* Age of the stored value. A clock that was set back makes it 0. */
 static uint64_t age_of(const struct stored_budget *stored, uint64_t now_us)
 {
         unsigned char boot_id[BOOT_ID_SIZE];
@@ -69,30 +67,30 @@ void budget_open(struct budget *budget, struct state *state, struct planner *pla
 
         memcpy(&stored, data, sizeof(stored));
         uint64_t age_us = age_of(&stored, now_us);
-        rate_limiter_restore(planner_governor(planner), &stored.deficit, age_us, now_us);
+        rate_limiter_restore(planner_rate_limiter(planner), &stored.deficit, age_us, now_us);
         if (stored.pause_us > age_us)
                 planner_pause(planner, now_us + (stored.pause_us - age_us));
 }
 
 void budget_spend(struct budget *budget, uint64_t now_us)
 {
-        /* Without limits nothing is owed. */
-        if (rate_limiter_emission_interval(planner_governor(budget->planner)) == 0)
+        /* without limits there is nothing to store */
+        if (rate_limiter_emission_interval(planner_rate_limiter(budget->planner)) == 0)
                 return;
         if (budget->covered == 0) {
-                put(budget, COVERED_AT_ONCE, now_us);
-                budget->covered = COVERED_AT_ONCE;
+                store(budget, COVERED_PER_WRITE, now_us);
+                budget->covered = COVERED_PER_WRITE;
         }
         budget->covered--;
 }
 
-void budget_keep(struct budget *budget, uint64_t now_us)
+void budget_save(struct budget *budget, uint64_t now_us)
 {
-        put(budget, budget->covered, now_us);
+        store(budget, budget->covered, now_us);
 }
 
 void budget_close(struct budget *budget, uint64_t now_us)
 {
         if (budget->state != NULL)
-                put(budget, 0, now_us);
+                store(budget, 0, now_us);
 }

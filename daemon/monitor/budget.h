@@ -7,27 +7,27 @@
 #include "state/state.h"
 
 /*
- * What has been spent of the API's limits, and what pause it asked for, kept across restarts: a service that
- * is restarted in a loop must not have a fresh budget each time. It is written ahead, for several requests at
- * once, so that a crash can only make it seem larger.
+ * The state of the rate limiter and the Retry-After of the API, kept across restarts: a service that is
+ * restarted in a loop must not exceed the limits. It is stored ahead for several requests at once, so after
+ * a crash it can only be too strict.
  */
 struct budget {
         struct state *state;
         struct planner *planner;
-        unsigned covered; /* requests that what is stored still covers */
+        unsigned covered; /* requests that the stored value still covers */
 };
 
 /*
- * Takes over what was stored, if anything. Times are CLOCK_BOOTTIME. Without a readable store it begins
- * afresh.
+ * Restores the rate limiter from the state. If nothing readable is stored, it starts fresh. Times are
+ * CLOCK_BOOTTIME. State and planner are borrowed.
  */
 void budget_open(struct budget *budget, struct state *state, struct planner *planner, uint64_t now_us);
 
-/* To be called before each request. What cannot be stored (a full disk) holds up no request. */
+/* To be called before each request. A failure to store (a full disk) is ignored: it must not stop polling. */
 void budget_spend(struct budget *budget, uint64_t now_us);
 
-/* Stores it now: the API has asked for a pause, which a restart must not cut short. */
-void budget_keep(struct budget *budget, uint64_t now_us);
+/* Stores it now: the API has sent a Retry-After, which must survive a restart. */
+void budget_save(struct budget *budget, uint64_t now_us);
 
-/* Stores it exactly, at the end. */
+/* Stores the exact value at the end. Does nothing before budget_open(). */
 void budget_close(struct budget *budget, uint64_t now_us);

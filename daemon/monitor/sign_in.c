@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Signing in, as far as it concerns polling: before there is a token nothing else can be asked, and the
- * sign-in is then what probes an API in trouble. A renewal ahead of time goes on beside the polling, and its
- * failure is no trouble as long as the old token is good.
+ * Without a token nothing else can be requested, so during an outage the sign-in is the probe. An early
+ * renewal runs beside the polling; its failure is no outage while the current token is valid.
  */
 
-#include "monitor/request_slot.h"
+#include "monitor/sign_in.h"
 
-#include "util/cleanup.h"
+#include "monitor/outage.h"
 #include "util/timespan.h"
 
-/* How long to leave a renewal that failed ahead of time alone. */
+/* After a failed early renewal the next one waits this long. */
 #define RENEW_AGAIN_US (5 * USEC_PER_MIN)
-
-void monitor_spend(struct monitor *monitor)
-{
-        uint64_t now = monitor_now_us(monitor);
-
-        budget_spend(&monitor->budget, now);
-        planner_spend(monitor->planner, now);
-}
 
 static void bring_forward(uint64_t *wake_us, uint64_t to_us)
 {
@@ -28,28 +19,37 @@ static void bring_forward(uint64_t *wake_us, uint64_t to_us)
                 *wake_us = to_us;
 }
 
-static void sign_in(struct monitor *monitor, uint64_t now, uint64_t *wake_us)
+static void start_sign_in(struct monitor *monitor, uint64_t now, uint64_t *wake_us)
 {
-        planner_begin_sign_in(monitor->planner, &monitor->sign_in);
+        planner_begin_sign_in(monitor->jobs.planner, &monitor->sign_in);
         monitor->signing_in = true;
         if (session_renew(monitor->parts.session) >= 0)
                 return;
-        monitor->signing_in = false;
 
-        /* No memory: perhaps later. */
-        planner_end_request(monitor->planner, &monitor->sign_in, now);
-        planner_requeue(monitor->planner, &monitor->sign_in, now);
+        /* Out of memory: retry later. */
+        sign_in_cancel(monitor);
         bring_forward(wake_us, now + USEC_PER_SEC);
 }
 
-bool monitor_is_signed_in(struct monitor *monitor, uint64_t *wake_us)
+void sign_in_cancel(struct monitor *monitor)
+{
+        uint64_t now = monitor_now_us(monitor);
+
+        if (!monitor->signing_in)
+                return;
+        monitor->signing_in = false;
+        planner_end_request(monitor->jobs.planner, &monitor->sign_in, now);
+        planner_requeue(monitor->jobs.planner, &monitor->sign_in, now);
+}
+
+bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
 {
         struct session *session = monitor->parts.session;
         uint64_t now = monitor_now_us(monitor), at_us;
 
         if (session == NULL)
                 return true;
-        at_us = planner_sign_in_at(monitor->planner, now);
+        at_us = planner_sign_in_at(monitor->jobs.planner, now);
 
         switch (session_need(session)) {
         case SESSION_READY: {
@@ -62,16 +62,16 @@ bool monitor_is_signed_in(struct monitor *monitor, uint64_t *wake_us)
                 if (monitor->renew_again_us > at_us)
                         at_us = monitor->renew_again_us;
                 if (at_us <= now)
-                        sign_in(monitor, now, wake_us);
+                        start_sign_in(monitor, now, wake_us);
                 else
                         bring_forward(wake_us, at_us);
                 return true;
         case SESSION_SIGN_IN:
-                /* A job that has ended is no reason to sign in. */
-                if (planner_next_due(monitor->planner) == USEC_NEVER)
+                /* Without a job to poll no token is needed. */
+                if (planner_next_due(monitor->jobs.planner) == USEC_NEVER)
                         return false;
                 if (at_us <= now)
-                        sign_in(monitor, now, wake_us);
+                        start_sign_in(monitor, now, wake_us);
                 else
                         bring_forward(wake_us, at_us);
                 return false;
@@ -80,6 +80,8 @@ bool monitor_is_signed_in(struct monitor *monitor, uint64_t *wake_us)
         }
         return false;
 }
+
+/* ---- the answer ---- */
 
 static enum outage outage_of(enum token_verdict verdict)
 {
@@ -97,8 +99,8 @@ static enum outage outage_of(enum token_verdict verdict)
         return OUTAGE_NONE;
 }
 
-/* The present token is good for a while, so this is told once, and nothing waits for it. */
-static void put_off_renewal(struct monitor *monitor, enum outage outage, const char *explanation)
+/* The current token stays valid for a while: logged once, and requests continue. */
+static void postpone_renewal(struct monitor *monitor, enum outage outage, const char *explanation)
 {
         bool is_new = monitor->renew_again_us == 0;
         int priority = outage == OUTAGE_UNAUTHORIZED ? LOG_ERR : LOG_WARNING;
@@ -106,32 +108,31 @@ static void put_off_renewal(struct monitor *monitor, enum outage outage, const c
         char span[TIMESPAN_TEXT_MAX];
 
         monitor->renew_again_us = now + RENEW_AGAIN_US;
-        planner_requeue(monitor->planner, &monitor->sign_in, now);
+        planner_requeue(monitor->jobs.planner, &monitor->sign_in, now);
         journal_print(monitor->parts.journal, is_new ? priority : LOG_DEBUG,
-                      "The token of the API cannot be renewed ahead of time: %s. The present one is used on; "
-                      "the next attempt is in %s, or when this one ends.",
+                      "Token renewal failed: %s. The current token stays in use; next attempt in %s.",
                       explanation, timespan_format_rough(RENEW_AGAIN_US, span));
 }
 
-void monitor_take_sign_in(struct monitor *monitor, const struct token_answer *answer)
+void sign_in_take_answer(struct monitor *monitor, const struct token_answer *answer)
 {
+        struct planner *planner = monitor->jobs.planner;
         enum outage outage = outage_of(answer->verdict);
         uint64_t now = monitor_now_us(monitor);
 
         monitor->signing_in = false;
-        planner_end_request(monitor->planner, &monitor->sign_in, now);
+        planner_end_request(planner, &monitor->sign_in, now);
         if (outage == OUTAGE_NONE)
                 monitor->renew_again_us = 0;
 
-        if (outage == OUTAGE_NONE && planner_breaker(monitor->planner)->outage == OUTAGE_UNAUTHORIZED)
-                /* Perhaps the role is missing: the next look shows whether that is over. */
-                planner_requeue(monitor->planner, &monitor->sign_in, now);
+        if (outage == OUTAGE_NONE && planner_breaker(planner)->outage == OUTAGE_UNAUTHORIZED)
+                /* The role may still be missing: only the next poll shows that the outage is over. */
+                planner_requeue(planner, &monitor->sign_in, now);
         else if (outage == OUTAGE_NONE)
-                monitor_take_success(monitor, &monitor->sign_in);
+                outage_take_success(monitor, &monitor->sign_in);
         else if (outage != OUTAGE_THROTTLED && session_need(monitor->parts.session) == SESSION_RENEW)
-                put_off_renewal(monitor, outage, answer->explanation);
+                postpone_renewal(monitor, outage, answer->explanation);
         else
-                monitor_take_outage(monitor, &monitor->sign_in, outage, answer->retry_after_us,
+                outage_take_failure(monitor, &monitor->sign_in, outage, answer->retry_after_us,
                                     answer->explanation, "");
-        monitor_poll_due(monitor);
 }

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 
-/* When to try again: exponential backoff for requests, fixed steps for deliveries; both with jitter. */
+/* Exponential backoff for requests, fixed steps for deliveries; both with jitter. */
 
 #include "planning/backoff.h"
 
 #include <stddef.h>
 
-uint64_t backoff_span(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random)
+uint64_t backoff_delay(unsigned failures, uint64_t base_us, uint64_t cap_us, uint64_t random)
 {
-        uint64_t ceiling = base_us;
+        uint64_t maximum = base_us;
 
-        for (unsigned i = 1; i < failures && ceiling < cap_us; i++)
-                ceiling = ceiling > cap_us / 2 ? cap_us : ceiling * 2; /* never beyond what a number holds */
-        if (ceiling > cap_us)
-                ceiling = cap_us;
+        for (unsigned i = 1; i < failures && maximum < cap_us; i++)
+                maximum = maximum > cap_us / 2 ? cap_us : maximum * 2; /* without overflow */
+        if (maximum > cap_us)
+                maximum = cap_us;
 
-        uint64_t floor = base_us / 4 < ceiling ? base_us / 4 : ceiling;
-        uint64_t range = ceiling - floor;
-        return floor + (range < UINT64_MAX ? random % (range + 1) : random);
+        uint64_t minimum = base_us / 4 < maximum ? base_us / 4 : maximum;
+        uint64_t range = maximum - minimum;
+        return minimum + (range < UINT64_MAX ? random % (range + 1) : random);
 }
 
 uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Patience. A refusal of one request is taken for one of the whole API, which then gets a single probe at
- * growing distances until it answers again:
- *
- *      well --failed--> troubled --resume time--> probing --failed--> troubled (further apart)
- *        ^                                           |
- *        +------------------succeeded----------------+
+ *      closed --failed--> open --resume time--> half-open --failed--> open (longer delay)
+ *        ^                                          |
+ *        +----------------- succeeded --------------+
  */
 
 #include "planning/breaker.h"
+
+#include <assert.h>
 
 #include "planning/backoff.h"
 #include "util/timespan.h"
@@ -17,6 +16,13 @@
 #define PROBE_BASE_US        (2 * USEC_PER_SEC)
 #define UNAUTHORIZED_BASE_US (1 * USEC_PER_MIN)
 #define UNAUTHORIZED_CAP_US  (5 * USEC_PER_MIN)
+
+bool breaker_allows(const struct breaker *breaker, uint64_t now_us)
+{
+        uint64_t next_us = breaker_next(breaker, now_us);
+
+        return next_us != USEC_NEVER && next_us <= now_us;
+}
 
 uint64_t breaker_next(const struct breaker *breaker, uint64_t now_us)
 {
@@ -46,37 +52,38 @@ bool breaker_succeeded(struct breaker *breaker, bool probe, uint64_t now_us, uin
         return true;
 }
 
-static uint64_t pause_span(enum outage outage, unsigned failures, uint64_t cap_us, uint64_t random)
+static uint64_t retry_delay(enum outage outage, unsigned failures, uint64_t cap_us, uint64_t random)
 {
         if (outage == OUTAGE_UNAUTHORIZED)
-                return backoff_span(failures, UNAUTHORIZED_BASE_US, UNAUTHORIZED_CAP_US, random);
-        return backoff_span(failures, PROBE_BASE_US, cap_us, random);
+                return backoff_delay(failures, UNAUTHORIZED_BASE_US, UNAUTHORIZED_CAP_US, random);
+        return backoff_delay(failures, PROBE_BASE_US, cap_us, random);
 }
 
 bool breaker_failed(struct breaker *breaker, enum outage outage, bool probe, uint64_t now_us,
                     uint64_t retry_after_us, uint64_t cap_us, uint64_t random)
 {
+        assert(outage != OUTAGE_NONE);
         bool is_new = breaker->outage != outage;
-        bool straggler = breaker->outage != OUTAGE_NONE && !probe;
+        bool late = breaker->outage != OUTAGE_NONE && !probe;
 
         if (breaker->outage == OUTAGE_NONE)
                 breaker->since_us = now_us;
-        if (!straggler)
+        if (!late)
                 breaker->failures++;
         breaker->outage = outage;
         if (probe)
                 breaker->probing = false;
 
-        /* What the server asks for is a lower bound, but it must not be able to silence us for ever. */
+        /* Retry-After is a lower bound, clamped so that it cannot stop the polling for good. */
         if (retry_after_us > RETRY_AFTER_MAX_US)
                 retry_after_us = RETRY_AFTER_MAX_US;
         if (retry_after_us > 0 && now_us + retry_after_us > breaker->retry_after_until_us)
                 breaker->retry_after_until_us = now_us + retry_after_us;
 
-        uint64_t resume_us = now_us + pause_span(outage, breaker->failures, cap_us, random);
+        uint64_t resume_us = now_us + retry_delay(outage, breaker->failures, cap_us, random);
         if (resume_us < breaker->retry_after_until_us)
                 resume_us = breaker->retry_after_until_us;
-        if (!straggler || resume_us > breaker->resume_us)
+        if (!late || resume_us > breaker->resume_us)
                 breaker->resume_us = resume_us;
         return is_new;
 }

@@ -5,50 +5,58 @@
 #include <stdint.h>
 
 /*
- * The health of the API as a whole, since an API that is down is down for every job: while it is not well
- * nothing is asked but one probe at a time, at growing distances.
+ * A circuit breaker for the API as a whole. While it is open, only one probe at a time is sent, at
+ * increasing intervals. Times are CLOCK_BOOTTIME in microseconds.
  */
 enum outage {
         OUTAGE_NONE,
-        OUTAGE_UNREACHABLE,  /* no connection, no answer, or a server error */
-        OUTAGE_THROTTLED,    /* 409, 429, 503 with Retry-After: we ask too much */
-        OUTAGE_UNAUTHORIZED, /* 401, 403: nothing will be answered until somebody mends it */
+        OUTAGE_UNREACHABLE,  /* no connection, no response, or a server error */
+        OUTAGE_THROTTLED,    /* 409, 429, 503 with Retry-After: too many requests */
+        OUTAGE_UNAUTHORIZED, /* 401, 403: lasts until somebody fixes it */
 };
 
 struct breaker {
         enum outage outage;
-        uint64_t since_us;             /* when the trouble began */
-        uint64_t resume_us;            /* while not well: no request before this time */
-        uint64_t retry_after_until_us; /* nor before this one, well or not: the server asked for it */
+        uint64_t since_us;             /* start of the outage */
+        uint64_t resume_us;            /* while open: no probe before this time */
+        uint64_t retry_after_until_us; /* no request before this time, open or closed: Retry-After of the
+                                          server */
         unsigned failures;             /* in a row */
-        bool probing;                  /* the one request of troubled times is under way */
+        bool probing;                  /* a probe is in flight (half-open) */
 };
 
 #define BREAKER_INITIAL ((struct breaker){ 0 })
 
 /*
- * The earliest time at which a request may start: now_us if one may start at once, USEC_NEVER while a probe
- * is in flight. Starting one while the breaker is not closed makes it the probe; call breaker_started() then.
+ * Whether a request may start now. If the breaker is open, the request is the probe; breaker_started() says
+ * that it was sent.
+ */
+bool breaker_allows(const struct breaker *breaker, uint64_t now_us);
+
+/*
+ * The earliest time at which breaker_allows() returns true without further responses; USEC_NEVER while a
+ * probe is in flight.
  */
 uint64_t breaker_next(const struct breaker *breaker, uint64_t now_us);
 
-/* A request starts. In troubled times it is the probe; its owner remembers that and says so when it ends. */
+/* A request starts. While the breaker is open it is the probe; its owner passes `probe` when it ends. */
 void breaker_started(struct breaker *breaker);
 
-/* A probe that was cancelled says nothing; the next one may go. */
+/* A request ended without evidence. If it was the probe, the next one may start. */
 void breaker_cancelled(struct breaker *breaker, bool probe);
 
 /*
- * A request was answered sensibly. Returns true if that ended a trouble; *ret_lasted_us is then how long it
- * lasted. The late answer to a request older than the trouble ends nothing, and a pause that the server asked
- * for, be it in answer to another request, stays in force.
+ * A request succeeded. Returns true if that closes the breaker; *ret_lasted_us is then the duration of the
+ * outage. Only a probe closes it, not the late response to a request from before the outage. A Retry-After,
+ * from whichever request, stays in force.
  */
 bool breaker_succeeded(struct breaker *breaker, bool probe, uint64_t now_us, uint64_t *ret_lasted_us);
 
 /*
- * A request met `trouble`. `retry_after_us` is what the server asked for (0: nothing), `cap_us` the longest
- * distance between probes. Returns true if this is a new trouble, that is, one worth a line in the log.
- * Failures of requests that were under way when the trouble began do not count it up again.
+ * A request failed. `retry_after_us` is the Retry-After of the server (0: none), `cap_us` the longest time
+ * between probes, `random` any 64-bit number. Returns true if this outage is new and worth logging. Failures
+ * of requests that were in flight when the outage began do not lengthen the backoff. `outage` must not be
+ * OUTAGE_NONE.
  */
 bool breaker_failed(struct breaker *breaker, enum outage outage, bool probe, uint64_t now_us,
                     uint64_t retry_after_us, uint64_t cap_us, uint64_t random);

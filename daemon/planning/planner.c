@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What to ask next. Looks are taken in the order in which they are due, so that under scarcity the longest
- * overdue goes first and nobody starves; a closer look, which a batch has led to, goes before all of them and
- * may use what the governor keeps back from polls.
+ * Polls are taken in the order in which they are due, so that under scarcity the longest overdue goes first
+ * and no job starves. Confirmations go before polls and may use the reserve of the rate limiter.
  *
- * A request for many jobs costs no more than one for a single job. So whenever one goes out, it is filled up
- * with jobs that will be due soon.
+ * A request for many jobs costs as much as one for a single job, so each batch is filled with jobs that are
+ * due soon.
  */
 
-#include "planning/planner_internal.h"
+#include "planning/planner.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "planning/planner_state.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
-/*
- * A job rides along in a batch that goes out anyway when this part of its pace is all that is left to wait.
- */
-#define RIDE_ALONG_PART 4
+/* Fill window of a batch: jobs are included this part of their pace before they are due. */
+#define FILL_WINDOW_PART 4
 
-/* Due this soon is due now: a wake-up costs more than a request. */
-#define TOGETHER_US (50 * USEC_PER_MSEC)
+/* Coalescing slack: what is due this soon is due now, since a wake-up costs more than a request. */
+#define COALESCING_SLACK_US (50 * USEC_PER_MSEC)
 
-/* So many jobs that are to be asked for alone do not end a batch that they stand in the way of. */
-#define PASSED_OVER_MAX 16
+/* At most this many unbatchable jobs are skipped while a batch is filled. */
+#define SKIPPED_MAX 16
 
 DEFINE_CLEANUP(struct planner, planner_free)
 
@@ -72,26 +71,20 @@ struct planner_job *planner_jobs(struct planner *planner)
         return planner->jobs;
 }
 
-void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_us)
-{
-        /* Room was reserved for every job in both. */
-        (void)queue_put(job->confirm ? &planner->confirm : &planner->due, &job->entry, due_us);
-}
-
-void planner_start(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us)
+void planner_start(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t delay_us)
 {
         job->done = false;
-        planner_put(planner, job, now_us + span_us);
+        planner_put(planner, job, now_us + delay_us);
 }
 
 bool planner_is_idle(const struct planner *planner)
 {
-        return planner->slots == 0 && planner->due.count == 0 && planner->confirm.count == 0;
+        return planner->in_flight == 0 && planner->due.count == 0 && planner->confirm.count == 0;
 }
 
-/* ---- what goes into a request ---- */
+/* ---- batches ---- */
 
-static size_t digits_of(uint64_t id)
+static size_t count_digits(uint64_t id)
 {
         size_t digits = 1;
 
@@ -104,40 +97,40 @@ static size_t digits_of(uint64_t id)
 
 static void request_add(struct planner_request *request, struct planner_job *job)
 {
+        job->in_flight = true;
         request->jobs[request->count++] = job;
 }
 
-/* Due so soon that it can ride along in a request that goes out now. */
+/* Due soon enough for a batch that is sent now. */
 static bool is_soon(const struct planner_job *job, uint64_t now_us)
 {
-        return job->entry.due_us <= now_us + TOGETHER_US + job->pace_us / RIDE_ALONG_PART;
+        return job->entry.due_us <= now_us + COALESCING_SLACK_US + job->pace_us / FILL_WINDOW_PART;
 }
 
-/* Adds jobs in the order in which they are due. Those that are to be asked for alone are passed over and stay
- * due. */
+/* Adds jobs in the order in which they are due. Unbatchable ones are skipped and stay due. */
 static void fill_batch(struct planner *planner, struct planner_request *request, uint64_t now_us)
 {
-        size_t bytes = digits_of(request->jobs[0]->id) + 1, passed_count = 0;
-        struct planner_job *passed[PASSED_OVER_MAX];
+        size_t bytes = count_digits(request->jobs[0]->id) + 1, skipped_count = 0;
+        struct planner_job *skipped[SKIPPED_MAX];
         struct queue_entry *entry;
 
         while (request->count < planner->batch_size && (entry = queue_first(&planner->due)) != NULL) {
                 struct planner_job *job = (struct planner_job *)entry;
-                size_t size = digits_of(job->id) + 1;
+                size_t size = count_digits(job->id) + 1;
 
-                if (!is_soon(job, now_us) || (job->unbatchable && passed_count == PASSED_OVER_MAX) ||
+                if (!is_soon(job, now_us) || (job->unbatchable && skipped_count == SKIPPED_MAX) ||
                     (!job->unbatchable && bytes + size > planner->limits.batch_bytes))
                         break;
                 queue_remove(&planner->due, entry);
                 if (job->unbatchable) {
-                        passed[passed_count++] = job;
+                        skipped[skipped_count++] = job;
                 } else {
                         bytes += size;
                         request_add(request, job);
                 }
         }
-        for (size_t i = 0; i < passed_count; i++)
-                planner_put(planner, passed[i], passed[i]->entry.due_us);
+        for (size_t i = 0; i < skipped_count; i++)
+                planner_put(planner, skipped[i], skipped[i]->entry.due_us);
         request->batch = request->count > 1;
 }
 
@@ -146,24 +139,24 @@ bool planner_batches(const struct planner *planner)
         return planner->batch_size >= 2 && planner->batches_from_us == 0;
 }
 
-static bool batches_now(struct planner *planner, uint64_t now_us)
+static bool may_batch(struct planner *planner, uint64_t now_us)
 {
         if (planner->batches_from_us != 0 && now_us >= planner->batches_from_us) {
                 planner->batches_from_us = 0;
                 planner->batches_on_trial = true;
         } else if (planner->batches_on_trial) {
-                return false; /* the one that is tried is under way */
+                return false; /* the batch on trial is in flight */
         }
         return planner_batches(planner);
 }
 
-/* When a request may go out, as far as the API's health and the governor are concerned. */
+/* When a request may be sent, as far as concurrency, circuit breaker and rate limiter are concerned. */
 static uint64_t allowed_us(const struct planner *planner, enum rate_limiter_use use, uint64_t now_us)
 {
         uint64_t breaker_us = breaker_next(&planner->breaker, now_us);
         uint64_t rate_limiter_us;
 
-        if (planner->slots >= planner->limits.max_in_flight || planner->unsent > 0 ||
+        if (planner->in_flight >= planner->limits.max_in_flight || planner->unsent > 0 ||
             breaker_us == USEC_NEVER)
                 return USEC_NEVER;
         rate_limiter_us = rate_limiter_next(&planner->rate_limiter, use, now_us);
@@ -171,10 +164,10 @@ static uint64_t allowed_us(const struct planner *planner, enum rate_limiter_use 
 }
 
 /*
- * When the first look of a schedule can be taken, if requests are allowed from then on; USEC_NEVER if there
- * is none.
+ * When the first entry of a queue can be polled if requests are allowed from `allowed` on; USEC_NEVER if
+ * there is none.
  */
-static uint64_t takable_us(const struct queue *queue, uint64_t allowed)
+static uint64_t ready_us(const struct queue *queue, uint64_t allowed)
 {
         const struct queue_entry *first = queue_first(queue);
 
@@ -183,29 +176,29 @@ static uint64_t takable_us(const struct queue *queue, uint64_t allowed)
         return allowed > first->due_us ? allowed : first->due_us;
 }
 
-/* Due a moment later is due now, but what the governor allows a moment later is not allowed now. */
+/* The coalescing slack applies to due times, never to the rate limiter. */
 static bool is_due(const struct queue *queue, uint64_t allowed, uint64_t now_us)
 {
         const struct queue_entry *first = queue_first(queue);
 
-        return first != NULL && allowed <= now_us && first->due_us <= now_us + TOGETHER_US;
+        return first != NULL && allowed <= now_us && first->due_us <= now_us + COALESCING_SLACK_US;
 }
 
 bool planner_next(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
                   uint64_t *ret_wake_us)
 {
-        bool troubled = planner->breaker.outage != OUTAGE_NONE;
+        bool in_outage = planner->breaker.outage != OUTAGE_NONE;
         uint64_t confirm_us = allowed_us(planner, RATE_LIMITER_CONFIRM, now_us);
-        /* A probe of an API in trouble may use what is kept back: everything else waits for it. */
-        uint64_t poll_us = troubled ? confirm_us : allowed_us(planner, RATE_LIMITER_POLL, now_us);
+        /* A probe may use the reserve: everything else waits for it. */
+        uint64_t poll_us = in_outage ? confirm_us : allowed_us(planner, RATE_LIMITER_POLL, now_us);
         bool confirm = is_due(&planner->confirm, confirm_us, now_us);
-        bool trial_before = planner->batches_on_trial;
+        bool was_on_trial = planner->batches_on_trial;
 
         if (!confirm && !is_due(&planner->due, poll_us, now_us)) {
-                uint64_t closer_us = takable_us(&planner->confirm, confirm_us);
-                uint64_t due_us = takable_us(&planner->due, poll_us);
+                uint64_t confirm_ready_us = ready_us(&planner->confirm, confirm_us);
+                uint64_t poll_ready_us = ready_us(&planner->due, poll_us);
 
-                *ret_wake_us = closer_us < due_us ? closer_us : due_us;
+                *ret_wake_us = confirm_ready_us < poll_ready_us ? confirm_ready_us : poll_ready_us;
                 return false;
         }
 
@@ -213,14 +206,14 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         struct planner_job *job = (struct planner_job *)queue_first(queue);
 
         queue_remove(queue, &job->entry);
-        *ret_request = (struct planner_request){ .probe = troubled };
+        *ret_request = (struct planner_request){ .probe = in_outage };
         request_add(ret_request, job);
-        if (!confirm && !troubled && !job->unbatchable && batches_now(planner, now_us))
+        if (!confirm && !in_outage && !job->unbatchable && may_batch(planner, now_us))
                 fill_batch(planner, ret_request, now_us);
-        if (!ret_request->batch && planner->batches_on_trial && !trial_before)
-                planner->batches_on_trial = false; /* there was nothing to try it with */
+        if (!ret_request->batch && planner->batches_on_trial && !was_on_trial)
+                planner->batches_on_trial = false; /* there were no jobs for a trial */
 
-        planner->slots++;
+        planner->in_flight++;
         if (planner->limits.reports_sent && planner->limits.rate_limiter.min_spacing_us > 0)
                 planner->unsent++;
         rate_limiter_spend(&planner->rate_limiter, now_us);
@@ -252,7 +245,7 @@ void planner_pause(struct planner *planner, uint64_t until_us)
 void planner_begin_sign_in(struct planner *planner, struct planner_request *ret_request)
 {
         *ret_request = (struct planner_request){ .probe = planner->breaker.outage != OUTAGE_NONE };
-        planner->slots++;
+        planner->in_flight++;
         breaker_started(&planner->breaker);
 }
 
@@ -263,33 +256,36 @@ void planner_spend(struct planner *planner, uint64_t now_us)
 
 void planner_abort(struct planner *planner, const struct planner_request *request, uint64_t now_us)
 {
-        planner->slots--;
+        assert(planner->in_flight > 0);
+        planner->in_flight--;
         if (request->batch)
                 planner->batches_on_trial = false;
         breaker_cancelled(&planner->breaker, request->probe);
-        for (size_t i = 0; i < request->count; i++)
+        for (size_t i = 0; i < request->count; i++) {
+                request->jobs[i]->in_flight = false;
                 planner_put(planner, request->jobs[i], now_us);
+        }
 }
 
 void planner_abandon(struct planner *planner, void (*abandoned)(void *userdata, struct planner_job *job),
                      void *userdata)
 {
-        struct queue *const schedules[] = { &planner->confirm, &planner->due };
+        struct queue *const queues[] = { &planner->confirm, &planner->due };
         struct queue_entry *entry;
 
         for (size_t i = 0; i < 2; i++)
-                while ((entry = queue_first(schedules[i])) != NULL) {
+                while ((entry = queue_first(queues[i])) != NULL) {
                         struct planner_job *job = (struct planner_job *)entry;
 
-                        queue_remove(schedules[i], entry);
+                        queue_remove(queues[i], entry);
                         job->done = true;
                         abandoned(userdata, job);
                 }
 }
 
-/* ---- looking at it ---- */
+/* ---- inspection ---- */
 
-struct rate_limiter *planner_governor(struct planner *planner)
+struct rate_limiter *planner_rate_limiter(struct planner *planner)
 {
         return &planner->rate_limiter;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
-/* From one planner to the next: what a reload must not lose. */
+/* Transfers the state of one planner to the next at a reload. */
 
-#include "planning/planner_internal.h"
+#include "planning/planner.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+
+#include "planning/planner_state.h"
 
 static int compare_jobs(const void *left, const void *right)
 {
@@ -34,18 +37,19 @@ static int sort_by_id(struct planner *planner)
 
 struct planner_job *planner_find_job(struct planner *planner, uint64_t id)
 {
+        assert(planner->by_id != NULL);
         struct planner_job **found =
                 bsearch(&id, planner->by_id, planner->job_count, sizeof(struct planner_job *), compare_id);
 
         return found != NULL ? *found : NULL;
 }
 
-/* The job as it was, under its new settings: a shorter interval takes effect at once. */
+/* The job continues under its new settings; a shorter interval takes effect at once. */
 static void adopt_job(struct planner *planner, struct planner_job *job, const struct planner_job *old,
                       uint64_t now_us)
 {
         const struct planner_settings *settings = job->settings;
-        uint64_t soon_us = now_us + settings->interval_us;
+        uint64_t latest_us = now_us + settings->interval_us;
 
         *job = *old;
         job->settings = settings;
@@ -54,7 +58,7 @@ static void adopt_job(struct planner *planner, struct planner_job *job, const st
         if (job->pace_us > settings->max_interval_us)
                 job->pace_us = settings->max_interval_us;
         if (old->entry.position != 0)
-                planner_put(planner, job, old->entry.due_us < soon_us ? old->entry.due_us : soon_us);
+                planner_put(planner, job, old->entry.due_us < latest_us ? old->entry.due_us : latest_us);
 }
 
 int planner_adopt(struct planner *planner, const struct planner *old, uint64_t now_us)
@@ -72,16 +76,19 @@ int planner_adopt(struct planner *planner, const struct planner *old, uint64_t n
 
         planner->rate_limiter = old->rate_limiter;
         rate_limiter_set_limits(&planner->rate_limiter, &planner->limits.rate_limiter);
-        /* Of what was spent under other limits no more is owed than these can owe. */
+        /* Clamps the deficit to what the new limits allow. */
         struct rate_limiter_deficit deficit = rate_limiter_deficit(&planner->rate_limiter, 0, now_us);
         rate_limiter_restore(&planner->rate_limiter, &deficit, 0, now_us);
         planner->breaker = old->breaker;
-        /* Who reloads may have mended what was wrong; only what the server asked for still has to be kept. */
+        /*
+         * The reload may have fixed the cause of an outage: probe now, or after the Retry-After of the
+         * server.
+         */
         if (planner->breaker.resume_us > now_us)
                 planner->breaker.resume_us = planner->breaker.retry_after_until_us > now_us
                                                      ? planner->breaker.retry_after_until_us
                                                      : now_us;
-        planner->slots = old->slots;
+        planner->in_flight = old->in_flight;
         planner->batches_from_us = old->batches_from_us;
         planner->row_results = old->row_results;
         planner->unsent = old->unsent;
@@ -93,5 +100,6 @@ int planner_adopt(struct planner *planner, const struct planner *old, uint64_t n
 
 void planner_reset_breaker(struct planner *planner)
 {
+        assert(!planner->breaker.probing);
         planner->breaker = BREAKER_INITIAL;
 }

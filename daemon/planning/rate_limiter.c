@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Each limit of L requests in any stretch W is kept by a bucket of B requests that refills at (L − B) a
- * stretch: of a full bucket, B can be made at once, and no more than L − B are added before the stretch is
- * over, so that no stretch of length W, wherever it begins, ever holds more than L. Unlike a list of the last
- * 200,000 requests this is one number a limit, and it spreads requests evenly instead of using up the hour in
- * its first forty minutes.
+ * A limit of L requests in any window W is a bucket of B requests that is refilled by (L − B) per window: at
+ * most B requests at once from a full bucket, and at most L − B more within W, so no window of length W ever
+ * contains more than L. Unlike a list of the last 200,000 requests this is one number per limit, and it
+ * spreads requests evenly instead of using up the hour in its first forty minutes.
  *
- * The number is the time at which the bucket will be full: a request moves it on by one step, and is allowed
- * while it is at most B − 1 steps away (the generic cell rate algorithm). Polls stop some steps earlier, and
- * so leave room for what is more urgent.
+ * The number is the time at which the bucket will be full: a request advances it by one step and is allowed
+ * while it is at most B − 1 steps ahead (generic cell rate algorithm). Polls stop some steps earlier and
+ * leave a reserve for more urgent requests.
  */
 
 #include "planning/rate_limiter.h"
@@ -19,37 +18,33 @@
 
 #include "util/timespan.h"
 
-/* How much of a limit may be used at once. A larger share is a faster start and a slower steady pace. */
-static unsigned burst_of(unsigned limit, unsigned share)
+/* Part of a limit that may be used at once. A larger burst means a faster start and a slower steady rate. */
+static unsigned burst_size(unsigned limit, unsigned share)
 {
         unsigned burst = limit / share;
 
         return burst > 0 ? burst : 1;
 }
 
-static void bucket_set(struct rate_limiter_bucket *bucket, uint64_t stretch_us, unsigned limit,
-                       unsigned share)
+static void bucket_set(struct rate_limiter_bucket *bucket, uint64_t window_us, unsigned limit, unsigned share)
 {
         if (limit == 0) {
                 bucket->step_us = 0;
                 return;
         }
-        unsigned burst = burst_of(limit, share);
+        unsigned burst = burst_size(limit, share);
         unsigned steps = limit > burst ? limit - burst : 1;
 
         bucket->burst = burst;
-        bucket->kept = burst / 4;
-        bucket->step_us = stretch_us / steps + 1; /* rounded up: never a request too many */
+        bucket->reserve = burst / 4;
+        bucket->step_us = window_us / steps + 1; /* rounded up, so that the limit is never exceeded */
 }
 
 void rate_limiter_set_limits(struct rate_limiter *rate_limiter, const struct rate_limiter_limits *limits)
 {
         uint64_t spacing_us = limits->min_spacing_us;
 
-        /*
-         * Two requests do not arrive as far apart as they are sent: a twentieth more makes up for what
-         * happens on the way.
-         */
+        /* Network delays change the spacing on arrival: add a twentieth. */
         bucket_set(&rate_limiter->buckets[0], spacing_us + spacing_us / 20, spacing_us > 0 ? 1 : 0, 1);
         bucket_set(&rate_limiter->buckets[1], USEC_PER_MIN, limits->per_minute, 6);
         bucket_set(&rate_limiter->buckets[2], USEC_PER_HOUR, limits->per_hour, 40);
@@ -64,20 +59,20 @@ void rate_limiter_init(struct rate_limiter *rate_limiter, const struct rate_limi
 
 static uint64_t bucket_next(const struct rate_limiter_bucket *bucket, enum rate_limiter_use use)
 {
-        unsigned kept = 0;
+        unsigned reserve = 0;
 
         switch (use) {
         case RATE_LIMITER_POLL:
-                kept = bucket->kept;
+                reserve = bucket->reserve;
                 break;
         case RATE_LIMITER_CONFIRM:
-                kept = bucket->kept / 4;
+                reserve = bucket->reserve / 4;
                 break;
         case RATE_LIMITER_SIGN_IN:
                 break;
         }
 
-        uint64_t tolerance_us = (uint64_t)(bucket->burst - 1 - kept) * bucket->step_us;
+        uint64_t tolerance_us = (uint64_t)(bucket->burst - 1 - reserve) * bucket->step_us;
         return bucket->full_us > tolerance_us ? bucket->full_us - tolerance_us : 0;
 }
 
@@ -95,7 +90,7 @@ uint64_t rate_limiter_next(const struct rate_limiter *rate_limiter, enum rate_li
         return next_us;
 }
 
-/* Moves the minutes on; those that were passed over had no requests. */
+/* Advances to the current minute and clears the minutes in between. */
 static void minutes_advance(struct rate_limiter *rate_limiter, uint64_t now_us)
 {
         uint64_t minute = now_us / USEC_PER_MIN;
@@ -141,12 +136,12 @@ unsigned rate_limiter_spent_hour(const struct rate_limiter *rate_limiter, uint64
 
 uint64_t rate_limiter_emission_interval(const struct rate_limiter *rate_limiter)
 {
-        uint64_t span_us = 0;
+        uint64_t interval_us = 0;
 
         for (size_t i = 0; i < RATE_LIMITER_BUCKETS; i++)
-                if (rate_limiter->buckets[i].step_us > span_us)
-                        span_us = rate_limiter->buckets[i].step_us;
-        return span_us;
+                if (rate_limiter->buckets[i].step_us > interval_us)
+                        interval_us = rate_limiter->buckets[i].step_us;
+        return interval_us;
 }
 
 struct rate_limiter_deficit rate_limiter_deficit(const struct rate_limiter *rate_limiter, unsigned ahead,
@@ -167,12 +162,13 @@ void rate_limiter_restore(struct rate_limiter *rate_limiter, const struct rate_l
 {
         for (size_t i = 0; i < RATE_LIMITER_BUCKETS; i++) {
                 struct rate_limiter_bucket *bucket = &rate_limiter->buckets[i];
-                /* More cannot be owed, whatever was stored. */
-                uint64_t most_us = bucket->burst * bucket->step_us;
+                /* clamped, whatever was stored */
+                uint64_t limit_us = bucket->burst * bucket->step_us;
                 uint64_t ahead_us =
-                        deficit->ahead < bucket->burst ? deficit->ahead * bucket->step_us : most_us;
-                uint64_t span_us = deficit->spans_us[i] > age_us ? deficit->spans_us[i] - age_us : 0;
+                        deficit->ahead < bucket->burst ? deficit->ahead * bucket->step_us : limit_us;
+                uint64_t deficit_us = deficit->spans_us[i] > age_us ? deficit->spans_us[i] - age_us : 0;
 
-                bucket->full_us = now_us + (span_us < most_us - ahead_us ? span_us + ahead_us : most_us);
+                bucket->full_us =
+                        now_us + (deficit_us < limit_us - ahead_us ? deficit_us + ahead_us : limit_us);
         }
 }

@@ -18,13 +18,13 @@ HARMLESS = {
     "unusual content type": {"content_type": "text/plain"},
 }
 HARMFUL = {
-    "truncated": ({"truncate": 100}, "cannot be used.*broke"),
-    "truncated to nothing": ({"truncate": 0}, "cannot be used"),
-    "truncated gzip": ({"gzip": "force", "truncate": 60}, "cannot be used.*broke"),
-    "truncated chunks": ({"chunk": 7, "truncate": 70}, "cannot be used.*broke"),
-    "reset before": ({"reset": "before"}, "cannot be used"),
-    "reset after the headers": ({"reset": "headers"}, "cannot be used"),
-    "reset in the body": ({"reset": "body"}, "cannot be used"),
+    "truncated": ({"truncate": 100}, "Cannot reach the API.*broke"),
+    "truncated to nothing": ({"truncate": 0}, "Cannot reach the API"),
+    "truncated gzip": ({"gzip": "force", "truncate": 60}, "Cannot reach the API.*broke"),
+    "truncated chunks": ({"chunk": 7, "truncate": 70}, "Cannot reach the API.*broke"),
+    "reset before": ({"reset": "before"}, "Cannot reach the API"),
+    "reset after the headers": ({"reset": "headers"}, "Cannot reach the API"),
+    "reset in the body": ({"reset": "body"}, "Cannot reach the API"),
     "error envelope": ({"envelope": "yes"}, "Job 11: .*it answered 200 with something that is no job record"),
     "html": ({"html": "yes"}, "Job 11: .*no job record"),
     "empty": ({"status": 200}, "Job 11: .*no job record"),
@@ -38,10 +38,10 @@ HARMFUL = {
     "wrong id": ({"wrong_id": "yes"}, "Job 11: .*it answered with job 12 instead"),
     "no id": ({"body": '{"Status": "Completed", "ResultData": null}'}, "Job 11: "),
     "no content": ({"status": 204}, "Job 11: "),
-    "not found": ({"status": 404}, "Job 11 .*404"),
+    "not found": ({"status": 404}, "Job 11: not found.*404"),
     "bad request": ({"status": 400, "body": '{"Message": "no"}'}, 'Job 11: .*it answered 400.*"Message"'),
     "not gzip at all": ({"body": '{"Id": 11, "Status": "Completed"}', "header": '"Content-Encoding: gzip"'},
-                        "cannot be used"),
+                        "Cannot reach the API"),
 }
 OVERSIZE = {
     "oversize": {"oversize": LARGE},
@@ -81,8 +81,8 @@ class Bodies(IntegrationTest):
         self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
         self.assertEqual(self.daemon.stop(), EX_OK)
         self.assertEqual(len(self.daemon.events()), 2, self.daemon.text())
-        if "cannot be used" in says:
-            self.assertEqual(self.daemon.count("answers again, after "), 1, self.daemon.text())
+        if "Cannot reach the API" in says:
+            self.assertEqual(self.daemon.count("reachable again after "), 1, self.daemon.text())
 
     def oversize(self, fault):
         self.watch(api={"max_response": "4M"})

@@ -16,8 +16,8 @@ from fake_journal import may_mount
 from harness import EX_IOERR, EX_OK, PATIENCE, SANITIZED, IntegrationTest
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
-TROUBLE = "cannot be written to the state in"
-BACK = "can be written again"
+TROUBLE = "Cannot save state in"
+BACK = "is writable again"
 
 
 class DiskTest(IntegrationTest):

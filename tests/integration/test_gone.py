@@ -31,7 +31,7 @@ class Gone(GoneTest):
         self.write_config(fake, [11, 12, 13], more=hook + other)
         daemon = self.start_daemon()
         for job in 11, 12, 13:
-            daemon.wait_for(rf"warning +Job {job} was not found.*If that stays so for a minute")
+            daemon.wait_for(rf"warning +Job {job}: not found.*gone if still missing in 1min")
         begin = time.monotonic()
         fake.polls(10, 11)
         self.assertEqual(daemon.count(r"\[gone"), 0, "three times, but not over a minute")
@@ -50,7 +50,7 @@ class Gone(GoneTest):
                        attempt.document["result"], attempt.document["status_before"])
                       for attempt in recorder.attempts())
         self.assertEqual(told, [(11, "gone", "Running", "a", "Running"), (12, "gone", None, None, None)])
-        self.assertEqual(daemon.count("was not found"), 3, "said once a job")
+        self.assertEqual(daemon.count("warning .*not found \\("), 3, "said once a job")
         again = self.assertEnds(EX_JOB_FAILED, "--exit-when-done")
         self.assertEqual(again.events(), [])
 
@@ -60,7 +60,7 @@ class Gone(GoneTest):
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time")
         fake.job(11, gone="1")
-        daemon.wait_for("was not found")
+        daemon.wait_for("not found")
         fake.polls(3, 11)
         fake.job(11, status="Completed")
         daemon.wait_for(r"Job 11: Running → Completed \[succeeded")

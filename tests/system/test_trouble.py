@@ -126,7 +126,7 @@ class Trouble(SystemTest):
         self.wait_show(UNIT, "StatusText", "the API does not answer")
         self.start_fake("[job 11]\nstep = 0s Running\n", port=closed.release())
         self.wait_for("Job 11: Running")
-        self.wait_for("answers again")
+        self.wait_for("reachable again")
         self.assertEqual(self.show(UNIT, "NRestarts"), "0")
 
     def test_power_cuts(self):

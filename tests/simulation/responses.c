@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What the daemon does with answers: as monitor_answers.c and monitor_rows.c, with a disk that is a few
- * fields of the job, and telling that is a check.
+ * Handling of responses, as in monitor/response.c and monitor/batch.c. The state is a few fields of the job,
+ * and reporting is a check.
  */
 
 #include "sim.h"
 
-/* ---- answers about one job ---- */
+/* ---- single jobs ---- */
 
 static struct job_record record_of(const struct sim_job *job, const struct shown *shown,
                                    char updated[static 32])
@@ -26,7 +26,7 @@ static struct job_record record_of(const struct sim_job *job, const struct shown
         return record;
 }
 
-/* What the recorder does: on disk, and then told; or neither. */
+/* As the recorder: recorded and then reported, or neither. */
 static bool record_change(struct sim *sim, struct sim_job *job, const struct change *change,
                           const struct shown *shown, const struct shown *truth, bool of_row)
 {
@@ -36,7 +36,7 @@ static bool record_change(struct sim *sim, struct sim_job *job, const struct cha
                 job->excuses += 2;
                 return false;
         }
-        check_told(sim, job, change, shown, truth, of_row);
+        check_reported(sim, job, change, shown, truth, of_row);
         job->stored_wall_us = wall_us(sim);
         if (change->kind == EVENT_STALLED) {
                 job->stored_stalled = true;
@@ -52,9 +52,9 @@ static bool record_change(struct sim *sim, struct sim_job *job, const struct cha
         return true;
 }
 
-/* A ResultData that was unread: on disk, and no event; or not. */
-static bool keep_result(struct sim *sim, struct sim_job *job, const struct shown *shown,
-                        const struct job_memory *seen)
+/* A ResultData that was unread: stored without an event, or not. */
+static bool store_result(struct sim *sim, struct sim_job *job, const struct shown *shown,
+                         const struct job_memory *seen)
 {
         if (sim->disk_full_until_us > sim->now_us) {
                 job->excuses += 2;
@@ -67,13 +67,13 @@ static bool keep_result(struct sim *sim, struct sim_job *job, const struct shown
         return true;
 }
 
-static void note_lone(struct sim *sim, struct sim_job *job, bool unbatchable)
+static void note_unbatchable(struct sim *sim, struct sim_job *job, bool unbatchable)
 {
-        sim->lone_count += unbatchable;
-        sim->lone_count -= job->unbatchable;
+        sim->unbatchable_count += unbatchable;
+        sim->unbatchable_count -= job->unbatchable;
         job->unbatchable = unbatchable;
-        if (sim->lone_count > sim->lone_most)
-                sim->lone_most = sim->lone_count;
+        if (sim->unbatchable_count > sim->unbatchable_most)
+                sim->unbatchable_most = sim->unbatchable_count;
 }
 
 static void take_shown(struct sim *sim, struct planner_job *job, const struct shown *shown,
@@ -89,17 +89,17 @@ static void take_shown(struct sim *sim, struct planner_job *job, const struct sh
         struct job_memory seen = job_memory_of(&record, observation.change.outcome);
 
         known->not_found_count = 0;
-        note_lone(sim, known, false);
-        if (observation.change.news)
+        note_unbatchable(sim, known, false);
+        if (observation.change.has_event)
                 recorded = record_change(sim, known, &observation.change, shown, truth, of_row);
-        else if (observation.change.reads_result)
-                recorded = keep_result(sim, known, shown, &seen);
-        if (observation.poll_again_us > 0 || observation.change.news)
+        else if (observation.change.result_read)
+                recorded = store_result(sim, known, shown, &seen);
+        if (observation.poll_again_us > 0 || observation.change.has_event)
                 known->quick++;
         if (observation.poll_again_us > 0 && known->held_us == 0)
                 known->held_us = sim->now_us;
-        planner_complete(sim->planner, job, &observation, recorded, &seen, sim->now_us, chance(sim));
-        check_look(sim, known, slot);
+        planner_complete(sim->planner, job, &observation, recorded, &seen, sim->now_us, draw_u64(sim));
+        check_poll(sim, known, slot);
 }
 
 static void take_not_found(struct sim *sim, struct planner_job *job, const struct slot *slot)
@@ -108,14 +108,14 @@ static void take_not_found(struct sim *sim, struct planner_job *job, const struc
         bool recorded = false;
 
         if (known->not_found_count++ == 0)
-                known->first_absence_us = sim->now_us;
+                known->not_found_from_us = sim->now_us;
         known->quick++;
-        note_lone(sim, known, true);
+        note_unbatchable(sim, known, true);
         struct observation observation = planner_take_not_found(sim->planner, job, sim->now_us);
-        if (observation.change.news)
+        if (observation.change.has_event)
                 recorded = record_change(sim, known, &observation.change, NULL, NULL, false);
-        planner_complete(sim->planner, job, &observation, recorded, NULL, sim->now_us, chance(sim));
-        check_look(sim, known, slot);
+        planner_complete(sim->planner, job, &observation, recorded, NULL, sim->now_us, draw_u64(sim));
+        check_poll(sim, known, slot);
 }
 
 static void take_unexpected(struct sim *sim, struct planner_job *job, const struct slot *slot)
@@ -123,9 +123,9 @@ static void take_unexpected(struct sim *sim, struct planner_job *job, const stru
         struct sim_job *known = &sim->jobs[job_index(sim, job)];
 
         known->quick++;
-        note_lone(sim, known, true);
-        planner_take_unexpected(sim->planner, job, sim->now_us, chance(sim));
-        check_look(sim, known, slot);
+        note_unbatchable(sim, known, true);
+        planner_take_unexpected(sim->planner, job, sim->now_us, draw_u64(sim));
+        check_poll(sim, known, slot);
 }
 
 /* ---- batches ---- */
@@ -139,29 +139,30 @@ static void take_rows(struct sim *sim, struct slot *slot)
         char updated[32];
 
         for (size_t i = 0; i < slot->request.count; i++) {
-                size_t place = slot->order[i];
-                struct planner_job *job = slot->request.jobs[place];
+                size_t index = slot->order[i];
+                struct planner_job *job = slot->request.jobs[index];
 
-                if (slot->dropped[place])
+                if (slot->dropped[index])
                         continue;
-                server_row(sim, &slot->shown[place], &rows[place]);
-                struct job_record row = record_of(&sim->jobs[job_index(sim, job)], &rows[place], updated);
-                verdicts[place] = planner_judge_row(sim->planner, job, &row, sim->now_us);
-                digests[place] = updated_on_digest(&row);
+                server_row(sim, &slot->shown[index], &rows[index]);
+                struct job_record row = record_of(&sim->jobs[job_index(sim, job)], &rows[index], updated);
+                verdicts[index] = planner_judge_row(sim->planner, job, &row, sim->now_us);
+                digests[index] = updated_on_digest(&row);
                 seen_result |= row.result.data != NULL;
         }
         planner_take_batch(sim->planner, seen_result);
         for (size_t i = 0; i < slot->request.count; i++) {
                 struct planner_job *job = slot->request.jobs[i];
                 struct sim_job *known = &sim->jobs[job_index(sim, job)];
-                const struct observation no_sight = { .poll_again_us = 0 };
+                const struct observation nothing = { .poll_again_us = 0 };
 
                 bool first = verdicts[i] == ROW_FIRST || verdicts[i] == ROW_FIRST_WITHOUT_RESULT;
 
                 if (first && disk_full) {
                         known->quick++;
-                        planner_complete(sim->planner, job, &no_sight, false, NULL, sim->now_us, chance(sim));
-                        check_look(sim, known, slot);
+                        planner_complete(sim->planner, job, &nothing, false, NULL, sim->now_us,
+                                         draw_u64(sim));
+                        check_poll(sim, known, slot);
                         continue;
                 }
                 if (first) {
@@ -170,19 +171,19 @@ static void take_rows(struct sim *sim, struct slot *slot)
                         continue;
                 }
                 known->excuses += verdicts[i] == ROW_MISSING || job->watch.held_since_us != 0;
-                planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, chance(sim));
+                planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, draw_u64(sim));
                 if (verdicts[i] == ROW_MISSING)
-                        note_lone(sim, known, true);
+                        note_unbatchable(sim, known, true);
                 if (verdicts[i] == ROW_UNCHANGED) {
                         known->not_found_count = 0;
-                        check_look(sim, known, slot);
+                        check_poll(sim, known, slot);
                 }
         }
 }
 
-/* ---- any answer ---- */
+/* ---- any response ---- */
 
-static void take_trouble(struct sim *sim, struct slot *slot)
+static void take_failure(struct sim *sim, struct slot *slot)
 {
         const uint64_t retry_after_until_us =
                 slot->retry_after_us < USEC_PER_HOUR ? slot->retry_after_us : USEC_PER_HOUR;
@@ -196,16 +197,16 @@ static void take_trouble(struct sim *sim, struct slot *slot)
         }
         sim->disturbances++;
         planner_take_outage(sim->planner, &slot->request, slot->outage, slot->retry_after_us, sim->now_us,
-                            chance(sim));
+                            draw_u64(sim));
         if (sim->now_us + retry_after_until_us > sim->pause_until_us)
                 sim->pause_until_us = sim->now_us + retry_after_until_us;
         if (slot->retry_after_us > 0)
-                budget_keep(sim);
+                budget_save(sim);
         if (planner_breaker(sim->planner)->outage == OUTAGE_NONE)
-                sim_fail(sim, NULL, "a failed request left the API well");
+                sim_fail(sim, NULL, "a failed request did not open the circuit breaker");
 }
 
-void take_answer(struct sim *sim, struct slot *slot)
+void take_response(struct sim *sim, struct slot *slot)
 {
         struct planner_job *first = slot->request.jobs[0];
         uint64_t lasted_us;
@@ -213,29 +214,29 @@ void take_answer(struct sim *sim, struct slot *slot)
         planner_end_request(sim->planner, &slot->request, sim->now_us);
         if (planner_breaker(sim->planner)->outage == OUTAGE_NONE)
                 sim->refused_credentials = false;
-        sim->refused_credentials |= slot->answer == ANSWER_TROUBLE && slot->outage == OUTAGE_UNAUTHORIZED;
-        if (slot->answer != ANSWER_TROUBLE)
+        sim->refused_credentials |= slot->response == RESPONSE_FAILURE && slot->outage == OUTAGE_UNAUTHORIZED;
+        if (slot->response != RESPONSE_FAILURE)
                 planner_take_success(sim->planner, &slot->request, sim->now_us, &lasted_us);
-        switch (slot->answer) {
-        case ANSWER_TROUBLE:
-                take_trouble(sim, slot);
+        switch (slot->response) {
+        case RESPONSE_FAILURE:
+                take_failure(sim, slot);
                 break;
-        case ANSWER_ROWS:
+        case RESPONSE_ROWS:
                 take_rows(sim, slot);
                 break;
-        case ANSWER_REFUSED:
+        case RESPONSE_BATCH_REFUSED:
                 planner_disable_batches(sim->planner, &slot->request, sim->now_us);
                 for (size_t i = 0; i < slot->request.count; i++)
                         sim->jobs[job_index(sim, slot->request.jobs[i])].failures++;
                 break;
-        case ANSWER_RECORD:
+        case RESPONSE_RECORD:
                 slot->shown[0].has_status = slot->shown[0].has_result = true;
                 take_shown(sim, first, &slot->shown[0], &slot->shown[0], slot, false);
                 break;
-        case ANSWER_ABSENT:
+        case RESPONSE_NOT_FOUND:
                 take_not_found(sim, first, slot);
                 break;
-        case ANSWER_ODD:
+        case RESPONSE_UNEXPECTED:
                 take_unexpected(sim, first, slot);
                 break;
         }

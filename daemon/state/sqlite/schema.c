@@ -63,8 +63,7 @@ static const char *const migrations[] = {
         /* Apart from jobs: a new description must not rewrite a result of megabytes. */
         "CREATE TABLE results (job INTEGER PRIMARY KEY, result BLOB);"
         "CREATE TABLE events (sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, "
-        "outcome TEXT NOT NULL, time_us INTEGER NOT NULL, job INTEGER NOT NULL, first_observation INTEGER "
-        "NOT "
+        "outcome TEXT NOT NULL, time_us INTEGER NOT NULL, job INTEGER NOT NULL, first_sight INTEGER NOT "
         "NULL, "
         "same_result INTEGER NOT NULL, sum INTEGER NOT NULL, job_name BLOB, " RECORD_COLUMNS
         "status_before BLOB, result_before BLOB, result BLOB);"

@@ -40,12 +40,12 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_RESULT_GET] = "SELECT result FROM results WHERE job = ?1",
         [STATEMENT_RESULT_PUT] = "INSERT OR REPLACE INTO results (job, result) VALUES (?1, ?2)",
 
-        [STATEMENT_EVENT_GET] = "SELECT id, kind, outcome, time_us, job, first_observation, same_result, "
+        [STATEMENT_EVENT_GET] = "SELECT id, kind, outcome, time_us, job, first_sight, same_result, "
                                 "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum "
                                 "FROM events WHERE sequence = ?1",
         [STATEMENT_EVENT_FIND] = "SELECT sequence FROM events WHERE id = ?1",
         [STATEMENT_EVENT_PUT] =
-                "INSERT INTO events (id, kind, outcome, time_us, job, first_observation, same_result, "
+                "INSERT INTO events (id, kind, outcome, time_us, job, first_sight, same_result, "
                 "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum) "
                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
                 "?19, "

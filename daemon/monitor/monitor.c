@@ -103,7 +103,7 @@ void monitor_watch_api(struct monitor *monitor)
         nexudus_set_sent_handler(monitor->parts.nexudus, on_sent);
 }
 
-static void on_answer(void *userdata, const struct nexudus_answer *answer)
+static void on_answer(void *userdata, const struct nexudus_response *answer)
 {
         struct slot *slot = userdata;
         struct monitor *monitor = slot->monitor;

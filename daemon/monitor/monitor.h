@@ -58,7 +58,7 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 
 /* For the session: a request is made for it; a renewal of the token has ended. */
 void monitor_spend(struct monitor *monitor);
-void monitor_take_sign_in(struct monitor *monitor, const struct token_answer *answer);
+void monitor_take_sign_in(struct monitor *monitor, const struct token_result *answer);
 
 /* Cancels what is under way. */
 struct monitor *monitor_free(struct monitor *monitor);

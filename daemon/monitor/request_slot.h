@@ -123,7 +123,7 @@ void monitor_poll_due(struct monitor *monitor);
  * Makes something of the answer to a flight's request; the flight is over, but its request still there to be
  * read.
  */
-void monitor_take_answer(struct monitor *monitor, struct slot *slot, const struct nexudus_answer *answer);
+void monitor_take_answer(struct monitor *monitor, struct slot *slot, const struct nexudus_response *answer);
 
 /* Of a row that has just come in: judges it. */
 void batch_take_row(struct slot *slot, struct job_record *record);

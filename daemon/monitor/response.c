@@ -210,7 +210,7 @@ static void shrink_batches(struct monitor *monitor, const struct planner_request
                       request->count, explanation);
 }
 
-void monitor_take_answer(struct monitor *monitor, struct slot *slot, const struct nexudus_answer *answer)
+void monitor_take_answer(struct monitor *monitor, struct slot *slot, const struct nexudus_response *answer)
 {
         const struct planner_request *request = &slot->request;
         enum outage outage = outage_of(answer->verdict);

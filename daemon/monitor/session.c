@@ -101,7 +101,7 @@ static int use_token(struct session *session)
         return current != NULL ? nexudus_set_token(session->parts.nexudus, current) : 0;
 }
 
-static void on_token_answer(void *userdata, const struct token_answer *answer)
+static void on_token_result(void *userdata, const struct token_result *answer)
 {
         struct session *session = userdata;
 
@@ -151,8 +151,8 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                 .username = api->username,
                 .password = parts->password,
         };
-        const struct token_callbacks callbacks = { .keep = keep,
-                                                   .on_answer = on_token_answer,
+        const struct token_callbacks callbacks = { .persist = keep,
+                                                   .on_result = on_token_result,
                                                    .userdata = session };
         r = token_new(parts->client, &settings, &callbacks, known.access_token != NULL ? &known : NULL,
                       &session->token);

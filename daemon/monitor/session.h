@@ -30,7 +30,7 @@ struct session_parts {
          * A renewal has ended. With anything but TOKEN_OBTAINED the caller decides when the next one goes
          * out. From the loop.
          */
-        void (*on_answer)(void *userdata, const struct token_answer *answer);
+        void (*on_answer)(void *userdata, const struct token_result *answer);
         void *userdata;
 };
 

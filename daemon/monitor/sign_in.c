@@ -113,7 +113,7 @@ static void put_off_renewal(struct monitor *monitor, enum outage outage, const c
                       explanation, timespan_format_rough(RENEW_AGAIN_US, span));
 }
 
-void monitor_take_sign_in(struct monitor *monitor, const struct token_answer *answer)
+void monitor_take_sign_in(struct monitor *monitor, const struct token_result *answer)
 {
         enum outage outage = outage_of(answer->verdict);
         uint64_t now = monitor_now_us(monitor);

@@ -25,21 +25,21 @@ HARMFUL = {
     "reset before": ({"reset": "before"}, "cannot be used"),
     "reset after the headers": ({"reset": "headers"}, "cannot be used"),
     "reset in the body": ({"reset": "body"}, "cannot be used"),
-    "error envelope": ({"envelope": "yes"}, "Job 11: .*it answered 200 with something that is no job record"),
-    "html": ({"html": "yes"}, "Job 11: .*no job record"),
-    "empty": ({"status": 200}, "Job 11: .*no job record"),
-    "invalid json": ({"body": '{"Id": 11, "Status": "Completed", '}, "Job 11: .*no job record"),
-    "garbage behind": ({"body": '{"Id": 11, "Status": "Completed"} x'}, "Job 11: .*no job record"),
-    "two documents": ({"body": '{"Id": 11, "Status": "Completed"}{"Id": 11}'}, "Job 11: .*no job record"),
-    "an array": ({"body": '[{"Id": 11, "Status": "Completed"}]'}, "Job 11: .*no job record"),
-    "null": ({"body": "null"}, "Job 11: .*no job record"),
+    "error envelope": ({"envelope": "yes"}, "Job 11: .*HTTP 200, not a job record"),
+    "html": ({"html": "yes"}, "Job 11: .*not a job record"),
+    "empty": ({"status": 200}, "Job 11: .*not a job record"),
+    "invalid json": ({"body": '{"Id": 11, "Status": "Completed", '}, "Job 11: .*not a job record"),
+    "garbage behind": ({"body": '{"Id": 11, "Status": "Completed"} x'}, "Job 11: .*not a job record"),
+    "two documents": ({"body": '{"Id": 11, "Status": "Completed"}{"Id": 11}'}, "Job 11: .*not a job record"),
+    "an array": ({"body": '[{"Id": 11, "Status": "Completed"}]'}, "Job 11: .*not a job record"),
+    "null": ({"body": "null"}, "Job 11: .*not a job record"),
     "deep": ({"body": '{"Id": 11, "Status": "Completed", "CustomFields": ' + "[" * 900 + "]" * 900 + "}"},
-             "Job 11: .*no job record"),
-    "wrong id": ({"wrong_id": "yes"}, "Job 11: .*it answered with job 12 instead"),
+             "Job 11: .*not a job record"),
+    "wrong id": ({"wrong_id": "yes"}, "Job 11: .*HTTP 200 with job 12 instead"),
     "no id": ({"body": '{"Status": "Completed", "ResultData": null}'}, "Job 11: "),
     "no content": ({"status": 204}, "Job 11: "),
     "not found": ({"status": 404}, "Job 11 .*404"),
-    "bad request": ({"status": 400, "body": '{"Message": "no"}'}, 'Job 11: .*it answered 400.*"Message"'),
+    "bad request": ({"status": 400, "body": '{"Message": "no"}'}, 'Job 11: .*HTTP 400.*"Message"'),
     "not gzip at all": ({"body": '{"Id": 11, "Status": "Completed"}', "header": '"Content-Encoding: gzip"'},
                         "cannot be used"),
 }
@@ -127,7 +127,7 @@ class Bodies(IntegrationTest):
         self.watch()
         for count in (1, 2):
             self.fake.fault("odd", html="yes")
-            self.daemon.wait_for("Job 11: .*no job record", count=count)
+            self.daemon.wait_for("Job 11: .*not a job record", count=count)
             self.fake.mend()
             self.fake.polls(1, 11, status=200)
 

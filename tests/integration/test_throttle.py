@@ -21,7 +21,7 @@ class Throttle(IntegrationTest):
         daemon.wait_for("seen for the first time", count=len(jobs))
         lines = {"header": header} if header else {}
         fake.fault("throttle", status=status, times=1, **lines)
-        self.assertRegex(daemon.wait_for("warning .*asks for patience"), rf"it answered {status}.*next attempt is in ")
+        self.assertRegex(daemon.wait_for("warning .*asks for patience"), rf"HTTP {status}.*next attempt is in ")
         daemon.wait_for("answers again, after ")
         for job in jobs:
             fake.job(job, status="Completed")

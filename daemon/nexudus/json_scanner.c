@@ -10,6 +10,7 @@
 
 #include "nexudus/json_scanner.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <limits.h>
@@ -213,6 +214,7 @@ int json_hold(struct json_held *held, const unsigned char *data, size_t size)
 {
         if (size == 0)
                 return 0;
+        assert(held->data == NULL || data + size <= held->data || data >= held->data + held->capacity);
         if (held->capacity - held->size < size) {
                 size_t capacity = 2 * (held->size + size);
                 unsigned char *grown = realloc(held->data, capacity);
@@ -239,6 +241,7 @@ int json_fix_surrogates(struct json_held *held, const unsigned char **data, size
         if (lone == NULL)
                 return 0;
         if (*data != held->data) {
+                assert(held->size == 0);
                 size_t offset = (size_t)(lone - *data);
                 if (json_hold(held, *data, size) < 0)
                         return -ENOMEM;

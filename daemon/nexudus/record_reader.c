@@ -43,6 +43,7 @@ struct record_reader {
         struct record_limits limits;
         record_handler on_record;
         void *userdata;
+        bool in_handler;
 
         int result; /* once not 0, every call returns it */
         char explanation[EXPLANATION_MAX + 1];
@@ -257,7 +258,6 @@ static void fail_not_a_job(struct record_reader *reader)
 static int on_object_end(void *userdata)
 {
         struct record_reader *reader = userdata;
-        int r = 0;
 
         if (reader->reserve.exhausted)
                 return 0;
@@ -268,7 +268,9 @@ static int on_object_end(void *userdata)
                 fail_not_a_job(reader);
                 return 0;
         }
-        r = reader->on_record(reader->userdata, &reader->reading.record);
+        reader->in_handler = true;
+        int r = reader->on_record(reader->userdata, &reader->reading.record);
+        reader->in_handler = false;
         record_reading_clear(&reader->reading);
         if (r < 0)
                 (void)reader_fail(reader, r, "cannot process a record: %s", strerror(-r));
@@ -482,6 +484,7 @@ struct record_reader *record_reader_free(struct record_reader *reader)
 {
         if (reader == NULL)
                 return NULL;
+        assert(!reader->in_handler);
         if (reader->parser != NULL)
                 yajl_free(reader->parser);
         reserve_clear(&reader->reserve);

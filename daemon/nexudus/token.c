@@ -15,6 +15,7 @@
 
 #include "nexudus/token.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ struct token {
         struct tokens tokens;      /* in use; on disk */
         struct tokens unpersisted; /* newer than `tokens`, but not on disk; without an access token: none */
         bool fresh_connection;     /* the last request got no response */
+        bool in_persist;           /* within the callback, which must not call token_ functions */
 
         /* While a request is in flight. */
         struct http_request *http;
@@ -132,6 +134,7 @@ struct token *token_free(struct token *token)
         if (token == NULL)
                 return NULL;
 
+        assert(!token->in_persist);
         http_cancel(token->http);
         request_clear(token);
         http_headers_free(token->headers);
@@ -188,11 +191,12 @@ bool token_is_busy(const struct token *token)
         return token->http != NULL;
 }
 
-/* Persists new tokens and puts them in use; if that fails, keeps them as unpersisted. Owns them either way.
- */
+/* Persists new tokens, which it owns, and puts them in use; if that fails, keeps them as unpersisted. */
 static int tokens_persist(struct token *token, struct tokens *tokens)
 {
+        token->in_persist = true;
         int r = token->callbacks.persist(token->callbacks.userdata, tokens);
+        token->in_persist = false;
         struct tokens owned = *tokens;
 
         *tokens = TOKENS_NULL;
@@ -308,6 +312,7 @@ int token_renew(struct token *token, void (*spend)(void *userdata))
 {
         uint64_t now_us = realtime_us();
 
+        assert(!token->in_persist);
         if (token_is_busy(token))
                 return -EBUSY;
 

@@ -345,8 +345,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         case 4:
                 return LLVMFuzzerMutate(data, size, max_size);
         default:
-                /* Within a sector: libFuzzer's own mutations may move the bytes after it, which disks do not.
-                 */
+                /* Within a sector: libFuzzer's own mutations move the bytes after it, disks do not. */
                 (void)LLVMFuzzerMutate(data + to, SECTOR_SIZE, SECTOR_SIZE);
                 return size;
         }

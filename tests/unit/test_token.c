@@ -158,8 +158,7 @@ static void test_not_persisted(void **state)
         assert_non_null(strstr(notes.explanation, strerror(ENOSPC)));
         assert_string_equal(token_current(token, now_realtime()), "acc-0");
 
-        /* The disk is still full: persisting is tried again, and the new refresh token is used all the same.
-         */
+        /* Still full: persisting is tried again, and the new refresh token is used all the same. */
         renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
         assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
         assert_int_equal(notes.persists, 3);

@@ -196,7 +196,7 @@ static void on_spend(void *userdata)
                 monitor_spend(daemon->monitor);
 }
 
-static void on_sign_in(void *userdata, const struct token_answer *answer)
+static void on_sign_in(void *userdata, const struct token_result *answer)
 {
         struct daemon *daemon = userdata;
 

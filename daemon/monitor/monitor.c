@@ -81,7 +81,7 @@ void monitor_spend(struct monitor *monitor)
         planner_spend(monitor->jobs.planner, now);
 }
 
-void monitor_take_sign_in(struct monitor *monitor, const struct token_answer *answer)
+void monitor_take_sign_in(struct monitor *monitor, const struct token_result *answer)
 {
         sign_in_take_answer(monitor, answer);
         monitor_poll_due(monitor);

@@ -42,7 +42,7 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 
 /* Callbacks of the session: a sign-in request is about to be sent; a sign-in has completed. */
 void monitor_spend(struct monitor *monitor);
-void monitor_take_sign_in(struct monitor *monitor, const struct token_answer *answer);
+void monitor_take_sign_in(struct monitor *monitor, const struct token_result *answer);
 
 /* True if nothing is left to poll (see on_idle()). */
 bool monitor_is_idle(const struct monitor *monitor);

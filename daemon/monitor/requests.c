@@ -51,7 +51,7 @@ static void on_sent(void *userdata)
         slot->monitor->poll_due(slot->monitor);
 }
 
-static void on_answer(void *userdata, const struct nexudus_answer *answer)
+static void on_answer(void *userdata, const struct nexudus_response *answer)
 {
         struct request_slot *slot = userdata;
         struct monitor *monitor = slot->monitor;

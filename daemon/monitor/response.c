@@ -139,7 +139,7 @@ static void halve_batches(struct monitor *monitor, const struct planner_request 
                       request->count, explanation);
 }
 
-static void take_batch(struct request_slot *slot, const struct nexudus_answer *answer)
+static void take_batch(struct request_slot *slot, const struct nexudus_response *answer)
 {
         if (answer->verdict == NEXUDUS_ROWS)
                 batch_apply_rows(slot);
@@ -151,7 +151,7 @@ static void take_batch(struct request_slot *slot, const struct nexudus_answer *a
 
 /* ---- any response ---- */
 
-void response_take(struct request_slot *slot, const struct nexudus_answer *answer)
+void response_take(struct request_slot *slot, const struct nexudus_response *answer)
 {
         struct monitor *monitor = slot->monitor;
         const struct planner_request *request = &slot->request;

@@ -7,4 +7,4 @@
  * Handles the response to the request of a slot. The request has ended for the planner; the slot and `answer`
  * are valid during the call.
  */
-void response_take(struct request_slot *slot, const struct nexudus_answer *answer);
+void response_take(struct request_slot *slot, const struct nexudus_response *answer);

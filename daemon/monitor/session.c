@@ -102,7 +102,7 @@ static int use_token(struct session *session)
         return current != NULL ? nexudus_set_token(session->parts.nexudus, current) : 0;
 }
 
-static void on_token_answer(void *userdata, const struct token_answer *answer)
+static void on_token_answer(void *userdata, const struct token_result *answer)
 {
         struct session *session = userdata;
 
@@ -150,8 +150,8 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                 .username = api->username,
                 .password = parts->password,
         };
-        const struct token_callbacks callbacks = { .keep = persist,
-                                                   .on_answer = on_token_answer,
+        const struct token_callbacks callbacks = { .persist = persist,
+                                                   .on_result = on_token_answer,
                                                    .userdata = session };
         r = token_new(parts->client, &settings, &callbacks, stored.access_token != NULL ? &stored : NULL,
                       &session->token);

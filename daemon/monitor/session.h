@@ -30,7 +30,7 @@ struct session_parts {
          * A renewal has completed. Unless it is TOKEN_OBTAINED the receiver decides when the next one is
          * sent. Called from the loop.
          */
-        void (*on_answer)(void *userdata, const struct token_answer *answer);
+        void (*on_answer)(void *userdata, const struct token_result *answer);
         void *userdata;
 };
 

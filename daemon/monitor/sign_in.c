@@ -114,7 +114,7 @@ static void postpone_renewal(struct monitor *monitor, enum outage outage, const 
                       explanation, timespan_format_rough(RENEW_AGAIN_US, span));
 }
 
-void sign_in_take_answer(struct monitor *monitor, const struct token_answer *answer)
+void sign_in_take_answer(struct monitor *monitor, const struct token_result *answer)
 {
         struct planner *planner = monitor->jobs.planner;
         enum outage outage = outage_of(answer->verdict);

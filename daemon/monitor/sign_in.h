@@ -17,7 +17,7 @@
 bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us);
 
 /* A sign-in has completed. The caller polls what is due afterwards. */
-void sign_in_take_answer(struct monitor *monitor, const struct token_answer *answer);
+void sign_in_take_answer(struct monitor *monitor, const struct token_result *answer);
 
 /* The session is about to be replaced; a sign-in in progress gets no answer. */
 void sign_in_cancel(struct monitor *monitor);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Percent-encoding, byte by byte, in memory whose size is known beforehand: a buffer that grew would leave
- * pieces of a secret behind. What is encoded is on the safe side: every byte that means anything to anybody
- * between here and the server.
+ * Percent-encoding into a buffer of known size: growing a buffer would leave copies of a secret in freed
+ * memory. Every byte except the unreserved ones of RFC 3986 is encoded.
  */
 
 #include "nexudus/percent.h"
@@ -59,11 +58,11 @@ size_t percent_decode(char *data, size_t size, bool plus)
 
 int form_encode(const char *const fields[][2], char **ret_form, size_t *ret_size)
 {
-        size_t room = 1;
+        size_t capacity = 1;
 
         for (size_t i = 0; fields[i][0] != NULL; i++)
-                room += strlen("&=") + PERCENT_SIZE(strlen(fields[i][0]) + strlen(fields[i][1]));
-        char *form = malloc(room), *end = form;
+                capacity += strlen("&=") + PERCENT_SIZE(strlen(fields[i][0]) + strlen(fields[i][1]));
+        char *form = malloc(capacity), *end = form;
         if (form == NULL)
                 return -ENOMEM;
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Feeds arbitrary bytes to the record reader. The first four bytes choose: the shape, whether the limits are
- * tight, and a seed for the sizes of the pieces; the rest is the body. It is read twice, whole and in pieces,
- * and both must end alike: the same return value and the same records. Every text must be well-formed UTF-8
- * within the limits, whatever the body was.
+ * Arbitrary bytes as a body for the record reader. The first four bytes select the shape, whether the limits
+ * are tight, and a seed for the sizes of the pieces; the rest is the body. It is read twice, in one piece and
+ * in several, with the same result and the same records. Every text is valid UTF-8 within the limits.
  */
 
 #include <stddef.h>
@@ -48,7 +47,7 @@ static void collect_text(struct collected *collected, const struct text *text)
         }
         check(text->data[text->size] == '\0');
         check(is_utf8((const unsigned char *)text->data, text->size));
-        /* Numbers and booleans are texts too, whose length string_max does not bound. */
+        /* Numbers and booleans are texts too; string_max does not bound their length. */
         check(text->size <= collected->limits->string_max || text->size <= 1024);
         for (size_t i = 0; i < text->size; i++)
                 collect_number(collected, (unsigned char)text->data[i]);
@@ -74,7 +73,7 @@ static int on_record(void *userdata, struct job_record *record)
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 collect_text(collected, texts[i]);
 
-        /* Some handlers steal, and some refuse. */
+        /* Some handlers steal, and some fail. */
         text_clear(&record->result);
         return record->id == 13 ? -7 : 0;
 }

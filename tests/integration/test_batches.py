@@ -347,8 +347,8 @@ class Kinds(BatchTest):
                                name=f"fake{status}")
         daemon = self.watch(fake, jobs, size=size, state={"directory": self.directory / f"state{status}"})
         daemon.wait_for("seen for the first time", count=len(jobs))
-        line = daemon.wait_for("notice .*refused a batch of")
-        self.assertRegex(line, rf"it answered {status}: .*individually")
+        line = daemon.wait_for("notice .*several jobs in one request")
+        self.assertRegex(line, rf"HTTP {status}: .*one by one")
         fake.job(jobs[5], status="Completed")
         daemon.wait_for(rf"Job {jobs[5]}: Running → Completed")
         fake.polls(2, jobs[0])
@@ -375,7 +375,7 @@ class Kinds(BatchTest):
         daemon = self.watch(fake, self.JOB_IDS)
         self.rounds(fake, 3)
         fake.server(batch="refused 403")
-        daemon.wait_for("notice .*refused a batch of.*it answered 403")
+        daemon.wait_for("notice .*several jobs in one request.*HTTP 403")
         seq = fake.stats()["last_seq"]
         fake.job(20, status="Completed")
         daemon.wait_for("Job 20: Running → Completed")
@@ -409,25 +409,25 @@ class Nonsense(BatchTest):
         self.assertEqual(daemon.count(rf"notice .*refused a batch of .*{why}.*individually"), 1, daemon.text())
 
     def test_html(self):
-        self.assertGivenUp(self.nonsense(html="yes"), "no job record")
+        self.assertGivenUp(self.nonsense(html="yes"), "not a job record")
 
     def test_an_envelope(self):
-        self.assertGivenUp(self.nonsense(envelope="yes"), "no job record")
+        self.assertGivenUp(self.nonsense(envelope="yes"), "not a job record")
 
     def test_one_object(self):
-        self.assertGivenUp(self.nonsense(body='{"Id": 11, "Status": "Completed"}'), "no job record")
+        self.assertGivenUp(self.nonsense(body='{"Id": 11, "Status": "Completed"}'), "not a job record")
 
     def test_a_row_without_id(self):
         """The rows before it are not believed either."""
         self.assertGivenUp(self.nonsense(body='[{"Id": 12, "Status": "Failed"}, {"Status": "Completed"}]'),
-                           "no job record")
+                           "not a job record")
 
     def test_an_array_that_breaks_off(self):
-        self.assertGivenUp(self.nonsense(body='[{"Id": 12, "Status": "Completed"}, {"Id": 13, "Sta'), "cut short")
+        self.assertGivenUp(self.nonsense(body='[{"Id": 12, "Status": "Completed"}, {"Id": 13, "Sta'), "truncated")
 
     def test_endless_rows(self):
         rows = [{"Id": 1000 + i, "Status": "Completed"} for i in range(200)]
-        self.assertGivenUp(self.nonsense(body=json.dumps(rows)), "no job record")
+        self.assertGivenUp(self.nonsense(body=json.dumps(rows)), "not a job record")
 
     def test_oversize(self):
         daemon = self.nonsense(oversize="3M")

@@ -111,7 +111,7 @@ class Outage(IntegrationTest):
                 daemon = self.start_daemon()
                 daemon.wait_for("seen for the first time")
                 fake.fault("down", status=status, body="<html><b>sorry\x1b[31m</b></html>")
-                self.assertRegex(daemon.wait_for("warning .*Cannot reach the API"), f"it answered {status}: .*sorry")
+                self.assertRegex(daemon.wait_for("warning .*cannot be used"), f"HTTP {status}: .*sorry")
                 fake.polls(2, 11)
                 fake.mend()
                 daemon.wait_for("reachable again after ")

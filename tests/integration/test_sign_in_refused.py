@@ -37,7 +37,7 @@ class Refused(SignInTest):
 
     def test_second_factor(self):
         self.watch(server="totp = 123456")
-        says = REFUSED + ".*two-factor sign-in; use auth = token"
+        says = REFUSED + ".*a second factor, .*use auth = token"
         self.never_stormed(says, 1, 0)
         self.assertEnds(EX_NOPERM, "--once", says=says)
 
@@ -183,7 +183,7 @@ class Outage(SignInTest):
     def test_once(self):
         self.watch()
         self.spoil(status=500)
-        self.assertEnds(EX_UNAVAILABLE, "--once", says="Cannot reach the API at .*: it answered 500")
+        self.assertEnds(EX_UNAVAILABLE, "--once", says="cannot be used: HTTP 500")
 
     def lost(self, **fault):
         """The server has rotated, and nobody knows the new refresh token."""
@@ -245,7 +245,7 @@ class Disk(SignInTest):
             self.configure()
             self.spoil(status=503)
             daemon = self.start_daemon(env={"LD_PRELOAD": LIBRARY, "FAIL_WHILE": str(trouble), "FAIL_WITH": str(error)})
-            daemon.wait_for("Cannot reach the API at .*: it answered 503")
+            daemon.wait_for("cannot be used: HTTP 503")
             trouble.touch()
             before = self.fake.stats()["last_seq"]
             self.fake.mend()

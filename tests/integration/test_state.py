@@ -140,7 +140,7 @@ class Directory(StateTest):
         first.wait_for("seen for the first time")
         status, second = self.run_daemon()
         self.assertEqual(status, EX_IOERR, second.text())
-        self.assertRegex(second.text(), rf"{self.state} is in use by process {first.pid} \({os.path.basename(JOBWATCHD)[:15]}\)")
+        self.assertRegex(second.text(), rf"{self.state} is locked by {os.path.basename(JOBWATCHD)[:15]} \(PID {first.pid}\)")
         self.assertEqual(second.events(), [])
         self.fake.job(11, result="b")
         first.wait_for("result is now b")

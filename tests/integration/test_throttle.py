@@ -21,8 +21,8 @@ class Throttle(IntegrationTest):
         daemon.wait_for("seen for the first time", count=len(jobs))
         lines = {"header": header} if header else {}
         fake.fault("throttle", status=status, times=1, **lines)
-        self.assertRegex(daemon.wait_for("warning .*Rate limited by the API"), rf"it answered {status}.*pausing for ")
-        daemon.wait_for("reachable again after ")
+        self.assertRegex(daemon.wait_for("warning .*asks for patience"), rf"HTTP {status}.*next attempt is in ")
+        daemon.wait_for("answers again, after ")
         for job in jobs:
             fake.job(job, status="Completed")
         daemon.wait_for(r"Running → Completed \[succeeded", count=len(jobs))

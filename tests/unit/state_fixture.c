@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What the tests of the store share: a directory for each, events that fill every field, and comparisons. */
+/* Shared by the tests of the state: a directory for each, events that set every field, and comparisons. */
 
 #include "state_fixture.h"
 
@@ -19,7 +19,7 @@ int fixture_setup(void **state)
         struct fixture *fixture = calloc(1, sizeof(*fixture));
 
         assert_non_null(fixture);
-        (void)snprintf(fixture->directory, sizeof(fixture->directory), "%s/jobwatchd-store-XXXXXX",
+        (void)snprintf(fixture->directory, sizeof(fixture->directory), "%s/jobwatchd-state-XXXXXX",
                        parent != NULL ? parent : "/tmp");
         assert_non_null(mkdtemp(fixture->directory));
         fixture_open(fixture);
@@ -160,7 +160,7 @@ const char *fixture_event_id(unsigned number)
         return id;
 }
 
-/* A text of one of a few static buffers. */
+/* A text in one of a few static buffers. */
 static struct text numbered(unsigned slot, const char *word, unsigned number)
 {
         static char texts[16][48];

@@ -12,21 +12,21 @@
 #include "state/state.h"
 
 /*
- * A store in a directory of its own under $TMPDIR, for tests. All functions fail the test that calls them
- * rather than return an error.
+ * A state in a directory of its own under $TMPDIR, for tests. All functions fail the calling test instead of
+ * returning an error.
  */
 struct fixture {
         char directory[256];
         struct state *state;
 };
 
-/* For cmocka: *state becomes a struct fixture with an open store. The teardown removes the directory. */
+/* For cmocka: *state becomes a struct fixture with an open state. The teardown removes the directory. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
 void fixture_open(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
-/* What every test does after every step: only what is on disk counts. */
+/* Closes and opens the state, so that a test sees what is on disk. */
 void fixture_reopen(struct fixture *fixture);
 
 /*
@@ -48,7 +48,7 @@ const char *fixture_event_id(unsigned number);
 
 /*
  * An event about `job` with every field set, among them texts with NUL, empty and null ones, all derived from
- * `number`. Its texts are borrowed: it is not to be cleared. Valid until the second call after this one.
+ * `number`. Its texts are borrowed: it must not be cleared. Valid until the second call after this one.
  */
 struct event fixture_event(unsigned number, uint64_t job, enum event_kind kind);
 

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The way to SQLite: every statement, what its errors mean, and transactions.
+ * The connection: the SQL of every statement, and the translation of SQLite's errors.
  *
- * Statements are prepared when first used and then kept. They are handed back (reset and unbound) by the
- * cleanup attribute at the end of the function that uses them; none stays open across a return, which would
- * hold up checkpoints and a rollback. Those of transactions are prepared by the first transaction before it
- * does anything, so that undoing something never fails for want of memory.
- *
- * A batch is a transaction, and each write in it a savepoint: one that fails is undone alone. Some failures
- * (a full disk, an I/O error) make SQLite give up the whole transaction; the batch is then lost, every call
- * that would join it fails as the first one did, and so does its end.
+ * Statements are prepared when first used and then kept. The cleanup attribute resets and unbinds them at the
+ * end of the function that uses them; none stays open across a return, since an open statement would block
+ * checkpoints and rollbacks.
  */
+
+#include "state/sqlite/database.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "state/sqlite/database.h"
 
 #define RECORD_COLUMNS                                                                                       \
         "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
@@ -40,22 +35,22 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_RESULT_GET] = "SELECT result FROM results WHERE job = ?1",
         [STATEMENT_RESULT_PUT] = "INSERT OR REPLACE INTO results (job, result) VALUES (?1, ?2)",
 
-        [STATEMENT_EVENT_GET] = "SELECT id, kind, outcome, time_us, job, first_observation, same_result, "
+        [STATEMENT_EVENT_GET] = "SELECT id, kind, outcome, time_us, job, first_sight, same_result, "
                                 "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum "
                                 "FROM events WHERE sequence = ?1",
         [STATEMENT_EVENT_FIND] = "SELECT sequence FROM events WHERE id = ?1",
         [STATEMENT_EVENT_PUT] =
-                "INSERT INTO events (id, kind, outcome, time_us, job, first_observation, same_result, "
+                "INSERT INTO events (id, kind, outcome, time_us, job, first_sight, same_result, "
                 "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum) "
                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-                "?19, "
-                "?20, ?21, ?22, ?23)",
+                "?19, ?20, ?21, ?22, ?23)",
         [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us < ?1 "
                                   "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "
                                   "AND NOT EXISTS (SELECT 1 FROM deliveries AS d "
                                   "WHERE d.event = sequence AND d.state = 'pending')",
 
-        /* In a damaged database there may be one that lost its event, where the next event comes to stand. */
+        /* OR IGNORE: a damaged database may have a row that lost its event and has the number of the next
+           one. */
         [STATEMENT_UNLOGGED_PUT] = "INSERT OR IGNORE INTO unlogged (event) VALUES (?1)",
         [STATEMENT_UNLOGGED_NEXT] = "SELECT event FROM unlogged WHERE event > ?1 ORDER BY event LIMIT 1",
         [STATEMENT_UNLOGGED_DELETE] =
@@ -63,10 +58,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
         [STATEMENT_DELIVERY_PUT] =
                 "INSERT INTO deliveries (event, job, hook, next_us) VALUES (?1, ?2, ?3, ?4)",
-        /*
-         * Heads of the queues: of each job and hook, the first that is pending. One never tried is due since
-         * its event.
-         */
+        /* The first pending delivery of each job and hook. Before its first attempt it is due since its
+           event. */
         [STATEMENT_DELIVERY_DUE] = "SELECT d.id, e.id, d.job, d.attempts, d.next_us FROM deliveries AS d "
                                    "JOIN events AS e ON e.sequence = d.event "
                                    "WHERE d.state = 'pending' AND d.hook = ?1 AND d.next_us <= ?2 "
@@ -131,8 +124,8 @@ static int errno_of_sqlite(sqlite3 *database, int code)
                 return -EROFS;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
-        case SQLITE_CONSTRAINT: /* what we write obeys the schema, so what it meets does not */
-        case SQLITE_ERROR:      /* the statements are known to be good: a table is missing */
+        case SQLITE_CONSTRAINT: /* our rows obey the schema, so existing ones do not */
+        case SQLITE_ERROR:      /* our statements are valid, so a table is missing */
                 return -EUCLEAN;
         case SQLITE_IOERR:
                 return errno_of_system(sqlite3_system_errno(database));
@@ -152,7 +145,7 @@ static int errno_of_sqlite(sqlite3 *database, int code)
         }
 }
 
-static const char *words_of_errno(int r)
+static const char *describe_errno(int r)
 {
         switch (-r) {
         case ENOMEM:
@@ -162,17 +155,17 @@ static const char *words_of_errno(int r)
         case EROFS:
                 return "file system or database is read-only";
         case EACCES:
-                return "no access to a file of the database";
+                return "no permission to access the database";
         case EUCLEAN:
                 return "the database is damaged";
         case EBUSY:
-                return "the database is in use by something else";
+                return "the database is in use by another program";
         case EEXIST:
-                return "it is there already";
+                return "already exists";
         case E2BIG:
-                return "too large to be kept";
+                return "too large";
         default:
-                return "the disk reported an error";
+                return "disk error";
         }
 }
 
@@ -180,19 +173,19 @@ int state_fail_sqlite(struct state *state, int code)
 {
         int r = errno_of_sqlite(state->database, code);
 
-        /* Some failures, of reads too, end the transaction: what joined the batch now would be on its own. */
+        /* Some errors, of reads too, end the transaction. Later writes must not run outside of it. */
         if (state->in_batch && state->batch_error == 0 && sqlite3_get_autocommit(state->database))
                 state->batch_error = r;
 
-        (void)snprintf(state->error, sizeof(state->error), "%s (SQLite: %s, code %d)", words_of_errno(r),
+        (void)snprintf(state->error, sizeof(state->error), "%s (SQLite: %s, code %d)", describe_errno(r),
                        state->database != NULL ? sqlite3_errmsg(state->database) : sqlite3_errstr(code),
                        code);
         return r;
 }
 
-int state_fail(struct state *state, int r, const char *words)
+int state_fail(struct state *state, int r, const char *description)
 {
-        (void)snprintf(state->error, sizeof(state->error), "%s", words);
+        (void)snprintf(state->error, sizeof(state->error), "%s", description);
         return r;
 }
 
@@ -257,124 +250,4 @@ int state_step(struct state *state, sqlite3_stmt *statement)
         if (code == SQLITE_DONE)
                 return 0;
         return state_fail_sqlite(state, code);
-}
-
-/* One of those that begin() has prepared. */
-static int run(struct state *state, enum statement which)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = state->statements[which];
-
-        return state_step(state, statement);
-}
-
-/* Runs what undoes a failure, whose words are to stay. */
-static int undo(struct state *state, enum statement which)
-{
-        char error[sizeof(state->error)];
-
-        memcpy(error, state->error, sizeof(error));
-        int r = run(state, which);
-        memcpy(state->error, error, sizeof(error));
-        return r;
-}
-
-/* ---- transactions ---- */
-
-static int begin(struct state *state)
-{
-        /* All that could be needed to get out again is there before we go in. */
-        for (enum statement which = STATEMENT_BEGIN; which <= STATEMENT_STEP_UNDO; which++) {
-                sqlite3_stmt *statement;
-                int r = state_statement(state, which, &statement);
-                if (r < 0)
-                        return r;
-        }
-
-        /* A rollback that failed itself is made up for here. */
-        if (!sqlite3_get_autocommit(state->database)) {
-                int r = run(state, STATEMENT_ROLLBACK);
-                if (r < 0)
-                        return r;
-        }
-        return run(state, STATEMENT_BEGIN);
-}
-
-static void rollback(struct state *state)
-{
-        if (!sqlite3_get_autocommit(state->database))
-                (void)undo(state, STATEMENT_ROLLBACK);
-}
-
-static int commit(struct state *state)
-{
-        int r = state_marks_write(state);
-        if (r >= 0)
-                r = run(state, STATEMENT_COMMIT);
-        if (r < 0) {
-                rollback(state);
-                return r;
-        }
-
-        state->mark_count = 0;
-        return 0;
-}
-
-int state_write_begin(struct state *state)
-{
-        if (!state->in_batch)
-                return begin(state);
-        if (state->batch_error < 0)
-                return state_fail(state, state->batch_error, "an earlier write of the same batch failed");
-        return run(state, STATEMENT_STEP_BEGIN);
-}
-
-int state_write_end(struct state *state, int r)
-{
-        if (!state->in_batch) {
-                if (r >= 0) {
-                        int committed = commit(state);
-                        return committed < 0 ? committed : r;
-                }
-                rollback(state);
-                return r;
-        }
-
-        if (r < 0 && !sqlite3_get_autocommit(state->database) && undo(state, STATEMENT_STEP_UNDO) >= 0 &&
-            undo(state, STATEMENT_STEP_KEEP) >= 0)
-                return r;
-
-        if (r >= 0) {
-                int kept = run(state, STATEMENT_STEP_KEEP);
-                if (kept >= 0)
-                        return r;
-                r = kept;
-        }
-        state->batch_error = r;
-        return r;
-}
-
-int state_batch_begin(struct state *state)
-{
-        if (state->in_batch)
-                return state_fail(state, -EBUSY, "a batch is open already");
-
-        int r = begin(state);
-        if (r < 0)
-                return r;
-        state->in_batch = true;
-        state->batch_error = 0;
-        return 0;
-}
-
-int state_batch_end(struct state *state, bool keep)
-{
-        if (!state->in_batch)
-                return state_fail(state, -EINVAL, "no batch is open");
-
-        state->in_batch = false;
-        if (keep && state->batch_error == 0)
-                return commit(state);
-
-        rollback(state);
-        return keep ? state->batch_error : 0;
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Signing in: what the answers mean, and what is said of them. */
+/* Sign-in: how responses are classified and explained. */
 
 #include "token_script.h"
 
 static const struct {
-        struct scripted answer;
+        struct scripted response;
         enum token_verdict verdict;
-        const char *says; /* a part of the explanation */
-} meanings[] = {
+        const char *part; /* a part of the explanation */
+} cases[] = {
         { { "400 Bad Request", .body = ERROR("invalid_grant", "The user name is \\u001b[1mwrong\\n.") },
           TOKEN_REFUSED,
-          "the user name or the password was refused (invalid_grant): The user name is \\x1b[1mwrong\\n." },
+          "wrong user name or password (invalid_grant): The user name is \\x1b[1mwrong\\n." },
         { { "400 Bad Request", .body = ERROR("invalid_grant", "The two-factor code is missing.") },
           TOKEN_REFUSED,
-          "an account with two-factor sign-in; use auth = token, or an account without it: The two-" },
+          "a second factor, which jobwatchd does not support; use auth = token or another account: The "
+          "two-" },
         { { "400 Bad Request", .body = ERROR("totp_required", "Code?") }, TOKEN_REFUSED, "use auth = token" },
         { { "401 Unauthorized", .body = "{\"Message\":\"TOTP is required\"}" },
           TOKEN_REFUSED,
@@ -25,42 +26,47 @@ static const struct {
           "use auth = token" },
         { { "400 Bad Request", .body = ERROR("invalid_grant", "Footprint of 12fa-2fab unknown.") },
           TOKEN_REFUSED,
-          "the user name or the password was refused" },
+          "wrong user name or password" },
         { { "400 Bad Request", .body = ERROR("unsupported_grant_type", "No.") },
           TOKEN_REFUSED,
           "use auth = token" },
         { { "400 Bad Request", .body = ERROR("invalid_client", "No.") }, TOKEN_REFUSED, "change client_id" },
-        { { "400 Bad Request", .body = ERROR("odd", "Why.") },
+        { { "400 Bad Request", .body = ERROR("other", "Why.") },
           TOKEN_REFUSED,
-          "refused with 400; check the user "
-          "name and the password (odd): Why." },
-        { { "401 Unauthorized", .body = "<html>" }, TOKEN_REFUSED, "refused with 401" },
+          "sign-in refused (HTTP 400); check user name and password (other): Why." },
+        { { "401 Unauthorized", .body = "<html>" }, TOKEN_REFUSED, "refused (HTTP 401)" },
         { { "403 Forbidden", .body = "{\"Message\":\"Locked\"}" }, TOKEN_REFUSED, ": Locked" },
-        { { "400 Bad Request", .body = "<html>" }, TOKEN_UNREACHABLE, "it answered 400 without a reason" },
+        { { "400 Bad Request", .body = "<html>" }, TOKEN_UNREACHABLE, "HTTP 400 without a reason" },
         { { "400 Bad Request", .body = ERROR("temporarily_unavailable", "Later.") },
           TOKEN_UNREACHABLE,
           "(temporarily_unavailable): Later." },
-        { { "409 Conflict", .body = "" }, TOKEN_THROTTLED, "it answered 409" },
-        { { "429 Slow down", .body = "" }, TOKEN_THROTTLED, "it answered 429" },
-        { { "503 No", "Retry-After: 7\r\n", "" }, TOKEN_THROTTLED, "it answered 503" },
-        { { "401 No", "Retry-After: 7\r\n", "" }, TOKEN_THROTTLED, "it answered 401" },
-        { { "500 No", .body = "" }, TOKEN_UNREACHABLE, "it answered 500" },
+        { { "409 Conflict", .body = "" }, TOKEN_THROTTLED, "HTTP 409" },
+        { { "429 Slow down", .body = "" }, TOKEN_THROTTLED, "HTTP 429" },
+        { { "503 No", "Retry-After: 7\r\n", "" }, TOKEN_THROTTLED, "HTTP 503" },
+        { { "401 No", "Retry-After: 7\r\n", "" }, TOKEN_THROTTLED, "HTTP 401" },
+        { { "500 No", .body = "" }, TOKEN_UNREACHABLE, "HTTP 500" },
         { { "404 No", .body = "" }, TOKEN_UNREACHABLE, "check base_url" },
         { { "302 There", "Location: /api/token2\r\n", "" }, TOKEN_UNREACHABLE, "redirect" },
         { { NULL, .body = "" }, TOKEN_UNREACHABLE, "connection" },
-        { { "200 OK", .body = "" }, TOKEN_UNREACHABLE, "no JSON object" },
-        { { "200 OK", .body = "[]" }, TOKEN_UNREACHABLE, "no JSON object" },
-        { { "200 OK", .body = "{\"access_token\":\"a\"" }, TOKEN_UNREACHABLE, "no JSON object" },
+        { { "200 OK", .body = "" }, TOKEN_UNREACHABLE, "not a JSON object" },
+        { { "200 OK", .body = "[]" }, TOKEN_UNREACHABLE, "not a JSON object" },
+        { { "200 OK", .body = "{\"access_token\":\"a\"" }, TOKEN_UNREACHABLE, "not a JSON object" },
         { { "200 OK", .body = "{\"access_token\":null,\"Message\":\"Oh\"}" },
           TOKEN_UNREACHABLE,
           "without an access token: Oh" },
-        { { "200 OK", .body = "{\"access_token\":\"a b\"}" }, TOKEN_UNREACHABLE, "no token has" },
-        { { "200 OK", .body = "{\"access_token\":\"a\\r\\nX: y\"}" }, TOKEN_UNREACHABLE, "no token has" },
-        { { "200 OK", .body = "{\"access_token\":\"a\\u0000\"}" }, TOKEN_UNREACHABLE, "no token has" },
-        { { "200 OK", .body = "{\"access_token\":\"\xc3\xa9\"}" }, TOKEN_UNREACHABLE, "no token has" },
+        { { "200 OK", .body = "{\"access_token\":\"a b\"}" }, TOKEN_UNREACHABLE, "invalid access token" },
+        { { "200 OK", .body = "{\"access_token\":\"a\\r\\nX: y\"}" },
+          TOKEN_UNREACHABLE,
+          "invalid access token" },
+        { { "200 OK", .body = "{\"access_token\":\"a\\u0000\"}" },
+          TOKEN_UNREACHABLE,
+          "invalid access token" },
+        { { "200 OK", .body = "{\"access_token\":\"\xc3\xa9\"}" },
+          TOKEN_UNREACHABLE,
+          "invalid access token" },
         { { "200 OK", .body = "{\"access_token\":\"a\",\"token_type\":\"mac\"}" },
           TOKEN_UNREACHABLE,
-          "not of type bearer" },
+          "type is not bearer" },
         { { "200 OK", .body = "{\"AccessToken\":\"a\",\"token_type\":\"Bearer\"}" },
           TOKEN_OBTAINED,
           "signed in" },
@@ -69,36 +75,35 @@ static const struct {
           "signed in" },
 };
 
-static void test_meanings(void **state)
+static void test_verdicts(void **state)
 {
         struct http_fixture *fixture = *state;
 
-        for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct token_notes notes = { 0 };
                 struct token *token = make(fixture, &notes, NULL);
-                bool obtained = meanings[i].verdict == TOKEN_OBTAINED;
+                bool obtained = cases[i].verdict == TOKEN_OBTAINED;
 
-                renew(fixture, token, &notes, meanings[i].answer, NOTHING);
-                if (notes.verdict != meanings[i].verdict ||
-                    strstr(notes.explanation, meanings[i].says) == NULL)
-                        fail_msg("%s %s: verdict %d: %s", meanings[i].answer.status, meanings[i].answer.body,
+                renew(fixture, token, &notes, cases[i].response, NOTHING);
+                if (notes.verdict != cases[i].verdict || strstr(notes.explanation, cases[i].part) == NULL)
+                        fail_msg("%s %s: verdict %d: %s", cases[i].response.status, cases[i].response.body,
                                  notes.verdict, notes.explanation);
                 assert_int_equal(notes.spends, 1);
-                assert_int_equal(notes.keeps, obtained);
+                assert_int_equal(notes.persists, obtained);
                 assert_int_equal(notes.retry_after_us,
-                                 meanings[i].answer.headers != NULL && notes.verdict == TOKEN_THROTTLED
+                                 cases[i].response.headers != NULL && notes.verdict == TOKEN_THROTTLED
                                          ? 7 * USEC_PER_SEC
                                          : 0);
                 assert_true((token_current(token, now_realtime()) != NULL) == obtained);
                 if (obtained) {
-                        assert_string_equal(notes.kept_refresh, "(none)");
+                        assert_string_equal(notes.saved_refresh, "(none)");
                         assert_true(token_renew_at(token) == UINT64_MAX);
                 }
                 token_free(token);
         }
 }
 
-/* An error whose JSON is longer than what http.h hands on. */
+/* An error whose JSON is longer than the excerpt of http.h. */
 static void test_long_error(void **state)
 {
         struct http_fixture *fixture = *state;
@@ -108,7 +113,7 @@ static void test_long_error(void **state)
 
         memset(spaces, ' ', sizeof(spaces));
         (void)snprintf(body, sizeof(body), "{\"error\":\"invalid_grant\",\"x\":\"%.*s\"}", 1399, spaces);
-        renew(fixture, token, &notes, SAY("400 Bad Request", .body = body), NOTHING);
+        renew(fixture, token, &notes, REPLY("400 Bad Request", .body = body), NOTHING);
         assert_int_equal(notes.verdict, TOKEN_REFUSED);
         assert_non_null(strstr(notes.explanation, "(invalid_grant)"));
         token_free(token);
@@ -127,7 +132,7 @@ static void test_too_large(void **state)
                 settings.body_max = i == 0 ? 1000 : 1000000; /* stopped by the client, and by the token */
                 fixture_client(fixture, &settings);
                 struct token *token = make(fixture, &notes, NULL);
-                renew(fixture, token, &notes, SAY("200 OK", .body = body), NOTHING);
+                renew(fixture, token, &notes, REPLY("200 OK", .body = body), NOTHING);
                 assert_int_equal(notes.verdict, TOKEN_UNREACHABLE);
                 assert_non_null(strstr(notes.explanation, "more than"));
                 token_free(token);
@@ -136,9 +141,9 @@ static void test_too_large(void **state)
 
 /* ---- secrets ---- */
 
-static void test_no_secret_shown(void **state)
+static void test_secrets_are_not_shown(void **state)
 {
-        static const char *const repeated[] = {
+        static const char *const echoed[] = {
                 "p&ss=w%rd \xc3\xa9~",
                 "p%26ss%3Dw%25rd%20%C3%A9~",
                 "p%26ss%3dw%25rd+%c3%a9~",
@@ -146,7 +151,7 @@ static void test_no_secret_shown(void **state)
         };
         struct http_fixture *fixture = *state;
 
-        for (size_t i = 0; i < sizeof(repeated) / sizeof(repeated[0]); i++)
+        for (size_t i = 0; i < sizeof(echoed) / sizeof(echoed[0]); i++)
                 for (int where = 0; where < 3; where++) {
                         static const char *const around[][2] = {
                                 { "{\"error\":\"invalid_grant\",\"error_description\":\"You sent ", ".\"}" },
@@ -154,16 +159,16 @@ static void test_no_secret_shown(void **state)
                                 { "You sent ", "." },
                         };
                         struct token_notes notes = { 0 };
-                        struct tokens known = known_grant((char[]){ "acc-0" }, NULL, 0);
+                        struct tokens known = known_tokens((char[]){ "acc-0" }, NULL, 0);
                         struct token *token = make(fixture, &notes, &known);
                         char body[300];
 
-                        (void)snprintf(body, sizeof(body), "%s%s%s", around[where][0], repeated[i],
+                        (void)snprintf(body, sizeof(body), "%s%s%s", around[where][0], echoed[i],
                                        around[where][1]);
-                        renew(fixture, token, &notes, SAY("401 Unauthorized", .body = body), NOTHING);
+                        renew(fixture, token, &notes, REPLY("401 Unauthorized", .body = body), NOTHING);
                         assert_int_equal(notes.verdict, TOKEN_REFUSED);
-                        for (size_t k = 0; k < sizeof(repeated) / sizeof(repeated[0]); k++)
-                                assert_null(strstr(notes.explanation, repeated[k]));
+                        for (size_t k = 0; k < sizeof(echoed) / sizeof(echoed[0]); k++)
+                                assert_null(strstr(notes.explanation, echoed[k]));
                         token_free(token);
                 }
 }
@@ -171,10 +176,10 @@ static void test_no_secret_shown(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_meanings),
+                TEST(test_verdicts),
                 TEST(test_long_error),
                 TEST(test_too_large),
-                TEST(test_no_secret_shown),
+                TEST(test_secrets_are_not_shown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Feeds arbitrary bytes to what reads the answer to a sign-in. The first byte chooses the status and whether
- * a refresh token was sent; the rest is the body. Whatever it is: a body that is read whole is read alike as
- * a part; a token that is taken comes back from its stored form; the explanation is one line without a
- * secret. The body is also tried as a stored grant.
+ * Arbitrary bytes as the response to a sign-in. The first byte selects the status and whether a refresh token
+ * was sent; the rest is the body. A complete body parses to the same fields as a part; an accepted token
+ * survives its stored form; the explanation is one line without a secret. The body is also parsed as stored
+ * tokens.
  */
 
 #include <stddef.h>
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define LIFETIME_MAX_US (UINT64_C(315360000) * 1000000)
 
-/* As http.h has it. */
+/* As in http.h. */
 #define EXCERPT_MAX 512
 
 static const char password[] = "hunter2+secret";
@@ -37,7 +37,7 @@ static void check_text(const struct text *left, const struct text *right)
         check(left->data == NULL || left->data[left->size] == '\0');
 }
 
-static void check_grants(const struct tokens *left, const struct tokens *right)
+static void check_tokens_equal(const struct tokens *left, const struct tokens *right)
 {
         check(strcmp(left->access_token, right->access_token) == 0);
         check((left->refresh_token == NULL) == (right->refresh_token == NULL));
@@ -45,8 +45,8 @@ static void check_grants(const struct tokens *left, const struct tokens *right)
         check(left->obtained_us == right->obtained_us && left->lifetime_us == right->lifetime_us);
 }
 
-/* To its stored form and back. */
-static void check_grant(const struct tokens *tokens)
+/* Formats and parses them. */
+static void check_tokens(const struct tokens *tokens)
 {
         struct tokens back = TOKENS_NULL;
         char *line = NULL;
@@ -55,7 +55,7 @@ static void check_grant(const struct tokens *tokens)
         for (const char *c = line; *c != '\0'; c++)
                 check(*c >= ' ' && *c <= '~');
         check(tokens_parse(line, &back) == 0);
-        check_grants(tokens, &back);
+        check_tokens_equal(tokens, &back);
         tokens_clear(&back);
         free(line);
 }
@@ -68,16 +68,16 @@ static void check_stored(const char *body, size_t size)
         if (line == NULL)
                 return;
         if (tokens_parse(line, &tokens) == 0)
-                check_grant(&tokens);
+                check_tokens(&tokens);
         tokens_clear(&tokens);
         free(line);
 }
 
-static void check_reply(const struct token_reply *whole, const char *body, size_t size)
+static void check_body(const struct token_body *whole, const char *body, size_t size)
 {
-        struct token_reply part = TOKEN_REPLY_NULL;
+        struct token_body part = TOKEN_BODY_NULL;
 
-        check(token_reply_parse(body, size, true, &part) == 0);
+        check(token_body_parse(body, size, true, &part) == 0);
         check_text(&whole->access_token, &part.access_token);
         check_text(&whole->refresh_token, &part.refresh_token);
         check_text(&whole->token_type, &part.token_type);
@@ -85,14 +85,14 @@ static void check_reply(const struct token_reply *whole, const char *body, size_
         check_text(&whole->error_description, &part.error_description);
         check_text(&whole->message, &part.message);
         check(whole->lifetime_us == part.lifetime_us && whole->lifetime_us <= LIFETIME_MAX_US);
-        token_reply_clear(&part);
+        token_body_clear(&part);
 }
 
-static void check_meaning(int status, bool was_refresh, const char *body, size_t size)
+static void check_classification(int status, bool was_refresh, const char *body, size_t size)
 {
         static const char *const secrets[] = { NULL, password };
         char explanation[TOKEN_EXPLANATION_SIZE];
-        struct token_reply reply = TOKEN_REPLY_NULL;
+        struct token_body parsed = TOKEN_BODY_NULL;
         size_t excerpt_size = status == 200 ? 0 : size < EXCERPT_MAX ? size : EXCERPT_MAX;
         const struct http_end end = {
                 .outcome = HTTP_ANSWERED,
@@ -104,9 +104,9 @@ static void check_meaning(int status, bool was_refresh, const char *body, size_t
         };
         const struct token_response response = {
                 .end = &end,
-                .problem = status == 200 ? token_reply_parse(body, size, false, &reply)
-                                         : token_reply_parse(body, excerpt_size, size > excerpt_size, &reply),
-                .reply = &reply,
+                .problem = status == 200 ? token_body_parse(body, size, false, &parsed)
+                                         : token_body_parse(body, excerpt_size, size > excerpt_size, &parsed),
+                .body = &parsed,
                 .was_refresh = was_refresh,
                 .secrets = secrets,
                 .secrets_count = 2,
@@ -121,23 +121,23 @@ static void check_meaning(int status, bool was_refresh, const char *body, size_t
                 check((unsigned char)*c >= ' ' && *c != 0x7f);
 
         if (verdict == TOKEN_OBTAINED) {
-                struct text *refresh = &reply.refresh_token;
+                struct text *refresh = &parsed.refresh_token;
                 const struct tokens tokens = {
-                        .access_token = reply.access_token.data,
+                        .access_token = parsed.access_token.data,
                         .refresh_token = refresh->data != NULL && token_is_valid(refresh->data, refresh->size)
                                                  ? refresh->data
                                                  : NULL,
-                        .lifetime_us = reply.lifetime_us,
+                        .lifetime_us = parsed.lifetime_us,
                 };
-                check_grant(&tokens);
+                check_tokens(&tokens);
         }
-        token_reply_clear(&reply);
+        token_body_clear(&parsed);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const int statuses[] = { 200, 400, 401, 403, 404, 409, 302, 503 };
-        struct token_reply whole = TOKEN_REPLY_NULL;
+        struct token_body whole = TOKEN_BODY_NULL;
 
         if (size == 0)
                 return 0;
@@ -146,10 +146,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const char *body = (const char *)data + 1;
         size--;
 
-        if (token_reply_parse(body, size, false, &whole) == 0)
-                check_reply(&whole, body, size);
-        token_reply_clear(&whole);
-        check_meaning(status, was_refresh, body, size);
+        if (token_body_parse(body, size, false, &whole) == 0)
+                check_body(&whole, body, size);
+        token_body_clear(&whole);
+        check_classification(status, was_refresh, body, size);
         check_stored(body, size);
         return 0;
 }

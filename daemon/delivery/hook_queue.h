@@ -6,8 +6,10 @@
  * lane.
  */
 
-#include "delivery/hook.h"
+#include "delivery/exec/exec.h"
 #include "delivery/outbox.h"
+#include "delivery/unit/unit.h"
+#include "delivery/webhook/webhook.h"
 
 /* Attempts under way for one hook. */
 #define HOOK_CONCURRENCY 4

@@ -66,7 +66,7 @@ class Retries(HookTest):
         daemon = self.start_daemon("--exit-when-done")
         line = daemon.wait_for("failed at attempt 1")
         self.assertRegex(line, r"Job 11: hook mail failed at attempt 1 for the event \"succeeded\" \([0-9a-f-]{36}\): "
-                               r"exited with 3; it is tried again in 5s")
+                               r"exit status 3; it is tried again in 5s")
         first = time.monotonic()
         daemon.wait_for("failed at attempt 2")
         self.assertGreater(time.monotonic() - first, 4.5)
@@ -99,7 +99,7 @@ class Retries(HookTest):
         daemon = self.assertEnds(EX_OK, "--exit-when-done")
         errors = [line for line in daemon.lines if re.search(r"^\S+ \S+ error", line)]
         self.assertEqual(len(errors), 1, daemon.text())
-        self.assertRegex(errors[0], r"Job 11: hook mail .*\"succeeded\" \([0-9a-f-]{36}\).* given up: exited with 3")
+        self.assertRegex(errors[0], r"Job 11: hook mail .*\"succeeded\" \([0-9a-f-]{36}\).* given up: exit status 3")
         self.assertEqual([row[1:] for row in self.database.deliveries()], [("mail", "failed", 1)])
 
         self.open.touch()
@@ -160,7 +160,7 @@ while :; do sleep 1000; done""")
         self.write_config(fake, [11], more=self.hook("stubborn", stubborn, timeout="1s"))
         daemon = self.start_daemon("--exit-when-done")
         line = daemon.wait_for("failed at attempt 1", patience=PATIENCE + 6)
-        self.assertRegex(line, "timed out after 1s and was ended")
+        self.assertRegex(line, "timed out after 1s")
         written = [int(pid) for pid in pids.read_text().split()]
         self.assertEqual(len(written), 4)
         self.wait_gone(written)
@@ -171,7 +171,7 @@ while :; do sleep 1000; done""")
         fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
         self.write_config(fake, [11], more=self.hook("slow", "/bin/sleep 1000", timeout="300ms", retries=0))
         begin = time.monotonic()
-        self.assertEnds(EX_OK, "--exit-when-done", says="timed out after 300ms and was ended")
+        self.assertEnds(EX_OK, "--exit-when-done", says="timed out after 300ms")
         self.assertLess(time.monotonic() - begin, 4 * SLOW)
 
     def test_who_says_much(self):
@@ -225,7 +225,7 @@ while :; do sleep 1000; done""")
         """Refused at the attempt, as a failed one, and run once that is mended."""
         for name, spoil, mend, reason in (
                 ("missing", lambda path: path.rename(f"{path}.away"),
-                 lambda path: pathlib.Path(f"{path}.away").rename(path), "there is no program"),
+                 lambda path: pathlib.Path(f"{path}.away").rename(path), "no such program"),
                 ("locked", lambda path: path.chmod(0o644), lambda path: path.chmod(0o755), r"chmod a\+x"),
                 ("open", lambda path: path.chmod(0o757), lambda path: path.chmod(0o755), "chmod o-w")):
             with self.subTest(name):

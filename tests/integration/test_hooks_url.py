@@ -64,7 +64,7 @@ class Answers(UrlTest):
         self.answers["/web"] = [(500, {}), (200, {})]
         self.write_config(self.fake, [11], more=self.hook("web"))
         daemon = self.start_daemon("--exit-when-done")
-        daemon.wait_for("hook web failed at attempt 1 .*status 500.* again in 5s")
+        daemon.wait_for("hook web failed at attempt 1 .*HTTP 500.* again in 5s")
         daemon.stop()
         self.database.hurry()
         self.assertEnds(EX_OK, "--exit-when-done", says=r"hook web took .*\(attempt 2\)")

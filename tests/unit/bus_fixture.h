@@ -7,6 +7,7 @@
  * has him tell what becomes of units.
  */
 
+#include "delivery/unit/unit.h"
 #include "hook_fixture.h"
 
 #include <systemd/sd-bus.h>

@@ -26,7 +26,7 @@
 
 #include <cmocka.h>
 
-#include "delivery/hook.h"
+#include "delivery/exec/exec.h"
 #include "util/timespan.h"
 
 /* For a loaded machine under a sanitizer; nothing that goes right takes a hundredth of it. */

@@ -17,12 +17,12 @@ static void expect_end(struct hook_fixture *fixture, const char *target, bool su
 static void test_ends(void **state)
 {
         expect_end(*state, "/bin/true", true, "");
-        expect_end(*state, "/bin/false", false, "exited with 1");
-        expect_end(*state, "/bin/sh -c 'exit 3'", false, "exited with 3");
-        expect_end(*state, "/bin/sh -c 'exit 255'", false, "exited with 255");
-        expect_end(*state, "/bin/sh -c 'kill -KILL $$'", false, "was killed by SIGKILL");
-        expect_end(*state, "/bin/sh -c 'ulimit -c 0; kill -SEGV $$'", false, "was killed by SIGSEGV");
-        expect_end(*state, "/bin/sh -c 'kill -40 $$'", false, "was killed by signal 40");
+        expect_end(*state, "/bin/false", false, "exit status 1");
+        expect_end(*state, "/bin/sh -c 'exit 3'", false, "exit status 3");
+        expect_end(*state, "/bin/sh -c 'exit 255'", false, "exit status 255");
+        expect_end(*state, "/bin/sh -c 'kill -KILL $$'", false, "killed by SIGKILL");
+        expect_end(*state, "/bin/sh -c 'ulimit -c 0; kill -SEGV $$'", false, "killed by SIGSEGV");
+        expect_end(*state, "/bin/sh -c 'kill -40 $$'", false, "killed by signal 40");
 }
 
 static void expect_output(struct hook_fixture *fixture, const char *target, const char *expected)
@@ -281,7 +281,7 @@ static void test_many_at_once(void **state)
         for (unsigned i = 0; i < 30; i++) {
                 hook_finish_output(&runs[i]);
                 assert_int_equal(runs[i].success, i == 0);
-                (void)snprintf(target, sizeof(target), "exited with %u", i);
+                (void)snprintf(target, sizeof(target), "exit status %u", i);
                 assert_string_equal(runs[i].reason, i == 0 ? "" : target);
                 hook_clear(&runs[i]);
         }
@@ -302,7 +302,7 @@ static void test_start_at_the_end_of_another(void **state)
         next = &second;
         hook_run(&first, "/bin/true");
         hook_finish_output(&second);
-        assert_string_equal(second.reason, "exited with 2");
+        assert_string_equal(second.reason, "exit status 2");
         hook_clear(&first);
         hook_clear(&second);
 }

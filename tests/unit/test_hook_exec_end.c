@@ -35,7 +35,7 @@ static void test_timeout_kills_the_group(void **state)
         hook_finish(&run);
         assert_true(hook_now() - start_us >= TIMEOUT_US + 50 * USEC_PER_MSEC);
         assert_false(run.success);
-        assert_string_equal(run.reason, "timed out after 2s and was ended");
+        assert_string_equal(run.reason, "timed out after 2s");
         for (size_t i = 0; i < 2; i++) {
                 siginfo_t death = hook_reap(pids[i]);
                 assert_int_equal(death.si_code, CLD_KILLED);
@@ -56,7 +56,7 @@ static void test_timeout_kills_what_is_left(void **state)
         hook_start(&run, "/bin/sh -c '(trap \"\" TERM; exec sleep 1000) & echo $!; echo ready; wait'");
         assert_int_equal(wait_ready(&run, pids, 1), 1);
         hook_finish(&run);
-        assert_string_equal(run.reason, "timed out after 2s and was ended");
+        assert_string_equal(run.reason, "timed out after 2s");
         siginfo_t death = hook_reap(pids[0]);
         assert_int_equal(death.si_status, SIGKILL);
         hook_clear(&run);
@@ -73,7 +73,7 @@ static void test_timeout_is_a_failure(void **state)
         hook_start(&run, "/bin/sh -c 'trap \"exit 0\" TERM; echo ready; while :; do sleep 0.01; done'");
         hook_finish(&run);
         assert_false(run.success);
-        assert_string_equal(run.reason, "timed out after 100ms and was ended");
+        assert_string_equal(run.reason, "timed out after 100ms");
         hook_clear(&run);
 }
 
@@ -86,7 +86,7 @@ static void test_timeout_of_a_stopped_program(void **state)
         fixture->context.grace_us = LONG_US;
         hook_start(&run, "/bin/sh -c 'kill -STOP $$; exec sleep 1000'");
         hook_finish(&run);
-        assert_string_equal(run.reason, "timed out after 100ms and was ended");
+        assert_string_equal(run.reason, "timed out after 100ms");
         hook_clear(&run);
 }
 
@@ -101,7 +101,7 @@ static void test_stop(void **state)
         assert_int_equal(run.ends, 0);
         hook_finish(&run);
         assert_false(run.success);
-        assert_string_equal(run.reason, "was told to stop and was killed by SIGTERM");
+        assert_string_equal(run.reason, "stopped: killed by SIGTERM");
         hook_clear(&run);
 }
 
@@ -115,7 +115,7 @@ static void test_stop_kills_after_the_grace(void **state)
         (void)wait_ready(&run, NULL, 0);
         hook_exec_stop(run.run);
         hook_finish(&run);
-        assert_string_equal(run.reason, "was told to stop and was killed by SIGKILL");
+        assert_string_equal(run.reason, "stopped: killed by SIGKILL");
         hook_clear(&run);
 }
 

@@ -6,7 +6,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "delivery/hook.h"
+#include "delivery/unit/unit.h"
 #include "delivery/unit/event_files.h"
 #include "delivery/unit/unit_outcome.h"
 

@@ -187,7 +187,7 @@ static int attempt_run(struct attempt *attempt, char **ret_reason)
                             : webhook_new(&context, hook_queue->hook, ret_reason, &hook_queue->http);
                 return r < 0 ? r : webhook_start(hook_queue->http, &call, ret_reason, &attempt->http);
         case HOOK_UNIT:
-                return hook_unit_start(outbox->bus, &call, ret_reason, &attempt->unit);
+                return hook_unit_start(outbox->unit_hooks, &call, ret_reason, &attempt->unit);
         }
         return -EOPNOTSUPP;
 }

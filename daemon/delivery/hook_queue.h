@@ -49,7 +49,7 @@ struct outbox {
         struct outbox_parts parts;
         struct hook_queue **queues;
         size_t queue_count;
-        struct hook_bus *bus; /* NULL: there were no unit hooks so far */
+        struct unit_hooks *unit_hooks; /* NULL: there were no unit hooks so far */
         sd_event_source *wake;
         bool woken; /* something may be due */
         bool stopping;

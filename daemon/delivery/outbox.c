@@ -350,14 +350,14 @@ static int hook_queue_new(struct outbox *outbox, struct config *config, const st
 }
 
 /* For the first configuration that has unit hooks. */
-static int open_bus(struct outbox *outbox, const struct config *config)
+static int open_unit_hooks(struct outbox *outbox, const struct config *config)
 {
         const struct hook_context context = { .event = outbox->parts.event,
                                               .journal = outbox->parts.journal };
 
-        for (size_t i = 0; i < config->hook_count && outbox->bus == NULL; i++)
+        for (size_t i = 0; i < config->hook_count && outbox->unit_hooks == NULL; i++)
                 if (config->hooks[i].kind == HOOK_UNIT)
-                        return hook_bus_new(&context, &outbox->bus);
+                        return unit_hooks_new(&context, outbox->parts.bus, &outbox->unit_hooks);
         return 0;
 }
 
@@ -371,7 +371,7 @@ static int add_queues(struct outbox *outbox, struct config *config)
         if (queues == NULL)
                 return -ENOMEM;
         outbox->queues = queues;
-        int r = open_bus(outbox, config);
+        int r = open_unit_hooks(outbox, config);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < config->hook_count; i++) {
@@ -445,7 +445,7 @@ struct outbox *outbox_free(struct outbox *outbox)
 
         for (size_t i = 0; i < outbox->queue_count; i++)
                 hook_queue_free(outbox->queues[i]);
-        hook_bus_free(outbox->bus);
+        unit_hooks_free(outbox->unit_hooks);
         free(outbox->queues);
         sd_event_source_disable_unref(outbox->wake);
         config_free(outbox->parts.config);

@@ -18,12 +18,15 @@
  */
 struct outbox;
 
+struct bus_connection;
+
 struct outbox_parts {
         sd_event *event;
         struct state *state;
         struct journal *journal;
-        struct config *config; /* the outbox becomes one more owner */
-        bool once;             /* try what is due, and wait for no second attempt */
+        struct bus_connection *bus; /* for unit hooks (bus/connection.h); connected to when needed */
+        struct config *config;      /* the outbox becomes one more owner */
+        bool once;                  /* try what is due, and wait for no second attempt */
 
         /*
          * Called from the loop, possibly repeatedly, when nothing is under way and nothing more is to be

@@ -164,7 +164,7 @@ class Answers(UrlTest):
         self.server.take = take
         self.addCleanup(setattr, self.server, "take", answer)
         self.write_config(self.fake, [11], more=self.hook("web", retries=0))
-        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="status 404: no such.{1,10}channel x+")
+        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="HTTP 404: no such.{1,10}channel x+")
         self.assertNotIn("\x1b", daemon.text())
         self.assertLess(max(map(len, daemon.lines)), 600)
 

@@ -163,7 +163,7 @@ class UnitHooks(SystemTest):
     def test_failure(self):
         self.write_unit("test-end.service", ONE_SHOT.format("/bin/false"))
         self.begin("test-end.service", allow=("test-end.service",))
-        self.wait_for("hook mine failed .*unit test-end.service failed: it exited with 1")
+        self.wait_for("hook mine failed .*unit test-end.service failed: exit status 1")
         self.assertEqual(self.show("test-end.service", "Result"), "exit-code")
 
     def test_too_long(self):
@@ -191,7 +191,7 @@ class UnitHooks(SystemTest):
         self.write_unit("test-end.service", ONE_SHOT.format("/bin/true"))
         self.write_unit("test-other.service", ONE_SHOT.format("/bin/true"))
         self.begin("test-end.service", allow=("test-other.service", "test-end@*.service"))
-        self.wait_for("hook mine failed .*access denied: user jobwatchd may not start unit test-end.service")
+        self.wait_for("hook mine failed .*not permitted to start test-end.service")
         self.assertEqual(self.show("test-end.service", "ActiveState"), "inactive")
         self.assertEqual(self.log("test-end.service"), "")
         self.allow("test-end.service")

@@ -56,41 +56,51 @@ static const char *attempt_reason(const struct attempt *attempt)
         return attempt->reason != NULL ? attempt->reason : "out of memory";
 }
 
+static struct journal_delivery delivery_fields(const struct attempt *attempt)
+{
+        return (struct journal_delivery){
+                .job_id = attempt->event.record.id,
+                .job_name = attempt->event.job_name.data,
+                .event_id = attempt->delivery.event_id,
+                .hook = attempt->context->hook->name,
+                .attempt = attempt->delivery.attempts + 1,
+        };
+}
+
 static void log_delivered(const struct attempt *attempt)
 {
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+        const struct journal_delivery fields = delivery_fields(attempt);
 
-        journal_print_about(attempt->context->hook_context.journal, LOG_INFO, NULL, attempt->event.record.id,
-                            attempt->event.job_name.data, "%s: hook %s: delivered \"%s\" (attempt %u)",
-                            label != NULL ? label : "A job", attempt->context->hook->name,
-                            event_kind_to_string(attempt->event.kind), attempt->delivery.attempts + 1);
+        journal_print_delivery(attempt->context->hook_context.journal, LOG_INFO, NULL, &fields,
+                               "%s: hook %s: delivered \"%s\" (attempt %u)", label != NULL ? label : "A job",
+                               fields.hook, event_kind_to_string(attempt->event.kind), fields.attempt);
 }
 
 static void log_abandoned(const struct attempt *attempt)
 {
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
-        unsigned made = attempt->delivery.attempts + 1;
+        const struct journal_delivery fields = delivery_fields(attempt);
 
-        journal_print_about(attempt->context->hook_context.journal, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED,
-                            attempt->event.record.id, attempt->event.job_name.data,
-                            "%s: hook %s: abandoned \"%s\" after %u attempt%s: %s",
-                            label != NULL ? label : "A job", attempt->context->hook->name,
-                            event_kind_to_string(attempt->event.kind), made, made == 1 ? "" : "s",
-                            attempt_reason(attempt));
+        journal_print_delivery(attempt->context->hook_context.journal, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED,
+                               &fields, "%s: hook %s: abandoned \"%s\" after %u attempt%s: %s",
+                               label != NULL ? label : "A job", fields.hook,
+                               event_kind_to_string(attempt->event.kind), fields.attempt,
+                               fields.attempt == 1 ? "" : "s", attempt_reason(attempt));
 }
 
 static void log_retry(const struct attempt *attempt, uint64_t delay_us)
 {
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+        const struct journal_delivery fields = delivery_fields(attempt);
         char delay[TIMESPAN_TEXT_MAX];
 
-        journal_print_about(attempt->context->hook_context.journal, LOG_WARNING, NULL,
-                            attempt->event.record.id, attempt->event.job_name.data,
-                            "%s: hook %s: delivery of \"%s\" failed (attempt %u of %u): %s; retrying in %s",
-                            label != NULL ? label : "A job", attempt->context->hook->name,
-                            event_kind_to_string(attempt->event.kind), attempt->delivery.attempts + 1,
-                            attempt->context->hook->retries + 1, attempt_reason(attempt),
-                            timespan_format_rough(delay_us, delay));
+        journal_print_delivery(
+                attempt->context->hook_context.journal, LOG_WARNING, NULL, &fields,
+                "%s: hook %s: delivery of \"%s\" failed (attempt %u of %u): %s; retrying in %s",
+                label != NULL ? label : "A job", fields.hook, event_kind_to_string(attempt->event.kind),
+                fields.attempt, attempt->context->hook->retries + 1, attempt_reason(attempt),
+                timespan_format_rough(delay_us, delay));
 }
 
 /* ---- end ---- */

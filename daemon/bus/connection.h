@@ -13,7 +13,7 @@ struct bus_connection;
 /* One user of the connection. It must live until bus_connection_unlisten(). */
 struct bus_listener {
         /*
-         * The connection was made: the place for matches and subscriptions. Messages on one connection keep
+         * The connection was made: add matches and subscriptions here. Messages on one connection keep
          * their order. A negative errno closes the connection and fails bus_connection_open().
          */
         int (*on_connect)(sd_bus *bus, void *userdata);

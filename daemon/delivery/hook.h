@@ -11,7 +11,7 @@
 #include "model/event.h"
 
 /*
- * One attempt to deliver one event to one hook, whatever its kind (exec/exec.h, unit/unit.h,
+ * One attempt to deliver one event to one hook of any kind (exec/exec.h, unit/unit.h,
  * webhook/webhook.h). The outbox decides when and how often to try; a hook tries once and reports the result.
  */
 

@@ -52,7 +52,7 @@ class DiskTest(IntegrationTest):
         mend()
         daemon.wait_for(BACK)
         daemon.wait_for(r"\[changed", count=5)
-        daemon.wait_for("hook h took", count=5)
+        daemon.wait_for("hook h: delivered", count=5)
         self.assertEqual(daemon.count(BACK), 1)
 
         for job in range(11, 16):
@@ -176,7 +176,7 @@ class Failing(DiskTest):
             pipe.write("go\n")
         daemon.wait_for("Cannot record the result of hook slow")
         self.trouble.unlink()
-        daemon.wait_for("Job 11: hook slow took", patience=PATIENCE + 6)
+        daemon.wait_for("Job 11: hook slow: delivered", patience=PATIENCE + 6)
         self.assertEqual(runs.read_text(), "run\n")
         daemon.stop()
 

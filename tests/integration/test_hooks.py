@@ -205,7 +205,7 @@ while :; do sleep 1000; done""")
                           self.hook("well", well.program, on="seen, changed"))
         daemon = self.start_daemon()
         for number in range(1, 7):
-            daemon.wait_for("hook well took", count=number)
+            daemon.wait_for("hook well: delivered", count=number)
             fake.job(11, result=str(number))
             fake.polls(1, 11)
         begin = time.monotonic()
@@ -315,7 +315,7 @@ class Content(HookTest):
                    "JOBWATCH_JUNK": "x", "LD_BIND_NOW": "1"}
         daemon = self.start_daemon("--exit-when-done", env={**secrets, "PATH": "/usr/bin:/bin", "HOME": "/h",
                                                             "LANG": "C.UTF-8", "TMPDIR": "/tmp"})
-        daemon.wait_for("took")
+        daemon.wait_for(": delivered")
         status = "Completed"
         fake.job(11, status=status, result="é")
         self.assertEqual(daemon.wait_exit(), EX_OK)

@@ -101,10 +101,10 @@ class Answers(UrlTest):
         self.write_config(self.fake, [11, 12], more=self.hook("hang", on="seen, changed", timeout="500ms") +
                           self.hook("well", on="seen, changed"))
         daemon = self.start_daemon()
-        daemon.wait_for("hook well took", count=2)
+        daemon.wait_for("hook well: delivered", count=2)
         for number in range(3):
             self.fake.job(12, result=str(number))
-            daemon.wait_for("hook well took", count=3 + number)
+            daemon.wait_for("hook well: delivered", count=3 + number)
         daemon.wait_for("hook hang: delivery of .* failed .attempt 1 of .*retrying in 5s", count=2)
         daemon.stop()
 
@@ -129,9 +129,9 @@ class Answers(UrlTest):
                 begin = time.time()
                 daemon = self.start_daemon()
                 daemon.wait_for(f"hook busy{status}: delivery of .* failed .attempt 1 of")
-                daemon.wait_for("hook well took", count=2)
+                daemon.wait_for("hook well: delivered", count=2)
                 self.fake.job(12, result="b")
-                daemon.wait_for("hook well took", count=3)
+                daemon.wait_for("hook well: delivered", count=3)
                 daemon.stop()
                 (due,), = self.database.ask("SELECT next_us FROM deliveries WHERE state = 'pending'")
                 self.assertGreaterEqual(due / 1e6, begin + 1000)

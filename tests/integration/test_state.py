@@ -83,7 +83,7 @@ class Unlogged(StateTest):
         hook = ExecRecorder(self.directory, "hook")
         self.write_config(self.fake, [11, 12], more=f"[hook h]\non = seen, changed\nexec = {hook.program}\n")
         daemon = self.start_daemon()
-        daemon.wait_for("hook h took", count=2)
+        daemon.wait_for("hook h: delivered", count=2)
         daemon.stop()
         events = self.database.events()
         self.database.ask("INSERT INTO unlogged SELECT sequence FROM events")

@@ -36,7 +36,7 @@ void bus_begin(struct bus_fixture *fixture)
         char settings[96], option[128], print[32], line[256];
         int ends[2];
 
-        (void)snprintf(settings, sizeof(settings), "%s/bus.conf", fixture->hook->folder);
+        (void)snprintf(settings, sizeof(settings), "%s/bus.conf", fixture->hook->directory);
         write_settings(fixture, settings);
         assert_return_code(pipe2(ends, O_CLOEXEC), errno);
         int passed_on = dup(ends[1]); /* not closed by exec */
@@ -232,9 +232,10 @@ int bus_setup(void **state)
         assert_int_equal(hook_setup(&hook), 0);
         fixture->hook = hook;
         fixture->hook->hook.kind = HOOK_UNIT;
-        (void)snprintf(fixture->address, sizeof(fixture->address), "unix:path=%s/bus", fixture->hook->folder);
+        (void)snprintf(fixture->address, sizeof(fixture->address), "unix:path=%s/bus",
+                       fixture->hook->directory);
         assert_return_code(setenv("DBUS_SYSTEM_BUS_ADDRESS", fixture->address, 1), errno);
-        assert_return_code(setenv("RUNTIME_DIRECTORY", fixture->hook->folder, 1), errno);
+        assert_return_code(setenv("RUNTIME_DIRECTORY", fixture->hook->directory, 1), errno);
         bus_begin(fixture);
         fixture->systemd.active = "inactive";
         fixture->systemd.sub = "dead";
@@ -257,7 +258,7 @@ int bus_teardown(void **state)
         fake_disconnect(fixture);
         if (fixture->daemon != 0)
                 bus_kill(fixture);
-        (void)snprintf(events, sizeof(events), "%s/events", fixture->hook->folder);
+        (void)snprintf(events, sizeof(events), "%s/events", fixture->hook->directory);
         assert_true(rmdir(events) == 0 || errno == ENOENT); /* it is empty */
         free(fixture);
         return hook_teardown(&hook);

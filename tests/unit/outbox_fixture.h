@@ -36,11 +36,11 @@ static inline int setup(void **context)
         assert_int_equal(fixture_setup(&state), 0);
         test->hook = hook;
         test->state = state;
-        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->directory);
         assert_return_code(mkfifo(path, 0600), errno);
         test->gate = open(path, O_RDWR | O_CLOEXEC);
         assert_return_code(test->gate, errno);
-        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->directory);
         fixture_write_file(path, "", 0);
         *context = test;
         return 0;
@@ -55,9 +55,9 @@ static inline int teardown(void **context)
         outbox_free(test->outbox);
         config_free(test->config);
         close(test->gate);
-        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->directory);
         assert_return_code(unlink(path), errno);
-        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->directory);
         assert_return_code(unlink(path), errno);
         assert_int_equal(fixture_teardown(&state), 0);
         assert_int_equal(hook_teardown(&hook), 0);
@@ -73,17 +73,17 @@ static inline struct config *load_hooks(const struct outbox_test *test, const ch
 
         for (size_t i = 0; hooks[i] != NULL; i++) {
                 const char *kind = strchr(hooks[i], ' ') + 1;
-                const char *folder = test->hook->folder;
+                const char *directory = test->hook->directory;
                 char command[256];
 
                 if (strcmp(kind, "gate") == 0)
                         (void)snprintf(
                                 command, sizeof(command),
                                 "/bin/sh -c 'read line <%s/gate; echo $JOBWATCH_EVENT_ID >>%s/delivered'",
-                                folder, folder);
+                                directory, directory);
                 else if (strcmp(kind, "log") == 0)
                         (void)snprintf(command, sizeof(command),
-                                       "/bin/sh -c 'echo $JOBWATCH_EVENT_ID >>%s/delivered'", folder);
+                                       "/bin/sh -c 'echo $JOBWATCH_EVENT_ID >>%s/delivered'", directory);
                 else
                         (void)snprintf(command, sizeof(command), "/bin/%s", kind);
                 size_t used = strlen(text);
@@ -182,7 +182,7 @@ static inline void expect_delivered(struct outbox_test *test, const char *expect
         char path[96], found[1024] = "";
         size_t size;
 
-        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->directory);
         char *ids = fixture_read_file(path, &size);
         assert_int_equal(size % EVENT_ID_SIZE, 0);
         assert_true(size < sizeof(found));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The files about an event that units read: their values, their modes, and how long they stay. */
+/* Event files for units: their values, their modes, and their lifetime. */
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -240,7 +240,7 @@ static void test_systemd_reads_lines(void **state)
                 expect_systemd_reads(load, values[i].value,
                                      values[i].read_back != NULL ? values[i].read_back : values[i].value);
 
-        /* Whatever stands in it, it comes back. */
+        /* Any value is read back unchanged. */
         for (unsigned round = 0; round < 20000; round++) {
                 static const char alphabet[] = "\\\"`$\n\r '#;=a%\t";
                 char value[16];
@@ -293,7 +293,7 @@ static void test_written(void **state)
         hold(files, "mail", &fixture->event);
         (void)umask(mask);
 
-        assert_int_equal(count_entries(fixture), 2); /* nothing temporary is left */
+        assert_int_equal(count_entries(fixture), 2); /* no temporary file is left */
         CLEANUP(cleanup_free) char *document = read_file(fixture, ID ".json");
         assert_string_equal(document, "{}\n");
         CLEANUP(cleanup_free) char *environment = read_file(fixture, ID ".env");
@@ -329,7 +329,7 @@ static void test_holders(void **state)
         strcpy(other.id, OTHER_ID);
         hold(files, "mail", &fixture->event);
         hold(files, "next", &fixture->event);
-        hold(files, "mail", &fixture->event); /* again: once */
+        hold(files, "mail", &fixture->event); /* held once only */
         hold(files, "mail", &other);
         event_files_release(files, "mail", ID);
         event_files_release(files, "mail", ID);
@@ -356,12 +356,12 @@ static void test_stale(void **state)
         touch(fixture, ID ".txt");
         assert_int_equal(count_entries(fixture), 6);
 
-        /* Another one beside it does not touch what is in use. */
+        /* Another daemon does not remove files that are in use. */
         struct event_files *beside = open_files(fixture);
         assert_int_equal(count_entries(fixture), 6);
         event_files_free(beside);
 
-        /* Who comes after it cleans up, but only what is its own. */
+        /* The next daemon removes event files and nothing else. */
         event_files_free(files);
         assert_true(exists(fixture, ID ".json"));
         files = open_files(fixture);
@@ -383,7 +383,7 @@ static void test_directory_removed(void **state)
         event_files_free(files);
 }
 
-static void test_trouble(void **state)
+static void test_errors(void **state)
 {
         struct fixture *fixture = *state;
         struct event_files *files = NULL;
@@ -402,7 +402,7 @@ static void test_trouble(void **state)
         event_files_release(files, "mail", ID);
         event_files_free(files);
 
-        /* An id that is none does not become a path. */
+        /* An invalid id does not become a path. */
         files = open_files(fixture);
         strcpy(fixture->event.id, "../../../../../../../../../etc/x....");
         assert_int_equal(event_files_hold(files, "mail", &fixture->event, 1, "", 0, &reason), -EINVAL);
@@ -463,7 +463,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_holders, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stale, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_directory_removed, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_trouble, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_default_directory, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
         };

@@ -37,11 +37,11 @@ static void expect_accepted(const char *target)
         assert_null(reason);
 }
 
-/* A script in the fixture's folder, and its path in `path`. */
+/* Writes a script to the fixture's directory, and its path to `path`. */
 static void make_script(const struct hook_fixture *fixture, const char *text, mode_t mode,
                         char path[static 128])
 {
-        (void)snprintf(path, 128, "%s/program", fixture->folder);
+        (void)snprintf(path, 128, "%s/program", fixture->directory);
         int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         assert_return_code(fd, errno);
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -85,10 +85,10 @@ static void test_writable_program(void **state)
 
         make_script(fixture, "#!/bin/sh\necho here\n", 0757, path);
         expect_refused(fixture, path, -EPERM, "writable by everyone (chmod o-w ");
-        (void)snprintf(link, sizeof(link), "%s/link", fixture->folder);
+        (void)snprintf(link, sizeof(link), "%s/link", fixture->directory);
         assert_return_code(symlink(path, link), errno);
         expect_refused(fixture, link, -EPERM, "writable by everyone (chmod o-w ");
-        assert_return_code(chmod(path, 0775), errno); /* the administrator's group */
+        assert_return_code(chmod(path, 0775), errno); /* group write permission is accepted */
         expect_accepted(path);
         expect_accepted(link);
         hook_run(&run, link);
@@ -102,29 +102,29 @@ static void test_writable_program(void **state)
 static void test_writable_directory(void **state)
 {
         struct hook_fixture *fixture = *state;
-        char path[128], folder[128], link[160];
+        char path[128], directory[128], link[160];
 
         make_script(fixture, "#!/bin/sh\n", 0755, path);
         expect_accepted(path); /* /tmp has the sticky bit */
-        (void)snprintf(folder, sizeof(folder), "%s/folder", fixture->folder);
-        (void)snprintf(link, sizeof(link), "%s/link", folder);
-        assert_return_code(mkdir(folder, 0755), errno);
+        (void)snprintf(directory, sizeof(directory), "%s/inner", fixture->directory);
+        (void)snprintf(link, sizeof(link), "%s/link", directory);
+        assert_return_code(mkdir(directory, 0755), errno);
         assert_return_code(symlink(path, link), errno);
         expect_accepted(link);
 
-        assert_return_code(chmod(folder, 0777), errno);
+        assert_return_code(chmod(directory, 0777), errno);
         expect_accepted(path);
-        expect_refused(fixture, link, -EPERM, "folder is writable by everyone");
-        assert_return_code(chmod(folder, 01777), errno);
+        expect_refused(fixture, link, -EPERM, "inner is writable by everyone");
+        assert_return_code(chmod(directory, 01777), errno);
         expect_accepted(link);
 
-        assert_return_code(chmod(folder, 0755), errno);
-        assert_return_code(chmod(fixture->folder, 0777), errno);
+        assert_return_code(chmod(directory, 0755), errno);
+        assert_return_code(chmod(fixture->directory, 0777), errno);
         expect_refused(fixture, path, -EPERM, "can be replaced by any user");
         expect_refused(fixture, link, -EPERM, "can be replaced by any user");
 
         assert_return_code(unlink(link), errno);
-        assert_return_code(rmdir(folder), errno);
+        assert_return_code(rmdir(directory), errno);
         assert_return_code(unlink(path), errno);
 }
 
@@ -165,13 +165,13 @@ static void test_out_of_memory(void **state)
         hook_run(&first, "/bin/true"); /* the loop opens its own descriptors when they are first needed */
         hook_clear(&first);
         unsigned before = hook_open_descriptors();
-        fixture->told.job_name = TEXT_LITERAL("a-name");
+        fixture->sample.job_name = TEXT_LITERAL("a-name");
         fixture->hook.target = strdup("/bin/sh -c 'exit 4'");
         assert_non_null(fixture->hook.target);
         for (; failed; nth++) {
                 struct hook_run run = { .fixture = fixture };
                 const struct hook_attempt attempt = { .hook = &fixture->hook,
-                                                      .event = &fixture->told,
+                                                      .event = &fixture->sample,
                                                       .document = "{}\n",
                                                       .document_size = 3,
                                                       .attempt = 1,

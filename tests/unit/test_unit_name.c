@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Names of units: escaped as systemd-escape does, and what is taken for a name. */
+/* Names of units: escaping as in systemd-escape, and which names are valid. */
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Deliveries by POST, against a server on the same loop. */
+/* Deliveries by POST to a server in the same loop. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -34,7 +34,7 @@ struct fixture {
         struct hook_context context;
         struct loopback *server;
         struct hook_config hook;
-        struct event told;
+        struct event sample;
         struct webhook *webhook;
         char secret_file[64];
 
@@ -81,7 +81,7 @@ static int setup(void **state)
                                               .target = strdup(loopback_url(fixture->server, "/jobs?a=b")),
                                               .timeout_us = 30 * USEC_PER_SEC,
                                               .secret_file = fixture->secret_file };
-        fixture->told = (struct event){ .id = ID, .kind = EVENT_SUCCEEDED };
+        fixture->sample = (struct event){ .id = ID, .kind = EVENT_SUCCEEDED };
         fixture->status = "200 OK";
         fixture->headers = "";
         *state = fixture;
@@ -144,7 +144,7 @@ static void on_end(void *userdata, const struct hook_end *end)
 static struct hook_attempt attempt_of(struct fixture *fixture, const char *text, size_t size)
 {
         return (struct hook_attempt){ .hook = &fixture->hook,
-                                      .event = &fixture->told,
+                                      .event = &fixture->sample,
                                       .document = text,
                                       .document_size = size,
                                       .attempt = 1,
@@ -160,7 +160,7 @@ static void start(struct fixture *fixture)
         assert_int_equal(webhook_start(fixture->webhook, &attempt, &reason, &fixture->run), 0);
         assert_null(reason);
         assert_non_null(fixture->run);
-        assert_int_equal(fixture->ends, 0); /* never from within */
+        assert_int_equal(fixture->ends, 0); /* not from the start function */
 }
 
 static void deliver(struct fixture *fixture)
@@ -172,7 +172,7 @@ static void deliver(struct fixture *fixture)
         assert_int_equal(fixture->ends, 1);
 }
 
-/* The value of a header of the last request, up to its line's end; NULL if it was not sent. */
+/* The value of a header of the last request, up to the end of its line; NULL if it was not sent. */
 static const char *header(const struct fixture *fixture, const char *name, char value[static 256])
 {
         char line[128];
@@ -272,10 +272,10 @@ static void test_connection_is_used_again(void **state)
         assert_int_equal(loopback_accepted(fixture->server), 1);
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
-static void expect_answer(struct fixture *fixture, const char *status, const char *headers, const char *body,
-                          const char *reason, uint64_t retry_after_us)
+static void expect_response(struct fixture *fixture, const char *status, const char *headers,
+                            const char *body, const char *reason, uint64_t retry_after_us)
 {
         fixture->status = status;
         fixture->headers = headers;
@@ -291,10 +291,10 @@ static void test_success(void **state)
         struct fixture *fixture = *state;
 
         open_hook(fixture);
-        expect_answer(fixture, "200 OK", "", "thanks", "", 0);
-        expect_answer(fixture, "201 Created", "", "", "", 0);
-        expect_answer(fixture, "202 Accepted", "Retry-After: 9\r\n", "", "", 0);
-        expect_answer(fixture, "299 Odd", "", "x", "", 0);
+        expect_response(fixture, "200 OK", "", "thanks", "", 0);
+        expect_response(fixture, "201 Created", "", "", "", 0);
+        expect_response(fixture, "202 Accepted", "Retry-After: 9\r\n", "", "", 0);
+        expect_response(fixture, "299 Other", "", "x", "", 0);
 
         /* A large response does not turn success into failure. */
         fixture->body_size = 1000000;
@@ -312,15 +312,15 @@ static void test_failure(void **state)
         char page[1001], expected[512], excerpt[201];
 
         open_hook(fixture);
-        expect_answer(fixture, "500 Oh", "", "", "HTTP 500", 0);
-        expect_answer(fixture, "404 Not Found", "", "no\tsuch \x1b[31m hook\n",
-                      "HTTP 404: no\\tsuch \\x1b[31m hook\\n", 0);
+        expect_response(fixture, "500 Oh", "", "", "HTTP 500", 0);
+        expect_response(fixture, "404 Not Found", "", "no\tsuch \x1b[31m hook\n",
+                        "HTTP 404: no\\tsuch \\x1b[31m hook\\n", 0);
         memset(page, 'x', 1000);
         page[1000] = '\0';
         memset(excerpt, 'x', 200);
         excerpt[200] = '\0';
         (void)snprintf(expected, sizeof(expected), "HTTP 400: %s…", excerpt);
-        expect_answer(fixture, "400 Bad", "", page, expected, 0);
+        expect_response(fixture, "400 Bad", "", page, expected, 0);
 }
 
 static void test_redirect_is_not_followed(void **state)
@@ -331,8 +331,8 @@ static void test_redirect_is_not_followed(void **state)
         open_hook(fixture);
         (void)snprintf(location, sizeof(location), "Location: %s\r\n",
                        loopback_url(fixture->server, "/other"));
-        expect_answer(fixture, "307 Temporary Redirect", location, "",
-                      "HTTP 307: redirects are not followed, configure the final URL", 0);
+        expect_response(fixture, "307 Temporary Redirect", location, "",
+                        "HTTP 307: redirects are not followed, configure the final URL", 0);
         assert_int_equal(loopback_requests(fixture->server), 1);
 }
 
@@ -341,12 +341,12 @@ static void test_retry_after(void **state)
         struct fixture *fixture = *state;
 
         open_hook(fixture);
-        expect_answer(fixture, "429 Slow", "Retry-After: 7\r\n", "", "HTTP 429", 7 * USEC_PER_SEC);
-        expect_answer(fixture, "409 Slow", "Retry-After: 1\r\n", "", "HTTP 409", USEC_PER_SEC);
-        expect_answer(fixture, "503 Slow", "Retry-After: 99999999\r\n", "", "HTTP 503", USEC_PER_DAY);
-        expect_answer(fixture, "503 Slow", "", "", "HTTP 503", 0);
-        expect_answer(fixture, "429 Slow", "Retry-After: -3\r\n", "", "HTTP 429", 0);
-        expect_answer(fixture, "500 Slow", "Retry-After: 7\r\n", "", "HTTP 500", 0);
+        expect_response(fixture, "429 Slow", "Retry-After: 7\r\n", "", "HTTP 429", 7 * USEC_PER_SEC);
+        expect_response(fixture, "409 Slow", "Retry-After: 1\r\n", "", "HTTP 409", USEC_PER_SEC);
+        expect_response(fixture, "503 Slow", "Retry-After: 99999999\r\n", "", "HTTP 503", USEC_PER_DAY);
+        expect_response(fixture, "503 Slow", "", "", "HTTP 503", 0);
+        expect_response(fixture, "429 Slow", "Retry-After: -3\r\n", "", "HTTP 429", 0);
+        expect_response(fixture, "500 Slow", "Retry-After: 7\r\n", "", "HTTP 500", 0);
 }
 
 static void test_no_server(void **state)

@@ -47,7 +47,7 @@ static inline int unit_try(struct unit_run *run, struct bus_fixture *fixture, co
         run->hook.retries = 2;
         const struct hook_attempt call = {
                 .hook = &run->hook,
-                .event = &fixture->hook->told,
+                .event = &fixture->hook->sample,
                 .document = "{}\n",
                 .document_size = 3,
                 .attempt = attempt,
@@ -105,9 +105,9 @@ static inline bool unit_has_files(const struct bus_fixture *fixture)
 {
         char path[128];
 
-        (void)snprintf(path, sizeof(path), "%s/events/" UNIT_EVENT_ID ".json", fixture->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/events/" UNIT_EVENT_ID ".json", fixture->hook->directory);
         bool document = access(path, R_OK) == 0;
-        (void)snprintf(path, sizeof(path), "%s/events/" UNIT_EVENT_ID ".env", fixture->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/events/" UNIT_EVENT_ID ".env", fixture->hook->directory);
         bool variables = access(path, R_OK) == 0;
         assert_int_equal(document, variables);
         return document;

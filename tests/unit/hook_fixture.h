@@ -3,8 +3,8 @@
 
 /*
  * What the tests of hooks share: a loop, a directory, and runs that record their end. A run's output comes to
- * a pipe that the loop reads, so that a test can wait for it. The process is a child subreaper,
- * so that it can wait for the children of a program that has ended.
+ * a pipe that the loop reads, so that a test can wait for it. The process is a child subreaper, so that it
+ * can wait for the children of a program that has ended.
  */
 
 #include <dirent.h>

@@ -17,8 +17,8 @@
  * At the timeout the job is cancelled and the attempt fails. The unit is left alone: a service that is
  * running has limits of its own (TimeoutStartSec=, RuntimeMaxSec=). The next attempt reports what became of
  * it meanwhile (detached.h) or waits until it is inactive, and starts it again only if it failed, under the
- * same event id. The same holds for a unit whose name contains the event's id (%e): a process in it is
- * about this event, even if an earlier daemon started it.
+ * same event id. The same holds for a unit whose name contains the event's id (%e): it runs for this event,
+ * even if an earlier daemon started it.
  */
 
 #include "delivery/unit/unit_run.h"

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The document that hooks get, written by yajl's generator.
+ * The JSON document for hooks, written by yajl's generator.
  *
- * The generator hands what it writes to a sink that grows. Its own two small blocks come out of a reserve,
- * since yajl does not check its allocations; the sink remembers that it could not grow and drops the rest,
- * and the writing ends in -ENOMEM.
+ * The generator prints to a sink that grows. Its own two small allocations come from a reserve, since yajl
+ * does not check them. If the sink cannot grow, it drops the rest and the call fails with -ENOMEM.
  *
- * Texts come from the store, and so from a file that anything may have happened to. A byte that belongs to no
- * UTF-8 sequence becomes U+FFFD: a receiver that gets one odd character can go on, one whose parser refuses
- * the document cannot.
+ * Texts come from the state, whose file may have been altered. Bytes that are not UTF-8 become U+FFFD, since
+ * a receiver's parser might reject the whole document.
  */
 
 #include "delivery/payload.h"
@@ -32,7 +30,7 @@
 /* More than yajl_gen_alloc() asks for in all. */
 #define GENERATOR_BYTES 4096
 
-/* ---- where the bytes go ---- */
+/* ---- the sink ---- */
 
 struct sink {
         char *data;
@@ -95,8 +93,8 @@ static char *fix(const char *data, size_t size, size_t *ret_size)
 struct writer {
         yajl_gen generator;
         struct sink sink;
-        yajl_gen_status status; /* the first that was not ok */
-        bool exhausted;         /* no memory to mend a text */
+        yajl_gen_status status; /* the first error */
+        bool exhausted;         /* out of memory for a text */
 };
 
 static void note(struct writer *writer, yajl_gen_status status)
@@ -155,7 +153,7 @@ static void put_truth(struct writer *writer, const char *key, bool truth)
         note(writer, yajl_gen_bool(writer->generator, truth));
 }
 
-/* An id of 0 is none. */
+/* 0: null. */
 static void put_id(struct writer *writer, const char *key, uint64_t id)
 {
         if (id != 0) {
@@ -218,7 +216,7 @@ static void write_job(struct writer *writer, const struct event *event, bool per
 static void write_document(struct writer *writer, const struct event *event, unsigned attempt,
                            bool personal_data)
 {
-        /* At first sight there is no "before", whatever the texts hold. */
+        /* The first observation has no state before, even if the texts are set. */
         const struct text *status_before = event->first_observation ? &TEXT_NULL : &event->status_before;
         const struct text *result_before = event->first_observation ? &TEXT_NULL : &event->result_before;
 
@@ -236,7 +234,7 @@ static void write_document(struct writer *writer, const struct event *event, uns
         put_truth(writer, "result_known", event->record.has_result);
         put_number(writer, "attempt", attempt);
         close_map(writer);
-        sink_add(&writer->sink, "\n", 2); /* with the terminator, which is not counted */
+        sink_add(&writer->sink, "\n", 2); /* and the terminating NUL, which is not counted */
 }
 
 int payload_write(const struct event *event, unsigned attempt, bool personal_data, char **ret_document,

@@ -230,18 +230,18 @@ class Hooks(ReloadTest):
         self.write_config(self.fake, [11], more=self.hook("new", self.quick.program))
         self.reload(daemon)
         self.fake.job(11, status="Completed")
-        daemon.wait_for(r'Job 11: hook new took the event "succeeded" \(attempt 1\)')
+        daemon.wait_for(r'Job 11: hook new: delivered "succeeded" \(attempt 1\)')
         self.assertEqual([attempt.document["event"] for attempt in self.quick.attempts()], ["succeeded"])
 
     def test_what_waits_for_a_removed_hook_is_given_up(self):
         self.write_config(self.fake, [11, 12], more=self.hook("old", "/bin/false"))
         daemon = self.start_daemon()
-        daemon.wait_for("hook old failed at attempt 1", count=2)
+        daemon.wait_for("hook old: delivery of .* failed .attempt 1 of", count=2)
         self.write_config(self.fake, [11, 12], more=self.hook("other", self.quick.program))
         mark = self.reload(daemon)
-        daemon.wait_for(" warning .*2 deliveries were waiting for hooks that are no longer configured", since=mark)
+        daemon.wait_for(" warning .*Dropped 2 pending deliveries of removed hooks", since=mark)
         self.fake.job(11, status="Completed")
-        daemon.wait_for("Job 11: hook other took the event")
+        daemon.wait_for("Job 11: hook other: delivered")
         daemon.stop()
         self.assertEqual(self.deliveries(), [("old", "failed", 1)] * 2 + [("other", "done", 1)])
 
@@ -255,13 +255,13 @@ class Hooks(ReloadTest):
         self.write_config(self.fake, [11, 12], more=self.hook("h", self.quick.program, on="changed"))
         self.reload(daemon)
         self.fake.job(12, result="b", status="Running")
-        daemon.wait_for("Job 12: hook h took the event")
+        daemon.wait_for("Job 12: hook h: delivered")
         self.fake.job(11, result="c", status="Running")
         daemon.wait_for(r"Job 11: .*\[changed", count=2)
         self.assertEqual([attempt.document["job"]["id"] for attempt in self.quick.attempts()], [12],
                          "the later event of a job waits for the earlier one")
         self.let_go(11)
-        daemon.wait_for("Job 11: hook h took the event", count=2)
+        daemon.wait_for("Job 11: hook h: delivered", count=2)
         daemon.stop()
         self.assertEqual(daemon.count("begun"), 1)
         told = [(attempt.document["job"]["id"], attempt.document["result"]) for attempt in self.quick.attempts()]
@@ -279,10 +279,10 @@ class Hooks(ReloadTest):
         self.reload(daemon)
         daemon.wait_for("begun 13")  # so the new lanes have looked for what is due
         self.assertEqual(daemon.count("begun"), 3, daemon.text())
-        self.assertEqual(daemon.count("took the event"), 0)
+        self.assertEqual(daemon.count(": delivered"), 0)
         for job in 11, 12, 13:
             self.let_go(job)
-            daemon.wait_for(rf'Job {job}: hook h took the event "seen" \(attempt 1\)')
+            daemon.wait_for(rf'Job {job}: hook h: delivered "seen" \(attempt 1\)')
         daemon.stop()
         self.assertEqual(daemon.count("begun"), 3)
         self.assertEqual(self.deliveries(), [("h", "done", 1)] * 3)
@@ -299,7 +299,7 @@ class Hooks(ReloadTest):
         self.assertEqual(daemon.count("begun"), 4, "four at a time")
         for count in range(1, len(jobs) + 1):
             self.let_go(re.search(r"\d+", daemon.wait_for("begun", count=count))[0])
-            daemon.wait_for("hook h took the event", count=count)
+            daemon.wait_for("hook h: delivered", count=count)
         daemon.stop()
         self.assertEqual(self.deliveries(), [("h", "done", 1)] * len(jobs))
 

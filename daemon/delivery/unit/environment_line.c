@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Assignments for EnvironmentFile=. Values are remote data: whatever they hold, they must neither end their
- * quotes nor make systemd refuse the file, since then the unit would not start at all. Between double quotes
- * its parser, like a shell, takes every byte as it is but the quote and the backslash; it also undoes the
- * escapes of $ and `, which are there for those who source the file in a shell.
+ * Assignments for EnvironmentFile=. Values are remote data: they must neither end their quotes nor make
+ * systemd reject the file, since then the unit would not start. Between double quotes systemd's parser, like
+ * a shell, takes every byte literally except the quote and the backslash. It also undoes the escapes of $ and
+ * `, which are there for shells that source the file.
  */
+
+#include "delivery/unit/environment_line.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "delivery/unit/event_files.h"
 #include "util/utf8.h"
 
-/* The length of the UTF-8 sequence at `data` if it is a character that systemd takes, else 0. */
+/* The length of the UTF-8 sequence at `data` if systemd accepts the character, otherwise 0. */
 static size_t character_length(const char *data, size_t size)
 {
         uint32_t point = 0;
         size_t length = utf8_character(data, size, &point);
 
         if ((point >= 0xfdd0 && point <= 0xfdef) || (point & 0xfffe) == 0xfffe)
-                return 0; /* for good no characters */
+                return 0; /* noncharacters */
         return length;
 }
 

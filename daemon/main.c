@@ -102,13 +102,13 @@ static int add_job(struct options *options, const char *value)
         return 0;
 }
 
-/* Looks a word up among those of a key of [log], so that file and command line understand the same. */
-static int log_word(const char *key, const char *value, int *ret_value)
+/* Looks up a value among the choices of a key of [log], so that file and command line understand the same. */
+static int log_choice(const char *key, const char *value, int *ret_value)
 {
-        for (const struct config_word *word = config_key_find(SECTION_LOG, key)->words; word->word != NULL;
-             word++)
-                if (strcmp(word->word, value) == 0) {
-                        *ret_value = word->value;
+        for (const struct config_choice *choice = config_key_find(SECTION_LOG, key)->choices;
+             choice->text != NULL; choice++)
+                if (strcmp(choice->text, value) == 0) {
+                        *ret_value = choice->value;
                         return 0;
                 }
         return -EINVAL;
@@ -176,11 +176,11 @@ static int take_option(struct options *options, int code, const char *value)
                 options->overrides.state_directory = value;
                 return 0;
         case OPTION_LOG_TARGET:
-                if (log_word("target", value, &options->overrides.log_target) < 0)
+                if (log_choice("target", value, &options->overrides.log_target) < 0)
                         return bad_value("--log-target", value, "choose auto, journal or console");
                 return 0;
         case OPTION_LOG_LEVEL:
-                if (log_word("level", value, &options->overrides.log_level) < 0)
+                if (log_choice("level", value, &options->overrides.log_level) < 0)
                         return bad_value("--log-level", value, "choose err, warning, notice, info or debug");
                 return 0;
         case OPTION_VERSION:

@@ -29,7 +29,7 @@ struct api_connection_parts {
 
         /* See session.h; both are called from the loop only. */
         void (*on_spend)(void *userdata);
-        void (*on_sign_in)(void *userdata, const struct token_answer *answer);
+        void (*on_sign_in)(void *userdata, const struct token_result *answer);
         void *userdata;
 };
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "delivery/hook.h"
+#include "delivery/exec/program.h"
 #include "platform/credential.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
@@ -54,7 +54,7 @@ static void check_hook(struct check *check, const struct hook_config *hook)
 
         switch (hook->kind) {
         case HOOK_EXEC: {
-                int r = hook_exec_check(hook->target, &reason);
+                int r = program_check(hook->target, &reason);
                 if (r < 0) {
                         check->problems++;
                         (void)fprintf(check->file, "%s: [hook %s] exec = %s: %s\n", hook->where, hook->name,

@@ -20,6 +20,7 @@
 #include "app/api_connection.h"
 #include "app/status_line.h"
 #include "app/summary.h"
+#include "bus/connection.h"
 #include "delivery/outbox.h"
 #include "journal/message_ids.h"
 #include "monitor/monitor.h"
@@ -41,6 +42,7 @@ struct daemon {
         sd_event *event;
         struct state *state;
         struct connection connection;
+        struct bus_connection *bus;
         struct outbox *outbox;
         struct recorder *recorder;
         struct monitor *monitor;
@@ -196,7 +198,7 @@ static void on_spend(void *userdata)
                 monitor_spend(daemon->monitor);
 }
 
-static void on_sign_in(void *userdata, const struct token_answer *answer)
+static void on_sign_in(void *userdata, const struct token_result *answer)
 {
         struct daemon *daemon = userdata;
 
@@ -219,16 +221,21 @@ static struct api_connection_parts connection_parts_of(struct daemon *daemon, co
 
 static int build_watch(struct daemon *daemon)
 {
+        int r = bus_connection_new(daemon->event, &daemon->bus);
+        if (r < 0)
+                return r;
+
         const struct outbox_parts outbox = {
                 .event = daemon->event,
                 .state = daemon->state,
                 .journal = daemon->journal,
+                .bus = daemon->bus,
                 .config = daemon->config,
                 .once = daemon->options->once,
                 .on_idle = on_idle,
                 .userdata = daemon,
         };
-        int r = outbox_new(&outbox, &daemon->outbox);
+        r = outbox_new(&outbox, &daemon->outbox);
         if (r < 0)
                 return r;
         r = recorder_new(daemon->event, daemon->state, daemon->outbox, daemon->journal, daemon->config,
@@ -453,6 +460,7 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         monitor_free(daemon.monitor);
         recorder_free(daemon.recorder);
         outbox_free(daemon.outbox);
+        bus_connection_free(daemon.bus);
         api_connection_close(&daemon.connection);
         state_close(daemon.state);
         sd_event_unref(daemon.event);

@@ -8,13 +8,13 @@
 #include <stdio.h>
 
 #include "journal/message_ids.h"
+#include "util/message.h"
 #include "util/timespan.h"
 #include "version.h"
 
 char *summary_status(const struct config *config, const struct monitor_counts *counts, uint64_t now_us)
 {
         char next[TIMESPAN_TEXT_MAX + 32] = "", span[TIMESPAN_TEXT_MAX], limit[32] = "";
-        char *status;
 
         if (counts->next_us != USEC_NEVER)
                 (void)snprintf(
@@ -23,12 +23,10 @@ char *summary_status(const struct config *config, const struct monitor_counts *c
         if (config->limits.per_hour > 0)
                 (void)snprintf(limit, sizeof(limit), " of %u", config->limits.per_hour);
 
-        int r = asprintf(&status,
-                         "watching %zu job%s: %zu open, %zu done%s; %u%s requests in the last hour%s",
-                         counts->watched, counts->watched == 1 ? "" : "s", counts->open,
-                         counts->watched - counts->open, next, counts->spent_hour, limit,
-                         counts->outage == OUTAGE_NONE ? "" : "; the API does not answer as it should");
-        return r < 0 ? NULL : status;
+        return format_message("watching %zu job%s: %zu open, %zu done%s; %u%s requests in the last hour%s",
+                              counts->watched, counts->watched == 1 ? "" : "s", counts->open,
+                              counts->watched - counts->open, next, counts->spent_hour, limit,
+                              counts->outage == OUTAGE_NONE ? "" : "; the API does not answer as it should");
 }
 
 /* The smallest interval that any job asks for. */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Building the configuration. The files are first read as a whole into settings (texts with their places),
- * merged by the rules of drop-ins; then every row of the table of keys gets its default and, over it, what
- * was set; then the command line; then the checks that concern more than one value. Every pass reports what
- * it finds and goes on, so that one run shows all that is wrong.
+ * Builds the configuration: the files are read and merged into settings, every key gets its default and then
+ * its setting, the command line overrides them, and finally everything that concerns more than one value is
+ * checked. Each step reports errors and goes on, so that all of them are shown at once.
  */
 
 #include "config/config.h"
@@ -14,114 +13,103 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config_internal.h"
+#include "config/config_check.h"
+#include "config/config_files.h"
 #include "config/values.h"
 #include "util/cleanup.h"
 
-static void add_default_items(const struct config_key *key, void *base, struct report *report)
+static void add_default_items(const struct config_key *key, void *base, struct diagnostics *diagnostics)
 {
-        static const struct place nowhere = { 0 };
+        static const struct location none = { 0 };
         const char *at = key->default_text;
 
         for (;;) {
                 CLEANUP(cleanup_free) char *item = list_next(&at);
                 if (item == NULL)
                         break;
-                value_add(key, item, nowhere, base, report);
+                value_add(key, item, none, base, diagnostics);
         }
         if (*at != '\0')
-                report_oom(report);
+                diagnostics_no_memory(diagnostics);
 }
 
-/* The defaults of a section; they come from the table, so that only memory can be wrong. */
-static void set_defaults(enum config_section section, void *base, struct report *report)
+/* The defaults of a section. They are valid, so that only memory can run out. */
+static void set_defaults(enum config_section section, void *base, struct diagnostics *diagnostics)
 {
-        static const struct place nowhere = { 0 };
+        static const struct location none = { 0 };
 
         for (size_t i = 0; i < config_key_count; i++) {
                 const struct config_key *key = &config_keys[i];
                 if (key->section != section || key->default_text == NULL)
                         continue;
                 if (config_kind_is_list(key->kind))
-                        add_default_items(key, base, report);
+                        add_default_items(key, base, diagnostics);
                 else
-                        value_set(key, key->default_text, nowhere, CONFIG_FEATURES_ALL, base, report);
+                        value_set(key, key->default_text, none, base, diagnostics);
         }
 }
 
-static void refuse_unbuilt(const struct setting *setting, struct report *report)
-{
-        report_error(report, setting->place,
-                     "%s is known, but this version does not act on it yet; remove the line",
-                     setting->key->name);
-}
-
-static void set_scalar(const struct setting *setting, unsigned features, void *base, struct report *report)
+static void set_scalar(const struct setting *setting, void *base, struct diagnostics *diagnostics)
 {
         const struct config_key *key = setting->key;
         const struct setting_text *text = &setting->texts[0];
 
-        /* An empty one means that it is not given, so that a drop-in can take it back. */
+        /* An empty target counts as not given, so that a drop-in can remove it. */
         if (key->kind == KIND_TARGET && text->text[0] == '\0')
                 return;
 
-        CLEANUP(cleanup_free) char *before = value_format(key, base);
-        value_set(key, text->text, text->place, features, base, report);
-        CLEANUP(cleanup_free) char *after = value_format(key, base);
-        if (before == NULL || after == NULL)
-                report_oom(report);
-        else if ((key->feature & ~features) != 0 && strcmp(before, after) != 0)
-                refuse_unbuilt(setting, report);
+        value_set(key, text->text, text->location, base, diagnostics);
 }
 
-static void set_list(const struct setting *setting, unsigned features, void *base, struct report *report)
+static void set_list(const struct setting *setting, void *base, struct diagnostics *diagnostics)
 {
         value_clear(setting->key, base);
         for (size_t i = 0; i < setting->count; i++)
-                value_add(setting->key, setting->texts[i].text, setting->texts[i].place, base, report);
-        if ((setting->key->feature & ~features) != 0)
-                refuse_unbuilt(setting, report);
+                value_add(setting->key, setting->texts[i].text, setting->texts[i].location, base,
+                          diagnostics);
 }
 
-/* What a section sets, over the defaults. `section` may be NULL. */
-static void set_given(const struct section_settings *section, unsigned features, void *base,
-                      struct report *report)
+/* Overrides the defaults with the settings of a section, which may be NULL. */
+static void apply_section(const struct section_settings *section, void *base, struct diagnostics *diagnostics)
 {
         for (size_t i = 0; section != NULL && i < section->count; i++) {
                 const struct setting *setting = &section->settings[i];
                 if (setting->key->kind == KIND_ID_LIST)
                         continue;
                 if (config_kind_is_list(setting->key->kind))
-                        set_list(setting, features, base, report);
+                        set_list(setting, base, diagnostics);
                 else if (setting->count > 0)
-                        set_scalar(setting, features, base, report);
+                        set_scalar(setting, base, diagnostics);
         }
 }
 
-static struct job_config *add_job(struct config *config, struct config_sources *sources, struct place place,
-                                  const struct section_settings *section, struct report *report)
+static struct job_config *add_job(struct config *config, struct config_sources *sources,
+                                  struct location location, const struct section_settings *section,
+                                  struct diagnostics *diagnostics)
 {
         struct job_config *jobs = reallocarray(config->jobs, config->job_count + 1, sizeof(*jobs));
         if (jobs != NULL)
                 config->jobs = jobs;
-        struct place *places = reallocarray(sources->job_places, config->job_count + 1, sizeof(*places));
-        if (places != NULL)
-                sources->job_places = places;
+        struct location *locations =
+                reallocarray(sources->job_locations, config->job_count + 1, sizeof(*locations));
+        if (locations != NULL)
+                sources->job_locations = locations;
         const struct section_settings **sections =
                 reallocarray(sources->job_sections, config->job_count + 1, sizeof(*sections));
         if (sections != NULL)
                 sources->job_sections = sections;
-        if (jobs == NULL || places == NULL || sections == NULL) {
-                report_oom(report);
+        if (jobs == NULL || locations == NULL || sections == NULL) {
+                diagnostics_no_memory(diagnostics);
                 return NULL;
         }
-        places[config->job_count] = place;
+        locations[config->job_count] = location;
         sections[config->job_count] = section;
         jobs[config->job_count] = (struct job_config){ .poll = config->poll };
         return &jobs[config->job_count++];
 }
 
-static void build_plain_jobs(struct config *config, struct config_sources *sources, struct report *report)
+static void build_plain_jobs(struct config *config, struct config_sources *sources,
+                             struct diagnostics *diagnostics)
 {
         const struct setting *ids =
                 section_find(settings_find_section(sources->settings, SECTION_JOBS, NULL), "ids");
@@ -130,50 +118,50 @@ static void build_plain_jobs(struct config *config, struct config_sources *sourc
                 const struct setting_text *text = &ids->texts[i];
                 uint64_t id;
                 if (job_id_parse(text->text, &id) < 0) {
-                        report_error(report, text->place,
-                                     "\"%s\" in ids is no id of a job; write numbers from 1 to "
-                                     "9223372036854775807, "
-                                     "separated by commas",
-                                     text->text);
+                        diagnostics_error(diagnostics, text->location,
+                                          "invalid job id \"%s\"; "
+                                          "write numbers from 1 to 9223372036854775807, separated by commas",
+                                          text->text);
                         continue;
                 }
-                struct job_config *job = add_job(config, sources, text->place, NULL, report);
+                struct job_config *job = add_job(config, sources, text->location, NULL, diagnostics);
                 if (job == NULL)
                         return;
                 job->id = id;
         }
 }
 
-static void build_named_jobs(struct config *config, struct config_sources *sources, struct report *report)
+static void build_named_jobs(struct config *config, struct config_sources *sources,
+                             struct diagnostics *diagnostics)
 {
         for (size_t i = 0; i < sources->settings->count; i++) {
-                const struct section_settings *section = &sources->settings->sections[i];
+                const struct section_settings *section = sources->settings->sections[i];
                 if (section->section != SECTION_JOB)
                         continue;
 
                 const struct setting *id = section_find(section, "id");
-                struct job_config *job =
-                        add_job(config, sources, id != NULL ? id->place : section->place, section, report);
+                struct job_config *job = add_job(
+                        config, sources, id != NULL ? id->location : section->location, section, diagnostics);
                 if (job == NULL)
                         return;
                 job->hooks_given = section_find(section, "hooks") != NULL;
                 job->name = strdup(section->name);
                 if (job->name == NULL)
-                        report_oom(report);
-                set_given(section, sources->features, job, report);
+                        diagnostics_no_memory(diagnostics);
+                apply_section(section, job, diagnostics);
         }
 }
 
-/* "FILE:LINE" of a setting, or the main file where it is not given; malloc()ed. */
-static char *where_of(const struct config *config, const struct section_settings *section, const char *key,
-                      struct report *report)
+/* "FILE:LINE" of a setting, or the path of the main file if it is not given. The caller frees it. */
+static char *location_text(const struct config *config, const struct section_settings *section,
+                           const char *key, struct diagnostics *diagnostics)
 {
         const struct setting *setting = section != NULL ? section_find(section, key) : NULL;
-        char place[PLACE_TEXT_MAX];
+        char location[LOCATION_TEXT_MAX];
 
-        char *where = strdup(setting != NULL ? place_format(setting->place, place) : config->path);
+        char *where = strdup(setting != NULL ? location_format(setting->location, location) : config->path);
         if (where == NULL)
-                report_oom(report);
+                diagnostics_no_memory(diagnostics);
         return where;
 }
 
@@ -190,10 +178,11 @@ static const char *target_key(enum hook_kind kind)
         return "url";
 }
 
-static void build_hooks(struct config *config, struct config_sources *sources, struct report *report)
+static void build_hooks(struct config *config, struct config_sources *sources,
+                        struct diagnostics *diagnostics)
 {
         for (size_t i = 0; i < sources->settings->count; i++) {
-                const struct section_settings *section = &sources->settings->sections[i];
+                const struct section_settings *section = sources->settings->sections[i];
                 if (section->section != SECTION_HOOK)
                         continue;
 
@@ -206,7 +195,7 @@ static void build_hooks(struct config *config, struct config_sources *sources, s
                 if (sections != NULL)
                         sources->hook_sections = sections;
                 if (hooks == NULL || sections == NULL) {
-                        report_oom(report);
+                        diagnostics_no_memory(diagnostics);
                         return;
                 }
                 sections[config->hook_count] = section;
@@ -214,10 +203,10 @@ static void build_hooks(struct config *config, struct config_sources *sources, s
                 struct hook_config *hook = &hooks[config->hook_count++];
                 *hook = (struct hook_config){ .name = strdup(section->name) };
                 if (hook->name == NULL)
-                        report_oom(report);
-                set_defaults(SECTION_HOOK, hook, report);
-                set_given(section, sources->features, hook, report);
-                hook->where = where_of(config, section, target_key(hook->kind), report);
+                        diagnostics_no_memory(diagnostics);
+                set_defaults(SECTION_HOOK, hook, diagnostics);
+                apply_section(section, hook, diagnostics);
+                hook->where = location_text(config, section, target_key(hook->kind), diagnostics);
         }
 }
 
@@ -229,23 +218,24 @@ static struct job_config *find_job(const struct config *config, uint64_t id)
         return NULL;
 }
 
-static void apply_overrides(struct config *config, struct config_sources *sources, struct report *report)
+static void apply_overrides(struct config *config, struct config_sources *sources,
+                            struct diagnostics *diagnostics)
 {
         const struct config_overrides *overrides = sources->overrides;
-        struct place command_line = { 0 };
+        struct location command_line = { 0 };
 
         for (size_t i = 0; i < overrides->job_count; i++) {
                 uint64_t id = overrides->job_ids[i];
                 if (id == 0 || id > INT64_MAX) {
-                        report_error(report, command_line,
-                                     "--job %" PRIu64 " is no id of a job; write a number from 1 to "
-                                     "9223372036854775807",
-                                     id);
+                        diagnostics_error(diagnostics, command_line,
+                                          "invalid job id in --job %" PRIu64
+                                          "; write a number from 1 to 9223372036854775807",
+                                          id);
                         continue;
                 }
                 struct job_config *job = find_job(config, id);
                 if (job == NULL)
-                        job = add_job(config, sources, command_line, NULL, report);
+                        job = add_job(config, sources, command_line, NULL, diagnostics);
                 if (job == NULL)
                         return;
                 job->id = id;
@@ -260,7 +250,7 @@ static void apply_overrides(struct config *config, struct config_sources *source
         if (overrides->state_directory != NULL) {
                 char *copy = strdup(overrides->state_directory);
                 if (copy == NULL) {
-                        report_oom(report);
+                        diagnostics_no_memory(diagnostics);
                         return;
                 }
                 free(config->state_directory);
@@ -268,11 +258,11 @@ static void apply_overrides(struct config *config, struct config_sources *source
         }
 }
 
-static struct config *build(const char *path, struct config_sources *sources, struct report *report)
+static struct config *build(const char *path, struct config_sources *sources, struct diagnostics *diagnostics)
 {
         CLEANUP(cleanup_free) struct config *config = calloc(1, sizeof(*config));
         if (config == NULL || (config->path = strdup(path)) == NULL) {
-                report_oom(report);
+                diagnostics_no_memory(diagnostics);
                 return NULL;
         }
         config->references = 1;
@@ -281,52 +271,51 @@ static struct config *build(const char *path, struct config_sources *sources, st
                 enum config_section section = (enum config_section)i;
                 if (config_section_is_named(section))
                         continue;
-                set_defaults(section, config, report);
-                set_given(settings_find_section(sources->settings, section, NULL), sources->features, config,
-                          report);
+                set_defaults(section, config, diagnostics);
+                apply_section(settings_find_section(sources->settings, section, NULL), config, diagnostics);
         }
         const struct section_settings *api = settings_find_section(sources->settings, SECTION_API, NULL);
-        config->api.where_secret = where_of(
-                config, api, config->api.auth == AUTH_TOKEN ? "token_file" : "password_file", report);
-        config->api.where_ca_file = where_of(config, api, "ca_file", report);
-        build_hooks(config, sources, report);
-        build_plain_jobs(config, sources, report);
-        build_named_jobs(config, sources, report);
-        apply_overrides(config, sources, report);
+        config->api.where_secret = location_text(
+                config, api, config->api.auth == AUTH_TOKEN ? "token_file" : "password_file", diagnostics);
+        config->api.where_ca_file = location_text(config, api, "ca_file", diagnostics);
+        build_hooks(config, sources, diagnostics);
+        build_plain_jobs(config, sources, diagnostics);
+        build_named_jobs(config, sources, diagnostics);
+        apply_overrides(config, sources, diagnostics);
 
-        if (report->error == 0)
-                config_check(config, sources, report);
-        if (report->error == 0 && status_rules_new(config->status_failure.items, config->status_success.items,
-                                                   config->status_running.items, config->failed_result.items,
-                                                   &config->status_rules) < 0)
-                report_oom(report);
+        if (diagnostics->error == 0)
+                config_check(config, sources, diagnostics);
+        if (diagnostics->error == 0 &&
+            status_rules_new(config->status_failure.items, config->status_success.items,
+                             config->status_running.items, config->failed_result.items,
+                             &config->status_rules) < 0)
+                diagnostics_no_memory(diagnostics);
         return STEAL_POINTER(config);
 }
 
-/* Turns settings that were read into the configuration, or into problems. */
-static int finish(const char *path, const struct settings *settings, unsigned features,
-                  const struct config_overrides *overrides, struct report *report,
-                  struct config_problems *problems, struct config **ret_config)
+/* Builds the configuration from settings that were read, or returns the problems. */
+static int load_settings(const char *path, const struct settings *settings,
+                         const struct config_overrides *overrides, struct diagnostics *diagnostics,
+                         struct config_problems *problems, struct config **ret_config)
 {
         static const struct config_overrides none = { .log_level = -1, .log_target = -1 };
         struct config_sources sources = {
                 .settings = settings,
                 .main_file = settings->file_count > 0 ? settings->files[0] : NULL,
-                .features = features,
                 .overrides = overrides != NULL ? overrides : &none,
         };
 
-        /* Of a file that could not be read, nothing more is to be said. */
+        /* If nothing could be read, further errors would only follow from that. */
         struct config *config = NULL;
-        if (report->error == 0 && !(report->errors > 0 && settings->count == 0))
-                config = build(path, &sources, report);
-        free(sources.job_places);
+        if (diagnostics->error == 0 && !(diagnostics->errors > 0 && settings->count == 0))
+                config = build(path, &sources, diagnostics);
+        free(sources.job_locations);
         free(sources.job_sections);
         free(sources.hook_sections);
 
-        bool wrong = report->errors > 0;
-        int r = report_finish(report, problems);
-        if (r == 0 && wrong)
+        bool invalid = diagnostics->errors > 0;
+        int r = diagnostics_finish(diagnostics, problems);
+        if (r == 0 && invalid)
                 r = -EINVAL;
         if (r < 0) {
                 config_free(config);
@@ -336,31 +325,19 @@ static int finish(const char *path, const struct settings *settings, unsigned fe
         return 0;
 }
 
-int config_load_memory(const char *path, const char *data, size_t size, unsigned features,
+int config_load_memory(const char *path, const char *data, size_t size,
                        const struct config_overrides *overrides, struct config_problems *problems,
                        struct config **ret_config)
 {
         struct settings settings = { 0 };
-        struct report report = { 0 };
+        struct diagnostics diagnostics = { 0 };
 
         const struct config_file *file = settings_add_file(&settings, path);
         if (file == NULL)
-                report_oom(&report);
+                diagnostics_no_memory(&diagnostics);
         else
-                settings_read(&settings, file, data, size, &report);
-        int r = finish(path, &settings, features, overrides, &report, problems, ret_config);
-        settings_clear(&settings);
-        return r;
-}
-
-int config_load_files(const char *path, unsigned features, const struct config_overrides *overrides,
-                      struct config_problems *problems, struct config **ret_config)
-{
-        struct settings settings = { 0 };
-        struct report report = { 0 };
-
-        config_read_files(path, &settings, &report);
-        int r = finish(path, &settings, features, overrides, &report, problems, ret_config);
+                settings_read(&settings, file, data, size, &diagnostics);
+        int r = load_settings(path, &settings, overrides, &diagnostics, problems, ret_config);
         settings_clear(&settings);
         return r;
 }
@@ -368,7 +345,13 @@ int config_load_files(const char *path, unsigned features, const struct config_o
 int config_load(const char *path, const struct config_overrides *overrides, struct config_problems *problems,
                 struct config **ret_config)
 {
-        return config_load_files(path, CONFIG_FEATURES_BUILT, overrides, problems, ret_config);
+        struct settings settings = { 0 };
+        struct diagnostics diagnostics = { 0 };
+
+        config_files_read(path, &settings, &diagnostics);
+        int r = load_settings(path, &settings, overrides, &diagnostics, problems, ret_config);
+        settings_clear(&settings);
+        return r;
 }
 
 struct config *config_ref(struct config *config)
@@ -421,9 +404,4 @@ const char *config_state_directory(const struct config *config)
         if (config->state_directory[0] != '\0')
                 return config->state_directory;
         return given != NULL && given[0] != '\0' ? given : fallback;
-}
-
-const struct job_config *config_find_job(const struct config *config, uint64_t id)
-{
-        return find_job(config, id);
 }

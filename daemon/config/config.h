@@ -9,9 +9,9 @@
 #include "model/status.h"
 
 /*
- * The configuration: what the files and the command line said, checked, with every default filled in. It is
- * built once, never changed afterwards, and replaced as a whole on reload. Secrets are not in it, only where
- * they are.
+ * The configuration: files and command line combined, checked, with all defaults filled in. It is never
+ * changed after it is built, and replaced as a whole on reload. It names the files of secrets, but does not
+ * contain the secrets.
  */
 
 enum auth_method {
@@ -42,7 +42,7 @@ enum log_target {
         LOG_TARGET_CONSOLE,
 };
 
-/* Which events a hook takes: a set of bits. */
+/* The events that a hook is run for: a set of bits. */
 enum event_mask {
         EVENT_MASK_SEEN = 1 << 0,
         EVENT_MASK_CHANGED = 1 << 1,
@@ -53,23 +53,22 @@ enum event_mask {
         EVENT_MASK_TERMINAL = EVENT_MASK_SUCCEEDED | EVENT_MASK_FAILED | EVENT_MASK_GONE,
 };
 
-/* A NULL-terminated vector of strings; NULL itself when empty. */
 struct string_list {
-        char **items;
+        char **items; /* NULL-terminated; NULL if the list is empty */
         size_t count;
 };
 
 struct api_config {
         char *base_url; /* without a trailing slash */
         enum auth_method auth;
-        char *token_file; /* the name of a credential, or an absolute path */
-        char *username;   /* "" if not given */
+        char *token_file; /* the name of a systemd credential, or an absolute path */
+        char *username;   /* "": not given */
         char *password_file;
-        char *client_id; /* "" for the derived one */
-        char *ca_file;   /* "" for the system's */
+        char *client_id; /* "": derived from the machine id */
+        char *ca_file;   /* "": that of the system */
         uint64_t timeout_us;
         uint64_t connect_timeout_us;
-        size_t max_response; /* decoded bytes */
+        size_t max_response; /* bytes, decoded */
         char *where_secret;  /* "FILE:LINE" of token_file or password_file, "FILE" if neither is given */
         char *where_ca_file;
 };
@@ -84,20 +83,20 @@ struct poll_config {
 };
 
 struct limits_config {
-        uint64_t min_spacing_us; /* 0 in each: no limit */
+        uint64_t min_spacing_us; /* 0 in any of these: no limit */
         unsigned per_minute;
         unsigned per_hour;
         unsigned per_day;
 };
 
-/* A watched job. Its own settings are filled in from [poll] where its section gave none. */
+/* A watched job. Settings that its section does not give are those of [poll]. */
 struct job_config {
         uint64_t id;
-        char *name; /* of its [job NAME] section; NULL for one of the plain list */
+        char *name; /* of its [job NAME] section; NULL: listed under [jobs] or given by --job */
         struct poll_config poll;
-        struct string_list hooks; /* names; meaningful if hooks_given */
-        bool hooks_given;         /* false: every hook */
-        bool from_command_line;   /* --job: polled even if the state says it has ended */
+        struct string_list hooks; /* names; used only if hooks_given */
+        bool hooks_given;         /* false: all hooks */
+        bool from_command_line;   /* --job: polled even if it is recorded as ended */
 };
 
 struct hook_config {
@@ -105,40 +104,39 @@ struct hook_config {
         unsigned on; /* event_mask bits; default EVENT_MASK_TERMINAL */
         enum hook_kind kind;
         char *target; /* the value of unit, exec or url */
-        char *where;  /* "FILE:LINE" of that, for what is found out later than the configuration is read */
+        char *where;  /* "FILE:LINE" of the target, for errors found after reading */
         uint64_t timeout_us;
         unsigned retries;
-        char *secret_file; /* "" if none */
+        char *secret_file; /* "": none */
 };
 
 struct log_config {
         int level; /* syslog priority, LOG_ERR … LOG_DEBUG */
         enum log_target target;
-        size_t result_bytes; /* 0: all */
+        size_t result_bytes; /* of ResultData in a log entry; 0: all */
         bool personal_data;
 };
 
 struct config {
         unsigned references; /* see config_ref() */
-        char *path;          /* the main file as it was named */
+        char *path;          /* of the main file, as the caller named it */
         struct api_config api;
         struct poll_config poll;
         struct limits_config limits;
         struct string_list status_failure, status_success, status_running, failed_result;
         struct status_rules *status_rules; /* the four lists, compiled */
-        struct job_config *jobs;           /* in the order of the files, the plain list first, then --job */
+        struct job_config *jobs;           /* those of [jobs], then the [job NAME] sections, then --job */
         size_t job_count;
         struct hook_config *hooks;
         size_t hook_count;
         enum exit_when exit_when;
         struct log_config log;
-        char *state_directory; /* "" for $STATE_DIRECTORY, else /var/lib/jobwatchd; see
-                                  config_state_directory() */
+        char *state_directory; /* "": see config_state_directory() */
 };
 
 /*
- * Problems are collected, not reported one at a time: a person mends a file once. Each is one line for a
- * person, "FILE:LINE: what is wrong and what to write instead"; warnings do not make the configuration wrong.
+ * All problems of a configuration are reported together. Each message is one line, "FILE:LINE: what is wrong;
+ * what to write instead". Warnings do not make a configuration invalid.
  */
 struct config_problem {
         char *message;
@@ -148,14 +146,14 @@ struct config_problem {
 struct config_problems {
         struct config_problem *items;
         size_t count;
-        size_t errors; /* how many are no warnings */
+        size_t errors; /* count without the warnings */
 };
 
 void config_problems_clear(struct config_problems *problems);
 
-/* What the command line adds to or sets over the files. NULL, 0 and -1 mean "not given". */
+/* Settings of the command line, which override the files. NULL, 0 and -1 mean "not given". */
 struct config_overrides {
-        const uint64_t *job_ids; /* --job, repeated ones dropped */
+        const uint64_t *job_ids; /* --job, without duplicates */
         size_t job_count;
         bool exit_when_done;
         const char *state_directory;
@@ -164,32 +162,35 @@ struct config_overrides {
 };
 
 /*
- * Reads `path`, then PATH.d/ *.ini in name order, applies the overrides and checks the whole.
+ * Reads `path`, then PATH.d/ *.ini in the order of their names, applies the overrides (NULL: none) and checks
+ * the result. Blocks while it reads.
  *
- * Returns 0 and the configuration (problems may hold warnings), or -EINVAL with at least one error in
- * `problems` (a file that cannot be read is such an error, with the reason and the cure), or -ENOMEM.
- * `problems` is the caller's, zeroed before, and cleared by config_problems_clear().
- *
- * No watched job at all is an error too: a service that watches nothing is a misunderstanding.
+ * Returns 0 and the configuration, with one reference; `problems` may contain warnings then. Returns -EINVAL
+ * with at least one error in `problems` if a file cannot be read, a value is invalid or there is no job to
+ * watch; or -ENOMEM. The caller zeroes `problems` before and clears them with config_problems_clear().
  */
 int config_load(const char *path, const struct config_overrides *overrides, struct config_problems *problems,
                 struct config **ret_config);
-/* One more owner of a configuration. */
+
+/* The same for a single file whose `size` bytes are in memory; `path` is its name in messages. */
+int config_load_memory(const char *path, const char *data, size_t size,
+                       const struct config_overrides *overrides, struct config_problems *problems,
+                       struct config **ret_config);
+
+/* Adds a reference. Returns the configuration. */
 struct config *config_ref(struct config *config);
 
-/* One owner less; the last one frees it. Takes NULL, returns NULL. */
+/* Drops a reference; the last one frees the configuration. Accepts NULL, returns NULL. */
 struct config *config_free(struct config *config);
 
 /*
- * Writes the effective configuration as INI that config_load() reads back to the same values. Never a secret.
+ * Writes the effective configuration as INI that config_load() reads back to the same values, without
+ * secrets. Returns 0, -ENOMEM or the error of writing.
  */
 int config_print(const struct config *config, FILE *file);
 
 /*
- * The directory that counts: the configured one, else $STATE_DIRECTORY, else /var/lib/jobwatchd. The config's
- * or static.
+ * The state directory: the configured one, else $STATE_DIRECTORY, else /var/lib/jobwatchd. Belongs to the
+ * configuration or the environment, or is static.
  */
 const char *config_state_directory(const struct config *config);
-
-/* The job of that id, or NULL. */
-const struct job_config *config_find_job(const struct config *config, uint64_t id);

@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Which files make up the configuration, and getting them into memory. A file is read as a whole, so that a
- * write in the middle of the reading shows at most once, and up to a bound, since FILE may be anything.
+ * Finds the files of the configuration and reads each into memory as a whole, up to a maximum size, since the
+ * path may name a device or an endless pipe.
  */
+
+#include "config/config_files.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "config/config_internal.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 
-/* Room for millions of ids, and an end to what has none. */
+/* Enough for millions of jobs. */
 #define FILE_BYTES_MAX (64u << 20)
 
-static void warn_if_open_to_all(int descriptor, struct place place, struct report *report)
+static void warn_if_world_writable(int descriptor, struct location location, struct diagnostics *diagnostics)
 {
         struct stat status;
 
         if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IWOTH) != 0)
-                report_warning(report, place,
-                               "every user of this machine may change the file; run chmod o-w on it");
+                diagnostics_warning(diagnostics, location, "the file is world-writable; run chmod o-w on it");
 }
 
-/* The whole of the file; -EFBIG if it is longer than the bound, or an error of reading. */
+/* Reads to the end. 0, -ENOMEM, -EFBIG if there are more than FILE_BYTES_MAX, or the error of read(). */
 static int read_all(int descriptor, char **ret_data, size_t *ret_size)
 {
         CLEANUP(cleanup_free) char *data = NULL;
@@ -57,32 +59,32 @@ static int read_all(int descriptor, char **ret_data, size_t *ret_size)
         return 0;
 }
 
-static void read_file(const char *path, const char *cure, struct settings *settings, struct report *report)
+static void read_file(const char *path, const char *hint, struct settings *settings,
+                      struct diagnostics *diagnostics)
 {
         CLEANUP(cleanup_free) char *data = NULL;
         size_t size = 0;
 
         const struct config_file *file = settings_add_file(settings, path);
         if (file == NULL) {
-                report_oom(report);
+                diagnostics_no_memory(diagnostics);
                 return;
         }
 
-        struct place place = { file, 0 };
+        struct location location = { file, 0 };
         CLEANUP(cleanup_descriptor) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         int r = descriptor < 0 ? -errno : read_all(descriptor, &data, &size);
         if (r == -ENOMEM)
-                report_oom(report);
+                diagnostics_no_memory(diagnostics);
         else if (r == -EFBIG)
-                report_error(report, place,
-                             "larger than 64M, so this is no configuration file; name another");
+                diagnostics_error(diagnostics, location, "not a configuration file: larger than 64M");
         else if (r < 0)
-                report_error(report, place, "cannot be read: %s; %s", strerror(-r), cure);
+                diagnostics_error(diagnostics, location, "cannot be read: %s; %s", strerror(-r), hint);
         if (r < 0)
                 return;
 
-        warn_if_open_to_all(descriptor, place, report);
-        settings_read(settings, file, data, size, report);
+        warn_if_world_writable(descriptor, location, diagnostics);
+        settings_read(settings, file, data, size, diagnostics);
 }
 
 static int is_drop_in(const struct dirent *entry)
@@ -92,37 +94,37 @@ static int is_drop_in(const struct dirent *entry)
         return entry->d_name[0] != '.' && suffix != NULL && strcmp(suffix, ".ini") == 0;
 }
 
-/* By bytes: alphasort() would ask the locale. */
+/* By bytes; the order of alphasort() depends on the locale. */
 static int compare_names(const struct dirent **left, const struct dirent **right)
 {
         return strcmp((*left)->d_name, (*right)->d_name);
 }
 
-static void read_drop_ins(const char *directory, struct settings *settings, struct report *report)
+static void read_drop_ins(const char *directory, struct settings *settings, struct diagnostics *diagnostics)
 {
         struct dirent **entries = NULL;
 
         int count = scandir(directory, &entries, is_drop_in, compare_names);
         if (count < 0 && errno == ENOMEM)
-                report_oom(report);
+                diagnostics_no_memory(diagnostics);
         else if (count < 0 && errno != ENOENT) {
                 int error = errno;
                 const struct config_file *file = settings_add_file(settings, directory);
                 if (file == NULL)
-                        report_oom(report);
+                        diagnostics_no_memory(diagnostics);
                 else
-                        report_error(
-                                report, (struct place){ file, 0 },
+                        diagnostics_error(
+                                diagnostics, (struct location){ file, 0 },
                                 "cannot be listed: %s; make it a directory this user may read, or remove it",
                                 strerror(error));
         }
 
         for (int i = 0; i < count; i++) {
-                char *path = NULL;
-                if (asprintf(&path, "%s/%s", directory, entries[i]->d_name) < 0)
-                        report_oom(report);
+                char *path = format_message("%s/%s", directory, entries[i]->d_name);
+                if (path == NULL)
+                        diagnostics_no_memory(diagnostics);
                 else {
-                        read_file(path, "mend it, or remove it", settings, report);
+                        read_file(path, "fix or remove it", settings, diagnostics);
                         free(path);
                 }
                 free(entries[i]);
@@ -130,16 +132,15 @@ static void read_drop_ins(const char *directory, struct settings *settings, stru
         free(entries);
 }
 
-void config_read_files(const char *path, struct settings *settings, struct report *report)
+void config_files_read(const char *path, struct settings *settings, struct diagnostics *diagnostics)
 {
-        read_file(path, "name the configuration file with -c FILE, and let this user read it", settings,
-                  report);
+        read_file(path, "name a readable configuration file with -c FILE", settings, diagnostics);
 
-        char *directory = NULL;
-        if (asprintf(&directory, "%s.d", path) < 0) {
-                report_oom(report);
+        char *directory = format_message("%s.d", path);
+        if (directory == NULL) {
+                diagnostics_no_memory(diagnostics);
                 return;
         }
-        read_drop_ins(directory, settings, report);
+        read_drop_ins(directory, settings, diagnostics);
         free(directory);
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The effective configuration as INI. Every value is written so that reading it gives the same value: a text
- * that looks like a comment stands right after the "=", and a list whose items could be taken for something
- * else has each of them on a line of its own.
+ * Prints the effective configuration as INI. Reading it back gives the same values: a text that looks like a
+ * comment is written directly after the "=", and items of a list that could be misread each on a line of
+ * their own.
  */
+
+#include "config/config.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "config/config_internal.h"
 #include "config/ini_reader.h"
 #include "config/values.h"
 #include "util/cleanup.h"
 
-/* Where a list that is spread over lines is broken. */
+/* Where long lists are wrapped. */
 #define PRINT_COLUMNS 100
 
 static void print_value(const char *key, const char *value, FILE *file)
@@ -30,7 +31,7 @@ static void print_value(const char *key, const char *value, FILE *file)
                 fprintf(file, "%s = %s\n", key, value);
 }
 
-/* Items of which several fit on a line and that are nothing else wherever on a line they stand. */
+/* Whether all items are short, and read back the same wherever they are on a line. */
 static bool is_plain(const struct string_list *list)
 {
         for (size_t i = 0; i < list->count; i++) {
@@ -53,8 +54,8 @@ static void print_list(const char *key, const struct string_list *list, FILE *fi
                 for (size_t i = 0; i < list->count; i++) {
                         const char *item = list->items[i];
                         /*
-                         * What does not fit beside its key came from an indented line; the comma keeps it
-                         * from being taken for anything but an item.
+                         * An item that does not fit on the line of its key goes on an indented line; the
+                         * comma in front keeps it from being read as a key or a section header.
                          */
                         if (strlen(key) + 1 + strlen(item) <= INI_LINE_BYTES)
                                 print_value(key, item, file);
@@ -125,7 +126,7 @@ static int print_plain_jobs(const struct config *config, FILE *file)
         return r;
 }
 
-/* Whether a setting of a job is that of [poll] too, and goes without saying. */
+/* 1 if a setting of a job has the value of [poll], so that it need not be printed; 0 or -ENOMEM. */
 static int is_inherited(const struct config_key *key, const struct job_config *job,
                         const struct config *config)
 {

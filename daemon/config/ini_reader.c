@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * inih does the reading; this file is the line source it reads from. inih takes lines through an fgets-like
- * callback, tells its handler no line number, splits what is longer than its buffer into two lines, cuts long
- * names, and takes any indented line for more of the value above. So each line is looked at here first: what
- * inih would misread is refused with its number and the cure, and inih sees an empty line in its place, so
- * that its idea of the file and ours stay the same.
+ * inih reads its lines through an fgets-like callback, which is implemented here. It reports no line numbers
+ * to its handler, splits lines longer than its buffer, truncates long names, and takes every indented line
+ * for part of the value above. Each line is therefore checked first. A line that inih would misread is
+ * reported with its number, and inih is given an empty line instead.
  *
- * One wrong line is one problem: after a broken section header everything up to the next header is passed
- * over, and after a broken key line its continuation lines.
+ * An invalid line is reported once: after an invalid section header all lines up to the next header are
+ * skipped, and after an invalid key its continuation lines.
  */
 
 #include "config/ini_reader.h"
@@ -22,14 +21,15 @@
 
 #include "util/cleanup.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 struct source {
-        const char *at, *end; /* what is still to be read */
+        const char *at, *end; /* the unread rest */
         unsigned line;
-        bool key_above;          /* an indented line would continue a key of this section */
-        bool skip_section;       /* its header was refused */
+        bool key_above;          /* an indented line continues a key of this section */
+        bool skip_section;       /* the section header was refused */
         bool skip_continuations; /* the key line above was refused */
-        bool continuation;       /* the line inih has in hand is indented */
+        bool continuation;       /* the line that inih parses is indented */
         int error;
         const struct ini_handlers *handlers;
         void *userdata;
@@ -59,10 +59,10 @@ static bool is_blank(char c)
 }
 
 /*
- * How far `text` goes before one of `stops` (NULL: none) or the " ;" that begins a comment, by inih's rule: a
- * semicolon right at the start of a value begins none.
+ * The length of `text` before the first of the characters `stops` (NULL: none) or the " ;" of a comment. To
+ * inih, a semicolon at the very start of a value does not start a comment.
  */
-static size_t timespan_until(const char *text, const char *stops)
+static size_t length_until(const char *text, const char *stops)
 {
         size_t i = 0;
 
@@ -77,8 +77,8 @@ static size_t timespan_until(const char *text, const char *stops)
 }
 
 /*
- * Whether a quote is open at the end of `length` bytes. An apostrophe within a word opens none. A quote that
- * is merely never closed is the business of whoever reads the value.
+ * The quote that is open after `length` bytes, or '\0'. An apostrophe inside a word is not a quote. Whether
+ * all quotes are closed in the end is checked by the parser of the value.
  */
 static char open_quote(const char *value, size_t length)
 {
@@ -98,27 +98,26 @@ static char open_quote(const char *value, size_t length)
         return quote;
 }
 
-/* A value up to its comment; false if the comment would begin inside a quoted text. */
+/* Cuts the comment off; false if the value was refused, since the comment would start inside quotes. */
 static bool check_value(struct source *source, char *value)
 {
-        size_t length = timespan_until(value, NULL);
+        size_t length = length_until(value, NULL);
 
         if (value[length] == ';' && open_quote(value, length) != '\0') {
                 refuse(source,
-                       "\" ;\" begins a comment, even within quotes, and would cut the value here; write "
-                       "the semicolon right after the word before it (\"a; b\"), or put the command into "
-                       "a script");
+                       "\" ;\" starts a comment even within quotes; "
+                       "write it without the space in front (\"a; b\"), or put the command in a script");
                 return false;
         }
         value[length] = '\0';
         return true;
 }
 
-/* The bytes themselves: no NUL, no control characters, valid UTF-8. */
+/* Refuses NUL bytes, control characters and invalid UTF-8. */
 static bool check_bytes(struct source *source, const char *text, size_t size)
 {
         if (memchr(text, '\0', size) != NULL) {
-                refuse(source, "a NUL byte; save the file as plain UTF-8 text");
+                refuse(source, "NUL byte; save the file as UTF-8 text");
                 return false;
         }
 
@@ -138,23 +137,21 @@ static bool check_bytes(struct source *source, const char *text, size_t size)
         if (strcmp(copy, escaped) == 0)
                 return true;
 
-        /* Shows the first bad place with what stands before it. */
+        /* Show the first invalid byte with the text before it. */
         size_t same = 0;
         while (copy[same] == escaped[same])
                 same++;
         size_t from = same > 20 ? same - 20 : 0;
-        while (((unsigned char)copy[from] & 0xc0) == 0x80)
+        while (utf8_is_continuation(copy[from]))
                 from++;
-        refuse(source,
-               "a control character or a byte that is no UTF-8 in \"%.*s\"; remove it, or save the file as "
-               "UTF-8",
+        refuse(source, "control character or invalid UTF-8 in \"%.*s\"; remove it, or save the file as UTF-8",
                (int)(same - from + (escaped[same + 1] == 'x' ? 4 : 2)), escaped + from);
         return false;
 }
 
 static bool check_section(struct source *source, char *line)
 {
-        size_t length = timespan_until(line + 1, "]");
+        size_t length = length_until(line + 1, "]");
         char *close = line + 1 + length;
         const char *rest = close + 1;
 
@@ -163,19 +160,16 @@ static bool check_section(struct source *source, char *line)
         source->skip_section = true;
 
         if (*close != ']') {
-                refuse(source, "the section header is not closed; write \"]\" at its end");
+                refuse(source, "the section header is not closed; add \"]\"");
                 return false;
         }
         rest += strspn(rest, " \t");
         if (*rest != '\0' && *rest != ';' && *rest != '#') {
-                refuse(source,
-                       "text after the \"]\" of a section header would be ignored; put it on a line of its "
-                       "own");
+                refuse(source, "text after the \"]\" of a section header; move it to a line of its own");
                 return false;
         }
         if (length == 0 || length > INI_NAME_BYTES) {
-                refuse(source, "a section name has 1 to %d bytes, and this one has %zu", INI_NAME_BYTES,
-                       length);
+                refuse(source, "invalid section name: %zu bytes; use 1 to %d bytes", length, INI_NAME_BYTES);
                 return false;
         }
         source->skip_section = false;
@@ -188,7 +182,7 @@ static bool check_section(struct source *source, char *line)
 
 static bool check_key(struct source *source, char *line)
 {
-        size_t length = timespan_until(line, "=:");
+        size_t length = length_until(line, "=:");
         char separator = line[length];
 
         source->key_above = true;
@@ -204,8 +198,8 @@ static bool check_key(struct source *source, char *line)
         }
         if (separator != '=') {
                 refuse(source,
-                       "\"%.*s\" is neither a section, nor a key with its value; write KEY = VALUE, or begin "
-                       "the line with # if it is a comment",
+                       "\"%.*s\" is neither a section nor a key with a value; "
+                       "write KEY = VALUE, or begin a comment with #",
                        (int)name, line);
                 return false;
         }
@@ -214,8 +208,7 @@ static bool check_key(struct source *source, char *line)
                 return false;
         }
         if (name > INI_NAME_BYTES) {
-                refuse(source, "a key has at most %d bytes, and this one has %zu; write KEY = VALUE",
-                       INI_NAME_BYTES, name);
+                refuse(source, "invalid key: %zu bytes; keys have at most %d bytes", name, INI_NAME_BYTES);
                 return false;
         }
         if (!check_value(source, line + length + 1))
@@ -225,36 +218,32 @@ static bool check_key(struct source *source, char *line)
         return true;
 }
 
-/* An indented line. Refused if it is more likely a key or a section that someone indented. */
+/* An indented line. Refused if it looks like an indented key or section header. */
 static bool check_continuation(struct source *source, char *line)
 {
         size_t word = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789_");
-        size_t length = timespan_until(line, NULL);
+        size_t length = length_until(line, NULL);
 
         while (length > 0 && is_blank(line[length - 1]))
                 length--;
         if (line[0] == '[' && (!source->key_above || line[length - 1] == ']')) {
                 source->key_above = false;
                 source->skip_section = true;
-                refuse(source,
-                       "the section header is indented, so it would be read as a further line of the value "
-                       "above; begin it in column 1");
+                refuse(source, "the section header is indented, which makes it part of the value above; "
+                               "begin it in column 1");
                 return false;
         }
         if (!source->key_above) {
                 source->skip_continuations = true;
                 source->key_above = true;
-                refuse(source,
-                       "the line is indented, which continues the key above it, but there is none; begin "
-                       "keys in column 1");
+                refuse(source, "the line is indented, but there is no key above it to continue; "
+                               "begin keys in column 1");
                 return false;
         }
         if (word > 0 && line[word + strspn(line + word, " \t")] == '=') {
                 refuse(source,
-                       "\"%.*s = ...\" is indented, so it would be read as a further line of the value "
-                       "above; "
-                       "begin keys in column 1 (a list item that looks like this goes on the line of its "
-                       "key)",
+                       "\"%.*s = ...\" is indented, which makes it part of the value above; "
+                       "begin keys in column 1, or write such a list item on the line of its key",
                        (int)word, line);
                 return false;
         }
@@ -262,8 +251,8 @@ static bool check_continuation(struct source *source, char *line)
 }
 
 /*
- * Whether inih shall see the line, which is changed to what it shall see: without comment, without the white
- * space of its end. Lines it must not see were refused or passed over.
+ * Whether inih is given the line. The comment is cut off then. Other lines were refused, or are skipped or
+ * empty.
  */
 static bool check_line(struct source *source, char *line, size_t size, size_t limit)
 {
@@ -284,9 +273,8 @@ static bool check_line(struct source *source, char *line, size_t size, size_t li
                 return false;
         if (size > limit) {
                 refuse(source,
-                       "the line has %zu bytes, and at most %zu are read; spread a list over several lines, "
-                       "each further one indented",
-                       size, limit);
+                       "the line has %zu bytes (at most %zu); split a list over several indented lines", size,
+                       limit);
                 source->skip_section |= *start == '[';
                 source->skip_continuations |= !indented;
                 return false;
@@ -322,7 +310,7 @@ static char *source_read(char *buffer, int capacity, void *userdata)
         memcpy(line, start, size);
         line[size] = '\0';
 
-        /* Room for the newline and the terminator. */
+        /* Leave room for the newline and the terminator. */
         size_t limit = (size_t)capacity - 2;
         if (limit > INI_LINE_BYTES)
                 limit = INI_LINE_BYTES;
@@ -355,9 +343,7 @@ int ini_read(const char *data, size_t size, const struct ini_handlers *handlers,
         if (size >= 3 && memcmp(data, mark, 3) == 0)
                 source.at += 3;
 
-        /*
-         * Its result is the line of the first syntax error; those have all been refused before it saw them.
-         */
+        /* A positive result is the line of a syntax error; lines with errors were not given to inih. */
         if (ini_parse_stream(source_read, &source, source_handle, &source) == -2)
                 return -ENOMEM;
         return source.error;

@@ -5,28 +5,27 @@
 #include <stddef.h>
 
 /*
- * INI text, read by inih, with line numbers, and with everything refused that inih would silently read as
- * something else: lines and names it would cut, indentation it would take for a continued value, quotes it
- * would cut at " ;".
+ * Reads INI text with inih and reports line numbers. Lines that inih would misread without an error are
+ * refused: long lines and names, indented keys and headers, and quoted text that contains " ;".
  *
- * The form: `[section]`, `key = value` in column 1, lines that begin with white space continue the value of
- * the key above, `#` or `;` begins a comment line, " ;" a comment behind a value.
+ * The format: `[section]` and `key = value` begin in column 1, indented lines continue the value above, `#`
+ * or
+ * `;` starts a comment line, " ;" a comment after a value.
  */
 
-/* The longest line, without its end; comment lines may be longer. */
+/* The longest line, without its line ending; comment lines may be longer. */
 #define INI_LINE_BYTES 198
 /* The longest section name and key. */
 #define INI_NAME_BYTES 49
 
-/* Called in the order of the lines. The strings are valid during the call only. */
+/* Called in the order of the lines. The strings are valid only during the call. */
 struct ini_handlers {
         void (*on_section)(void *userdata, unsigned line, const char *section);
-        /*
-         * `continuation`: a further line of the value of `key`. Not called for values of a refused section.
+        /* `continuation`: the line continues the value of `key`. Not called for values of a refused section.
          */
         void (*on_value)(void *userdata, unsigned line, const char *key, const char *value,
                          bool continuation);
-        /* What is wrong and what to write instead. The line has been left out; reading goes on. */
+        /* The line was refused; `message` says why, and what to write instead. Reading goes on. */
         void (*on_problem)(void *userdata, unsigned line, const char *message);
 };
 

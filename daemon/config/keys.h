@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * The table of everything a configuration file may say: one row a key. Reading, defaults, --print-config, the
- * example file's test and the manual all go by it.
+ * The table of all sections and keys of a configuration file, one row per key. Reading, defaults and
+ * --print-config use it; tests compare the example file and the manual with it.
  */
 
 enum config_section {
@@ -24,46 +24,28 @@ enum config_section {
 };
 #define SECTION_COUNT (SECTION_STATE + 1)
 
+/* The type of a value and of the field that it is stored in. */
 enum config_kind {
         KIND_STRING,   /* char * */
-        KIND_SPAN,     /* uint64_t, microseconds */
+        KIND_TIMESPAN, /* uint64_t, microseconds */
         KIND_SIZE,     /* size_t, bytes */
         KIND_UNSIGNED, /* unsigned */
         KIND_BOOLEAN,  /* bool */
-        KIND_WORD,     /* an enum or int; one of `words` */
-        KIND_ID,       /* uint64_t, a job's id */
-        KIND_ID_LIST,  /* the plain list of jobs; no field of its own */
+        KIND_CHOICE,   /* an enum or int; one of `choices` */
+        KIND_ID,       /* uint64_t, the id of a job */
+        KIND_ID_LIST,  /* [jobs] ids, which has no field of its own */
         KIND_LIST,     /* struct string_list */
-        KIND_EVENTS,   /* unsigned, bits of enum event_mask; a list of `words` */
-        KIND_TARGET,   /* char *, and the hook's kind is `hook_kind` */
+        KIND_EVENTS,   /* unsigned, bits of enum event_mask; a list of `choices` */
+        KIND_TARGET,   /* char *; sets the kind of the hook to `hook_kind` as well */
 };
 
-/*
- * What is described in full but not acted on yet: a value that asks for it is refused rather than ignored.
- * The one place to change when a feature arrives is CONFIG_FEATURES_BUILT.
- */
-enum config_feature {
-        FEATURE_PASSWORD_LOGIN = 1 << 0, /* auth = password */
-        FEATURE_CLIENT_ID = 1 << 1,
-        FEATURE_BATCHES = 1 << 2,
-        FEATURE_STALLED = 1 << 3,
-        FEATURE_RESULT_WAIT = 1 << 4,
-        FEATURE_LIMITS = 1 << 5, /* the whole of [limits] */
-        FEATURE_HOOKS = 1 << 6,  /* [hook NAME], and the hooks of a job */
-        FEATURE_UNIT_HOOKS = 1 << 7,
-};
-#define CONFIG_FEATURES_ALL ((unsigned)(1 << 8) - 1)
-#define CONFIG_FEATURES_BUILT                                                                                \
-        (unsigned)(FEATURE_STALLED | FEATURE_RESULT_WAIT | FEATURE_HOOKS | FEATURE_BATCHES |                 \
-                   FEATURE_LIMITS | FEATURE_PASSWORD_LOGIN | FEATURE_CLIENT_ID | FEATURE_UNIT_HOOKS)
-
-struct config_word {
-        const char *word;
-        int value; /* the first word of a value is the one that is written */
-        enum config_feature feature;
+/* A string that stands for a value. Of several for the same value, the first is printed. */
+struct config_choice {
+        const char *text;
+        int value;
 };
 
-/* Returns NULL if the value is right, else what it must be: "an absolute path such as /etc/ssl/ca.pem". */
+/* Returns NULL if the value is valid, else a static text: what to write instead, as in value_checks.h. */
 typedef const char *config_check_function(const char *value);
 
 struct config_key {
@@ -73,20 +55,19 @@ struct config_key {
         size_t offset;            /* of the field in struct config, job_config or hook_config */
         const char *default_text; /* as in a file; NULL: no default, or (in [job NAME]) the value of [poll] */
         uint64_t minimum, maximum;
-        const struct config_word *words; /* KIND_WORD, KIND_EVENTS; ends with a NULL word */
-        config_check_function *check;    /* KIND_STRING, KIND_TARGET and each item of KIND_LIST; NULL: any */
-        enum config_feature feature;     /* 0: always there */
-        int hook_kind;                   /* KIND_TARGET: an enum hook_kind */
-        const char *help;
+        const struct config_choice *choices; /* KIND_CHOICE, KIND_EVENTS; ends with a NULL text */
+        config_check_function *check;   /* KIND_STRING, KIND_TARGET, items of KIND_LIST; NULL: any value */
+        void (*normalise)(char *value); /* KIND_STRING: changes a valid value in place; may be NULL */
+        int hook_kind;                  /* KIND_TARGET: an enum hook_kind */
 };
 
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
 
-/* "api", "job" …; for [job NAME] and [hook NAME] the first word. */
+/* "api", "job" …; of [job NAME] and [hook NAME] without the NAME. Static. */
 const char *config_section_name(enum config_section section);
 
-/* Whether the section is [WORD NAME], and there may be many. */
+/* Whether the header has a NAME, so that there may be many such sections. */
 bool config_section_is_named(enum config_section section);
 
 /* The row, or NULL. */
@@ -94,12 +75,6 @@ const struct config_key *config_key_find(enum config_section section, const char
 
 bool config_kind_is_list(enum config_kind kind);
 
-/* The likeliest key or section someone meant by `name`, or NULL if none is near. Static strings. */
+/* The key or section most similar to a misspelt `name`, or NULL if none is similar. Static. */
 const char *config_key_nearest(enum config_section section, const char *name);
 const char *config_section_nearest(const char *name);
-
-/*
- * Edits (a letter more, less, other, or two swapped) between two words, without regard to case; `limit` or
- * anything above for words that are further apart.
- */
-unsigned word_distance(const char *left, const char *right, unsigned limit);

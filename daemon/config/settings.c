@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Collects what ini_reader hands up, file after file. Whatever the table of keys does not know is refused
- * here, with the name that was probably meant.
+ * Collects the sections and values of ini_reader, file after file, and refuses what the table of keys does
+ * not contain. The sections are kept in order and, since there may be one for each of many jobs, in a search
+ * tree besides.
  */
 
 #include "config/settings.h"
 
-#include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,21 +17,19 @@
 #include "config/values.h"
 #include "util/cleanup.h"
 
-/* No section, or no setting: indexes rather than pointers, since the arrays move when they grow. */
-#define NONE SIZE_MAX
-
+/* Reading one file. */
 struct reading {
         struct settings *settings;
-        struct report *report;
+        struct diagnostics *diagnostics;
         const struct config_file *file;
-        bool section_seen; /* false: still above the first header */
-        size_t section;    /* NONE below a header that was refused */
-        size_t setting;    /* what a continuation line continues; NONE if that was refused */
+        bool section_seen;                /* false: before the first header */
+        struct section_settings *section; /* the current one; NULL if its header was refused */
+        struct setting *setting;          /* of which a continuation line is part; NULL if it was refused */
 };
 
-static struct place place_at(const struct reading *reading, unsigned line)
+static struct location location_at(const struct reading *reading, unsigned line)
 {
-        return (struct place){ reading->file, line };
+        return (struct location){ reading->file, line };
 }
 
 const struct config_file *settings_add_file(struct settings *settings, const char *path)
@@ -48,21 +47,51 @@ const struct config_file *settings_add_file(struct settings *settings, const cha
         return grown[settings->file_count++] = STEAL_POINTER(file);
 }
 
-static size_t find_section(const struct settings *settings, enum config_section section, const char *name)
+/* ---- sections ---- */
+
+static int compare_sections(const void *left_pointer, const void *right_pointer)
 {
-        for (size_t i = 0; i < settings->count; i++) {
-                const struct section_settings *at = &settings->sections[i];
-                if (at->section == section && (name == NULL || strcmp(at->name, name) == 0))
-                        return i;
-        }
-        return NONE;
+        const struct section_settings *left = left_pointer, *right = right_pointer;
+
+        if (left->section != right->section)
+                return left->section < right->section ? -1 : 1;
+        return left->name != NULL ? strcmp(left->name, right->name) : 0;
+}
+
+static struct section_settings *find_section(const struct settings *settings, enum config_section section,
+                                             const char *name)
+{
+        struct section_settings wanted = { .section = section };
+
+        memcpy(&wanted.name, &name, sizeof(name)); /* only read */
+        struct section_settings *const *found = tfind(&wanted, &settings->by_name, compare_sections);
+        return found != NULL ? *found : NULL;
 }
 
 const struct section_settings *settings_find_section(const struct settings *settings,
                                                      enum config_section section, const char *name)
 {
-        size_t i = find_section(settings, section, name);
-        return i != NONE ? &settings->sections[i] : NULL;
+        return find_section(settings, section, name);
+}
+
+static struct section_settings *add_section(struct settings *settings, enum config_section section,
+                                            const char *name, struct location location)
+{
+        struct section_settings **grown =
+                reallocarray(settings->sections, settings->count + 1, sizeof(*settings->sections));
+        if (grown == NULL)
+                return NULL;
+        settings->sections = grown;
+
+        CLEANUP(cleanup_free) char *copy = name != NULL ? strdup(name) : NULL;
+        CLEANUP(cleanup_free) struct section_settings *added = calloc(1, sizeof(*added));
+        if (added == NULL || (name != NULL && copy == NULL))
+                return NULL;
+        *added = (struct section_settings){ .section = section, .name = copy, .location = location };
+        if (tsearch(added, &settings->by_name, compare_sections) == NULL)
+                return NULL;
+        (void)STEAL_POINTER(copy);
+        return grown[settings->count++] = STEAL_POINTER(added);
 }
 
 const struct setting *section_find(const struct section_settings *section, const char *key)
@@ -73,62 +102,63 @@ const struct setting *section_find(const struct section_settings *section, const
         return NULL;
 }
 
-/* Notes that a line was left out. */
-static void note_damage(const struct reading *reading)
+/* Notes that a line was refused. */
+static void mark_damaged(const struct reading *reading)
 {
-        reading->settings->damaged |= reading->section == NONE;
-        if (reading->section != NONE)
-                reading->settings->sections[reading->section].damaged = true;
+        if (reading->section != NULL)
+                reading->section->damaged = true;
+        else
+                reading->settings->damaged = true;
 }
 
-static void refuse_section(const struct reading *reading, unsigned line, const char *header, const char *word)
+static void refuse_section(const struct reading *reading, unsigned line, const char *header, const char *name)
 {
-        const char *nearest = config_section_nearest(word);
+        const char *nearest = config_section_nearest(name);
 
         if (nearest != NULL && (strcmp(nearest, "job") == 0 || strcmp(nearest, "hook") == 0))
-                report_error(reading->report, place_at(reading, line),
-                             "unknown section [%s]; did you mean [%s NAME]?", header, nearest);
+                diagnostics_error(reading->diagnostics, location_at(reading, line),
+                                  "unknown section [%s]; did you mean [%s NAME]?", header, nearest);
         else if (nearest != NULL)
-                report_error(reading->report, place_at(reading, line),
-                             "unknown section [%s]; did you mean [%s]?", header, nearest);
+                diagnostics_error(reading->diagnostics, location_at(reading, line),
+                                  "unknown section [%s]; did you mean [%s]?", header, nearest);
         else
-                report_error(reading->report, place_at(reading, line),
-                             "unknown section [%s]; there are api, poll, limits, status, jobs, job NAME, "
-                             "hook NAME, "
-                             "exit, log and state",
-                             header);
+                diagnostics_error(reading->diagnostics, location_at(reading, line),
+                                  "unknown section [%s]; "
+                                  "known sections are api, poll, limits, status, jobs, job NAME, "
+                                  "hook NAME, exit, log and state",
+                                  header);
 }
 
-/* Which section a header names, and the NAME in it if it has one. False if it was refused. */
-static bool understand_header(const struct reading *reading, unsigned line, const char *header,
-                              enum config_section *ret_section, const char **ret_name)
+/* Splits a header into the section and its NAME, if it has one. False if the header was refused. */
+static bool parse_header(const struct reading *reading, unsigned line, const char *header,
+                         enum config_section *ret_section, const char **ret_name)
 {
-        char word[INI_NAME_BYTES + 1];
+        char first[INI_NAME_BYTES + 1];
         size_t length = strcspn(header, " \t");
         const char *name = header + length + strspn(header + length, " \t");
 
-        memcpy(word, header, length);
-        word[length] = '\0';
+        memcpy(first, header, length);
+        first[length] = '\0';
 
         unsigned section = 0;
         while (section < SECTION_COUNT &&
-               strcmp(word, config_section_name((enum config_section)section)) != 0)
+               strcmp(first, config_section_name((enum config_section)section)) != 0)
                 section++;
         bool named = section < SECTION_COUNT && config_section_is_named((enum config_section)section);
         if (section == SECTION_COUNT || (!named && header[length] != '\0')) {
-                refuse_section(reading, line, header, length > 0 ? word : header + strspn(header, " \t"));
+                refuse_section(reading, line, header, length > 0 ? first : header + strspn(header, " \t"));
                 return false;
         }
         if (named && *name == '\0') {
-                report_error(reading->report, place_at(reading, line),
-                             "[%s] needs a name of your choice; write [%s NAME]%s", word, word,
-                             section == SECTION_JOB ? ", or list plain ids under [jobs]" : "");
+                diagnostics_error(reading->diagnostics, location_at(reading, line),
+                                  "[%s] has no name; write [%s NAME]%s", first, first,
+                                  section == SECTION_JOB ? ", or list ids under [jobs]" : "");
                 return false;
         }
-        const char *cure = named ? check_name(name) : NULL;
-        if (cure != NULL) {
-                report_error(reading->report, place_at(reading, line), "[%s] is not understood: %s", header,
-                             cure);
+        const char *hint = named ? check_name(name) : NULL;
+        if (hint != NULL) {
+                diagnostics_error(reading->diagnostics, location_at(reading, line),
+                                  "invalid name in [%s]: %s", header, hint);
                 return false;
         }
         *ret_section = (enum config_section)section;
@@ -139,68 +169,55 @@ static bool understand_header(const struct reading *reading, unsigned line, cons
 static void read_section(void *userdata, unsigned line, const char *header)
 {
         struct reading *reading = userdata;
-        struct settings *settings = reading->settings;
         enum config_section section;
         const char *name;
 
         reading->section_seen = true;
-        reading->section = NONE;
-        reading->setting = NONE;
-        if (!understand_header(reading, line, header, &section, &name)) {
-                note_damage(reading);
+        reading->section = NULL;
+        reading->setting = NULL;
+        if (!parse_header(reading, line, header, &section, &name)) {
+                mark_damaged(reading);
                 return;
         }
 
-        reading->section = find_section(settings, section, name);
-        if (reading->section != NONE)
-                return;
-
-        struct section_settings *grown =
-                reallocarray(settings->sections, settings->count + 1, sizeof(*settings->sections));
-        CLEANUP(cleanup_free) char *copy = name != NULL ? strdup(name) : NULL;
-        if (grown != NULL)
-                settings->sections = grown;
-        if (grown == NULL || (name != NULL && copy == NULL)) {
-                report_oom(reading->report);
-                return;
-        }
-        reading->section = settings->count++;
-        grown[reading->section] = (struct section_settings){
-                .section = section,
-                .name = STEAL_POINTER(copy),
-                .place = place_at(reading, line),
-        };
+        reading->section = find_section(reading->settings, section, name);
+        if (reading->section == NULL)
+                reading->section = add_section(reading->settings, section, name, location_at(reading, line));
+        if (reading->section == NULL)
+                diagnostics_no_memory(reading->diagnostics);
 }
 
-static void add_text(const struct reading *reading, struct setting *setting, struct place place,
+/* ---- keys and values ---- */
+
+static void add_text(const struct reading *reading, struct setting *setting, struct location location,
                      const char *text)
 {
         struct setting_text *grown =
                 reallocarray(setting->texts, setting->count + 1, sizeof(*setting->texts));
         if (grown == NULL) {
-                report_oom(reading->report);
+                diagnostics_no_memory(reading->diagnostics);
                 return;
         }
         setting->texts = grown;
         char *copy = strdup(text);
         if (copy == NULL) {
-                report_oom(reading->report);
+                diagnostics_no_memory(reading->diagnostics);
                 return;
         }
-        grown[setting->count++] = (struct setting_text){ copy, place };
+        grown[setting->count++] = (struct setting_text){ copy, location };
 }
 
-static void add_items(const struct reading *reading, struct setting *setting, struct place place,
+static void add_items(const struct reading *reading, struct setting *setting, struct location location,
                       const char *texts)
 {
         for (;;) {
                 CLEANUP(cleanup_free) char *item = list_next(&texts);
                 if (item == NULL)
                         break;
-                add_text(reading, setting, place, item);
+                add_text(reading, setting, location, item);
         }
         if (*texts != '\0')
-                report_oom(reading->report);
+                diagnostics_no_memory(reading->diagnostics);
 }
 
 static void clear_texts(struct setting *setting)
@@ -212,10 +229,10 @@ static void clear_texts(struct setting *setting)
         setting->count = 0;
 }
 
-/* The key stands in no or in another section; says which section it belongs to. */
+/* Names the section that the key belongs to, or the key that was probably meant. */
 static void refuse_key(const struct reading *reading, unsigned line, const char *name)
 {
-        struct place place = place_at(reading, line);
+        struct location location = location_at(reading, line);
         const struct config_key *elsewhere = NULL;
 
         for (size_t i = 0; i < config_key_count && elsewhere == NULL; i++)
@@ -225,111 +242,107 @@ static void refuse_key(const struct reading *reading, unsigned line, const char 
         const char *named = elsewhere != NULL && config_section_is_named(elsewhere->section) ? " NAME" : "";
 
         if (!reading->section_seen) {
-                report_error(reading->report, place,
-                             "\"%s\" stands before the first section; write the header of its section, "
-                             "[%s%s], above "
-                             "it",
-                             name, home != NULL ? home : "SECTION", named);
+                diagnostics_error(
+                        reading->diagnostics, location,
+                        "\"%s\" is before the first section; write a section header, [%s%s], above it", name,
+                        home != NULL ? home : "SECTION", named);
                 return;
         }
 
-        const struct section_settings *section = &reading->settings->sections[reading->section];
-        const char *word = config_section_name(section->section);
+        const struct section_settings *section = reading->section;
+        const char *header = config_section_name(section->section);
         const char *nearest = config_key_nearest(section->section, name);
         const char *space = section->name != NULL ? " " : "",
                    *own = section->name != NULL ? section->name : "";
         if (home != NULL)
-                report_error(reading->report, place, "unknown key \"%s\" in [%s%s%s]; it belongs to [%s%s]",
-                             name, word, space, own, home, named);
+                diagnostics_error(reading->diagnostics, location,
+                                  "unknown key \"%s\" in [%s%s%s]; it belongs to [%s%s]", name, header, space,
+                                  own, home, named);
         else if (nearest != NULL)
-                report_error(reading->report, place, "unknown key \"%s\" in [%s%s%s]; did you mean \"%s\"?",
-                             name, word, space, own, nearest);
+                diagnostics_error(reading->diagnostics, location,
+                                  "unknown key \"%s\" in [%s%s%s]; did you mean \"%s\"?", name, header, space,
+                                  own, nearest);
         else
-                report_error(
-                        reading->report, place,
-                        "unknown key \"%s\" in [%s%s%s]; remove the line, or look the name up in the example "
-                        "configuration",
-                        name, word, space, own);
+                diagnostics_error(reading->diagnostics, location,
+                                  "unknown key \"%s\" in [%s%s%s]; remove the line, or see jobwatchd.ini(5)",
+                                  name, header, space, own);
 }
 
-static struct setting *open_setting(struct reading *reading, const struct config_key *key)
+/* Finds or adds the setting of a key in the current section. NULL if out of memory. */
+static struct setting *open_setting(const struct reading *reading, const struct config_key *key)
 {
-        struct section_settings *section = &reading->settings->sections[reading->section];
+        struct section_settings *section = reading->section;
 
         for (size_t i = 0; i < section->count; i++)
-                if (section->settings[i].key == key) {
-                        reading->setting = i;
+                if (section->settings[i].key == key)
                         return &section->settings[i];
-                }
 
         struct setting *grown =
                 reallocarray(section->settings, section->count + 1, sizeof(*section->settings));
         if (grown == NULL) {
-                report_oom(reading->report);
+                diagnostics_no_memory(reading->diagnostics);
                 return NULL;
         }
         section->settings = grown;
-        reading->setting = section->count++;
-        grown[reading->setting] = (struct setting){ .key = key };
-        return &grown[reading->setting];
+        grown[section->count] = (struct setting){ .key = key };
+        return &grown[section->count++];
 }
 
 static void read_key(struct reading *reading, unsigned line, const char *name, const char *value)
 {
-        struct place place = place_at(reading, line);
+        struct location location = location_at(reading, line);
 
-        reading->setting = NONE;
+        reading->setting = NULL;
         const struct config_key *key = NULL;
-        if (reading->section != NONE)
-                key = config_key_find(reading->settings->sections[reading->section].section, name);
+        if (reading->section != NULL)
+                key = config_key_find(reading->section->section, name);
         if (key == NULL) {
                 refuse_key(reading, line, name);
-                note_damage(reading);
+                mark_damaged(reading);
                 return;
         }
 
-        struct setting *setting = open_setting(reading, key);
+        struct setting *setting = reading->setting = open_setting(reading, key);
         if (setting == NULL)
                 return;
-        bool again = setting->place.file == reading->file;
+        bool again = setting->location.file == reading->file;
         if (again && !config_kind_is_list(key->kind)) {
-                report_error(reading->report, place,
-                             "%s is given twice, first in line %u; remove one of the lines", name,
-                             setting->place.line);
+                diagnostics_error(reading->diagnostics, location,
+                                  "%s is given twice, first in line %u; remove one of the lines", name,
+                                  setting->location.line);
                 return;
         }
         if (!again) {
                 if (key->kind != KIND_ID_LIST)
                         clear_texts(setting);
-                setting->place = place;
+                setting->location = location;
         }
         if (config_kind_is_list(key->kind))
-                add_items(reading, setting, place, value);
+                add_items(reading, setting, location, value);
         else
-                add_text(reading, setting, place, value);
+                add_text(reading, setting, location, value);
 }
 
-static void read_continuation(struct reading *reading, unsigned line, const char *value)
+static void read_continuation(const struct reading *reading, unsigned line, const char *value)
 {
-        if (reading->setting == NONE)
-                return;
+        struct setting *setting = reading->setting;
 
-        struct setting *setting = &reading->settings->sections[reading->section].settings[reading->setting];
+        if (setting == NULL)
+                return;
         if (config_kind_is_list(setting->key->kind))
-                add_items(reading, setting, place_at(reading, line), value);
+                add_items(reading, setting, location_at(reading, line), value);
         else
-                report_error(
-                        reading->report, place_at(reading, line),
-                        "the line is indented, so it continues the value of %s in line %u, which is a single "
-                        "one; begin keys in column 1",
-                        setting->key->name, setting->place.line);
+                diagnostics_error(reading->diagnostics, location_at(reading, line),
+                                  "the indented line continues the value of %s in line %u, "
+                                  "which takes a single value; begin keys in column 1",
+                                  setting->key->name, setting->location.line);
 }
 
 static void read_value(void *userdata, unsigned line, const char *key, const char *value, bool continuation)
 {
         struct reading *reading = userdata;
 
-        if (reading->section_seen && reading->section == NONE)
+        if (reading->section_seen && reading->section == NULL)
                 return;
         if (continuation)
                 read_continuation(reading, line, value);
@@ -341,37 +354,36 @@ static void read_problem(void *userdata, unsigned line, const char *message)
 {
         const struct reading *reading = userdata;
 
-        report_error(reading->report, place_at(reading, line), "%s", message);
-        note_damage(reading);
-        /* It may have been a header, so that something can be missing anywhere. */
+        diagnostics_error(reading->diagnostics, location_at(reading, line), "%s", message);
+        mark_damaged(reading);
+        /* The line may have been a header, so that keys of any section may be missing. */
         reading->settings->damaged = true;
 }
 
 void settings_read(struct settings *settings, const struct config_file *file, const char *data, size_t size,
-                   struct report *report)
+                   struct diagnostics *diagnostics)
 {
         static const struct ini_handlers handlers = { read_section, read_value, read_problem };
-        struct reading reading = {
-                .settings = settings,
-                .report = report,
-                .file = file,
-                .section = NONE,
-                .setting = NONE,
-        };
+        struct reading reading = { .settings = settings, .diagnostics = diagnostics, .file = file };
 
         if (ini_read(data, size, &handlers, &reading) < 0)
-                report_oom(report);
+                diagnostics_no_memory(diagnostics);
+}
+
+static void section_free(void *pointer)
+{
+        struct section_settings *section = pointer;
+
+        for (size_t i = 0; i < section->count; i++)
+                clear_texts(&section->settings[i]);
+        free(section->settings);
+        free(section->name);
+        free(section);
 }
 
 void settings_clear(struct settings *settings)
 {
-        for (size_t i = 0; i < settings->count; i++) {
-                struct section_settings *section = &settings->sections[i];
-                for (size_t k = 0; k < section->count; k++)
-                        clear_texts(&section->settings[k]);
-                free(section->settings);
-                free(section->name);
-        }
+        tdestroy(settings->by_name, section_free);
         free(settings->sections);
         for (size_t i = 0; i < settings->file_count; i++) {
                 free(settings->files[i]->path);

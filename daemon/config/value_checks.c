@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What a text value must look like. These checks ask nothing of the machine: no file is opened and no name
- * resolved, so that a configuration can be checked anywhere.
+ * These checks open no files and resolve no names, so that a configuration can be checked on any machine.
  */
 
 #include "config/value_checks.h"
 
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,24 +67,24 @@ static const char *check_url(const char *value, bool query_allowed)
         bool encrypted = strncasecmp(value, "https://", 8) == 0;
 
         if (!encrypted && strncasecmp(value, "http://", 7) != 0)
-                return "write a whole URL that begins with https://";
+                return "write a URL that begins with https://";
         for (const char *at = value; *at != '\0'; at++)
                 if (*at <= ' ' || *at > '~' || strchr("\"<>\\^`{|}", *at) != NULL)
-                        return "a URL holds ASCII without white space only; percent-encode the rest";
+                        return "percent-encode everything but printable ASCII without spaces";
 
         const char *authority = value + (encrypted ? 8 : 7);
         size_t size = strcspn(authority, "/?#");
         if (memchr(authority, '@', size) != NULL)
-                return "no user or password in a URL, since secrets never stand here";
+                return "remove the user and password; secrets do not belong in this file";
 
         size_t host = authority[0] == '[' ? strcspn(authority, "]") + 1 : strcspn(authority, ":/?#");
         if (host > size || !host_is_valid(authority, host))
-                return "it names no valid host; write it like https://spaces.nexudus.com";
+                return "missing or invalid host; write a URL such as https://spaces.nexudus.com";
         if (host < size && (authority[host] != ':' || !port_is_valid(authority + host + 1, size - host - 1)))
-                return "its port is none; write a number from 1 to 65535 after the colon";
+                return "the port must be 1 to 65535";
         if (!encrypted && !host_is_loopback(authority, host))
-                return "plain http would send secrets in the clear and is for this machine only; write "
-                       "https://";
+                return "plain http sends secrets unencrypted and is allowed to loopback addresses only; "
+                       "write https://";
         if (strchr(authority, '#') != NULL)
                 return "remove the # and what follows it";
         if (!query_allowed && strchr(authority, '?') != NULL)
@@ -95,6 +95,14 @@ static const char *check_url(const char *value, bool query_allowed)
 const char *check_base_url(const char *value)
 {
         return check_url(value, false);
+}
+
+void normalise_base_url(char *value)
+{
+        size_t size = strlen(value);
+
+        while (size > 0 && value[size - 1] == '/')
+                value[--size] = '\0';
 }
 
 const char *check_hook_url(const char *value)
@@ -110,8 +118,7 @@ const char *check_secret_file(const char *value)
                 return "write the name of a credential, which has no slash, or an absolute path";
         if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0 || strlen(value) > 255 ||
             strpbrk(value, " \t:") != NULL)
-                return "this is no name of a credential; write one such as nexudus.token, or an absolute "
-                       "path";
+                return "invalid credential name; write one such as nexudus.token, or an absolute path";
         return NULL;
 }
 
@@ -124,7 +131,7 @@ const char *check_client_id(const char *value)
 {
         for (const char *at = value; *at != '\0'; at++)
                 if (*at <= ' ' || *at > '~')
-                        return "letters, digits and signs without spaces, such as riverside-jobwatchd";
+                        return "use printable ASCII without spaces, such as riverside-jobwatchd";
         return NULL;
 }
 
@@ -137,24 +144,21 @@ const char *check_unit(const char *value)
         for (size_t i = 0; kind != NULL && i < sizeof(kinds) / sizeof(*kinds); i++)
                 startable |= strcmp(kind, kinds[i]) == 0;
         if (!startable)
-                return "write the whole name of a unit that can be started, such as "
+                return "write the full name of a unit that can be started, such as "
                        "import-finished@%i.service";
         if (kind == value || value[0] == '@' || strlen(value) > 255 ||
             !consists_of(value, strlen(value), ":_.\\@%-"))
-                return "a unit's name has letters, digits and :_.\\@- only; write one such as "
-                       "import-finished@%i.service";
+                return "use letters, digits and :_.\\@- only, as in import-finished@%i.service";
         if (kind[-1] == '@')
-                return "a template alone cannot be started; write an instance, such as "
-                       "import-finished@%i.service";
+                return "a template cannot be started; write an instance such as import-finished@%i.service";
         for (const char *at = value; (at = strchr(at, '%')) != NULL; at += 2)
                 if (at[1] == '\0' || strchr("ineo%", at[1]) == NULL)
-                        return "% begins a specifier; known are %i (job id), %n (name), %e (event id), %o "
-                               "(outcome) "
-                               "and %%";
+                        return "unknown specifier; use %i (job id), %n (name), "
+                               "%e (event id), %o (outcome) or %%";
         return NULL;
 }
 
-/* Whether every quote is closed and no backslash stands last, as the hook's own splitting will see it. */
+/* Whether the hook will be able to split the command: all quotes closed, no backslash at the end. */
 static bool quotes_are_closed(const char *value)
 {
         char quote = '\0';
@@ -175,12 +179,9 @@ static bool quotes_are_closed(const char *value)
 const char *check_exec(const char *value)
 {
         if (value[strspn(value, "\"'")] != '/')
-                return "a command begins with the absolute path of its program, such as "
-                       "/usr/local/bin/notify";
+                return "begin with the absolute path of the program, such as /usr/local/bin/notify";
         if (!quotes_are_closed(value))
-                return "a quote is not closed, or a backslash stands last; close it, or write \\\" or \\\\ "
-                       "for the "
-                       "character itself";
+                return "unclosed quote or trailing backslash; write \\\" or \\\\ for the character itself";
         return NULL;
 }
 
@@ -189,6 +190,6 @@ const char *check_name(const char *value)
         size_t length = strlen(value);
 
         if (length == 0 || length > CONFIG_NAME_BYTES || !consists_of(value, length, "_.-"))
-                return "a name has 1 to 40 letters, digits, \"_\", \".\" and \"-\"";
+                return "use 1 to 40 letters, digits, \"_\", \".\" and \"-\"";
         return NULL;
 }

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
-
 /*
- * Checks of values that are kept as text. Each returns NULL if the value is right, else a static text that
- * says what is wrong and what to write, fit to stand behind a colon.
+ * Validation of text values. Each check returns NULL if the value is valid, else a static text: what is
+ * wrong, and what to write instead. Their callers put the key and the value in front.
  */
 
-/* https to anywhere, http to loopback only; no user, query or fragment. */
+/* https to any host, http to loopback only; without user, query or fragment. */
 const char *check_base_url(const char *value);
 
-/* The same, but a query is allowed. */
+/* Removes trailing slashes. */
+void normalise_base_url(char *value);
+
+/* Like check_base_url(), but a query is allowed. */
 const char *check_hook_url(const char *value);
 
-/* Names of a credential, or absolute path; "" is right. */
+/* The name of a systemd credential, an absolute path, or "". */
 const char *check_secret_file(const char *value);
 
-/* "" is right. */
+/* An absolute path, or "". */
 const char *check_absolute_path(const char *value);
 
-/* Goes into a header: visible ASCII, or nothing. */
+/* Visible ASCII, since it is sent in a header; or "". */
 const char *check_client_id(const char *value);
 
+/* The name of a unit that can be started, with specifiers. */
 const char *check_unit(const char *value);
+
+/* A command line that begins with an absolute path. */
 const char *check_exec(const char *value);
 
-/* Names of jobs and hooks. */
+/* The name of a job or hook. */
 const char *check_name(const char *value);
 #define CONFIG_NAME_BYTES 40

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Values: from text to field and back, by the kind of the key. What a value may be is in the key's row; how a
- * person is told that it is not so is here, in one form for all: the key, the value, what to write instead.
+ * Parses and formats values by the kind of their keys. All messages about a value have the same form: the
+ * key, the value, and what to write instead.
  */
 
 #include "config/values.h"
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/value_checks.h"
+#include "config/suggestion.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
@@ -27,16 +27,20 @@ static const void *const_field_of(const struct config_key *key, const void *base
         return (const char *)base + key->offset;
 }
 
-static void note_state_failed(const struct config_key *key, const char *text, struct place place,
-                              struct report *report, const char *cure)
+/* Reports an invalid value; `hint` says what to write instead. */
+static void refuse(const struct config_key *key, const char *text, struct location location,
+                   struct diagnostics *diagnostics, const char *hint)
 {
-        /* inih takes " #" for a part of the value, which people do not expect. */
-        const char *hint = strstr(text, " #") != NULL ? "; a comment behind a value begins with \" ;\"" : "";
+        /* To inih " #" is part of the value, which surprises people. */
+        const char *comment =
+                strstr(text, " #") != NULL ? "; a comment after a value starts with \" ;\"" : "";
 
         if (*text == '\0')
-                report_error(report, place, "%s is empty; %s, or remove the line", key->name, cure);
+                diagnostics_error(diagnostics, location, "%s is empty; %s, or remove the line", key->name,
+                                  hint);
         else
-                report_error(report, place, "%s = %s is not understood: %s%s", key->name, text, cure, hint);
+                diagnostics_error(diagnostics, location, "%s = %s is invalid: %s%s", key->name, text, hint,
+                                  comment);
 }
 
 int job_id_parse(const char *text, uint64_t *ret_id)
@@ -101,7 +105,7 @@ char *list_next(const char **at)
 static void number_format(const struct config_key *key, uint64_t number,
                           char buffer[static TIMESPAN_TEXT_MAX])
 {
-        if (key->kind == KIND_SPAN)
+        if (key->kind == KIND_TIMESPAN)
                 timespan_format(number, buffer);
         else if (key->kind == KIND_SIZE)
                 size_format((size_t)number, buffer);
@@ -109,8 +113,8 @@ static void number_format(const struct config_key *key, uint64_t number,
                 snprintf(buffer, TIMESPAN_TEXT_MAX, "%" PRIu64, number);
 }
 
-static bool in_range(const struct config_key *key, const char *text, uint64_t number, struct place place,
-                     struct report *report)
+static bool in_range(const struct config_key *key, const char *text, uint64_t number,
+                     struct location location, struct diagnostics *diagnostics)
 {
         char least[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
@@ -118,12 +122,13 @@ static bool in_range(const struct config_key *key, const char *text, uint64_t nu
                 return true;
         number_format(key, key->minimum, least);
         number_format(key, key->maximum, most);
-        report_error(report, place, "%s = %s is out of range; write %s to %s", key->name, text, least, most);
+        diagnostics_error(diagnostics, location, "%s = %s is out of range; write %s to %s", key->name, text,
+                          least, most);
         return false;
 }
 
-static void set_span(const struct config_key *key, const char *text, struct place place, void *base,
-                     struct report *report)
+static void set_timespan(const struct config_key *key, const char *text, struct location location, void *base,
+                         struct diagnostics *diagnostics)
 {
         uint64_t span = 0;
 
@@ -131,15 +136,15 @@ static void set_span(const struct config_key *key, const char *text, struct plac
         if (r == -ERANGE)
                 span = UINT64_MAX;
         else if (r < 0) {
-                note_state_failed(key, text, place, report, "write a time span such as 15s, 1min 30s or 2h");
+                refuse(key, text, location, diagnostics, "write a time span such as 15s, 1min 30s or 2h");
                 return;
         }
-        if (in_range(key, text, span, place, report))
+        if (in_range(key, text, span, location, diagnostics))
                 *(uint64_t *)field_of(key, base) = span;
 }
 
-static void set_size(const struct config_key *key, const char *text, struct place place, void *base,
-                     struct report *report)
+static void set_size(const struct config_key *key, const char *text, struct location location, void *base,
+                     struct diagnostics *diagnostics)
 {
         size_t size = 0;
 
@@ -147,108 +152,94 @@ static void set_size(const struct config_key *key, const char *text, struct plac
         if (r == -ERANGE)
                 size = SIZE_MAX;
         else if (r < 0) {
-                note_state_failed(key, text, place, report,
-                                  "write a number of bytes such as 4096, 64K or 16M");
+                refuse(key, text, location, diagnostics, "write a number of bytes such as 4096, 64K or 16M");
                 return;
         }
-        if (in_range(key, text, size, place, report))
+        if (in_range(key, text, size, location, diagnostics))
                 *(size_t *)field_of(key, base) = size;
 }
 
-static void set_unsigned(const struct config_key *key, const char *text, struct place place, void *base,
-                         struct report *report)
+static void set_unsigned(const struct config_key *key, const char *text, struct location location, void *base,
+                         struct diagnostics *diagnostics)
 {
         size_t digits = strspn(text, "0123456789");
 
         if (digits == 0 || text[digits] != '\0') {
-                note_state_failed(key, text, place, report, "write a whole number");
+                refuse(key, text, location, diagnostics, "write a whole number");
                 return;
         }
-        /* Saturates at what is out of every range. */
+        /* Saturates at a number that is out of any range. */
         uint64_t number = strtoull(text, NULL, 10);
-        if (in_range(key, text, number, place, report))
+        if (in_range(key, text, number, location, diagnostics))
                 *(unsigned *)field_of(key, base) = (unsigned)number;
 }
 
-static void set_boolean(const struct config_key *key, const char *text, struct place place, void *base,
-                        struct report *report)
+static void set_boolean(const struct config_key *key, const char *text, struct location location, void *base,
+                        struct diagnostics *diagnostics)
 {
-        static const char *const words[] = { "no", "yes", "false", "true", "off", "on",
-                                             "0",  "1",   "n",     "y",    "f",   "t" };
+        static const char *const choices[] = { "no", "yes", "false", "true", "off", "on",
+                                               "0",  "1",   "n",     "y",    "f",   "t" };
 
-        for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-                if (strcasecmp(text, words[i]) == 0) {
+        for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++)
+                if (strcasecmp(text, choices[i]) == 0) {
                         *(bool *)field_of(key, base) = i % 2 == 1;
                         return;
                 }
-        note_state_failed(key, text, place, report, "write yes or no");
+        refuse(key, text, location, diagnostics, "write yes or no");
 }
 
-static const struct config_word *find_word(const struct config_key *key, const char *text)
+static const struct config_choice *find_choice(const struct config_key *key, const char *text)
 {
-        for (const struct config_word *word = key->words; word->word != NULL; word++)
-                if (strcmp(word->word, text) == 0)
-                        return word;
+        for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++)
+                if (strcmp(choice->text, text) == 0)
+                        return choice;
         return NULL;
 }
 
-/* "write token, password or basic", with the likeliest first said if there is one. */
-static void complain_word(const struct config_key *key, const char *text, struct place place,
-                          struct report *report)
+/* Suggests the most similar choice, or lists them all: "write token, password or basic". */
+static void refuse_choice(const struct config_key *key, const char *text, struct location location,
+                          struct diagnostics *diagnostics)
 {
-        const struct config_word *nearest = NULL;
-        unsigned best = (unsigned)strlen(text) / 3 + 1;
-        char cure[256] = "write ";
-        size_t used = strlen(cure);
+        struct suggestion suggestion = suggestion_start(text);
+        char hint[256] = "write ";
+        size_t used = strlen(hint);
 
-        for (const struct config_word *word = key->words; word->word != NULL; word++) {
-                unsigned distance = word_distance(text, word->word, best);
-                if (distance < best) {
-                        best = distance;
-                        nearest = word;
-                }
-                bool last = word[1].word == NULL;
-                if (used < sizeof(cure))
-                        used += (size_t)snprintf(cure + used, sizeof(cure) - used, "%s%s",
-                                                 word == key->words ? ""
-                                                 : last             ? " or "
-                                                                    : ", ",
-                                                 word->word);
+        for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++) {
+                const char *separator = choice == key->choices ? "" : choice[1].text == NULL ? " or " : ", ";
+                suggestion_consider(&suggestion, choice->text);
+                if (used < sizeof(hint))
+                        used += (size_t)snprintf(hint + used, sizeof(hint) - used, "%s%s", separator,
+                                                 choice->text);
         }
-        if (nearest != NULL && *text != '\0')
-                report_error(report, place, "%s = %s is not understood; did you mean \"%s\"?", key->name,
-                             text, nearest->word);
+        if (suggestion.nearest != NULL && *text != '\0')
+                diagnostics_error(diagnostics, location, "%s = %s is invalid; did you mean \"%s\"?",
+                                  key->name, text, suggestion.nearest);
         else
-                note_state_failed(key, text, place, report, cure);
+                refuse(key, text, location, diagnostics, hint);
 }
 
-static void set_word(const struct config_key *key, const char *text, struct place place, unsigned features,
-                     void *base, struct report *report)
+static void set_choice(const struct config_key *key, const char *text, struct location location, void *base,
+                       struct diagnostics *diagnostics)
 {
-        const struct config_word *word = find_word(key, text);
+        const struct config_choice *choice = find_choice(key, text);
 
-        if (word == NULL) {
-                complain_word(key, text, place, report);
-                return;
-        }
-        if ((word->feature & ~features) != 0)
-                report_error(report, place,
-                             "%s = %s is known, but this version does not act on it yet; remove the line",
-                             key->name, text);
-        *(unsigned *)field_of(key, base) = (unsigned)word->value;
+        if (choice == NULL)
+                refuse_choice(key, text, location, diagnostics);
+        else
+                *(unsigned *)field_of(key, base) = (unsigned)choice->value;
 }
 
-static void set_id(const struct config_key *key, const char *text, struct place place, void *base,
-                   struct report *report)
+static void set_id(const struct config_key *key, const char *text, struct location location, void *base,
+                   struct diagnostics *diagnostics)
 {
         if (job_id_parse(text, field_of(key, base)) < 0)
-                note_state_failed(key, text, place, report,
-                                  "write the id of a job, a number from 1 to 9223372036854775807");
+                refuse(key, text, location, diagnostics,
+                       "write a job id, a number from 1 to 9223372036854775807");
 }
 
 /*
- * A " #" that stands alone: someone's comment, which inih takes for a part of the value. Within quotes, and
- * in front of a word, it can be meant.
+ * Whether there is a "#" between spaces: most likely a comment, which inih takes for part of the value. With
+ * `quotes_count`, quoted ones are part of the value.
  */
 static bool has_hash_comment(const char *text, bool quotes_count)
 {
@@ -270,39 +261,38 @@ static bool has_hash_comment(const char *text, bool quotes_count)
         return false;
 }
 
-/* Whether the text is right for a key that keeps text. */
-static bool check_text(const struct config_key *key, const char *text, struct place place,
-                       struct report *report)
+/* Validates a value that is kept as text. */
+static bool check_text(const struct config_key *key, const char *text, struct location location,
+                       struct diagnostics *diagnostics)
 {
-        const char *cure = NULL;
+        const char *hint = NULL;
 
         if (has_hash_comment(text, key->kind == KIND_TARGET))
-                cure = "# begins no comment here; write \" ;\" in front of one";
+                hint = "\"#\" does not start a comment here; write \" ;\" instead";
         else if (key->check != NULL)
-                cure = key->check(text);
-        if (cure == NULL)
+                hint = key->check(text);
+        if (hint == NULL)
                 return true;
         if (text[0] == '\0')
-                report_error(report, place, "%s is empty: %s", key->name, cure);
+                diagnostics_error(diagnostics, location, "%s is empty: %s", key->name, hint);
         else
-                report_error(report, place, "%s = %s: %s", key->name, text, cure);
+                diagnostics_error(diagnostics, location, "%s = %s is invalid: %s", key->name, text, hint);
         return false;
 }
 
-static void set_string(const struct config_key *key, const char *text, struct place place, void *base,
-                       struct report *report)
+static void set_string(const struct config_key *key, const char *text, struct location location, void *base,
+                       struct diagnostics *diagnostics)
 {
-        if (!check_text(key, text, place, report))
+        if (!check_text(key, text, location, diagnostics))
                 return;
 
         char *copy = strdup(text);
         if (copy == NULL) {
-                report_oom(report);
+                diagnostics_no_memory(diagnostics);
                 return;
         }
-        for (size_t size = strlen(copy); key->check == check_base_url && size > 0 && copy[size - 1] == '/';
-             size--)
-                copy[size - 1] = '\0';
+        if (key->normalise != NULL)
+                key->normalise(copy);
 
         char **field = field_of(key, base);
         free(*field);
@@ -311,31 +301,31 @@ static void set_string(const struct config_key *key, const char *text, struct pl
                 ((struct hook_config *)base)->kind = (enum hook_kind)key->hook_kind;
 }
 
-void value_set(const struct config_key *key, const char *text, struct place place, unsigned features,
-               void *base, struct report *report)
+void value_set(const struct config_key *key, const char *text, struct location location, void *base,
+               struct diagnostics *diagnostics)
 {
         switch (key->kind) {
         case KIND_STRING:
         case KIND_TARGET:
-                set_string(key, text, place, base, report);
+                set_string(key, text, location, base, diagnostics);
                 break;
-        case KIND_SPAN:
-                set_span(key, text, place, base, report);
+        case KIND_TIMESPAN:
+                set_timespan(key, text, location, base, diagnostics);
                 break;
         case KIND_SIZE:
-                set_size(key, text, place, base, report);
+                set_size(key, text, location, base, diagnostics);
                 break;
         case KIND_UNSIGNED:
-                set_unsigned(key, text, place, base, report);
+                set_unsigned(key, text, location, base, diagnostics);
                 break;
         case KIND_BOOLEAN:
-                set_boolean(key, text, place, base, report);
+                set_boolean(key, text, location, base, diagnostics);
                 break;
-        case KIND_WORD:
-                set_word(key, text, place, features, base, report);
+        case KIND_CHOICE:
+                set_choice(key, text, location, base, diagnostics);
                 break;
         case KIND_ID:
-                set_id(key, text, place, base, report);
+                set_id(key, text, location, base, diagnostics);
                 break;
         case KIND_ID_LIST:
         case KIND_LIST:
@@ -344,17 +334,18 @@ void value_set(const struct config_key *key, const char *text, struct place plac
         }
 }
 
-void value_add(const struct config_key *key, const char *text, struct place place, void *base,
-               struct report *report)
+void value_add(const struct config_key *key, const char *text, struct location location, void *base,
+               struct diagnostics *diagnostics)
 {
         if (key->kind == KIND_EVENTS) {
-                const struct config_word *word = find_word(key, text);
-                if (word == NULL)
-                        complain_word(key, text, place, report);
+                const struct config_choice *choice = find_choice(key, text);
+                if (choice == NULL)
+                        refuse_choice(key, text, location, diagnostics);
                 else
-                        *(unsigned *)field_of(key, base) |= (unsigned)word->value;
-        } else if (check_text(key, text, place, report) && string_list_add(field_of(key, base), text) < 0) {
-                report_oom(report);
+                        *(unsigned *)field_of(key, base) |= (unsigned)choice->value;
+        } else if (check_text(key, text, location, diagnostics) &&
+                   string_list_add(field_of(key, base), text) < 0) {
+                diagnostics_no_memory(diagnostics);
         }
 }
 
@@ -376,11 +367,11 @@ static char *events_format(const struct config_key *key, unsigned events)
         char text[128] = "";
         size_t used = 0;
 
-        for (const struct config_word *word = key->words; word->word != NULL; word++) {
-                bool single = __builtin_popcount((unsigned)word->value) == 1;
-                if (single && (events & (unsigned)word->value) != 0)
+        for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++) {
+                bool single = __builtin_popcount((unsigned)choice->value) == 1;
+                if (single && (events & (unsigned)choice->value) != 0)
                         used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
-                                                 used > 0 ? ", " : "", word->word);
+                                                 used > 0 ? ", " : "", choice->text);
         }
         return strdup(text);
 }
@@ -394,7 +385,7 @@ char *value_format(const struct config_key *key, const void *base)
         case KIND_STRING:
         case KIND_TARGET:
                 return strdup(*(char *const *)field != NULL ? *(char *const *)field : "");
-        case KIND_SPAN:
+        case KIND_TIMESPAN:
         case KIND_ID:
                 number_format(key, *(const uint64_t *)field, text);
                 break;
@@ -406,10 +397,10 @@ char *value_format(const struct config_key *key, const void *base)
                 break;
         case KIND_BOOLEAN:
                 return strdup(*(const bool *)field ? "yes" : "no");
-        case KIND_WORD:
-                for (const struct config_word *word = key->words; word->word != NULL; word++)
-                        if ((unsigned)word->value == *(const unsigned *)field)
-                                return strdup(word->word);
+        case KIND_CHOICE:
+                for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++)
+                        if ((unsigned)choice->value == *(const unsigned *)field)
+                                return strdup(choice->text);
                 break;
         case KIND_EVENTS:
                 return events_format(key, *(const unsigned *)field);

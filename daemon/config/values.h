@@ -1,43 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdio.h>
-
 #include "config/config.h"
+#include "config/diagnostics.h"
 #include "config/keys.h"
-#include "config/report.h"
 
 /*
- * Between the text of a value and its field. `base` is the struct that holds the field: config, job_config or
- * hook_config, as the section of the key says.
+ * Parsing a value into its field, and formatting it from there. `base` is the structure that contains the
+ * field: the config, job_config or hook_config, as the section of the key requires.
  */
 
-/* Sets the field of a key that is no list. What is wrong is reported at `place`, and the field left alone. */
-void value_set(const struct config_key *key, const char *text, struct place place, unsigned features,
-               void *base, struct report *report);
+/* Sets the field of a key that is not a list. An invalid value is reported and leaves the field unchanged. */
+void value_set(const struct config_key *key, const char *text, struct location location, void *base,
+               struct diagnostics *diagnostics);
 
-/* Adds an item to the field of a list (KIND_LIST, KIND_EVENTS). */
-void value_add(const struct config_key *key, const char *text, struct place place, void *base,
-               struct report *report);
+/* Adds an item to the field of a list (KIND_LIST, KIND_EVENTS). An invalid item is reported instead. */
+void value_add(const struct config_key *key, const char *text, struct location location, void *base,
+               struct diagnostics *diagnostics);
 
-/* Empties the field of a list; any other field is left alone. */
+/* Empties the field of a list; leaves other fields unchanged. */
 void value_clear(const struct config_key *key, void *base);
 
-/* A job's id: digits, 1 … 2^63-1. -EINVAL. */
+/* A job id: decimal digits, 1 to INT64_MAX. 0 or -EINVAL. */
 int job_id_parse(const char *text, uint64_t *ret_id);
 
 /*
- * Items of a comma-separated text, one a call, with the white space around them removed and empty ones passed
- * over; *at moves along. Returns NULL at the end or when out of memory (*at is not at the end then).
+ * The next item of a comma-separated text, without surrounding white space; skips empty ones and advances
+ * *at. The caller frees it. NULL at the end, or when out of memory; **at is '\0' at the end only.
  */
 char *list_next(const char **at);
 
-/* The value as it is written in a file, for keys that are no lists; malloc()ed, NULL if out of memory. */
+/* The value as it is written in a file, for keys that are not lists. The caller frees it; NULL: no memory. */
 char *value_format(const struct config_key *key, const void *base);
 
-/* A field of a list. */
+/* The field of a KIND_LIST. */
 const struct string_list *value_list(const struct config_key *key, const void *base);
 
-/* -ENOMEM. The item is copied. */
+/* Appends a copy of the item. 0 or -ENOMEM. */
 int string_list_add(struct string_list *list, const char *item);
 void string_list_clear(struct string_list *list);

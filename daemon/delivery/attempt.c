@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One place of a lane: an attempt is started, ends at some time, and its end is written down; only then is
- * the place free again. If that cannot be written (a full disk), the attempt stays where it is, so that
- * nothing is delivered twice in a row, and the lane's timer tries again.
+ * One attempt in a slot of a hook's queue:
+ *
+ *     free ──(start)──> in progress ──(end)──> ended ──(recorded)──> free
+ *
+ * The slot is free only when the result is recorded. If that fails (disk full), the attempt stays in its
+ * slot, so that the event is not delivered twice in a row, and the queue retries.
  */
 
-#include "delivery/hook_queue.h"
+#include "delivery/attempt.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "delivery/exec/exec.h"
 #include "delivery/payload.h"
+#include "delivery/unit/unit.h"
+#include "delivery/webhook/webhook.h"
 #include "journal/event_message.h"
 #include "journal/message_ids.h"
 #include "planning/backoff.h"
@@ -21,19 +28,23 @@
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
-/* ---- ends ---- */
-
-void attempt_clear(struct attempt *attempt)
+bool attempt_is_free(const struct attempt *attempt)
 {
-        hook_exec_free(attempt->exec);
-        webhook_cancel(attempt->http);
-        hook_unit_cancel(attempt->unit);
-        delivery_clear(&attempt->delivery);
-        event_clear(&attempt->event);
-        free(attempt->document);
-        free(attempt->reason);
-        *attempt = (struct attempt){ .hook_queue = NULL };
+        return attempt->context == NULL;
 }
+
+bool attempt_is_unrecorded(const struct attempt *attempt)
+{
+        return attempt->ended;
+}
+
+uint64_t attempt_delivery_id(const struct attempt *attempt)
+{
+        assert(!attempt_is_free(attempt));
+        return attempt->delivery.id;
+}
+
+/* ---- log ---- */
 
 static char *attempt_label(const struct attempt *attempt)
 {
@@ -45,164 +56,190 @@ static const char *attempt_reason(const struct attempt *attempt)
         return attempt->reason != NULL ? attempt->reason : "out of memory";
 }
 
-static void log_delivered(struct hook_queue *hook_queue, const struct attempt *attempt)
+static struct journal_delivery delivery_fields(const struct attempt *attempt)
 {
-        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
-
-        journal_print_about(hook_queue->outbox->parts.journal, LOG_INFO, NULL, attempt->event.record.id,
-                            attempt->event.job_name.data, "%s: hook %s took the event \"%s\" (attempt %u).",
-                            label != NULL ? label : "A job", hook_queue->hook->name,
-                            event_kind_to_string(attempt->event.kind), attempt->delivery.attempts + 1);
+        return (struct journal_delivery){
+                .job_id = attempt->event.record.id,
+                .job_name = attempt->event.job_name.data,
+                .event_id = attempt->delivery.event_id,
+                .hook = attempt->context->hook->name,
+                .attempt = attempt->delivery.attempts + 1,
+        };
 }
 
-static void log_abandoned(struct hook_queue *hook_queue, const struct attempt *attempt)
+static void log_delivered(const struct attempt *attempt)
 {
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
-        unsigned made = attempt->delivery.attempts + 1;
+        const struct journal_delivery fields = delivery_fields(attempt);
 
-        journal_print_about(
-                hook_queue->outbox->parts.journal, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED,
-                attempt->event.record.id, attempt->event.job_name.data,
-                "%s: hook %s did not take the event \"%s\" (%s) in %u attempt%s and is given up: %s.",
-                label != NULL ? label : "A job", hook_queue->hook->name,
-                event_kind_to_string(attempt->event.kind), attempt->event.id, made, made == 1 ? "" : "s",
-                attempt_reason(attempt));
+        journal_print_delivery(attempt->context->hook_context.journal, LOG_INFO, NULL, &fields,
+                               "%s: hook %s: delivered \"%s\" (attempt %u)", label != NULL ? label : "A job",
+                               fields.hook, event_kind_to_string(attempt->event.kind), fields.attempt);
 }
 
-static void log_retry(struct hook_queue *hook_queue, const struct attempt *attempt, uint64_t delay_us)
+static void log_abandoned(const struct attempt *attempt)
 {
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+        const struct journal_delivery fields = delivery_fields(attempt);
+
+        journal_print_delivery(attempt->context->hook_context.journal, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED,
+                               &fields, "%s: hook %s: abandoned \"%s\" after %u attempt%s: %s",
+                               label != NULL ? label : "A job", fields.hook,
+                               event_kind_to_string(attempt->event.kind), fields.attempt,
+                               fields.attempt == 1 ? "" : "s", attempt_reason(attempt));
+}
+
+static void log_retry(const struct attempt *attempt, uint64_t delay_us)
+{
+        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+        const struct journal_delivery fields = delivery_fields(attempt);
         char delay[TIMESPAN_TEXT_MAX];
 
-        journal_print_about(
-                hook_queue->outbox->parts.journal, LOG_WARNING, NULL, attempt->event.record.id,
-                attempt->event.job_name.data,
-                "%s: hook %s failed at attempt %u for the event \"%s\" (%s): %s; it is tried again in %s.",
-                label != NULL ? label : "A job", hook_queue->hook->name, attempt->delivery.attempts + 1,
-                event_kind_to_string(attempt->event.kind), attempt->event.id, attempt_reason(attempt),
+        journal_print_delivery(
+                attempt->context->hook_context.journal, LOG_WARNING, NULL, &fields,
+                "%s: hook %s: delivery of \"%s\" failed (attempt %u of %u): %s; retrying in %s",
+                label != NULL ? label : "A job", fields.hook, event_kind_to_string(attempt->event.kind),
+                fields.attempt, attempt->context->hook->retries + 1, attempt_reason(attempt),
                 timespan_format_rough(delay_us, delay));
+}
+
+/* ---- end ---- */
+
+void attempt_clear(struct attempt *attempt)
+{
+        hook_exec_free(attempt->exec);
+        webhook_cancel(attempt->http);
+        hook_unit_cancel(attempt->unit);
+        delivery_clear(&attempt->delivery);
+        event_clear(&attempt->event);
+        free(attempt->document);
+        free(attempt->reason);
+        *attempt = (struct attempt){ .context = NULL };
+}
+
+void attempt_stop(struct attempt *attempt)
+{
+        if (attempt->exec != NULL)
+                hook_exec_stop(attempt->exec);
+        else
+                attempt_clear(attempt);
 }
 
 int attempt_record(struct attempt *attempt)
 {
-        struct hook_queue *hook_queue = attempt->hook_queue;
-        struct state *state = hook_queue->outbox->parts.state;
+        struct state *state = attempt->context->state;
         uint64_t now_us = clock_wall_us();
         unsigned made = attempt->delivery.attempts + 1;
         int r;
 
+        assert(attempt->ended);
         if (attempt->success) {
                 r = state_delivery_done(state, attempt->delivery.id, now_us);
                 if (r >= 0)
-                        log_delivered(hook_queue, attempt);
-        } else if (made > hook_queue->hook->retries) {
+                        log_delivered(attempt);
+        } else if (made > attempt->context->hook->retries) {
                 r = state_delivery_failed(state, attempt->delivery.id, now_us, attempt_reason(attempt));
                 if (r >= 0)
-                        log_abandoned(hook_queue, attempt);
+                        log_abandoned(attempt);
         } else {
                 uint64_t delay_us = delivery_delay(made, attempt->retry_after_us, random_u64());
 
                 r = state_delivery_retry(state, attempt->delivery.id, now_us + delay_us,
                                          attempt_reason(attempt));
                 if (r >= 0)
-                        log_retry(hook_queue, attempt, delay_us);
+                        log_retry(attempt, delay_us);
         }
-        /* Not pending any more: given up by a reload that took its hook away. */
+        /* -ENOENT: no longer pending, dropped by a reload that removed its hook. */
         if (r < 0 && r != -ENOENT)
                 return r;
         attempt_clear(attempt);
         return 0;
 }
 
-static void on_attempt_end(void *userdata, const struct hook_end *end)
+static void on_hook_end(void *userdata, const struct hook_end *end)
 {
         struct attempt *attempt = userdata;
-        struct hook_queue *hook_queue = attempt->hook_queue;
-        struct outbox *outbox = hook_queue->outbox;
+        struct attempt_context *context = attempt->context;
+        int r = 0;
 
-        /* The run is gone when this returns. */
+        /* The run is freed when this returns. */
         attempt->exec = NULL;
         attempt->http = NULL;
         attempt->unit = NULL;
 
-        /* What was ended because the daemon stops has not failed; it is delivered after the next start. */
-        if (outbox->stopping && !end->success) {
+        /* An attempt that was ended by a stop has not failed; the event is delivered after the next start. */
+        if (context->stopping && !end->success) {
                 attempt_clear(attempt);
-                outbox_wake(outbox);
-                return;
+        } else {
+                attempt->ended = true;
+                attempt->success = end->success;
+                attempt->reason = strdup(end->reason);
+                attempt->retry_after_us = end->retry_after_us;
+                r = attempt_record(attempt);
         }
-
-        attempt->ended = true;
-        attempt->success = end->success;
-        attempt->reason = strdup(end->reason);
-        attempt->retry_after_us = end->retry_after_us;
-        if (attempt_record(attempt) < 0) {
-                journal_print(
-                        outbox->parts.journal, LOG_WARNING,
-                        "The end of hook %s cannot be written to the state: %s. It is tried again every 5 s; "
-                        "until then this hook takes fewer events at a time.",
-                        hook_queue->hook->name, state_error(outbox->parts.state));
-                hook_queue_timer_set(hook_queue, RECORD_AGAIN_US);
-        }
-        outbox_wake(outbox);
+        context->on_done(context->userdata, r);
 }
 
-/* ---- beginnings ---- */
+/* ---- start ---- */
 
-static int attempt_run(struct attempt *attempt, char **ret_reason)
+static int start_webhook(struct attempt_context *context, const struct hook_attempt *call, char **ret_reason,
+                         struct webhook_run **ret_run)
 {
-        struct hook_queue *hook_queue = attempt->hook_queue;
-        struct outbox *outbox = hook_queue->outbox;
-        const struct hook_context context = { .event = outbox->parts.event,
-                                              .journal = outbox->parts.journal };
+        /* Repeated until it succeeds, since a missing secret may be provided later. */
+        if (context->webhook == NULL) {
+                int r = webhook_new(&context->hook_context, context->hook, ret_reason, &context->webhook);
+                if (r < 0)
+                        return r;
+        }
+        return webhook_start(context->webhook, call, ret_reason, ret_run);
+}
+
+static int start_hook(struct attempt *attempt, char **ret_reason)
+{
+        struct attempt_context *context = attempt->context;
         unsigned number = attempt->delivery.attempts + 1;
         size_t size;
-        int r;
 
-        r = state_get_event(outbox->parts.state, attempt->delivery.event_id, &attempt->event);
+        int r = state_get_event(context->state, attempt->delivery.event_id, &attempt->event);
         if (r == 0)
                 return -ENOENT;
         if (r >= 0)
-                r = payload_write(&attempt->event, number, outbox->parts.config->log.personal_data,
-                                  &attempt->document, &size);
+                r = payload_write(&attempt->event, number, context->personal_data, &attempt->document, &size);
         if (r < 0)
                 return r;
 
         const struct hook_attempt call = {
-                .hook = hook_queue->hook,
+                .hook = context->hook,
                 .event = &attempt->event,
                 .document = attempt->document,
                 .document_size = size,
                 .attempt = number,
-                .on_end = on_attempt_end,
+                .on_end = on_hook_end,
                 .userdata = attempt,
         };
-        switch (hook_queue->hook->kind) {
+        switch (context->hook->kind) {
         case HOOK_EXEC:
-                return hook_exec_start(&context, &call, ret_reason, &attempt->exec);
+                return hook_exec_start(&context->hook_context, &call, ret_reason, &attempt->exec);
         case HOOK_URL:
-                /* Tried anew each time, since a secret that was missing may be there by now. */
-                r = hook_queue->http != NULL
-                            ? 0
-                            : webhook_new(&context, hook_queue->hook, ret_reason, &hook_queue->http);
-                return r < 0 ? r : webhook_start(hook_queue->http, &call, ret_reason, &attempt->http);
+                return start_webhook(context, &call, ret_reason, &attempt->http);
         case HOOK_UNIT:
-                return hook_unit_start(outbox->bus, &call, ret_reason, &attempt->unit);
+                return hook_unit_start(context->unit_hooks, &call, ret_reason, &attempt->unit);
         }
         return -EOPNOTSUPP;
 }
 
-void attempt_start(struct attempt *attempt, struct hook_queue *hook_queue, struct delivery *delivery)
+void attempt_start(struct attempt *attempt, struct attempt_context *context, struct delivery *delivery)
 {
         CLEANUP(cleanup_free) char *reason = NULL;
 
-        *attempt = (struct attempt){ .hook_queue = hook_queue, .delivery = *delivery };
+        assert(attempt_is_free(attempt));
+        *attempt = (struct attempt){ .context = context, .delivery = *delivery };
         *delivery = (struct delivery){ .hook = NULL };
 
-        int r = attempt_run(attempt, &reason);
+        int r = start_hook(attempt, &reason);
         if (r < 0) {
                 const struct hook_end end = { .reason = reason != NULL ? reason : strerror(-r) };
 
-                on_attempt_end(attempt, &end);
+                on_hook_end(attempt, &end);
         }
 }

@@ -1,71 +1,72 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/*
- * What the halves of outbox.h share: outbox.c has the lanes, outbox_attempt.c what happens in one place of a
- * lane.
- */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
 
-#include "delivery/hook.h"
-#include "delivery/outbox.h"
+#include "config/config.h"
+#include "journal/journal.h"
+#include "state/state.h"
 
-/* Attempts under way for one hook. */
+/* Attempts in progress for one hook. */
 #define HOOK_CONCURRENCY 4
 
-/* How long to wait before writing again what could not be written. */
-#define RECORD_AGAIN_US (5 * USEC_PER_SEC)
-
+/* The deliveries of one hook: some slots for attempts, and a timer for the next one that is not due yet. */
 struct hook_queue;
 
-struct attempt {
-        struct hook_queue *hook_queue; /* NULL: the place is free */
-        struct delivery delivery;
-        struct event event;
-        char *document;
-        struct hook_exec *exec;
-        struct webhook_run *http;
-        struct hook_unit *unit;
-        bool ended; /* but not recorded yet */
-        bool success;
-        char *reason;
-        uint64_t retry_after_us;
+struct unit_hooks;
+
+/* Borrowed. */
+struct hook_queue_parts {
+        sd_event *event;
+        struct state *state;
+        struct journal *journal;
+        struct unit_hooks *unit_hooks; /* needed by a unit hook */
+
+        /*
+         * A slot has become free or the timer has elapsed: hook_queue_fill() is to be called. Called from the
+         * loop or from hook_queue_fill(); must call no function of the queue.
+         */
+        void (*on_change)(void *userdata);
+        void *userdata;
 };
 
-struct hook_queue {
-        struct outbox *outbox;
-        struct config *config; /* one more owner of what `hook` is in */
-        const struct hook_config *hook;
-        struct webhook *http;   /* of a url hook; NULL while its secret cannot be read */
-        sd_event_source *timer; /* for what waits for its time, or to be recorded */
-        struct attempt attempts[HOOK_CONCURRENCY];
-        bool waiting;     /* there are deliveries that wait for their time */
-        bool read_failed; /* they cannot be read, and that was said */
-        bool retired;     /* of a configuration that is no longer in effect: nothing new is started */
-};
+/* `hook` is part of `config`, of which the queue becomes an owner. Returns 0 or a negative errno. */
+int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
+                   const struct hook_config *hook, struct hook_queue **ret_queue);
 
-struct outbox {
-        struct outbox_parts parts;
-        struct hook_queue **queues;
-        size_t queue_count;
-        struct hook_bus *bus; /* NULL: there were no unit hooks so far */
-        sd_event_source *wake;
-        bool woken; /* something may be due */
-        bool stopping;
-};
+/* Kills attempts in progress; their deliveries remain due. Accepts NULL, returns NULL. */
+struct hook_queue *hook_queue_free(struct hook_queue *queue);
 
 /*
- * Starts an attempt in a free place. One that cannot even start has failed like any other. The delivery's
- * memory is taken.
+ * Records results that could not be recorded before, starts deliveries that are due while slots are free, and
+ * sets the timer for the next one. `others` are the ids of deliveries of the same hook that are in progress
+ * in other queues; at most HOOK_QUEUE_OTHERS_MAX are taken into account.
  */
-void attempt_start(struct attempt *attempt, struct hook_queue *hook_queue, struct delivery *delivery);
+#define HOOK_QUEUE_OTHERS_MAX (3 * HOOK_CONCURRENCY)
+void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t other_count);
 
-/*
- * Writes down how an attempt ended and frees its place. On failure (a negative errno) the place stays taken.
+/* Its configuration is no longer in effect: starts no more attempts. Those in progress continue. */
+void hook_queue_retire(struct hook_queue *queue);
+bool hook_queue_is_retired(const struct hook_queue *queue);
+
+/* Ends attempts in progress; on_change() is called for each that ends later. Must not be filled after that.
  */
-int attempt_record(struct attempt *attempt);
+void hook_queue_stop(struct hook_queue *queue);
 
-/* Ends what is under way without a word and frees the place. */
-void attempt_clear(struct attempt *attempt);
+/* The name of the hook; lives as long as the queue. */
+const char *hook_queue_name(const struct hook_queue *queue);
 
-/* Has the lane looked after again after this span. */
-void hook_queue_timer_set(struct hook_queue *hook_queue, uint64_t span_us);
+/* Whether attempts are in progress. */
+bool hook_queue_is_busy(const struct hook_queue *queue);
+
+/* Whether attempts are in progress, or have ended but could not be recorded. */
+bool hook_queue_is_occupied(const struct hook_queue *queue);
+
+/* Whether deliveries wait for their time. */
+bool hook_queue_is_waiting(const struct hook_queue *queue);
+
+/* Ids of the deliveries in occupied slots. Returns their number, at most HOOK_CONCURRENCY. */
+size_t hook_queue_get_deliveries(const struct hook_queue *queue, uint64_t ret_ids[static HOOK_CONCURRENCY]);

@@ -12,54 +12,55 @@
 #include "state/state.h"
 
 /*
- * Brings recorded events to the hooks that asked for them: at least once, in order for one job and hook,
- * several at once. What is to be delivered is in the store alone; the outbox holds no more than what is under
- * way.
+ * Delivers recorded events to the hooks that selected them: at least once, in order for one job and hook,
+ * several at once. Deliveries are in the state; the outbox holds only those in progress.
  */
 struct outbox;
+
+struct bus_connection;
 
 struct outbox_parts {
         sd_event *event;
         struct state *state;
         struct journal *journal;
-        struct config *config; /* the outbox becomes one more owner */
-        bool once;             /* try what is due, and wait for no second attempt */
+        struct bus_connection *bus; /* for unit hooks (bus/connection.h); opened when first needed */
+        struct config *config;      /* the outbox becomes an owner */
+        bool once;                  /* try what is due once; do not wait for retries */
 
         /*
-         * Called from the loop, possibly repeatedly, when nothing is under way and nothing more is to be
-         * waited for.
+         * Called from the loop, possibly repeatedly, when nothing is in progress and nothing is waited for.
          */
         void (*on_idle)(void *userdata);
         void *userdata;
 };
 
-/* The parts are borrowed. Deliveries of hooks that are no longer configured are given up, which is logged. */
+/*
+ * The parts are borrowed. Pending deliveries of hooks that are not configured are dropped, which is logged.
+ * Returns 0 or a negative errno.
+ */
 int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox);
 
 /*
- * Takes over another configuration: its hooks get what is recorded from now on and what waits. What is under
- * way goes on as it began. On failure (-ENOMEM) all stays as it was.
+ * Replaces the configuration: its hooks get events recorded from now on and pending deliveries. Attempts in
+ * progress continue under the old one. Returns 0 or a negative errno; then nothing has changed.
  */
 int outbox_reload(struct outbox *outbox, struct config *config);
 
-/* Kills what is under way; it will be delivered again after the next start. */
+/* Kills attempts in progress; their deliveries remain due. Accepts NULL, returns NULL. */
 struct outbox *outbox_free(struct outbox *outbox);
 
-/*
- * Something was recorded: what is due is started from the loop, not from within. Never fails; also the way to
- * start.
- */
+/* An event was recorded, or the first call: deliveries that are due are started, later and from the loop. */
 void outbox_wake(struct outbox *outbox);
 
-/* No more attempts are started; what is under way is asked to end, and on_idle() says when it has. */
+/* Starts no more attempts and asks those in progress to end; on_idle() is called when they have. */
 void outbox_stop(struct outbox *outbox);
 
-/* True if nothing is under way and, unless once or stopped, nothing is left to be delivered. */
+/* Whether nothing is in progress and, unless `once` or stopped, no delivery is pending. */
 bool outbox_is_idle(const struct outbox *outbox);
 
 /*
- * The names of the hooks that want this event of this job; they are the configuration's. `ret_names` has room
- * for config->hook_count. Returns how many.
+ * The names of the hooks that select this event of this job; borrowed from the configuration. `ret_names` has
+ * room for config->hook_count. Returns their number.
  */
 size_t outbox_select(const struct config *config, const struct job_config *job, const struct event *event,
                      const char *ret_names[]);

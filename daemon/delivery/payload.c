@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The document that hooks get, written by yajl's generator.
+ * The JSON document for hooks, written by yajl's generator.
  *
- * The generator hands what it writes to a sink that grows. Its own two small blocks come out of a reserve,
- * since yajl does not check its allocations; the sink remembers that it could not grow and drops the rest,
- * and the writing ends in -ENOMEM.
+ * The generator prints to a sink that grows. Its own two small allocations come from a reserve, since yajl
+ * does not check them. If the sink cannot grow, it drops the rest and the call fails with -ENOMEM.
  *
- * Texts come from the store, and so from a file that anything may have happened to. A byte that belongs to no
- * UTF-8 sequence becomes U+FFFD: a receiver that gets one odd character can go on, one whose parser refuses
- * the document cannot.
+ * Texts come from the state, whose file may have been altered. Bytes that are not UTF-8 become U+FFFD, since
+ * a receiver's parser might reject the whole document.
  */
 
 #include "delivery/payload.h"
@@ -25,15 +23,14 @@
 #include "util/cleanup.h"
 #include "util/reserve.h"
 #include "util/timespan.h"
+#include "util/utf8.h"
 
 #define SINK_START 4096
 
 /* More than yajl_gen_alloc() asks for in all. */
 #define GENERATOR_BYTES 4096
 
-static const char replacement[] = "\xef\xbf\xbd";
-
-/* ---- where the bytes go ---- */
+/* ---- the sink ---- */
 
 struct sink {
         char *data;
@@ -63,61 +60,27 @@ static void sink_add(void *userdata, const char *data, size_t size)
         sink->size += size;
 }
 
-/* ---- UTF-8 ---- */
-
-/* Length of the sequence at the start of `data` (size > 0), or 0 if it is none. */
-static size_t sequence_length(const unsigned char *data, size_t size)
-{
-        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        size_t length = data[0] < 0x80           ? 1
-                        : (data[0] >> 5) == 0x06 ? 2
-                        : (data[0] >> 4) == 0x0e ? 3
-                        : (data[0] >> 3) == 0x1e ? 4
-                                                 : 0;
-
-        if (length < 2 || length > size)
-                return length < 2 ? length : 0;
-        uint32_t point = data[0] & (0x7fu >> length);
-        for (size_t i = 1; i < length; i++) {
-                if ((data[i] & 0xc0) != 0x80)
-                        return 0;
-                point = point << 6 | (data[i] & 0x3f);
-        }
-        bool surrogate = point >= 0xd800 && point <= 0xdfff;
-        return point < least[length] || point > 0x10ffff || surrogate ? 0 : length;
-}
-
-/* How many bytes from the start are well-formed. */
-static size_t good_bytes(const char *data, size_t size)
-{
-        size_t at = 0, length;
-
-        while (at < size && (length = sequence_length((const unsigned char *)data + at, size - at)) > 0)
-                at += length;
-        return at;
-}
-
 /* A copy in which each byte that belongs to no sequence is replaced. NULL: out of memory. */
 static char *fix(const char *data, size_t size, size_t *ret_size)
 {
         size_t bad = 0;
 
-        for (size_t at = good_bytes(data, size); at < size;
-             at += 1 + good_bytes(data + at + 1, size - at - 1))
+        for (size_t at = utf8_valid_size(data, size); at < size;
+             at += 1 + utf8_valid_size(data + at + 1, size - at - 1))
                 bad++;
-        char *copy = malloc(size + bad * (sizeof(replacement) - 2) + 1);
+        char *copy = malloc(size + bad * (sizeof(UTF8_REPLACEMENT) - 2) + 1);
         if (copy == NULL)
                 return NULL;
 
         char *end = copy;
         for (size_t at = 0; at < size;) {
-                size_t good = good_bytes(data + at, size - at);
+                size_t good = utf8_valid_size(data + at, size - at);
                 memcpy(end, data + at, good);
                 end += good;
                 at += good;
                 if (at < size) {
-                        memcpy(end, replacement, sizeof(replacement) - 1);
-                        end += sizeof(replacement) - 1;
+                        memcpy(end, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
+                        end += sizeof(UTF8_REPLACEMENT) - 1;
                         at++;
                 }
         }
@@ -130,8 +93,8 @@ static char *fix(const char *data, size_t size, size_t *ret_size)
 struct writer {
         yajl_gen generator;
         struct sink sink;
-        yajl_gen_status status; /* the first that was not ok */
-        bool exhausted;         /* no memory to mend a text */
+        yajl_gen_status status; /* the first error */
+        bool exhausted;         /* out of memory for a text */
 };
 
 static void note(struct writer *writer, yajl_gen_status status)
@@ -166,7 +129,7 @@ static void put_text(struct writer *writer, const char *key, const struct text *
                 note(writer, yajl_gen_null(writer->generator));
                 return;
         }
-        if (good_bytes(text->data, text->size) < text->size) {
+        if (utf8_valid_size(text->data, text->size) < text->size) {
                 mended = fix(text->data, text->size, &size);
                 writer->exhausted |= mended == NULL;
                 if (mended == NULL)
@@ -190,7 +153,7 @@ static void put_truth(struct writer *writer, const char *key, bool truth)
         note(writer, yajl_gen_bool(writer->generator, truth));
 }
 
-/* An id of 0 is none. */
+/* 0: null. */
 static void put_id(struct writer *writer, const char *key, uint64_t id)
 {
         if (id != 0) {
@@ -253,7 +216,7 @@ static void write_job(struct writer *writer, const struct event *event, bool per
 static void write_document(struct writer *writer, const struct event *event, unsigned attempt,
                            bool personal_data)
 {
-        /* At first sight there is no "before", whatever the texts hold. */
+        /* The first observation has no state before, even if the texts are set. */
         const struct text *status_before = event->first_observation ? &TEXT_NULL : &event->status_before;
         const struct text *result_before = event->first_observation ? &TEXT_NULL : &event->result_before;
 
@@ -271,7 +234,7 @@ static void write_document(struct writer *writer, const struct event *event, uns
         put_truth(writer, "result_known", event->record.has_result);
         put_number(writer, "attempt", attempt);
         close_map(writer);
-        sink_add(&writer->sink, "\n", 2); /* with the terminator, which is not counted */
+        sink_add(&writer->sink, "\n", 2); /* and the terminating NUL, which is not counted */
 }
 
 int payload_write(const struct event *event, unsigned attempt, bool personal_data, char **ret_document,

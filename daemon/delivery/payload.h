@@ -6,27 +6,24 @@
 
 #include "model/event.h"
 
-/*
- * The version of the document's shape: raised when a field changes its meaning or goes, not when one is
- * added.
- */
+/* The version of the document's schema; raised when a field is changed or removed, not when one is added. */
 #define EVENT_DOCUMENT_SCHEMA 1
 
 /*
- * Writes the event as the JSON document that hooks get, on one line:
+ * Writes the event as the JSON document for hooks, on one line:
  *
  *   {"schema":1,"event":"succeeded","event_id":"…","time":"2026-01-31T12:00:00.123456Z",
  *    "job":{"id":87654321,"name":null,"guid":"…","description":"…","business":{"id":1,"name":"…"},"files":"…",
  *           "created_on":"…","updated_on":"…"},
- *    "status":"Completed","status_before":"Running","outcome":"success","result":"…","result_before":"…","attempt":1}
+ *    "status":"Completed","status_before":"Running","outcome":"success","result":"…","result_before":"…",
+ *    "result_known":true,"attempt":1}
  *
- * Every field is always there, null where nothing is known; at first sight both _before are null. `time` is
- * when the event was noticed, in UTC. Texts of the remote side stand in it whole and unchanged (as JSON
- * strings; NUL as \u0000), but for bytes that are no UTF-8: each is replaced by U+FFFD, so that the document
- * is JSON whatever was stored. With `personal_data`, job also has "user" and "user_email". Ends with a
- * newline.
+ * All fields are always present, null where nothing is known; for a first observation both _before are null.
+ * `time` is when the event was observed, in UTC. Texts of the remote side are complete and unchanged (as JSON
+ * strings, NUL as \u0000), except that bytes that are not UTF-8 become U+FFFD. With `personal_data`, job also
+ * has "user" and "user_email". Ends with a newline.
  *
- * `attempt` counts from 1. Returns 0 with malloc()ed memory (terminated by a NUL that is not counted), or
+ * `attempt` counts from 1. Returns 0 with malloc()ed memory (followed by a NUL that is not counted), or
  * -ENOMEM.
  */
 int payload_write(const struct event *event, unsigned attempt, bool personal_data, char **ret_document,

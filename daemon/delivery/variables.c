@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* One list for both ways to hand an event to a program, so that a script can move from one to the other. */
+/* The variables of an event: the same for exec hooks and units, so that a script works with both. */
 
 #include "delivery/variables.h"
 
@@ -10,7 +10,7 @@
 
 #define TEXT_BYTES_MAX 4096
 
-static void set_word(struct event_variable *variable, const char *name, const char *value)
+static void set_string(struct event_variable *variable, const char *name, const char *value)
 {
         variable->name = name;
         variable->value = value;
@@ -20,7 +20,7 @@ static void set_word(struct event_variable *variable, const char *name, const ch
 static void set_number(struct event_variable *variable, const char *name, uint64_t number)
 {
         (void)snprintf(variable->digits, sizeof(variable->digits), "%" PRIu64, number);
-        set_word(variable, name, variable->digits);
+        set_string(variable, name, variable->digits);
 }
 
 static void set_text(struct event_variable *variable, const char *name, const struct text *text)
@@ -33,17 +33,17 @@ static void set_text(struct event_variable *variable, const char *name, const st
 void event_variables_get(const struct event *event, unsigned attempt,
                          struct event_variable ret_variables[static EVENT_VARIABLE_COUNT])
 {
-        /* At first sight there is no "before", whatever the text holds. */
+        /* The first observation has no Status before, even if the text is set. */
         const struct text *status_before = event->first_observation ? &TEXT_NULL : &event->status_before;
         struct event_variable *next = ret_variables;
 
-        set_word(next++, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
-        set_word(next++, "JOBWATCH_EVENT_ID", event->id);
+        set_string(next++, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
+        set_string(next++, "JOBWATCH_EVENT_ID", event->id);
         set_number(next++, "JOBWATCH_JOB", event->record.id);
         set_text(next++, "JOBWATCH_JOB_NAME", &event->job_name);
         set_text(next++, "JOBWATCH_STATUS", &event->record.status);
         set_text(next++, "JOBWATCH_STATUS_BEFORE", status_before);
-        set_word(next++, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
+        set_string(next++, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
         set_number(next++, "JOBWATCH_RESULT_BYTES", event->record.result.size);
         set_number(next++, "JOBWATCH_ATTEMPT", attempt);
 }

@@ -75,6 +75,12 @@ struct http_end {
         size_t excerpt_size;
 };
 
+/* Whether the server did what it was asked for: 2xx. */
+static inline bool http_status_is_success(int status)
+{
+        return status >= 200 && status <= 299;
+}
+
 struct http_call {
         const char *url;              /* http or https; copied */
         struct http_headers *headers; /* may be NULL */

@@ -76,11 +76,6 @@ static void excerpt_add(struct http_request *request, const char *data, size_t s
         request->excerpt_size += size;
 }
 
-static bool is_success(long status)
-{
-        return status >= 200 && status <= 299;
-}
-
 /*
  * libcurl has a connection for the request and is about to use it. On a new one nobody knows how long the
  * first request takes to arrive, with proxies and balancers on the way, so that one is not said to be sent
@@ -108,7 +103,7 @@ static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdat
         long status = 0;
 
         (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (!is_success(status)) {
+        if (!http_status_is_success((int)status)) {
                 request->body_size += size;
                 excerpt_add(request, data, size);
                 request->page_cut = request->body_size > ERROR_PAGE_MAX;
@@ -188,7 +183,7 @@ static enum http_outcome outcome_of(const struct http_request *request, long sta
                 return HTTP_TIMED_OUT;
         case CURLE_FILESIZE_EXCEEDED:
                 /* Of an error its status is what counts, however long a page comes with it. */
-                return is_success(status) ? HTTP_TOO_LARGE : HTTP_ANSWERED;
+                return http_status_is_success((int)status) ? HTTP_TOO_LARGE : HTTP_ANSWERED;
         case CURLE_UNSUPPORTED_PROTOCOL:
         case CURLE_BAD_FUNCTION_ARGUMENT:
                 /* Of our URL, or of what answered: then a request has been sent. */

@@ -8,9 +8,9 @@
 #include "journal/event_message.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "util/cleanup.h"
+#include "util/message.h"
 
 /* A Status is a word or a few; ResultData can be megabytes, of which a line shows the beginning. */
 #define STATUS_SHOWN_MAX 80
@@ -18,14 +18,9 @@
 
 char *job_label(uint64_t id, const char *name)
 {
-        char *label;
-        int r;
-
         if (name != NULL && *name != '\0')
-                r = asprintf(&label, "Job %" PRIu64 " (%s)", id, name);
-        else
-                r = asprintf(&label, "Job %" PRIu64, id);
-        return r < 0 ? NULL : label;
+                return format_message("Job %" PRIu64 " (%s)", id, name);
+        return format_message("Job %" PRIu64, id);
 }
 
 static char *shown(const struct text *text, size_t limit)
@@ -38,28 +33,24 @@ static char *shown(const struct text *text, size_t limit)
 }
 
 /* What became of an open or ended job: the step in Status, or, where that is the same, the new ResultData. */
-static int describe_change(const struct event *event, char **ret_description)
+static char *describe_change(const struct event *event)
 {
         CLEANUP(cleanup_free) char *status = shown(&event->record.status, STATUS_SHOWN_MAX);
         CLEANUP(cleanup_free) char *before = shown(&event->status_before, STATUS_SHOWN_MAX);
         CLEANUP(cleanup_free) char *result = shown(&event->record.result, RESULT_SHOWN_MAX);
-        int r;
 
         if (status == NULL || before == NULL || result == NULL)
-                return -1;
+                return NULL;
 
         bool status_same = text_equal(&event->record.status, &event->status_before);
         bool result_same = text_equal(&event->record.result, &event->result_before);
         if (event->first_observation)
-                r = asprintf(ret_description, "%s, seen for the first time", status);
-        else if (!status_same)
-                r = asprintf(ret_description, "%s → %s", before, status);
-        else if (!result_same)
-                r = asprintf(ret_description, "%s, result is now %s", status, result);
-        else
-                r = asprintf(ret_description, "%s now counts as %s", status,
-                             outcome_to_string(event->outcome));
-        return r;
+                return format_message("%s, seen for the first time", status);
+        if (!status_same)
+                return format_message("%s → %s", before, status);
+        if (!result_same)
+                return format_message("%s, result is now %s", status, result);
+        return format_message("%s now counts as %s", status, outcome_to_string(event->outcome));
 }
 
 char *event_message(const struct event *event)
@@ -67,8 +58,6 @@ char *event_message(const struct event *event)
         CLEANUP(cleanup_free) char *label = job_label(event->record.id, text_or_empty(&event->job_name));
         CLEANUP(cleanup_free) char *status = shown(&event->record.status, STATUS_SHOWN_MAX);
         CLEANUP(cleanup_free) char *description = NULL;
-        char *message;
-        int r = -1;
 
         if (label == NULL || status == NULL)
                 return NULL;
@@ -78,22 +67,17 @@ char *event_message(const struct event *event)
         case EVENT_CHANGED:
         case EVENT_SUCCEEDED:
         case EVENT_FAILED:
-                r = describe_change(event, &description);
+                description = describe_change(event);
                 break;
         case EVENT_GONE:
                 if (event->first_observation)
-                        r = asprintf(&description, "not found: Nexudus has no such job");
+                        description = format_message("not found: Nexudus has no such job");
                 else
-                        r = asprintf(&description, "%s → gone: Nexudus no longer has this job", status);
+                        description = format_message("%s → gone: Nexudus no longer has this job", status);
                 break;
         case EVENT_STALLED:
-                r = asprintf(&description, "still %s, and unchanged for longer than stalled_after", status);
+                description = format_message("still %s, and unchanged for longer than stalled_after", status);
                 break;
         }
-        if (r < 0) {
-                description = NULL;
-                return NULL;
-        }
-
-        return asprintf(&message, "%s: %s", label, description) < 0 ? NULL : message;
+        return description != NULL ? format_message("%s: %s", label, description) : NULL;
 }

@@ -25,6 +25,7 @@
 #include "journal/event_message.h"
 #include "journal/message_ids.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -208,8 +209,8 @@ bool journal_is_native(const struct journal *journal)
 /* ---- lines ---- */
 
 /* Returns -ENOMEM, or what sd_journal_sendv() says. */
-static int send_message(struct journal *journal, int priority, const char *message_id, uint64_t job_id,
-                        const char *job_name, const char *raw, size_t size)
+static int send_message(struct journal *journal, int priority, const char *message_id,
+                        const struct journal_delivery *about, const char *raw, size_t size)
 {
         CLEANUP(cleanup_free) char *message = text_escape(raw, size, 0);
         struct entry entry = { .count = 0 };
@@ -220,10 +221,16 @@ static int send_message(struct journal *journal, int priority, const char *messa
                 return console_write(journal, priority, message);
 
         entry_add_head(&entry, priority, message_id, message);
-        if (job_id != 0)
-                entry_add_number(&entry, "JOBWATCH_JOB", job_id);
-        if (job_name != NULL)
-                entry_add_string(&entry, "JOBWATCH_JOB_NAME", job_name);
+        if (about->job_id != 0)
+                entry_add_number(&entry, "JOBWATCH_JOB", about->job_id);
+        if (about->job_name != NULL)
+                entry_add_string(&entry, "JOBWATCH_JOB_NAME", about->job_name);
+        if (about->event_id != NULL)
+                entry_add_string(&entry, "JOBWATCH_EVENT_ID", about->event_id);
+        if (about->hook != NULL) {
+                entry_add_string(&entry, "JOBWATCH_HOOK", about->hook);
+                entry_add_number(&entry, "JOBWATCH_ATTEMPT", about->attempt);
+        }
         int r = entry_send(&entry);
         entry_clear(&entry);
         return r;
@@ -261,12 +268,12 @@ static void print_without_memory(struct journal *journal, int priority, const ch
         (void)sd_journal_sendv(fields, sizeof(fields) / sizeof(fields[0]));
 }
 
-static void print(struct journal *journal, int priority, const char *message_id, uint64_t job_id,
-                  const char *job_name, const char *format, va_list arguments)
-        __attribute__((format(printf, 6, 0)));
+static void print(struct journal *journal, int priority, const char *message_id,
+                  const struct journal_delivery *about, const char *format, va_list arguments)
+        __attribute__((format(printf, 5, 0)));
 
-static void print(struct journal *journal, int priority, const char *message_id, uint64_t job_id,
-                  const char *job_name, const char *format, va_list arguments)
+static void print(struct journal *journal, int priority, const char *message_id,
+                  const struct journal_delivery *about, const char *format, va_list arguments)
 {
         CLEANUP(cleanup_free) char *raw = NULL;
         va_list again;
@@ -277,28 +284,39 @@ static void print(struct journal *journal, int priority, const char *message_id,
         int length = vasprintf(&raw, format, arguments);
         if (length < 0)
                 raw = NULL;
-        if (length < 0 ||
-            send_message(journal, priority, message_id, job_id, job_name, raw, (size_t)length) == -ENOMEM)
+        if (length < 0 || send_message(journal, priority, message_id, about, raw, (size_t)length) == -ENOMEM)
                 print_without_memory(journal, priority, format, again);
         va_end(again);
 }
 
 void journal_print(struct journal *journal, int priority, const char *format, ...)
 {
+        const struct journal_delivery nothing = { .job_id = 0 };
         va_list arguments;
 
         va_start(arguments, format);
-        print(journal, priority, NULL, 0, NULL, format, arguments);
+        print(journal, priority, NULL, &nothing, format, arguments);
         va_end(arguments);
 }
 
 void journal_print_about(struct journal *journal, int priority, const char *message_id, uint64_t job_id,
                          const char *job_name, const char *format, ...)
 {
+        const struct journal_delivery about = { .job_id = job_id, .job_name = job_name };
         va_list arguments;
 
         va_start(arguments, format);
-        print(journal, priority, message_id, job_id, job_name, format, arguments);
+        print(journal, priority, message_id, &about, format, arguments);
+        va_end(arguments);
+}
+
+void journal_print_delivery(struct journal *journal, int priority, const char *message_id,
+                            const struct journal_delivery *delivery, const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        print(journal, priority, message_id, delivery, format, arguments);
         va_end(arguments);
 }
 
@@ -364,19 +382,16 @@ static int console_event(const struct journal *journal, const struct event *even
 {
         CLEANUP(cleanup_free) char *line = NULL;
         const struct text *result = &event->record.result;
-        int r;
 
         if (result->data == NULL)
-                r = asprintf(&line, "%s [%s%s]", message, event_kind_to_string(event->kind),
-                             event->kind == EVENT_SEEN && !event->record.has_result ? ", result not known"
-                                                                                    : "");
+                line = format_message(
+                        "%s [%s%s]", message, event_kind_to_string(event->kind),
+                        event->kind == EVENT_SEEN && !event->record.has_result ? ", result not known" : "");
         else
-                r = asprintf(&line, "%s [%s, result of %zu bytes]", message,
-                             event_kind_to_string(event->kind), result->size);
-        if (r < 0) {
-                line = NULL;
+                line = format_message("%s [%s, result of %zu bytes]", message,
+                                      event_kind_to_string(event->kind), result->size);
+        if (line == NULL)
                 return -ENOMEM;
-        }
         return console_write(journal, event_priority(event->kind), line);
 }
 

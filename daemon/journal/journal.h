@@ -42,6 +42,20 @@ void journal_print(struct journal *journal, int priority, const char *format, ..
 void journal_print_about(struct journal *journal, int priority, const char *message_id, uint64_t job_id,
                          const char *job_name, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+/* What an entry about a delivery is about; borrowed during the call. */
+struct journal_delivery {
+        uint64_t job_id;      /* JOBWATCH_JOB; 0: unknown */
+        const char *job_name; /* JOBWATCH_JOB_NAME; NULL: none */
+        const char *event_id; /* JOBWATCH_EVENT_ID */
+        const char *hook;     /* JOBWATCH_HOOK */
+        unsigned attempt;     /* JOBWATCH_ATTEMPT */
+};
+
+/* The same with the fields of a delivery. */
+void journal_print_delivery(struct journal *journal, int priority, const char *message_id,
+                            const struct journal_delivery *delivery, const char *format, ...)
+        __attribute__((format(printf, 5, 6)));
+
 /*
  * Logs an event with all its fields, whatever the level is: a user asked for it. Returns a negative errno if
  * the entry may not have reached the journal, so that it is to be logged again.

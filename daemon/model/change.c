@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The one place that decides what is news about a job. */
+/* Decides whether an observation is an event. */
 
 #include "model/change.h"
 
@@ -28,7 +28,7 @@ static enum event_kind kind_of(const struct job_memory *memory, enum outcome out
                 return EVENT_SUCCEEDED;
         case OUTCOME_FAILURE:
                 return EVENT_FAILED;
-        case OUTCOME_GONE: /* which no record says */
+        case OUTCOME_GONE: /* never from a record */
         case OUTCOME_OPEN:
                 break;
         }
@@ -53,8 +53,8 @@ struct change change_detect(const struct job_memory *memory, const struct job_re
                     is_same_result(memory, record);
 
         return (struct change){
-                .news = !same,
-                .reads_result = same && memory->result_unread && record->has_result,
+                .has_event = !same,
+                .result_read = same && memory->result_unread && record->has_result,
                 .kind = kind_of(memory, meaning.outcome),
                 .outcome = meaning.outcome,
                 .unrecognised_status = !meaning.known,

@@ -10,41 +10,40 @@
 #include "util/text.h"
 
 /*
- * Whether what was just seen of a job is news, held against what was last recorded of it.
+ * Compares an observation of a job with what is recorded of it.
  *
- * Of a recorded job only digests are kept in memory; the texts themselves lie in the store and are fetched
- * when there is news to tell.
+ * Of a recorded job only digests are kept in memory; the texts are in the state and are loaded when there is
+ * an event.
  */
 struct job_memory {
         struct text_digest status;
         struct text_digest result;
         uint64_t updated; /* updated_on_digest() of what was recorded */
         enum outcome outcome;
-        bool recorded;      /* false: nothing is known yet, and the rest means nothing */
-        bool result_unread; /* ResultData could not be told from where the job was seen */
+        bool recorded;      /* false: nothing is recorded yet, and the other fields are meaningless */
+        bool result_unread; /* ResultData is unknown: the row that was recorded did not show it */
 };
 
-/* Of a record's UpdatedOn, which is compared for equality only; 0 if it has none. */
+/* Digest of UpdatedOn, which is compared for equality only; 0 if it is null. */
 uint64_t updated_on_digest(const struct job_record *record);
 
-/* What is remembered of a record once it is recorded. */
+/* What is kept in memory of a record once it is recorded. */
 struct job_memory job_memory_of(const struct job_record *record, enum outcome outcome);
 
 struct change {
-        bool news;            /* there is an event to record */
-        bool reads_result;    /* there is none, but the ResultData that was unread is known now, and is to be
-                                 kept */
-        enum event_kind kind; /* of that event; meaningful if news */
-        enum outcome outcome; /* of the job as it was seen */
-        bool unrecognised_status; /* no configured pattern knows this Status */
+        bool has_event;   /* there is an event to record */
+        bool result_read; /* no event, but a ResultData that was unread is known now and has to be stored */
+        enum event_kind kind;     /* of that event; meaningless without one */
+        enum outcome outcome;     /* of the job as observed */
+        bool unrecognised_status; /* no configured pattern matches the Status */
 };
 
 /*
- * Compares. A terminal job is news when it was not recorded, or recorded otherwise (another text or another
- * outcome, be it because the patterns changed); an open one is `seen` at first and then `changed` whenever a
- * text differs or it had been taken for ended. Where ResultData was unread, one that is found under the same
- * UpdatedOn was there all along, which is no news; under another one it is. `gone` and `stalled` do not come
- * from records: see absence.h and the poller.
+ * An ended job has an event if it was not recorded or recorded differently (other texts or another outcome,
+ * possibly because the patterns changed). An open one is `seen` at first, then `changed` whenever a text
+ * differs or it was recorded as ended. Where ResultData was unread, one that is found under the same
+ * UpdatedOn was there before and is no event; under another UpdatedOn it is one. `gone` and `stalled` do not
+ * come from records: see watch.h.
  */
 struct change change_detect(const struct job_memory *memory, const struct job_record *record,
                             const struct status_rules *rules);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The vocabulary of events: their words, and who wants which. */
+/* Names of events, and which hooks receive them. */
 
 #include "model/event.h"
 
 #include <string.h>
 
-static const char *const event_words[EVENT_KIND_COUNT] = {
+static const char *const event_names[EVENT_KIND_COUNT] = {
         [EVENT_SEEN] = "seen",     [EVENT_CHANGED] = "changed", [EVENT_SUCCEEDED] = "succeeded",
         [EVENT_FAILED] = "failed", [EVENT_GONE] = "gone",       [EVENT_STALLED] = "stalled",
 };
@@ -22,13 +22,13 @@ void event_clear(struct event *event)
 
 const char *event_kind_to_string(enum event_kind kind)
 {
-        return event_words[kind];
+        return event_names[kind];
 }
 
 bool event_kind_from_string(const char *word, enum event_kind *ret_kind)
 {
         for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++)
-                if (strcmp(word, event_words[kind]) == 0) {
+                if (strcmp(word, event_names[kind]) == 0) {
                         *ret_kind = (enum event_kind)kind;
                         return true;
                 }

@@ -9,17 +9,17 @@
 #include "util/text.h"
 
 /*
- * An event: something about a job that is to be recorded once and told at least once. It carries all that is
- * told, so that telling it later, or again, needs nothing but the event itself.
+ * An event: a change of a job that is recorded once and published at least once. It contains all that is
+ * published, so that publishing it later, or again, needs nothing else.
  */
 
 enum event_kind {
         EVENT_SEEN,      /* observed for the first time, and open */
         EVENT_CHANGED,   /* Status or ResultData differs from what was recorded, and the job is open */
-        EVENT_SUCCEEDED, /* ended well, also at first sight */
-        EVENT_FAILED,    /* ended badly, also at first sight */
-        EVENT_GONE,      /* the record is no longer there */
-        EVENT_STALLED,   /* open and unchanged for longer than the user finds normal */
+        EVENT_SUCCEEDED, /* success, also at the first observation */
+        EVENT_FAILED,    /* failure, also at the first observation */
+        EVENT_GONE,      /* the record was removed */
+        EVENT_STALLED,   /* open and unchanged for longer than stalled_after */
 };
 
 #define EVENT_KIND_COUNT 6
@@ -28,21 +28,21 @@ enum event_kind {
 #define EVENT_ID_SIZE 37
 
 struct event {
-        char id[EVENT_ID_SIZE]; /* the same however often the event is told */
+        char id[EVENT_ID_SIZE]; /* the same for all log entries and deliveries */
         enum event_kind kind;
         enum outcome outcome;     /* of the job after the event */
-        uint64_t time_us;         /* when it was noticed, CLOCK_REALTIME */
-        struct text job_name;     /* of its [job NAME] section, or null */
-        struct job_record record; /* the job as it was seen */
+        uint64_t time_us;         /* CLOCK_REALTIME of the observation */
+        struct text job_name;     /* name of its [job NAME] section, or null */
+        struct job_record record; /* the job as observed */
         struct text status_before;
         struct text result_before;
-        bool first_observation; /* nothing was recorded before: the _before texts mean nothing */
+        bool first_observation; /* nothing was recorded before: the _before texts are meaningless */
 };
 
-/* Frees the texts and leaves an empty event. */
+/* Frees the texts and resets the event. */
 void event_clear(struct event *event);
 
-/* "seen", "changed", …: the words of JOBWATCH_EVENT and of `on =`. */
+/* "seen", "changed", ...: the values of JOBWATCH_EVENT and of `on =`. */
 const char *event_kind_to_string(enum event_kind kind);
 bool event_kind_from_string(const char *word, enum event_kind *ret_kind);
 
@@ -50,7 +50,7 @@ bool event_kind_from_string(const char *word, enum event_kind *ret_kind);
 bool event_kind_is_terminal(enum event_kind kind);
 
 /*
- * Whether a hook that asked for the kinds in `mask` (bits 1 << kind) wants this event. `changed` takes every
- * event that carries a change, the terminal ones too.
+ * Whether a hook for the kinds in `mask` (bits 1 << kind) is to receive this event. `changed` matches every
+ * event that carries a change, including terminal ones.
  */
 bool event_wanted(const struct event *event, unsigned mask);

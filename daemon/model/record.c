@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The record is a plain value; all it needs is to be taken apart again. */
+/* A record is a plain value that owns its texts. */
 
 #include "model/record.h"
 

@@ -7,8 +7,8 @@
 #include "util/text.h"
 
 /*
- * One answer of the remote side about one job: the fields of BusinessBackgroundJob that this program uses.
- * Any text may be null. A record says what was seen, not what it means: that is status.h and change.h.
+ * One record of the API: the fields of BusinessBackgroundJob that this program uses. Any text may be null.
+ * What a record means is decided in status.h and change.h.
  */
 struct job_record {
         uint64_t id;
@@ -22,10 +22,10 @@ struct job_record {
         struct text user;     /* UserFullName: personal data */
         struct text email;    /* UserEmail: personal data */
         struct text created_on;
-        struct text updated_on; /* opaque: shown, compared for equality, never read as a time */
-        bool has_status;        /* the Status field was there, be it null; rows of a batch may leave it out */
-        bool has_result;        /* the same of ResultData; false in what is recorded: it was not to be told */
+        struct text updated_on; /* opaque: displayed and compared for equality, never parsed */
+        bool has_status;        /* the Status field was present, possibly null; rows of a batch may omit it */
+        bool has_result;        /* likewise ResultData; false in what is recorded: it is unknown */
 };
 
-/* Frees the texts and leaves an empty record. */
+/* Frees the texts and resets the record. */
 void job_record_clear(struct job_record *record);

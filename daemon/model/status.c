@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The meaning of a Status, by ordered glob patterns. Failure is asked first, so that "Completed with errors"
- * is never taken for the "Completed*" that somebody may have put under success.
+ * Failure patterns are matched first, so that "Completed with errors" never counts as the "Completed*" of a
+ * success pattern.
  */
 
 #include "model/status.h"
@@ -23,10 +23,10 @@ enum pattern_list {
 };
 
 struct status_rules {
-        char **patterns[PATTERN_LIST_COUNT]; /* NULL-terminated each */
+        char **patterns[PATTERN_LIST_COUNT]; /* each NULL-terminated */
 };
 
-static const char *const outcome_words[] = {
+static const char *const outcome_names[] = {
         [OUTCOME_OPEN] = "open",
         [OUTCOME_SUCCESS] = "success",
         [OUTCOME_FAILURE] = "failure",
@@ -35,13 +35,13 @@ static const char *const outcome_words[] = {
 
 const char *outcome_to_string(enum outcome outcome)
 {
-        return outcome_words[outcome];
+        return outcome_names[outcome];
 }
 
 bool outcome_from_string(const char *word, enum outcome *ret_outcome)
 {
         for (unsigned outcome = OUTCOME_OPEN; outcome <= OUTCOME_GONE; outcome++)
-                if (strcmp(word, outcome_words[outcome]) == 0) {
+                if (strcmp(word, outcome_names[outcome]) == 0) {
                         *ret_outcome = (enum outcome)outcome;
                         return true;
                 }
@@ -64,7 +64,7 @@ static int patterns_copy(char *const patterns[], char ***ret_copy)
         char **copy = calloc(count + 1, sizeof(char *));
         if (copy == NULL)
                 return -ENOMEM;
-        *ret_copy = copy; /* from here on freed with the rules, however far it came */
+        *ret_copy = copy; /* freed with the rules, also if incomplete */
 
         for (size_t i = 0; i < count; i++) {
                 copy[i] = strdup(patterns[i]);

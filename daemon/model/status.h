@@ -7,22 +7,21 @@
 #include "util/text.h"
 
 /*
- * What a Status means. Nexudus documents no vocabulary, so the meaning comes from configured glob patterns,
- * and a value that none of them matches is open: a job is never taken for ended because of a word nobody
- * knows.
+ * What a Status means. Nexudus documents no list of values, so the meaning comes from configured glob
+ * patterns. An unrecognised status is open: a job never ends because of an unknown value.
  */
 
 enum outcome {
         OUTCOME_OPEN,    /* not ended, as far as is known */
-        OUTCOME_SUCCESS, /* ended well */
-        OUTCOME_FAILURE, /* ended badly */
-        OUTCOME_GONE,    /* the record is no longer there */
+        OUTCOME_SUCCESS, /* ended successfully */
+        OUTCOME_FAILURE, /* ended with a failure */
+        OUTCOME_GONE,    /* the record was removed */
 };
 
-/* "open", "success", "failure", "gone": the words of JOBWATCH_OUTCOME. */
+/* "open", "success", "failure", "gone": the values of JOBWATCH_OUTCOME. */
 const char *outcome_to_string(enum outcome outcome);
 
-/* The reverse, for what was stored. Returns false for any other word. */
+/* The reverse, for stored values. Returns false for any other string. */
 bool outcome_from_string(const char *word, enum outcome *ret_outcome);
 
 /* True for every outcome but OUTCOME_OPEN. */
@@ -31,8 +30,8 @@ bool outcome_is_terminal(enum outcome outcome);
 struct status_rules;
 
 /*
- * Compiles the four lists of patterns (each NULL-terminated, or NULL for none); the strings are copied. They
- * are tried in the order failure, success, running, and the first match wins. Returns -ENOMEM.
+ * Copies four lists of patterns (each NULL-terminated; NULL for an empty list). They are tried in the order
+ * failure, success, running; the first match wins. Returns 0 or -ENOMEM.
  */
 int status_rules_new(char *const failure[], char *const success[], char *const running[],
                      char *const failed_result[], struct status_rules **ret_rules);
@@ -44,8 +43,8 @@ struct status_meaning {
 };
 
 /*
- * What `status` means, together with `result`: a success whose result matches a failed_result pattern is a
- * failure. A null status is open and known: a record that says nothing is not a word to warn about.
+ * The meaning of `status` together with `result`: a success whose result matches a failed_result pattern is
+ * a failure. A null status is open and known: there is no value to report as unrecognised.
  */
 struct status_meaning status_classify(const struct status_rules *rules, const struct text *status,
                                       const struct text *result);

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The life of a watched job, look by look:
- *
  *      unknown ──seen──> open ──changed──> open … ──succeeded, failed──> ended
  *                         │  └─stalled (once until it changes)
- *                         └─three times not found, over a minute ──gone──> ended
+ *                         └─not found, by the evidence of the planner ──gone──> ended
  *
- * An end may be held back for a while, since ResultData is known to come later than the Status at times.
+ * An end may be held back for a while: ResultData may come later than the Status.
  */
 
 #include "model/watch.h"
 
-/* Of a job that is as it was recorded. */
+/* For a job that is as recorded. */
 static bool is_stalled(const struct job_watch *watch, const struct watch_rules *rules, uint64_t now_us)
 {
         if (rules->stalled_after_us == 0 || watch->stalled || outcome_is_terminal(watch->memory.outcome))
@@ -20,9 +18,9 @@ static bool is_stalled(const struct job_watch *watch, const struct watch_rules *
         return (int64_t)now_us - watch->changed_us >= (int64_t)rules->stalled_after_us;
 }
 
-/* How long an end is still to be held back for its ResultData; 0 if it is not. */
-static uint64_t hold_span(struct job_watch *watch, const struct watch_rules *rules,
-                          const struct change *change, const struct job_record *record, uint64_t now_us)
+/* How long an end still has to be held back for its ResultData; 0 if it has not. */
+static uint64_t remaining_hold(struct job_watch *watch, const struct watch_rules *rules,
+                               const struct change *change, const struct job_record *record, uint64_t now_us)
 {
         if (rules->result_wait_us == 0 || !outcome_is_terminal(change->outcome) ||
             record->result.data != NULL)
@@ -40,18 +38,18 @@ struct observation watch_observe(struct job_watch *watch, const struct watch_rul
         struct observation observation = { .change = change_detect(&watch->memory, record, rules->status) };
 
         watch->not_found_count = 0;
-        if (!observation.change.news) {
+        if (!observation.change.has_event) {
                 watch->held_since_us = 0;
                 if (is_stalled(watch, rules, now_us)) {
-                        observation.change.news = true;
+                        observation.change.has_event = true;
                         observation.change.kind = EVENT_STALLED;
                 }
                 return observation;
         }
 
-        observation.poll_again_us = hold_span(watch, rules, &observation.change, record, now_us);
+        observation.poll_again_us = remaining_hold(watch, rules, &observation.change, record, now_us);
         if (observation.poll_again_us > 0)
-                observation.change.news = false;
+                observation.change.has_event = false;
         return observation;
 }
 

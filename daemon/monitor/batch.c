@@ -1,42 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Rows of a batch: judged one by one as they come in, so that no more than the verdict is kept of most, and
- * applied when the document is whole. Jobs that are seen for the first time are recorded together, in one
- * transaction.
+ * Of most rows only the verdict of the planner is kept until the document is complete. First observations of
+ * jobs are recorded from the row itself, all of one batch in one transaction.
  */
 
-#include "monitor/request_slot.h"
+#include "monitor/batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#include "monitor/poll_state.h"
 #include "platform/random.h"
 
-#include <stdlib.h>
-
-/* A first sight is kept until the batch is over only if it is small; a larger one is fetched again singly. */
+/*
+ * A first observation with a larger ResultData is not kept until the batch is complete but fetched
+ * individually.
+ */
 #define FIRST_RESULT_MAX 4096
 
-/* The place of the row's job in the request, or -1 if nobody asked for it. */
-static ssize_t find_place(struct slot *slot, uint64_t id)
+/* The first observation of a job. */
+struct first_observation {
+        struct job_record record;
+        struct observation observation;
+        struct job_memory seen;
+        bool recorded;
+};
+
+struct batch_row {
+        enum row_verdict verdict;
+        uint64_t updated;                /* updated_on_digest() */
+        struct first_observation *first; /* with ROW_FIRST and ROW_FIRST_WITHOUT_RESULT */
+};
+
+static struct first_observation *first_observation_free(struct first_observation *first)
 {
-        const struct planner_request *request = &slot->request;
-
-        for (size_t i = 0; i < request->count; i++) {
-                size_t place = (slot->expected + i) % request->count;
-
-                if (request->jobs[place]->id == id) {
-                        slot->expected = place + 1;
-                        return (ssize_t)place;
-                }
-        }
-        return -1;
+        if (first != NULL)
+                job_record_clear(&first->record);
+        free(first);
+        return NULL;
 }
 
-/* The row itself is a record that can be believed. */
-static bool is_first(const struct row *row)
-{
-        return row->verdict == ROW_FIRST || row->verdict == ROW_FIRST_WITHOUT_RESULT;
-}
-
-/* Takes the record over; NULL without memory. */
+/* Moves the record out of its owner; NULL if out of memory. */
 static struct first_observation *first_observation_new(struct job_record *record, bool has_result)
 {
         struct first_observation *first = calloc(1, sizeof(*first));
@@ -49,25 +55,78 @@ static struct first_observation *first_observation_new(struct job_record *record
         return first;
 }
 
-struct first_observation *first_observation_free(struct first_observation *first)
+int batch_prepare(struct request_slot *slot)
 {
-        if (first != NULL)
-                job_record_clear(&first->record);
-        free(first);
-        return NULL;
+        slot->rows = calloc(slot->request.count, sizeof(*slot->rows));
+        return slot->rows != NULL ? 0 : -ENOMEM;
 }
 
-void batch_take_row(struct slot *slot, struct job_record *record)
+void batch_clear(struct request_slot *slot)
+{
+        for (size_t i = 0; slot->rows != NULL && i < slot->request.count; i++)
+                first_observation_free(slot->rows[i].first);
+        free(slot->rows);
+        slot->rows = NULL;
+}
+
+void batch_adopt(struct request_slot *slot, struct planner *planner)
+{
+        struct planner_request *request = &slot->request;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < request->count; i++) {
+                struct planner_job *job = planner_find_job(planner, request->jobs[i]->id);
+
+                if (job == NULL) {
+                        if (slot->rows != NULL)
+                                first_observation_free(slot->rows[i].first);
+                        continue;
+                }
+                if (slot->rows != NULL)
+                        slot->rows[kept] = slot->rows[i];
+                request->jobs[kept++] = job;
+        }
+        for (size_t i = kept; slot->rows != NULL && i < request->count; i++)
+                slot->rows[i] = (struct batch_row){ .verdict = ROW_MISSING };
+        request->count = kept;
+        slot->expected = 0;
+}
+
+/* ---- a row arrives ---- */
+
+/* The index of the row's job in the request, or -1 if it was not requested. */
+static ssize_t find_job(struct request_slot *slot, uint64_t id)
+{
+        const struct planner_request *request = &slot->request;
+
+        for (size_t i = 0; i < request->count; i++) {
+                size_t index = (slot->expected + i) % request->count;
+
+                if (request->jobs[index]->id == id) {
+                        slot->expected = index + 1;
+                        return (ssize_t)index;
+                }
+        }
+        return -1;
+}
+
+/* The row is recorded as it is, without a confirmation. */
+static bool is_first(const struct batch_row *row)
+{
+        return row->verdict == ROW_FIRST || row->verdict == ROW_FIRST_WITHOUT_RESULT;
+}
+
+void batch_take_row(struct request_slot *slot, struct job_record *record)
 {
         struct monitor *monitor = slot->monitor;
-        ssize_t place = find_place(slot, record->id);
+        ssize_t index = find_job(slot, record->id);
 
-        if (place < 0)
+        if (index < 0)
                 return;
-        struct row *row = &slot->rows[place];
-        row->first = first_observation_free(row->first);
+        struct batch_row *row = &slot->rows[index];
+        row->first = first_observation_free(row->first); /* of an earlier row with the same id */
 
-        row->verdict = planner_judge_row(monitor->planner, slot->request.jobs[place], record,
+        row->verdict = planner_judge_row(monitor->jobs.planner, slot->request.jobs[index], record,
                                          monitor_now_us(monitor));
         row->updated = updated_on_digest(record);
         slot->seen_result |= record->result.data != NULL;
@@ -78,7 +137,9 @@ void batch_take_row(struct slot *slot, struct job_record *record)
                 row->verdict = ROW_CONFIRM;
 }
 
-static bool has_first(const struct slot *slot)
+/* ---- the document is complete ---- */
+
+static bool has_first(const struct request_slot *slot)
 {
         for (size_t i = 0; i < slot->request.count; i++)
                 if (is_first(&slot->rows[i]))
@@ -86,66 +147,58 @@ static bool has_first(const struct slot *slot)
         return false;
 }
 
-/* Jobs seen for the first time: all of them recorded, or none. */
-static void apply_first(struct slot *slot)
+static void record_first(struct monitor *monitor, struct planner_job *job, struct first_observation *first)
 {
-        struct monitor *monitor = slot->monitor;
-        uint64_t now = monitor_now_us(monitor);
+        struct recorder *recorder = monitor->parts.recorder;
+        const struct job_config *config = monitor_job_config(monitor, job);
 
-        if (!has_first(slot) || recorder_begin(monitor->parts.recorder) < 0)
-                return;
-        for (size_t i = 0; i < slot->request.count; i++) {
-                struct planner_job *job = slot->request.jobs[i];
-                struct first_observation *first = slot->rows[i].first;
-
-                if (first == NULL)
-                        continue;
-                first->observation = planner_take_record(monitor->planner, job, &first->record, now);
-                first->seen = job_memory_of(&first->record, first->observation.change.outcome);
-                monitor_report_record(monitor, job, &first->record.status, first->observation.change.outcome);
-                if (first->observation.change.unrecognised_status)
-                        recorder_note_unrecognised_status(monitor->parts.recorder,
-                                                          monitor_job_config(monitor, job),
-                                                          &first->record.status);
-                first->taken =
-                        recorder_take(monitor->parts.recorder, monitor_job_config(monitor, job),
-                                      &job->watch.memory, &first->observation.change, &first->record) >= 0;
-        }
-        if (recorder_commit(monitor->parts.recorder) < 0)
-                for (size_t i = 0; i < slot->request.count; i++)
-                        if (slot->rows[i].first != NULL)
-                                slot->rows[i].first->taken = false;
+        first->observation =
+                planner_take_record(monitor->jobs.planner, job, &first->record, monitor_now_us(monitor));
+        const struct change *change = &first->observation.change;
+        first->seen = job_memory_of(&first->record, change->outcome);
+        monitor_report_record(monitor, job, &first->record.status, change->outcome);
+        if (change->unrecognised_status)
+                recorder_note_unrecognised_status(recorder, config, &first->record.status);
+        first->recorded = recorder_record(recorder, config, &job->watch.memory, change, &first->record) >= 0;
 }
 
-void batch_apply_rows(struct slot *slot)
+/* Records the first observations in one transaction: all of them or none. */
+static void record_all_first(struct request_slot *slot)
+{
+        struct recorder *recorder = slot->monitor->parts.recorder;
+
+        if (!has_first(slot) || recorder_begin(recorder) < 0)
+                return;
+        for (size_t i = 0; i < slot->request.count; i++)
+                if (slot->rows[i].first != NULL)
+                        record_first(slot->monitor, slot->request.jobs[i], slot->rows[i].first);
+        if (recorder_commit(recorder) < 0)
+                for (size_t i = 0; i < slot->request.count; i++)
+                        if (slot->rows[i].first != NULL)
+                                slot->rows[i].first->recorded = false;
+}
+
+void batch_apply_rows(struct request_slot *slot)
 {
         struct monitor *monitor = slot->monitor;
-        struct planner *planner = monitor->planner;
+        struct planner *planner = monitor->jobs.planner;
         uint64_t now = monitor_now_us(monitor);
 
         planner_take_batch(planner, slot->seen_result);
-        apply_first(slot);
+        record_all_first(slot);
         for (size_t i = 0; i < slot->request.count; i++) {
                 struct planner_job *job = slot->request.jobs[i];
-                const struct row *row = &slot->rows[i];
+                const struct batch_row *row = &slot->rows[i];
 
                 if (row->verdict == ROW_UNCHANGED || is_first(row))
                         monitor_note_answered(monitor, job);
                 if (row->verdict == ROW_UNCHANGED)
-                        monitor_report(monitor, job, "as before (%s)",
+                        monitor_report(monitor, job, "unchanged (%s)",
                                        outcome_to_string(job->watch.memory.outcome));
                 if (is_first(row))
-                        planner_complete(planner, job, &row->first->observation, row->first->taken,
+                        planner_complete(planner, job, &row->first->observation, row->first->recorded,
                                          &row->first->seen, now, random_u64());
                 else
                         planner_apply_row(planner, job, row->verdict, row->updated, now, random_u64());
         }
-}
-
-void batch_clear_rows(struct slot *slot)
-{
-        for (size_t i = 0; slot->rows != NULL && i < slot->request.count; i++)
-                first_observation_free(slot->rows[i].first);
-        free(slot->rows);
-        slot->rows = NULL;
 }

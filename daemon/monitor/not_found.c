@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One small value a missing job, dated by the wall clock, since that is the one that goes on between two
- * runs.
+ * One small value per missing job, dated by the wall clock, the only clock that continues between two runs.
  */
 
 #include "monitor/not_found.h"
@@ -19,7 +18,7 @@
 #define KEY_SIZE 40
 
 struct stored_not_found {
-        uint64_t first_us; /* CLOCK_REALTIME of the first time in a row */
+        uint64_t first_us; /* CLOCK_REALTIME of the first not-found response in a row */
         uint64_t count;
 };
 

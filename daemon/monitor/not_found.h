@@ -7,15 +7,15 @@
 #include "state/state.h"
 
 /*
- * How often in a row a job was not found, kept across runs: `gone` takes three times over a minute, and with
- * --once no run is as long as that. What cannot be stored is counted from the start again by the next run.
+ * The not-found count of each job, kept across runs: `gone` needs three responses over a minute, which no
+ * run of --once lasts. If it cannot be stored, the next run counts from 0.
  */
 
-/* Fills in what an earlier run has counted. `now_us` is CLOCK_BOOTTIME, as everywhere in a watch. */
+/* Loads the count of an earlier run. `now_us` is CLOCK_BOOTTIME. */
 void not_found_load(struct state *state, uint64_t job_id, struct job_watch *watch, uint64_t now_us);
 
-/* The job was not found (again). */
+/* Stores the count of a job that was not found. */
 void not_found_save(struct state *state, uint64_t job_id, const struct job_watch *watch, uint64_t now_us);
 
-/* It was found, or is taken for gone: the count is over. */
+/* The job was found, or is reported as gone: removes the count. */
 void not_found_clear(struct state *state, uint64_t job_id);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * From a change to its traces: an event with an id of its own, one transaction in the store, one entry in the
- * journal. If the transaction fails, there is no event; the poller forgets what it saw and will see it again.
- * If the process dies between the transaction and the entry, recorder_replay() makes up for the entry at the
- * next start. If the entry fails, the journal being away or memory short, it and all that come after it wait
- * until it succeeds.
+ * Each change becomes an event with a new id: committed to the state in one transaction, then logged in one
+ * journal entry and queued for hooks.
+ *
+ * - If the transaction fails there is no event, and the next poll detects the change again.
+ * - If the process dies between commit and log entry, recorder_replay() logs it at the next start.
+ * - If logging fails, this and all later events wait in the state until they can be replayed in order.
  */
 
 #include "monitor/recorder.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -23,13 +25,13 @@
 #include "util/text.h"
 #include "util/timespan.h"
 
-/* Events that are told and delivered are kept this long. */
-#define HISTORY_US (90 * USEC_PER_DAY)
+/* How long events that are logged and delivered stay in the state. */
+#define HISTORY_MAX_US (90 * USEC_PER_DAY)
 
-/* How soon an entry that failed is tried again. */
+/* Interval of attempts to log events that could not be logged. */
 #define REPLAY_RETRY_US (1 * USEC_PER_SEC)
 
-/* Old ones are forgotten at the start and after so many new ones. */
+/* Old events are pruned at start and after this many new ones. */
 #define PRUNE_EVERY 1000
 
 struct recorder {
@@ -37,24 +39,23 @@ struct recorder {
         struct outbox *outbox;
         struct journal *journal;
         const struct config *config;
-        const char **hooks;   /* room for the names of all configured hooks */
-        unsigned since_prune; /* events since old ones were forgotten */
-        bool state_failing;   /* said so already */
-        bool untold;          /* an entry failed; what follows waits for it */
+        const char **hooks;   /* for the names of all configured hooks; scratch space of recorder_record() */
+        unsigned since_prune; /* events recorded since the last prune */
+        bool state_failing;   /* the failure has been logged */
+        bool journal_failing; /* logging has failed; later events wait for the replay */
         sd_event_source *replay_timer;
-        bool grouping;       /* between recorder_begin() and recorder_commit() */
-        struct event *group; /* what is told when the group is on disk */
-        size_t group_count, group_room;
+        bool in_transaction;   /* between recorder_begin() and recorder_commit() */
+        struct event *pending; /* events to publish when the transaction is committed */
+        size_t pending_count, pending_capacity;
 };
 
 DEFINE_CLEANUP(struct recorder, recorder_free)
 
-/* ---- telling ---- */
+/* ---- logging ---- */
 
-/* What is recorded and not logged is tried again in a while. */
-static void retell_later(struct recorder *recorder)
+static void replay_later(struct recorder *recorder)
 {
-        recorder->untold = true;
+        recorder->journal_failing = true;
         (void)sd_event_source_set_time_relative(recorder->replay_timer, REPLAY_RETRY_US);
         (void)sd_event_source_set_enabled(recorder->replay_timer, SD_EVENT_ONESHOT);
 }
@@ -63,14 +64,14 @@ static int report_event(struct recorder *recorder, const struct event *event)
 {
         const char *const ids[] = { event->id };
 
-        if (recorder->untold)
+        if (recorder->journal_failing)
                 return 0;
         int r = journal_event(recorder->journal, event);
         if (r < 0) {
-                retell_later(recorder);
+                replay_later(recorder);
                 return r;
         }
-        (void)state_mark_logged(recorder->state, ids, 1); /* if that fails, it is logged again */
+        (void)state_mark_logged(recorder->state, ids, 1); /* if that fails, it is logged twice */
         return 0;
 }
 
@@ -79,13 +80,13 @@ static int replay_one(void *userdata, const struct event *event)
         return report_event(userdata, event);
 }
 
-/* All that is recorded and not logged, in its order. */
+/* Logs the recorded events that are not logged yet, in order. */
 static int replay(struct recorder *recorder)
 {
-        recorder->untold = false;
+        recorder->journal_failing = false;
         int r = state_each_unlogged(recorder->state, replay_one, recorder);
         if (r < 0 && r != -EUCLEAN)
-                retell_later(recorder);
+                replay_later(recorder);
         return r;
 }
 
@@ -96,17 +97,16 @@ static int on_replay_time(sd_event_source *source, uint64_t time_us, void *userd
         struct recorder *recorder = userdata;
 
         (void)replay(recorder);
-        if (!recorder->untold)
+        if (!recorder->journal_failing)
                 journal_print(recorder->journal, LOG_WARNING,
-                              "What happened to jobs could not be logged at once; it has been now.");
+                              "The journal was unavailable; delayed entries have been logged.");
         return 0;
 }
 
-/* The history is for looking back, and is not to fill the disk. */
 static void prune(struct recorder *recorder)
 {
         recorder->since_prune = 0;
-        (void)state_prune(recorder->state, clock_wall_us() - HISTORY_US);
+        (void)state_prune(recorder->state, clock_wall_us() - HISTORY_MAX_US);
 }
 
 int recorder_replay(struct recorder *recorder)
@@ -115,18 +115,18 @@ int recorder_replay(struct recorder *recorder)
         int r = replay(recorder);
         if (r == -EUCLEAN)
                 journal_print(recorder->journal, LOG_ERR,
-                              "An event in the state in %s is damaged and cannot be logged: %s.",
+                              "Cannot log a damaged event of the state in %s: %s.",
                               config_state_directory(recorder->config), state_error(recorder->state));
         return r;
 }
 
 /* ---- the recorder ---- */
 
-static void group_clear(struct recorder *recorder)
+static void pending_clear(struct recorder *recorder)
 {
-        for (size_t i = 0; i < recorder->group_count; i++)
-                event_clear(&recorder->group[i]);
-        recorder->group_count = 0;
+        for (size_t i = 0; i < recorder->pending_count; i++)
+                event_clear(&recorder->pending[i]);
+        recorder->pending_count = 0;
 }
 
 int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
@@ -157,11 +157,11 @@ struct recorder *recorder_free(struct recorder *recorder)
 {
         if (recorder == NULL)
                 return NULL;
-        if (recorder->untold) /* the last chance before the next start */
+        if (recorder->journal_failing) /* last attempt before the next start */
                 (void)replay(recorder);
         sd_event_source_disable_unref(recorder->replay_timer);
-        group_clear(recorder);
-        free(recorder->group);
+        pending_clear(recorder);
+        free(recorder->pending);
         free(recorder->hooks);
         free(recorder);
         return NULL;
@@ -192,8 +192,8 @@ static int event_id_new(char ret_id[static EVENT_ID_SIZE])
         return 0;
 }
 
-/* Of a job that is gone there is no record but the last one. */
-static int event_take_record(struct recorder *recorder, const struct job_config *job,
+/* A job that is gone has no record; its last one is loaded from the state. */
+static int event_fill_record(struct recorder *recorder, const struct job_config *job,
                              struct job_record *record, struct event *event)
 {
         if (record != NULL) {
@@ -209,7 +209,7 @@ static int event_take_record(struct recorder *recorder, const struct job_config 
         return 0;
 }
 
-static int event_make(struct recorder *recorder, const struct job_config *job,
+static int event_fill(struct recorder *recorder, const struct job_config *job,
                       const struct job_memory *memory, const struct change *change, struct job_record *record,
                       struct event *event)
 {
@@ -233,10 +233,10 @@ static int event_make(struct recorder *recorder, const struct job_config *job,
                 if (r < 0)
                         return r;
         }
-        return event_take_record(recorder, job, record, event);
+        return event_fill_record(recorder, job, record, event);
 }
 
-/* Said once, until something can be written again. */
+/* Logged once, until recording works again. */
 static void note_state_failed(struct recorder *recorder)
 {
         if (recorder->state_failing)
@@ -244,8 +244,7 @@ static void note_state_failed(struct recorder *recorder)
         recorder->state_failing = true;
         journal_print_about(
                 recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, 0, NULL,
-                "What is new of a job cannot be written to the state in %s: %s. Nothing is told that is "
-                "not recorded; polling goes on, and so will telling once the state can be written.",
+                "Cannot save state in %s: %s. Events and hooks are held back until it can be written.",
                 config_state_directory(recorder->config), state_error(recorder->state));
 }
 
@@ -254,32 +253,32 @@ static void note_state_recovered(struct recorder *recorder)
         if (!recorder->state_failing)
                 return;
         recorder->state_failing = false;
-        journal_print(recorder->journal, LOG_NOTICE, "The state in %s can be written again; telling goes on.",
+        journal_print(recorder->journal, LOG_NOTICE, "State in %s is writable again, resuming.",
                       config_state_directory(recorder->config));
 }
 
-static int group_reserve(struct recorder *recorder)
+static int pending_reserve(struct recorder *recorder)
 {
-        if (recorder->group_count < recorder->group_room)
+        if (recorder->pending_count < recorder->pending_capacity)
                 return 0;
 
-        size_t room = recorder->group_room == 0 ? 16 : recorder->group_room * 2;
-        struct event *group = reallocarray(recorder->group, room, sizeof(*group));
-        if (group == NULL)
+        size_t capacity = recorder->pending_capacity == 0 ? 16 : recorder->pending_capacity * 2;
+        struct event *pending = reallocarray(recorder->pending, capacity, sizeof(*pending));
+        if (pending == NULL)
                 return -ENOMEM;
-        recorder->group = group;
-        recorder->group_room = room;
+        recorder->pending = pending;
+        recorder->pending_capacity = capacity;
         return 0;
 }
 
-int recorder_take(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
-                  const struct change *change, struct job_record *record)
+int recorder_record(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
+                    const struct change *change, struct job_record *record)
 {
         CLEANUP(event_clear) struct event event = { .id = "" };
 
-        int r = group_reserve(recorder);
+        int r = pending_reserve(recorder);
         if (r >= 0)
-                r = event_make(recorder, job, memory, change, record, &event);
+                r = event_fill(recorder, job, memory, change, record, &event);
         if (r >= 0) {
                 size_t hooks = outbox_select(recorder->config, job, &event, recorder->hooks);
                 r = state_record_event(recorder->state, &event, recorder->hooks, hooks);
@@ -289,8 +288,8 @@ int recorder_take(struct recorder *recorder, const struct job_config *job, const
                 return r;
         }
 
-        if (recorder->grouping) {
-                recorder->group[recorder->group_count++] = event;
+        if (recorder->in_transaction) {
+                recorder->pending[recorder->pending_count++] = event;
                 event = (struct event){ .id = "" };
                 return 0;
         }
@@ -317,38 +316,39 @@ int recorder_store_result(struct recorder *recorder, const struct job_config *jo
         CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
         journal_print_about(
                 recorder->journal, LOG_INFO, NULL, job->id, job->name,
-                "%s has had a ResultData of %zu bytes since it was first seen; the rows of this API's "
-                "batches do not show it, so it was not told then.",
-                label != NULL ? label : "A job", record->result.size);
+                "%s: ResultData (%zu bytes) read. It was there before, but batch answers omit it.",
+                label != NULL ? label : "Job", record->result.size);
         return 0;
 }
 
 int recorder_begin(struct recorder *recorder)
 {
+        assert(!recorder->in_transaction);
         int r = state_batch_begin(recorder->state);
 
         if (r < 0)
                 note_state_failed(recorder);
         else
-                recorder->grouping = true;
+                recorder->in_transaction = true;
         return r;
 }
 
 int recorder_commit(struct recorder *recorder)
 {
+        assert(recorder->in_transaction);
         int r = state_batch_end(recorder->state, true);
 
-        recorder->grouping = false;
+        recorder->in_transaction = false;
         if (r < 0) {
                 note_state_failed(recorder);
         } else {
-                if (recorder->group_count > 0)
+                if (recorder->pending_count > 0)
                         note_state_recovered(recorder);
-                for (size_t i = 0; i < recorder->group_count; i++)
-                        (void)report_event(recorder, &recorder->group[i]);
+                for (size_t i = 0; i < recorder->pending_count; i++)
+                        (void)report_event(recorder, &recorder->pending[i]);
                 outbox_wake(recorder->outbox);
         }
-        group_clear(recorder);
+        pending_clear(recorder);
         return r;
 }
 
@@ -364,8 +364,7 @@ void recorder_note_unrecognised_status(struct recorder *recorder, const struct j
                 return;
         journal_print_about(
                 recorder->journal, LOG_WARNING, MESSAGE_ID_UNRECOGNISED_STATUS, job->id, job->name,
-                "%s has the Status \"%s\", which no pattern of [status] knows, so the job counts as open "
-                "and is watched on. Tell what it means in %s: under [status] add \"running = %s\" (or "
-                "success, or failure) to the words that stand there.",
-                label, shown, recorder->config->path, shown);
+                "%s: unrecognised status \"%s\", treated as open. Add \"%s\" to success, failure or "
+                "running under [status] in %s.",
+                label, shown, shown, recorder->config->path);
 }

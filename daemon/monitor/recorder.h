@@ -11,50 +11,47 @@
 #include "model/event.h"
 #include "state/state.h"
 
-/*
- * What is done with news: it is written to the store, and only then told. See "Written before told" among the
- * rules of the house.
- */
+/* Turns changes into events: an event is committed to the state, then logged and queued for hooks. */
 struct recorder;
 
-/* All of them must outlive the recorder. Returns -ENOMEM, or what the kernel says of a timer. */
+/* The arguments are borrowed and must outlive the recorder. Returns 0, -ENOMEM, or an error of the timer. */
 int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
                  const struct config *config, struct recorder **ret_recorder);
 struct recorder *recorder_free(struct recorder *recorder);
 
-/* Takes over another configuration. On failure (-ENOMEM) all stays as it was. */
+/* Switches to another configuration. On failure (-ENOMEM) nothing has changed. */
 int recorder_reload(struct recorder *recorder, const struct config *config);
 
 /*
- * Logs again what may not have reached the journal before the last end of the daemon, under the same event
- * ids. To be called once, before the first poll. Returns how many events, or a negative errno of the store.
+ * Logs the events that may not have reached the journal in earlier runs, under the same event ids. To be
+ * called once, before the first poll. Returns 0 or a negative errno of the state.
  */
 int recorder_replay(struct recorder *recorder);
 
 /*
- * Makes an event of a change that was detected in `record` (whose texts it takes; NULL for a job that is
- * gone), records it and tells it. Returns 0 when it is recorded: then it is told, now or after a restart. A
- * negative errno means that nothing was recorded and nothing told, that this was logged, and that the change
- * is to be detected again.
+ * Records a change as an event and publishes it. `record` is the observation (its texts are moved out; NULL
+ * for a job that is gone), `memory` what was recorded before. Returns 0 once the event is recorded; it is
+ * then logged and delivered, now or after a restart. On failure (a negative errno, already logged) nothing
+ * was recorded, and the change has to be detected again.
  */
-int recorder_take(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
-                  const struct change *change, struct job_record *record);
+int recorder_record(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
+                    const struct change *change, struct job_record *record);
 
 /*
- * Keeps a ResultData that was not known when the job was recorded; there is no event. Returns 0 when that is
- * on disk; a negative errno is logged, and it is to be done again at the next look.
+ * Stores a ResultData that was unknown when the job was recorded; there is no event. Returns 0 once it is
+ * stored; on failure (a negative errno, already logged) it has to be read again.
  */
 int recorder_store_result(struct recorder *recorder, const struct job_config *job,
                           const struct job_record *record);
 
 /*
- * Records several changes in one transaction: what recorder_take() is given between these two is recorded
- * when recorder_commit() returns 0, and told then; otherwise none of it is, as above. A negative errno of
- * recorder_begin() means that there is no group, and is logged.
+ * Records several changes in one transaction: events passed to recorder_record() after recorder_begin() are
+ * recorded and published when recorder_commit() returns 0; otherwise none is. If recorder_begin() fails (a
+ * negative errno, already logged) there is no transaction. Transactions must not be nested.
  */
 int recorder_begin(struct recorder *recorder);
 int recorder_commit(struct recorder *recorder);
 
-/* Warns of a Status that no pattern knows, once for each value, across restarts too. */
+/* Warns of an unrecognised status, once per value, also across restarts. */
 void recorder_note_unrecognised_status(struct recorder *recorder, const struct job_config *job,
                                        const struct text *status);

@@ -1,49 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A thin layer between the token (api/), the state that it is kept in (store/) and the requests that carry
- * it: the floors below do not know each other, so what one needs of another passes through here.
+ * Connects the token (nexudus/token.h) with the state that it is stored in and the API client that sends it;
+ * these do not know each other.
  */
 
 #include "monitor/session.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/clock.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
-/* A refused token that is older than this may simply have been revoked. */
-#define OLD_US (1 * USEC_PER_HOUR)
+/* A refused token older than this may have been revoked. */
+#define OLD_TOKEN_US (1 * USEC_PER_HOUR)
 
 /*
- * A token that is good for one job may be refused for another, and then each new one is, too. So only a few
- * renewals in an hour are made for a refusal alone, and more only for tokens that have lived for a while.
+ * A token may be accepted for one job and refused for another, and each new token will be, too. So renewals
+ * because of a refusal are limited per hour; beyond the limit only tokens that were in use for a while are
+ * renewed.
  */
 #define RENEWALS_MAX 10
-#define LIVED_US     (5 * USEC_PER_MIN)
+#define MIN_USE_US   (5 * USEC_PER_MIN)
 
 struct session {
         struct session_parts parts;
         struct token *token;
-        char *key;            /* under which the grant is kept: it belongs to one account and client id */
-        uint64_t obtained_us; /* of the token in use, by this process; CLOCK_REALTIME; 0: taken up from the
+        char *key;            /* key of the tokens in the state; includes account and client id */
+        uint64_t obtained_us; /* CLOCK_REALTIME at which this process obtained the token in use; 0: from the
                                  state */
         unsigned generation;  /* of the token in use */
-        bool accepted;        /* the token in use was */
+        bool accepted;        /* the API has accepted the token in use */
         bool in_use;          /* requests carry a token */
-        unsigned renewals;    /* for a refusal, since … */
+        unsigned renewals;    /* because of refusals, since renewals_since_us */
         uint64_t renewals_since_us; /* CLOCK_REALTIME */
 };
 
 DEFINE_CLEANUP(struct session, session_free)
 
-/* The configured client id, or one that only this machine has; malloc()ed. */
+/* The configured client id, or one derived from the machine id. malloc()ed. */
 static int client_id_of(const struct config *config, char **ret_client_id)
 {
         char derived[MACHINE_CLIENT_ID_SIZE];
@@ -62,9 +63,9 @@ static int client_id_of(const struct config *config, char **ret_client_id)
         return 0;
 }
 
-/* ---- the grant in the state ---- */
+/* ---- tokens in the state ---- */
 
-static int keep(void *userdata, const struct tokens *tokens)
+static int persist(void *userdata, const struct tokens *tokens)
 {
         struct session *session = userdata;
         char *text = NULL;
@@ -76,8 +77,8 @@ static int keep(void *userdata, const struct tokens *tokens)
         return r;
 }
 
-/* Takes up what an earlier run has kept; what cannot be read is no grant. */
-static void recall(struct session *session, struct tokens *tokens)
+/* Loads the tokens of an earlier run. Unreadable ones are ignored. */
+static void load(struct session *session, struct tokens *tokens)
 {
         void *data = NULL;
         size_t size;
@@ -101,14 +102,14 @@ static int use_token(struct session *session)
         return current != NULL ? nexudus_set_token(session->parts.nexudus, current) : 0;
 }
 
-static void on_token_answer(void *userdata, const struct token_answer *answer)
+static void on_token_answer(void *userdata, const struct token_result *answer)
 {
         struct session *session = userdata;
 
         if (answer->verdict == TOKEN_OBTAINED) {
                 session->obtained_us = clock_wall_us();
                 if (use_token(session) < 0)
-                        token_reject(session->token); /* no memory: it is as if there were none */
+                        token_reject(session->token); /* out of memory: as if there were no token */
                 journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
                               answer->refreshed ? "by the refresh token" : "by user name and password");
         }
@@ -128,7 +129,7 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
 {
         CLEANUP(cleanup_session_free) struct session *session = calloc(1, sizeof(*session));
         CLEANUP(cleanup_free) char *client_id = NULL;
-        CLEANUP(tokens_clear) struct tokens known = { .access_token = NULL };
+        CLEANUP(tokens_clear) struct tokens stored = { .access_token = NULL };
         const struct api_config *api = &parts->config->api;
         int r;
 
@@ -138,12 +139,10 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
         r = client_id_of(parts->config, &client_id);
         if (r < 0)
                 return r;
-        if (asprintf(&session->key, "grant of %s for %s at %s", client_id, api->username, api->base_url) <
-            0) {
-                session->key = NULL;
+        session->key = format_message("grant of %s for %s at %s", client_id, api->username, api->base_url);
+        if (session->key == NULL)
                 return -ENOMEM;
-        }
-        recall(session, &known);
+        load(session, &stored);
 
         const struct token_settings settings = {
                 .base_url = api->base_url,
@@ -151,10 +150,10 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                 .username = api->username,
                 .password = parts->password,
         };
-        const struct token_callbacks callbacks = { .keep = keep,
-                                                   .on_answer = on_token_answer,
+        const struct token_callbacks callbacks = { .persist = persist,
+                                                   .on_result = on_token_answer,
                                                    .userdata = session };
-        r = token_new(parts->client, &settings, &callbacks, known.access_token != NULL ? &known : NULL,
+        r = token_new(parts->client, &settings, &callbacks, stored.access_token != NULL ? &stored : NULL,
                       &session->token);
         if (r >= 0)
                 r = use_token(session);
@@ -201,7 +200,10 @@ int session_renew(struct session *session)
 {
         int r = token_renew(session->token, on_spend);
 
-        /* What could not be kept before may have been kept now, and then there is a token already. */
+        /*
+         * Tokens that could not be persisted before may have been persisted now, so that there is a valid
+         * one already.
+         */
         if (r >= 0 && !session->in_use && token_current(session->token, clock_wall_us()) != NULL)
                 (void)use_token(session);
         return r;
@@ -219,7 +221,7 @@ unsigned session_generation(const struct session *session)
         return session->generation;
 }
 
-/* Whether a refusal is to lead to a renewal, which is then counted. */
+/* Whether a refusal leads to a renewal, which is then counted. */
 static bool may_renew(struct session *session, uint64_t now_us)
 {
         if (now_us < session->renewals_since_us || now_us >= session->renewals_since_us + USEC_PER_HOUR) {
@@ -227,7 +229,7 @@ static bool may_renew(struct session *session, uint64_t now_us)
                 session->renewals = 0;
         }
         if (session->renewals >= RENEWALS_MAX && now_us >= session->obtained_us &&
-            now_us < session->obtained_us + LIVED_US)
+            now_us < session->obtained_us + MIN_USE_US)
                 return false;
         session->renewals++;
         return true;
@@ -237,11 +239,12 @@ bool session_note_refused(struct session *session, unsigned generation)
 {
         uint64_t now = clock_wall_us();
 
-        /* Of several requests that were under way together, the first has said it. */
+        /* Of several requests in flight with this token another one was refused first. */
         if (generation != session->generation || token_current(session->token, now) == NULL)
                 return true;
 
-        bool fresh = !session->accepted && session->obtained_us != 0 && now < session->obtained_us + OLD_US;
+        bool fresh =
+                !session->accepted && session->obtained_us != 0 && now < session->obtained_us + OLD_TOKEN_US;
         if (fresh || !may_renew(session, now))
                 return false;
         token_reject(session->token);

@@ -11,9 +11,9 @@
 #include "state/state.h"
 
 /*
- * The bearer token of auth = password over its life: kept in the state, renewed in time, renewed again when
- * it is refused, and given to the requests. The poller decides when a sign-in may go out, since it counts
- * against the same limits as all else, and whoever is refused must not ask again and again.
+ * The bearer token of auth = password: stored in the state, renewed in time, renewed when it is refused, and
+ * set in the API client. The monitor decides when a sign-in is sent: it counts against the rate limits, and
+ * refused sign-ins must not be repeated at once.
  */
 struct session;
 
@@ -25,46 +25,49 @@ struct session_parts {
         const struct config *config;
         const char *password;
 
-        void (*spend)(void *userdata); /* a request is about to be made */
+        void (*spend)(void *userdata); /* a sign-in request is about to be sent */
         /*
-         * A renewal has ended. With anything but TOKEN_OBTAINED the caller decides when the next one goes
-         * out. From the loop.
+         * A renewal has completed. Unless it is TOKEN_OBTAINED the receiver decides when the next one is
+         * sent. Called from the loop.
          */
-        void (*on_answer)(void *userdata, const struct token_answer *answer);
+        void (*on_answer)(void *userdata, const struct token_result *answer);
         void *userdata;
 };
 
-/* The parts are borrowed; the password is copied. Takes up the token of an earlier run. Negative errno. */
+/*
+ * The parts are borrowed and must outlive the session; the password is copied. Continues with the token of
+ * an earlier run, if one is stored. Returns 0 or a negative errno.
+ */
 int session_new(const struct session_parts *parts, struct session **ret_session);
 struct session *session_free(struct session *session);
 
 enum session_need {
-        SESSION_READY,   /* requests can be made */
-        SESSION_RENEW,   /* requests can be made, but it is time for a new token */
-        SESSION_SIGN_IN, /* no request can be made before there is a new token */
-        SESSION_BUSY,    /* that is under way, and no request can be made before */
+        SESSION_READY,   /* requests can be sent */
+        SESSION_RENEW,   /* requests can be sent, and it is time to renew the token */
+        SESSION_SIGN_IN, /* no request can be sent without a new token */
+        SESSION_BUSY,    /* a sign-in is in progress, and no request can be sent before it completes */
 };
 
 enum session_need session_need(const struct session *session);
 
 /*
- * How long until session_need() will say SESSION_RENEW; USEC_NEVER if never, or if it says something else
+ * Time until session_need() returns SESSION_RENEW; USEC_NEVER if it never will or returns something else
  * already.
  */
 uint64_t session_renew_in(const struct session *session);
 
-/* Starts a renewal: 0, or -ENOMEM. */
+/* Starts a renewal. Returns 0 or -ENOMEM. */
 int session_renew(struct session *session);
 
 /* The token of that generation was accepted by the API. */
 void session_note_accepted(struct session *session, unsigned generation);
 
-/* A number that grows with each new token: a request remembers which it was made with. */
+/* Increases with each new token; a request remembers the generation it was sent with. */
 unsigned session_generation(const struct session *session);
 
 /*
- * The token of that generation was refused (401). Returns true if a new one is worth trying: this one had
- * been accepted before, or is old. False means that a fresh token is refused: the role is missing, and
- * signing in again would change nothing.
+ * The token of that generation was refused (401). Returns true if a new token may help: this one had been
+ * accepted before, or is old. False means that a fresh token is refused: the role is missing, and signing in
+ * again is useless.
  */
 bool session_note_refused(struct session *session, unsigned generation);

@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Signing in, as far as it concerns polling: before there is a token nothing else can be asked, and the
- * sign-in is then what probes an API in trouble. A renewal ahead of time goes on beside the polling, and its
- * failure is no trouble as long as the old token is good.
+ * Without a token nothing else can be requested, so during an outage the sign-in is the probe. An early
+ * renewal runs beside the polling; its failure is no outage while the current token is valid.
  */
 
-#include "monitor/request_slot.h"
+#include "monitor/sign_in.h"
 
-#include "util/cleanup.h"
+#include "monitor/last_run.h"
+#include "platform/random.h"
 #include "util/timespan.h"
 
-/* How long to leave a renewal that failed ahead of time alone. */
+/* After a failed early renewal the next one waits this long. */
 #define RENEW_AGAIN_US (5 * USEC_PER_MIN)
-
-void monitor_spend(struct monitor *monitor)
-{
-        uint64_t now = monitor_now_us(monitor);
-
-        budget_spend(&monitor->budget, now);
-        planner_spend(monitor->planner, now);
-}
 
 static void bring_forward(uint64_t *wake_us, uint64_t to_us)
 {
@@ -28,28 +20,37 @@ static void bring_forward(uint64_t *wake_us, uint64_t to_us)
                 *wake_us = to_us;
 }
 
-static void sign_in(struct monitor *monitor, uint64_t now, uint64_t *wake_us)
+static void start_sign_in(struct monitor *monitor, uint64_t now, uint64_t *wake_us)
 {
-        planner_begin_sign_in(monitor->planner, &monitor->sign_in);
+        planner_begin_sign_in(monitor->jobs.planner, &monitor->sign_in);
         monitor->signing_in = true;
         if (session_renew(monitor->parts.session) >= 0)
                 return;
-        monitor->signing_in = false;
 
-        /* No memory: perhaps later. */
-        planner_end_request(monitor->planner, &monitor->sign_in, now);
-        planner_requeue(monitor->planner, &monitor->sign_in, now);
+        /* Out of memory: retry later. */
+        sign_in_cancel(monitor);
         bring_forward(wake_us, now + USEC_PER_SEC);
 }
 
-bool monitor_is_signed_in(struct monitor *monitor, uint64_t *wake_us)
+void sign_in_cancel(struct monitor *monitor)
+{
+        uint64_t now = monitor_now_us(monitor);
+
+        if (!monitor->signing_in)
+                return;
+        monitor->signing_in = false;
+        planner_end_request(monitor->jobs.planner, &monitor->sign_in, now);
+        planner_requeue(monitor->jobs.planner, &monitor->sign_in, now);
+}
+
+bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
 {
         struct session *session = monitor->parts.session;
         uint64_t now = monitor_now_us(monitor), at_us;
 
         if (session == NULL)
                 return true;
-        at_us = planner_sign_in_at(monitor->planner, now);
+        at_us = planner_sign_in_at(monitor->jobs.planner, now);
 
         switch (session_need(session)) {
         case SESSION_READY: {
@@ -62,16 +63,16 @@ bool monitor_is_signed_in(struct monitor *monitor, uint64_t *wake_us)
                 if (monitor->renew_again_us > at_us)
                         at_us = monitor->renew_again_us;
                 if (at_us <= now)
-                        sign_in(monitor, now, wake_us);
+                        start_sign_in(monitor, now, wake_us);
                 else
                         bring_forward(wake_us, at_us);
                 return true;
         case SESSION_SIGN_IN:
-                /* A job that has ended is no reason to sign in. */
-                if (planner_next_due(monitor->planner) == USEC_NEVER)
+                /* Without a job to poll no token is needed. */
+                if (planner_next_due(monitor->jobs.planner) == USEC_NEVER)
                         return false;
                 if (at_us <= now)
-                        sign_in(monitor, now, wake_us);
+                        start_sign_in(monitor, now, wake_us);
                 else
                         bring_forward(wake_us, at_us);
                 return false;
@@ -81,57 +82,84 @@ bool monitor_is_signed_in(struct monitor *monitor, uint64_t *wake_us)
         return false;
 }
 
-static enum outage outage_of(enum token_verdict verdict)
+/* ---- the result ---- */
+
+static enum failure failure_of(enum token_verdict verdict)
 {
         switch (verdict) {
         case TOKEN_REFUSED:
-                return OUTAGE_UNAUTHORIZED;
+                return FAILURE_REFUSED;
         case TOKEN_THROTTLED:
-                return OUTAGE_THROTTLED;
+                return FAILURE_THROTTLED;
         case TOKEN_UNREACHABLE:
+                return FAILURE_UNREACHABLE;
         case TOKEN_NOT_PERSISTED:
-                return OUTAGE_UNREACHABLE;
+                return FAILURE_UNEXPECTED;
         case TOKEN_OBTAINED:
                 break;
         }
-        return OUTAGE_NONE;
+        return FAILURE_NONE;
 }
 
-/* The present token is good for a while, so this is told once, and nothing waits for it. */
-static void put_off_renewal(struct monitor *monitor, enum outage outage, const char *explanation)
+/* The current token stays valid for a while: logged once, and requests continue. */
+static void postpone_renewal(struct monitor *monitor, enum failure failure, const char *explanation)
 {
         bool is_new = monitor->renew_again_us == 0;
-        int priority = outage == OUTAGE_UNAUTHORIZED ? LOG_ERR : LOG_WARNING;
+        int priority = failure == FAILURE_REFUSED ? LOG_ERR : LOG_WARNING;
         uint64_t now = monitor_now_us(monitor);
         char span[TIMESPAN_TEXT_MAX];
 
         monitor->renew_again_us = now + RENEW_AGAIN_US;
-        planner_requeue(monitor->planner, &monitor->sign_in, now);
+        planner_requeue(monitor->jobs.planner, &monitor->sign_in, now);
         journal_print(monitor->parts.journal, is_new ? priority : LOG_DEBUG,
-                      "The token of the API cannot be renewed ahead of time: %s. The present one is used on; "
-                      "the next attempt is in %s, or when this one ends.",
+                      "Token renewal failed: %s. The current token stays in use; next attempt in %s.",
                       explanation, timespan_format_rough(RENEW_AGAIN_US, span));
 }
 
-void monitor_take_sign_in(struct monitor *monitor, const struct token_answer *answer)
+static void take_failure(struct monitor *monitor, enum failure failure, const struct token_result *result)
 {
-        enum outage outage = outage_of(answer->verdict);
-        uint64_t now = monitor_now_us(monitor);
+        const struct planner_failure planner_failure = { .failure = failure,
+                                                         .retry_after_us = result->retry_after_us };
+        const struct outage_cause cause = { .failure = failure,
+                                            .sign_in = true,
+                                            .explanation = result->explanation };
+
+        (void)planner_failed(monitor->jobs.planner, &monitor->sign_in, &planner_failure, true,
+                             monitor_now_us(monitor), random_u64());
+        if (failure == FAILURE_THROTTLED) {
+                if (result->retry_after_us > 0)
+                        last_run_save_pause(monitor->parts.state, result->retry_after_us);
+                outage_note_pause(monitor, result->explanation);
+        }
+        outage_update(monitor, &cause);
+}
+
+static void take_success(struct monitor *monitor)
+{
+        const struct outage_cause success = { .failure = FAILURE_NONE };
+        struct planner *planner = monitor->jobs.planner;
+        const struct breaker *breaker = planner_breaker(planner);
+
+        monitor->renew_again_us = 0;
+        if (breaker->state != BREAKER_CLOSED && breaker->failure == FAILURE_REFUSED) {
+                /* The role may still be missing: only the next poll shows that the outage is over. */
+                planner_requeue(planner, &monitor->sign_in, monitor_now_us(monitor));
+                return;
+        }
+        planner_succeeded(planner, &monitor->sign_in, monitor_now_us(monitor));
+        outage_update(monitor, &success);
+}
+
+void sign_in_take_result(struct monitor *monitor, const struct token_result *result)
+{
+        enum failure failure = failure_of(result->verdict);
 
         monitor->signing_in = false;
-        planner_end_request(monitor->planner, &monitor->sign_in, now);
-        if (outage == OUTAGE_NONE)
-                monitor->renew_again_us = 0;
-
-        if (outage == OUTAGE_NONE && planner_breaker(monitor->planner)->outage == OUTAGE_UNAUTHORIZED)
-                /* Perhaps the role is missing: the next look shows whether that is over. */
-                planner_requeue(monitor->planner, &monitor->sign_in, now);
-        else if (outage == OUTAGE_NONE)
-                monitor_take_success(monitor, &monitor->sign_in);
-        else if (outage != OUTAGE_THROTTLED && session_need(monitor->parts.session) == SESSION_RENEW)
-                put_off_renewal(monitor, outage, answer->explanation);
+        planner_end_request(monitor->jobs.planner, &monitor->sign_in, monitor_now_us(monitor));
+        if (failure == FAILURE_NONE)
+                take_success(monitor);
+        else if (failure != FAILURE_THROTTLED && session_need(monitor->parts.session) == SESSION_RENEW)
+                postpone_renewal(monitor, failure, result->explanation);
         else
-                monitor_take_outage(monitor, &monitor->sign_in, outage, answer->retry_after_us,
-                                    answer->explanation, "");
-        monitor_poll_due(monitor);
+                take_failure(monitor, failure, result);
 }

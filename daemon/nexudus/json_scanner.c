@@ -1,55 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Token borders, for feeding a JSON parser. A token is a string, or a run of bytes that are neither
- * punctuation nor white space (a number, a literal, or nonsense that the parser will name). One byte of
- * punctuation is a token that is whole at once.
+ * Finds token boundaries for a JSON parser. A token is a string, a byte of punctuation, or a run of bytes
+ * that are neither punctuation nor white space (a number, a literal, or an error that the parser reports).
  *
- * The length of a string is counted from below: an escape counts for one byte of what it stands for, so that
- * a string is refused as soon as it must be too long, before its end is seen.
+ * The length of a string is a lower bound: an escape counts as one decoded byte. A string is refused as soon
+ * as it must be too long, before its end is read.
  */
 
 #include "nexudus/json_scanner.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The next byte of a character beyond ASCII. Bounds as in the Unicode standard, table 3-7. */
-static bool utf8_take(struct json_scanner *scanner, unsigned char byte)
-{
-        if (scanner->awaited > 0) {
-                if (byte < scanner->lowest || byte > scanner->highest)
-                        return false;
-                scanner->awaited--;
-        } else if (byte >= 0xc2 && byte <= 0xdf) {
-                scanner->awaited = 1;
-        } else if (byte >= 0xe0 && byte <= 0xef) {
-                scanner->awaited = 2;
-        } else if (byte >= 0xf0 && byte <= 0xf4) {
-                scanner->awaited = 3;
-        } else {
-                return false;
-        }
-
-        scanner->lowest = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
-        scanner->highest = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
-        return true;
-}
+#include "util/digits.h"
 
 #define EACH_BYTE UINT64_C(0x0101010101010101)
 #define EACH_HIGH UINT64_C(0x8080808080808080)
 
-/* The high bit of each byte of the word that is 0; those above the lowest such byte are not to be relied on.
- */
+/* The high bit of each zero byte of the word. Bits above the lowest zero byte are undefined. */
 static uint64_t zero_bytes(uint64_t word)
 {
         return (word - EACH_BYTE) & ~word & EACH_HIGH;
 }
 
-/* Bytes of a string that stand for themselves and need no look at what is around them; eight at a time. */
+/* The number of leading bytes that are ASCII and neither a quote nor a backslash; eight at a time. */
 static size_t plain_run(const unsigned char *data, size_t size)
 {
         size_t i = 0;
@@ -67,20 +46,20 @@ static size_t plain_run(const unsigned char *data, size_t size)
         return i;
 }
 
-/* Takes one byte of a string that is not plain, or any byte within an escape or a character. */
+/* Scans one byte of a string that is not plain, or any byte within an escape or a character. */
 static enum json_scan scan_special(struct json_scanner *scanner, unsigned char byte)
 {
-        if (scanner->awaited > 0 || byte >= 0x80) {
+        if (scanner->utf8.awaited > 0 || byte >= 0x80) {
                 scanner->after_backslash = false;
                 scanner->token_size++;
-                return utf8_take(scanner, byte) ? JSON_SCAN_OK : JSON_SCAN_NO_UTF8;
+                return utf8_take(&scanner->utf8, byte) ? JSON_SCAN_OK : JSON_SCAN_INVALID_UTF8;
         }
 
         if (scanner->after_backslash) {
                 scanner->after_backslash = false;
                 scanner->token_size++;
                 if (byte == 'u')
-                        scanner->token_size -= 4; /* its digits, which will be counted */
+                        scanner->token_size -= 4; /* its four digits are counted next */
         } else if (byte == '\\') {
                 scanner->after_backslash = true;
         } else if (byte == '"') {
@@ -92,7 +71,7 @@ static enum json_scan scan_special(struct json_scanner *scanner, unsigned char b
         return JSON_SCAN_OK;
 }
 
-/* Scans on in a string, from *at to where it ends or `size`. */
+/* Scans a string from *at to its end or `size`. */
 static enum json_scan scan_string(struct json_scanner *scanner, const unsigned char *data, size_t size,
                                   size_t string_max, size_t *at)
 {
@@ -100,7 +79,7 @@ static enum json_scan scan_string(struct json_scanner *scanner, const unsigned c
         size_t i = *at;
 
         while (result == JSON_SCAN_OK && scanner->in_string) {
-                if (!scanner->after_backslash && scanner->awaited == 0) {
+                if (!scanner->after_backslash && scanner->utf8.awaited == 0) {
                         size_t run = plain_run(data + i, size - i);
                         scanner->token_size += (int64_t)run;
                         i += run;
@@ -118,13 +97,13 @@ static enum json_scan scan_string(struct json_scanner *scanner, const unsigned c
         return result;
 }
 
-/* Bytes that are a token each, or none. */
+/* Punctuation and white space: bytes that end a bare token. */
 static const bool separators[UCHAR_MAX + 1] = {
         ['{'] = true, ['}'] = true, ['['] = true,  [']'] = true,  [':'] = true,
         [','] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,
 };
 
-/* Scans on between strings, from *at to behind the quote that opens one or `size`. Moves *whole on. */
+/* Scans from *at to after the quote that opens a string or to `size`. Advances *whole. */
 static enum json_scan scan_between(struct json_scanner *scanner, const unsigned char *data, size_t size,
                                    size_t *at, size_t *whole)
 {
@@ -175,7 +154,7 @@ enum json_scan json_scan(struct json_scanner *scanner, const unsigned char *data
         return result;
 }
 
-/* The value of \uXXXX at `at`, or -1 if that is not what stands there. */
+/* The value of \uXXXX at `at`, or -1 if there is no such escape. */
 static int escape_value(const unsigned char *at, const unsigned char *end)
 {
         int value = 0;
@@ -183,17 +162,15 @@ static int escape_value(const unsigned char *at, const unsigned char *end)
         if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
                 return -1;
         for (int i = 2; i < 6; i++) {
-                static const char digits[] = "0123456789abcdef";
-                int lower = at[i] >= 'A' && at[i] <= 'F' ? at[i] + ('a' - 'A') : at[i];
-                const char *digit = lower == '\0' ? NULL : strchr(digits, lower);
-                if (digit == NULL)
+                int digit = hex_digit_value((char)at[i]);
+                if (digit < 0)
                         return -1;
-                value = value * 16 + (int)(digit - digits);
+                value = value * 16 + digit;
         }
         return value;
 }
 
-/* The next escape from `at` on that is half of a pair of surrogates and lacks the other half, or NULL. */
+/* The next escape of a lone surrogate from `at` on, or NULL. */
 static const unsigned char *find_lone_surrogate(const unsigned char *at, const unsigned char *end)
 {
         while (end - at >= 2 && (at = memchr(at, '\\', (size_t)(end - at))) != NULL) {
@@ -215,13 +192,14 @@ int json_hold(struct json_held *held, const unsigned char *data, size_t size)
 {
         if (size == 0)
                 return 0;
-        if (held->room - held->size < size) {
-                size_t room = 2 * (held->size + size);
-                unsigned char *grown = realloc(held->data, room);
+        assert(held->data == NULL || data + size <= held->data || data >= held->data + held->capacity);
+        if (held->capacity - held->size < size) {
+                size_t capacity = 2 * (held->size + size);
+                unsigned char *grown = realloc(held->data, capacity);
                 if (grown == NULL)
                         return -ENOMEM;
                 held->data = grown;
-                held->room = room;
+                held->capacity = capacity;
         }
         memcpy(held->data + held->size, data, size);
         held->size += size;
@@ -236,20 +214,21 @@ void json_held_clear(struct json_held *held)
 
 int json_fix_surrogates(struct json_held *held, const unsigned char **data, size_t size)
 {
-        const unsigned char *unbatchable = find_lone_surrogate(*data, *data + size);
+        const unsigned char *lone = find_lone_surrogate(*data, *data + size);
 
-        if (unbatchable == NULL)
+        if (lone == NULL)
                 return 0;
         if (*data != held->data) {
-                size_t offset = (size_t)(unbatchable - *data);
+                assert(held->size == 0);
+                size_t offset = (size_t)(lone - *data);
                 if (json_hold(held, *data, size) < 0)
                         return -ENOMEM;
                 *data = held->data;
-                unbatchable = *data + offset;
+                lone = *data + offset;
         }
-        while (unbatchable != NULL) {
-                memcpy(held->data + (unbatchable - held->data) + 2, "fffd", 4);
-                unbatchable = find_lone_surrogate(unbatchable + 6, *data + size);
+        while (lone != NULL) {
+                memcpy(held->data + (lone - held->data) + 2, "fffd", 4);
+                lone = find_lone_surrogate(lone + 6, *data + size);
         }
         return 0;
 }

@@ -5,56 +5,57 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/utf8.h"
+
 /*
- * Looks at each byte of a JSON body once, whatever pieces it comes in, and finds where tokens end, so that a
- * parser can be fed whole tokens only. It also refuses what a lenient parser lets through: strings that are
- * no well-formed UTF-8, and tokens without end. It knows nothing of JSON's grammar; that stays the parser's.
+ * Finds the token boundaries of a JSON body that arrives in pieces, so that a parser can be fed complete
+ * tokens only. Reads each byte once. It also refuses strings that are not valid UTF-8, and tokens that are
+ * too long. The grammar of JSON is left to the parser.
  */
 struct json_scanner {
         bool in_string, after_backslash;
-        int64_t token_size;                     /* least number of bytes the open token stands for */
-        unsigned char awaited, lowest, highest; /* UTF-8: continuation bytes, bounds of the next */
+        int64_t token_size; /* of the open token: a lower bound of its decoded bytes */
+        struct utf8_state utf8;
 };
 
 #define JSON_SCANNER_START ((struct json_scanner){ 0 })
 
 enum json_scan {
         JSON_SCAN_OK,
-        JSON_SCAN_NO_UTF8,         /* inside a string */
-        JSON_SCAN_STRING_TOO_LONG, /* more than string_max bytes decoded, for certain */
+        JSON_SCAN_INVALID_UTF8,    /* inside a string */
+        JSON_SCAN_STRING_TOO_LONG, /* certainly more than string_max decoded bytes */
         JSON_SCAN_BARE_TOO_LONG,   /* a number or a literal beyond JSON_BARE_MAX */
 };
 
 #define JSON_BARE_MAX 1024
 
 /*
- * Goes on with the next `size` bytes. Sets *ret_whole to how many of them end where no token is open, or to
- * JSON_NO_END if the token that was open before is still open after all of them; 0 says that it ended right
- * before them. Sets *ret_scanned to how many bytes were good: all of them unless there is a problem, and none
- * of the rest is to be scanned then. Of a bare token that is too long, *ret_whole takes in what was scanned.
- * Bytes beyond string_max may pass as long as escapes can account for them.
+ * Scans the next `size` bytes. *ret_whole is the number of bytes up to the last token boundary, or
+ * JSON_NO_END if the token that was open before is still open; 0: it ended just before them. *ret_scanned is
+ * the number of valid bytes: all of them if the result is JSON_SCAN_OK; otherwise the scanner must not be
+ * used again. For a bare token that is too long, *ret_whole equals *ret_scanned. A string may pass with more
+ * than string_max bytes as long as escapes can account for them.
  */
 #define JSON_NO_END SIZE_MAX
 
 enum json_scan json_scan(struct json_scanner *scanner, const unsigned char *data, size_t size,
                          size_t string_max, size_t *ret_whole, size_t *ret_scanned);
 
-/* The part of a body that waits for the end of its token. */
+/* The beginning of a token whose end has not arrived. */
 struct json_held {
         unsigned char *data;
-        size_t size, room;
+        size_t size, capacity;
 };
 
 #define JSON_HELD_NULL ((struct json_held){ 0 })
 
-/* Adds `size` bytes. `data` must not be the held bytes themselves. Returns -ENOMEM. */
+/* Appends `size` bytes. `data` must not point into the held bytes. Returns -ENOMEM. */
 int json_hold(struct json_held *held, const unsigned char *data, size_t size);
 void json_held_clear(struct json_held *held);
 
 /*
- * Writes \ufffd, the replacement character, over escapes of surrogates that lack their other half, of which
- * parsers make a wrong character or no UTF-8. *data is the held bytes, or else whole tokens in memory that is
- * not to be written to: if there is something to mend, they are copied to `held`, which must be empty, and
- * *data points there. Returns -ENOMEM.
+ * Replaces escapes of lone surrogates by \ufffd, the replacement character; parsers decode them to invalid
+ * UTF-8. *data is the held bytes, or complete tokens in read-only memory: these are copied to `held`, which
+ * must be empty, if they contain a lone surrogate, and *data is set to the copy. Returns -ENOMEM.
  */
 int json_fix_surrogates(struct json_held *held, const unsigned char **data, size_t size);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Each request streams its body into a record reader and keeps at most the one record that it asked for. When
- * HTTP is through, verdict_of() turns status, transport and document into one of a few meanings; all
- * knowledge of what this API answers in which case is in that function.
+ * Requests to the job endpoints. A request streams its body into a record reader; a single one keeps the
+ * record, a batch passes each row to its handler. When the request ends, verdict_of() classifies it by
+ * transport, status and document. No other code knows which statuses this API uses for what.
  */
 
 #include "nexudus/nexudus.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -18,11 +19,12 @@
 
 #include "nexudus/record_reader.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 
 #define JOBS_PATH "/api/sys/businessbackgroundjobs/"
 
-/* Real records nest four levels deep; anything near this is no record. */
+/* Job records nest four levels deep. */
 #define DEPTH_MAX 64
 
 #define EXPLANATION_SIZE 400
@@ -31,12 +33,12 @@ struct nexudus_request {
         struct nexudus *nexudus;
         struct http_request *http;
         struct record_reader *reader;
-        struct job_record record;   /* of a single one: empty until it was read */
-        uint64_t id;                /* of a single one */
-        nexudus_row_handler on_row; /* of several; NULL: a single one */
+        struct job_record record;   /* single request: empty until it was read */
+        uint64_t id;                /* single request */
+        nexudus_row_handler on_row; /* batch; NULL: single request */
         bool brief;
-        int problem; /* of the reader */
-        nexudus_handler on_answer;
+        int problem; /* enum record_problem or negative errno of the reader */
+        nexudus_handler on_response;
         void *userdata;
         LIST_ENTRY(nexudus_request) link;
 };
@@ -62,10 +64,9 @@ static int headers_for(const char *token, struct http_headers **ret_headers)
         int r;
 
         if (token != NULL) {
-                if (asprintf(&authorization, "Authorization: Bearer %s", token) < 0) {
-                        authorization = NULL;
+                authorization = format_message("Authorization: Bearer %s", token);
+                if (authorization == NULL)
                         return -ENOMEM;
-                }
                 lines[1] = authorization;
         }
 
@@ -164,7 +165,7 @@ struct nexudus_request *nexudus_cancel(struct nexudus_request *request)
         return request_free(request);
 }
 
-/* ---- while the body comes in ---- */
+/* ---- the body ---- */
 
 static int on_record(void *userdata, struct job_record *record)
 {
@@ -174,7 +175,7 @@ static int on_record(void *userdata, struct job_record *record)
                 request->on_row(request->userdata, record);
                 return 0;
         }
-        /* One object, one record; it counts only once the document is whole. */
+        /* One object, one record; used only if the document turns out to be complete. */
         job_record_clear(&request->record);
         request->record = *record;
         *record = (struct job_record){ 0 };
@@ -198,7 +199,7 @@ static int on_body(void *userdata, const void *data, size_t size)
         return request->problem > 0 ? -EBADMSG : 0;
 }
 
-/* ---- what it means ---- */
+/* ---- classification ---- */
 
 static void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
         __attribute__((format(printf, 2, 3)));
@@ -212,47 +213,46 @@ static void explain(char explanation[static EXPLANATION_SIZE], const char *forma
         va_end(arguments);
 }
 
-/* As much of a secret as tells it from chance: the excerpt may begin or end in the middle of one. */
+/* The least part of a secret to search for: the excerpt may begin or end in the middle of one. */
 #define FRAGMENT_SIZE 8
 
-static bool holds(const struct http_end *end, const char *needle, size_t size)
+static bool excerpt_contains(const struct http_end *end, const char *needle, size_t size)
 {
         return size > 0 && memmem(end->excerpt, end->excerpt_size, needle, size) != NULL;
 }
 
-static bool holds_secret(const struct http_end *end, const char *secret)
+static bool contains_secret(const struct http_end *end, const char *secret)
 {
         if (secret == NULL)
                 return false;
 
         size_t size = strlen(secret);
         for (size_t i = 0; i + FRAGMENT_SIZE <= size; i++)
-                if (holds(end, secret + i, FRAGMENT_SIZE))
+                if (excerpt_contains(end, secret + i, FRAGMENT_SIZE))
                         return true;
-        return size < FRAGMENT_SIZE && holds(end, secret, size);
+        return size < FRAGMENT_SIZE && excerpt_contains(end, secret, size);
 }
 
-/* Some servers and proxies repeat the request in their error pages, and with it the credentials. */
+/* Some servers and proxies echo the request, and with it the credentials, in their error pages. */
 static bool echoes_credentials(const struct nexudus *nexudus, const struct http_end *end)
 {
-        return holds(end, "uthorization:", 13) || holds_secret(end, nexudus->token) ||
-               holds_secret(end, nexudus->password);
+        return excerpt_contains(end, "uthorization:", 13) || contains_secret(end, nexudus->token) ||
+               contains_secret(end, nexudus->password);
 }
 
-/* A status that is no 2xx, with what the body says of it, as far as that is short and clean. */
+/* A status that is not 2xx, with the beginning of the body, escaped. */
 static void explain_status(const struct nexudus *nexudus, const struct http_end *end,
                            char explanation[static EXPLANATION_SIZE])
 {
         CLEANUP(cleanup_free) char *excerpt = text_escape(end->excerpt, end->excerpt_size, 160);
 
         if (echoes_credentials(nexudus, end))
-                explain(explanation,
-                        "it answered %d, and repeated the credentials in a page that is not shown here",
+                explain(explanation, "HTTP %d; the response contains the credentials and is not shown",
                         end->status);
         else if (excerpt != NULL && *excerpt != '\0')
-                explain(explanation, "it answered %d: %s", end->status, excerpt);
+                explain(explanation, "HTTP %d: %s", end->status, excerpt);
         else
-                explain(explanation, "it answered %d", end->status);
+                explain(explanation, "HTTP %d", end->status);
 }
 
 static enum nexudus_verdict verdict_of_document(struct nexudus_request *request, const struct http_end *end,
@@ -262,25 +262,23 @@ static enum nexudus_verdict verdict_of_document(struct nexudus_request *request,
                 request->problem = record_reader_finish(request->reader);
 
         if (request->problem == -ENOMEM || end->error == -ENOMEM) {
-                explain(explanation, "out of memory while reading the answer");
+                explain(explanation, "out of memory");
                 return NEXUDUS_UNEXPECTED;
         }
         if (request->problem != RECORD_OK) {
-                explain(explanation, "it answered %d with something that is no job record: %s", end->status,
+                explain(explanation, "HTTP %d, not a job record: %s", end->status,
                         record_reader_explain(request->reader));
                 return NEXUDUS_UNEXPECTED;
         }
         if (request->on_row == NULL && request->record.id != request->id) {
-                explain(explanation, "it answered with job %" PRIu64 " instead", request->record.id);
+                explain(explanation, "HTTP %d with job %" PRIu64 " instead", end->status, request->record.id);
                 return NEXUDUS_UNEXPECTED;
         }
-        explain(explanation, "it answered %d", end->status);
+        explain(explanation, "HTTP %d", end->status);
         return request->on_row != NULL ? NEXUDUS_ROWS : NEXUDUS_RECORD;
 }
 
-/*
- * The answers of a server that has jobs one by one but not several at a time; IIS says 404 to a long query.
- */
+/* The statuses of a server that does not support batches; IIS sends 404 for a long query. */
 static bool refuses_batches(int status)
 {
         return status == 400 || status == 403 || status == 404 || status == 405 || status == 414;
@@ -301,7 +299,7 @@ static enum nexudus_verdict verdict_of_status(const struct nexudus_request *requ
         case 404:
         case 410:
                 return NEXUDUS_NOT_FOUND;
-        case 409: /* documented for exceeded limits, where others say 429 */
+        case 409: /* documented for exceeded limits, instead of 429 */
         case 429:
                 return NEXUDUS_THROTTLED;
         default:
@@ -312,8 +310,7 @@ static enum nexudus_verdict verdict_of_status(const struct nexudus_request *requ
                 return end->retry_after_us != HTTP_RETRY_NONE ? NEXUDUS_THROTTLED : NEXUDUS_UNREACHABLE;
         if (end->status >= 300 && end->status < 400)
                 explain(explanation,
-                        "it answered %d, a redirect, which is not followed since it would take the "
-                        "credentials along; check base_url",
+                        "HTTP %d, a redirect, not followed to protect the credentials; check base_url",
                         end->status);
         return NEXUDUS_UNEXPECTED;
 }
@@ -323,13 +320,13 @@ static enum nexudus_verdict verdict_of(struct nexudus_request *request, const st
 {
         switch (end->outcome) {
         case HTTP_ANSWERED:
-                if (end->status >= 200 && end->status <= 299)
+                if (http_status_is_success(end->status))
                         return verdict_of_document(request, end, explanation);
                 return verdict_of_status(request, end, explanation);
         case HTTP_STOPPED:
                 return verdict_of_document(request, end, explanation);
         case HTTP_TOO_LARGE:
-                explain(explanation, "the answer is larger than max_response (%zu bytes)",
+                explain(explanation, "response larger than max_response (%zu bytes)",
                         request->nexudus->response_max);
                 return NEXUDUS_UNEXPECTED;
         case HTTP_UNRESOLVED:
@@ -350,7 +347,7 @@ static void on_end(void *userdata, const struct http_end *end)
         char explanation[EXPLANATION_SIZE];
 
         enum nexudus_verdict verdict = verdict_of(request, end, explanation);
-        const struct nexudus_answer answer = {
+        const struct nexudus_response response = {
                 .verdict = verdict,
                 .outcome = end->outcome,
                 .status = end->status,
@@ -358,13 +355,13 @@ static void on_end(void *userdata, const struct http_end *end)
                 .record = verdict == NEXUDUS_RECORD ? &request->record : NULL,
                 .explanation = explanation,
         };
-        request->on_answer(request->userdata, &answer);
+        request->on_response(request->userdata, &response);
         request_free(request);
 }
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
-/* Starts a request that is filled in but for its reader, or frees it. */
+/* Creates the reader of a request and starts it; on failure frees it. */
 static int request_start(struct nexudus_request *request, const char *url, size_t records_max,
                          bool fresh_connection, struct nexudus_request **ret_request)
 {
@@ -400,10 +397,10 @@ static int request_start(struct nexudus_request *request, const char *url, size_
         return 0;
 }
 
-/* Of the largest number there is. */
+/* Digits of UINT64_MAX. */
 #define DIGITS_MAX 20
 
-/* Returns the end of what was written, which is not terminated. */
+/* Returns the end of the output, which is not terminated. */
 static char *write_number(char *at, uint64_t number)
 {
         char digits[DIGITS_MAX], *first = digits + sizeof(digits);
@@ -414,37 +411,35 @@ static char *write_number(char *at, uint64_t number)
         return mempcpy(at, first, (size_t)(digits + sizeof(digits) - first));
 }
 
-static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_handler on_answer, void *userdata)
+static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_handler on_response,
+                                           void *userdata)
 {
         struct nexudus_request *request = calloc(1, sizeof(*request));
 
         if (request == NULL)
                 return NULL;
         request->nexudus = nexudus;
-        request->on_answer = on_answer;
+        request->on_response = on_response;
         request->userdata = userdata;
         LIST_INSERT_HEAD(&nexudus->requests, request, link);
         return request;
 }
 
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_answer,
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_response,
                     void *userdata, struct nexudus_request **ret_request)
 {
-        CLEANUP(cleanup_free) char *url = NULL;
-
-        if (asprintf(&url, "%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id) < 0) {
-                url = NULL;
+        CLEANUP(cleanup_free) char *url = format_message("%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id);
+        if (url == NULL)
                 return -ENOMEM;
-        }
 
-        struct nexudus_request *request = request_new(nexudus, on_answer, userdata);
+        struct nexudus_request *request = request_new(nexudus, on_response, userdata);
         if (request == NULL)
                 return -ENOMEM;
         request->id = id;
         return request_start(request, url, 1, fresh_connection, ret_request);
 }
 
-/* "…?id=%5B1,2,3%5D"; -ENOMEM. */
+/* "…?id=%5B1,2,3%5D". Returns -ENOMEM. */
 static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *batch, char **ret_url)
 {
         static const char query[] = JOBS_PATH "?id=%5B";
@@ -467,19 +462,20 @@ static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *
 }
 
 int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, bool fresh_connection,
-                     nexudus_handler on_answer, void *userdata, struct nexudus_request **ret_request)
+                     nexudus_handler on_response, void *userdata, struct nexudus_request **ret_request)
 {
         CLEANUP(cleanup_free) char *url = NULL;
 
+        assert(batch->count > 0);
         int r = batch_url(nexudus, batch, &url);
         if (r < 0)
                 return r;
 
-        struct nexudus_request *request = request_new(nexudus, on_answer, userdata);
+        struct nexudus_request *request = request_new(nexudus, on_response, userdata);
         if (request == NULL)
                 return -ENOMEM;
         request->on_row = batch->on_row;
         request->brief = batch->brief;
-        /* A server may send rows that nobody asked for; twice as many is as far as patience goes. */
+        /* A server may send rows that were not requested; twice as many are accepted. */
         return request_start(request, url, 2 * batch->count, fresh_connection, ret_request);
 }

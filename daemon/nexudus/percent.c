@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Percent-encoding, byte by byte, in memory whose size is known beforehand: a buffer that grew would leave
- * pieces of a secret behind. What is encoded is on the safe side: every byte that means anything to anybody
- * between here and the server.
+ * Percent-encoding into a buffer of known size: growing a buffer would leave copies of a secret in freed
+ * memory. Every byte except the unreserved ones of RFC 3986 is encoded.
  */
 
 #include "nexudus/percent.h"
@@ -11,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "util/digits.h"
 
 static const char digits[] = "0123456789ABCDEF";
 
@@ -36,22 +37,14 @@ char *percent_encode(char *at, const char *text)
         return at;
 }
 
-static int digit_value(char c)
-{
-        if (c >= 'a' && c <= 'f')
-                c = (char)(c - 'a' + 'A');
-        const char *digit = c != '\0' ? strchr(digits, c) : NULL;
-        return digit != NULL ? (int)(digit - digits) : -1;
-}
-
 size_t percent_decode(char *data, size_t size, bool plus)
 {
         size_t out = 0;
 
         for (size_t i = 0; i < size; i++) {
                 bool escape = data[i] == '%' && size - i > 2;
-                int high = escape ? digit_value(data[i + 1]) : -1;
-                int low = escape ? digit_value(data[i + 2]) : -1;
+                int high = escape ? hex_digit_value(data[i + 1]) : -1;
+                int low = escape ? hex_digit_value(data[i + 2]) : -1;
 
                 if (high >= 0 && low >= 0) {
                         data[out++] = (char)(high * 16 + low);
@@ -65,11 +58,11 @@ size_t percent_decode(char *data, size_t size, bool plus)
 
 int form_encode(const char *const fields[][2], char **ret_form, size_t *ret_size)
 {
-        size_t room = 1;
+        size_t capacity = 1;
 
         for (size_t i = 0; fields[i][0] != NULL; i++)
-                room += strlen("&=") + PERCENT_SIZE(strlen(fields[i][0]) + strlen(fields[i][1]));
-        char *form = malloc(room), *end = form;
+                capacity += strlen("&=") + PERCENT_SIZE(strlen(fields[i][0]) + strlen(fields[i][1]));
+        char *form = malloc(capacity), *end = form;
         if (form == NULL)
                 return -ENOMEM;
 

@@ -4,25 +4,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Percent-encoding, as forms and URLs have it. */
+/* Percent-encoding, as in forms and URLs. */
 
 /* How many bytes percent_encode() may write for a text of `size` bytes. */
 #define PERCENT_SIZE(size) (3 * (size))
 
 /*
- * Writes `text` at `at` with everything encoded but letters, digits, "-", ".", "_" and "~", and returns the
- * end of what it wrote. Writes no NUL.
+ * Writes `text` to `at`, encoding all but letters, digits, "-", ".", "_" and "~". Returns the end of the
+ * output, which is not terminated.
  */
 char *percent_encode(char *at, const char *text);
 
 /*
- * Decodes in place and returns the new size; `plus`: "+" is a blank. A "%" that begins no escape stands for
- * itself. The result may hold NUL.
+ * Decodes in place and returns the new size; `plus`: "+" is a blank. A "%" without two hexadecimal digits is
+ * kept. The result may contain NUL.
  */
 size_t percent_decode(char *data, size_t size, bool plus);
 
 /*
- * The body of a form, "name=value&name=value", both encoded. `fields` ends with a NULL name. malloc()ed, and
- * not terminated: *ret_size bytes, to be wiped if they hold a secret. -ENOMEM.
+ * Formats the body of a form: "name=value&name=value", both encoded. `fields` ends with a NULL name.
+ * *ret_form is malloc()ed, has *ret_size bytes and is not terminated; wipe it if it contains a secret.
+ * Returns -ENOMEM.
  */
 int form_encode(const char *const fields[][2], char **ret_form, size_t *ret_size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The fields of a BusinessBackgroundJob that count, one row each, and what becomes of a value that is given
- * to one. Two rows are no fields of a record but of the envelope that errors come in.
+ * The table of the fields of a BusinessBackgroundJob that are read, and the conversion of their values. The
+ * last two rows are fields of the envelope of errors, not of a record.
  */
 
 #include "nexudus/record_fields.h"
@@ -13,7 +13,7 @@
 
 #include "util/cleanup.h"
 
-#define QUOTED_MAX 60 /* bytes of a remote text that a description quotes */
+#define QUOTED_MAX 60 /* bytes of a quoted remote text */
 
 enum field_kind {
         FIELD_ID,
@@ -26,8 +26,8 @@ struct record_field {
         size_t name_size;
         enum field_kind kind;
         size_t offset; /* in struct record_reading: a uint64_t or a struct text */
-        size_t seen;   /* offset of a bool: the field was there; 0: nobody asks */
-        bool detail;   /* says nothing of whether the job has changed, nor of what an object is */
+        size_t seen;   /* offset of a bool: the field was present; 0: not needed */
+        bool detail;   /* not needed to detect a change or to recognise a record */
 };
 
 #define NAME(text)     .name = (text), .name_size = sizeof(text) - 1
@@ -88,7 +88,7 @@ void record_reading_set_null(struct record_reading *reading, const struct record
         field_reset(reading, field, true);
 }
 
-void record_reading_set_absent(struct record_reading *reading, const struct record_field *field)
+void record_reading_set_missing(struct record_reading *reading, const struct record_field *field)
 {
         field_reset(reading, field, false);
         if (field->kind == FIELD_ID)
@@ -106,12 +106,12 @@ int record_reading_set_text(struct record_reading *reading, const struct record_
 
 int record_reading_set_boolean(struct record_reading *reading, const struct record_field *field, bool value)
 {
-        const char *word = value ? "true" : "false";
+        const char *text = value ? "true" : "false";
 
-        return record_reading_set_text(reading, field, word, strlen(word));
+        return record_reading_set_text(reading, field, text, strlen(text));
 }
 
-/* A whole number without sign, fraction or exponent, up to 2^63-1. */
+/* Parses an integer without sign, fraction or exponent, up to 2^63-1. */
 static bool number_parse(const char *digits, size_t size, uint64_t *ret_number)
 {
         uint64_t number = 0;
@@ -153,7 +153,7 @@ void record_reading_clear(struct record_reading *reading)
         *reading = (struct record_reading){ 0 };
 }
 
-void record_reading_describe(const struct record_reading *reading, char signs[static RECORD_SIGNS_MAX])
+void record_reading_describe(const struct record_reading *reading, char summary[static RECORD_SUMMARY_MAX])
 {
         const struct {
                 const char *name;
@@ -165,7 +165,7 @@ void record_reading_describe(const struct record_reading *reading, char signs[st
         };
         size_t size = 0;
 
-        signs[0] = '\0';
+        summary[0] = '\0';
         for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
                 if (parts[i].text->data == NULL)
                         continue;
@@ -175,10 +175,10 @@ void record_reading_describe(const struct record_reading *reading, char signs[st
                 int written;
                 if (value == NULL)
                         continue;
-                written = snprintf(signs + size, RECORD_SIGNS_MAX - size, "%s%s: '%s'",
-                                   size == 0 ? "; it carries " : ", ", parts[i].name, value);
-                if (written < 0 || (size_t)written >= RECORD_SIGNS_MAX - size)
-                        signs[size] = '\0'; /* whole or not at all: a cut could split a character */
+                written = snprintf(summary + size, RECORD_SUMMARY_MAX - size, "%s%s: '%s'",
+                                   size == 0 ? "; it has " : ", ", parts[i].name, value);
+                if (written < 0 || (size_t)written >= RECORD_SUMMARY_MAX - size)
+                        summary[size] = '\0'; /* complete or not at all: truncation could split a character */
                 else
                         size += (size_t)written;
         }

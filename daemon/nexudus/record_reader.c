@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Job records out of a JSON body, piece by piece.
+ * Reads job records from a JSON body that arrives in pieces.
  *
  * The body passes through two stages. The scanner (json_scanner.h) checks UTF-8, bounds the length of tokens
- * and finds where they end. What lies between two ends goes to the parser, yajl; a token that a piece cuts in
- * two is held back until its rest is here. yajl is thus fed whole tokens only, whatever the pieces were. That
- * matters: a token that yajl has to keep it reads again from its beginning with every piece, which would cost
- * seconds of CPU for a result of 16 MB in pieces of 16 kB.
+ * and finds where they end. Complete tokens go to the parser, yajl; a token that is split between pieces is
+ * held until it is complete. yajl lexes an incomplete token again from its start with every piece, so it must
+ * never be fed one.
  *
- * The parser's callbacks know the depth and, at the level of a record's own fields, the field whose value
- * comes next (record_fields.h). All else is skipped.
+ * The parser's callbacks track the depth and, at the level of a record's own fields, the field of the next
+ * value (record_fields.h). All other values are skipped.
  *
- * Memory: a long token is held here, and yajl keeps a copy and, if it has escapes, a decoded one, in buffers
- * of up to twice their size. An escape may take six bytes for one, so a held token may reach six times
- * string_max. yajl does not check its allocations; it is given an allocator that cannot fail (reserve.h), and
- * the next callback ends the reading with -ENOMEM.
+ * Memory: an escape takes six bytes for one, so a held token may reach six times string_max; yajl keeps a
+ * copy of it and, if it has escapes, a decoded one, in buffers of up to twice their size. yajl does not check
+ * its allocations; they come from a reserve (reserve.h), and when that is exhausted, the next callback stops
+ * with -ENOMEM.
  */
 
 #include "nexudus/record_reader.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@
 #include "util/cleanup.h"
 #include "util/reserve.h"
 
-#define SLICE_MAX       4096 /* bytes of the body taken at a time */
+#define SLICE_MAX       4096 /* bytes of the body scanned at a time */
 #define EXPLANATION_MAX 300
 
 static const unsigned char byte_order_mark[] = { 0xef, 0xbb, 0xbf };
@@ -43,29 +43,30 @@ struct record_reader {
         struct record_limits limits;
         record_handler on_record;
         void *userdata;
+        bool in_handler;
 
-        int result; /* what every call returns from now on, once it is not 0 */
+        int result; /* once not 0, every call returns it */
         char explanation[EXPLANATION_MAX + 1];
 
-        /* From the body to the parser. */
+        /* From the body to the parser */
         struct json_scanner scanner;
-        uint64_t body_size;    /* bytes taken so far */
-        size_t mark_size;      /* bytes of a byte order mark seen so far; beyond it: none is looked for */
+        uint64_t body_size;    /* bytes consumed so far */
+        size_t mark_size;      /* bytes of a byte order mark matched so far */
         struct json_held held; /* the open token */
         yajl_handle parser;
-        uint64_t parsed_size; /* bytes given to the parser */
+        uint64_t parsed_size; /* bytes passed to the parser */
         struct reserve reserve;
 
-        /* The document. */
+        /* The document */
         bool is_envelope;    /* an object where an array was expected */
-        size_t depth;        /* containers open */
-        size_t fields_depth; /* where keys are the fields of a record */
+        size_t depth;        /* open containers */
+        size_t fields_depth; /* the depth at which keys are fields of a record */
         size_t rows;
-        const struct record_field *field; /* its value comes next; NULL: skip that value */
+        const struct record_field *field; /* of the next value; NULL: skip that value */
         struct record_reading reading;
 };
 
-/* The first problem stays. */
+/* Only the first problem is kept. */
 __attribute__((format(printf, 3, 4))) static int reader_fail(struct record_reader *reader, int result,
                                                              const char *format, ...)
 {
@@ -85,9 +86,9 @@ static int reader_fail_memory(struct record_reader *reader)
         return reader_fail(reader, -ENOMEM, "out of memory");
 }
 
-/* ---- the document: yajl's callbacks, which return 0 to stop ---- */
+/* ---- the document: callbacks of yajl, which return 0 to stop ---- */
 
-/* Whether a value may stand here, and which field it belongs to (NULL: none that counts). */
+/* Begins a value and returns its field (NULL: skip it). False if no value is allowed here. */
 static bool value_begin(struct record_reader *reader, const char *what, const struct record_field **ret_field)
 {
         if (reader->reserve.exhausted)
@@ -103,7 +104,7 @@ static bool value_begin(struct record_reader *reader, const char *what, const st
         return true;
 }
 
-/* Whether the reading goes on after a value has been stored. */
+/* Whether to continue after a value has been stored. */
 static int value_end(struct record_reader *reader, int r)
 {
         if (r < 0)
@@ -182,7 +183,7 @@ static int on_key(void *userdata, const unsigned char *data, size_t size)
         return 1;
 }
 
-/* An object or array opens. As the value of a field it makes that field absent. */
+/* Opens an object or array. As the value of a field it makes that field missing. */
 static bool container_open(struct record_reader *reader)
 {
         if (reader->reserve.exhausted)
@@ -193,7 +194,7 @@ static bool container_open(struct record_reader *reader)
                 return false;
         }
         if (reader->field != NULL)
-                record_reading_set_absent(&reader->reading, STEAL_POINTER(reader->field));
+                record_reading_set_missing(&reader->reading, STEAL_POINTER(reader->field));
         reader->depth++;
         return true;
 }
@@ -205,7 +206,7 @@ static int on_object_start(void *userdata)
         if (!container_open(reader))
                 return 0;
         if (reader->depth == 1) {
-                /* In place of an array this may be an error envelope: worth reading for what it says. */
+                /* Instead of an array this may be an error envelope, whose fields are reported. */
                 reader->is_envelope = reader->shape == RECORD_SHAPE_ARRAY;
                 reader->fields_depth = 1;
         } else if (reader->depth == 2 && reader->fields_depth == 2) {
@@ -242,22 +243,21 @@ static int on_array_end(void *userdata)
         return !reader->reserve.exhausted;
 }
 
-/* Why the object that has just closed is no job record, with what it says of itself. */
+/* Explains why the object just read is not a job record. */
 static void fail_not_a_job(struct record_reader *reader)
 {
         const char *reason = reader->is_envelope ? "an object where an array of job records was expected"
-                             : reader->reading.has_bad_id ? "an object whose Id is no whole number above 0"
+                             : reader->reading.has_bad_id ? "an object whose Id is not a positive integer"
                                                           : "an object without Id";
-        char signs[RECORD_SIGNS_MAX];
+        char summary[RECORD_SUMMARY_MAX];
 
-        record_reading_describe(&reader->reading, signs);
-        (void)reader_fail(reader, RECORD_NOT_A_JOB, "%s%s", reason, signs);
+        record_reading_describe(&reader->reading, summary);
+        (void)reader_fail(reader, RECORD_NOT_A_JOB, "%s%s", reason, summary);
 }
 
 static int on_object_end(void *userdata)
 {
         struct record_reader *reader = userdata;
-        int r = 0;
 
         if (reader->reserve.exhausted)
                 return 0;
@@ -268,10 +268,12 @@ static int on_object_end(void *userdata)
                 fail_not_a_job(reader);
                 return 0;
         }
-        r = reader->on_record(reader->userdata, &reader->reading.record);
+        reader->in_handler = true;
+        int r = reader->on_record(reader->userdata, &reader->reading.record);
+        reader->in_handler = false;
         record_reading_clear(&reader->reading);
         if (r < 0)
-                (void)reader_fail(reader, r, "a record could not be taken: %s", strerror(-r));
+                (void)reader_fail(reader, r, "cannot process a record: %s", strerror(-r));
         return r >= 0;
 }
 
@@ -305,7 +307,7 @@ static int fail_malformed(struct record_reader *reader)
         return reader->result;
 }
 
-/* What came of a call of yajl's. */
+/* Checks the result of a call of yajl. */
 static int parser_check(struct record_reader *reader, yajl_status status)
 {
         if (reader->reserve.exhausted)
@@ -316,9 +318,9 @@ static int parser_check(struct record_reader *reader, yajl_status status)
 }
 
 /*
- * Makes room for what yajl may ask for until its next callback while it takes `size` bytes: its fixed parts
- * (5 kB), its stack (a byte a level), a copy of the first token (it takes any first token for one that it has
- * to keep), and its buffer for strings with escapes, which doubles on its way to the size it needs.
+ * Reserves what yajl may allocate until its next callback while it parses `size` bytes: its fixed parts (5
+ * kB), its stack (a byte per level), a copy of the first token (it always copies that one), and its buffer
+ * for strings with escapes, which grows by doubling.
  */
 static int parser_reserve(struct record_reader *reader, size_t size, bool has_escapes)
 {
@@ -329,7 +331,7 @@ static int parser_reserve(struct record_reader *reader, size_t size, bool has_es
         return 0;
 }
 
-/* Gives whole tokens to yajl: the held ones, or what is at `data` while none are held. */
+/* Passes complete tokens to yajl: the held bytes, or those at `data` if none are held. */
 static int parse(struct record_reader *reader, const unsigned char *data, size_t size)
 {
         bool has_escapes = memchr(data, '\\', size) != NULL;
@@ -351,8 +353,8 @@ static int fail_scan(struct record_reader *reader, enum json_scan problem, uint6
         switch (problem) {
         case JSON_SCAN_OK:
                 break;
-        case JSON_SCAN_NO_UTF8:
-                return reader_fail(reader, RECORD_MALFORMED, "no valid UTF-8 at byte %" PRIu64, position);
+        case JSON_SCAN_INVALID_UTF8:
+                return reader_fail(reader, RECORD_MALFORMED, "invalid UTF-8 at byte %" PRIu64, position);
         case JSON_SCAN_STRING_TOO_LONG:
                 (void)string_fits(reader, SIZE_MAX);
                 break;
@@ -378,7 +380,7 @@ static int feed_slice(struct record_reader *reader, const unsigned char *data, s
                             ? reader_fail_memory(reader)
                             : parse(reader, reader->held.data, reader->held.size);
         }
-        /* The parser goes first: what comes first in the body is what counts. */
+        /* The parser goes first, so that the first problem in the body is reported. */
         if (r == 0)
                 r = fail_scan(reader, problem, reader->body_size + scanned);
         if (r == 0 && json_hold(&reader->held, data + whole, scanned - whole) < 0)
@@ -387,7 +389,7 @@ static int feed_slice(struct record_reader *reader, const unsigned char *data, s
         return r;
 }
 
-/* Skips a byte order mark, which may come a byte at a time. Returns how many bytes of `data` belong to it. */
+/* Skips a byte order mark, which may be split. Returns how many bytes of `data` belong to it. */
 static size_t skip_mark(struct record_reader *reader, const unsigned char *data, size_t size)
 {
         size_t skipped = 0;
@@ -414,7 +416,8 @@ int record_reader_feed(struct record_reader *reader, const void *data, size_t si
         at += skipped;
         size -= skipped;
         if (size > 0 && reader->mark_size > 0 && reader->mark_size < sizeof(byte_order_mark))
-                return reader_fail(reader, RECORD_MALFORMED, "not JSON at byte 0: half a byte order mark");
+                return reader_fail(reader, RECORD_MALFORMED,
+                                   "not JSON at byte 0: incomplete byte order mark");
 
         while (size > 0 && reader->result == 0) {
                 size_t slice = size < SLICE_MAX ? size : SLICE_MAX;
@@ -432,7 +435,7 @@ int record_reader_finish(struct record_reader *reader)
         if (reader->fields_depth == 0 && reader->held.size == 0)
                 return reader_fail(reader, RECORD_MALFORMED, "the body is empty");
         if (reader->fields_depth > 0 && reader->depth == 0 && reader->held.size > 0)
-                return reader_fail(reader, RECORD_MALFORMED, "followed by something else at byte %" PRIu64,
+                return reader_fail(reader, RECORD_MALFORMED, "trailing data at byte %" PRIu64,
                                    reader->parsed_size);
 
         if (!reader->scanner.in_string) {
@@ -442,7 +445,7 @@ int record_reader_finish(struct record_reader *reader)
                 if (status == yajl_status_ok || reader->result != 0 || reader->reserve.exhausted)
                         return parser_check(reader, status);
         }
-        return reader_fail(reader, RECORD_MALFORMED, "cut short at byte %" PRIu64, reader->body_size);
+        return reader_fail(reader, RECORD_MALFORMED, "truncated at byte %" PRIu64, reader->body_size);
 }
 
 int record_reader_new(enum record_shape shape, const struct record_limits *limits, record_handler on_record,
@@ -450,6 +453,7 @@ int record_reader_new(enum record_shape shape, const struct record_limits *limit
 {
         struct record_reader *reader = calloc(1, sizeof(*reader));
 
+        assert(on_record != NULL);
         if (reader == NULL)
                 return -ENOMEM;
         reader->shape = shape;
@@ -469,7 +473,8 @@ int record_reader_new(enum record_shape shape, const struct record_limits *limit
                 record_reader_free(reader);
                 return -ENOMEM;
         }
-        (void)yajl_config(reader->parser, yajl_dont_validate_strings, 1); /* the scanner does, and better */
+        (void)yajl_config(reader->parser, yajl_dont_validate_strings,
+                          1); /* the scanner does, and is stricter */
 
         *ret_reader = reader;
         return 0;
@@ -479,6 +484,7 @@ struct record_reader *record_reader_free(struct record_reader *reader)
 {
         if (reader == NULL)
                 return NULL;
+        assert(!reader->in_handler);
         if (reader->parser != NULL)
                 yajl_free(reader->parser);
         reserve_clear(&reader->reserve);

@@ -8,20 +8,20 @@
 #include "model/record.h"
 
 /*
- * Reads job records out of a JSON body that arrives in pieces of any size, without ever holding the body.
+ * Reads job records from a JSON body that arrives in pieces of any size, without holding the whole body.
  *
- * Two shapes are understood: one object, and an array of such objects. Names are compared exactly, and at the
- * record's own level only. Unknown fields are skipped whatever they hold; of the same field given twice the
- * last counts. A reader is used for one body and then freed.
+ * Two shapes are read: one object, and an array of such objects. Names are compared exactly, and at the
+ * record's own level only. Unknown fields are skipped; of a repeated field the last value counts. A reader is
+ * used for one body and then freed.
  *
- * What becomes of a value: Id must be a whole number from 1 to 2^63-1, written plainly (not "1", 1.0 or 1e3),
- * or the object is no job. A text that comes as a number or boolean is that text ("3", "true"); as an object
- * or array it is absent: null, and has_status or has_result false. BusinessId of any other type is 0. Every
- * text is well-formed UTF-8: a body that is not is malformed, and a \uXXXX that is half of a surrogate pair
- * without the other half becomes U+FFFD. A byte order mark is skipped.
+ * Values: Id must be an integer from 1 to 2^63-1 without quotes, fraction or exponent; otherwise the object
+ * is not a job. A text given as a number or boolean is its JSON text ("3", "true"); given as an object or
+ * array it is missing: null, and has_status or has_result false. BusinessId of any other type is 0. Every
+ * text is valid UTF-8: a body that is not is malformed, and a \uXXXX that is a lone surrogate becomes U+FFFD.
+ * A byte order mark is skipped.
  *
- * Nothing that a reader hands up may be acted upon before record_reader_finish() has returned 0: until then
- * the document may turn out to be cut short or to be no JSON at all.
+ * Records must not be acted upon before record_reader_finish() has returned 0: until then the document may
+ * turn out to be truncated or malformed.
  */
 struct record_reader;
 
@@ -30,54 +30,49 @@ enum record_shape {
         RECORD_SHAPE_ARRAY,  /* GET …/?id=[…] */
 };
 
-/* What record_reader_feed() and record_reader_finish() return beside 0 and a negative errno. */
+/* Returned by record_reader_feed() and record_reader_finish() besides a negative errno. */
 enum record_problem {
         RECORD_OK = 0,
-        RECORD_MALFORMED = 1, /* not JSON, cut short, or followed by something else */
+        RECORD_MALFORMED = 1, /* not JSON, truncated, or with trailing data */
         RECORD_TOO_DEEP = 2,  /* nested deeper than depth_max */
-        RECORD_TOO_LONG = 3,  /* a string beyond string_max, or a number of more than 1024 bytes */
+        RECORD_TOO_LONG = 3,  /* a string longer than string_max, or a number longer than 1024 bytes */
         RECORD_TOO_MANY = 4,  /* more rows than records_max */
-        RECORD_NOT_A_JOB =
-                5, /* valid JSON of another shape, or an object without Id: an error envelope, say */
+        RECORD_NOT_A_JOB = 5, /* JSON of another shape, or an object without Id, such as an error envelope */
 };
 
 struct record_limits {
-        size_t depth_max;   /* nesting, the outermost value being 1 */
-        size_t string_max;  /* decoded bytes of a string or key; up to six times that is held */
+        size_t depth_max;   /* levels of nesting; the outermost value is level 1 */
+        size_t string_max;  /* decoded bytes of a string or key; up to six times as many are held */
         size_t records_max; /* rows of an array */
-        bool brief;         /* leave out what does not show whether a job has changed */
+        bool brief;         /* read only the fields that show whether a job has changed */
 };
 
 /*
- * Called for each record as soon as its object closes, from within record_reader_feed(). The record is the
- * reader's and is gone when the callback returns; texts that are to be kept are copied or stolen (set to
- * TEXT_NULL). A negative errno ends the reading and is what feed() then returns. The callback must not free
- * the reader.
+ * Called for each record when its object ends, from within record_reader_feed(). The record is borrowed and
+ * cleared when the callback returns; texts to keep are copied or stolen (set to TEXT_NULL). A negative errno
+ * stops the reader and is returned by feed(). The callback must not free the reader.
  */
 typedef int (*record_handler)(void *userdata, struct job_record *record);
 
 /* `limits` is copied. `on_record` must not be NULL. Returns -ENOMEM. */
 int record_reader_new(enum record_shape shape, const struct record_limits *limits, record_handler on_record,
                       void *userdata, struct record_reader **ret_reader);
+/* Accepts NULL, returns NULL. Must not be called from the callback. */
 struct record_reader *record_reader_free(struct record_reader *reader);
 
 /*
- * Takes the next `size` bytes of the body. Returns 0, a record_problem, or a negative errno (-ENOMEM, or the
- * handler's). After anything but 0 the reader takes no more: further calls return the same value. What is
- * returned, and which records came up before, depends on the body alone and not on how it was cut into
- * pieces.
+ * Reads the next `size` bytes of the body. Returns 0, a record_problem, or a negative errno (-ENOMEM, or the
+ * handler's). Once it is not 0, further calls return the same value. The result and the records passed to the
+ * handler depend on the body alone, not on how it is split into pieces.
  */
 int record_reader_feed(struct record_reader *reader, const void *data, size_t size);
 
-/*
- * Says that the body is over. Returns as feed() does; 0 means that the document was whole and of the right
- * shape.
- */
+/* Ends the body. Returns as feed() does; 0: the document was complete and of the right shape. */
 int record_reader_finish(struct record_reader *reader);
 
 /*
- * After a problem: what it was, for a person ("cut short at byte 311", "nested deeper than 64 levels", "an
- * object without Id; it carries WasSuccessful: 'false', Message: 'Not found'"). One line, control characters
- * escaped, at most 300 bytes. Never NULL; the reader's.
+ * After a problem, its description: "truncated at byte 311", "nested deeper than 64 levels", "an object
+ * without Id; it has WasSuccessful: 'false', Message: 'Not found'". One line, control characters escaped, at
+ * most 300 bytes. Never NULL; borrowed from the reader.
  */
 const char *record_reader_explain(const struct record_reader *reader);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Signing in. One renewal is one request, or two when the refresh token turns out to be dead:
+ * Renews the bearer token. One renewal is one request, or two if the refresh token is refused:
  *
- *     idle → refresh → obtained → keep() → in use
- *               └→ password ┘        └→ unkept: not in use; its refresh token serves the next renewal
+ *     idle → refresh → obtained → persist() → in use
+ *               └→ password ┘         └→ unpersisted: not in use; its refresh token serves the next renewal
  *
- * A refresh token works once. So the moment an answer brings a new one, the old one is gone for good, and the
- * new one is on disk before anything else is done with it.
+ * A refresh token works once: a response with a new one invalidates the old one. The new one is therefore
+ * written to disk before it is used.
  *
- * What is allocated for a request is allocated before it is made: after an answer that cannot be read for
- * want of memory, only the password is left.
+ * All memory of a request is allocated before it is sent: a refresh token whose response cannot be read is
+ * lost, and only the password remains.
  */
 
 #include "nexudus/token.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 #include "nexudus/token_error.h"
 #include "nexudus/tokens.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
@@ -43,17 +45,18 @@ struct token {
         struct token_callbacks callbacks;
 
         struct tokens tokens;      /* in use; on disk */
-        struct tokens unpersisted; /* newer than `grant`, but not on disk; no access token: there is none */
-        bool fresh_connection;     /* the last request got no answer */
+        struct tokens unpersisted; /* newer than `tokens`, but not on disk; without an access token: none */
+        bool fresh_connection;     /* the last request got no response */
+        bool in_persist;           /* within the callback, which must not call token_ functions */
 
-        /* While a request is under way. */
+        /* While a request is in flight. */
         struct http_request *http;
         void (*spend)(void *userdata);
-        uint64_t retry_after_until_us; /* CLOCK_REALTIME */
+        uint64_t requested_us; /* CLOCK_REALTIME */
         bool is_refresh;
         char *form;
         size_t form_size;
-        char *body; /* TOKEN_REPLY_MAX bytes of room */
+        char *body; /* allocated with TOKEN_BODY_MAX bytes */
         size_t body_size;
 };
 
@@ -61,7 +64,7 @@ DEFINE_CLEANUP(struct token, token_free)
 
 static void on_end(void *userdata, const struct http_end *end);
 
-/* ---- making and ending ---- */
+/* ---- creation and destruction ---- */
 
 static int headers_for(const char *client_id, struct http_headers **ret_headers)
 {
@@ -69,10 +72,9 @@ static int headers_for(const char *client_id, struct http_headers **ret_headers)
 
         if (!token_is_valid(client_id, strlen(client_id)))
                 return -EINVAL;
-        if (asprintf(&client_line, "client_id: %s", client_id) < 0) {
-                client_line = NULL;
+        client_line = format_message("client_id: %s", client_id);
+        if (client_line == NULL)
                 return -ENOMEM;
-        }
         const char *const lines[] = {
                 "Accept: application/json",
                 "Content-Type: application/x-www-form-urlencoded",
@@ -96,10 +98,9 @@ int token_new(struct http_client *client, const struct token_settings *settings,
         r = headers_for(settings->client_id, &token->headers);
         if (r < 0)
                 return r;
-        if (asprintf(&token->url, "%s" TOKEN_PATH, settings->base_url) < 0) {
-                token->url = NULL;
+        token->url = format_message("%s" TOKEN_PATH, settings->base_url);
+        if (token->url == NULL)
                 return -ENOMEM;
-        }
         token->username = strdup(settings->username);
         token->password = strdup(settings->password);
         if (token->username == NULL || token->password == NULL)
@@ -114,7 +115,7 @@ int token_new(struct http_client *client, const struct token_settings *settings,
         return 0;
 }
 
-/* After the end of a request, or instead of it: nothing of it stays in memory. */
+/* Wipes the form and the body of a request that has ended or was cancelled. */
 static void request_clear(struct token *token)
 {
         if (token->form != NULL)
@@ -132,6 +133,7 @@ struct token *token_free(struct token *token)
         if (token == NULL)
                 return NULL;
 
+        assert(!token->in_persist);
         http_cancel(token->http);
         request_clear(token);
         http_headers_free(token->headers);
@@ -144,7 +146,7 @@ struct token *token_free(struct token *token)
         return NULL;
 }
 
-/* ---- the grant in use ---- */
+/* ---- the tokens in use ---- */
 
 static uint64_t add_saturating(uint64_t left, uint64_t right)
 {
@@ -188,20 +190,23 @@ bool token_is_busy(const struct token *token)
         return token->http != NULL;
 }
 
-/* Puts a grant on disk and into use, or else aside. Takes it over in either case. */
+/* Persists new tokens, which it owns, and puts them in use; if that fails, keeps them as unpersisted. */
 static int tokens_persist(struct token *token, struct tokens *tokens)
 {
-        int r = token->callbacks.keep(token->callbacks.userdata, tokens);
-        struct tokens taken = *tokens;
+        token->in_persist = true;
+        int r = token->callbacks.persist(token->callbacks.userdata, tokens);
+        token->in_persist = false;
+        struct tokens owned = *tokens;
 
         *tokens = TOKENS_NULL;
         tokens_clear(&token->unpersisted);
         if (r < 0) {
-                token->unpersisted = taken;
-                token->tokens.refresh_token = secret_free(token->tokens.refresh_token); /* replaced: dead */
+                token->unpersisted = owned;
+                token->tokens.refresh_token =
+                        secret_free(token->tokens.refresh_token); /* replaced: invalid */
         } else {
                 tokens_clear(&token->tokens);
-                token->tokens = taken;
+                token->tokens = owned;
         }
         return r;
 }
@@ -213,10 +218,10 @@ static void persist_pending(struct token *token)
         if (tokens.access_token == NULL)
                 return;
         token->unpersisted = TOKENS_NULL;
-        (void)tokens_persist(token, &tokens); /* if it fails again, it stays aside */
+        (void)tokens_persist(token, &tokens); /* if it fails again, they stay unpersisted */
 }
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
 static uint64_t realtime_us(void)
 {
@@ -226,26 +231,26 @@ static uint64_t realtime_us(void)
         return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* The grant whose refresh token is the newest. */
+/* The tokens whose refresh token is the newest. */
 static struct tokens *newest_tokens(struct token *token)
 {
         return token->unpersisted.access_token != NULL ? &token->unpersisted : &token->tokens;
 }
 
-static void forget_refresh_token(struct token *token)
+static void drop_refresh_token(struct token *token)
 {
         struct tokens *tokens = newest_tokens(token);
 
         tokens->refresh_token = secret_free(tokens->refresh_token);
 }
 
-/* The refresh token to be tried, or NULL. One that is too old is forgotten. */
+/* The refresh token to try, or NULL. One that is too old is dropped. */
 static const char *refresh_token_at(struct token *token, uint64_t now_us)
 {
         const struct tokens *tokens = newest_tokens(token);
 
         if (now_us >= add_saturating(tokens->obtained_us, REFRESH_LIFETIME_US))
-                forget_refresh_token(token);
+                drop_refresh_token(token);
         return tokens->refresh_token;
 }
 
@@ -253,15 +258,15 @@ static int on_body(void *userdata, const void *data, size_t size)
 {
         struct token *token = userdata;
 
-        if (size > TOKEN_REPLY_MAX - token->body_size)
+        if (size > TOKEN_BODY_MAX - token->body_size)
                 return -EMSGSIZE;
         memcpy(token->body + token->body_size, data, size);
         token->body_size += size;
         return 0;
 }
 
-/* Asks by `refresh_token`, or with NULL by the password. -ENOMEM, and nothing is under way. */
-static int ask(struct token *token, const char *refresh_token, uint64_t now_us)
+/* Sends a request with `refresh_token`, or with the password if it is NULL. On -ENOMEM none is in flight. */
+static int send_request(struct token *token, const char *refresh_token, uint64_t now_us)
 {
         const char *const by_refresh[][2] = {
                 { "grant_type", "refresh_token" },
@@ -277,8 +282,8 @@ static int ask(struct token *token, const char *refresh_token, uint64_t now_us)
         int r;
 
         token->is_refresh = refresh_token != NULL;
-        token->retry_after_until_us = now_us;
-        token->body = malloc(TOKEN_REPLY_MAX);
+        token->requested_us = now_us;
+        token->body = malloc(TOKEN_BODY_MAX);
         r = token->body != NULL ? form_encode(token->is_refresh ? by_refresh : by_password, &token->form,
                                               &token->form_size)
                                 : -ENOMEM;
@@ -306,20 +311,21 @@ int token_renew(struct token *token, void (*spend)(void *userdata))
 {
         uint64_t now_us = realtime_us();
 
+        assert(!token->in_persist);
         if (token_is_busy(token))
                 return -EBUSY;
 
         persist_pending(token);
         token->spend = spend;
-        return ask(token, refresh_token_at(token, now_us), now_us);
+        return send_request(token, refresh_token_at(token, now_us), now_us);
 }
 
-/* ---- the answer ---- */
+/* ---- responses ---- */
 
-/* Reads the body that came with the end, wherever it is, and says what it means. */
-static enum token_verdict read_answer(struct token *token, const struct http_end *end,
-                                      struct token_reply *reply,
-                                      char explanation[static TOKEN_EXPLANATION_SIZE])
+/* Parses the body, of which an error response has only the excerpt, and classifies the response. */
+static enum token_verdict read_response(struct token *token, const struct http_end *end,
+                                        struct token_body *body,
+                                        char explanation[static TOKEN_EXPLANATION_SIZE])
 {
         const char *const secrets[] = {
                 token->password,
@@ -331,80 +337,79 @@ static enum token_verdict read_answer(struct token *token, const struct http_end
         struct token_response response = {
                 .end = end,
                 .problem = -EBADMSG,
-                .reply = reply,
+                .body = body,
                 .was_refresh = token->is_refresh,
                 .secrets = secrets,
                 .secrets_count = sizeof(secrets) / sizeof(secrets[0]),
         };
 
-        if (end->outcome == HTTP_ANSWERED && end->status >= 200 && end->status <= 299)
-                response.problem = token_reply_parse(token->body, token->body_size, false, reply);
+        if (end->outcome == HTTP_ANSWERED && http_status_is_success(end->status))
+                response.problem = token_body_parse(token->body, token->body_size, false, body);
         else if (end->outcome == HTTP_ANSWERED)
-                response.problem = token_reply_parse(end->excerpt, end->excerpt_size,
-                                                     end->body_size > end->excerpt_size, reply);
+                response.problem = token_body_parse(end->excerpt, end->excerpt_size,
+                                                    end->body_size > end->excerpt_size, body);
         return token_classify(&response, explanation);
 }
 
-/* A reply that has been found good becomes a grant and is put to use. */
-static enum token_verdict take_reply(struct token *token, struct token_reply *reply,
-                                     char explanation[static TOKEN_EXPLANATION_SIZE])
+/* Persists the tokens of a valid body and puts them in use. */
+static enum token_verdict accept_tokens(struct token *token, struct token_body *body,
+                                        char explanation[static TOKEN_EXPLANATION_SIZE])
 {
-        struct tokens tokens = { .obtained_us = token->retry_after_until_us,
-                                 .lifetime_us = reply->lifetime_us };
+        struct tokens tokens = { .obtained_us = token->requested_us, .lifetime_us = body->lifetime_us };
 
-        tokens.access_token = STEAL_POINTER(reply->access_token.data);
-        /* One that could not be stored and sent is as good as none. */
-        if (reply->refresh_token.data != NULL &&
-            token_is_valid(reply->refresh_token.data, reply->refresh_token.size))
-                tokens.refresh_token = STEAL_POINTER(reply->refresh_token.data);
+        tokens.access_token = STEAL_POINTER(body->access_token.data);
+        /* An invalid refresh token is ignored: it could be neither stored nor sent. */
+        if (body->refresh_token.data != NULL &&
+            token_is_valid(body->refresh_token.data, body->refresh_token.size))
+                tokens.refresh_token = STEAL_POINTER(body->refresh_token.data);
 
         int r = tokens_persist(token, &tokens);
         if (r == 0)
                 return TOKEN_OBTAINED;
         (void)snprintf(explanation, TOKEN_EXPLANATION_SIZE,
-                       "signed in, but the new token could not be stored (%s), and one that is not stored is "
-                       "not used; check the state directory",
+                       "signed in, but the new token cannot be saved (%s) and is not used; check the state "
+                       "directory",
                        strerror(-r));
         return TOKEN_NOT_PERSISTED;
 }
 
-/* The last thing that happens in a renewal: the token may be gone afterwards. */
-static void answer(struct token *token, enum token_verdict verdict, uint64_t retry_after_us,
-                   const char *explanation)
+/* Ends a renewal. The token may have been freed when this returns. */
+static void report_result(struct token *token, enum token_verdict verdict, uint64_t retry_after_us,
+                          const char *explanation)
 {
-        const struct token_answer answer = {
+        const struct token_result result = {
                 .verdict = verdict,
                 .refreshed = token->is_refresh,
                 .retry_after_us = retry_after_us,
                 .explanation = explanation,
         };
 
-        token->callbacks.on_answer(token->callbacks.userdata, &answer);
+        token->callbacks.on_result(token->callbacks.userdata, &result);
 }
 
 static void on_end(void *userdata, const struct http_end *end)
 {
         struct token *token = userdata;
-        struct token_reply reply = TOKEN_REPLY_NULL;
+        struct token_body body = TOKEN_BODY_NULL;
         char explanation[TOKEN_EXPLANATION_SIZE];
 
         token->http = NULL;
-        enum token_verdict verdict = read_answer(token, end, &reply, explanation);
+        enum token_verdict verdict = read_response(token, end, &body, explanation);
         if (verdict == TOKEN_OBTAINED)
-                verdict = take_reply(token, &reply, explanation);
-        token_reply_clear(&reply);
+                verdict = accept_tokens(token, &body, explanation);
+        token_body_clear(&body);
         request_clear(token);
         token->fresh_connection = end->outcome != HTTP_ANSWERED;
 
-        /* A success has used the refresh token up, though no new one could be had from it. */
-        bool is_used_up = end->status >= 200 && end->status <= 299 && verdict == TOKEN_UNREACHABLE;
+        /* A 2xx has used up the refresh token even if the body has no new one. */
+        bool is_used_up = http_status_is_success(end->status) && verdict == TOKEN_UNREACHABLE;
         if (token->is_refresh && (verdict == TOKEN_REFUSED || is_used_up))
-                forget_refresh_token(token);
+                drop_refresh_token(token);
         if (token->is_refresh && verdict == TOKEN_REFUSED) {
-                if (ask(token, NULL, realtime_us()) == 0)
+                if (send_request(token, NULL, realtime_us()) == 0)
                         return;
                 verdict = TOKEN_UNREACHABLE;
-                (void)snprintf(explanation, sizeof(explanation), "out of memory while signing in");
+                (void)snprintf(explanation, sizeof(explanation), "out of memory");
         }
-        answer(token, verdict, end->retry_after_us, explanation);
+        report_result(token, verdict, end->retry_after_us, explanation);
 }

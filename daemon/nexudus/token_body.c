@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The body that POST /api/token answers, read in one go. It is small, so yajl gets all of it at once; its
- * callbacks look at the fields of the outermost object only.
+ * Parses the body of a response to POST /api/token. It is small, so yajl parses it in one call; the callbacks
+ * read the fields of the outermost object only.
  *
- * Yajl copies strings that have escapes, and a token may be one. So it is given an allocator that wipes what
- * it gives up: each block carries its size in front, and a block that grows is a new one. Below that lies the
- * allocator that cannot fail (reserve.h), since yajl does not check.
+ * yajl copies strings that have escapes, and a token may be one. Its allocator therefore wipes what it frees:
+ * each block starts with its size, and a block that grows is copied to a new one. The memory comes from a
+ * reserve (reserve.h), since yajl does not check its allocations.
  */
 
 #include "nexudus/token_body.h"
@@ -22,16 +22,16 @@
 
 #define DEPTH_MAX 64
 
-/* A lifetime beyond this is a mistake, or a way to say "for ever". */
+/* Longer lifetimes are cut to this. */
 #define LIFETIME_MAX_US (3650 * USEC_PER_DAY)
 
 struct parse {
-        struct token_reply reply;
+        struct token_body body;
         struct reserve reserve;
         size_t depth;
         bool is_object;
-        struct text *field; /* the value that comes next belongs here; NULL: nowhere */
-        bool is_lifetime;   /* or it is the lifetime */
+        struct text *field; /* where the next value goes; NULL: it is skipped */
+        bool is_lifetime;   /* the next value is the lifetime */
         bool is_out_of_memory;
 };
 
@@ -80,20 +80,20 @@ static void secret_text_clear(struct text *text)
         text_clear(text);
 }
 
-void token_reply_clear(struct token_reply *reply)
+void token_body_clear(struct token_body *body)
 {
-        secret_text_clear(&reply->access_token);
-        secret_text_clear(&reply->refresh_token);
-        secret_text_clear(&reply->token_type);
-        secret_text_clear(&reply->error);
-        secret_text_clear(&reply->error_description);
-        secret_text_clear(&reply->message);
-        *reply = TOKEN_REPLY_NULL;
+        secret_text_clear(&body->access_token);
+        secret_text_clear(&body->refresh_token);
+        secret_text_clear(&body->token_type);
+        secret_text_clear(&body->error);
+        secret_text_clear(&body->error_description);
+        secret_text_clear(&body->message);
+        *body = TOKEN_BODY_NULL;
 }
 
 /* ---- yajl's callbacks, which return 0 to stop ---- */
 
-/* "604799" or "604799.0"; whatever else it is, it says nothing. */
+/* "604799" or "604799.0"; 0 for any other form. */
 static uint64_t lifetime_of(const char *digits, size_t size)
 {
         uint64_t seconds = 0;
@@ -110,8 +110,8 @@ static uint64_t lifetime_of(const char *digits, size_t size)
         return seconds < LIFETIME_MAX_US / USEC_PER_SEC ? seconds * USEC_PER_SEC : LIFETIME_MAX_US;
 }
 
-/* Whether a value may stand here. Whose it is, is forgotten: the next value is another's. */
-static int value_take(struct parse *parse, struct text **ret_field, bool *ret_is_lifetime)
+/* Begins a value: returns its field and resets it for the next one. Returns 0 if no value is allowed here. */
+static int value_begin(struct parse *parse, struct text **ret_field, bool *ret_is_lifetime)
 {
         *ret_field = STEAL_POINTER(parse->field);
         *ret_is_lifetime = parse->is_lifetime;
@@ -124,7 +124,7 @@ static int value_skip(struct parse *parse)
         struct text *field;
         bool is_lifetime;
 
-        return value_take(parse, &field, &is_lifetime);
+        return value_begin(parse, &field, &is_lifetime);
 }
 
 static int on_null(void *userdata)
@@ -144,10 +144,10 @@ static int on_number(void *userdata, const char *digits, size_t size)
         struct text *field;
         bool is_lifetime;
 
-        if (!value_take(parse, &field, &is_lifetime))
+        if (!value_begin(parse, &field, &is_lifetime))
                 return 0;
         if (is_lifetime)
-                parse->reply.lifetime_us = lifetime_of(digits, size);
+                parse->body.lifetime_us = lifetime_of(digits, size);
         return 1;
 }
 
@@ -157,10 +157,10 @@ static int on_string(void *userdata, const unsigned char *data, size_t size)
         struct text *field, text;
         bool is_lifetime;
 
-        if (!value_take(parse, &field, &is_lifetime))
+        if (!value_begin(parse, &field, &is_lifetime))
                 return 0;
         if (is_lifetime)
-                parse->reply.lifetime_us = lifetime_of((const char *)data, size);
+                parse->body.lifetime_us = lifetime_of((const char *)data, size);
         if (field == NULL)
                 return 1;
 
@@ -176,18 +176,18 @@ static int on_string(void *userdata, const unsigned char *data, size_t size)
 static int on_key(void *userdata, const unsigned char *data, size_t size)
 {
         struct parse *parse = userdata;
-        struct token_reply *reply = &parse->reply;
+        struct token_body *body = &parse->body;
         const struct {
                 const char *name;
                 struct text *field;
         } fields[] = {
-                { "access_token", &reply->access_token },
-                { "AccessToken", &reply->access_token },
-                { "refresh_token", &reply->refresh_token },
-                { "token_type", &reply->token_type },
-                { "error", &reply->error },
-                { "error_description", &reply->error_description },
-                { "Message", &reply->message },
+                { "access_token", &body->access_token },
+                { "AccessToken", &body->access_token },
+                { "refresh_token", &body->refresh_token },
+                { "token_type", &body->token_type },
+                { "error", &body->error },
+                { "error_description", &body->error_description },
+                { "Message", &body->message },
                 { "expires_in", NULL },
         };
 
@@ -248,7 +248,7 @@ static int parse_body(struct parse *parse, const unsigned char *data, size_t siz
                 .ctx = &parse->reserve,
         };
 
-        /* Its fixed parts, its stack, a copy of one token and, in doubling steps, of one without escapes. */
+        /* yajl's fixed parts, its stack, a copy of one token and, in doubling steps, its decoded form. */
         if (reserve_prepare(&parse->reserve, 16384 + DEPTH_MAX + 6 * size) < 0)
                 return -ENOMEM;
         yajl_handle parser = yajl_alloc(&callbacks, &memory, parse);
@@ -267,13 +267,13 @@ static int parse_body(struct parse *parse, const unsigned char *data, size_t siz
         return status == yajl_status_ok && parse->is_object ? 0 : -EBADMSG;
 }
 
-int token_reply_parse(const void *data, size_t size, bool is_part, struct token_reply *ret_reply)
+int token_body_parse(const void *data, size_t size, bool is_part, struct token_body *ret_body)
 {
         static const unsigned char byte_order_mark[] = { 0xef, 0xbb, 0xbf };
-        struct parse parse = { .reply = TOKEN_REPLY_NULL, .reserve = RESERVE_NULL };
+        struct parse parse = { .body = TOKEN_BODY_NULL, .reserve = RESERVE_NULL };
         const unsigned char *at = data;
 
-        if (size > TOKEN_REPLY_MAX)
+        if (size > TOKEN_BODY_MAX)
                 return -EBADMSG;
         if (size >= sizeof(byte_order_mark) && memcmp(at, byte_order_mark, sizeof(byte_order_mark)) == 0) {
                 at += sizeof(byte_order_mark);
@@ -283,11 +283,11 @@ int token_reply_parse(const void *data, size_t size, bool is_part, struct token_
                 return -EBADMSG;
 
         int r = parse_body(&parse, at, size, is_part);
-        reserve_clear(&parse.reserve); /* its blocks were wiped one by one */
+        reserve_clear(&parse.reserve); /* its blocks have been wiped */
         if (r < 0) {
-                token_reply_clear(&parse.reply);
+                token_body_clear(&parse.body);
                 return r;
         }
-        *ret_reply = parse.reply;
+        *ret_body = parse.body;
         return 0;
 }

@@ -7,30 +7,30 @@
 
 #include "util/text.h"
 
-/* What POST /api/token answers, as far as it says it. Texts that are missing, or no strings, are null. */
-struct token_reply {
-        struct text access_token;  /* a secret; "AccessToken" is another name for it */
+/* The fields of a response to POST /api/token. A field that is missing or not a string is null. */
+struct token_body {
+        struct text access_token;  /* a secret; also accepted as "AccessToken" */
         struct text refresh_token; /* a secret */
         struct text token_type;
-        struct text error;             /* a code, as "invalid_grant" */
+        struct text error;             /* a code such as "invalid_grant" */
         struct text error_description; /* for a person */
-        struct text message;           /* for a person: "Message", as the other endpoints have it */
-        uint64_t lifetime_us;          /* "expires_in", a number or a string; ten years at most; 0: none */
+        struct text message;           /* for a person: "Message", as the other endpoints name it */
+        uint64_t lifetime_us;          /* "expires_in", a number or a string; at most ten years; 0: unknown */
 };
 
-#define TOKEN_REPLY_NULL ((struct token_reply){ 0 })
+#define TOKEN_BODY_NULL ((struct token_body){ 0 })
 
-/* More than this is no answer to a sign-in. */
-#define TOKEN_REPLY_MAX (64 * 1024)
+/* Bytes of a body at most. */
+#define TOKEN_BODY_MAX (64 * 1024)
 
 /*
- * Reads a body, which must be one JSON object; of the same field given twice the last string counts. With
- * `is_part` it is known that only the beginning of the body is there: then it need not be whole, and the
- * reply has the fields that are. Texts are bytes of any kind, NUL included. -EBADMSG for anything else, and
- * for a body of more than TOKEN_REPLY_MAX bytes or 64 levels; -ENOMEM. Nothing is left in memory but
- * *ret_reply, which is to be wiped with token_reply_clear().
+ * Parses a body, which must be one JSON object; of a repeated field the last string counts. With `is_part`
+ * the body was truncated: it need not be complete, and the fields before the end are read. Texts are
+ * arbitrary bytes, including NUL. Returns -EBADMSG for any other body, and for one of more than
+ * TOKEN_BODY_MAX bytes or 64 levels; -ENOMEM. No copy of the data stays in memory except in *ret_body, which
+ * the caller clears with token_body_clear().
  */
-int token_reply_parse(const void *data, size_t size, bool is_part, struct token_reply *ret_reply);
+int token_body_parse(const void *data, size_t size, bool is_part, struct token_body *ret_body);
 
 /* Wipes and frees all texts. */
-void token_reply_clear(struct token_reply *reply);
+void token_body_clear(struct token_body *body);

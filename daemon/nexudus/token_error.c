@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What the server may say to a sign-in, and what a person is told of it. All knowledge of which answer means
- * what is here.
+ * Classifies the responses to a sign-in and explains them. No other file knows what they mean.
  *
- * A refusal of the refresh token is never the last word, since the password may still be good; so with a
- * refresh whatever can be read as a refusal is one. With the password only what cannot be mended by asking
- * again is a refusal.
+ * After a refused refresh token the password is tried, so every response to a refresh that can be read as a
+ * refusal is one. A response to the password is a refusal only if retrying cannot help.
  */
 
 #include "nexudus/token_error.h"
@@ -26,9 +24,9 @@
 #define CODE_SHOWN        40
 #define DESCRIPTION_SHOWN 160
 
-/* ---- explaining ---- */
+/* ---- explanations ---- */
 
-/* Adds to what is there. */
+/* Appends to the explanation. */
 __attribute__((format(printf, 2, 3))) static void explain(char explanation[static TOKEN_EXPLANATION_SIZE],
                                                           const char *format, ...)
 {
@@ -50,44 +48,44 @@ static bool contains_secret(const struct token_response *response, const char *d
         return false;
 }
 
-/* Whether a text repeats what was sent, as it is or as it was encoded. */
-static bool repeats_secret(const struct token_response *response, const struct text *said)
+/* Whether a text contains a secret, as it is or percent-encoded. */
+static bool echoes_secret(const struct token_response *response, const struct text *text)
 {
         struct text decoded;
-        bool repeats = contains_secret(response, said->data, said->size);
+        bool echoes = contains_secret(response, text->data, text->size);
 
-        for (int plus = 0; plus <= 1 && !repeats; plus++) {
-                if (text_copy(said, &decoded) < 0)
-                        return true; /* cannot be known */
+        for (int plus = 0; plus <= 1 && !echoes; plus++) {
+                if (text_copy(text, &decoded) < 0)
+                        return true; /* unknown: assume the worst */
                 size_t size = percent_decode(decoded.data, decoded.size, plus);
-                repeats = contains_secret(response, decoded.data, size);
+                echoes = contains_secret(response, decoded.data, size);
                 explicit_bzero(decoded.data, decoded.size);
                 text_clear(&decoded);
         }
-        return repeats;
+        return echoes;
 }
 
-static bool is_said(const struct text *text)
+static bool has_text(const struct text *text)
 {
         return text->data != NULL && text->size > 0;
 }
 
-static void explain_said(const struct token_response *response,
-                         char explanation[static TOKEN_EXPLANATION_SIZE])
+static void explain_reason(const struct token_response *response,
+                           char explanation[static TOKEN_EXPLANATION_SIZE])
 {
-        const struct token_reply *reply = response->reply;
+        const struct token_body *body = response->body;
 
         if (response->problem < 0)
                 return;
-        const struct text *said =
-                is_said(&reply->error_description) ? &reply->error_description : &reply->message;
-        if (!is_said(said))
+        const struct text *reason =
+                has_text(&body->error_description) ? &body->error_description : &body->message;
+        if (!has_text(reason))
                 return;
-        if (repeats_secret(response, said)) {
-                explain(explanation, ": the server's reason is not shown, since it may repeat a secret");
+        if (echoes_secret(response, reason)) {
+                explain(explanation, "; the server's reason may contain a secret and is not shown");
                 return;
         }
-        CLEANUP(cleanup_free) char *shown = text_escape(said->data, said->size, DESCRIPTION_SHOWN);
+        CLEANUP(cleanup_free) char *shown = text_escape(reason->data, reason->size, DESCRIPTION_SHOWN);
         if (shown != NULL)
                 explain(explanation, ": %s", shown);
 }
@@ -95,11 +93,11 @@ static void explain_said(const struct token_response *response,
 static void explain_code(const struct token_response *response,
                          char explanation[static TOKEN_EXPLANATION_SIZE])
 {
-        if (response->problem < 0 || !is_said(&response->reply->error) ||
-            repeats_secret(response, &response->reply->error))
+        if (response->problem < 0 || !has_text(&response->body->error) ||
+            echoes_secret(response, &response->body->error))
                 return;
 
-        const struct text *code = &response->reply->error;
+        const struct text *code = &response->body->error;
         CLEANUP(cleanup_free) char *shown = text_escape(code->data, code->size, CODE_SHOWN);
         if (shown != NULL)
                 explain(explanation, " (%s)", shown);
@@ -107,7 +105,7 @@ static void explain_code(const struct token_response *response,
 
 /* ---- a second factor ---- */
 
-/* Whether `data` has `word`, without regard to case, and not as a part of a longer word. */
+/* Whether `data` contains `word` as a whole word, ignoring case. */
 static bool has_word(const char *data, size_t size, const char *word)
 {
         size_t length = strlen(word);
@@ -138,24 +136,24 @@ static bool names_second_factor(const char *data, size_t size)
         return false;
 }
 
-static bool wants_second_factor(const struct token_response *response)
+static bool requires_second_factor(const struct token_response *response)
 {
-        const struct token_reply *reply = response->reply;
+        const struct token_body *body = response->body;
 
         if (response->problem < 0)
                 return names_second_factor(response->end->excerpt, response->end->excerpt_size);
-        return names_second_factor(reply->error.data, reply->error.size) ||
-               names_second_factor(reply->error_description.data, reply->error_description.size) ||
-               names_second_factor(reply->message.data, reply->message.size);
+        return names_second_factor(body->error.data, body->error.size) ||
+               names_second_factor(body->error_description.data, body->error_description.size) ||
+               names_second_factor(body->message.data, body->message.size);
 }
 
 static enum token_verdict refuse_second_factor(const struct token_response *response,
                                                char explanation[static TOKEN_EXPLANATION_SIZE])
 {
         explain(explanation,
-                "jobwatchd cannot sign in for an account with two-factor sign-in; use auth = token, "
-                "or an account without it");
-        explain_said(response, explanation);
+                "the account requires a second factor, which jobwatchd does not support; use auth = "
+                "token or another account");
+        explain_reason(response, explanation);
         return TOKEN_REFUSED;
 }
 
@@ -163,18 +161,18 @@ static enum token_verdict refuse_second_factor(const struct token_response *resp
 
 static enum token_verdict fail_memory(char explanation[static TOKEN_EXPLANATION_SIZE])
 {
-        explain(explanation, "out of memory while reading the answer");
+        explain(explanation, "out of memory");
         return TOKEN_UNREACHABLE;
 }
 
 static bool error_is(const struct token_response *response, const char *code)
 {
-        return response->problem == 0 && response->reply->error.size == strlen(code) &&
-               strncasecmp(text_or_empty(&response->reply->error), code, strlen(code)) == 0;
+        return response->problem == 0 && response->body->error.size == strlen(code) &&
+               strncasecmp(text_or_empty(&response->body->error), code, strlen(code)) == 0;
 }
 
-/* What the server calls an error without a look at the credentials. */
-static bool is_servers_own(const struct token_response *response)
+/* Errors of the server itself, whatever the credentials are. */
+static bool is_server_error(const struct token_response *response)
 {
         return error_is(response, "server_error") || error_is(response, "temporarily_unavailable");
 }
@@ -184,39 +182,36 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
 {
         int status = response->end->status;
         bool has_reason = response->problem == 0 &&
-                          (is_said(&response->reply->error) || is_said(&response->reply->error_description) ||
-                           is_said(&response->reply->message));
+                          (has_text(&response->body->error) || has_text(&response->body->error_description) ||
+                           has_text(&response->body->message));
 
         if (response->problem == -ENOMEM)
                 return fail_memory(explanation);
-        if (wants_second_factor(response))
+        if (requires_second_factor(response))
                 return refuse_second_factor(response, explanation);
 
-        if (is_servers_own(response)) {
-                explain(explanation, "it answered %d", status);
+        if (is_server_error(response)) {
+                explain(explanation, "HTTP %d", status);
                 explain_code(response, explanation);
-                explain_said(response, explanation);
+                explain_reason(response, explanation);
                 return TOKEN_UNREACHABLE;
         }
         if (response->was_refresh) {
-                explain(explanation, "the refresh token was refused");
+                explain(explanation, "refresh token refused");
         } else if (error_is(response, "invalid_grant")) {
-                explain(explanation, "the user name or the password was refused");
+                explain(explanation, "wrong user name or password");
         } else if (error_is(response, "unsupported_grant_type")) {
-                explain(explanation,
-                        "the server does not let this account sign in with user name and password; "
-                        "use auth = token");
+                explain(explanation, "sign-in by user name and password is not permitted; use auth = token");
         } else if (error_is(response, "invalid_client") || error_is(response, "unauthorized_client")) {
-                explain(explanation, "the client_id was refused; change client_id");
+                explain(explanation, "client_id refused; change client_id");
         } else if (has_reason || status == 401 || status == 403) {
-                explain(explanation, "the sign-in was refused with %d; check the user name and the password",
-                        status);
+                explain(explanation, "sign-in refused (HTTP %d); check user name and password", status);
         } else {
-                explain(explanation, "it answered %d without a reason", status);
+                explain(explanation, "HTTP %d without a reason", status);
                 return TOKEN_UNREACHABLE;
         }
         explain_code(response, explanation);
-        explain_said(response, explanation);
+        explain_reason(response, explanation);
         return TOKEN_REFUSED;
 }
 
@@ -228,21 +223,19 @@ static enum token_verdict verdict_of_status(const struct token_response *respons
         const struct http_end *end = response->end;
 
         if (end->status == 409 || end->status == 429 || end->retry_after_us != HTTP_RETRY_NONE) {
-                explain(explanation, "it answered %d, which asks to wait", end->status);
-                explain_said(response, explanation);
+                explain(explanation, "HTTP %d, throttled", end->status);
+                explain_reason(response, explanation);
                 return TOKEN_THROTTLED;
         }
         if (end->status == 400 || end->status == 401 || end->status == 403)
                 return verdict_of_refusal(response, explanation);
 
-        explain(explanation, "it answered %d", end->status);
+        explain(explanation, "HTTP %d", end->status);
         if (end->status >= 300 && end->status < 400)
-                explain(explanation,
-                        ", a redirect, which is not followed since it would take the credentials "
-                        "along; check base_url");
+                explain(explanation, ", a redirect, not followed to protect the credentials; check base_url");
         else if (end->status < 500)
-                explain(explanation, ", which makes no sense for a sign-in; check base_url");
-        explain_said(response, explanation);
+                explain(explanation, ", unexpected for a sign-in; check base_url");
+        explain_reason(response, explanation);
         return TOKEN_UNREACHABLE;
 }
 
@@ -255,36 +248,36 @@ static bool is_bearer(const struct text *type)
 static enum token_verdict verdict_of_document(const struct token_response *response,
                                               char explanation[static TOKEN_EXPLANATION_SIZE])
 {
-        const struct token_reply *reply = response->reply;
+        const struct token_body *body = response->body;
         int status = response->end->status;
 
         if (response->problem == -ENOMEM)
                 return fail_memory(explanation);
         if (response->problem < 0) {
-                explain(explanation, "it answered %d with something that is no JSON object; check base_url",
+                explain(explanation, "unexpected response (HTTP %d, not a JSON object); check base_url",
                         status);
                 return TOKEN_UNREACHABLE;
         }
-        if (!is_said(&reply->access_token)) {
-                if (is_said(&reply->error) || wants_second_factor(response))
+        if (!has_text(&body->access_token)) {
+                if (has_text(&body->error) || requires_second_factor(response))
                         return verdict_of_refusal(response, explanation);
-                explain(explanation, "it answered %d without an access token", status);
-                explain_said(response, explanation);
+                explain(explanation, "HTTP %d without an access token", status);
+                explain_reason(response, explanation);
                 return TOKEN_UNREACHABLE;
         }
-        if (!token_is_valid(reply->access_token.data, reply->access_token.size)) {
+        if (!token_is_valid(body->access_token.data, body->access_token.size)) {
                 explain(explanation,
-                        "it answered %d with an access token that has blanks, control characters or "
-                        "other characters that no token has",
+                        "HTTP %d with an invalid access token: it contains blanks or other characters that "
+                        "are not allowed",
                         status);
                 return TOKEN_UNREACHABLE;
         }
-        if (!is_bearer(&reply->token_type)) {
-                explain(explanation, "it answered %d with a token that is not of type bearer", status);
+        if (!is_bearer(&body->token_type)) {
+                explain(explanation, "HTTP %d with a token whose type is not bearer", status);
                 return TOKEN_UNREACHABLE;
         }
         explain(explanation, "%s",
-                response->was_refresh ? "the sign-in was renewed by the refresh token"
+                response->was_refresh ? "token renewed by the refresh token"
                                       : "signed in with user name and password");
         return TOKEN_OBTAINED;
 }
@@ -297,15 +290,13 @@ enum token_verdict token_classify(const struct token_response *response,
         *explanation = '\0';
         switch (end->outcome) {
         case HTTP_ANSWERED:
-                if (end->status >= 200 && end->status <= 299)
+                if (http_status_is_success(end->status))
                         return verdict_of_document(response, explanation);
                 return verdict_of_status(response, explanation);
         case HTTP_STOPPED:
         case HTTP_TOO_LARGE:
-                explain(explanation,
-                        "it answered %d with more than the %d bytes that fit a sign-in; check "
-                        "base_url",
-                        end->status, TOKEN_REPLY_MAX);
+                explain(explanation, "response too large (HTTP %d, more than %d bytes); check base_url",
+                        end->status, TOKEN_BODY_MAX);
                 return TOKEN_UNREACHABLE;
         case HTTP_UNRESOLVED:
         case HTTP_UNCONNECTED:

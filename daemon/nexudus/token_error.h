@@ -5,28 +5,27 @@
 #include <stddef.h>
 
 #include "http/http.h"
-#include "nexudus/token.h"
 #include "nexudus/token_body.h"
+#include "nexudus/token_result.h"
 
-/* What an answer to POST /api/token means. Pure. */
+/* Classifies responses to POST /api/token. Pure. */
 
 #define TOKEN_EXPLANATION_SIZE 1024
 
 struct token_response {
         const struct http_end *end;
-        int problem;                     /* of reading the body: 0, -EBADMSG, -ENOMEM */
-        const struct token_reply *reply; /* with problem 0 */
-        bool was_refresh;                /* it answers a refresh token, not a password */
-        const char *const *secrets;      /* what must not be shown; any may be NULL */
+        int problem;                   /* of parsing the body: 0, -EBADMSG, -ENOMEM */
+        const struct token_body *body; /* read only if problem is 0 */
+        bool was_refresh;              /* the response to a refresh token, not to a password */
+        const char *const *secrets;    /* texts that must not be shown; any may be NULL */
         size_t secrets_count;
 };
 
 /*
- * The verdict, never TOKEN_NOT_PERSISTED, with an explanation of one line. TOKEN_OBTAINED: the reply has an
- * access token that is sound. TOKEN_REFUSED of a refresh: this refresh token is dead, and the password comes
- * next.
+ * Returns the verdict, never TOKEN_NOT_PERSISTED, with an explanation of one line. TOKEN_OBTAINED: the body
+ * has a valid access token. TOKEN_REFUSED of a refresh: this refresh token is invalid; try the password.
  *
- * Of the body only what is in known JSON fields is shown, and that only if it repeats no secret.
+ * Of the body only known JSON fields are shown, and only if they contain no secret.
  */
 enum token_verdict token_classify(const struct token_response *response,
                                   char explanation[static TOKEN_EXPLANATION_SIZE]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Grants: copied, wiped, and as one string to be stored: "1 OBTAINED LIFETIME ACCESS [REFRESH]", the times in
- * microseconds, the tokens percent-encoded. The 1 is the version of this form.
+ * Tokens: copying, wiping, and their stored form: "1 OBTAINED LIFETIME ACCESS [REFRESH]", the times in
+ * microseconds, the tokens percent-encoded. The 1 is the version of the form.
  */
 
 #include "nexudus/tokens.h"
@@ -26,7 +26,7 @@ void tokens_clear(struct tokens *tokens)
         *tokens = TOKENS_NULL;
 }
 
-int tokens_copy(const struct tokens *tokens, struct tokens *ret_grant)
+int tokens_copy(const struct tokens *tokens, struct tokens *ret_tokens)
 {
         struct tokens copy = { .obtained_us = tokens->obtained_us, .lifetime_us = tokens->lifetime_us };
 
@@ -40,7 +40,7 @@ int tokens_copy(const struct tokens *tokens, struct tokens *ret_grant)
                 return -ENOMEM;
         }
 
-        *ret_grant = copy;
+        *ret_tokens = copy;
         return 0;
 }
 
@@ -78,8 +78,8 @@ int tokens_format(const struct tokens *tokens, char **ret_text)
         return 0;
 }
 
-/* Takes digits and the blank behind them. */
-static bool take_number(const char **at, uint64_t *ret_number)
+/* Parses a number and skips the blank after it. */
+static bool parse_number(const char **at, uint64_t *ret_number)
 {
         uint64_t number = 0;
         const char *start = *at;
@@ -95,8 +95,8 @@ static bool take_number(const char **at, uint64_t *ret_number)
         return true;
 }
 
-/* Takes what is before the next blank or the end. */
-static int take_token(const char **at, char **ret_token)
+/* Parses a token up to the next blank or the end. */
+static int parse_token(const char **at, char **ret_token)
 {
         size_t size = strcspn(*at, " ");
         char *token = strndup(*at, size);
@@ -109,14 +109,14 @@ static int take_token(const char **at, char **ret_token)
                 free(token);
                 return -EINVAL;
         }
-        /* What lies behind is a remainder of the encoded one, which secret_free() would not reach. */
+        /* Wipes the rest of the encoded form, which secret_free() would not reach. */
         explicit_bzero(token + decoded, size - decoded);
         *at += size;
         *ret_token = token;
         return 0;
 }
 
-int tokens_parse(const char *text, struct tokens *ret_grant)
+int tokens_parse(const char *text, struct tokens *ret_tokens)
 {
         struct tokens tokens = TOKENS_NULL;
         const char *at = text;
@@ -125,13 +125,13 @@ int tokens_parse(const char *text, struct tokens *ret_grant)
         if (strncmp(at, "1 ", 2) != 0)
                 return -EINVAL;
         at += 2;
-        if (!take_number(&at, &tokens.obtained_us) || !take_number(&at, &tokens.lifetime_us))
+        if (!parse_number(&at, &tokens.obtained_us) || !parse_number(&at, &tokens.lifetime_us))
                 return -EINVAL;
 
-        r = take_token(&at, &tokens.access_token);
+        r = parse_token(&at, &tokens.access_token);
         if (r == 0 && *at == ' ') {
                 at++;
-                r = take_token(&at, &tokens.refresh_token);
+                r = parse_token(&at, &tokens.refresh_token);
         }
         if (r == 0 && *at != '\0')
                 r = -EINVAL;
@@ -140,6 +140,6 @@ int tokens_parse(const char *text, struct tokens *ret_grant)
                 return r;
         }
 
-        *ret_grant = tokens;
+        *ret_tokens = tokens;
         return 0;
 }

@@ -3,15 +3,33 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include "nexudus/token.h"
-
-/* What the parts of signing in share about grants, beside what token.h says. */
+/*
+ * The result of a sign-in: an access token and a refresh token, and their stored form. The tokens are
+ * malloc()ed secrets of visible ASCII; wipe them with tokens_clear().
+ */
+struct tokens {
+        char *access_token;
+        char *refresh_token;  /* NULL if the server sent none */
+        uint64_t obtained_us; /* when it was requested; CLOCK_REALTIME, to be valid after a reboot */
+        uint64_t lifetime_us; /* of the access token, at most ten years; 0: unknown */
+};
 
 #define TOKENS_NULL ((struct tokens){ 0 })
 
-/* -ENOMEM. Either token may be NULL. */
-int tokens_copy(const struct tokens *tokens, struct tokens *ret_grant);
+/* Wipes and frees both tokens, and zeroes the rest. */
+void tokens_clear(struct tokens *tokens);
 
-/* A token goes into a header and into a stored line: at least one character, and visible ASCII only. */
+/* Returns -ENOMEM. Either token may be NULL. */
+int tokens_copy(const struct tokens *tokens, struct tokens *ret_tokens);
+
+/*
+ * The stored form: one line of visible ASCII and blanks. The line is malloc()ed and a secret. Returns -EINVAL
+ * if the access token is missing or a token is invalid, or if the line is malformed; -ENOMEM.
+ */
+int tokens_format(const struct tokens *tokens, char **ret_text);
+int tokens_parse(const char *text, struct tokens *ret_tokens);
+
+/* Whether a token can be sent in a header and stored: at least one character, and visible ASCII only. */
 bool token_is_valid(const char *token, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A heap in which each entry knows its place, so that a job can be moved or taken out without a search.
+ * A heap in which each entry knows its position, so that it can be moved or removed without a search.
  * Position 1 is the root.
  */
 
@@ -20,85 +20,85 @@ void queue_clear(struct queue *queue)
 
 int queue_reserve(struct queue *queue, size_t count)
 {
-        if (count <= queue->room)
+        if (count <= queue->capacity)
                 return 0;
 
         if (count > SIZE_MAX / sizeof(*queue->heap))
                 return -ENOMEM;
 
-        struct queue_place *heap = realloc(queue->heap, count * sizeof(*heap));
+        struct queue_node *heap = realloc(queue->heap, count * sizeof(*heap));
         if (heap == NULL)
                 return -ENOMEM;
         queue->heap = heap;
-        queue->room = count;
+        queue->capacity = count;
         return 0;
 }
 
-static struct queue_place *place_at(const struct queue *queue, size_t position)
+static struct queue_node *node_at(const struct queue *queue, size_t position)
 {
         return &queue->heap[position - 1];
 }
 
-static void put_at(struct queue *queue, size_t position, struct queue_place place)
+static void put_at(struct queue *queue, size_t position, struct queue_node node)
 {
-        *place_at(queue, position) = place;
-        place.entry->position = position;
+        *node_at(queue, position) = node;
+        node.entry->position = position;
 }
 
 /*
- * A place has four others below it, which lie side by side: half the levels of a binary heap, and on each
- * level an entry somewhere in memory is told its new place.
+ * Each node has four children, side by side: half the levels of a binary heap, and on each level one entry
+ * elsewhere in memory is updated.
  */
-#define BRANCHES 4
+#define CHILDREN 4
 
-static size_t above(size_t position)
+static size_t parent_of(size_t position)
 {
-        return (position - 2) / BRANCHES + 1;
+        return (position - 2) / CHILDREN + 1;
 }
 
-static size_t first_below(size_t position)
+static size_t first_child_of(size_t position)
 {
-        return (position - 1) * BRANCHES + 2;
+        return (position - 1) * CHILDREN + 2;
 }
 
-/* Both find the position for what is to stand at `position`, above or below, and make room for it there. */
+/* Both return the position for an entry that was at `position`, and free it by moving others. */
 static size_t sift_up(struct queue *queue, size_t position, uint64_t due_us)
 {
-        while (position > 1 && place_at(queue, above(position))->due_us > due_us) {
-                put_at(queue, position, *place_at(queue, above(position)));
-                position = above(position);
+        while (position > 1 && node_at(queue, parent_of(position))->due_us > due_us) {
+                put_at(queue, position, *node_at(queue, parent_of(position)));
+                position = parent_of(position);
         }
         return position;
 }
 
 static size_t sift_down(struct queue *queue, size_t position, uint64_t due_us)
 {
-        for (size_t below; (below = first_below(position)) <= queue->count; position = below) {
-                size_t last = below + BRANCHES - 1 < queue->count ? below + BRANCHES - 1 : queue->count;
+        for (size_t child; (child = first_child_of(position)) <= queue->count; position = child) {
+                size_t last = child + CHILDREN - 1 < queue->count ? child + CHILDREN - 1 : queue->count;
 
-                for (size_t other = below + 1; other <= last; other++)
-                        if (place_at(queue, other)->due_us < place_at(queue, below)->due_us)
-                                below = other;
-                if (due_us <= place_at(queue, below)->due_us)
+                for (size_t other = child + 1; other <= last; other++)
+                        if (node_at(queue, other)->due_us < node_at(queue, child)->due_us)
+                                child = other;
+                if (due_us <= node_at(queue, child)->due_us)
                         break;
-                put_at(queue, position, *place_at(queue, below));
+                put_at(queue, position, *node_at(queue, child));
         }
         return position;
 }
 
 static void sift(struct queue *queue, size_t position, struct queue_entry *entry)
 {
-        const struct queue_place place = { .due_us = entry->due_us, .entry = entry };
+        const struct queue_node node = { .due_us = entry->due_us, .entry = entry };
 
         position = sift_down(queue, sift_up(queue, position, entry->due_us), entry->due_us);
-        put_at(queue, position, place);
+        put_at(queue, position, node);
 }
 
 int queue_put(struct queue *queue, struct queue_entry *entry, uint64_t due_us)
 {
         if (entry->position == 0) {
-                if (queue->count == queue->room) {
-                        int r = queue_reserve(queue, queue->room == 0 ? 16 : queue->room * 2);
+                if (queue->count == queue->capacity) {
+                        int r = queue_reserve(queue, queue->capacity == 0 ? 16 : queue->capacity * 2);
                         if (r < 0)
                                 return r;
                 }
@@ -115,7 +115,7 @@ void queue_remove(struct queue *queue, struct queue_entry *entry)
         if (entry->position == 0)
                 return;
 
-        struct queue_entry *last = place_at(queue, queue->count)->entry;
+        struct queue_entry *last = node_at(queue, queue->count)->entry;
         queue->count--;
         if (last != entry)
                 sift(queue, entry->position, last);
@@ -124,7 +124,7 @@ void queue_remove(struct queue *queue, struct queue_entry *entry)
 
 struct queue_entry *queue_first(const struct queue *queue)
 {
-        return queue->count > 0 ? place_at(queue, 1)->entry : NULL;
+        return queue->count > 0 ? node_at(queue, 1)->entry : NULL;
 }
 
 struct queue_entry *queue_take_due(struct queue *queue, uint64_t now_us)
@@ -142,15 +142,15 @@ uint64_t pace_next(uint64_t previous_us, bool changed, uint64_t interval_us, uin
         if (changed || previous_us < interval_us)
                 return interval_us;
 
-        /* The last span may lie far beyond the maximum: a reload can have brought that down. */
+        /* The last interval may exceed the maximum, which a reload can lower. */
         if (previous_us >= max_interval_us || previous_us / 2 >= max_interval_us - previous_us)
                 return max_interval_us;
         return previous_us + previous_us / 2;
 }
 
-uint64_t pace_jitter(uint64_t span_us, uint64_t random)
+uint64_t pace_jitter(uint64_t interval_us, uint64_t random)
 {
-        uint64_t range = span_us / 10;
+        uint64_t range = interval_us / 10;
 
-        return span_us - (range > 0 ? random % (range + 1) : 0);
+        return interval_us - (range > 0 ? random % (range + 1) : 0);
 }

@@ -6,58 +6,56 @@
 #include <stdint.h>
 
 /*
- * Which job is to be looked at when: a heap of due times. Pure: times come in as CLOCK_BOOTTIME
- * microseconds, chance as a number. An entry lives in its owner's struct and is in at most one schedule; the
- * schedule only points at it.
+ * A heap of due times. Pure: times are CLOCK_BOOTTIME in microseconds, randomness is an argument. An entry
+ * is part of its owner's struct and in at most one queue; the queue only points to it.
  */
 struct queue_entry {
         uint64_t due_us;
-        size_t position; /* 1-based place in the heap; 0: not scheduled */
+        size_t position; /* 1-based position in the heap; 0: not queued */
 };
 
-/* The time stands in the heap too: entries lie far apart, and to look at each on the way costs most of all.
- */
-struct queue_place {
+/* The time is in the heap too, since entries are far apart in memory. */
+struct queue_node {
         uint64_t due_us;
         struct queue_entry *entry;
 };
 
 struct queue {
-        struct queue_place *heap;
+        struct queue_node *heap;
         size_t count;
-        size_t room;
+        size_t capacity;
 };
 
 #define QUEUE_EMPTY ((struct queue){ 0 })
 
-/* Frees the heap; the entries are their owners'. */
+/* Frees the heap. The entries stay with their owners and are no longer queued. */
 void queue_clear(struct queue *queue);
 
-/* Makes room for `count` entries, so that queue_put() cannot fail for as many. -ENOMEM. */
+/* Reserves space for `count` entries, so that queue_put() cannot fail for as many. Returns 0 or -ENOMEM. */
 int queue_reserve(struct queue *queue, size_t count);
 
-/* Schedules, or reschedules. -ENOMEM only where no room was reserved. */
+/* Adds an entry or changes its due time. Returns 0, or -ENOMEM if no space was reserved. */
 int queue_put(struct queue *queue, struct queue_entry *entry, uint64_t due_us);
 
-/* Takes out; does nothing for one that is not in. */
+/* Removes an entry; does nothing if it is not queued. */
 void queue_remove(struct queue *queue, struct queue_entry *entry);
 
-/* The entry that is due first, or NULL. It stays in. Of those due at the same time any one. */
+/* The entry that is due first (any of those with the same time), or NULL. It stays queued. */
 struct queue_entry *queue_first(const struct queue *queue);
 
-/* Takes out and returns the entry that is due first if it is due at now_us, else NULL. */
+/* Removes and returns the entry that is due first if it is due at now_us, otherwise NULL. */
 struct queue_entry *queue_take_due(struct queue *queue, uint64_t now_us);
 
-/* ---- pace: how far apart the looks at one job are ---- */
+/* ---- pace: the poll interval of one job ---- */
 
 /*
- * The span from one look to the next: `interval_us` after a change, and half as long again after each look
- * that brought none, up to `max_interval_us`. `previous_us` is the last span, 0 for none.
+ * The next poll interval: `interval_us` after a change, then half as long again after each poll without one,
+ * up to `max_interval_us`. `previous_us` is the last interval, 0 for none.
  */
 uint64_t pace_next(uint64_t previous_us, bool changed, uint64_t interval_us, uint64_t max_interval_us);
 
 /*
- * Moves a span by up to a tenth towards shorter, so that jobs that were started together do not stay
- * together, while "within the interval" stays true. `random` is any 64-bit number.
+ * Shortens an interval by up to a tenth at random, so that jobs started together do not stay together.
+ * `random` is any 64-bit number.
  */
-uint64_t pace_jitter(uint64_t span_us, uint64_t random);
+uint64_t pace_jitter(uint64_t interval_us, uint64_t random);

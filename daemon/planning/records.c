@@ -18,8 +18,8 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
         };
         struct observation observation = watch_observe(&job->watch, &rules, record, now_us);
 
-        rows_learn(planner, job, record, observation.change.news && observation.change.kind != EVENT_STALLED,
-                   observation.change.reads_result, now_us);
+        rows_learn(planner, job, record, observation.change.has_event && observation.change.kind != EVENT_STALLED,
+                   observation.change.result_read, now_us);
         job->updated = updated_on_digest(record);
         return observation;
 }
@@ -30,7 +30,7 @@ struct observation planner_take_gone(struct planner *planner, struct planner_job
         assert(!planner_job_is_gone(job));
 
         return (struct observation){
-                .change = { .news = true, .kind = EVENT_GONE, .outcome = OUTCOME_GONE },
+                .change = { .has_event = true, .kind = EVENT_GONE, .outcome = OUTCOME_GONE },
         };
 }
 
@@ -38,14 +38,14 @@ void planner_complete(struct planner *planner, struct planner_job *job, const st
                       bool recorded, const struct job_memory *seen, uint64_t now_us, uint64_t random)
 {
         const struct change *change = &observation->change;
-        bool changed = change->news && change->kind != EVENT_STALLED;
+        bool changed = change->has_event && change->kind != EVENT_STALLED;
         const struct job_memory *memory = &job->watch.memory;
 
-        if (change->news && recorded)
+        if (change->has_event && recorded)
                 watch_note_recorded(&job->watch, change, seen, now_us);
-        else if (change->news)
+        else if (change->has_event)
                 job->updated = job->polled_us = 0; /* rows alone would not show it again */
-        else if (change->reads_result && recorded)
+        else if (change->result_read && recorded)
                 watch_note_read(&job->watch, seen);
         if (memory->recorded && outcome_is_terminal(memory->outcome) && memory->outcome != OUTCOME_GONE)
                 job->done = true;

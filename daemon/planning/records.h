@@ -15,8 +15,8 @@
 
 /*
  * A record came: of a single request after planner_succeeded(), or a row that was judged ROW_FIRST or
- * ROW_FIRST_WITHOUT_RESULT. If observation.change is news, it is to be recorded; if it reads a result, that
- * is to be kept.
+ * ROW_FIRST_WITHOUT_RESULT. An event in observation.change is to be recorded; a result that was read is to be
+ * stored.
  */
 struct observation planner_take_record(struct planner *planner, struct planner_job *job,
                                        const struct job_record *record, uint64_t now_us);

@@ -6,31 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 
 /* Far more than any token; a file that is larger is something else. */
 #define SECRET_MAX (64 * 1024)
-
-static char *say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *say(const char *format, ...)
-{
-        va_list arguments;
-        char *message;
-
-        va_start(arguments, format);
-        int r = vasprintf(&message, format, arguments);
-        va_end(arguments);
-        return r < 0 ? NULL : message;
-}
 
 /* Returns 0 with the path, or -ENOENT with a message, or -ENOMEM. */
 static int path_of(const char *key, const char *source, char **ret_path, char **ret_message)
@@ -41,14 +27,14 @@ static int path_of(const char *key, const char *source, char **ret_path, char **
                 return (*ret_path = strdup(source)) != NULL ? 0 : -ENOMEM;
 
         if (directory == NULL) {
-                *ret_message =
-                        say("%s = %s names a systemd credential, but none were passed to this process; add "
-                            "LoadCredential=%s:/path/of/the/file to the unit, or write the absolute path of "
-                            "a file instead",
-                            key, source, source);
+                *ret_message = format_message(
+                        "%s = %s names a systemd credential, but none were passed to this process; add "
+                        "LoadCredential=%s:/path/of/the/file to the unit, or write the absolute path of "
+                        "a file instead",
+                        key, source, source);
                 return -ENOENT;
         }
-        *ret_path = say("%s/%s", directory, source);
+        *ret_path = format_message("%s/%s", directory, source);
         return *ret_path != NULL ? 0 : -ENOMEM;
 }
 
@@ -102,11 +88,13 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &st) < 0) {
                 r = -errno;
-                *ret_message = say("cannot read %s (%s = %s): %s", path, key, source, strerror(-r));
+                *ret_message =
+                        format_message("cannot read %s (%s = %s): %s", path, key, source, strerror(-r));
                 return r;
         }
         if (!S_ISREG(st.st_mode)) {
-                *ret_message = say("cannot read %s (%s = %s): it is no regular file", path, key, source);
+                *ret_message =
+                        format_message("cannot read %s (%s = %s): it is no regular file", path, key, source);
                 return -EINVAL;
         }
 
@@ -115,7 +103,8 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
                 return -ENOMEM;
         r = read_whole(fd, buffer, &size);
         if (r < 0) {
-                *ret_message = say("cannot read %s (%s = %s): %s", path, key, source, strerror(-r));
+                *ret_message =
+                        format_message("cannot read %s (%s = %s): %s", path, key, source, strerror(-r));
         } else {
                 if (size > 0 && size <= SECRET_MAX && buffer[size - 1] == '\n')
                         size--;
@@ -123,8 +112,9 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
                         size--;
                 const char *flaw = flaw_of(buffer, size);
                 if (flaw != NULL) {
-                        *ret_message = say("%s (%s = %s) %s; write the secret alone on one line into it",
-                                           path, key, source, flaw);
+                        *ret_message =
+                                format_message("%s (%s = %s) %s; write the secret alone on one line into it",
+                                               path, key, source, flaw);
                         r = -EINVAL;
                 } else {
                         buffer[size] = '\0';
@@ -138,7 +128,8 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
         free(buffer);
 
         if (r == 0 && (st.st_mode & S_IROTH))
-                *ret_message = say("%s (%s = %s) can be read by every user of this machine; chmod 0600 it",
-                                   path, key, source);
+                *ret_message = format_message(
+                        "%s (%s = %s) can be read by every user of this machine; chmod 0600 it", path, key,
+                        source);
         return r;
 }

@@ -10,125 +10,118 @@
 #include "util/text.h"
 
 /*
- * What must survive: jobs as last recorded, events, deliveries and tokens, in one SQLite database
- * `jobwatchd.db` (mode 0600) in the state directory (created 0700). There is one connection,
- * synchronous=FULL, and one process: a second one is refused by a lock on `jobwatchd.lock`. A process opens a
- * directory once at a time.
+ * The persistent state: jobs as last recorded, events, deliveries and tokens, in a state directory that one
+ * process uses at a time.
  *
- * All functions block for as long as the disk takes. Those that write are atomic: they did all of it or
- * nothing, and what returned 0 is on disk (but see state_mark_logged()). They return 0 or a negative errno:
- * -ENOSPC, -EROFS, -EIO, -EACCES as the disk says, -ENOMEM, -E2BIG for a text beyond what SQLite takes (1
- * GB), -EUCLEAN for a damaged database. After any of these the store remains usable and the call can be made
- * again. state_error() tells a person more.
+ * All functions block until the disk has finished. A write is atomic, and on disk when it returns 0 (except
+ * state_mark_logged()). Functions return 0 or a negative errno: -ENOSPC, -EROFS, -EIO, -EACCES from the disk,
+ * -ENOMEM, -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After any of these the state
+ * remains usable and the call can be repeated. state_error() describes the error.
  *
- * Damage is found at open (a file of up to 64 MiB is checked whole) and in each job, event and value that is
- * read, by a sum over it: what is returned is what was stored. Deliveries have no such sum. Recording an
- * event over a job that is damaged replaces what was known of it.
+ * Damage is detected at opening (a file of up to 64 MiB is checked completely), and by a checksum when a job,
+ * event or value is read: the data returned is the data stored. Deliveries have no checksum. Recording an
+ * event of a job whose stored data is damaged replaces that data.
  *
- * One thread at a time; no function may be called from within a callback, except from that of
- * state_each_unlogged(). Times here are CLOCK_REALTIME microseconds, since they must mean something after a
- * reboot.
+ * One thread at a time. No function may be called from within a callback, except from that of
+ * state_each_unlogged(). Times are CLOCK_REALTIME microseconds, to be valid after a reboot.
  */
 struct state;
 
 /*
- * Opens or creates the state. The last component of `directory` is made if it is not there. On failure
- * *ret_message (if any memory was left for it; malloc()ed, else NULL) says what is wrong, what was left
- * alone, and what the person can do:
- *  - the directory cannot be made or written: the errno of that
- *  - another process (named by pid) holds it: -EBUSY
- *  - the file is a symbolic link (-ELOOP), a directory (-EISDIR) or no file at all (-EINVAL)
- *  - it is no database or another program's, a quick_check finds it damaged, or a table is not as this
- *    program makes it: -EUCLEAN
+ * Opens or creates the state. The last component of `directory` is created if it is missing. On failure
+ * *ret_message (malloc()ed; NULL without memory) describes the cause and what the user can do:
+ *  - the directory cannot be created or written: the errno of that
+ *  - another process (given by its PID) holds it: -EBUSY
+ *  - the file is a symbolic link (-ELOOP), a directory (-EISDIR) or not a regular file (-EINVAL)
+ *  - the file is not a database, belongs to another program, is damaged, or has an altered schema: -EUCLEAN
  *  - its schema is newer than this program: -EOPNOTSUPP
- * A file that is refused keeps every byte. On success *ret_message stays untouched.
+ * A file that is refused is not changed. On success *ret_message is untouched.
  */
-int state_open(const char *directory, char **ret_message, struct state **ret_store);
-/* Ends an open batch without keeping it, and writes the marks that wait. Takes NULL, returns NULL. */
+int state_open(const char *directory, char **ret_message, struct state **ret_state);
+
+/* Rolls back an open batch, and writes pending marks of logged events. Accepts NULL, returns NULL. */
 struct state *state_close(struct state *state);
 
 /*
- * What the last failed call met, for a person: "disk full (SQLite: database or disk is full, code 13)". Never
- * NULL; the store's, and valid until its next call.
+ * Describes the last failed call: "disk full (SQLite: database or disk is full, code 13)". Never NULL;
+ * borrowed, and valid until the next call.
  */
 const char *state_error(const struct state *state);
 
 /* ---- jobs ---- */
 
-/*
- * What is kept of a job between polls. The texts themselves stay on disk; digests tell whether they changed.
- */
+/* The last recorded state of a job. The texts remain on disk; their digests show whether they changed. */
 struct stored_job {
         uint64_t id;
         enum outcome outcome;
-        struct text_digest status; /* see base/text.h */
+        struct text_digest status; /* see util/text.h */
         struct text_digest result;
         bool result_unread;            /* it was recorded with has_result = false */
-        struct text_digest updated_on; /* of the record that was recorded last */
+        struct text_digest updated_on; /* of the last recorded record */
         uint64_t changed_us;           /* when the last change was recorded */
-        bool stalled;                  /* `stalled` was raised since */
+        bool stalled;                  /* an event `stalled` was recorded since then */
 };
 
-/* Looks up one job. Returns 1 and fills *ret_job if it is known, 0 if not. Reads no result: some 10 µs. */
+/* Looks up a job without reading its result. Returns 1 and *ret_job, or 0 if the job is unknown. */
 int state_get_job(struct state *state, uint64_t id, struct stored_job *ret_job);
 
 /*
- * Reads the texts last recorded of a job, which become the caller's: 1. Both null if the job is not known: 0.
+ * Reads the last recorded texts of a job, which the caller owns, and returns 1. If the job is unknown, both
+ * are null: 0.
  */
 int state_get_job_texts(struct state *state, uint64_t id, struct text *ret_status, struct text *ret_result);
 
 /*
- * The whole record last recorded of a job (for gone and stalled, whose events repeat what was known); the
- * caller clears it. 1/0 as above.
+ * Reads the complete last recorded record of a job (events `gone` and `stalled` repeat it); the caller clears
+ * it. Returns 1, or 0 if the job is unknown.
  */
 int state_get_job_record(struct state *state, uint64_t id, struct job_record *ret_record);
 
 /* ---- events ---- */
 
 /*
- * Records an event: the job's new state, the event, and one pending delivery for each of `hooks` (names; due
- * at once, wherever the clock goes), in one transaction. event->record is the job's new state as seen,
- * event->outcome its outcome; its texts are stored as they are, null ones too, whatever has_status and
- * has_result say, and those as well. A stalled event sets the job's mark, every other one clears it and sets
- * changed_us to the event's time. Recording the same event id twice is -EEXIST.
+ * Records in one transaction: the event, the new state of its job, and a pending delivery for each of `hooks`
+ * (names), due at once even if the clock is set back. event->record is the new record of the job,
+ * event->outcome its outcome; its texts are stored as they are, null ones too, and has_status and has_result
+ * with them. An event `stalled` sets the `stalled` of the job; every other event clears it and sets
+ * changed_us to the event's time. An event id that is already recorded: -EEXIST.
  */
 int state_record_event(struct state *state, const struct event *event, const char *const hooks[],
                        size_t hook_count);
 
 /*
- * Several writes in one transaction: between these, all functions that write join it. One that fails with
- * -EEXIST or -ENOENT is undone alone. If the disk or the memory fails, the batch may be lost as a whole; the
- * calls that follow and state_batch_end(keep = true) then fail as well, and nothing of the batch happened.
- * Begun twice: -EBUSY; ended without a beginning: -EINVAL. After state_batch_end() no batch is open, whatever
- * it returned.
+ * A batch combines the writes between begin and end in one transaction. A write that fails with -EEXIST or
+ * -ENOENT is undone alone. If the disk or an allocation fails, the whole batch may be lost: later writes and
+ * state_batch_end(keep = true) then fail as well, and nothing of it is stored. Without `keep` the batch is
+ * rolled back. A second begin: -EBUSY; an end without a begin: -EINVAL. After state_batch_end() no batch is
+ * open, whatever it returned.
  */
 int state_batch_begin(struct state *state);
 int state_batch_end(struct state *state, bool keep);
 
 /*
- * Refreshes what is kept of a job (result, description, updated_on, …) without an event. Status and
- * has_status of `record` are not looked at. The job must be known (-ENOENT).
+ * Updates the stored record of a job (result, description, updated_on, …) without an event. Status and
+ * has_status of `record` are ignored. The job must be known (-ENOENT).
  */
 int state_update_job(struct state *state, const struct job_record *record);
 
 typedef int (*event_handler)(void *userdata, const struct event *event);
 
 /*
- * Calls back for each event not marked as logged, in the order they were recorded; the event is the store's.
- * The handler may call any function of the store but state_close(). A negative return of it ends the walk and
- * is returned. Damaged events are passed over, and the walk then ends with -EUCLEAN.
+ * Calls `handler` for each event not marked as logged, in the order of recording; the event is borrowed. The
+ * handler may call any function except state_close(). Its negative result ends the iteration and is returned.
+ * Damaged events are skipped, and the iteration then returns -EUCLEAN.
  */
 int state_each_unlogged(struct state *state, event_handler handler, void *userdata);
 
 /*
- * Marks events as logged; ids nobody knows are ignored. Losing this mark costs a repeated entry, never a lost
- * one, so it does not wait for the disk by itself: up to 64 marks wait in memory and go with the next
- * transaction, with one of their own when there are more, or with state_close(). On failure (of that
- * transaction) some of these may not be marked.
+ * Marks events as logged; unknown ids are ignored. Losing a mark costs a repeated log entry, never a lost
+ * one. Up to 64 marks are therefore kept in memory and written with the next transaction, with one of their
+ * own if there are more, or by state_close(). If that transaction fails, some events may remain unmarked.
  */
 int state_mark_logged(struct state *state, const char *const event_ids[], size_t count);
 
-/* Reads one event by its id: 1 and *ret_event (the caller clears it), or 0. */
+/* Reads an event by its id: 1 and *ret_event, which the caller clears, or 0. */
 int state_get_event(struct state *state, const char *event_id, struct event *ret_event);
 
 /* ---- deliveries ---- */
@@ -145,54 +138,48 @@ struct delivery {
 void delivery_clear(struct delivery *delivery);
 
 /*
- * The pending deliveries of `hook` that may start: due at `now_us`, with no earlier pending delivery for the
- * same job and hook, and not in `busy` (ids of deliveries under way, sorted ascending). At most `max`, the
- * longest due first (before its first attempt, since its event). Fills `ret_deliveries` and returns their
- * number, or a negative errno. The caller clears each.
+ * Returns the pending deliveries of `hook` that may start: due at `now_us`, first in the order of their job
+ * and hook, and not in `busy` (ids of deliveries in progress, sorted ascending). At most `max`, longest due
+ * first (before the first attempt a delivery is due since its event). Fills `ret_deliveries`, each of which
+ * the caller clears, and returns their number, or a negative errno.
  */
 int state_due_deliveries(struct state *state, const char *hook, uint64_t now_us, const uint64_t busy[],
                          size_t busy_count, struct delivery ret_deliveries[], size_t max);
 
 /*
- * The earliest next_us (0: at once) among the deliveries of `hook` that wait for nothing but their time and
- * are not in `busy`: 1 and *ret_us, or 0 if there are none.
+ * The earliest next_us (0: at once) of the deliveries of `hook` that are first in the order of their job and
+ * not in `busy`. Returns 1 and *ret_us, or 0 if there are none.
  */
 int state_next_delivery(struct state *state, const char *hook, const uint64_t busy[], size_t busy_count,
                         uint64_t *ret_us);
 
 /*
- * Records the end of an attempt, and counts it. -ENOENT if there is no such delivery pending. `error` may be
- * NULL; 1024 bytes of it are kept.
+ * Record the end of an attempt and count it. -ENOENT if no such delivery is pending. `error` may be NULL; its
+ * first 1024 bytes are stored.
  */
 int state_delivery_done(struct state *state, uint64_t delivery_id, uint64_t now_us);
 int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t next_us, const char *error);
 int state_delivery_failed(struct state *state, uint64_t delivery_id, uint64_t now_us, const char *error);
 
-/* How many deliveries are pending, of the hooks named; each name once. */
-int state_count_pending(struct state *state, const char *const hooks[], size_t hook_count,
-                        uint64_t *ret_count);
-
 /*
- * Pending deliveries of hooks that are no longer configured: marks them failed with that reason; returns how
- * many, or a negative errno.
+ * Marks the pending deliveries of all other hooks than `kept_hooks` as failed, with that reason. Returns
+ * their number, or a negative errno.
  */
 int state_drop_hooks(struct state *state, const char *const kept_hooks[], size_t hook_count, uint64_t now_us);
 
-/* ---- small things ---- */
+/* ---- statuses, values, pruning ---- */
 
 /*
- * Whether the sight of this unknown Status was told; remembers it, and the latest 256. Returns 1 the first
- * time, 0 after.
+ * Remembers that an unrecognised Status has been reported, for the latest 256 of them. Returns 1 the first
+ * time, 0 after that.
  */
 int state_status_reported(struct state *state, const struct text *status);
 
-/*
- * Values kept by key (tokens, the governor's window): on disk when the call returns 0. NULL data deletes. The
- * store makes no copy of its own of them in memory; SQLite's page cache has one while the page is in it.
- */
+/* Stores a value by key (tokens, the use of the rate limits). NULL data deletes it. */
 int state_put_value(struct state *state, const char *key, const void *data, size_t size);
-/* 1 and malloc()ed data (with one NUL behind), which the caller wipes and frees, or 0. */
+
+/* Returns 1 and malloc()ed data, terminated by a NUL, which the caller wipes and frees; or 0. */
 int state_get_value(struct state *state, const char *key, void **ret_data, size_t *ret_size);
 
-/* Forgets events that are logged, older than `before_us`, and have no pending delivery; jobs are kept. */
+/* Deletes events that are logged, older than `before_us`, and without pending delivery. Jobs are kept. */
 int state_prune(struct state *state, uint64_t before_us);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/digits.h"
 
 #define WHITE_SPACE " \t\n\r"
 
@@ -28,17 +29,13 @@ struct command {
 /* Reads exactly `digits` digits in base 8 or 16 and moves *line behind them. */
 static bool read_digits(const char **line, unsigned base, unsigned digits, uint32_t *ret_number)
 {
-        static const char symbols[] = "0123456789abcdef";
         uint32_t number = 0;
 
         for (; digits > 0; digits--, (*line)++) {
-                char c = **line;
-                if (c >= 'A' && c <= 'F')
-                        c = (char)(c - 'A' + 'a');
-                const char *symbol = c != '\0' ? strchr(symbols, c) : NULL;
-                if (symbol == NULL || symbol - symbols >= (ptrdiff_t)base)
+                int digit = hex_digit_value(**line);
+                if (digit < 0 || (unsigned)digit >= base)
                         return false;
-                number = number * base + (uint32_t)(symbol - symbols);
+                number = number * base + (uint32_t)digit;
         }
         *ret_number = number;
         return true;

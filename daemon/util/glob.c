@@ -8,6 +8,8 @@
 
 #include "util/glob.h"
 
+#include "util/utf8.h"
+
 /* ASCII only: the locale is none of our business, and UTF-8 beyond ASCII is compared byte for byte. */
 static unsigned char fold(char byte)
 {
@@ -20,23 +22,12 @@ static bool is_literal(char byte)
         return byte != '\0' && byte != '*' && byte != '?' && byte != '[' && byte != '\\';
 }
 
-static bool is_continuation(char byte)
-{
-        return ((unsigned char)byte & 0xc0) == 0x80;
-}
-
 /* Bytes of the character at `text`: one for what is no UTF-8. */
 static size_t character_size(const char *text, size_t size)
 {
-        unsigned char lead = (unsigned char)text[0];
-        size_t wanted = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+        size_t length = utf8_character(text, size, NULL);
 
-        if (lead < 0xc2 || lead > 0xf4 || wanted > size)
-                return 1;
-        for (size_t i = 1; i < wanted; i++)
-                if (!is_continuation(text[i]))
-                        return 1;
-        return wanted;
+        return length > 0 ? length : 1;
 }
 
 /* The `]` that closes the set whose `[` is at `pattern`, or NULL. A `]` that comes first is a member. */

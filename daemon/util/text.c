@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/utf8.h"
+
 int text_from(const char *data, size_t size, struct text *ret_text)
 {
         if (data == NULL) {
@@ -52,54 +54,12 @@ const char *text_or_empty(const struct text *text)
         return text->data != NULL ? text->data : "";
 }
 
-/* Length of the well-formed UTF-8 sequence at the start of data, 0 if there is none. */
-static size_t sequence_length(const unsigned char *data, size_t size)
+/* C0, DEL, C1, and the characters that turn the direction of the text around them. */
+static bool is_control(uint32_t point)
 {
-        unsigned char lead = data[0];
-        size_t length;
-        unsigned char low = 0x80,
-                      high = 0xbf; /* bounds of the second byte: no overlong forms, no surrogates */
-
-        if (lead < 0x80)
-                return 1;
-        if (lead >= 0xc2 && lead <= 0xdf) {
-                length = 2;
-        } else if (lead >= 0xe0 && lead <= 0xef) {
-                length = 3;
-                if (lead == 0xe0)
-                        low = 0xa0;
-                else if (lead == 0xed)
-                        high = 0x9f;
-        } else if (lead >= 0xf0 && lead <= 0xf4) {
-                length = 4;
-                if (lead == 0xf0)
-                        low = 0x90;
-                else if (lead == 0xf4)
-                        high = 0x8f;
-        } else {
-                return 0;
-        }
-
-        if (size < length || data[1] < low || data[1] > high)
-                return 0;
-        for (size_t i = 2; i < length; i++)
-                if ((data[i] & 0xc0) != 0x80)
-                        return 0;
-        return length;
-}
-
-/*
- * C0, DEL, C1, and the characters that turn the direction of the text around them: U+202A–202E, U+2066–2069.
- */
-static bool is_control(const unsigned char *at, size_t length)
-{
-        if (length == 1)
-                return *at < 0x20 || *at == 0x7f;
-        if (length == 2)
-                return at[0] == 0xc2 && at[1] < 0xa0;
-        return length == 3 && at[0] == 0xe2 &&
-               ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
-                (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+        if (point < 0x7f)
+                return point < 0x20;
+        return point < 0xa0 || (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
 
 size_t text_cut(const char *data, size_t size, size_t limit)
@@ -109,9 +69,9 @@ size_t text_cut(const char *data, size_t size, size_t limit)
 
         /* Step back over at most three continuation bytes to the sequence that the limit falls into. */
         size_t cut = limit;
-        while (cut > 0 && limit - cut < 3 && ((unsigned char)data[cut] & 0xc0) == 0x80)
+        while (cut > 0 && limit - cut < 3 && utf8_is_continuation(data[cut]))
                 cut--;
-        if (((unsigned char)data[cut] & 0xc0) == 0x80)
+        if (utf8_is_continuation(data[cut]))
                 return limit; /* not UTF-8: nothing to keep whole */
         return cut;
 }
@@ -129,14 +89,14 @@ char *text_escape(const char *data, size_t size, size_t limit)
         char *end = escaped;
         for (size_t i = 0; i < cut;) {
                 const unsigned char *at = (const unsigned char *)data + i;
-                size_t length = sequence_length(at, cut - i);
-                bool control = is_control(at, length);
+                uint32_t point = 0;
+                size_t length = utf8_character(data + i, cut - i, &point);
 
                 if (*at == '\n' || *at == '\t' || *at == '\r') {
                         *end++ = '\\';
                         *end++ = (char)(*at == '\n' ? 'n' : *at == '\t' ? 't' : 'r');
                         i++;
-                } else if (length == 0 || control) {
+                } else if (length == 0 || is_control(point)) {
                         size_t bad = length == 0 ? 1 : length;
                         for (size_t k = 0; k < bad; k++)
                                 end += sprintf(end, "\\x%02x", at[k]);

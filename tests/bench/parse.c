@@ -28,7 +28,7 @@ static uint64_t records;
 
 static void die(void)
 {
-        (void)fputs("parse: this is no job record\n", stderr);
+        (void)fputs("parse: not a job record\n", stderr);
         exit(EXIT_FAILURE);
 }
 

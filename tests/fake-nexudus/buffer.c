@@ -5,6 +5,7 @@
 
 #include "buffer.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,21 @@ void buffer_add_json_text(struct buffer *buffer, const char *text)
                 buffer_add_json(buffer, text, strlen(text), true);
         else
                 buffer_add_text(buffer, "null");
+}
+
+int buffer_add_file(struct buffer *buffer, const char *path)
+{
+        char block[4096];
+        size_t n;
+        FILE *file = fopen(path, "re");
+
+        if (!file)
+                return -errno;
+        while ((n = fread(block, 1, sizeof block, file)) > 0)
+                buffer_add(buffer, block, n);
+        int r = ferror(file) ? -EIO : buffer_text(buffer) ? 0 : -ENOMEM;
+        fclose(file);
+        return r;
 }
 
 const char *buffer_text(struct buffer *buffer)

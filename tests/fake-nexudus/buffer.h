@@ -29,6 +29,9 @@ void buffer_add_json(struct buffer *buffer, const char *data, size_t size, bool 
 /* A quoted JSON string, or null when text is NULL. */
 void buffer_add_json_text(struct buffer *buffer, const char *text);
 
+/* All that a file holds, terminated as buffer_text() does. Returns 0 or a negative errno. */
+int buffer_add_file(struct buffer *buffer, const char *path);
+
 /* Terminates with a NUL that does not count and returns the text; NULL when memory ran out. */
 const char *buffer_text(struct buffer *buffer);
 

@@ -150,20 +150,6 @@ static int listen_on(const char *address, uint16_t port, uint16_t *ret_port)
         return fd;
 }
 
-static int read_text(const char *path, struct buffer *text)
-{
-        char block[4096];
-        size_t n;
-        FILE *file = fopen(path, "re");
-
-        if (!file)
-                return -errno;
-        while ((n = fread(block, 1, sizeof block, file)) > 0)
-                buffer_add(text, block, n);
-        fclose(file);
-        return buffer_text(text) ? 0 : -ENOMEM;
-}
-
 /* As many connections as there may be descriptors. */
 static unsigned raise_descriptor_limit(void)
 {
@@ -235,10 +221,10 @@ static int set_up_and_serve(struct fake *fake, struct options *options)
         if (r < 0)
                 return complain("scenario", options->scenario, strerror(-r));
         if (options->certificate_file) {
-                r = read_text(options->certificate_file, &options->certificate);
+                r = buffer_add_file(&options->certificate, options->certificate_file);
                 if (r < 0)
                         return complain("--tls-cert", options->certificate_file, strerror(-r));
-                r = read_text(options->key_file, &options->key);
+                r = buffer_add_file(&options->key, options->key_file);
                 if (r < 0)
                         return complain("--tls-key", options->key_file, strerror(-r));
         }

@@ -96,28 +96,13 @@ int scenario_apply_settings(struct fake *fake)
         return throttle_set(&fake->throttle, &fake->settings.limits);
 }
 
-static int read_file(const char *path, struct buffer *text)
-{
-        char block[4096];
-        size_t n;
-        FILE *file = fopen(path, "re");
-
-        if (!file)
-                return -errno;
-        while ((n = fread(block, 1, sizeof block, file)) > 0)
-                buffer_add(text, block, n);
-        int r = ferror(file) ? -EIO : text->failed ? -ENOMEM : 0;
-        fclose(file);
-        return r;
-}
-
 int scenario_read(struct fake *fake, const char *path, struct problem *problem)
 {
         static const struct ini_handler handler = { .section = on_section, .key = on_key };
         struct reader reader = { .fake = fake };
         struct buffer text = { 0 };
 
-        int r = read_file(path, &text);
+        int r = buffer_add_file(&text, path);
         if (r == 0)
                 r = ini_parse(text.data, text.size, &handler, &reader, problem);
         buffer_release(&text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Any bytes as a command line. What is split must be words that, written down with every byte escaped and
- * split again, come out the same; and no word may be longer than the line.
+ * Arbitrary bytes as a command line. Words that are written with every byte escaped and split again must be
+ * the same, and no word may be longer than the line.
  */
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static void check(bool condition)
                 abort();
 }
 
-/* The words as a line: quoted, so that empty ones stay, and in hexadecimal. */
+/* The words as a line: quoted, so that empty ones are kept, and in hexadecimal. */
 static char *write_line(char **words)
 {
         size_t room = 1;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config_internal.h"
+#include "config/config.h"
 #include "config/keys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,7 +21,7 @@ static struct config *load(const char *data, size_t size)
         struct config_problems problems = { 0 };
         struct config *config = NULL;
 
-        int r = config_load_memory("fuzz.ini", data, size, CONFIG_FEATURES_ALL, NULL, &problems, &config);
+        int r = config_load_memory("fuzz.ini", data, size, NULL, &problems, &config);
         if ((r == 0) != (problems.errors == 0) || (r == 0) != (config != NULL))
                 abort();
         for (size_t i = 0; i < problems.count; i++)

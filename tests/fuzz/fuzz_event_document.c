@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Events of any texts. The first bytes choose the kind and which texts are null; the rest is cut into the
- * texts at each 0xfe. The document must be JSON, and every text must come back from it byte for byte, or,
- * where it was no UTF-8, as a text that is.
+ * Events with arbitrary texts. The first bytes select the kind and which texts are null; the rest is split
+ * into the texts at each 0xfe. The document must be JSON, and every text must read back unchanged, or as
+ * valid UTF-8 if it was not.
  */
 
 #include <stdbool.h>
@@ -14,6 +14,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "delivery/payload.h"
+#include "utf8_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,37 +27,12 @@ static void check(bool condition)
                 abort();
 }
 
-/* The texts in the order in which the document holds them, and how many have come back. */
+/* The texts in the order of the document, and how many have been read back. */
 struct expected {
         const struct text *texts[TEXT_COUNT];
         size_t count, seen;
-        bool skip; /* a value that is no text of the remote side */
+        bool skip; /* a value that is not a remote text */
 };
-
-static bool is_utf8(const unsigned char *data, size_t size)
-{
-        static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-
-        for (size_t i = 0; i < size;) {
-                size_t more = data[i] < 0x80           ? 0
-                              : (data[i] >> 5) == 0x06 ? 1
-                              : (data[i] >> 4) == 0x0e ? 2
-                              : (data[i] >> 3) == 0x1e ? 3
-                                                       : SIZE_MAX;
-                if (more == SIZE_MAX || more >= size - i)
-                        return false;
-                uint32_t point = more == 0 ? data[i] : data[i] & (0x3fU >> more);
-                for (size_t k = 1; k <= more; k++) {
-                        if ((data[i + k] & 0xc0) != 0x80)
-                                return false;
-                        point = point << 6 | (data[i + k] & 0x3f);
-                }
-                if (point < least[more] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-                        return false;
-                i += more + 1;
-        }
-        return true;
-}
 
 static int on_key(void *userdata, const unsigned char *data, size_t size)
 {
@@ -113,8 +89,8 @@ static void read_back(const char *document, size_t size, struct expected *expect
         yajl_free(parser);
 }
 
-/* Takes the next text from the input; null if the mask says so. */
-static void take_text(const uint8_t **data, size_t *size, bool is_null, struct text *ret_text)
+/* Returns the next text of the input, or null. */
+static void next_text(const uint8_t **data, size_t *size, bool is_null, struct text *ret_text)
 {
         const uint8_t *end = memchr(*data, 0xfe, *size);
         size_t length = end != NULL ? (size_t)(end - *data) : *size;
@@ -156,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 bool before = texts[i] == &event.status_before || texts[i] == &event.result_before;
                 bool personal = texts[i] == &record->user || texts[i] == &record->email;
 
-                take_text(&data, &size, mask >> i & 1, texts[i]);
+                next_text(&data, &size, mask >> i & 1, texts[i]);
                 if (personal && !personal_data)
                         continue;
                 expected.texts[expected.count++] = before && event.first_observation ? &none : texts[i];

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Feeds arbitrary bytes to the record reader. The first four bytes choose: the shape, whether the limits are
- * tight, and a seed for the sizes of the pieces; the rest is the body. It is read twice, whole and in pieces,
- * and both must end alike: the same return value and the same records. Every text must be well-formed UTF-8
- * within the limits, whatever the body was.
+ * Arbitrary bytes as a body for the record reader. The first four bytes select the shape, whether the limits
+ * are tight, and a seed for the sizes of the pieces; the rest is the body. It is read twice, in one piece and
+ * in several, with the same result and the same records. Every text is valid UTF-8 within the limits.
  */
 
 #include <stddef.h>
@@ -13,6 +12,7 @@
 #include <string.h>
 
 #include "nexudus/record_reader.h"
+#include "utf8_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,33 +28,6 @@ static void check(bool condition)
 {
         if (!condition)
                 abort();
-}
-
-/* Not the program's own UTF-8 code: decodes to code points and looks at those. */
-static bool is_utf8(const unsigned char *data, size_t size)
-{
-        static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
-
-        for (size_t i = 0; i < size;) {
-                size_t more = data[i] < 0x80           ? 0
-                              : (data[i] >> 5) == 0x06 ? 1
-                              : (data[i] >> 4) == 0x0e ? 2
-                              : (data[i] >> 3) == 0x1e ? 3
-                                                       : SIZE_MAX;
-                uint32_t point;
-                if (more == SIZE_MAX || more >= size - i)
-                        return false;
-                point = more == 0 ? data[i] : data[i] & (0x3fU >> more);
-                for (size_t k = 1; k <= more; k++) {
-                        if ((data[i + k] & 0xc0) != 0x80)
-                                return false;
-                        point = point << 6 | (data[i + k] & 0x3f);
-                }
-                if (point < least[more] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-                        return false;
-                i += more + 1;
-        }
-        return true;
 }
 
 static void collect_number(struct collected *collected, uint64_t number)
@@ -74,7 +47,7 @@ static void collect_text(struct collected *collected, const struct text *text)
         }
         check(text->data[text->size] == '\0');
         check(is_utf8((const unsigned char *)text->data, text->size));
-        /* Numbers and booleans are texts too, whose length string_max does not bound. */
+        /* Numbers and booleans are texts too; string_max does not bound their length. */
         check(text->size <= collected->limits->string_max || text->size <= 1024);
         for (size_t i = 0; i < text->size; i++)
                 collect_number(collected, (unsigned char)text->data[i]);
@@ -100,7 +73,7 @@ static int on_record(void *userdata, struct job_record *record)
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 collect_text(collected, texts[i]);
 
-        /* Some handlers steal, and some refuse. */
+        /* Some handlers steal, and some fail. */
         text_clear(&record->result);
         return record->id == 13 ? -7 : 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Any bytes as the answer of a server, read by the daemon's own client, and what comes
- * of a Retry-After in it. The first byte chooses: either the rest is the whole answer, or it is the value of
- * that header, a number or a date, in an answer that is otherwise good; then the span is known and compared.
- * Whatever it is: every request ends once, the span is none or one of a second to a day, and what health and
- * deliveries make of it is bounded as they say.
+ * Arbitrary bytes as the response of a server, read by the daemon's own client, and the effect of its
+ * Retry-After. The first byte selects whether the rest is the complete response, or the value of that header,
+ * a number or a date, in a valid response; then the expected time is known and compared. Every request ends
+ * once, the time is missing or from a second to a day, and the delays of the breaker and of deliveries are
+ * bounded.
  */
 
 #include <curl/curl.h>
@@ -29,10 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ANSWER_SIZE 8192
 #define NOW_US      (400 * USEC_PER_DAY)
 
-/* Whatever a server asks for, it silences us no longer than this. */
+/* The longest pause that a server can cause. */
 #define ASKED_MAX_US USEC_PER_HOUR
 
-struct outcome_seen {
+struct observed_end {
         unsigned ends;
         uint64_t body_size;
         int status;
@@ -40,7 +40,7 @@ struct outcome_seen {
         uint64_t retry_after_us;
 };
 
-/* Not inlined, so that the trace says which line it was. */
+/* Not inlined, so that the stack trace shows the line. */
 __attribute__((noinline)) static void check(bool condition)
 {
         if (!condition)
@@ -49,7 +49,7 @@ __attribute__((noinline)) static void check(bool condition)
 
 static int on_body(void *userdata, const void *data, size_t size)
 {
-        struct outcome_seen *seen = userdata;
+        struct observed_end *seen = userdata;
 
         check(data != NULL && seen->ends == 0);
         seen->body_size += size;
@@ -59,7 +59,7 @@ static int on_body(void *userdata, const void *data, size_t size)
 
 static void on_end(void *userdata, const struct http_end *end)
 {
-        struct outcome_seen *seen = userdata;
+        struct observed_end *seen = userdata;
         bool success = end->status >= 200 && end->status <= 299;
 
         check(end->detail != NULL && end->excerpt != NULL && end->excerpt_size <= EXCERPT_MAX);
@@ -71,18 +71,18 @@ static void on_end(void *userdata, const struct http_end *end)
         seen->retry_after_us = end->retry_after_us;
 }
 
-/* ---- a server that knows one answer ---- */
+/* ---- a server with one response ---- */
 
 struct server {
         sd_event *event;
         struct http_client *client;
-        char name[64]; /* in the abstract namespace, so there is no file and no port */
-        const char *answer;
+        char name[64]; /* in the abstract namespace: no file and no port */
+        const char *response;
         size_t size;
         int peer; /* -1: none */
 };
 
-/* The whole answer is there before the request is read, and nothing comes after it. */
+/* Sends the complete response before the request is read, and nothing after it. */
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         (void)source;
@@ -93,7 +93,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
         server->peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
         check(server->peer >= 0);
         check(server->size == 0 ||
-              send(server->peer, server->answer, server->size, MSG_NOSIGNAL) == (ssize_t)server->size);
+              send(server->peer, server->response, server->size, MSG_NOSIGNAL) == (ssize_t)server->size);
         check(shutdown(server->peer, SHUT_WR) == 0);
         return 0;
 }
@@ -123,15 +123,15 @@ static void server_start(struct server *server)
         check(http_client_new(server->event, &settings, &server->client) == 0);
 }
 
-static struct outcome_seen ask(const char *answer, size_t size)
+static struct observed_end request(const char *response, size_t size)
 {
         static struct server server;
-        struct outcome_seen seen = { .ends = 0 };
+        struct observed_end seen = { .ends = 0 };
         struct http_request *request = NULL;
 
         if (server.event == NULL)
                 server_start(&server);
-        server.answer = answer;
+        server.response = response;
         server.size = size;
         server.peer = -1;
 
@@ -150,7 +150,7 @@ static struct outcome_seen ask(const char *answer, size_t size)
         return seen;
 }
 
-/* ---- what is made of it ---- */
+/* ---- the effect of Retry-After ---- */
 
 static void check_span(uint64_t span_us, uint64_t random)
 {
@@ -169,9 +169,9 @@ static void check_span(uint64_t span_us, uint64_t random)
         check(breaker_next(&breaker, NOW_US) <= NOW_US + ASKED_MAX_US);
 }
 
-/* ---- a header whose meaning is known ---- */
+/* ---- a header with a known value ---- */
 
-/* At most this many bytes of a value, without what would end the line. */
+/* At most this many bytes of a value, without line breaks. */
 #define VALUE_MAX 200
 
 static uint64_t bounded(int64_t seconds)
@@ -191,7 +191,7 @@ static void check_number(const char *value, uint64_t span_us)
                 check(span_us == bounded(strtoll(value, NULL, 10)) || strtoll(value, NULL, 10) == 0);
 }
 
-/* A date in the form of RFC 9110, and of this clock. */
+/* A date in the form of RFC 9110, compared with this clock. */
 static void check_date(const char *value, time_t before, uint64_t span_us)
 {
         struct tm tm = { .tm_sec = 0 };
@@ -203,13 +203,13 @@ static void check_date(const char *value, time_t before, uint64_t span_us)
         time_t date = timegm(&tm);
         if (strftime(again, sizeof(again), "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0 ||
             strcmp(again, value) != 0)
-                return; /* strptime() takes more than there is, such as the 31st of June */
+                return; /* strptime() accepts invalid dates, such as the 31st of June */
         check(span_us >= bounded(date - time(NULL)) && span_us <= bounded(date - before));
 }
 
 static void try_value(const uint8_t *data, size_t size)
 {
-        char value[VALUE_MAX + 1], answer[ANSWER_SIZE];
+        char value[VALUE_MAX + 1], response[ANSWER_SIZE];
         size_t length = 0;
         time_t before = time(NULL);
 
@@ -218,17 +218,17 @@ static void try_value(const uint8_t *data, size_t size)
                         value[length++] = (char)data[i];
         value[length] = '\0';
 
-        int answer_size =
-                snprintf(answer, sizeof(answer),
+        int response_size =
+                snprintf(response, sizeof(response),
                          "HTTP/1.1 429 Too Many\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", value);
-        struct outcome_seen seen = ask(answer, (size_t)answer_size);
+        struct observed_end seen = request(response, (size_t)response_size);
         check(seen.outcome == HTTP_ANSWERED && seen.status == 429);
         check_number(value, seen.retry_after_us);
         check_date(value, before, seen.retry_after_us);
         check_span(seen.retry_after_us, length);
 }
 
-/* A date at a distance from now, so that dates near today are met at all. */
+/* A date at a distance from now, since random dates are rarely near today. */
 static void try_distance(const uint8_t *data, size_t size)
 {
         int32_t distance = 0;
@@ -252,7 +252,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         switch (data[-1] & 3) {
         case 0:
                 if (size <= ANSWER_SIZE)
-                        check_span(ask((const char *)data, size).retry_after_us, size);
+                        check_span(request((const char *)data, size).retry_after_us, size);
                 return 0;
         case 1:
                 try_distance(data, size);

@@ -185,7 +185,7 @@ class Belief(BatchTest):
         daemon.wait_for("seen for the first time", count=10)
         seq = fake.stats()["last_seq"]
         fake.job(13, gone="1")
-        daemon.wait_for("Job 13 was not found")
+        daemon.wait_for("Job 13: not found")
         absent = fake.wait(3, seq, path=f"*{JOBS}/13", status=404)
         later = [request for request in self.since(fake, seq) if request["seq"] <= absent]
         first = next(request["seq"] for request in later if request["path"].endswith("/13"))
@@ -348,14 +348,14 @@ class Kinds(BatchTest):
         daemon = self.watch(fake, jobs, size=size, state={"directory": self.directory / f"state{status}"})
         daemon.wait_for("seen for the first time", count=len(jobs))
         line = daemon.wait_for("notice .*several jobs in one request")
-        self.assertRegex(line, rf"it answered {status}: .*one by one")
+        self.assertRegex(line, rf"HTTP {status}: .*one by one")
         fake.job(jobs[5], status="Completed")
         daemon.wait_for(rf"Job {jobs[5]}: Running → Completed")
         fake.polls(2, jobs[0])
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertTold(daemon, jobs, (jobs[5], "succeeded"))
         self.assertQuiet(daemon)
-        self.assertEqual(daemon.count("several jobs in one request"), 1, "said once\n" + daemon.text())
+        self.assertEqual(daemon.count("refused a batch of"), 1, "said once\n" + daemon.text())
         requests = fake.requests()
         self.assertLessEqual(len(batches_of(requests)), batches)
         singles = singles_of(requests)
@@ -375,7 +375,7 @@ class Kinds(BatchTest):
         daemon = self.watch(fake, self.JOB_IDS)
         self.rounds(fake, 3)
         fake.server(batch="refused 403")
-        daemon.wait_for("notice .*several jobs in one request.*it answered 403")
+        daemon.wait_for("notice .*several jobs in one request.*HTTP 403")
         seq = fake.stats()["last_seq"]
         fake.job(20, status="Completed")
         daemon.wait_for("Job 20: Running → Completed")
@@ -399,39 +399,39 @@ class Nonsense(BatchTest):
         fake.job(15, status="Completed", result="all")
         daemon.wait_for(r"Job 15: Running → Completed \[succeeded, result of 3 bytes\]")
         seq = fake.stats()["last_seq"]
-        fake.wait(30, seq) if daemon.count(" notice .*several jobs") else self.rounds(fake, 3)
+        fake.wait(30, seq) if daemon.count(" notice .*refused a batch") else self.rounds(fake, 3)
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertTold(daemon, jobs, (15, "succeeded"))
         self.assertEqual(daemon.count(" (warning|error) "), warnings, daemon.text())
         return daemon
 
     def assertGivenUp(self, daemon, why):
-        self.assertEqual(daemon.count(rf"notice .*several jobs in one request: .*{why}.*one by one"), 1, daemon.text())
+        self.assertEqual(daemon.count(rf"notice .*refused a batch of .*{why}.*individually"), 1, daemon.text())
 
     def test_html(self):
-        self.assertGivenUp(self.nonsense(html="yes"), "no job record")
+        self.assertGivenUp(self.nonsense(html="yes"), "not a job record")
 
     def test_an_envelope(self):
-        self.assertGivenUp(self.nonsense(envelope="yes"), "no job record")
+        self.assertGivenUp(self.nonsense(envelope="yes"), "not a job record")
 
     def test_one_object(self):
-        self.assertGivenUp(self.nonsense(body='{"Id": 11, "Status": "Completed"}'), "no job record")
+        self.assertGivenUp(self.nonsense(body='{"Id": 11, "Status": "Completed"}'), "not a job record")
 
     def test_a_row_without_id(self):
         """The rows before it are not believed either."""
         self.assertGivenUp(self.nonsense(body='[{"Id": 12, "Status": "Failed"}, {"Status": "Completed"}]'),
-                           "no job record")
+                           "not a job record")
 
     def test_an_array_that_breaks_off(self):
-        self.assertGivenUp(self.nonsense(body='[{"Id": 12, "Status": "Completed"}, {"Id": 13, "Sta'), "cut short")
+        self.assertGivenUp(self.nonsense(body='[{"Id": 12, "Status": "Completed"}, {"Id": 13, "Sta'), "truncated")
 
     def test_endless_rows(self):
         rows = [{"Id": 1000 + i, "Status": "Completed"} for i in range(200)]
-        self.assertGivenUp(self.nonsense(body=json.dumps(rows)), "no job record")
+        self.assertGivenUp(self.nonsense(body=json.dumps(rows)), "not a job record")
 
     def test_oversize(self):
         daemon = self.nonsense(oversize="3M")
-        self.assertEqual(daemon.count(r"notice .*larger than max_response.*half as many at a time"), 1, daemon.text())
+        self.assertEqual(daemon.count(r"notice .*larger than max_response.*Halving the batch size"), 1, daemon.text())
 
     def test_wrong_ids(self):
         """Each row is one further on: its neighbours' rows say what they said before."""

@@ -25,23 +25,23 @@ HARMFUL = {
     "reset before": ({"reset": "before"}, "cannot be used"),
     "reset after the headers": ({"reset": "headers"}, "cannot be used"),
     "reset in the body": ({"reset": "body"}, "cannot be used"),
-    "error envelope": ({"envelope": "yes"}, "Job 11: .*it answered 200 with something that is no job record"),
-    "html": ({"html": "yes"}, "Job 11: .*no job record"),
-    "empty": ({"status": 200}, "Job 11: .*no job record"),
-    "invalid json": ({"body": '{"Id": 11, "Status": "Completed", '}, "Job 11: .*no job record"),
-    "garbage behind": ({"body": '{"Id": 11, "Status": "Completed"} x'}, "Job 11: .*no job record"),
-    "two documents": ({"body": '{"Id": 11, "Status": "Completed"}{"Id": 11}'}, "Job 11: .*no job record"),
-    "an array": ({"body": '[{"Id": 11, "Status": "Completed"}]'}, "Job 11: .*no job record"),
-    "null": ({"body": "null"}, "Job 11: .*no job record"),
+    "error envelope": ({"envelope": "yes"}, "Job 11: .*HTTP 200, not a job record"),
+    "html": ({"html": "yes"}, "Job 11: .*not a job record"),
+    "empty": ({"status": 200}, "Job 11: .*not a job record"),
+    "invalid json": ({"body": '{"Id": 11, "Status": "Completed", '}, "Job 11: .*not a job record"),
+    "garbage behind": ({"body": '{"Id": 11, "Status": "Completed"} x'}, "Job 11: .*not a job record"),
+    "two documents": ({"body": '{"Id": 11, "Status": "Completed"}{"Id": 11}'}, "Job 11: .*not a job record"),
+    "an array": ({"body": '[{"Id": 11, "Status": "Completed"}]'}, "Job 11: .*not a job record"),
+    "null": ({"body": "null"}, "Job 11: .*not a job record"),
     "deep": ({"body": '{"Id": 11, "Status": "Completed", "CustomFields": ' + "[" * 900 + "]" * 900 + "}"},
-             "Job 11: .*no job record"),
-    "wrong id": ({"wrong_id": "yes"}, "Job 11: .*it answered with job 12 instead"),
+             "Job 11: .*not a job record"),
+    "wrong id": ({"wrong_id": "yes"}, "Job 11: .*HTTP 200 with job 12 instead"),
     "no id": ({"body": '{"Status": "Completed", "ResultData": null}'}, "Job 11: "),
     "no content": ({"status": 204}, "Job 11: "),
     "not found": ({"status": 404}, "Job 11 .*404"),
-    "bad request": ({"status": 400, "body": '{"Message": "no"}'}, 'Job 11: .*it answered 400.*"Message"'),
+    "bad request": ({"status": 400, "body": '{"Message": "no"}'}, 'Job 11: .*HTTP 400.*"Message"'),
     "not gzip at all": ({"body": '{"Id": 11, "Status": "Completed"}', "header": '"Content-Encoding: gzip"'},
-                        "cannot be used"),
+                        "Cannot reach the API"),
 }
 OVERSIZE = {
     "oversize": {"oversize": LARGE},
@@ -81,8 +81,8 @@ class Bodies(IntegrationTest):
         self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
         self.assertEqual(self.daemon.stop(), EX_OK)
         self.assertEqual(len(self.daemon.events()), 2, self.daemon.text())
-        if "cannot be used" in says:
-            self.assertEqual(self.daemon.count("answers again, after "), 1, self.daemon.text())
+        if "Cannot reach the API" in says:
+            self.assertEqual(self.daemon.count("reachable again after "), 1, self.daemon.text())
 
     def oversize(self, fault):
         self.watch(api={"max_response": "4M"})
@@ -127,7 +127,7 @@ class Bodies(IntegrationTest):
         self.watch()
         for count in (1, 2):
             self.fake.fault("odd", html="yes")
-            self.daemon.wait_for("Job 11: .*no job record", count=count)
+            self.daemon.wait_for("Job 11: .*not a job record", count=count)
             self.fake.mend()
             self.fake.polls(1, 11, status=200)
 

@@ -163,7 +163,7 @@ class Secrets(IntegrationTest):
         fake.fault("echo", status=400, body='{"Message": "bad header Authorization: Bearer %s"}' % TOKEN)
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
-        daemon.wait_for("it answered 400")
+        daemon.wait_for("HTTP 400")
         daemon.stop()
         self.assertNotIn(TOKEN, daemon.text())
 
@@ -186,7 +186,7 @@ class Secrets(IntegrationTest):
                            header=f'"Location: {other.url}/api/sys/businessbackgroundjobs/11"')
                 self.write_config(fake, (11,), state={"directory": self.directory / f"state{status}"})
                 daemon = self.start_daemon()
-                line = daemon.wait_for(f"it answered {status}, a redirect")
+                line = daemon.wait_for(f"HTTP {status}, a redirect")
                 self.assertIn("check base_url", line)
                 fake.polls(2, 11)
                 self.assertEqual(daemon.events(), [])

@@ -16,8 +16,8 @@ from fake_journal import may_mount
 from harness import EX_IOERR, EX_OK, PATIENCE, SANITIZED, IntegrationTest
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
-TROUBLE = "cannot be written to the state in"
-BACK = "can be written again"
+TROUBLE = "Cannot save state in"
+BACK = "is writable again"
 
 
 class DiskTest(IntegrationTest):
@@ -52,7 +52,7 @@ class DiskTest(IntegrationTest):
         mend()
         daemon.wait_for(BACK)
         daemon.wait_for(r"\[changed", count=5)
-        daemon.wait_for("hook h took", count=5)
+        daemon.wait_for("hook h: delivered", count=5)
         self.assertEqual(daemon.count(BACK), 1)
 
         for job in range(11, 16):
@@ -152,10 +152,10 @@ class Failing(DiskTest):
         with open(gate, "w", encoding="utf-8") as pipe:
             self.trouble.touch()
             pipe.write("go\n")
-        daemon.wait_for("The end of hook slow cannot be written to the state")
+        daemon.wait_for("Cannot record the result of hook slow")
         self.trouble.unlink()
         self.assertEqual(daemon.wait_exit(PATIENCE + 6), EX_OK)
-        self.assertEqual(daemon.count(r"hook slow took the event \"succeeded\" \(attempt 1\)"), 1)
+        self.assertEqual(daemon.count(r"hook slow: delivered \"succeeded\" \(attempt 1\)"), 1)
         self.assertEqual(runs.read_text(), "run\n")
         self.assertEqual([row[2:] for row in self.database.deliveries()], [("done", 1)])
 
@@ -164,7 +164,7 @@ class Failing(DiskTest):
         self.write_config(self.fake, [12], more=self.more)
         self.fake.job(12, status="Completed")
         os.rename(self.directory / "slow", self.directory / "away")
-        self.assertEnds(EX_OK, "--once", says="hook slow failed at attempt 1")
+        self.assertEnds(EX_OK, "--once", says="hook slow: delivery of .* failed .attempt 1 of")
         os.rename(self.directory / "away", self.directory / "slow")
         self.database.ask("UPDATE deliveries SET next_us = next_us + 3600000000")
 
@@ -174,9 +174,9 @@ class Failing(DiskTest):
         with open(gate, "w", encoding="utf-8") as pipe:
             self.trouble.touch()
             pipe.write("go\n")
-        daemon.wait_for("The end of hook slow cannot be written to the state")
+        daemon.wait_for("Cannot record the result of hook slow")
         self.trouble.unlink()
-        daemon.wait_for("Job 11: hook slow took", patience=PATIENCE + 6)
+        daemon.wait_for("Job 11: hook slow: delivered", patience=PATIENCE + 6)
         self.assertEqual(runs.read_text(), "run\n")
         daemon.stop()
 

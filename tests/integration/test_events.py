@@ -81,12 +81,12 @@ class Events(IntegrationTest):
         daemon.wait_for(r"Job 11: Running → \(none\) \[changed")
         self.fake.polls(2, 11)
         daemon.stop()
-        self.assertEqual(daemon.count("no pattern of"), 0, daemon.text())
+        self.assertEqual(daemon.count("unrecognised status"), 0, daemon.text())
 
     def test_unknown_status_is_told_once(self):
         daemon = self.watch("[job 11]\nstep = 0s Marinating\n[job 12]\nstep = 0s Running\n", [11, 12])
-        line = daemon.wait_for("warning .*Marinating.*no pattern")
-        self.assertRegex(line, r"Job 1[12] .*\[status\] add \"running = Marinating\"")
+        line = daemon.wait_for("warning .*unrecognised status .Marinating")
+        self.assertRegex(line, r"Job 1[12]: .*Add \"Marinating\" to success, failure or running under \[status\]")
         daemon.wait_for(r"Job 11: Marinating, seen for the first time \[seen")
         self.fake.job(12, status="Marinating")
         daemon.wait_for("Job 12: Running → Marinating .changed")
@@ -95,14 +95,14 @@ class Events(IntegrationTest):
         self.fake.job(11, status="Marinating")
         daemon.wait_for("Job 11: Running → Marinating")
         daemon.stop()
-        self.assertEqual(daemon.count("no pattern"), 1, daemon.text())
+        self.assertEqual(daemon.count("unrecognised status"), 1, daemon.text())
 
         again = self.start_daemon()
         self.fake.polls(2, 11)
         self.fake.job(11, status="Fermenting")
-        again.wait_for("warning .*Fermenting.*no pattern")
+        again.wait_for("warning .*unrecognised status .Fermenting")
         again.stop()
-        self.assertEqual(again.count("Marinating.*no pattern"), 0, again.text())
+        self.assertEqual(again.count("unrecognised status .Marinating"), 0, again.text())
 
     def test_the_line_to_add_works(self):
         daemon = self.watch("[job 11]\nstep = 0s Marinating\n", [11], status={"success": "Done, Marinating"})

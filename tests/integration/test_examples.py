@@ -250,7 +250,7 @@ class StartNextStep(Example):
 
     def test_only_after_success(self):
         result = self.run_example("start-next-step", "x.service", document=event())
-        self.assertIn(b"no next step, since its outcome is failure", result.stdout)
+        self.assertIn(b"no next step, because its outcome is failure", result.stdout)
         self.assertFalse((self.directory / "systemctl.arguments").exists())
 
     @unittest.skipUnless(PROGRAM, "the environment variable JOBWATCHD does not name the program")

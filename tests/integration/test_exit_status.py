@@ -100,14 +100,14 @@ class Once(IntegrationTest):
         fake.job(11, status="Completed")
         again = self.assertEnds(EX_JOB_FAILED, "--once", "--exit-when-done")
         self.assertEqual(again.events(), [(11, "succeeded", "Running → Completed")])
-        self.assertRegex(again.output, r"Job 13: has ended before \(failure\)")
+        self.assertRegex(again.output, r"Job 13: ended before \(failure\)")
         self.assertEqual(fake.stats()["requests"], 4)
 
     def test_not_listening(self):
         fake = self.start_fake(RUNNING)
         fake.stop()
         self.write_config(fake.url, (11, 12))
-        daemon = self.assertEnds(EX_UNAVAILABLE, "--once", says="cannot be used.*refused")
+        daemon = self.assertEnds(EX_UNAVAILABLE, "--once", says="Cannot reach the API.*refused")
         self.assertEqual(daemon.events(), [])
         self.assertEqual(len(daemon.output.splitlines()), 2, "each job is reported: " + daemon.output)
 
@@ -121,17 +121,17 @@ class Once(IntegrationTest):
                 daemon = self.assertEnds(EX_UNAVAILABLE, "--once")
                 self.assertEqual(daemon.events(), [])
                 if fault.get("status") == 409:
-                    self.assertEnds(EX_UNAVAILABLE, "--once", says="patience in an earlier run, for another .*min|59s")
+                    self.assertEnds(EX_UNAVAILABLE, "--once", says="told us to wait; (.*min|59s) remain")
 
     def test_wrong_token(self):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,), api={"token_file": self.secret("wrong", "wr0ng")})
-        self.assertEnds(EX_NOPERM, "--once", says="error .*refuses the credentials")
+        self.assertEnds(EX_NOPERM, "--once", says="error .*rejected the credentials")
 
     def test_missing_role(self):
         fake = self.start_fake(RUNNING, "roles = list")
         self.write_config(fake, (11,))
-        self.assertEnds(EX_NOPERM, "--once", says="lacks the role BusinessBackgroundJob-Read")
+        self.assertEnds(EX_NOPERM, "--once", says="rejected the credentials.*has the role BusinessBackgroundJob-Read")
 
 
 class Signals(IntegrationTest):
@@ -174,7 +174,7 @@ class Signals(IntegrationTest):
         fake.fault("all", status=503, header='"Retry-After: 3000"')
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
-        daemon.wait_for("asks for patience")
+        daemon.wait_for("Rate limited by the API")
         self.assertPrompt(daemon, signal.SIGINT)
 
     def test_right_at_the_start(self):

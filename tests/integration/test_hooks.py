@@ -64,11 +64,11 @@ class Retries(HookTest):
     def test_a_failing_hook_is_told_again_under_the_same_id(self):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program))
         daemon = self.start_daemon("--exit-when-done")
-        line = daemon.wait_for("failed at attempt 1")
-        self.assertRegex(line, r"Job 11: hook mail failed at attempt 1 for the event \"succeeded\" \([0-9a-f-]{36}\): "
-                               r"exited with 3; it is tried again in 5s")
+        line = daemon.wait_for("failed .attempt 1 of")
+        self.assertRegex(line, r'Job 11: hook mail: delivery of "succeeded" failed \(attempt 1 of 9\): exit status 3; '
+                               r'retrying in 5s')
         first = time.monotonic()
-        daemon.wait_for("failed at attempt 2")
+        daemon.wait_for("failed .attempt 2 of")
         self.assertGreater(time.monotonic() - first, 4.5)
         self.assertIsNone(daemon.process.poll(), "the daemon waits for the hook")
         daemon.stop()
@@ -81,11 +81,11 @@ class Retries(HookTest):
         self.assertNotIn("attempt", untouched.text())
         self.database.hurry()
         daemon = self.start_daemon("--exit-when-done")
-        daemon.wait_for("failed at attempt 3")
+        daemon.wait_for("failed .attempt 3 of")
         daemon.stop()
         self.open.touch()
         self.database.hurry()
-        daemon = self.assertEnds(EX_OK, "--exit-when-done", says=r"took the event \"succeeded\" \(attempt 4\)")
+        daemon = self.assertEnds(EX_OK, "--exit-when-done", says=r": delivered \"succeeded\" \(attempt 4\)")
         self.assertEqual(daemon.events(), [])
 
         told = self.read_events(self.told)
@@ -99,7 +99,7 @@ class Retries(HookTest):
         daemon = self.assertEnds(EX_OK, "--exit-when-done")
         errors = [line for line in daemon.lines if re.search(r"^\S+ \S+ error", line)]
         self.assertEqual(len(errors), 1, daemon.text())
-        self.assertRegex(errors[0], r"Job 11: hook mail .*\"succeeded\" \([0-9a-f-]{36}\).* given up: exited with 3")
+        self.assertRegex(errors[0], r'Job 11: hook mail: abandoned "succeeded" after 1 attempt: exit status 3$')
         self.assertEqual([row[1:] for row in self.database.deliveries()], [("mail", "failed", 1)])
 
         self.open.touch()
@@ -111,21 +111,21 @@ class Retries(HookTest):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program, retries=2))
         for attempt in 1, 2:
             daemon = self.start_daemon()
-            daemon.wait_for(f"failed at attempt {attempt}")
+            daemon.wait_for(f"failed .attempt {attempt} of")
             daemon.stop()
             self.database.hurry()
-        self.assertEnds(EX_OK, "--exit-when-done", says="in 3 attempts and is given up")
+        self.assertEnds(EX_OK, "--exit-when-done", says="abandoned .* after 3 attempts: ")
         self.assertEqual([row[1:] for row in self.database.deliveries()], [("mail", "failed", 3)])
 
     def test_later_events_of_the_job_wait_and_those_of_others_do_not(self):
         self.fake.job(21, result="a", status="Running")
         self.write_config(self.fake, [21, 11], more=self.hook("mail", self.program, on="seen, changed"))
         daemon = self.start_daemon()
-        daemon.wait_for("Job 21: hook mail failed at attempt 1")
+        daemon.wait_for("Job 21: hook mail: delivery of .* failed .attempt 1 of")
         self.open.touch()
         self.fake.job(21, result="b", status="Completed")
         daemon.wait_for(r"Job 21: .*\[succeeded")
-        daemon.wait_for(r"Job 21: hook mail took .*succeeded")
+        daemon.wait_for(r"Job 21: hook mail: delivered .*succeeded")
         daemon.stop()
         told = [(event["event"], event["attempt"]) for event in self.read_events(self.told) if
                 event["job"]["id"] == 21]
@@ -133,18 +133,18 @@ class Retries(HookTest):
 
     def test_one_round_tries_once(self):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program))
-        daemon = self.assertEnds(EX_OK, "--once", says="failed at attempt 1")
+        daemon = self.assertEnds(EX_OK, "--once", says="failed .attempt 1 of")
         self.assertEqual(len(self.read_events(self.told)), 1, daemon.text())
         self.open.touch()
         self.assertNotIn("attempt", self.assertEnds(EX_OK, "--once").text(), "it is not due")
         self.database.hurry()
-        self.assertEnds(EX_OK, "--once", says=r"took the event \"succeeded\" \(attempt 2\)")
+        self.assertEnds(EX_OK, "--once", says=r": delivered \"succeeded\" \(attempt 2\)")
 
     def test_a_hook_that_left_the_configuration(self):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program))
-        self.assertEnds(EX_OK, "--once", says="failed at attempt 1")
+        self.assertEnds(EX_OK, "--once", says="failed .attempt 1 of")
         self.write_config(self.fake, [11])
-        self.assertEnds(EX_OK, "--exit-when-done", says="1 deliver.* no longer configured")
+        self.assertEnds(EX_OK, "--exit-when-done", says="Dropped 1 pending delivery of removed hooks")
         self.assertEqual([row[1:3] for row in self.database.deliveries()], [("mail", "failed")])
 
 
@@ -159,8 +159,8 @@ echo $$ >> {pids}
 while :; do sleep 1000; done""")
         self.write_config(fake, [11], more=self.hook("stubborn", stubborn, timeout="1s"))
         daemon = self.start_daemon("--exit-when-done")
-        line = daemon.wait_for("failed at attempt 1", patience=PATIENCE + 6)
-        self.assertRegex(line, "timed out after 1s and was ended")
+        line = daemon.wait_for("failed .attempt 1 of", patience=PATIENCE + 6)
+        self.assertRegex(line, "timed out after 1s")
         written = [int(pid) for pid in pids.read_text().split()]
         self.assertEqual(len(written), 4)
         self.wait_gone(written)
@@ -171,7 +171,7 @@ while :; do sleep 1000; done""")
         fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
         self.write_config(fake, [11], more=self.hook("slow", "/bin/sleep 1000", timeout="300ms", retries=0))
         begin = time.monotonic()
-        self.assertEnds(EX_OK, "--exit-when-done", says="timed out after 300ms and was ended")
+        self.assertEnds(EX_OK, "--exit-when-done", says="timed out after 300ms")
         self.assertLess(time.monotonic() - begin, 4 * SLOW)
 
     def test_who_says_much(self):
@@ -179,7 +179,7 @@ while :; do sleep 1000; done""")
         line = "x" * 199
         talker = self.script("talker", f"yes {line} | head -c 10000000; yes err | head -c 100000 >&2; echo; echo the end")
         self.write_config(fake, [11], more=self.hook("talker", talker))
-        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="hook talker took the event")
+        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="hook talker: delivered")
         # A line of the daemon's own may come in the middle of one of these: they share standard error.
         said = sum(map(len, re.findall("x{5,}", daemon.text())))
         self.assertGreaterEqual(said, 50000 * len(line) - 8)
@@ -194,7 +194,7 @@ while :; do sleep 1000; done""")
         self.write_config(fake, [11], more=self.hook("deaf", deaf) + self.hook("reader", reader) +
                           self.hook("none", "/bin/true"))
         daemon = self.assertEnds(EX_OK, "--exit-when-done")
-        self.assertEqual(daemon.count("took the event"), 3)
+        self.assertEqual(daemon.count(": delivered"), 3)
 
     def test_one_that_hangs_holds_up_nobody(self):
         fake = self.start_fake("[job 11]\nstep = 0s Running | 0\n")
@@ -205,7 +205,7 @@ while :; do sleep 1000; done""")
                           self.hook("well", well.program, on="seen, changed"))
         daemon = self.start_daemon()
         for number in range(1, 7):
-            daemon.wait_for("hook well took", count=number)
+            daemon.wait_for("hook well: delivered", count=number)
             fake.job(11, result=str(number))
             fake.polls(1, 11)
         begin = time.monotonic()
@@ -219,13 +219,13 @@ while :; do sleep 1000; done""")
         hanging.write_text("#!/bin/sh\nexit 0\n")
         fake.job(11, status="Completed")
         again = self.assertEnds(EX_OK, "--exit-when-done")
-        self.assertEqual(again.count(r"hook hanging took the event .* \(attempt 1\)"), len(rows) + 1)
+        self.assertEqual(again.count(r"hook hanging: delivered .* \(attempt 1\)"), len(rows) + 1)
 
     def test_a_program_that_became_bad(self):
         """Refused at the attempt, as a failed one, and run once that is mended."""
         for name, spoil, mend, reason in (
                 ("missing", lambda path: path.rename(f"{path}.away"),
-                 lambda path: pathlib.Path(f"{path}.away").rename(path), "there is no program"),
+                 lambda path: pathlib.Path(f"{path}.away").rename(path), "no such program"),
                 ("locked", lambda path: path.chmod(0o644), lambda path: path.chmod(0o755), r"chmod a\+x"),
                 ("open", lambda path: path.chmod(0o757), lambda path: path.chmod(0o755), "chmod o-w")):
             with self.subTest(name):
@@ -238,11 +238,11 @@ while :; do sleep 1000; done""")
                 daemon.wait_for("seen for the first time")
                 spoil(program)
                 fake.job(11, status="Failed")
-                self.assertRegex(daemon.wait_for("failed at attempt 1"), reason)
+                self.assertRegex(daemon.wait_for("failed .attempt 1 of"), reason)
                 self.assertEqual(daemon.stop(), EX_OK)
                 mend(program)
                 self.database.hurry()
-                self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says=r"took the event \"failed\" \(attempt 2\)")
+                self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says=r": delivered \"failed\" \(attempt 2\)")
 
     def test_bad_programs_are_found_by_check(self):
         fake = self.start_fake()
@@ -315,7 +315,7 @@ class Content(HookTest):
                    "JOBWATCH_JUNK": "x", "LD_BIND_NOW": "1"}
         daemon = self.start_daemon("--exit-when-done", env={**secrets, "PATH": "/usr/bin:/bin", "HOME": "/h",
                                                             "LANG": "C.UTF-8", "TMPDIR": "/tmp"})
-        daemon.wait_for("took")
+        daemon.wait_for(": delivered")
         status = "Completed"
         fake.job(11, status=status, result="é")
         self.assertEqual(daemon.wait_exit(), EX_OK)
@@ -383,7 +383,7 @@ class Selection(HookTest):
             self.assertIsNone(daemon.process.poll())
             pipe.write("go\n")
         self.assertEqual(daemon.wait_exit(), EX_OK)
-        self.assertRegex(daemon.text(), "hook slow took the event")
+        self.assertRegex(daemon.text(), "hook slow: delivered")
 
 
 if __name__ == "__main__":

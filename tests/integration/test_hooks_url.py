@@ -49,7 +49,7 @@ class Answers(UrlTest):
             hooks += self.hook(f"s{status}")
         self.write_config(self.fake, [11], more=hooks)
         daemon = self.assertEnds(EX_OK, "--exit-when-done")
-        self.assertEqual(daemon.count("took the event"), 5, daemon.text())
+        self.assertEqual(daemon.count(": delivered"), 5, daemon.text())
         path, headers, body = self.server.requests[0]
         document = json.loads(body)
         self.assertEqual(headers["Content-Type"], "application/json")
@@ -64,10 +64,10 @@ class Answers(UrlTest):
         self.answers["/web"] = [(500, {}), (200, {})]
         self.write_config(self.fake, [11], more=self.hook("web"))
         daemon = self.start_daemon("--exit-when-done")
-        daemon.wait_for("hook web failed at attempt 1 .*status 500.* again in 5s")
+        daemon.wait_for("hook web: delivery of .* failed .attempt 1 of .*HTTP 500.* retrying in 5s")
         daemon.stop()
         self.database.hurry()
-        self.assertEnds(EX_OK, "--exit-when-done", says=r"hook web took .*\(attempt 2\)")
+        self.assertEnds(EX_OK, "--exit-when-done", says=r"hook web: delivered .*\(attempt 2\)")
         documents = [json.loads(body) for _, _, body in self.server.requests]
         self.assertEqual([document.pop("attempt") for document in documents], [1, 2])
         self.assertEqual(documents[0], documents[1])
@@ -78,7 +78,7 @@ class Answers(UrlTest):
         self.write_config(self.fake, [11], more="".join(self.hook(f"r{status}", retries=0)
                                                         for status in (301, 302, 303, 307, 308)))
         daemon = self.assertEnds(EX_OK, "--exit-when-done")
-        self.assertEqual(daemon.count("given up: .*redirects are not followed"), 5, daemon.text())
+        self.assertEqual(daemon.count("abandoned .*redirects are not followed"), 5, daemon.text())
         self.assertNotIn("/elsewhere", self.paths())
         self.assertEqual({row[2] for row in self.database.deliveries()}, {"failed"})
 
@@ -86,7 +86,7 @@ class Answers(UrlTest):
         closed = Closed()
         self.addCleanup(closed.release)
         self.write_config(self.fake, [11], more=self.hook("web", url=closed.url + "/x", retries=0))
-        self.assertEnds(EX_OK, "--exit-when-done", says="hook web .*given up: .*connect")
+        self.assertEnds(EX_OK, "--exit-when-done", says="hook web: abandoned .*connect")
 
     def test_one_that_hangs(self):
         """Its time limit holds, and meanwhile other hooks, polls and the end of the daemon are not held up."""
@@ -101,11 +101,11 @@ class Answers(UrlTest):
         self.write_config(self.fake, [11, 12], more=self.hook("hang", on="seen, changed", timeout="500ms") +
                           self.hook("well", on="seen, changed"))
         daemon = self.start_daemon()
-        daemon.wait_for("hook well took", count=2)
+        daemon.wait_for("hook well: delivered", count=2)
         for number in range(3):
             self.fake.job(12, result=str(number))
-            daemon.wait_for("hook well took", count=3 + number)
-        daemon.wait_for("hook hang failed at attempt 1 .*again in 5s", count=2)
+            daemon.wait_for("hook well: delivered", count=3 + number)
+        daemon.wait_for("hook hang: delivery of .* failed .attempt 1 of .*retrying in 5s", count=2)
         daemon.stop()
 
         self.write_config(self.fake, [11, 12], more=self.hook("hang", on="seen, changed"))
@@ -128,10 +128,10 @@ class Answers(UrlTest):
                 self.fake.job(12, status="Running", result="a")
                 begin = time.time()
                 daemon = self.start_daemon()
-                daemon.wait_for(f"hook busy{status} failed at attempt 1")
-                daemon.wait_for("hook well took", count=2)
+                daemon.wait_for(f"hook busy{status}: delivery of .* failed .attempt 1 of")
+                daemon.wait_for("hook well: delivered", count=2)
                 self.fake.job(12, result="b")
-                daemon.wait_for("hook well took", count=3)
+                daemon.wait_for("hook well: delivered", count=3)
                 daemon.stop()
                 (due,), = self.database.ask("SELECT next_us FROM deliveries WHERE state = 'pending'")
                 self.assertGreaterEqual(due / 1e6, begin + 1000)
@@ -146,7 +146,7 @@ class Answers(UrlTest):
         self.answers["/busy"] = [(429, {"Retry-After": "99999999"})]
         self.write_config(self.fake, [11], more=self.hook("busy"))
         daemon = self.start_daemon()
-        daemon.wait_for("hook busy failed at attempt 1")
+        daemon.wait_for("hook busy: delivery of .* failed .attempt 1 of")
         daemon.stop()
         (due,), = self.database.ask("SELECT next_us FROM deliveries")
         self.assertLess(due / 1e6, time.time() + 86400)
@@ -164,7 +164,7 @@ class Answers(UrlTest):
         self.server.take = take
         self.addCleanup(setattr, self.server, "take", answer)
         self.write_config(self.fake, [11], more=self.hook("web", retries=0))
-        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="status 404: no such.{1,10}channel x+")
+        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="HTTP 404: no such.{1,10}channel x+")
         self.assertNotIn("\x1b", daemon.text())
         self.assertLess(max(map(len, daemon.lines)), 600)
 
@@ -207,9 +207,9 @@ class Signatures(UrlTest):
         secret = self.directory / "hook.secret"
         self.write_config(self.fake, [11], more=self.hook("web", secret_file=secret))
         daemon = self.start_daemon()
-        self.assertRegex(daemon.wait_for("hook web failed at attempt 1"), str(secret))
+        self.assertRegex(daemon.wait_for("hook web: delivery of .* failed .attempt 1 of"), str(secret))
         self.secret("hook.secret", SECRET)
-        daemon.wait_for(r"hook web took .*\(attempt 2\)")
+        daemon.wait_for(r"hook web: delivered .*\(attempt 2\)")
         daemon.stop()
         self.verify(*self.server.requests[0][1:])
 

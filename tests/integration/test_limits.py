@@ -41,7 +41,7 @@ class LimitsTest(IntegrationTest):
     def assertNoneRefused(self, fake, daemon):
         stats = fake.stats()
         self.assertEqual(stats["throttled"], 0, f"{stats}\n{daemon.text()[-2000:]}")
-        self.assertEqual(daemon.count("asks for patience"), 0)
+        self.assertEqual(daemon.count("Rate limited by the API"), 0)
         return stats
 
 
@@ -283,7 +283,7 @@ class Restarts(LimitsTest):
         fake = self.start_server(1, "")
         fake.fault("throttle", status=409, times=1, header='"Retry-After: 5"')
         daemon = self.watch(fake, 1)
-        daemon.wait_for("asks for patience")
+        daemon.wait_for("Rate limited by the API")
         begin = time.monotonic()
         daemon.stop(signal.SIGKILL)
         daemon = self.watch(fake, 1)

@@ -28,17 +28,17 @@ os.execv(sys.argv[1], sys.argv[1:])
 class Outage(IntegrationTest):
     def assertOneOutage(self, daemon, warnings=1):
         self.assertEqual(daemon.count(" (warning|error) "), warnings, daemon.text())
-        self.assertEqual(daemon.count("answers again, after "), 1, daemon.text())
+        self.assertEqual(daemon.count("reachable again after "), 1, daemon.text())
 
     def test_not_listening_at_first(self):
         closed = Closed()
         self.write_config(closed.url, (11,))
         daemon = self.start_daemon()
-        line = daemon.wait_for("warning .*cannot be used")
-        self.assertRegex(line, rf"The API at {closed.url} cannot be used: the connection was refused.*"
-                               r"No job's state changes by that; the next attempt is in .*until it answers")
+        line = daemon.wait_for("warning .*Cannot reach the API")
+        self.assertRegex(line, rf"Cannot reach the API at {closed.url}: the connection was refused.*"
+                               r"Retrying in ")
         fake = self.start_fake(RUNNING, port=closed.release())
-        daemon.wait_for(r"notice +The API at .* answers again, after (under )?\d")
+        daemon.wait_for(r"notice +API is reachable again after (under )?\d")
         daemon.wait_for("Job 11: Running, seen for the first time")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertOneOutage(daemon)
@@ -53,7 +53,7 @@ class Outage(IntegrationTest):
         daemon.wait_for("seen for the first time", count=20)
         fake.stop(signal.SIGKILL)
         closed = Closed(fake.port)
-        daemon.wait_for("cannot be used")
+        daemon.wait_for("Cannot reach the API")
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Completed\n", port=closed.release(), name="again")
         daemon.wait_for(r"Running → Completed \[succeeded", count=20)
         daemon.wait_for("All 20 jobs have ended")
@@ -67,7 +67,7 @@ class Outage(IntegrationTest):
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time", count=20)
         fake.fault("down", status=500)
-        daemon.wait_for("cannot be used")
+        daemon.wait_for("Cannot reach the API")
         begin = fake.stats()["last_seq"]
         fake.wait(8, begin)  # those that were under way
         probes = [request for request in fake.requests() if request["seq"] > begin + 8]
@@ -76,7 +76,7 @@ class Outage(IntegrationTest):
         for earlier, later in zip(probes, probes[1:]):
             self.assertGreater(later["t"] - earlier["t"], 0.05, "20 jobs do not ask for 20 answers")
         fake.mend()
-        daemon.wait_for("answers again")
+        daemon.wait_for("reachable again")
         fake.polls(20)
         daemon.stop()
         self.assertOneOutage(daemon)
@@ -86,8 +86,8 @@ class Outage(IntegrationTest):
         fake.fault("hang", hang="yes", times=2)
         self.write_config(fake, (11,), api={"timeout": "1s"})
         daemon = self.start_daemon()
-        self.assertRegex(daemon.wait_for("warning .*cannot be used"), "took too long")
-        daemon.wait_for(r"answers again, after [1-9]\d*(\.\d+)? ?s")
+        self.assertRegex(daemon.wait_for("warning .*Cannot reach the API"), "took too long")
+        daemon.wait_for(r"reachable again after [1-9]\d*(\.\d+)? ?s")
         daemon.wait_for("Job 11: Running, seen for the first time")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertOneOutage(daemon)
@@ -99,7 +99,7 @@ class Outage(IntegrationTest):
         fake.fault("trickle", chunk=1, chunk_delay="30s", times=1)
         self.write_config(fake, (11,), api={"timeout": "1s"})
         daemon = self.start_daemon()
-        daemon.wait_for("warning .*cannot be used.*took too long")
+        daemon.wait_for("warning .*Cannot reach the API.*took too long")
         daemon.wait_for("Job 11: Running, seen for the first time")
         self.assertOneOutage(daemon)
 
@@ -111,10 +111,10 @@ class Outage(IntegrationTest):
                 daemon = self.start_daemon()
                 daemon.wait_for("seen for the first time")
                 fake.fault("down", status=status, body="<html><b>sorry\x1b[31m</b></html>")
-                self.assertRegex(daemon.wait_for("warning .*cannot be used"), f"it answered {status}: .*sorry")
+                self.assertRegex(daemon.wait_for("warning .*cannot be used"), f"HTTP {status}: .*sorry")
                 fake.polls(2, 11)
                 fake.mend()
-                daemon.wait_for("answers again, after ")
+                daemon.wait_for("reachable again after ")
                 fake.job(11, status="Completed")
                 daemon.wait_for("Running → Completed .succeeded")
                 self.assertEqual(daemon.stop(), EX_OK)
@@ -127,9 +127,9 @@ class Outage(IntegrationTest):
         daemon = self.start_daemon()
         for count in (1, 2):
             fake.fault("down", status=500)
-            daemon.wait_for("cannot be used", count=count)
+            daemon.wait_for("Cannot reach the API", count=count)
             fake.mend()
-            daemon.wait_for("answers again", count=count)
+            daemon.wait_for("reachable again", count=count)
 
     def test_trouble_of_another_kind_is_told(self):
         fake = self.start_fake(RUNNING)
@@ -137,11 +137,11 @@ class Outage(IntegrationTest):
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time")
         fake.fault("down", status=500)
-        daemon.wait_for("warning .*cannot be used")
+        daemon.wait_for("warning .*Cannot reach the API")
         fake.fault("down", status=409, header='"Retry-After: 1"')
-        daemon.wait_for("warning .*asks for patience")
+        daemon.wait_for("warning .*Rate limited by the API")
         fake.mend()
-        daemon.wait_for("answers again")
+        daemon.wait_for("reachable again")
         daemon.stop()
         self.assertOneOutage(daemon, warnings=2)
 
@@ -161,7 +161,7 @@ class Names(IntegrationTest):
     def test_unknown_name(self):
         self.write_config("https://jobwatchd.invalid", (11,), api={"connect_timeout": "3s"})
         daemon = self.start_daemon()
-        line = daemon.wait_for("warning .*cannot be used")
+        line = daemon.wait_for("warning .*Cannot reach the API")
         self.assertRegex(line, r"jobwatchd\.invalid")
         self.assertRegex(line, "(?i)name could not be resolved|resolv")
         self.assertPrompt(daemon)
@@ -182,7 +182,7 @@ class Names(IntegrationTest):
         if probe.wait_exit() != EX_OK:
             self.skipTest("namespaces are not permitted here: " + probe.text())
         daemon = self.start_daemon(before=before)
-        self.assertRegex(daemon.wait_for("warning .*cannot be used"), "(?i)resolv")
+        self.assertRegex(daemon.wait_for("warning .*Cannot reach the API"), "(?i)resolv")
         self.assertPrompt(daemon)
 
     def assertPrompt(self, daemon):

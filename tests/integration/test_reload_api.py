@@ -17,7 +17,7 @@ class AnotherServer(SignInTest, ReloadTest):
         self.fake.fault("stuck", path="/api/token", hang="yes")
         old = self.fake
         daemon = self.start_daemon()
-        daemon.wait_for("cannot be used")
+        daemon.wait_for("Cannot reach the API")
         old.wait(2, path="/api/token", arrived=1)
         self.fake = self.start_fake(RUNNING, f"username = {USERNAME}\npassword = {PASSWORD}\n", name="new")
         self.configure([11], api={"timeout": "10min"})
@@ -40,7 +40,7 @@ class AnotherServer(SignInTest, ReloadTest):
         old.fault("throttled", status=409, header='"Retry-After: 3600"')
         self.write_config(old, [11])
         daemon = self.start_daemon()
-        daemon.wait_for("asks for patience")
+        daemon.wait_for("Rate limited by the API")
         self.write_config(new, [11])
         self.reload(daemon)
         daemon.wait_for("Job 11: Running, seen")

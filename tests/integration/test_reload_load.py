@@ -150,7 +150,7 @@ url = {self.server.url}/{round}
         ended = r"\[(succeeded|failed)"
         daemon.wait_for(ended, count=len(self.jobs))
         kinds = [kind for _, kind, _ in daemon.events()]
-        daemon.wait_for("took the event", count=2 * len(kinds) - kinds.count("seen"))
+        daemon.wait_for(": delivered", count=2 * len(kinds) - kinds.count("seen"))
         self.reload(daemon)
         last = self.figures(daemon)
         self.assertEqual(daemon.stop(), EX_OK)

@@ -122,7 +122,7 @@ class Restart(IntegrationTest):
         self.fake.job(11, status="Completed")
         self.token_file.write_text("wrong")
         refused = self.start_daemon()
-        refused.wait_for("refuses the credentials")
+        refused.wait_for("rejected the credentials")
         refused.stop()
         self.assertEqual(refused.events(), [])
         self.secret("token", "t0ken-5ecret-A1b2")

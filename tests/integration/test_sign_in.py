@@ -278,7 +278,7 @@ class Secrets(SignInTest):
         for echo in PASSWORD.replace('"', '\\"'), "password=" + urllib.parse.quote_plus(PASSWORD):
             self.take_token(derived_client_id())
             said += self.echoed(echo, {"status": 400, "body": '{"error": "invalid_grant", "error_description": "%s"}'}, 2)
-        self.assertEqual(said.count("is not shown, since it may repeat a secret"), 4, said)
+        self.assertEqual(said.count("may contain a secret and is not shown"), 4, said)
 
         daemon = self.start_daemon("--log-level=debug")
         self.fake.polls(1, 11, status=200)

@@ -12,8 +12,8 @@ from sign_in import PASSWORD, USERNAME, SignInTest, derived_client_id
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
 TROUBLE = " (warning|error) "
-REFUSED = "error .*refuses the credentials: "
-ROLE = REFUSED + ".*401.*lacks the role BusinessBackgroundJob-Read: give it to them"
+REFUSED = "error .*rejected the credentials \\("
+ROLE = REFUSED + ".*401.*lacks the role BusinessBackgroundJob-Read: grant it in Nexudus"
 MEANWHILE = "4s"  # a storm would be seen in that; a patient daemon asks again after 15 s or more
 
 
@@ -30,14 +30,14 @@ class Refused(SignInTest):
 
     def test_wrong_password(self):
         self.watch(range(11, 31), password="wr0ng")
-        says = REFUSED + ".*The user name or password is incorrect\\."
+        says = REFUSED + ".*The user name or password is incorrect"
         self.never_stormed(says, 1, 0)
         self.assertEnds(EX_NOPERM, "--once", says=says)
         self.assertEqual(self.grants(), ["password"] * 2)
 
     def test_second_factor(self):
         self.watch(server="totp = 123456")
-        says = REFUSED + ".*two-factor sign-in; use auth = token"
+        says = REFUSED + ".*a second factor, .*use auth = token"
         self.never_stormed(says, 1, 0)
         self.assertEnds(EX_NOPERM, "--once", says=says)
 
@@ -105,11 +105,11 @@ class Refused(SignInTest):
         missing = self.start_daemon("--log-level=debug")
         missing.wait_for(ROLE)
         fake.server(roles="read, list")
-        given.wait_for("answers again, after ", patience=60 + PATIENCE)
+        given.wait_for("reachable again after ", patience=60 + PATIENCE)
         given.wait_for("Job 11: Running, seen for the first time")
-        missing.wait_for("refuses the credentials", count=2, patience=60 + PATIENCE)
+        missing.wait_for("rejected the credentials", count=2, patience=60 + PATIENCE)
         self.assertEqual(self.grants(), ["password", "refresh_token"])
-        self.assertEqual(missing.count("answers again"), 0, missing.text())
+        self.assertEqual(missing.count("reachable again"), 0, missing.text())
         self.assertEqual(missing.count(TROUBLE), 1, missing.text())
 
 
@@ -125,8 +125,8 @@ class Pause(SignInTest):
         self.watch()
         self.spoil(status=409, header='"Retry-After: 2"', times=1)
         daemon = self.start_signed_in()
-        self.assertEqual(daemon.count("warning .*asks for patience: .*409.*next attempt is in"), 1)
-        self.assertEqual(daemon.count("answers again, after "), 1)
+        self.assertEqual(daemon.count("warning .*Rate limited by the API .*409.*pausing for"), 1)
+        self.assertEqual(daemon.count("reachable again after "), 1)
         self.assertEqual(daemon.count(TROUBLE), 1, daemon.text())
         self.paused(daemon, self.sign_ins()[0], 2)
         self.assertEqual(self.grants(), ["password"] * 2)
@@ -136,8 +136,8 @@ class Pause(SignInTest):
         self.watch(server="token_lifetime = 10s")
         self.spoil(status=409, header='"Retry-After: 3"', after=1, times=1)
         daemon = self.start_signed_in()
-        daemon.wait_for("asks for patience")
-        daemon.wait_for("answers again")
+        daemon.wait_for("Rate limited by the API")
+        daemon.wait_for("reachable again")
         self.fake.polls(1, 11, status=200)
         self.paused(daemon, self.sign_ins()[1], 3)
         self.assertEqual(self.grants()[:3], ["password", "refresh_token", "refresh_token"])
@@ -145,7 +145,7 @@ class Pause(SignInTest):
     def test_throttled_once(self):
         self.watch()
         self.spoil(status=409, header='"Retry-After: 2"')
-        self.assertEnds(EX_UNAVAILABLE, "--once", says="asks for patience")
+        self.assertEnds(EX_UNAVAILABLE, "--once", says="Rate limited by the API")
         self.assertEqual(len(self.fake.requests()), 1)
 
 
@@ -164,12 +164,12 @@ class Outage(SignInTest):
                 self.configure()
                 self.spoil(**fault)
                 daemon = self.start_daemon()
-                daemon.wait_for("warning .*cannot be used: ")
+                daemon.wait_for("warning .*Cannot reach the API at .*: ")
                 seq = self.fake.stats()["last_seq"]
                 self.wait_sign_ins(2, seq)
                 self.assertEqual([poll for poll in self.polls_made() if poll["seq"] > seq], [])
                 self.fake.mend()
-                daemon.wait_for("answers again, after ")
+                daemon.wait_for("reachable again after ")
                 daemon.wait_for("seen for the first time")
                 self.assertEqual(daemon.stop(), EX_OK)
                 self.assertEqual(daemon.count(TROUBLE), 1, daemon.text())
@@ -183,7 +183,7 @@ class Outage(SignInTest):
     def test_once(self):
         self.watch()
         self.spoil(status=500)
-        self.assertEnds(EX_UNAVAILABLE, "--once", says="cannot be used: it answered 500")
+        self.assertEnds(EX_UNAVAILABLE, "--once", says="cannot be used: HTTP 500")
 
     def lost(self, **fault):
         """The server has rotated, and nobody knows the new refresh token."""
@@ -214,7 +214,7 @@ class Outage(SignInTest):
         self.watch(server="token_lifetime = 8s")
         daemon = self.start_signed_in()
         self.spoil(reset="body", times=1)
-        self.assertIn("The present one is used on", daemon.wait_for("cannot be renewed ahead of time"))
+        self.assertIn("The current token stays in use", daemon.wait_for("Token renewal failed"))
         self.fake.polls(1, 11, status=200)
         self.wait_sign_ins(3)
         seq = self.fake.stats()["last_seq"]
@@ -245,7 +245,7 @@ class Disk(SignInTest):
             self.configure()
             self.spoil(status=503)
             daemon = self.start_daemon(env={"LD_PRELOAD": LIBRARY, "FAIL_WHILE": str(trouble), "FAIL_WITH": str(error)})
-            daemon.wait_for("cannot be used: it answered 503")
+            daemon.wait_for("cannot be used: HTTP 503")
             trouble.touch()
             before = self.fake.stats()["last_seq"]
             self.fake.mend()

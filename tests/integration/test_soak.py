@@ -143,7 +143,7 @@ class Soak(ReloadTest):
                 self.enter(job, "Completed", "the end")
         daemon.wait_for(r"\[(succeeded|failed)", count=len(self.jobs), patience=2 * PATIENCE)
         told = daemon.events()
-        daemon.wait_for("took the event", count=len(told), patience=4 * PATIENCE)
+        daemon.wait_for(": delivered", count=len(told), patience=4 * PATIENCE)
         end = self.figures(daemon)
         self.assertEqual(daemon.stop(), EX_OK)
         self.check_told(told, daemon)

@@ -57,11 +57,11 @@ class Jobs(StateTest):
         hook.program.write_text("#!/bin/sh\nexit 1\n")
         more = f"[hook h]\non = seen, changed\nexec = {hook.program}\n"
         self.write_config(self.fake, [13], more=more)
-        self.assertEnds(EX_OK, "--once", says="failed at attempt 1")
+        self.assertEnds(EX_OK, "--once", says="failed .attempt 1 of")
         self.write_config(self.fake, [12], more=more)
         hook.program.write_text("#!/bin/sh\nexit 0\n")
         self.database.hurry()
-        self.assertEnds(EX_OK, "--exit-when-done", says=r"Job 13: hook h took the event \"seen\" \(attempt 2\)")
+        self.assertEnds(EX_OK, "--exit-when-done", says=r"Job 13: hook h: delivered \"seen\" \(attempt 2\)")
 
     def test_an_ended_job_that_is_open_again(self):
         self.write_config(self.fake, [12])
@@ -83,7 +83,7 @@ class Unlogged(StateTest):
         hook = ExecRecorder(self.directory, "hook")
         self.write_config(self.fake, [11, 12], more=f"[hook h]\non = seen, changed\nexec = {hook.program}\n")
         daemon = self.start_daemon()
-        daemon.wait_for("hook h took", count=2)
+        daemon.wait_for("hook h: delivered", count=2)
         daemon.stop()
         events = self.database.events()
         self.database.ask("INSERT INTO unlogged SELECT sequence FROM events")
@@ -140,7 +140,7 @@ class Directory(StateTest):
         first.wait_for("seen for the first time")
         status, second = self.run_daemon()
         self.assertEqual(status, EX_IOERR, second.text())
-        self.assertRegex(second.text(), rf"{self.state} is in use by process {first.pid} \({os.path.basename(JOBWATCHD)[:15]}\)")
+        self.assertRegex(second.text(), rf"{self.state} is locked by {os.path.basename(JOBWATCHD)[:15]} \(PID {first.pid}\)")
         self.assertEqual(second.events(), [])
         self.fake.job(11, result="b")
         first.wait_for("result is now b")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Not more is asked than is sensible, and nothing at all while the API asks for patience."""
+"""No more requests than sensible, and none while the API throttles."""
 
 import email.utils
 import shutil
@@ -14,14 +14,14 @@ RUNNING = "[job 11]\nstep = 0s Running\n"
 
 class Throttle(IntegrationTest):
     def pauses(self, status, seconds, header, jobs=(11,), most=None):
-        """An answer that asks for patience is followed by no request for so long, then by all as before."""
+        """After a throttled response there is no request for the time it names, then all continue as before."""
         fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running\n", name=f"fake{status}")
         self.write_config(fake, jobs, state={"directory": self.directory / f"state{status}"})
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time", count=len(jobs))
         lines = {"header": header} if header else {}
         fake.fault("throttle", status=status, times=1, **lines)
-        self.assertRegex(daemon.wait_for("warning .*asks for patience"), rf"it answered {status}.*next attempt is in ")
+        self.assertRegex(daemon.wait_for("warning .*asks for patience"), rf"HTTP {status}.*next attempt is in ")
         daemon.wait_for("answers again, after ")
         for job in jobs:
             fake.job(job, status="Completed")
@@ -67,7 +67,7 @@ class Throttle(IntegrationTest):
         fake.fault("throttle", status=503, header='"Retry-After: 999999999999"')
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
-        self.assertRegex(daemon.wait_for("asks for patience"), r"next attempt is in (1 ?h|59 ?min|60 ?min)")
+        self.assertRegex(daemon.wait_for("Rate limited by the API"), r"pausing for (1 ?h|59 ?min|60 ?min)")
         self.assertEqual(daemon.stop(), EX_OK)
 
     def test_real_limits(self):
@@ -116,7 +116,7 @@ class Flood(IntegrationTest):
         daemon = self.start_daemon("--timeout", "2s")
         self.assertEqual(daemon.wait_exit(), 124)
         self.assertLessEqual(fake.stats()["requests"], 8)
-        self.assertEqual(daemon.count("refuses the credentials"), 1, daemon.text())
+        self.assertEqual(daemon.count("rejected the credentials"), 1, daemon.text())
 
 
 if __name__ == "__main__":

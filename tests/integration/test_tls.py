@@ -76,8 +76,8 @@ class Tls(IntegrationTest):
         fake = self.start_fake_with(name)
         self.configure(fake, ca)
         daemon = self.start_daemon()
-        line = daemon.wait_for("warning .*cannot be used")
-        self.assertRegex(line, rf"(?i)cannot be used: TLS failed \(.*({says})")
+        line = daemon.wait_for("warning .*Cannot reach the API")
+        self.assertRegex(line, rf"(?i)Cannot reach the API at .*: TLS failed \(.*({says})")
         self.assertEqual(fake.requests(), [])
         self.assertIsNone(daemon.process.poll())
         if ca != "right-ca":
@@ -85,7 +85,7 @@ class Tls(IntegrationTest):
         fake.stop()
         closed = Closed(fake.port)
         self.start_fake_with("right", port=closed.release())
-        daemon.wait_for("answers again, after ")
+        daemon.wait_for("reachable again after ")
         daemon.wait_for("Job 11: Running, seen for the first time")
         self.assertEqual(daemon.stop(), EX_OK)
 
@@ -121,7 +121,7 @@ class Tls(IntegrationTest):
         fake = self.start_fake(RUNNING)
         self.configure(fake.url.replace("http:", "https:"))
         daemon = self.start_daemon()
-        daemon.wait_for(r"warning .*cannot be used: TLS failed")
+        daemon.wait_for(r"warning .*Cannot reach the API at .*: TLS failed")
         self.assertEqual(daemon.stop(), EX_OK)
 
     def test_ca_file_missing(self):

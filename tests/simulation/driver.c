@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The daemon: asks the planner for requests, keeps them under way, hands it the answers, and sleeps until it
- * is answered or the planner wants to be asked again. What poller.c and budget.c do, without their libraries.
+ * The daemon: asks the planner for requests, keeps them in flight, passes it the responses, and sleeps until
+ * the next response or the wake-up time of the planner. As monitor/monitor.c, requests.c and budget.c,
+ * without their libraries.
  */
 
 #include "sim.h"
 
 #include <string.h>
 
-#define COVERED_AT_ONCE 20
+#define COVERED_PER_WRITE 20
 
 size_t job_index(const struct sim *sim, const struct planner_job *job)
 {
@@ -28,30 +29,30 @@ static void budget_put(struct sim *sim, unsigned ahead)
         uint64_t retry_after_until_us = planner_breaker(sim->planner)->retry_after_until_us;
 
         if (sim->disk_full_until_us > sim->now_us) {
-                /* What cannot be stored holds up no request; a stop before it can may forget it. */
+                /* A failure to store does not stop polling; a crash before the next write may lose it. */
                 sim->budget.stale = true;
                 sim->limits_from_us = sim->now_us + USEC_PER_DAY;
                 return;
         }
         sim->budget = (struct budget_on_disk){
-                .there = true,
+                .stored = true,
                 .wall_us = wall_us(sim),
                 .boot_us = sim->now_us,
                 .pause_us = retry_after_until_us > sim->now_us ? retry_after_until_us - sim->now_us : 0,
-                .deficit = rate_limiter_deficit(planner_governor(sim->planner), ahead, sim->now_us),
+                .deficit = rate_limiter_deficit(planner_rate_limiter(sim->planner), ahead, sim->now_us),
         };
 }
 
 static void budget_spend(struct sim *sim)
 {
         if (sim->covered == 0) {
-                budget_put(sim, COVERED_AT_ONCE);
-                sim->covered = COVERED_AT_ONCE;
+                budget_put(sim, COVERED_PER_WRITE);
+                sim->covered = COVERED_PER_WRITE;
         }
         sim->covered--;
 }
 
-void budget_keep(struct sim *sim)
+void budget_save(struct sim *sim)
 {
         budget_put(sim, sim->covered);
 }
@@ -64,27 +65,27 @@ static void budget_open(struct sim *sim)
                 uint64_t real_us = age_us;
 
                 age_us = wall_us(sim) > sim->budget.wall_us ? wall_us(sim) - sim->budget.wall_us : 0;
-                /* That a clock was set forward cannot be told from a long stop. */
+                /* A clock that was set forward is indistinguishable from a long stop. */
                 if (age_us > real_us)
                         sim->limits_from_us = sim->now_us + USEC_PER_DAY;
         }
         sim->covered = 0;
-        if (sim->budget.there) {
-                rate_limiter_restore(planner_governor(sim->planner), &sim->budget.deficit, age_us,
+        if (sim->budget.stored) {
+                rate_limiter_restore(planner_rate_limiter(sim->planner), &sim->budget.deficit, age_us,
                                      sim->now_us);
                 if (sim->budget.pause_us > age_us)
                         pause_until_us = sim->now_us + sim->budget.pause_us - age_us;
         }
         if (pause_until_us > 0)
                 planner_pause(sim->planner, pause_until_us);
-        /* It may know less of a pause, or more. */
+        /* The restored pause may be shorter or longer. */
         if (sim->rebooted || sim->budget.stale)
                 sim->pause_until_us = pause_until_us;
 }
 
 /* ---- start and stop ---- */
 
-static void job_recall(struct sim *sim, struct sim_job *known, struct planner_job *job)
+static void job_load(struct sim *sim, struct sim_job *known, struct planner_job *job)
 {
         int64_t age_us = (int64_t)wall_us(sim) - (int64_t)known->stored_wall_us;
 
@@ -102,12 +103,12 @@ static void job_recall(struct sim *sim, struct sim_job *known, struct planner_jo
 
 static void note_started(struct sim *sim, struct sim_job *job)
 {
-        job->looked_calm_us = sim->calm_us;
-        job->closers_before = sim->closers;
+        job->polled_calm_us = sim->calm_us;
+        job->confirms_before = sim->confirms;
         job->disturbances_before = sim->disturbances;
         job->failures = job->not_found_count = 0;
         job->unbatchable = false;
-        job->excuses += 6; /* a first or a new look, doubts, and idle hints */
+        job->excuses += 6; /* first observation, missing fields and fruitless confirmations */
         job->held_us = 0;
         job->ramps++;
 }
@@ -119,12 +120,12 @@ void daemon_start(struct sim *sim)
                 return;
         }
         sim->run_us = sim->now_us;
-        sim->lone_count = sim->lone_most = sim->open_at_start = 0;
+        sim->unbatchable_count = sim->unbatchable_most = sim->open_at_start = 0;
         budget_open(sim);
 
         struct planner_job *jobs = planner_jobs(sim->planner);
         for (size_t i = 0; i < sim->job_count; i++) {
-                job_recall(sim, &sim->jobs[i], &jobs[i]);
+                job_load(sim, &sim->jobs[i], &jobs[i]);
                 note_started(sim, &sim->jobs[i]);
                 if (sim->jobs[i].stored.recorded && outcome_is_terminal(sim->jobs[i].stored.outcome))
                         continue;
@@ -132,7 +133,7 @@ void daemon_start(struct sim *sim)
                 planner_start(sim->planner, &jobs[i], sim->now_us, 0);
         }
         sim->wake_us = sim->fire_us = sim->now_us;
-        sim->peek_us = USEC_NEVER;
+        sim->check_wake_up_us = USEC_NEVER;
         sim->figures.restarts++;
 }
 
@@ -142,34 +143,33 @@ void daemon_stop(struct sim *sim, bool clean)
                 budget_put(sim, 0);
         memset(sim->slots, 0, sizeof(sim->slots));
         sim->planner = planner_free(sim->planner);
-        sim->fire_us = sim->peek_us = USEC_NEVER;
+        sim->fire_us = sim->check_wake_up_us = USEC_NEVER;
 }
 
 /* ---- the loop ---- */
 
-static void start_flight(struct sim *sim, const struct planner_request *request)
+static void start_request(struct sim *sim, const struct planner_request *request)
 {
-        size_t place = 0;
+        size_t index = 0;
 
-        while (place < MAX_IN_FLIGHT && sim->slots[place].used)
-                place++;
-        if (place == MAX_IN_FLIGHT) {
-                sim_fail(sim, NULL, "more than %u requests under way", MAX_IN_FLIGHT);
+        while (index < MAX_IN_FLIGHT && sim->slots[index].used)
+                index++;
+        if (index == MAX_IN_FLIGHT) {
+                sim_fail(sim, NULL, "more than %u requests in flight", MAX_IN_FLIGHT);
                 return;
         }
-        struct slot *slot = &sim->slots[place];
+        struct slot *slot = &sim->slots[index];
         uint64_t latency_us = server_latency(sim);
 
         budget_spend(sim);
-        slot->closers = sim->closers;
+        slot->confirms = sim->confirms;
         slot->disturbances = sim->disturbances;
-        sim->disturbances +=
-                sim->slow_until_us > sim->now_us; /* it may take longer than the slowness lasts */
+        sim->disturbances += sim->slow_until_us > sim->now_us; /* it may last longer than the slowness */
         slot->used = true;
         slot->made = false;
         slot->request = *request;
         slot->start_us = sim->now_us;
-        slot->made_us = sim->now_us + chance_below(sim, latency_us);
+        slot->made_us = sim->now_us + draw_below(sim, latency_us);
         slot->end_us = sim->now_us + latency_us;
 }
 
@@ -179,57 +179,56 @@ static void poll_due(struct sim *sim)
         uint64_t wake_us = USEC_NEVER;
 
         for (;;) {
-                bool was_troubled = planner_breaker(sim->planner)->outage != OUTAGE_NONE;
+                bool was_in_outage = planner_breaker(sim->planner)->outage != OUTAGE_NONE;
 
                 if (sim->failed || !planner_next(sim->planner, sim->now_us, &request, &wake_us))
                         break;
-                check_request(sim, &request, was_troubled);
-                start_flight(sim, &request);
+                check_request(sim, &request, was_in_outage);
+                start_request(sim, &request);
         }
         if (sim->failed)
                 return;
         if (wake_us <= sim->now_us)
-                sim_fail(sim, NULL, "told to ask again at once, with nothing to ask");
+                sim_fail(sim, NULL, "the wake-up time has passed, but no request is due");
         sim->wake_us = wake_us;
-        sim->fire_us = wake_us == USEC_NEVER ? USEC_NEVER : wake_us + chance_below(sim, 10 * USEC_PER_MSEC);
-        sim->peek_us = USEC_NEVER;
-        if (chance_permille(sim, 100)) {
+        sim->fire_us = wake_us == USEC_NEVER ? USEC_NEVER : wake_us + draw_below(sim, 10 * USEC_PER_MSEC);
+        sim->check_wake_up_us = USEC_NEVER;
+        if (draw_permille(sim, 100)) {
                 uint64_t latest_us =
                         wake_us < sim->now_us + USEC_PER_HOUR ? wake_us : sim->now_us + USEC_PER_HOUR;
 
-                /* Due within the next 50 ms is due now, if requests may go now. */
+                /* What is due within the next 50 ms may be handed out now, if requests are allowed. */
                 if (latest_us > sim->now_us + 60 * USEC_PER_MSEC)
-                        sim->peek_us =
-                                chance_permille(sim, 300)
+                        sim->check_wake_up_us =
+                                draw_permille(sim, 300)
                                         ? latest_us - 51 * USEC_PER_MSEC
-                                        : chance_span(sim, sim->now_us, latest_us - 51 * USEC_PER_MSEC);
+                                        : draw_between(sim, sim->now_us, latest_us - 51 * USEC_PER_MSEC);
         }
-        bool under_way = false;
+        bool any_in_flight = false;
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
-                under_way |= sim->slots[i].used;
-        if (wake_us == USEC_NEVER && !under_way && !planner_is_idle(sim->planner))
-                sim_fail(sim, NULL, "asleep for ever, with looks still planned");
+                any_in_flight |= sim->slots[i].used;
+        if (wake_us == USEC_NEVER && !any_in_flight && !planner_is_idle(sim->planner))
+                sim_fail(sim, NULL, "no wake-up time, but polls are scheduled");
 }
 
-/* Nothing may become takable before the time that the planner named, but by an answer. */
-static void peek(struct sim *sim)
+/* Nothing may become due before the wake-up time of the planner, except by a response. */
+static void check_wake_up(struct sim *sim)
 {
         struct planner_request request;
         uint64_t wake_us;
 
-        sim->peek_us = USEC_NEVER;
+        sim->check_wake_up_us = USEC_NEVER;
         if (planner_next(sim->planner, sim->now_us, &request, &wake_us))
                 sim_fail(sim, &sim->jobs[job_index(sim, request.jobs[0])],
-                         "a lost wake-up: could be asked for now, but the planner said to sleep for %.3f s "
-                         "more",
+                         "a lost wake-up: due now, but the wake-up time of the planner is %.3f s later",
                          (double)(sim->wake_us - sim->now_us) / 1e6);
         else if (wake_us != sim->wake_us)
-                sim_fail(sim, NULL, "the time to wake up has moved by itself");
+                sim_fail(sim, NULL, "the wake-up time has changed without a response");
 }
 
 static uint64_t daemon_next_us(const struct sim *sim)
 {
-        uint64_t next_us = sim->fire_us < sim->peek_us ? sim->fire_us : sim->peek_us;
+        uint64_t next_us = sim->fire_us < sim->check_wake_up_us ? sim->fire_us : sim->check_wake_up_us;
 
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
                 const struct slot *slot = &sim->slots[i];
@@ -240,23 +239,23 @@ static uint64_t daemon_next_us(const struct sim *sim)
         return next_us;
 }
 
-static void fly(struct sim *sim, bool awake, bool *ret_answered)
+static void run_requests(struct sim *sim, bool awake, bool *ret_answered)
 {
         for (size_t i = 0; i < MAX_IN_FLIGHT && !sim->failed; i++) {
                 struct slot *slot = &sim->slots[i];
 
                 if (slot->used && !slot->made && slot->made_us <= sim->now_us)
-                        server_answer(sim, slot);
+                        server_respond(sim, slot);
                 if (!slot->used || !slot->made || slot->end_us > sim->now_us || !awake)
                         continue;
-                /* A connection may not have survived the suspend. */
-                if (sim->now_us - slot->end_us > USEC_PER_SEC && chance_permille(sim, 500)) {
-                        slot->answer = ANSWER_TROUBLE;
+                /* A connection may be lost during suspend. */
+                if (sim->now_us - slot->end_us > USEC_PER_SEC && draw_permille(sim, 500)) {
+                        slot->response = RESPONSE_FAILURE;
                         slot->outage = OUTAGE_UNREACHABLE;
                         slot->retry_after_us = 0;
-                        sim->well_since_us = sim->now_us;
+                        sim->working_since_us = sim->now_us;
                 }
-                take_answer(sim, slot);
+                take_response(sim, slot);
                 *ret_answered = true;
         }
 }
@@ -270,13 +269,13 @@ static void daemon_run(struct sim *sim)
                         daemon_start(sim);
                 return;
         }
-        fly(sim, awake, &answered);
+        run_requests(sim, awake, &answered);
         if (!awake || sim->failed)
                 return;
         if (answered || sim->fire_us <= sim->now_us)
                 poll_due(sim);
-        else if (sim->peek_us <= sim->now_us)
-                peek(sim);
+        else if (sim->check_wake_up_us <= sim->now_us)
+                check_wake_up(sim);
 }
 
 void simulate(struct sim *sim)

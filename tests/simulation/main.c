@@ -3,9 +3,9 @@
 /*
  * simulation [--seed N] [--seeds FIRST-LAST] [--seconds BUDGET] [--verbose]
  *
- * Runs worlds one after the other, each from a seed of its own, until the first one fails, the seeds are used
- * up or the time is over. SIMULATION_SECONDS in the environment stands for --seconds. The real clock only
- * decides how many worlds are run, never what happens in one.
+ * Runs worlds one after the other, each from its own seed, until one fails, the seeds are used up or the
+ * time is over. SIMULATION_SECONDS in the environment is the default of --seconds. The real clock only
+ * limits the number of worlds; it never affects what happens in one.
  */
 
 #include "sim.h"
@@ -78,17 +78,17 @@ static bool run(uint64_t seed, bool verbose, struct figures *figures)
         const struct figures *one = &sim->figures;
         if (verbose)
                 printf("seed %" PRIu64 ": %zu jobs, %.1f h, rows of kind %d: %" PRIu64 " requests, %" PRIu64
-                       " batches, %" PRIu64 " looks, %" PRIu64 " told\n",
+                       " batches, %" PRIu64 " polls, %" PRIu64 " events\n",
                        seed, sim->job_count, (double)(sim->now_us - sim->start_us) / 3.6e9,
-                       (int)sim->batch_kind, one->requests, one->batches, one->looks, one->told);
+                       (int)sim->batch_kind, one->requests, one->batches, one->polls, one->reported);
         figures->requests += one->requests;
         figures->batches += one->batches;
-        figures->looks += one->looks;
-        figures->told += one->told;
+        figures->polls += one->polls;
+        figures->reported += one->reported;
         figures->throttled += one->throttled;
         figures->restarts += one->restarts;
         figures->outages += one->outages;
-        figures->glimpses += one->glimpses;
+        figures->unread += one->unread;
         figures->read += one->read;
 
         bool failed = sim->failed;
@@ -122,10 +122,11 @@ int main(int argc, char *argv[])
                         break;
         }
         printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " requests (%" PRIu64 " batches, %" PRIu64
-               " looks), %" PRIu64 " events, %" PRIu64 " outages, %" PRIu64 " starts, %" PRIu64
-               " times throttled without limits of ours, %" PRIu64
-               " first sights without ResultData, %" PRIu64 " of which had one\n",
-               seeds, real_seconds() - start, figures.requests, figures.batches, figures.looks, figures.told,
-               figures.outages, figures.restarts, figures.throttled, figures.glimpses, figures.read);
+               " polls), %" PRIu64 " events, %" PRIu64 " outages, %" PRIu64 " starts, %" PRIu64
+               " times throttled without own limits, %" PRIu64
+               " first observations without ResultData, %" PRIu64 " of which had one\n",
+               seeds, real_seconds() - start, figures.requests, figures.batches, figures.polls,
+               figures.reported, figures.outages, figures.restarts, figures.throttled, figures.unread,
+               figures.read);
         return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The API: its throttling, by the documented limits whatever the daemon is configured to, over windows that
- * slide or that begin at fixed times; its troubles; and its batches, of several kinds.
+ * The API: throttling by the documented limits, whatever the daemon is configured to, over sliding or fixed
+ * windows; failures; and batches of several kinds.
  */
 
 #include "sim.h"
@@ -14,11 +14,11 @@ static const unsigned documented[WINDOWS] = { 120, 5000, 200000 };
 uint64_t server_latency(struct sim *sim)
 {
         if (sim->slow_until_us > sim->now_us)
-                return chance_span(sim, 2 * USEC_PER_SEC, 29 * USEC_PER_SEC);
-        return chance_span(sim, 20 * USEC_PER_MSEC, 700 * USEC_PER_MSEC);
+                return draw_between(sim, 2 * USEC_PER_SEC, 29 * USEC_PER_SEC);
+        return draw_between(sim, 20 * USEC_PER_MSEC, 700 * USEC_PER_MSEC);
 }
 
-/* How many requests fell into the window that this one falls into, itself included. */
+/* Number of requests in the same window as this one, itself included. */
 static size_t in_window(const struct sim *sim, unsigned window, uint64_t at_us)
 {
         const struct request_times *times = &sim->times;
@@ -40,7 +40,7 @@ static bool is_too_much(const struct sim *sim, uint64_t at_us)
             times->at_us[times->count - 1] - times->at_us[times->count - 2] < 100 * USEC_PER_MSEC)
                 return true;
         for (unsigned i = 0; i < WINDOWS;
-             i++) /* a count of many is dear, and the slid window an upper bound */
+             i++) /* counting is expensive, and the sliding window is an upper bound */
                 if (times->count - times->tails[i] > documented[i] &&
                     in_window(sim, i, at_us) > documented[i])
                         return true;
@@ -49,7 +49,7 @@ static bool is_too_much(const struct sim *sim, uint64_t at_us)
 
 static void fail(struct slot *slot, enum outage outage, uint64_t retry_after_us)
 {
-        slot->answer = ANSWER_TROUBLE;
+        slot->response = RESPONSE_FAILURE;
         slot->outage = outage;
         slot->retry_after_us = retry_after_us;
 }
@@ -60,7 +60,7 @@ static bool fail_by_outage(struct sim *sim, struct slot *slot)
                 return false;
         switch (sim->outage) {
         case SITE_REFUSED:
-                slot->end_us = slot->start_us + chance_span(sim, 1, 100) * USEC_PER_MSEC;
+                slot->end_us = slot->start_us + draw_between(sim, 1, 100) * USEC_PER_MSEC;
                 fail(slot, OUTAGE_UNREACHABLE, 0);
                 break;
         case SITE_HANGS:
@@ -68,7 +68,7 @@ static bool fail_by_outage(struct sim *sim, struct slot *slot)
                 fail(slot, OUTAGE_UNREACHABLE, 0);
                 break;
         case SITE_UNAVAILABLE:
-                fail(slot, OUTAGE_THROTTLED, chance_span(sim, 1, 120) * USEC_PER_SEC);
+                fail(slot, OUTAGE_THROTTLED, draw_between(sim, 1, 120) * USEC_PER_SEC);
                 break;
         case SITE_UNAUTHORIZED:
                 fail(slot, OUTAGE_UNAUTHORIZED, 0);
@@ -77,7 +77,7 @@ static bool fail_by_outage(struct sim *sim, struct slot *slot)
         return true;
 }
 
-static bool fail_somehow(struct sim *sim, struct slot *slot)
+static bool fail_randomly(struct sim *sim, struct slot *slot)
 {
         if (is_too_much(sim, slot->start_us)) {
                 sim->figures.throttled++;
@@ -87,14 +87,14 @@ static bool fail_somehow(struct sim *sim, struct slot *slot)
                         sim_fail(sim, NULL,
                                  "the server throttled a request though the documented limits were set");
                 fail(slot, OUTAGE_THROTTLED,
-                     chance_permille(sim, 800) ? chance_span(sim, 1, 60) * USEC_PER_SEC : 0);
+                     draw_permille(sim, 800) ? draw_between(sim, 1, 60) * USEC_PER_SEC : 0);
         } else if (fail_by_outage(sim, slot)) {
-        } else if (sim->patience_until_us > slot->start_us) {
-                fail(slot, OUTAGE_THROTTLED, sim->patience_us);
-        } else if (chance_permille(sim, sim->fail_permille)) {
-                if (chance_permille(sim, 300))
+        } else if (sim->throttled_until_us > slot->start_us) {
+                fail(slot, OUTAGE_THROTTLED, sim->throttle_retry_us);
+        } else if (draw_permille(sim, sim->fail_permille)) {
+                if (draw_permille(sim, 300))
                         slot->end_us = slot->start_us + 30 * USEC_PER_SEC;
-                fail(slot, chance_permille(sim, 900) ? OUTAGE_UNREACHABLE : OUTAGE_UNAUTHORIZED, 0);
+                fail(slot, draw_permille(sim, 900) ? OUTAGE_UNREACHABLE : OUTAGE_UNAUTHORIZED, 0);
         } else {
                 return false;
         }
@@ -104,40 +104,41 @@ static bool fail_somehow(struct sim *sim, struct slot *slot)
 static void shuffle(struct sim *sim, struct slot *slot)
 {
         for (size_t i = slot->request.count; sim->shuffled && i > 1; i--) {
-                size_t other = chance_below(sim, i), place = slot->order[i - 1];
+                size_t other = draw_below(sim, i), index = slot->order[i - 1];
 
                 slot->order[i - 1] = slot->order[other];
-                slot->order[other] = place;
+                slot->order[other] = index;
         }
 }
 
-/* The answer to a request that reaches the API now. */
-void server_answer(struct sim *sim, struct slot *slot)
+/* The response to a request that reaches the API now. */
+void server_respond(struct sim *sim, struct slot *slot)
 {
         const struct planner_request *request = &slot->request;
 
         slot->made = true;
         slot->calm_us = sim->calm_us;
-        if (fail_somehow(sim, slot)) {
-                sim->well_since_us = sim->now_us > slot->end_us ? sim->now_us : slot->end_us;
-                sim->disturbances++; /* now already: it may hang for long before it is known to have failed */
+        if (fail_randomly(sim, slot)) {
+                sim->working_since_us = sim->now_us > slot->end_us ? sim->now_us : slot->end_us;
+                sim->disturbances++; /* already now: it may hang for long before the daemon knows that it
+                                        failed */
                 return;
         }
         for (size_t i = 0; i < request->count; i++) {
                 slot->shown[i] = sim->jobs[job_index(sim, request->jobs[i])].truth;
                 slot->order[i] = i;
-                slot->dropped[i] = !slot->shown[i].exists || chance_permille(sim, sim->miss_permille);
+                slot->dropped[i] = !slot->shown[i].exists || draw_permille(sim, sim->miss_permille);
         }
         if (request->batch) {
                 bool refused =
-                        sim->batch_kind == BATCH_REFUSED || chance_permille(sim, sim->odd_permille / 5);
+                        sim->batch_kind == BATCH_REFUSED || draw_permille(sim, sim->unexpected_permille / 5);
 
-                slot->answer = refused ? ANSWER_REFUSED : ANSWER_ROWS;
+                slot->response = refused ? RESPONSE_BATCH_REFUSED : RESPONSE_ROWS;
                 shuffle(sim, slot);
-        } else if (chance_permille(sim, sim->odd_permille)) {
-                slot->answer = ANSWER_ODD;
+        } else if (draw_permille(sim, sim->unexpected_permille)) {
+                slot->response = RESPONSE_UNEXPECTED;
         } else {
-                slot->answer = slot->shown[0].exists ? ANSWER_RECORD : ANSWER_ABSENT;
+                slot->response = slot->shown[0].exists ? RESPONSE_RECORD : RESPONSE_NOT_FOUND;
         }
 }
 
@@ -146,14 +147,14 @@ void server_row(struct sim *sim, const struct shown *truth, struct shown *ret_ro
         bool ragged = sim->batch_kind == BATCH_RAGGED;
 
         *ret_row = *truth;
-        ret_row->has_status = sim->batch_kind != BATCH_NO_STATUS && !(ragged && chance_permille(sim, 50));
+        ret_row->has_status = sim->batch_kind != BATCH_NO_STATUS && !(ragged && draw_permille(sim, 50));
         ret_row->has_result = sim->batch_kind != BATCH_NO_RESULT &&
                               sim->batch_kind != BATCH_NO_RESULT_NOR_UPDATED &&
-                              !(ragged && chance_permille(sim, 200));
+                              !(ragged && draw_permille(sim, 200));
         if (!ret_row->has_status)
                 ret_row->status = 0;
         if (!ret_row->has_result || sim->batch_kind == BATCH_EMPTY_RESULT)
                 ret_row->result = 0;
-        if (sim->batch_kind == BATCH_NO_RESULT_NOR_UPDATED || (ragged && chance_permille(sim, 100)))
+        if (sim->batch_kind == BATCH_NO_RESULT_NOR_UPDATED || (ragged && draw_permille(sim, 100)))
                 ret_row->updated = 0;
 }

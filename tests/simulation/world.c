@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What happens as time goes by: to the jobs (a new Status, a new ResultData, an UpdatedOn that moves alone,
- * an end, an end whose ResultData comes late, a record that vanishes and perhaps comes back) and to
- * everything else (outages, slowness, pauses, a full disk, suspend, clock jumps, crashes and restarts).
+ * What happens over time: to the jobs (a new Status, a new ResultData, an UpdatedOn that moves alone, an
+ * end, an end whose ResultData comes late, a record that disappears and perhaps returns) and to everything
+ * else (outages, slowness, throttling, a full disk, suspend, clock jumps, crashes and restarts).
  */
 
 #include "sim.h"
@@ -11,9 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- chance ---- */
+/* ---- randomness ---- */
 
-uint64_t chance(struct sim *sim)
+uint64_t draw_u64(struct sim *sim)
 {
         uint64_t z = sim->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
 
@@ -22,26 +22,26 @@ uint64_t chance(struct sim *sim)
         return z ^ (z >> 31);
 }
 
-uint64_t chance_below(struct sim *sim, uint64_t bound)
+uint64_t draw_below(struct sim *sim, uint64_t bound)
 {
-        return bound > 0 ? chance(sim) % bound : 0;
+        return bound > 0 ? draw_u64(sim) % bound : 0;
 }
 
-uint64_t chance_span(struct sim *sim, uint64_t from_us, uint64_t to_us)
+uint64_t draw_between(struct sim *sim, uint64_t from_us, uint64_t to_us)
 {
-        return from_us + chance_below(sim, to_us - from_us + 1);
+        return from_us + draw_below(sim, to_us - from_us + 1);
 }
 
-uint64_t chance_gap(struct sim *sim, uint64_t mean_us)
+uint64_t draw_gap(struct sim *sim, uint64_t mean_us)
 {
-        double part = (double)((chance(sim) >> 11) + 1) / 9007199254740992.0;
+        double part = (double)((draw_u64(sim) >> 11) + 1) / 9007199254740992.0;
 
         return 1 + (uint64_t)(-log(part) * (double)mean_us);
 }
 
-bool chance_permille(struct sim *sim, unsigned permille)
+bool draw_permille(struct sim *sim, unsigned permille)
 {
-        return chance_below(sim, 1000) < permille;
+        return draw_below(sim, 1000) < permille;
 }
 
 /* ---- texts ---- */
@@ -74,24 +74,24 @@ bool status_is_end(uint8_t index)
         return index >= FIRST_END;
 }
 
-/* ---- the heap of what happens to jobs ---- */
+/* ---- heap of jobs by their next change ---- */
 
-static void heap_set(struct sim *sim, size_t place, struct sim_job *job)
+static void heap_set(struct sim *sim, size_t index, struct sim_job *job)
 {
-        sim->heap[place] = job;
-        job->position = place;
+        sim->heap[index] = job;
+        job->position = index;
 }
 
 static void heap_move(struct sim *sim, struct sim_job *job)
 {
-        size_t place = job->position;
+        size_t index = job->position;
 
-        while (place > 0 && sim->heap[(place - 1) / 2]->next_us > job->next_us) {
-                heap_set(sim, place, sim->heap[(place - 1) / 2]);
-                place = (place - 1) / 2;
+        while (index > 0 && sim->heap[(index - 1) / 2]->next_us > job->next_us) {
+                heap_set(sim, index, sim->heap[(index - 1) / 2]);
+                index = (index - 1) / 2;
         }
         for (;;) {
-                size_t child = 2 * place + 1;
+                size_t child = 2 * index + 1;
 
                 if (child >= sim->heap_count)
                         break;
@@ -99,10 +99,10 @@ static void heap_move(struct sim *sim, struct sim_job *job)
                         child++;
                 if (sim->heap[child]->next_us >= job->next_us)
                         break;
-                heap_set(sim, place, sim->heap[child]);
-                place = child;
+                heap_set(sim, index, sim->heap[child]);
+                index = child;
         }
-        heap_set(sim, place, job);
+        heap_set(sim, index, job);
 }
 
 void heap_add(struct sim *sim, struct sim_job *job)
@@ -121,13 +121,13 @@ static void truth_changes(struct sim *sim, struct sim_job *job, struct shown nex
         job->since_us = sim->now_us;
         job->since_calm_us = sim->calm_us;
         job->held_us = 0;
-        job->excuses += 4; /* the look itself, and new patience with UpdatedOn */
+        job->excuses += 4; /* the poll itself, and confirmations by UpdatedOn that count anew */
         job->ramps++;
 }
 
 static uint8_t another(struct sim *sim, uint8_t present, uint8_t from, uint8_t to)
 {
-        uint8_t drawn = (uint8_t)(from + chance_below(sim, to - from));
+        uint8_t drawn = (uint8_t)(from + draw_below(sim, to - from));
 
         return drawn != present ? drawn : (uint8_t)(drawn + 1 < to ? drawn + 1 : from);
 }
@@ -135,7 +135,7 @@ static uint8_t another(struct sim *sim, uint8_t present, uint8_t from, uint8_t t
 static void job_ends(struct sim *sim, struct sim_job *job)
 {
         struct shown next = job->truth;
-        bool late = chance_permille(sim, 300);
+        bool late = draw_permille(sim, 300);
 
         next.status = another(sim, next.status, FIRST_END, STATUSES);
         next.updated++;
@@ -143,7 +143,7 @@ static void job_ends(struct sim *sim, struct sim_job *job)
         truth_changes(sim, job, next);
         job->ended = true;
         job->next_us =
-                late ? sim->now_us + chance_span(sim, USEC_PER_SEC / 10, 2 * USEC_PER_MIN) : USEC_NEVER;
+                late ? sim->now_us + draw_between(sim, USEC_PER_SEC / 10, 2 * USEC_PER_MIN) : USEC_NEVER;
 }
 
 static void job_vanishes(struct sim *sim, struct sim_job *job)
@@ -153,20 +153,20 @@ static void job_vanishes(struct sim *sim, struct sim_job *job)
         next.exists = false;
         truth_changes(sim, job, next);
         job->not_found_since_us = sim->now_us;
-        job->next_us = chance_permille(sim, 500)
-                               ? sim->now_us + chance_span(sim, USEC_PER_SEC, 10 * USEC_PER_MIN)
+        job->next_us = draw_permille(sim, 500)
+                               ? sim->now_us + draw_between(sim, USEC_PER_SEC, 10 * USEC_PER_MIN)
                                : USEC_NEVER;
 }
 
 static void job_happens(struct sim *sim, struct sim_job *job)
 {
         struct shown next = job->truth;
-        uint64_t what = chance_below(sim, 100);
+        uint64_t what = draw_below(sim, 100);
 
         if (!next.exists) {
                 next.exists = true;
                 truth_changes(sim, job, next);
-                job->next_us = sim->now_us + chance_gap(sim, job->gap_us);
+                job->next_us = sim->now_us + draw_gap(sim, job->gap_us);
                 return;
         }
         next.updated++;
@@ -176,12 +176,12 @@ static void job_happens(struct sim *sim, struct sim_job *job)
                 job->next_us = USEC_NEVER;
                 return;
         }
-        job->next_us = sim->now_us + chance_gap(sim, job->gap_us);
-        if (job->beats && chance_permille(sim, 800)) {
+        job->next_us = sim->now_us + draw_gap(sim, job->gap_us);
+        if (job->beats && draw_permille(sim, 800)) {
                 job->truth.updated++;
         } else if (what < 45) {
-                next.status = another(sim, next.status, chance_permille(sim, 30) ? 0 : 1, FIRST_END);
-                if (chance_permille(sim, 300))
+                next.status = another(sim, next.status, draw_permille(sim, 30) ? 0 : 1, FIRST_END);
+                if (draw_permille(sim, 300))
                         next.result = another(sim, next.result, 0, RESULTS);
                 truth_changes(sim, job, next);
         } else if (what < 65) {
@@ -196,33 +196,32 @@ static void job_happens(struct sim *sim, struct sim_job *job)
         }
 }
 
-/* ---- everything else ---- */
+/* ---- incidents ---- */
 
 static void later(struct sim *sim, uint64_t *until_us, uint64_t longest_us)
 {
-        uint64_t mean_us = longest_us >> chance_below(sim, 8);
+        uint64_t mean_us = longest_us >> draw_below(sim, 8);
 
-        *until_us = sim->now_us + chance_span(sim, mean_us / 4, mean_us);
+        *until_us = sim->now_us + draw_between(sim, mean_us / 4, mean_us);
         sim->disturbances++;
 }
 
 static void wall_jumps(struct sim *sim)
 {
-        int64_t by_us = (int64_t)chance_span(sim, 0, 2 * USEC_PER_DAY) - (int64_t)USEC_PER_DAY;
+        int64_t by_us = (int64_t)draw_between(sim, 0, 2 * USEC_PER_DAY) - (int64_t)USEC_PER_DAY;
 
         sim->wall_offset_us += (uint64_t)by_us;
         sim->wall_jumped |= by_us > 0;
 }
 
-static void mischief(struct sim *sim)
+static void incident(struct sim *sim)
 {
-        sim->mischief_us = sim->now_us + chance_gap(sim, sim->mischief_gap_us);
-        switch (sim->planner != NULL && sim->now_us - sim->run_us < USEC_PER_MIN ? 11
-                                                                                 : chance_below(sim, 12)) {
+        sim->incident_us = sim->now_us + draw_gap(sim, sim->incident_gap_us);
+        switch (sim->planner != NULL && sim->now_us - sim->run_us < USEC_PER_MIN ? 11 : draw_below(sim, 12)) {
         case 0:
         case 1:
         case 2:
-                sim->outage = (unsigned)chance_below(sim, 4);
+                sim->outage = (unsigned)draw_below(sim, 4);
                 later(sim, &sim->outage_until_us, 4 * USEC_PER_HOUR);
                 sim->figures.outages++;
                 break;
@@ -237,21 +236,21 @@ static void mischief(struct sim *sim)
                 later(sim, &sim->suspended_until_us, 8 * USEC_PER_HOUR);
                 break;
         case 7:
-                sim->patience_us = chance_permille(sim, 300) ? 0 : USEC_PER_SEC << chance_below(sim, 18);
-                later(sim, &sim->patience_until_us, 10 * USEC_PER_MIN);
+                sim->throttle_retry_us = draw_permille(sim, 300) ? 0 : USEC_PER_SEC << draw_below(sim, 18);
+                later(sim, &sim->throttled_until_us, 10 * USEC_PER_MIN);
                 break;
         case 8:
-                if (chance_permille(sim, 150))
+                if (draw_permille(sim, 150))
                         wall_jumps(sim);
                 break;
         default:
                 if (sim->planner != NULL) {
-                        daemon_stop(sim, chance_permille(sim, 400));
-                        sim->rebooted = chance_permille(sim, 100);
-                        sim->up_us = sim->now_us + chance_span(sim, USEC_PER_SEC / 10,
-                                                               USEC_PER_SEC << chance_below(sim, 13));
-                        if (chance_permille(sim, 500)) /* again and again */
-                                sim->mischief_us = sim->up_us + chance_gap(sim, 20 * USEC_PER_SEC);
+                        daemon_stop(sim, draw_permille(sim, 400));
+                        sim->rebooted = draw_permille(sim, 100);
+                        sim->up_us = sim->now_us + draw_between(sim, USEC_PER_SEC / 10,
+                                                                USEC_PER_SEC << draw_below(sim, 13));
+                        if (draw_permille(sim, 500)) /* in a loop */
+                                sim->incident_us = sim->up_us + draw_gap(sim, 20 * USEC_PER_SEC);
                         sim->disturbances++;
                 }
                 break;
@@ -268,13 +267,13 @@ uint64_t world_next_us(const struct sim *sim)
 {
         uint64_t next_us = sim->heap[0]->next_us;
 
-        if (sim->mischief_us < next_us)
-                next_us = sim->mischief_us;
+        if (sim->incident_us < next_us)
+                next_us = sim->incident_us;
         sooner(&next_us, sim->now_us, sim->outage_until_us);
         sooner(&next_us, sim->now_us, sim->slow_until_us);
         sooner(&next_us, sim->now_us, sim->disk_full_until_us);
         sooner(&next_us, sim->now_us, sim->suspended_until_us);
-        sooner(&next_us, sim->now_us, sim->patience_until_us);
+        sooner(&next_us, sim->now_us, sim->throttled_until_us);
         return next_us;
 }
 
@@ -286,8 +285,8 @@ void world_run(struct sim *sim)
                 job_happens(sim, job);
                 heap_move(sim, job);
         }
-        if (sim->mischief_us <= sim->now_us && sim->suspended_until_us <= sim->now_us)
-                mischief(sim);
-        else if (sim->mischief_us <= sim->now_us)
-                sim->mischief_us = sim->suspended_until_us + 1;
+        if (sim->incident_us <= sim->now_us && sim->suspended_until_us <= sim->now_us)
+                incident(sim);
+        else if (sim->incident_us <= sim->now_us)
+                sim->incident_us = sim->suspended_until_us + 1;
 }

@@ -144,7 +144,7 @@ class UnitHooks(SystemTest):
                         "EnvironmentFile=/run/jobwatchd/events/%I.env\nDynamicUser=yes\n"
                         "LoadCredential=event:/run/jobwatchd/events/%I.json\n")
         self.begin("test-end@%e.service", allow=("test-end@*.service",))
-        self.wait_for("hook mine took the event")
+        self.wait_for("hook mine: delivered")
         event, = [entry for entry in self.events() if entry["JOBWATCH_EVENT"] == "succeeded"]
         said = [entry["MESSAGE"] for entry in self.journal() if entry.get("_COMM") == "echo"]
         self.assertEqual(said, [f"instance {event['JOBWATCH_EVENT_ID']}, the event is for 11"])
@@ -155,7 +155,7 @@ class UnitHooks(SystemTest):
     def test_hooks_directory(self):
         self.system.write("/etc/jobwatchd/hooks.d/10-say", "#!/bin/sh\necho $JOBWATCH_EVENT; cat\n", 0o755)
         self.begin("jobwatch-hook@%e.service", allow=("jobwatch-hook@*.service",))
-        self.wait_for("hook mine took the event")
+        self.wait_for("hook mine: delivered")
         said = [entry["MESSAGE"] for entry in self.journal() if entry.get("SYSLOG_IDENTIFIER") == "run-hooks"]
         self.assertEqual(said[0], "succeeded")
         self.assertEqual(json.loads(said[1])["result"], "done")
@@ -163,39 +163,39 @@ class UnitHooks(SystemTest):
     def test_failure(self):
         self.write_unit("test-end.service", ONE_SHOT.format("/bin/false"))
         self.begin("test-end.service", allow=("test-end.service",))
-        self.wait_for("hook mine failed .*unit test-end.service failed: it exited with 1")
+        self.wait_for("hook mine: delivery of .* failed .*unit test-end.service failed: exit status 1")
         self.assertEqual(self.show("test-end.service", "Result"), "exit-code")
 
     def test_too_long(self):
         self.write_unit("test-end.service", ONE_SHOT.format("/bin/sleep 60"))
         self.begin("test-end.service", allow=("test-end.service",), more="timeout = 1s\n")
-        self.wait_for("hook mine failed .*test-end.service did not end within 1s")
+        self.wait_for("hook mine: delivery of .* failed .*test-end.service did not finish within 1s")
 
     def test_missing(self):
         self.begin("test-nowhere.service", allow=("test-nowhere.service",))
-        self.wait_for("hook mine failed .*unit test-nowhere.service does not exist")
+        self.wait_for("hook mine: delivery of .* failed .*unit test-nowhere.service does not exist")
 
     def test_masked(self):
         self.system.path("/etc/systemd/system/test-end.service").symlink_to("/dev/null")
         self.systemctl("daemon-reload")
         self.begin("test-end.service", allow=("test-end.service",))
-        self.wait_for("hook mine failed .*unit test-end.service is masked")
+        self.wait_for("hook mine: delivery of .* failed .*unit test-end.service is masked")
 
     def test_condition(self):
         """A unit that is skipped on purpose is a success."""
         self.write_unit("test-end.service", "[Unit]\nConditionPathExists=/nowhere\n" + ONE_SHOT.format("/bin/false"))
         self.begin("test-end.service", allow=("test-end.service",))
-        self.wait_for("hook mine took the event")
+        self.wait_for("hook mine: delivered")
 
     def test_denied(self):
         self.write_unit("test-end.service", ONE_SHOT.format("/bin/true"))
         self.write_unit("test-other.service", ONE_SHOT.format("/bin/true"))
         self.begin("test-end.service", allow=("test-other.service", "test-end@*.service"))
-        self.wait_for("hook mine failed .*access denied: user jobwatchd may not start unit test-end.service")
+        self.wait_for("hook mine: delivery of .* failed .*not permitted to start test-end.service")
         self.assertEqual(self.show("test-end.service", "ActiveState"), "inactive")
         self.assertEqual(self.log("test-end.service"), "")
         self.allow("test-end.service")
-        self.wait_for("hook mine took the event")
+        self.wait_for("hook mine: delivered")
         self.assertNotEqual(self.log("test-end.service"), "")
 
 

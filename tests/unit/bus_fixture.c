@@ -36,7 +36,7 @@ void bus_begin(struct bus_fixture *fixture)
         char settings[96], option[128], print[32], line[256];
         int ends[2];
 
-        (void)snprintf(settings, sizeof(settings), "%s/bus.conf", fixture->hook->folder);
+        (void)snprintf(settings, sizeof(settings), "%s/bus.conf", fixture->hook->directory);
         write_settings(fixture, settings);
         assert_return_code(pipe2(ends, O_CLOEXEC), errno);
         int passed_on = dup(ends[1]); /* not closed by exec */
@@ -51,7 +51,7 @@ void bus_begin(struct bus_fixture *fixture)
         int r = posix_spawnp(&fixture->daemon, program, NULL, NULL, words, environ);
         assert_int_equal(r, 0);
         close(passed_on);
-        assert_true(read(ends[0], line, sizeof(line)) > 0); /* it listens */
+        assert_true(read(ends[0], line, sizeof(line)) > 0); /* it accepts connections */
         close(ends[0]);
         assert_return_code(unlink(settings), errno);
 }
@@ -74,7 +74,7 @@ static char *unit_path(const char *unit)
         return path;
 }
 
-static void tell_properties(struct fake_systemd *systemd, const char *unit, const char *interface,
+static void send_properties(struct fake_systemd *systemd, const char *unit, const char *interface,
                             int (*append)(sd_bus_message *message, const struct unit_change *change),
                             const struct unit_change *change)
 {
@@ -101,13 +101,13 @@ static int append_service(sd_bus_message *message, const struct unit_change *cha
 static int append_unit(sd_bus_message *message, const struct unit_change *change)
 {
         return sd_bus_message_append(message, "a{sv}", 3, "ActiveState", "s", change->active, "SubState", "s",
-                                     "some", "ConditionResult", "b", !change->unmet);
+                                     "some", "ConditionResult", "b", !change->condition_failed);
 }
 
-void fake_tell_change(struct fake_systemd *systemd, const char *unit, const struct unit_change *change)
+void fake_send_change(struct fake_systemd *systemd, const char *unit, const struct unit_change *change)
 {
-        tell_properties(systemd, unit, "org.freedesktop.systemd1.Service", append_service, change);
-        tell_properties(systemd, unit, "org.freedesktop.systemd1.Unit", append_unit, change);
+        send_properties(systemd, unit, "org.freedesktop.systemd1.Service", append_service, change);
+        send_properties(systemd, unit, "org.freedesktop.systemd1.Unit", append_unit, change);
 }
 
 static void job_path(unsigned job, char path[static 64])
@@ -115,7 +115,7 @@ static void job_path(unsigned job, char path[static 64])
         (void)snprintf(path, 64, MANAGER_PATH "/job/%u", job);
 }
 
-void fake_tell_removed(struct fake_systemd *systemd, unsigned job, const char *unit, const char *result)
+void fake_send_removed(struct fake_systemd *systemd, unsigned job, const char *unit, const char *result)
 {
         char path[64];
 
@@ -132,7 +132,7 @@ static void note_call(struct fake_systemd *systemd, const char *call, const char
                        *what != '\0' ? " " : "", what);
 }
 
-static int answer_start(struct fake_systemd *systemd, sd_bus_message *message, const char *unit)
+static int reply_to_start(struct fake_systemd *systemd, sd_bus_message *message, const char *unit)
 {
         char path[64];
 
@@ -140,18 +140,18 @@ static int answer_start(struct fake_systemd *systemd, sd_bus_message *message, c
         if (systemd->on_start != NULL)
                 systemd->on_start(systemd->userdata);
         if (systemd->error != NULL)
-                return sd_bus_reply_method_errorf(message, systemd->error, "Said by systemd.");
+                return sd_bus_reply_method_errorf(message, systemd->error, "Message of systemd.");
         job_path(++systemd->jobs, path);
         if (systemd->hurries) {
                 const struct unit_change change = { .active = "inactive", .result = "success" };
-                fake_tell_change(systemd, unit, &change);
-                fake_tell_removed(systemd, systemd->jobs, unit, "done");
-                fake_tell_removed(systemd, 4711, "other.service", "failed");
+                fake_send_change(systemd, unit, &change);
+                fake_send_removed(systemd, systemd->jobs, unit, "done");
+                fake_send_removed(systemd, 4711, "other.service", "failed");
         }
         return sd_bus_reply_method_return(message, "o", path);
 }
 
-static int answer_manager(struct fake_systemd *systemd, sd_bus_message *message, const char *member)
+static int reply_to_manager(struct fake_systemd *systemd, sd_bus_message *message, const char *member)
 {
         const char *unit = "", *mode = "";
 
@@ -159,7 +159,7 @@ static int answer_manager(struct fake_systemd *systemd, sd_bus_message *message,
                 assert_true(sd_bus_message_read(message, "ss", &unit, &mode) >= 0);
                 assert_string_equal(mode, "replace");
                 note_call(systemd, member, unit);
-                return answer_start(systemd, message, unit);
+                return reply_to_start(systemd, message, unit);
         }
         if (strcmp(member, "LoadUnit") == 0) {
                 assert_true(sd_bus_message_read(message, "s", &unit) >= 0);
@@ -188,7 +188,7 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
         if (type != SD_BUS_MESSAGE_METHOD_CALL)
                 return 0;
         if (strcmp(member, "GetAll") == 0) {
-                systemd->looks++;
+                systemd->checks++;
                 r = sd_bus_reply_method_return(message, "a{sv}", 4, "Wants", "as", 1, "x.target",
                                                "ActiveState", "s", systemd->active, "SubState", "s",
                                                systemd->sub, "ConditionResult", "b", 0);
@@ -197,7 +197,7 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
                 note_call(systemd, member, sd_bus_message_get_path(message));
                 r = sd_bus_reply_method_return(message, "");
         } else {
-                r = answer_manager(systemd, message, member);
+                r = reply_to_manager(systemd, message, member);
         }
         assert_true(r >= 0);
         return 1;
@@ -215,13 +215,13 @@ void fake_connect(struct bus_fixture *fixture)
 
 void fake_disconnect(struct bus_fixture *fixture)
 {
-        /* Once this is answered, nothing that is sent from now on reaches us. */
+        /* After the reply nothing that is sent to this name arrives. */
         if (fixture->systemd.bus != NULL)
                 (void)sd_bus_release_name(fixture->systemd.bus, "org.freedesktop.systemd1");
         fixture->systemd.bus = sd_bus_flush_close_unref(fixture->systemd.bus);
 }
 
-/* ---- all of it ---- */
+/* ---- the fixture ---- */
 
 int bus_setup(void **state)
 {
@@ -232,14 +232,17 @@ int bus_setup(void **state)
         assert_int_equal(hook_setup(&hook), 0);
         fixture->hook = hook;
         fixture->hook->hook.kind = HOOK_UNIT;
-        (void)snprintf(fixture->address, sizeof(fixture->address), "unix:path=%s/bus", fixture->hook->folder);
+        (void)snprintf(fixture->address, sizeof(fixture->address), "unix:path=%s/bus",
+                       fixture->hook->directory);
         assert_return_code(setenv("DBUS_SYSTEM_BUS_ADDRESS", fixture->address, 1), errno);
-        assert_return_code(setenv("RUNTIME_DIRECTORY", fixture->hook->folder, 1), errno);
+        assert_return_code(setenv("RUNTIME_DIRECTORY", fixture->hook->directory, 1), errno);
         bus_begin(fixture);
         fixture->systemd.active = "inactive";
         fixture->systemd.sub = "dead";
         fake_connect(fixture);
-        assert_int_equal(hook_bus_new(&fixture->hook->context, &fixture->bus), 0);
+        assert_int_equal(bus_connection_new(fixture->hook->event, &fixture->connection), 0);
+        assert_int_equal(unit_hooks_new(&fixture->hook->context, fixture->connection, &fixture->unit_hooks),
+                         0);
         *state = fixture;
         return 0;
 }
@@ -250,11 +253,12 @@ int bus_teardown(void **state)
         char events[96];
         void *hook = fixture->hook;
 
-        assert_null(hook_bus_free(fixture->bus));
+        assert_null(unit_hooks_free(fixture->unit_hooks));
+        assert_null(bus_connection_free(fixture->connection));
         fake_disconnect(fixture);
         if (fixture->daemon != 0)
                 bus_kill(fixture);
-        (void)snprintf(events, sizeof(events), "%s/events", fixture->hook->folder);
+        (void)snprintf(events, sizeof(events), "%s/events", fixture->hook->directory);
         assert_true(rmdir(events) == 0 || errno == ENOENT); /* it is empty */
         free(fixture);
         return hook_teardown(&hook);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Allocations that fail on request. The linker sends each call of an allocating function here (--wrap), and
- * the real one is called under its other name, so sanitizers see and check everything as ever.
+ * Allocations that fail on request. The linker redirects each call of an allocating function here (--wrap);
+ * the real one is called under its other name, so sanitizers check all allocations.
  */
 
 #include "fault_malloc.h"
@@ -51,7 +51,7 @@ char *__real_strndup(const char *string, size_t size);
 int __real_vasprintf(char **ret_string, const char *format, va_list arguments)
         __attribute__((format(printf, 2, 0)));
 
-/* What the two become under _FORTIFY_SOURCE. */
+/* The names of both under _FORTIFY_SOURCE. */
 int __real___vasprintf_chk(char **ret_string, int flag, const char *format, va_list arguments)
         __attribute__((format(printf, 3, 0)));
 int __wrap___vasprintf_chk(char **ret_string, int flag, const char *format, va_list arguments)

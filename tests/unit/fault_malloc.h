@@ -20,11 +20,11 @@
  *     }
  */
 
-/* The nth allocation from now on fails (1: the next), and with `stays` all after it. */
+/* The nth allocation from now on fails (1: the next), and with `stays` all later ones. */
 void fault_malloc_arm(unsigned nth, bool stays);
 
-/* Allocations succeed again. Whether any failed since it was armed. */
+/* Allocations succeed again. Returns whether one has failed since it was armed. */
 bool fault_malloc_disarm(void);
 
-/* Counts one allocation and says whether it is to fail: for allocators of libraries that take one's own. */
+/* Counts an allocation and returns whether it must fail: for allocators that are passed to libraries. */
 bool fault_malloc_hit(void);

@@ -47,7 +47,7 @@ static bool hit(void)
 {
         if (fault.left == 0 || (fault.left > 1 && --fault.left > 0))
                 return false;
-        /* One is left, which is this call, and it stays at that or goes. */
+        /* This call is the one to fail; with `stays` so are all later ones. */
         fault.left = fault.stays ? 1 : 0;
         fault.reached = true;
         return true;

@@ -39,7 +39,7 @@ static bool hit(enum fault_system_call call)
         return true;
 }
 
-/* With large files the names of some end in 64. */
+/* With large file support the names of some end in 64. */
 int __real_chmod(const char *path, mode_t mode);
 int __wrap_chmod(const char *path, mode_t mode);
 int __real_fchmod(int fd, mode_t mode);

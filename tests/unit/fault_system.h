@@ -12,7 +12,7 @@ enum fault_system_call {
         FAULT_CHMOD,
         FAULT_FCHMOD,
         FAULT_FCNTL,
-        FAULT_SETLK, /* of fcntl(), that alone */
+        FAULT_SETLK, /* fcntl(F_SETLK) only */
         FAULT_FGETS,
         FAULT_FOPEN,
         FAULT_FSTAT,
@@ -24,8 +24,8 @@ enum fault_system_call {
         FAULT_SYSTEM_CALLS,
 };
 
-/* From the nth such call from now on all fail with this errno (1: the next). */
+/* The nth such call from now on and all later ones fail with this errno (1: the next). */
 void fault_system_arm(enum fault_system_call call, unsigned nth, int error);
 
-/* Calls succeed again. Whether any failed since it was armed. */
+/* Calls succeed again. Returns whether one has failed since it was armed. */
 bool fault_system_disarm(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A VFS that fails on request. Each of its files is a header of ours with the real file behind it; the
- * methods count down, fail or pass on.
+ * A VFS that fails on request. Each of its files is a header followed by the real file; the methods count
+ * down, and fail or call the real method.
  */
 
 #include "fault_vfs.h"
@@ -185,7 +185,7 @@ int fault_vfs_register(void)
         real_vfs = sqlite3_vfs_find(NULL);
         if (real_vfs == NULL)
                 return SQLITE_ERROR;
-        vfs = *real_vfs; /* the methods not named here take any VFS */
+        vfs = *real_vfs; /* the other methods accept any VFS */
         vfs.zName = "fault";
         vfs.szOsFile = (int)sizeof(struct fault_file) + real_vfs->szOsFile;
         vfs.xOpen = vfs_open;

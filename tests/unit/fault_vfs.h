@@ -4,9 +4,8 @@
 #include <stdbool.h>
 
 /*
- * A VFS for SQLite that hands everything on to the default one and fails on request. It does without shared
- * memory, so a store that worked only with a -shm file would not open on it, and it does not wait for the
- * disk, since what is not synced is only lost with the machine.
+ * A VFS for SQLite that calls the default one and fails on request. It has no shared memory, so a state that
+ * needs a -shm file does not open on it. It does not sync, since unsynced data is lost only with the machine.
  */
 
 enum fault_vfs_operation {
@@ -19,17 +18,17 @@ enum fault_vfs_operation {
 };
 
 enum fault_vfs_failure {
-        FAULT_VFS_IO,    /* EIO, and nothing was done */
-        FAULT_VFS_FULL,  /* ENOSPC, and nothing was done */
-        FAULT_VFS_SHORT, /* of a write only: ENOSPC after the first half of it */
+        FAULT_VFS_IO,    /* EIO, without effect */
+        FAULT_VFS_FULL,  /* ENOSPC, without effect */
+        FAULT_VFS_SHORT, /* writes only: ENOSPC after half of the data */
 };
 
-/* Makes it the default VFS. Returns a code of SQLite. */
+/* Makes it the default VFS. Returns an SQLite code. */
 int fault_vfs_register(void);
 
 /* The nth such operation from now on fails (1: the next), and with `stays` all such after it. */
 void fault_vfs_arm(enum fault_vfs_operation operation, enum fault_vfs_failure failure, unsigned nth,
                    bool stays);
 
-/* Operations succeed again. Whether any failed since it was armed. */
+/* Operations succeed again. Returns whether one has failed since it was armed. */
 bool fault_vfs_disarm(void);

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the tests of exec hooks share: a loop, a folder, and runs that note their end. A run's output comes to
- * a pipe that the loop reads, so that a test can wait for what a program says. The process takes in orphans,
- * so that it can wait for the children of a program that has ended.
+ * What the tests of hooks share: a loop, a directory, and runs that record their end. A run's output comes to
+ * a pipe that the loop reads, so that a test can wait for it. The process is a child subreaper, so that it
+ * can wait for the children of a program that has ended.
  */
 
 #include <dirent.h>
@@ -26,10 +26,10 @@
 
 #include <cmocka.h>
 
-#include "delivery/hook.h"
+#include "delivery/exec/exec.h"
 #include "util/timespan.h"
 
-/* For a loaded machine under a sanitizer; nothing that goes right takes a hundredth of it. */
+/* For a loaded machine under a sanitizer; a passing test needs less than a hundredth of it. */
 #define LOOP_LIMIT_US (60 * USEC_PER_SEC)
 
 #define LONG_US (1000 * USEC_PER_SEC)
@@ -39,8 +39,8 @@ struct hook_fixture {
         struct journal *journal;
         struct hook_context context;
         struct hook_config hook;
-        struct event told;
-        char folder[64];
+        struct event sample;
+        char directory[64];
 };
 
 struct hook_run {
@@ -77,25 +77,25 @@ static inline int hook_setup(void **state)
         fixture->hook = (struct hook_config){
                 .name = name, .kind = HOOK_EXEC, .timeout_us = LONG_US, .secret_file = none
         };
-        fixture->told = (struct event){ .id = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0",
-                                        .kind = EVENT_SUCCEEDED,
-                                        .outcome = OUTCOME_SUCCESS,
-                                        .record = { .id = 87654321 } };
-        strcpy(fixture->folder, "/tmp/jobwatch-hook-XXXXXX");
-        assert_non_null(mkdtemp(fixture->folder));
-        assert_return_code(chmod(fixture->folder, 0755), errno);
+        fixture->sample = (struct event){ .id = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0",
+                                          .kind = EVENT_SUCCEEDED,
+                                          .outcome = OUTCOME_SUCCESS,
+                                          .record = { .id = 87654321 } };
+        strcpy(fixture->directory, "/tmp/jobwatch-hook-XXXXXX");
+        assert_non_null(mkdtemp(fixture->directory));
+        assert_return_code(chmod(fixture->directory, 0755), errno);
         *state = fixture;
         return 0;
 }
 
-/* Nothing may be left: no child, no zombie. */
+/* No child and no zombie may be left. */
 static inline int hook_teardown(void **state)
 {
         struct hook_fixture *fixture = *state;
 
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
         assert_int_equal(errno, ECHILD);
-        assert_return_code(rmdir(fixture->folder), errno);
+        assert_return_code(rmdir(fixture->directory), errno);
         journal_close(fixture->journal);
         sd_event_unref(fixture->event);
         free(fixture);
@@ -138,7 +138,7 @@ static inline void hook_on_end(void *userdata, const struct hook_end *end)
                 run->then(run);
 }
 
-/* Starts `target`; standard error, where its output goes, is the pipe meanwhile. */
+/* Starts `target` while standard error, where its output goes, is the pipe. */
 static inline int hook_try(struct hook_run *run, const char *target, char **ret_reason)
 {
         struct hook_fixture *fixture = run->fixture;
@@ -147,7 +147,7 @@ static inline int hook_try(struct hook_run *run, const char *target, char **ret_
         fixture->hook.target = strdup(target);
         const struct hook_attempt attempt = {
                 .hook = &fixture->hook,
-                .event = &fixture->told,
+                .event = &fixture->sample,
                 .document = run->document != NULL ? run->document : "{}\n",
                 .document_size = run->document != NULL ? run->document_size : 3,
                 .attempt = run->attempt != 0 ? run->attempt : 1,
@@ -181,7 +181,7 @@ static inline void hook_start(struct hook_run *run, const char *target)
                 fail_msg("%s: %s (%s)", target, strerror(-r), reason);
         assert_null(reason);
         assert_non_null(run->run);
-        assert_int_equal(run->ends, 0); /* never from within */
+        assert_int_equal(run->ends, 0); /* not from the start function */
 }
 
 static inline void hook_clear(struct hook_run *run)
@@ -194,7 +194,7 @@ static inline void hook_clear(struct hook_run *run)
         *run = (struct hook_run){ .fixture = fixture };
 }
 
-/* Runs the loop until the condition holds; fails the test when it takes absurdly long. */
+/* Runs the loop until the condition holds; fails the test after LOOP_LIMIT_US. */
 #define HOOK_WAIT(fixture, condition)                                                                        \
         do {                                                                                                 \
                 uint64_t wait_until_ = hook_now() + LOOP_LIMIT_US;                                           \
@@ -212,28 +212,28 @@ static inline uint64_t hook_now(void)
         return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Until the program has ended; and everything it said is here, unless something it left still holds the pipe.
- */
+/* Waits until the program has ended. */
 static inline void hook_finish(struct hook_run *run)
 {
         HOOK_WAIT(run->fixture, run->ends > 0);
         assert_int_equal(run->ends, 1);
 }
 
+/* Waits until it has ended and its output is complete, background processes included. */
 static inline void hook_finish_output(struct hook_run *run)
 {
         hook_finish(run);
         HOOK_WAIT(run->fixture, run->output_closed);
 }
 
-/* From start to end; the output is there. */
+/* Starts it and waits for its end and its output. */
 static inline void hook_run(struct hook_run *run, const char *target)
 {
         hook_start(run, target);
         hook_finish_output(run);
 }
 
-/* Waits for a process that was taken in, and says how it died. */
+/* Waits for an adopted process and returns how it died. */
 static inline siginfo_t hook_reap(pid_t pid)
 {
         siginfo_t death = { .si_pid = 0 };
@@ -245,11 +245,11 @@ static inline siginfo_t hook_reap(pid_t pid)
 static inline unsigned hook_open_descriptors(void)
 {
         unsigned count = 0;
-        DIR *folder = opendir("/proc/self/fd");
+        DIR *directory = opendir("/proc/self/fd");
 
-        assert_non_null(folder);
-        while (readdir(folder) != NULL)
+        assert_non_null(directory);
+        while (readdir(directory) != NULL)
                 count++;
-        closedir(folder);
+        closedir(directory);
         return count;
 }

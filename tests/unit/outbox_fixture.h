@@ -2,18 +2,19 @@
 #pragma once
 
 /*
- * What the tests of the outbox share: a real store and real programs. A hook that is to be under way for as
- * long as a test wants reads a line from a fifo, the gate; one that tells what it did appends the event's id
- * to a file. Link with state_fixture.c.
+ * What the tests of the outbox share: a real state and real programs. A "gate" hook is in progress until the
+ * test lets it go: it reads a line from a fifo. It and a "log" hook append the event's id to a file. Link
+ * with state_fixture.c.
  */
 
 #include <sqlite3.h>
 
 #include "delivery/hook_queue.h"
+#include "delivery/outbox.h"
 #include "hook_fixture.h"
 #include "state_fixture.h"
 
-#include "config_helpers.h" /* behind cmocka.h */
+#include "config_helpers.h" /* after cmocka.h */
 
 struct outbox_test {
         struct hook_fixture *hook;
@@ -35,11 +36,11 @@ static inline int setup(void **context)
         assert_int_equal(fixture_setup(&state), 0);
         test->hook = hook;
         test->state = state;
-        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->directory);
         assert_return_code(mkfifo(path, 0600), errno);
         test->gate = open(path, O_RDWR | O_CLOEXEC);
         assert_return_code(test->gate, errno);
-        (void)snprintf(path, sizeof(path), "%s/told", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->directory);
         fixture_write_file(path, "", 0);
         *context = test;
         return 0;
@@ -54,9 +55,9 @@ static inline int teardown(void **context)
         outbox_free(test->outbox);
         config_free(test->config);
         close(test->gate);
-        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/gate", test->hook->directory);
         assert_return_code(unlink(path), errno);
-        (void)snprintf(path, sizeof(path), "%s/told", test->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->directory);
         assert_return_code(unlink(path), errno);
         assert_int_equal(fixture_teardown(&state), 0);
         assert_int_equal(hook_teardown(&hook), 0);
@@ -64,7 +65,7 @@ static inline int teardown(void **context)
         return 0;
 }
 
-/* Loads hooks, each "NAME true", "NAME false", "NAME gate" or "NAME tell", with that many retries. */
+/* Loads hooks, each "NAME true", "NAME false", "NAME gate" or "NAME log", with that many retries. */
 static inline struct config *load_hooks(const struct outbox_test *test, const char *const hooks[],
                                         unsigned retries)
 {
@@ -72,16 +73,17 @@ static inline struct config *load_hooks(const struct outbox_test *test, const ch
 
         for (size_t i = 0; hooks[i] != NULL; i++) {
                 const char *kind = strchr(hooks[i], ' ') + 1;
-                const char *folder = test->hook->folder;
+                const char *directory = test->hook->directory;
                 char command[256];
 
                 if (strcmp(kind, "gate") == 0)
+                        (void)snprintf(
+                                command, sizeof(command),
+                                "/bin/sh -c 'read line <%s/gate; echo $JOBWATCH_EVENT_ID >>%s/delivered'",
+                                directory, directory);
+                else if (strcmp(kind, "log") == 0)
                         (void)snprintf(command, sizeof(command),
-                                       "/bin/sh -c 'read line <%s/gate; echo $JOBWATCH_EVENT_ID >>%s/told'",
-                                       folder, folder);
-                else if (strcmp(kind, "tell") == 0)
-                        (void)snprintf(command, sizeof(command),
-                                       "/bin/sh -c 'echo $JOBWATCH_EVENT_ID >>%s/told'", folder);
+                                       "/bin/sh -c 'echo $JOBWATCH_EVENT_ID >>%s/delivered'", directory);
                 else
                         (void)snprintf(command, sizeof(command), "/bin/%s", kind);
                 size_t used = strlen(text);
@@ -129,10 +131,7 @@ static inline void record(struct outbox_test *test, unsigned number, uint64_t jo
 
 static inline uint64_t pending(struct outbox_test *test, const char *hook)
 {
-        uint64_t count = 0;
-
-        assert_int_equal(state_count_pending(test->state->state, &hook, 1, &count), 0);
-        return count;
+        return fixture_pending(test->state->state, hook);
 }
 
 static inline void open_gate(struct outbox_test *test)
@@ -140,39 +139,57 @@ static inline void open_gate(struct outbox_test *test)
         assert_int_equal(write(test->gate, "\n", 1), 1);
 }
 
-static inline unsigned under_way(const struct outbox_test *test)
+/* Runs the loop until nothing more happens without waiting. */
+static inline void settle(const struct outbox_test *test)
 {
+        int r;
+
+        while ((r = sd_event_run(test->hook->event, 0)) > 0)
+                ;
+        assert_int_equal(r, 0);
+}
+
+/* Attempts in progress: the children of this process. Allocates no memory. */
+static inline unsigned in_progress(void)
+{
+        char path[64], list[1024];
         unsigned count = 0;
 
-        for (size_t i = 0; i < test->outbox->queue_count; i++)
-                for (size_t k = 0; k < HOOK_CONCURRENCY; k++)
-                        count += test->outbox->queues[i]->attempts[k].exec != NULL;
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        assert_return_code(fd, errno);
+        ssize_t size = read(fd, list, sizeof(list));
+        assert_in_range(size, 0, sizeof(list) - 1);
+        close(fd);
+        for (ssize_t i = 0; i < size; i++)
+                count += list[i] == ' ';
         return count;
 }
 
-/* Nothing happens any more but by time. */
-static inline bool done(const struct outbox_test *test)
+/* Nothing is in progress, and the next thing to happen is a timer. */
+static inline bool is_done(const struct outbox_test *test)
 {
-        return !test->outbox->woken && under_way(test) == 0;
+        settle(test);
+        return in_progress() == 0;
 }
 
-/* The last digits of the events' ids in the order in which the programs told of them. */
-static inline void expect_told(struct outbox_test *test, const char *expected)
+/* The last digits of the events' ids in the order of their deliveries. */
+static inline void expect_delivered(struct outbox_test *test, const char *expected)
 {
         char path[96], found[1024] = "";
         size_t size;
 
-        (void)snprintf(path, sizeof(path), "%s/told", test->hook->folder);
-        char *told = fixture_read_file(path, &size);
+        (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->directory);
+        char *ids = fixture_read_file(path, &size);
         assert_int_equal(size % EVENT_ID_SIZE, 0);
         assert_true(size < sizeof(found));
         for (size_t at = 0; at < size; at += EVENT_ID_SIZE)
-                strncat(found, told + at + EVENT_ID_SIZE - 2, 1);
-        free(told);
+                strncat(found, ids + at + EVENT_ID_SIZE - 2, 1);
+        free(ids);
         assert_string_equal(found, expected);
 }
 
-/* Ends the outbox and compares how each delivery stands: "STATE ATTEMPTS", separated by commas. */
+/* Frees the outbox and compares the state of each delivery: "STATE ATTEMPTS", separated by commas. */
 static inline void expect_states(struct outbox_test *test, const char *query, const char *expected)
 {
         sqlite3_stmt *statement;
@@ -189,7 +206,7 @@ static inline void expect_states(struct outbox_test *test, const char *query, co
         fixture_open(test->state);
 }
 
-/* For expect_states(): all deliveries in the order in which they were recorded. */
+/* For expect_states(): all deliveries, oldest first. */
 #define ALL_STATES "SELECT group_concat(state || ' ' || attempts) FROM (SELECT * FROM deliveries ORDER BY id)"
 
 #define OUTBOX_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

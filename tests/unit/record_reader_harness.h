@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * For the tests of the record reader. Every document is fed whole, in pieces of 1, 2, 3 and 7 bytes and, if
- * it is short, in every way of cutting it in two: the result and the records must be the same each time.
+ * For the tests of the record reader. Every document is fed in one piece, in pieces of 1, 2, 3 and 7 bytes
+ * and, if it is short, split in two at every byte: the result and the records must be the same each time.
  */
 
 #include <errno.h>
@@ -21,11 +21,11 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define EVERY_CUT_MAX 400 /* longer documents are not cut everywhere */
+#define EVERY_CUT_MAX 400 /* longer documents are not split at every byte */
 
 static const struct record_limits generous = { .depth_max = 64, .string_max = 16 << 20, .records_max = 100 };
 
-/* The records that came up, as one text: "id|status|result|…" a line, null as "-". */
+/* The records that were read, as one text: a line "id|status|result|…" each, null as "-". */
 struct outcome {
         int result;
         char *records;
@@ -94,7 +94,7 @@ static inline struct outcome read_body(enum record_shape shape, const struct rec
                 size_t piece = at == 0 && first > 0 ? first : step;
                 if (piece > size - at)
                         piece = size - at;
-                /* A copy of its own, so that a read beyond the piece is found. */
+                /* A copy, so that a sanitizer finds reads beyond the piece. */
                 char *copy = malloc(piece);
                 assert_non_null(copy);
                 memcpy(copy, body + at, piece);
@@ -123,9 +123,9 @@ static inline void assert_same(struct outcome *left, const struct outcome *right
         outcome_clear(left);
 }
 
-/* The outcome of the document, after checking that the pieces it comes in make no difference. */
-static inline struct outcome read_everyhow(enum record_shape shape, const struct record_limits *limits,
-                                           const char *body, size_t size)
+/* The outcome of the document, after checking that its division into pieces makes no difference. */
+static inline struct outcome read_in_all_pieces(enum record_shape shape, const struct record_limits *limits,
+                                                const char *body, size_t size)
 {
         static const size_t steps[] = { 1, 2, 3, 7 };
         struct outcome whole = read_body(shape, limits, body, size, 0, size + 1, 0), other;
@@ -144,7 +144,7 @@ static inline struct outcome read_everyhow(enum record_shape shape, const struct
 static inline void expect_sized(enum record_shape shape, const struct record_limits *limits, const char *body,
                                 size_t size, int result, const char *records, size_t records_size)
 {
-        struct outcome outcome = read_everyhow(shape, limits, body, size);
+        struct outcome outcome = read_in_all_pieces(shape, limits, body, size);
 
         if (outcome.result != result)
                 fail_msg("%.200s: %d (%s), expected %d", body, outcome.result, outcome.explanation, result);
@@ -161,13 +161,13 @@ static inline void expect_sized(enum record_shape shape, const struct record_lim
         expect_sized(RECORD_SHAPE_ARRAY, &generous, body, sizeof(body) - 1, result, records,                 \
                      sizeof(records) - 1)
 
-/* The rest of a record of which only Status and ResultData are given. */
+/* The rest of a record that has only Status and ResultData. */
 #define REST "|-|-|-|-|-|-|-|-|0|"
 
 static inline void expect_explanation(enum record_shape shape, const struct record_limits *limits,
                                       const char *body, int result, const char *explanation)
 {
-        struct outcome outcome = read_everyhow(shape, limits, body, strlen(body));
+        struct outcome outcome = read_in_all_pieces(shape, limits, body, strlen(body));
 
         assert_int_equal(outcome.result, result);
         assert_string_equal(outcome.explanation, explanation);

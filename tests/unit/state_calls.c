@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Every function of the store as a call that can be made again and again: see state_calls.h. */
+/* Every function of the state as a repeatable call: see state_calls.h. */
 
 #include "state_calls.h"
 
@@ -22,7 +22,7 @@ int call_record_number(struct fixture *fixture, unsigned number)
         return state_record_event(fixture->state, &event, hooks, 2);
 }
 
-/* A single event, and a store that has prepared no statement yet. */
+/* A single event, and no prepared statement. */
 void calls_prepare(struct fixture *fixture)
 {
         struct delivery delivery;
@@ -32,7 +32,7 @@ void calls_prepare(struct fixture *fixture)
                                        "DELETE FROM jobs; DELETE FROM results",
                                        NULL),
                          0);
-        /* The fixture's events differ by the factors of their numbers. */
+        /* The contents of the events depend on the factors of their numbers. */
         call_number = (call_number / 210 + 1) * 210;
         assert_int_equal(call_record_number(fixture, call_number), 0);
         assert_int_equal(state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, &delivery, 1), 1);
@@ -56,7 +56,7 @@ int call_record_known(struct fixture *fixture)
         return state_record_event(fixture->state, &event, hooks, 1);
 }
 
-/* All of it is tried, as by a caller who looks only in the end. */
+/* All calls are made, as by a caller that checks for errors only at the end. */
 int call_batch(struct fixture *fixture)
 {
         int r = state_batch_begin(fixture->state);
@@ -104,7 +104,7 @@ int call_each_unlogged(struct fixture *fixture)
         return r;
 }
 
-/* One more than are kept in memory. */
+/* One more than fit in memory. */
 int call_mark_logged(struct fixture *fixture)
 {
         for (unsigned i = 0; i <= STATE_MARKS_MAX; i++) {
@@ -132,16 +132,6 @@ int call_prune(struct fixture *fixture)
 
         int r = state_mark_logged(fixture->state, &id, 1);
         return r < 0 ? r : state_prune(fixture->state, 1);
-}
-
-int call_count_pending(struct fixture *fixture)
-{
-        uint64_t count = 0;
-
-        int r = state_count_pending(fixture->state, hooks, 2, &count);
-        if (r >= 0)
-                assert_true(count > 0);
-        return r;
 }
 
 int call_due_deliveries(struct fixture *fixture)
@@ -180,12 +170,12 @@ int call_drop_hooks(struct fixture *fixture)
         return r;
 }
 
-int call_first_sight(struct fixture *fixture)
+int call_status_reported(struct fixture *fixture)
 {
-        char word[32];
+        char status[32];
 
-        (void)snprintf(word, sizeof(word), "Paused %u", call_number);
-        return state_status_reported(fixture->state, &(struct text){ word, strlen(word) });
+        (void)snprintf(status, sizeof(status), "Paused %u", call_number);
+        return state_status_reported(fixture->state, &(struct text){ status, strlen(status) });
 }
 
 int call_put_value(struct fixture *fixture)
@@ -215,7 +205,7 @@ int call_update_job(struct fixture *fixture)
         struct job_record job = { .id = call_number, .description = TEXT_LITERAL("new") };
 
         int r = state_update_job(fixture->state, &job);
-        return r < 0 ? r : state_update_job(fixture->state, &job); /* now its result stays as it is */
+        return r < 0 ? r : state_update_job(fixture->state, &job); /* its result is now unchanged */
 }
 
 int call_reopen(struct fixture *fixture)

@@ -4,14 +4,14 @@
 #include "state_fixture.h"
 
 /*
- * Every function of the store as a call that can be made again and again, for tests in which it fails. Each
- * returns what the store returned, and checks what it was given where that succeeded.
+ * Every function of the state as a repeatable call, for tests in which it fails. Each returns the result of
+ * the function, and checks its output if it succeeded.
  */
 
-/* The event and the job that a call is about. Those that make one move it on. */
+/* The number of the event and the job of a call. Calls that record an event increment it. */
 extern unsigned call_number;
 
-/* Leaves a single event, with deliveries, and a store that has prepared no statement yet. */
+/* Leaves a single event, with deliveries, and no prepared statement. */
 void calls_prepare(struct fixture *fixture);
 
 /* Records an event of that number. */
@@ -26,13 +26,12 @@ int call_each_unlogged(struct fixture *fixture);
 int call_mark_logged(struct fixture *fixture);
 int call_mark_logged_in_batch(struct fixture *fixture);
 int call_prune(struct fixture *fixture);
-int call_count_pending(struct fixture *fixture);
 int call_due_deliveries(struct fixture *fixture);
 int call_next_delivery(struct fixture *fixture);
 int call_delivery_done(struct fixture *fixture);
 int call_delivery_retry(struct fixture *fixture);
 int call_drop_hooks(struct fixture *fixture);
-int call_first_sight(struct fixture *fixture);
+int call_status_reported(struct fixture *fixture);
 int call_put_value(struct fixture *fixture);
 int call_delete_value(struct fixture *fixture);
 int call_get_value(struct fixture *fixture);

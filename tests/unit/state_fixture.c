@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What the tests of the store share: a directory for each, events that fill every field, and comparisons. */
+/* Shared by the tests of the state: a directory for each, events that set every field, and comparisons. */
 
 #include "state_fixture.h"
 
@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "state/sqlite/database.h"
 
 int fixture_setup(void **state)
 {
@@ -16,7 +19,7 @@ int fixture_setup(void **state)
         struct fixture *fixture = calloc(1, sizeof(*fixture));
 
         assert_non_null(fixture);
-        (void)snprintf(fixture->directory, sizeof(fixture->directory), "%s/jobwatchd-store-XXXXXX",
+        (void)snprintf(fixture->directory, sizeof(fixture->directory), "%s/jobwatchd-state-XXXXXX",
                        parent != NULL ? parent : "/tmp");
         assert_non_null(mkdtemp(fixture->directory));
         fixture_open(fixture);
@@ -61,6 +64,43 @@ void fixture_reopen(struct fixture *fixture)
         fixture_open(fixture);
 }
 
+pid_t fixture_holder_start(struct fixture *fixture, int *ret_leash)
+{
+        int ready[2], leash[2];
+        char byte;
+
+        assert_int_equal(pipe(ready), 0);
+        assert_int_equal(pipe(leash), 0);
+        pid_t holder = fork();
+        assert_true(holder >= 0);
+        if (holder == 0) {
+                struct state *state = NULL;
+                char *message = NULL;
+                close(leash[1]);
+                byte = state_open(fixture->directory, &message, &state) == 0;
+                (void)!write(ready[1], &byte, 1);
+                (void)!read(leash[0], &byte, 1); /* until it is closed */
+                _exit(0);                        /* without closing the store: the lock ends all the same */
+        }
+
+        close(leash[0]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        assert_int_equal(byte, 1);
+        close(ready[0]);
+        close(ready[1]);
+        *ret_leash = leash[1];
+        return holder;
+}
+
+void fixture_holder_end(pid_t holder, int leash)
+{
+        int status;
+
+        close(leash);
+        assert_int_equal(waitpid(holder, &status, 0), holder);
+        assert_int_equal(status, 0);
+}
+
 const char *fixture_path(const struct fixture *fixture, const char *name)
 {
         static char paths[4][512];
@@ -69,6 +109,20 @@ const char *fixture_path(const struct fixture *fixture, const char *name)
 
         (void)snprintf(path, sizeof(paths[0]), "%s/%s", fixture->directory, name);
         return path;
+}
+
+uint64_t fixture_pending(const struct state *state, const char *hook)
+{
+        static const char sql[] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1";
+        sqlite3_stmt *statement = NULL;
+
+        /* Over the connection of the state, which has locked the file. */
+        assert_int_equal(sqlite3_prepare_v2(state->database, sql, -1, &statement, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC), SQLITE_OK);
+        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+        uint64_t count = (uint64_t)sqlite3_column_int64(statement, 0);
+        assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+        return count;
 }
 
 char *fixture_read_file(const char *path, size_t *ret_size)
@@ -106,7 +160,7 @@ const char *fixture_event_id(unsigned number)
         return id;
 }
 
-/* A text of one of a few static buffers. */
+/* A text in one of a few static buffers. */
 static struct text numbered(unsigned slot, const char *word, unsigned number)
 {
         static char texts[16][48];

@@ -5,28 +5,36 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
 #include "state/state.h"
 
 /*
- * A store in a directory of its own under $TMPDIR, for tests. All functions fail the test that calls them
- * rather than return an error.
+ * A state in a directory of its own under $TMPDIR, for tests. All functions fail the calling test instead of
+ * returning an error.
  */
 struct fixture {
         char directory[256];
         struct state *state;
 };
 
-/* For cmocka: *state becomes a struct fixture with an open store. The teardown removes the directory. */
+/* For cmocka: *state becomes a struct fixture with an open state. The teardown removes the directory. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
 void fixture_open(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
-/* What every test does after every step: only what is on disk counts. */
+/* Closes and opens the state, so that a test sees what is on disk. */
 void fixture_reopen(struct fixture *fixture);
+
+/*
+ * Another process that has the closed store open and so holds its lock, until the end. Returns its pid;
+ * *ret_leash goes to fixture_holder_end(), which waits for it.
+ */
+pid_t fixture_holder_start(struct fixture *fixture, int *ret_leash);
+void fixture_holder_end(pid_t holder, int leash);
 
 /* "DIRECTORY/NAME": in one of a few static buffers. */
 const char *fixture_path(const struct fixture *fixture, const char *name);
@@ -40,9 +48,12 @@ const char *fixture_event_id(unsigned number);
 
 /*
  * An event about `job` with every field set, among them texts with NUL, empty and null ones, all derived from
- * `number`. Its texts are borrowed: it is not to be cleared. Valid until the second call after this one.
+ * `number`. Its texts are borrowed: it must not be cleared. Valid until the second call after this one.
  */
 struct event fixture_event(unsigned number, uint64_t job, enum event_kind kind);
+
+/* How many deliveries of the hook are pending in the database. */
+uint64_t fixture_pending(const struct state *state, const char *hook);
 
 void assert_text_equal(const struct text *left, const struct text *right);
 void assert_record_equal(const struct job_record *left, const struct job_record *right);

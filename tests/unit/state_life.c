@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A scripted life of a store that uses all of it: each step is one call or one batch, can be repeated when it
- * failed, and always does the same, so that two lives end with the same rows.
+ * A scripted sequence of steps that uses every function of the state. A step is one call or one batch, can be
+ * repeated if it failed, and is deterministic, so that two runs end with the same rows.
  */
 
 #include "state_life.h"
@@ -67,11 +67,11 @@ static int step_value_again(struct fixture *life)
         return state_put_value(life->state, "token", "second", 6);
 }
 
-static int step_sight(struct fixture *life)
+static int step_status(struct fixture *life)
 {
-        struct text word = TEXT_LITERAL("Paused");
+        struct text status = TEXT_LITERAL("Paused");
 
-        int r = state_status_reported(life->state, &word);
+        int r = state_status_reported(life->state, &status);
         if (r >= 0)
                 assert_int_equal(r, 1);
         return r;
@@ -83,7 +83,7 @@ static int step_batch(struct fixture *life)
         if (r < 0)
                 return r;
 
-        /* All of them are tried, as by a caller who looks only in the end. */
+        /* All are recorded, as by a caller that checks for errors only at the end. */
         int failed = 0;
         for (unsigned number = 2; number <= 4; number++) {
                 r = record(life, number, number, EVENT_SEEN, 1);
@@ -140,7 +140,7 @@ static int step_change(struct fixture *life)
         return record(life, 5, 1, EVENT_CHANGED, 2);
 }
 
-static int step_unhooked(struct fixture *life)
+static int step_without_hooks(struct fixture *life)
 {
         return record(life, 6, 6, EVENT_SUCCEEDED, 0);
 }
@@ -181,7 +181,7 @@ static int step_unlogged(struct fixture *life)
         return r;
 }
 
-/* The fillers make the WAL long enough for checkpoints. */
+/* Fillers make the WAL long enough for checkpoints. */
 static unsigned filler;
 
 static int step_filler(struct fixture *life)
@@ -190,10 +190,11 @@ static int step_filler(struct fixture *life)
 }
 
 static int (*const steps[])(struct fixture *life) = {
-        step_open,     step_first_event, step_value,       step_sight,  step_batch,    step_deliver,
-        step_update,   step_reopen,      step_value_again, step_change, step_unhooked, step_mark_and_prune,
-        step_unlogged, step_drop,        step_filler,      step_filler, step_filler,   step_filler,
-        step_filler,   step_filler,      step_filler,      step_filler, step_reopen,
+        step_open,          step_first_event,    step_value,    step_status,      step_batch,
+        step_deliver,       step_update,         step_reopen,   step_value_again, step_change,
+        step_without_hooks, step_mark_and_prune, step_unlogged, step_drop,        step_filler,
+        step_filler,        step_filler,         step_filler,   step_filler,      step_filler,
+        step_filler,        step_filler,         step_reopen,
 };
 
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == STATE_LIFE_STEPS, "the header counts the steps");

@@ -3,11 +3,11 @@
 
 #include "state_fixture.h"
 
-/* The first step opens the store, the last one closes and opens it once more. */
+/* The first step opens the state, the last one closes and opens it again. */
 #define STATE_LIFE_STEPS 23
 
-/* Bytes of the results in it, up to 32 KiB: how much is written. */
+/* Bytes of each result, up to 32 KiB: how much is written. */
 extern size_t state_life_result_size;
 
-/* Does a step, which begins with 0, or does it again if it failed. Returns what the store returned. */
+/* Runs a step, counted from 0, or repeats it if it failed. Returns the result of the state's function. */
 int state_life_step(struct fixture *life, size_t step);

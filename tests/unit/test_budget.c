@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What a restart remembers of the budget, whatever becomes of the clocks. Both clocks and the boot are the
- * test's. */
+/* The stored rate limiter state across restarts and clock changes. Clocks and boot id are set by the test. */
 
 #include <string.h>
 
@@ -14,7 +13,7 @@
 #define DAY    (24 * HOUR)
 
 static uint64_t wall_us;
-static unsigned char boot; /* 0: not known */
+static unsigned char boot; /* 0: unknown */
 
 uint64_t __wrap_clock_wall_us(void);
 bool __wrap_clock_boot_id(unsigned char ret_id[static BOOT_ID_SIZE]);
@@ -30,7 +29,7 @@ bool __wrap_clock_boot_id(unsigned char ret_id[static BOOT_ID_SIZE])
         return boot != 0;
 }
 
-/* One run of the daemon over the same store. */
+/* One run of the daemon with the same state. */
 struct run {
         struct planner *planner;
         struct budget budget;
@@ -52,10 +51,10 @@ static void run_spend(struct run *run, unsigned count, uint64_t now_us)
         }
 }
 
-/* How long until a poll may go out. */
+/* Time until a poll may be sent. */
 static uint64_t run_wait(const struct run *run, uint64_t now_us)
 {
-        uint64_t next_us = rate_limiter_next(planner_governor(run->planner), RATE_LIMITER_POLL, now_us);
+        uint64_t next_us = rate_limiter_next(planner_rate_limiter(run->planner), RATE_LIMITER_POLL, now_us);
 
         return next_us > now_us ? next_us - now_us : 0;
 }
@@ -65,8 +64,8 @@ static void run_end(struct run *run)
         planner_free(run->planner);
 }
 
-/* A run that spends all it may at once, and crashes. */
-static void run_dry(struct fixture *fixture, uint64_t now_us)
+/* A run that uses up its burst and crashes. */
+static void run_until_throttled(struct fixture *fixture, uint64_t now_us)
 {
         struct run run;
 
@@ -86,23 +85,23 @@ static uint64_t wait_after_restart(struct fixture *fixture, uint64_t now_us)
         return wait_us;
 }
 
-static void test_a_clock_that_was_set_forward(void **state)
+static void test_clock_set_forward(void **state)
 {
         wall_us = 1000 * DAY;
         boot = 1;
-        run_dry(*state, HOUR);
+        run_until_throttled(*state, HOUR);
 
         wall_us += 2 * DAY;
         assert_true(wait_after_restart(*state, HOUR + SECOND) > 0);
-        /* Time does pass. */
+        /* Elapsed time counts. */
         assert_int_equal(wait_after_restart(*state, 3 * HOUR), 0);
 }
 
-static void test_a_clock_that_was_set_back(void **state)
+static void test_clock_set_back(void **state)
 {
         wall_us = 1000 * DAY;
         boot = 1;
-        run_dry(*state, HOUR);
+        run_until_throttled(*state, HOUR);
 
         wall_us -= 2 * DAY;
         assert_int_equal(wait_after_restart(*state, 3 * HOUR), 0);
@@ -112,9 +111,9 @@ static void test_after_a_reboot(void **state)
 {
         wall_us = 1000 * DAY;
         boot = 1;
-        run_dry(*state, HOUR);
+        run_until_throttled(*state, HOUR);
 
-        /* CLOCK_BOOTTIME has begun anew, or is larger than it was: it says nothing. */
+        /* CLOCK_BOOTTIME has restarted and is not comparable, whether smaller or larger. */
         boot = 2;
         wall_us += SECOND;
         assert_true(wait_after_restart(*state, 5 * SECOND) > 0);
@@ -123,17 +122,17 @@ static void test_after_a_reboot(void **state)
         assert_int_equal(wait_after_restart(*state, 5 * SECOND), 0);
 }
 
-static void test_where_the_boot_is_not_known(void **state)
+static void test_unknown_boot(void **state)
 {
         wall_us = 1000 * DAY;
         boot = 0;
-        run_dry(*state, HOUR);
+        run_until_throttled(*state, HOUR);
 
         wall_us += SECOND;
         assert_true(wait_after_restart(*state, DAY) > 0);
 }
 
-static void test_a_pause(void **state)
+static void test_retry_after(void **state)
 {
         struct fixture *fixture = *state;
         struct run run;
@@ -142,7 +141,7 @@ static void test_a_pause(void **state)
         boot = 1;
         run_start(&run, fixture, HOUR);
         planner_pause(run.planner, HOUR + 300 * SECOND);
-        budget_keep(&run.budget, HOUR);
+        budget_save(&run.budget, HOUR);
         run_end(&run);
 
         wall_us += DAY;
@@ -158,7 +157,7 @@ static void test_a_pause(void **state)
         run_end(&run);
 }
 
-static void test_what_is_stored_is_something_else(void **state)
+static void test_invalid_stored_value(void **state)
 {
         struct fixture *fixture = *state;
 
@@ -170,12 +169,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_a_clock_that_was_set_forward),
-                TEST(test_a_clock_that_was_set_back),
-                TEST(test_after_a_reboot),
-                TEST(test_where_the_boot_is_not_known),
-                TEST(test_a_pause),
-                TEST(test_what_is_stored_is_something_else),
+                TEST(test_clock_set_forward), TEST(test_clock_set_back), TEST(test_after_a_reboot),
+                TEST(test_unknown_boot),      TEST(test_retry_after),    TEST(test_invalid_stored_value),
         };
 
         return cmocka_run_group_tests_name("budget", tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The configuration: values and defaults, the command line over them, the merging of files, the example file,
- * and that what is printed reads back as the same. What is refused is tested in test_config_errors.c.
+ * Values and defaults, the overrides of the command line, merging of files, and that a printed configuration
+ * reads back with the same values. Errors are tested in test_config_errors.c.
  */
 
 #include <errno.h>
@@ -111,7 +111,7 @@ static void test_values(void **state)
         assert_true(config->log.personal_data);
         assert_int_equal(config->log.result_bytes, 0);
 
-        /* The plain list first, then the sections. */
+        /* Those of [jobs] first, then the sections. */
         static const uint64_t ids[] = { 5, INT64_MAX, 7, 6, 8 };
         assert_int_equal(config->job_count, 5);
         for (size_t i = 0; i < 5; i++)
@@ -124,8 +124,6 @@ static void test_values(void **state)
         assert_string_equal(config->jobs[3].hooks.items[0], "m");
         assert_true(config->jobs[4].hooks_given);
         assert_int_equal(config->jobs[4].hooks.count, 0);
-        assert_ptr_equal(config_find_job(config, 6), &config->jobs[3]);
-        assert_null(config_find_job(config, 99));
 
         assert_int_equal(config->hook_count, 2);
         assert_int_equal(config->hooks[0].on, EVENT_MASK_FAILED | EVENT_MASK_CHANGED);
@@ -178,28 +176,27 @@ static void test_jobs(void **state)
         struct config *config = NULL;
 
         (void)state;
-        expect_error("", "f.ini", "no job is watched; add \"ids = NUMBER\" under [jobs]");
-        expect_error("[poll]\n[jobs]\nids = ,\n", "f.ini:3", "no job is watched");
+        expect_error("", "f.ini", "no jobs to watch; add \"ids = NUMBER\" under [jobs]");
+        expect_error("[poll]\n[jobs]\nids = ,\n", "f.ini:3", "no jobs to watch");
         expect_error("[jobs]\nids = 1\n[job a]\n", "f.ini:3", "[job a] has no id");
 
         overrides.job_ids = ids;
         overrides.job_count = 2;
-        assert_int_equal(config_load_memory("f", "[jobs]\nids = 9\n", 15, 0, &overrides, &problems, &config),
-                         0);
+        assert_int_equal(config_load_memory("f", "[jobs]\nids = 9\n", 15, &overrides, &problems, &config), 0);
         assert_int_equal(config->job_count, 2);
         assert_int_equal(config->jobs[0].id, 9);
         assert_true(config->jobs[0].from_command_line);
         assert_int_equal(config->jobs[1].id, 5);
         assert_true(config->jobs[1].from_command_line);
         config = config_free(config);
-        assert_int_equal(config_load_memory("f", "", 0, 0, &overrides, &problems, &config), 0);
+        assert_int_equal(config_load_memory("f", "", 0, &overrides, &problems, &config), 0);
         assert_int_equal(config->job_count, 2);
         config_free(config);
         assert_int_equal(problems.count, 0);
 
         overrides.job_ids = zero;
         overrides.job_count = 1;
-        expect_error_with("[jobs]\nids = 9\n", 0, &overrides, "command line", "--job 0");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "invalid job id in --job 0");
 }
 
 static void test_overrides(void **state)
@@ -214,8 +211,7 @@ static void test_overrides(void **state)
         struct config *config = NULL;
 
         (void)state;
-        assert_int_equal(config_load_memory("f", "[jobs]\nids = 9\n", 15, 0, &overrides, &problems, &config),
-                         0);
+        assert_int_equal(config_load_memory("f", "[jobs]\nids = 9\n", 15, &overrides, &problems, &config), 0);
         assert_int_equal(config->exit_when, EXIT_DONE);
         assert_int_equal(config->log.level, LOG_DEBUG);
         assert_int_equal(config->log.target, LOG_TARGET_CONSOLE);
@@ -223,11 +219,11 @@ static void test_overrides(void **state)
         config = config_free(config);
 
         overrides.state_directory = "s";
-        expect_error_with("[jobs]\nids = 9\n", 0, &overrides, "command line", "write an absolute path");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "write an absolute path");
         overrides.state_directory = "/a ;b";
-        expect_error_with("[jobs]\nids = 9\n", 0, &overrides, "command line", "without \" ;\"");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "without \" ;\"");
         overrides.state_directory = "/a\nb";
-        expect_error_with("[jobs]\nids = 9\n", 0, &overrides, "command line", "control characters");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "control characters");
 
         config = load_text("[jobs]\nids = 1\n");
         assert_int_equal(setenv("STATE_DIRECTORY", "/e", 1), 0);
@@ -237,7 +233,7 @@ static void test_overrides(void **state)
         config_free(config);
 }
 
-/* Printing and reading back gives the same print, and the same again. */
+/* A printed configuration, read back, prints the same again. */
 static void check_round_trip(const char *text)
 {
         struct config *config = load_text(text);
@@ -285,7 +281,7 @@ static void test_print(void **state)
                 "= yes\n"
                 "[state]\ndirectory = /a b\n");
 
-        /* Items that are too long to stand beside their key. */
+        /* Items that do not fit on the line of their key. */
         for (int size = 170; size <= 197; size++) {
                 snprintf(text, sizeof(text), "[jobs]\nids = 1\n[status]\nfailed_result =\n %0*d\n b\n", size,
                          7);
@@ -296,7 +292,7 @@ static void test_print(void **state)
                         check_round_trip(text);
                 }
         }
-        /* And a value that fits beside it only without spaces. */
+        /* A value that fits on the line only without spaces around the "=". */
         snprintf(text, sizeof(text), "[jobs]\nids = 1\n[api]\nusername=%0189d\n", 7);
         check_round_trip(text);
 }
@@ -358,9 +354,9 @@ static void test_drop_ins(void **state)
         write_file(drop_ins, ".h.ini", "nonsense\n");
         write_file(drop_ins, "c.ini~", "nonsense\n");
 
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), 0);
+        assert_int_equal(config_load(path, NULL, &problems, &config), 0);
         assert_int_equal(problems.count, 0);
-        /* Capitals come first: the order is that of the bytes. */
+        /* Capitals come first: files are in byte order. */
         assert_int_equal(config->poll.interval_us, 8 * USEC_PER_SEC);
         assert_int_equal(config->poll.max_interval_us, USEC_PER_MIN);
         assert_int_equal(config->status_running.count, 1);
@@ -376,7 +372,7 @@ static void test_drop_ins(void **state)
 
         /* The same id in another file, and an error in a drop-in, each with its own file and line. */
         write_file(drop_ins, "z.ini", "[jobs]\nids = 1\n[log]\nlevl = info\n");
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(config_load(path, NULL, &problems, &config), -EINVAL);
         assert_int_equal(problems.count, 2);
         snprintf(part, sizeof(part), "%s/z.ini:2: job 1 is listed twice, also at %s:7", drop_ins, path);
         assert_memory_equal(problems.items[0].message, part, strlen(part));
@@ -385,13 +381,13 @@ static void test_drop_ins(void **state)
         config_problems_clear(&problems);
         remove_file(drop_ins, "z.ini");
 
-        /* Open to all: a warning, and still a configuration. */
+        /* World-writable: a warning only. */
         assert_int_equal(chmod(path, 0666), 0);
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), 0);
+        assert_int_equal(config_load(path, NULL, &problems, &config), 0);
         assert_int_equal(problems.count, 1);
         assert_int_equal(problems.errors, 0);
         assert_true(problems.items[0].warning);
-        assert_non_null(strstr(problems.items[0].message, "f.ini: every user of this machine may change"));
+        assert_non_null(strstr(problems.items[0].message, "f.ini: the file is world-writable"));
         config_problems_clear(&problems);
         config = config_free(config);
 
@@ -400,15 +396,15 @@ static void test_drop_ins(void **state)
                 remove_file(drop_ins, names[i]);
         assert_int_equal(rmdir(drop_ins), 0);
 
-        /* What stands in the place of the directory is no directory. */
+        /* A file where the directory should be. */
         write_file(directory, "f.ini.d", "");
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(config_load(path, NULL, &problems, &config), -EINVAL);
         assert_non_null(strstr(problems.items[problems.count - 1].message, "f.ini.d: cannot be listed"));
         config_problems_clear(&problems);
         remove_file(directory, "f.ini.d");
 
         remove_file(directory, "f.ini");
-        assert_int_equal(config_load_files(path, 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(config_load(path, NULL, &problems, &config), -EINVAL);
         assert_int_equal(problems.count, 1);
         assert_non_null(
                 strstr(problems.items[0].message, "f.ini: cannot be read: No such file or directory"));

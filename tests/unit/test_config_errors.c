@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What a configuration is refused for: every check, with the line and the text of its message. */
+/* Invalid configurations: every check, with the location and the text of its message. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "config/suggestion.h"
 #include "config/value_checks.h"
 #include "config_helpers.h"
 
@@ -34,16 +35,15 @@ static void test_unknown(void **state)
         expect_error("[jobs]\nids = 1\n[POLL]\n", "f.ini:3", "did you mean [poll]?");
         expect_error("[jobs]\nids = 1\n[ poll ]\n", "f.ini:3", "did you mean [poll]?");
         expect_error("[jobs]\nids = 1\n[poll x]\n", "f.ini:3", "unknown section [poll x]");
-        expect_error("[jobs]\nids = 1\n[whatever]\n", "f.ini:3", "there are api, poll");
-        expect_error("[jobs]\nids = 1\n[job]\n", "f.ini:3", "needs a name");
-        expect_error("[jobs]\nids = 1\n[hook]\n", "f.ini:3", "needs a name");
+        expect_error("[jobs]\nids = 1\n[whatever]\n", "f.ini:3", "known sections are api, poll");
+        expect_error("[jobs]\nids = 1\n[job]\n", "f.ini:3", "has no name");
+        expect_error("[jobs]\nids = 1\n[hook]\n", "f.ini:3", "has no name");
         expect_error("[jobs]\nids = 1\n[job a/b]\n", "f.ini:3", "1 to 40 letters");
         expect_error("[jobs]\nids = 1\n[job a b]\n", "f.ini:3", "1 to 40 letters");
         expect_error("[jobs]\nids = 1\n[job 12345678901234567890123456789012345678901]\n", "f.ini:3",
                      "1 to 40");
         expect_error("interval = 5s\n[jobs]\nids = 1\n", "f.ini:1",
-                     "before the first section; write the header of "
-                     "its section, [poll]");
+                     "is before the first section; write a section header, [poll]");
 }
 
 static void test_duplicates(void **state)
@@ -76,18 +76,18 @@ static void test_bad_values(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
                 snprintf(line, sizeof(line), "id = %s", ids[i]);
-                expect_bad("job a", line, "write the id of a job");
+                expect_bad("job a", line, "write a job id");
                 snprintf(line, sizeof(line), "[jobs]\nids = 3, %s\n", ids[i]);
-                expect_error(line, "f.ini:2", "is no id of a job");
+                expect_error(line, "f.ini:2", "invalid job id");
         }
-        expect_bad("poll", "interval = 15x", "interval = 15x is not understood: write a time span");
-        expect_bad("poll", "interval = 15s # c", "a comment behind a value begins with \" ;\"");
+        expect_bad("poll", "interval = 15x", "interval = 15x is invalid: write a time span");
+        expect_bad("poll", "interval = 15s # c", "a comment after a value starts with \" ;\"");
         expect_bad("poll", "interval =", "interval is empty");
         expect_bad("poll", "interval = 99ms", "interval = 99ms is out of range; write 100ms to 365d");
         expect_bad("poll", "max_interval = 0", "out of range");
         expect_bad("poll", "interval = 99999999999999999999s", "out of range");
         expect_bad("job a", "interval = 50ms\nid = 2", "out of range");
-        expect_bad("poll", "batch = yes", "batch = yes is not understood: write auto or off");
+        expect_bad("poll", "batch = yes", "batch = yes is invalid: write auto or off");
         expect_bad("poll", "batch_size = 0", "write 1 to 100");
         expect_bad("poll", "batch_size = 101", "write 1 to 100");
         expect_bad("poll", "batch_size = ten", "write a whole number");
@@ -107,8 +107,9 @@ static void test_bad_values(void **state)
         expect_bad("log", "personal_data = maybe", "write yes or no");
         expect_bad("state", "directory = var/lib", "write an absolute path");
         expect_bad("api", "ca_file = ca.pem", "write an absolute path");
-        expect_bad("api", "username = me # mine", "# begins no comment");
-        expect_bad("status", "failure = A, B # mine", "failure = B # mine: # begins no comment");
+        expect_bad("api", "username = me # mine", "\"#\" does not start a comment");
+        expect_bad("status", "failure = A, B # mine",
+                   "failure = B # mine is invalid: \"#\" does not start a comment");
 }
 
 static void test_file_names(void **state)
@@ -201,37 +202,36 @@ static void test_units_and_commands(void **state)
         assert_non_null(check_exec("-/bin/true"));
         assert_non_null(check_exec("/bin/sh -c 'x"));
         assert_non_null(check_exec("/bin/sh \\"));
-        expect_bad("hook a", "unit = finished", "write the whole name of a unit");
-        expect_bad("hook a", "exec = mail -s x", "absolute path of its program");
+        expect_bad("hook a", "unit = finished", "write the full name of a unit");
+        expect_bad("hook a", "exec = mail -s x", "absolute path of the program");
         expect_bad("hook a", "url = http://example.com", "write https://");
 }
 
 static void test_intervals(void **state)
 {
         (void)state;
-        expect_bad("poll", "max_interval = 5s", "max_interval is 5s, which is below the interval of 15s");
+        expect_bad("poll", "max_interval = 5s", "max_interval (5s) is shorter than interval (15s)");
         expect_bad("poll", "interval = 5min", "add \"max_interval = 5min\" or more");
         expect_error("[job a]\nid = 1\ninterval = 5min\n", "f.ini:3", "or more to [job a]");
         expect_error("[job a]\nid = 1\nmax_interval = 5s\n", "f.ini:3",
                      "add \"interval = 5s\" or less to [job a]");
         expect_error("[job a]\nid = 1\nmax_interval = 5s\ninterval = 6s\n", "f.ini:3",
-                     "below the interval of 6s");
+                     "shorter than interval (6s)");
 }
 
 static void test_hooks(void **state)
 {
         (void)state;
-        expect_error("[jobs]\nids = 1\n[hook a]\non = failed\n", "f.ini:3", "does nothing; add one of");
+        expect_error("[jobs]\nids = 1\n[hook a]\non = failed\n", "f.ini:3", "has no target; add unit");
         expect_error("[jobs]\nids = 1\n[hook a]\nexec = /a\nunit = a.service\n", "f.ini:5",
                      "more than one of");
         expect_bad("hook a", "on =\nexec = /a", "on is empty");
-        expect_bad("hook a", "on = success\nexec = /a", "on = success is not understood");
+        expect_bad("hook a", "on = success\nexec = /a", "on = success is invalid");
         expect_bad("hook a", "on = succeded\nexec = /a", "did you mean \"succeeded\"?");
-        expect_bad("hook a", "secret_file = a\nexec = /a", "secret_file signs");
+        expect_bad("hook a", "secret_file = a\nexec = /a", "secret_file is for url only");
         expect_bad("hook a", "retries = 1001\nexec = /a", "write 0 to 1000");
         expect_bad("hook a", "exec = /bin/sh -c 'a ; b'", "even within quotes");
-        expect_error("[job a]\nid = 1\nhooks = mail\n", "f.ini:3",
-                     "there is no hook \"mail\"; add a section");
+        expect_error("[job a]\nid = 1\nhooks = mail\n", "f.ini:3", "unknown hook \"mail\"; add a section");
         expect_error("[job a]\nid = 1\nhooks = mal\n[hook mail]\nexec = /a\n", "f.ini:3",
                      "did you mean \"mail\"?");
         expect_error("[job a]\nid = 1\nhooks =\n   a b\n", "f.ini:4", "1 to 40 letters");
@@ -244,7 +244,7 @@ static void test_hooks(void **state)
 static void test_one_problem_a_cause(void **state)
 {
         (void)state;
-        /* Nothing is said to be missing where a line was refused. */
+        /* Where a line was refused, no key is reported as missing. */
         expect_error("[jobs]\nids: 1\n", "f.ini:2", "\":\"");
         expect_error("[Jobs]\nids = 1\n", "f.ini:1", "did you mean [jobs]?");
         expect_error("[job a]\nidd = 1\n", "f.ini:2", "did you mean \"id\"?");
@@ -252,7 +252,7 @@ static void test_one_problem_a_cause(void **state)
         expect_error("[jobs]\nids = 1\n[hook a]\nexce = /bin/true\n", "f.ini:4", "did you mean \"exec\"?");
 }
 
-/* In the order of the lines, whichever pass found them. */
+/* In the order of the lines, whichever step found them. */
 static void test_order_of_problems(void **state)
 {
         static const char text[] =
@@ -262,7 +262,7 @@ static void test_order_of_problems(void **state)
         unsigned last = 0;
 
         (void)state;
-        assert_int_equal(config_load_memory("f", text, strlen(text), 0, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(config_load_memory("f", text, strlen(text), NULL, &problems, &config), -EINVAL);
         assert_int_equal(problems.count, 5);
         assert_int_equal(problems.errors, 5);
         for (size_t i = 0; i < problems.count; i++) {
@@ -276,58 +276,38 @@ static void test_order_of_problems(void **state)
         config_problems_clear(&problems);
 }
 
-/* Every key of a feature is refused without it, unless it says the default, and taken with it. */
-static void test_not_built(void **state)
+static void expect_distance(const char *typed, const char *candidate, unsigned distance)
 {
-        static const struct {
-                const char *section, *line;
-                unsigned feature;
-        } cases[] = {
-                { "api", "auth = password\nusername = a", FEATURE_PASSWORD_LOGIN },
-                { "api", "client_id = a", FEATURE_CLIENT_ID },
-                { "poll", "batch_size = 50", FEATURE_BATCHES },
-                { "poll", "stalled_after = 2h", FEATURE_STALLED },
-                { "poll", "result_wait = 1s", FEATURE_RESULT_WAIT },
-                { "limits", "min_spacing = 1s", FEATURE_LIMITS },
-                { "limits", "per_minute = 1", FEATURE_LIMITS },
-                { "limits", "per_hour = 0", FEATURE_LIMITS },
-                { "limits", "per_day = 5", FEATURE_LIMITS },
-                { "job a", "stalled_after = 2h\nid = 2", FEATURE_STALLED },
-                { "job a", "hooks =\nid = 2", FEATURE_HOOKS },
-        };
-        char text[256];
+        struct suggestion suggestion = suggestion_start(typed);
 
-        (void)state;
-        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-                snprintf(text, sizeof(text), "[jobs]\nids = 1\n[%s]\n%s\n", cases[i].section, cases[i].line);
-                expect_error_with(text, CONFIG_FEATURES_ALL & ~cases[i].feature, &no_overrides, "f.ini:4",
-                                  "is known, but this version does not act on it yet; remove the line");
-                config_free(load_text(text));
-        }
-        expect_error_with(
-                "[jobs]\nids = 1\n[hook a]\nexec = /a\n", 0, &no_overrides, "f.ini:3",
-                "[hook a] is known, but this version does not act on hooks yet; remove the section");
-
-        struct config_problems problems = { 0 };
-        struct config *config = NULL;
-        static const char defaults[] =
-                "[jobs]\nids = 1\n[poll]\nstalled_after = 0s\nbatch_size = 100\nbatch = auto\n"
-                "[limits]\nmin_spacing = 0.1s\nper_day = 200000\n[api]\nclient_id =\n";
-        assert_int_equal(config_load_memory("f", defaults, strlen(defaults), 0, NULL, &problems, &config), 0);
-        config_free(config);
+        suggestion_consider(&suggestion, candidate);
+        assert_ptr_equal(suggestion.nearest, candidate);
+        assert_int_equal(suggestion.distance, distance);
 }
 
-/* Names two edits apart and the like. */
-static void test_nearest(void **state)
+static void test_suggestions(void **state)
 {
         (void)state;
-        assert_int_equal(word_distance("interval", "interval", 9), 0);
-        assert_int_equal(word_distance("INTERVAL", "interval", 9), 0);
-        assert_int_equal(word_distance("intreval", "interval", 9), 1);
-        assert_int_equal(word_distance("intervl", "interval", 9), 1);
-        assert_int_equal(word_distance("xinterval", "interval", 9), 1);
-        assert_int_equal(word_distance("", "abc", 9), 3);
-        assert_int_equal(word_distance("abc", "xyz", 2), 2);
+        expect_distance("interval", "interval", 0);
+        expect_distance("INTERVAL", "interval", 0);
+        expect_distance("intreval", "interval", 1);
+        expect_distance("intervl", "interval", 1);
+        expect_distance("xinterval", "interval", 1);
+        expect_distance("inxtervl", "interval", 2);
+
+        /* Too far away; and of two that are near, the nearer, whichever comes first. */
+        struct suggestion suggestion = suggestion_start("abc");
+        suggestion_consider(&suggestion, "xyz");
+        assert_null(suggestion.nearest);
+        suggestion_consider(&suggestion, "abx");
+        suggestion_consider(&suggestion, "axy");
+        assert_string_equal(suggestion.nearest, "abx");
+        suggestion_consider(&suggestion, "abc");
+        assert_string_equal(suggestion.nearest, "abc");
+        suggestion = suggestion_start("");
+        suggestion_consider(&suggestion, "abc");
+        assert_null(suggestion.nearest);
+
         assert_string_equal(config_key_nearest(SECTION_POLL, "batchsize"), "batch_size");
         assert_null(config_key_nearest(SECTION_POLL, "colour"));
         assert_string_equal(config_section_nearest("statu"), "status");
@@ -348,8 +328,7 @@ int main(void)
                 cmocka_unit_test(test_hooks),
                 cmocka_unit_test(test_one_problem_a_cause),
                 cmocka_unit_test(test_order_of_problems),
-                cmocka_unit_test(test_not_built),
-                cmocka_unit_test(test_nearest),
+                cmocka_unit_test(test_suggestions),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

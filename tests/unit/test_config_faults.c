@@ -34,15 +34,14 @@ static const char wrong[] =
         "x = 1\n[pol]\n[poll]\nintervall = 5\ninterval = 5x\nauth: b\n[jobs]\nids = 1, 1, x\n"
         "[job a]\nhooks = q\n[hook h]\n";
 
-/* Loads with the nth allocation failing; false once there is no nth. */
+/* Loads while the nth allocation fails; false if there are fewer allocations. */
 static bool load_fails(const char *text, unsigned nth, bool stays, int otherwise)
 {
         struct config_problems problems = { 0 };
         struct config *config = NULL;
 
         fault_malloc_arm(nth, stays);
-        int r = config_load_memory("f.ini", text, strlen(text), CONFIG_FEATURES_ALL, NULL, &problems,
-                                   &config);
+        int r = config_load_memory("f.ini", text, strlen(text), NULL, &problems, &config);
         bool failed = fault_malloc_disarm();
 
         assert_int_equal(r, failed ? -ENOMEM : otherwise);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The table of keys, and the example file held against it. */
+/* The table of keys, and the example file compared with it. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,9 +21,7 @@
 #define CONF_DIR "conf"
 #endif
 
-/*
- * The example file against the table. Prose begins with "#", what is to be uncommented with ";".
- */
+/* What was found in the example file, where text begins with "#" and settings to uncomment with ";". */
 struct example {
         bool in_section;
         enum config_section section;
@@ -33,7 +31,7 @@ struct example {
         bool seen[64];
 };
 
-/* The value of the last key is whole: it must be the default of the table. */
+/* The value of the last key is complete; it must be the default of the table. */
 static void end_value(struct example *example)
 {
         const struct config_key *key = example->last;
@@ -104,7 +102,7 @@ static void test_example(void **state)
         assert_non_null(file);
         while (fgets(line, sizeof(line), file) != NULL) {
                 const char *start = line[0] == ';' ? line + 1 : line;
-                /* What is no key, header or continuation once uncommented is prose with the wrong mark. */
+                /* Text that begins with ";" by mistake is neither a key nor a header nor a continuation. */
                 used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", start);
                 assert_true(used < sizeof(text));
         }
@@ -117,25 +115,24 @@ static void test_example(void **state)
                         fail_msg("the example lacks %s", config_keys[i].name);
         assert_int_equal(example.keys, config_key_count);
 
-        /* As it is shipped, all that is missing is a job. */
+        /* As shipped, only a job is missing. */
         struct config_problems problems = { 0 };
         struct config *config = NULL;
         assert_int_equal(config_load(CONF_DIR "/jobwatchd.ini", NULL, &problems, &config), -EINVAL);
         assert_int_equal(problems.count, 1);
-        assert_non_null(strstr(problems.items[0].message, "no job is watched"));
+        assert_non_null(strstr(problems.items[0].message, "no jobs to watch"));
         config_problems_clear(&problems);
 }
 
-/* Every default of the table is a value its own row takes. */
+/* Every row is consistent. */
 static void test_table(void **state)
 {
         (void)state;
         for (size_t i = 0; i < config_key_count; i++) {
                 const struct config_key *key = &config_keys[i];
-                assert_non_null(key->help);
                 assert_ptr_equal(config_key_find(key->section, key->name), key);
                 assert_true(key->minimum <= key->maximum);
-                assert_true((key->kind == KIND_WORD || key->kind == KIND_EVENTS) == (key->words != NULL));
+                assert_true((key->kind == KIND_CHOICE || key->kind == KIND_EVENTS) == (key->choices != NULL));
                 assert_true(strlen(key->name) <= INI_NAME_BYTES);
         }
 }

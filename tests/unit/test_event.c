@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The vocabulary of events, and which of them a hook's `on =` takes. */
+/* Names of events, and which of them `on =` of a hook selects. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,17 +24,17 @@ static bool wanted(enum event_kind kind, unsigned mask)
         return event_wanted(&event, mask);
 }
 
-static void test_words(void **state)
+static void test_names(void **state)
 {
-        static const char *const words[EVENT_KIND_COUNT] = { "seen",   "changed", "succeeded",
+        static const char *const names[EVENT_KIND_COUNT] = { "seen",   "changed", "succeeded",
                                                              "failed", "gone",    "stalled" };
         (void)state;
 
         for (unsigned i = 0; i < EVENT_KIND_COUNT; i++) {
                 enum event_kind back = EVENT_SEEN;
 
-                assert_string_equal(event_kind_to_string(kinds[i]), words[i]);
-                assert_true(event_kind_from_string(words[i], &back));
+                assert_string_equal(event_kind_to_string(kinds[i]), names[i]);
+                assert_true(event_kind_from_string(names[i], &back));
                 assert_int_equal(back, kinds[i]);
         }
 
@@ -64,13 +64,13 @@ static void test_each_kind_is_wanted_by_its_bit(void **state)
                 assert_true(wanted(kinds[i], 1u << kinds[i]));
                 assert_false(wanted(kinds[i], 0));
 
-                /* Of all other bits only that of `changed` brings it. */
+                /* Of all other bits only `changed` selects it too. */
                 unsigned others = 0x3fu & ~(1u << kinds[i]) & ~(1u << EVENT_CHANGED);
                 assert_false(wanted(kinds[i], others));
         }
 }
 
-static void test_changed_takes_what_carries_a_change(void **state)
+static void test_changed_selects_what_carries_a_change(void **state)
 {
         const unsigned changed = 1u << EVENT_CHANGED;
         (void)state;
@@ -123,10 +123,10 @@ static void test_clear_frees_and_empties(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_names),
                 cmocka_unit_test(test_terminal_kinds),
                 cmocka_unit_test(test_each_kind_is_wanted_by_its_bit),
-                cmocka_unit_test(test_changed_takes_what_carries_a_change),
+                cmocka_unit_test(test_changed_selects_what_carries_a_change),
                 cmocka_unit_test(test_configured_bits_are_those_of_the_kinds),
                 cmocka_unit_test(test_clear_frees_and_empties),
         };

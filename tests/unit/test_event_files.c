@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The files about an event that units read: their values, their modes, and how long they stay. */
+/* Event files for units: their values, their modes, and their lifetime. */
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "delivery/unit/environment_line.h"
 #include "delivery/unit/event_files.h"
 #include "delivery/variables.h"
 #include "fault_malloc.h"
@@ -30,8 +31,8 @@
 #define OTHER_ID "1f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
 
 struct fixture {
-        char root[64];    /* a temporary folder */
-        char folder[128]; /* root/run/events */
+        char root[64];       /* a temporary directory */
+        char directory[128]; /* root/run/events */
         struct event event;
 };
 
@@ -42,7 +43,7 @@ static int setup(void **state)
         assert_non_null(fixture);
         strcpy(fixture->root, "/tmp/jobwatch-files-XXXXXX");
         assert_non_null(mkdtemp(fixture->root));
-        (void)snprintf(fixture->folder, sizeof(fixture->folder), "%s/run/events", fixture->root);
+        (void)snprintf(fixture->directory, sizeof(fixture->directory), "%s/run/events", fixture->root);
         fixture->event = (struct event){ .id = ID,
                                          .kind = EVENT_SUCCEEDED,
                                          .outcome = OUTCOME_SUCCESS,
@@ -54,10 +55,10 @@ static int setup(void **state)
 
 static void remove_tree(const char *path)
 {
-        DIR *folder = opendir(path);
+        DIR *directory = opendir(path);
 
-        assert_non_null(folder);
-        for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        assert_non_null(directory);
+        for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
                 char inner[512];
                 if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
                         continue;
@@ -65,7 +66,7 @@ static void remove_tree(const char *path)
                 if (unlink(inner) < 0)
                         remove_tree(inner);
         }
-        closedir(folder);
+        closedir(directory);
         assert_return_code(rmdir(path), errno);
 }
 
@@ -82,7 +83,7 @@ static bool exists(const struct fixture *fixture, const char *name)
 {
         char path[256];
 
-        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, name);
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, name);
         return access(path, F_OK) == 0;
 }
 
@@ -91,7 +92,7 @@ static char *read_file(const struct fixture *fixture, const char *name)
         char path[256], *text = calloc(1, 65536);
 
         assert_non_null(text);
-        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, name);
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, name);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         assert_return_code(fd, errno);
         assert_return_code(read(fd, text, 65535), errno);
@@ -103,7 +104,7 @@ static void touch(const struct fixture *fixture, const char *name)
 {
         char path[256];
 
-        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, name);
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, name);
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         assert_return_code(fd, errno);
         close(fd);
@@ -111,13 +112,13 @@ static void touch(const struct fixture *fixture, const char *name)
 
 static unsigned count_entries(const struct fixture *fixture)
 {
-        DIR *folder = opendir(fixture->folder);
+        DIR *directory = opendir(fixture->directory);
         unsigned count = 0;
 
-        assert_non_null(folder);
-        while (readdir(folder) != NULL)
+        assert_non_null(directory);
+        while (readdir(directory) != NULL)
                 count++;
-        closedir(folder);
+        closedir(directory);
         return count - 2;
 }
 
@@ -135,7 +136,7 @@ static struct event_files *open_files(const struct fixture *fixture)
 {
         struct event_files *files = NULL;
 
-        assert_int_equal(event_files_new(fixture->folder, &files), 0);
+        assert_int_equal(event_files_new(fixture->directory, &files), 0);
         return files;
 }
 
@@ -239,7 +240,7 @@ static void test_systemd_reads_lines(void **state)
                 expect_systemd_reads(load, values[i].value,
                                      values[i].read_back != NULL ? values[i].read_back : values[i].value);
 
-        /* Whatever stands in it, it comes back. */
+        /* Any value is read back unchanged. */
         for (unsigned round = 0; round < 20000; round++) {
                 static const char alphabet[] = "\\\"`$\n\r '#;=a%\t";
                 char value[16];
@@ -288,11 +289,11 @@ static void test_written(void **state)
         fixture->event.record.result = TEXT_LITERAL("12345");
         fixture->event.status_before = TEXT_LITERAL("Running");
         struct event_files *files = open_files(fixture);
-        assert_int_equal(access(fixture->folder, F_OK), -1); /* made only when it is needed */
+        assert_int_equal(access(fixture->directory, F_OK), -1); /* created when it is first needed */
         hold(files, "mail", &fixture->event);
         (void)umask(mask);
 
-        assert_int_equal(count_entries(fixture), 2); /* nothing temporary is left */
+        assert_int_equal(count_entries(fixture), 2); /* no temporary file is left */
         CLEANUP(cleanup_free) char *document = read_file(fixture, ID ".json");
         assert_string_equal(document, "{}\n");
         CLEANUP(cleanup_free) char *environment = read_file(fixture, ID ".env");
@@ -306,13 +307,13 @@ static void test_written(void **state)
                                          "JOBWATCH_RESULT_BYTES=\"5\"\n"
                                          "JOBWATCH_ATTEMPT=\"2\"\n");
 
-        assert_return_code(stat(fixture->folder, &status), errno);
+        assert_return_code(stat(fixture->directory, &status), errno);
         assert_int_equal(status.st_mode & 07777, 0750);
         char path[256];
-        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, ID ".env");
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, ID ".env");
         assert_return_code(stat(path, &status), errno);
         assert_int_equal(status.st_mode & 07777, 0640);
-        (void)snprintf(path, sizeof(path), "%s/%s", fixture->folder, ID ".json");
+        (void)snprintf(path, sizeof(path), "%s/%s", fixture->directory, ID ".json");
         assert_return_code(stat(path, &status), errno);
         assert_int_equal(status.st_mode & 07777, 0640);
         event_files_release(files, "mail", ID);
@@ -328,7 +329,7 @@ static void test_holders(void **state)
         strcpy(other.id, OTHER_ID);
         hold(files, "mail", &fixture->event);
         hold(files, "next", &fixture->event);
-        hold(files, "mail", &fixture->event); /* again: once */
+        hold(files, "mail", &fixture->event); /* held once only */
         hold(files, "mail", &other);
         event_files_release(files, "mail", ID);
         event_files_release(files, "mail", ID);
@@ -355,12 +356,12 @@ static void test_stale(void **state)
         touch(fixture, ID ".txt");
         assert_int_equal(count_entries(fixture), 6);
 
-        /* Another one beside it does not touch what is in use. */
+        /* Another daemon does not remove files that are in use. */
         struct event_files *beside = open_files(fixture);
         assert_int_equal(count_entries(fixture), 6);
         event_files_free(beside);
 
-        /* Who comes after it cleans up, but only what is its own. */
+        /* The next daemon removes event files and nothing else. */
         event_files_free(files);
         assert_true(exists(fixture, ID ".json"));
         files = open_files(fixture);
@@ -370,25 +371,25 @@ static void test_stale(void **state)
         event_files_free(files);
 }
 
-static void test_folder_goes(void **state)
+static void test_directory_removed(void **state)
 {
         struct fixture *fixture = *state;
         struct event_files *files = open_files(fixture);
 
         hold(files, "mail", &fixture->event);
-        remove_tree(fixture->folder);
+        remove_tree(fixture->directory);
         hold(files, "mail", &fixture->event);
         assert_true(exists(fixture, ID ".env"));
         event_files_free(files);
 }
 
-static void test_trouble(void **state)
+static void test_errors(void **state)
 {
         struct fixture *fixture = *state;
         struct event_files *files = NULL;
         char *reason = NULL, path[128];
 
-        /* A file where the folder is to be. */
+        /* A file in place of the directory. */
         (void)snprintf(path, sizeof(path), "%s/file", fixture->root);
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         assert_return_code(fd, errno);
@@ -401,7 +402,7 @@ static void test_trouble(void **state)
         event_files_release(files, "mail", ID);
         event_files_free(files);
 
-        /* An id that is none does not become a path. */
+        /* An invalid id does not become a path. */
         files = open_files(fixture);
         strcpy(fixture->event.id, "../../../../../../../../../etc/x....");
         assert_int_equal(event_files_hold(files, "mail", &fixture->event, 1, "", 0, &reason), -EINVAL);
@@ -410,7 +411,7 @@ static void test_trouble(void **state)
         event_files_free(files);
 }
 
-static void test_usual_folder(void **state)
+static void test_default_directory(void **state)
 {
         struct fixture *fixture = *state;
         struct event_files *files = NULL;
@@ -434,7 +435,7 @@ static void test_no_memory(void **state)
 
         for (;; nth++) {
                 fault_malloc_arm(nth, false);
-                int r = event_files_new(fixture->folder, &files);
+                int r = event_files_new(fixture->directory, &files);
                 if (!fault_malloc_disarm())
                         break;
                 assert_int_equal(r, -ENOMEM);
@@ -461,9 +462,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_written, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_holders, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stale, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_folder_goes, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_trouble, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_usual_folder, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_directory_removed, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_default_directory, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
         };
 

@@ -69,7 +69,8 @@ static void test_question_mark(void **state)
               { "?", "€", true }, { "?", "😀", true }, { "??", "é", false }, { "??", "éa", true },
               { "a?c", "a😀c", true }, { "*??bc", "€bc", false }, { "*?bc", "€bc", true }, { "*?", "é", true },
               { "?*?", "é", false }, { "?", "\xff", true }, { "?", "\xc3", true }, { "??", "\xc3(", true },
-              { "?", "\xe2\x82", false }, { "??", "\xe2\x82", true });
+              { "?", "\xe2\x82", false }, { "??", "\xe2\x82", true }, { "?", "\xed\xa0\x80", false },
+              { "???", "\xed\xa0\x80", true }, { "???", "\xe0\x80\x80", true });
 }
 
 static void test_sets(void **state)

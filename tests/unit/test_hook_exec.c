@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What a hook's program gets, and how its end is told. */
+/* What a hook's program gets, and how its end is reported. */
 
 #include "hook_fixture.h"
 
@@ -17,12 +17,12 @@ static void expect_end(struct hook_fixture *fixture, const char *target, bool su
 static void test_ends(void **state)
 {
         expect_end(*state, "/bin/true", true, "");
-        expect_end(*state, "/bin/false", false, "exited with 1");
-        expect_end(*state, "/bin/sh -c 'exit 3'", false, "exited with 3");
-        expect_end(*state, "/bin/sh -c 'exit 255'", false, "exited with 255");
-        expect_end(*state, "/bin/sh -c 'kill -KILL $$'", false, "was killed by SIGKILL");
-        expect_end(*state, "/bin/sh -c 'ulimit -c 0; kill -SEGV $$'", false, "was killed by SIGSEGV");
-        expect_end(*state, "/bin/sh -c 'kill -40 $$'", false, "was killed by signal 40");
+        expect_end(*state, "/bin/false", false, "exit status 1");
+        expect_end(*state, "/bin/sh -c 'exit 3'", false, "exit status 3");
+        expect_end(*state, "/bin/sh -c 'exit 255'", false, "exit status 255");
+        expect_end(*state, "/bin/sh -c 'kill -KILL $$'", false, "killed by SIGKILL");
+        expect_end(*state, "/bin/sh -c 'ulimit -c 0; kill -SEGV $$'", false, "killed by SIGSEGV");
+        expect_end(*state, "/bin/sh -c 'kill -40 $$'", false, "killed by signal 40");
 }
 
 static void expect_output(struct hook_fixture *fixture, const char *target, const char *expected)
@@ -70,7 +70,7 @@ static void test_document(void **state)
         assert_memory_equal(run.output, document, size);
         hook_clear(&run);
 
-        /* It can be read a second time, by what the program runs. */
+        /* It can be read a second time, by a child of the program. */
         run.document = document;
         run.document_size = size;
         hook_run(&run, "/bin/sh -c 'cat >/dev/null; cat /dev/stdin | wc -c'");
@@ -117,7 +117,7 @@ static void test_much_output(void **state)
 
 /* ---- the environment ---- */
 
-/* The output of env -0, sorted by nothing: the order is part of no promise. */
+/* Compares the output of env -0, in any order. */
 static void expect_variables(const struct hook_run *run, const char *const expected[], size_t count)
 {
         size_t found = 0;
@@ -156,11 +156,11 @@ static void test_environment(void **state)
         assert_return_code(setenv("LANG", "C.UTF-8", 1), errno);
         assert_return_code(setenv("TZ", "Europe/Madrid", 1), errno);
 
-        fixture->told.job_name = TEXT_LITERAL("members-import");
-        fixture->told.record.status = TEXT_LITERAL("Completed $(x) \"q\"\n=é");
-        fixture->told.record.result = TEXT_LITERAL("12345\0"
-                                                   "6789");
-        fixture->told.status_before = TEXT_LITERAL("Running\0cut");
+        fixture->sample.job_name = TEXT_LITERAL("members-import");
+        fixture->sample.record.status = TEXT_LITERAL("Completed $(x) \"q\"\n=é");
+        fixture->sample.record.result = TEXT_LITERAL("12345\0"
+                                                     "6789");
+        fixture->sample.status_before = TEXT_LITERAL("Running\0cut");
         hook_run(&run, "/usr/bin/env -0");
         assert_true(run.success);
         EXPECT_VARIABLES(&run, "PATH=/bin:/usr/bin", "LANG=C.UTF-8", "TZ=Europe/Madrid",
@@ -177,10 +177,10 @@ static void test_environment_of_nothing(void **state)
         struct hook_run run = { .fixture = fixture };
 
         clearenv();
-        fixture->told.kind = EVENT_GONE;
-        fixture->told.outcome = OUTCOME_GONE;
-        fixture->told.first_observation = true;
-        fixture->told.status_before = TEXT_LITERAL("means nothing");
+        fixture->sample.kind = EVENT_GONE;
+        fixture->sample.outcome = OUTCOME_GONE;
+        fixture->sample.first_observation = true;
+        fixture->sample.status_before = TEXT_LITERAL("means nothing");
         hook_run(&run, "/usr/bin/env -0");
         assert_true(run.success);
         EXPECT_VARIABLES(
@@ -200,23 +200,23 @@ static void test_environment_cuts(void **state)
         for (size_t i = 1; i < 5000; i += 2)
                 memcpy(status + i, "é", 2);
         status[0] = 'x';
-        fixture->told.record.status = (struct text){ status, 4999 };
+        fixture->sample.record.status = (struct text){ status, 4999 };
         hook_run(&run, "/bin/sh -c 'printf %s \"$JOBWATCH_STATUS\"'");
         assert_true(run.success);
-        assert_int_equal(run.output_size, 4095); /* not within a character */
+        assert_int_equal(run.output_size, 4095); /* cut before a character */
         assert_memory_equal(run.output, status, 4095);
         hook_clear(&run);
 }
 
-/* ---- what else a process has ---- */
+/* ---- descriptors, signals, directory ---- */
 
 static void test_descriptors(void **state)
 {
-        /* Not closed on exec, low and high. */
+        /* Without O_CLOEXEC, low and high. */
         int low = open("/dev/null", O_RDONLY), high = fcntl(low, F_DUPFD, 100);
 
         assert_return_code(high, errno);
-        expect_output(*state, "/bin/ls /proc/self/fd", "0\n1\n2\n3\n"); /* 3 is the folder that ls reads */
+        expect_output(*state, "/bin/ls /proc/self/fd", "0\n1\n2\n3\n"); /* 3 is the directory that ls reads */
         close(low);
         close(high);
 }
@@ -249,7 +249,7 @@ static void test_group_and_folder(void **state)
         expect_output(*state, "/bin/readlink /proc/self/cwd", "/\n");
 }
 
-/* ---- many ---- */
+/* ---- many runs ---- */
 
 static void test_nothing_is_left(void **state)
 {
@@ -281,7 +281,7 @@ static void test_many_at_once(void **state)
         for (unsigned i = 0; i < 30; i++) {
                 hook_finish_output(&runs[i]);
                 assert_int_equal(runs[i].success, i == 0);
-                (void)snprintf(target, sizeof(target), "exited with %u", i);
+                (void)snprintf(target, sizeof(target), "exit status %u", i);
                 assert_string_equal(runs[i].reason, i == 0 ? "" : target);
                 hook_clear(&runs[i]);
         }
@@ -302,7 +302,7 @@ static void test_start_at_the_end_of_another(void **state)
         next = &second;
         hook_run(&first, "/bin/true");
         hook_finish_output(&second);
-        assert_string_equal(second.reason, "exited with 2");
+        assert_string_equal(second.reason, "exit status 2");
         hook_clear(&first);
         hook_clear(&second);
 }

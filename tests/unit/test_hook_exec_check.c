@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Which programs are refused, and a start for which there is no memory. */
+/* Which programs are refused, and a start without memory. */
 
+#include "delivery/exec/program.h"
 #include "fault_malloc.h"
 #include "hook_fixture.h"
 
-/* Refused before it is run, by --check as well; and nothing is started. */
+/* Refused by --check and by a start, which starts nothing. */
 static void expect_refused(struct hook_fixture *fixture, const char *target, int expected, const char *words)
 {
         struct hook_run run = { .fixture = fixture };
         char *reason = NULL;
 
-        assert_int_equal(hook_exec_check(target, &reason), expected);
+        assert_int_equal(program_check(target, &reason), expected);
         assert_non_null(reason);
         if (strstr(reason, words) == NULL)
                 fail_msg("%s: %s", target, reason);
@@ -30,17 +31,17 @@ static void expect_accepted(const char *target)
         static char sentinel[] = "";
         char *reason = sentinel;
 
-        int r = hook_exec_check(target, &reason);
+        int r = program_check(target, &reason);
         if (r != 0)
                 fail_msg("%s: %s", target, reason);
         assert_null(reason);
 }
 
-/* A script in the fixture's folder, and its path in `path`. */
+/* Writes a script to the fixture's directory, and its path to `path`. */
 static void make_script(const struct hook_fixture *fixture, const char *text, mode_t mode,
                         char path[static 128])
 {
-        (void)snprintf(path, 128, "%s/program", fixture->folder);
+        (void)snprintf(path, 128, "%s/program", fixture->directory);
         int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         assert_return_code(fd, errno);
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -50,12 +51,12 @@ static void make_script(const struct hook_fixture *fixture, const char *text, mo
 
 static void test_command_line(void **state)
 {
-        expect_refused(*state, "", -EINVAL, "cannot be split");
-        expect_refused(*state, "/bin/sh -c 'x", -EINVAL, "a quote is not closed");
+        expect_refused(*state, "", -EINVAL, "invalid command line");
+        expect_refused(*state, "/bin/sh -c 'x", -EINVAL, "unclosed quote");
         expect_refused(*state, "/bin/sh \\q", -EINVAL, "\\\\");
-        expect_refused(*state, "true", -EINVAL, "\"true\" is no absolute path");
-        expect_refused(*state, "bin/true", -EINVAL, "whole path");
-        expect_refused(*state, "'' /bin/true", -EINVAL, "no absolute path");
+        expect_refused(*state, "true", -EINVAL, "\"true\" is not an absolute path");
+        expect_refused(*state, "bin/true", -EINVAL, "not an absolute path");
+        expect_refused(*state, "'' /bin/true", -EINVAL, "not an absolute path");
         expect_accepted("/bin/true");
         expect_accepted("\"/bin/true\" 'a b' \\\\");
 }
@@ -65,10 +66,9 @@ static void test_path(void **state)
         struct hook_fixture *fixture = *state;
         char path[128], below[160];
 
-        expect_refused(fixture, "/nonexistent/program x", -ENOENT,
-                       "there is no program /nonexistent/program;");
-        expect_refused(fixture, "/bin", -EACCES, "no regular file");
-        expect_refused(fixture, "/dev/null", -EACCES, "no regular file");
+        expect_refused(fixture, "/nonexistent/program x", -ENOENT, "/nonexistent/program: no such program");
+        expect_refused(fixture, "/bin", -EACCES, "not a regular file");
+        expect_refused(fixture, "/dev/null", -EACCES, "not a regular file");
 
         make_script(fixture, "#!/bin/sh\n", 0644, path);
         expect_refused(fixture, path, -EACCES, "chmod a+x");
@@ -84,11 +84,11 @@ static void test_writable_program(void **state)
         char path[128], link[128];
 
         make_script(fixture, "#!/bin/sh\necho here\n", 0757, path);
-        expect_refused(fixture, path, -EPERM, "chmod o-w it");
-        (void)snprintf(link, sizeof(link), "%s/link", fixture->folder);
+        expect_refused(fixture, path, -EPERM, "writable by everyone (chmod o-w ");
+        (void)snprintf(link, sizeof(link), "%s/link", fixture->directory);
         assert_return_code(symlink(path, link), errno);
-        expect_refused(fixture, link, -EPERM, "chmod o-w it");
-        assert_return_code(chmod(path, 0775), errno); /* the administrator's group */
+        expect_refused(fixture, link, -EPERM, "writable by everyone (chmod o-w ");
+        assert_return_code(chmod(path, 0775), errno); /* group write permission is accepted */
         expect_accepted(path);
         expect_accepted(link);
         hook_run(&run, link);
@@ -98,38 +98,37 @@ static void test_writable_program(void **state)
         assert_return_code(unlink(path), errno);
 }
 
-/* A folder in which everyone may put another program in the place of this one: its own, one above, and the
- * one where a link leads. */
-static void test_writable_folder(void **state)
+/* A directory in which everyone may replace the program: its own, a parent, and the target of a link's. */
+static void test_writable_directory(void **state)
 {
         struct hook_fixture *fixture = *state;
-        char path[128], folder[128], link[160];
+        char path[128], directory[128], link[160];
 
         make_script(fixture, "#!/bin/sh\n", 0755, path);
         expect_accepted(path); /* /tmp has the sticky bit */
-        (void)snprintf(folder, sizeof(folder), "%s/folder", fixture->folder);
-        (void)snprintf(link, sizeof(link), "%s/link", folder);
-        assert_return_code(mkdir(folder, 0755), errno);
+        (void)snprintf(directory, sizeof(directory), "%s/inner", fixture->directory);
+        (void)snprintf(link, sizeof(link), "%s/link", directory);
+        assert_return_code(mkdir(directory, 0755), errno);
         assert_return_code(symlink(path, link), errno);
         expect_accepted(link);
 
-        assert_return_code(chmod(folder, 0777), errno);
+        assert_return_code(chmod(directory, 0777), errno);
         expect_accepted(path);
-        expect_refused(fixture, link, -EPERM, "folder may be written by everyone");
-        assert_return_code(chmod(folder, 01777), errno);
+        expect_refused(fixture, link, -EPERM, "inner is writable by everyone");
+        assert_return_code(chmod(directory, 01777), errno);
         expect_accepted(link);
 
-        assert_return_code(chmod(folder, 0755), errno);
-        assert_return_code(chmod(fixture->folder, 0777), errno);
-        expect_refused(fixture, path, -EPERM, "chmod o-w the folder");
-        expect_refused(fixture, link, -EPERM, "chmod o-w the folder");
+        assert_return_code(chmod(directory, 0755), errno);
+        assert_return_code(chmod(fixture->directory, 0777), errno);
+        expect_refused(fixture, path, -EPERM, "can be replaced by any user");
+        expect_refused(fixture, link, -EPERM, "can be replaced by any user");
 
         assert_return_code(unlink(link), errno);
-        assert_return_code(rmdir(folder), errno);
+        assert_return_code(rmdir(directory), errno);
         assert_return_code(unlink(path), errno);
 }
 
-/* What only the kernel finds out. */
+/* Errors that only execve() finds. */
 static void expect_unstarted(struct hook_fixture *fixture, const char *text, int expected, const char *words)
 {
         struct hook_run run = { .fixture = fixture };
@@ -150,12 +149,12 @@ static void expect_unstarted(struct hook_fixture *fixture, const char *text, int
 static void test_unstarted(void **state)
 {
         expect_unstarted(*state, "#!/nonexistent/interpreter\n", -ENOENT, "interpreter");
-        expect_unstarted(*state, "echo no first line\n", -ENOEXEC, "first line is #!");
-        expect_unstarted(*state, "", -ENOEXEC, "neither a program");
+        expect_unstarted(*state, "echo no first line\n", -ENOEXEC, "no #! line");
+        expect_unstarted(*state, "", -ENOEXEC, "not a binary for this architecture");
         expect_unstarted(*state, "#!/dev/null\n", -EACCES, "Permission denied");
 }
 
-/* Nothing starts, nothing leaks; and where only words are missing, the run is whole. */
+/* Nothing starts and nothing leaks. */
 static void test_out_of_memory(void **state)
 {
         struct hook_fixture *fixture = *state;
@@ -166,13 +165,13 @@ static void test_out_of_memory(void **state)
         hook_run(&first, "/bin/true"); /* the loop opens its own descriptors when they are first needed */
         hook_clear(&first);
         unsigned before = hook_open_descriptors();
-        fixture->told.job_name = TEXT_LITERAL("a-name");
+        fixture->sample.job_name = TEXT_LITERAL("a-name");
         fixture->hook.target = strdup("/bin/sh -c 'exit 4'");
         assert_non_null(fixture->hook.target);
         for (; failed; nth++) {
                 struct hook_run run = { .fixture = fixture };
                 const struct hook_attempt attempt = { .hook = &fixture->hook,
-                                                      .event = &fixture->told,
+                                                      .event = &fixture->sample,
                                                       .document = "{}\n",
                                                       .document_size = 3,
                                                       .attempt = 1,
@@ -202,7 +201,7 @@ static void test_end_without_memory(void **state)
 
         hook_start(&run, "/bin/sh -c 'exit 4'");
         assert_return_code(waitid(P_ALL, 0, &death, WEXITED | WNOWAIT), errno);
-        /* From here on the reason's text is the only allocation of ours. */
+        /* From here on the reason is the only allocation. */
         fault_malloc_arm(1, false);
         hook_finish(&run);
         assert_true(fault_malloc_disarm());
@@ -216,7 +215,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 HOOK_TEST(test_command_line),       HOOK_TEST(test_path),
-                HOOK_TEST(test_writable_program),   HOOK_TEST(test_writable_folder),
+                HOOK_TEST(test_writable_program),   HOOK_TEST(test_writable_directory),
                 HOOK_TEST(test_unstarted),          HOOK_TEST(test_out_of_memory),
                 HOOK_TEST(test_end_without_memory),
         };

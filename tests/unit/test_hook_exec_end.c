@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Programs that do not end by themselves, or leave something behind. */
+/* Programs that do not end by themselves, or leave processes behind. */
 
 #include "hook_fixture.h"
 
-/* The numbers that a program says, one a line, after "ready" has come. */
+/* The numbers that a program prints, one per line, once "ready" was printed. */
 static size_t wait_ready(struct hook_run *run, pid_t pids[], size_t room)
 {
         size_t count = 0;
@@ -16,10 +16,10 @@ static size_t wait_ready(struct hook_run *run, pid_t pids[], size_t room)
         return count;
 }
 
-/* A short time-out would be over before a loaded machine has started the program. */
+/* Long enough for a loaded machine to start the program. */
 #define TIMEOUT_US (2 * USEC_PER_SEC)
 
-/* Leader and children ignore TERM: all are killed after the grace. */
+/* Leader and children ignore SIGTERM: all are killed after the grace period. */
 static void test_timeout_kills_the_group(void **state)
 {
         struct hook_fixture *fixture = *state;
@@ -35,7 +35,7 @@ static void test_timeout_kills_the_group(void **state)
         hook_finish(&run);
         assert_true(hook_now() - start_us >= TIMEOUT_US + 50 * USEC_PER_MSEC);
         assert_false(run.success);
-        assert_string_equal(run.reason, "timed out after 2s and was ended");
+        assert_string_equal(run.reason, "timed out after 2s");
         for (size_t i = 0; i < 2; i++) {
                 siginfo_t death = hook_reap(pids[i]);
                 assert_int_equal(death.si_code, CLD_KILLED);
@@ -44,7 +44,7 @@ static void test_timeout_kills_the_group(void **state)
         hook_clear(&run);
 }
 
-/* The leader obeys; a child that does not is killed then, not after the grace. */
+/* When the leader ends, children that ignore SIGTERM are killed at once, not after the grace period. */
 static void test_timeout_kills_what_is_left(void **state)
 {
         struct hook_fixture *fixture = *state;
@@ -56,13 +56,13 @@ static void test_timeout_kills_what_is_left(void **state)
         hook_start(&run, "/bin/sh -c '(trap \"\" TERM; exec sleep 1000) & echo $!; echo ready; wait'");
         assert_int_equal(wait_ready(&run, pids, 1), 1);
         hook_finish(&run);
-        assert_string_equal(run.reason, "timed out after 2s and was ended");
+        assert_string_equal(run.reason, "timed out after 2s");
         siginfo_t death = hook_reap(pids[0]);
         assert_int_equal(death.si_status, SIGKILL);
         hook_clear(&run);
 }
 
-/* What is done in time after TERM has still taken too long. */
+/* Exit status 0 after the timeout is still a failure. */
 static void test_timeout_is_a_failure(void **state)
 {
         struct hook_fixture *fixture = *state;
@@ -73,7 +73,7 @@ static void test_timeout_is_a_failure(void **state)
         hook_start(&run, "/bin/sh -c 'trap \"exit 0\" TERM; echo ready; while :; do sleep 0.01; done'");
         hook_finish(&run);
         assert_false(run.success);
-        assert_string_equal(run.reason, "timed out after 100ms and was ended");
+        assert_string_equal(run.reason, "timed out after 100ms");
         hook_clear(&run);
 }
 
@@ -86,7 +86,7 @@ static void test_timeout_of_a_stopped_program(void **state)
         fixture->context.grace_us = LONG_US;
         hook_start(&run, "/bin/sh -c 'kill -STOP $$; exec sleep 1000'");
         hook_finish(&run);
-        assert_string_equal(run.reason, "timed out after 100ms and was ended");
+        assert_string_equal(run.reason, "timed out after 100ms");
         hook_clear(&run);
 }
 
@@ -101,7 +101,7 @@ static void test_stop(void **state)
         assert_int_equal(run.ends, 0);
         hook_finish(&run);
         assert_false(run.success);
-        assert_string_equal(run.reason, "was told to stop and was killed by SIGTERM");
+        assert_string_equal(run.reason, "stopped: killed by SIGTERM");
         hook_clear(&run);
 }
 
@@ -115,12 +115,12 @@ static void test_stop_kills_after_the_grace(void **state)
         (void)wait_ready(&run, NULL, 0);
         hook_exec_stop(run.run);
         hook_finish(&run);
-        assert_string_equal(run.reason, "was told to stop and was killed by SIGKILL");
+        assert_string_equal(run.reason, "stopped: killed by SIGKILL");
         hook_clear(&run);
 }
 
-/* A program that brings its work to an end when told to has delivered. */
-static void test_stop_can_end_well(void **state)
+/* A program that exits with 0 when stopped has succeeded. */
+static void test_stop_can_succeed(void **state)
 {
         struct hook_run run = { .fixture = *state };
 
@@ -149,8 +149,8 @@ static void test_free_of_the_living(void **state)
         hook_clear(&run);
 }
 
-/* Freed when it is a zombie already that nobody has looked at. */
-static void test_free_of_the_dead(void **state)
+/* Freed when the program is already a zombie. */
+static void test_free_of_zombie(void **state)
 {
         struct hook_run run = { .fixture = *state };
         siginfo_t death;
@@ -162,7 +162,7 @@ static void test_free_of_the_dead(void **state)
         hook_clear(&run);
 }
 
-/* What a program leaves in the background when it ends in time is its own affair. */
+/* Background processes of a program that ended in time are left alone. */
 static void test_background_is_left_alone(void **state)
 {
         struct hook_run run = { .fixture = *state };
@@ -188,9 +188,9 @@ int main(void)
                 HOOK_TEST(test_timeout_of_a_stopped_program),
                 HOOK_TEST(test_stop),
                 HOOK_TEST(test_stop_kills_after_the_grace),
-                HOOK_TEST(test_stop_can_end_well),
+                HOOK_TEST(test_stop_can_succeed),
                 HOOK_TEST(test_free_of_the_living),
-                HOOK_TEST(test_free_of_the_dead),
+                HOOK_TEST(test_free_of_zombie),
                 HOOK_TEST(test_background_is_left_alone),
         };
 

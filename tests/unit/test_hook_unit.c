@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Unit hooks, and how the jobs and units that they start end. */
+/* Unit hooks: results of the units and jobs that they start. */
 
 #include "unit_fixture.h"
 
@@ -13,7 +13,7 @@ static void test_success(void **state)
 {
         struct bus_fixture *fixture = *state;
         struct fake_systemd *systemd = &fixture->systemd;
-        const struct unit_change at_work = { .active = "activating", .result = "success" };
+        const struct unit_change running = { .active = "activating", .result = "success" };
         struct unit_run run;
 
         systemd->on_start = expect_files;
@@ -23,10 +23,10 @@ static void test_success(void **state)
         unit_wait_starts(fixture, 1);
         assert_string_equal(systemd->calls, "Subscribe;LoadUnit import@87654321-success.service;"
                                             "StartUnit import@87654321-success.service;");
-        fake_tell_change(systemd, "import@87654321-success.service", &at_work);
-        fake_tell_removed(systemd, 4711, "other.service", "failed");
-        fake_tell_change(systemd, "import@87654321-success.service", &unit_success);
-        fake_tell_removed(systemd, 1, "import@87654321-success.service", "done");
+        fake_send_change(systemd, "import@87654321-success.service", &running);
+        fake_send_removed(systemd, 4711, "other.service", "failed");
+        fake_send_change(systemd, "import@87654321-success.service", &unit_success);
+        fake_send_removed(systemd, 1, "import@87654321-success.service", "done");
         unit_expect_end(&run, true, "");
         assert_false(unit_has_files(fixture));
         assert_int_equal(systemd->cancels, 0);
@@ -34,7 +34,7 @@ static void test_success(void **state)
         /* The connection and the subscription are kept. */
         unit_start(&run, fixture, "b.service");
         unit_wait_starts(fixture, 2);
-        fake_tell_removed(systemd, 2, "b.service", "done");
+        fake_send_removed(systemd, 2, "b.service", "done");
         unit_expect_end(&run, true, "");
         assert_string_equal(strstr(systemd->calls, "LoadUnit b"), "LoadUnit b.service;StartUnit b.service;");
 }
@@ -52,50 +52,41 @@ static const struct unit_end outcomes[] = {
         { "done", { "failed", "exit-code", true, CLD_EXITED, 1 }, NULL },
         { "done", { "inactive", "exec-condition", false, CLD_EXITED, 1 }, NULL },
         { "skipped", { "inactive", "exec-condition", false, CLD_EXITED, 1 }, NULL },
-        { "done", { "failed", "exit-code", false, CLD_EXITED, 4 }, "failed: it exited with 4" },
-        { "failed", { "failed", "exit-code", false, CLD_EXITED, 203 }, "failed: it exited with 203" },
-        { "failed", { "failed", "exit-code", false, 0, 0 }, "failed: a command of it exited with an error" },
+        { "done", { "failed", "exit-code", false, CLD_EXITED, 4 }, "failed: exit status 4" },
+        { "failed", { "failed", "exit-code", false, CLD_EXITED, 203 }, "failed: exit status 203" },
+        { "failed", { "failed", "exit-code", false, 0, 0 }, "failed: a command exited with an error" },
         { "failed",
           { "failed", "timeout", false, CLD_KILLED, SIGTERM },
-          "failed: it took longer than its own TimeoutStartSec= allows and was ended" },
-        { "failed", { "failed", "signal", false, CLD_KILLED, SIGKILL }, "failed: it was killed by SIGKILL" },
+          "failed: timed out (TimeoutStartSec= of the unit)" },
+        { "failed", { "failed", "signal", false, CLD_KILLED, SIGKILL }, "failed: killed by SIGKILL" },
         { "failed",
           { "failed", "core-dump", false, CLD_DUMPED, SIGSEGV },
-          "failed: it was killed by SIGSEGV and dumped its core" },
-        { "failed", { "failed", "signal", false, 0, 0 }, "failed: a process of it was killed by a signal" },
+          "failed: killed by SIGSEGV (core dumped)" },
+        { "failed", { "failed", "signal", false, 0, 0 }, "failed: a process was killed by a signal" },
         { "failed",
           { "failed", "oom-kill", false, CLD_KILLED, SIGKILL },
-          "failed: a process of it was killed for want of memory" },
+          "failed: a process was killed by the OOM killer" },
         { "failed",
           { "failed", "start-limit-hit", false, 0, 0 },
-          "failed: it was started more often than its StartLimitBurst= allows; StartLimitIntervalSec=0 in "
-          "its "
-          "[Unit] lifts that" },
+          "failed: started too often (StartLimitBurst= of the unit); StartLimitIntervalSec=0 in its [Unit] "
+          "disables the limit" },
         { "failed",
           { "failed", "exec-condition", false, CLD_EXITED, 255 },
-          "failed: the command of its ExecCondition= failed" },
-        { "failed", { "failed", "made-up", false, 0, 0 }, "failed with the result \"made-up\"" },
-        { "failed",
-          { "failed", "success", false, 0, 0 },
-          "failed; \"systemctl status a.service\" shows more" },
+          "failed: the command of ExecCondition= failed" },
+        { "failed", { "failed", "made-up", false, 0, 0 }, "failed: result \"made-up\"" },
+        { "failed", { "failed", "success", false, 0, 0 }, "failed; see \"systemctl status a.service\"" },
         { "timeout",
           { "inactive", "success", false, 0, 0 },
-          "was waited for longer than its JobTimeoutSec= allows" },
+          "not started: its job timed out (JobTimeoutSec= of the unit)" },
         { "dependency",
           { "inactive", "success", false, 0, 0 },
-          "was not started, since a unit that it requires failed" },
+          "not started: a unit that it requires failed" },
         { "canceled",
           { "inactive", "success", false, 0, 0 },
-          "was stopped, or its start was cancelled, before it had ended" },
-        { "assert",
-          { "inactive", "success", false, 0, 0 },
-          "was not started, since one of its Assert…= does not hold" },
-        { "invalid",
-          { "inactive", "success", false, 0, 0 },
-          "was not started: its start job ended with \"invalid\"" },
-        { "skipped",
-          { "inactive", "success", false, 0, 0 },
-          "was not started: its start job ended with \"skipped\"" },
+          "was stopped, or its start cancelled, before it had finished" },
+        { "assert", { "inactive", "success", false, 0, 0 }, "not started: one of its Assert…= failed" },
+        { "invalid", { "inactive", "success", false, 0, 0 }, "not started: its job ended with \"invalid\"" },
+        { "skipped", { "inactive", "success", false, 0, 0 }, "not started: its job ended with \"skipped\"" },
 };
 
 static void test_outcomes(void **state)
@@ -110,8 +101,8 @@ static void test_outcomes(void **state)
                         (void)snprintf(reason, sizeof(reason), "unit a.service %s", outcomes[i].reason);
                 unit_start(&run, fixture, "a.service");
                 unit_wait_starts(fixture, i + 1);
-                fake_tell_change(&fixture->systemd, "a.service", &outcomes[i].change);
-                fake_tell_removed(&fixture->systemd, i + 1, "a.service", outcomes[i].job);
+                fake_send_change(&fixture->systemd, "a.service", &outcomes[i].change);
+                fake_send_removed(&fixture->systemd, i + 1, "a.service", outcomes[i].job);
                 unit_expect_end(&run, outcomes[i].reason == NULL, reason);
                 assert_false(unit_has_files(fixture));
         }
@@ -123,17 +114,16 @@ static void test_refusals(void **state)
                 { "org.freedesktop.systemd1.NoSuchUnit", "unit a.service does not exist" },
                 { "org.freedesktop.systemd1.UnitMasked", "unit a.service is masked" },
                 { "org.freedesktop.systemd1.LoadFailed", "unit a.service cannot be loaded" },
-                { "org.freedesktop.systemd1.BadUnitSetting", "unit a.service has a wrong setting" },
+                { "org.freedesktop.systemd1.BadUnitSetting", "unit a.service has an invalid setting" },
                 { "org.freedesktop.systemd1.OnlyByDependency", "RefuseManualStart" },
                 { "org.freedesktop.systemd1.TransactionIsDestructive", "shuts down" },
                 { "org.freedesktop.systemd1.ShuttingDown", "shuts down" },
-                { SD_BUS_ERROR_ACCESS_DENIED,
-                  "org.freedesktop.systemd1.manage-units with unit = \"a.service\" "
-                  "and verb = \"start\"" },
-                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "may not start unit a.service; allow it" },
+                { SD_BUS_ERROR_ACCESS_DENIED, "not permitted to start a.service; allow it in polkit" },
+                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "not permitted to start a.service" },
                 { SD_BUS_ERROR_SERVICE_UNKNOWN, "systemd is not on the system bus" },
-                { SD_BUS_ERROR_NO_REPLY, "gave no answer about unit a.service over the system bus: Said by" },
-                { "org.example.Odd", "refused to start unit a.service: Said by systemd. (org.example.Odd)" },
+                { SD_BUS_ERROR_NO_REPLY, "no reply from systemd about unit a.service: Message of systemd." },
+                { "org.example.Other",
+                  "refused to start unit a.service: Message of systemd. (org.example.Other)" },
         };
         struct bus_fixture *fixture = *state;
 
@@ -147,7 +137,7 @@ static void test_refusals(void **state)
         }
 }
 
-/* The end of the job is heard before its name. */
+/* JobRemoved arrives before the reply that names the job. */
 static void test_hurried_job(void **state)
 {
         struct bus_fixture *fixture = *state;
@@ -158,27 +148,27 @@ static void test_hurried_job(void **state)
         unit_expect_end(&run, true, "");
 }
 
-static void tell_earlier_job(void *userdata)
+static void send_earlier_job(void *userdata)
 {
-        fake_tell_removed(userdata, 8, "a.service", "failed");
+        fake_send_removed(userdata, 8, "a.service", "failed");
 }
 
-/* What ended in the meantime was an earlier job of the unit. */
+/* JobRemoved before the reply was about an earlier job of the unit. */
 static void test_earlier_job(void **state)
 {
         struct bus_fixture *fixture = *state;
         struct unit_run run;
 
-        fixture->systemd.on_start = tell_earlier_job;
+        fixture->systemd.on_start = send_earlier_job;
         fixture->systemd.userdata = &fixture->systemd;
         fixture->systemd.jobs = 8;
         unit_start(&run, fixture, "a.service");
         unit_wait_starts(fixture, 1);
-        fake_tell_removed(&fixture->systemd, 9, "a.service", "done");
+        fake_send_removed(&fixture->systemd, 9, "a.service", "done");
         unit_expect_end(&run, true, "");
 }
 
-static void test_settles(void **state)
+static void test_wait_for_final_state(void **state)
 {
         struct bus_fixture *fixture = *state;
         const struct unit_change ending = { .active = "deactivating", .result = "success" };
@@ -189,14 +179,14 @@ static void test_settles(void **state)
 
         unit_start(&run, fixture, "a.service");
         unit_wait_starts(fixture, 1);
-        fake_tell_change(&fixture->systemd, "a.service", &ending);
-        fake_tell_removed(&fixture->systemd, 1, "a.service", "done");
-        fake_tell_change(&fixture->systemd, "a.service", &ending);
-        fake_tell_change(&fixture->systemd, "a.service", &failed);
-        unit_expect_end(&run, false, "unit a.service failed: it exited with 9");
+        fake_send_change(&fixture->systemd, "a.service", &ending);
+        fake_send_removed(&fixture->systemd, 1, "a.service", "done");
+        fake_send_change(&fixture->systemd, "a.service", &ending);
+        fake_send_change(&fixture->systemd, "a.service", &failed);
+        unit_expect_end(&run, false, "unit a.service failed: exit status 9");
 }
 
-static void test_wrong_name(void **state)
+static void test_invalid_name(void **state)
 {
         struct bus_fixture *fixture = *state;
         struct unit_run run;
@@ -212,8 +202,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, bus_setup, bus_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_success),     TEST(test_outcomes), TEST(test_refusals),   TEST(test_hurried_job),
-                TEST(test_earlier_job), TEST(test_settles),  TEST(test_wrong_name),
+                TEST(test_success),      TEST(test_outcomes),    TEST(test_refusals),
+                TEST(test_hurried_job),  TEST(test_earlier_job), TEST(test_wait_for_final_state),
+                TEST(test_invalid_name),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

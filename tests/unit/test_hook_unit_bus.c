@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Unit hooks whose bus is lost, or has no systemd on it. */
+/* Unit hooks when the bus is lost or has no systemd. */
 
 #include "unit_fixture.h"
 
@@ -15,17 +15,16 @@ static void test_bus_lost(void **state)
         struct unit_run marker;
         unit_start(&marker, fixture, "b.service");
         unit_wait_starts(fixture, 2);
-        fake_tell_removed(&fixture->systemd, 2, "b.service", "done");
+        fake_send_removed(&fixture->systemd, 2, "b.service", "done");
         unit_expect_end(&marker, true, "");
         fake_disconnect(fixture);
         bus_kill(fixture);
         unit_expect_end(&run, false,
-                        "the connection to the system bus was lost while unit a.service was under way, "
-                        "so what became of it is not known");
+                        "lost the connection to the system bus; the result of unit a.service is unknown");
 
-        /* While it is away, attempts fail with a reason. */
+        /* Meanwhile attempts fail with a reason. */
         assert_true(unit_try(&run, fixture, "a.service", 1, &reason) < 0);
-        assert_non_null(strstr(reason, "the system bus, which starts units, cannot be reached"));
+        assert_non_null(strstr(reason, "cannot connect to the system bus: "));
         free(reason);
 
         bus_begin(fixture);
@@ -35,19 +34,19 @@ static void test_bus_lost(void **state)
         unit_start(&same, fixture, "a.service");
         unit_wait_starts(fixture, 3);
         assert_string_equal(fixture->systemd.calls, "Subscribe;LoadUnit a.service;StartUnit a.service;");
-        fake_tell_removed(&fixture->systemd, 3, "a.service", "done");
+        fake_send_removed(&fixture->systemd, 3, "a.service", "done");
         unit_expect_end(&run, true, "");
         unit_wait_starts(fixture, 4);
 
-        /* Lost again, and noticed by the next start and not by the loop. */
+        /* Lost again, and noticed by the next start before the loop. */
         fake_disconnect(fixture);
         bus_kill(fixture);
         bus_begin(fixture);
         fake_connect(fixture);
         unit_start(&other, fixture, "c.service");
-        unit_expect_failure(&same, "the connection to the system bus was lost while unit a.service");
+        unit_expect_failure(&same, "the result of unit a.service is unknown");
         unit_wait_starts(fixture, 5);
-        fake_tell_removed(&fixture->systemd, 5, "c.service", "done");
+        fake_send_removed(&fixture->systemd, 5, "c.service", "done");
         unit_expect_end(&other, true, "");
 }
 
@@ -58,20 +57,20 @@ static void test_no_systemd(void **state)
 
         fake_disconnect(fixture);
         unit_start(&run, fixture, "a.service");
-        unit_expect_failure(
-                &run, "the unit a.service cannot be started: systemd does not answer on the system bus: ");
+        unit_expect_failure(&run,
+                            "cannot start unit a.service: systemd does not respond on the system bus: ");
 
-        /* It comes. */
+        /* It appears. */
         fake_connect(fixture);
         unit_start(&run, fixture, "a.service");
         unit_wait_starts(fixture, 1);
-        fake_tell_removed(&fixture->systemd, 1, "a.service", "done");
+        fake_send_removed(&fixture->systemd, 1, "a.service", "done");
         unit_expect_end(&run, true, "");
 
-        /* It goes while nothing is under way. */
+        /* It disappears while no run is in progress. */
         fake_disconnect(fixture);
         unit_start(&run, fixture, "a.service");
-        unit_expect_end(&run, false, "unit a.service cannot be started: systemd is not on the system bus");
+        unit_expect_end(&run, false, "cannot start unit a.service: systemd is not on the system bus");
 }
 
 static void test_no_subscription(void **state)
@@ -81,13 +80,13 @@ static void test_no_subscription(void **state)
 
         fixture->systemd.refuses_subscribers = true;
         unit_start(&run, fixture, "a.service");
-        unit_expect_failure(&run, "systemd does not answer on the system bus: Too many.");
+        unit_expect_failure(&run, "systemd does not respond on the system bus: Too many.");
         assert_int_equal(fixture->systemd.starts, 0);
 
         fixture->systemd.refuses_subscribers = false;
         unit_start(&run, fixture, "a.service");
         unit_wait_starts(fixture, 1);
-        fake_tell_removed(&fixture->systemd, 1, "a.service", "done");
+        fake_send_removed(&fixture->systemd, 1, "a.service", "done");
         unit_expect_end(&run, true, "");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Unit hooks that meet time-outs, of their own and of systemd, and units that are at work already. */
+/* Timeouts of unit hooks and of systemd, and units that are already running. */
 
 #include "unit_fixture.h"
 
@@ -13,10 +13,10 @@ static void test_timeout(void **state)
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         for (unsigned attempt = 1; attempt <= 3; attempt++) {
                 assert_int_equal(unit_try(&run, fixture, "a.service", attempt, &reason), 0);
-                unit_expect_failure(&run,
-                                    "unit a.service did not end within 1s, the timeout = of the hook; it is "
-                                    "not stopped");
-                /* What is still at work may read them, until the delivery is given up. */
+                unit_expect_failure(
+                        &run, "unit a.service did not finish within 1s (timeout = of the hook); it is not "
+                              "stopped");
+                /* The unit may still read them, until the delivery is abandoned. */
                 assert_int_equal(unit_has_files(fixture), attempt < 3);
                 HOOK_WAIT(fixture->hook, fixture->systemd.cancels == attempt);
                 unit_wait_starts(fixture, attempt);
@@ -24,7 +24,7 @@ static void test_timeout(void **state)
         assert_non_null(strstr(fixture->systemd.calls, "Cancel /org/freedesktop/systemd1/job/3;"));
 }
 
-/* What succeeds after its time-out is not started again, whatever it is called. */
+/* A unit that succeeds after the timeout is not started again, whatever its name. */
 static void test_late_success(void **state)
 {
         struct bus_fixture *fixture = *state;
@@ -37,21 +37,21 @@ static void test_late_success(void **state)
 
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         unit_start(&run, fixture, "a.service");
-        unit_expect_failure(&run, "did not end within 1s");
+        unit_expect_failure(&run, "did not finish within 1s");
 
-        /* Still at work at the second attempt. */
+        /* Still running at the second attempt. */
         systemd->active = "activating";
         assert_int_equal(unit_try(&run, fixture, "a.service", 2, &reason), 0);
-        unit_expect_failure(&run, "is at work from an earlier start");
+        unit_expect_failure(&run, "was still running from an earlier start");
         assert_true(unit_has_files(fixture));
 
-        /* At the third it has ended. What another hook or event gets is not touched by it. */
+        /* At the third it has ended. Other units are not affected. */
         systemd->active = "inactive";
-        fake_tell_change(systemd, "a.service", &unit_success);
+        fake_send_change(systemd, "a.service", &unit_success);
         fixture->hook->hook.timeout_us = LONG_US;
         unit_start(&marker, fixture, "b.service");
         unit_wait_starts(fixture, 2);
-        fake_tell_removed(systemd, 2, "b.service", "done");
+        fake_send_removed(systemd, 2, "b.service", "done");
         unit_expect_end(&marker, true, "");
         assert_int_equal(unit_try(&run, fixture, "a.service", 3, &reason), 0);
         assert_int_equal(run.ends, 0);
@@ -59,20 +59,20 @@ static void test_late_success(void **state)
         assert_false(unit_has_files(fixture));
         assert_int_equal(systemd->starts, 2);
 
-        /* Told once: a new start is one. And what fails after its time-out is started again. */
+        /* The success is reported once. A unit that fails after the timeout is started again. */
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         unit_start(&run, fixture, "a.service");
-        unit_expect_failure(&run, "did not end within 1s");
-        fake_tell_change(systemd, "a.service", &failed);
+        unit_expect_failure(&run, "did not finish within 1s");
+        fake_send_change(systemd, "a.service", &failed);
         fixture->hook->hook.timeout_us = LONG_US;
         unit_start(&marker, fixture, "b.service");
         unit_wait_starts(fixture, 4);
-        fake_tell_removed(systemd, 4, "b.service", "done");
+        fake_send_removed(systemd, 4, "b.service", "done");
         unit_expect_end(&marker, true, "");
         assert_int_equal(unit_try(&run, fixture, "a.service", 2, &reason), 0);
         unit_wait_starts(fixture, 5);
-        fake_tell_change(systemd, "a.service", &unit_success);
-        fake_tell_removed(systemd, 5, "a.service", "done");
+        fake_send_change(systemd, "a.service", &unit_success);
+        fake_send_removed(systemd, 5, "a.service", "done");
         unit_expect_end(&run, true, "");
 }
 
@@ -82,46 +82,45 @@ static void test_timeout_of_systemd(void **state)
         struct unit_run run;
 
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
-        assert_true(sd_bus_detach_event(fixture->systemd.bus) >= 0); /* it sleeps */
+        assert_true(sd_bus_detach_event(fixture->systemd.bus) >= 0); /* it does not reply */
         unit_start(&run, fixture, "a.service");
-        unit_expect_failure(&run, "systemd gave no answer about unit a.service in 1s");
+        unit_expect_failure(&run, "no reply from systemd about unit a.service within 1s");
         assert_false(unit_has_files(fixture));
 }
 
-/* ---- units that are at work ---- */
+/* ---- units that are running ---- */
 
 static void test_busy(void **state)
 {
         struct bus_fixture *fixture = *state;
         struct fake_systemd *systemd = &fixture->systemd;
-        const struct unit_change at_work = { .active = "active", .result = "success" };
+        const struct unit_change running = { .active = "active", .result = "success" };
         struct unit_run run;
 
         systemd->active = "activating";
         systemd->sub = "start";
         unit_start(&run, fixture, "a.service");
-        unit_wait_looks(fixture);
-        fake_tell_change(systemd, "a.service", &at_work);
-        fake_tell_removed(systemd, 4710, "a.service", "done");
+        unit_wait_checks(fixture);
+        fake_send_change(systemd, "a.service", &running);
+        fake_send_removed(systemd, 4710, "a.service", "done");
         for (unsigned i = 0; i < 20; i++)
                 assert_true(sd_event_run(fixture->hook->event, 1000) >= 0);
         assert_int_equal(systemd->starts, 0);
-        fake_tell_change(systemd, "a.service", &unit_success);
+        fake_send_change(systemd, "a.service", &unit_success);
         unit_wait_starts(fixture, 1);
-        fake_tell_change(systemd, "a.service", &unit_success);
-        fake_tell_removed(systemd, 1, "a.service", "done");
+        fake_send_change(systemd, "a.service", &unit_success);
+        fake_send_removed(systemd, 1, "a.service", "done");
         unit_expect_end(&run, true, "");
 
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         unit_start(&run, fixture, "a.service");
         unit_expect_end(&run, false,
-                        "unit a.service is at work from an earlier start and did not end within 1s, "
-                        "so it was not started again");
+                        "unit a.service was still running from an earlier start after 1s; not started");
         assert_int_equal(systemd->starts, 1);
         assert_false(unit_has_files(fixture));
 }
 
-/* With %e in its name, what is at work can only be about this event. */
+/* With %e in its name, a running unit can only be about this event. */
 static void test_busy_with_event(void **state)
 {
         struct bus_fixture *fixture = *state;
@@ -134,18 +133,18 @@ static void test_busy_with_event(void **state)
 
         systemd->active = "activating";
         unit_start(&run, fixture, "a@%e.service");
-        unit_wait_looks(fixture);
-        fake_tell_change(systemd, unit, &unit_success);
+        unit_wait_checks(fixture);
+        fake_send_change(systemd, unit, &unit_success);
         unit_expect_end(&run, true, "");
         assert_int_equal(systemd->starts, 0);
 
         systemd->calls[0] = '\0';
         unit_start(&run, fixture, "a@%e.service");
-        unit_wait_looks(fixture);
-        fake_tell_change(systemd, unit, &failed);
+        unit_wait_checks(fixture);
+        fake_send_change(systemd, unit, &failed);
         unit_wait_starts(fixture, 1);
-        fake_tell_change(systemd, unit, &unit_success);
-        fake_tell_removed(systemd, 1, unit, "done");
+        fake_send_change(systemd, unit, &unit_success);
+        fake_send_removed(systemd, 1, unit, "done");
         unit_expect_end(&run, true, "");
 
         systemd->active = "active";
@@ -153,12 +152,13 @@ static void test_busy_with_event(void **state)
         unit_start(&run, fixture, "a@%e.service");
         unit_expect_end(&run, true, "");
         unit_start(&run, fixture, "a@%i.service");
-        unit_expect_failure(&run, "is up since an earlier start and so cannot be started; remove its "
-                                  "RemainAfterExit=yes, or write %e into its name");
+        unit_expect_failure(&run,
+                            "is still active from an earlier start; remove RemainAfterExit=yes from it, "
+                            "or add %e to its name");
         assert_int_equal(systemd->starts, 1);
 }
 
-static void test_target_that_is_up(void **state)
+static void test_active_target(void **state)
 {
         struct bus_fixture *fixture = *state;
         struct unit_run run;
@@ -166,7 +166,7 @@ static void test_target_that_is_up(void **state)
         fixture->systemd.active = "active";
         unit_start(&run, fixture, "a.target");
         unit_wait_starts(fixture, 1);
-        fake_tell_removed(&fixture->systemd, 1, "a.target", "done");
+        fake_send_removed(&fixture->systemd, 1, "a.target", "done");
         unit_expect_end(&run, true, "");
 }
 
@@ -183,15 +183,15 @@ static void test_turns(void **state)
         unit_wait_starts(fixture, 2);
         assert_string_equal(systemd->calls, "Subscribe;LoadUnit a.service;LoadUnit b.service;"
                                             "StartUnit a.service;StartUnit b.service;");
-        fake_tell_removed(systemd, 1, "a.service", "failed");
+        fake_send_removed(systemd, 1, "a.service", "failed");
         unit_expect_failure(&first, "unit a.service failed");
-        assert_null(hook_unit_cancel(second.run)); /* while it looks */
+        assert_null(hook_unit_cancel(second.run)); /* while it is checking */
         unit_wait_starts(fixture, 3);
         assert_int_equal(third.ends, 0);
-        fake_tell_removed(systemd, 3, "a.service", "done");
+        fake_send_removed(systemd, 3, "a.service", "done");
         unit_expect_end(&third, true, "");
         assert_int_equal(other.ends, 0);
-        fake_tell_removed(systemd, 2, "b.service", "done");
+        fake_send_removed(systemd, 2, "b.service", "done");
         unit_expect_end(&other, true, "");
         assert_int_equal(second.ends, 0);
 }
@@ -208,25 +208,26 @@ static void test_cancel(void **state)
         assert_null(hook_unit_cancel(run.run));
         assert_null(hook_unit_cancel(NULL));
 
-        /* The answer to the first may be on its way; one whose job is known is cancelled. */
+        /* The reply to the first may not have arrived; a run whose job is known is cancelled. */
         unit_start(&run, fixture, "b.service");
         unit_wait_starts(fixture, 2);
-        fake_tell_removed(&fixture->systemd, 2, "b.service", "done");
+        fake_send_removed(&fixture->systemd, 2, "b.service", "done");
         unit_expect_end(&run, true, "");
         unit_start(&run, fixture, "a.service");
         unit_wait_starts(fixture, 3);
-        struct unit_run marker; /* whose end says that the answer before was read */
+        struct unit_run marker; /* its end shows that the reply was read */
         unit_start(&marker, fixture, "b.service");
         unit_wait_starts(fixture, 4);
-        fake_tell_removed(&fixture->systemd, 4, "b.service", "done");
+        fake_send_removed(&fixture->systemd, 4, "b.service", "done");
         unit_expect_end(&marker, true, "");
         assert_null(hook_unit_cancel(run.run));
         HOOK_WAIT(fixture->hook, fixture->systemd.cancels == 1);
         assert_int_equal(run.ends, 0);
 
-        /* Files of what may be at work stay; the next daemon removes them. */
-        assert_null(hook_bus_free(fixture->bus));
-        assert_int_equal(hook_bus_new(&fixture->hook->context, &fixture->bus), 0);
+        /* Files of units that may be running stay; the next daemon removes them. */
+        assert_null(unit_hooks_free(fixture->unit_hooks));
+        assert_int_equal(unit_hooks_new(&fixture->hook->context, fixture->connection, &fixture->unit_hooks),
+                         0);
         assert_false(unit_has_files(fixture));
 }
 
@@ -235,7 +236,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, bus_setup, bus_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_timeout), TEST(test_late_success),    TEST(test_timeout_of_systemd),
-                TEST(test_busy),    TEST(test_busy_with_event), TEST(test_target_that_is_up),
+                TEST(test_busy),    TEST(test_busy_with_event), TEST(test_active_target),
                 TEST(test_turns),   TEST(test_cancel),
         };
 

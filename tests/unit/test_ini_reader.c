@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The reader of INI text. Each case is a text and the transcript of what it hands up, one line an event:
+ * The reader of INI text. Each case is a text and the transcript of the callbacks, one line for each:
  * "LINE [section]", "LINE key=value", "LINE +key=value" for a continuation, "LINE !" for a problem.
  */
 
@@ -57,7 +57,7 @@ static const struct ini_handlers handlers = { on_section, on_value, on_problem }
 
 static void read_bytes(const char *data, size_t size, struct transcript *ret_transcript)
 {
-        /* An exact copy on the heap, so that reading past its end shows. */
+        /* An exact copy on the heap, so that reading past its end is detected. */
         char *copy = malloc(size + (size == 0));
 
         assert_non_null(copy);
@@ -75,7 +75,7 @@ static void expect(const char *text, const char *events)
         assert_string_equal(transcript.events, events);
 }
 
-/* One problem, whose message holds `part`. */
+/* The last problem contains `part`. */
 static void expect_problem(const char *text, const char *events, const char *part)
 {
         struct transcript transcript;
@@ -120,7 +120,7 @@ static void test_comments(void **state)
         expect("x = a, ; one\n    b ; two\n    ; none\n    c\n", "1 x=a,\n2 +x=b\n4 +x=c\n");
         expect("x = a\t; c\n", "1 x=a\n");
 
-        /* A comment may be of any length, and its tail is no line of its own. */
+        /* A comment may be of any length; its rest is not taken for a line. */
         snprintf(text, sizeof(text), "# %0400d\nx = 1\n; %0197d y = 2\n", 0, 0);
         expect(text, "2 x=1\n");
 }
@@ -133,7 +133,7 @@ static void test_continuations(void **state)
         expect("x = a\n  *\"n\"=0*\n", "1 x=a\n2 +x=*\"n\"=0*\n");
         expect("x = a\n  [ab]*\n", "1 x=a\n2 +x=[ab]*\n");
         expect_problem("  x = 1\n", "1 !\n", "column 1");
-        expect_problem("[a]\n  b\n", "1 [a]\n2 !\n", "there is none");
+        expect_problem("[a]\n  b\n", "1 [a]\n2 !\n", "no key above");
         expect_problem("[a]\n  x = 1\n  y = 2\nz = 3\n", "1 [a]\n2 !\n4 z=3\n", "column 1");
         expect_problem("[a]\nx = 1\n  y = 2\n", "1 [a]\n2 x=1\n3 !\n", "\"y = ...\" is indented");
         expect_problem("[a]\nx = 1\n  [b]\ny = 2\n[c]\n", "1 [a]\n2 x=1\n3 !\n5 [c]\n",
@@ -209,7 +209,7 @@ static void test_bytes(void **state)
 
         expect("x = caf\xc3\xa9\t\xe2\x82\xac\n", "1 x=caf\xc3\xa9\t\xe2\x82\xac\n");
         expect_problem("x = caf\xe9\n", "1 !\n", "\"x = caf\\xe9\"");
-        expect_problem("x = 1\n# \xff\n", "1 x=1\n2 !\n", "no UTF-8");
+        expect_problem("x = 1\n# \xff\n", "1 x=1\n2 !\n", "invalid UTF-8");
         expect_problem("x = \x1b[0m\n", "1 !\n", "\\x1b");
         expect_problem("x = \xc2\x85\n", "1 !\n", "\\xc2");
         expect_problem("[a\x01]\nx = 1\n", "1 !\n", "\\x01");

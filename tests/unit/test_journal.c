@@ -233,6 +233,20 @@ static void test_lines(void **state)
         expect_field("MESSAGE_ID", NULL);
         expect_field("JOBWATCH_JOB", "7");
         expect_field("JOBWATCH_JOB_NAME", NULL);
+        expect_field("JOBWATCH_EVENT_ID", NULL);
+        expect_field("JOBWATCH_HOOK", NULL);
+        expect_field("JOBWATCH_ATTEMPT", NULL);
+
+        const struct journal_delivery delivery = {
+                .job_id = 7, .job_name = "seven", .event_id = "id", .hook = "mail", .attempt = 2
+        };
+        journal_print_delivery(journal, LOG_INFO, NULL, &delivery, "hook %s", "mail");
+        expect_field("MESSAGE", "hook mail");
+        expect_field("JOBWATCH_JOB", "7");
+        expect_field("JOBWATCH_JOB_NAME", "seven");
+        expect_field("JOBWATCH_EVENT_ID", "id");
+        expect_field("JOBWATCH_HOOK", "mail");
+        expect_field("JOBWATCH_ATTEMPT", "2");
 }
 
 static void test_no_journal_here(void **state)

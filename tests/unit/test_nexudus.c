@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The endpoint: what is asked, and the meaning of each kind of answer. */
+/* The job endpoint: which requests are sent, and how each kind of response is classified. */
 
 #include "http_fixture.h"
 
@@ -10,18 +10,18 @@
 
 #define JOB UINT64_C(87654321)
 
-/* What the script answers with, and with how long a wait. */
-static const char *answer_status, *answer_headers, *answer_body;
+/* What the server replies. */
+static const char *reply_status, *reply_headers, *reply_body;
 
-static void answer_script(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+static void reply_script(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
 {
         (void)head;
         (void)body;
         (void)userdata;
-        loopback_answer(peer, answer_status, answer_headers, answer_body, strlen(answer_body));
+        loopback_answer(peer, reply_status, reply_headers, reply_body, strlen(reply_body));
 }
 
-static void answer_cut_short(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+static void reply_truncated(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
 {
         (void)head;
         (void)body;
@@ -30,7 +30,7 @@ static void answer_cut_short(struct loopback_peer *peer, const char *head, const
         loopback_finish(peer);
 }
 
-static void answer_nothing(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+static void reply_nothing(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
 {
         (void)peer;
         (void)head;
@@ -38,38 +38,38 @@ static void answer_nothing(struct loopback_peer *peer, const char *head, const c
         (void)userdata;
 }
 
-/* An answer as it was given to the handler. */
+/* A response as it was passed to the handler. */
 struct got {
         struct http_fixture *fixture;
-        unsigned answers;
-        struct nexudus_answer answer; /* its pointers point below */
+        unsigned responses;
+        struct nexudus_response response; /* its pointers refer to the members below */
         struct job_record record;
         char explanation[512];
         struct nexudus *nexudus;
-        unsigned ask_again; /* from within the handler */
+        unsigned requests_left; /* to start from within the handler */
 };
 
-static void on_answer(void *userdata, const struct nexudus_answer *answer)
+static void on_response(void *userdata, const struct nexudus_response *response)
 {
         struct got *got = userdata;
 
-        got->answers++;
-        got->answer = *answer;
-        assert_non_null(answer->explanation);
-        assert_null(strpbrk(answer->explanation, "\n\r\x1b"));
-        assert_int_equal(answer->record != NULL, answer->verdict == NEXUDUS_RECORD);
-        (void)snprintf(got->explanation, sizeof(got->explanation), "%s", answer->explanation);
-        got->answer.explanation = got->explanation;
+        got->responses++;
+        got->response = *response;
+        assert_non_null(response->explanation);
+        assert_null(strpbrk(response->explanation, "\n\r\x1b"));
+        assert_int_equal(response->record != NULL, response->verdict == NEXUDUS_RECORD);
+        (void)snprintf(got->explanation, sizeof(got->explanation), "%s", response->explanation);
+        got->response.explanation = got->explanation;
 
         job_record_clear(&got->record);
-        if (answer->record != NULL) {
-                got->record = *answer->record; /* stolen */
-                *answer->record = (struct job_record){ 0 };
+        if (response->record != NULL) {
+                got->record = *response->record; /* stolen */
+                *response->record = (struct job_record){ 0 };
         }
-        got->answer.record = NULL;
-        if (got->ask_again > 0) {
-                got->ask_again--;
-                assert_int_equal(nexudus_get_job(got->nexudus, JOB, false, on_answer, got, NULL), 0);
+        got->response.record = NULL;
+        if (got->requests_left > 0) {
+                got->requests_left--;
+                assert_int_equal(nexudus_get_job(got->nexudus, JOB, false, on_response, got, NULL), 0);
         }
 }
 
@@ -84,42 +84,42 @@ static struct nexudus *nexudus_at(struct http_fixture *fixture, const char *base
         return nexudus;
 }
 
-static void ask(struct got *got, const char *base_url, loopback_handler handler)
+static void request_job(struct got *got, const char *base_url, loopback_handler handler)
 {
         struct nexudus *nexudus = nexudus_at(got->fixture, base_url);
         struct nexudus_request *request = NULL;
 
-        got->answers = 0;
+        got->responses = 0;
         got->fixture->handler = handler;
-        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_answer, got, &request), 0);
+        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_response, got, &request), 0);
         assert_non_null(request);
-        loop_until(got->fixture->event, &got->answers, 1);
+        loop_until(got->fixture->event, &got->responses, 1);
         loop_settle(got->fixture->event);
-        assert_int_equal(got->answers, 1);
+        assert_int_equal(got->responses, 1);
         assert_null(nexudus_free(nexudus));
 }
 
-/* Asks, is answered so, and expects this verdict and these words. */
+/* Requests a job with this reply and expects this verdict and a part of the explanation. */
 static void expect_verdict(struct http_fixture *fixture, const char *status, const char *headers,
                            const char *body, enum nexudus_verdict verdict, const char *part)
 {
         struct got got = { .fixture = fixture };
 
-        answer_status = status;
-        answer_headers = headers;
-        answer_body = body;
-        ask(&got, loopback_url(fixture->server, ""), answer_script);
-        if (got.answer.verdict != verdict || strstr(got.explanation, part) == NULL)
-                fail_msg("%s %s: verdict %d, %s", status, body, got.answer.verdict, got.explanation);
-        assert_int_equal(got.answer.outcome == HTTP_ANSWERED || got.answer.outcome == HTTP_STOPPED ||
-                                 got.answer.outcome == HTTP_TOO_LARGE,
+        reply_status = status;
+        reply_headers = headers;
+        reply_body = body;
+        request_job(&got, loopback_url(fixture->server, ""), reply_script);
+        if (got.response.verdict != verdict || strstr(got.explanation, part) == NULL)
+                fail_msg("%s %s: verdict %d, %s", status, body, got.response.verdict, got.explanation);
+        assert_int_equal(got.response.outcome == HTTP_ANSWERED || got.response.outcome == HTTP_STOPPED ||
+                                 got.response.outcome == HTTP_TOO_LARGE,
                          true);
-        assert_int_equal(got.answer.status, atoi(status));
+        assert_int_equal(got.response.status, atoi(status));
         assert_null(strstr(got.explanation, "s3cret"));
         job_record_clear(&got.record);
 }
 
-/* ---- what is asked ---- */
+/* ---- requests ---- */
 
 static void test_request_with_token(void **state)
 {
@@ -143,14 +143,14 @@ static void test_request_with_password_below_a_path(void **state)
         struct nexudus *nexudus = NULL;
         struct got got = { .fixture = fixture };
 
-        answer_status = "200 OK";
-        answer_headers = "";
-        answer_body = "{\"Id\":9223372036854775807,\"Status\":\"Done\"}";
-        fixture->handler = answer_script;
+        reply_status = "200 OK";
+        reply_headers = "";
+        reply_body = "{\"Id\":9223372036854775807,\"Status\":\"Done\"}";
+        fixture->handler = reply_script;
         assert_int_equal(nexudus_new(fixture->client, &settings, &nexudus), 0);
-        assert_int_equal(nexudus_get_job(nexudus, INT64_MAX, false, on_answer, &got, NULL), 0);
-        loop_until(fixture->event, &got.answers, 1);
-        assert_int_equal(got.answer.verdict, NEXUDUS_RECORD);
+        assert_int_equal(nexudus_get_job(nexudus, INT64_MAX, false, on_response, &got, NULL), 0);
+        loop_until(fixture->event, &got.responses, 1);
+        assert_int_equal(got.response.verdict, NEXUDUS_RECORD);
         assert_memory_equal(fixture->head,
                             "GET /proxy/api/sys/businessbackgroundjobs/9223372036854775807 HTTP/1.1\r\n", 72);
         assert_non_null(strstr(fixture->head, "\r\nAuthorization: Basic c29tZWJvZHk6cGFzczp3b3Jk\r\n"));
@@ -165,12 +165,12 @@ static void test_fresh_connection(void **state)
         struct nexudus *nexudus = nexudus_at(fixture, loopback_url(fixture->server, ""));
         struct got got = { .fixture = fixture };
 
-        answer_status = "404 Not Found";
-        answer_headers = answer_body = "";
-        fixture->handler = answer_script;
+        reply_status = "404 Not Found";
+        reply_headers = reply_body = "";
+        fixture->handler = reply_script;
         for (unsigned i = 1; i <= 3; i++) {
-                assert_int_equal(nexudus_get_job(nexudus, JOB, i == 3, on_answer, &got, NULL), 0);
-                loop_until(fixture->event, &got.answers, i);
+                assert_int_equal(nexudus_get_job(nexudus, JOB, i == 3, on_response, &got, NULL), 0);
+                loop_until(fixture->event, &got.responses, i);
                 assert_int_equal(loopback_accepted(fixture->server), i < 3 ? 1 : 2);
         }
         nexudus_free(nexudus);
@@ -183,14 +183,14 @@ static void test_record(void **state)
         struct http_fixture *fixture = *state;
         struct got got = { .fixture = fixture };
 
-        answer_status = "200 OK";
-        answer_headers = "Content-Type: application/json\r\n";
-        answer_body = "{\"Id\":87654321,\"Status\":\"Running\",\"ResultData\":null,\"BusinessId\":5,"
-                      "\"CustomFields\":{\"Id\":1,\"Status\":[\"Failed\"]},\"Unheard\":true}";
-        ask(&got, loopback_url(fixture->server, ""), answer_script);
-        assert_int_equal(got.answer.verdict, NEXUDUS_RECORD);
-        assert_int_equal(got.answer.outcome, HTTP_ANSWERED);
-        assert_int_equal(got.answer.status, 200);
+        reply_status = "200 OK";
+        reply_headers = "Content-Type: application/json\r\n";
+        reply_body = "{\"Id\":87654321,\"Status\":\"Running\",\"ResultData\":null,\"BusinessId\":5,"
+                     "\"CustomFields\":{\"Id\":1,\"Status\":[\"Failed\"]},\"Unheard\":true}";
+        request_job(&got, loopback_url(fixture->server, ""), reply_script);
+        assert_int_equal(got.response.verdict, NEXUDUS_RECORD);
+        assert_int_equal(got.response.outcome, HTTP_ANSWERED);
+        assert_int_equal(got.response.status, 200);
         assert_int_equal(got.record.id, JOB);
         assert_int_equal(got.record.business_id, 5);
         assert_string_equal(got.record.status.data, "Running");
@@ -199,7 +199,7 @@ static void test_record(void **state)
         job_record_clear(&got.record);
 }
 
-static void test_absent(void **state)
+static void test_not_found(void **state)
 {
         expect_verdict(*state, "404 Not Found", "", "{\"Message\":\"no\\nsuch\"}", NEXUDUS_NOT_FOUND, "404");
         expect_verdict(*state, "404 Not Found", "", "a\nb\x1b[31m", NEXUDUS_NOT_FOUND, "404: a\\nb\\x1b[31m");
@@ -215,14 +215,14 @@ static void test_throttled(void **state)
         expect_verdict(fixture, "429 Too Many Requests", "", "", NEXUDUS_THROTTLED, "429");
         expect_verdict(fixture, "503 Busy", "Retry-After: 5\r\n", "", NEXUDUS_THROTTLED, "503");
 
-        answer_status = "409 Conflict";
-        answer_headers = "Retry-After: 17\r\n";
-        answer_body = "";
-        ask(&got, loopback_url(fixture->server, ""), answer_script);
-        assert_true(got.answer.retry_after_us == 17 * USEC_PER_SEC);
-        answer_headers = "";
-        ask(&got, loopback_url(fixture->server, ""), answer_script);
-        assert_true(got.answer.retry_after_us == HTTP_RETRY_NONE);
+        reply_status = "409 Conflict";
+        reply_headers = "Retry-After: 17\r\n";
+        reply_body = "";
+        request_job(&got, loopback_url(fixture->server, ""), reply_script);
+        assert_true(got.response.retry_after_us == 17 * USEC_PER_SEC);
+        reply_headers = "";
+        request_job(&got, loopback_url(fixture->server, ""), reply_script);
+        assert_true(got.response.retry_after_us == HTTP_RETRY_NONE);
 }
 
 static void test_unauthorized(void **state)
@@ -242,7 +242,7 @@ static void test_server_errors(void **state)
         expect_verdict(*state, "503 Busy", "", "", NEXUDUS_UNREACHABLE, "503");
         expect_verdict(*state, "599 What", "", "", NEXUDUS_UNREACHABLE, "599");
 
-        /* Even a whole record is not believed under such a status. */
+        /* Even a complete record is ignored under such a status. */
         expect_verdict(*state, "500 Oops", "", "{\"Id\":87654321,\"Status\":\"Completed\"}",
                        NEXUDUS_UNREACHABLE, "500");
 
@@ -250,7 +250,7 @@ static void test_server_errors(void **state)
         expect_verdict(*state, "500 Oops", "", page, NEXUDUS_UNREACHABLE, "500");
 }
 
-static void test_odd_statuses(void **state)
+static void test_unexpected_statuses(void **state)
 {
         expect_verdict(*state, "400 Bad Request", "", "hm", NEXUDUS_UNEXPECTED, "400: hm");
         expect_verdict(*state, "418 Teapot", "", "", NEXUDUS_UNEXPECTED, "418");
@@ -258,24 +258,24 @@ static void test_odd_statuses(void **state)
         expect_verdict(*state, "304 Not Modified", "", "", NEXUDUS_UNEXPECTED, "304");
 }
 
-static void test_odd_documents(void **state)
+static void test_unexpected_documents(void **state)
 {
         static const struct {
                 const char *body, *part;
         } documents[] = {
-                { "", "no job record" },
-                { "<html>Sign in</html>", "no job record" },
-                { "{\"Id\":87654321", "no job record" },
-                { "{\"Id\":87654321}{\"Id\":87654321}", "no job record" },
-                { "{\"Id\":87654321} trailing", "no job record" },
-                { "[{\"Id\":87654321}]", "no job record" },
-                { "null", "no job record" },
+                { "", "not a job record" },
+                { "<html>Sign in</html>", "not a job record" },
+                { "{\"Id\":87654321", "not a job record" },
+                { "{\"Id\":87654321}{\"Id\":87654321}", "not a job record" },
+                { "{\"Id\":87654321} trailing", "not a job record" },
+                { "[{\"Id\":87654321}]", "not a job record" },
+                { "null", "not a job record" },
                 { "{}", "without Id" },
-                { "{\"Id\":null}", "no job record" },
+                { "{\"Id\":null}", "not a job record" },
                 { "{\"Status\":500,\"Message\":\"Not\\nfound\",\"Value\":null,\"WasSuccessful\":false}",
                   "Not\\nfound" },
                 { "{\"Id\":87654322,\"Status\":\"Completed\"}", "job 87654322 instead" },
-                { "{\"Id\":87654321,\"Status\":\"\xff\"}", "no job record" },
+                { "{\"Id\":87654321,\"Status\":\"\xff\"}", "not a job record" },
         };
 
         for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++)
@@ -283,7 +283,7 @@ static void test_odd_documents(void **state)
                                documents[i].part);
 }
 
-static void test_answer_too_large(void **state)
+static void test_response_too_large(void **state)
 {
         static char body[BODY_MAX + 100];
 
@@ -302,13 +302,13 @@ static void test_nested_too_deep(void **state)
 
 static void expect_unreachable(struct got *got, enum http_outcome outcome)
 {
-        if (got->answer.verdict != NEXUDUS_UNREACHABLE || got->answer.outcome != outcome)
-                fail_msg("verdict %d, outcome %d: %s", got->answer.verdict, got->answer.outcome,
+        if (got->response.verdict != NEXUDUS_UNREACHABLE || got->response.outcome != outcome)
+                fail_msg("verdict %d, outcome %d: %s", got->response.verdict, got->response.outcome,
                          got->explanation);
         assert_non_null(strstr(got->explanation, http_outcome_to_string(outcome)));
 }
 
-static void test_no_whole_answer(void **state)
+static void test_incomplete_responses(void **state)
 {
         struct http_fixture *fixture = *state;
         struct http_settings settings = fixture_settings();
@@ -316,38 +316,38 @@ static void test_no_whole_answer(void **state)
         uint16_t port;
         char url[64];
 
-        ask(&got, loopback_url(fixture->server, ""), answer_cut_short);
+        request_job(&got, loopback_url(fixture->server, ""), reply_truncated);
         expect_unreachable(&got, HTTP_BROKEN);
 
         int fd = loopback_dead_port(&port);
         (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
-        ask(&got, url, answer_nothing);
+        request_job(&got, url, reply_nothing);
         expect_unreachable(&got, HTTP_UNCONNECTED);
-        assert_int_equal(got.answer.status, 0);
+        assert_int_equal(got.response.status, 0);
         close(fd);
 
         settings.timeout_us = 100 * USEC_PER_MSEC;
         fixture_client(fixture, &settings);
-        ask(&got, loopback_url(fixture->server, ""), answer_nothing);
+        request_job(&got, loopback_url(fixture->server, ""), reply_nothing);
         expect_unreachable(&got, HTTP_TIMED_OUT);
 }
 
 /* ---- starting and cancelling ---- */
 
-static void test_ask_from_within_the_handler(void **state)
+static void test_request_from_within_the_handler(void **state)
 {
         struct http_fixture *fixture = *state;
         struct nexudus *nexudus = nexudus_at(fixture, loopback_url(fixture->server, ""));
-        struct got got = { .fixture = fixture, .nexudus = nexudus, .ask_again = 4 };
+        struct got got = { .fixture = fixture, .nexudus = nexudus, .requests_left = 4 };
 
-        answer_status = "200 OK";
-        answer_headers = "";
-        answer_body = "{\"Id\":87654321,\"Status\":\"Running\"}";
-        fixture->handler = answer_script;
-        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_answer, &got, NULL), 0);
-        loop_until(fixture->event, &got.answers, 5);
+        reply_status = "200 OK";
+        reply_headers = "";
+        reply_body = "{\"Id\":87654321,\"Status\":\"Running\"}";
+        fixture->handler = reply_script;
+        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_response, &got, NULL), 0);
+        loop_until(fixture->event, &got.responses, 5);
         loop_settle(fixture->event);
-        assert_int_equal(got.answers, 5);
+        assert_int_equal(got.responses, 5);
         job_record_clear(&got.record);
         nexudus_free(nexudus);
 }
@@ -359,14 +359,14 @@ static void test_cancel(void **state)
         struct nexudus_request *request = NULL;
         struct got got = { .fixture = fixture };
 
-        fixture->handler = answer_nothing;
-        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_answer, &got, &request), 0);
+        fixture->handler = reply_nothing;
+        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_response, &got, &request), 0);
         while (loopback_requests(fixture->server) == 0)
                 assert_true(sd_event_run(fixture->event, USEC_PER_SEC) >= 0);
         assert_null(nexudus_cancel(request));
         assert_null(nexudus_cancel(NULL));
         loop_settle(fixture->event);
-        assert_int_equal(got.answers, 0);
+        assert_int_equal(got.responses, 0);
         nexudus_free(nexudus);
 }
 
@@ -376,15 +376,15 @@ static void test_free_cancels_all(void **state)
         struct nexudus *nexudus = nexudus_at(fixture, loopback_url(fixture->server, ""));
         struct got got = { .fixture = fixture };
 
-        fixture->handler = answer_nothing;
+        fixture->handler = reply_nothing;
         for (unsigned i = 0; i < 12; i++)
-                assert_int_equal(nexudus_get_job(nexudus, JOB + i, false, on_answer, &got, NULL), 0);
+                assert_int_equal(nexudus_get_job(nexudus, JOB + i, false, on_response, &got, NULL), 0);
         while (loopback_requests(fixture->server) < 8)
                 assert_true(sd_event_run(fixture->event, USEC_PER_SEC) >= 0);
         assert_null(nexudus_free(nexudus));
         assert_null(nexudus_free(NULL));
         loop_settle(fixture->event);
-        assert_int_equal(got.answers, 0);
+        assert_int_equal(got.responses, 0);
 }
 
 int main(void)
@@ -395,16 +395,16 @@ int main(void)
                 TEST(test_request_with_password_below_a_path),
                 TEST(test_fresh_connection),
                 TEST(test_record),
-                TEST(test_absent),
+                TEST(test_not_found),
                 TEST(test_throttled),
                 TEST(test_unauthorized),
                 TEST(test_server_errors),
-                TEST(test_odd_statuses),
-                TEST(test_odd_documents),
-                TEST(test_answer_too_large),
+                TEST(test_unexpected_statuses),
+                TEST(test_unexpected_documents),
+                TEST(test_response_too_large),
                 TEST(test_nested_too_deep),
-                TEST(test_no_whole_answer),
-                TEST(test_ask_from_within_the_handler),
+                TEST(test_incomplete_responses),
+                TEST(test_request_from_within_the_handler),
                 TEST(test_cancel),
                 TEST(test_free_cancels_all),
         };

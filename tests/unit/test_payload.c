@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The document of an event, read back with yajl's tree, and with its parser where lengths matter. */
+/* The document of an event, read back with yajl's tree, or with its parser where lengths matter. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -75,7 +75,7 @@ static yajl_val value_at(yajl_val tree, const char *first, const char *second)
         yajl_val value = yajl_tree_get(tree, path, yajl_t_any);
 
         if (value == NULL)
-                fail_msg("there is no %s/%s", first, second != NULL ? second : "");
+                fail_msg("missing: %s/%s", first, second != NULL ? second : "");
         return value;
 }
 
@@ -133,7 +133,7 @@ static void test_every_field(void **state)
         yajl_tree_free(tree);
 }
 
-/* The whole, once, so that a change of the shape does not pass unseen. */
+/* The complete document, so that any change of its schema is noticed. */
 static void test_shape(void **state)
 {
         struct event event = sample(EVENT_CHANGED);
@@ -194,7 +194,7 @@ static void test_personal_data(void **state)
         free(document);
 }
 
-static void test_first_sight(void **state)
+static void test_first_observation(void **state)
 {
         struct event event = sample(EVENT_FAILED);
 
@@ -256,7 +256,8 @@ static void expect_result(const char *data, size_t size, const char *expected, s
         size_t document_size;
 
         event.record.result = (struct text){ NULL, size };
-        event.record.result.data = malloc(size > 0 ? size : 1); /* its own size: a read beyond is found */
+        event.record.result.data =
+                malloc(size > 0 ? size : 1); /* exact size, so that sanitizers find reads beyond */
         assert_non_null(event.record.result.data);
         memcpy(event.record.result.data, data, size);
         char *document = write_document(&event, 1, false, &document_size);
@@ -360,11 +361,16 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_every_field),     cmocka_unit_test(test_shape),
-                cmocka_unit_test(test_nulls),           cmocka_unit_test(test_personal_data),
-                cmocka_unit_test(test_first_sight),     cmocka_unit_test(test_every_kind),
-                cmocka_unit_test(test_large_result),    cmocka_unit_test(test_control_characters),
-                cmocka_unit_test(test_what_is_no_utf8), cmocka_unit_test(test_out_of_memory),
+                cmocka_unit_test(test_every_field),
+                cmocka_unit_test(test_shape),
+                cmocka_unit_test(test_nulls),
+                cmocka_unit_test(test_personal_data),
+                cmocka_unit_test(test_first_observation),
+                cmocka_unit_test(test_every_kind),
+                cmocka_unit_test(test_large_result),
+                cmocka_unit_test(test_control_characters),
+                cmocka_unit_test(test_what_is_no_utf8),
+                cmocka_unit_test(test_out_of_memory),
         };
 
         return cmocka_run_group_tests_name("event_document", tests, NULL, NULL);

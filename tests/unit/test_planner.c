@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What is asked next, and what answers mean for that: one rule a test. All of them together are for the
- * simulation. */
+/*
+ * Which request is next, and what responses mean for that: one rule per test. Their combination is tested by
+ * the simulation.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,7 +60,7 @@ static int teardown(void **state)
         return 0;
 }
 
-/* A request must be there. */
+/* A request must be due. */
 static struct planner_request next(struct fixture *fixture, uint64_t now)
 {
         struct planner_request request;
@@ -68,7 +70,7 @@ static struct planner_request next(struct fixture *fixture, uint64_t now)
         return request;
 }
 
-/* None must be there; returns when to ask again. */
+/* None must be due; returns when to ask again. */
 static uint64_t none(struct fixture *fixture, uint64_t now)
 {
         struct planner_request request;
@@ -88,28 +90,27 @@ static struct job_record record_of(struct text status, struct text result, struc
                                     .has_result = true };
 }
 
-/* A job was looked at and its record taken, with or without success in recording. */
-static bool take(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
-                 bool recorded, uint64_t now)
+/* A job was polled: applies the record. `recorded`: recording succeeded. */
+static bool apply_record(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
+                         bool recorded, uint64_t now)
 {
         struct observation observation = planner_take_record(fixture->planner, job, record, now);
         struct job_memory seen = job_memory_of(record, observation.change.outcome);
 
         planner_complete(fixture->planner, job, &observation, recorded, &seen, now, 0);
-        return observation.change.news;
+        return observation.change.has_event;
 }
 
-static void answer_single(struct fixture *fixture, const struct job_record *record, bool recorded,
-                          uint64_t now)
+static void poll_single(struct fixture *fixture, const struct job_record *record, bool recorded, uint64_t now)
 {
         struct planner_request request = next(fixture, now);
 
         assert_false(request.batch);
         planner_end_request(fixture->planner, &request, now);
-        take(fixture, request.jobs[0], record, recorded, now);
+        apply_record(fixture, request.jobs[0], record, recorded, now);
 }
 
-static void test_what_is_due_goes_together(void **state)
+static void test_due_jobs_share_a_batch(void **state)
 {
         struct fixture *fixture = *state;
 
@@ -122,7 +123,7 @@ static void test_what_is_due_goes_together(void **state)
         assert_true(none(fixture, START) == START + 10 * USEC_PER_SEC);
 }
 
-static void test_a_single_one_is_no_batch(void **state)
+static void test_one_due_job_is_polled_individually(void **state)
 {
         struct fixture *fixture = *state;
 
@@ -133,7 +134,7 @@ static void test_a_single_one_is_no_batch(void **state)
         assert_false(planner_is_idle(fixture->planner));
 }
 
-static void test_the_longest_overdue_goes_first(void **state)
+static void test_longest_overdue_first(void **state)
 {
         struct fixture *fixture = *state;
 
@@ -145,7 +146,7 @@ static void test_the_longest_overdue_goes_first(void **state)
                 assert_ptr_equal(next(fixture, START + USEC_PER_MIN).jobs[0], &fixture->jobs[i * 5 % JOBS]);
 }
 
-static void test_a_closer_look_goes_first_and_alone(void **state)
+static void test_confirmation_goes_first_and_individually(void **state)
 {
         struct fixture *fixture = *state;
 
@@ -162,7 +163,7 @@ static void test_a_closer_look_goes_first_and_alone(void **state)
         assert_true(next(fixture, START + 2 * USEC_PER_SEC).batch);
 }
 
-static void test_refused_batches_are_tried_again_once(void **state)
+static void test_refused_batches_are_tried_again_with_one(void **state)
 {
         struct fixture *fixture = *state;
         uint64_t later = START + USEC_PER_HOUR + 1;
@@ -183,7 +184,7 @@ static void test_refused_batches_are_tried_again_once(void **state)
         assert_false(next(fixture, later).batch);
 }
 
-static void test_trouble_lets_one_probe_through(void **state)
+static void test_outage_lets_one_probe_through(void **state)
 {
         struct fixture *fixture = *state;
         uint64_t now = START, lasted_us;
@@ -208,7 +209,7 @@ static void test_trouble_lets_one_probe_through(void **state)
         assert_true(next(fixture, now).batch);
 }
 
-static void test_a_pause_outlives_the_answer_to_another_request(void **state)
+static void test_retry_after_outlives_the_response_to_another_request(void **state)
 {
         struct fixture *fixture = *state;
         uint64_t lasted_us;
@@ -230,7 +231,7 @@ static void test_a_pause_outlives_the_answer_to_another_request(void **state)
         (void)next(fixture, now + USEC_PER_MIN);
 }
 
-static void test_what_could_not_be_recorded_is_looked_for_again(void **state)
+static void test_unrecorded_change_is_detected_again(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_job *job = &fixture->jobs[0];
@@ -239,40 +240,43 @@ static void test_what_could_not_be_recorded_is_looked_for_again(void **state)
                 record_of(TEXT_LITERAL("Running"), TEXT_LITERAL("{}"), TEXT_LITERAL("2"));
         const struct job_record row = record_of(TEXT_LITERAL("Running"), TEXT_NULL, TEXT_LITERAL("2"));
 
-        /* The rows of this API have no ResultData: only UpdatedOn shows that there may be news. */
+        /* The rows of this API omit ResultData: only UpdatedOn shows a possible change. */
         planner_start(fixture->planner, job, START, 0);
-        answer_single(fixture, &before, true, START);
+        poll_single(fixture, &before, true, START);
         assert_int_equal(planner_judge_row(fixture->planner, job, &before, START + 1), ROW_UNCHANGED);
         assert_int_equal(planner_judge_row(fixture->planner, job, &row, START + 1), ROW_UPDATED);
-        answer_single(fixture, &after, false, START + MAX);
+        poll_single(fixture, &after, false, START + MAX);
         assert_int_equal(planner_judge_row(fixture->planner, job, &row, START + MAX), ROW_UPDATED);
-        answer_single(fixture, &after, true, START + 2 * MAX);
-        assert_false(take(fixture, job, &after, true, START + 3 * MAX));
+        poll_single(fixture, &after, true, START + 2 * MAX);
+        assert_false(apply_record(fixture, job, &after, true, START + 3 * MAX));
 }
 
-static void test_rows_that_leave_fields_out(void **state)
+static void test_rows_that_omit_fields(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_job *job = &fixture->jobs[0];
         struct job_record row = record_of(TEXT_LITERAL("Running"), TEXT_NULL, TEXT_LITERAL("1"));
         struct job_record nothing = record_of(TEXT_NULL, TEXT_NULL, TEXT_LITERAL("1"));
 
-        /* First sights: once rows are seen to have ResultData a null is a null, but no field is no null. */
+        /*
+         * First observations: once rows were observed to have ResultData a null is true, but a missing field
+         * is not.
+         */
         assert_int_equal(planner_judge_row(fixture->planner, job, &row, START), ROW_RESULT_MISSING);
         planner_take_batch(fixture->planner, true);
         assert_int_equal(planner_judge_row(fixture->planner, job, &row, START), ROW_FIRST);
         row.has_result = false;
         assert_int_equal(planner_judge_row(fixture->planner, job, &row, START), ROW_RESULT_MISSING);
 
-        /* The same for a Status that was null when it was recorded. */
+        /* Likewise a Status that was null when it was recorded. */
         planner_start(fixture->planner, job, START, 0);
-        answer_single(fixture, &nothing, true, START);
+        poll_single(fixture, &nothing, true, START);
         assert_int_equal(planner_judge_row(fixture->planner, job, &nothing, START + 1), ROW_UNCHANGED);
         nothing.has_status = false;
         assert_int_equal(planner_judge_row(fixture->planner, job, &nothing, START + 1), ROW_STATUS_MISSING);
 }
 
-static void test_a_change_at_the_wrong_moment_teaches_nothing(void **state)
+static void test_record_updated_in_between_is_no_evidence(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_job *job = &fixture->jobs[0];
@@ -282,13 +286,13 @@ static void test_a_change_at_the_wrong_moment_teaches_nothing(void **state)
 
         planner_take_batch(fixture->planner, true);
         planner_apply_row(fixture->planner, job, ROW_RESULT_MISSING, updated_on_digest(&row), START, 0);
-        answer_single(fixture, &later, true, START);
-        /* Nulls of rows are still taken for true. */
+        poll_single(fixture, &later, true, START);
+        /* Nulls in rows still count as true. */
         assert_int_equal(planner_judge_row(fixture->planner, &fixture->jobs[1], &row, START), ROW_FIRST);
 }
 
-/* More jobs than can each be looked at singly at once. */
-static void test_first_sights_without_a_result(void **state)
+/* More jobs than can each be confirmed at once. */
+static void test_first_observations_without_a_result(void **state)
 {
         const struct planner_limits limits = { .rate_limiter = { .per_hour = 3600 },
                                                .max_in_flight = 1,
@@ -305,10 +309,10 @@ static void test_first_sights_without_a_result(void **state)
         job->settings = &settings;
         assert_int_equal(planner_judge_row(fixture.planner, job, &row, START), ROW_FIRST_WITHOUT_RESULT);
         row.has_result = false;
-        assert_true(take(&fixture, job, &row, true, START));
+        assert_true(apply_record(&fixture, job, &row, true, START));
         assert_true(job->watch.memory.result_unread);
 
-        /* Nothing new; and in its turn it is read. An eighth of one request a second is spent on that. */
+        /* Unchanged, and read in its turn: an eighth of one request a second is spent on that. */
         assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 1), ROW_UNCHANGED);
         assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 10 * USEC_PER_SEC),
                          ROW_CONFIRM);
@@ -316,42 +320,42 @@ static void test_first_sights_without_a_result(void **state)
         assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 1), ROW_UPDATED);
         row.updated_on = TEXT_LITERAL("1");
 
-        /* What could not be kept is read again. */
-        assert_false(take(&fixture, job, &record, false, START + 10 * USEC_PER_SEC));
+        /* A ResultData that could not be stored is read again. */
+        assert_false(apply_record(&fixture, job, &record, false, START + 10 * USEC_PER_SEC));
         assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 20 * USEC_PER_SEC),
                          ROW_CONFIRM);
-        assert_false(take(&fixture, job, &record, true, START + 20 * USEC_PER_SEC));
+        assert_false(apply_record(&fixture, job, &record, true, START + 20 * USEC_PER_SEC));
         assert_false(job->watch.memory.result_unread);
         assert_int_equal(planner_judge_row(fixture.planner, job, &row, START + 30 * USEC_PER_SEC),
                          ROW_UNCHANGED);
 
-        /* Without UpdatedOn nobody could tell later whether a result is new. */
+        /* Without UpdatedOn it would be unknown later whether a result is new. */
         row.updated_on = TEXT_NULL;
         assert_int_equal(planner_judge_row(fixture.planner, &planner_jobs(fixture.planner)[1], &row, START),
                          ROW_RESULT_MISSING);
         planner_free(fixture.planner);
 }
 
-static void test_gone_and_ended_jobs_are_not_asked_for(void **state)
+static void test_gone_and_ended_jobs_are_not_polled(void **state)
 {
         struct fixture *fixture = *state;
         const struct job_record end = record_of(TEXT_LITERAL("Completed"), TEXT_LITERAL("{}"), TEXT_NULL);
         uint64_t now = START;
 
         planner_start(fixture->planner, &fixture->jobs[0], now, 0);
-        answer_single(fixture, &end, true, now);
+        poll_single(fixture, &end, true, now);
         assert_true(planner_is_idle(fixture->planner));
 
         planner_start(fixture->planner, &fixture->jobs[1], now, 0);
-        for (unsigned misses = 1;; misses++) {
+        for (unsigned count = 1;; count++) {
                 struct planner_request request = next(fixture, now);
 
                 planner_end_request(fixture->planner, &request, now);
                 struct observation observation =
                         planner_take_not_found(fixture->planner, request.jobs[0], now);
                 planner_complete(fixture->planner, request.jobs[0], &observation, true, NULL, now, 0);
-                if (observation.change.news) {
-                        assert_true(misses >= GONE_NOT_FOUND_COUNT && now - START >= GONE_SPAN_US);
+                if (observation.change.has_event) {
+                        assert_true(count >= GONE_NOT_FOUND_COUNT && now - START >= GONE_SPAN_US);
                         break;
                 }
                 now = none(fixture, now);
@@ -360,7 +364,7 @@ static void test_gone_and_ended_jobs_are_not_asked_for(void **state)
         assert_true(planner_is_idle(fixture->planner));
 }
 
-static void test_a_request_that_was_not_made(void **state)
+static void test_aborted_batch(void **state)
 {
         struct fixture *fixture = *state;
 
@@ -375,19 +379,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_what_is_due_goes_together),
-                TEST(test_a_single_one_is_no_batch),
-                TEST(test_the_longest_overdue_goes_first),
-                TEST(test_a_closer_look_goes_first_and_alone),
-                TEST(test_refused_batches_are_tried_again_once),
-                TEST(test_trouble_lets_one_probe_through),
-                TEST(test_a_pause_outlives_the_answer_to_another_request),
-                TEST(test_what_could_not_be_recorded_is_looked_for_again),
-                TEST(test_rows_that_leave_fields_out),
-                TEST(test_a_change_at_the_wrong_moment_teaches_nothing),
-                TEST(test_first_sights_without_a_result),
-                TEST(test_gone_and_ended_jobs_are_not_asked_for),
-                TEST(test_a_request_that_was_not_made),
+                TEST(test_due_jobs_share_a_batch),
+                TEST(test_one_due_job_is_polled_individually),
+                TEST(test_longest_overdue_first),
+                TEST(test_confirmation_goes_first_and_individually),
+                TEST(test_refused_batches_are_tried_again_with_one),
+                TEST(test_outage_lets_one_probe_through),
+                TEST(test_retry_after_outlives_the_response_to_another_request),
+                TEST(test_unrecorded_change_is_detected_again),
+                TEST(test_rows_that_omit_fields),
+                TEST(test_record_updated_in_between_is_no_evidence),
+                TEST(test_first_observations_without_a_result),
+                TEST(test_gone_and_ended_jobs_are_not_polled),
+                TEST(test_aborted_batch),
         };
 
         return cmocka_run_group_tests_name("planner", tests, NULL, NULL);

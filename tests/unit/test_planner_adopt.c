@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* One planner taking over from another, and both running out of memory at each allocation. */
+/* A planner that continues the work of another, and both when memory allocations fail. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -38,8 +38,8 @@ static struct status_rules *rules_new(void)
 }
 
 /* A planner of `count` jobs with the ids from `first` on. */
-static int make(const struct status_rules *rules, uint64_t first, size_t count,
-                const struct planner_settings *settings, struct planner **ret_planner)
+static int planner_build(const struct status_rules *rules, uint64_t first, size_t count,
+                         const struct planner_settings *settings, struct planner **ret_planner)
 {
         int r = planner_new(&limits, rules, count, ret_planner);
 
@@ -50,7 +50,7 @@ static int make(const struct status_rules *rules, uint64_t first, size_t count,
         return r;
 }
 
-static void test_jobs_go_on(void **state)
+static void test_jobs_continue(void **state)
 {
         struct status_rules *rules = rules_new();
         struct planner *old = NULL, *new = NULL;
@@ -58,34 +58,35 @@ static void test_jobs_go_on(void **state)
         uint64_t wake_us = 0;
         (void)state;
 
-        assert_int_equal(make(rules, 10, 4, &slow, &old), 0);
-        assert_int_equal(make(rules, 12, 4, &fast, &new), 0); /* 12 and 13 stay, 14 and 15 come */
+        assert_int_equal(planner_build(rules, 10, 4, &slow, &old), 0);
+        assert_int_equal(planner_build(rules, 12, 4, &fast, &new), 0); /* 12 and 13 stay, 14 and 15 are new */
         for (size_t i = 0; i < 3; i++)
                 planner_start(old, &planner_jobs(old)[i], START, 0);
         planner_start(old, &planner_jobs(old)[3], START, 6 * INTERVAL);
         planner_jobs(old)[3].watch.memory.recorded = true;
         planner_jobs(old)[3].pace_us = 8 * INTERVAL;
-        assert_true(planner_next(old, START, &request, &wake_us)); /* 10, 11 and 12 are under way */
+        assert_true(planner_next(old, START, &request, &wake_us)); /* 10, 11 and 12 are in flight */
         assert_int_equal(request.count, 3);
 
         assert_int_equal(planner_adopt(new, old, START), 0);
         assert_null(planner_find_job(new, 10));
-        struct planner_job *flying = planner_find_job(new, 12), *waiting = planner_find_job(new, 13);
-        assert_true(flying->adopted && flying->in_flight && flying->entry.position == 0);
+        struct planner_job *polled = planner_find_job(new, 12), *waiting = planner_find_job(new, 13);
+        assert_true(polled->adopted && polled->in_flight && polled->entry.position == 0);
         assert_true(waiting->adopted && waiting->watch.memory.recorded);
         assert_ptr_equal(waiting->settings, &fast);
-        assert_int_equal(waiting->entry.due_us, START + fast.interval_us); /* the shorter interval, at once */
+        assert_int_equal(waiting->entry.due_us,
+                         START + fast.interval_us); /* the shorter interval takes effect at once */
         assert_int_equal(waiting->pace_us, fast.max_interval_us);
         assert_false(planner_find_job(new, 14)->adopted);
         assert_false(planner_is_idle(new));
-        assert_int_equal(rate_limiter_spent_hour(planner_governor(new), START), 1);
+        assert_int_equal(rate_limiter_spent_hour(planner_rate_limiter(new), START), 1);
 
         planner_free(old);
         planner_free(new);
         status_rules_free(rules);
 }
 
-/* On failure the old planner is as it was, and what was made of the new one can be freed. */
+/* On failure the old planner is unchanged, and the incomplete new one can be freed. */
 static void test_no_memory(void **state)
 {
         struct status_rules *rules = rules_new();
@@ -93,13 +94,13 @@ static void test_no_memory(void **state)
         unsigned tried = 0;
         (void)state;
 
-        assert_int_equal(make(rules, 10, 3, &slow, &old), 0);
+        assert_int_equal(planner_build(rules, 10, 3, &slow, &old), 0);
         planner_start(old, &planner_jobs(old)[0], START, 0);
         for (unsigned nth = 1;; nth++) {
                 struct planner *new = NULL;
 
                 fault_malloc_arm(nth, false);
-                int r = make(rules, 10, 3, &fast, &new);
+                int r = planner_build(rules, 10, 3, &fast, &new);
                 if (r >= 0)
                         r = planner_adopt(new, old, START);
                 bool failed = fault_malloc_disarm();
@@ -111,7 +112,7 @@ static void test_no_memory(void **state)
                         break;
                 tried++;
         }
-        assert_true(tried >= 4); /* the planner, its jobs, two schedules, the order by id */
+        assert_true(tried >= 4); /* the planner, its jobs, two queues, the index by id */
         planner_free(old);
         status_rules_free(rules);
 }
@@ -119,7 +120,7 @@ static void test_no_memory(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_jobs_go_on),
+                cmocka_unit_test(test_jobs_continue),
                 cmocka_unit_test(test_no_memory),
         };
 

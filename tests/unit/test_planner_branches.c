@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Rules of the planner that come into play rarely: one round only, requests that wait to be sent, sign-ins,
- * and odd ends. */
+/* Rules of the planner that apply rarely: a single round, unsent requests, sign-ins, unusual responses. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +24,7 @@ struct fixture {
         struct status_rules *rules;
 };
 
-static void make(struct fixture *fixture, const struct planner_limits *limits, size_t count)
+static void planner_build(struct fixture *fixture, const struct planner_limits *limits, size_t count)
 {
         assert_int_equal(planner_new(limits, fixture->rules, count, &fixture->planner), 0);
         fixture->jobs = planner_jobs(fixture->planner);
@@ -93,8 +92,8 @@ static struct job_record record_of(struct text status, struct text result, struc
                                     .has_result = true };
 }
 
-static void take(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
-                 uint64_t now)
+static void apply_record(struct fixture *fixture, struct planner_job *job, const struct job_record *record,
+                         uint64_t now)
 {
         struct observation observation = planner_take_record(fixture->planner, job, record, now);
         struct job_memory seen = job_memory_of(record, observation.change.outcome);
@@ -102,7 +101,7 @@ static void take(struct fixture *fixture, struct planner_job *job, const struct 
         planner_complete(fixture->planner, job, &observation, true, &seen, now, 0);
 }
 
-static void count_left_out(void *userdata, struct planner_job *job)
+static void count_abandoned(void *userdata, struct planner_job *job)
 {
         assert_true(job->done);
         ++*(unsigned *)userdata;
@@ -113,7 +112,7 @@ static void test_sizes(void **state)
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1000);
 
-        make(fixture, &limits, JOBS);
+        planner_build(fixture, &limits, JOBS);
         assert_int_equal(planner_round_us(fixture->planner, JOBS), 0); /* without limits */
         for (size_t i = 0; i < JOBS; i++)
                 planner_start(fixture->planner, &fixture->jobs[i], START, 0);
@@ -121,7 +120,7 @@ static void test_sizes(void **state)
         planner_free(fixture->planner);
 
         limits.rate_limiter.per_minute = 60;
-        make(fixture, &limits, 0);
+        planner_build(fixture, &limits, 0);
         assert_true(planner_is_idle(fixture->planner));
         assert_int_equal(planner_next_due(fixture->planner), USEC_NEVER);
         uint64_t batch_us = planner_round_us(fixture->planner, PLANNER_BATCH_MAX);
@@ -130,7 +129,7 @@ static void test_sizes(void **state)
         planner_free(fixture->planner);
 
         limits.batch_size = 1;
-        make(fixture, &limits, 1);
+        planner_build(fixture, &limits, 1);
         assert_int_equal(planner_round_us(fixture->planner, 5), 5 * batch_us);
 }
 
@@ -140,7 +139,7 @@ static void test_next_due(void **state)
         struct planner_limits limits = limits_of(100);
         struct planner_request request;
 
-        make(fixture, &limits, 3);
+        planner_build(fixture, &limits, 3);
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         planner_start(fixture->planner, &fixture->jobs[1], START, 0);
         request = next(fixture, START);
@@ -154,13 +153,13 @@ static void test_next_due(void **state)
         assert_int_equal(planner_next_due(fixture->planner), START);
 }
 
-static void test_many_that_are_asked_for_alone(void **state)
+static void test_many_unbatchable_jobs_end_a_batch(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(100);
 
-        make(fixture, &limits, JOBS);
-        /* The first goes into a batch, 18 stand in its way, and the last would ride along. */
+        planner_build(fixture, &limits, JOBS);
+        /* The first starts a batch, 18 unbatchable ones follow, and the last is within the fill window. */
         for (size_t i = 0; i < JOBS; i++) {
                 fixture->jobs[i].unbatchable = i > 0 && i < JOBS - 1;
                 planner_start(fixture->planner, &fixture->jobs[i], START, i);
@@ -168,7 +167,7 @@ static void test_many_that_are_asked_for_alone(void **state)
         assert_int_equal(next(fixture, START).count, 1);
 }
 
-/* ---- one round ---- */
+/* ---- a single round ---- */
 
 static void test_once(void **state)
 {
@@ -179,50 +178,51 @@ static void test_once(void **state)
         unsigned abandoned = 0;
 
         limits.once = true;
-        make(fixture, &limits, 4);
+        planner_build(fixture, &limits, 4);
         for (size_t i = 0; i < 4; i++)
                 planner_start(fixture->planner, &fixture->jobs[i], START, 0);
         request = next(fixture, START);
         planner_end_request(fixture->planner, &request, START);
-        take(fixture, request.jobs[0], &running, START);
+        apply_record(fixture, request.jobs[0], &running, START);
         assert_true(request.jobs[0]->done);
         request = next(fixture, START);
         planner_end_request(fixture->planner, &request, START);
         assert_true(planner_take_outage(fixture->planner, &request, OUTAGE_UNREACHABLE, 0, START, 0));
         assert_true(request.jobs[0]->done);
-        planner_abandon(fixture->planner, count_left_out, &abandoned);
+        planner_abandon(fixture->planner, count_abandoned, &abandoned);
         assert_int_equal(abandoned, 2);
         assert_true(planner_is_idle(fixture->planner));
 }
 
-/* ---- on the way ---- */
+/* ---- sending ---- */
 
-static void test_a_request_waits_to_be_sent(void **state)
+static void test_unsent_request_blocks_the_next(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
 
         limits.reports_sent = true;
         limits.rate_limiter.min_spacing_us = 100 * USEC_PER_MSEC;
-        make(fixture, &limits, 2);
+        planner_build(fixture, &limits, 2);
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         planner_start(fixture->planner, &fixture->jobs[1], START, 0);
         (void)next(fixture, START);
         assert_int_equal(none(fixture, START + USEC_PER_SEC), USEC_NEVER);
         planner_note_sent(fixture->planner, START + USEC_PER_SEC);
         assert_true(none(fixture, START + USEC_PER_SEC) > START + USEC_PER_SEC + 100 * USEC_PER_MSEC);
-        planner_note_sent(fixture->planner, START + USEC_PER_MIN); /* nothing waits: it says nothing */
+        planner_note_sent(fixture->planner, START + USEC_PER_MIN); /* nothing waits: ignored */
         (void)next(fixture, START + 2 * USEC_PER_SEC);
-        planner_note_sent(fixture->planner, START + 2 * USEC_PER_SEC - 1); /* earlier than it was asked for */
+        planner_note_sent(fixture->planner,
+                          START + 2 * USEC_PER_SEC - 1); /* earlier than it was handed out */
 }
 
-static void test_without_spacing_nothing_waits(void **state)
+static void test_without_spacing_nothing_blocks(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
 
         limits.reports_sent = true;
-        make(fixture, &limits, 2);
+        planner_build(fixture, &limits, 2);
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         planner_start(fixture->planner, &fixture->jobs[1], START, 0);
         (void)next(fixture, START);
@@ -237,13 +237,13 @@ static void test_sign_ins(void **state)
         uint64_t lasted_us;
 
         limits.rate_limiter.min_spacing_us = 100 * USEC_PER_MSEC;
-        make(fixture, &limits, 1);
+        planner_build(fixture, &limits, 1);
         assert_int_equal(planner_sign_in_at(fixture->planner, START), START);
         planner_begin_sign_in(fixture->planner, &request);
         planner_spend(fixture->planner, START);
         assert_false(request.probe || request.batch || request.count > 0);
         assert_false(planner_is_idle(fixture->planner));
-        assert_true(planner_sign_in_at(fixture->planner, START) > START); /* its distance */
+        assert_true(planner_sign_in_at(fixture->planner, START) > START); /* spacing */
 
         planner_end_request(fixture->planner, &request, START);
         assert_true(
@@ -256,12 +256,12 @@ static void test_sign_ins(void **state)
         assert_true(planner_take_success(fixture->planner, &request, START + USEC_PER_MIN, &lasted_us));
 }
 
-static void test_a_pause(void **state)
+static void test_retry_after_of_an_earlier_run(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
 
-        make(fixture, &limits, 1);
+        planner_build(fixture, &limits, 1);
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         assert_false(planner_is_idle(fixture->planner));
         planner_pause(fixture->planner, START + USEC_PER_MIN);
@@ -270,27 +270,27 @@ static void test_a_pause(void **state)
         (void)next(fixture, START);
 }
 
-static void test_a_single_one_that_was_not_made(void **state)
+static void test_aborted_single_request(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
 
-        make(fixture, &limits, 1);
+        planner_build(fixture, &limits, 1);
         planner_start(fixture->planner, &fixture->jobs[0], START, 0);
         struct planner_request request = next(fixture, START);
         planner_abort(fixture->planner, &request, START);
         assert_ptr_equal(next(fixture, START).jobs[0], request.jobs[0]);
 }
 
-/* The token had expired: nothing is known, and both are made again at once. */
-static void test_made_again(void **state)
+/* The token had expired: no evidence, and the request is due again at once. */
+static void test_requeued_requests(void **state)
 {
         struct fixture *fixture = *state;
 
         for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
                 struct planner_limits limits = limits_of(batch_size);
 
-                make(fixture, &limits, 2);
+                planner_build(fixture, &limits, 2);
                 planner_start(fixture->planner, &fixture->jobs[0], START, 0);
                 planner_start(fixture->planner, &fixture->jobs[1], START, 0);
                 struct planner_request request = next(fixture, START);
@@ -310,7 +310,7 @@ static void test_smaller_batches(void **state)
         struct planner_limits limits = limits_of(100);
         static const size_t counts[] = { 5, 2, 1, 1 };
 
-        make(fixture, &limits, 5);
+        planner_build(fixture, &limits, 5);
         for (size_t i = 0; i < 5; i++)
                 planner_start(fixture->planner, &fixture->jobs[i], START, 0);
         for (size_t i = 0; i < 3; i++) {
@@ -322,17 +322,17 @@ static void test_smaller_batches(void **state)
         assert_false(planner_batches(fixture->planner));
 }
 
-/* ---- from one planner to the next ---- */
+/* ---- reload ---- */
 
-static void test_a_reload_ends_pauses_that_nobody_asked_for(void **state)
+static void test_reload_ends_backoff_but_not_retry_after(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
 
-        for (unsigned asked = 0; asked < 2; asked++) {
-                uint64_t retry_after_us = asked ? USEC_PER_MIN : 0;
+        for (unsigned requested = 0; requested < 2; requested++) {
+                uint64_t retry_after_us = requested ? USEC_PER_MIN : 0;
 
-                make(fixture, &limits, 1);
+                planner_build(fixture, &limits, 1);
                 planner_start(fixture->planner, &fixture->jobs[0], START, 0);
                 struct planner_request request = next(fixture, START);
                 planner_end_request(fixture->planner, &request, START);
@@ -341,28 +341,28 @@ static void test_a_reload_ends_pauses_that_nobody_asked_for(void **state)
                 assert_true(none(fixture, START) > START);
 
                 struct planner *old = fixture->planner;
-                make(fixture, &limits, 1);
+                planner_build(fixture, &limits, 1);
                 assert_int_equal(planner_adopt(fixture->planner, old, START + 1), 0);
                 planner_free(old);
                 planner_start(fixture->planner, &fixture->jobs[0], START + 1, 0);
-                if (asked)
+                if (requested)
                         assert_int_equal(none(fixture, START + 1), START + USEC_PER_MIN);
                 else
                         (void)next(fixture, START + 1);
-                if (!asked)
+                if (!requested)
                         fixture->planner = planner_free(fixture->planner);
         }
 }
 
 /* ---- rows and records ---- */
 
-static void test_odd_answers_are_counted_only_so_far(void **state)
+static void test_unexpected_responses_are_counted_up_to_a_bound(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
         uint64_t now = START;
 
-        make(fixture, &limits, 1);
+        planner_build(fixture, &limits, 1);
         planner_start(fixture->planner, &fixture->jobs[0], now, 0);
         for (unsigned i = 0; i < 300; i++) {
                 struct planner_request request = next(fixture, now);
@@ -375,27 +375,27 @@ static void test_odd_answers_are_counted_only_so_far(void **state)
         assert_in_range(fixture->jobs[0].unexpected_responses, 1, 100);
 }
 
-static void test_hints_for_nothing(void **state)
+static void test_fruitless_confirms(void **state)
 {
         struct fixture *fixture = *state;
         struct planner_limits limits = limits_of(1);
         struct job_record record = record_of(TEXT_LITERAL("Running"), TEXT_NULL, TEXT_LITERAL("1"));
         struct planner_job *job;
 
-        make(fixture, &limits, 1);
+        planner_build(fixture, &limits, 1);
         job = &fixture->jobs[0];
-        take(fixture, job, &record, START);
+        apply_record(fixture, job, &record, START);
         for (unsigned i = 0; i < 10; i++) {
                 planner_apply_row(fixture->planner, job, ROW_UPDATED, 0, START, 0);
-                take(fixture, job, &record, START);
+                apply_record(fixture, job, &record, START);
         }
         job->polled_us = START;
-        /* A new UpdatedOn alone is no reason any more. */
+        /* A new UpdatedOn alone no longer leads to a confirmation. */
         record.updated_on = TEXT_LITERAL("2");
         assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_UNCHANGED);
-        /* One that is gone teaches nothing about rows. */
+        /* A missing UpdatedOn is no evidence about rows. */
         record.updated_on = TEXT_NULL;
-        take(fixture, job, &record, START);
+        apply_record(fixture, job, &record, START);
         assert_int_equal(job->updated, 0);
 }
 
@@ -407,11 +407,11 @@ static void test_rows_of_jobs_that_have_ended(void **state)
                 record_of(TEXT_LITERAL("Completed"), TEXT_LITERAL("{}"), TEXT_LITERAL("1"));
         struct planner_job *job;
 
-        make(fixture, &limits, 1);
+        planner_build(fixture, &limits, 1);
         job = &fixture->jobs[0];
         job->watch.memory = job_memory_of(&record, OUTCOME_SUCCESS);
         assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_CONFIRM);
-        /* What was open before the configuration knew its Status. */
+        /* It was open before the configuration recognised its Status. */
         job->watch.memory = job_memory_of(&record, OUTCOME_OPEN);
         assert_int_equal(planner_judge_row(fixture->planner, job, &record, START), ROW_CONFIRM);
 }
@@ -422,18 +422,18 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_sizes),
                 TEST(test_next_due),
-                TEST(test_many_that_are_asked_for_alone),
+                TEST(test_many_unbatchable_jobs_end_a_batch),
                 TEST(test_once),
-                TEST(test_a_request_waits_to_be_sent),
-                TEST(test_without_spacing_nothing_waits),
+                TEST(test_unsent_request_blocks_the_next),
+                TEST(test_without_spacing_nothing_blocks),
                 TEST(test_sign_ins),
-                TEST(test_a_pause),
-                TEST(test_a_single_one_that_was_not_made),
-                TEST(test_made_again),
+                TEST(test_retry_after_of_an_earlier_run),
+                TEST(test_aborted_single_request),
+                TEST(test_requeued_requests),
                 TEST(test_smaller_batches),
-                TEST(test_a_reload_ends_pauses_that_nobody_asked_for),
-                TEST(test_odd_answers_are_counted_only_so_far),
-                TEST(test_hints_for_nothing),
+                TEST(test_reload_ends_backoff_but_not_retry_after),
+                TEST(test_unexpected_responses_are_counted_up_to_a_bound),
+                TEST(test_fruitless_confirms),
                 TEST(test_rows_of_jobs_that_have_ended),
         };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The heap of due times against a naive model, and the pace of the looks at a job. */
+/* The heap of due times against a naive model, and the poll interval of a job. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,12 +21,12 @@
 #define ENTRIES    300
 #define OPERATIONS 100000
 
-/* What the heap is held against: a plain array in which everything is looked for. */
+/* The model: a plain array that is searched linearly. */
 struct model {
         struct queue queue;
         struct queue_entry entries[ENTRIES];
         uint64_t due_us[ENTRIES];
-        bool scheduled[ENTRIES];
+        bool queued[ENTRIES];
         size_t count;
 };
 
@@ -43,7 +43,7 @@ static uint64_t model_first_due(const struct model *model)
         uint64_t first = UINT64_MAX;
 
         for (size_t i = 0; i < ENTRIES; i++)
-                if (model->scheduled[i] && model->due_us[i] < first)
+                if (model->queued[i] && model->due_us[i] < first)
                         first = model->due_us[i];
         return first;
 }
@@ -67,7 +67,7 @@ static void model_check_all(const struct model *model)
         for (size_t i = 0; i < ENTRIES; i++) {
                 const struct queue_entry *entry = &model->entries[i];
 
-                assert_int_equal(entry->position != 0, model->scheduled[i]);
+                assert_int_equal(entry->position != 0, model->queued[i]);
                 if (entry->position == 0)
                         continue;
                 assert_in_range(entry->position, 1, queue->count);
@@ -83,40 +83,40 @@ static void model_take_due(struct model *model, uint64_t now_us)
 {
         uint64_t first_due = model_first_due(model);
         size_t before = model->count;
-        struct queue_entry *taken = queue_take_due(&model->queue, now_us);
+        struct queue_entry *first = queue_take_due(&model->queue, now_us);
 
         if (before == 0 || first_due > now_us) {
-                assert_null(taken);
+                assert_null(first);
                 return;
         }
-        assert_non_null(taken);
-        size_t i = index_of(model, taken);
-        assert_true(model->scheduled[i]);
+        assert_non_null(first);
+        size_t i = index_of(model, first);
+        assert_true(model->queued[i]);
         assert_true(model->due_us[i] == first_due);
-        assert_int_equal(taken->position, 0);
-        model->scheduled[i] = false;
+        assert_int_equal(first->position, 0);
+        model->queued[i] = false;
         model->count--;
 }
 
-static void model_step(struct model *model, uint64_t chance)
+static void model_step(struct model *model, uint64_t random)
 {
-        size_t i = chance % ENTRIES;
-        uint64_t due_us = (chance >> 20) % 1000; /* many are due at the same time */
+        size_t i = random % ENTRIES;
+        uint64_t due_us = (random >> 20) % 1000; /* many are due at the same time */
 
-        switch ((chance >> 56) % 8) {
+        switch ((random >> 56) % 8) {
         case 0 ... 3:
-                /* At times a month ahead, or as late as can be. */
-                if ((chance >> 40) % 16 == 0)
+                /* Sometimes as late as possible. */
+                if ((random >> 40) % 16 == 0)
                         due_us = UINT64_MAX - due_us % 3;
                 assert_int_equal(queue_put(&model->queue, &model->entries[i], due_us), 0);
-                model->count += !model->scheduled[i];
-                model->scheduled[i] = true;
+                model->count += !model->queued[i];
+                model->queued[i] = true;
                 model->due_us[i] = due_us;
                 break;
         case 4 ... 5:
                 queue_remove(&model->queue, &model->entries[i]);
-                model->count -= model->scheduled[i];
-                model->scheduled[i] = false;
+                model->count -= model->queued[i];
+                model->queued[i] = false;
                 break;
         default:
                 model_take_due(model, due_us);
@@ -141,7 +141,7 @@ static void test_heap_against_a_naive_model(void **state)
         }
         assert_true(biggest > 100);
 
-        /* What is left comes out in order. */
+        /* The remaining entries come out in order. */
         for (uint64_t last = 0; model->count > 0;) {
                 uint64_t due = queue_first(&model->queue)->due_us;
                 assert_true(due >= last);
@@ -154,7 +154,7 @@ static void test_heap_against_a_naive_model(void **state)
         free(model);
 }
 
-static void test_due_at_the_very_time(void **state)
+static void test_due_exactly_now(void **state)
 {
         struct queue queue = QUEUE_EMPTY;
         struct queue_entry entry = { 0 };
@@ -171,7 +171,7 @@ static void test_due_at_the_very_time(void **state)
         queue_clear(&queue);
 }
 
-static void test_clear_lets_entries_go(void **state)
+static void test_clear_releases_entries(void **state)
 {
         struct queue queue = QUEUE_EMPTY, other = QUEUE_EMPTY;
         struct queue_entry entries[40] = { 0 };
@@ -189,19 +189,19 @@ static void test_clear_lets_entries_go(void **state)
         queue_clear(&other);
 }
 
-static void test_reserved_room_is_kept(void **state)
+static void test_reserved_capacity_is_kept(void **state)
 {
         struct queue queue = QUEUE_EMPTY;
         struct queue_entry entries[100] = { 0 };
         (void)state;
 
         assert_int_equal(queue_reserve(&queue, 100), 0);
-        const struct queue_place *heap = queue.heap;
+        const struct queue_node *heap = queue.heap;
         for (size_t i = 0; i < 100; i++)
                 assert_int_equal(queue_put(&queue, &entries[i], i), 0);
         assert_int_equal(queue_reserve(&queue, 50), 0);
         assert_ptr_equal(queue.heap, heap);
-        assert_int_equal(queue.room, 100);
+        assert_int_equal(queue.capacity, 100);
         queue_clear(&queue);
 }
 
@@ -226,17 +226,17 @@ static void test_no_memory_to_grow(void **state)
         queue_clear(&queue);
 }
 
-static void test_room_that_cannot_be(void **state)
+static void test_impossible_capacity(void **state)
 {
         struct queue queue = QUEUE_EMPTY;
         struct queue_entry entry = { 0 };
         (void)state;
 
-        /* The number of bytes does not fit: it must not wrap round to a small one. */
+        /* The size in bytes overflows: it must not wrap around. */
         assert_int_equal(queue_put(&queue, &entry, 5), 0);
         assert_true(queue_reserve(&queue, SIZE_MAX / sizeof(void *) + 2) < 0);
         assert_ptr_equal(queue_first(&queue), &entry);
-        assert_int_equal(queue.room, 16);
+        assert_int_equal(queue.capacity, 16);
         queue_clear(&queue);
 }
 
@@ -245,17 +245,18 @@ static void test_room_that_cannot_be(void **state)
 static void test_pace_drifts_from_interval_to_max(void **state)
 {
         const uint64_t interval = 15 * USEC_PER_SEC, max = 2 * USEC_PER_MIN;
-        uint64_t span = 0;
-        unsigned looks = 0;
+        uint64_t interval_us = 0;
+        unsigned polls = 0;
         (void)state;
 
-        span = pace_next(span, false, interval, max);
-        assert_true(span == interval);
-        while (span < max) {
-                uint64_t next = pace_next(span, false, interval, max);
-                assert_true(next == (span + span / 2 < max ? span + span / 2 : max));
-                span = next;
-                assert_true(++looks < 20);
+        interval_us = pace_next(interval_us, false, interval, max);
+        assert_true(interval_us == interval);
+        while (interval_us < max) {
+                uint64_t next = pace_next(interval_us, false, interval, max);
+                assert_true(next ==
+                            (interval_us + interval_us / 2 < max ? interval_us + interval_us / 2 : max));
+                interval_us = next;
+                assert_true(++polls < 20);
         }
         assert_true(pace_next(max, false, interval, max) == max);
         assert_true(pace_next(max, true, interval, max) == interval);
@@ -269,10 +270,10 @@ static void test_pace_of_equal_intervals(void **state)
         assert_true(pace_next(USEC_PER_SEC, false, USEC_PER_SEC, USEC_PER_SEC) == USEC_PER_SEC);
 }
 
-/* After a reload the last span may lie outside of the new bounds, on either side and by any factor. */
+/* After a reload the last interval may be outside the new bounds, on either side and by any factor. */
 static void test_pace_returns_into_its_bounds(void **state)
 {
-        static const uint64_t spans[] = {
+        static const uint64_t intervals[] = {
                 0,
                 1,
                 2,
@@ -289,38 +290,44 @@ static void test_pace_returns_into_its_bounds(void **state)
                 UINT64_MAX - 1,
                 UINT64_MAX,
         };
-        const size_t count = sizeof(spans) / sizeof(spans[0]);
+        const size_t count = sizeof(intervals) / sizeof(intervals[0]);
         (void)state;
 
         for (size_t p = 0; p < count; p++)
                 for (size_t i = 1; i < count; i++)
                         for (size_t m = i; m < count; m++) {
-                                uint64_t next = pace_next(spans[p], false, spans[i], spans[m]);
+                                uint64_t next = pace_next(intervals[p], false, intervals[i], intervals[m]);
 
-                                if (next < spans[i] || next > spans[m])
+                                if (next < intervals[i] || next > intervals[m])
                                         fail_msg("%llu after %llu of %llu to %llu", (unsigned long long)next,
-                                                 (unsigned long long)spans[p], (unsigned long long)spans[i],
-                                                 (unsigned long long)spans[m]);
-                                /* It never gets shorter by itself but to come back under the maximum. */
-                                assert_true(next >= spans[p] || next == spans[m]);
-                                assert_true(pace_next(spans[p], true, spans[i], spans[m]) == spans[i]);
+                                                 (unsigned long long)intervals[p],
+                                                 (unsigned long long)intervals[i],
+                                                 (unsigned long long)intervals[m]);
+                                /* It never gets shorter, except to return to the maximum. */
+                                assert_true(next >= intervals[p] || next == intervals[m]);
+                                assert_true(pace_next(intervals[p], true, intervals[i], intervals[m]) ==
+                                            intervals[i]);
                         }
 }
 
 static void test_jitter_shortens_by_a_tenth_at_most(void **state)
 {
-        static const uint64_t spans[] = { 0, 1, 9, 10, 11, 100 * USEC_PER_MSEC, USEC_PER_MIN, UINT64_MAX };
+        static const uint64_t intervals[] = {
+                0, 1, 9, 10, 11, 100 * USEC_PER_MSEC, USEC_PER_MIN, UINT64_MAX
+        };
         uint64_t seed = 17;
         (void)state;
 
-        for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
-                uint64_t span = spans[i];
+        for (size_t i = 0; i < sizeof(intervals) / sizeof(intervals[0]); i++) {
+                uint64_t interval_us = intervals[i];
 
                 for (unsigned n = 0; n < 10000; n++)
-                        assert_in_range(pace_jitter(span, random_next(&seed)), span - span / 10, span);
-                assert_true(pace_jitter(span, 0) == span);
-                assert_true(pace_jitter(span, span / 10) == span - span / 10);
-                assert_in_range(pace_jitter(span, UINT64_MAX), span - span / 10, span);
+                        assert_in_range(pace_jitter(interval_us, random_next(&seed)),
+                                        interval_us - interval_us / 10, interval_us);
+                assert_true(pace_jitter(interval_us, 0) == interval_us);
+                assert_true(pace_jitter(interval_us, interval_us / 10) == interval_us - interval_us / 10);
+                assert_in_range(pace_jitter(interval_us, UINT64_MAX), interval_us - interval_us / 10,
+                                interval_us);
         }
 }
 
@@ -328,16 +335,16 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_heap_against_a_naive_model),
-                cmocka_unit_test(test_due_at_the_very_time),
-                cmocka_unit_test(test_clear_lets_entries_go),
-                cmocka_unit_test(test_reserved_room_is_kept),
+                cmocka_unit_test(test_due_exactly_now),
+                cmocka_unit_test(test_clear_releases_entries),
+                cmocka_unit_test(test_reserved_capacity_is_kept),
                 cmocka_unit_test(test_no_memory_to_grow),
-                cmocka_unit_test(test_room_that_cannot_be),
+                cmocka_unit_test(test_impossible_capacity),
                 cmocka_unit_test(test_pace_drifts_from_interval_to_max),
                 cmocka_unit_test(test_pace_of_equal_intervals),
                 cmocka_unit_test(test_pace_returns_into_its_bounds),
                 cmocka_unit_test(test_jitter_shortens_by_a_tenth_at_most),
         };
 
-        return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
 }

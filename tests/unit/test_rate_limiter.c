@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The limits, counted by hand: no stretch of any length holds more than is allowed, and not much less. */
+/*
+ * The limits, counted independently: no window of any length contains more requests than allowed, and not
+ * much fewer.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,9 +20,9 @@
 
 static const struct rate_limiter_limits documented = { 100 * USEC_PER_MSEC, 120, 5000, 200000 };
 
-/* Asks as fast as it may, and checks that no `limit` + 1 requests in a row fall into a stretch. */
+/* Sends as fast as allowed, and checks that no `limit` + 1 requests in a row are within a window. */
 static size_t count_at_most(const struct rate_limiter_limits *limits, enum rate_limiter_use use,
-                            uint64_t stretch_us, size_t limit, uint64_t span_us)
+                            uint64_t window_us, size_t limit, uint64_t span_us)
 {
         static uint64_t times[20000];
         struct rate_limiter rate_limiter;
@@ -36,7 +39,7 @@ static size_t count_at_most(const struct rate_limiter_limits *limits, enum rate_
                 assert_true(count < sizeof(times) / sizeof(times[0]));
                 times[count] = now;
                 if (count >= limit)
-                        assert_true(now - times[count - limit] >= stretch_us);
+                        assert_true(now - times[count - limit] >= window_us);
                 rate_limiter_spend(&rate_limiter, now);
         }
 }
@@ -83,7 +86,7 @@ static void test_no_limit(void **state)
         assert_true(rate_limiter_emission_interval(&rate_limiter) == 0);
 }
 
-static void test_what_is_urgent_has_a_reserve(void **state)
+static void test_urgent_requests_have_a_reserve(void **state)
 {
         const struct rate_limiter_limits minute = { .per_minute = 120 };
         struct rate_limiter rate_limiter;
@@ -109,8 +112,8 @@ static uint64_t spend_when_allowed(struct rate_limiter *rate_limiter, uint64_t n
         return now;
 }
 
-/* Requests are made, then the process stops at any time after the debt was stored for several of them. */
-static void test_no_request_is_forgotten_over_a_restart(void **state)
+/* Requests are sent, then the process stops at any time after the deficit was stored for several of them. */
+static void test_restart_forgets_no_request(void **state)
 {
         const struct rate_limiter_limits minute = { .per_minute = 120 };
         uint64_t seed = 3;
@@ -128,7 +131,7 @@ static void test_no_request_is_forgotten_over_a_restart(void **state)
                 for (uint64_t i = random_next(&seed) % 21; i > 0; i--)
                         now = spend_when_allowed(&before, now, random_next(&seed) % (2 * USEC_PER_SEC));
 
-                /* The clock of the new run has nothing to do with that of the old one. */
+                /* The clock of the new run is unrelated to that of the old one. */
                 rate_limiter_init(&after, &minute);
                 rate_limiter_restore(&after, &deficit, now - stored_us, 5);
                 assert_true(after.buckets[1].full_us - 5 >=
@@ -136,7 +139,7 @@ static void test_no_request_is_forgotten_over_a_restart(void **state)
         }
 }
 
-static void test_what_was_stored_cannot_silence(void **state)
+static void test_absurd_stored_deficit_is_clamped(void **state)
 {
         const struct rate_limiter_deficit absurd = {
                 .spans_us = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX }, .ahead = UINT64_MAX
@@ -149,7 +152,7 @@ static void test_what_was_stored_cannot_silence(void **state)
         assert_true(rate_limiter_next(&rate_limiter, RATE_LIMITER_POLL, START) <= START + 10 * USEC_PER_MIN);
 }
 
-static void test_other_limits_keep_what_was_spent(void **state)
+static void test_new_limits_keep_what_was_spent(void **state)
 {
         const struct rate_limiter_limits less = { .per_minute = 60 }, more = { .per_minute = 120 };
         struct rate_limiter rate_limiter;
@@ -181,12 +184,12 @@ int main(void)
                 cmocka_unit_test(test_every_limit_holds),
                 cmocka_unit_test(test_the_documented_limits_hold_and_are_used),
                 cmocka_unit_test(test_no_limit),
-                cmocka_unit_test(test_what_is_urgent_has_a_reserve),
-                cmocka_unit_test(test_no_request_is_forgotten_over_a_restart),
-                cmocka_unit_test(test_what_was_stored_cannot_silence),
-                cmocka_unit_test(test_other_limits_keep_what_was_spent),
+                cmocka_unit_test(test_urgent_requests_have_a_reserve),
+                cmocka_unit_test(test_restart_forgets_no_request),
+                cmocka_unit_test(test_absurd_stored_deficit_is_clamped),
+                cmocka_unit_test(test_new_limits_keep_what_was_spent),
                 cmocka_unit_test(test_the_last_hour_is_counted),
         };
 
-        return cmocka_run_group_tests_name("governor", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("rate_limiter", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The record owns every one of its texts. */
+/* A record owns all of its texts. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,10 +23,10 @@ static void test_clear_frees_every_text(void **state)
         const size_t count = sizeof(texts) / sizeof(texts[0]);
         (void)state;
 
-        /* A text that is added to the record is to be added here: nothing else in it is of this size. */
+        /* Fails if a text is added to the record but not here: no other member has this size. */
         assert_int_equal((sizeof(record) - 3 * sizeof(uint64_t)) / sizeof(struct text), count);
 
-        /* What is not freed here is found by the leak checker. */
+        /* The leak checker finds what is not freed. */
         for (size_t i = 0; i < count; i++)
                 assert_int_equal(text_copy(&source, texts[i]), 0);
         job_record_clear(&record);
@@ -41,7 +41,7 @@ static void test_clear_frees_every_text(void **state)
         assert_false(record.has_result);
 }
 
-static void test_clear_takes_an_empty_record(void **state)
+static void test_clear_accepts_an_empty_record(void **state)
 {
         struct job_record record = { 0 };
         (void)state;
@@ -55,7 +55,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_clear_frees_every_text),
-                cmocka_unit_test(test_clear_takes_an_empty_record),
+                cmocka_unit_test(test_clear_accepts_an_empty_record),
         };
 
         return cmocka_run_group_tests_name("record", tests, NULL, NULL);

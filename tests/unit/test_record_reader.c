@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The reader of job records: what becomes of shapes, fields, values and strings. */
+/* The reader of job records: shapes, fields, values and strings. */
 
 #include "record_reader_harness.h"
 
@@ -40,7 +40,7 @@ static void test_brief(void **state)
         expect_sized(RECORD_SHAPE_ARRAY, &brief, body, strlen(body), RECORD_OK, records, strlen(records));
         expect_explanation(RECORD_SHAPE_ARRAY, &brief, "{\"WasSuccessful\":false,\"Message\":\"No\"}",
                            RECORD_NOT_A_JOB,
-                           "an object where an array of job records was expected; it carries "
+                           "an object where an array of job records was expected; it has "
                            "WasSuccessful: 'false', Message: 'No'");
 }
 
@@ -98,7 +98,7 @@ static void test_ids(void **state)
         EXPECT_OBJECT("{\"Id\":null}", RECORD_NOT_A_JOB, "");
         EXPECT_OBJECT("{\"Id\":01}", RECORD_MALFORMED, "");
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":1.0}", RECORD_NOT_A_JOB,
-                           "an object whose Id is no whole number above 0");
+                           "an object whose Id is not a positive integer");
 }
 
 static void test_arrays(void **state)
@@ -145,16 +145,16 @@ static void test_envelopes(void **state)
                 "\"WasSuccessful\":false}";
 
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, envelope, RECORD_NOT_A_JOB,
-                           "an object without Id; it carries WasSuccessful: 'false', Status: '500', "
+                           "an object without Id; it has WasSuccessful: 'false', Status: '500', "
                            "Message: 'Not\\nfound'");
         expect_explanation(RECORD_SHAPE_ARRAY, &generous, envelope, RECORD_NOT_A_JOB,
-                           "an object where an array of job records was expected; it carries WasSuccessful: "
+                           "an object where an array of job records was expected; it has WasSuccessful: "
                            "'false', Status: '500', Message: 'Not\\nfound'");
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Message\":\"No\"}", RECORD_NOT_A_JOB,
-                           "an object without Id; it carries Message: 'No'");
+                           "an object without Id; it has Message: 'No'");
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Error\":\"No\"}", RECORD_NOT_A_JOB,
                            "an object without Id");
-        /* What one row says is not said of the next. */
+        /* The summary of one row is not used for the next. */
         expect_explanation(RECORD_SHAPE_ARRAY, &generous, "[{\"Id\":1,\"Message\":\"No\"},{}]",
                            RECORD_NOT_A_JOB, "an object without Id");
 }
@@ -168,7 +168,7 @@ static void test_explanation_is_short_and_clean(void **state)
         for (size_t i = 0; i < 150; i++)
                 end = stpcpy(end, "\\u0007é");
         end = stpcpy(end, "\",\"Message\":\"\\u001b[31m\"}");
-        outcome = read_everyhow(RECORD_SHAPE_OBJECT, &generous, body, strlen(body));
+        outcome = read_in_all_pieces(RECORD_SHAPE_OBJECT, &generous, body, strlen(body));
         assert_int_equal(outcome.result, RECORD_NOT_A_JOB);
         for (const char *at = outcome.explanation; *at != '\0'; at++)
                 assert_true((unsigned char)*at >= 0x20 && *at != 0x7f);
@@ -203,7 +203,7 @@ static void test_lone_surrogates(void **state)
         EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ud83d\\\"\"}", RECORD_OK, "1|�\"|-" REST "s\n");
         EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ud83d\\ud83d\\ude00\"}", RECORD_OK, "1|�😀|-" REST "s\n");
         EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\ude00\\ud83d\"}", RECORD_OK, "1|��|-" REST "s\n");
-        /* Here the backslash is escaped, and no surrogate stands behind it. */
+        /* An escaped backslash is followed by a letter, not by a surrogate. */
         EXPECT_OBJECT("{\"Id\":1,\"Status\":\"\\\\ud800\\\\\\ud800\"}", RECORD_OK,
                       "1|\\ud800\\�|-" REST "s\n");
         EXPECT_OBJECT("{\"Id\":1,\"\\ud800\":\"x\",\"Status\":\"y\"}", RECORD_OK, "1|y|-" REST "s\n");

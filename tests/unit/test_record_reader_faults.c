@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The reader of job records: bodies that are damaged, cut short, hostile or large, and handlers that refuse.
- */
+/* The reader of job records: bodies that are damaged, truncated, hostile or large, and handlers that fail. */
 
 #include "record_reader_harness.h"
 
@@ -27,7 +26,7 @@ static void test_invalid_utf8(void **state)
                 char body[100];
                 struct outcome outcome;
                 snprintf(body, sizeof(body), "{\"Id\":1,\"Skipped\":\"%s\"}", bad[i]);
-                outcome = read_everyhow(RECORD_SHAPE_OBJECT, &generous, body, strlen(body));
+                outcome = read_in_all_pieces(RECORD_SHAPE_OBJECT, &generous, body, strlen(body));
                 assert_int_equal(outcome.result, RECORD_MALFORMED);
                 assert_non_null(strstr(outcome.explanation, "UTF-8"));
                 outcome_clear(&outcome);
@@ -71,14 +70,14 @@ static void test_no_json(void **state)
 
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "", RECORD_MALFORMED, "the body is empty");
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":1} 12", RECORD_MALFORMED,
-                           "followed by something else at byte 9");
+                           "trailing data at byte 9");
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":1,\"Status\":\"Do", RECORD_MALFORMED,
-                           "cut short at byte 20");
+                           "truncated at byte 20");
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":1,\"Status\":tr", RECORD_MALFORMED,
-                           "cut short at byte 19");
+                           "truncated at byte 19");
 }
 
-static void test_cut_short_at_every_byte(void **state)
+static void test_truncated_at_every_byte(void **state)
 {
         (void)state;
         static const char array[] =
@@ -92,7 +91,7 @@ static void test_cut_short_at_every_byte(void **state)
                 outcome_clear(&outcome);
         }
         for (size_t size = 0; size < sizeof(array) - 1; size++) {
-                outcome = read_everyhow(RECORD_SHAPE_ARRAY, &generous, array, size);
+                outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, &generous, array, size);
                 assert_int_equal(outcome.result, RECORD_MALFORMED);
                 outcome_clear(&outcome);
         }
@@ -113,7 +112,7 @@ static void test_depth(void **state)
         expect_explanation(RECORD_SHAPE_OBJECT, &limits, "{\"a\":[[[[", RECORD_TOO_DEEP,
                            "nested deeper than 4 levels");
 
-        /* Beyond what yajl's stack has to begin with. */
+        /* Deeper than the initial stack of yajl. */
         struct record_limits deep = generous;
         char body[2000] = "{\"Id\":1,\"a\":";
         deep.depth_max = 500;
@@ -144,10 +143,10 @@ static void test_string_max(void **state)
         EXPECT_LENGTH("{\"Id\":1,\"a\":\"\\ud83d\\ude00\"}", RECORD_OK);
         EXPECT_LENGTH("{\"Id\":1,\"a\":\"\\ud83d\\ude005\"}", RECORD_TOO_LONG);
         EXPECT_LENGTH("{\"Id\":1,\"a\":\"\\u20ac\\u20ac\"}", RECORD_TOO_LONG);
-        /* Before the end of the string is seen. */
+        /* Before the end of the string is read. */
         EXPECT_LENGTH("{\"Id\":1,\"a\":\"12345", RECORD_TOO_LONG);
         EXPECT_LENGTH("{\"Id\":1,\"a\":\"1234", RECORD_MALFORMED);
-        /* What comes first counts. */
+        /* The first problem counts. */
         EXPECT_LENGTH("{\"Id\":1,,\"a\":\"12345\"}", RECORD_MALFORMED);
         EXPECT_LENGTH("{\"Id\":1}\"12345\"}", RECORD_TOO_LONG);
         EXPECT_LENGTH("nonsense\"12345\"", RECORD_MALFORMED);
@@ -198,7 +197,7 @@ static void test_hundred_rows(void **state)
         struct outcome outcome;
         char *body = rows_new(100, &size), *line;
 
-        outcome = read_everyhow(RECORD_SHAPE_ARRAY, &generous, body, size);
+        outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, &generous, body, size);
         assert_int_equal(outcome.result, RECORD_OK);
         assert_int_equal(outcome.count, 100);
         line = outcome.records;
@@ -209,7 +208,7 @@ static void test_hundred_rows(void **state)
         outcome_clear(&outcome);
 
         fewer.records_max = 99;
-        outcome = read_everyhow(RECORD_SHAPE_ARRAY, &fewer, body, size);
+        outcome = read_in_all_pieces(RECORD_SHAPE_ARRAY, &fewer, body, size);
         assert_int_equal(outcome.result, RECORD_TOO_MANY);
         assert_int_equal(outcome.count, 99);
         outcome_clear(&outcome);
@@ -244,7 +243,7 @@ static void test_large_result(void **state)
         free(wanted);
 }
 
-static void test_handler_stops_the_reading(void **state)
+static void test_handler_stops_the_reader(void **state)
 {
         (void)state;
         static const char body[] = "[{\"Id\":1},{\"Id\":2},{\"Id\":3}]";
@@ -255,8 +254,7 @@ static void test_handler_stops_the_reading(void **state)
                 assert_int_equal(outcome.result, -ENOSPC);
                 assert_int_equal(outcome.count, 2);
                 assert_string_equal(outcome.records, "1|-|-" REST "\n");
-                assert_string_equal(outcome.explanation,
-                                    "a record could not be taken: No space left on device");
+                assert_string_equal(outcome.explanation, "cannot process a record: No space left on device");
                 outcome_clear(&outcome);
         }
 }
@@ -310,13 +308,13 @@ int main(void)
                 cmocka_unit_test(test_invalid_utf8),
                 cmocka_unit_test(test_byte_order_mark),
                 cmocka_unit_test(test_no_json),
-                cmocka_unit_test(test_cut_short_at_every_byte),
+                cmocka_unit_test(test_truncated_at_every_byte),
                 cmocka_unit_test(test_depth),
                 cmocka_unit_test(test_string_max),
                 cmocka_unit_test(test_long_numbers),
                 cmocka_unit_test(test_hundred_rows),
                 cmocka_unit_test(test_large_result),
-                cmocka_unit_test(test_handler_stops_the_reading),
+                cmocka_unit_test(test_handler_stops_the_reader),
                 cmocka_unit_test(test_texts_can_be_stolen),
                 cmocka_unit_test(test_freed_at_any_time),
         };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The recorder when the journal does not take its entries: they come later, in their order. */
+/* The recorder while the journal is unavailable: entries are logged later, in order. */
 
 #include "outbox_fixture.h"
 
@@ -48,15 +48,16 @@ static int recorder_teardown(void **state)
         return 0;
 }
 
-static void take(struct recorder_test *test, enum event_kind kind, const char *status)
+static void record_event(struct recorder_test *test, enum event_kind kind, const char *status)
 {
         const struct job_memory memory = { .recorded = kind != EVENT_SEEN };
-        const struct change change = { .news = true, .kind = kind, .outcome = OUTCOME_OPEN };
+        const struct change change = { .has_event = true, .kind = kind, .outcome = OUTCOME_OPEN };
         CLEANUP(job_record_clear) struct job_record record = { .id = 1, .has_status = true };
 
         assert_int_equal(text_from(status, strlen(status), &record.status), 0);
         assert_int_equal(
-                recorder_take(test->recorder, &test->outbox->config->jobs[0], &memory, &change, &record), 0);
+                recorder_record(test->recorder, &test->outbox->config->jobs[0], &memory, &change, &record),
+                0);
 }
 
 static void wait_for_entries(struct recorder_test *test, unsigned count)
@@ -81,38 +82,38 @@ static unsigned unlogged(struct recorder_test *test)
         return count;
 }
 
-static void test_entries_that_fail(void **state)
+static void test_entries_that_fail_are_replayed(void **state)
 {
         struct recorder_test *test = *state;
 
         capture_result(-EAGAIN);
-        take(test, EVENT_SEEN, "Queued");
+        record_event(test, EVENT_SEEN, "Queued");
         expect_field("JOBWATCH_EVENT", "seen");
-        take(test, EVENT_CHANGED, "Running");
-        assert_int_equal(capture_count(), 1); /* it waits for the one before it */
+        record_event(test, EVENT_CHANGED, "Running");
+        assert_int_equal(capture_count(), 1); /* it waits for the previous one */
         assert_int_equal(unlogged(test), 2);
         wait_for_entries(test, 2);
         expect_field("JOBWATCH_EVENT", "seen");
 
         capture_result(0);
         wait_for_entries(test, 5);
-        expect_field("JOBWATCH_EVENT", NULL); /* what is said of it stands last */
+        expect_field("JOBWATCH_EVENT", NULL); /* the message about the delay is the last entry */
         expect_field("PRIORITY", "4");
         assert_int_equal(unlogged(test), 0);
 
-        take(test, EVENT_CHANGED, "Resting");
+        record_event(test, EVENT_CHANGED, "Resting");
         assert_int_equal(capture_count(), 6);
         expect_field("JOBWATCH_STATUS", "Resting");
         assert_int_equal(unlogged(test), 0);
 }
 
-/* Who ends before that tries once more. */
-static void test_entry_that_failed_before_the_end(void **state)
+/* A recorder that is freed before that tries once more. */
+static void test_last_attempt_when_freed(void **state)
 {
         struct recorder_test *test = *state;
 
         capture_result(-EAGAIN);
-        take(test, EVENT_SEEN, "Queued");
+        record_event(test, EVENT_SEEN, "Queued");
         capture_result(0);
         test->recorder = recorder_free(test->recorder);
         assert_int_equal(capture_count(), 2);
@@ -124,8 +125,8 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, recorder_setup, recorder_teardown)
         static const struct CMUnitTest tests[] = {
-                TEST(test_entries_that_fail),
-                TEST(test_entry_that_failed_before_the_end),
+                TEST(test_entries_that_fail_are_replayed),
+                TEST(test_last_attempt_when_freed),
         };
 
         return cmocka_run_group_tests_name("recorder", tests, NULL, NULL);

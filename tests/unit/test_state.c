@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The store: what is recorded is read back as it was, after a reopen. Opening what should not be opened is
- * test_store_open.c, failing disks and memory are test_store_faults.c.
+ * The state: what is recorded is read back unchanged after a reopen. Opening unsuitable files is in
+ * test_state_open.c, failing disks and memory in test_state_faults.c.
  */
 
 #include <errno.h>
@@ -87,8 +87,7 @@ static void test_job_follows_its_events(void **state)
         assert_true(text_digest_equal(job.status, text_digest(&event.record.status)));
         assert_true(text_digest_equal(job.result, text_digest(&event.record.result)));
 
-        /* `stalled` marks the job and leaves the time of its change alone; the next change clears the mark.
-         */
+        /* `stalled` sets that of the job and keeps the time of its change; the next change clears it. */
         uint64_t changed_us = event.time_us;
         event = fixture_event(2, UINT64_MAX, EVENT_STALLED);
         assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
@@ -159,16 +158,15 @@ static void test_same_event_twice(void **state)
         struct event first = fixture_event(1, 1, EVENT_SEEN);
         struct event again = fixture_event(1, 1, EVENT_FAILED);
         struct stored_job job;
-        uint64_t pending = 0;
 
         assert_int_equal(state_record_event(fixture->state, &first, two_hooks, 2), 0);
         assert_int_equal(state_record_event(fixture->state, &again, two_hooks, 2), -EEXIST);
-        assert_string_equal(state_error(fixture->state), "an event of this id is recorded already");
+        assert_string_equal(state_error(fixture->state), "an event with this ID is already recorded");
         fixture_reopen(fixture);
         assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
         assert_int_equal(job.outcome, OUTCOME_OPEN);
-        assert_int_equal(state_count_pending(fixture->state, two_hooks, 2, &pending), 0);
-        assert_int_equal(pending, 2);
+        for (size_t i = 0; i < 2; i++)
+                assert_int_equal(fixture_pending(fixture->state, two_hooks[i]), 1);
 }
 
 static void test_update_job(void **state)
@@ -191,7 +189,7 @@ static void test_update_job(void **state)
         assert_int_equal(state_update_job(fixture->state, &refreshed), 0);
         fixture_reopen(fixture);
 
-        /* The Status is that of the event. */
+        /* Status comes from the event. */
         expected = refreshed;
         expected.status = event.record.status;
         expected.has_status = true;
@@ -224,7 +222,7 @@ static void test_batch(void **state)
         assert_int_equal(state_batch_end(fixture->state, false), 0);
         assert_unlogged(fixture, "001 002 ");
 
-        /* One that fails is undone alone. */
+        /* A write that fails is undone alone. */
         struct event known = fixture_event(1, 5, EVENT_SEEN);
         struct stored_job job;
         assert_int_equal(state_batch_begin(fixture->state), 0);
@@ -236,7 +234,7 @@ static void test_batch(void **state)
         assert_unlogged(fixture, "001 002 004 005 ");
         assert_int_equal(state_get_job(fixture->state, 5, &job), 0);
 
-        /* Closing ends a batch without keeping it. */
+        /* Closing rolls a batch back. */
         assert_int_equal(state_batch_begin(fixture->state), 0);
         record(fixture, 6, 6, EVENT_SEEN);
         fixture_reopen(fixture);
@@ -261,7 +259,7 @@ static void test_unlogged(void **state)
         fixture_reopen(fixture);
         assert_unlogged(fixture, "001 003 004 005 ");
 
-        /* With the next transaction, and in spite of one that is undone. */
+        /* Written by the next transaction, even after one that was rolled back. */
         ids[0] = fixture_event_id(3);
         assert_int_equal(state_mark_logged(fixture->state, ids, 1), 0);
         assert_int_equal(state_batch_begin(fixture->state), 0);
@@ -288,7 +286,7 @@ static void test_many_marks(void **state)
                 const char *id = fixture_event_id(number);
                 assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
         }
-        /* In a batch as well, where a full table goes into the batch's transaction. */
+        /* In a batch, too, whose transaction has the marks that no longer fit. */
         assert_int_equal(state_batch_begin(fixture->state), 0);
         for (unsigned number = 150; number < 199; number++) {
                 const char *id = fixture_event_id(number);
@@ -315,7 +313,7 @@ static int mark_in_handler(void *userdata, const struct event *event)
         return state_mark_logged(marker->state, &id, 1);
 }
 
-static void test_handler_may_use_the_store(void **state)
+static void test_handler_may_use_the_state(void **state)
 {
         struct fixture *fixture = *state;
         struct marker marker = { .state = fixture->state, .stop_at = 100 };
@@ -332,30 +330,31 @@ static void test_handler_may_use_the_store(void **state)
         assert_unlogged(fixture, "");
 }
 
-/* ---- small things ---- */
+/* ---- statuses and values ---- */
 
-static void test_first_sight(void **state)
+static void test_status_is_reported_once(void **state)
 {
         struct fixture *fixture = *state;
-        struct text words[] = { TEXT_LITERAL("Paused"), TEXT_LITERAL("paused"), TEXT_LITERAL(""), TEXT_NULL,
-                                TEXT_LITERAL("a\0b"),   TEXT_LITERAL("a\0c") };
+        struct text statuses[] = { TEXT_LITERAL("Paused"), TEXT_LITERAL("paused"),
+                                   TEXT_LITERAL(""),       TEXT_NULL,
+                                   TEXT_LITERAL("a\0b"),   TEXT_LITERAL("a\0c") };
 
-        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-                assert_int_equal(state_status_reported(fixture->state, &words[i]), 1);
-                assert_int_equal(state_status_reported(fixture->state, &words[i]), 0);
+        for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+                assert_int_equal(state_status_reported(fixture->state, &statuses[i]), 1);
+                assert_int_equal(state_status_reported(fixture->state, &statuses[i]), 0);
                 fixture_reopen(fixture);
-                assert_int_equal(state_status_reported(fixture->state, &words[i]), 0);
+                assert_int_equal(state_status_reported(fixture->state, &statuses[i]), 0);
         }
 
-        /* A remote side that makes words up does not fill the disk: the oldest are forgotten. */
+        /* Remote data cannot fill the disk: the oldest are dropped. */
         assert_int_equal(state_batch_begin(fixture->state), 0);
         for (unsigned number = 0; number < 300; number++) {
-                struct text word = { (char *)(uintptr_t)fixture_event_id(number), EVENT_ID_SIZE - 1 };
-                assert_int_equal(state_status_reported(fixture->state, &word), 1);
-                assert_int_equal(state_status_reported(fixture->state, &word), 0);
+                struct text status = { (char *)(uintptr_t)fixture_event_id(number), EVENT_ID_SIZE - 1 };
+                assert_int_equal(state_status_reported(fixture->state, &status), 1);
+                assert_int_equal(state_status_reported(fixture->state, &status), 0);
         }
         assert_int_equal(state_batch_end(fixture->state, true), 0);
-        assert_int_equal(state_status_reported(fixture->state, &words[0]), 1);
+        assert_int_equal(state_status_reported(fixture->state, &statuses[0]), 1);
 }
 
 static void assert_value(struct fixture *fixture, const char *key, const void *expected, size_t expected_size)
@@ -398,7 +397,7 @@ static void test_values(void **state)
 static void test_deleted_value_leaves_the_file(void **state)
 {
         struct fixture *fixture = *state;
-        static const char secret[] = "a-token-nobody-else-has";
+        static const char secret[] = "a-token-found-nowhere-else";
         size_t size;
 
         assert_int_equal(state_put_value(fixture->state, "token", secret, sizeof(secret) - 1), 0);
@@ -465,8 +464,8 @@ int main(void)
                 TEST(test_batch),
                 TEST(test_unlogged),
                 TEST(test_many_marks),
-                TEST(test_handler_may_use_the_store),
-                TEST(test_first_sight),
+                TEST(test_handler_may_use_the_state),
+                TEST(test_status_is_reported_once),
                 TEST(test_values),
                 TEST(test_deleted_value_leaves_the_file),
                 TEST(test_prune),

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The store with each call of SQLite failing in turn, once or from then on: every function says that it
- * failed, and does its work when it is called again. The disk and the memory behind SQLite fail in
- * test_store_faults.c.
+ * Each call of SQLite fails in turn, once or from then on: every function of the state returns an error, and
+ * succeeds when it is called again. The disk and the memory below SQLite fail in test_state_faults.c.
  */
 
 #include <errno.h>
@@ -16,19 +15,19 @@
 #include "state_calls.h"
 
 static int (*const calls[])(struct fixture *fixture) = {
-        call_record,        call_record_known,   call_batch,          call_batch_dropped,
-        call_get_event,     call_each_unlogged,  call_mark_logged,    call_mark_logged_in_batch,
-        call_prune,         call_count_pending,  call_due_deliveries, call_next_delivery,
-        call_delivery_done, call_delivery_retry, call_drop_hooks,     call_first_sight,
-        call_put_value,     call_get_value,      call_delete_value,   call_update_job,
-        call_get_job,       call_get_job_texts,
+        call_record,         call_record_known,   call_batch,           call_batch_dropped,
+        call_get_event,      call_each_unlogged,  call_mark_logged,     call_mark_logged_in_batch,
+        call_prune,          call_due_deliveries, call_next_delivery,   call_delivery_done,
+        call_delivery_retry, call_drop_hooks,     call_status_reported, call_put_value,
+        call_get_value,      call_delete_value,   call_update_job,      call_get_job,
+        call_get_job_texts,
 };
 
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
 /* ---- failing in turn ---- */
 
-/* While it fails, and once it fails no more. Whether the fault was reached. */
+/* Calls it while the fault lasts and again after it. Returns whether the fault was reached. */
 static bool fail_call(struct fixture *fixture, size_t i, unsigned nth, bool stays)
 {
         calls_prepare(fixture);
@@ -40,7 +39,7 @@ static bool fail_call(struct fixture *fixture, size_t i, unsigned nth, bool stay
                 return false;
         }
         if (r >= 0 && calls[i] == call_batch_dropped)
-                return true; /* what could not be rolled back is rolled back by the next transaction */
+                return true; /* the next transaction rolls back */
         if (r != -EIO || again != -EIO)
                 fail_msg("call %zu, fault %u%s: %d, then %d", i, nth, stays ? " and on" : "", r, again);
         assert_string_not_equal(state_error(fixture->state), "no error");
@@ -63,7 +62,7 @@ static void test_each_call_fails(void **state)
                 }
 }
 
-/* A step of a batch that is refused is undone alone; where that fails, the batch is lost. */
+/* A failed write of a batch is undone alone; if that fails, the batch is lost. */
 static void test_undoing_fails(void **state)
 {
         struct fixture *fixture = *state;
@@ -74,7 +73,7 @@ static void test_undoing_fails(void **state)
                 assert_int_equal(state_batch_begin(fixture->state), 0);
                 assert_int_equal(call_record_number(fixture, call_number + 1), 0);
                 fault_sqlite_arm(nth, SQLITE_IOERR_READ, false);
-                int r = call_record_number(fixture, call_number); /* is there already */
+                int r = call_record_number(fixture, call_number); /* exists already */
                 bool reached = fault_sqlite_disarm();
                 assert_true(r == -EEXIST || (reached && r == -EIO));
                 r = state_batch_end(fixture->state, true);
@@ -87,7 +86,7 @@ static void test_undoing_fails(void **state)
         assert_in_range(lost, 1, nth - 1);
 }
 
-/* Of a batch that is lost only a part of the calls goes to SQLite, and these may fail as well. */
+/* In a lost batch, calls fail without reaching SQLite or with it. */
 static void test_a_lost_batch(void **state)
 {
         struct fixture *fixture = *state;
@@ -96,7 +95,7 @@ static void test_a_lost_batch(void **state)
         assert_int_equal(state_batch_begin(fixture->state), 0);
         assert_int_equal(state_execute(fixture->state, "ROLLBACK", NULL), 0); /* as SQLite does by itself */
         fault_sqlite_arm(1, SQLITE_IOERR_READ, true);
-        assert_int_equal(call_count_pending(fixture), -EIO);
+        assert_int_equal(call_next_delivery(fixture), -EIO);
         assert_int_equal(call_get_event(fixture), -EIO);
         assert_int_equal(call_record(fixture), -EIO);
         assert_true(fault_sqlite_disarm());
@@ -124,7 +123,7 @@ static void test_marks_are_lost_at_the_end(void **state)
         assert_true(fault_sqlite_disarm());
         fixture_open(fixture);
         assert_int_equal(state_each_unlogged(fixture->state, count_event, &count), 0);
-        assert_int_equal(count, 1); /* it is told again, which is better than never */
+        assert_int_equal(count, 1); /* it is logged again */
         assert_string_equal(state_error(fixture->state), "no error");
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What the store makes of the codes of SQLite, and of columns that are of another type or for which there is
- * no memory. */
+/* The translation of SQLite's error codes, and columns of the wrong type or without memory. */
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -27,27 +26,27 @@ static void test_codes(void **state)
                 { SQLITE_CORRUPT, 0, -EUCLEAN, "the database is damaged" },
                 { SQLITE_NOTADB, 0, -EUCLEAN, "the database is damaged" },
                 { SQLITE_CONSTRAINT_NOTNULL, 0, -EUCLEAN, "the database is damaged" },
-                { SQLITE_CONSTRAINT_UNIQUE, 0, -EEXIST, "it is there already" },
-                { SQLITE_CONSTRAINT_PRIMARYKEY, 0, -EEXIST, "it is there already" },
+                { SQLITE_CONSTRAINT_UNIQUE, 0, -EEXIST, "already exists" },
+                { SQLITE_CONSTRAINT_PRIMARYKEY, 0, -EEXIST, "already exists" },
                 { SQLITE_ERROR, 0, -EUCLEAN, "the database is damaged" },
                 { SQLITE_FULL, 0, -ENOSPC, "disk full" },
                 { SQLITE_READONLY, 0, -EROFS, "read-only" },
-                { SQLITE_PERM, 0, -EACCES, "no access" },
-                { SQLITE_AUTH, 0, -EACCES, "no access" },
-                { SQLITE_BUSY, 0, -EBUSY, "in use by something else" },
-                { SQLITE_LOCKED, 0, -EBUSY, "in use by something else" },
-                { SQLITE_TOOBIG, 0, -E2BIG, "too large to be kept" },
-                { SQLITE_MISUSE, 0, -EIO, "the disk reported an error" },
+                { SQLITE_PERM, 0, -EACCES, "no permission" },
+                { SQLITE_AUTH, 0, -EACCES, "no permission" },
+                { SQLITE_BUSY, 0, -EBUSY, "in use by another program" },
+                { SQLITE_LOCKED, 0, -EBUSY, "in use by another program" },
+                { SQLITE_TOOBIG, 0, -E2BIG, "too large" },
+                { SQLITE_MISUSE, 0, -EIO, "disk error" },
                 { SQLITE_IOERR_WRITE, ENOSPC, -ENOSPC, "disk full" },
                 { SQLITE_IOERR_WRITE, EDQUOT, -ENOSPC, "disk full" },
                 { SQLITE_IOERR_WRITE, EFBIG, -ENOSPC, "disk full" },
                 { SQLITE_IOERR_WRITE, EROFS, -EROFS, "read-only" },
-                { SQLITE_IOERR_WRITE, EACCES, -EACCES, "no access" },
-                { SQLITE_IOERR_WRITE, EPERM, -EACCES, "no access" },
+                { SQLITE_IOERR_WRITE, EACCES, -EACCES, "no permission" },
+                { SQLITE_IOERR_WRITE, EPERM, -EACCES, "no permission" },
                 { SQLITE_IOERR_WRITE, ENOMEM, -ENOMEM, "out of memory" },
-                { SQLITE_IOERR_WRITE, EIO, -EIO, "the disk reported an error" },
+                { SQLITE_IOERR_WRITE, EIO, -EIO, "disk error" },
                 { SQLITE_CANTOPEN, EROFS, -EROFS, "read-only" },
-                { SQLITE_CANTOPEN, 0, -EACCES, "no access" },
+                { SQLITE_CANTOPEN, 0, -EACCES, "no permission" },
         };
         struct fixture *fixture = *state;
 
@@ -55,7 +54,7 @@ static void test_codes(void **state)
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 fault_sqlite_arm(1, cases[i].code, false);
                 fault_sqlite_set_errno(cases[i].system_errno);
-                int r = call_count_pending(fixture);
+                int r = call_next_delivery(fixture);
                 assert_true(fault_sqlite_disarm());
                 if (r != cases[i].expected)
                         fail_msg("code %d with errno %d is %d, not %d", cases[i].code, cases[i].system_errno,
@@ -71,7 +70,7 @@ static void test_opening_fails(void **state)
                 const char *words;
         } cases[] = {
                 { SQLITE_IOERR_READ, -EIO, "Cannot open" },
-                { SQLITE_BUSY, -EBUSY, "is held open by another program" },
+                { SQLITE_BUSY, -EBUSY, "is open in another program" },
                 { SQLITE_CORRUPT, -EUCLEAN, "cannot be used" },
         };
         struct fixture *fixture = *state;
@@ -109,7 +108,7 @@ static void fail_columns(struct fixture *fixture, int (*call)(struct fixture *),
                         assert_true(r >= 0);
                         break;
                 }
-                if (r >= 0) /* it was empty, for which SQLite has no pointer anyway */
+                if (r >= 0) /* it was empty: SQLite returns NULL for it anyway */
                         assert_int_equal(what, FAULT_SQLITE_DATA);
                 else
                         assert_int_equal(r, expected);
@@ -151,7 +150,7 @@ static void test_copies_without_memory(void **state)
         static int (*const copying[])(struct fixture *) = { call_get_event, call_due_deliveries };
         struct fixture *fixture = *state;
 
-        call_number += 6; /* the next one's result is what it was before */
+        call_number += 6; /* the next event has an unchanged result */
         assert_int_equal(call_record(fixture), 0);
         for (size_t i = 0; i < 2; i++)
                 for (unsigned nth = 1;; nth++) {

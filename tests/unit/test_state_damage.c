@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A state directory that cannot be used, one call of the system at a time, and rows that somebody else has
- * written: the store says what is wrong, and goes on with what is whole.
+ * Unusable state directories, by failing each system call in turn, and damaged rows: the state reports the
+ * damage and remains usable for intact rows.
  */
 
 #include <errno.h>
@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fault_malloc.h"
 #include "fault_system.h"
 #include "state/sqlite/database.h"
+#include "state/sqlite/file.h"
 #include "state_fixture.h"
 
 static const char *const hooks[] = { "mail" };
@@ -47,12 +47,12 @@ static void refuse(struct fixture *fixture, enum fault_system_call call, unsigne
         assert_true(fault_system_disarm());
 }
 
-static void test_what_is_there_cannot_be_used(void **context)
+static void test_existing_files_cannot_be_used(void **context)
 {
         struct fixture *fixture = *context;
 
         fixture_close(fixture);
-        refuse(fixture, FAULT_REALPATH, 1, EACCES, -EACCES, "Cannot use the state directory");
+        refuse(fixture, FAULT_REALPATH, 1, EACCES, -EACCES, "Cannot use state directory");
         refuse(fixture, FAULT_OPEN, 1, EACCES, -EACCES, "must be writable by this user");
         refuse(fixture, FAULT_FCHMOD, 1, EPERM, -EPERM, "must be writable by this user");
         refuse(fixture, FAULT_FCNTL, 1, ENOLCK, -ENOLCK, "Cannot lock");
@@ -64,7 +64,7 @@ static void test_what_is_there_cannot_be_used(void **context)
         fixture_open(fixture);
 }
 
-static void test_what_is_not_there_cannot_be_made(void **context)
+static void test_missing_files_cannot_be_created(void **context)
 {
         struct fixture *fixture = *context;
         static const struct {
@@ -93,53 +93,35 @@ static void test_what_is_not_there_cannot_be_made(void **context)
         fixture_open(fixture);
 }
 
-/* Who holds the lock is gone whenever we ask, or we may not ask. */
-static void test_a_lock_of_nobody(void **context)
+/* The holder of the lock has ended whenever F_GETLK is called, or F_GETLK fails. */
+static void test_a_lock_of_an_unknown_process(void **context)
 {
         struct fixture *fixture = *context;
 
         fixture_close(fixture);
-        refuse(fixture, FAULT_SETLK, 1, EAGAIN, -EBUSY, "is in use by another process;");
-        refuse(fixture, FAULT_FCNTL, 1, EACCES, -EBUSY, "is in use by another process;");
+        refuse(fixture, FAULT_SETLK, 1, EAGAIN, -EBUSY, "is locked by another process.");
+        refuse(fixture, FAULT_FCNTL, 1, EACCES, -EBUSY, "is locked by another process.");
         fixture_open(fixture);
 }
 
 static void test_a_lock_of_a_process_without_name(void **context)
 {
         struct fixture *fixture = *context;
-        int ready[2], finish[2], status;
-        char byte, expected[64];
+        char expected[64];
+        int leash;
 
         fixture_close(fixture);
-        assert_int_equal(pipe(ready), 0);
-        assert_int_equal(pipe(finish), 0);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-                struct state *state = NULL;
-                char *message = NULL;
-                close(finish[1]);
-                byte = state_open(fixture->directory, &message, &state) == 0;
-                (void)!write(ready[1], &byte, 1);
-                (void)!read(finish[0], &byte, 1);
-                _exit(0);
-        }
-        close(finish[0]);
-        assert_int_equal(read(ready[0], &byte, 1), 1);
-        assert_int_equal(byte, 1);
-        (void)snprintf(expected, sizeof(expected), "is in use by process %ld;", (long)child);
+        pid_t holder = fixture_holder_start(fixture, &leash);
+        (void)snprintf(expected, sizeof(expected), "is locked by another process (PID %ld).", (long)holder);
         refuse(fixture, FAULT_FOPEN, 1, ENOENT, -EBUSY, expected);
         refuse(fixture, FAULT_FGETS, 1, EIO, -EBUSY, expected);
-        close(finish[1]);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        close(ready[0]);
-        close(ready[1]);
+        fixture_holder_end(holder, leash);
         fixture_open(fixture);
 }
 
 /* ---- foreign files ---- */
 
-/* Instead of the database. */
+/* Writes a file instead of the database. */
 static void put(struct fixture *fixture, const void *data, size_t size)
 {
         fixture_write_file(database_path(fixture), data, size);
@@ -156,12 +138,12 @@ static void test_garbage_and_a_journal(void **context)
         assert_refused(fixture, fixture->directory, -EUCLEAN, "is not a database");
         fixture_write_file(fixture_path(fixture, STATE_FILE_NAME "-journal"), "", 0);
         assert_refused(fixture, fixture->directory, -EUCLEAN, "is not a database");
-        /* SQLite is asked whether the journal undoes it, which this one does not. */
+        /* SQLite decides whether the journal undoes it; this one does not. */
         fixture_write_file(fixture_path(fixture, STATE_FILE_NAME "-journal"), garbage, sizeof(garbage));
         assert_refused(fixture, fixture->directory, -EUCLEAN, "cannot be used");
 
         (void)remove(fixture_path(fixture, STATE_FILE_NAME "-journal")); /* SQLite may have done so */
-        for (unsigned nth = 1;; nth++) {                                 /* not even the words can be made */
+        for (unsigned nth = 1;; nth++) { /* without memory for the message, too */
                 char *message = NULL;
 
                 fault_malloc_arm(nth, false);
@@ -184,7 +166,7 @@ static void test_empty_databases(void **context)
         static const struct {
                 size_t offset;
                 char byte;
-        } patches[] = { { 100, 0x05 }, { 103, 1 }, { 104, 1 } }; /* no leaf; 256 tables; one */
+        } patches[] = { { 100, 0x05 }, { 103, 1 }, { 104, 1 } }; /* not a leaf; 256 tables; one table */
         struct fixture *fixture = *context;
         sqlite3 *database = NULL;
         size_t size;
@@ -265,8 +247,8 @@ static int no_data(sqlite3_file *file, void *data, int size, sqlite3_int64 offse
         return SQLITE_IOERR_READ;
 }
 
-/* What looks like damage is none if the disk cannot be read. */
-static void test_damage_or_a_disk(void **context)
+/* If the disk cannot be read, apparent damage is reported as a disk error. */
+static void test_damage_or_disk_error(void **context)
 {
         static const sqlite3_io_methods sizeless = { .xFileSize = no_size };
         static const sqlite3_io_methods unreadable = { .xFileSize = some_size, .xRead = no_data };
@@ -292,14 +274,14 @@ static void test_damage_or_a_disk(void **context)
 
         put(fixture, data, size);
         read_only = true;
-        assert_refused(fixture, fixture->directory, -EACCES, "cannot be written by this user");
+        assert_refused(fixture, fixture->directory, -EACCES, "not writable by this user");
         read_only = false;
         free(damaged);
         free(data);
         fixture_open(fixture);
 }
 
-/* A file of that size is not read from end to end at every start, nor one whose size is unknown. */
+/* A file that is too large, or whose size is unknown, is not checked at opening. */
 static void test_large_files_are_not_checked(void **context)
 {
         struct fixture *fixture = *context;
@@ -363,10 +345,10 @@ static int get_event(struct fixture *fixture)
         return r;
 }
 
-static void test_words_nobody_knows(void **context)
+static void test_unknown_kinds_and_outcomes(void **context)
 {
         static const char *const damages[] = {
-                "UPDATE events SET kind = 'a word that is longer than any of ours'",
+                "UPDATE events SET kind = 'longer than every kind of event'",
                 "UPDATE events SET kind = CAST(x'7365656e00' AS TEXT)",
         };
         struct fixture *fixture = *context;
@@ -402,7 +384,7 @@ static void test_a_damaged_job_is_replaced(void **context)
         assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
         assert_int_equal(job.changed_us, second.time_us);
 
-        /* The same result is not written again. */
+        /* An unchanged result is not written again. */
         third.record.result = second.record.result;
         execute(fixture, "UPDATE results SET result = NULL");
         record(fixture, &third);
@@ -433,8 +415,8 @@ static void test_a_mark_without_its_event(void **context)
         assert_int_equal(get_event(fixture), 0);
 }
 
-/* Nor does it stand in the way of the event that comes to stand where its own was. */
-static void test_a_mark_in_the_place_of_the_next_event(void **context)
+/* It does not prevent the recording of an event that gets the same sequence number. */
+static void test_a_mark_with_the_number_of_the_next_event(void **context)
 {
         struct fixture *fixture = *context;
         struct event event = fixture_event(1, 7, EVENT_SUCCEEDED);
@@ -447,7 +429,7 @@ static void test_a_mark_in_the_place_of_the_next_event(void **context)
         assert_int_equal(count, 1);
 }
 
-/* Going from name to name comes to an end. */
+/* The iteration over the names ends. */
 static void test_a_hook_with_a_damaged_name(void **context)
 {
         static const char *const mail[] = { "mail" };
@@ -470,26 +452,26 @@ static void test_the_earliest_delivery(void **context)
         record(fixture, &second);
         assert_int_equal(state_delivery_retry(fixture->state, 1, 5, NULL), 0);
         assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
-        assert_int_equal(next_us, 0); /* that of the second event, which is due since it happened */
+        assert_int_equal(next_us, 0); /* that of the second event, due since its event */
 }
 
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_what_is_there_cannot_be_used),
-                TEST(test_what_is_not_there_cannot_be_made),
-                TEST(test_a_lock_of_nobody),
+                TEST(test_existing_files_cannot_be_used),
+                TEST(test_missing_files_cannot_be_created),
+                TEST(test_a_lock_of_an_unknown_process),
                 TEST(test_a_lock_of_a_process_without_name),
                 TEST(test_garbage_and_a_journal),
                 TEST(test_empty_databases),
-                TEST(test_damage_or_a_disk),
+                TEST(test_damage_or_disk_error),
                 TEST(test_large_files_are_not_checked),
                 TEST(test_version_below_zero),
-                TEST(test_words_nobody_knows),
+                TEST(test_unknown_kinds_and_outcomes),
                 TEST(test_a_damaged_job_is_replaced),
                 TEST(test_a_mark_without_its_event),
-                TEST(test_a_mark_in_the_place_of_the_next_event),
+                TEST(test_a_mark_with_the_number_of_the_next_event),
                 TEST(test_a_hook_with_a_damaged_name),
                 TEST(test_the_earliest_delivery),
         };

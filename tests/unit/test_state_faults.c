@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The store on a disk, and in a memory, that fails at each operation in turn.
+ * The state on a disk, and with a memory, that fails at each operation in turn.
  *
- * A life of a store is a list of steps. It is first lived without faults, and after each step a fingerprint
- * of all rows is taken. Then it is lived again and again, with the first write failing, the second, and so
- * on, until a life passes without reaching the fault. When a step fails,
- *  - it says so with an errno it may use, and words;
- *  - the files as they are at that moment, as a crash would leave them, open and have the fingerprint of the
- *    steps before, or of these and the failed one, since what an fsync that failed has done nobody knows;
- *  - the same step succeeds on the same store once the fault is gone, and the life goes on to the same end.
+ * A run is a list of steps. The first run has no faults; a fingerprint of all rows is kept after each step.
+ * Then the run is repeated with the first operation failing, the second, and so on, until the fault is not
+ * reached. When a step fails,
+ *  - it returns one of the allowed errors, with a description;
+ *  - the files at that moment, as a crash would leave them, open and have the fingerprint before the step or
+ *    after it, since the effect of a failed fsync is unknown;
+ *  - the step succeeds when it is repeated without the fault, and the run ends with the same rows.
  *
- * There are some 17,000 such lives. With "all" as its argument the test lives every one, which takes minutes;
- * otherwise the first 32 faults of each kind and then ever fewer.
+ * With "all" as its argument the test runs every fault, which takes minutes; otherwise the first 32 faults of
+ * each kind and then a decreasing part of the others.
  */
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static uint64_t sum(uint64_t hash, const void *data, size_t size)
         return (hash ^ text_digest(&text).hash) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* Of all rows but the marks, which may be lost. */
+/* Of all rows except the marks, which may be lost. */
 static uint64_t fingerprint(const char *path)
 {
         static const char *const tables[] = { "jobs",       "results", "events",
@@ -77,7 +77,7 @@ static void remove_files(const struct fixture *life)
                 (void)remove(fixture_path(life, names[i]));
 }
 
-/* The fingerprint of what a crash would leave now; 0 if there is nothing yet. */
+/* The fingerprint of the files that a crash would leave now; 0 if there are none yet. */
 static uint64_t crash_fingerprint(const struct fixture *life)
 {
         static const char *const names[] = { "jobwatchd.db", "jobwatchd.db-wal", "jobwatchd.db-journal" };
@@ -110,7 +110,7 @@ struct faults {
         enum fault_vfs_operation operation;
         enum fault_vfs_failure failure;
         bool stays;
-        const int *errors; /* that a step may fail with, up to 0 */
+        const int *errors; /* allowed errors of a step, terminated by 0 */
 };
 
 static uint64_t expected[STATE_LIFE_STEPS];
@@ -146,7 +146,7 @@ static void assert_failed_well(struct fixture *life, const struct faults *faults
                 fail_msg("fault %u, step %zu: half of it is done", nth, step);
 }
 
-/* Lives once. Returns whether the fault was reached. */
+/* One run. Returns whether the fault was reached. */
 static bool live(struct fixture *life, const struct faults *faults, unsigned nth, unsigned *failures)
 {
         bool reached = false, failed = false;
@@ -213,7 +213,7 @@ static void arm_vfs(const struct faults *faults, unsigned nth)
 static const int no_error[] = { 0 };
 static const int disk_full[] = { -ENOSPC, 0 };
 static const int disk_error[] = { -EIO, 0 };
-/* What errno was at the failure is asked for later, when SQLite may have done other things already. */
+/* SQLite returns the errno of a failure only later, when other calls may have changed it. */
 static const int disk_full_or_error[] = { -ENOSPC, -EIO, 0 };
 
 static void test_disk(void **state, enum fault_vfs_operation operation, enum fault_vfs_failure failure,
@@ -250,7 +250,7 @@ static void test_sync_full(void **state)
         test_disk(state, FAULT_VFS_SYNC, FAULT_VFS_FULL, disk_full_or_error);
 }
 
-/* A file that stays longer than it should does no harm. */
+/* A file that could not be deleted is harmless. */
 static void test_truncate_error(void **state)
 {
         test_disk(state, FAULT_VFS_TRUNCATE, FAULT_VFS_IO, no_error);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Opening the store: modes, the lock, and files that are foreign, newer or damaged. What is refused stays as
- * it is. */
+/* Opening the state: modes, the lock, and foreign, newer or damaged files. A refused file is not changed. */
 
 #include <errno.h>
 #include <signal.h>
@@ -32,7 +31,7 @@ static void execute(const char *path, const char *sql)
         assert_int_equal(sqlite3_close(database), SQLITE_OK);
 }
 
-/* Opening fails with `error`, in words that have `words` among them, and changes nothing of the file. */
+/* Opening fails with `error` and a message that contains `words`, and does not change the file. */
 static void assert_refused(struct fixture *fixture, int error, const char *words)
 {
         struct state *untouched = (struct state *)fixture, *state = untouched;
@@ -63,7 +62,7 @@ static void test_modes(void **context)
         char directory[300];
         struct stat status;
 
-        /* A umask can only take away, so what is left must be set. */
+        /* The modes do not depend on the umask. */
         (void)snprintf(directory, sizeof(directory), "%s/below", fixture->directory);
         struct fixture below = { 0 };
         memcpy(below.directory, directory, sizeof(below.directory));
@@ -87,7 +86,7 @@ static void test_modes(void **context)
                 assert_int_equal(rmdir(directory), 0);
         }
 
-        /* One that was restored too open is closed again. */
+        /* Permissions of a restored file are removed. */
         fixture_close(fixture);
         assert_int_equal(chmod(database_path(fixture), 0644), 0);
         fixture_open(fixture);
@@ -116,39 +115,15 @@ static void test_second_process(void **context)
 {
         struct fixture *fixture = *context;
         char expected[64];
-        int ready[2], finish[2];
-        char byte;
+        int leash;
 
         fixture_close(fixture);
-        assert_int_equal(pipe(ready), 0);
-        assert_int_equal(pipe(finish), 0);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-                struct state *state = NULL;
-                char *message = NULL;
-                close(finish[1]);
-                int r = state_open(fixture->directory, &message, &state);
-                byte = r == 0;
-                (void)!write(ready[1], &byte, 1);
-                (void)!read(finish[0], &byte, 1);
-                _exit(r == 0 ? 0 : 1); /* without closing: the lock ends with the process all the same */
-        }
-
-        close(finish[0]);
-        assert_int_equal(read(ready[0], &byte, 1), 1);
-        assert_int_equal(byte, 1);
-        (void)snprintf(expected, sizeof(expected), "is in use by process %ld (", (long)child);
+        pid_t holder = fixture_holder_start(fixture, &leash);
+        (void)snprintf(expected, sizeof(expected), " (PID %ld). Use --state-dir for another instance.",
+                       (long)holder);
         assert_refused(fixture, -EBUSY, expected);
-        assert_refused(fixture, -EBUSY,
-                       "; one daemon a state directory: stop it, or give this one another with --state-dir");
-
-        int status;
-        close(finish[1]);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_int_equal(status, 0);
-        close(ready[0]);
-        close(ready[1]);
+        assert_refused(fixture, -EBUSY, " is locked by test_state_open ");
+        fixture_holder_end(holder, leash);
         fixture_open(fixture);
 }
 
@@ -228,7 +203,7 @@ static void test_foreign_files(void **context)
 
         fixture_write_file(path, "just a text\n", 12);
         assert_refused(fixture, -EUCLEAN, "is not a database");
-        fixture_write_file(path, "SQLite format 3", 16); /* and nothing behind it */
+        fixture_write_file(path, "SQLite format 3", 16); /* and no more */
         assert_refused(fixture, -EUCLEAN, "is not a database");
 
         assert_int_equal(remove(path), 0);
@@ -237,7 +212,7 @@ static void test_foreign_files(void **context)
         execute(path, "PRAGMA application_id = 7; PRAGMA journal_mode = WAL");
         assert_refused(fixture, -EUCLEAN, "is the database of another program");
 
-        /* An empty file, and a database without anything, are as good as none. */
+        /* An empty file and an empty database are accepted. */
         fixture_write_file(path, "", 0);
         fixture_open(fixture);
         fixture_close(fixture);
@@ -262,7 +237,7 @@ static void test_newer_schema(void **context)
         assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
 }
 
-/* SQLite finds nothing wrong with a default of another word, but no delivery would be found any more. */
+/* SQLite accepts another default, but then pending deliveries would not be found. */
 static void test_damaged_schema(void **context)
 {
         struct fixture *fixture = *context;
@@ -274,7 +249,7 @@ static void test_damaged_schema(void **context)
         execute(database_path(fixture), "PRAGMA writable_schema = ON;"
                                         "UPDATE sqlite_schema SET sql = replace(sql, 'pending', 'pendinh') "
                                         "WHERE name = 'deliveries'");
-        assert_refused(fixture, -EUCLEAN, "not as it was made");
+        assert_refused(fixture, -EUCLEAN, "its schema was altered");
 }
 
 static void test_no_regular_file(void **context)
@@ -304,7 +279,7 @@ static void test_no_regular_file(void **context)
 
 #define JOBS 120
 
-/* Fills a store with jobs 1..JOBS, one event each, and some values. */
+/* Fills a state with jobs 1..JOBS, one event each, and some values. */
 static void fill(struct fixture *fixture)
 {
         for (unsigned number = 1; number <= JOBS; number++) {
@@ -315,8 +290,8 @@ static void fill(struct fixture *fixture)
         }
 }
 
-/* Reads everything: each answer is what was written, an error, or that there is nothing. Returns how many
- * were not. */
+/* Reads everything: each result is the data written, an error, or that it is unknown. Returns the number of
+ * the latter two. */
 static unsigned read_all(struct fixture *fixture)
 {
         struct state *state = fixture->state;
@@ -366,13 +341,13 @@ static int count_event(void *userdata, const struct event *event)
         return 0;
 }
 
-/* Opens what may be damaged and uses all of it. Returns whether that was noticed. */
+/* Opens a possibly damaged state and reads all of it. Returns whether damage was detected. */
 static bool try_damaged(struct fixture *fixture)
 {
         struct delivery deliveries[JOBS];
         char *message = NULL;
         unsigned unlogged = 0;
-        uint64_t pending;
+        uint64_t next_us;
 
         int r = state_open(fixture->directory, &message, &fixture->state);
         if (r < 0) {
@@ -392,7 +367,7 @@ static bool try_damaged(struct fixture *fixture)
                 delivery_clear(&deliveries[i]);
         }
         bad += count != JOBS;
-        bad += state_count_pending(fixture->state, mail, 1, &pending) < 0;
+        bad += state_next_delivery(fixture->state, "mail", NULL, 0, &next_us) < 0;
         struct event event = fixture_event(JOBS + 1, 1, EVENT_CHANGED);
         bad += state_record_event(fixture->state, &event, mail, 1) < 0;
         bad += state_prune(fixture->state, UINT64_MAX) < 0;
@@ -441,7 +416,7 @@ static void test_overwritten(void **context)
         for (uint64_t seed = 1; seed <= 200; seed++) {
                 uint64_t random = seed * UINT64_C(0x9e3779b97f4a7c15);
                 memcpy(damaged, good, size);
-                /* One byte, then a few, then whole stretches. */
+                /* One byte, then a few, then long runs. */
                 size_t length = seed <= 100 ? 1 : seed <= 150 ? 16 : 600;
                 size_t at = random_next(&random) % (size - length);
                 for (size_t i = 0; i < length; i++)
@@ -450,7 +425,7 @@ static void test_overwritten(void **context)
                 noticed += try_damaged(fixture);
                 (void)remove(fixture_path(fixture, "jobwatchd.db-wal"));
         }
-        /* Nearly half of this file is room that pages keep free, where bytes may be anything. */
+        /* Nearly half of this file is free space in pages, where any byte is allowed. */
         if (noticed < 80)
                 fail_msg("only %u of 200 damaged files were noticed", noticed);
 

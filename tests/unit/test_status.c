@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The meaning of a Status: order of the lists, what is unknown, what is null, failed results. */
+/* Meaning of a Status: order of the lists, unknown and null values, failed results. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -58,7 +58,7 @@ static void test_lists(void **state)
 
 static void test_order(void **state)
 {
-        /* "Completed*" matches too, but failure is asked first; "Done" is in success and in running. */
+        /* "Completed*" matches too, but failure is matched first; "Done" is in success and in running. */
         check(*state, "Completed with errors", NULL, OUTCOME_FAILURE, true);
         check(*state, "Done", NULL, OUTCOME_SUCCESS, true);
 }
@@ -84,7 +84,7 @@ static void test_failed_result(void **state)
         check(*state, "Completed", "", OUTCOME_FAILURE, true);
         check(*state, "Completed", NULL, OUTCOME_SUCCESS, true);
 
-        /* Only a success is doubted. */
+        /* Only a success is affected. */
         check(*state, "Running", "{\"errors\":3}", OUTCOME_OPEN, true);
         check(*state, "Nobody knows", "{\"errors\":3}", OUTCOME_OPEN, false);
         check(*state, "Failed", "{\"errors\":0}", OUTCOME_FAILURE, true);
@@ -150,16 +150,16 @@ static void test_no_memory(void **state)
         assert_int_equal(tried, 1 + 4 + 9); /* the rules, four lists, nine patterns */
 }
 
-static void test_words(void **state)
+static void test_names(void **state)
 {
-        static const char *const words[] = { "open", "success", "failure", "gone" };
+        static const char *const names[] = { "open", "success", "failure", "gone" };
         (void)state;
 
         for (unsigned outcome = OUTCOME_OPEN; outcome <= OUTCOME_GONE; outcome++) {
                 enum outcome back = OUTCOME_OPEN;
 
-                assert_string_equal(outcome_to_string((enum outcome)outcome), words[outcome]);
-                assert_true(outcome_from_string(words[outcome], &back));
+                assert_string_equal(outcome_to_string((enum outcome)outcome), names[outcome]);
+                assert_true(outcome_from_string(names[outcome], &back));
                 assert_int_equal(back, outcome);
                 assert_int_equal(outcome_is_terminal((enum outcome)outcome), outcome != OUTCOME_OPEN);
         }
@@ -183,7 +183,7 @@ int main(void)
                 cmocka_unit_test(test_no_lists),
                 cmocka_unit_test(test_patterns_are_copied),
                 cmocka_unit_test(test_no_memory),
-                cmocka_unit_test(test_words),
+                cmocka_unit_test(test_names),
         };
 
         return cmocka_run_group_tests_name("status", tests, NULL, NULL);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Signing in: what is asked, which token is used, and when what is kept. */
+/* Sign-in: which requests are sent, which token is used, and when tokens are persisted. */
 
 #include "token_script.h"
 
-/* ---- what is asked, and what comes of a good answer ---- */
+/* ---- requests, and successful responses ---- */
 
 static void test_password(void **state)
 {
@@ -15,14 +15,14 @@ static void test_password(void **state)
         assert_null(token_current(token, now_realtime()));
         assert_int_equal(token_renew_at(token), 0);
         uint64_t before_us = now_realtime();
-        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
 
         assert_int_equal(notes.verdict, TOKEN_OBTAINED);
         assert_false(notes.refreshed);
         assert_int_equal(notes.spends, 1);
-        assert_int_equal(notes.keeps, 1);
-        assert_string_equal(notes.kept_access, "acc-1");
-        assert_string_equal(notes.kept_refresh, "ref-1");
+        assert_int_equal(notes.persists, 1);
+        assert_string_equal(notes.saved_access, "acc-1");
+        assert_string_equal(notes.saved_refresh, "ref-1");
         assert_string_equal(forms[0], FORM_PASSWORD);
         assert_non_null(strstr(fixture->head, "\r\nclient_id: " CLIENT "\r\n"));
         assert_non_null(strstr(fixture->head, "\r\nAccept: application/json\r\n"));
@@ -46,31 +46,31 @@ static void test_refresh(void **state)
 {
         struct http_fixture *fixture = *state;
         struct token_notes notes = { 0 };
-        struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref/0 +" }, USEC_PER_DAY);
+        struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref/0 +" }, USEC_PER_DAY);
         struct token *token = make(fixture, &notes, &known);
 
         assert_string_equal(token_current(token, now_realtime()), "acc-0");
-        token_reject(token); /* the refresh token stays */
-        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+        token_reject(token); /* the refresh token remains */
+        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
         assert_int_equal(notes.verdict, TOKEN_OBTAINED);
         assert_true(notes.refreshed);
         assert_int_equal(notes.spends, 1);
         assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref%2F0%20%2B");
         assert_non_null(strstr(fixture->head, "\r\nclient_id: " CLIENT "\r\n"));
 
-        /* And the new one serves the next time. */
-        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
+        /* The next renewal uses the new one. */
+        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
         assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-1");
         assert_string_equal(token_current(token, now_realtime()), "acc-2");
         token_free(token);
 }
 
-/* Whatever refuses a refresh token leads on to the password within the same call. */
+/* A refused refresh token is followed by the password within the same renewal. */
 static void test_refresh_refused(void **state)
 {
         static const struct scripted refusals[] = {
-                { .status = "400 Bad Request", .body = DEAD },
-                { .status = "200 OK", .body = DEAD },
+                { .status = "400 Bad Request", .body = REFUSED },
+                { .status = "200 OK", .body = REFUSED },
                 { .status = "401 Unauthorized", .body = "" },
                 { .status = "400 Bad Request", .body = "<html>" },
                 { .status = "400 Bad Request", .body = ERROR("unsupported_grant_type", "No.") },
@@ -79,29 +79,29 @@ static void test_refresh_refused(void **state)
 
         for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
                 struct token_notes notes = { 0 };
-                struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
                 struct token *token = make(fixture, &notes, &known);
 
-                renew(fixture, token, &notes, refusals[i], SAY("200 OK", .body = GOOD("acc-1", "ref-1")));
+                renew(fixture, token, &notes, refusals[i], REPLY("200 OK", .body = GOOD("acc-1", "ref-1")));
                 assert_int_equal(notes.verdict, TOKEN_OBTAINED);
                 assert_false(notes.refreshed);
                 assert_int_equal(notes.spends, 2);
-                assert_int_equal(answered, 2);
+                assert_int_equal(request_count, 2);
                 assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-0");
                 assert_string_equal(forms[1], FORM_PASSWORD);
                 token_free(token);
         }
 }
 
-/* A refused refresh token is not tried again, and one that met no verdict is. */
+/* A refused or used refresh token is not sent again; any other is. */
 static void test_refresh_remembered(void **state)
 {
         static const struct {
                 struct scripted first, second;
                 enum token_verdict verdict;
-                bool forgotten;
+                bool dropped;
         } cases[] = {
-                { { "400 Bad Request", .body = DEAD }, { "503 No", .body = "" }, TOKEN_UNREACHABLE, true },
+                { { "400 Bad Request", .body = REFUSED }, { "503 No", .body = "" }, TOKEN_UNREACHABLE, true },
                 { { "503 No", .body = "" }, { 0 }, TOKEN_UNREACHABLE, false },
                 { { NULL, .body = "" }, { 0 }, TOKEN_UNREACHABLE, false },
                 { { "409 Wait", .body = "" }, { 0 }, TOKEN_THROTTLED, false },
@@ -113,15 +113,15 @@ static void test_refresh_remembered(void **state)
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct token_notes notes = { 0 };
-                struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
                 struct token *token = make(fixture, &notes, &known);
 
                 renew(fixture, token, &notes, cases[i].first, cases[i].second);
                 assert_int_equal(notes.verdict, cases[i].verdict);
-                assert_int_equal(notes.keeps, 0);
-                assert_string_equal(token_current(token, now_realtime()), "acc-0"); /* it is still good */
-                renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
-                assert_int_equal(notes.refreshed, !cases[i].forgotten);
+                assert_int_equal(notes.persists, 0);
+                assert_string_equal(token_current(token, now_realtime()), "acc-0"); /* still valid */
+                renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+                assert_int_equal(notes.refreshed, !cases[i].dropped);
                 token_free(token);
         }
 }
@@ -133,105 +133,105 @@ static void test_refresh_too_old(void **state)
 
         for (size_t i = 0; i < 2; i++) {
                 struct token_notes notes = { 0 };
-                struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, ages_us[i]);
+                struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, ages_us[i]);
                 struct token *token = make(fixture, &notes, &known);
 
                 assert_null(token_current(token, now_realtime()));
-                renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+                renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
                 assert_int_equal(notes.refreshed, i == 0);
                 assert_int_equal(notes.spends, 1);
                 token_free(token);
         }
 }
 
-/* ---- keeping ---- */
+/* ---- persisting ---- */
 
-static void test_not_kept(void **state)
+static void test_not_persisted(void **state)
 {
         struct http_fixture *fixture = *state;
-        struct token_notes notes = { .keep_result = -ENOSPC };
-        struct tokens known = known_grant((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+        struct token_notes notes = { .persist_error = -ENOSPC };
+        struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
         struct token *token = make(fixture, &notes, &known);
 
-        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
         assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
         assert_non_null(strstr(notes.explanation, strerror(ENOSPC)));
         assert_string_equal(token_current(token, now_realtime()), "acc-0");
 
-        /* Still no room: offered once more, and the new refresh token serves all the same. */
-        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
+        /* Still full: persisting is tried again, and the new refresh token is used all the same. */
+        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
         assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
-        assert_int_equal(notes.keeps, 3);
+        assert_int_equal(notes.persists, 3);
         assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-1");
         assert_string_equal(token_current(token, now_realtime()), "acc-0");
 
-        /* Room: what was aside is kept at once, even if the renewal comes to nothing. */
-        notes.keep_result = 0;
-        renew(fixture, token, &notes, SAY("503 No", .body = ""), NOTHING);
-        assert_int_equal(notes.keeps, 4);
-        assert_string_equal(notes.kept_refresh, "ref-2");
+        /* With space again, the unpersisted tokens are persisted first, even if the renewal fails. */
+        notes.persist_error = 0;
+        renew(fixture, token, &notes, REPLY("503 No", .body = ""), NOTHING);
+        assert_int_equal(notes.persists, 4);
+        assert_string_equal(notes.saved_refresh, "ref-2");
         assert_string_equal(token_current(token, now_realtime()), "acc-2");
 
-        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-3", "ref-3")), NOTHING);
+        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-3", "ref-3")), NOTHING);
         assert_int_equal(notes.verdict, TOKEN_OBTAINED);
-        assert_int_equal(notes.keeps, 5);
+        assert_int_equal(notes.persists, 5);
         assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-2");
         assert_string_equal(token_current(token, now_realtime()), "acc-3");
         token_free(token);
 }
 
-/* Aside and dead: the password, and the one in use is none the worse. */
-static void test_not_kept_then_dead(void **state)
+/* Unpersisted tokens whose refresh token is refused: the password follows. */
+static void test_not_persisted_then_refused(void **state)
 {
         struct http_fixture *fixture = *state;
-        struct token_notes notes = { .keep_result = -EIO };
+        struct token_notes notes = { .persist_error = -EIO };
         struct token *token = make(fixture, &notes, NULL);
 
-        renew(fixture, token, &notes, SAY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
+        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
         assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
         assert_null(token_current(token, now_realtime()));
-        renew(fixture, token, &notes, SAY("400 No", .body = DEAD),
-              SAY("400 No", .body = ERROR("invalid_grant", "")));
+        renew(fixture, token, &notes, REPLY("400 No", .body = REFUSED),
+              REPLY("400 No", .body = ERROR("invalid_grant", "")));
         assert_int_equal(notes.verdict, TOKEN_REFUSED);
-        assert_int_equal(answered, 2);
-        renew(fixture, token, &notes, SAY("400 No", .body = ERROR("invalid_grant", "")), NOTHING);
-        assert_int_equal(answered, 1); /* it is not tried again */
+        assert_int_equal(request_count, 2);
+        renew(fixture, token, &notes, REPLY("400 No", .body = ERROR("invalid_grant", "")), NOTHING);
+        assert_int_equal(request_count, 1); /* not tried again */
         assert_string_equal(forms[0], FORM_PASSWORD);
         token_free(token);
 }
 
-/* ---- when it is called ---- */
+/* ---- calls from callbacks, cancelling, errors ---- */
 
-static void test_renew_in_answer(void **state)
+static void test_renew_in_callback(void **state)
 {
         struct http_fixture *fixture = *state;
         struct token_notes notes = { 0 };
         struct token *token = make(fixture, &notes, NULL);
 
         fixture->handler = on_request;
-        answered = 0;
-        script[0] = SAY("503 No", .body = "");
-        script[1] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
-        notes.renew_in_answer = token;
+        request_count = 0;
+        script[0] = REPLY("503 No", .body = "");
+        script[1] = REPLY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        notes.renew_in_result = token;
         assert_int_equal(token_renew(token, NULL), 0);
-        loop_until(fixture->event, &notes.answers, 2);
+        loop_until(fixture->event, &notes.results, 2);
         assert_int_equal(notes.verdict, TOKEN_OBTAINED);
-        assert_int_equal(notes.spends, 1); /* the first went without */
+        assert_int_equal(notes.spends, 1); /* the first renewal had no handler */
         token_free(token);
 }
 
-static void test_free_in_answer(void **state)
+static void test_free_in_callback(void **state)
 {
         struct http_fixture *fixture = *state;
         struct token_notes notes = { 0 };
         struct token *token = make(fixture, &notes, NULL);
 
         fixture->handler = on_request;
-        answered = 0;
-        script[0] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
-        notes.free_in_answer = &token;
+        request_count = 0;
+        script[0] = REPLY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        notes.free_in_result = &token;
         assert_int_equal(token_renew(token, NULL), 0);
-        loop_until(fixture->event, &notes.answers, 1);
+        loop_until(fixture->event, &notes.results, 1);
         loop_settle(fixture->event);
         assert_null(token);
 }
@@ -243,16 +243,16 @@ static void test_free_while_busy(void **state)
         struct token *token = make(fixture, &notes, NULL);
 
         fixture->handler = on_request;
-        answered = 0;
-        script[0] = SAY("200 OK", .body = GOOD("acc-1", "ref-1"));
+        request_count = 0;
+        script[0] = REPLY("200 OK", .body = GOOD("acc-1", "ref-1"));
         assert_int_equal(token_renew(token, noted_spend), 0);
         assert_null(token_free(token));
         loop_settle(fixture->event);
-        assert_int_equal(notes.answers, 0);
+        assert_int_equal(notes.results, 0);
         assert_null(token_free(NULL));
 }
 
-static void test_dead_port(void **state)
+static void test_unreachable(void **state)
 {
         struct http_fixture *fixture = *state;
         struct token_notes notes = { 0 };
@@ -287,10 +287,18 @@ static void test_bad_client_id(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_password),           TEST(test_refresh),         TEST(test_refresh_refused),
-                TEST(test_refresh_remembered), TEST(test_refresh_too_old), TEST(test_not_kept),
-                TEST(test_not_kept_then_dead), TEST(test_renew_in_answer), TEST(test_free_in_answer),
-                TEST(test_free_while_busy),    TEST(test_dead_port),       TEST(test_bad_client_id),
+                TEST(test_password),
+                TEST(test_refresh),
+                TEST(test_refresh_refused),
+                TEST(test_refresh_remembered),
+                TEST(test_refresh_too_old),
+                TEST(test_not_persisted),
+                TEST(test_not_persisted_then_refused),
+                TEST(test_renew_in_callback),
+                TEST(test_free_in_callback),
+                TEST(test_free_while_busy),
+                TEST(test_unreachable),
+                TEST(test_bad_client_id),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

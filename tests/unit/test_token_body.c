@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Signing in, the parts without a network: the answer's fields, grants as text, percent-encoding. */
+/* Sign-in without a network: the fields of a body, the stored form of tokens, percent-encoding. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,9 +16,9 @@
 #include "nexudus/tokens.h"
 #include "token_fixture.h"
 
-static int parse(const char *body, bool is_part, struct token_reply *ret_reply)
+static int parse(const char *body, bool is_part, struct token_body *ret_body)
 {
-        return token_reply_parse(body, strlen(body), is_part, ret_reply);
+        return token_body_parse(body, strlen(body), is_part, ret_body);
 }
 
 static void test_fields(void **state)
@@ -30,21 +30,21 @@ static void test_fields(void **state)
                 "b\",\"refresh_token\":\"r\",\"token_type\":\"bearer\",\"expires_in\":60,"
                 "\"error\":\"e\",\"error_description\":\"d\\u0000d\",\"Message\":\"m\",\"error\":null,"
                 "\"token_type\":{},\"message\":\"other\",\"refresh_token\":7,\"expires_in\":[]} ";
-        struct token_reply reply = TOKEN_REPLY_NULL;
+        struct token_body parsed = TOKEN_BODY_NULL;
 
         (void)state;
-        assert_int_equal(parse(body, false, &reply), 0);
-        assert_string_equal(reply.access_token.data, "a/b");
-        assert_string_equal(reply.refresh_token.data, "r");
-        assert_string_equal(reply.token_type.data, "bearer");
-        assert_string_equal(reply.error.data, "e");
-        assert_int_equal(reply.error_description.size, 3);
-        assert_memory_equal(reply.error_description.data, "d\0d", 4);
-        assert_string_equal(reply.message.data, "m");
-        assert_int_equal(reply.lifetime_us, 60 * USEC_PER_SEC);
-        token_reply_clear(&reply);
-        assert_null(reply.access_token.data);
-        token_reply_clear(&reply);
+        assert_int_equal(parse(body, false, &parsed), 0);
+        assert_string_equal(parsed.access_token.data, "a/b");
+        assert_string_equal(parsed.refresh_token.data, "r");
+        assert_string_equal(parsed.token_type.data, "bearer");
+        assert_string_equal(parsed.error.data, "e");
+        assert_int_equal(parsed.error_description.size, 3);
+        assert_memory_equal(parsed.error_description.data, "d\0d", 4);
+        assert_string_equal(parsed.message.data, "m");
+        assert_int_equal(parsed.lifetime_us, 60 * USEC_PER_SEC);
+        token_body_clear(&parsed);
+        assert_null(parsed.access_token.data);
+        token_body_clear(&parsed);
 }
 
 static void test_lifetime(void **state)
@@ -75,13 +75,13 @@ static void test_lifetime(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                struct token_reply reply = TOKEN_REPLY_NULL;
+                struct token_body parsed = TOKEN_BODY_NULL;
                 char body[100];
 
                 (void)snprintf(body, sizeof(body), "{\"expires_in\":%s}", cases[i].value);
-                assert_int_equal(parse(body, false, &reply), 0);
-                assert_int_equal(reply.lifetime_us, cases[i].lifetime_s * USEC_PER_SEC);
-                token_reply_clear(&reply);
+                assert_int_equal(parse(body, false, &parsed), 0);
+                assert_int_equal(parsed.lifetime_us, cases[i].lifetime_s * USEC_PER_SEC);
+                token_body_clear(&parsed);
         }
 }
 
@@ -108,10 +108,10 @@ static void test_malformed(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-                struct token_reply reply = { .lifetime_us = 42 };
+                struct token_body parsed = { .lifetime_us = 42 };
 
-                assert_int_equal(parse(bodies[i], false, &reply), -EBADMSG);
-                assert_int_equal(reply.lifetime_us, 42);
+                assert_int_equal(parse(bodies[i], false, &parsed), -EBADMSG);
+                assert_int_equal(parsed.lifetime_us, 42);
         }
 }
 
@@ -121,24 +121,24 @@ static void test_part(void **state)
         (void)state;
 
         for (size_t size = 1; size < sizeof(body); size++) {
-                struct token_reply reply = TOKEN_REPLY_NULL;
+                struct token_body parsed = TOKEN_BODY_NULL;
 
-                assert_int_equal(token_reply_parse(body, size, true, &reply), 0);
-                assert_true((reply.error.data != NULL) == (size >= strlen("{\"error\":\"e\"")));
-                assert_true((reply.error_description.data != NULL) == (size >= strlen(body) - 1));
-                token_reply_clear(&reply);
+                assert_int_equal(token_body_parse(body, size, true, &parsed), 0);
+                assert_true((parsed.error.data != NULL) == (size >= strlen("{\"error\":\"e\"")));
+                assert_true((parsed.error_description.data != NULL) == (size >= strlen(body) - 1));
+                token_body_clear(&parsed);
         }
 
-        struct token_reply reply = TOKEN_REPLY_NULL;
-        assert_int_equal(parse("", true, &reply), -EBADMSG);
-        assert_int_equal(parse("  ", true, &reply), -EBADMSG);
-        assert_int_equal(parse("<html>", true, &reply), -EBADMSG);
+        struct token_body parsed = TOKEN_BODY_NULL;
+        assert_int_equal(parse("", true, &parsed), -EBADMSG);
+        assert_int_equal(parse("  ", true, &parsed), -EBADMSG);
+        assert_int_equal(parse("<html>", true, &parsed), -EBADMSG);
 }
 
 static void test_bounds(void **state)
 {
-        struct token_reply reply = TOKEN_REPLY_NULL;
-        char *body = malloc(TOKEN_REPLY_MAX + 2);
+        struct token_body parsed = TOKEN_BODY_NULL;
+        char *body = malloc(TOKEN_BODY_MAX + 2);
         (void)state;
 
         assert_non_null(body);
@@ -148,30 +148,30 @@ static void test_bounds(void **state)
                 memset(end, '[', arrays);
                 memset(end + arrays, ']', arrays);
                 memcpy(end + 2 * arrays, "}", 2);
-                assert_int_equal(parse(body, false, &reply), depth == 64 ? 0 : -EBADMSG);
+                assert_int_equal(parse(body, false, &parsed), depth == 64 ? 0 : -EBADMSG);
         }
 
-        /* The largest, and one more: a string with escapes, which is what takes most memory. */
-        for (size_t size = TOKEN_REPLY_MAX; size <= TOKEN_REPLY_MAX + 1; size++) {
+        /* The largest body and one byte more: a string with escapes, which needs the most memory. */
+        for (size_t size = TOKEN_BODY_MAX; size <= TOKEN_BODY_MAX + 1; size++) {
                 static const char head[] = "{\"Message\":\"";
                 memset(body, 'x', size);
                 memcpy(body, head, strlen(head));
                 body[strlen(head)] = '\\';
                 body[strlen(head) + 1] = 'n';
                 memcpy(body + size - 2, "\"}", 2);
-                bool fits = size == TOKEN_REPLY_MAX;
-                assert_int_equal(token_reply_parse(body, size, false, &reply), fits ? 0 : -EBADMSG);
+                bool fits = size == TOKEN_BODY_MAX;
+                assert_int_equal(token_body_parse(body, size, false, &parsed), fits ? 0 : -EBADMSG);
                 if (fits)
-                        assert_int_equal(reply.message.size, size - strlen(head) - 3);
-                token_reply_clear(&reply);
+                        assert_int_equal(parsed.message.size, size - strlen(head) - 3);
+                token_body_clear(&parsed);
         }
         free(body);
 }
 
-/* ---- grants ---- */
+/* ---- tokens ---- */
 
-static void check_grant(const char *access, const char *refresh, uint64_t obtained_us, uint64_t lifetime_us,
-                        const char *expected)
+static void check_tokens(const char *access, const char *refresh, uint64_t obtained_us, uint64_t lifetime_us,
+                         const char *expected)
 {
         struct tokens back = TOKENS_NULL;
         char access_token[64], refresh_token[64], *text = NULL;
@@ -195,15 +195,15 @@ static void check_grant(const char *access, const char *refresh, uint64_t obtain
         free(text);
 }
 
-static void test_grant(void **state)
+static void test_tokens(void **state)
 {
         (void)state;
-        check_grant("a", NULL, 0, 0, "1 0 0 a");
-        check_grant("a%b", "c/d+", 5, 6, "1 5 6 a%25b c%2Fd%2B");
-        check_grant("-", "-", UINT64_MAX, UINT64_MAX, "1 18446744073709551615 18446744073709551615 - -");
+        check_tokens("a", NULL, 0, 0, "1 0 0 a");
+        check_tokens("a%b", "c/d+", 5, 6, "1 5 6 a%25b c%2Fd%2B");
+        check_tokens("-", "-", UINT64_MAX, UINT64_MAX, "1 18446744073709551615 18446744073709551615 - -");
 }
 
-static void test_grant_bad(void **state)
+static void test_invalid_tokens(void **state)
 {
         static const char *const texts[] = {
                 "",
@@ -279,10 +279,10 @@ static void test_percent(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_fields),    cmocka_unit_test(test_lifetime),
-                cmocka_unit_test(test_malformed), cmocka_unit_test(test_part),
-                cmocka_unit_test(test_bounds),    cmocka_unit_test(test_grant),
-                cmocka_unit_test(test_grant_bad), cmocka_unit_test(test_percent),
+                cmocka_unit_test(test_fields),         cmocka_unit_test(test_lifetime),
+                cmocka_unit_test(test_malformed),      cmocka_unit_test(test_part),
+                cmocka_unit_test(test_bounds),         cmocka_unit_test(test_tokens),
+                cmocka_unit_test(test_invalid_tokens), cmocka_unit_test(test_percent),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Signing in while each allocation fails in turn, with HTTP played by the test: http_start() and
- * http_cancel() are wrapped. So is free(), to see that no block is given back with a secret in it.
+ * Sign-in with each allocation failing in turn. The test replaces HTTP by wrapping http_start() and
+ * http_cancel(); it wraps free() to check that no freed block contains a secret.
  */
 
 #include <malloc.h>
@@ -29,13 +29,13 @@
 
 static const char refused[] =
         "{\"error\":\"invalid_grant\",\"error_description\":\"It \\u0022was\\u0022 used.\"}";
-static const char repeated[] =
+static const char echoed[] =
         "{\"error\":\"invalid_grant\",\"error_description\":\"Not " PASSWORD_ENCODED "\"}";
 static const char good[] =
         "{\"x\":[\"\\n\"],\"access_token\":\"new\\u002daccess-token\",\"expires_in\":\"60\","
         "\"refresh_token\":\"new\\u002drefresh-token\",\"token_type\":\"bearer\"}";
 
-/* ---- what is freed ---- */
+/* ---- freed memory ---- */
 
 static bool watching;
 
@@ -60,7 +60,7 @@ void __wrap_free(void *block)
 /* ---- HTTP ---- */
 
 static struct http_call call;
-static bool under_way;
+static bool in_flight;
 static unsigned cancelled;
 
 static struct http_request *const some_request = (struct http_request *)&call;
@@ -73,11 +73,11 @@ int __wrap_http_start(struct http_client *client, const struct http_call *new_ca
                       struct http_request **ret_request)
 {
         (void)client;
-        assert_false(under_way);
+        assert_false(in_flight);
         if (fault_malloc_hit())
                 return -ENOMEM;
         call = *new_call;
-        under_way = true;
+        in_flight = true;
         *ret_request = some_request;
         return 0;
 }
@@ -85,14 +85,14 @@ int __wrap_http_start(struct http_client *client, const struct http_call *new_ca
 struct http_request *__wrap_http_cancel(struct http_request *request)
 {
         if (request != NULL) {
-                assert_true(under_way);
-                under_way = false;
+                assert_true(in_flight);
+                in_flight = false;
                 cancelled++;
         }
         return NULL;
 }
 
-static void answer_with(int status, const char *body)
+static void respond(int status, const char *body)
 {
         bool is_success = status >= 200 && status <= 299;
         const struct http_end end = {
@@ -104,16 +104,16 @@ static void answer_with(int status, const char *body)
                 .excerpt_size = is_success ? 0 : strlen(body),
         };
 
-        assert_true(under_way);
+        assert_true(in_flight);
         for (size_t i = 0; is_success && i < strlen(body); i++) /* a byte at a time */
                 assert_int_equal(call.on_body(call.userdata, body + i, 1), 0);
-        under_way = false;
+        in_flight = false;
         call.on_end(call.userdata, &end);
 }
 
 /* ---- the tests ---- */
 
-static const struct tokens *known_grant(void)
+static const struct tokens *known_tokens(void)
 {
         static struct tokens known;
 
@@ -126,23 +126,23 @@ static const struct tokens *known_grant(void)
         return &known;
 }
 
-/* Refused by the refresh token and taken by the password, as far as memory goes. */
+/* The refresh token is refused and the password accepted, unless memory runs out. */
 static void sign_in(struct token *token, struct token_notes *notes)
 {
         int r = token_renew(token, noted_spend);
 
         if (r < 0) {
                 assert_int_equal(r, -ENOMEM);
-                assert_int_equal(notes->answers, 0);
+                assert_int_equal(notes->results, 0);
                 assert_false(token_is_busy(token));
                 return;
         }
-        answer_with(400, refused);
-        if (notes->answers == 0)
-                answer_with(200, good);
-        assert_int_equal(notes->answers, 1);
+        respond(400, refused);
+        if (notes->results == 0)
+                respond(200, good);
+        assert_int_equal(notes->results, 1);
         assert_true(notes->verdict == TOKEN_OBTAINED || notes->verdict == TOKEN_UNREACHABLE);
-        assert_int_equal(notes->keeps, notes->verdict == TOKEN_OBTAINED);
+        assert_int_equal(notes->persists, notes->verdict == TOKEN_OBTAINED);
         assert_false(token_is_busy(token));
 }
 
@@ -152,7 +152,7 @@ static bool life_fails(unsigned nth, bool stays)
         struct token *token = NULL;
 
         fault_malloc_arm(nth, stays);
-        int r = token_make(NULL, "http://[::1]", &notes, known_grant(), &token);
+        int r = token_make(NULL, "http://[::1]", &notes, known_tokens(), &token);
         if (r == 0)
                 sign_in(token, &notes);
         bool failed = fault_malloc_disarm();
@@ -163,13 +163,13 @@ static bool life_fails(unsigned nth, bool stays)
         if (!failed)
                 assert_int_equal(notes.verdict, TOKEN_OBTAINED);
 
-        /* With memory there again, it works again. */
+        /* Once allocations succeed again, it works again. */
         *after = (struct token_notes){ 0 };
         assert_int_equal(token_renew(token, noted_spend), 0);
-        answer_with(200, good);
+        respond(200, good);
         assert_int_equal(notes.verdict, TOKEN_OBTAINED);
         assert_string_equal(token_current(token, now_realtime()), NEW_ACCESS);
-        assert_string_equal(notes.kept_refresh, NEW_REFRESH);
+        assert_string_equal(notes.saved_refresh, NEW_REFRESH);
         token_free(token);
         return failed;
 }
@@ -186,17 +186,17 @@ static void test_life(void **state)
         }
 }
 
-/* A refusal that cannot be read is none: the refresh token may still be good. */
+/* A refusal that cannot be read does not count: the refresh token may still be valid. */
 static void test_unread_refusal(void **state)
 {
         struct token_notes notes = { 0 };
         struct token *token = NULL;
 
         (void)state;
-        assert_int_equal(token_make(NULL, "http://[::1]", &notes, known_grant(), &token), 0);
+        assert_int_equal(token_make(NULL, "http://[::1]", &notes, known_tokens(), &token), 0);
         assert_int_equal(token_renew(token, NULL), 0);
         fault_malloc_arm(1, false);
-        answer_with(400, refused);
+        respond(400, refused);
         assert_true(fault_malloc_disarm());
         assert_int_equal(notes.verdict, TOKEN_UNREACHABLE);
         assert_non_null(strstr(notes.explanation, "out of memory"));
@@ -205,8 +205,8 @@ static void test_unread_refusal(void **state)
         token_free(token);
 }
 
-/* A refusal that repeats the password: without memory to look closely, it is not shown. */
-static void test_repeated_secret(void **state)
+/* A refusal that contains the password is not shown, and neither is one that cannot be checked for it. */
+static void test_echoed_secret(void **state)
 {
         (void)state;
         for (unsigned nth = 1, failed = true; failed; nth++) {
@@ -216,7 +216,7 @@ static void test_repeated_secret(void **state)
                 assert_int_equal(token_make(NULL, "http://[::1]", &notes, NULL, &token), 0);
                 assert_int_equal(token_renew(token, NULL), 0);
                 fault_malloc_arm(nth, false);
-                answer_with(400, repeated);
+                respond(400, echoed);
                 failed = fault_malloc_disarm();
                 assert_null(strstr(notes.explanation, PASSWORD_ENCODED));
                 if (!failed) {
@@ -227,22 +227,22 @@ static void test_repeated_secret(void **state)
         }
 }
 
-/* Not kept, tried again, rejected, cancelled: nothing stays behind on any way. */
+/* Not persisted, tried again, rejected, cancelled: no secret remains in freed memory. */
 static void test_wiped(void **state)
 {
-        struct token_notes notes = { .keep_result = -ENOSPC };
+        struct token_notes notes = { .persist_error = -ENOSPC };
         struct token *token = NULL;
 
         (void)state;
-        assert_int_equal(token_make(NULL, "http://[::1]", &notes, known_grant(), &token), 0);
+        assert_int_equal(token_make(NULL, "http://[::1]", &notes, known_tokens(), &token), 0);
         for (int i = 0; i < 2; i++) {
                 assert_int_equal(token_renew(token, NULL), 0);
-                answer_with(200, good);
+                respond(200, good);
                 assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
         }
         token_reject(token);
         assert_null(token_current(token, now_realtime()));
-        notes.keep_result = 0;
+        notes.persist_error = 0;
         assert_int_equal(token_renew(token, NULL), 0);
         assert_string_equal(token_current(token, now_realtime()), NEW_ACCESS);
         for (size_t i = 0; i < strlen(good); i++)
@@ -252,7 +252,7 @@ static void test_wiped(void **state)
         assert_int_equal(cancelled, 1);
 }
 
-static void test_reply(void **state)
+static void test_body(void **state)
 {
         static const char *const bodies[] = {
                 good, refused, "{\"access_token\":\"" NEW_ACCESS "\",\"x\":!}",
@@ -263,22 +263,22 @@ static void test_reply(void **state)
         for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
                 for (int how = 0; how < 4; how++)
                         for (unsigned nth = 1, failed = true; failed; nth++) {
-                                struct token_reply reply = TOKEN_REPLY_NULL;
+                                struct token_body parsed = TOKEN_BODY_NULL;
 
                                 fault_malloc_arm(nth, how & 1);
-                                int r = token_reply_parse(bodies[i], strlen(bodies[i]), how & 2, &reply);
+                                int r = token_body_parse(bodies[i], strlen(bodies[i]), how & 2, &parsed);
                                 failed = fault_malloc_disarm();
                                 if (failed)
                                         assert_int_equal(r, -ENOMEM);
                                 else
                                         assert_true(r == (i < 2 || (i == 3 && (how & 2)) ? 0 : -EBADMSG));
                                 if (r < 0)
-                                        assert_null(reply.access_token.data);
-                                token_reply_clear(&reply);
+                                        assert_null(parsed.access_token.data);
+                                token_body_clear(&parsed);
                         }
 }
 
-static void test_grant(void **state)
+static void test_tokens(void **state)
 {
         (void)state;
         for (unsigned nth = 1, failed = true; failed; nth++) {
@@ -286,7 +286,7 @@ static void test_grant(void **state)
                 char *text = NULL;
 
                 fault_malloc_arm(nth, false);
-                int r = tokens_format(known_grant(), &text);
+                int r = tokens_format(known_tokens(), &text);
                 if (r == 0)
                         r = tokens_parse(text, &copy);
                 failed = fault_malloc_disarm();
@@ -298,7 +298,7 @@ static void test_grant(void **state)
                 free(text);
         }
 
-        /* What is found bad late. */
+        /* Errors behind the first token. */
         struct tokens tokens = TOKENS_NULL;
         assert_int_equal(tokens_parse("1 0 0 " NEW_ACCESS " " NEW_REFRESH "%20x", &tokens), -EINVAL);
         assert_int_equal(tokens_parse("1 0 0 " NEW_ACCESS " " NEW_REFRESH " x", &tokens), -EINVAL);
@@ -316,9 +316,9 @@ static int watch(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_life),  cmocka_unit_test(test_repeated_secret),
+                cmocka_unit_test(test_life),  cmocka_unit_test(test_echoed_secret),
                 cmocka_unit_test(test_wiped), cmocka_unit_test(test_unread_refusal),
-                cmocka_unit_test(test_reply), cmocka_unit_test(test_grant),
+                cmocka_unit_test(test_body),  cmocka_unit_test(test_tokens),
         };
 
         return cmocka_run_group_tests(tests, watch, NULL);

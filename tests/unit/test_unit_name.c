@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Names of units: escaped as systemd-escape does, and what is taken for a name. */
+/* Names of units: escaping as in systemd-escape, and which names are valid. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -77,20 +77,20 @@ static void test_refusals(void **state)
         (void)state;
         event.job_name = TEXT_NULL;
         expect_refusal("a@%n.service", &event,
-                       "\"a@.service\", which is no name of a unit that can be started; "
+                       "\"a@.service\", which is not a valid unit name: "
                        "the job has no name for %n");
-        expect_refusal("%n.service", &event, "has no name");
+        expect_refusal("%n.service", &event, "has no name for %n");
         expect_name("a@%n%i.service", &event, "a@87654321.service");
-        expect_refusal("a@.service", &event, "can be started");
-        expect_refusal("a b@%i.service", &event, "no name of a unit");
-        expect_refusal("a@%i", &event, "no name of a unit");
+        expect_refusal("a@.service", &event, "is not a valid unit name");
+        expect_refusal("a b@%i.service", &event, "is not a valid unit name");
+        expect_refusal("a@%i", &event, "is not a valid unit name");
 
         memset(pattern, 'a', 300);
         strcpy(pattern + 247, ".service");
         expect_name(pattern, &event, pattern);
         pattern[247] = 'a';
         strcpy(pattern + 248, ".service");
-        expect_refusal(pattern, &event, "no name of a unit");
+        expect_refusal(pattern, &event, "is not a valid unit name");
 }
 
 static void test_valid_names(void **state)

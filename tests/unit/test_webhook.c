@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Deliveries by POST, against a server on the same loop. */
+/* Deliveries by POST to a server in the same loop. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "delivery/hook.h"
 #include "delivery/webhook/signature.h"
+#include "delivery/webhook/webhook.h"
 #include "fault_malloc.h"
 #include "loopback.h"
 #include "util/timespan.h"
@@ -34,16 +34,16 @@ struct fixture {
         struct hook_context context;
         struct loopback *server;
         struct hook_config hook;
-        struct event told;
-        struct webhook *http;
+        struct event sample;
+        struct webhook *webhook;
         char secret_file[64];
 
-        /* What the server answers. */
+        /* The response of the server. */
         const char *status, *headers, *body;
         size_t body_size;
         bool silent;
 
-        /* What it got last. */
+        /* The last request it received. */
         char head[4096];
         char *posted;
 
@@ -81,7 +81,7 @@ static int setup(void **state)
                                               .target = strdup(loopback_url(fixture->server, "/jobs?a=b")),
                                               .timeout_us = 30 * USEC_PER_SEC,
                                               .secret_file = fixture->secret_file };
-        fixture->told = (struct event){ .id = ID, .kind = EVENT_SUCCEEDED };
+        fixture->sample = (struct event){ .id = ID, .kind = EVENT_SUCCEEDED };
         fixture->status = "200 OK";
         fixture->headers = "";
         *state = fixture;
@@ -92,7 +92,7 @@ static int teardown(void **state)
 {
         struct fixture *fixture = *state;
 
-        webhook_free(fixture->http);
+        webhook_free(fixture->webhook);
         loopback_free(fixture->server);
         journal_close(fixture->journal);
         sd_event_unref(fixture->event);
@@ -120,8 +120,8 @@ static void open_hook(struct fixture *fixture)
 {
         char *reason = NULL;
 
-        fixture->http = webhook_free(fixture->http);
-        int r = webhook_new(&fixture->context, &fixture->hook, &reason, &fixture->http);
+        fixture->webhook = webhook_free(fixture->webhook);
+        int r = webhook_new(&fixture->context, &fixture->hook, &reason, &fixture->webhook);
         if (r != 0)
                 fail_msg("%s", reason);
         assert_null(reason);
@@ -144,7 +144,7 @@ static void on_end(void *userdata, const struct hook_end *end)
 static struct hook_attempt attempt_of(struct fixture *fixture, const char *text, size_t size)
 {
         return (struct hook_attempt){ .hook = &fixture->hook,
-                                      .event = &fixture->told,
+                                      .event = &fixture->sample,
                                       .document = text,
                                       .document_size = size,
                                       .attempt = 1,
@@ -157,10 +157,10 @@ static void start(struct fixture *fixture)
         const struct hook_attempt attempt = attempt_of(fixture, document, sizeof(document) - 1);
         char *reason = NULL;
 
-        assert_int_equal(webhook_start(fixture->http, &attempt, &reason, &fixture->run), 0);
+        assert_int_equal(webhook_start(fixture->webhook, &attempt, &reason, &fixture->run), 0);
         assert_null(reason);
         assert_non_null(fixture->run);
-        assert_int_equal(fixture->ends, 0); /* never from within */
+        assert_int_equal(fixture->ends, 0); /* not from the start function */
 }
 
 static void deliver(struct fixture *fixture)
@@ -172,7 +172,7 @@ static void deliver(struct fixture *fixture)
         assert_int_equal(fixture->ends, 1);
 }
 
-/* The value of a header of the last request, up to its line's end; NULL if it was not sent. */
+/* The value of a header of the last request, up to the end of its line; NULL if it was not sent. */
 static const char *header(const struct fixture *fixture, const char *name, char value[static 256])
 {
         char line[128];
@@ -254,7 +254,7 @@ static void test_large_document(void **state)
         text[size] = '\0';
         open_hook(fixture);
         const struct hook_attempt attempt = attempt_of(fixture, text, size);
-        assert_int_equal(webhook_start(fixture->http, &attempt, &reason, &fixture->run), 0);
+        assert_int_equal(webhook_start(fixture->webhook, &attempt, &reason, &fixture->run), 0);
         loop_until(fixture->event, &fixture->ends, 1);
         assert_true(fixture->success);
         assert_string_equal(fixture->posted, text);
@@ -272,10 +272,10 @@ static void test_connection_is_used_again(void **state)
         assert_int_equal(loopback_accepted(fixture->server), 1);
 }
 
-/* ---- answers ---- */
+/* ---- responses ---- */
 
-static void expect_answer(struct fixture *fixture, const char *status, const char *headers, const char *body,
-                          const char *reason, uint64_t retry_after_us)
+static void expect_response(struct fixture *fixture, const char *status, const char *headers,
+                            const char *body, const char *reason, uint64_t retry_after_us)
 {
         fixture->status = status;
         fixture->headers = headers;
@@ -291,12 +291,12 @@ static void test_success(void **state)
         struct fixture *fixture = *state;
 
         open_hook(fixture);
-        expect_answer(fixture, "200 OK", "", "thanks", "", 0);
-        expect_answer(fixture, "201 Created", "", "", "", 0);
-        expect_answer(fixture, "202 Accepted", "Retry-After: 9\r\n", "", "", 0);
-        expect_answer(fixture, "299 Odd", "", "x", "", 0);
+        expect_response(fixture, "200 OK", "", "thanks", "", 0);
+        expect_response(fixture, "201 Created", "", "", "", 0);
+        expect_response(fixture, "202 Accepted", "Retry-After: 9\r\n", "", "", 0);
+        expect_response(fixture, "299 Other", "", "x", "", 0);
 
-        /* Whoever answers much has still taken it. */
+        /* A large response does not turn success into failure. */
         fixture->body_size = 1000000;
         char *page = calloc(1, fixture->body_size);
         assert_non_null(page);
@@ -312,15 +312,15 @@ static void test_failure(void **state)
         char page[1001], expected[512], excerpt[201];
 
         open_hook(fixture);
-        expect_answer(fixture, "500 Oh", "", "", "was answered with status 500", 0);
-        expect_answer(fixture, "404 Not Found", "", "no\tsuch \x1b[31m hook\n",
-                      "was answered with status 404: no\\tsuch \\x1b[31m hook\\n", 0);
+        expect_response(fixture, "500 Oh", "", "", "HTTP 500", 0);
+        expect_response(fixture, "404 Not Found", "", "no\tsuch \x1b[31m hook\n",
+                        "HTTP 404: no\\tsuch \\x1b[31m hook\\n", 0);
         memset(page, 'x', 1000);
         page[1000] = '\0';
         memset(excerpt, 'x', 200);
         excerpt[200] = '\0';
-        (void)snprintf(expected, sizeof(expected), "was answered with status 400: %s…", excerpt);
-        expect_answer(fixture, "400 Bad", "", page, expected, 0);
+        (void)snprintf(expected, sizeof(expected), "HTTP 400: %s…", excerpt);
+        expect_response(fixture, "400 Bad", "", page, expected, 0);
 }
 
 static void test_redirect_is_not_followed(void **state)
@@ -331,11 +331,8 @@ static void test_redirect_is_not_followed(void **state)
         open_hook(fixture);
         (void)snprintf(location, sizeof(location), "Location: %s\r\n",
                        loopback_url(fixture->server, "/other"));
-        expect_answer(
-                fixture, "307 Temporary Redirect", location, "",
-                "was answered with status 307; redirects are not followed, write the address where this one "
-                "leads",
-                0);
+        expect_response(fixture, "307 Temporary Redirect", location, "",
+                        "HTTP 307: redirects are not followed, configure the final URL", 0);
         assert_int_equal(loopback_requests(fixture->server), 1);
 }
 
@@ -344,15 +341,12 @@ static void test_retry_after(void **state)
         struct fixture *fixture = *state;
 
         open_hook(fixture);
-        expect_answer(fixture, "429 Slow", "Retry-After: 7\r\n", "", "was answered with status 429",
-                      7 * USEC_PER_SEC);
-        expect_answer(fixture, "409 Slow", "Retry-After: 1\r\n", "", "was answered with status 409",
-                      USEC_PER_SEC);
-        expect_answer(fixture, "503 Slow", "Retry-After: 99999999\r\n", "", "was answered with status 503",
-                      USEC_PER_DAY);
-        expect_answer(fixture, "503 Slow", "", "", "was answered with status 503", 0);
-        expect_answer(fixture, "429 Slow", "Retry-After: -3\r\n", "", "was answered with status 429", 0);
-        expect_answer(fixture, "500 Slow", "Retry-After: 7\r\n", "", "was answered with status 500", 0);
+        expect_response(fixture, "429 Slow", "Retry-After: 7\r\n", "", "HTTP 429", 7 * USEC_PER_SEC);
+        expect_response(fixture, "409 Slow", "Retry-After: 1\r\n", "", "HTTP 409", USEC_PER_SEC);
+        expect_response(fixture, "503 Slow", "Retry-After: 99999999\r\n", "", "HTTP 503", USEC_PER_DAY);
+        expect_response(fixture, "503 Slow", "", "", "HTTP 503", 0);
+        expect_response(fixture, "429 Slow", "Retry-After: -3\r\n", "", "HTTP 429", 0);
+        expect_response(fixture, "500 Slow", "Retry-After: 7\r\n", "", "HTTP 500", 0);
 }
 
 static void test_no_server(void **state)
@@ -408,11 +402,11 @@ static void test_cancel(void **state)
 
 static void expect_no_hook(struct fixture *fixture, int expected, const char *words)
 {
-        struct webhook *http = NULL;
+        struct webhook *webhook = NULL;
         char *reason = NULL;
 
-        assert_int_equal(webhook_new(&fixture->context, &fixture->hook, &reason, &http), expected);
-        assert_null(http);
+        assert_int_equal(webhook_new(&fixture->context, &fixture->hook, &reason, &webhook), expected);
+        assert_null(webhook);
         assert_non_null(reason);
         if (strstr(reason, words) == NULL || strstr(reason, "MfKQ") != NULL)
                 fail_msg("%s", reason);
@@ -424,18 +418,18 @@ static void test_secret_is_refused(void **state)
         struct fixture *fixture = *state;
 
         write_secret(fixture, "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
-        expect_no_hook(fixture, -EINVAL, "holds no signing secret");
+        expect_no_hook(fixture, -EINVAL, "invalid signing secret in secret_file = ");
         write_secret(fixture, "whsec_MfKQ9r8GKYqrTwjU\n");
-        expect_no_hook(fixture, -EINVAL, "of hook post");
+        expect_no_hook(fixture, -EINVAL, "24 to 64 bytes in base64");
         write_secret(fixture, "");
         expect_no_hook(fixture, -EINVAL, "is empty");
 
-        /* One that others can read is taken, with a warning. */
+        /* A secret that others can read is accepted with a warning. */
         write_secret(fixture, SECRET);
         assert_return_code(chmod(fixture->secret_file, 0644), errno);
         open_hook(fixture);
 
-        fixture->http = webhook_free(fixture->http);
+        fixture->webhook = webhook_free(fixture->webhook);
         static char missing[] = "/nonexistent/secret";
         fixture->hook.secret_file = missing;
         expect_no_hook(fixture, -ENOENT, "/nonexistent/secret");
@@ -450,14 +444,14 @@ static void test_out_of_memory(void **state)
 
         write_secret(fixture, SECRET);
         for (nth = 1; failed; nth++) {
-                struct webhook *http = NULL;
+                struct webhook *webhook = NULL;
                 char *reason = NULL;
                 fault_malloc_arm(nth, false);
-                int r = webhook_new(&fixture->context, &fixture->hook, &reason, &http);
+                int r = webhook_new(&fixture->context, &fixture->hook, &reason, &webhook);
                 failed = fault_malloc_disarm();
                 assert_int_equal(r, failed ? -ENOMEM : 0);
                 free(reason);
-                webhook_free(http);
+                webhook_free(webhook);
         }
         assert_true(nth > 5);
 
@@ -466,7 +460,7 @@ static void test_out_of_memory(void **state)
         for (nth = 1; failed; nth++) {
                 char *reason = NULL;
                 fault_malloc_arm(nth, false);
-                int r = webhook_start(fixture->http, &attempt, &reason, &fixture->run);
+                int r = webhook_start(fixture->webhook, &attempt, &reason, &fixture->run);
                 failed = fault_malloc_disarm();
                 assert_int_equal(r, failed ? -ENOMEM : 0);
                 free(reason);
@@ -476,25 +470,25 @@ static void test_out_of_memory(void **state)
         assert_true(fixture->success);
 }
 
-#define HTTP_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define WEBHOOK_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                HTTP_TEST(test_request),
-                HTTP_TEST(test_signature),
-                HTTP_TEST(test_large_document),
-                HTTP_TEST(test_connection_is_used_again),
-                HTTP_TEST(test_success),
-                HTTP_TEST(test_failure),
-                HTTP_TEST(test_redirect_is_not_followed),
-                HTTP_TEST(test_retry_after),
-                HTTP_TEST(test_no_server),
-                HTTP_TEST(test_timeout),
-                HTTP_TEST(test_cancel),
-                HTTP_TEST(test_secret_is_refused),
-                HTTP_TEST(test_out_of_memory),
+                WEBHOOK_TEST(test_request),
+                WEBHOOK_TEST(test_signature),
+                WEBHOOK_TEST(test_large_document),
+                WEBHOOK_TEST(test_connection_is_used_again),
+                WEBHOOK_TEST(test_success),
+                WEBHOOK_TEST(test_failure),
+                WEBHOOK_TEST(test_redirect_is_not_followed),
+                WEBHOOK_TEST(test_retry_after),
+                WEBHOOK_TEST(test_no_server),
+                WEBHOOK_TEST(test_timeout),
+                WEBHOOK_TEST(test_cancel),
+                WEBHOOK_TEST(test_secret_is_refused),
+                WEBHOOK_TEST(test_out_of_memory),
         };
 
-        return cmocka_run_group_tests_name("hook_http", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("webhook", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Signatures: the example of the Standard Webhooks specification, and which secrets are taken. */
+/* Signatures: the example of the Standard Webhooks specification, and which secrets are valid. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 #define ID "msg_p5jXN8AQM9LWM0D4loKWxJek"
 
-/* 24 bytes, the least that is allowed. */
+/* 24 bytes, the minimum. */
 static const char secret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 static void expect_signature(const char *of_secret, const char *id, uint64_t timestamp, const char *body,
@@ -35,10 +35,10 @@ static void expect_signature(const char *of_secret, const char *id, uint64_t tim
 static void test_known_signatures(void **state)
 {
         (void)state;
-        /* The specification's. */
+        /* From the specification. */
         expect_signature(secret, ID, 1614265330, "{\"test\": 2432232314}",
                          "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-        /* From Python's hmac and base64. */
+        /* Computed with Python's hmac and base64. */
         expect_signature(secret, "", 0, "", "v1,VzQ28JIFJf+0udpQ8sGkwkIaWjCGsXxrtnallQa/U+k=");
         expect_signature(
                 "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+"
@@ -47,7 +47,7 @@ static void test_known_signatures(void **state)
                 "v1,k9KdwlfFg5J/1rXdGRL3SKnCvwztAsCFfwhci4ws+gc=");
 }
 
-/* Each of the three parts counts, and where one ends. */
+/* The signature depends on each of the three parts and on their borders. */
 static void test_every_part_counts(void **state)
 {
         char first[WEBHOOK_SIGNATURE_SIZE], other[WEBHOOK_SIGNATURE_SIZE];
@@ -67,7 +67,7 @@ static void test_every_part_counts(void **state)
         webhook_key_free(key);
 }
 
-/* A secret of so many bytes, all 0. */
+/* A secret of `bytes` zero bytes. */
 static void expect_size(size_t bytes, int expected)
 {
         char text[512] = "whsec_";
@@ -113,7 +113,7 @@ static void test_secrets(void **state)
                 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAA", /* no padding */
                 "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwA===",
                 "whsec_MfKQ9r8GKYqrTwjU=D8ILPZIo2LaLaSw",
-                "whsec_MfKQ9r8GKYqrTwjU-D8ILPZ_o2LaLaSw", /* the other alphabet */
+                "whsec_MfKQ9r8GKYqrTwjU-D8ILPZ_o2LaLaSw", /* base64url */
                 "whsec_====",
         };
 

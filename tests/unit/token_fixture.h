@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the tests of token.h share: an account, and callbacks that note what was kept and answered. Include
- * after cmocka.h.
+ * Shared by the tests of token.h: an account, and callbacks that note what was persisted and reported.
+ * Include after cmocka.h.
  */
 
 #include <errno.h>
@@ -19,27 +19,27 @@
 #define CLIENT   "client-1"
 
 struct token_notes {
-        unsigned answers, keeps, spends;
-        int keep_result;
-        char kept_access[256], kept_refresh[256]; /* of the last keep() that said 0 */
+        unsigned results, persists, spends;
+        int persist_error;
+        char saved_access[256], saved_refresh[256]; /* of the last persist() that returned 0 */
         enum token_verdict verdict;
         bool refreshed;
         uint64_t retry_after_us;
         char explanation[1200];
-        struct token *renew_in_answer; /* not NULL: renewed once more from on_answer() */
-        struct token **free_in_answer; /* not NULL: freed there */
+        struct token *renew_in_result; /* not NULL: renewed once more from on_result() */
+        struct token **free_in_result; /* not NULL: freed there */
 };
 
-static inline int noted_keep(void *userdata, const struct tokens *tokens)
+static inline int noted_persist(void *userdata, const struct tokens *tokens)
 {
         struct token_notes *notes = userdata;
 
         assert_non_null(tokens->access_token);
-        notes->keeps++;
-        if (notes->keep_result < 0)
-                return notes->keep_result;
-        (void)snprintf(notes->kept_access, sizeof(notes->kept_access), "%s", tokens->access_token);
-        (void)snprintf(notes->kept_refresh, sizeof(notes->kept_refresh), "%s",
+        notes->persists++;
+        if (notes->persist_error < 0)
+                return notes->persist_error;
+        (void)snprintf(notes->saved_access, sizeof(notes->saved_access), "%s", tokens->access_token);
+        (void)snprintf(notes->saved_refresh, sizeof(notes->saved_refresh), "%s",
                        tokens->refresh_token != NULL ? tokens->refresh_token : "(none)");
         return 0;
 }
@@ -51,26 +51,26 @@ static inline void noted_spend(void *userdata)
         notes->spends++;
 }
 
-static inline void noted_answer(void *userdata, const struct token_answer *answer)
+static inline void noted_result(void *userdata, const struct token_result *result)
 {
         struct token_notes *notes = userdata;
 
-        notes->answers++;
-        notes->verdict = answer->verdict;
-        notes->refreshed = answer->refreshed;
-        notes->retry_after_us = answer->retry_after_us;
-        assert_non_null(answer->explanation);
-        assert_true(strlen(answer->explanation) > 0);
-        assert_null(strpbrk(answer->explanation, "\n\r\t\x1b"));
-        (void)snprintf(notes->explanation, sizeof(notes->explanation), "%s", answer->explanation);
-        if (notes->renew_in_answer != NULL) {
-                struct token *token = notes->renew_in_answer;
-                notes->renew_in_answer = NULL;
+        notes->results++;
+        notes->verdict = result->verdict;
+        notes->refreshed = result->refreshed;
+        notes->retry_after_us = result->retry_after_us;
+        assert_non_null(result->explanation);
+        assert_true(strlen(result->explanation) > 0);
+        assert_null(strpbrk(result->explanation, "\n\r\t\x1b"));
+        (void)snprintf(notes->explanation, sizeof(notes->explanation), "%s", result->explanation);
+        if (notes->renew_in_result != NULL) {
+                struct token *token = notes->renew_in_result;
+                notes->renew_in_result = NULL;
                 assert_false(token_is_busy(token));
                 assert_int_equal(token_renew(token, noted_spend), 0);
         }
-        if (notes->free_in_answer != NULL)
-                *notes->free_in_answer = token_free(*notes->free_in_answer);
+        if (notes->free_in_result != NULL)
+                *notes->free_in_result = token_free(*notes->free_in_result);
 }
 
 static inline int token_make(struct http_client *client, const char *base_url, struct token_notes *notes,
@@ -83,8 +83,8 @@ static inline int token_make(struct http_client *client, const char *base_url, s
                 .password = PASSWORD,
         };
         const struct token_callbacks callbacks = {
-                .keep = noted_keep,
-                .on_answer = noted_answer,
+                .persist = noted_persist,
+                .on_result = noted_result,
                 .userdata = notes,
         };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Renewals of a token against a server on loopback whose answers are a script. */
+/* Renewals of a token against a server on loopback that sends scripted responses. */
 
 #include "http_fixture.h"
 #include "token_fixture.h"
@@ -10,7 +10,7 @@
         "{\"access_token\":\"" access "\",\"token_type\":\"bearer\",\"expires_in\":604799,"                  \
         "\"refresh_token\":\"" refresh "\"}"
 #define ERROR(code, description) "{\"error\":\"" code "\",\"error_description\":\"" description "\"}"
-#define DEAD                     ERROR("invalid_grant", "The refresh token is used.")
+#define REFUSED                  ERROR("invalid_grant", "The refresh token is used.")
 
 #define FORM_PASSWORD                                                                                        \
         "grant_type=password&username=me%2Bjobs%40example.com&password=p%26ss%3Dw%25rd%20%C3%A9~"
@@ -21,18 +21,18 @@ struct scripted {
         const char *body;
 };
 
-/* The script: answers in their order; NULL status: the connection is closed without one. */
+/* The script: responses in order; NULL status: the connection is closed without a response. */
 static struct scripted script[4];
-static unsigned answered;
+static unsigned request_count;
 static char forms[4][1024];
 
 static inline void on_request(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
 {
         (void)userdata;
-        assert_true(answered < 4);
+        assert_true(request_count < 4);
         assert_non_null(strstr(head, "POST /api/token HTTP/1.1\r\n"));
-        (void)snprintf(forms[answered], sizeof(forms[answered]), "%s", body);
-        const struct scripted *now = &script[answered++];
+        (void)snprintf(forms[request_count], sizeof(forms[request_count]), "%s", body);
+        const struct scripted *now = &script[request_count++];
         if (now->status == NULL) {
                 loopback_finish(peer);
                 return;
@@ -41,22 +41,22 @@ static inline void on_request(struct loopback_peer *peer, const char *head, cons
                         strlen(now->body));
 }
 
-/* A renewal of `token` with these answers, to its end. */
+/* Renews `token` with these responses and waits for the result. */
 static inline void renew(struct http_fixture *fixture, struct token *token, struct token_notes *notes,
                          struct scripted first, struct scripted second)
 {
-        unsigned goal = notes->answers + 1;
+        unsigned goal = notes->results + 1;
 
         fixture->handler = on_request;
-        answered = 0;
+        request_count = 0;
         script[0] = first;
         script[1] = second;
         assert_int_equal(token_renew(token, noted_spend), 0);
         assert_true(token_is_busy(token));
         assert_int_equal(token_renew(token, noted_spend), -EBUSY);
-        loop_until(fixture->event, &notes->answers, goal);
+        loop_until(fixture->event, &notes->results, goal);
         loop_settle(fixture->event);
-        assert_int_equal(notes->answers, goal);
+        assert_int_equal(notes->results, goal);
         assert_false(token_is_busy(token));
 }
 
@@ -70,7 +70,7 @@ static inline struct token *make(struct http_fixture *fixture, struct token_note
         return token;
 }
 
-static inline struct tokens known_grant(char *access, char *refresh, uint64_t age_us)
+static inline struct tokens known_tokens(char *access, char *refresh, uint64_t age_us)
 {
         return (struct tokens){
                 .access_token = access,
@@ -80,7 +80,7 @@ static inline struct tokens known_grant(char *access, char *refresh, uint64_t ag
         };
 }
 
-#define NOTHING  ((struct scripted){ 0 })
-#define SAY(...) ((struct scripted){ __VA_ARGS__ })
+#define NOTHING    ((struct scripted){ 0 })
+#define REPLY(...) ((struct scripted){ __VA_ARGS__ })
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

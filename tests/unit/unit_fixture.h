@@ -2,14 +2,13 @@
 
 #pragma once
 
-/* Runs of unit hooks on a bus of their own, with somebody who plays systemd: starting them, and waiting for
- * what comes. */
+/* Runs of unit hooks on a private bus with a fake systemd: starting them and waiting for their results. */
 
 #include "bus_fixture.h"
 
 #define UNIT_EVENT_ID "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
 
-/* Long enough for all that is answered at once, on a loaded machine too. */
+/* Long enough for everything the fake replies to at once, even on a loaded machine. */
 #define UNIT_SHORT_US (1 * USEC_PER_SEC)
 
 static const struct unit_change unit_success = { .active = "inactive",
@@ -48,14 +47,14 @@ static inline int unit_try(struct unit_run *run, struct bus_fixture *fixture, co
         run->hook.retries = 2;
         const struct hook_attempt call = {
                 .hook = &run->hook,
-                .event = &fixture->hook->told,
+                .event = &fixture->hook->sample,
                 .document = "{}\n",
                 .document_size = 3,
                 .attempt = attempt,
                 .on_end = unit_on_end,
                 .userdata = run,
         };
-        return hook_unit_start(fixture->bus, &call, ret_reason, &run->run);
+        return hook_unit_start(fixture->unit_hooks, &call, ret_reason, &run->run);
 }
 
 static inline void unit_start(struct unit_run *run, struct bus_fixture *fixture, const char *target)
@@ -94,21 +93,21 @@ static inline void unit_wait_starts(struct bus_fixture *fixture, unsigned starts
         assert_int_equal(fixture->systemd.starts, starts);
 }
 
-/* Its state was asked for; what is told from now on comes after the answer. */
-static inline void unit_wait_looks(struct bus_fixture *fixture)
+/* Waits for GetAll. What is sent from now on arrives after its reply. */
+static inline void unit_wait_checks(struct bus_fixture *fixture)
 {
-        HOOK_WAIT(fixture->hook, fixture->systemd.looks > 0);
-        fixture->systemd.looks = 0;
+        HOOK_WAIT(fixture->hook, fixture->systemd.checks > 0);
+        fixture->systemd.checks = 0;
 }
 
-/* Both of its files are there. */
+/* Whether both of its files exist. */
 static inline bool unit_has_files(const struct bus_fixture *fixture)
 {
         char path[128];
 
-        (void)snprintf(path, sizeof(path), "%s/events/" UNIT_EVENT_ID ".json", fixture->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/events/" UNIT_EVENT_ID ".json", fixture->hook->directory);
         bool document = access(path, R_OK) == 0;
-        (void)snprintf(path, sizeof(path), "%s/events/" UNIT_EVENT_ID ".env", fixture->hook->folder);
+        (void)snprintf(path, sizeof(path), "%s/events/" UNIT_EVENT_ID ".env", fixture->hook->directory);
         bool variables = access(path, R_OK) == 0;
         assert_int_equal(document, variables);
         return document;

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The environment of a hook's program: what a program needs to find its way about the machine, and the event
- * in short. All else of the daemon's environment is its own: the sockets and the watchdog of its service,
- * where its credentials and its state lie. Of the event there is what event_variables.h lists.
+ * The environment of an exec hook's program: a few standard variables of the daemon and those of the event
+ * (variables.h). The rest of the daemon's environment is not passed on: it concerns the service manager
+ * (NOTIFY_SOCKET, WATCHDOG_USEC, …) and the location of credentials and state.
  */
+
+#include "delivery/exec/environment.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "delivery/exec/exec_internal.h"
 #include "delivery/variables.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
-/* Passed on if the daemon has them. */
+/* Passed on if set in the daemon's environment. */
 static const char *const passed_on[] = { "PATH", "LANG", "HOME", "USER", "LOGNAME", "SHELL", "TZ", "TMPDIR" };
 
 #define PASSED_ON_COUNT (sizeof(passed_on) / sizeof(passed_on[0]))
 
 struct environment {
-        char **variables; /* NULL-terminated at any time */
+        char **variables; /* always NULL-terminated */
         size_t count;
         bool exhausted;
 };
@@ -53,7 +54,7 @@ static void add_event(struct environment *environment, const struct event *event
                 add(environment, variables[i].name, variables[i].value, variables[i].size);
 }
 
-int exec_environment(const struct hook_attempt *attempt, char ***ret_environment)
+int environment_new(const struct event *event, unsigned attempt, char ***ret_environment)
 {
         struct environment environment = { .variables = calloc(PASSED_ON_COUNT + EVENT_VARIABLE_COUNT + 1,
                                                                sizeof(char *)) };
@@ -67,7 +68,7 @@ int exec_environment(const struct hook_attempt *attempt, char ***ret_environment
                 if (value != NULL)
                         add(&environment, passed_on[i], value, strlen(value));
         }
-        add_event(&environment, attempt->event, attempt->attempt);
+        add_event(&environment, event, attempt);
         if (environment.exhausted) {
                 command_free(environment.variables);
                 return -ENOMEM;

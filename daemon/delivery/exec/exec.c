@@ -1,50 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A program that delivers an event. A run goes from hook_exec_start() to on_child(), or to hook_exec_free():
+ * A program that delivers an event. A run lasts from hook_exec_start() to on_child() or hook_exec_free():
  *
- *     running --(time-out or stop: TERM to the group)--> ending --(grace: KILL to the group)--> ending
+ *     running --(timeout or stop: SIGTERM to the group)--> ending --(grace: SIGKILL to the group)--> ending
  *
- * and from either, when the leader of the group has died, to its end. Until then the leader is at least a
- * zombie, so its id, and the group's, cannot have become somebody else's: signals are sent before sd-event
- * reaps it, which it does right after on_child(). When the leader dies of having been told to end, what is
- * left of its group is killed at once: it had the same time to tidy up.
+ * From either state the run ends when the leader of the group has died. Until sd-event reaps the leader,
+ * right after on_child(), it is at least a zombie, so neither its id nor the group's can have been reused:
+ * signals are sent only before that. If the leader dies while ending, the rest of its group is killed at
+ * once; it had the same time to clean up.
  */
 
+#include "delivery/exec/exec.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "delivery/exec/exec_internal.h"
+#include "delivery/exec/environment.h"
+#include "delivery/exec/program.h"
+#include "delivery/exec/spawn.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
-#define USUAL_GRACE_US (5 * USEC_PER_SEC)
+#define DEFAULT_GRACE_US (5 * USEC_PER_SEC)
 
 DEFINE_CLEANUP(char *, command_free)
 DEFINE_CLEANUP(struct hook_exec, hook_exec_free)
 
 enum ending {
-        ENDING_BY_ITSELF,  /* nobody told it to end */
-        ENDING_OVERDUE,    /* at its time-out */
+        ENDING_BY_ITSELF,  /* no signal was sent */
+        ENDING_TIMED_OUT,  /* hook->timeout_us has elapsed */
         ENDING_ON_REQUEST, /* hook_exec_stop() */
 };
 
 struct hook_exec {
-        pid_t pid; /* and of its group; 0: nothing to kill or reap */
+        pid_t pid; /* of the leader and of the group; 0: nothing to kill or reap */
         enum ending ending;
         uint64_t timeout_us, grace_us;
         sd_event_source *child_source;
-        sd_event_source *time_source; /* the time-out, then the grace */
+        sd_event_source *time_source; /* the timeout, then the grace period */
         void (*on_end)(void *userdata, const struct hook_end *end);
         void *userdata;
 };
 
-/* A group that is already gone is no error. */
+/* It is not an error if the group no longer exists. */
 static void group_signal(const struct hook_exec *run, int number)
 {
         (void)kill(-run->pid, number);
@@ -57,12 +62,12 @@ static int timer_restart(struct hook_exec *run, uint64_t span_us)
         return r < 0 ? r : sd_event_source_set_enabled(run->time_source, SD_EVENT_ONESHOT);
 }
 
-/* TERM now, KILL after the grace; KILL at once if there is no timer for it. */
+/* SIGTERM now, SIGKILL after the grace period, or at once if the timer cannot be set. */
 static void run_end(struct hook_exec *run, enum ending ending)
 {
         run->ending = ending;
         group_signal(run, SIGTERM);
-        group_signal(run, SIGCONT); /* who is stopped cannot end */
+        group_signal(run, SIGCONT); /* stopped processes do not handle SIGTERM */
         if (timer_restart(run, run->grace_us) < 0)
                 group_signal(run, SIGKILL);
 }
@@ -74,7 +79,7 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
         struct hook_exec *run = userdata;
 
         if (run->ending == ENDING_BY_ITSELF)
-                run_end(run, ENDING_OVERDUE);
+                run_end(run, ENDING_TIMED_OUT);
         else
                 group_signal(run, SIGKILL);
         return 0;
@@ -85,12 +90,12 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
 static char *explain_death(const siginfo_t *death)
 {
         if (death->si_code == CLD_EXITED)
-                return format_message("exited with %d", death->si_status);
+                return format_message("exit status %d", death->si_status);
 
         const char *name = sigabbrev_np(death->si_status);
         if (name != NULL)
-                return format_message("was killed by SIG%s", name);
-        return format_message("was killed by signal %d", death->si_status);
+                return format_message("killed by SIG%s", name);
+        return format_message("killed by signal %d", death->si_status);
 }
 
 static char *explain_end(const struct hook_exec *run, const siginfo_t *death)
@@ -99,12 +104,11 @@ static char *explain_end(const struct hook_exec *run, const siginfo_t *death)
         char span[TIMESPAN_TEXT_MAX];
 
         switch (run->ending) {
-        case ENDING_OVERDUE:
-                return format_message("timed out after %s and was ended",
-                                      timespan_format(run->timeout_us, span));
+        case ENDING_TIMED_OUT:
+                return format_message("timed out after %s", timespan_format(run->timeout_us, span));
         case ENDING_ON_REQUEST:
                 how = explain_death(death);
-                return how != NULL ? format_message("was told to stop and %s", how) : NULL;
+                return how != NULL ? format_message("stopped: %s", how) : NULL;
         case ENDING_BY_ITSELF:
                 break;
         }
@@ -122,7 +126,8 @@ static int on_child(sd_event_source *source, const siginfo_t *death, void *userd
                 group_signal(run, SIGKILL);
         run->pid = 0; /* sd-event reaps it */
 
-        end.success = run->ending != ENDING_OVERDUE && death->si_code == CLD_EXITED && death->si_status == 0;
+        end.success =
+                run->ending != ENDING_TIMED_OUT && death->si_code == CLD_EXITED && death->si_status == 0;
         if (!end.success) {
                 reason = explain_end(run, death);
                 end.reason = reason != NULL ? reason : "failed";
@@ -131,7 +136,7 @@ static int on_child(sd_event_source *source, const siginfo_t *death, void *userd
         return 0;
 }
 
-/* ---- the beginning ---- */
+/* ---- start, stop ---- */
 
 int hook_exec_start(const struct hook_context *context, const struct hook_attempt *attempt, char **ret_reason,
                     struct hook_exec **ret_run)
@@ -141,10 +146,10 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
         CLEANUP(cleanup_hook_exec_free) struct hook_exec *run = NULL;
         int r;
 
-        r = exec_words(attempt->hook->target, &words, ret_reason);
+        r = program_split(attempt->hook->target, &words, ret_reason);
         if (r < 0)
                 return r;
-        r = exec_environment(attempt, &environment);
+        r = environment_new(attempt->event, attempt->attempt, &environment);
         if (r < 0)
                 return r;
 
@@ -152,22 +157,21 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
         if (run == NULL)
                 return -ENOMEM;
         run->timeout_us = attempt->hook->timeout_us;
-        run->grace_us = context->grace_us != 0 ? context->grace_us : USUAL_GRACE_US;
+        run->grace_us = context->grace_us != 0 ? context->grace_us : DEFAULT_GRACE_US;
         run->on_end = attempt->on_end;
         run->userdata = attempt->userdata;
 
-        /* Monotonic: a machine that sleeps does not use up the program's time. */
+        /* Time in which the machine is suspended does not count. */
         r = sd_event_add_time_relative(context->event, &run->time_source, CLOCK_MONOTONIC, run->timeout_us,
                                        USEC_PER_MSEC, on_time, run);
         if (r < 0)
                 return r;
-        r = exec_spawn(context, attempt, words, environment, ret_reason, &run->pid);
+        r = spawn_program(context, attempt, words, environment, ret_reason, &run->pid);
         if (r < 0)
                 return r;
         r = sd_event_add_child(context->event, &run->child_source, run->pid, WEXITED, on_child, run);
         if (r < 0) {
-                *ret_reason =
-                        format_message("%s cannot be watched and was ended: %s", words[0], strerror(-r));
+                *ret_reason = format_message("cannot monitor %s, killed: %s", words[0], strerror(-r));
                 return r;
         }
         (void)sd_event_source_set_description(run->time_source, "hook-exec-time");
@@ -179,6 +183,7 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
 
 void hook_exec_stop(struct hook_exec *run)
 {
+        assert(run->pid > 0);
         if (run->ending == ENDING_BY_ITSELF)
                 run_end(run, ENDING_ON_REQUEST);
 }

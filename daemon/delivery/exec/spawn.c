@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * How a hook's program is spawned. Standard input is a sealed file in memory that holds the document whole: a
- * program that reads slowly, in part, or not at all costs us nothing, there is nothing to feed and no
- * SIGPIPE, and it can be read twice. Everything else is reset: signal mask and dispositions, process group,
- * working directory, and no descriptor is passed on but the three.
+ * How an exec hook's program is spawned. Standard input is a sealed file in memory with the whole document:
+ * it needs no feeding, raises no SIGPIPE, can be read twice, and does not depend on how the program reads.
+ * Signal mask and dispositions, process group and working directory are reset; only the three standard
+ * descriptors are passed on.
  *
- * posix_spawn() borrows our memory until the program is loaded, so the size of the daemon does not matter,
- * and it returns what execve() said.
+ * posix_spawn() shares the daemon's memory until the program is loaded, so the daemon's size does not matter,
+ * and it returns the errno of execve().
  */
+
+#include "delivery/exec/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,26 +20,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "delivery/exec/exec_internal.h"
 #include "journal/stream.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
-
-static int write_whole(int fd, const char *data, size_t size)
-{
-        for (size_t done = 0; done < size;) {
-                /* Not moving the offset, which the program inherits. */
-                ssize_t n = pwrite(fd, data + done, size - done, (off_t)done);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return -ENOSPC;
-                done += (size_t)n;
-        }
-        return 0;
-}
+#include "util/file.h"
+#include "util/message.h"
 
 /* Returns a descriptor above 2, or a negative errno. */
 static int open_document(const char *document, size_t size)
@@ -46,7 +32,7 @@ static int open_document(const char *document, size_t size)
         if (fd < 0)
                 return -errno;
 
-        int r = write_whole(fd, document, size);
+        int r = file_write(fd, document, size);
         if (r < 0)
                 return r;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
@@ -68,14 +54,14 @@ static int open_output(const struct hook_context *context, const struct hook_con
         return fd;
 }
 
-/* Both functions return a positive errno, as posix_spawn_ functions do. */
+/* Returns a positive errno, as the posix_spawn_ functions do. So does set_actions(). */
 static int set_attributes(posix_spawnattr_t *attributes)
 {
         sigset_t none, all;
         int error;
 
         sigemptyset(&none);
-        /* Not sigfillset(): it leaves out two signals of glibc's own, which the program would get ignored. */
+        /* sigfillset() omits two signals internal to glibc, which would stay ignored in the program. */
         memset(&all, 0xff, sizeof(all));
         error = posix_spawnattr_setsigmask(attributes, &none);
         if (error == 0)
@@ -131,31 +117,27 @@ static int spawn(char *const words[], char *const environment[], int input, int 
 
 static char *explain(const char *program, int error)
 {
-        if (error == ENOENT) /* the program itself was there a moment ago */
-                return format_message(
-                        "%s cannot be run: the interpreter that its first line names is missing", program);
+        if (error == ENOENT) /* program_split() has found the program itself */
+                return format_message("cannot execute %s: the interpreter in its first line does not exist",
+                                      program);
         if (error == ENOEXEC)
-                return format_message(
-                        "%s cannot be run: it is neither a program for this machine nor a script whose "
-                        "first line is #! and an interpreter",
-                        program);
-        return format_message("%s cannot be run: %s", program, strerror(error));
+                return format_message("cannot execute %s: not a binary for this architecture, and no #! line",
+                                      program);
+        return format_message("cannot execute %s: %s", program, strerror(error));
 }
 
-int exec_spawn(const struct hook_context *context, const struct hook_attempt *attempt, char *const words[],
-               char *const environment[], char **ret_reason, pid_t *ret_pid)
+int spawn_program(const struct hook_context *context, const struct hook_attempt *attempt, char *const words[],
+                  char *const environment[], char **ret_reason, pid_t *ret_pid)
 {
         CLEANUP(cleanup_descriptor) int input = open_document(attempt->document, attempt->document_size);
         if (input < 0) {
-                *ret_reason = format_message("the event's document cannot be put into memory for %s: %s",
-                                             words[0], strerror(-input));
+                *ret_reason = format_message("cannot create the input of %s: %s", words[0], strerror(-input));
                 return input;
         }
 
         CLEANUP(cleanup_descriptor) int output = open_output(context, attempt->hook);
         if (output < 0) {
-                *ret_reason =
-                        format_message("no output can be opened for %s: %s", words[0], strerror(-output));
+                *ret_reason = format_message("cannot open the output of %s: %s", words[0], strerror(-output));
                 return output;
         }
 

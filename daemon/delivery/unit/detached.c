@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * Units whose time-out came before their end, and whose delivery is to be tried again. They are listened to,
- * so that a unit that takes longer than its hook allows, but does its work, is not started for the same event
- * again and again: the next attempt finds out what became of it.
- */
+/* Units that outlived their attempt. Each is observed by its PropertiesChanged until it has ended. */
 
-#include <signal.h>
+#include "delivery/unit/detached.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "delivery/unit/unit_internal.h"
 
 struct detached_unit {
         struct detached_unit *next;
@@ -18,81 +14,107 @@ struct detached_unit {
         char *hook; /* its name */
         char *unit;
         struct unit_state state;
-        sd_bus_slot *properties; /* NULL: it has ended, one way or the other */
+        sd_bus_slot *properties; /* NULL: it has ended */
         bool succeeded;
 };
 
-static void detached_free(struct detached_unit *left)
-{
-        sd_bus_slot_unref(left->properties);
-        free(left->hook);
-        free(left->unit);
-        free(left);
-}
+struct detached_units {
+        struct manager *manager;
+        struct detached_unit *first;
+};
 
-static int on_properties(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+int detached_units_new(struct manager *manager, struct detached_units **ret_units)
 {
-        (void)ret_error;
-        struct detached_unit *left = userdata;
-        const char *interface;
+        struct detached_units *units = calloc(1, sizeof(*units));
 
-        if (sd_bus_message_read(message, "s", &interface) < 0 || unit_facts_read(&left->state, message) < 0)
-                return 0;
-        left->succeeded = unit_has_succeeded(&left->state);
-        if (left->succeeded || unit_is_at_rest(&left->state))
-                left->properties = sd_bus_slot_unref(left->properties);
+        if (units == NULL)
+                return -ENOMEM;
+        units->manager = manager;
+        *ret_units = units;
         return 0;
 }
 
-void unit_detach(struct hook_unit *run)
+static void detached_free(struct detached_unit *detached)
 {
-        struct detached_unit *left = calloc(1, sizeof(*left));
-
-        if (left == NULL)
-                return;
-        memcpy(left->event_id, run->attempt.event->id, EVENT_ID_SIZE);
-        left->state = run->state;
-        left->hook = strdup(run->attempt.hook->name);
-        left->unit = strdup(run->unit);
-        if (left->hook == NULL || left->unit == NULL ||
-            sd_bus_match_signal_async(run->bus->connection, &left->properties, SYSTEMD_NAME, run->path,
-                                      "org.freedesktop.DBus.Properties", "PropertiesChanged", on_properties,
-                                      NULL, left) < 0) {
-                detached_free(left);
-                return;
-        }
-        left->next = run->bus->left;
-        run->bus->left = left;
+        sd_bus_slot_unref(detached->properties);
+        free(detached->hook);
+        free(detached->unit);
+        free(detached);
 }
 
-enum unit_take_detached unit_take_detached(struct hook_unit *run)
+static void forget(struct detached_units *units, bool ended_too)
 {
-        const struct hook_attempt *attempt = &run->attempt;
-
-        for (struct detached_unit **at = &run->bus->left; *at != NULL; at = &(*at)->next) {
-                struct detached_unit *left = *at;
-                if (strcmp(left->event_id, attempt->event->id) != 0 ||
-                    strcmp(left->hook, attempt->hook->name) != 0 || strcmp(left->unit, run->unit) != 0)
-                        continue;
-                enum unit_take_detached recall = left->succeeded            ? DETACHED_SUCCEEDED
-                                                 : left->properties != NULL ? DETACHED_ACTIVE
-                                                                            : DETACHED_NONE;
-                *at = left->next;
-                detached_free(left);
-                return recall;
-        }
-        return DETACHED_NONE;
-}
-
-void detached_units_forget(struct hook_bus *bus, bool all)
-{
-        for (struct detached_unit **at = &bus->left; *at != NULL;) {
-                struct detached_unit *left = *at;
-                if (!all && left->properties == NULL) {
-                        at = &left->next;
+        for (struct detached_unit **at = &units->first; *at != NULL;) {
+                struct detached_unit *detached = *at;
+                if (detached->properties == NULL && !ended_too) {
+                        at = &detached->next;
                         continue;
                 }
-                *at = left->next;
-                detached_free(left);
+                *at = detached->next;
+                detached_free(detached);
         }
+}
+
+struct detached_units *detached_units_free(struct detached_units *units)
+{
+        if (units != NULL)
+                forget(units, true);
+        free(units);
+        return NULL;
+}
+
+void detached_units_forget_active(struct detached_units *units)
+{
+        forget(units, false);
+}
+
+static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct detached_unit *detached = userdata;
+
+        if (manager_read_change(message, &detached->state) < 0)
+                return 0;
+        detached->succeeded = unit_has_succeeded(&detached->state);
+        if (detached->succeeded || unit_is_inactive(&detached->state))
+                detached->properties = sd_bus_slot_unref(detached->properties);
+        return 0;
+}
+
+void detached_units_add(struct detached_units *units, const struct hook_attempt *attempt, const char *unit,
+                        const char *path, const struct unit_state *state)
+{
+        struct detached_unit *detached = calloc(1, sizeof(*detached));
+
+        if (detached == NULL)
+                return;
+        memcpy(detached->event_id, attempt->event->id, EVENT_ID_SIZE);
+        detached->state = *state;
+        detached->hook = strdup(attempt->hook->name);
+        detached->unit = strdup(unit);
+        if (detached->hook == NULL || detached->unit == NULL ||
+            manager_watch_unit(units->manager, path, on_change, detached, &detached->properties) < 0) {
+                detached_free(detached);
+                return;
+        }
+        detached->next = units->first;
+        units->first = detached;
+}
+
+enum detached_result detached_units_take(struct detached_units *units, const struct hook_attempt *attempt,
+                                         const char *unit)
+{
+        for (struct detached_unit **at = &units->first; *at != NULL; at = &(*at)->next) {
+                struct detached_unit *detached = *at;
+                if (strcmp(detached->event_id, attempt->event->id) != 0 ||
+                    strcmp(detached->hook, attempt->hook->name) != 0 || strcmp(detached->unit, unit) != 0)
+                        continue;
+                enum detached_result result = detached->succeeded            ? DETACHED_SUCCEEDED
+                                              : detached->properties != NULL ? DETACHED_ACTIVE
+                                                                             : DETACHED_NONE;
+                *at = detached->next;
+                detached_free(detached);
+                return result;
+        }
+        return DETACHED_NONE;
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Files about events for units. Each is written under a temporary name and renamed, so that nobody reads half
- * of one. Nothing is synchronized to disk: the folder is in memory and gone after a reboot, and the event
- * itself is in the state.
+ * Event files for units. Each is written under a temporary name and renamed, so that no reader sees a partial
+ * file. Nothing is synchronized to disk: the directory is on a tmpfs, and the event itself is in the state.
  *
- * What is left by a daemon that was killed is removed at the next start. That another daemon (say, one by
- * hand beside the service) uses the same folder is told by a lock: all who use it share the lock, and only
- * who gets it alone may clean up.
+ * Files left by a daemon that was killed are removed at the next start. Each daemon that uses the directory
+ * holds a shared lock on it; only one that gets the exclusive lock removes files.
  */
 
 #include "delivery/unit/event_files.h"
@@ -23,11 +21,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "delivery/unit/environment_line.h"
 #include "delivery/variables.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/file.h"
+#include "util/message.h"
 
-#define USUAL_RUNTIME_FOLDER "/run/jobwatchd"
+#define DEFAULT_RUNTIME_DIRECTORY "/run/jobwatchd"
 
 #define ID_BYTES (EVENT_ID_SIZE - 1)
 
@@ -41,14 +41,14 @@ struct holding {
 };
 
 struct event_files {
-        char *folder;
-        int fd; /* of the folder, with the shared lock; -1: not open */
+        char *directory;
+        int fd; /* of the directory, with the shared lock; -1: not open */
         struct holding *holdings;
 };
 
 DEFINE_CLEANUP(struct event_files, event_files_free)
 
-/* ---- the folder ---- */
+/* ---- the directory ---- */
 
 static bool is_event_id(const char *text, size_t size)
 {
@@ -60,7 +60,7 @@ static bool is_event_id(const char *text, size_t size)
         return true;
 }
 
-/* Whether it is one of the names that are given here, a temporary one too. */
+/* Whether it is the name of an event file, or of a temporary one. */
 static bool is_own_name(const char *name)
 {
         bool temporary = name[0] == '.';
@@ -73,30 +73,30 @@ static bool is_own_name(const char *name)
                strcmp(suffix, temporary ? ".env.new" : ".env") == 0;
 }
 
-static void remove_stale(int folder_fd)
+static void remove_stale(int directory_fd)
 {
-        int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+        int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 
-        if (folder == NULL) {
+        if (directory == NULL) {
                 if (fd >= 0)
                         close(fd);
                 return;
         }
-        for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
                 if (is_own_name(entry->d_name))
-                        (void)unlinkat(folder_fd, entry->d_name, 0);
-        closedir(folder);
+                        (void)unlinkat(directory_fd, entry->d_name, 0);
+        closedir(directory);
 }
 
-static int open_folder(struct event_files *files)
+static int open_directory(struct event_files *files)
 {
         CLEANUP(cleanup_descriptor)
-        int fd = open(files->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int fd = open(files->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
 
-        /* A folder of someone else's that can be written to is good enough. */
+        /* A writable directory of another owner is accepted. */
         if (fchmod(fd, 0750) < 0 && errno != EPERM)
                 return -errno;
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -106,42 +106,43 @@ static int open_folder(struct event_files *files)
         return 0;
 }
 
-/* Opens the folder, and makes it and the one above if they are not there. */
-static int make_folder(struct event_files *files)
+/* Opens the directory; creates it and its parent if they do not exist. */
+static int make_directory(struct event_files *files)
 {
-        char *slash = strrchr(files->folder, '/');
+        char *slash = strrchr(files->directory, '/');
 
         *slash = '\0';
-        int r = *files->folder != '\0' && mkdir(files->folder, 0755) < 0 && errno != EEXIST ? -errno : 0;
+        int r = *files->directory != '\0' && mkdir(files->directory, 0755) < 0 && errno != EEXIST ? -errno
+                                                                                                  : 0;
         *slash = '/';
         if (r < 0)
                 return r;
-        if (mkdir(files->folder, 0750) < 0 && errno != EEXIST)
+        if (mkdir(files->directory, 0750) < 0 && errno != EEXIST)
                 return -errno;
-        return open_folder(files);
+        return open_directory(files);
 }
 
-static char *usual_folder(void)
+static char *default_directory(void)
 {
         const char *runtime = getenv("RUNTIME_DIRECTORY");
 
         if (runtime == NULL || *runtime != '/')
-                runtime = USUAL_RUNTIME_FOLDER;
+                runtime = DEFAULT_RUNTIME_DIRECTORY;
         /* There may be several, separated by colons; the first is the service's own. */
         return format_message("%.*s/events", (int)strcspn(runtime, ":"), runtime);
 }
 
-int event_files_new(const char *folder, struct event_files **ret_files)
+int event_files_new(const char *directory, struct event_files **ret_files)
 {
         CLEANUP(cleanup_event_files_free) struct event_files *files = calloc(1, sizeof(*files));
 
         if (files == NULL)
                 return -ENOMEM;
         files->fd = -1;
-        files->folder = folder != NULL ? strdup(folder) : usual_folder();
-        if (files->folder == NULL)
+        files->directory = directory != NULL ? strdup(directory) : default_directory();
+        if (files->directory == NULL)
                 return -ENOMEM;
-        (void)open_folder(files); /* what keeps it from being opened is told when it is needed */
+        (void)open_directory(files); /* an error is reported when the directory is needed */
         *ret_files = STEAL_POINTER(files);
         return 0;
 }
@@ -158,7 +159,7 @@ struct event_files *event_files_free(struct event_files *files)
         }
         if (files->fd >= 0)
                 close(files->fd);
-        free(files->folder);
+        free(files->directory);
         free(files);
         return NULL;
 }
@@ -220,20 +221,6 @@ void event_files_release(struct event_files *files, const char *holder, const ch
 
 /* ---- writing ---- */
 
-static int write_whole(int fd, const char *data, size_t size)
-{
-        while (size > 0) {
-                ssize_t n = write(fd, data, size);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return n < 0 ? -errno : -ENOSPC;
-                data += n;
-                size -= (size_t)n;
-        }
-        return 0;
-}
-
 static int write_file(const struct event_files *files, const char *event_id, const char *suffix,
                       const char *data, size_t size)
 {
@@ -246,8 +233,8 @@ static int write_file(const struct event_files *files, const char *event_id, con
         int fd = openat(files->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd < 0)
                 return -errno;
-        int r = write_whole(fd, data, size);
-        if (r == 0 && fchmod(fd, 0640) < 0) /* whatever the umask is */
+        int r = file_write(fd, data, size);
+        if (r == 0 && fchmod(fd, 0640) < 0) /* independent of the umask */
                 r = -errno;
         if (r == 0 && renameat(files->fd, temporary, files->fd, name) < 0)
                 r = -errno;
@@ -276,14 +263,14 @@ static char *environment_text(const struct event *event, unsigned attempt)
 static int write_both(struct event_files *files, const char *event_id, const char *document,
                       size_t document_size, const char *environment)
 {
-        struct stat folder;
+        struct stat status;
 
-        /* A folder that was removed under us is made anew. */
-        if (files->fd >= 0 && (fstat(files->fd, &folder) < 0 || folder.st_nlink == 0)) {
+        /* If the directory was removed meanwhile, create it again. */
+        if (files->fd >= 0 && (fstat(files->fd, &status) < 0 || status.st_nlink == 0)) {
                 close(files->fd);
                 files->fd = -1;
         }
-        int r = files->fd >= 0 ? 0 : make_folder(files);
+        int r = files->fd >= 0 ? 0 : make_directory(files);
         if (r == 0)
                 r = write_file(files, event_id, ".json", document, document_size);
         if (r == 0)
@@ -307,8 +294,8 @@ int event_files_hold(struct event_files *files, const char *holder, const struct
                 return r;
         r = write_both(files, event->id, document, document_size, environment);
         if (r < 0) {
-                *ret_reason = format_message("the event's files cannot be written to %s: %s", files->folder,
-                                             strerror(-r));
+                *ret_reason =
+                        format_message("cannot write event files to %s: %s", files->directory, strerror(-r));
                 if (!held)
                         event_files_release(files, holder, event->id);
         }

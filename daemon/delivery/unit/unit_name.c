@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Names of units. A value that goes into one must not end it early, look like a path or be refused by
- * systemd: "/" becomes "-", and everything but letters, digits, ":", "_" and "." becomes \xNN, a leading "."
- * too. A percent sign that stands for itself is such a value: no name may hold it bare.
+ * Names of units. Values in a name are escaped: "/" becomes "-"; everything but letters, digits, ":", "_" and
+ * "." becomes \xNN, and so does a leading ".". A literal percent sign (%%) is escaped too, since systemd
+ * does not accept it in a name.
  */
 
 #include "delivery/unit/unit_name.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 
 #define UNIT_NAME_BYTES_MAX 255
 
@@ -51,18 +51,25 @@ char *unit_name_escape(const char *data, size_t size)
 
 bool unit_name_is_valid(const char *name)
 {
-        static const char *const kinds[] = { "service", "target", "timer", "path",   "socket",   "mount",
+        static const char *const types[] = { "service", "target", "timer", "path",   "socket",   "mount",
                                              "swap",    "slice",  "scope", "device", "automount" };
         const char *dot = strrchr(name, '.'), *at = strchr(name, '@');
         bool known = false;
 
-        for (size_t i = 0; dot != NULL && i < sizeof(kinds) / sizeof(*kinds); i++)
-                known |= strcmp(dot + 1, kinds[i]) == 0;
+        for (size_t i = 0; dot != NULL && i < sizeof(types) / sizeof(*types); i++)
+                known |= strcmp(dot + 1, types[i]) == 0;
         if (!known || dot == name || strlen(name) > UNIT_NAME_BYTES_MAX)
                 return false;
         if (strspn(name, LETTERS_DIGITS ":-_.\\@") < strlen(name))
                 return false;
         return at != name && (at == NULL || dot > at + 1);
+}
+
+bool unit_name_is_service(const char *name)
+{
+        const char *dot = strrchr(name, '.');
+
+        return dot != NULL && strcmp(dot, ".service") == 0;
 }
 
 /* ---- specifiers ---- */
@@ -84,7 +91,7 @@ static char *escaped_value(char specifier, const struct event *event)
                 return unit_name_escape(event->id, strlen(event->id));
         case 'o':
                 return unit_name_escape(outcome, strlen(outcome));
-        default: /* the configuration was checked for others */
+        default: /* %%: the configuration allows no other */
                 return unit_name_escape("%", 1);
         }
 }
@@ -123,11 +130,10 @@ int unit_name_expand(const char *pattern, const struct event *event, char **ret_
                 return r;
         if (!unit_name_is_valid(name)) {
                 bool nameless = event->job_name.size == 0 && strstr(pattern, "%n") != NULL;
-                *ret_reason = format_message("unit = %s gives \"%s\", which is no name of a unit that can be "
-                                             "started%s",
+                *ret_reason = format_message("unit = %s expands to \"%s\", which is not a valid unit name%s",
                                              pattern, name,
-                                             nameless ? "; the job has no name for %n: give it a section "
-                                                        "[job NAME], or write %i"
+                                             nameless ? ": the job has no name for %n; add a section "
+                                                        "[job NAME], or use %i"
                                                       : "");
                 return -EINVAL;
         }

@@ -8,19 +8,21 @@
 
 /*
  * The name of the unit that a hook starts for an event: `pattern` with %i (the job's id), %n (its name), %e
- * (the event's id), %o (the outcome) and %% (a percent sign) replaced. What is put in is escaped as
- * `systemd-escape` does, so that a unit finds it unescaped in its own %I or %J.
+ * (the event's id), %o (the outcome) and %% (a percent sign) replaced. Values are escaped as systemd-escape
+ * does, so that a unit finds them unescaped in its own %I or %J.
  *
- * Returns 0 and a malloc()ed name, -EINVAL if the result is no name of a unit that can be started (then
- * *ret_reason says why, or is NULL for want of memory), or -ENOMEM.
+ * Returns 0 and a malloc()ed name; -EINVAL with *ret_reason (see hook.h) if the result is not the name of a
+ * unit that can be started; or -ENOMEM.
  */
 int unit_name_expand(const char *pattern, const struct event *event, char **ret_reason, char **ret_name);
 
-/* Whether the names it gives have the event's id (%e) in them. */
+/* Whether the pattern contains the event's id (%e). */
 bool unit_pattern_has_event(const char *pattern);
 
-/* `size` bytes escaped as `systemd-escape` does; malloc()ed, or NULL when out of memory. */
+/* `size` bytes escaped as systemd-escape does; malloc()ed, or NULL when out of memory. */
 char *unit_name_escape(const char *data, size_t size);
 
-/* Whether systemd takes this for the name of a unit, and it is no bare template. */
+/* Whether systemd accepts this as the name of a unit, and it is not a template without an instance. */
 bool unit_name_is_valid(const char *name);
+
+bool unit_name_is_service(const char *name);

@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What became of a unit. A start job that is "done" says that the unit was started, and of Type=oneshot also
- * that its commands have ended; "failed" covers everything from a missing program to a time-out, so the
- * unit's own Result is what counts.
+ * The result of a unit. A start job that is "done" means that the unit was started, and for Type=oneshot that
+ * its commands have ended. "failed" covers everything from a missing program to a timeout, so the unit's own
+ * Result decides.
  *
- * A unit that systemd skips, since a Condition…= or ExecCondition= of it is not met, succeeds: the condition
- * was put there for just that, and no later attempt would change what it asks for. An Assert…= that does not
- * hold is a failure, as its manual says.
+ * A unit that systemd skips because of a Condition…= or ExecCondition= counts as success: that is what the
+ * administrator asked for, and a retry would not change it. A failed Assert…= is a failure, as documented in
+ * systemd.unit(5).
  */
 
 #include "delivery/unit/unit_outcome.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "util/reason.h"
+#include "util/message.h"
 #include "util/text.h"
 
 #define SYSTEMD "org.freedesktop.systemd1."
@@ -54,13 +52,13 @@ static int read_property(struct unit_state *state, sd_bus_message *message, cons
         if (strcmp(name, "ConditionResult") == 0) {
                 r = sd_bus_message_read(message, "v", "b", &flag);
                 if (r >= 0)
-                        state->unmet = !flag;
+                        state->condition_failed = !flag;
                 return r;
         }
         return sd_bus_message_skip(message, "v");
 }
 
-int unit_facts_read(struct unit_state *state, sd_bus_message *message)
+int unit_state_read(struct unit_state *state, sd_bus_message *message)
 {
         const char *name;
 
@@ -82,14 +80,14 @@ static bool is(const char *text, const char *word)
         return strcmp(text, word) == 0;
 }
 
-bool unit_is_at_rest(const struct unit_state *state)
+bool unit_is_inactive(const struct unit_state *state)
 {
         return is(state->active, "inactive") || is(state->active, "failed");
 }
 
 bool unit_has_succeeded(const struct unit_state *state)
 {
-        /* A unit that was stopped by hand has the result "success" too, but its process was killed. */
+        /* A unit that was stopped manually has the result "success" too, but its process was killed. */
         return is(state->active, "active") ||
                (is(state->active, "inactive") && is(state->result, "success") &&
                 state->main_code == CLD_EXITED);
@@ -105,26 +103,26 @@ enum unit_verdict unit_judge(const struct unit_state *state, const char *job)
                 return UNIT_FAILED;
         if (is(state->active, "activating") || is(state->active, "deactivating"))
                 return UNIT_UNDECIDED;
-        if (!unit_is_at_rest(state))
-                return UNIT_SUCCEEDED; /* it is up */
-        if (state->unmet || skipped)   /* and may be "failed" from an earlier time */
+        if (!unit_is_inactive(state))
+                return UNIT_SUCCEEDED;          /* it is active */
+        if (state->condition_failed || skipped) /* it may be "failed" from an earlier start */
                 return UNIT_SKIPPED;
         if (is(state->active, "failed"))
                 return UNIT_FAILED;
         return is(state->result, "") || is(state->result, "success") ? UNIT_SUCCEEDED : UNIT_FAILED;
 }
 
-/* ---- words ---- */
+/* ---- failures ---- */
 
-static char *explain_signal(const char *unit, const struct unit_state *state, const char *more)
+static char *explain_signal(const char *unit, const struct unit_state *state, const char *dumped)
 {
         const char *name = sigabbrev_np(state->main_status);
 
         if (state->main_code != CLD_KILLED && state->main_code != CLD_DUMPED)
-                return format_message("unit %s failed: a process of it was killed by a signal%s", unit, more);
+                return format_message("unit %s failed: a process was killed by a signal%s", unit, dumped);
         if (name != NULL)
-                return format_message("unit %s failed: it was killed by SIG%s%s", unit, name, more);
-        return format_message("unit %s failed: it was killed by signal %d%s", unit, state->main_status, more);
+                return format_message("unit %s failed: killed by SIG%s%s", unit, name, dumped);
+        return format_message("unit %s failed: killed by signal %d%s", unit, state->main_status, dumped);
 }
 
 static char *explain_result(const char *unit, const struct unit_state *state)
@@ -132,30 +130,30 @@ static char *explain_result(const char *unit, const struct unit_state *state)
         static const struct {
                 const char *result, *words;
         } known[] = {
-                { "timeout", "it took longer than its own TimeoutStartSec= allows and was ended" },
-                { "watchdog", "its watchdog ended it" },
-                { "start-limit-hit", "it was started more often than its StartLimitBurst= allows; "
-                                     "StartLimitIntervalSec=0 in its [Unit] lifts that" },
-                { "resources", "systemd could not get ready for it, for lack of memory, files or a program" },
-                { "protocol", "it did not say that it is ready, as its Type= asks" },
-                { "oom-kill", "a process of it was killed for want of memory" },
-                { "exec-condition", "the command of its ExecCondition= failed" },
+                { "timeout", "timed out (TimeoutStartSec= of the unit)" },
+                { "watchdog", "watchdog timeout" },
+                { "start-limit-hit", "started too often (StartLimitBurst= of the unit); "
+                                     "StartLimitIntervalSec=0 in its [Unit] disables the limit" },
+                { "resources", "systemd could not allocate what it needs (memory, files or its program)" },
+                { "protocol", "it did not report readiness as its Type= requires" },
+                { "oom-kill", "a process was killed by the OOM killer" },
+                { "exec-condition", "the command of ExecCondition= failed" },
         };
 
         if (is(state->result, "exit-code"))
                 return state->main_code == CLD_EXITED && state->main_status != 0
-                               ? format_message("unit %s failed: it exited with %d", unit, state->main_status)
-                               : format_message("unit %s failed: a command of it exited with an error", unit);
+                               ? format_message("unit %s failed: exit status %d", unit, state->main_status)
+                               : format_message("unit %s failed: a command exited with an error", unit);
         if (is(state->result, "signal"))
                 return explain_signal(unit, state, "");
         if (is(state->result, "core-dump"))
-                return explain_signal(unit, state, " and dumped its core");
+                return explain_signal(unit, state, " (core dumped)");
         for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
                 if (is(state->result, known[i].result))
                         return format_message("unit %s failed: %s", unit, known[i].words);
         if (is(state->result, "") || is(state->result, "success"))
-                return format_message("unit %s failed; \"systemctl status %s\" shows more", unit, unit);
-        return format_message("unit %s failed with the result \"%s\"", unit, state->result);
+                return format_message("unit %s failed; see \"systemctl status %s\"", unit, unit);
+        return format_message("unit %s failed: result \"%s\"", unit, state->result);
 }
 
 char *unit_explain_failure(const char *unit, const struct unit_state *state, const char *job)
@@ -163,12 +161,12 @@ char *unit_explain_failure(const char *unit, const struct unit_state *state, con
         static const struct {
                 const char *job, *words;
         } known[] = {
-                { "timeout", "was waited for longer than its JobTimeoutSec= allows" },
-                { "dependency", "was not started, since a unit that it requires failed" },
-                { "canceled", "was stopped, or its start was cancelled, before it had ended" },
-                { "assert", "was not started, since one of its Assert…= does not hold" },
-                { "unsupported", "was not started, since this system does not support units of its kind" },
-                { "once", "was not started, since it may be started only once" },
+                { "timeout", "not started: its job timed out (JobTimeoutSec= of the unit)" },
+                { "dependency", "not started: a unit that it requires failed" },
+                { "canceled", "was stopped, or its start cancelled, before it had finished" },
+                { "assert", "not started: one of its Assert…= failed" },
+                { "unsupported", "not started: this system does not support units of this type" },
+                { "once", "not started: it can be started only once" },
         };
 
         if (is(job, "done") || is(job, "failed"))
@@ -176,50 +174,39 @@ char *unit_explain_failure(const char *unit, const struct unit_state *state, con
         for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
                 if (is(job, known[i].job))
                         return format_message("unit %s %s", unit, known[i].words);
-        return format_message("unit %s was not started: its start job ended with \"%s\"", unit, job);
+        return format_message("unit %s not started: its job ended with \"%s\"", unit, job);
 }
 
-/* ---- refusals ---- */
-
-static char *explain_denial(const char *unit)
-{
-        const struct passwd *user = getpwuid(geteuid());
-
-        return format_message(
-                "access denied: user %s may not start unit %s; allow it by a polkit rule for the "
-                "action org.freedesktop.systemd1.manage-units with unit = \"%s\" and verb = "
-                "\"start\" (polkit must be installed)",
-                user != NULL ? user->pw_name : "of this daemon", unit, unit);
-}
+/* ---- errors of calls ---- */
 
 char *unit_explain_error(const char *unit, const sd_bus_error *error)
 {
         static const struct {
                 const char *name, *words;
         } known[] = {
-                { SYSTEMD "NoSuchUnit", "does not exist; write it, or correct unit = of the hook, and run "
-                                        "\"systemctl daemon-reload\"" },
-                { SYSTEMD "UnitMasked", "is masked; \"systemctl unmask\" makes it startable" },
-                { SYSTEMD "LoadFailed", "cannot be loaded; \"systemctl status\" of it says why" },
-                { SYSTEMD "BadUnitSetting", "has a wrong setting; \"systemctl status\" of it says which" },
-                { SYSTEMD "OnlyByDependency", "refuses to be started directly (RefuseManualStart=)" },
-                { SYSTEMD "TransactionIsDestructive", "is not started while the system shuts down, or while "
-                                                      "a unit in conflict with it is on its way" },
-                { SYSTEMD "ShuttingDown", "is not started while the system shuts down" },
+                { SYSTEMD "NoSuchUnit", "does not exist; create it, or correct unit = of the hook" },
+                { SYSTEMD "UnitMasked", "is masked (systemctl unmask)" },
+                { SYSTEMD "LoadFailed", "cannot be loaded; see \"systemctl status\"" },
+                { SYSTEMD "BadUnitSetting", "has an invalid setting; see \"systemctl status\"" },
+                { SYSTEMD "OnlyByDependency", "cannot be started directly (RefuseManualStart=)" },
+                { SYSTEMD "TransactionIsDestructive",
+                  "not started: the system shuts down, or a conflicting unit has a pending job" },
+                { SYSTEMD "ShuttingDown", "not started: the system shuts down" },
         };
-        const char *message = error->message != NULL ? error->message : "no more is known";
+        const char *message = error->message != NULL ? error->message : "unknown error";
 
         for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
                 if (is(error->name, known[i].name))
                         return format_message("unit %s %s", unit, known[i].words);
         if (is(error->name, SD_BUS_ERROR_ACCESS_DENIED) ||
             is(error->name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return explain_denial(unit);
+                return format_message("not permitted to start %s; allow it in polkit (install polkitd; see "
+                                      "\"Permission to start units\" in jobwatchd-hooks(7))",
+                                      unit);
         if (is(error->name, SD_BUS_ERROR_SERVICE_UNKNOWN) || is(error->name, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-                return format_message("unit %s cannot be started: systemd is not on the system bus", unit);
+                return format_message("cannot start unit %s: systemd is not on the system bus", unit);
         if (is(error->name, SD_BUS_ERROR_NO_REPLY) || is(error->name, SD_BUS_ERROR_TIMEOUT) ||
             is(error->name, SD_BUS_ERROR_DISCONNECTED))
-                return format_message("systemd gave no answer about unit %s over the system bus: %s", unit,
-                                      message);
+                return format_message("no reply from systemd about unit %s: %s", unit, message);
         return format_message("systemd refused to start unit %s: %s (%s)", unit, message, error->name);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The signature of a webhook. HMAC, SHA-256 and base64 are libcrypto's, which libcurl has loaded anyway; its
- * decoder of base64 is lenient, so the form of a secret is checked here first.
+ * The signature of a webhook. HMAC, SHA-256 and base64 come from libcrypto, which libcurl loads anyway. Its
+ * base64 decoder is lenient, so the form of a secret is checked here first.
  */
 
 #include "delivery/webhook/signature.h"
@@ -25,11 +25,11 @@
 static const char prefix[] = "whsec_";
 
 struct webhook_key {
-        unsigned char bytes[KEY_BYTES_MAX + 2]; /* the decoder writes padding too */
+        unsigned char bytes[KEY_BYTES_MAX + 2]; /* the decoder also writes the padding */
         size_t size;
 };
 
-/* How many bytes canonical base64 stands for; 0 if it is not base64. */
+/* Number of bytes encoded by canonical base64; 0 if `text` is not base64. */
 static size_t decoded_size(const char *text)
 {
         static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -70,22 +70,22 @@ struct webhook_key *webhook_key_free(struct webhook_key *key)
         return NULL;
 }
 
-/* Feeds the three parts to the context. 1 if all went well, as the library counts. */
+/* Computes the HMAC over ID.TIMESTAMP.BODY. Returns true (1) on success. */
 static int digest_parts(EVP_MAC_CTX *context, const struct webhook_key *key, const char *id,
                         uint64_t timestamp, const void *body, size_t size,
                         unsigned char digest[static DIGEST_BYTES])
 {
-        char hash[] = "SHA256", moment[32];
+        char hash[] = "SHA256", stamp[32];
         const OSSL_PARAM parameters[] = {
                 OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, hash, 0),
                 OSSL_PARAM_construct_end(),
         };
         size_t written = 0;
 
-        (void)snprintf(moment, sizeof(moment), ".%" PRIu64 ".", timestamp);
+        (void)snprintf(stamp, sizeof(stamp), ".%" PRIu64 ".", timestamp);
         return EVP_MAC_init(context, key->bytes, key->size, parameters) == 1 &&
                EVP_MAC_update(context, (const unsigned char *)id, strlen(id)) == 1 &&
-               EVP_MAC_update(context, (const unsigned char *)moment, strlen(moment)) == 1 &&
+               EVP_MAC_update(context, (const unsigned char *)stamp, strlen(stamp)) == 1 &&
                EVP_MAC_update(context, body, size) == 1 &&
                EVP_MAC_final(context, digest, &written, DIGEST_BYTES) == 1 && written == DIGEST_BYTES;
 }
@@ -94,17 +94,17 @@ int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timesta
                  size_t size, char signature[static WEBHOOK_SIGNATURE_SIZE])
 {
         unsigned char digest[DIGEST_BYTES];
-        int good = 0;
+        int computed = 0;
 
         EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
         if (mac == NULL)
                 return -ENOTSUP;
         EVP_MAC_CTX *context = EVP_MAC_CTX_new(mac);
         if (context != NULL)
-                good = digest_parts(context, key, id, timestamp, body, size, digest);
+                computed = digest_parts(context, key, id, timestamp, body, size, digest);
         EVP_MAC_CTX_free(context);
         EVP_MAC_free(mac);
-        if (!good)
+        if (!computed)
                 return context == NULL ? -ENOMEM : -ENOTSUP;
 
         memcpy(signature, "v1,", 3);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A POST that delivers an event. Each hook has an HTTP client of its own, so that a receiver that is slow or
- * away holds up its own deliveries only, and connections to it are used again.
+ * A POST request that delivers an event. Each hook has its own HTTP client, so a slow or unreachable receiver
+ * delays only its own deliveries, and connections are reused.
  *
- * The body is the document, byte for byte what the signature is about. The signature holds the time of the
- * attempt: receivers refuse one that is some minutes old, so each attempt is signed anew, under the same id.
+ * The body is the document, byte for byte as signed. The signature covers the time of the attempt, since
+ * receivers reject signatures that are some minutes old; each attempt is signed anew under the same event id.
  */
+
+#include "delivery/webhook/webhook.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,29 +16,28 @@
 #include <string.h>
 #include <time.h>
 
-#include "delivery/hook.h"
 #include "delivery/webhook/signature.h"
 #include "http/http.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
-#include "util/reason.h"
+#include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 #include "version.h"
 
 #define CONNECT_TIMEOUT_MAX_US (10 * USEC_PER_SEC)
-#define ANSWER_BYTES_MAX       (64 * 1024) /* nobody reads them */
-#define ANSWER_BYTES_SHOWN     200
+#define RESPONSE_BYTES_MAX     (64 * 1024) /* the body is not used, except for error messages */
+#define RESPONSE_BYTES_SHOWN   200
 #define CONNECTIONS_MAX        4
 
 struct webhook {
         struct http_client *client;
-        struct webhook_key *key; /* NULL: not signed */
+        struct webhook_key *key; /* NULL: requests are not signed */
         char *url;
 };
 
 struct webhook_run {
-        struct http_request *request; /* NULL once it has ended */
+        struct http_request *request; /* NULL: it has ended */
         struct http_headers *headers;
         void (*on_end)(void *userdata, const struct hook_end *end);
         void *userdata;
@@ -59,59 +60,58 @@ static int read_key(const struct hook_context *context, const struct hook_config
                 return r;
         }
         if (message != NULL)
-                journal_print(context->journal, LOG_WARNING, "Hook %s: %s", hook->name, message);
+                journal_print(context->journal, LOG_WARNING, "hook %s: %s", hook->name, message);
         r = webhook_key_new(secret, ret_key);
         if (r == -EINVAL)
-                *ret_reason = format_message(
-                        "secret_file = %s of hook %s holds no signing secret: that is whsec_ and "
-                        "24 to 64 bytes in base64; copy it from the receiver whole",
-                        hook->secret_file, hook->name);
+                *ret_reason = format_message("invalid signing secret in secret_file = %s: it must be whsec_ "
+                                             "followed by 24 to 64 bytes in base64",
+                                             hook->secret_file);
         secret_free(secret);
         return r;
 }
 
 int webhook_new(const struct hook_context *context, const struct hook_config *hook, char **ret_reason,
-                struct webhook **ret_http)
+                struct webhook **ret_webhook)
 {
-        CLEANUP(cleanup_webhook_free) struct webhook *http = calloc(1, sizeof(*http));
+        CLEANUP(cleanup_webhook_free) struct webhook *webhook = calloc(1, sizeof(*webhook));
         const struct http_settings settings = {
                 .user_agent = "jobwatchd/" JOBWATCH_VERSION,
                 .timeout_us = hook->timeout_us,
                 .connect_timeout_us =
                         hook->timeout_us < CONNECT_TIMEOUT_MAX_US ? hook->timeout_us : CONNECT_TIMEOUT_MAX_US,
-                .body_max = ANSWER_BYTES_MAX,
+                .body_max = RESPONSE_BYTES_MAX,
                 .connections_max = CONNECTIONS_MAX,
         };
         int r;
 
         *ret_reason = NULL;
-        if (http == NULL)
+        if (webhook == NULL)
                 return -ENOMEM;
-        http->url = strdup(hook->target);
-        if (http->url == NULL)
+        webhook->url = strdup(hook->target);
+        if (webhook->url == NULL)
                 return -ENOMEM;
-        r = http_client_new(context->event, &settings, &http->client);
+        r = http_client_new(context->event, &settings, &webhook->client);
         if (r < 0)
                 return r;
         if (hook->secret_file[0] != '\0') {
-                r = read_key(context, hook, ret_reason, &http->key);
+                r = read_key(context, hook, ret_reason, &webhook->key);
                 if (r < 0)
                         return r;
         }
 
-        *ret_http = STEAL_POINTER(http);
+        *ret_webhook = STEAL_POINTER(webhook);
         return 0;
 }
 
-struct webhook *webhook_free(struct webhook *http)
+struct webhook *webhook_free(struct webhook *webhook)
 {
-        if (http == NULL)
+        if (webhook == NULL)
                 return NULL;
 
-        http_client_free(http->client);
-        webhook_key_free(http->key);
-        free(http->url);
-        free(http);
+        http_client_free(webhook->client);
+        webhook_key_free(webhook->key);
+        free(webhook->url);
+        free(webhook);
         return NULL;
 }
 
@@ -119,26 +119,24 @@ struct webhook *webhook_free(struct webhook *http)
 
 static bool is_success(const struct http_end *end)
 {
-        /* Whether the receiver goes on to talk for long does not matter to the delivery. */
-        return end->status >= 200 && end->status <= 299 &&
+        /* A large response body does not affect the delivery. */
+        return http_status_is_success(end->status) &&
                (end->outcome == HTTP_ANSWERED || end->outcome == HTTP_TOO_LARGE);
 }
 
 static char *explain(const struct http_end *end)
 {
-        CLEANUP(cleanup_free) char *said = NULL;
+        CLEANUP(cleanup_free) char *body = NULL;
 
         if (end->outcome != HTTP_ANSWERED && end->outcome != HTTP_TOO_LARGE)
                 return format_message("%s: %s", http_outcome_to_string(end->outcome), end->detail);
         if (end->status >= 300 && end->status <= 399)
-                return format_message(
-                        "was answered with status %d; redirects are not followed, write the address "
-                        "where this one leads",
-                        end->status);
+                return format_message("HTTP %d: redirects are not followed, configure the final URL",
+                                      end->status);
         if (end->excerpt_size == 0)
-                return format_message("was answered with status %d", end->status);
-        said = text_escape(end->excerpt, end->excerpt_size, ANSWER_BYTES_SHOWN);
-        return said != NULL ? format_message("was answered with status %d: %s", end->status, said) : NULL;
+                return format_message("HTTP %d", end->status);
+        body = text_escape(end->excerpt, end->excerpt_size, RESPONSE_BYTES_SHOWN);
+        return body != NULL ? format_message("HTTP %d: %s", end->status, body) : NULL;
 }
 
 static void on_end(void *userdata, const struct http_end *http_end)
@@ -157,10 +155,11 @@ static void on_end(void *userdata, const struct http_end *http_end)
         run->on_end(run->userdata, &end);
 }
 
-/* ---- the beginning ---- */
+/* ---- start, cancel ---- */
 
-/* The lines about this attempt. They are freed by the caller, whatever is returned. */
-static int format_lines(const struct webhook *http, const struct hook_attempt *attempt, char *lines[static 3])
+/* The header lines of this attempt. The caller frees them, even after an error. */
+static int format_lines(const struct webhook *webhook, const struct hook_attempt *attempt,
+                        char *lines[static 3])
 {
         char signature[WEBHOOK_SIGNATURE_SIZE];
         struct timespec now;
@@ -168,12 +167,12 @@ static int format_lines(const struct webhook *http, const struct hook_attempt *a
 
         if ((lines[0] = format_message("webhook-id: %s", attempt->event->id)) == NULL)
                 return -ENOMEM;
-        if (http->key == NULL)
+        if (webhook->key == NULL)
                 return 0;
 
         if (clock_gettime(CLOCK_REALTIME, &now) < 0)
                 return -errno;
-        r = webhook_sign(http->key, attempt->event->id, (uint64_t)now.tv_sec, attempt->document,
+        r = webhook_sign(webhook->key, attempt->event->id, (uint64_t)now.tv_sec, attempt->document,
                          attempt->document_size, signature);
         if (r < 0)
                 return r;
@@ -182,14 +181,14 @@ static int format_lines(const struct webhook *http, const struct hook_attempt *a
         return lines[1] != NULL && lines[2] != NULL ? 0 : -ENOMEM;
 }
 
-static int make_headers(const struct webhook *http, const struct hook_attempt *attempt,
+static int make_headers(const struct webhook *webhook, const struct hook_attempt *attempt,
                         struct http_headers **ret_headers)
 {
         char *own[3] = { NULL, NULL, NULL };
 
-        int r = format_lines(http, attempt, own);
+        int r = format_lines(webhook, attempt, own);
         if (r == 0) {
-                /* "Expect:" keeps libcurl from asking first whether a large body is welcome. */
+                /* "Expect:" suppresses "Expect: 100-continue" and its round trip for large bodies. */
                 const char *const lines[] = {
                         "Content-Type: application/json", "Expect:", own[0], own[1], own[2], NULL,
                 };
@@ -200,7 +199,7 @@ static int make_headers(const struct webhook *http, const struct hook_attempt *a
         return r;
 }
 
-int webhook_start(struct webhook *http, const struct hook_attempt *attempt, char **ret_reason,
+int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, char **ret_reason,
                   struct webhook_run **ret_run)
 {
         CLEANUP(cleanup_webhook_cancel) struct webhook_run *run = calloc(1, sizeof(*run));
@@ -212,22 +211,21 @@ int webhook_start(struct webhook *http, const struct hook_attempt *attempt, char
         run->on_end = attempt->on_end;
         run->userdata = attempt->userdata;
 
-        r = make_headers(http, attempt, &run->headers);
+        r = make_headers(webhook, attempt, &run->headers);
         if (r == -ENOTSUP)
                 *ret_reason =
-                        format_message("the request cannot be signed: the cryptographic library refuses "
-                                       "HMAC-SHA256");
+                        format_message("cannot sign the request: libcrypto does not provide HMAC-SHA256");
         if (r < 0)
                 return r;
         const struct http_call call = {
-                .url = http->url,
+                .url = webhook->url,
                 .headers = run->headers,
                 .post = attempt->document,
                 .post_size = attempt->document_size,
                 .on_end = on_end,
                 .userdata = run,
         };
-        r = http_start(http->client, &call, &run->request);
+        r = http_start(webhook->client, &call, &run->request);
         if (r < 0)
                 return r;
 

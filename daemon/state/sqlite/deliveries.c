@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Deliveries: what is still to be told to which hook.
+ * Deliveries: the events that each hook still has to receive.
  *
- * Of each job and hook, only the first pending delivery may start; the index deliveries_pending (hook, job,
- * id) makes "is there an earlier one" a single look. Which deliveries are under way is not stored, since
- * after a crash none is: whoever runs them passes their ids. They are still pending here, so those behind
- * them keep waiting.
+ * Only the first pending delivery of each job and hook may start; the index deliveries_pending (hook, job,
+ * id) finds an earlier one directly. Deliveries in progress are not stored, since none survives a crash: the
+ * caller passes their ids. They are still pending, so later ones of the same job and hook wait.
  */
 
 #include <errno.h>
 #include <string.h>
 
-#include "state/sqlite/database.h"
+#include "state/sqlite/row.h"
+#include "state/sqlite/transaction.h"
 
-/* Of what a hook says about its failure; the whole is in the journal. */
+/* Bytes of an error text; the complete text is in the journal. */
 #define ERROR_SIZE_MAX 1024
 
 void delivery_clear(struct delivery *delivery)
@@ -39,7 +39,7 @@ static bool is_busy(uint64_t id, const uint64_t busy[], size_t busy_count)
         return false;
 }
 
-/* Starts going through the heads of the hook's queues that are due, the longest due first. */
+/* Starts a query for the first pending deliveries of a hook that are due, longest due first. */
 static int due_begin(struct state *state, const char *hook, uint64_t now_us, sqlite3_stmt **ret_statement)
 {
         sqlite3_stmt *statement;
@@ -135,7 +135,7 @@ static void bind_error(sqlite3_stmt *statement, int index, const char *error)
                                         (int)text_cut(error, strlen(error), ERROR_SIZE_MAX), SQLITE_STATIC);
 }
 
-/* Runs an update that is to meet one delivery. */
+/* Runs an update of one delivery. */
 static int delivery_update(struct state *state, sqlite3_stmt *statement)
 {
         int r = state_write_begin(state);
@@ -144,12 +144,12 @@ static int delivery_update(struct state *state, sqlite3_stmt *statement)
 
         r = state_step(state, statement);
         if (r >= 0 && sqlite3_changes(state->database) == 0)
-                r = state_fail(state, -ENOENT, "there is no such delivery pending");
+                r = state_fail(state, -ENOENT, "no such pending delivery");
         (void)sqlite3_reset(statement);
         return state_write_end(state, r);
 }
 
-static int delivery_end(struct state *state, uint64_t delivery_id, const char *ending, uint64_t now_us,
+static int delivery_end(struct state *state, uint64_t delivery_id, const char *new_state, uint64_t now_us,
                         const char *error)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -158,7 +158,7 @@ static int delivery_end(struct state *state, uint64_t delivery_id, const char *e
         if (r < 0)
                 return r;
         (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)delivery_id);
-        (void)sqlite3_bind_text(statement, 2, ending, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(statement, 2, new_state, -1, SQLITE_STATIC);
         (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)now_us);
         bind_error(statement, 4, error);
         return delivery_update(state, statement);
@@ -189,27 +189,7 @@ int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t nex
 
 /* ---- by hook ---- */
 
-int state_count_pending(struct state *state, const char *const hooks[], size_t hook_count,
-                        uint64_t *ret_count)
-{
-        uint64_t count = 0;
-
-        for (size_t i = 0; i < hook_count; i++) {
-                CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-                int r = state_statement(state, STATEMENT_DELIVERY_COUNT, &statement);
-                if (r < 0)
-                        return r;
-                (void)sqlite3_bind_text(statement, 1, hooks[i], -1, SQLITE_STATIC);
-                r = state_step(state, statement);
-                if (r < 0)
-                        return r;
-                count += (uint64_t)sqlite3_column_int64(statement, 0);
-        }
-        *ret_count = count;
-        return 0;
-}
-
-/* The first hook by name after `after` that has something pending, malloc()ed; NULL if there is none. */
+/* The next hook by name after `after` with a pending delivery, malloc()ed, or NULL. */
 static int hook_next(struct state *state, const char *after, char **ret_hook)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -221,14 +201,14 @@ static int hook_next(struct state *state, const char *after, char **ret_hook)
         r = state_step(state, statement);
         if (r < 0)
                 return r;
-        if (sqlite3_column_type(statement, 0) == SQLITE_NULL) { /* the least of none */
+        if (sqlite3_column_type(statement, 0) == SQLITE_NULL) { /* min() of no rows */
                 *ret_hook = NULL;
                 return 0;
         }
 
         const char *hook = (const char *)sqlite3_column_text(statement, 0);
-        if (hook != NULL && strcmp(hook, after) <= 0) /* with a NUL in it: it would come again and again */
-                return state_fail(state, -EUCLEAN, "the name of a hook is damaged in the database");
+        if (hook != NULL && strcmp(hook, after) <= 0) /* it contains a NUL: the loop would not end */
+                return state_fail(state, -EUCLEAN, "the name of a hook in the database is damaged");
         char *copy = hook != NULL ? strdup(hook) : NULL;
         if (copy == NULL)
                 return state_fail(state, -ENOMEM, "out of memory");
@@ -236,7 +216,7 @@ static int hook_next(struct state *state, const char *after, char **ret_hook)
         return 0;
 }
 
-/* Returns how many deliveries that were. */
+/* Returns the number of deliveries. */
 static int hook_drop(struct state *state, const char *hook, uint64_t now_us)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Events, and which of them are not known to be in the journal.
+ * Events, and which of them have not been logged.
  *
- * An event is a whole snapshot, so that telling it needs nothing else. Of a result that did not change, the
- * copy before is left out. That an event was logged is the absence of its row in `unlogged`. Since a lost
- * mark costs a repeated entry only, marks wait in memory (up to STATE_MARKS_MAX) for the next transaction
- * there is anyway, a full table of them, or the end; noting them costs no fsync of its own then.
+ * An event is a complete snapshot: logging or delivering it needs no other row. An unchanged result is stored
+ * once. An event is logged when its row in `unlogged` has been deleted (marks.h).
  */
 
 #include <errno.h>
 #include <string.h>
 
-#include "state/sqlite/database.h"
+#include "state/sqlite/jobs.h"
+#include "state/sqlite/marks.h"
+#include "state/sqlite/row.h"
+#include "state/sqlite/transaction.h"
 
 /* ---- writing ---- */
 
@@ -41,7 +42,7 @@ static int event_write(struct state *state, const struct event *event)
         row_write_sum(&row);
         r = row_write_end(state, &row);
         if (r == -EEXIST)
-                return state_fail(state, r, "an event of this id is recorded already");
+                return state_fail(state, r, "an event with this ID is already recorded");
         return r;
 }
 
@@ -68,11 +69,11 @@ static int delivery_write(struct state *state, int64_t sequence, const struct ev
         row_write_number(&row, (uint64_t)sequence);
         row_write_number(&row, event->record.id);
         row_write_string(&row, hook);
-        row_write_number(&row, 0); /* at once, wherever the clock has gone since */
+        row_write_number(&row, 0); /* due at once, even if the clock is set back */
         return row_write_end(state, &row);
 }
 
-/* The job's new state, and its result if that is not what is there. */
+/* Writes the job's new state, and its result if it differs. */
 static int event_apply(struct state *state, const struct event *event)
 {
         CLEANUP(job_row_clear) struct job_row before = { 0 };
@@ -88,7 +89,7 @@ static int event_apply(struct state *state, const struct event *event)
         if (known < 0 && known != -EUCLEAN)
                 return known;
         if (known == -EUCLEAN)
-                known = 0; /* a damaged row: this one replaces it */
+                known = 0; /* the damaged row is replaced */
 
         if (known > 0 && event->kind == EVENT_STALLED)
                 job.changed_us = before.job.changed_us;
@@ -159,7 +160,7 @@ static int event_read(struct state *state, int64_t sequence, struct event *ret_e
                 return r;
 
         if (!event_kind_from_string(kind, &event.kind) || !outcome_from_string(outcome, &event.outcome))
-                return state_fail(state, -EUCLEAN, "an event in the database is of a kind nobody knows");
+                return state_fail(state, -EUCLEAN, "an event in the database has an unknown kind or outcome");
         if (same_result && text_copy(&event.record.result, &event.result_before) < 0)
                 return state_fail(state, -ENOMEM, "out of memory");
 
@@ -168,7 +169,7 @@ static int event_read(struct state *state, int64_t sequence, struct event *ret_e
         return 1;
 }
 
-/* 1 and the number under which an event is kept, or 0. */
+/* Returns 1 and the sequence number of an event, or 0. */
 static int event_find(struct state *state, const char *event_id, int64_t *ret_sequence)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -194,7 +195,7 @@ int state_get_event(struct state *state, const char *event_id, struct event *ret
         r = event_read(state, sequence, &event);
         if (r <= 0)
                 return r;
-        if (strcmp(event.id, event_id) != 0) /* the index leads elsewhere */
+        if (strcmp(event.id, event_id) != 0) /* the index refers to another row */
                 return state_fail(state, -EUCLEAN,
                                   "the database is damaged: an index does not match its table");
 
@@ -205,15 +206,7 @@ int state_get_event(struct state *state, const char *event_id, struct event *ret
 
 /* ---- logged or not ---- */
 
-static bool mark_waits(const struct state *state, const char *event_id)
-{
-        for (size_t i = 0; i < state->mark_count; i++)
-                if (strcmp(state->marks[i], event_id) == 0)
-                        return true;
-        return false;
-}
-
-/* 1 and the next unlogged event after `sequence`, or 0. */
+/* Returns 1 and the next unlogged event after *sequence, or 0. */
 static int unlogged_next(struct state *state, int64_t *sequence)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -233,7 +226,7 @@ int state_each_unlogged(struct state *state, event_handler handler, void *userda
         int64_t sequence = 0;
         int damaged = 0;
 
-        /* No statement is open while the handler runs, which may therefore call anything of the store. */
+        /* No statement is open while the handler runs, so it may call other functions. */
         for (;;) {
                 int r = unlogged_next(state, &sequence);
                 if (r < 0)
@@ -244,12 +237,12 @@ int state_each_unlogged(struct state *state, event_handler handler, void *userda
                 CLEANUP(event_clear) struct event event = { 0 };
                 r = event_read(state, sequence, &event);
                 if (r == -EUCLEAN) {
-                        damaged = r; /* one that cannot be told must not keep the others from it */
+                        damaged = r; /* skipped, and reported at the end */
                         continue;
                 }
                 if (r < 0)
                         return r;
-                if (r == 0 || mark_waits(state, event.id))
+                if (r == 0 || mark_is_pending(state, event.id))
                         continue;
                 r = handler(userdata, &event);
                 if (r < 0)
@@ -257,52 +250,31 @@ int state_each_unlogged(struct state *state, event_handler handler, void *userda
         }
 }
 
-int state_marks_write(struct state *state)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        if (state->mark_count == 0)
-                return 0;
-        int r = state_statement(state, STATEMENT_UNLOGGED_DELETE, &statement);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < state->mark_count; i++) {
-                (void)sqlite3_bind_text(statement, 1, state->marks[i], -1, SQLITE_STATIC);
-                r = state_step(state, statement);
-                if (r < 0)
-                        return r;
-                (void)sqlite3_reset(statement);
-        }
-        return 0;
-}
-
-/* Makes room for more marks. In a batch they go into its transaction, and would be lost with it. */
+/* Writes the pending marks. In a batch they are part of its transaction and are lost if it fails. */
 static int marks_flush(struct state *state)
 {
         int r = state_write_begin(state);
         if (r < 0)
                 return r;
-        r = state_write_end(state, state->in_batch ? state_marks_write(state) : 0);
+        r = state_write_end(state, state->in_batch ? marks_write(state) : 0);
         if (r >= 0)
-                state->mark_count = 0;
+                marks_clear(state);
         return r;
 }
 
 int state_mark_logged(struct state *state, const char *const event_ids[], size_t count)
 {
         for (size_t i = 0; i < count; i++) {
-                size_t length = strlen(event_ids[i]);
-                if (length >= EVENT_ID_SIZE)
-                        return state_fail(state, -EINVAL, "an event id is too long");
-                if (mark_waits(state, event_ids[i]))
+                if (strlen(event_ids[i]) >= EVENT_ID_SIZE)
+                        return state_fail(state, -EINVAL, "an event ID is too long");
+                if (mark_is_pending(state, event_ids[i]))
                         continue;
                 if (state->mark_count == STATE_MARKS_MAX) {
                         int r = marks_flush(state);
                         if (r < 0)
                                 return r;
                 }
-                memcpy(state->marks[state->mark_count++], event_ids[i], length + 1);
+                mark_add(state, event_ids[i]);
         }
         return 0;
 }
@@ -317,7 +289,7 @@ int state_prune(struct state *state, uint64_t before_us)
         r = state_write_begin(state);
         if (r < 0)
                 return r;
-        r = state_marks_write(state);
+        r = marks_write(state);
         if (r >= 0) {
                 (void)sqlite3_bind_int64(statement, 1,
                                          before_us > INT64_MAX ? INT64_MAX : (sqlite3_int64)before_us);

@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The state directory and what lies in it, seen to before SQLite touches anything.
+ * The state directory and its files, checked before SQLite opens them.
  *
- * SQLite would follow a symbolic link, replay the journal of another program's database, or create a file by
- * the umask of the moment. So the file is looked at here first: whether it is a regular file, and by the
- * first 108 bytes (https://sqlite.org/fileformat.html#the_database_header) whether it is ours.
- * (SQLITE_OPEN_NOFOLLOW does not serve: it refuses a link anywhere in the path, and with DynamicUser= the
- * state directory is one.)
+ * SQLite would follow a symbolic link, replay the journal of another program's database, or create a file
+ * with the mode of the current umask. This file therefore checks that the database is a regular file, and by
+ * the first 108 bytes (https://sqlite.org/fileformat.html#the_database_header) that it is ours.
+ * (SQLITE_OPEN_NOFOLLOW refuses a link anywhere in the path; with DynamicUser= the state directory is one.)
  *
- * The lock is a file of its own, taken with fcntl(): it ends with the process however that ends, and tells
- * the pid of who holds it. Like all such locks it goes when any descriptor of the file is closed in this
- * process, so a process has one store a directory. The file stays behind; removing it would race with the
- * next one to take it.
+ * The lock is an fcntl() lock on a file of its own: it ends with the process, and F_GETLK returns the PID of
+ * its holder. It is released when any descriptor of the file is closed in this process, so a process must not
+ * open a state directory twice. The lock file is not removed, since that would race with another process that
+ * locks it.
  */
+
+#include "state/sqlite/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "state/sqlite/database.h"
+#include "util/cleanup.h"
+#include "util/message.h"
 
 #define LOCK_FILE_NAME "jobwatchd.lock"
 
-/* Of the database header. */
-#define HEADER_SIZE           108 /* with that of the first page's tree, which is the schema */
+/* Offsets in the database header */
+#define HEADER_SIZE           108 /* including the header of the first page, the schema */
 #define HEADER_APPLICATION_ID 68
 #define HEADER_TREE_TYPE      100
 #define HEADER_TREE_CELLS     103 /* two bytes */
@@ -37,89 +40,71 @@
 
 static const char header_magic[16] = "SQLite format 3";
 
-static int file_fail(int r, char **ret_message, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-
-static int file_fail(int r, char **ret_message, const char *format, ...)
-{
-        va_list arguments;
-
-        va_start(arguments, format);
-        if (vasprintf(ret_message, format, arguments) < 0)
-                *ret_message = NULL;
-        va_end(arguments);
-        return r;
-}
-
 int state_directory_open(const char *directory, char **ret_message, char **ret_directory)
 {
         if (mkdir(directory, 0700) < 0) {
                 if (errno != EEXIST)
-                        return file_fail(
+                        return fail_with_message(
                                 -errno, ret_message,
-                                "Cannot make the state directory %s: %s. Make it yourself, or name another "
-                                "with --state-dir.",
+                                "Cannot create state directory %s: %s. Create it, or set another with "
+                                "--state-dir.",
                                 directory, strerror(errno));
-        } else if (chmod(directory, 0700) < 0) { /* against a umask that takes bits from the owner */
-                return file_fail(-errno, ret_message, "Cannot set the mode of %s: %s.", directory,
-                                 strerror(errno));
+        } else if (chmod(directory, 0700) < 0) { /* the umask may have removed bits of the owner */
+                return fail_with_message(-errno, ret_message, "Cannot set the mode of %s: %s.", directory,
+                                         strerror(errno));
         }
 
         char *resolved = realpath(directory, NULL);
         if (resolved == NULL)
-                return file_fail(-errno, ret_message,
-                                 "Cannot use the state directory %s: %s. Name another with --state-dir.",
-                                 directory, strerror(errno));
+                return fail_with_message(-errno, ret_message,
+                                         "Cannot use state directory %s: %s. Set another with --state-dir.",
+                                         directory, strerror(errno));
         *ret_directory = resolved;
         return 0;
 }
 
-/* The name of a process, in parentheses, or nothing. */
+/* The name of a process, or "" if it cannot be read. */
 static void process_name(pid_t pid, char *ret_name, size_t size)
 {
-        char path[64], name[64];
+        char path[64];
 
         ret_name[0] = '\0';
         (void)snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
         CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
-        if (file == NULL || fgets(name, sizeof(name), file) == NULL)
-                return;
-        name[strcspn(name, "\n")] = '\0';
-        (void)snprintf(ret_name, size, " (%s)", name);
+        if (file == NULL || fgets(ret_name, (int)size, file) == NULL)
+                ret_name[0] = '\0';
+        ret_name[strcspn(ret_name, "\n")] = '\0';
 }
 
 static int lock_held(const char *directory, pid_t pid, char **ret_message)
 {
-        static const char advice[] = "one daemon a state directory: stop it, or give this one another with "
-                                     "--state-dir";
-        char name[80];
+        static const char advice[] = "Use --state-dir for another instance.";
+        char name[64];
 
-        if (pid <= 0) /* of another pid namespace */
-                return file_fail(-EBUSY, ret_message, "%s is in use by another process; %s.", directory,
-                                 advice);
+        if (pid <= 0) /* in another PID namespace */
+                return fail_with_message(-EBUSY, ret_message, "%s is locked by another process. %s",
+                                         directory, advice);
         process_name(pid, name, sizeof(name));
-        return file_fail(-EBUSY, ret_message, "%s is in use by process %ld%s; %s.", directory, (long)pid,
-                         name, advice);
+        return fail_with_message(-EBUSY, ret_message, "%s is locked by %s (PID %ld). %s", directory,
+                                 name[0] != '\0' ? name : "another process", (long)pid, advice);
 }
 
 int state_directory_lock(const char *directory, char **ret_message, int *ret_lock)
 {
-        CLEANUP(cleanup_free) char *path = NULL;
-        if (asprintf(&path, "%s/" LOCK_FILE_NAME, directory) < 0) {
-                path = NULL;
+        CLEANUP(cleanup_free) char *path = format_message("%s/" LOCK_FILE_NAME, directory);
+        if (path == NULL)
                 return -ENOMEM;
-        }
 
         CLEANUP(cleanup_descriptor)
         int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
         if (lock < 0 || fchmod(lock, 0600) < 0)
-                return file_fail(
+                return fail_with_message(
                         -errno, ret_message,
-                        "Cannot open %s: %s. The state directory must be writable by this user; name another "
+                        "Cannot open %s: %s. The state directory must be writable by this user. Set another "
                         "with --state-dir.",
                         path, strerror(errno));
 
-        /* Who holds it may end between the two questions; then we ask again. */
+        /* The holder may end between the two calls; then the lock is tried again. */
         for (int attempt = 0; attempt < 100; attempt++) {
                 struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
                 if (fcntl(lock, F_SETLK, &whole) == 0) {
@@ -127,7 +112,8 @@ int state_directory_lock(const char *directory, char **ret_message, int *ret_loc
                         return 0;
                 }
                 if (errno != EACCES && errno != EAGAIN)
-                        return file_fail(-errno, ret_message, "Cannot lock %s: %s.", path, strerror(errno));
+                        return fail_with_message(-errno, ret_message, "Cannot lock %s: %s.", path,
+                                                 strerror(errno));
 
                 if (fcntl(lock, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
                         return lock_held(directory, whole.l_pid, ret_message);
@@ -135,10 +121,10 @@ int state_directory_lock(const char *directory, char **ret_message, int *ret_loc
         return lock_held(directory, 0, ret_message);
 }
 
-/* Whether the file `path``suffix` is there and not empty. */
+/* Whether the file `path``suffix` exists and is not empty. */
 static bool companion_exists(const char *path, const char *suffix)
 {
-        char name[PATH_MAX + 16]; /* the path itself has been opened */
+        char name[PATH_MAX + 16]; /* `path` has been opened, so it is shorter than PATH_MAX */
         struct stat status;
 
         (void)snprintf(name, sizeof(name), "%s%s", path, suffix);
@@ -155,17 +141,15 @@ static int header_check(const char *path, const unsigned char *header, size_t si
                         bool *ret_fresh)
 {
         static const char advice[] =
-                "It was left as it is: move it away, or name another directory with --state-dir";
+                "It was not changed. Move it away, or set another directory with --state-dir";
 
         if (size < HEADER_SIZE || memcmp(header, header_magic, sizeof(header_magic)) != 0) {
-                /*
-                 * A power cut while the schema was first written leaves this, and the journal that undoes it.
-                 */
+                /* A power cut while the schema was first written leaves this, with a journal to undo it. */
                 if (companion_exists(path, "-journal")) {
                         *ret_fresh = true;
                         return 0;
                 }
-                return file_fail(-EUCLEAN, ret_message, "%s is not a database. %s.", path, advice);
+                return fail_with_message(-EUCLEAN, ret_message, "%s is not a database. %s.", path, advice);
         }
 
         uint32_t application = header_number(header, HEADER_APPLICATION_ID);
@@ -174,7 +158,7 @@ static int header_check(const char *path, const unsigned char *header, size_t si
                 return 0;
         }
 
-        /* No owner and no table in it: a database as empty as an empty file. */
+        /* A database without an application id and without a table is treated like an empty file. */
         bool empty = header[HEADER_TREE_TYPE] == TREE_TYPE_LEAF && header[HEADER_TREE_CELLS] == 0 &&
                      header[HEADER_TREE_CELLS + 1] == 0;
         if (application == 0 && empty && !companion_exists(path, "-wal") &&
@@ -182,21 +166,24 @@ static int header_check(const char *path, const unsigned char *header, size_t si
                 *ret_fresh = true;
                 return 0;
         }
-        return file_fail(-EUCLEAN, ret_message, "%s is the database of another program. %s.", path, advice);
+        return fail_with_message(-EUCLEAN, ret_message, "%s is the database of another program. %s.", path,
+                                 advice);
 }
 
 static int file_create(const char *directory, const char *path, char **ret_message)
 {
         CLEANUP(cleanup_descriptor) int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (file < 0 || fchmod(file, 0600) < 0)
-                return file_fail(-errno, ret_message,
-                                 "Cannot create %s: %s. The state directory must be writable by this user.",
-                                 path, strerror(errno));
+                return fail_with_message(
+                        -errno, ret_message,
+                        "Cannot create %s: %s. The state directory must be writable by this user.", path,
+                        strerror(errno));
 
-        /* Its name must outlast a power cut as its content will. */
+        /* The directory entry must survive a power cut, too. */
         CLEANUP(cleanup_descriptor) int parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (parent < 0 || fsync(parent) < 0)
-                return file_fail(-errno, ret_message, "Cannot write to %s: %s.", directory, strerror(errno));
+                return fail_with_message(-errno, ret_message, "Cannot write to %s: %s.", directory,
+                                         strerror(errno));
         return 0;
 }
 
@@ -211,19 +198,21 @@ int state_file_prepare(const char *directory, const char *path, char **ret_messa
                 return file_create(directory, path, ret_message);
         }
         if (file < 0 && errno == ELOOP)
-                return file_fail(
+                return fail_with_message(
                         -ELOOP, ret_message,
-                        "%s is a symbolic link, which is not followed. Put the file itself there, or name "
-                        "the directory it lies in with --state-dir.",
+                        "%s is a symbolic link. Replace it by the file, or set the file's directory with "
+                        "--state-dir.",
                         path);
         if (file < 0 || fstat(file, &status) < 0)
-                return file_fail(-errno, ret_message, "Cannot open %s: %s. It must belong to this user.",
-                                 path, strerror(errno));
+                return fail_with_message(-errno, ret_message,
+                                         "Cannot open %s: %s. It must belong to this user.", path,
+                                         strerror(errno));
         if (!S_ISREG(status.st_mode))
-                return file_fail(
+                return fail_with_message(
                         S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL, ret_message,
-                        "%s is not a regular file. It was left as it is: move it away, or name another "
-                        "directory with --state-dir.",
+                        "%s is not a regular file. It was not changed. Move it away, or set another "
+                        "directory "
+                        "with --state-dir.",
                         path);
 
         if (status.st_size == 0) {
@@ -231,15 +220,16 @@ int state_file_prepare(const char *directory, const char *path, char **ret_messa
         } else {
                 ssize_t size = pread(file, header, sizeof(header), 0);
                 if (size < 0)
-                        return file_fail(-errno, ret_message, "Cannot read %s: %s.", path, strerror(errno));
+                        return fail_with_message(-errno, ret_message, "Cannot read %s: %s.", path,
+                                                 strerror(errno));
                 int r = header_check(path, header, (size_t)size, ret_message, ret_fresh);
                 if (r < 0)
                         return r;
         }
 
-        /* It holds secrets. A copy brought back from a backup may be more open than it was. */
+        /* The file contains secrets, and one restored from a backup may have another mode. */
         if ((status.st_mode & 07777) != 0600 && fchmod(file, 0600) < 0)
-                return file_fail(-errno, ret_message, "Cannot set the mode of %s to 0600: %s.", path,
-                                 strerror(errno));
+                return fail_with_message(-errno, ret_message, "Cannot set the mode of %s to 0600: %s.", path,
+                                         strerror(errno));
         return 0;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Jobs as last recorded. The row of a job holds all but its result, which stands in a table of its own and is
- * represented in the row by its digest: finding out at start what is known of 10,000 jobs reads no result,
- * and recording a change writes one only if it differs. The digest also tells whether the result read back is
- * intact.
+ * Jobs as last recorded. The row of a job has its record except the result, which is in a table of its own;
+ * the row has its digest. Looking up a job reads no result, and recording a change writes one only if it
+ * differs. The digest is also the checksum of the result.
  */
+
+#include "state/sqlite/jobs.h"
 
 #include <errno.h>
 
-#include "state/sqlite/database.h"
+#include "state/sqlite/row.h"
+#include "state/sqlite/transaction.h"
 
 void job_row_clear(struct job_row *row)
 {
@@ -43,7 +45,7 @@ int state_job_read(struct state *state, uint64_t id, struct job_row *ret_row)
         if (r < 0)
                 return r;
         if (!outcome_from_string(outcome, &found.job.outcome))
-                return state_fail(state, -EUCLEAN, "a job in the database has an outcome nobody knows");
+                return state_fail(state, -EUCLEAN, "a job in the database has an unknown outcome");
 
         *ret_row = found;
         found = (struct job_row){ 0 };
@@ -104,7 +106,7 @@ static int result_read(struct state *state, uint64_t id, struct text_digest expe
         }
 
         if (!text_digest_equal(text_digest(&result), expected))
-                return state_fail(state, -EUCLEAN, "the result of a job is damaged in the database");
+                return state_fail(state, -EUCLEAN, "the result of a job in the database is damaged");
         *ret_result = result;
         result = TEXT_NULL;
         return 0;
@@ -163,7 +165,7 @@ static int update_job(struct state *state, const struct job_record *record)
         if (r < 0)
                 return r;
         if (r == 0)
-                return state_fail(state, -ENOENT, "the job is not known");
+                return state_fail(state, -ENOENT, "unknown job");
 
         struct job_record merged = *record;
         merged.status = row.record.status;

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Rows that know whether they are intact.
+ * Rows with a checksum.
  *
- * SQLite notices damage to its structure, not to the bytes a row holds. Those bytes decide whether a hook
- * runs, so each row of jobs, events and values ends with a sum over all its values, their types and lengths
- * (64-bit FNV-1a, against accidents, not against people), and a row whose sum differs is reported as damaged
- * and never used. Writing and reading go through the same sequence of calls, so that the two cannot drift
- * apart unnoticed.
+ * SQLite detects damage to its structure, not to the values of a row. Each row of jobs, events and values
+ * therefore has a sum over all its values, their types and lengths (64-bit FNV-1a, against accidents, not
+ * against attackers). A row whose sum differs is reported as damaged and not used.
  *
- * Texts are kept as BLOBs: they may hold NUL and what is not UTF-8, and SQLite leaves BLOBs as they are. Null
- * and empty differ by type. Numbers are the 64 bits of an uint64_t as SQLite's signed integers.
+ * Texts are stored as BLOBs: they may contain NUL and invalid UTF-8, and SQLite does not convert BLOBs. Null
+ * and empty differ by type. Numbers are the 64 bits of a uint64_t as a signed integer.
  */
+
+#include "state/sqlite/row.h"
 
 #include <errno.h>
 #include <string.h>
-
-#include "state/sqlite/database.h"
 
 #define SUM_START UINT64_C(0xcbf29ce484222325)
 
@@ -31,7 +29,7 @@ static uint64_t sum_bytes(uint64_t sum, const void *data, size_t size)
         return sum;
 }
 
-/* Type and number, or type and length: no two sequences of values run into the same bytes. */
+/* Type and number, or type and length, so that different sequences of values have different bytes. */
 static uint64_t sum_head(uint64_t sum, unsigned char type, uint64_t number)
 {
         unsigned char head[9] = { type };
@@ -80,10 +78,10 @@ void row_write_text(struct row_writer *row, const struct text *text)
         row_write_bytes(row, text->data, text->size);
 }
 
-void row_write_string(struct row_writer *row, const char *word)
+void row_write_string(struct row_writer *row, const char *string)
 {
-        row->sum = sum_value(row->sum, word, strlen(word));
-        row_written(row, sqlite3_bind_text(row->statement, ++row->index, word, -1, SQLITE_STATIC));
+        row->sum = sum_value(row->sum, string, strlen(string));
+        row_written(row, sqlite3_bind_text(row->statement, ++row->index, string, -1, SQLITE_STATIC));
 }
 
 void row_write_sum(struct row_writer *row)
@@ -158,7 +156,7 @@ void row_read_text(struct row_reader *row, struct text *ret_text)
                         return;
                 }
                 if (data == NULL)
-                        data = ""; /* SQLite gives no pointer to nothing */
+                        data = ""; /* SQLite returns NULL for an empty BLOB */
         } else if (type != SQLITE_NULL) {
                 row_failed(row, -EUCLEAN);
                 return;
@@ -169,35 +167,35 @@ void row_read_text(struct row_reader *row, struct text *ret_text)
                 row_failed(row, text_from(data, size, ret_text));
 }
 
-void row_read_known_string(struct row_reader *row, const char *word)
+void row_read_known_string(struct row_reader *row, const char *string)
 {
-        row->sum = sum_value(row->sum, word, strlen(word));
+        row->sum = sum_value(row->sum, string, strlen(string));
 }
 
-void row_read_string(struct row_reader *row, char *ret_word, size_t size)
+void row_read_string(struct row_reader *row, char *ret_string, size_t size)
 {
         int column = row->column++;
 
-        ret_word[0] = '\0';
+        ret_string[0] = '\0';
         if (sqlite3_column_type(row->statement, column) != SQLITE_TEXT) {
                 row_failed(row, -EUCLEAN);
                 return;
         }
 
-        const unsigned char *word = sqlite3_column_text(row->statement, column);
-        if (word == NULL) {
+        const unsigned char *string = sqlite3_column_text(row->statement, column);
+        if (string == NULL) {
                 row_failed(row, -ENOMEM);
                 return;
         }
 
         size_t length = (size_t)sqlite3_column_bytes(row->statement, column);
-        if (length >= size || memchr(word, '\0', length) != NULL) {
+        if (length >= size || memchr(string, '\0', length) != NULL) {
                 row_failed(row, -EUCLEAN);
                 return;
         }
-        memcpy(ret_word, word, length);
-        ret_word[length] = '\0';
-        row->sum = sum_value(row->sum, ret_word, length);
+        memcpy(ret_string, string, length);
+        ret_string[length] = '\0';
+        row->sum = sum_value(row->sum, ret_string, length);
 }
 
 void row_read_record(struct row_reader *row, struct job_record *ret_record)
@@ -225,7 +223,7 @@ int row_read_end(struct state *state, struct row_reader *row)
         if (row->error == 0 && row_read_number(row) != expected)
                 row_failed(row, -EUCLEAN);
         if (row->error == -EUCLEAN)
-                return state_fail(state, -EUCLEAN, "a row of the database is damaged (its sum differs)");
+                return state_fail(state, -EUCLEAN, "a row of the database is damaged (checksum mismatch)");
         if (row->error < 0)
                 return state_fail(state, row->error, "out of memory");
         return 0;

@@ -1,56 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The database as a whole: how the connection is set up, whether the file is sound, and its schema.
+ * Opens the database: settings of the connection, integrity checks, and migrations.
  *
- * The file says whose it is by its application_id and which schema it has by its user_version: the number of
- * migrations it has seen. All that are missing run in one transaction. A released one is never edited; what
- * is to change becomes the next. The first runs with a rollback journal, before the switch to WAL, so that
- * the header of the file itself, not only a WAL beside it, names its owner from the first moment on
- * (state_file.c relies on it).
+ * The application_id of the file identifies its owner, and its user_version is the number of migrations that
+ * have been applied. The missing ones run in one transaction. A released migration must not be edited. The
+ * first runs with a rollback journal, before the switch to WAL, so that the header of the file itself always
+ * names its owner (file.c relies on it).
  *
- * The settings that are not obvious:
- *  - locking_mode=EXCLUSIVE before the first read: the index of the WAL is then kept in memory, there is no
- * -shm file, and no second process gets in, be it one that does not know of our lock file, such as the
- * sqlite3 shell.
- *  - synchronous=FULL: in WAL mode, NORMAL would lose acknowledged commits in a power cut.
- *  - cache_size 128 KiB: everything read here is small or read once. A transaction that needs more spills
- * into the WAL. The threading mode stays SQLite's own, with a connection without mutexes: sqlite3_config()
- * would be a setting for the whole process, and an allocator without a mutex saves nothing that can be
- * measured beside fsync.
- *  - journal_size_limit: a WAL that grew by a large batch shrinks again.
- *  - mmap_size=0: an I/O error shall be an error, not a SIGBUS.
- *  - trusted_schema=OFF, cell_size_check=ON: a damaged file may not do more than be damaged.
- *  - secure_delete=FAST: a deleted or replaced token is zeroed in its page if that costs no extra write.
- * Distributions build SQLite with ON as the default, which zeroes freed pages too: pruning results of
- * megabytes would write them all once more. It is a second line of defence only, as old pages stay in the WAL
- * until it is used again; the first is mode 0600.
- *  - foreign_keys=ON: deliveries and marks go with their event, and none exists without one.
+ * Settings:
+ *  - locking_mode=EXCLUSIVE before the first read: the index of the WAL is in memory, no -shm file exists,
+ * and no other process can open the database, not even one that ignores the lock file, such as the sqlite3
+ * shell
+ *  - synchronous=FULL: in WAL mode, NORMAL would lose acknowledged commits in a power cut
+ *  - cache_size=128 KiB: a larger transaction spills into the WAL
+ *  - journal_size_limit: truncates a WAL that grew by a large batch
+ *  - mmap_size=0: an I/O error is an error, not a SIGBUS
+ *  - trusted_schema=OFF, cell_size_check=ON: limit what a damaged file can cause
+ *  - secure_delete=FAST: a deleted or replaced token is zeroed in its page if that needs no extra write. Old
+ *    pages remain in the WAL until it is reused; the protection is mode 0600.
+ *  - foreign_keys=ON: deliveries and marks are deleted with their event
  *
- * quick_check runs at every open of a file of up to 64 MiB. Beyond that it would hold up the start for
- * seconds: it reads every page, and results may have megabytes. Damage is then still met where it is read, by
- * SQLite or by the sums of state_row.c. How the last run ended makes no difference: a WAL has sums of its own
- * and recovers by itself, and disks lose bits also under files that were closed well.
+ * quick_check runs at every open of a file of up to CHECK_LIMIT; it reads every page and would delay the
+ * start with a larger one. Damage is then detected when a row is read, by SQLite or by the checksums of
+ * row.c.
  *
- * It does not look at the text of the schema, where a bit can turn a default into another word and hide
- * deliveries for ever. So that text is compared with what the migrations make of an empty database. What
- * somebody has added, an index perhaps, is left alone.
+ * quick_check does not check the text of the schema, where damage can change a default and hide deliveries.
+ * That text is therefore compared with the schema that the migrations create in an empty database. Additional
+ * tables and indices are ignored.
  */
 
+#include "state/sqlite/schema.h"
+
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "state/sqlite/database.h"
+#include "state/sqlite/file.h"
+#include "util/message.h"
 
 #define CHECK_LIMIT (64 * 1024 * 1024)
 
 #define TEXT_(x)  #x
 #define NUMBER(x) TEXT_(x)
 
-/* Large columns stand last, so that reading the others does not follow their overflow pages. */
+/* Large columns are last, so that reading the others does not follow overflow pages. */
 #define RECORD_COLUMNS                                                                                       \
         "flags INTEGER NOT NULL, business_id INTEGER NOT NULL, guid BLOB, description BLOB, files BLOB, "    \
         "business BLOB, user BLOB, email BLOB, created_on BLOB, updated_on BLOB, status BLOB, "
@@ -60,18 +55,17 @@ static const char *const migrations[] = {
         "CREATE TABLE jobs (id INTEGER PRIMARY KEY, outcome TEXT NOT NULL, stalled INTEGER NOT NULL, "
         "changed_us INTEGER NOT NULL, result_hash INTEGER NOT NULL, result_size INTEGER NOT "
         "NULL, " RECORD_COLUMNS "sum INTEGER NOT NULL);"
-        /* Apart from jobs: a new description must not rewrite a result of megabytes. */
+        /* Separate from jobs: an update of other columns must not rewrite the result. */
         "CREATE TABLE results (job INTEGER PRIMARY KEY, result BLOB);"
         "CREATE TABLE events (sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, "
-        "outcome TEXT NOT NULL, time_us INTEGER NOT NULL, job INTEGER NOT NULL, first_observation INTEGER "
-        "NOT "
+        "outcome TEXT NOT NULL, time_us INTEGER NOT NULL, job INTEGER NOT NULL, first_sight INTEGER NOT "
         "NULL, "
         "same_result INTEGER NOT NULL, sum INTEGER NOT NULL, job_name BLOB, " RECORD_COLUMNS
         "status_before BLOB, result_before BLOB, result BLOB);"
         "CREATE INDEX events_by_time ON events (time_us);"
-        /* Apart from events for the same reason. */
+        /* Separate from events for the same reason. */
         "CREATE TABLE unlogged (event INTEGER PRIMARY KEY REFERENCES events (sequence));"
-        /* AUTOINCREMENT: ids leave this module, and none may come back as another delivery's. */
+        /* AUTOINCREMENT: callers keep ids, so they are never reused. */
         "CREATE TABLE deliveries (id INTEGER PRIMARY KEY AUTOINCREMENT, "
         "event INTEGER NOT NULL REFERENCES events (sequence) ON DELETE CASCADE, job INTEGER NOT NULL, "
         "hook TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending', attempts INTEGER NOT NULL DEFAULT 0, "
@@ -99,10 +93,10 @@ static int schema_migrate(struct state *state, int64_t version)
         if (r >= 0)
                 r = state_execute(state, "PRAGMA application_id = " NUMBER(STATE_APPLICATION_ID) "; COMMIT",
                                   NULL);
-        return r; /* what was begun goes with the connection */
+        return r; /* closing the connection rolls back */
 }
 
-/* 1 if the check has a finding, with its words as state_error(), 0 if it has none. */
+/* Returns 1 if the check finds damage, described by state_error(), else 0. */
 static int quick_check(struct state *state)
 {
         sqlite3_stmt *statement = NULL;
@@ -146,9 +140,8 @@ static bool file_is_readable(struct state *state)
 }
 
 /*
- * The check reports a page it could not read, for want of a working disk or of memory, as damage. To tell
- * someone to move the state away for that would be wrong, so a finding counts if the file can be read and a
- * second look has it too.
+ * quick_check reports a page that it could not read, because of a disk error or a lack of memory, as damage.
+ * A finding therefore counts only if the whole file can be read and a second check finds it again.
  */
 static int schema_quick_check(struct state *state, const char *path)
 {
@@ -161,12 +154,12 @@ static int schema_quick_check(struct state *state, const char *path)
         if (r <= 0)
                 return r;
         if (!file_is_readable(state))
-                return state_fail(state, -EIO, "it cannot be read: the disk reports an error");
+                return state_fail(state, -EIO, "the file cannot be read: disk error");
         r = quick_check(state);
         return r > 0 ? -EUCLEAN : r;
 }
 
-/* An empty database in memory, as it is after the first `version` migrations. To be closed in any case. */
+/* Creates a database in memory with the first `version` migrations. The caller closes it in any case. */
 static int schema_make(int64_t version, sqlite3 **ret_made)
 {
         int code = sqlite3_open_v2(":memory:", ret_made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -176,7 +169,7 @@ static int schema_make(int64_t version, sqlite3 **ret_made)
         return code;
 }
 
-/* Looks each row of `made` up by `find`: SQLITE_DONE if all are there, SQLITE_ROW if one is not. */
+/* Searches each row of `made` with `find`: SQLITE_DONE if all are found, SQLITE_ROW if one is not. */
 static int schema_find(sqlite3_stmt *made, sqlite3_stmt *find)
 {
         int code;
@@ -194,7 +187,7 @@ static int schema_find(sqlite3_stmt *made, sqlite3_stmt *find)
         return code;
 }
 
-/* -EUCLEAN if a table or an index is not as this program makes it. */
+/* Returns -EUCLEAN if a table or an index differs from what the migrations create. */
 static int schema_compare(struct state *state, int64_t version)
 {
         sqlite3 *made = NULL;
@@ -213,8 +206,7 @@ static int schema_compare(struct state *state, int64_t version)
 
         int r = 0;
         if (code == SQLITE_ROW)
-                r = state_fail(state, -EUCLEAN,
-                               "the database is damaged (a table or an index is not as it was made)");
+                r = state_fail(state, -EUCLEAN, "the database is damaged (its schema was altered)");
         else if (code != SQLITE_DONE)
                 r = state_fail_sqlite(state, code);
         (void)sqlite3_finalize(find);
@@ -233,7 +225,7 @@ static int schema_set_up(struct state *state, const char *path, bool fresh, int6
                 "PRAGMA journal_size_limit = 1048576;";
         int64_t version = 0;
 
-        /* First of all, since several of the settings read the schema. */
+        /* First, since several of the settings read the schema. */
         int r = fresh ? 0 : state_execute(state, "PRAGMA locking_mode = EXCLUSIVE", NULL);
         if (r >= 0)
                 r = state_execute(state, settings, NULL);
@@ -261,22 +253,8 @@ static int schema_set_up(struct state *state, const char *path, bool fresh, int6
         r = state_execute(state, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL", NULL);
         if (r < 0)
                 return r;
-        /* Takes the lock, and reads the schema while somebody is listening. */
+        /* Locks the database and reads the schema, so that errors occur here. */
         return state_execute(state, "SELECT count(*) FROM unlogged", NULL);
-}
-
-static int schema_fail(int r, char **ret_message, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-
-static int schema_fail(int r, char **ret_message, const char *format, ...)
-{
-        va_list arguments;
-
-        va_start(arguments, format);
-        if (vasprintf(ret_message, format, arguments) < 0)
-                *ret_message = NULL;
-        va_end(arguments);
-        return r;
 }
 
 int state_schema_open(struct state *state, const char *path, bool fresh, char **ret_message)
@@ -289,11 +267,11 @@ int state_schema_open(struct state *state, const char *path, bool fresh, char **
                 r = state_fail_sqlite(state, code);
         } else {
                 (void)sqlite3_extended_result_codes(state->database, 1);
-                /* Until the file is found good, nothing of a WAL beside it is carried over into it. */
+                /* No checkpoint of an existing WAL into the file before it has been checked. */
                 (void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
                 (void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
                 if (sqlite3_db_readonly(state->database, "main") == 1)
-                        r = state_fail(state, -EACCES, "the file cannot be written by this user");
+                        r = state_fail(state, -EACCES, "the file is not writable by this user");
                 else
                         r = schema_set_up(state, path, fresh, &version);
         }
@@ -303,27 +281,29 @@ int state_schema_open(struct state *state, const char *path, bool fresh, char **
                 (void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
                 return 0;
         case EOPNOTSUPP:
-                return schema_fail(
+                return fail_with_message(
                         r, ret_message,
-                        "%s was written by a newer jobwatchd (its schema has version %lld, this "
-                        "program knows up to %lld). It was left as it is: run the newer program, or "
-                        "give this one another directory with --state-dir.",
+                        "%s was written by a newer jobwatchd (schema version %lld, supported up to %lld). It "
+                        "was not changed. Run the newer version, or set another directory with "
+                        "--state-dir.",
                         path, (long long)version, (long long)SCHEMA_VERSION);
         case EUCLEAN:
-                return schema_fail(
+                return fail_with_message(
                         r, ret_message,
-                        "%s cannot be used: %s. It was left as it is. Put a backup in its place, or "
-                        "move it and its -wal file away to start anew; every watched job is then told "
-                        "once more.",
+                        "%s cannot be used: %s. It was not changed. Restore a backup, or move it "
+                        "and its -wal "
+                        "file away to start anew; all watched jobs are then reported again.",
                         path, state->error);
         case EBUSY:
-                return schema_fail(r, ret_message,
-                                   "%s is held open by another program, perhaps the sqlite3 shell. End that "
-                                   "program and start again.",
-                                   path);
+                return fail_with_message(
+                        r, ret_message,
+                        "%s is open in another program, perhaps the sqlite3 shell. End that program "
+                        "and start again.",
+                        path);
         default:
-                return schema_fail(r, ret_message,
-                                   "Cannot open %s: %s. Nothing was lost; see to the cause and start again.",
-                                   path, state->error);
+                return fail_with_message(
+                        r, ret_message,
+                        "Cannot open %s: %s. No data was lost. Fix the cause and start again.", path,
+                        state->error);
         }
 }

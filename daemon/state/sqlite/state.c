@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The state that survives: opening and closing it.
+ * The state in one SQLite database, `jobwatchd.db` (mode 0600) in the state directory (created with mode
+ * 0700): opening and closing it. There is one connection with synchronous=FULL, and one process at a time,
+ * which holds a lock on `jobwatchd.lock`.
  *
- * The order of opening is what keeps foreign and damaged files safe: the directory, its lock, the file by its
- * first bytes, and only then SQLite, which checks it before anything is written. The parts:
- *  - state_file.c       the directory, the lock, whose file it is
- *  - state_schema.c     settings, integrity and migrations
- *  - state_statement.c  the statements, errors, transactions
- *  - state_row.c        how values become rows, and how damage to one is noticed
- *  - state_jobs.c, state_events.c, state_deliveries.c, state_values.c  what is kept
+ * The order of opening protects foreign and damaged files: the directory, its lock, the file by its header,
+ * and only then SQLite, which checks the file before anything is written. The files, from top to bottom:
+ *  - state.c                                     opening and closing
+ *  - jobs.c, events.c, deliveries.c, values.c    the interface of state.h
+ *  - row.c, transaction.c, marks.c               rows with checksums, transactions, marks of logged events
+ *  - schema.c                                    settings, integrity checks and migrations
+ *  - database.c                                  the connection: statements and errors
+ *  - file.c                                      the directory, the lock and the header of the file
  */
 
 #include "state/state.h"
@@ -17,11 +20,14 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "state/sqlite/database.h"
+#include "state/sqlite/file.h"
+#include "state/sqlite/schema.h"
+#include "state/sqlite/transaction.h"
+#include "util/message.h"
 
 DEFINE_CLEANUP(struct state, state_close)
 
-static int state_open_in(const char *directory, char **ret_message, struct state **ret_store)
+static int state_open_in(const char *directory, char **ret_message, struct state **ret_state)
 {
         CLEANUP(cleanup_free) char *resolved = NULL;
         CLEANUP(cleanup_free) char *path = NULL;
@@ -39,10 +45,9 @@ static int state_open_in(const char *directory, char **ret_message, struct state
         if (r < 0)
                 return r;
 
-        if (asprintf(&path, "%s/" STATE_FILE_NAME, resolved) < 0) {
-                path = NULL;
+        path = format_message("%s/" STATE_FILE_NAME, resolved);
+        if (path == NULL)
                 return -ENOMEM;
-        }
         r = state_file_prepare(resolved, path, ret_message, &fresh);
         if (r < 0)
                 return r;
@@ -51,15 +56,15 @@ static int state_open_in(const char *directory, char **ret_message, struct state
                 return r;
 
         state->error[0] = '\0';
-        *ret_store = STEAL_POINTER(state);
+        *ret_state = STEAL_POINTER(state);
         return 0;
 }
 
-int state_open(const char *directory, char **ret_message, struct state **ret_store)
+int state_open(const char *directory, char **ret_message, struct state **ret_state)
 {
         char *message = NULL;
 
-        int r = state_open_in(directory, &message, ret_store);
+        int r = state_open_in(directory, &message, ret_state);
         if (r < 0)
                 *ret_message = message;
         return r;
@@ -72,7 +77,7 @@ struct state *state_close(struct state *state)
 
         if (state->in_batch)
                 (void)state_batch_end(state, false);
-        /* A mark that cannot be written costs a repeated entry, so there is nobody to tell. */
+        /* A lost mark costs a repeated log entry only, so an error is ignored. */
         if (state->mark_count > 0 && state_write_begin(state) >= 0)
                 (void)state_write_end(state, 0);
 

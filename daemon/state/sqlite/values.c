@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Small things: values by key, and which unknown words of Status were told.
+ * Values by key, and the unrecognised statuses that have been reported.
  *
- * Of a value, this module makes no copy but the one it returns. What passes through SQLite stays in its page
- * cache as long as the page does; see state_schema.c on what becomes of it on disk.
- *
- * Words are kept as digests, and only the latest STATUSES_MAX: what the remote side sends must not fill the
- * disk.
+ * A value is copied only for the caller; SQLite has a copy in its page cache, and schema.c describes what
+ * remains on disk. Statuses are stored as digests, the latest STATUSES_MAX of them, so that remote data
+ * cannot fill the disk.
  */
 
 #include <errno.h>
 #include <string.h>
 
-#include "state/sqlite/database.h"
+#include "state/sqlite/row.h"
+#include "state/sqlite/transaction.h"
 
 #define STATUSES_MAX 256
 
-static int observation_write(struct state *state, const struct text *status)
+static int status_write(struct state *state, const struct text *status)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *put = NULL;
         CLEANUP(cleanup_statement) sqlite3_stmt *trim = NULL;
@@ -47,7 +46,7 @@ int state_status_reported(struct state *state, const struct text *status)
         int r = state_write_begin(state);
         if (r < 0)
                 return r;
-        return state_write_end(state, observation_write(state, status));
+        return state_write_end(state, status_write(state, status));
 }
 
 static int value_write(struct state *state, const char *key, const void *data, size_t size)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * "Did you mean ...?": the candidate nearest to a misspelt name, without regard to case. An edit is a letter
+ * added, removed or replaced, or two neighbours swapped; at most a third of the name may differ, since a
+ * wrong suggestion is worse than none.
+ */
+struct suggestion {
+        const char *typed;
+        const char *nearest; /* NULL: no candidate is near enough */
+        unsigned distance;   /* edits to the nearest; without one, the number that is too many */
+};
+
+/* Borrows `typed`. */
+struct suggestion suggestion_start(const char *typed);
+
+/* Takes the candidate if it is nearer than those before. Borrows it as well. */
+void suggestion_consider(struct suggestion *suggestion, const char *candidate);

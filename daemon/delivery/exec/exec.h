@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "delivery/hook.h"
+
+/* A hook of kind exec: a program that is run once per attempt. */
+struct hook_exec;
+
+/*
+ * Runs the program of hook->target: split into words by argv_split(), no shell; the document on standard
+ * input; standard output and error to the journal as "jobwatch-NAME", or to the daemon's standard error;
+ * working directory "/"; no other descriptors; default signal mask and dispositions; a process group of its
+ * own, which is ended as a whole (SIGTERM, 5 s later SIGKILL) after hook->timeout_us. The environment
+ * consists of the variables listed in environment.c.
+ *
+ * Exit status 0 is success, even if the program did not read its input. Background processes of a program
+ * that ends in time are left alone.
+ *
+ * SIGCHLD must be blocked in all threads. Returns 0, or a negative errno if nothing was started: the program
+ * is missing, not executable, writable by others, …
+ */
+int hook_exec_start(const struct hook_context *context, const struct hook_attempt *attempt, char **ret_reason,
+                    struct hook_exec **ret_run);
+
+/* Asks the process group to end (SIGTERM, 5 s later SIGKILL). on_end() is still called. */
+void hook_exec_stop(struct hook_exec *run);
+
+/*
+ * Kills the process group, waits for its leader and does not call on_end(). Must not be used on a run whose
+ * on_end() was called, nor from within it. Accepts NULL, returns NULL.
+ */
+struct hook_exec *hook_exec_free(struct hook_exec *run);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "model/record.h"
+#include "monitor/request_slot.h"
+
+/*
+ * Rows of a batch. They are compared one by one as they arrive, and the results are applied when the document
+ * is complete.
+ */
+
+/* Prepares the slot of a batch for its rows. -ENOMEM. */
+int batch_prepare(struct request_slot *slot);
+
+/* A row has arrived. May take texts out of the record, which stays the caller's. */
+void batch_take_row(struct request_slot *slot, struct job_record *record);
+
+/* The document is complete: applies all rows. */
+void batch_apply_rows(struct request_slot *slot);
+
+/*
+ * Moves the rows to the jobs that another planner has of the same ids; rows of other jobs are dropped. The
+ * request then refers to the new jobs; it may have none left.
+ */
+void batch_adopt(struct request_slot *slot, struct planner *planner);
+
+/* Frees the rows. The request must still have the jobs that the rows belong to. */
+void batch_clear(struct request_slot *slot);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Each class of failure, and recovery, has a group of lines that wait for the timer. The timer is armed by
+ * the first line: shortly after a quiet minute, otherwise a minute after the last time. A job that recovers
+ * while its line waits leaves no line at all.
+ */
+
+#include "monitor/failing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/event_message.h"
+#include "util/cleanup.h"
+#include "util/message.h"
+#include "util/timespan.h"
+
+#define LINES_MAX 5
+#define DELAY_US  (5 * USEC_PER_SEC)
+#define WINDOW_US (1 * USEC_PER_MIN)
+
+/* The group of recoveries is the one of FAILURE_NONE. */
+#define GROUP_COUNT FAILURE_COUNT
+
+struct line {
+        uint64_t job_id;
+        char *name;
+        char *text; /* NULL: out of memory */
+};
+
+struct group {
+        struct line lines[LINES_MAX];
+        size_t count; /* jobs, of which at most LINES_MAX have a line */
+};
+
+struct failing_log {
+        struct journal *journal;
+        sd_event *event;
+        sd_event_source *timer;
+        uint64_t flushed_us; /* 0: never */
+        struct group groups[GROUP_COUNT];
+};
+
+DEFINE_CLEANUP(struct failing_log, failing_log_free)
+
+static void group_clear(struct group *group)
+{
+        for (size_t i = 0; i < LINES_MAX; i++) {
+                free(group->lines[i].name);
+                free(group->lines[i].text);
+        }
+        *group = (struct group){ .count = 0 };
+}
+
+static void log_line(struct failing_log *log, enum failure failure, const struct line *line)
+{
+        if (line->text == NULL)
+                return;
+        journal_print_about(log->journal, failure == FAILURE_NONE ? LOG_NOTICE : LOG_WARNING, NULL,
+                            line->job_id, line->name, "%s", line->text);
+}
+
+static void log_group(struct failing_log *log, enum failure failure, const struct group *group)
+{
+        const struct line *first = &group->lines[0];
+
+        if (group->count <= LINES_MAX) {
+                for (size_t i = 0; i < group->count; i++)
+                        log_line(log, failure, &group->lines[i]);
+                return;
+        }
+        if (failure == FAILURE_NONE)
+                journal_print(log->journal, LOG_NOTICE, "%zu jobs can be polled again.", group->count);
+        else
+                journal_print(log->journal, LOG_WARNING,
+                              "%zu jobs cannot be polled (%s) and are polled less often. One of them: %s",
+                              group->count, failure_to_string(failure),
+                              first->text != NULL ? first->text : "out of memory");
+}
+
+static void flush(struct failing_log *log)
+{
+        for (size_t i = 0; i < GROUP_COUNT; i++) {
+                if (log->groups[i].count > 0)
+                        log_group(log, (enum failure)i, &log->groups[i]);
+                group_clear(&log->groups[i]);
+        }
+}
+
+static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        struct failing_log *log = userdata;
+
+        log->flushed_us = time_us;
+        flush(log);
+        return 0;
+}
+
+static void arm(struct failing_log *log)
+{
+        uint64_t now_us = 0, at_us;
+        int enabled = SD_EVENT_OFF;
+
+        (void)sd_event_source_get_enabled(log->timer, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return;
+        (void)sd_event_now(log->event, CLOCK_BOOTTIME, &now_us);
+        at_us = now_us + DELAY_US;
+        if (log->flushed_us > 0 && at_us < log->flushed_us + WINDOW_US)
+                at_us = log->flushed_us + WINDOW_US;
+        (void)sd_event_source_set_time(log->timer, at_us);
+        (void)sd_event_source_set_enabled(log->timer, SD_EVENT_ONESHOT);
+}
+
+int failing_log_new(sd_event *event, struct journal *journal, struct failing_log **ret_log)
+{
+        CLEANUP(cleanup_failing_log_free) struct failing_log *log = calloc(1, sizeof(*log));
+
+        if (log == NULL)
+                return -ENOMEM;
+        log->journal = journal;
+        log->event = sd_event_ref(event);
+        int r = sd_event_add_time(event, &log->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, log);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(log->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+
+        *ret_log = STEAL_POINTER(log);
+        return 0;
+}
+
+struct failing_log *failing_log_free(struct failing_log *log)
+{
+        if (log == NULL)
+                return NULL;
+
+        flush(log);
+        sd_event_source_disable_unref(log->timer);
+        sd_event_unref(log->event);
+        free(log);
+        return NULL;
+}
+
+/* Takes the text. */
+static void group_add(struct failing_log *log, enum failure failure, uint64_t job_id, const char *name,
+                      char *text)
+{
+        struct group *group = &log->groups[failure];
+
+        if (group->count < LINES_MAX)
+                group->lines[group->count] = (struct line){
+                        .job_id = job_id, .name = name != NULL ? strdup(name) : NULL, .text = text
+                };
+        else
+                free(text);
+        group->count++;
+        arm(log);
+}
+
+/* Returns true if a line about the job was waiting. */
+static bool group_remove(struct group *group, uint64_t job_id)
+{
+        size_t count = group->count < LINES_MAX ? group->count : LINES_MAX;
+
+        for (size_t i = 0; i < count; i++) {
+                struct line removed = group->lines[i];
+
+                if (removed.job_id != job_id)
+                        continue;
+                group->lines[i] = group->lines[count - 1];
+                group->lines[count - 1] = (struct line){ .job_id = 0 };
+                group->count--;
+                free(removed.name);
+                free(removed.text);
+                return true;
+        }
+        return false;
+}
+
+void failing_log_start(struct failing_log *log, uint64_t job_id, const char *name, enum failure failure,
+                       const char *explanation)
+{
+        CLEANUP(cleanup_free) char *label = job_label(job_id, name);
+        const char *what = label != NULL ? label : "Job";
+
+        (void)group_remove(&log->groups[FAILURE_NONE], job_id);
+        char *text = failure == FAILURE_NOT_FOUND
+                             ? format_message("%s: not found (%s); check the ID. It is reported as gone if "
+                                              "still missing in 1min.",
+                                              what, explanation)
+                             : format_message("%s: cannot be polled: %s. Polling it less often.", what,
+                                              explanation);
+        group_add(log, failure, job_id, name, text);
+}
+
+void failing_log_end(struct failing_log *log, uint64_t job_id, const char *name)
+{
+        CLEANUP(cleanup_free) char *label = job_label(job_id, name);
+
+        for (size_t i = 0; i < GROUP_COUNT; i++)
+                if (i != FAILURE_NONE && group_remove(&log->groups[i], job_id))
+                        return;
+        group_add(log, FAILURE_NONE, job_id, name,
+                  format_message("%s: can be polled again.", label != NULL ? label : "Job"));
+}

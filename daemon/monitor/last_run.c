@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Two values of the state, as text: "running" or "ended AT", and "AT SPAN", in microseconds. */
+
+#include "monitor/last_run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/clock.h"
+#include "util/cleanup.h"
+#include "util/timespan.h"
+
+#define KEY_RUN   "last run"
+#define KEY_PAUSE "retry after"
+
+#define VALUE_SIZE 64
+
+static void put(struct state *state, const char *key, const char *value)
+{
+        (void)state_put_value(state, key, value, strlen(value));
+}
+
+bool last_run_was_recent(struct state *state)
+{
+        CLEANUP(cleanup_free) void *data = NULL;
+        uint64_t ended_us, now_us = clock_wall_us();
+        size_t size = 0;
+
+        int r = state_get_value(state, KEY_RUN, &data, &size);
+        if (r <= 0)
+                return r < 0; /* a state without one was never used */
+        if (sscanf(data, "ended %" SCNu64, &ended_us) != 1)
+                return true;
+        return now_us < ended_us || now_us - ended_us < USEC_PER_DAY;
+}
+
+void last_run_begin(struct state *state)
+{
+        put(state, KEY_RUN, "running");
+}
+
+void last_run_end(struct state *state)
+{
+        char value[VALUE_SIZE];
+
+        (void)snprintf(value, sizeof(value), "ended %" PRIu64, clock_wall_us());
+        put(state, KEY_RUN, value);
+}
+
+void last_run_save_pause(struct state *state, uint64_t span_us)
+{
+        char value[VALUE_SIZE];
+
+        (void)snprintf(value, sizeof(value), "%" PRIu64 " %" PRIu64, clock_wall_us(), span_us);
+        put(state, KEY_PAUSE, value);
+}
+
+uint64_t last_run_load_pause(struct state *state)
+{
+        CLEANUP(cleanup_free) void *data = NULL;
+        uint64_t saved_us, span_us, now_us = clock_wall_us();
+        size_t size = 0;
+
+        if (state_get_value(state, KEY_PAUSE, &data, &size) <= 0 ||
+            sscanf(data, "%" SCNu64 " %" SCNu64, &saved_us, &span_us) != 2)
+                return 0;
+        if (now_us < saved_us)
+                return span_us;
+        return now_us - saved_us < span_us ? span_us - (now_us - saved_us) : 0;
+}

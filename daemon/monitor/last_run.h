@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "state/state.h"
+
+/*
+ * What one run leaves to the next, so that restarts cannot exceed the rate limits: when it ended, and a
+ * Retry-After that is not over. Both are dated by the wall clock, which is not trusted further than needed.
+ * What cannot be stored is ignored: it must not stop the polling.
+ */
+
+/*
+ * Whether a run may have made requests within the last day: one ended in that time, or after the present time
+ * by a clock that was set back, or did not end properly.
+ */
+bool last_run_was_recent(struct state *state);
+
+/* This run has begun to make requests. */
+void last_run_begin(struct state *state);
+
+/* It has ended properly. */
+void last_run_end(struct state *state);
+
+/* The API asked for a pause of `span_us` from now. */
+void last_run_save_pause(struct state *state, uint64_t span_us);
+
+/* What remains of that pause, at most its whole length; 0 if nothing does. */
+uint64_t last_run_load_pause(struct state *state);

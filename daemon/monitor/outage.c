@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Failures of the API as a whole, as the circuit breaker (planning/breaker.h) sees them. */
+
+#include "monitor/outage.h"
+
+#include <stdio.h>
+
+#include "journal/message_ids.h"
+#include "monitor/poll_state.h"
+#include "util/timespan.h"
+
+/* An outage that comes back within this time is the same one. */
+#define RECOVERY_US (10 * USEC_PER_SEC)
+
+/* Throttling is logged again after this time, or for a pause this long. */
+#define THROTTLING_QUIET_US (10 * USEC_PER_MIN)
+#define LONG_PAUSE_US       (1 * USEC_PER_MIN)
+
+#define NEXT_STEP_MAX (TIMESPAN_TEXT_MAX + 40)
+
+/* How a message continues after the cause. */
+static const char *next_step(const struct monitor *monitor, uint64_t until_us,
+                             char text[static NEXT_STEP_MAX])
+{
+        uint64_t now_us = monitor_now_us(monitor);
+        char span[TIMESPAN_TEXT_MAX];
+
+        if (monitor->parts.once)
+                (void)snprintf(text, NEXT_STEP_MAX, "Skipping the remaining jobs.");
+        else
+                (void)snprintf(text, NEXT_STEP_MAX, "Retrying in %s.",
+                               timespan_format_rough(until_us > now_us ? until_us - now_us : 0, span));
+        return text;
+}
+
+static void log_refusal(const struct monitor *monitor, int priority, const struct outage_cause *cause,
+                        const char *next)
+{
+        const char *base_url = monitor->parts.config->api.base_url;
+        const char *advice = " Check the credentials and that their user has the role "
+                             "BusinessBackgroundJob-Read, then restart.";
+
+        if (cause->blocked) {
+                journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNAUTHORIZED, 0, NULL,
+                                    "Requests to the API at %s are blocked (%s), probably by a firewall or "
+                                    "proxy in front of it. %s",
+                                    base_url, cause->explanation, next);
+                return;
+        }
+        if (cause->sign_in)
+                advice = "";
+        else if (monitor->parts.session != NULL) /* only the role can be missing */
+                advice = " Sign-in works, so the user lacks the role BusinessBackgroundJob-Read: grant it in "
+                         "Nexudus.";
+        journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNAUTHORIZED, 0, NULL,
+                            "API at %s rejected the credentials (%s).%s %s", base_url, cause->explanation,
+                            advice, next);
+}
+
+static void log_outage(const struct monitor *monitor, const struct outage_cause *cause, bool is_new)
+{
+        const struct breaker *breaker = planner_breaker(monitor->jobs.planner);
+        struct journal *journal = monitor->parts.journal;
+        const char *base_url = monitor->parts.config->api.base_url, *what = NULL;
+        int priority = is_new ? LOG_WARNING : LOG_DEBUG;
+        char text[NEXT_STEP_MAX];
+        const char *next = next_step(monitor, breaker->probe_us, text);
+
+        switch (breaker->failure) {
+        case FAILURE_UNREACHABLE:
+                what = "Cannot reach the API at";
+                break;
+        case FAILURE_NO_RESPONSE:
+                what = "No response from the API at";
+                break;
+        case FAILURE_SERVER_ERROR:
+                what = "Server error of the API at";
+                break;
+        case FAILURE_UNEXPECTED:
+                what = "Cannot use the API at";
+                break;
+        case FAILURE_NOT_FOUND:
+                journal_print_about(journal, priority, MESSAGE_ID_API_UNREACHABLE, 0, NULL,
+                                    "The API at %s answers 404 to everything; check base_url. %s", base_url,
+                                    next);
+                return;
+        case FAILURE_REFUSED:
+                log_refusal(monitor, is_new ? LOG_ERR : LOG_DEBUG, cause, next);
+                return;
+        case FAILURE_THROTTLED:
+        case FAILURE_NONE:
+                return;
+        }
+        journal_print_about(journal, priority, MESSAGE_ID_API_UNREACHABLE, 0, NULL, "%s %s: %s. %s", what,
+                            base_url, cause->explanation, next);
+}
+
+/* ---- the end ---- */
+
+static int on_recovery(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        struct monitor *monitor = userdata;
+        struct outage_log *log = &monitor->outage;
+        char lasted[TIMESPAN_TEXT_MAX];
+
+        journal_print_about(monitor->parts.journal, LOG_NOTICE, MESSAGE_ID_API_BACK, 0, NULL,
+                            "API is reachable again after %s.",
+                            timespan_format_rough(log->ended_us - log->since_us, lasted));
+        log->logged = false;
+        log->since_us = 0;
+        return 0;
+}
+
+/* Without memory for a timer the recovery is logged at once. */
+static void arm_recovery(struct monitor *monitor)
+{
+        struct outage_log *log = &monitor->outage;
+
+        if (log->recovery == NULL &&
+            sd_event_add_time(monitor->parts.event, &log->recovery, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
+                              on_recovery, monitor) < 0) {
+                (void)on_recovery(NULL, 0, monitor);
+                return;
+        }
+        (void)sd_event_source_set_time(log->recovery, log->ended_us + RECOVERY_US);
+        (void)sd_event_source_set_enabled(log->recovery, SD_EVENT_ONESHOT);
+}
+
+static bool is_recovering(const struct outage_log *log)
+{
+        int enabled = SD_EVENT_OFF;
+
+        if (log->recovery != NULL)
+                (void)sd_event_source_get_enabled(log->recovery, &enabled);
+        return enabled != SD_EVENT_OFF;
+}
+
+void outage_stop(struct monitor *monitor)
+{
+        monitor->outage.recovery = sd_event_source_disable_unref(monitor->outage.recovery);
+}
+
+/* ---- after each response ---- */
+
+static void outage_continues(struct monitor *monitor, const struct outage_cause *cause)
+{
+        const struct breaker *breaker = planner_breaker(monitor->jobs.planner);
+        struct outage_log *log = &monitor->outage;
+
+        if (is_recovering(log))
+                (void)sd_event_source_set_enabled(log->recovery, SD_EVENT_OFF);
+        if (log->since_us == 0)
+                log->since_us = breaker->since_us;
+        if (cause->failure == FAILURE_NONE || cause->failure == FAILURE_THROTTLED)
+                return;
+
+        bool certain = breaker->failure == FAILURE_UNREACHABLE || breaker->failed_probes > 0 ||
+                       cause->sign_in || (monitor->parts.once && planner_is_idle(monitor->jobs.planner));
+        bool is_new = certain && (!log->logged || log->failure != breaker->failure);
+        log_outage(monitor, cause, is_new);
+        if (is_new) {
+                log->logged = true;
+                log->failure = breaker->failure;
+        }
+}
+
+void outage_update(struct monitor *monitor, const struct outage_cause *cause)
+{
+        struct outage_log *log = &monitor->outage;
+
+        if (planner_breaker(monitor->jobs.planner)->state != BREAKER_CLOSED) {
+                outage_continues(monitor, cause);
+                return;
+        }
+        if (!log->logged) {
+                log->since_us = 0;
+        } else if (!is_recovering(log)) {
+                log->ended_us = monitor_now_us(monitor);
+                arm_recovery(monitor);
+        }
+}
+
+void outage_note_pause(struct monitor *monitor, const char *explanation)
+{
+        struct outage_log *log = &monitor->outage;
+        uint64_t now_us = monitor_now_us(monitor),
+                 until_us = planner_throttle(monitor->jobs.planner)->pause_until_us;
+        uint64_t pause_us = until_us > now_us ? until_us - now_us : 0;
+        char pause[TIMESPAN_TEXT_MAX];
+        bool is_new = log->throttled_us == 0 || now_us - log->throttled_us > THROTTLING_QUIET_US ||
+                      pause_us >= LONG_PAUSE_US;
+
+        if (is_new)
+                log->throttled_us = now_us;
+        journal_print_about(monitor->parts.journal, is_new ? LOG_WARNING : LOG_DEBUG,
+                            MESSAGE_ID_API_THROTTLED, 0, NULL, "Rate limited by the API (%s), %s%s.",
+                            explanation, monitor->parts.once ? "skipping the remaining jobs" : "pausing for ",
+                            monitor->parts.once ? "" : timespan_format_rough(pause_us, pause));
+}
+
+/* ---- --once ---- */
+
+static void on_abandoned(void *userdata, struct planner_job *job)
+{
+        monitor_report(userdata, job, "not polled");
+}
+
+void outage_abandon_in_pause(struct monitor *monitor)
+{
+        uint64_t now_us = monitor_now_us(monitor),
+                 until_us = planner_throttle(monitor->jobs.planner)->pause_until_us;
+        char span[TIMESPAN_TEXT_MAX];
+
+        if (!monitor->parts.once || until_us <= now_us)
+                return;
+        journal_print_about(monitor->parts.journal, LOG_WARNING, MESSAGE_ID_API_THROTTLED, 0, NULL,
+                            "The API at %s told us to wait; %s remain. Skipping this run.",
+                            monitor->parts.config->api.base_url,
+                            timespan_format_rough(until_us - now_us, span));
+        planner_abandon(monitor->jobs.planner, on_abandoned, monitor);
+}
+
+/* A failure of several jobs is not yet one of the API: the next job is the probe. */
+void outage_abandon_if_down(struct monitor *monitor)
+{
+        const struct breaker *breaker = planner_breaker(monitor->jobs.planner);
+        bool down = breaker->state != BREAKER_CLOSED &&
+                    (breaker->failure == FAILURE_UNREACHABLE || breaker->failed_probes > 0);
+
+        if (monitor->parts.once &&
+            (down || planner_throttle(monitor->jobs.planner)->pause_until_us > monitor_now_us(monitor)))
+                planner_abandon(monitor->jobs.planner, on_abandoned, monitor);
+}

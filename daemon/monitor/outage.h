@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "model/failure.h"
+
+struct monitor;
+
+/*
+ * What is logged of the API as a whole: that it is down and why, that it is back, and that it throttles. An
+ * outage is logged at once if the API is unreachable, otherwise when the first probe has failed too; its end
+ * after 10 s without another one.
+ */
+struct outage_log {
+        bool logged;              /* the present outage, or one that ended less than 10 s ago */
+        enum failure failure;     /* as logged */
+        uint64_t since_us;        /* of its beginning; 0: there is none */
+        uint64_t ended_us;        /* while `recovery` is armed */
+        uint64_t throttled_us;    /* of the last line about throttling; 0: none yet */
+        sd_event_source *recovery; /* NULL until it is needed */
+};
+
+/* The failed or successful response that the planner has just been told of. */
+struct outage_cause {
+        enum failure failure;    /* FAILURE_NONE: a success */
+        bool blocked;            /* FAILURE_REFUSED: by something in front of the API */
+        bool sign_in;            /* it was a sign-in */
+        const char *explanation; /* one line */
+};
+
+/* Compares the circuit breaker with what was logged, and logs the difference. */
+void outage_update(struct monitor *monitor, const struct outage_cause *cause);
+
+/* All requests pause because of a throttled response. */
+void outage_note_pause(struct monitor *monitor, const char *explanation);
+
+/* No line is logged any more. */
+void outage_stop(struct monitor *monitor);
+
+/* With `once`: abandons all jobs if the API asked in an earlier run to wait, and that time is not over. */
+void outage_abandon_in_pause(struct monitor *monitor);
+
+/* With `once`: abandons the jobs that are left if the API is down or throttles. */
+void outage_abandon_if_down(struct monitor *monitor);

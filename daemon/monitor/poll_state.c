@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Access to the state of a monitor, and the report of --once. */
+
+#include "monitor/poll_state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "journal/event_message.h"
+#include "util/cleanup.h"
+
+uint64_t monitor_now_us(const struct monitor *monitor)
+{
+        uint64_t now = 0;
+
+        (void)sd_event_now(monitor->parts.event, CLOCK_BOOTTIME, &now);
+        return now;
+}
+
+/* Jobs of the planner, of the configuration and of `answered` are in the same order. */
+static size_t index_of(const struct monitor *monitor, const struct planner_job *job)
+{
+        return (size_t)(job - planner_jobs(monitor->jobs.planner));
+}
+
+const struct job_config *monitor_job_config(const struct monitor *monitor, const struct planner_job *job)
+{
+        return &monitor->parts.config->jobs[index_of(monitor, job)];
+}
+
+void monitor_note_answered(struct monitor *monitor, const struct planner_job *job)
+{
+        monitor->jobs.answered[index_of(monitor, job)] = true;
+}
+
+void monitor_report(const struct monitor *monitor, const struct planner_job *job, const char *format, ...)
+{
+        const struct job_config *config = monitor_job_config(monitor, job);
+        va_list arguments;
+
+        if (!monitor->parts.report)
+                return;
+        CLEANUP(cleanup_free) char *label = job_label(config->id, config->name);
+        (void)printf("%s: ", label != NULL ? label : "Job");
+        va_start(arguments, format);
+        (void)vprintf(format, arguments);
+        va_end(arguments);
+        (void)printf("\n");
+}
+
+void monitor_report_record(const struct monitor *monitor, const struct planner_job *job,
+                           const struct text *status, enum outcome outcome)
+{
+        if (!monitor->parts.report)
+                return;
+        CLEANUP(cleanup_free)
+        char *shown = status->data != NULL ? text_escape(status->data, status->size, 80) : NULL;
+        monitor_report(monitor, job, "%s (%s)", shown != NULL ? shown : "no Status",
+                       outcome_to_string(outcome));
+}

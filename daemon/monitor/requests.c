@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The life of a request: free slot, started, sent, answered or cancelled, free slot. */
+
+#include "monitor/requests.h"
+
+#include <assert.h>
+
+#include "monitor/batch.h"
+#include "monitor/response.h"
+
+static void release(struct request_slot *slot)
+{
+        batch_clear(slot);
+        *slot = (struct request_slot){ .monitor = NULL };
+}
+
+/* The request was sent, or has ended without that. Informs the planner once. */
+static void note_sent(struct request_slot *slot)
+{
+        if (slot->sent)
+                return;
+        slot->sent = true;
+        planner_note_sent(slot->monitor->jobs.planner, monitor_now_us(slot->monitor));
+}
+
+static void cancel(struct request_slot *slot)
+{
+        struct planner *planner = slot->monitor->jobs.planner;
+        uint64_t now = monitor_now_us(slot->monitor);
+
+        nexudus_cancel(slot->http);
+        note_sent(slot);
+        planner_end_request(planner, &slot->request, now);
+        planner_requeue(planner, &slot->request, now);
+        release(slot);
+}
+
+/* ---- callbacks of the API client ---- */
+
+static void on_row(void *userdata, struct job_record *row)
+{
+        struct request_slot *slot = userdata;
+
+        switch (slot->request.kind) {
+        case REQUEST_BATCH:
+                batch_take_row(slot, row);
+                break;
+        case REQUEST_GONE_CHECK:
+                slot->seen_job |= row->id == slot->request.jobs[0]->id;
+                break;
+        case REQUEST_CHECK: /* whatever the rows are, the API works */
+        case REQUEST_SINGLE:
+        case REQUEST_SIGN_IN:
+                break;
+        }
+}
+
+static void on_sent(void *userdata)
+{
+        struct request_slot *slot = userdata;
+
+        note_sent(slot);
+        slot->monitor->poll_due(slot->monitor);
+}
+
+static void on_response(void *userdata, const struct nexudus_response *response)
+{
+        struct request_slot *slot = userdata;
+        struct monitor *monitor = slot->monitor;
+
+        note_sent(slot);
+        planner_end_request(monitor->jobs.planner, &slot->request, monitor_now_us(monitor));
+        response_take(slot, response);
+        release(slot);
+        monitor->poll_due(monitor);
+}
+
+void requests_attach(struct monitor *monitor)
+{
+        nexudus_set_sent_handler(monitor->parts.nexudus, on_sent);
+}
+
+/* ---- start ---- */
+
+static int send_batch(struct request_slot *slot)
+{
+        const struct planner_request *request = &slot->request;
+        uint64_t ids[PLANNER_BATCH_MAX];
+        struct nexudus_batch batch = { .ids = ids, .count = request->count, .brief = true, .on_row = on_row };
+
+        if (request->kind == REQUEST_BATCH) {
+                int r = batch_prepare(slot);
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < request->count; i++) {
+                ids[i] = request->jobs[i]->id;
+                /* Only the row of a first observation is recorded and needs all fields. */
+                batch.brief &= request->jobs[i]->watch.memory.recorded;
+        }
+        return nexudus_get_jobs(slot->monitor->parts.nexudus, &batch, on_response, slot, &slot->http);
+}
+
+/* The planner starts no more requests than there are slots. */
+static struct request_slot *find_free_slot(struct monitor *monitor)
+{
+        size_t i = 0;
+
+        while (i < MAX_IN_FLIGHT - 1 && monitor->slots[i].monitor != NULL)
+                i++;
+        assert(monitor->slots[i].monitor == NULL);
+        return &monitor->slots[i];
+}
+
+int requests_start(struct monitor *monitor, const struct planner_request *request)
+{
+        struct request_slot *slot = find_free_slot(monitor);
+        int r;
+
+        *slot = (struct request_slot){ .monitor = monitor, .request = *request };
+        if (monitor->parts.session != NULL)
+                slot->generation = session_generation(monitor->parts.session);
+        if (request->kind != REQUEST_SINGLE)
+                r = send_batch(slot);
+        else
+                r = nexudus_get_job(monitor->parts.nexudus, request->jobs[0]->id, on_response, slot,
+                                    &slot->http);
+        if (r < 0) {
+                note_sent(slot);
+                planner_end_request(monitor->jobs.planner, request, monitor_now_us(monitor));
+                planner_requeue(monitor->jobs.planner, request, monitor_now_us(monitor));
+                release(slot);
+        }
+        return r;
+}
+
+/* ---- all requests ---- */
+
+void requests_cancel(struct monitor *monitor)
+{
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+                if (monitor->slots[i].monitor != NULL)
+                        cancel(&monitor->slots[i]);
+}
+
+void requests_clear(struct monitor *monitor)
+{
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+                if (monitor->slots[i].monitor != NULL) {
+                        nexudus_cancel(monitor->slots[i].http);
+                        release(&monitor->slots[i]);
+                }
+}
+
+void requests_adopt(struct monitor *monitor)
+{
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
+                struct request_slot *slot = &monitor->slots[i];
+
+                if (slot->monitor == NULL)
+                        continue;
+                batch_adopt(slot, monitor->jobs.planner);
+                if (slot->request.count == 0)
+                        cancel(slot);
+        }
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "monitor/poll_state.h"
+
+/*
+ * Requests in flight, each in a slot of the monitor. Every request ends in one function of requests.c, which
+ * then calls the monitor's poll_due().
+ */
+
+/* Sends a request that the planner has chosen. On failure (a negative errno) its jobs are due again. */
+int requests_start(struct monitor *monitor, const struct planner_request *request);
+
+/* Cancels all requests; their jobs are due again. */
+void requests_cancel(struct monitor *monitor);
+
+/* Cancels all requests without informing the planner, which is about to be freed. */
+void requests_clear(struct monitor *monitor);
+
+/*
+ * The monitor has another planner, which has adopted the one of the requests: they continue for the jobs that
+ * the new one has too; a request without any is cancelled. The old planner must still exist.
+ */
+void requests_adopt(struct monitor *monitor);
+
+/* Installs the handler for sent requests in the monitor's API client. */
+void requests_attach(struct monitor *monitor);

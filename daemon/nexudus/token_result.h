@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The result of a token renewal. */
+
+enum token_verdict {
+        TOKEN_OBTAINED,
+        TOKEN_REFUSED,       /* credentials refused, or a second factor required: retrying is useless */
+        TOKEN_THROTTLED,     /* 409, 429, or an error with Retry-After */
+        TOKEN_UNREACHABLE,   /* no response, server error, or unexpected response */
+        TOKEN_NOT_PERSISTED, /* obtained, but persist() failed: not used, since a restart would lose it */
+};
+
+struct token_result {
+        enum token_verdict verdict;
+        bool refreshed;          /* the response to a refresh token, not to the password */
+        uint64_t retry_after_us; /* HTTP_RETRY_NONE without Retry-After */
+        const char *explanation; /* for a log message: one line without a full stop, with the server's reason,
+                                    without secrets; valid during the call; never NULL */
+};

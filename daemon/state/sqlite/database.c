@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The connection: the SQL of every statement, and the translation of SQLite's errors.
+ *
+ * Statements are prepared when first used and then kept. The cleanup attribute resets and unbinds them at the
+ * end of the function that uses them; none stays open across a return, since an open statement would block
+ * checkpoints and rollbacks.
+ */
+
+#include "state/sqlite/database.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RECORD_COLUMNS                                                                                       \
+        "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
+        "status"
+
+static const char *const statement_texts[STATEMENT_COUNT] = {
+        [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+        [STATEMENT_COMMIT] = "COMMIT",
+        [STATEMENT_ROLLBACK] = "ROLLBACK",
+        [STATEMENT_STEP_BEGIN] = "SAVEPOINT step",
+        [STATEMENT_STEP_KEEP] = "RELEASE step",
+        [STATEMENT_STEP_UNDO] = "ROLLBACK TO step",
+
+        [STATEMENT_JOB_GET] = "SELECT outcome, stalled, changed_us, result_hash, result_size, " RECORD_COLUMNS
+                              ", sum FROM jobs WHERE id = ?1",
+        [STATEMENT_JOB_PUT] =
+                "INSERT OR REPLACE INTO jobs (id, outcome, stalled, changed_us, result_hash, "
+                "result_size, " RECORD_COLUMNS ", sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+                "?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+        [STATEMENT_RESULT_GET] = "SELECT result FROM results WHERE job = ?1",
+        [STATEMENT_RESULT_PUT] = "INSERT OR REPLACE INTO results (job, result) VALUES (?1, ?2)",
+
+        [STATEMENT_EVENT_GET] = "SELECT id, kind, outcome, time_us, job, first_sight, same_result, "
+                                "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum "
+                                "FROM events WHERE sequence = ?1",
+        [STATEMENT_EVENT_FIND] = "SELECT sequence FROM events WHERE id = ?1",
+        [STATEMENT_EVENT_PUT] =
+                "INSERT INTO events (id, kind, outcome, time_us, job, first_sight, same_result, "
+                "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
+                "?19, ?20, ?21, ?22, ?23)",
+        [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us < ?1 "
+                                  "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "
+                                  "AND NOT EXISTS (SELECT 1 FROM deliveries AS d "
+                                  "WHERE d.event = sequence AND d.state = 'pending')",
+
+        /* OR IGNORE: a damaged database may have a row that lost its event and has the number of the next
+           one. */
+        [STATEMENT_UNLOGGED_PUT] = "INSERT OR IGNORE INTO unlogged (event) VALUES (?1)",
+        [STATEMENT_UNLOGGED_NEXT] = "SELECT event FROM unlogged WHERE event > ?1 ORDER BY event LIMIT 1",
+        [STATEMENT_UNLOGGED_DELETE] =
+                "DELETE FROM unlogged WHERE event = (SELECT sequence FROM events WHERE id = ?1)",
+
+        [STATEMENT_DELIVERY_PUT] =
+                "INSERT INTO deliveries (event, job, hook, next_us) VALUES (?1, ?2, ?3, ?4)",
+        /* The first pending delivery of each job and hook. Before its first attempt it is due since its
+           event. */
+        [STATEMENT_DELIVERY_DUE] = "SELECT d.id, e.id, d.job, d.attempts, d.next_us FROM deliveries AS d "
+                                   "JOIN events AS e ON e.sequence = d.event "
+                                   "WHERE d.state = 'pending' AND d.hook = ?1 AND d.next_us <= ?2 "
+                                   "AND NOT EXISTS (SELECT 1 FROM deliveries AS p WHERE p.state = 'pending' "
+                                   "AND p.hook = d.hook AND p.job = d.job AND p.id < d.id) "
+                                   "ORDER BY CASE d.next_us WHEN 0 THEN e.time_us ELSE d.next_us END, d.id",
+        [STATEMENT_DELIVERY_END] =
+                "UPDATE deliveries SET state = ?2, attempts = attempts + 1, ended_us = ?3, "
+                "error = ?4 WHERE id = ?1 AND state = 'pending'",
+        [STATEMENT_DELIVERY_RETRY] =
+                "UPDATE deliveries SET attempts = attempts + 1, next_us = ?2, error = ?3 "
+                "WHERE id = ?1 AND state = 'pending'",
+        [STATEMENT_HOOK_NEXT] = "SELECT min(hook) FROM deliveries WHERE state = 'pending' AND hook > ?1",
+        [STATEMENT_HOOK_DROP] = "UPDATE deliveries SET state = 'failed', ended_us = ?2, "
+                                "error = 'the hook is no longer configured' "
+                                "WHERE state = 'pending' AND hook = ?1",
+
+        [STATEMENT_STATUS_PUT] = "INSERT OR IGNORE INTO sights (hash, size) VALUES (?1, ?2)",
+        [STATEMENT_STATUS_TRIM] = "DELETE FROM sights WHERE number <= (SELECT max(number) FROM sights) - ?1",
+
+        [STATEMENT_VALUE_GET] = "SELECT data, sum FROM \"values\" WHERE key = ?1",
+        [STATEMENT_VALUE_PUT] = "INSERT OR REPLACE INTO \"values\" (key, data, sum) VALUES (?1, ?2, ?3)",
+        [STATEMENT_VALUE_DELETE] = "DELETE FROM \"values\" WHERE key = ?1",
+};
+
+/* ---- errors ---- */
+
+static int errno_of_system(int system_errno)
+{
+        switch (system_errno) {
+        case ENOSPC:
+        case EDQUOT:
+        case EFBIG:
+                return -ENOSPC;
+        case EROFS:
+                return -EROFS;
+        case EACCES:
+        case EPERM:
+                return -EACCES;
+        case ENOMEM:
+                return -ENOMEM;
+        default:
+                return -EIO;
+        }
+}
+
+static int errno_of_sqlite(sqlite3 *database, int code)
+{
+        if (code == SQLITE_IOERR_NOMEM)
+                return -ENOMEM;
+        if (code == SQLITE_IOERR_CORRUPTFS)
+                return -EUCLEAN;
+        if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
+                return -EEXIST;
+
+        switch (code & 0xff) {
+        case SQLITE_NOMEM:
+                return -ENOMEM;
+        case SQLITE_FULL:
+                return -ENOSPC;
+        case SQLITE_READONLY:
+                return -EROFS;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_CONSTRAINT: /* our rows obey the schema, so existing ones do not */
+        case SQLITE_ERROR:      /* our statements are valid, so a table is missing */
+                return -EUCLEAN;
+        case SQLITE_IOERR:
+                return errno_of_system(sqlite3_system_errno(database));
+        case SQLITE_CANTOPEN:
+                return sqlite3_system_errno(database) != 0 ? errno_of_system(sqlite3_system_errno(database))
+                                                           : -EACCES;
+        case SQLITE_PERM:
+        case SQLITE_AUTH:
+                return -EACCES;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                return -EBUSY;
+        case SQLITE_TOOBIG:
+                return -E2BIG;
+        default:
+                return -EIO;
+        }
+}
+
+static const char *describe_errno(int r)
+{
+        switch (-r) {
+        case ENOMEM:
+                return "out of memory";
+        case ENOSPC:
+                return "disk full";
+        case EROFS:
+                return "file system or database is read-only";
+        case EACCES:
+                return "no permission to access the database";
+        case EUCLEAN:
+                return "the database is damaged";
+        case EBUSY:
+                return "the database is in use by another program";
+        case EEXIST:
+                return "already exists";
+        case E2BIG:
+                return "too large";
+        default:
+                return "disk error";
+        }
+}
+
+int state_fail_sqlite(struct state *state, int code)
+{
+        int r = errno_of_sqlite(state->database, code);
+
+        /* Some errors, of reads too, end the transaction. Later writes must not run outside of it. */
+        if (state->in_batch && state->batch_error == 0 && sqlite3_get_autocommit(state->database))
+                state->batch_error = r;
+
+        (void)snprintf(state->error, sizeof(state->error), "%s (SQLite: %s, code %d)", describe_errno(r),
+                       state->database != NULL ? sqlite3_errmsg(state->database) : sqlite3_errstr(code),
+                       code);
+        return r;
+}
+
+int state_fail(struct state *state, int r, const char *description)
+{
+        (void)snprintf(state->error, sizeof(state->error), "%s", description);
+        return r;
+}
+
+/* ---- statements ---- */
+
+int state_execute(struct state *state, const char *sql, int64_t *ret_number)
+{
+        sqlite3_stmt *statement = NULL;
+        int64_t number = 0;
+
+        while (*sql != '\0') {
+                int code = sqlite3_prepare_v2(state->database, sql, -1, &statement, &sql);
+                if (code == SQLITE_OK) {
+                        code = sqlite3_step(statement);
+                        if (code == SQLITE_ROW) {
+                                number = sqlite3_column_int64(statement, 0);
+                                while (code == SQLITE_ROW)
+                                        code = sqlite3_step(statement);
+                        }
+                        if (code == SQLITE_DONE)
+                                code = SQLITE_OK;
+                }
+
+                int r = code != SQLITE_OK ? state_fail_sqlite(state, code) : 0;
+                (void)sqlite3_finalize(statement);
+                if (r < 0)
+                        return r;
+        }
+
+        if (ret_number != NULL)
+                *ret_number = number;
+        return 0;
+}
+
+int state_statement(struct state *state, enum statement which, sqlite3_stmt **ret_statement)
+{
+        if (state->statements[which] == NULL) {
+                int code = sqlite3_prepare_v3(state->database, statement_texts[which], -1,
+                                              SQLITE_PREPARE_PERSISTENT, &state->statements[which], NULL);
+                if (code != SQLITE_OK)
+                        return state_fail_sqlite(state, code);
+        }
+
+        *ret_statement = state->statements[which];
+        return 0;
+}
+
+void state_statements_finalize(struct state *state)
+{
+        for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+                (void)sqlite3_finalize(state->statements[i]);
+                state->statements[i] = NULL;
+        }
+}
+
+int state_step(struct state *state, sqlite3_stmt *statement)
+{
+        int code = sqlite3_step(statement);
+
+        if (code == SQLITE_ROW)
+                return 1;
+        if (code == SQLITE_DONE)
+                return 0;
+        return state_fail_sqlite(state, code);
+}

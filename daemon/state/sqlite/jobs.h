@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdint.h>
+
+#include "model/record.h"
+#include "state/sqlite/database.h"
+
+/* The row of a job, without its result, which is in a table of its own. */
+struct job_row {
+        struct stored_job job;    /* without the digests of status and updated_on */
+        struct job_record record; /* without result */
+};
+
+void job_row_clear(struct job_row *row);
+
+/* Returns 1 and *ret_row, which the caller clears, or 0 if the job is unknown. */
+int state_job_read(struct state *state, uint64_t id, struct job_row *ret_row);
+
+/* Write the row or the result of a job within the open transaction. */
+int state_job_write(struct state *state, const struct stored_job *job, const struct job_record *record);
+int state_result_write(struct state *state, uint64_t id, const struct text *result);

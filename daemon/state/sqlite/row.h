@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/record.h"
+#include "state/sqlite/database.h"
+#include "util/text.h"
+
+/*
+ * Rows with a checksum. A row is written and read by the same sequence of calls. Errors are kept in the
+ * writer or reader and returned by its end function.
+ */
+
+/*
+ * Binds the parameters of a statement one after another and sums them up. Values are not copied and must live
+ * until the statement is released.
+ */
+struct row_writer {
+        sqlite3_stmt *statement;
+        int index;
+        int code; /* of SQLite: the first failure */
+        uint64_t sum;
+};
+
+struct row_writer row_write(sqlite3_stmt *statement);
+void row_write_number(struct row_writer *row, uint64_t number);
+void row_write_bytes(struct row_writer *row, const void *data, size_t size); /* NULL data: null */
+void row_write_text(struct row_writer *row, const struct text *text);
+void row_write_string(struct row_writer *row, const char *string);
+void row_write_sum(struct row_writer *row);
+/* business_id to updated_on, and status: 11 columns. */
+void row_write_record(struct row_writer *row, const struct job_record *record);
+/* Runs the statement, unless a value could not be bound. */
+int row_write_end(struct state *state, struct row_writer *row);
+
+/* Reads the columns of a row in the same order. The values are valid only if row_read_end() returns 0. */
+struct row_reader {
+        sqlite3_stmt *statement;
+        int column;
+        int error; /* negative errno: the first failure */
+        uint64_t sum;
+};
+
+struct row_reader row_read(sqlite3_stmt *statement);
+uint64_t row_read_number(struct row_reader *row);
+/* The caller owns the text, even if a later column fails. */
+void row_read_text(struct row_reader *row, struct text *ret_text);
+/* A string of at most size - 1 bytes. */
+void row_read_string(struct row_reader *row, char *ret_string, size_t size);
+/* Add a value that is already known to the sum, without reading a column. */
+void row_read_known_number(struct row_reader *row, uint64_t number);
+void row_read_known_string(struct row_reader *row, const char *string);
+void row_read_record(struct row_reader *row, struct job_record *ret_record);
+/* Reads the sum and compares it: -EUCLEAN if the row is damaged. */
+int row_read_end(struct state *state, struct row_reader *row);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "state/sqlite/database.h"
+
+/*
+ * A write: everything between the two calls happens completely or not at all. state_write_end() receives the
+ * result so far and returns it, or the error of the commit. In a batch, a failed write is undone alone. The
+ * commit also writes the pending marks (marks.h).
+ */
+int state_write_begin(struct state *state);
+int state_write_end(struct state *state, int r);

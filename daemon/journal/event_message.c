@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * The sentences of events. A reader scans these in a long journal, so each begins with the job and goes
- * straight to what is different.
- */
+/* Formats events as messages: the job first, then what has changed. */
 
 #include "journal/event_message.h"
 
@@ -12,9 +9,9 @@
 
 #include "util/cleanup.h"
 
-/* A Status is a word or a few; ResultData can be megabytes, of which a line shows the beginning. */
-#define STATUS_SHOWN_MAX 80
-#define RESULT_SHOWN_MAX 120
+/* Bytes of Status and ResultData in a message. ResultData can be megabytes. */
+#define STATUS_BYTES_MAX 80
+#define RESULT_BYTES_MAX 120
 
 char *job_label(uint64_t id, const char *name)
 {
@@ -28,7 +25,7 @@ char *job_label(uint64_t id, const char *name)
         return r < 0 ? NULL : label;
 }
 
-static char *shown(const struct text *text, size_t limit)
+static char *format_text(const struct text *text, size_t limit)
 {
         if (text->data == NULL)
                 return text_escape("(none)", sizeof("(none)") - 1, 0);
@@ -37,12 +34,13 @@ static char *shown(const struct text *text, size_t limit)
         return text_escape(text->data, text->size, limit);
 }
 
-/* What became of an open or ended job: the step in Status, or, where that is the same, the new ResultData. */
+/* The change of Status or, if that is the same, the new ResultData. Returns a negative value without memory.
+ */
 static int describe_change(const struct event *event, char **ret_description)
 {
-        CLEANUP(cleanup_free) char *status = shown(&event->record.status, STATUS_SHOWN_MAX);
-        CLEANUP(cleanup_free) char *before = shown(&event->status_before, STATUS_SHOWN_MAX);
-        CLEANUP(cleanup_free) char *result = shown(&event->record.result, RESULT_SHOWN_MAX);
+        CLEANUP(cleanup_free) char *status = format_text(&event->record.status, STATUS_BYTES_MAX);
+        CLEANUP(cleanup_free) char *before = format_text(&event->status_before, STATUS_BYTES_MAX);
+        CLEANUP(cleanup_free) char *result = format_text(&event->record.result, RESULT_BYTES_MAX);
         int r;
 
         if (status == NULL || before == NULL || result == NULL)
@@ -65,7 +63,7 @@ static int describe_change(const struct event *event, char **ret_description)
 char *event_message(const struct event *event)
 {
         CLEANUP(cleanup_free) char *label = job_label(event->record.id, text_or_empty(&event->job_name));
-        CLEANUP(cleanup_free) char *status = shown(&event->record.status, STATUS_SHOWN_MAX);
+        CLEANUP(cleanup_free) char *status = format_text(&event->record.status, STATUS_BYTES_MAX);
         CLEANUP(cleanup_free) char *description = NULL;
         char *message;
         int r = -1;
@@ -82,12 +80,12 @@ char *event_message(const struct event *event)
                 break;
         case EVENT_GONE:
                 if (event->first_observation)
-                        r = asprintf(&description, "not found: Nexudus has no such job");
+                        r = asprintf(&description, "gone (no such job in Nexudus)");
                 else
-                        r = asprintf(&description, "%s → gone: Nexudus no longer has this job", status);
+                        r = asprintf(&description, "%s → gone (no longer in Nexudus)", status);
                 break;
         case EVENT_STALLED:
-                r = asprintf(&description, "still %s, and unchanged for longer than stalled_after", status);
+                r = asprintf(&description, "%s, unchanged for longer than stalled_after", status);
                 break;
         }
         if (r < 0) {

@@ -12,7 +12,7 @@ import time
 
 from harness import PATIENCE, IntegrationTest
 
-REFUSED = "The new configuration is not taken over; the service goes on with the old one"
+REFUSED = "Configuration not reloaded: .* Keeping the previous configuration"
 
 
 class ServiceManager:
@@ -130,7 +130,7 @@ class ReloadTest(IntegrationTest):
         lines = "".join(f"{key} = {value}\n" for key, value in keys.items())
         return f"[hook {name}]\non = {on}\nexec = {program}\n{lines}"
 
-    def reload(self, daemon, says="Reloaded: jobwatchd"):
+    def reload(self, daemon, says="Configuration reloaded: "):
         """Returns the place in the log from which on the new configuration is in effect."""
         mark = daemon.mark()
         daemon.process.send_signal(signal.SIGHUP)
@@ -141,7 +141,7 @@ class ReloadTest(IntegrationTest):
         mark = self.reload(daemon, REFUSED)
         for pattern in says:
             daemon.wait_for(pattern, since=mark)
-        self.assertEqual(daemon.count("Reloaded: "), 0, daemon.text())
+        self.assertEqual(daemon.count("Configuration reloaded: "), 0, daemon.text())
 
     def asked(self, fake, job, since):
         return [request for request in fake.requests() if request["seq"] > since and

@@ -73,7 +73,7 @@ class Full(DiskTest):
     def start_on_small_disk(self, *options):
         mount = "mount -t tmpfs -o size=16m,mode=700 tmpfs \"$0\" && exec \"$@\""
         daemon = self.start_daemon(*options, before=["unshare", "-m", "sh", "-c", mount, str(self.state)])
-        daemon.wait_for("watches")
+        daemon.wait_for("started: watching")
         self.disk = pathlib.Path(f"/proc/{daemon.pid}/root{self.state}")
         self.filler = self.disk / "filler"
         return daemon
@@ -148,7 +148,7 @@ class Failing(DiskTest):
         self.write_config(self.fake, [11], more=self.more)
         self.fake.job(11, status="Completed")
         daemon = self.start_on_bad_disk(errno.EIO, "--exit-when-done")
-        daemon.wait_for("Exiting when the hooks have taken it")
+        daemon.wait_for("Waiting for hooks, then exiting")
         with open(gate, "w", encoding="utf-8") as pipe:
             self.trouble.touch()
             pipe.write("go\n")

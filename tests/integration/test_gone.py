@@ -35,9 +35,9 @@ class Gone(GoneTest):
         begin = time.monotonic()
         fake.polls(10, 11)
         self.assertEqual(daemon.count(r"\[gone"), 0, "three times, but not over a minute")
-        daemon.wait_for(r"error +Job 11: Running → gone: Nexudus no longer has this job \[gone",
+        daemon.wait_for(r"error +Job 11: Running → gone \(no longer in Nexudus\) \[gone",
                         patience=70 + PATIENCE)
-        daemon.wait_for(r"error +Job 12: not found: Nexudus has no such job \[gone", patience=PATIENCE)
+        daemon.wait_for(r"error +Job 12: gone \(no such job in Nexudus\) \[gone", patience=PATIENCE)
         self.assertGreaterEqual(time.monotonic() - begin, 59)
         daemon.wait_for("hook gone took", count=2)
         daemon.wait_for("hook terminal took", count=2)

@@ -76,7 +76,7 @@ class Retries(HookTest):
         # What waits is due at its time, whoever asks then. Here the time is brought forward.
         untouched = self.start_daemon("--exit-when-done")
         self.fake.job(12, status="Completed")
-        untouched.wait_for("ended before")
+        untouched.wait_for("started: .* finished")
         untouched.stop()
         self.assertNotIn("attempt", untouched.text())
         self.database.hurry()
@@ -378,7 +378,7 @@ class Selection(HookTest):
         os.mkfifo(gate)
         self.write_config(fake, [11], more=self.hook("slow", self.script("slow", f"read -r x < {gate}")))
         daemon = self.start_daemon("--exit-when-done")
-        daemon.wait_for("Exiting when the hooks have taken it")
+        daemon.wait_for("Waiting for hooks, then exiting")
         with open(gate, "w", encoding="utf-8") as pipe:  # opens once the hook reads
             self.assertIsNone(daemon.process.poll())
             pipe.write("go\n")

@@ -137,7 +137,7 @@ class Answers(UrlTest):
                 self.assertGreaterEqual(due / 1e6, begin + 1000)
                 self.assertLess(due / 1e6, time.time() + 1100)
                 again = self.start_daemon()
-                again.wait_for("watches 2 jobs")
+                again.wait_for("watching 2 jobs")
                 self.fake.polls(2, 12)
                 again.stop()
                 self.assertEqual(self.paths().count(f"/busy{status}"), 1, "the wait outlives a restart")

@@ -255,7 +255,7 @@ class NoJournal(IntegrationTest):
     def test_without_a_journal(self):
         """--log-target=journal where there is none is said, not lost."""
         self.write_config("http://127.0.0.1:1", [514])
-        self.assertEnds(EX_CONFIG, "--log-target=journal", says="cannot log to the journal.*--log-target=console",
+        self.assertEnds(EX_CONFIG, "--log-target=journal", says="cannot open the journal.*--log-target=console",
                         before=["unshare", "--mount", "sh", "-ec", "mount -t tmpfs tmpfs /run; exec \"$@\"", "sh"])
 
 

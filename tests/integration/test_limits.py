@@ -72,7 +72,7 @@ class Published(LimitsTest):
         fake = self.start_fake(f"[jobs 10000-19999]\nstep = 0s Running{result}\n", "throttle = yes\n", name=name)
         self.state = self.directory / f"state-{name}"
         daemon = self.watch(fake, 10000, interval="15s", **PUBLISHED)
-        daemon.wait_for("watches 10000 jobs")
+        daemon.wait_for("watching 10000 jobs")
         return fake, daemon
 
     def finish_ten_thousand(self, fake, daemon):
@@ -235,7 +235,7 @@ class Restarts(LimitsTest):
         fake = self.start_server(jobs, "")
         for _ in range(times):
             daemon = self.watch(fake, jobs, batch="off", **limits)
-            daemon.wait_for("watches")
+            daemon.wait_for("started: watching")
             try:
                 fake.control("GET", f"wait?count={each}&since={fake.stats()['last_seq']}&timeout=500ms")
             except AssertionError:

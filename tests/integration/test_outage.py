@@ -56,7 +56,7 @@ class Outage(IntegrationTest):
         daemon.wait_for("cannot be used")
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Completed\n", port=closed.release(), name="again")
         daemon.wait_for(r"Running → Completed \[succeeded", count=20)
-        daemon.wait_for("All 20 jobs have ended")
+        daemon.wait_for("All jobs finished: 20 succeeded, 0 failed or gone")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertOneOutage(daemon)
         self.assertEqual(len(daemon.events()), 40)

@@ -117,11 +117,12 @@ class Jobs(ReloadTest):
         self.write_config(fake, [11], state={"directory": "/nonexistent/1"}, exit={"when": "never"})
         daemon = self.start_daemon("--job", 13, "--job", 21, "--state-dir", self.state, "--exit-when-done",
                                    "--log-level=debug")
+        daemon.wait_for(rf"started: watching 3 jobs .*state in {re.escape(str(self.state))}$")
         daemon.wait_for("seen for the first time", count=3)
         self.write_config(fake, [12], state={"directory": "/nonexistent/2"}, exit={"when": "never"},
                           log={"level": "err"})
         mark = self.reload(daemon)
-        daemon.wait_for(rf"watches 3 jobs.*state in {re.escape(str(self.state))}", since=mark)
+        daemon.wait_for("Configuration reloaded: watching 3 jobs ", since=mark)
         daemon.wait_for("Job 12: Running, seen", since=mark)
         fake.polls(2, job=13)
         self.assertEqual(daemon.count(r"Job 21: .*\[succeeded"), 1)
@@ -133,7 +134,7 @@ class Jobs(ReloadTest):
         fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
         self.write_config(fake, [11])
         daemon = self.start_daemon()
-        daemon.wait_for("Nothing is left to poll")
+        daemon.wait_for("Nothing left to poll")
         self.write_config(fake, [11], exit={"when": "done"})
         self.reload(daemon)
         self.assertEqual(daemon.wait_exit(), EX_OK)
@@ -146,7 +147,7 @@ class Jobs(ReloadTest):
         daemon.wait_for("Job 11: Running, seen")
         self.write_config(fake, [11], log={"target": "auto"})
         self.reload(daemon)
-        daemon.wait_for(r"notice  \[log\] target stays what it was at the start; restart")
+        daemon.wait_for(r"notice  Cannot change \[log\] target while running; restart")
         self.assertEqual(daemon.stop(), EX_OK)
 
 
@@ -180,7 +181,7 @@ class Refusals(ReloadTest):
     def test_another_state_directory(self):
         other = self.directory / "elsewhere"
         self.write_config(self.fake, [12], state={"directory": other})
-        self.refuse(self.daemon, rf"state directory cannot be changed from {re.escape(str(self.state))} to "
+        self.refuse(self.daemon, rf"Cannot change the state directory from {re.escape(str(self.state))} to "
                                  rf"{re.escape(str(other))} while running; restart")
         self.assertFalse(other.exists())
         self.goes_on()

@@ -22,11 +22,11 @@ class Notifications(ReloadTest):
         manager = self.start_manager()
         daemon = self.start_daemon(env={"NOTIFY_SOCKET": str(self.directory / "notify")})
         manager.wait_for("READY=1")
-        manager.wait_for(r"STATUS=watching 2 jobs: 2 open, 0 done(; next poll in .*)?; \d+ requests in the last hour")
+        manager.wait_for(r"STATUS=2 jobs \(2 open, 0 finished\)(; next poll in .*)?; \d+ requests in the last hour")
         self.assertEqual(sum(message == "READY=1" for message in manager.messages), 1)
 
         self.write_config(fake, [11, 12, 13])
-        for says in "Reloaded: ", REFUSED:
+        for says in "Configuration reloaded: ", REFUSED:
             begin = time.monotonic_ns() // 1000
             del manager.messages[:]
             self.reload(daemon, says)
@@ -35,7 +35,7 @@ class Notifications(ReloadTest):
             self.assertTrue(begin <= int(message.rpartition("=")[2]) <= time.monotonic_ns() // 1000, message)
             self.assertEqual([line for line in manager.messages if not line.startswith("STATUS=")], [message, "READY=1"])
             self.config.write_text("[jobs]\nids = 0\n")
-        manager.wait_for(r"STATUS=watching 3 jobs: 3 open, 0 done; .*")
+        manager.wait_for(r"STATUS=3 jobs \(3 open, 0 finished\); .*")
 
         daemon.process.send_signal(signal.SIGTERM)
         manager.wait_for("STOPPING=1")
@@ -159,7 +159,7 @@ url = {self.server.url}/{round}
                "server": (self.server, ("changed", "succeeded", "failed"))}, daemon.text())
         self.assertOnce(self.every)
         self.assertOnce(self.server)
-        self.assertEqual(daemon.count("Reloaded: "), self.RELOADS + 2)
+        self.assertEqual(daemon.count("Configuration reloaded: "), self.RELOADS + 2)
 
         settled = [max(figure[i] for figure in figures[:self.SETTLED]) for i in range(2)]
         print(f"{self.RELOADS} reloads, {len(self.jobs)} jobs, {len(Database(self.state).events())} events: descriptors "

@@ -27,7 +27,7 @@ class Restart(IntegrationTest):
         self.fake.polls(3, 11)
         self.assertEqual(again.stop(), EX_OK)
         self.assertEqual(again.events(), [], again.text())
-        self.assertRegex(again.text(), r"1 open, 2 ended before")
+        self.assertRegex(again.text(), r"1 open, 2 finished")
 
     def test_after_a_kill_at_most_one_entry_is_repeated(self):
         daemon = self.start_daemon()

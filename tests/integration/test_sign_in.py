@@ -132,7 +132,7 @@ class Life(SignInTest):
         for path in self.state.iterdir():
             path.unlink()
         daemon = self.start_daemon()
-        daemon.wait_for("Nothing is left to poll")
+        daemon.wait_for("Nothing left to poll")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(self.fake.stats()["requests"], before + 2)
 

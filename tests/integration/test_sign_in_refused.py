@@ -83,7 +83,7 @@ class Refused(SignInTest):
         before = ["unshare", "--mount", "sh", "-ec", 'mount --bind "$0" /etc/machine-id; exec "$@"', str(nothing)]
         if os.geteuid() != 0 or subprocess.run([*before, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
             self.skipTest("needs root and a mount namespace of its own")
-        says = "derived from /etc/machine-id, which cannot be used: .*set client_id in \\[api\\]"
+        says = "cannot derive client_id from /etc/machine-id: .*set a unique client_id in \\[api\\]"
         self.watch()
         self.assertEnds(EX_CONFIG, says="error   Cannot sign in: .*" + says, before=before)
         self.assertEqual(self.polls_made(), [])

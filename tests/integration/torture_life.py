@@ -63,7 +63,7 @@ class Life:
         """(what shows, what is done then)"""
         yield ["Running, seen for", self.told("seen")], lambda: self.enter("Running", "r1")
         yield [r"\[changed", self.told("changed")], self.reload
-        yield ["Reloaded:|not taken over"], lambda: self.enter("Completed", "r2")
+        yield ["Configuration (not )?reloaded:"], lambda: self.enter("Completed", "r2")
         yield [r"\[succeeded", self.told("succeeded")], lambda: self.process.send_signal(signal.SIGTERM)
 
     def enter(self, status, result):

@@ -123,7 +123,7 @@ class Trouble(SystemTest):
         self.system.boot()
         self.assertEqual(self.systemctl("is-active", UNIT).strip(), "active")
         self.wait_for("refused|not be reached|cannot")
-        self.wait_show(UNIT, "StatusText", "the API does not answer")
+        self.wait_show(UNIT, "StatusText", "API: unreachable")
         self.start_fake("[job 11]\nstep = 0s Running\n", port=closed.release())
         self.wait_for("Job 11: Running")
         self.wait_for("answers again")

@@ -62,7 +62,7 @@ class Credentials(IntegrationTest):
         self.configure(token_file="nexudus.token")
         self.assertEnds(EX_CONFIG, env={"CREDENTIALS_DIRECTORY": str(directory)},
                         says=f"cannot read {directory}/nexudus.token .*No such file")
-        self.refused("token_file = nexudus.token names a systemd credential.*LoadCredential=")
+        self.refused("token_file = nexudus.token is a systemd credential.*set token_file to an absolute path")
 
     def test_file_missing(self):
         path = self.directory / "none"
@@ -77,13 +77,13 @@ class Credentials(IntegrationTest):
 
     def test_directory(self):
         self.configure(token_file=self.directory)
-        self.refused("no regular file")
+        self.refused("not a regular file")
 
     def test_pipe_does_not_block(self):
         path = self.directory / "pipe"
         os.mkfifo(path)
         self.configure(token_file=path)
-        self.refused("no regular file")
+        self.refused("not a regular file")
 
     def test_two_lines(self):
         for content in (f"{TOKEN}\nmore\n", f"{TOKEN}\n\n", f"\n{TOKEN}\n"):
@@ -99,12 +99,12 @@ class Credentials(IntegrationTest):
 
     def test_huge(self):
         self.configure(token_file=self.secret("token", "x" * 100_000))
-        self.refused("larger than any secret")
+        self.refused("larger than 64 KiB")
 
     def test_readable_by_all(self):
         self.configure(token_file=self.secret("token", TOKEN, 0o644))
         daemon = self.accepted()
-        self.assertEqual(daemon.count("warning .*token .*every user of this machine; chmod 0600"), 1, daemon.text())
+        self.assertEqual(daemon.count("warning .*token .*readable by all users; run chmod 0600"), 1, daemon.text())
 
 
 class Basic(IntegrationTest):

@@ -140,13 +140,13 @@ class Directory(StateTest):
         first.wait_for("seen for the first time")
         status, second = self.run_daemon()
         self.assertEqual(status, EX_IOERR, second.text())
-        self.assertRegex(second.text(), rf"{self.state} is in use by process {first.pid} \({os.path.basename(JOBWATCHD)[:15]}\)")
+        self.assertRegex(second.text(), rf"{self.state} is locked by {os.path.basename(JOBWATCHD)[:15]} \(PID {first.pid}\)")
         self.assertEqual(second.events(), [])
         self.fake.job(11, result="b")
         first.wait_for("result is now b")
         first.stop(signal.SIGKILL)
         third = self.start_daemon()
-        third.wait_for("watches 1 job")
+        third.wait_for("watching 1 job")
         third.stop()
 
     def test_another_is_free(self):

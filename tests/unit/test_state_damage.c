@@ -99,8 +99,8 @@ static void test_a_lock_of_nobody(void **context)
         struct fixture *fixture = *context;
 
         fixture_close(fixture);
-        refuse(fixture, FAULT_SETLK, 1, EAGAIN, -EBUSY, "is in use by another process;");
-        refuse(fixture, FAULT_FCNTL, 1, EACCES, -EBUSY, "is in use by another process;");
+        refuse(fixture, FAULT_SETLK, 1, EAGAIN, -EBUSY, " is locked by another process. Use --state-dir");
+        refuse(fixture, FAULT_FCNTL, 1, EACCES, -EBUSY, " is locked by another process. Use --state-dir");
         fixture_open(fixture);
 }
 
@@ -127,7 +127,7 @@ static void test_a_lock_of_a_process_without_name(void **context)
         close(finish[0]);
         assert_int_equal(read(ready[0], &byte, 1), 1);
         assert_int_equal(byte, 1);
-        (void)snprintf(expected, sizeof(expected), "is in use by process %ld;", (long)child);
+        (void)snprintf(expected, sizeof(expected), " is locked by another process (PID %ld).", (long)child);
         refuse(fixture, FAULT_FOPEN, 1, ENOENT, -EBUSY, expected);
         refuse(fixture, FAULT_FGETS, 1, EIO, -EBUSY, expected);
         close(finish[1]);

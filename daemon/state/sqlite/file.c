@@ -74,32 +74,32 @@ int state_directory_open(const char *directory, char **ret_message, char **ret_d
         return 0;
 }
 
-/* The name of a process, in parentheses, or nothing. */
+/* Reads the name of a process, or "another process" if it is unknown. */
 static void process_name(pid_t pid, char *ret_name, size_t size)
 {
         char path[64], name[64];
 
-        ret_name[0] = '\0';
+        (void)snprintf(ret_name, size, "another process");
         (void)snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
         CLEANUP(cleanup_file) FILE *file = fopen(path, "re");
         if (file == NULL || fgets(name, sizeof(name), file) == NULL)
                 return;
         name[strcspn(name, "\n")] = '\0';
-        (void)snprintf(ret_name, size, " (%s)", name);
+        (void)snprintf(ret_name, size, "%s", name);
 }
 
 static int lock_held(const char *directory, pid_t pid, char **ret_message)
 {
-        static const char advice[] = "one daemon a state directory: stop it, or give this one another with "
-                                     "--state-dir";
         char name[80];
 
         if (pid <= 0) /* of another pid namespace */
-                return file_fail(-EBUSY, ret_message, "%s is in use by another process; %s.", directory,
-                                 advice);
+                return file_fail(-EBUSY, ret_message,
+                                 "%s is locked by another process. Use --state-dir for another instance.",
+                                 directory);
         process_name(pid, name, sizeof(name));
-        return file_fail(-EBUSY, ret_message, "%s is in use by process %ld%s; %s.", directory, (long)pid,
-                         name, advice);
+        return file_fail(-EBUSY, ret_message,
+                         "%s is locked by %s (PID %ld). Use --state-dir for another instance.", directory,
+                         name, (long)pid);
 }
 
 int state_directory_lock(const char *directory, char **ret_message, int *ret_lock)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Reasons are told with what memory there is: a caller that gets none falls back on errno. */
+/* printf() into allocated memory. */
 
 #include "util/reason.h"
 

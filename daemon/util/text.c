@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Counted strings. Everything the remote side says passes through here before it is compared, shown or
- * stored, so these functions take any bytes: NUL, control characters, and what is not UTF-8 at all.
+ * Counted strings. All remote texts pass through here before they are compared, shown or stored, so these
+ * functions accept any bytes, including NUL, control characters and invalid UTF-8.
  */
 
 #include "util/text.h"
@@ -52,7 +52,7 @@ const char *text_or_empty(const struct text *text)
         return text->data != NULL ? text->data : "";
 }
 
-/* Length of the well-formed UTF-8 sequence at the start of data, 0 if there is none. */
+/* Length of the well-formed UTF-8 sequence at the start of data, or 0. */
 static size_t sequence_length(const unsigned char *data, size_t size)
 {
         unsigned char lead = data[0];
@@ -88,9 +88,7 @@ static size_t sequence_length(const unsigned char *data, size_t size)
         return length;
 }
 
-/*
- * C0, DEL, C1, and the characters that turn the direction of the text around them: U+202A–202E, U+2066–2069.
- */
+/* C0, DEL, C1, and the characters that change the direction of text: U+202A–202E, U+2066–2069. */
 static bool is_control(const unsigned char *at, size_t length)
 {
         if (length == 1)
@@ -107,12 +105,12 @@ size_t text_cut(const char *data, size_t size, size_t limit)
         if (limit == 0 || size <= limit)
                 return size;
 
-        /* Step back over at most three continuation bytes to the sequence that the limit falls into. */
+        /* Step back over at most three continuation bytes to the start of the sequence at the limit. */
         size_t cut = limit;
         while (cut > 0 && limit - cut < 3 && ((unsigned char)data[cut] & 0xc0) == 0x80)
                 cut--;
         if (((unsigned char)data[cut] & 0xc0) == 0x80)
-                return limit; /* not UTF-8: nothing to keep whole */
+                return limit; /* not UTF-8 */
         return cut;
 }
 

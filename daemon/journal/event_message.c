@@ -85,7 +85,7 @@ char *event_message(const struct event *event)
                         r = asprintf(&description, "%s → gone (no longer in Nexudus)", status);
                 break;
         case EVENT_STALLED:
-                r = asprintf(&description, "%s, unchanged for longer than stalled_after", status);
+                r = asprintf(&description, "still %s, unchanged for longer than stalled_after", status);
                 break;
         }
         if (r < 0) {

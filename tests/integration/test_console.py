@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What people see on a console."""
+"""The log on a console."""
 
 import re
 import unittest

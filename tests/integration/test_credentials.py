@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Where the token comes from, what is wrong with its file, and that it gets to the API and nowhere else."""
+"""Sources of the token, invalid files, and that the token is sent only to the API."""
 
 import base64
 import os
@@ -136,7 +136,7 @@ class Secrets(IntegrationTest):
         return {"log": daemon.text().encode(), "output": daemon.output.encode(), "state": kept}
 
     def test_token_shows_nowhere(self):
-        """Not in the log at any level, whatever happens, nor in argv, environment, state and --print-config."""
+        """Not in the log at any level, nor in argv, environment, state and --print-config."""
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon("--log-level=debug")
@@ -158,7 +158,7 @@ class Secrets(IntegrationTest):
         self.assertNotIn(TOKEN, printed.output + printed.text())
 
     def test_echo_of_the_token_is_not_logged(self):
-        """An error page that says what it was sent must not bring the token into the log."""
+        """An error page that repeats the request must not bring the token into the log."""
         fake = self.start_fake(RUNNING)
         fake.fault("echo", status=400, body='{"Message": "bad header Authorization: Bearer %s"}' % TOKEN)
         self.write_config(fake, (11,))
@@ -167,7 +167,7 @@ class Secrets(IntegrationTest):
         daemon.stop()
         self.assertNotIn(TOKEN, daemon.text())
 
-    def test_state_is_nobody_elses(self):
+    def test_state_is_private(self):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon()

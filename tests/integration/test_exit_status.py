@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the process ends with, and that it ends when it is asked to."""
+"""Exit statuses, and stopping on request."""
 
 import signal
 import time
@@ -111,7 +111,7 @@ class Once(IntegrationTest):
         self.assertEqual(daemon.events(), [])
         self.assertEqual(len(daemon.output.splitlines()), 2, "each job is reported: " + daemon.output)
 
-    def test_server_error_throttled_and_odd(self):
+    def test_server_error_throttled_and_unexpected(self):
         for fault in ({"status": 500}, {"status": 409, "header": '"Retry-After: 60"'}, {"html": "yes"},
                       {"envelope": "yes"}, {"truncate": 20}, {"reset": "headers"}):
             with self.subTest(fault):

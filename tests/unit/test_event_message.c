@@ -133,7 +133,7 @@ static void test_gone_and_stalled(void **state)
 
         event = sample(EVENT_STALLED);
         event.record.status = TEXT_LITERAL("Running");
-        expect(&event, "Job 87654323 (members-import): Running, unchanged for longer than stalled_after");
+        expect(&event, "Job 87654323 (members-import): still Running, unchanged for longer than stalled_after");
 }
 
 static void test_remote_texts_are_escaped_and_cut(void **state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Any bytes as a command line. What is split must be words that, written down with every byte escaped and
- * split again, come out the same; and no word may be longer than the line.
+ * Splits arbitrary bytes as a command line. The words, joined with every byte escaped and split again, must
+ * be the same, and no word may be longer than the line.
  */
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static void check(bool condition)
                 abort();
 }
 
-/* The words as a line: quoted, so that empty ones stay, and in hexadecimal. */
+/* Joins the words to a line: quoted, to keep empty ones, and escaped in hexadecimal. */
 static char *write_line(char **words)
 {
         size_t room = 1;

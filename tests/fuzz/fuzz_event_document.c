@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Events of any texts. The first bytes choose the kind and which texts are null; the rest is cut into the
- * texts at each 0xfe. The document must be JSON, and every text must come back from it byte for byte, or,
- * where it was no UTF-8, as a text that is.
+ * Formats events with arbitrary texts. The first bytes choose the kind and which texts are null; the rest is
+ * split into texts at each 0xfe. The document must be JSON and contain every text byte for byte, or, if it
+ * was not UTF-8, as valid UTF-8.
  */
 
 #include <stdbool.h>
@@ -26,11 +26,11 @@ static void check(bool condition)
                 abort();
 }
 
-/* The texts in the order in which the document holds them, and how many have come back. */
+/* The texts in the order of the document, and how many have been found. */
 struct expected {
         const struct text *texts[TEXT_COUNT];
         size_t count, seen;
-        bool skip; /* a value that is no text of the remote side */
+        bool skip; /* a value that is not a remote text */
 };
 
 static bool is_utf8(const unsigned char *data, size_t size)
@@ -113,7 +113,7 @@ static void read_back(const char *document, size_t size, struct expected *expect
         yajl_free(parser);
 }
 
-/* Takes the next text from the input; null if the mask says so. */
+/* Reads the next text from the input; null if the mask selects that. */
 static void take_text(const uint8_t **data, size_t *size, bool is_null, struct text *ret_text)
 {
         const uint8_t *end = memchr(*data, 0xfe, *size);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Feeds arbitrary bytes to the record reader. The first four bytes choose: the shape, whether the limits are
- * tight, and a seed for the sizes of the pieces; the rest is the body. It is read twice, whole and in pieces,
- * and both must end alike: the same return value and the same records. Every text must be well-formed UTF-8
- * within the limits, whatever the body was.
+ * Feeds arbitrary bytes to the record reader. The first four bytes choose the shape, whether the limits are
+ * small, and a seed for the sizes of chunks; the rest is the body. It is read as a whole and in chunks, with
+ * the same return value and records. Every text must be well-formed UTF-8 within the limits.
  */
 
 #include <stddef.h>
@@ -74,7 +73,7 @@ static void collect_text(struct collected *collected, const struct text *text)
         }
         check(text->data[text->size] == '\0');
         check(is_utf8((const unsigned char *)text->data, text->size));
-        /* Numbers and booleans are texts too, whose length string_max does not bound. */
+        /* Numbers and booleans are texts, too, and string_max does not limit their length. */
         check(text->size <= collected->limits->string_max || text->size <= 1024);
         for (size_t i = 0; i < text->size; i++)
                 collect_number(collected, (unsigned char)text->data[i]);
@@ -100,12 +99,12 @@ static int on_record(void *userdata, struct job_record *record)
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 collect_text(collected, texts[i]);
 
-        /* Some handlers steal, and some refuse. */
+        /* Some handlers take the record, and some return an error. */
         text_clear(&record->result);
         return record->id == 13 ? -7 : 0;
 }
 
-/* The size of the next piece: mostly small. */
+/* The size of the next chunk, mostly small. */
 static size_t piece_size(uint32_t *seed)
 {
         *seed = *seed * 1664525 + 1013904223;

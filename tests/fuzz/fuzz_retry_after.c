@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Any bytes as the answer of a server, read by the daemon's own client, and what comes
- * of a Retry-After in it. The first byte chooses: either the rest is the whole answer, or it is the value of
- * that header, a number or a date, in an answer that is otherwise good; then the span is known and compared.
- * Whatever it is: every request ends once, the span is none or one of a second to a day, and what health and
- * deliveries make of it is bounded as they say.
+ * Reads arbitrary bytes as an HTTP response with the daemon's client, and evaluates Retry-After. Depending on
+ * the first byte, the rest is the whole response, or the value of that header, a number or a date, in an
+ * otherwise valid response; the span is then known and compared. Every request must complete once, the span
+ * must be missing or between a second and a day, and the delays of the breaker and of deliveries must be
+ * within their limits.
  */
 
 #include <curl/curl.h>
@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ANSWER_SIZE 8192
 #define NOW_US      (400 * USEC_PER_DAY)
 
-/* Whatever a server asks for, it silences us no longer than this. */
+/* The maximum delay that a server can request. */
 #define ASKED_MAX_US USEC_PER_HOUR
 
 struct outcome_seen {
@@ -40,7 +40,7 @@ struct outcome_seen {
         uint64_t retry_after_us;
 };
 
-/* Not inlined, so that the trace says which line it was. */
+/* Not inlined, so that the stack trace has the line. */
 __attribute__((noinline)) static void check(bool condition)
 {
         if (!condition)
@@ -71,7 +71,7 @@ static void on_end(void *userdata, const struct http_end *end)
         seen->retry_after_us = end->retry_after_us;
 }
 
-/* ---- a server that knows one answer ---- */
+/* ---- a server with one response ---- */
 
 struct server {
         sd_event *event;
@@ -82,7 +82,7 @@ struct server {
         int peer; /* -1: none */
 };
 
-/* The whole answer is there before the request is read, and nothing comes after it. */
+/* The complete response is sent before the request is read. */
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         (void)source;
@@ -150,7 +150,7 @@ static struct outcome_seen ask(const char *answer, size_t size)
         return seen;
 }
 
-/* ---- what is made of it ---- */
+/* ---- evaluation ---- */
 
 static void check_span(uint64_t span_us, uint64_t random)
 {
@@ -169,9 +169,9 @@ static void check_span(uint64_t span_us, uint64_t random)
         check(breaker_next(&breaker, NOW_US) <= NOW_US + ASKED_MAX_US);
 }
 
-/* ---- a header whose meaning is known ---- */
+/* ---- a header with a known value ---- */
 
-/* At most this many bytes of a value, without what would end the line. */
+/* At most this many bytes of a value, without characters that end the line. */
 #define VALUE_MAX 200
 
 static uint64_t bounded(int64_t seconds)
@@ -191,7 +191,7 @@ static void check_number(const char *value, uint64_t span_us)
                 check(span_us == bounded(strtoll(value, NULL, 10)) || strtoll(value, NULL, 10) == 0);
 }
 
-/* A date in the form of RFC 9110, and of this clock. */
+/* A date in the format of RFC 9110, from this clock. */
 static void check_date(const char *value, time_t before, uint64_t span_us)
 {
         struct tm tm = { .tm_sec = 0 };
@@ -203,7 +203,7 @@ static void check_date(const char *value, time_t before, uint64_t span_us)
         time_t date = timegm(&tm);
         if (strftime(again, sizeof(again), "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0 ||
             strcmp(again, value) != 0)
-                return; /* strptime() takes more than there is, such as the 31st of June */
+                return; /* strptime() accepts invalid dates such as 31 June */
         check(span_us >= bounded(date - time(NULL)) && span_us <= bounded(date - before));
 }
 
@@ -228,7 +228,7 @@ static void try_value(const uint8_t *data, size_t size)
         check_span(seen.retry_after_us, length);
 }
 
-/* A date at a distance from now, so that dates near today are met at all. */
+/* A date relative to now, so that dates near today occur. */
 static void try_distance(const uint8_t *data, size_t size)
 {
         int32_t distance = 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Any bytes as the state database: states that were made by the store, with pages of 512 bytes, and what
- * becomes of them. The store is opened, all of it is read, an event is recorded and deliveries are ended, and
- * then it is opened again. Opening ends in a store, or in words and a file that keeps every byte; what is
- * read back is what was recorded or an error; and in a database that SQLite finds sound, all is there.
+ * Opens arbitrary bytes as the state database; the corpus has valid states with pages of 512 bytes. The state
+ * is opened, read completely, an event is recorded, deliveries are completed, and it is opened again. Opening
+ * must succeed, or fail with a message and an unchanged file. What is read back must be what was recorded, or
+ * an error; in a database that SQLite reports as intact, everything must be present.
  *
- * SQLite itself is not instrumented. Beside libFuzzer's own changes there are those that disks make: sectors
- * of zeros or of another place, a run of ones, a lost end.
+ * SQLite itself is not instrumented. Besides the mutations of libFuzzer there are typical errors of disks:
+ * sectors of zeros or from other offsets, a run of ones, a truncated end.
  */
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static const char *const hooks[] = { "mail", "post" };
 
 static char directory[256], database[280];
 
-/* Not inlined, so that the trace says which line it was. */
+/* Not inlined, so that the stack trace has the line. */
 __attribute__((noinline)) static void check(bool condition)
 {
         if (!condition)
@@ -75,7 +75,7 @@ static void directory_make(void)
 {
         const char *parent = getenv("TMPDIR");
 
-        /* As with the faults of the unit tests, nothing waits for the disk. */
+        /* As with the faults of the unit tests, writes are not synchronised to disk. */
         check(fault_vfs_register() == SQLITE_OK);
         (void)snprintf(directory, sizeof(directory), "%s/jobwatchd-fuzz-XXXXXX",
                        parent != NULL ? parent : "/tmp");
@@ -100,7 +100,7 @@ static bool file_is(const uint8_t *data, size_t size)
         return read(file, found, size + 1) == (ssize_t)size && (size == 0 || memcmp(found, data, size) == 0);
 }
 
-/* Whether SQLite finds nothing wrong with the file, its indices included. */
+/* Whether SQLite reports the file as intact, including its indices. */
 static bool file_is_sound(void)
 {
         sqlite3 *connection = NULL;
@@ -120,7 +120,7 @@ static bool file_is_sound(void)
         return sound;
 }
 
-/* ---- what is in the store ---- */
+/* ---- contents ---- */
 
 static void check_word(const struct state *state, int r)
 {
@@ -260,7 +260,7 @@ static struct state *reopen(void)
         return state;
 }
 
-/* The event that was recorded, in a store that was closed and opened since. */
+/* Checks the recorded event after closing and opening the state. */
 static void check_kept(struct state *state, bool sound)
 {
         CLEANUP(event_clear) struct event found = { .id = "" };
@@ -321,7 +321,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
 }
 
-/* ---- what disks do ---- */
+/* ---- disk errors ---- */
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
@@ -345,7 +345,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         case 4:
                 return LLVMFuzzerMutate(data, size, max_size);
         default:
-                /* Bits of a place: libFuzzer's own changes move what follows, which no disk does. */
+                /* Changes bits in place: mutations of libFuzzer move the following bytes, unlike a disk. */
                 (void)LLVMFuzzerMutate(data + to, SECTOR_SIZE, SECTOR_SIZE);
                 return size;
         }

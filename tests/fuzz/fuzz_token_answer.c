@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Feeds arbitrary bytes to what reads the answer to a sign-in. The first byte chooses the status and whether
- * a refresh token was sent; the rest is the body. Whatever it is: a body that is read whole is read alike as
- * a part; a token that is taken comes back from its stored form; the explanation is one line without a
- * secret. The body is also tried as a stored grant.
+ * Feeds arbitrary bytes to the parser of sign-in responses. The first byte chooses the status and whether a
+ * refresh token was sent; the rest is the body. A body that is parsed completely must be parsed the same as
+ * an excerpt, an accepted token must survive being stored and read, and the explanation must be one line
+ * without a secret. The body is also parsed as stored tokens.
  */
 
 #include <stddef.h>
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define LIFETIME_MAX_US (UINT64_C(315360000) * 1000000)
 
-/* As http.h has it. */
+/* As in http.h. */
 #define EXCERPT_MAX 512
 
 static const char password[] = "hunter2+secret";
@@ -45,7 +45,7 @@ static void check_grants(const struct tokens *left, const struct tokens *right)
         check(left->obtained_us == right->obtained_us && left->lifetime_us == right->lifetime_us);
 }
 
-/* To its stored form and back. */
+/* Formats and parses the stored form. */
 static void check_grant(const struct tokens *tokens)
 {
         struct tokens back = TOKENS_NULL;

@@ -58,10 +58,9 @@ static void print_help(void)
                 "      --version           print the version and exit\n"
                 "  -h, --help              print this help and exit\n"
                 "\n"
-                "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed; 64 invalid command "
-                "line;\n"
-                "69 API unreachable; 74 state directory unusable; 77 credentials rejected;\n"
-                "78 invalid configuration; 124 timeout.\n",
+                "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed;\n"
+                "64 invalid command line; 69 API unreachable; 74 state directory unusable;\n"
+                "77 credentials rejected; 78 invalid configuration; 124 timeout.\n",
                 stdout);
 }
 

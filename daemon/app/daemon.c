@@ -115,8 +115,8 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         journal_print(daemon->journal, LOG_INFO, "Received %s, stopping.",
                       info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 
-        /* Running hooks may end by themselves; deliveries that are not done are repeated after the next
-         * start. */
+        /* Running hooks get some time to end. Deliveries not done by then are repeated after the next start.
+         */
         daemon->monitor = monitor_free(daemon->monitor);
         outbox_stop(daemon->outbox);
         int r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, STOP_TIMEOUT_US,

@@ -61,7 +61,8 @@ static uint64_t shortest_interval(const struct config *config)
         return shortest_us;
 }
 
-/* Below a second to the millisecond, so that short intervals can be told apart; rounded otherwise. */
+/* Exact to the millisecond below a second, so that short intervals can be distinguished; rounded otherwise.
+ */
 static char *format_interval(uint64_t span_us, char buffer[static TIMESPAN_TEXT_MAX])
 {
         if (span_us >= USEC_PER_SEC)

@@ -98,8 +98,8 @@ class HooksDirectory(SystemTest):
         self.hook("20-second", "exit 3\n")
         self.hook("30-third", "echo third\n")
         self.assertNotEqual(self.system.run("systemctl", "start", self.UNIT, check=False).status, 0)
-        self.assertEqual(self.said(), ["first", "/etc/jobwatchd/hooks.d/20-second ended with status 3; what comes after it "
-                                       "was not run."])
+        self.assertEqual(self.said(), ["first", "/etc/jobwatchd/hooks.d/20-second failed: exit status 3. The programs "
+                                       "after it were not run."])
 
     def test_none(self):
         self.systemctl("start", self.UNIT)

@@ -241,7 +241,7 @@ files = members.csv
         self.assertIn("Subject: Now watching job 513", shown)
         self.assertIn("Subject: Job 513 failed", shown)
         self.assertIn("ended with the Status Failed, which", shown)
-        self.assertRegex(shown, r"Its Status is\n\W*Running\. It is polled until it has ended\.")
+        self.assertRegex(shown, r"with the Status\n\W*Running\. It is polled until it has ended\.")
         self.assertNotIn("@JOBWATCH", shown)
 
         source = (ROOT / "daemon/journal/message_ids.h").read_text()

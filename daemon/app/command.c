@@ -10,6 +10,7 @@
 
 #include "app/check.h"
 #include "app/daemon.h"
+#include "config/config_load.h"
 #include "journal/journal.h"
 #include "util/cleanup.h"
 

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "app/summary.h"
+#include "config/config_load.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 

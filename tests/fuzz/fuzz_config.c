@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/config_load.h"
 #include "config/keys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

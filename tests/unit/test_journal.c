@@ -351,9 +351,10 @@ static void test_console_colours_on_a_terminal(void **state)
         int controller, terminal;
         (void)state;
 
+        if (openpty(&controller, &terminal, NULL, NULL, NULL) < 0)
+                skip(); /* there is no /dev/pts */
         capture_reset();
         (void)unsetenv("NO_COLOR");
-        assert_int_equal(openpty(&controller, &terminal, NULL, NULL, NULL), 0);
         console_open(&console, terminal, LOG_TARGET_CONSOLE);
         console_log(&console);
         console_close(&console);

@@ -3,7 +3,8 @@
 """Checks that the sources keep to the layers of the architecture.
 
 A file includes only from its own directory and from those that the table allows; a library's header only where
-that library belongs; a header guards itself with #pragma once; a .c file says in a comment on top what it is for.
+that library belongs; there is no include cycle, not even within a directory; a header guards itself with
+#pragma once; a .c file says in a comment on top what it is for.
 
 usage: check-layers.py SOURCE_ROOT | --self-test
 """
@@ -82,6 +83,8 @@ def file_problems(path, lines):
         yield 1, f"the first line must be {LICENCE}"
     if path.endswith(".h") and "#pragma once" not in lines:
         yield 1, "#pragma once is missing"
+    if path.endswith("_internal.h"):
+        yield 1, "name the subject of the header instead of _internal"
     if path.endswith(".c"):
         following = next((line for line in lines[1:] if line.strip()), "")
         if not following.startswith("/*"):
@@ -101,9 +104,37 @@ def file_problems(path, lines):
                 yield number, f"{own or library}: only in {' and '.join(places)}"
 
 
+def cycle_problems(includes):
+    """
+    Yields (path, line number, problem) for each include that closes a cycle. `includes` maps a path to its
+    [(line number, included path)]. A .c file and its header are one node.
+    """
+    node = lambda path: re.sub(r"\.[ch]$", "", path)
+    edges = {}
+    for path, found in includes.items():
+        edges.setdefault(node(path), []).extend(
+            (node(other), path, number) for number, other in found if other in includes and node(other) != node(path))
+
+    finished, open_nodes = set(), []
+
+    def visit(name):
+        open_nodes.append(name)
+        for other, path, number in edges.get(name, []):
+            if other in open_nodes:
+                yield path, number, "include cycle: " + " -> ".join(open_nodes[open_nodes.index(other):] + [other])
+            elif other not in finished:
+                yield from visit(other)
+        open_nodes.pop()
+        finished.add(name)
+
+    for name in sorted(edges):
+        if name not in finished:
+            yield from visit(name)
+
+
 def tree_problems(root):
     """All problems under root/daemon as "FILE:LINE: problem", and how many files there were."""
-    found, count = [], 0
+    found, includes = [], {}
     top = os.path.join(root, "daemon")
 
     for folder, folders, names in os.walk(top):
@@ -116,9 +147,11 @@ def tree_problems(root):
             with open(full, encoding="utf-8") as file:
                 lines = file.read().splitlines()
             found += [f"daemon/{path}:{number}: {text}" for number, text in file_problems(path, lines)]
-            count += 1
+            matches = [(number, INCLUDE.match(line)) for number, line in enumerate(lines, 1)]
+            includes[path] = [(number, match.group(1)) for number, match in matches if match and match.group(1)]
 
-    return found, count
+    found += [f"daemon/{path}:{number}: {text}" for path, number, text in cycle_problems(includes)]
+    return found, len(includes)
 
 
 # A made tree: path, lines after the licence, and the lines with a problem (the licence is line 1).
@@ -129,6 +162,7 @@ SAMPLES = [
     ("app/daemon.h", ["#pragma once", '#include "monitor/a.h"', '#include "bus/connection.h"'], []),
     ("app/check.c", [ESSAY, '#include "app/daemon.h"'], []),
     ("monitor/a.h", ["#pragma once", '#include "app/daemon.h"', '#include "delivery/outbox.h"'], [3]),
+    ("monitor/a_internal.h", ["#pragma once"], [1]),
     ("delivery/payload.c", [ESSAY, "#include <yajl/yajl_gen.h>", "#include <yajl/yajl_tree.h>"], [4]),
     ("delivery/outbox.c", [ESSAY, '#include "state/a.h"', "#include <systemd/sd-bus.h>", '#include "bus/connection.h"'], [4, 5]),
     ("delivery/unit/a.c", [ESSAY, "#include <systemd/sd-bus.h>", '#include "bus/connection.h"', '#include "bus/object.h"'], [5]),
@@ -142,7 +176,7 @@ SAMPLES = [
     ("http/one.h", ["#pragma once"], []),
     ("http/two.c", [ESSAY, '#include "http/three.h"'], []),
     ("http/two.h", ["#pragma once"], []),
-    ("http/three.h", ["#pragma once", '#include "http/one.h"'], []),
+    ("http/three.h", ["#pragma once", '#include "http/one.h"'], [3]),
     ("config/a.c", [ESSAY, "#include <ini.h>", '#include "model/a.h"', '#include "http/a.h"'], [5]),
     ("model/a.c", [ESSAY, '#include "util/a.h"', '#include "config/a.h"', "#include <sqlite3.h>"], [4, 5]),
     ("planning/a.c", [ESSAY, '#include "model/a.h"', '#include "platform/clock.h"'], [4]),

@@ -58,11 +58,11 @@ def main():
     print(f"{'':40} {'lines':>19} {'branches':>20}")
     for path, counts in found.items():
         print_row(path, counts)
-    floors = sorted({os.path.dirname(path) + "/" for path in found})
+    directories = sorted({os.path.dirname(path) + "/" for path in found})
     print()
-    for floor in [*floors, ""]:
-        inside = [counts for path, counts in found.items() if (os.path.dirname(path) + "/" == floor) or not floor]
-        print_row(floor or "all", [sum(counts[i] for counts in inside) for i in range(4)])
+    for directory in [*directories, ""]:
+        inside = [counts for path, counts in found.items() if (os.path.dirname(path) + "/" == directory) or not directory]
+        print_row(directory or "all", [sum(counts[i] for counts in inside) for i in range(4)])
 
     missing = [f"{path}:{number}" for path, counts in found.items() if path.startswith(WHOLE) for number in counts[4]]
     if not any(path.startswith(WHOLE) for path in found):

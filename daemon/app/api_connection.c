@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Puts together what [api] describes, and tells whether it can stay when that is described anew. */
+/* Opens the connection that [api] describes, and decides whether it can stay after a reload. */
 
 #include "app/api_connection.h"
 
@@ -14,7 +14,7 @@
 #include "util/timespan.h"
 #include "version.h"
 
-/* As many as there are requests under way. */
+/* One per request in flight. */
 #define CONNECTIONS_MAX 8
 
 static void cleanup_secret(char **secret)
@@ -22,7 +22,7 @@ static void cleanup_secret(char **secret)
         secret_free(*secret);
 }
 
-/* Reads the secret that the configuration names, and says what is wrong with it. */
+/* Reads the token or password. Errors and warnings are logged. */
 static int read_secret(const struct api_connection_parts *parts, char **ret_secret)
 {
         const struct api_config *api = &parts->config->api;
@@ -42,7 +42,7 @@ static struct text_digest digest_of(const char *secret)
 {
         struct text text = { .size = strlen(secret) };
 
-        memcpy(&text.data, &secret, sizeof(secret)); /* only looked at */
+        memcpy(&text.data, &secret, sizeof(secret)); /* drops the const; text_digest() only reads */
         return text_digest(&text);
 }
 
@@ -54,9 +54,8 @@ static int check_certificates(const struct api_connection_parts *parts)
                 return 0;
         int r = -errno;
         journal_print(parts->journal, LOG_ERR,
-                      "Cannot read the certificates in %s (ca_file): %s. Correct the path, or remove the "
-                      "line to use "
-                      "those of the system.",
+                      "Cannot read certificates from ca_file = %s: %s. Correct the path, or remove the line "
+                      "to use the system's certificates.",
                       ca_file, strerror(-r));
         return r;
 }
@@ -74,7 +73,7 @@ static int check_client_id(const struct api_connection_parts *parts)
         return r;
 }
 
-static int open_session(const struct api_connection_parts *parts, struct connection *connection,
+static int open_session(const struct api_connection_parts *parts, struct api_connection *connection,
                         const char *password)
 {
         const struct session_parts session = {
@@ -92,7 +91,7 @@ static int open_session(const struct api_connection_parts *parts, struct connect
         return session_new(&session, &connection->session);
 }
 
-static int open_all(const struct api_connection_parts *parts, struct connection *connection,
+static int open_all(const struct api_connection_parts *parts, struct api_connection *connection,
                     const char *secret)
 {
         const struct api_config *api = &parts->config->api;
@@ -123,18 +122,17 @@ static int open_all(const struct api_connection_parts *parts, struct connection 
 }
 
 enum exit_status api_connection_open(const struct api_connection_parts *parts,
-                                     struct connection *ret_connection)
+                                     struct api_connection *ret_connection)
 {
         CLEANUP(cleanup_secret) char *secret = NULL;
-        struct connection connection = { .client = NULL };
+        struct api_connection connection = API_CONNECTION_NULL;
 
         if (read_secret(parts, &secret) < 0 || check_certificates(parts) < 0 || check_client_id(parts) < 0)
                 return EXIT_STATUS_CONFIG;
 
         int r = open_all(parts, &connection, secret);
         if (r < 0) {
-                journal_print(parts->journal, LOG_ERR, "Cannot set up the connection to the API: %s.",
-                              strerror(-r));
+                journal_print(parts->journal, LOG_ERR, "Cannot set up the API connection: %s.", strerror(-r));
                 api_connection_close(&connection);
                 return EXIT_STATUS_SOFTWARE;
         }
@@ -142,12 +140,12 @@ enum exit_status api_connection_open(const struct api_connection_parts *parts,
         return EXIT_STATUS_SUCCESS;
 }
 
-void api_connection_close(struct connection *connection)
+void api_connection_close(struct api_connection *connection)
 {
         session_free(connection->session);
         nexudus_free(connection->nexudus);
         http_client_free(connection->client);
-        *connection = (struct connection){ .client = NULL };
+        *connection = API_CONNECTION_NULL;
 }
 
 static bool is_same(const struct api_config *left, const struct api_config *right)
@@ -159,7 +157,7 @@ static bool is_same(const struct api_config *left, const struct api_config *righ
                strcmp(left->client_id, right->client_id) == 0 && strcmp(left->ca_file, right->ca_file) == 0;
 }
 
-int api_connection_renew(struct connection *connection, const struct api_connection_parts *parts,
+int api_connection_renew(struct api_connection *connection, const struct api_connection_parts *parts,
                          const struct api_config *old)
 {
         CLEANUP(cleanup_secret) char *secret = NULL;

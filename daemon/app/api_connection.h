@@ -13,13 +13,15 @@
 #include "state/state.h"
 #include "util/text.h"
 
-/* Everything that belongs to [api]: the connections, the endpoints, and who we are there. */
-struct connection {
+/* What is built from [api]: the HTTP client, the endpoints and the session. All NULL: not open. */
+struct api_connection {
         struct http_client *client;
         struct nexudus *nexudus;
         struct session *session;   /* NULL unless auth = password */
-        struct text_digest secret; /* tells whether the secret on disk is another one by now */
+        struct text_digest secret; /* of the secret in use, to detect a changed file */
 };
+
+#define API_CONNECTION_NULL ((struct api_connection){ .client = NULL })
 
 struct api_connection_parts {
         sd_event *event;
@@ -34,19 +36,20 @@ struct api_connection_parts {
 };
 
 /*
- * Reads the secrets and builds it all. What is wrong is logged, and told by the status: EXIT_STATUS_CONFIG
- * for a secret or certificate that cannot be read, EXIT_STATUS_SOFTWARE for the rest.
+ * Reads the secrets and opens a connection. Errors are logged: EXIT_STATUS_CONFIG for a secret or certificate
+ * that cannot be read, EXIT_STATUS_SOFTWARE for anything else. The parts are borrowed and must outlive the
+ * connection, except `config`, which is only read.
  */
 enum exit_status api_connection_open(const struct api_connection_parts *parts,
-                                     struct connection *ret_connection);
+                                     struct api_connection *ret_connection);
 
-/* Nothing may use it any more. Leaves it empty. */
-void api_connection_close(struct connection *connection);
+/* Nothing may use the connection any more. Leaves it closed; closing twice is allowed. */
+void api_connection_close(struct api_connection *connection);
 
 /*
- * After a reload: 0 if the connection still fits the configuration (a new token of auth = token has then been
- * taken over), 1 if it has to be opened anew, or a negative errno if the secret cannot be read, which is
- * logged.
+ * For a reload, with the new configuration in `parts`. Returns 0 if the connection can stay (a changed token
+ * of auth = token has then been put into use), 1 if a new one has to be opened, or a negative errno if a
+ * secret or certificate cannot be read, which is logged.
  */
-int api_connection_renew(struct connection *connection, const struct api_connection_parts *parts,
+int api_connection_renew(struct api_connection *connection, const struct api_connection_parts *parts,
                          const struct api_config *old);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The part of --check that looks beyond the configuration's own text. */
+/* The part of --check that goes beyond the text of the configuration: secrets, certificates, hook programs.
+ */
 
 #include "app/check.h"
 
@@ -16,7 +17,7 @@
 
 struct check {
         FILE *file;
-        size_t problems;
+        size_t errors;
 };
 
 static void check_secret(struct check *check, const char *where, const char *key, const char *source)
@@ -29,7 +30,7 @@ static void check_secret(struct check *check, const char *where, const char *key
         int r = credential_read(key, source, &secret, &message);
         secret_free(secret);
         if (r < 0)
-                check->problems++;
+                check->errors++;
         if (r < 0 || message != NULL)
                 (void)fprintf(check->file, "%s: %s%s\n", where,
                               r < 0 ? "" : "warning: ", message != NULL ? message : strerror(-r));
@@ -43,7 +44,7 @@ static void check_client_id(struct check *check, const struct api_config *api)
                 return;
         int r = machine_client_id(name);
         if (r < 0) {
-                check->problems++;
+                check->errors++;
                 (void)fprintf(check->file, "%s: " MACHINE_ID_ADVICE "\n", api->where_secret, strerror(-r));
         }
 }
@@ -56,7 +57,7 @@ static void check_hook(struct check *check, const struct hook_config *hook)
         case HOOK_EXEC: {
                 int r = program_check(hook->target, &reason);
                 if (r < 0) {
-                        check->problems++;
+                        check->errors++;
                         (void)fprintf(check->file, "%s: [hook %s] exec = %s: %s\n", hook->where, hook->name,
                                       hook->target, reason != NULL ? reason : strerror(-r));
                 }
@@ -71,7 +72,7 @@ static void check_hook(struct check *check, const struct hook_config *hook)
         }
 }
 
-size_t check_surroundings(const struct config *config, FILE *file)
+size_t check_environment(const struct config *config, FILE *file)
 {
         struct check check = { .file = file };
 
@@ -81,11 +82,11 @@ size_t check_surroundings(const struct config *config, FILE *file)
                 check_secret(&check, config->api.where_secret, "password_file", config->api.password_file);
         check_client_id(&check, &config->api);
         if (*config->api.ca_file != '\0' && access(config->api.ca_file, R_OK) < 0) {
-                check.problems++;
-                (void)fprintf(file, "%s: cannot read %s (ca_file): %s\n", config->api.where_ca_file,
-                              config->api.ca_file, strerror(errno));
+                check.errors++;
+                (void)fprintf(file, "%s: cannot read certificates from ca_file = %s: %s\n",
+                              config->api.where_ca_file, config->api.ca_file, strerror(errno));
         }
         for (size_t i = 0; i < config->hook_count; i++)
                 check_hook(&check, &config->hooks[i]);
-        return check.problems;
+        return check.errors;
 }

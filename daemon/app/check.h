@@ -7,10 +7,10 @@
 #include "config/config.h"
 
 /*
- * What can be validated of a configuration without the network, beyond its own text: that the secrets it
- * names by path are there, and that the programs of its hooks can be run. Credentials of systemd exist only
- * while the service runs and are left out.
+ * Checks what the configuration refers to, as far as possible without the network: secrets given by an
+ * absolute path can be read, hook programs can be run. systemd credentials exist only inside the service and
+ * are not checked.
  *
- * Prints a line for each problem and each warning; returns how many problems there are.
+ * Prints one line per error and warning to `file`. Returns the number of errors.
  */
-size_t check_surroundings(const struct config *config, FILE *file);
+size_t check_environment(const struct config *config, FILE *file);

@@ -8,24 +8,23 @@
 #include "config/config.h"
 #include "journal/journal.h"
 
-/* How this run differs from the configuration. */
+/* From the command line. All of it is borrowed and must outlive daemon_run(). */
 struct daemon_options {
-        const char *path; /* of the configuration, which is read again on SIGHUP */
+        const char *path; /* of the configuration file, read again on SIGHUP */
         const struct config_overrides *overrides;
-        bool once;           /* one round of everything, each job reported on standard output */
+        bool once;           /* poll each job once, report it on standard output, exit */
         uint64_t timeout_us; /* 0: none */
 };
 
 /*
- * Blocks the signals that the loop will take. To be called first of all: a stop that comes while things are
- * still being built is then an orderly one, and threads that libraries start inherit it.
+ * Blocks the signals that the loop handles. Call it before daemon_run() and before any thread is created: a
+ * signal that arrives during the start is then handled once the loop runs, and threads inherit the mask.
  */
 void daemon_block_signals(void);
 
 /*
- * Builds the parts, runs the loop, and returns what the process is to end with. Everything that goes wrong is
- * logged. `journal` is borrowed; of `config` the
- * daemon is one more owner, until a reload brings another one.
+ * Builds the parts, runs the loop and returns the exit status of the process. Errors are logged. `journal` is
+ * borrowed; the daemon takes its own reference to `config`, which a reload replaces.
  */
 enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
                             struct journal *journal);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A post source of the loop: it runs after every turn in which anything else ran, and so needs to be told of
- * nothing. A timer makes a turn of its own for what was put off.
+ * A post source: it runs after each iteration of the loop in which another source was dispatched, so nobody
+ * has to announce changes. A timer causes an iteration when sending was deferred.
  */
 
 #include "app/status_line.h"
@@ -14,23 +14,23 @@
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
-/* It is read by people: it need not be newer than this. */
-#define STATUS_EVERY_US (1 * USEC_PER_SEC)
+/* The minimum interval between two status texts. */
+#define STATUS_INTERVAL_US (1 * USEC_PER_SEC)
 
-/* For so long what is not settled is kept back. */
-#define STATUS_PATIENCE_US (5 * STATUS_EVERY_US)
+/* How long a text that is not settled is held back. */
+#define STATUS_SETTLE_MAX_US (5 * STATUS_INTERVAL_US)
 
 struct status_line {
         sd_event_source *post;
         sd_event_source *timer;
         status_describe describe;
         void *userdata;
-        uint64_t told_us;
+        uint64_t sent_us;
 };
 
 DEFINE_CLEANUP(struct status_line, status_line_free)
 
-static int later(struct status_line *line, uint64_t time_us)
+static int defer_until(struct status_line *line, uint64_t time_us)
 {
         (void)sd_event_source_set_time(line->timer, time_us);
         return sd_event_source_set_enabled(line->timer, SD_EVENT_ONESHOT);
@@ -40,22 +40,22 @@ static int on_post(sd_event_source *source, void *userdata)
 {
         struct status_line *line = userdata;
         uint64_t now = 0;
-        bool done = true;
+        bool settled = true;
 
         (void)sd_event_now(sd_event_source_get_event(source), CLOCK_BOOTTIME, &now);
-        if (now < line->told_us + STATUS_EVERY_US)
-                return later(line, line->told_us + STATUS_EVERY_US);
+        if (now < line->sent_us + STATUS_INTERVAL_US)
+                return defer_until(line, line->sent_us + STATUS_INTERVAL_US);
 
-        CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &done);
-        if (!done && now < line->told_us + STATUS_PATIENCE_US)
-                return later(line, now + STATUS_EVERY_US / 10);
-        line->told_us = now;
+        CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &settled);
+        if (!settled && now < line->sent_us + STATUS_SETTLE_MAX_US)
+                return defer_until(line, now + STATUS_INTERVAL_US / 10);
+        line->sent_us = now;
         if (status != NULL)
                 (void)sd_notifyf(false, "STATUS=%s", status);
         return 0;
 }
 
-/* Every turn of the loop ends in on_post(); this one is made for it. */
+/* Only causes an iteration of the loop; on_post() runs after it. */
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)source;
@@ -76,7 +76,7 @@ int status_line_new(sd_event *event, status_describe describe, void *userdata, s
                 return -ENOMEM;
         line->describe = describe;
         line->userdata = userdata;
-        int r = sd_event_add_time(event, &line->timer, CLOCK_BOOTTIME, 0, STATUS_EVERY_US / 20, on_timer,
+        int r = sd_event_add_time(event, &line->timer, CLOCK_BOOTTIME, 0, STATUS_INTERVAL_US / 20, on_timer,
                                   line);
         if (r >= 0)
                 r = sd_event_source_set_enabled(line->timer, SD_EVENT_OFF);

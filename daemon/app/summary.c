@@ -1,16 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Figures put into sentences. */
+/* Formats the counts of the monitor for the journal and for the status line. */
 
 #include "app/summary.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "journal/message_ids.h"
 #include "util/message.h"
 #include "util/timespan.h"
 #include "version.h"
+
+/* The plural ending of a noun. */
+static const char *plural(size_t count)
+{
+        return count == 1 ? "" : "s";
+}
+
+static const char *outage_text(enum outage outage)
+{
+        switch (outage) {
+        case OUTAGE_UNREACHABLE:
+                return "; API: unreachable";
+        case OUTAGE_THROTTLED:
+                return "; API: rate limited";
+        case OUTAGE_UNAUTHORIZED:
+                return "; API: credentials rejected";
+        case OUTAGE_NONE:
+                break;
+        }
+        return "";
+}
 
 char *summary_status(const struct config *config, const struct monitor_counts *counts, uint64_t now_us)
 {
@@ -23,13 +43,13 @@ char *summary_status(const struct config *config, const struct monitor_counts *c
         if (config->limits.per_hour > 0)
                 (void)snprintf(limit, sizeof(limit), " of %u", config->limits.per_hour);
 
-        return format_message("watching %zu job%s: %zu open, %zu done%s; %u%s requests in the last hour%s",
-                              counts->watched, counts->watched == 1 ? "" : "s", counts->open,
+        return format_message("%zu job%s (%zu open, %zu finished)%s; %u%s requests in the last hour%s",
+                              counts->watched, plural(counts->watched), counts->open,
                               counts->watched - counts->open, next, counts->spent_hour, limit,
-                              counts->outage == OUTAGE_NONE ? "" : "; the API does not answer as it should");
+                              outage_text(counts->outage));
 }
 
-/* The smallest interval that any job asks for. */
+/* The shortest interval of all jobs. */
 static uint64_t shortest_interval(const struct config *config)
 {
         uint64_t shortest_us = USEC_NEVER;
@@ -40,49 +60,79 @@ static uint64_t shortest_interval(const struct config *config)
         return shortest_us;
 }
 
-/* For a person: below a second to the millisecond, which is what intervals are then told apart by. */
-static char *format_pace(uint64_t span_us, char buffer[static TIMESPAN_TEXT_MAX])
+/* Exact to the millisecond below a second, so that short intervals can be distinguished; rounded otherwise.
+ */
+static char *format_interval(uint64_t span_us, char buffer[static TIMESPAN_TEXT_MAX])
 {
         if (span_us >= USEC_PER_SEC)
                 return timespan_format_rough(span_us, buffer);
         return timespan_format((span_us + USEC_PER_MSEC - 1) / USEC_PER_MSEC * USEC_PER_MSEC, buffer);
 }
 
-void summary_log_start(struct journal *journal, const char *what, const struct config *config,
+static void warn_of_short_interval(struct journal *journal, const struct config *config,
+                                   const struct monitor_counts *counts)
+{
+        char interval[TIMESPAN_TEXT_MAX], round[TIMESPAN_TEXT_MAX];
+        uint64_t shortest_us = shortest_interval(config);
+
+        if (counts->round_us > shortest_us)
+                journal_print(
+                        journal, LOG_WARNING,
+                        "interval = %s is too short for %zu open job%s under [limits]; polling each every "
+                        "%s instead.",
+                        format_interval(shortest_us, interval), counts->open, plural(counts->open),
+                        format_interval(counts->round_us, round));
+}
+
+void summary_log_start(struct journal *journal, const struct config *config,
                        const struct monitor_counts *counts)
 {
-        char interval[TIMESPAN_TEXT_MAX], max_interval[TIMESPAN_TEXT_MAX], round[TIMESPAN_TEXT_MAX];
+        char interval[TIMESPAN_TEXT_MAX], max_interval[TIMESPAN_TEXT_MAX];
 
         journal_print_about(
                 journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
-                "%s: jobwatchd %s watches %zu job%s at %s (%zu open, %zu ended before), each every %s after "
-                "a change and up to %s apart without one; state in %s.",
-                what, JOBWATCH_VERSION, counts->watched, counts->watched == 1 ? "" : "s",
-                config->api.base_url, counts->open, counts->watched - counts->open,
+                "jobwatchd %s started: watching %zu job%s (%zu open, %zu finished) at %s, polling "
+                "every %s to %s, state in %s",
+                JOBWATCH_VERSION, counts->watched, plural(counts->watched), counts->open,
+                counts->watched - counts->open, config->api.base_url,
                 timespan_format(config->poll.interval_us, interval),
                 timespan_format(config->poll.max_interval_us, max_interval), config_state_directory(config));
-
-        uint64_t shortest_us = shortest_interval(config);
-        if (counts->round_us > shortest_us)
-                journal_print(journal, LOG_WARNING,
-                              "%zu open jobs cannot all be looked at every %s: the limits of the API allow "
-                              "every %s, and that is what they get. A longer interval would say what is, and "
-                              "fewer jobs or higher limits in [limits], if Nexudus granted them, would make "
-                              "it shorter.",
-                              counts->open, format_pace(shortest_us, interval),
-                              format_pace(counts->round_us, round));
+        warn_of_short_interval(journal, config, counts);
 }
 
-void summary_log(struct journal *journal, const struct config *config, const struct monitor_counts *counts)
+void summary_log_reload(struct journal *journal, const struct config *config,
+                        const struct monitor_counts *counts)
+{
+        char interval[TIMESPAN_TEXT_MAX], max_interval[TIMESPAN_TEXT_MAX];
+
+        journal_print_about(journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
+                            "Configuration reloaded: watching %zu job%s (%zu open, %zu finished) at %s, "
+                            "polling every %s to %s, %zu hook%s",
+                            counts->watched, plural(counts->watched), counts->open,
+                            counts->watched - counts->open, config->api.base_url,
+                            timespan_format(config->poll.interval_us, interval),
+                            timespan_format(config->poll.max_interval_us, max_interval), config->hook_count,
+                            plural(config->hook_count));
+        warn_of_short_interval(journal, config, counts);
+}
+
+void summary_log_finished(struct journal *journal, const struct monitor_counts *counts, const char *next)
+{
+        journal_print(journal, LOG_INFO, "All jobs finished: %zu succeeded, %zu failed or gone. %s",
+                      counts->succeeded, counts->failed, next);
+}
+
+void summary_log_daily(struct journal *journal, const struct config *config,
+                       const struct monitor_counts *counts)
 {
         uint64_t round_us = counts->round_us > config->poll.max_interval_us ? counts->round_us
                                                                             : config->poll.max_interval_us;
         char round[TIMESPAN_TEXT_MAX];
 
-        journal_print(journal, LOG_INFO,
-                      "Watching %zu jobs: %zu open, %zu succeeded, %zu failed or gone; each open one is "
-                      "looked at every %s "
-                      "at the latest; %u requests in the last hour.",
-                      counts->watched, counts->open, counts->succeeded, counts->failed,
-                      timespan_format_rough(round_us, round), counts->spent_hour);
+        journal_print(
+                journal, LOG_INFO,
+                "Watching %zu job%s: %zu open, %zu succeeded, %zu failed or gone; open jobs are polled at "
+                "least every %s; %u request%s in the last hour.",
+                counts->watched, plural(counts->watched), counts->open, counts->succeeded, counts->failed,
+                timespan_format_rough(round_us, round), counts->spent_hour, plural(counts->spent_hour));
 }

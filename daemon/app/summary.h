@@ -7,23 +7,24 @@
 #include "journal/journal.h"
 #include "monitor/monitor.h"
 
-/*
- * What the daemon says of itself as a whole: to systemctl status, and to the journal at the start and once a
- * day.
- */
+/* Messages about the service as a whole. */
 
 /*
- * The line behind STATUS= of sd_notify(3): "watching 12 jobs: 3 open, 9 done; next poll in 8s". malloc()ed or
- * NULL.
+ * The text of STATUS= of sd_notify(3): "12 jobs (3 open, 9 finished); next poll in 8s; ...". malloc()ed, or
+ * NULL when out of memory. `now_us` is CLOCK_BOOTTIME.
  */
 char *summary_status(const struct config *config, const struct monitor_counts *counts, uint64_t now_us);
 
-/*
- * At the start: what is watched and how often, and a warning if the limits do not allow what is configured.
+/* Log what is watched after a start or a reload; with a warning if the rate limits do not allow `interval`.
  */
-/* `what` has happened: "Started" or "Reloaded". */
-void summary_log_start(struct journal *journal, const char *what, const struct config *config,
+void summary_log_start(struct journal *journal, const struct config *config,
                        const struct monitor_counts *counts);
+void summary_log_reload(struct journal *journal, const struct config *config,
+                        const struct monitor_counts *counts);
 
-/* Once a day. */
-void summary_log(struct journal *journal, const struct config *config, const struct monitor_counts *counts);
+/* Logs that no job is left to poll. `next` is a sentence that says what happens next. */
+void summary_log_finished(struct journal *journal, const struct monitor_counts *counts, const char *next);
+
+/* Logs the daily summary. */
+void summary_log_daily(struct journal *journal, const struct config *config,
+                       const struct monitor_counts *counts);

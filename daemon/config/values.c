@@ -60,29 +60,6 @@ int job_id_parse(const char *text, uint64_t *ret_id)
         return 0;
 }
 
-int string_list_add(struct string_list *list, const char *item)
-{
-        CLEANUP(cleanup_free) char *copy = strdup(item);
-        if (copy == NULL)
-                return -ENOMEM;
-
-        char **grown = reallocarray(list->items, list->count + 2, sizeof(*grown));
-        if (grown == NULL)
-                return -ENOMEM;
-        grown[list->count++] = STEAL_POINTER(copy);
-        grown[list->count] = NULL;
-        list->items = grown;
-        return 0;
-}
-
-void string_list_clear(struct string_list *list)
-{
-        for (size_t i = 0; i < list->count; i++)
-                free(list->items[i]);
-        free(list->items);
-        *list = (struct string_list){ 0 };
-}
-
 char *list_next(const char **at)
 {
         const char *start = *at + strspn(*at, " \t,");

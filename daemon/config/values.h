@@ -35,7 +35,3 @@ char *value_format(const struct config_key *key, const void *base);
 
 /* The field of a KIND_LIST. */
 const struct string_list *value_list(const struct config_key *key, const void *base);
-
-/* Appends a copy of the item. 0 or -ENOMEM. */
-int string_list_add(struct string_list *list, const char *item);
-void string_list_clear(struct string_list *list);

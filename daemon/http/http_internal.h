@@ -4,6 +4,7 @@
 /* What the halves of http.h share: http_client.c drives libcurl, http_request.c makes and ends requests. */
 
 #include "http/http.h"
+#include "http/http_header.h"
 
 #include <curl/curl.h>
 #include <sys/queue.h>
@@ -26,12 +27,14 @@ struct http_request {
         void (*on_end)(void *userdata, const struct http_end *end);
         void *userdata;
         uint64_t body_size;
-        CURLcode code;  /* how it finished */
-        int error;      /* what on_body() returned */
-        bool too_large; /* stopped by us */
-        bool sent;      /* on_sent() is to be called */
-        int unwatched;  /* errno: its socket could not be put into the epoll descriptor */
-        bool page_cut;  /* stopped by us, having seen enough of an error page */
+        struct http_head head;
+        bool head_invalid; /* what came is no head of HTTP/1.1, or libcurl read it otherwise */
+        CURLcode code;     /* how it finished */
+        int error;         /* what on_body() returned */
+        bool too_large;    /* stopped by us */
+        bool sent;         /* on_sent() is to be called */
+        int unwatched;     /* errno: its socket could not be put into the epoll descriptor */
+        bool page_cut;     /* stopped by us, having seen enough of an error page */
         char excerpt[EXCERPT_MAX];
         size_t excerpt_size;
         char curl_error[CURL_ERROR_SIZE];

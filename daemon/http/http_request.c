@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "util/cleanup.h"
 #include "util/timespan.h"
@@ -96,14 +97,23 @@ static int on_curl_ready(void *userdata, char *remote, char *local, int remote_p
         return CURL_PREREQFUNC_OK;
 }
 
+/* An invalid head ends the request at once, before any of its body could be taken for that of a success. */
+static size_t on_curl_header(char *data, size_t unit, size_t count, void *userdata)
+{
+        struct http_request *request = userdata;
+
+        if (http_head_take(&request->head, data, unit * count))
+                return unit * count;
+        request->head_invalid = true;
+        return 0;
+}
+
 static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdata)
 {
         struct http_request *request = userdata;
         size_t size = unit * count;
-        long status = 0;
 
-        (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (!http_status_is_success((int)status)) {
+        if (!http_status_is_success(request->head.status)) {
                 request->body_size += size;
                 excerpt_add(request, data, size);
                 request->page_cut = request->body_size > ERROR_PAGE_MAX;
@@ -152,10 +162,12 @@ const char *http_outcome_to_string(enum http_outcome outcome)
         return "unknown";
 }
 
-static enum http_outcome outcome_of(const struct http_request *request, long status)
+static enum http_outcome outcome_of(const struct http_request *request, int status)
 {
         long sent = 0;
 
+        if (request->head_invalid)
+                return HTTP_BROKEN;
         if (request->too_large)
                 return HTTP_TOO_LARGE;
         if (request->error < 0)
@@ -199,16 +211,30 @@ static enum http_outcome outcome_of(const struct http_request *request, long sta
         }
 }
 
-/* libcurl gives 0 for none, a negative number for a date that has passed, and any number that was sent. */
+/* What went wrong, for a person. libcurl's texts differ between releases: shown, never looked into. */
+static const char *detail_of(const struct http_request *request, enum http_outcome outcome)
+{
+        if (request->head_invalid)
+                return "the response does not begin as HTTP/1.1 does";
+        if (outcome == HTTP_TOO_LARGE || outcome == HTTP_STOPPED)
+                return http_outcome_to_string(outcome);
+        if (request->code == CURLE_SSL_CACERT_BADFILE)
+                return "no CA certificates could be read: ca_file or ca-certificates missing";
+        if (*request->curl_error != '\0')
+                return request->curl_error;
+        return request->code != CURLE_OK ? curl_easy_strerror(request->code)
+                                         : http_outcome_to_string(outcome);
+}
+
+/* Of the final response: neither of an interim one nor of a trailer. The last counts. */
 static uint64_t retry_after_of(CURL *easy)
 {
-        curl_off_t seconds = 0;
+        struct curl_header *header = NULL;
 
-        if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK || seconds <= 0)
+        if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+            curl_easy_header(easy, "Retry-After", header->amount - 1, CURLH_HEADER, -1, &header) != CURLHE_OK)
                 return HTTP_RETRY_NONE;
-        if ((uint64_t)seconds > USEC_PER_DAY / USEC_PER_SEC)
-                return USEC_PER_DAY;
-        return (uint64_t)seconds * USEC_PER_SEC;
+        return http_retry_after_parse(header->value, time(NULL));
 }
 
 struct http_request *http_request_free(struct http_request *request)
@@ -228,14 +254,17 @@ struct http_request *http_request_free(struct http_request *request)
 
 void http_request_end(struct http_request *request)
 {
-        long status = 0;
+        int status = request->head.status;
+        long status_of_curl = 0;
 
-        (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (status < 100 || status > 999)
-                status = 0; /* libcurl takes "HTTP/2 0" for an answer, and numbers of any length */
+        /* libcurl goes by its own number to tell where the response ends. */
+        (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status_of_curl);
+        if (status != 0 && status != status_of_curl) {
+                request->head_invalid = true;
+                status = 0;
+        }
         enum http_outcome outcome = outcome_of(request, status);
-        bool no_status = outcome == HTTP_ANSWERED && status == 0;
-        if (no_status)
+        if (outcome == HTTP_ANSWERED && status == 0)
                 outcome = HTTP_BROKEN;
 
         /*
@@ -245,18 +274,10 @@ void http_request_end(struct http_request *request)
         request->listed = NULL;
         (void)curl_multi_remove_handle(request->client->multi, request->easy);
 
-        const char *detail = request->curl_error;
-        if (no_status)
-                detail = "the answer has no status";
-        else if (outcome == HTTP_TOO_LARGE || outcome == HTTP_STOPPED)
-                detail = http_outcome_to_string(outcome);
-        else if (*detail == '\0')
-                detail = request->code != CURLE_OK ? curl_easy_strerror(request->code)
-                                                   : http_outcome_to_string(outcome);
-
+        const char *detail = detail_of(request, outcome);
         const struct http_end end = {
                 .outcome = outcome,
-                .status = (int)status,
+                .status = status,
                 .error = request->error,
                 .retry_after_us = retry_after_of(request->easy),
                 .body_size = request->body_size,
@@ -348,6 +369,9 @@ static int request_set_options(struct http_request *request, const struct http_c
         SET(CURLOPT_FRESH_CONNECT, call->fresh_connection ? 1L : 0L);
         SET(CURLOPT_PREREQFUNCTION, on_curl_ready);
         SET(CURLOPT_PREREQDATA, request);
+        SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's own head is no part of the response */
+        SET(CURLOPT_HEADERFUNCTION, on_curl_header);
+        SET(CURLOPT_HEADERDATA, request);
         SET(CURLOPT_WRITEFUNCTION, on_curl_write);
         SET(CURLOPT_WRITEDATA, request);
         if (plain)
@@ -384,6 +408,7 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
         if (request == NULL)
                 return -ENOMEM;
         request->client = client;
+        request->head = HTTP_HEAD_INITIAL;
         request->on_body = call->on_body;
         request->on_sent = call->on_sent;
         request->on_end = call->on_end;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * The sentences of events. A reader scans these in a long journal, so each begins with the job and goes
- * straight to what is different.
- */
+/* Formats events as messages: the job first, then what has changed. */
 
 #include "journal/event_message.h"
 
@@ -12,9 +9,9 @@
 #include "util/cleanup.h"
 #include "util/message.h"
 
-/* A Status is a word or a few; ResultData can be megabytes, of which a line shows the beginning. */
-#define STATUS_SHOWN_MAX 80
-#define RESULT_SHOWN_MAX 120
+/* Bytes of Status and ResultData in a message. ResultData can be megabytes. */
+#define STATUS_BYTES_MAX 80
+#define RESULT_BYTES_MAX 120
 
 char *job_label(uint64_t id, const char *name)
 {
@@ -23,7 +20,7 @@ char *job_label(uint64_t id, const char *name)
         return format_message("Job %" PRIu64, id);
 }
 
-static char *shown(const struct text *text, size_t limit)
+static char *format_text(const struct text *text, size_t limit)
 {
         if (text->data == NULL)
                 return text_escape("(none)", sizeof("(none)") - 1, 0);
@@ -32,12 +29,12 @@ static char *shown(const struct text *text, size_t limit)
         return text_escape(text->data, text->size, limit);
 }
 
-/* What became of an open or ended job: the step in Status, or, where that is the same, the new ResultData. */
+/* The change of Status or, if that is the same, the new ResultData; NULL without memory. */
 static char *describe_change(const struct event *event)
 {
-        CLEANUP(cleanup_free) char *status = shown(&event->record.status, STATUS_SHOWN_MAX);
-        CLEANUP(cleanup_free) char *before = shown(&event->status_before, STATUS_SHOWN_MAX);
-        CLEANUP(cleanup_free) char *result = shown(&event->record.result, RESULT_SHOWN_MAX);
+        CLEANUP(cleanup_free) char *status = format_text(&event->record.status, STATUS_BYTES_MAX);
+        CLEANUP(cleanup_free) char *before = format_text(&event->status_before, STATUS_BYTES_MAX);
+        CLEANUP(cleanup_free) char *result = format_text(&event->record.result, RESULT_BYTES_MAX);
 
         if (status == NULL || before == NULL || result == NULL)
                 return NULL;
@@ -56,7 +53,7 @@ static char *describe_change(const struct event *event)
 char *event_message(const struct event *event)
 {
         CLEANUP(cleanup_free) char *label = job_label(event->record.id, text_or_empty(&event->job_name));
-        CLEANUP(cleanup_free) char *status = shown(&event->record.status, STATUS_SHOWN_MAX);
+        CLEANUP(cleanup_free) char *status = format_text(&event->record.status, STATUS_BYTES_MAX);
         CLEANUP(cleanup_free) char *description = NULL;
 
         if (label == NULL || status == NULL)
@@ -71,12 +68,12 @@ char *event_message(const struct event *event)
                 break;
         case EVENT_GONE:
                 if (event->first_observation)
-                        description = format_message("not found: Nexudus has no such job");
+                        description = format_message("gone (no such job in Nexudus)");
                 else
-                        description = format_message("%s → gone: Nexudus no longer has this job", status);
+                        description = format_message("%s → gone (no longer in Nexudus)", status);
                 break;
         case EVENT_STALLED:
-                description = format_message("still %s, and unchanged for longer than stalled_after", status);
+                description = format_message("still %s, unchanged for longer than stalled_after", status);
                 break;
         }
         return description != NULL ? format_message("%s: %s", label, description) : NULL;

@@ -4,10 +4,13 @@
 #include "model/event.h"
 
 /*
- * An event in one line, as in MESSAGE= and on the console: "Job 87654323 (members-import): Running →
- * Completed". What comes from the remote side is escaped and cut. malloc()ed, or NULL when out of memory.
+ * Formats an event as one line, for MESSAGE= and the console: "Job 87654323 (members-import): Running →
+ * Completed". Remote texts are escaped and cut. Returns a malloc()ed string, or NULL when out of memory.
  */
 char *event_message(const struct event *event);
 
-/* "Job 87654323 (members-import)", or without the brackets for a name of NULL or "". malloc()ed or NULL. */
+/*
+ * Formats "Job 87654323 (members-import)", or "Job 87654323" if `name` is NULL or empty. Returns a malloc()ed
+ * string, or NULL when out of memory.
+ */
 char *job_label(uint64_t id, const char *name);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Entries are put together as fields (struct entry) and then go one of two ways: natively to journald by
- * sd_journal_sendv(), or to standard error as one line. sd_journal_print() is not used: it cuts long lines.
+ * Entries are built as fields (struct entry) and sent to journald by sd_journal_sendv(), or written to
+ * standard error as one line. sd_journal_print() is not used because it cuts long lines.
  */
 
-/* The entries are about jobs, not about lines of this program. */
+/* CODE_FILE= and the like are of no use in entries about jobs. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
 #include "journal/journal.h"
@@ -30,13 +30,13 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-/* More than any entry has. */
+/* No entry has more. */
 #define FIELDS_MAX 32
 
 struct journal {
         bool native;
         bool coloured;
-        enum log_target target; /* as configured at the start */
+        enum log_target target; /* as configured at start */
         int level;
         size_t result_bytes;
         bool personal_data;
@@ -45,7 +45,7 @@ struct journal {
 struct entry {
         struct iovec fields[FIELDS_MAX];
         size_t count;
-        bool incomplete; /* there was no memory for a field */
+        bool incomplete; /* out of memory for a field */
 };
 
 /* ---- entries ---- */
@@ -87,7 +87,7 @@ static void entry_add_number(struct entry *entry, const char *name, uint64_t num
         entry_add_string(entry, name, digits);
 }
 
-/* A field for a text that is not null, cut at `limit` bytes (0: whole). */
+/* Adds a field unless the text is null. `limit` in bytes, 0: none. */
 static void entry_add_text(struct entry *entry, const char *name, const struct text *text, size_t limit)
 {
         if (text->data != NULL)
@@ -103,7 +103,7 @@ static void entry_add_head(struct entry *entry, int priority, const char *messag
                 entry_add_string(entry, "MESSAGE_ID", message_id);
 }
 
-/* What is not whole is not sent: it is told again, and what is told twice is to be the same. */
+/* An incomplete entry is not sent: the event is logged again later, and both entries must be equal. */
 static int entry_send(struct entry *entry)
 {
         if (entry->incomplete)
@@ -144,10 +144,7 @@ static int console_write(const struct journal *journal, int priority, const char
 
 /* ---- opening ---- */
 
-/*
- * systemd tells a service by device and inode which stream is the journal's: JOURNAL_STREAM of
- * systemd.exec(5).
- */
+/* $JOURNAL_STREAM holds device and inode of the stream to the journal: systemd.exec(5). */
 static bool stderr_is_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");
@@ -168,7 +165,7 @@ int journal_open(const struct log_config *settings, struct journal **ret_journal
         bool native = settings->target == LOG_TARGET_JOURNAL ||
                       (settings->target == LOG_TARGET_AUTO && stderr_is_journal());
 
-        /* libsystemd takes a missing journal for a success, and every entry would be lost without a word. */
+        /* sd_journal_sendv() reports success without a journal, and all entries would be lost silently. */
         if (native && access(JOURNAL_SOCKET, F_OK) < 0)
                 return -errno;
 
@@ -196,9 +193,8 @@ void journal_set(struct journal *journal, const struct log_config *settings)
         journal->result_bytes = settings->result_bytes;
         journal->personal_data = settings->personal_data;
         if (settings->target != journal->target)
-                journal_print(
-                        journal, LOG_NOTICE,
-                        "[log] target stays what it was at the start; restart the service to change it.");
+                journal_print(journal, LOG_NOTICE,
+                              "Cannot change [log] target while running; restart the service.");
 }
 
 bool journal_is_native(const struct journal *journal)
@@ -206,9 +202,9 @@ bool journal_is_native(const struct journal *journal)
         return journal->native;
 }
 
-/* ---- lines ---- */
+/* ---- messages ---- */
 
-/* Returns -ENOMEM, or what sd_journal_sendv() says. */
+/* Returns 0, -ENOMEM, or the error of sd_journal_sendv(). */
 static int send_message(struct journal *journal, int priority, const char *message_id,
                         const struct journal_delivery *about, const char *raw, size_t size)
 {
@@ -236,9 +232,7 @@ static int send_message(struct journal *journal, int priority, const char *messa
         return r;
 }
 
-/*
- * What is said when memory is short is worth reading most, so it goes out without any: the beginning of the
- * message, in ASCII, and none of its other fields.
+/* The fallback when out of memory: sends the first kilobyte of the message, in ASCII, without other fields.
  */
 static void print_without_memory(struct journal *journal, int priority, const char *format, va_list arguments)
         __attribute__((format(printf, 3, 0)));
@@ -377,7 +371,7 @@ static void entry_add_event(struct entry *entry, const struct journal *journal, 
         }
 }
 
-/* The console has no fields, so the line names what the message does not already say. */
+/* The console has no fields: the line also shows the event and the size of ResultData. */
 static int console_event(const struct journal *journal, const struct event *event, const char *message)
 {
         CLEANUP(cleanup_free) char *line = NULL;

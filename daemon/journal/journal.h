@@ -9,35 +9,35 @@
 #include "model/event.h"
 
 /*
- * Where everything is said: to the journal as entries with fields, or to standard error as lines. Only the
- * poller, the hooks and the daemon speak; the floors below return errors.
+ * The log: entries with fields in the journal, or lines on standard error. Only app, monitor and delivery
+ * log; the layers below return errors.
  */
 struct journal;
 
 /*
- * LOG_TARGET_AUTO is the journal if standard error is connected to it ($JOURNAL_STREAM), else the console.
- * Returns -ENOMEM, or -ENOENT if the journal was asked for by name and does not run here.
+ * Opens the log. LOG_TARGET_AUTO selects the journal if standard error is connected to it ($JOURNAL_STREAM),
+ * else the console. Returns -ENOMEM, or a negative errno if the journal is selected but its socket is
+ * missing.
  */
 int journal_open(const struct log_config *settings, struct journal **ret_journal);
 struct journal *journal_close(struct journal *journal);
 
-/* Takes over new settings (a reload). The target stays what it was at the start; if another is asked for,
- * that is said. */
+/* Applies new settings. The target cannot be changed: a notice is logged if it differs. */
 void journal_set(struct journal *journal, const struct log_config *settings);
 
-/* True if entries go to the journal, false for the console. */
+/* Whether entries go to the journal, not to the console. */
 bool journal_is_native(const struct journal *journal);
 
 /*
- * One line for the administrator: what was tried, what went wrong, what happens next, what can be done.
- * Dropped if `priority` is less urgent than the configured level.
+ * Logs a message: what happened, the cause after a colon, what happens next. Dropped if `priority` is less
+ * urgent than the configured level. Control characters are escaped.
  */
 void journal_print(struct journal *journal, int priority, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
 /*
- * The same with a MESSAGE_ID (NULL for none) and, if job_id is not 0, with JOBWATCH_JOB and JOBWATCH_JOB_NAME
- * (NULL for none), so that it is found with the job's own entries.
+ * The same with a MESSAGE_ID (NULL: none), and with JOBWATCH_JOB (0: none) and JOBWATCH_JOB_NAME (NULL:
+ * none), so that `journalctl JOBWATCH_JOB=` finds it.
  */
 void journal_print_about(struct journal *journal, int priority, const char *message_id, uint64_t job_id,
                          const char *job_name, const char *format, ...) __attribute__((format(printf, 6, 7)));
@@ -57,11 +57,11 @@ void journal_print_delivery(struct journal *journal, int priority, const char *m
         __attribute__((format(printf, 5, 6)));
 
 /*
- * Logs an event with all its fields, whatever the level is: a user asked for it. Returns a negative errno if
- * the entry may not have reached the journal, so that it is to be logged again.
+ * Logs an event with all its fields, regardless of the level. Returns 0, or a negative errno if the entry may
+ * not have reached the journal and has to be logged again.
  */
 int journal_event(struct journal *journal, const struct event *event);
 
-/* The syslog priority and the MESSAGE_ID of a kind of event. */
+/* The syslog priority and the MESSAGE_ID of an event kind. */
 int event_priority(enum event_kind kind);
 const char *event_message_id(enum event_kind kind);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The MESSAGE_ID of every kind of entry that has one. They are part of the interface: people filter by them,
- * and systemd/jobwatchd.catalog explains each to the administrator. Never change or reuse one.
+ * MESSAGE_ID of the kinds of entries. They are part of the user interface: never change or reuse one.
+ * systemd/jobwatchd.catalog has a text for each.
  */
 
 #define MESSAGE_ID_SEEN      "b5a87d18f16c4ecab4d323ba0524d341"

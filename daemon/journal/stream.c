@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Output of other programs. Each gets a stream of its own, since journald tells streams apart, not writers.
- * The lines do not pass through this process: a program that writes much waits for journald, and we do not.
+ * Streams for the output of other programs, one each because journald identifies streams, not writers. The
+ * lines do not pass through this process, so a program that writes a lot blocks itself, not the daemon.
  */
 
 #define SD_JOURNAL_SUPPRESS_LOCATION

@@ -4,10 +4,10 @@
 #include "journal/journal.h"
 
 /*
- * Opens what another program is to have as its standard output and error: a stream to the journal, whose
- * lines become entries of `identifier` with the priority info unless they begin with one of their own
- * ("<3>…"); or, if entries do not go to the journal or it does not take the stream, our own standard error.
+ * Opens standard output and error for another program: a stream to the journal, whose lines become entries
+ * with `identifier` and priority info, or the priority of a prefix such as "<3>". If entries do not go to the
+ * journal, or the stream cannot be opened, it is a duplicate of the daemon's standard error.
  *
- * Returns a new descriptor, above 2 and closed on exec, or a negative errno.
+ * Returns a new descriptor above 2 with close-on-exec, owned by the caller, or a negative errno.
  */
 int journal_stream_open(const struct journal *journal, const char *identifier);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The wall clock, and what dates more surely than it, asked for in one place. */
+/* The wall clock and the boot id. */
 
 #include "platform/clock.h"
 

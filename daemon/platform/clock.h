@@ -5,14 +5,14 @@
 #include <stdint.h>
 
 /*
- * Microseconds of CLOCK_REALTIME, for what is stored and must mean something after a reboot. Spans are never
- * measured with it: somebody may set it. For those there is CLOCK_BOOTTIME of the event loop.
+ * Returns CLOCK_REALTIME in microseconds, for stored times that must be valid after a reboot. Never used to
+ * measure durations, since the clock can be set: those use CLOCK_BOOTTIME of the event loop.
  */
 uint64_t clock_wall_us(void);
 
 /*
- * Which boot of the machine this is: times of CLOCK_BOOTTIME can be compared within one. False, and all zero,
- * where that cannot be told.
+ * Reads the boot id: times of CLOCK_BOOTTIME are comparable only within one boot. Returns false and an id of
+ * zeros if it is unknown.
  */
 #define BOOT_ID_SIZE 16
 bool clock_boot_id(unsigned char ret_id[static BOOT_ID_SIZE]);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Where secrets come from. Everything that can be wrong with such a file is told with the file's name. */
+/* Reads secrets from systemd credentials and files. Each message names the key and the file or credential. */
 
 #include "platform/credential.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,10 +16,13 @@
 #include "util/message.h"
 #include "util/text.h"
 
-/* Far more than any token; a file that is larger is something else. */
+/* Bytes. Tokens and passwords are much shorter. */
 #define SECRET_MAX (64 * 1024)
 
-/* Returns 0 with the path, or -ENOENT with a message, or -ENOMEM. */
+/* What systemd passes for a missing file, too: SetCredential= in the units. */
+#define EMPTY "is empty"
+
+/* Returns 0 with a malloc()ed path, -ENOENT with a message, or -ENOMEM. */
 static int path_of(const char *key, const char *source, char **ret_path, char **ret_message)
 {
         const char *directory = getenv("CREDENTIALS_DIRECTORY");
@@ -28,10 +32,9 @@ static int path_of(const char *key, const char *source, char **ret_path, char **
 
         if (directory == NULL) {
                 *ret_message = format_message(
-                        "%s = %s names a systemd credential, but none were passed to this process; add "
-                        "LoadCredential=%s:/path/of/the/file to the unit, or write the absolute path of "
-                        "a file instead",
-                        key, source, source);
+                        "%s = %s is a systemd credential, available only inside the service; to run "
+                        "jobwatchd by hand, set %s to an absolute path",
+                        key, source, key);
                 return -ENOENT;
         }
         *ret_path = format_message("%s/%s", directory, source);
@@ -56,20 +59,36 @@ static int read_whole(int fd, char buffer[static SECRET_MAX + 1], size_t *ret_si
         return 0;
 }
 
-/* NULL if the secret is usable as one line of a header, else what is wrong with it. */
-static const char *flaw_of(const char *secret, size_t size)
+/* Returns NULL if the secret is valid, else what is wrong with it. */
+static const char *secret_error(const char *secret, size_t size)
 {
         if (size > SECRET_MAX)
-                return "is larger than any secret";
+                return "is larger than 64 KiB";
         if (size == 0)
-                return "is empty";
+                return EMPTY;
         for (size_t i = 0; i < size; i++) {
                 if (secret[i] == '\n' || secret[i] == '\r')
-                        return "holds more than one line";
+                        return "has more than one line";
                 if ((unsigned char)secret[i] < 0x20 || secret[i] == 0x7f)
-                        return "holds control characters";
+                        return "contains control characters";
         }
         return NULL;
+}
+
+/* A credential is a read-only copy, so the message has to lead to its source. */
+static char *explain(const char *key, const char *source, const char *path, const char *error)
+{
+        bool is_shipped = strcmp(source, "nexudus.token") == 0 || strcmp(source, "nexudus.password") == 0;
+
+        if (*source == '/')
+                return format_message("%s (%s = %s) %s; write only the secret to it, on one line", path, key,
+                                      source, error);
+        return format_message(
+                "%s = %s: the credential %s%s; write only the secret to the file that LoadCredential=%s "
+                "names in the unit%s%s%s",
+                key, source, error, strcmp(error, EMPTY) == 0 ? " or its file is missing" : "", source,
+                is_shipped ? " (jobwatchd.service: /etc/jobwatchd/" : "", is_shipped ? source : "",
+                is_shipped ? ")" : "");
 }
 
 int credential_read(const char *key, const char *source, char **ret_secret, char **ret_message)
@@ -94,7 +113,7 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
         }
         if (!S_ISREG(st.st_mode)) {
                 *ret_message =
-                        format_message("cannot read %s (%s = %s): it is no regular file", path, key, source);
+                        format_message("cannot read %s (%s = %s): not a regular file", path, key, source);
                 return -EINVAL;
         }
 
@@ -110,11 +129,9 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
                         size--;
                 if (size > 0 && size <= SECRET_MAX && buffer[size - 1] == '\r')
                         size--;
-                const char *flaw = flaw_of(buffer, size);
-                if (flaw != NULL) {
-                        *ret_message =
-                                format_message("%s (%s = %s) %s; write the secret alone on one line into it",
-                                               path, key, source, flaw);
+                const char *error = secret_error(buffer, size);
+                if (error != NULL) {
+                        *ret_message = explain(key, source, path, error);
                         r = -EINVAL;
                 } else {
                         buffer[size] = '\0';
@@ -128,8 +145,7 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
         free(buffer);
 
         if (r == 0 && (st.st_mode & S_IROTH))
-                *ret_message = format_message(
-                        "%s (%s = %s) can be read by every user of this machine; chmod 0600 it", path, key,
-                        source);
+                *ret_message = format_message("%s (%s = %s) is readable by all users; run chmod 0600 on it",
+                                              path, key, source);
         return r;
 }

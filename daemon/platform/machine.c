@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Which machine this is. */
+/* A client id derived from the machine id. */
 
 #include "platform/machine.h"
 
 #include <stdio.h>
 #include <systemd/sd-id128.h>
 
-/* The application's id for sd_id128_get_machine_app_specific(): two machines never share a client id. */
+/* The application id for sd_id128_get_machine_app_specific(). */
 #define APPLICATION_ID SD_ID128_MAKE(5d, 0e, 27, b4, 9a, 3c, 4e, 0f, 8f, 5e, 61, c2, 7b, 90, d4, a8)
 
 int machine_client_id(char ret_name[static MACHINE_CLIENT_ID_SIZE])

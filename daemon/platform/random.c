@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * Chance, asked for in one place. Nothing that matters depends on it. The kernel is asked for many numbers at
- * a time, since a job in a batch costs little more than asking it for one.
- */
+/* Random numbers for jitter, not for secrets. Read from the kernel in blocks to save system calls. */
 
 #include "platform/random.h"
 
@@ -16,7 +13,7 @@ uint64_t random_u64(void)
         static size_t left;
 
         if (left == 0) {
-                /* As many bytes as this are never cut short. */
+                /* Reads of up to 256 bytes are never short. */
                 if (getrandom(numbers, sizeof(numbers), GRND_NONBLOCK) < 0)
                         return 0;
                 left = sizeof(numbers) / sizeof(numbers[0]);

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 /*
- * Any 64-bit number, for the jitter that core/ takes as an argument. Without entropy, early at boot, always
- * 0.
+ * Returns a random number, for the jitter that planning/ takes as an argument; 0 if the kernel has no entropy
+ * yet.
  */
 uint64_t random_u64(void);

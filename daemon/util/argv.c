@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Command lines as they stand in ExecStart=. A word is put together byte by byte in one buffer as long as the
- * line, since no escape is shorter than what it stands for, and then copied to its own size. Where systemd
- * warns and goes on, such as at an unknown escape, this refuses: a command that is not what was meant must
- * not run.
+ * Command lines in the syntax of ExecStart=. Each word is built in one buffer of the size of the line, which
+ * suffices because no escape is shorter than its character. Where systemd only warns, such as for an unknown
+ * escape, this fails: a command that was misunderstood must not run.
  */
 
 #include "util/argv.h"
@@ -23,10 +22,10 @@
 
 struct command {
         char **words;
-        size_t count, room;
+        size_t count, capacity;
 };
 
-/* Reads exactly `digits` digits in base 8 or 16 and moves *line behind them. */
+/* Reads exactly `digits` digits in base 8 or 16 and advances *line. */
 static bool read_digits(const char **line, unsigned base, unsigned digits, uint32_t *ret_number)
 {
         uint32_t number = 0;
@@ -41,7 +40,7 @@ static bool read_digits(const char **line, unsigned base, unsigned digits, uint3
         return true;
 }
 
-/* Returns the end of what was written. */
+/* Returns the new end. */
 static char *write_utf8(char *end, uint32_t point)
 {
         static const unsigned char leads[] = { 0, 0xc0, 0xe0, 0xf0 };
@@ -57,7 +56,7 @@ static char *write_utf8(char *end, uint32_t point)
         return end;
 }
 
-/* *line is behind the backslash and goes behind the escape; the character is added at *end. */
+/* Reads the escape after a backslash: appends its character at *end and advances both pointers. */
 static bool read_escape(const char **line, char **end)
 {
         static const char letters[] = "\\\"'abfnrtvs;", meanings[] = "\\\"'\a\b\f\n\r\t\v ;";
@@ -94,7 +93,7 @@ static bool read_escape(const char **line, char **end)
         return true;
 }
 
-/* Reads the word that begins at *line into `buffer` and moves *line to where it ends. */
+/* Reads the word at *line into `buffer` and advances *line. */
 static int read_word(const char **line, char *buffer)
 {
         const char *at = *line;
@@ -121,15 +120,15 @@ static int read_word(const char **line, char *buffer)
 
 static int add_word(struct command *command, const char *word)
 {
-        if (command->count + 1 >= command->room) {
-                size_t room = command->room > 0 ? command->room * 2 : 8;
-                char **words = realloc(command->words, room * sizeof(*words));
+        if (command->count + 1 >= command->capacity) {
+                size_t capacity = command->capacity > 0 ? command->capacity * 2 : 8;
+                char **words = realloc(command->words, capacity * sizeof(*words));
                 if (words == NULL)
                         return -ENOMEM;
                 command->words = words;
-                command->room = room;
+                command->capacity = capacity;
         }
-        /* The vector is whole at any time, so that it can be freed. */
+        /* The array is NULL-terminated at any time, so that it can be freed. */
         command->words[command->count] = strdup(word);
         command->words[command->count + 1] = NULL;
         return command->words[command->count++] != NULL ? 0 : -ENOMEM;

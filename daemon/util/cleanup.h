@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * Scope-bound cleanup, by the cleanup attribute that gcc and clang share.
+ * Scope-bound cleanup with the cleanup attribute of gcc and clang.
  *
- * A variable declared CLEANUP(function) has function(&variable) called when it leaves its scope. What is to
- * outlive the scope is taken out with STEAL_POINTER() or STEAL_DESCRIPTOR(), which leave NULL or -1 behind.
+ * For a variable declared CLEANUP(function), function(&variable) is called at the end of its scope.
+ * STEAL_POINTER() and STEAL_DESCRIPTOR() return its value and set it to NULL or -1, so that the value
+ * outlives the scope.
  */
 
 #include <stdio.h>
@@ -28,7 +29,7 @@
                 stolen_;                                                                                     \
         })
 
-/* Defines cleanup_NAME(type **), which calls a NAME(type *) that takes NULL. */
+/* Defines cleanup_FUNCTION(type **), which calls FUNCTION(type *); FUNCTION accepts NULL. */
 #define DEFINE_CLEANUP(type, function)                                                                       \
         static inline void cleanup_##function(type **pointer)                                                \
         {                                                                                                    \

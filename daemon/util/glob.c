@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Glob patterns over counted texts. Only the last `*` seen needs to be remembered: should what follows it
- * fail, that star takes one character more and the rest is tried again. An earlier star never needs to be
- * looked at again, since whatever it could take more of, the later one can take as well.
+ * Glob patterns on counted texts, without recursion. On a mismatch only the last `*` is retried, with one
+ * more character. Earlier stars need no retry: any characters they could match, the last star can match as
+ * well.
  */
 
 #include "util/glob.h"
 
 #include "util/utf8.h"
 
-/* ASCII only: the locale is none of our business, and UTF-8 beyond ASCII is compared byte for byte. */
+/* ASCII only, independent of the locale; other UTF-8 characters are compared byte by byte. */
 static unsigned char fold(char byte)
 {
         return byte >= 'A' && byte <= 'Z' ? (unsigned char)(byte - 'A' + 'a') : (unsigned char)byte;
 }
 
-/* Whether a pattern's byte stands for itself and no more. */
+/* Whether a byte of a pattern matches only itself. */
 static bool is_literal(char byte)
 {
         return byte != '\0' && byte != '*' && byte != '?' && byte != '[' && byte != '\\';
 }
 
-/* Bytes of the character at `text`: one for what is no UTF-8. */
+/* Bytes of the character at `text`; 1 for invalid UTF-8. */
 static size_t character_size(const char *text, size_t size)
 {
         size_t length = utf8_character(text, size, NULL);
@@ -30,7 +30,7 @@ static size_t character_size(const char *text, size_t size)
         return length > 0 ? length : 1;
 }
 
-/* The `]` that closes the set whose `[` is at `pattern`, or NULL. A `]` that comes first is a member. */
+/* Returns the `]` that closes the set at `pattern`, or NULL. A `]` in first position is a member. */
 static const char *set_end(const char *pattern)
 {
         const char *at = pattern + 1;
@@ -46,7 +46,7 @@ static const char *set_end(const char *pattern)
         return NULL;
 }
 
-/* Whether a byte is between the bounds of a range, in either case. */
+/* Whether a byte, in lower or upper case, is in a range. */
 static bool range_has(char low, char high, char byte)
 {
         unsigned char at = (unsigned char)byte, lower = fold(byte);
@@ -56,9 +56,7 @@ static bool range_has(char low, char high, char byte)
         return (lower >= from && lower <= to) || (upper >= from && upper <= to);
 }
 
-/*
- * Whether the set from the `[` at `pattern` to its `]` at `end` has a byte. Those beyond ASCII are in no set.
- */
+/* Whether a byte is in the set from `[` at `pattern` to `]` at `end`. Only ASCII bytes can be members. */
 static bool set_has(const char *pattern, const char *end, char byte)
 {
         const char *at = pattern + 1;
@@ -83,9 +81,9 @@ static bool set_has(const char *pattern, const char *end, char byte)
 }
 
 /*
- * Matches the one item at `pattern` (anything but a star) with the start of the text. Returns the bytes of
- * the text it takes, 0 if it does not match, and sets *ret_next to what follows the item. `unclosed` keeps
- * the first `[` found without a `]`: the search for one is not repeated, there or further on.
+ * Matches one pattern item other than `*` at the start of a text of at least one byte. Returns the number of
+ * matched bytes, or 0; *ret_next is the next item. *unclosed caches the first `[` that has no `]`, so that
+ * the search for `]` is not repeated there or further right.
  */
 static size_t item_match(const char *pattern, const char *text, size_t size, const char **unclosed,
                          const char **ret_next)
@@ -119,11 +117,11 @@ static size_t item_match(const char *pattern, const char *text, size_t size, con
 
 bool glob_matches(const char *pattern, const char *text, size_t size)
 {
-        const char *star = NULL; /* what follows the last star seen */
+        const char *star = NULL; /* the item after the last star */
         const char *unclosed = NULL;
         size_t at = 0, star_at = 0;
 
-        /* Most patterns differ from most texts in the first letter. */
+        /* A fast path: most patterns and texts differ in the first letter. */
         if (size > 0 && is_literal(*pattern) && fold(*pattern) != fold(*text))
                 return false;
 

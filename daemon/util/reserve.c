@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Blocks that cannot be refused. The reserve is handed out from its start to its end and never taken back:
- * between the first failure and the moment its user stops there are few blocks, and their sum is known.
+ * Allocation that does not fail. Blocks are cut from the reserve from its start to its end and never
+ * returned: between the first failure of malloc() and the moment the caller stops there are few, of a known
+ * total size.
  */
 
 #include "util/reserve.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -15,6 +17,7 @@
 
 int reserve_prepare(struct reserve *reserve, size_t size)
 {
+        assert(!reserve->exhausted);
         if (reserve->size >= size)
                 return 0;
 
@@ -40,7 +43,7 @@ static bool reserve_owns(const struct reserve *reserve, const void *block)
         return at >= start && at - start < reserve->used;
 }
 
-/* Moves `old_size` bytes of `old` to a new block. NULL only if reserve_prepare() was told too little. */
+/* Copies `old_size` bytes of `old` to a new block. Returns NULL only if the prepared size was too small. */
 static void *reserve_take(struct reserve *reserve, const void *old, size_t old_size, size_t size)
 {
         size_t aligned = (size + 15) & ~(size_t)15;
@@ -68,7 +71,7 @@ void *reserve_realloc(void *userdata, void *block, size_t size)
         struct reserve *reserve = userdata;
 
         if (reserve_owns(reserve, block)) {
-                /* Its own size is not kept: what lies behind it comes along. */
+                /* The size of the block is not stored: copies everything up to the end of the used part. */
                 size_t old_size = reserve->used - (size_t)((unsigned char *)block - reserve->data);
                 return reserve_take(reserve, block, old_size, size);
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Counted strings. Everything the remote side says passes through here before it is compared, shown or
- * stored, so these functions take any bytes: NUL, control characters, and what is not UTF-8 at all.
+ * Counted strings. All remote texts pass through here before they are compared, shown or stored, so these
+ * functions accept any bytes, including NUL, control characters and invalid UTF-8.
  */
 
 #include "util/text.h"
@@ -54,7 +54,7 @@ const char *text_or_empty(const struct text *text)
         return text->data != NULL ? text->data : "";
 }
 
-/* C0, DEL, C1, and the characters that turn the direction of the text around them. */
+/* C0, DEL, C1, and the characters that change the direction of text. */
 static bool is_control(uint32_t point)
 {
         if (point < 0x7f)
@@ -67,12 +67,12 @@ size_t text_cut(const char *data, size_t size, size_t limit)
         if (limit == 0 || size <= limit)
                 return size;
 
-        /* Step back over at most three continuation bytes to the sequence that the limit falls into. */
+        /* Step back over at most three continuation bytes to the start of the sequence at the limit. */
         size_t cut = limit;
         while (cut > 0 && limit - cut < 3 && utf8_is_continuation(data[cut]))
                 cut--;
         if (utf8_is_continuation(data[cut]))
-                return limit; /* not UTF-8: nothing to keep whole */
+                return limit; /* not UTF-8 */
         return cut;
 }
 

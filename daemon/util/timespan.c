@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Time spans and sizes as people write them. Reading is strict: no sign, no exponent, nothing finer than a
- * microsecond, no silent overflow. What the format functions write, the parse functions read back to the very
- * same number, so that a printed configuration is the configuration.
+ * Time spans and sizes in the syntax of systemd. Parsing is strict: no sign, no exponent, no fractions of a
+ * microsecond, no silent overflow. Formatting is exact: the parse functions read the same value back, so that
+ * a printed configuration is equal to the original.
  */
 
 #include "util/timespan.h"
@@ -20,7 +20,6 @@ struct unit {
         uint64_t factor;
 };
 
-/* The first name of each factor is the one that is written. */
 static const struct unit span_units[] = {
         { "w", 7 * USEC_PER_DAY },
         { "week", 7 * USEC_PER_DAY },
@@ -48,7 +47,8 @@ static const struct unit span_units[] = {
         { "\xce\xbcs", 1 }, /* U+03BC, the Greek letter */
 };
 
-static const struct unit written_units[] = {
+/* The units used for formatting. */
+static const struct unit format_units[] = {
         { "d", USEC_PER_DAY }, { "h", USEC_PER_HOUR },  { "min", USEC_PER_MIN },
         { "s", USEC_PER_SEC }, { "ms", USEC_PER_MSEC }, { "us", 1 },
 };
@@ -63,7 +63,7 @@ static bool is_digit(char c)
         return c >= '0' && c <= '9';
 }
 
-/* A run of digits at *at, which is moved behind it. -EINVAL if there is none. */
+/* Reads digits and advances *at. Returns -EINVAL without a digit, -ERANGE on overflow. */
 static int read_digits(const char **at, uint64_t *ret_number)
 {
         const char *digit = *at;
@@ -81,7 +81,7 @@ static int read_digits(const char **at, uint64_t *ret_number)
         return 0;
 }
 
-/* The unit at *at, which is moved behind it; none is seconds, and only at the end of the text. */
+/* Reads a unit and advances *at. A missing unit means seconds and is valid only at the end of the text. */
 static int read_unit(const char **at, uint64_t *ret_factor)
 {
         const char *start = skip_blanks(*at);
@@ -101,7 +101,7 @@ static int read_unit(const char **at, uint64_t *ret_factor)
         return -EINVAL;
 }
 
-/* What the digits behind the decimal point are worth. -EINVAL for less than a microsecond. */
+/* The value of the digits after a decimal point. Returns -EINVAL for fractions of a microsecond. */
 static int fraction_value(const char *digits, size_t count, uint64_t factor, uint64_t *ret_us)
 {
         uint64_t value = 0;
@@ -118,7 +118,7 @@ static int fraction_value(const char *digits, size_t count, uint64_t factor, uin
         return 0;
 }
 
-/* One number with its unit: "1.5s" of "1.5s 3ms". */
+/* Reads one number with its unit, such as "1.5s" of "1.5s 3ms". */
 static int read_part(const char **at, uint64_t *ret_us)
 {
         const char *next = *at, *fraction = NULL;
@@ -173,13 +173,12 @@ char *timespan_format(uint64_t span_us, char buffer[static TIMESPAN_TEXT_MAX])
 
         if (span_us == 0)
                 return memcpy(buffer, "0", sizeof("0"));
-        for (size_t i = 0; i < sizeof(written_units) / sizeof(*written_units); i++) {
-                uint64_t count = span_us / written_units[i].factor;
+        for (size_t i = 0; i < sizeof(format_units) / sizeof(*format_units); i++) {
+                uint64_t count = span_us / format_units[i].factor;
                 if (count == 0)
                         continue;
-                end += sprintf(end, "%s%" PRIu64 "%s", end == buffer ? "" : " ", count,
-                               written_units[i].name);
-                span_us %= written_units[i].factor;
+                end += sprintf(end, "%s%" PRIu64 "%s", end == buffer ? "" : " ", count, format_units[i].name);
+                span_us %= format_units[i].factor;
         }
         return buffer;
 }
@@ -191,14 +190,14 @@ char *timespan_format_rough(uint64_t span_us, char buffer[static TIMESPAN_TEXT_M
         if (span_us < USEC_PER_SEC)
                 return memcpy(buffer, "under 1s", sizeof("under 1s"));
 
-        /* Two units are left when all below a second, a minute or an hour is rounded away. */
-        uint64_t grain = span_us < USEC_PER_HOUR  ? USEC_PER_SEC
-                         : span_us < USEC_PER_DAY ? USEC_PER_MIN
-                                                  : USEC_PER_HOUR;
-        uint64_t rest = span_us % grain;
+        /* Rounding to seconds, minutes or hours leaves two units. */
+        uint64_t precision = span_us < USEC_PER_HOUR  ? USEC_PER_SEC
+                             : span_us < USEC_PER_DAY ? USEC_PER_MIN
+                                                      : USEC_PER_HOUR;
+        uint64_t rest = span_us % precision;
         span_us -= rest;
-        if (rest >= grain / 2 && span_us <= UINT64_MAX - grain)
-                span_us += grain;
+        if (rest >= precision / 2 && span_us <= UINT64_MAX - precision)
+                span_us += precision;
         return timespan_format(span_us, buffer);
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is measured: each function makes one round of it and notes its figures."""
+"""The measurements: each function makes one round and notes its figures."""
 
 import pathlib
 import re
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from programs import Aiohttp, Collectd, CurlJq, Daemon, Floor, Process, Server, scratch
+from programs import Aiohttp, Baseline, Collectd, CurlJq, Daemon, Process, Server, scratch
 
 # Jobs, and milliseconds from one poll of a job to the next.
 SINGLY = {1: 100, 100: 1000, 1000: 1000, 10000: 2000}
@@ -16,7 +16,7 @@ BATCHES = {100: 1000, 1000: 1000, 10000: 2000}
 
 
 def poll(figures, what, who, server, process, jobs, interval_ms, seconds):
-    """CPU and requests a job and poll once everything has settled; and memory."""
+    """CPU and requests per job and poll in the steady state; and memory."""
     server.wait_for_records(2 * jobs, process)
     time.sleep(max(0.5, interval_ms / 1000))
     cpu, (requests, records) = process.cpu_us(), server.counts()
@@ -28,7 +28,7 @@ def poll(figures, what, who, server, process, jobs, interval_ms, seconds):
     if what.startswith("singly") and jobs in (100, 1000):
         resident, anonymous = process.memory()
         figures.note(f"resident at {jobs:,} jobs, MiB", who, resident / 1024)
-        figures.note(f"… of which is no file, MiB ({jobs:,})", who, anonymous / 1024)
+        figures.note(f"… of which anonymous, MiB ({jobs:,})", who, anonymous / 1024)
 
 
 def polling(figures, build, seconds, peers):
@@ -40,9 +40,9 @@ def polling(figures, build, seconds, peers):
                 with scratch() as folder, Server(build) as server, make(folder, server) as process:
                     poll(figures, what, who, server, process, jobs, interval_ms, seconds)
 
-            measure("floor", lambda folder, server: Floor(build, server, jobs, batch, interval_ms))
+            measure("baseline", lambda folder, server: Baseline(build, server, jobs, batch, interval_ms))
             if (batch, jobs) in ((1, 1000), (100, 10000)):
-                measure("floor, all at once", lambda folder, server: Floor(build, server, jobs, batch, interval_ms, False))
+                measure("baseline, all at once", lambda folder, server: Baseline(build, server, jobs, batch, interval_ms, False))
             measure("jobwatchd", lambda folder, server: Daemon(build, folder, server, jobs, batch, f"{interval_ms}ms"))
             if "collectd" in peers and batch == 1 and jobs <= 1000:
                 measure("collectd", lambda folder, server: Collectd(folder, server, jobs, interval_ms))
@@ -56,7 +56,7 @@ def polling(figures, build, seconds, peers):
 
 
 def waiting(figures, build, few, many):
-    """Nothing is due for a day: memory a job, and wake-ups."""
+    """Nothing is due for a day: memory per job, and wake-ups."""
     memory = {}
     for jobs in few, many:
         with scratch() as folder, Server(build) as server, Daemon(build, folder, server, jobs, 100, "1d") as daemon:
@@ -66,12 +66,12 @@ def waiting(figures, build, few, many):
             if jobs == few:
                 wake_ups = daemon.wake_ups()
                 time.sleep(5)
-                figures.note("wake-ups a second, nothing due", "jobwatchd", (daemon.wake_ups() - wake_ups) / 5)
-    figures.note(f"bytes a waiting job at {many:,}", "jobwatchd", (memory[many] - memory[few]) * 1024 / (many - few))
+                figures.note("wake-ups per second, nothing due", "jobwatchd", (daemon.wake_ups() - wake_ups) / 5)
+    figures.note(f"bytes per waiting job at {many:,}", "jobwatchd", (memory[many] - memory[few]) * 1024 / (many - few))
 
 
 def start(figures, build, jobs):
-    """The second start, with a state that knows all jobs."""
+    """The second start, with a state that contains all jobs."""
     with scratch() as folder, Server(build) as server:
         with Daemon(build, folder, server, jobs, 100, "1d") as daemon:
             server.wait_for_records(jobs, daemon)
@@ -101,13 +101,13 @@ def note_spans(figures, who, began, stamps):
 
 
 def change_to_hook(figures, build, changes):
-    """From before the answer was sent to the first thing that the hook's program does."""
+    """From the sending of the response to the start of the hook's program."""
     stamp = build / "tests/bench/stamp"
     with scratch() as name:
         folder = pathlib.Path(name)
-        floor = subprocess.run([build / "tests/bench/spawn_floor", folder / "page", stamp, folder / "floor", str(changes)],
+        baseline = subprocess.run([build / "tests/bench/spawn_baseline", folder / "page", stamp, folder / "baseline", str(changes)],
                                stdout=subprocess.PIPE, text=True, check=True)
-        note_spans(figures, "floor", read_stamps(floor.stdout), read_stamps((folder / "floor").read_text()))
+        note_spans(figures, "baseline", read_stamps(baseline.stdout), read_stamps((folder / "baseline").read_text()))
 
         stamps = folder / "stamps"
         stamps.touch()
@@ -118,7 +118,7 @@ def change_to_hook(figures, build, changes):
         note_spans(figures, "jobwatchd", read_stamps((folder / "sent").read_text()), read_stamps(stamps.read_text()))
 
 
-PARSERS = {"plain": "floor", "records": "jobwatchd", "brief": "jobwatchd, known jobs"}
+PARSERS = {"plain": "baseline", "records": "jobwatchd", "brief": "jobwatchd, known jobs"}
 
 
 def parsing(figures, build, times):
@@ -129,9 +129,9 @@ def parsing(figures, build, times):
 
 
 def instructions(figures, build):
-    """The same every time, so once is enough."""
+    """Deterministic: measured once."""
     if not shutil.which("valgrind"):
-        figures.skip("instructions a record: valgrind is not installed")
+        figures.skip("instructions per record: valgrind is not installed")
         return
     for how, who in PARSERS.items():
         counts = []
@@ -140,4 +140,4 @@ def instructions(figures, build):
                 out = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out",
                                       build / "tests/bench/parse", how, str(times)], capture_output=True, text=True)
                 counts.append(int(re.search(r"Collected : (\d+)", out.stderr).group(1)))
-        figures.note("parse, instructions a record", who, (counts[1] - counts[0]) / 1000)
+        figures.note("parse, instructions per record", who, (counts[1] - counts[0]) / 1000)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The parse alone: an answer about 100 jobs, read again and again from memory in pieces of 16 kB as libcurl
- * hands them on.
+ * Parsing alone: a response with 100 jobs, read repeatedly from memory in chunks of 16 kB as libcurl delivers
+ * them.
  *
  *     parse plain|records|brief TIMES
  *
- * By yajl with callbacks that keep nothing (the floor), or by the record reader: whole records, or only what
- * shows whether a job has changed. Prints "RECORDS BYTES NANOSECONDS", of CPU.
+ * plain: yajl with callbacks that keep nothing (the baseline). records: the record reader. brief: the record
+ * reader, only as far as needed to detect a change. Prints "RECORDS BYTES NANOSECONDS" of CPU time.
  */
 
 #include <inttypes.h>
@@ -21,14 +21,14 @@
 #include "record.h"
 
 #define ROWS  100
-#define PIECE 16384
+#define CHUNK 16384
 
 static char body[ROWS * RECORD_SIZE_MAX];
 static uint64_t records;
 
 static void die(void)
 {
-        (void)fputs("parse: not a job record\n", stderr);
+        (void)fputs("parse: invalid job record\n", stderr);
         exit(EXIT_FAILURE);
 }
 
@@ -44,9 +44,9 @@ static size_t write_body(void)
         return (size_t)(end - body);
 }
 
-static size_t piece_size(size_t left)
+static size_t chunk_size(size_t left)
 {
-        return left < PIECE ? left : PIECE;
+        return left < CHUNK ? left : CHUNK;
 }
 
 static void parse_plain(size_t size)
@@ -54,8 +54,8 @@ static void parse_plain(size_t size)
         struct plain_parse parse = { .records = 0 };
         yajl_handle parser = plain_parse_new(&parse);
 
-        for (size_t at = 0; at < size; at += PIECE)
-                if (yajl_parse(parser, (unsigned char *)body + at, piece_size(size - at)) != yajl_status_ok)
+        for (size_t at = 0; at < size; at += CHUNK)
+                if (yajl_parse(parser, (unsigned char *)body + at, chunk_size(size - at)) != yajl_status_ok)
                         die();
         if (yajl_complete_parse(parser) != yajl_status_ok)
                 die();
@@ -78,8 +78,8 @@ static void parse_records(size_t size, bool brief)
 
         if (record_reader_new(RECORD_SHAPE_ARRAY, &limits, on_record, NULL, &reader) < 0)
                 die();
-        for (size_t at = 0; at < size; at += PIECE)
-                if (record_reader_feed(reader, body + at, piece_size(size - at)) != 0)
+        for (size_t at = 0; at < size; at += CHUNK)
+                if (record_reader_feed(reader, body + at, chunk_size(size - at)) != 0)
                         die();
         if (record_reader_finish(reader) != 0)
                 die();

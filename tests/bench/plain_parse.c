@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* yajl as a program would use it that has nothing else to do. */
+/* A minimal user of yajl. */
 
 #include "plain_parse.h"
 
@@ -11,9 +11,9 @@ static int on_string(void *userdata, const unsigned char *data, size_t size)
         struct plain_parse *parse = userdata;
 
         (void)data;
-        if (parse->wanted != NULL)
-                *parse->wanted = size;
-        parse->wanted = NULL;
+        if (parse->target != NULL)
+                *parse->target = size;
+        parse->target = NULL;
         return 1;
 }
 
@@ -37,15 +37,15 @@ static int on_key(void *userdata, const unsigned char *data, size_t size)
 {
         struct plain_parse *parse = userdata;
 
-        parse->wanted = NULL;
+        parse->target = NULL;
         if (size == 2 && memcmp(data, "Id", 2) == 0)
-                parse->wanted = &parse->id;
+                parse->target = &parse->id;
         else if (size == 6 && memcmp(data, "Status", 6) == 0)
-                parse->wanted = &parse->status;
+                parse->target = &parse->status;
         else if (size == 10 && memcmp(data, "ResultData", 10) == 0)
-                parse->wanted = &parse->result;
+                parse->target = &parse->result;
         else if (size == 9 && memcmp(data, "UpdatedOn", 9) == 0)
-                parse->wanted = &parse->updated;
+                parse->target = &parse->updated;
         return 1;
 }
 

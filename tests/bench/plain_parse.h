@@ -5,15 +5,12 @@
 #include <stdint.h>
 #include <yajl/yajl_parse.h>
 
-/*
- * The least that a program has to do with a body: yajl, and callbacks that find the four fields that matter.
- * Nothing is copied, checked or kept.
- */
+/* Minimal parsing of a body: yajl with callbacks that find the four relevant fields. Nothing is copied. */
 struct plain_parse {
-        size_t *wanted; /* where the next value belongs; NULL: nowhere */
+        size_t *target; /* where to store the length of the next value; NULL: nowhere */
         uint64_t records;
-        size_t id, status, result, updated; /* lengths of what was found */
+        size_t id, status, result, updated; /* lengths of the values */
 };
 
-/* A parser for one body. NULL without memory. */
+/* Returns a parser for one body, or NULL when out of memory. */
 yajl_handle plain_parse_new(struct plain_parse *parse);

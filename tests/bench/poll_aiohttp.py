@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The script that one would write: aiohttp, a dictionary of what was seen, a line for each change.
+"""A typical script: aiohttp, a dictionary of the last state, one line per change.
 
 usage: poll_aiohttp.py URL JOBS BATCH INTERVAL_MS
 """

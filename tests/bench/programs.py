@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The programs that are measured, and what /proc says of them."""
+"""The measured programs and their figures from /proc."""
 
 import os
 import pathlib
@@ -13,12 +13,12 @@ import time
 import urllib.request
 
 HERE = pathlib.Path(__file__).parent
-PYTHON = "/usr/bin/python3"  # whose packages are the distribution's
+PYTHON = "/usr/bin/python3"  # with the packages of the distribution
 SILENT = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 class Process:
-    """Of a process that runs: CPU of all its threads, memory, wake-ups. Ends with its "with"."""
+    """A running process: CPU of all threads, memory, wake-ups. Terminated at the end of its "with"."""
 
     def __init__(self, arguments, **options):
         self.popen = subprocess.Popen([str(argument) for argument in arguments], **options)
@@ -37,7 +37,7 @@ class Process:
         return sum(int(file.read_text().split()[0]) for file in self.proc.glob("task/*/schedstat")) / 1e3
 
     def memory(self):
-        """KiB: what is resident, and the part of it that is no file."""
+        """KiB: resident, and the anonymous part of it."""
         lines = (line.partition(":") for line in (self.proc / "status").read_text().splitlines())
         fields = {key: value.split() for key, _, value in lines}
         return int(fields["VmRSS"][0]), int(fields["RssAnon"][0])
@@ -48,7 +48,7 @@ class Process:
 
 
 class Server(Process):
-    """The API: all jobs run, and it counts what is asked."""
+    """The API: all jobs are running; it counts requests and records."""
 
     def __init__(self, build, changes=None):
         super().__init__([build / "tests/bench/server", *([changes] if changes else [])], stdout=subprocess.PIPE, text=True)
@@ -59,24 +59,24 @@ class Server(Process):
         with urllib.request.urlopen(self.url + "/stats") as answer:
             return tuple(int(word) for word in answer.read().split())
 
-    def wait_for_records(self, count, process, patience_s=120):
-        deadline = time.monotonic() + patience_s
+    def wait_for_records(self, count, process, timeout_s=120):
+        deadline = time.monotonic() + timeout_s
         while self.counts()[1] < count:
             if process.popen.poll() is not None or time.monotonic() > deadline:
                 sys.exit(f"bench: {process.popen.args[0]} does not poll")
             time.sleep(0.1)
 
 
-class Floor(Process):
-    """A bare loop of libcurl and yajl. Its polls are spread over the interval as the jitter of jobwatchd spreads them."""
+class Baseline(Process):
+    """A bare loop of libcurl and yajl. Its polls are spread over the interval like those of jobwatchd by jitter."""
 
     def __init__(self, build, server, jobs, batch, interval_ms, spread=True):
         waves = max(1, min(interval_ms // 50 if batch == 1 else interval_ms // 100, jobs // batch)) if spread else 1
-        super().__init__([build / "tests/bench/floor", server.url, jobs, batch, interval_ms, waves])
+        super().__init__([build / "tests/bench/baseline", server.url, jobs, batch, interval_ms, waves])
 
 
 class Daemon(Process):
-    """jobwatchd, without limits. It is ready when this returns, after start_ms."""
+    """jobwatchd without rate limits, ready when the constructor returns; start_ms is the time it took."""
 
     def __init__(self, build, folder, server, jobs, batch, interval, hook=None):
         folder = pathlib.Path(folder)
@@ -102,7 +102,7 @@ ids = {ids}
         self.notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notifications.bind(f"\0jobwatchd-bench-{os.getpid()}-{id(self)}")
         self.ready = threading.Event()
-        threading.Thread(target=self.take_notifications, daemon=True).start()
+        threading.Thread(target=self.read_notifications, daemon=True).start()
         address = "@" + self.notifications.getsockname()[1:].decode()
         started = time.monotonic()
         super().__init__([build / "daemon/jobwatchd", "-c", folder / "bench.ini", "--state-dir", folder / "state",
@@ -110,8 +110,8 @@ ids = {ids}
         self.wait_until_ready()
         self.start_ms = (time.monotonic() - started) * 1e3
 
-    def take_notifications(self):
-        """Until there is an empty one. They have to be taken for jobwatchd to go on."""
+    def read_notifications(self):
+        """Reads notifications until an empty one. jobwatchd blocks if nobody reads them."""
         while message := self.notifications.recv(4096):
             if b"READY=1" in message.split(b"\n"):
                 self.ready.set()
@@ -119,7 +119,7 @@ ids = {ids}
 
     def wait_until_ready(self):
         if not self.ready.wait(60):
-            sys.exit("bench: jobwatchd does not get ready")
+            sys.exit("bench: jobwatchd did not become ready")
         self.ready.clear()
 
     def __exit__(self, *exception):
@@ -129,7 +129,7 @@ ids = {ids}
 
 
 class Collectd(Process):
-    """The curl_json plugin of collectd: a URL and a connection for each job, singly only."""
+    """The curl_json plugin of collectd: a URL and a connection per job, no batches."""
 
     def __init__(self, folder, server, jobs, interval_ms):
         folder = pathlib.Path(folder)
@@ -175,7 +175,7 @@ class Aiohttp(Process):
 
 
 class CurlJq(Process):
-    """One round of a shell loop, over when this returns."""
+    """One round of a shell loop, finished when the constructor returns."""
 
     def __init__(self, server, jobs, batch):
         super().__init__([HERE / "poll-curl-jq", server.url, jobs, batch], **SILENT)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A Nexudus that costs as little as possible: answers of one piece, made of a record that is the same for all
- * jobs but for the id. Both ways of reading jobs are there, and two pages of its own: /stats says how much
- * was asked for, as "REQUESTS RECORDS"; everything else is 404.
+ * A minimal Nexudus API: each response is sent in one piece, and all records are equal except for the id. It
+ * serves single reads, batches, and /stats, the counts of requests and records as "REQUESTS RECORDS"; all
+ * else is 404.
  *
  *     server [CHANGES]
  *
- * With CHANGES, a file, each record differs from the one before in the length of its ResultData, and the time
- * at which it was given away is appended to the file: "NANOSECONDS JOB RESULT_BYTES".
+ * With the file CHANGES, each record differs from the previous one in the length of its ResultData, and the
+ * time of sending it is appended to the file: "NANOSECONDS JOB RESULT_BYTES".
  *
- * Prints its URL, and ends with its parent.
+ * Prints its URL, and exits with its parent.
  */
 
 #include <arpa/inet.h>
@@ -38,7 +38,7 @@
 
 #define JOBS_PATH "/api/sys/businessbackgroundjobs/"
 
-/* A request that is not whole yet. */
+/* The incomplete request of a client. */
 struct client {
         char data[REQUEST_MAX];
         size_t size;
@@ -49,7 +49,7 @@ static uint64_t requests, records;
 static FILE *changes;
 static unsigned result_sizes[CHANGING_MAX];
 
-/* Sockets are read without waiting and written with: whoever asks reads the answer. */
+/* Reads do not block, but writes do: a client reads its response. */
 static void send_all(int fd, const char *data, size_t size)
 {
         while (size > 0) {
@@ -58,18 +58,18 @@ static void send_all(int fd, const char *data, size_t size)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
-                        return; /* it is gone, and that is read next */
+                        return; /* the next read returns the error */
                 data += n;
                 size -= (size_t)n;
         }
 }
 
-static char answer[1024 + BATCH_MAX * (RECORD_SIZE_MAX + RESULT_MODULO)];
+static char response[1024 + BATCH_MAX * (RECORD_SIZE_MAX + RESULT_MODULO)];
 
-/* The body stands at answer + 512; the head is put right before it, so that both go in one piece. */
-static char *const body = answer + 512;
+/* The head is copied in front of the body, so that both are sent in one piece. */
+static char *const body = response + 512;
 
-static void send_answer(int fd, const char *status, size_t body_size)
+static void send_response(int fd, const char *status, size_t body_size)
 {
         char head[512];
         int size = snprintf(head, sizeof(head),
@@ -88,26 +88,26 @@ static void send_answer(int fd, const char *status, size_t body_size)
         send_all(fd, body - size, (size_t)size + body_size);
 }
 
-static void answer_one(int fd, uint64_t id)
+static void respond_single(int fd, uint64_t id)
 {
         unsigned result_size = 0;
         struct timespec now;
 
         records++;
         if (changes == NULL || id >= CHANGING_MAX) {
-                send_answer(fd, "200 OK", record_write(body, id, 0));
+                send_response(fd, "200 OK", record_write(body, id, 0));
                 return;
         }
         result_size = result_sizes[id] = result_sizes[id] % RESULT_MODULO + 1;
         size_t size = record_write(body, id, result_size);
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        send_answer(fd, "200 OK", size);
+        send_response(fd, "200 OK", size);
         (void)fprintf(changes, "%" PRIu64 " %" PRIu64 " %u\n",
                       (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec, id, result_size);
         (void)fflush(changes);
 }
 
-static void answer_several(int fd, const char *ids)
+static void respond_batch(int fd, const char *ids)
 {
         char *end = body, *next;
         size_t count = 0;
@@ -122,25 +122,25 @@ static void answer_several(int fd, const char *ids)
         } while (++count < BATCH_MAX && *next == ',');
         *end++ = ']';
         records += count;
-        send_answer(fd, "200 OK", (size_t)(end - body));
+        send_response(fd, "200 OK", (size_t)(end - body));
 }
 
-static void answer_request(int fd, const char *request)
+static void respond(int fd, const char *request)
 {
         static const char one[] = "GET " JOBS_PATH, several[] = "GET " JOBS_PATH "?id=%5B";
 
         if (strncmp(request, "GET /stats ", 11) == 0) {
                 int size = sprintf(body, "%" PRIu64 " %" PRIu64, requests, records);
-                send_answer(fd, "200 OK", (size_t)size);
+                send_response(fd, "200 OK", (size_t)size);
                 return;
         }
         requests++;
         if (strncmp(request, several, sizeof(several) - 1) == 0)
-                answer_several(fd, request + sizeof(several) - 1);
+                respond_batch(fd, request + sizeof(several) - 1);
         else if (strncmp(request, one, sizeof(one) - 1) == 0)
-                answer_one(fd, strtoull(request + sizeof(one) - 1, NULL, 10));
+                respond_single(fd, strtoull(request + sizeof(one) - 1, NULL, 10));
         else
-                send_answer(fd, "404 Not Found", 0);
+                send_response(fd, "404 Not Found", 0);
 }
 
 static void client_close(int fd)
@@ -166,7 +166,7 @@ static void client_read(int fd)
         client->size += (size_t)n;
         client->data[client->size] = '\0';
         while ((end = strstr(client->data, "\r\n\r\n")) != NULL) {
-                answer_request(fd, client->data);
+                respond(fd, client->data);
                 client->size -= (size_t)(end + 4 - client->data);
                 memmove(client->data, end + 4, client->size + 1);
         }

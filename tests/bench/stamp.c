@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * The hook whose start is measured: notes the time at which it was started and what it was started for.
- * Appends one line "NANOSECONDS JOB RESULT_BYTES" to the file that is named by its only argument.
+/* The hook whose start is measured: appends "NANOSECONDS JOB RESULT_BYTES" to the file given as its argument.
  */
 
 #include <fcntl.h>
@@ -25,6 +23,6 @@ int main(int argc, char *argv[])
                             (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec,
                             getenv("JOBWATCH_JOB"), getenv("JOBWATCH_RESULT_BYTES"));
 
-        /* One write, so that lines of hooks that run at the same time do not mix. */
+        /* One write, so that lines of concurrent hooks do not mix. */
         return fd >= 0 && write(fd, line, (size_t)size) == size ? EXIT_SUCCESS : EXIT_FAILURE;
 }

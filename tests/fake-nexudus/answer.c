@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Turns what an endpoint says, and what a fault makes of it, into a response of the daemon. Plain answers go
- * from memory in one write. What a fault cuts, delays, resets or compresses without end is read piece by
- * piece through a callback.
+/*
+ * Builds the HTTP response from the answer of an endpoint and the fault of the request. Plain answers are
+ * sent from memory in one write. Answers that a fault truncates, delays, resets or generates are read in
+ * pieces through a callback.
  *
- * libmicrohttpd has no way to set a reason phrase, but asks an exported function of its own for it; the
- * program's definition of that function comes first when symbols are bound. It holds for dynamic linking
- * only; linked statically, delete the two functions and the phrase is "Conflict". */
+ * libmicrohttpd has no API to set a reason phrase, but gets it from an exported function. The definition in
+ * this program takes precedence with dynamic linking. When linked statically, delete the two functions; the
+ * phrase is "Conflict" then.
+ */
 
 #include "answer.h"
 
@@ -37,13 +39,13 @@ size_t MHD_get_reason_phrase_len_for(unsigned int code)
         return strlen(MHD_get_reason_phrase_for(code));
 }
 
-/* An answer that is read piece by piece. Freed with its response, when the exchange may be gone already. */
+/* An answer read in pieces. Freed with its response; the exchange may have been freed before. */
 struct pieces {
         struct exchange *exchange;
         struct fault *fault;
         struct body body;
         struct body_gzip *gzip; /* compresses while reading */
-        uint64_t stop_at;       /* where it is cut or reset; UINT64_MAX: nowhere */
+        uint64_t stop_at;       /* where it is truncated or reset; UINT64_MAX: nowhere */
         uint64_t sent;
         bool waited;
 };
@@ -62,14 +64,16 @@ static int socket_of(const struct exchange *exchange)
         return MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
-/* What was written so far leaves at once, though the daemon said that more would follow. */
+/* Sends buffered data at once, although the HTTP daemon uses MSG_MORE. */
 static void push(int fd)
 {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
 }
 
-/* Dissolving the association sends the RST at once; closing with SO_LINGER 0 would come after the daemon's
- * FIN. */
+/*
+ * Dissolving the association sends RST at once; closing with SO_LINGER 0 would follow the FIN of the HTTP
+ * daemon.
+ */
 static void reset_connection(int fd)
 {
         struct sockaddr nobody = { .sa_family = AF_UNSPEC };
@@ -149,7 +153,7 @@ static const char failure_envelope[] =
         "\"Errors\":[{\"AttemptedValue\":null,\"Message\":\"Internal error.\",\"PropertyName\":\"Id\"}],"
         "\"WasSuccessful\":false}";
 
-/* Puts the fault's own status and text in the place of the answer's. */
+/* Replaces the status and body of the answer by those of the fault. */
 static void apply_fault(struct answer *answer, const struct fault *fault)
 {
         if (fault_replaces_answer(fault)) {
@@ -178,7 +182,7 @@ static bool wants_gzip(const struct exchange *exchange)
         return fault->gzip == GZIP_FORCE || (accepted && strcasestr(accepted, "gzip"));
 }
 
-/* Compresses the whole in memory, so that its length is known. */
+/* Compresses the whole body in memory, so that its length is known. */
 static int compress_text(struct body *body)
 {
         struct body_gzip *gzip = body_gzip_new(body);
@@ -237,7 +241,7 @@ static struct MHD_Response *respond_in_pieces(struct exchange *exchange, struct 
         if (fault->chunk > 0 || fault->chunk_delay > 0)
                 size = MHD_SIZE_UNKNOWN;
         else if (size == 0 && pieces->stop_at == 0)
-                size = 1; /* of an empty body there would be nothing to cut */
+                size = 1; /* an empty body cannot be truncated */
         exchange->pieces = true;
         return MHD_create_response_from_callback(size, 32768, read_piece, pieces, free_pieces);
 }

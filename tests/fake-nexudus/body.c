@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Bodies, in memory or made while they are read, plain or compressed. The filling is a JSON-escaped pattern,
- * as often as it fits whole, then plain characters, so that no escape is cut. */
+/*
+ * Bodies in memory or generated while they are read, plain or compressed. The filling is a JSON-escaped
+ * pattern repeated as often as it fits, then plain characters, so that no escape is split.
+ */
 
 #include "body.h"
 

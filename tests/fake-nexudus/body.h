@@ -6,8 +6,10 @@
 
 #include "buffer.h"
 
-/* The bytes of an answer: a text, into which JSON-escaped filling may be put at one place. The filling is
- * made as it is read, so a body of any size takes no memory. */
+/*
+ * The bytes of an answer: a text with optional JSON-escaped filling at one offset. The filling is generated
+ * while it is read, so its size needs no memory.
+ */
 struct body {
         struct buffer text;
         size_t fill_at;
@@ -16,7 +18,7 @@ struct body {
 
 uint64_t body_size(const struct body *body);
 
-/* Copies the bytes at this place; returns how many, 0 at the end. */
+/* Copies the bytes at this offset. Returns how many, 0 at the end. */
 size_t body_read(const struct body *body, uint64_t at, char *data, size_t size);
 
 /* A body read as gzip. */
@@ -25,5 +27,5 @@ struct body_gzip;
 struct body_gzip *body_gzip_new(const struct body *body);
 struct body_gzip *body_gzip_free(struct body_gzip *gzip);
 
-/* The next bytes; returns how many, 0 at the end, or -1. */
+/* Reads the next bytes. Returns how many, 0 at the end, -1 on failure. */
 long body_gzip_read(struct body_gzip *gzip, char *data, size_t size);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* A growing text, and JSON strings written into it. Growth doubles; a failed allocation is remembered and not
- * reported at each addition. */
+/*
+ * A growing text and JSON strings in it. Its size doubles; a failed allocation is recorded instead of
+ * reported by each addition.
+ */
 
 #include "buffer.h"
 
@@ -78,7 +80,7 @@ void buffer_add_number(struct buffer *buffer, uint64_t number)
         buffer_add(buffer, digits + at, sizeof digits - at);
 }
 
-/* The length of the UTF-8 sequence at the start of the bytes, 0 when there is none. */
+/* The length of the UTF-8 sequence at the start of the bytes, or 0. */
 static size_t utf8_sequence(const unsigned char *data, size_t size)
 {
         size_t length = data[0] < 0x80   ? 1

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What a test says to the server while it runs: change a job, add a fault, wait until a request has been
- * answered, count. These requests need no credentials, are not throttled and not logged. */
+/*
+ * Control requests of tests: change a job, add a fault, wait until a request has been answered, get counts.
+ * They need no credentials, are not throttled and not logged.
+ */
 
 #include "control.h"
 
@@ -43,7 +45,7 @@ static void put_job(struct exchange *exchange, struct answer *answer, const char
         uint64_t id;
 
         if (parse_number(text, &id) < 0) {
-                answer_refuse(answer, 400, "the job's id is not a number");
+                answer_refuse(answer, 400, "invalid job id");
                 return;
         }
         bool has_status = form_find(exchange->query, "status", &status);
@@ -65,7 +67,7 @@ static void put_job(struct exchange *exchange, struct answer *answer, const char
 static int no_section(void *userdata, const char *name, struct problem *problem)
 {
         (void)userdata;
-        return problem_set(problem, "[%s]: only keys may stand here, no section", name);
+        return problem_set(problem, "[%s]: unexpected section; only keys are allowed", name);
 }
 
 static int on_fault_key(void *userdata, const char *key, const char *value, struct problem *problem)
@@ -110,7 +112,7 @@ static void delete_fault(struct exchange *exchange, struct answer *answer, const
         if (faults_remove(&exchange->fake->faults, name))
                 say_done(answer, 0, NULL);
         else
-                answer_refuse(answer, 404, "there is no fault of that name");
+                answer_refuse(answer, 404, "unknown fault");
 }
 
 static char *query_text(const struct exchange *exchange, const char *name)
@@ -123,7 +125,7 @@ static char *query_text(const struct exchange *exchange, const char *name)
         return NULL;
 }
 
-/* Reads a number of the query; leaves it when it is not there. */
+/* Reads a number from the query; unchanged if it is missing. */
 static int query_number(const struct exchange *exchange, const char *name, uint64_t *number)
 {
         struct buffer value = { 0 };
@@ -170,7 +172,7 @@ static void wait_for(struct exchange *exchange, struct answer *answer)
                 return;
         }
         if (read_wanted(exchange, &wanted, &timeout) < 0) {
-                answer_refuse(answer, 400, "count, since and status are numbers, timeout is a span");
+                answer_refuse(answer, 400, "count, since and status must be numbers, timeout a time span");
                 return;
         }
         exchange->waiter = log_waiter_new(&exchange->fake->log, exchange, &wanted);
@@ -270,5 +272,5 @@ void control_answer(struct exchange *exchange, struct answer *answer)
                         return;
                 }
         }
-        answer_refuse(answer, 404, "no such control request; see the README beside the program's source");
+        answer_refuse(answer, 404, "unknown control request; see README.md in the source");
 }

@@ -4,5 +4,5 @@
 #include "answer.h"
 #include "exchange.h"
 
-/* Answers a request under /_control/. One that waits is suspended, and asked again when it goes on. */
+/* Answers a request under /_control/. A waiting request is suspended and handled again when it resumes. */
 void control_answer(struct exchange *exchange, struct answer *answer);

@@ -96,7 +96,7 @@ static void answer_one(struct exchange *exchange, struct answer *answer, const c
         if (!is_allowed(exchange, answer, exchange->fake->settings.role_read))
                 return;
         if (job && job->gone) {
-                /* Asking counts, so that a step may bring it back. */
+                /* The read counts even if the job is gone: a step may bring it back. */
                 job_read(&exchange->fake->jobs, job, clock_now());
                 job = job->gone ? NULL : job;
                 if (job) {
@@ -111,7 +111,7 @@ static void answer_one(struct exchange *exchange, struct answer *answer, const c
         }
         size_t start = answer->body.size;
         endpoints_add_record(exchange, answer, job, RECORD_FULL);
-        if (job->gone) { /* the very read that ends it */
+        if (job->gone) { /* this read ends it */
                 answer->body.size = start;
                 answer_refuse(answer, 404, "The record was not found.");
                 return;
@@ -209,7 +209,7 @@ void endpoints_answer(struct exchange *exchange, struct answer *answer)
 {
         const char *rest = exchange->path + sizeof jobs_path - 1;
 
-        /* The limits of the web server in front, whose refusals are no answers of the API. */
+        /* The limits of the web server in front of the API; its errors are not in the format of the API. */
         if (strlen(exchange->target) > 4096 || (exchange->query && strlen(exchange->query) > 2048) ||
             strncmp(exchange->path, "/api/", 5) != 0) {
                 refuse_in_html(answer);

@@ -5,12 +5,12 @@
 #include "exchange.h"
 #include "record.h"
 
-/* What the API says to a request. */
+/* The answer of the API to a request. */
 void endpoints_answer(struct exchange *exchange, struct answer *answer);
 
-/* A read of a job: adds its record as the exchange's fault and the shape want it. */
+/* A read of a job: adds its record in this shape, modified by the fault of the exchange. */
 void endpoints_add_record(struct exchange *exchange, struct answer *answer, struct job *job,
                           enum record_shape shape);
 
-/* The shape of records that stand in a list. */
+/* The shape of records in a list. */
 enum record_shape endpoints_list_shape(const struct settings *settings);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The life of a request. It is made when its request line is there, collects its body, arrives, may be held
- * back (by a fault's delay or hang, or by a control request that waits), is answered, and ends in
- * exchange_on_end(), whatever became of it; there it is written to the log.
+/*
+ * The life of a request. It is created with the request line, collects its body, arrives, may be suspended
+ * (by a fault's delay or hang, or by a waiting control request), is answered, and always ends in
+ * exchange_on_end(), which writes the log line.
  *
- * A held-back request is suspended in the daemon, which then does not look at its socket. Our loop does, so
- * that a client that gives up is noticed. */
+ * The HTTP daemon does not poll the socket of a suspended request. The event loop does, to notice a client
+ * that hangs up.
+ */
 
 #include "exchange.h"
 
@@ -128,7 +130,7 @@ static bool begin(struct exchange *exchange, const char *method)
         return exchange->method;
 }
 
-/* The answer, now that nothing holds it back any more. */
+/* Answers a request that is not suspended any more. */
 static enum MHD_Result answer_now(struct exchange *exchange)
 {
         struct answer answer = { 0 };

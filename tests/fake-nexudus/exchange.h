@@ -13,7 +13,7 @@ struct exchange {
         char *target;      /* as sent: path and query */
         char *decoded;     /* the same, percent-decoded */
         char *path;        /* as sent, without the query */
-        const char *query; /* within target; NULL when there is none */
+        const char *query; /* within target; NULL if there is none */
         char *method;
         bool control;
         bool begun, arrived, resumed;
@@ -25,7 +25,7 @@ struct exchange {
         uint64_t connection_number;
         unsigned status;    /* 0 until an answer was queued */
         uint64_t body_size; /* of an answer sent from memory */
-        uint64_t sent;      /* of one sent piece by piece */
+        uint64_t sent;      /* of one sent in pieces */
         bool pieces;
 
         bool suspended;
@@ -33,20 +33,22 @@ struct exchange {
         struct loop_timer timer;
         struct loop_watch watch;
         struct exchange *next_suspended, *previous_suspended;
-        struct log_waiter *waiter; /* of a control request that waits */
+        struct log_waiter *waiter; /* of a waiting control request */
 };
 
 /* A request's header, or NULL. */
 const char *exchange_header(const struct exchange *exchange, const char *name);
 
-/* Stops the request until `until` (µs, monotonic; 0: for ever) or until its client hangs up, which sets
- * client_gone. To be called from within the daemon's callbacks only. */
+/*
+ * Suspends the request until `until` (µs, monotonic; 0: for ever) or until its client hangs up, which sets
+ * client_gone. Only to be called from callbacks of the HTTP daemon.
+ */
 void exchange_suspend(struct exchange *exchange, uint64_t until);
 
-/* Lets it go on. Not from within the daemon's callbacks: there, set its timer. */
+/* Resumes it. Not to be called from callbacks of the HTTP daemon: set its timer there. */
 void exchange_resume(struct exchange *exchange);
 
-/* The daemon's callbacks. */
+/* The callbacks of the HTTP daemon. */
 void *exchange_on_uri(void *userdata, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result exchange_on_request(void *userdata, struct MHD_Connection *connection, const char *url,
                                     const char *method, const char *version, const char *upload,
@@ -56,5 +58,5 @@ void exchange_on_end(void *userdata, struct MHD_Connection *connection, void **e
 void exchange_on_connection(void *userdata, struct MHD_Connection *connection, void **number,
                             enum MHD_ConnectionNotificationCode what);
 
-/* Lets every suspended request go on, to its end. */
+/* Resumes every suspended request, to end it. */
 void exchanges_stop(struct fake *fake);

@@ -14,7 +14,7 @@
 
 struct exchange;
 
-/* The whole server. Everything happens on one thread. */
+/* The server. It has one thread. */
 struct fake {
         uint64_t started; /* µs, monotonic */
         bool stopping;
@@ -25,8 +25,8 @@ struct fake {
         struct tokens tokens;
         struct request_log log;
         struct loop loop;
-        struct exchange *suspended; /* the requests held back */
-        uint64_t connections;       /* since the start: the last one's number */
+        struct exchange *suspended; /* the suspended requests */
+        uint64_t connections;       /* since the start: the number of the last one */
 };
 
 /* µs, monotonic. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What goes wrong on request. Each fault counts the requests that fit it: the first `after` pass, the next
- * `times` are its own, the rest pass again. Faults are asked in the order of the scenario and the first that
- * wants a request has it. A fault may be replaced while an answer that it shapes is under way, therefore the
- * references. */
+/*
+ * Faults. Each counts the requests that match it: the first `after` pass, the next `times` are affected, the
+ * rest pass. The first fault in the order of the scenario that affects a request is used. Faults are counted
+ * references, since one may be replaced while an answer that uses it is in progress.
+ */
 
 #include "faults.h"
 
@@ -213,9 +214,9 @@ int fault_set(struct fault *fault, const char *key, const char *value, struct pr
         int r = set_key(fault, key, value);
 
         if (r == -ENOENT)
-                return problem_set(problem, "a fault has no key '%s'", key);
+                return problem_set(problem, "unknown key '%s' of a fault", key);
         if (r == -EINVAL)
-                return problem_set(problem, "%s = %.80s: not understood", key, value);
+                return problem_set(problem, "%s = %.80s: invalid value", key, value);
         return r;
 }
 

@@ -12,7 +12,7 @@ enum fault_reset {
         RESET_NONE,
         RESET_BEFORE,  /* nothing has been sent and the request has had no effect */
         RESET_HEADERS, /* the status line and headers have been sent */
-        RESET_BODY,    /* half of the body has been sent, or as much as `truncate` says */
+        RESET_BODY,    /* half of the body, or `truncate` bytes, have been sent */
 };
 
 enum fault_gzip { GZIP_NO, GZIP_YES, GZIP_FORCE };
@@ -20,14 +20,14 @@ enum fault_gzip { GZIP_NO, GZIP_YES, GZIP_FORCE };
 /* A [fault NAME] section. */
 struct fault {
         struct fault *next;
-        unsigned references; /* the list's and those of answers under way */
+        unsigned references; /* of the list and of answers in progress */
         char *name;
         char *path;            /* glob; NULL: any */
         char *method;          /* NULL: any */
         uint64_t after, times; /* times 0: for ever */
         uint64_t seen, used;
 
-        unsigned status; /* 0: the real answer's */
+        unsigned status; /* 0: that of the real answer */
         char **headers;  /* "Name: value" */
         size_t header_count;
         struct buffer body;
@@ -60,16 +60,16 @@ int fault_set(struct fault *fault, const char *key, const char *value, struct pr
 /* Whether the answer comes from the fault alone, so that the request has no effect. */
 bool fault_replaces_answer(const struct fault *fault);
 
-/* Adds it at the end, or in the place of the one with the same name. Takes the reference over. */
+/* Appends it, or replaces the one with the same name. Takes ownership of the reference. */
 void faults_put(struct faults *faults, struct fault *fault);
 
-/* Returns whether there was one of that name. */
+/* Returns whether a fault of that name existed. */
 bool faults_remove(struct faults *faults, const char *name);
 
 /* The fault for a request, with a reference, or NULL. Counts. */
 struct fault *faults_pick(struct faults *faults, const char *method, const char *target, const char *decoded);
 
-/* Whether a request's target, as sent or decoded, fits a glob. */
+/* Whether the target of a request, as sent or decoded, matches a glob. */
 bool target_matches(const char *glob, const char *target, const char *decoded);
 
 void faults_release(struct faults *faults);

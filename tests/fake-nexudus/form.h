@@ -6,10 +6,11 @@
 
 #include "buffer.h"
 
-/* The decoded value of a name in "a=1&b=2", of a query or a form. Returns false when it is not there or is
- * not encoded well; otherwise the value stands in the buffer, terminated, after what the buffer held before
- * is thrown away. */
+/*
+ * Decodes the value of a name in "a=1&b=2", a query or a form. Returns false if it is missing or malformed;
+ * otherwise the NUL-terminated value replaces the contents of the buffer.
+ */
 bool form_find(const char *form, const char *name, struct buffer *value);
 
-/* Undoes percent-encoding in place, and '+' for a blank when asked to. */
+/* Decodes percent-encoding in place, and optionally '+' as a blank. */
 void percent_decode(char *text, bool plus);

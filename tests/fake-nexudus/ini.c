@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Reads scenario text. An own reader rather than inih: ResultData in a scenario is often longer than the 199
- * bytes at which inih splits a line, and contains " ;", which inih takes for a comment. Here a line has any
- * length and " ;" starts a comment in every key except those that carry free text (step, body, header). */
+/*
+ * Parses scenarios. inih is not used: it splits lines of more than 199 bytes and treats " ;" as a comment,
+ * and ResultData in a scenario is often longer and contains " ;". Here lines have any length, and " ;" starts
+ * a comment except in keys with free text (step, body, header).
+ */
 
 #include "ini.h"
 
@@ -52,7 +54,7 @@ static int read_line(char *line, const struct ini_handler *handler, void *userda
         if (*line == '[') {
                 char *end = strchr(line, ']');
                 if (!end)
-                        return problem_set(problem, "a section needs a closing bracket: %s", line);
+                        return problem_set(problem, "missing closing bracket: %s", line);
                 *end = 0;
                 return handler->section(userdata, trim(line + 1), problem);
         }

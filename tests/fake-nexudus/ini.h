@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is wrong with a text and where; filled when a function returns an error. */
+/* An error in a text and its line; filled when a function returns an error. */
 struct problem {
         unsigned line;
         char text[240];

@@ -43,7 +43,7 @@ struct job_spec *job_spec_free(struct job_spec *spec)
         return NULL;
 }
 
-/* "2s Running" or "poll 3 Running": takes the time off, leaves the rest. */
+/* Parses the time of "2s Running" or "poll 3 Running" and advances to the rest. */
 static int read_when(char **text, struct job_step *step)
 {
         char *word = strsep(text, " ");
@@ -59,7 +59,7 @@ static int read_when(char **text, struct job_step *step)
         return step->by_poll ? parse_number(word, &step->at) : parse_span(word, &step->at);
 }
 
-/* Fills up to the size the section asks for. */
+/* Pads to the size that the section sets. */
 static int read_result(const struct job_spec *spec, const char *text, struct job_step *step)
 {
         if (strcmp(text, "<null>") == 0)
@@ -85,7 +85,7 @@ static int parse_step(const struct job_spec *spec, char *text, struct job_step *
         if (r < 0)
                 return r;
 
-        /* An empty ResultData at the end of the line has lost the blank behind its bar. */
+        /* The blank after the bar of an empty ResultData was trimmed with the line. */
         char *bar = strstr(text, " | ");
         size_t length = strlen(text);
         if (!bar && length >= 2 && strcmp(text + length - 2, " |") == 0)
@@ -146,7 +146,7 @@ static int set_status_type(struct job_spec *spec, const char *value)
         return spec->status_raw || strcmp(value, "string") == 0 ? 0 : -EINVAL;
 }
 
-/* The padding is made when a step is read, so the size has to be known by then. */
+/* The padding is generated when a step is parsed, so the size must be known before. */
 static int set_result_size(struct job_spec *spec, const char *value)
 {
         return spec->step_count > 0 ? -EINVAL : parse_size(value, &spec->result_size);
@@ -176,11 +176,10 @@ int job_spec_set(struct job_spec *spec, const char *key, const char *value, stru
                 r = set_dates(spec, value);
 
         if (r == -ENOENT)
-                return problem_set(problem, "a job has no key '%s'", key);
+                return problem_set(problem, "unknown key '%s' of a job", key);
         if (r == -EINVAL && strcmp(key, "result_size") == 0)
-                return problem_set(problem,
-                                   "result_size wants a size such as 2M, and stands before the steps");
+                return problem_set(problem, "result_size must be a size such as 2M, before the steps");
         if (r == -EINVAL)
-                return problem_set(problem, "%s = %.80s: not understood", key, value);
+                return problem_set(problem, "%s = %.80s: invalid value", key, value);
         return r;
 }

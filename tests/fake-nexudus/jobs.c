@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The jobs of a scenario. A section is kept once as a spec, however many jobs it stands for; a job holds only
- * where it is in the spec's steps. Steps are taken lazily, when a job is looked at, in their order: a step
- * that waits for a read holds up those after it. UpdatedOn is the time at which a step was due, not the time
- * somebody looked. */
+/*
+ * The jobs of a scenario. A section is stored once as a spec for all of its jobs; a job only stores its
+ * position in the steps. Steps are taken lazily, when a job is accessed, in order: a step that waits for a
+ * read delays those after it. UpdatedOn is the time at which a step was due, not the time of the access.
+ */
 
 #include "jobs.h"
 
@@ -37,7 +38,7 @@ static int grow_hash(struct jobs *jobs)
         return 0;
 }
 
-/* The job of this id, made when there is none. */
+/* The job with this id, created if it does not exist. */
 static int get_job(struct jobs *jobs, uint64_t id, struct job **ret_job)
 {
         if (jobs->count >= jobs->hash_size && grow_hash(jobs) < 0)

@@ -8,7 +8,7 @@
 #include "buffer.h"
 #include "ini.h"
 
-/* The fields a scenario can give, in the order of the records' JSON. */
+/* The fields that a scenario can set, in the order of the JSON records. */
 enum job_field {
         FIELD_BUSINESS_ID,
         FIELD_BUSINESS,
@@ -28,7 +28,7 @@ enum job_field {
         FIELD_COUNT,
 };
 
-/* How a record writes its dates; each of these has been seen. */
+/* Date formats of records; all occur in practice. */
 enum date_style {
         DATES_FRACTION, /* 2025-01-15T10:30:00.1234560Z */
         DATES_Z,        /* 2025-01-15T10:30:00Z */
@@ -47,7 +47,7 @@ struct job_step {
         size_t result_size;
 };
 
-/* A [job] or [jobs] section: what all jobs of it have in common. */
+/* A [job] or [jobs] section: the properties common to its jobs. */
 struct job_spec {
         struct job_spec *next;
         uint64_t first, last;
@@ -69,7 +69,7 @@ struct job {
         size_t next_step;
         uint64_t polls; /* all of its reads */
         bool counted;   /* in jobs_read */
-        uint64_t mark;  /* the answer it was last put into */
+        uint64_t mark;  /* the last answer that contained it */
         bool gone;
         char *own_result;     /* set when `result` is its own; freed with it */
         char *own_status;     /* likewise */
@@ -84,26 +84,28 @@ struct jobs {
         uint64_t started;     /* µs, monotonic: the zero of the steps' times */
         int64_t started_wall; /* µs since 1970 */
         struct job_spec *specs;
-        struct job_spec control_spec; /* of jobs that came by the control */
+        struct job_spec control_spec; /* of jobs created by control requests */
         struct job **hash;
         size_t hash_size;
-        struct job **all; /* every job, in the order they came */
+        struct job **all; /* all jobs, in order of creation */
         size_t count, room;
         uint64_t last_mark;
         uint64_t reads;      /* of single jobs: a batch of 100 counts 100 */
-        uint64_t jobs_read;  /* jobs read once at least */
+        uint64_t jobs_read;  /* jobs read at least once */
         uint64_t first_read; /* µs, monotonic: when a job was last read for the first time */
 };
 
 /* Sets one key of a section. Returns 0 or -EINVAL, -ENOMEM. */
 int job_spec_set(struct job_spec *spec, const char *key, const char *value, struct problem *problem);
 
-/* Makes the jobs of a finished section; takes the spec over, on failure too. A job that exists is replaced.
- * Returns 0 or -ENOMEM. */
+/*
+ * Creates the jobs of a complete section. Takes ownership of the spec, on failure too. Existing jobs are
+ * replaced. Returns 0 or -ENOMEM.
+ */
 int jobs_add_spec(struct jobs *jobs, struct job_spec *spec);
 struct job_spec *job_spec_free(struct job_spec *spec);
 
-/* The job as it is now: steps that are due have been taken. NULL when it never existed. */
+/* The job with all due steps taken, or NULL if it never existed. */
 struct job *jobs_find(struct jobs *jobs, uint64_t id, uint64_t now);
 
 /* Counts a read, and takes the steps that wait for it. */
@@ -112,7 +114,7 @@ void job_read(struct jobs *jobs, struct job *job, uint64_t now);
 /* Takes the steps that are due. */
 void job_advance(struct jobs *jobs, struct job *job, uint64_t now);
 
-/* What a control request changes; what is not set stays. A job so changed follows no further steps. */
+/* Changes by a control request. The job does not follow its steps any more. */
 struct job_change {
         bool gone;
         bool set_status, set_result;
@@ -124,7 +126,7 @@ struct job_change {
 /* Changes or creates a job. Returns 0 or -ENOMEM. */
 int jobs_change(struct jobs *jobs, uint64_t id, const struct job_change *change, uint64_t now);
 
-/* Counts reads anew; the steps that wait for reads are not concerned. */
+/* Resets the count of reads, without effect on steps that wait for reads. */
 void jobs_forget_reads(struct jobs *jobs);
 
 void jobs_release(struct jobs *jobs);

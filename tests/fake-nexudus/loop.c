@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The event loop. libmicrohttpd has its sockets in an epoll descriptor of its own; that one, the signals and
- * the sockets of requests that are held back (the daemon does not look at those) are in ours. One thread does
- * everything, so nothing is locked. */
+/*
+ * The event loop. It polls the epoll descriptor of libmicrohttpd, signals, and the sockets of suspended
+ * requests, which libmicrohttpd does not poll. There is one thread and no locking.
+ */
 
 #include "loop.h"
 
@@ -41,7 +42,7 @@ void loop_timer_unset(struct loop *loop, struct loop_timer *timer)
         timer->set = false;
 }
 
-/* Most timers are later than those before them, so the place is looked for from the end. */
+/* Most new timers are the latest, so the search starts at the end. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t at)
 {
         struct loop_timer *before = NULL;

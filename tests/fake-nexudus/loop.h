@@ -6,7 +6,7 @@
 
 struct MHD_Daemon;
 
-/* A point in time at which something is called. Zeroed is unset. */
+/* A callback at a point in time. Zeroed is unset. */
 struct loop_timer {
         uint64_t at; /* µs, monotonic */
         void (*fire)(struct loop_timer *timer);
@@ -20,7 +20,7 @@ struct loop {
         struct loop_timer *first, *last; /* by time */
 };
 
-/* Something to call when the peer of a socket hangs up. */
+/* A callback for when the peer of a socket hangs up. */
 struct loop_watch {
         int socket; /* valid while set */
         bool set;
@@ -33,12 +33,14 @@ int loop_init(struct loop *loop);
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t at);
 void loop_timer_unset(struct loop *loop, struct loop_timer *timer);
 
-/* May fail for want of memory; then the hang-up goes unnoticed until the answer is written. */
+/* May fail when out of memory; the hang-up is then noticed only when the answer is written. */
 void loop_watch_set(struct loop *loop, struct loop_watch *watch, int socket);
 void loop_watch_unset(struct loop *loop, struct loop_watch *watch);
 
-/* Serves until a signal says to end. Timers and watches are called from here, never from within the daemon,
- * and must not free what they or other timers and watches belong to. Returns 0 or negative errno. */
+/*
+ * Runs until SIGTERM or SIGINT. Timers and watches are called from here, never from callbacks of the HTTP
+ * daemon, and must not free the owner of any timer or watch. Returns 0 or a negative errno.
+ */
 int loop_run(struct loop *loop, struct MHD_Daemon *daemon);
 
 void loop_release(struct loop *loop);

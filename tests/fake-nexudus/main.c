@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* fake-nexudus: the part of the Nexudus API that jobwatchd uses, for tests, demonstrations and benches. A
- * scenario file says which jobs there are, how they go on and what goes wrong; see README.md. This file:
- * command line, socket, start and end. */
+/*
+ * fake-nexudus: the part of the Nexudus API that jobwatchd uses, for tests, demonstrations and benchmarks. A
+ * scenario file defines jobs, their steps and faults; see README.md. This file: command line, socket, start
+ * and stop.
+ */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,14 +36,14 @@ static const char usage[] =
         "fake-nexudus --scenario FILE [--address 127.0.0.1|::1] [--port 0] [--tls-cert FILE --tls-key FILE]\n"
         "             [--log FILE] [--die-with-parent] [--help]\n"
         "\n"
-        "Serves the part of the Nexudus API that jobwatchd uses, on loopback only, and prints its address.\n"
+        "Serve the part of the Nexudus API that jobwatchd uses, on loopback only, and print its address.\n"
         "  --scenario FILE     the jobs, settings and faults (INI)\n"
         "  --address ADDRESS   127.0.0.0/8 or ::1; default 127.0.0.1\n"
-        "  --port PORT         default 0: any free one\n"
+        "  --port PORT         default 0: any free port\n"
         "  --tls-cert FILE     PEM; serves https\n"
         "  --tls-key FILE      PEM\n"
-        "  --log FILE          a line of JSON a request is appended\n"
-        "  --die-with-parent   end when the process that started it ends\n";
+        "  --log FILE          append a line of JSON per request\n"
+        "  --die-with-parent   exit when the parent process exits\n";
 
 uint64_t clock_now(void)
 {
@@ -51,7 +53,7 @@ uint64_t clock_now(void)
         return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static int complain(const char *what, const char *about, const char *why)
+static int print_error(const char *what, const char *about, const char *why)
 {
         fprintf(stderr, "fake-nexudus: %s %s: %s\n", what, about, why);
         return 1;
@@ -67,7 +69,7 @@ static int read_port(const char *text, uint16_t *ret_port)
         return 0;
 }
 
-/* Returns 0 to go on, 1 for a wrong command line, -1 when help was asked for. */
+/* Returns 0 to continue, 1 for an invalid command line, -1 after --help. */
 static int read_options(int argc, char **argv, struct options *options)
 {
         static const struct option names[] = {
@@ -102,17 +104,17 @@ static int read_options(int argc, char **argv, struct options *options)
                 else if (option != 'p')
                         return 1;
                 else if (read_port(optarg, &options->port) < 0)
-                        return complain("--port", optarg, "not a port");
+                        return print_error("--port", optarg, "not a port");
         }
         if (optind < argc)
-                return complain("argument", argv[optind], "not expected; see --help");
+                return print_error("argument", argv[optind], "unexpected; see --help");
         if (!options->scenario || !options->certificate_file != !options->key_file)
-                return complain("command line", "incomplete",
-                                "--scenario is required, and --tls-cert and --tls-key go together");
+                return print_error("command line", "incomplete",
+                                   "--scenario is required, and --tls-cert and --tls-key go together");
         return 0;
 }
 
-/* A socket that listens on a loopback address; its port is told. Returns it, or negative errno. */
+/* Opens a listening socket on a loopback address. Returns it and its port, or a negative errno. */
 static int listen_on(const char *address, uint16_t port, uint16_t *ret_port)
 {
         union {
@@ -150,7 +152,7 @@ static int listen_on(const char *address, uint16_t port, uint16_t *ret_port)
         return fd;
 }
 
-/* As many connections as there may be descriptors. */
+/* Allow as many connections as possible. */
 static unsigned raise_descriptor_limit(void)
 {
         struct rlimit limit;
@@ -191,13 +193,14 @@ static int serve(struct fake *fake, const struct options *options)
         int fd = listen_on(options->address, options->port, &port);
 
         if (fd == -EPERM)
-                return complain("--address", options->address, "refused: it serves on loopback only");
+                return print_error("--address", options->address, "not a loopback address");
         if (fd < 0)
-                return complain("--address", options->address, strerror(-fd));
+                return print_error("--address", options->address, strerror(-fd));
         struct MHD_Daemon *daemon = start_daemon(fake, options, fd);
         if (!daemon) {
                 close(fd);
-                return complain("the HTTP server", "did not start", "wrong certificate or key, or no memory");
+                return print_error("the HTTP server", "did not start",
+                                   "invalid certificate or key, or out of memory");
         }
         bool six = strchr(options->address, ':');
         printf("listening on %s://%s%s%s:%u\n", options->certificate_file ? "https" : "http", six ? "[" : "",
@@ -208,7 +211,7 @@ static int serve(struct fake *fake, const struct options *options)
         exchanges_stop(fake);
         MHD_run(daemon);
         MHD_stop_daemon(daemon);
-        return r < 0 ? complain("serving", "ended", strerror(-r)) : 0;
+        return r < 0 ? print_error("serving", "ended", strerror(-r)) : 0;
 }
 
 static int set_up_and_serve(struct fake *fake, struct options *options)
@@ -219,14 +222,14 @@ static int set_up_and_serve(struct fake *fake, struct options *options)
         if (r == -EINVAL)
                 return fprintf(stderr, "%s:%u: %s\n", options->scenario, problem.line, problem.text), 1;
         if (r < 0)
-                return complain("scenario", options->scenario, strerror(-r));
+                return print_error("scenario", options->scenario, strerror(-r));
         if (options->certificate_file) {
                 r = buffer_add_file(&options->certificate, options->certificate_file);
                 if (r < 0)
-                        return complain("--tls-cert", options->certificate_file, strerror(-r));
+                        return print_error("--tls-cert", options->certificate_file, strerror(-r));
                 r = buffer_add_file(&options->key, options->key_file);
                 if (r < 0)
-                        return complain("--tls-key", options->key_file, strerror(-r));
+                        return print_error("--tls-key", options->key_file, strerror(-r));
         }
         return serve(fake, options);
 }
@@ -241,9 +244,9 @@ static int set_up(struct fake *fake, const struct options *options)
         fake->jobs.started_wall = (int64_t)wall.tv_sec * 1000000 + wall.tv_nsec / 1000;
         int r = loop_init(&fake->loop);
         if (r < 0)
-                return complain("event loop", "did not start", strerror(-r));
+                return print_error("event loop", "did not start", strerror(-r));
         r = request_log_open(&fake->log, options->log, fake->started);
-        return r < 0 ? complain("--log", options->log, strerror(-r)) : 0;
+        return r < 0 ? print_error("--log", options->log, strerror(-r)) : 0;
 }
 
 int main(int argc, char **argv)

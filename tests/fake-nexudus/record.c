@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Writes a BusinessBackgroundJob as the API does: every documented field, null where there is nothing, in the
- * documented order. What a scenario leaves out gets a value derived from the id, so that it is the same at
- * each run. */
+/*
+ * Formats a BusinessBackgroundJob like the API: every documented field, null if unset, in the documented
+ * order. Fields that a scenario does not set are derived from the id, so that they are the same in each run.
+ */
 
 #include "record.h"
 
@@ -58,7 +59,7 @@ static void add_guid(struct buffer *buffer, uint64_t id, unsigned kind)
                           id & UINT64_C(0xffffffffffff));
 }
 
-/* A string of the scenario, %i in it being the id. */
+/* A string of the scenario, with %i replaced by the id. */
 static void add_text_field(struct buffer *buffer, const char *value, uint64_t id)
 {
         if (!strstr(value, "%i")) {
@@ -122,7 +123,7 @@ static void add_field(struct buffer *buffer, const struct job *job, enum job_fie
 {
         static const struct {
                 const char *start; /* with the comma before it */
-                bool raw;          /* JSON of the scenario, as it is */
+                bool raw;          /* JSON of the scenario, verbatim */
         } rows[FIELD_COUNT] = {
                 [FIELD_BUSINESS_ID] = { "\"BusinessId\":", true },
                 [FIELD_BUSINESS] = { ",\"BusinessName\":", false },

@@ -9,17 +9,18 @@
 enum record_shape {
         RECORD_FULL,
         RECORD_PARTIAL,      /* ResultData and most other fields are left out */
-        RECORD_EMPTY_RESULT, /* ResultData is null, whatever it really is */
-        RECORD_OPEN,         /* ResultData is "", for somebody who fills it */
+        RECORD_EMPTY_RESULT, /* ResultData is always null */
+        RECORD_OPEN,         /* ResultData is "", to be filled by the caller */
 };
 
-/* Adds the job's JSON with this Id, which need not be its own. Returns where in the buffer ResultData's
- * closing quote stands when the shape is RECORD_OPEN, otherwise 0. */
+/*
+ * Adds the JSON of the job with this Id, which can differ from its own. Returns the offset of the closing
+ * quote of ResultData in the buffer for RECORD_OPEN, otherwise 0.
+ */
 size_t record_add(struct buffer *buffer, const struct job *job, uint64_t id, enum record_shape shape);
 
-/* Adds so many bytes of text that is awkward everywhere: quotes, newlines, emoji, things a shell would run.
- */
+/* Adds so many bytes of text that needs escaping: quotes, newlines, emoji, shell substitutions. */
 void record_add_padding(struct buffer *buffer, size_t size);
 
-/* The piece of it that is repeated. */
+/* The repeated pattern. */
 const char *record_padding(void);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What was asked and what was answered: a line of JSON a request in a file, and in memory what the control
- * needs in order to wait for requests and to count them. A waiter looks through the past once; from then on
- * it is shown each request as it comes. */
+/*
+ * The request log: a line of JSON per request in a file, and in memory the data for waiting for requests and
+ * counting them. A waiter searches past requests once and is then notified of each new one.
+ */
 
 #include "request_log.h"
 

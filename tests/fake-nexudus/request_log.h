@@ -10,7 +10,7 @@
 struct exchange;
 struct request_log;
 
-/* What is kept in memory of a request. */
+/* The data of a request kept in memory. */
 struct log_entry {
         char *target; /* path and query, as sent */
         char *method;
@@ -18,13 +18,13 @@ struct log_entry {
         bool ended;
 };
 
-/* What somebody waits for. Strings may be NULL: any. */
+/* The conditions of a waiter. NULL strings match any. */
 struct log_wanted {
         char *path; /* glob */
         char *method;
         unsigned status; /* 0: any */
         uint64_t since;  /* only requests with a higher seq */
-        bool arrivals;   /* counts requests that have arrived, not those that have been answered */
+        bool arrivals;   /* counts requests on arrival, not when answered */
         uint64_t count;
 };
 
@@ -35,7 +35,7 @@ struct log_waiter {
         uint64_t found, last_seq;
 };
 
-/* The requests within a sliding span, and the most there have been. */
+/* The number of requests within a sliding window, and its maximum. */
 struct log_peak {
         uint64_t tail, most;
 };
@@ -47,7 +47,7 @@ struct request_log {
         uint64_t started;
         double time_scale;
         struct buffer line;
-        uint64_t seq;   /* the last one's */
+        uint64_t seq;   /* of the last one */
         uint64_t first; /* seq of entries[0], minus 1 */
         struct log_entry *entries;
         size_t count, room;
@@ -61,17 +61,20 @@ struct request_log {
 /* path may be NULL. Returns 0 or negative errno. */
 int request_log_open(struct request_log *log, const char *path, uint64_t started);
 
-/* Gives the request its number and counts it. Returns 0 or -ENOMEM. */
+/* Assigns a number to the request and counts it. Returns 0 or -ENOMEM. */
 int request_log_arrived(struct request_log *log, struct exchange *exchange);
 
 /* Writes the request's line. */
 void request_log_ended(struct request_log *log, const struct exchange *exchange);
 
-/* Empties the file, forgets all requests and counts; numbers go on. */
+/* Empties the file and resets requests and counts; the numbering continues. */
 void request_log_reset(struct request_log *log);
 
-/* Counts what there is. Takes the strings over, on failure too. NULL: no memory. When wanted.count is reached
- * later, the exchange's timer is set. The exchange frees the waiter. */
+/*
+ * Creates a waiter, counting past requests. Takes ownership of the strings, on failure too. Returns NULL when
+ * out of memory. When wanted.count is reached later, the timer of the exchange is set. The exchange frees the
+ * waiter.
+ */
 struct log_waiter *log_waiter_new(struct request_log *log, struct exchange *exchange,
                                   const struct log_wanted *wanted);
 void log_waiter_free(struct request_log *log, struct log_waiter *waiter);

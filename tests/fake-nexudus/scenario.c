@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Reads a scenario: hands each section's keys to the module that knows them, and what a section made to the
- * server when the next one begins. */
+/*
+ * Reads a scenario: passes the keys of each section to its module, and adds the result to the server when the
+ * next section begins.
+ */
 
 #include "scenario.h"
 
@@ -41,7 +43,8 @@ static int begin_jobs(struct reader *reader, const char *name, struct problem *p
         if (*end == '-' && strncmp(name, "jobs ", 5) == 0)
                 last = strtoull(end + 1, &end, 10);
         if (errno || *end || end == range || *range == '-' || last < first || last - first >= 1000000)
-                return problem_set(problem, "[%s]: write [job ID] or [jobs FIRST-LAST], a million at most",
+                return problem_set(problem,
+                                   "[%s]: expected [job ID] or [jobs FIRST-LAST] with at most a million jobs",
                                    name);
         reader->spec = calloc(1, sizeof *reader->spec);
         if (!reader->spec)
@@ -69,9 +72,10 @@ static int on_section(void *userdata, const char *name, struct problem *problem)
                 reader->fault = fault_new(name + 6);
                 return reader->fault ? 0 : -ENOMEM;
         }
-        return problem_set(problem,
-                           "[%s]: the sections are [server], [job ID], [jobs FIRST-LAST] and [fault NAME]",
-                           name);
+        return problem_set(
+                problem,
+                "[%s]: unknown section; expected [server], [job ID], [jobs FIRST-LAST] or [fault NAME]",
+                name);
 }
 
 static int on_key(void *userdata, const char *key, const char *value, struct problem *problem)
@@ -84,7 +88,7 @@ static int on_key(void *userdata, const char *key, const char *value, struct pro
                 return job_spec_set(reader->spec, key, value, problem);
         if (reader->fault)
                 return fault_set(reader->fault, key, value, problem);
-        return problem_set(problem, "%s stands before the first section", key);
+        return problem_set(problem, "%s before the first section", key);
 }
 
 int scenario_apply_settings(struct fake *fake)

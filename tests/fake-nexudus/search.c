@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The search. Text filters look for a part without regard to case, numbers and ranges are exact; a filter
- * that is not known is ignored, as the real one does. A row counts as a read of its job, whatever stood in
- * the filter. */
+/*
+ * The search. Text filters match substrings, ignoring case; numbers and ranges are exact. Unknown filters are
+ * ignored, as by the real API. Each row counts as a read of its job.
+ */
 
 #include "search.h"
 
@@ -20,7 +21,7 @@ struct page {
         int direction;
 };
 
-/* What a job holds where a filter looks; NULL for null. */
+/* The field of a job for a filter; NULL for null. */
 static const char *text_of(const struct job *job, const char *name)
 {
         static const struct {
@@ -143,7 +144,7 @@ static void add_envelope(struct buffer *body, const struct page *page)
                 page->number > 1 && page->pages > 0 ? "true" : "false");
 }
 
-/* The order as asked for. 1 is ascending, what else there may stand is descending. */
+/* The requested order. 1 is ascending, anything else descending. */
 static void read_order(const char *query, struct page *page, struct buffer *order)
 {
         struct buffer direction = { 0 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The [server] section: one row a key. The control sets the same keys while the server runs. */
+/* The [server] section: one row per key. Control requests set the same keys at run time. */
 
 #include "settings.h"
 
@@ -33,7 +33,7 @@ static int set_span(void *target, const char *value)
         return parse_span(value, target);
 }
 
-/* A limit costs a ring of its size; nobody needs more than the documented day. */
+/* A limit allocates a ring of its size; the documented limit per day is the maximum. */
 static int set_limit(void *target, const char *value)
 {
         uint64_t number;
@@ -113,7 +113,7 @@ static const struct {
         int (*set)(void *target, const char *value);
         size_t offset;
         bool limits;
-        const char *wants;
+        const char *expected;
 } rows[] = {
         { "token", set_text, AT(token), false, "text" },
         { "username", set_text, AT(username), false, "text" },
@@ -162,11 +162,11 @@ int settings_set(struct settings *settings, const char *key, const char *value, 
                         continue;
                 int r = rows[i].set((char *)settings + rows[i].offset, value);
                 if (r == -EINVAL)
-                        return problem_set(problem, "%s = %.80s: it wants %s", key, value, rows[i].wants);
+                        return problem_set(problem, "%s = %.80s: expected %s", key, value, rows[i].expected);
                 settings->limits_changed = settings->limits_changed || rows[i].limits;
                 return r;
         }
-        return problem_set(problem, "[server] has no key '%s'", key);
+        return problem_set(problem, "unknown key '%s' in [server]", key);
 }
 
 void settings_release(struct settings *settings)

@@ -11,7 +11,7 @@ enum batch_mode {
         BATCH_FULL,
         BATCH_PARTIAL,      /* fields left out of the records */
         BATCH_EMPTY_RESULT, /* ResultData null */
-        BATCH_SHUFFLED,     /* full records in an order of their own */
+        BATCH_SHUFFLED,     /* full records in another order */
         BATCH_REFUSED,      /* answered with an error status */
 };
 
@@ -26,7 +26,7 @@ struct settings {
         enum batch_mode batch;
         unsigned batch_status; /* of BATCH_REFUSED */
         bool camel_token_key;  /* AccessToken instead of access_token */
-        bool ignore_filters;   /* a search takes no notice of its filters */
+        bool ignore_filters;   /* searches ignore their filters */
         bool limits_changed;   /* since throttle_set() was called */
 };
 

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The rules of fake-nexudus, asked over real sockets.
+"""The rules of fake-nexudus, tested over real sockets.
 
-Needs the program's path in FAKE_NEXUDUS, and the openssl program for the test of TLS. Each test starts a server of its
-own on a free port.
+FAKE_NEXUDUS is the path of the program; the TLS test needs openssl. Each test starts its own server on a free port.
 """
 
 import base64
@@ -104,7 +103,7 @@ class FakeTest(unittest.TestCase):
         return self.ask("/api/token", "POST", urllib.parse.urlencode(fields), token=None, headers=headers)
 
     def raw(self, path, headers="", read=True):
-        """What comes back on the wire, and whether the connection was reset."""
+        """The raw response, and whether the connection was reset."""
         with socket.create_connection((self.host, self.port), timeout=10) as peer:
             request = "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t0ken\r\nConnection: close\r\n%s\r\n"
             peer.sendall((request % (path, headers)).encode())
@@ -120,7 +119,7 @@ class FakeTest(unittest.TestCase):
             return data, False
 
     def entries(self):
-        """The log; a line is there once any later request has been answered."""
+        """The log. The line of a request is complete once a later request has been answered."""
         self.control("GET", "stats")
         with open(self.log_file, encoding="utf-8") as file:
             return [json.loads(line) for line in file]

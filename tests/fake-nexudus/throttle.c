@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The documented limits as exact sliding windows. A window of N requests is full when the Nth request back is
- * younger than the window is long; so a ring of N times is all there is to know. The spacing is a window of
- * one. */
+/*
+ * The documented limits as exact sliding windows. A window of N requests is full if the Nth last request is
+ * younger than the length of the window, so a ring of N times suffices. The spacing is a window of one.
+ */
 
 #include "throttle.h"
 

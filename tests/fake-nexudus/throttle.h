@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A sliding window: so many requests in so long. It remembers the times of the last `limit` accepted ones in
- * a ring. */
+/*
+ * A sliding window: `limit` requests within its length. The ring has the times of the last `limit` accepted
+ * requests.
+ */
 struct throttle_window {
         uint64_t span; /* µs */
         uint64_t limit;
@@ -28,7 +30,7 @@ struct throttle {
         struct throttle_window windows[THROTTLE_COUNT];
 };
 
-/* The limits; a limit of 0 is none. The windows, not the spacing, are shortened by time_scale. */
+/* The limits; 0: no limit. time_scale shortens the windows, but not the spacing. */
 struct throttle_limits {
         uint64_t min_spacing; /* µs between two requests */
         uint64_t per_minute, per_hour, per_day;
@@ -36,11 +38,13 @@ struct throttle_limits {
         double time_scale;
 };
 
-/* Sets the limits and forgets all requests. Returns 0 or -ENOMEM. */
+/* Sets the limits and resets all windows. Returns 0 or -ENOMEM. */
 int throttle_set(struct throttle *throttle, const struct throttle_limits *limits);
 
-/* Asks for a request now. Accepted ones count in the windows, refused ones do not. On refusal tells in how
- * many µs one would be accepted. */
+/*
+ * Whether a request is accepted now. Only accepted requests count. On rejection, returns the µs until one
+ * would be accepted.
+ */
 bool throttle_accept(struct throttle *throttle, bool writes, uint64_t now, uint64_t *ret_wait);
 
 void throttle_release(struct throttle *throttle);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Signing in. A client id holds one refresh token at a time: asking for a new token, in either way, ends the
- * one before. Access tokens live until they expire, whatever happens to the refresh token they came with. */
+/*
+ * Sign-in. A client id has one refresh token at a time: each new token, by either grant, revokes the previous
+ * one. Access tokens are valid until they expire, independent of their refresh token.
+ */
 
 #include "tokens.h"
 

@@ -7,7 +7,7 @@
 #include "buffer.h"
 #include "settings.h"
 
-/* An access token or a refresh token, until it has expired. */
+/* An access token or a refresh token, until it expires. */
 struct issued_token {
         struct issued_token *next;
         char text[49];
@@ -20,12 +20,14 @@ struct tokens {
         struct issued_token *refresh;
 };
 
-/* Answers a form of POST /api/token. client_id is the header's value or NULL. Returns the HTTP status, having
- * added the JSON. */
+/*
+ * Answers a form of POST /api/token. client_id is the value of the header or NULL. Adds the JSON body and
+ * returns the HTTP status.
+ */
 unsigned tokens_answer(struct tokens *tokens, const struct settings *settings, const char *form,
                        const char *client_id, uint64_t now, struct buffer *buffer);
 
-/* Whether an Authorization header's value is good: the static token, an issued one, or Basic. */
+/* Whether the value of an Authorization header is valid: the static token, an issued one, or Basic. */
 bool tokens_allow(const struct tokens *tokens, const struct settings *settings, const char *authorization,
                   uint64_t now);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Any bytes as a configuration file. Reading must end in a configuration or in at least one problem, and a
- * configuration, printed and read back, must print the same.
+ * Reads arbitrary bytes as a configuration file. The result must be a configuration or at least one error,
+ * and a configuration that is printed and read back must print the same.
  */
 
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/config_load.h"
 #include "config/keys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Arbitrary bytes as the response of a server, read by the daemon's own client, and the effect of its
- * Retry-After. The first byte selects whether the rest is the complete response, or the value of that header,
- * a number or a date, in a valid response; then the expected time is known and compared. Every request ends
- * once, the time is missing or from a second to a day, and the delays of the breaker and of deliveries are
- * bounded.
+ * Any bytes as the answer of a server, read by the daemon's own client, and what comes
+ * of a Retry-After in it. The first byte chooses: either the rest is the whole answer, or it is the value of
+ * that header, a number or a date, in an answer that is otherwise good; then the span is known and compared.
+ * Whatever it is: every request ends once, the span is none or one of a second to a day, and what health and
+ * deliveries make of it is bounded as they say.
  */
 
 #include <curl/curl.h>
@@ -29,10 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define ANSWER_SIZE 8192
 #define NOW_US      (400 * USEC_PER_DAY)
 
-/* The longest pause that a server can cause. */
+/* Whatever a server asks for, it silences us no longer than this. */
 #define ASKED_MAX_US USEC_PER_HOUR
 
-struct observed_end {
+struct outcome_seen {
         unsigned ends;
         uint64_t body_size;
         int status;
@@ -40,7 +40,7 @@ struct observed_end {
         uint64_t retry_after_us;
 };
 
-/* Not inlined, so that the stack trace shows the line. */
+/* Not inlined, so that the trace says which line it was. */
 __attribute__((noinline)) static void check(bool condition)
 {
         if (!condition)
@@ -49,7 +49,7 @@ __attribute__((noinline)) static void check(bool condition)
 
 static int on_body(void *userdata, const void *data, size_t size)
 {
-        struct observed_end *seen = userdata;
+        struct outcome_seen *seen = userdata;
 
         check(data != NULL && seen->ends == 0);
         seen->body_size += size;
@@ -59,7 +59,7 @@ static int on_body(void *userdata, const void *data, size_t size)
 
 static void on_end(void *userdata, const struct http_end *end)
 {
-        struct observed_end *seen = userdata;
+        struct outcome_seen *seen = userdata;
         bool success = end->status >= 200 && end->status <= 299;
 
         check(end->detail != NULL && end->excerpt != NULL && end->excerpt_size <= EXCERPT_MAX);
@@ -71,18 +71,18 @@ static void on_end(void *userdata, const struct http_end *end)
         seen->retry_after_us = end->retry_after_us;
 }
 
-/* ---- a server with one response ---- */
+/* ---- a server that knows one answer ---- */
 
 struct server {
         sd_event *event;
         struct http_client *client;
-        char name[64]; /* in the abstract namespace: no file and no port */
-        const char *response;
+        char name[64]; /* in the abstract namespace, so there is no file and no port */
+        const char *answer;
         size_t size;
         int peer; /* -1: none */
 };
 
-/* Sends the complete response before the request is read, and nothing after it. */
+/* The whole answer is there before the request is read, and nothing comes after it. */
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         (void)source;
@@ -93,7 +93,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
         server->peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
         check(server->peer >= 0);
         check(server->size == 0 ||
-              send(server->peer, server->response, server->size, MSG_NOSIGNAL) == (ssize_t)server->size);
+              send(server->peer, server->answer, server->size, MSG_NOSIGNAL) == (ssize_t)server->size);
         check(shutdown(server->peer, SHUT_WR) == 0);
         return 0;
 }
@@ -123,15 +123,15 @@ static void server_start(struct server *server)
         check(http_client_new(server->event, &settings, &server->client) == 0);
 }
 
-static struct observed_end request(const char *response, size_t size)
+static struct outcome_seen ask(const char *answer, size_t size)
 {
         static struct server server;
-        struct observed_end seen = { .ends = 0 };
+        struct outcome_seen seen = { .ends = 0 };
         struct http_request *request = NULL;
 
         if (server.event == NULL)
                 server_start(&server);
-        server.response = response;
+        server.answer = answer;
         server.size = size;
         server.peer = -1;
 
@@ -150,7 +150,7 @@ static struct observed_end request(const char *response, size_t size)
         return seen;
 }
 
-/* ---- the effect of Retry-After ---- */
+/* ---- what is made of it ---- */
 
 static void check_span(uint64_t span_us, uint64_t random)
 {
@@ -169,9 +169,9 @@ static void check_span(uint64_t span_us, uint64_t random)
         check(breaker_next(&breaker, NOW_US) <= NOW_US + ASKED_MAX_US);
 }
 
-/* ---- a header with a known value ---- */
+/* ---- a header whose meaning is known ---- */
 
-/* At most this many bytes of a value, without line breaks. */
+/* At most this many bytes of a value, without what would end the line. */
 #define VALUE_MAX 200
 
 static uint64_t bounded(int64_t seconds)
@@ -183,33 +183,57 @@ static uint64_t bounded(int64_t seconds)
         return ((uint64_t)seconds > day ? day : (uint64_t)seconds) * USEC_PER_SEC;
 }
 
-static void check_number(const char *value, uint64_t span_us)
+/* Whether the value is digits only; then the span is known. */
+static bool check_number(const char *value, uint64_t span_us)
 {
-        size_t length = strspn(value, "0123456789");
+        uint64_t seconds = 0;
 
-        if (length > 0 && length <= 18 && value[length] == '\0')
-                check(span_us == bounded(strtoll(value, NULL, 10)) || strtoll(value, NULL, 10) == 0);
+        if (*value == '\0' || value[strspn(value, "0123456789")] != '\0')
+                return false;
+        for (; *value != '\0' && seconds <= USEC_PER_DAY; value++)
+                seconds = seconds * 10 + (uint64_t)(*value - '0');
+        check(span_us == bounded(seconds > USEC_PER_DAY ? INT64_MAX : (int64_t)seconds));
+        return true;
 }
 
-/* A date in the form of RFC 9110, compared with this clock. */
-static void check_date(const char *value, time_t before, uint64_t span_us)
+/* Whether it is a date in the form of RFC 9110; then the span is known but for what has passed meanwhile. */
+static bool check_date(const char *value, time_t before, uint64_t span_us)
 {
         struct tm tm = { .tm_sec = 0 };
         char again[64];
 
         const char *end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-        if (end == NULL || *end != '\0' || tm.tm_year < 100 || tm.tm_year > 1000)
-                return;
-        time_t date = timegm(&tm);
+        if (end == NULL || *end != '\0')
+                return false;
+        time_t date = timegm(&tm); /* and the right day of the week */
         if (strftime(again, sizeof(again), "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0 ||
             strcmp(again, value) != 0)
-                return; /* strptime() accepts invalid dates, such as the 31st of June */
+                return true; /* strptime() takes more than there is, such as 6 nov or the 31st of June */
         check(span_us >= bounded(date - time(NULL)) && span_us <= bounded(date - before));
+        return true;
+}
+
+/* What begins in any other way is no answer, whatever libcurl takes it for. */
+static void check_status_line(const char *answer, size_t size, const struct outcome_seen *seen)
+{
+        bool good = size > 12 && (memcmp(answer, "HTTP/1.1 ", 9) == 0 || memcmp(answer, "HTTP/1.0 ", 9) == 0);
+
+        check(good || (seen->status == 0 && seen->body_size == 0));
+        check(seen->status == 0 || (seen->status >= 100 && seen->status <= 999));
+        check(seen->outcome != HTTP_ANSWERED || seen->status != 0);
+}
+
+static void try_answer(const char *answer, size_t size)
+{
+        struct outcome_seen seen = ask(answer, size);
+
+        check_status_line(answer, size, &seen);
+        check_span(seen.retry_after_us, size);
 }
 
 static void try_value(const uint8_t *data, size_t size)
 {
-        char value[VALUE_MAX + 1], response[ANSWER_SIZE];
+        char value[VALUE_MAX + 1], answer[ANSWER_SIZE];
         size_t length = 0;
         time_t before = time(NULL);
 
@@ -218,17 +242,21 @@ static void try_value(const uint8_t *data, size_t size)
                         value[length++] = (char)data[i];
         value[length] = '\0';
 
-        int response_size =
-                snprintf(response, sizeof(response),
+        int answer_size =
+                snprintf(answer, sizeof(answer),
                          "HTTP/1.1 429 Too Many\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", value);
-        struct observed_end seen = request(response, (size_t)response_size);
+        struct outcome_seen seen = ask(answer, (size_t)answer_size);
         check(seen.outcome == HTTP_ANSWERED && seen.status == 429);
-        check_number(value, seen.retry_after_us);
-        check_date(value, before, seen.retry_after_us);
+        /* Blanks around it are none of the value. */
+        for (; length > 0 && value[length - 1] == ' '; length--)
+                value[length - 1] = '\0';
+        const char *word = value + strspn(value, " ");
+        if (!check_number(word, seen.retry_after_us) && !check_date(word, before, seen.retry_after_us))
+                check(seen.retry_after_us == HTTP_RETRY_NONE);
         check_span(seen.retry_after_us, length);
 }
 
-/* A date at a distance from now, since random dates are rarely near today. */
+/* A date at a distance from now, so that dates near today are met at all. */
 static void try_distance(const uint8_t *data, size_t size)
 {
         int32_t distance = 0;
@@ -252,7 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         switch (data[-1] & 3) {
         case 0:
                 if (size <= ANSWER_SIZE)
-                        check_span(request((const char *)data, size).retry_after_us, size);
+                        try_answer((const char *)data, size);
                 return 0;
         case 1:
                 try_distance(data, size);

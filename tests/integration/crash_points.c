@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A library for LD_PRELOAD that ends the process, as by a power cut to it alone, at one chosen call among
- * those that leave traces outside of it: writes, commits, log lines, requests, programs started, signals
- * sent.
+ * A library for LD_PRELOAD that kills the process at one chosen call among those with an effect outside of
+ * it: writes, commits, log lines, requests, started programs, sent signals.
  *
  *      CRASH_AT=N              the Nth such call, from 1; 0: none
- *      CRASH_WHEN=before|after|torn   torn: half of what pwrite() or write() was given is written first
- *      CRASH_CALLS=a,b         which calls count; all that are listed below if it is not set
- *      CRASH_LOG=FILE          a line "N NAME" is added for each call that counts
+ *      CRASH_WHEN=before|after|torn   torn: half of the data of pwrite() or write() is written first
+ *      CRASH_CALLS=a,b         the calls that count; default: all listed below
+ *      CRASH_LOG=FILE          a line "N NAME" is appended for each counted call
  *
- *      FAIL_WHILE=FILE, FAIL_WITH=ERRNO   while FILE is there, what SQLite writes fails with that number
+ *      FAIL_WHILE=FILE, FAIL_WITH=ERRNO   while FILE exists, writes of SQLite fail with that errno
  *
- * Calls within libc itself are not seen, so the console's log lines are caught at fprintf(). The programs
- * that the daemon starts do not inherit the variables, since it gives them an environment of their own.
+ * Calls within libc are not intercepted, so console log lines are intercepted at fprintf(). Programs started
+ * by the daemon do not inherit the variables, since it gives them a new environment.
  */
 
 #include <dlfcn.h>
@@ -44,7 +43,7 @@ static unsigned crash_at;
 static enum when crash_when;
 static const char *counted; /* NULL: all */
 static int log_file = -1;
-static const char *fail_while; /* NULL: nothing fails */
+static const char *fail_while; /* NULL: no failures */
 static int fail_with;
 
 __attribute__((constructor)) static void crash_points_init(void)
@@ -70,7 +69,7 @@ static void crash(void)
                 (void)pause();
 }
 
-/* Whether `name` is one of the words of `counted`. */
+/* Whether `name` is in the list `counted`. */
 static bool is_counted(const char *name)
 {
         size_t length = strlen(name);
@@ -83,7 +82,8 @@ static bool is_counted(const char *name)
         return false;
 }
 
-/* Counts the call, and returns whether it is the chosen one and was not ended before. */
+/* Counts the call, and crashes if it is the chosen one with "before". Returns whether it is the chosen one.
+ */
 static bool enter(const char *name)
 {
         char line[64];
@@ -108,7 +108,7 @@ static void leave(bool chosen)
                 crash();
 }
 
-/* Whether the disk is out of order; then errno says how. */
+/* Whether the disk fails at the moment, with errno set. */
 static bool fails(void)
 {
         int error = errno;
@@ -134,7 +134,7 @@ static void *real(void **known, const char *name)
         return *known;
 }
 
-/* A function that is passed through, with the end before it or after it. */
+/* A function that is passed through, with the crash before or after it. */
 #define PASS(type, name, parameters, arguments)                                                              \
         REAL_OF(name);                                                                                       \
         __attribute__((visibility("default"))) type name parameters                                          \
@@ -203,7 +203,7 @@ __attribute__((visibility("default"))) ssize_t pwrite64(int fd, const void *data
         return result;
 }
 
-/* Opening leaves a trace only if it creates. */
+/* Opening has a persistent effect only if it creates a file. */
 REAL_OF(open64);
 __attribute__((visibility("default"))) int open64(const char *path, int flags, ...)
 {

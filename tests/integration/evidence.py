@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What happened to jobs, what was recorded of it, and what hooks were told: the three are held against each other.
+"""Compares what happened to jobs, what was recorded, and what was delivered to hooks.
 
-A Job keeps every state that the fake was given, each of them different from all others. Hooks write down each
-attempt. check() then says whether the promise was kept: everything that ended was told, nothing was told that
-did not happen, in the order in which it happened, and each event under one id.
+A Job keeps every state that the fake was given; all are different. Hooks record each attempt. check() verifies the
+promise: each end was delivered, nothing was delivered that did not happen, in the order in which it happened, and each
+event under one id.
 """
 
 import collections
@@ -19,7 +19,7 @@ import threading
 
 END_KINDS = ("succeeded", "failed", "gone")
 
-# One line an attempt, in a single write: "ok" or "fail", the attempt's number, and the document.
+# One line per attempt, in a single write: "ok" or "fail", the number of the attempt, and the document.
 RECORDER = """#!/bin/sh
 read -r document
 verdict=ok
@@ -28,8 +28,8 @@ printf '%s %s %s\\n' "$verdict" "$JOBWATCH_ATTEMPT" "$document" >> '{path}'
 [ $verdict = ok ]
 """
 
-# Fails at random until the file "calm" is there.
-MOODY = """if [ ! -e '{calm}' ]; then
+# Fails at random until the file "calm" exists.
+FAILING_AT_RANDOM = """if [ ! -e '{calm}' ]; then
     read -r chance < /proc/sys/kernel/random/uuid
     case $chance in [0-3]*) verdict=fail ;; esac
 fi"""
@@ -38,13 +38,13 @@ Attempt = collections.namedtuple("Attempt", "verdict number document")
 
 
 class ExecRecorder:
-    """A program for an exec hook, and what it wrote down."""
+    """A program for an exec hook, and the attempts it recorded."""
 
     def __init__(self, directory, name, moody=False):
-        self.path = directory / f"{name}.told"
+        self.path = directory / f"{name}.attempts"
         self.program = directory / name
         self.calm = directory / f"{name}.calm"
-        choose = MOODY.format(calm=self.calm) if moody else ""
+        choose = FAILING_AT_RANDOM.format(calm=self.calm) if moody else ""
         self.program.write_text(RECORDER.format(choose=choose, path=self.path))
         self.program.chmod(0o755)
 
@@ -60,10 +60,10 @@ class ExecRecorder:
 
 
 class UrlRecorder:
-    """A server for an url hook. `answer` is called with (handler, document) and gives a status and headers."""
+    """A server for an url hook. `answer` is called with (handler, document) and returns a status and headers."""
 
     def __init__(self, answer=None):
-        self.told = []
+        self.received = []
         self.requests = []  # (path, headers, body)
         self.lock = threading.Condition()
         self.answer = answer or (lambda handler, document: (204, {}))
@@ -101,7 +101,7 @@ class UrlRecorder:
         status, headers = self.answer(handler, document)
         with self.lock:
             self.requests.append((handler.path, handler.headers, body))
-            self.told.append(Attempt("ok" if 200 <= status < 300 else "fail", document["attempt"], document))
+            self.received.append(Attempt("ok" if 200 <= status < 300 else "fail", document["attempt"], document))
             self.lock.notify_all()
         handler.send_response(status)
         for name, value in headers.items():
@@ -111,12 +111,12 @@ class UrlRecorder:
 
     def attempts(self):
         with self.lock:
-            return list(self.told)
+            return list(self.received)
 
     def wait_for(self, count, patience):
         with self.lock:
-            if not self.lock.wait_for(lambda: len(self.told) >= count, patience):
-                raise AssertionError(f"{len(self.told)} of {count} posts came: {self.told}")
+            if not self.lock.wait_for(lambda: len(self.received) >= count, patience):
+                raise AssertionError(f"{len(self.received)} of {count} posts came: {self.taken}")
 
     def stop(self):
         self.server.shutdown()
@@ -125,7 +125,7 @@ class UrlRecorder:
 
 
 class Job:
-    """The states a job went through, in order. Each is (status, result); no two are alike."""
+    """The states of a job, in order. Each is (status, result); all are different."""
 
     def __init__(self, id):
         self.id = id
@@ -136,7 +136,7 @@ class Job:
         self.states.append((status, result))
 
     def place(self, status, result):
-        """Which of its states that is, or None."""
+        """The index of a state, or None."""
         return self.states.index((status, result)) if (status, result) in self.states else None
 
     @property
@@ -159,11 +159,11 @@ class Database:
             connection.close()
 
     def hurry(self):
-        """Waiting deliveries are due now."""
+        """Makes pending deliveries due now."""
         self.ask("UPDATE deliveries SET next_us = 0 WHERE state = 'pending'")
 
     def is_sound(self):
-        """Asks a copy, so that what a crash left is left to the daemon."""
+        """Queries a copy, so that recovery from a crash is left to the daemon."""
         with tempfile.TemporaryDirectory(prefix="jobwatchd-test-") as directory:
             copy = pathlib.Path(directory) / self.path.name
             for suffix in ("", "-wal", "-journal"):
@@ -196,8 +196,8 @@ def content_of(document):
 
 
 def check(test, jobs, database, hooks, log):
-    """`hooks`: name → (recorder, kinds it wants). `log`: all the daemon ever said, as lines of the console or as entries
-    of a journal. Everything is delivered."""
+    """`hooks`: name → (recorder, event kinds). `log`: the complete log, as lines of the console or entries of a journal.
+    All deliveries are done."""
     test.assertTrue(database.is_sound(), "the database is damaged")
     recorded = database.events()
     check_recorded(test, jobs, recorded)
@@ -209,7 +209,7 @@ def check(test, jobs, database, hooks, log):
 
 
 def check_recorded(test, jobs, recorded):
-    """What was recorded is what happened, in its order, each step from where the one before ended."""
+    """The recorded events are what happened, in order, each starting from the state of the previous one."""
     last = {}
     test.assertEqual(len({event.id for event in recorded}), len(recorded))
     for event in recorded:
@@ -241,7 +241,7 @@ def check_log(test, recorded, log):
 
 
 def check_journal(test, recorded, entries):
-    """Each event is there, and what is there of it is always the same."""
+    """Each event was logged, and repeated entries are equal."""
     by_id = {}
     for entry in entries:
         if "JOBWATCH_EVENT_ID" in entry:
@@ -255,8 +255,8 @@ def check_journal(test, recorded, entries):
 
 
 def check_hook(test, name, wanted, attempts):
-    """Each wanted event was taken; first told in recorded order for each job, and none before the one before was
-    taken."""
+    """Each event was delivered to each hook that asked for it; for each job in recorded order, each after the previous
+    one had succeeded."""
     by_id = {event.id: event for event in wanted}
     content = {}
     orders = collections.defaultdict(list)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A journal that only listens: entries as dicts, in the order in which they came.
+"""A fake journald that collects entries as dicts, in the order of arrival.
 
-Its sockets lie in a directory of the test. A program sees them where journald's are when it is started with the words
-of in_front() before its own, which give it a /run of its own; that takes root.
+Its sockets are in a directory of the test. A program started with the command prefix of in_front() sees them at the paths
+of journald, in a private /run; this requires root.
 """
 
 import array
@@ -14,7 +14,7 @@ import threading
 
 
 def may_mount():
-    """Whether this process can have mounts of its own. Returns the reason why not, or None."""
+    """None if this process can create a mount namespace, else the reason why not."""
     if os.geteuid() != 0:
         return "needs root for mounts of its own"
     probe = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/run"], stderr=subprocess.PIPE, text=True,
@@ -50,7 +50,7 @@ class FakeJournal:
                 continue
             for level, kind, content in control:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                    # What is too large for a datagram comes as a file.
+                    # Entries too large for a datagram are passed as a file.
                     fd, = array.array("i", content[:4])
                     with os.fdopen(fd, "rb") as file:
                         data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
@@ -71,7 +71,7 @@ class FakeJournal:
         return entry
 
     def entries(self):
-        """All that has come from programs that have ended by now. Nothing comes after that: it stops listening."""
+        """All entries of programs that have ended by now. Stops listening."""
         self.ending = True
         self.thread.join()
         return self.received

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What the integration tests share: a fake Nexudus, the daemon, and patience that depends on events, not on time.
+"""Shared by the integration tests: a fake Nexudus, the daemon, and waiting for events with time limits.
 
-JOBWATCHD and FAKE_NEXUDUS name the programs. TEST_SLOW=3 makes every time limit three times as long, for sanitizers
-and valgrind. SANITIZED=1 says that the daemon is built with a sanitizer, where that cannot be seen in the program;
-three times is the default then.
+JOBWATCHD and FAKE_NEXUDUS name the programs. TEST_SLOW=3 triples every time limit, for sanitizers and valgrind.
+SANITIZED=1: the daemon is built with a sanitizer, in case the program does not show it; three times is the default then.
 
-Servers listen on a free port of loopback. What a test starts ends with the test, and with this process if that is
+Servers listen on a free port of loopback. Processes end with the test that started them, and with this process if it is
 killed.
 """
 
@@ -59,7 +58,7 @@ def end_with_parent():
 
 
 class Fake:
-    """fake-nexudus, running. control() and its friends change what it does while it serves."""
+    """A running fake-nexudus. control() and similar methods change its behaviour while it serves."""
 
     def __init__(self, directory, scenario="", server="", name="fake", port=0, tls=None):
         self.directory, self.name = directory, name
@@ -123,26 +122,26 @@ class Fake:
         return self.control("GET", "stats")
 
     def wait(self, count, since=0, **query):
-        """Until `count` requests after number `since` have been answered. Returns the last one's number."""
+        """Waits until `count` requests after number `since` have been answered. Returns the number of the last one."""
         query.update(count=count, since=since, timeout=f"{int(PATIENCE)}s")
         return self.control("GET", "wait?" + urllib.parse.urlencode(query))["last_seq"]
 
     def polls(self, count, job=None, **query):
-        """Until `count` more polls, of one job or of any, have been answered and taken in by the daemon: one poll
-        more has begun after them."""
+        """Waits until `count` more polls, of one job or of any, have been answered and processed by the daemon: another
+        poll has begun after them."""
         if job is not None:
             query["path"] = f"*{JOBS}/{job}"
         return self.wait(count + 2, self.stats()["last_seq"], **query)
 
     def requests(self):
-        """The log: a dict a request. The line of one that is answered meanwhile may be there in part."""
+        """The log: a dict per request. The line of a request in progress may be incomplete."""
         self.stats()
         with open(self.log_file, encoding="utf-8") as file:
             return [json.loads(line) for line in file if line.endswith("\n")]
 
 
 class Daemon:
-    """jobwatchd, running, with its log lines as they come."""
+    """A running jobwatchd, with its log lines as they arrive."""
 
     def __init__(self, command, env, terminal=False, before=()):
         read_end, write_end = os.openpty() if terminal else os.pipe()
@@ -164,7 +163,7 @@ class Daemon:
         while True:
             try:
                 data = os.read(fd, 65536)
-            except OSError:  # what a terminal gives at its end
+            except OSError:  # end of file of a terminal
                 data = b""
             *whole, rest = (rest + data).split(b"\n")
             if not data and rest:
@@ -190,12 +189,12 @@ class Daemon:
             return sum(1 for line in self.lines if re.search(pattern, line))
 
     def mark(self):
-        """A place in the log, to look for what comes after it."""
+        """A position in the log, for `since`."""
         with self.changed:
             return len(self.lines)
 
     def wait_for(self, pattern, since=0, count=1, patience=PATIENCE):
-        """Until so many lines match. Returns the last of them."""
+        """Waits until `count` lines match. Returns the last of them."""
         limit = time.monotonic() + patience
         with self.changed:
             while True:
@@ -210,13 +209,13 @@ class Daemon:
                 self.changed.wait(left)
 
     def events(self):
-        """(job, kind, what) of each event that was told."""
+        """(job, kind, what) of each logged event."""
         with self.changed:
             found = [EVENT.search(line) for line in self.lines]
         return [(int(event["id"]), event["kind"], event["what"]) for event in found if event]
 
     def wait_exit(self, patience=PATIENCE):
-        """Its exit status, with the log complete."""
+        """Waits for the end. Returns the exit status; the log is complete then."""
         try:
             status = self.process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -268,7 +267,7 @@ class IntegrationTest(unittest.TestCase):
         return fake
 
     def write_config(self, base_url, jobs=(), more="", **sections):
-        """Sections as dicts over defaults that suit a test; `more` is added as it stands."""
+        """Sections as dicts that override defaults for tests; `more` is appended verbatim."""
         if isinstance(base_url, Fake):
             base_url = base_url.url
         settings = {
@@ -304,7 +303,7 @@ class IntegrationTest(unittest.TestCase):
             self.assertEqual(status, EX_OK, daemon.text())
 
     def run_daemon(self, *options, **how):
-        """Runs it to its own end. Returns (status, daemon)."""
+        """Runs it until it exits. Returns (status, daemon)."""
         daemon = self.start_daemon(*options, **how)
         return daemon.wait_exit(), daemon
 
@@ -317,7 +316,7 @@ class IntegrationTest(unittest.TestCase):
 
 
 class Closed:
-    """A port that nobody listens on, and that nobody else gets before release()."""
+    """A port without a listener, reserved until release()."""
 
     def __init__(self, port=0):
         self.socket = socket.socket()

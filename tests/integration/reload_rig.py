@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of reloads share: the socket of a service manager, and a gate that keeps answers waiting."""
+"""Shared by the tests of reloads: the socket of a service manager, and a gate that holds back responses."""
 
 import fnmatch
 import http.client
@@ -12,11 +12,11 @@ import time
 
 from harness import PATIENCE, IntegrationTest
 
-REFUSED = "The new configuration is not taken over; the service goes on with the old one"
+REFUSED = "Configuration not reloaded: .* Keeping the previous configuration"
 
 
 class ServiceManager:
-    """The end of NOTIFY_SOCKET that systemd has: a datagram is a message, each line of it an assignment."""
+    """The receiving end of NOTIFY_SOCKET: a datagram is a message, each line an assignment."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -24,7 +24,7 @@ class ServiceManager:
         self.messages = []
 
     def wait_for(self, pattern):
-        """The next message that matches as a whole; those before it are taken too."""
+        """Receives messages until one matches as a whole. Returns it."""
         limit = time.monotonic() + PATIENCE
         while True:
             self.socket.settimeout(max(0.001, limit - time.monotonic()))
@@ -41,7 +41,7 @@ class ServiceManager:
 
 
 class Gate:
-    """Stands before a fake. What fits a held pattern is asked of the fake, but answered only after open()."""
+    """A proxy of a fake. Requests that match the held pattern are forwarded, but answered only after open()."""
 
     def __init__(self, fake):
         self.fake = fake
@@ -130,8 +130,8 @@ class ReloadTest(IntegrationTest):
         lines = "".join(f"{key} = {value}\n" for key, value in keys.items())
         return f"[hook {name}]\non = {on}\nexec = {program}\n{lines}"
 
-    def reload(self, daemon, says="Reloaded: jobwatchd"):
-        """Returns the place in the log from which on the new configuration is in effect."""
+    def reload(self, daemon, says="Configuration reloaded: "):
+        """Returns the position in the log after which the new configuration is in effect."""
         mark = daemon.mark()
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_for(says, since=mark)
@@ -141,7 +141,7 @@ class ReloadTest(IntegrationTest):
         mark = self.reload(daemon, REFUSED)
         for pattern in says:
             daemon.wait_for(pattern, since=mark)
-        self.assertEqual(daemon.count("Reloaded: "), 0, daemon.text())
+        self.assertEqual(daemon.count("Configuration reloaded: "), 0, daemon.text())
 
     def asked(self, fake, job, since):
         return [request for request in fake.requests() if request["seq"] > since and

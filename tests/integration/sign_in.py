@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of auth = password share: an account, and what it asked the fake for."""
+"""Shared by the tests of auth = password: an account, and its requests to the fake."""
 
 import hashlib
 import hmac
@@ -18,7 +18,7 @@ APPLICATION_ID = "5d0e27b49a3c4e0f8f5e61c27b90d4a8"
 
 
 def derived_client_id():
-    """What sd_id128_get_machine_app_specific() makes of this machine's id."""
+    """The result of sd_id128_get_machine_app_specific() on this machine."""
     machine = bytes.fromhex(pathlib.Path("/etc/machine-id").read_text().strip())
     digest = bytearray(hmac.new(machine, bytes.fromhex(APPLICATION_ID), hashlib.sha256).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x40
@@ -50,14 +50,14 @@ class SignInTest(IntegrationTest):
         self.fake.control("POST", "expire-tokens")
 
     def spoil(self, **fault):
-        """A fault of the sign-in alone."""
+        """A fault of the sign-in only."""
         self.fake.fault("sign-in", path="/api/token", **fault)
 
     def wait_sign_ins(self, count, since=0, **query):
         return self.fake.wait(count, since, path="/api/token", **query)
 
     def sign_ins(self):
-        """The requests for a token, each with its form as a list of pairs."""
+        """The token requests, each with its form as a list of pairs."""
         return [{**request, "form": urllib.parse.parse_qsl(request["body"], keep_blank_values=True, strict_parsing=True)}
                 for request in self.fake.requests() if is_sign_in(request)]
 
@@ -68,7 +68,7 @@ class SignInTest(IntegrationTest):
         return [request for request in self.fake.requests() if not is_sign_in(request)]
 
     def take_token(self, client_id, password=PASSWORD):
-        """Another program that signs in under this client id: the refresh token of the first is dead."""
+        """Another program signs in with this client id: the previous refresh token is revoked."""
         connection = http.client.HTTPConnection("127.0.0.1", self.fake.port, timeout=PATIENCE)
         form = urllib.parse.urlencode({"grant_type": "password", "username": USERNAME, "password": password})
         connection.request("POST", "/api/token", form, {"client_id": client_id, "User-Agent": "another",
@@ -78,8 +78,8 @@ class SignInTest(IntegrationTest):
         connection.close()
 
     def kept_grants(self):
-        """(key, access token, refresh token) of each grant in the state of a daemon that is not running. Asks a copy, so
-        that what a crash left is left to the next one."""
+        """(key, access token, refresh token) of all tokens in the state of a stopped daemon. Queries a copy, so that
+        recovery from a crash is left to the next daemon."""
         with tempfile.TemporaryDirectory(dir=self.directory) as directory:
             for path in self.state.glob("jobwatchd.db*"):
                 shutil.copy(path, directory)
@@ -93,7 +93,7 @@ class SignInTest(IntegrationTest):
         return access, refresh
 
     def tokens_used(self):
-        """The tokens that jobs were asked for with, in the order of their first use."""
+        """The tokens used to poll jobs, in the order of their first use."""
         return list(dict.fromkeys(poll["authorization"].removeprefix("bearer ") for poll in self.polls_made()))
 
     def refresh_tokens_used(self):

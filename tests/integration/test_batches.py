@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Many jobs in one request: asked for within what the service takes, and believed only as far as a batch can be."""
+"""Batches: many jobs in one request, and confirmation by single reads where a batch is not reliable."""
 
 import collections
 import json
@@ -22,7 +22,7 @@ def is_batch(request):
 
 
 def ids_of(request):
-    """What a batch asks for; only the exact form that is known to work passes."""
+    """The ids of a batch request; only the exact form known to work is accepted."""
     return [int(id) for id in QUERY.fullmatch(request["query"])[1].split(",")]
 
 
@@ -31,7 +31,7 @@ def batches_of(requests):
 
 
 def singles_of(requests):
-    """How often each job was asked for singly."""
+    """The number of single reads of each job."""
     return collections.Counter(int(request["path"].rpartition("/")[2]) for request in requests
                                if not is_batch(request))
 
@@ -43,14 +43,14 @@ class BatchTest(IntegrationTest):
         return self.start_daemon(*options)
 
     def rounds(self, fake, count, each=1):
-        """Until so many more batches have been answered and taken in. `each` is how many make up a round."""
+        """Waits until so many more batches have been answered and processed. `each`: batches per round."""
         fake.wait((count + 1) * each + 1, fake.stats()["last_seq"], path=f"*{BATCH_PATH}?id*")
 
     def since(self, fake, seq):
         return [request for request in fake.requests() if request["seq"] > seq]
 
-    def assertTold(self, daemon, jobs, *more):
-        """Each job was seen once, and then came what `more` says; nothing else."""
+    def assertReported(self, daemon, jobs, *more):
+        """Each job had one first observation, followed by the events `more` and no others."""
         told = collections.Counter((job, kind) for job, kind, _ in daemon.events())
         self.assertEqual(told, collections.Counter([(job, "seen") for job in jobs] + list(more)), daemon.text())
 
@@ -65,7 +65,7 @@ class Requests(BatchTest):
         daemon = self.watch(fake, jobs, size=size, interval="1s")
         daemon.wait_for("seen for the first time", count=count)
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, jobs)
+        self.assertReported(daemon, jobs)
         requests = fake.requests()
         self.assertFalse(singles_of(requests), "what is due together is asked for together")
         batches = batches_of(requests)
@@ -87,7 +87,7 @@ class Requests(BatchTest):
         self.assertEqual(sorted(self.first_round(1000, 250, 100)), [50, 100, 100])
 
     def test_long_ids(self):
-        """19 digits each, and the query is as full as it may be."""
+        """Ids of 19 digits, and a query of the maximum length."""
         sizes = self.first_round(9223372036854775807 - 199, 200, 100)
         self.assertEqual(sorted(sizes), [12, 94, 94])
         self.assertLessEqual(len("id=%5B%5D") + 94 * 20 - 1, QUERY_MAX)
@@ -96,7 +96,7 @@ class Requests(BatchTest):
         self.assertEqual(self.first_round(11, 2, 100), [2])
 
     def test_off_and_alone(self):
-        """No batch of one job, and none where they are switched off."""
+        """No batch with one job, and none with batch = off."""
         for batch, jobs in (("auto", (11,)), ("off", (11, 12))):
             with self.subTest(batch):
                 fake = self.start_fake("[jobs 11-12]\nstep = 0s Running\n", name=batch)
@@ -107,7 +107,7 @@ class Requests(BatchTest):
                 self.assertFalse(batches_of(fake.requests()))
 
     def test_ride_along(self):
-        """Jobs with intervals of their own share requests: together they cost little more than the fastest."""
+        """Jobs with different intervals share requests: together they need few more than the fastest alone."""
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running | half\n")
         more = "".join(f"[job n{id}]\nid = {id}\ninterval = {200 + 5 * id}ms\nmax_interval = {200 + 5 * id}ms\n"
                        for id in range(11, 31))
@@ -118,7 +118,7 @@ class Requests(BatchTest):
         self.assertEqual(daemon.stop(), EX_OK)
         stats, requests = fake.stats(), fake.requests()
         self.assertLess(len(requests), stats["job_reads"] / 3, "they ride together")
-        self.assertTold(daemon, range(11, 31))
+        self.assertReported(daemon, range(11, 31))
 
 
 class Belief(BatchTest):
@@ -134,7 +134,7 @@ class Belief(BatchTest):
         daemon.wait_for(r"Job 22: .*\[changed")
         self.rounds(fake, 3)
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, jobs, (15, "succeeded"), (22, "changed"))
+        self.assertReported(daemon, jobs, (15, "succeeded"), (22, "changed"))
         later = self.since(fake, seq)
         self.assertEqual(singles_of(later), {15: 1, 22: 1}, "one confirmation each")
         confirmed = next(request["seq"] for request in later if request["path"].endswith("/15"))
@@ -143,8 +143,8 @@ class Belief(BatchTest):
                 self.assertNotIn(15, ids_of(batch), "it has ended")
         self.assertTrue(batches_of(later))
 
-    def test_what_is_not_confirmed_is_not_told(self):
-        """Batches that make things up: the single answer counts."""
+    def test_unconfirmed_changes_are_not_reported(self):
+        """Batches with false changes: the single read decides."""
         jobs = range(11, 15)
         fake = self.start_fake("[jobs 11-14]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, jobs)
@@ -157,7 +157,7 @@ class Belief(BatchTest):
         fake.mend()
         self.rounds(fake, 2)
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, jobs)
+        self.assertReported(daemon, jobs)
         self.assertQuiet(daemon)
         later = self.since(fake, seq)
         lies = [request for request in later if request["fault"]]
@@ -165,7 +165,7 @@ class Belief(BatchTest):
             self.assertLessEqual(count, len(lies), f"job {id}: at most one closer look a batch")
         self.assertEqual(set(singles_of(later)), set(jobs))
 
-    def test_lies_at_first_sight(self):
+    def test_incorrect_rows_at_first_observation(self):
         fake = self.start_fake("[jobs 11-12]\nstep = 0s Running | half\n")
         rows = [{"Id": id, "Status": "Completed", "ResultData": "lie"} for id in (11, 12)]
         fake.fault("lies", path=BATCH_FAULT, body=json.dumps(rows))
@@ -175,10 +175,10 @@ class Belief(BatchTest):
         for id in (11, 12):
             fake.job(id, status="Failed")
         self.assertEqual(daemon.wait_exit(), 1)
-        self.assertTold(daemon, (11, 12), (11, "failed"), (12, "failed"))
+        self.assertReported(daemon, (11, 12), (11, "failed"), (12, "failed"))
 
     def test_missing_rows(self):
-        """Asked for singly; and not in batches before there is a record again."""
+        """Read individually, and not in batches until there is a record again."""
         jobs = range(11, 21)
         fake = self.start_fake("[jobs 11-20]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, jobs, interval="500ms")
@@ -200,11 +200,11 @@ class Belief(BatchTest):
         fake.job(13, status="Completed")
         daemon.wait_for("Job 13: Running → Completed")
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, jobs, (13, "succeeded"))
+        self.assertReported(daemon, jobs, (13, "succeeded"))
         self.assertEqual(daemon.count(" warning "), 1, daemon.text())
 
     def test_an_empty_array(self):
-        """All are missing from one batch: that is news about none of them."""
+        """All jobs are missing from one batch: nothing is reported."""
         jobs = range(11, 31)
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, jobs)
@@ -214,12 +214,12 @@ class Belief(BatchTest):
         fake.wait(20, seq, path=f"*{JOBS}/??")
         self.rounds(fake, 3)
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, jobs)
+        self.assertReported(daemon, jobs)
         self.assertQuiet(daemon)
         self.assertEqual(singles_of(self.since(fake, seq)), collections.Counter(jobs))
 
     def test_rows_of_others(self):
-        """Rows that nobody asked for, and the same row twice, the second with something else."""
+        """Rows that were not requested, and a row twice with different contents."""
         fake = self.start_fake("[jobs 11-13]\nstep = 0s Running | half\n")
         row = {"Id": 11, "Status": "Running", "ResultData": "half", "UpdatedOn": None}
         rows = [{**row, "Id": 99, "Status": "Completed"}, row, {**row, "Status": "Failed"}, {**row, "Id": 12},
@@ -229,18 +229,18 @@ class Belief(BatchTest):
         daemon.wait_for("seen for the first time", count=3)
         self.rounds(fake, 5)
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, (11, 12, 13))
+        self.assertReported(daemon, (11, 12, 13))
         self.assertQuiet(daemon)
 
 
 class Kinds(BatchTest):
-    """The five kinds of servers."""
+    """The five kinds of batch behaviour."""
 
     JOB_IDS = range(11, 41)
 
     def through_a_life(self, kind, scenario, quiet_singles, change_singles):
-        """Quiet rounds, then changes of every sort. Each is told, once, as it was, and for a bounded number of single
-        requests: in quiet rounds after first sights, and for four changes with three rounds after them."""
+        """Rounds without changes, then changes of every kind. Each is reported once and correctly, with a bounded number
+        of single requests: in the rounds after the first observations, and for four changes and three rounds."""
         fake = self.start_fake(scenario, f"batch = {kind}")
         daemon = self.watch(fake, self.JOB_IDS)
         daemon.wait_for("seen for the first time", count=len(self.JOB_IDS))
@@ -272,11 +272,11 @@ class Kinds(BatchTest):
         daemon.wait_for(r"Job 17: .*\[changed\]")
         self.rounds(fake, 2)
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, self.JOB_IDS, (12, "changed"), (17, "changed"), (17, "changed"), (17, "changed"),
+        self.assertReported(daemon, self.JOB_IDS, (12, "changed"), (17, "changed"), (17, "changed"), (17, "changed"),
                         (25, "succeeded"), (31, "failed"))
         return fake
 
-    # Where no job had a ResultData, it takes the first ones to find out that rows leave it out: one look more each.
+    # Without any ResultData so far, the first jobs show that rows omit it: one more single read each.
     LEARNING = 2
     HALF = "[jobs 11-40]\nstep = 0s Running | half\n"
     NULL = "[jobs 11-40]\nstep = 0s Running\n"
@@ -313,7 +313,7 @@ class Kinds(BatchTest):
         self.through_a_life("empty_result", self.MIXED, 0, 4)
 
     def bare_rows(self, **row):
-        """A server whose rows have only an Id and what `row` says."""
+        """A server whose rows have only an Id and the fields of `row`."""
         fake = self.start_fake("[jobs 11-20]\nstep = 0s Running | half\n")
         rows = [{"Id": id, **row} for id in range(11, 21)]
         fake.fault("bare", path=BATCH_FAULT, body=json.dumps(rows))
@@ -324,21 +324,21 @@ class Kinds(BatchTest):
         fake.job(16, status="Completed")
         daemon.wait_for("Job 16: Running → Completed")
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, range(11, 21), (14, "changed"), (16, "succeeded"))
+        self.assertReported(daemon, range(11, 21), (14, "changed"), (16, "succeeded"))
         return fake, daemon
 
     def test_rows_without_updated_on(self):
-        """No change can be seen in them: each job is looked at singly, but no more often than max_interval."""
+        """Rows show no change: each job is read individually, but no more often than max_interval."""
         fake, daemon = self.bare_rows(Status="Running")
         self.assertQuiet(daemon)
         requests = fake.requests()
         lasted = requests[-1]["t"]
         for id, count in singles_of(requests).items():
-            if id not in (14, 16):  # a job that has changed is looked at alone when nobody else is due
+            if id not in (14, 16):  # a changed job is polled alone when no other job is due
                 self.assertLessEqual(count, 2 + lasted, f"job {id}, {lasted} s")
 
     def test_rows_of_ids_alone(self):
-        """Of no use: recognised as that, and given up."""
+        """Useless batches are detected and abandoned."""
         fake, _ = self.bare_rows()
         self.assertLessEqual(len(batches_of(fake.requests())), 3)
 
@@ -353,7 +353,7 @@ class Kinds(BatchTest):
         daemon.wait_for(rf"Job {jobs[5]}: Running → Completed")
         fake.polls(2, jobs[0])
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, jobs, (jobs[5], "succeeded"))
+        self.assertReported(daemon, jobs, (jobs[5], "succeeded"))
         self.assertQuiet(daemon)
         self.assertEqual(daemon.count("refused a batch of"), 1, "said once\n" + daemon.text())
         requests = fake.requests()
@@ -370,7 +370,7 @@ class Kinds(BatchTest):
         self.refused(404, range(1000, 1200), 10, 8)
 
     def test_refused_later(self):
-        """After it has worked for a while."""
+        """After working for a while."""
         fake = self.start_fake(self.HALF)
         daemon = self.watch(fake, self.JOB_IDS)
         self.rounds(fake, 3)
@@ -381,13 +381,13 @@ class Kinds(BatchTest):
         daemon.wait_for("Job 20: Running → Completed")
         fake.polls(2, 21)
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, self.JOB_IDS, (20, "succeeded"))
+        self.assertReported(daemon, self.JOB_IDS, (20, "succeeded"))
         self.assertFalse(batches_of(self.since(fake, seq)))
         self.assertQuiet(daemon)
 
 
 class Nonsense(BatchTest):
-    """Batches are answered, but not with an array of jobs; single requests are well."""
+    """Batches are answered, but not with an array of jobs; single reads work."""
 
     def nonsense(self, warnings=0, times=1, **lines):
         jobs = range(11, 31)
@@ -401,7 +401,7 @@ class Nonsense(BatchTest):
         seq = fake.stats()["last_seq"]
         fake.wait(30, seq) if daemon.count(" notice .*refused a batch") else self.rounds(fake, 3)
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, jobs, (15, "succeeded"))
+        self.assertReported(daemon, jobs, (15, "succeeded"))
         self.assertEqual(daemon.count(" (warning|error) "), warnings, daemon.text())
         return daemon
 
@@ -418,7 +418,7 @@ class Nonsense(BatchTest):
         self.assertGivenUp(self.nonsense(body='{"Id": 11, "Status": "Completed"}'), "not a job record")
 
     def test_a_row_without_id(self):
-        """The rows before it are not believed either."""
+        """The rows before it are discarded too."""
         self.assertGivenUp(self.nonsense(body='[{"Id": 12, "Status": "Failed"}, {"Status": "Completed"}]'),
                            "not a job record")
 
@@ -434,7 +434,7 @@ class Nonsense(BatchTest):
         self.assertEqual(daemon.count(r"notice .*larger than max_response.*Halving the batch size"), 1, daemon.text())
 
     def test_wrong_ids(self):
-        """Each row is one further on: its neighbours' rows say what they said before."""
+        """Rows are shifted by one: each job gets the row of its neighbour."""
         self.nonsense(wrong_id="yes")
 
     def test_truncated(self):
@@ -449,7 +449,7 @@ class Nonsense(BatchTest):
 
 class Cost(BatchTest):
     def commits(self):
-        """Transactions in the write-ahead log since it was begun anew."""
+        """Transactions in the write-ahead log since its last reset."""
         data = (self.state / "jobwatchd.db-wal").read_bytes()
         page_size, salts = struct.unpack_from(">8xI4x8s", data)[:2]
         count = 0
@@ -460,7 +460,7 @@ class Cost(BatchTest):
             count += committed != 0
         return count
 
-    def test_one_transaction_for_first_sights(self):
+    def test_one_transaction_for_first_observations(self):
         fake = self.start_fake("[jobs 1000-1099]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, range(1000, 1100), interval="10s")
         daemon.wait_for("seen for the first time", count=100)
@@ -482,7 +482,7 @@ class Cost(BatchTest):
         self.assertEqual(daemon.stop(), EX_OK)
 
     def growth(self, name, result_size):
-        """(kB that some batches of 100 rows take at most beyond what there was before them, bytes of the largest)."""
+        """(peak memory in kB of some batches of 100 rows, bytes of the largest)."""
         lines = f"result_size = {result_size}\n" if result_size else ""
         fake = self.start_fake(f"[jobs 1000-1099]\n{lines}step = 0s Running | half\n", name=name)
         daemon = self.watch(fake, range(1000, 1100), state={"directory": self.directory / f"state-{name}"},
@@ -493,12 +493,12 @@ class Cost(BatchTest):
         self.rounds(fake, 4)
         grown = daemon.memory_kb("VmHWM") - before
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertTold(daemon, range(1000, 1100))
+        self.assertReported(daemon, range(1000, 1100))
         return grown, max(request["bytes"] for request in batches_of(fake.requests()))
 
     @unittest.skipIf(SANITIZED, "a sanitizer's memory says nothing")
     def test_memory(self):
-        """A batch is read row by row: 10 MB of rows take hardly more room than 50 kB of them."""
+        """A batch is read row by row: 10 MB of rows need hardly more memory than 50 kB."""
         small, small_bytes = self.growth("small", 0)
         large, large_bytes = self.growth("large", 100 * 1024)
         print(f"batches of {small_bytes} bytes: {small} kB more; of {large_bytes} bytes: {large} kB more", flush=True)
@@ -512,7 +512,7 @@ class Once(BatchTest):
         fake = self.start_fake("[jobs 11-60]\nstep = 0s Running | half\n[jobs 20-21]\nstep = 0s Completed | all\n")
         daemon = self.watch(fake, jobs, "--once")
         self.assertEqual(daemon.wait_exit(), EX_OK, daemon.text())
-        self.assertTold(daemon, [job for job in jobs if job not in (20, 21)], (20, "succeeded"), (21, "succeeded"))
+        self.assertReported(daemon, [job for job in jobs if job not in (20, 21)], (20, "succeeded"), (21, "succeeded"))
         self.assertEqual(len(daemon.output.splitlines()), 50, daemon.output)
         self.assertRegex(daemon.output, r"(?m)^Job 20: Completed \(success")
         self.assertRegex(daemon.output, r"(?m)^Job 11: Running \(open")
@@ -543,10 +543,10 @@ class Once(BatchTest):
                     daemon = self.watch(fake, jobs, "--once", state=state)
                     self.assertEqual(daemon.wait_exit(), EX_OK, daemon.text())
                     self.assertEqual(len(daemon.output.splitlines()), 20, daemon.output)
-                    self.assertTold(daemon, jobs if round == 0 else ())
+                    self.assertReported(daemon, jobs if round == 0 else ())
                 self.assertLessEqual(max(singles_of(fake.requests()).values()), 2, "once a round and job")
 
-    def test_trouble(self):
+    def test_outage(self):
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running | half\n")
         fake.fault("down", status=500)
         daemon = self.watch(fake, range(11, 31), "--once")

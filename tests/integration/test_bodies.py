@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Answers that come in odd ways, and answers that are none: nothing is told that the API did not say."""
+"""Responses in unusual encodings, and invalid ones: nothing is reported that the API did not send."""
 
 import unittest
 
@@ -9,7 +9,7 @@ from harness import SANITIZED, EX_OK, IntegrationTest
 MEMORY_MAX_KB = 40 * 1024
 LARGE = "100M"
 
-# name: (the fault, what the log says of it)
+# name: (the fault, the log message)
 HARMLESS = {
     "chunks of one byte": {"chunk": 1},
     "gzip": {"gzip": "yes"},
@@ -102,8 +102,8 @@ class Bodies(IntegrationTest):
         self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, result of 3145728 bytes\]")
         self.assertEqual(self.daemon.stop(), EX_OK)
 
-    def test_first_sight_is_odd(self):
-        """A job whose first answers make no sense is seen when they do."""
+    def test_unexpected_first_response(self):
+        """A job whose first responses are invalid is observed at the first valid one."""
         self.fake = self.start_fake("[job 11]\nstep = 0s Running\n")
         self.fake.fault("odd", times=3, html="yes")
         self.write_config(self.fake, (11,))
@@ -112,7 +112,7 @@ class Bodies(IntegrationTest):
         daemon.stop()
         self.assertEqual(len(daemon.events()), 1)
 
-    def test_odd_answers_of_one_job_leave_the_others_alone(self):
+    def test_unexpected_responses_for_one_job_do_not_affect_others(self):
         self.fake = self.start_fake("[jobs 11-15]\nstep = 0s Running\nstep = poll 4 Completed\n")
         self.fake.fault("odd", path="*/11", html="yes")
         self.write_config(self.fake, range(11, 16))
@@ -123,7 +123,7 @@ class Bodies(IntegrationTest):
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(daemon.count(" warning "), 1, daemon.text())
 
-    def test_odd_again_is_told_again(self):
+    def test_unexpected_responses_are_logged_again(self):
         self.watch()
         for count in (1, 2):
             self.fake.fault("odd", html="yes")

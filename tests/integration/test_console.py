@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What people see on a console."""
+"""The log on a console."""
 
 import re
 import unittest
@@ -77,8 +77,8 @@ class Console(IntegrationTest):
                 self.write_config(fake, (11, 12), poll={"interval": interval, "max_interval": "10s"},
                                   limits={"per_minute": per_minute})
                 daemon = self.start_daemon()
-                daemon.wait_for(f"warning 2 open jobs cannot all be looked at every {interval}: "
-                                f"the limits of the API allow every {allowed}, and")
+                daemon.wait_for(f"warning interval = {interval} is too short for 2 open jobs under .limits.; "
+                                f"polling each every {allowed} instead")
                 self.assertEqual(daemon.stop(), EX_OK)
 
     def test_auto_is_the_console_here(self):

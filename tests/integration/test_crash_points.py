@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The crash points one by one: the daemon is ended before and after each call that leaves a trace.
+"""Kills the daemon before and after each call with a persistent effect.
 
-A short life (a job is seen, changes, and completes; a program and a server are told) is run once to count those
-calls, see crash_points.c. Then it is run for each of them, and for each side of it, until it ends there; what a
-second daemon makes of that must keep the promise, see evidence.py. Writes are also torn in the middle.
+A short run (a job is observed, changes and completes; an exec hook and a url hook are run) counts these calls, see
+crash_points.c. Then it is repeated for each call, and for both sides of it, until it is killed there; after a second run
+of the daemon the promise must hold, see evidence.py. Writes are also torn in the middle.
 
-As many lives as fit into a minute are run, evenly spread; CRASH_ALL=1 runs all. CRASH_POINTS names the library.
+As many runs as fit into a minute are made, evenly spread; CRASH_ALL=1 makes all. CRASH_POINTS names the library.
 """
 
 import collections
@@ -29,7 +29,7 @@ KINDS = ("seen", "changed", "succeeded")
 
 
 class Life:
-    """A directory, a job of its own, and the daemon in it."""
+    """A directory with a job of its own and the daemon."""
 
     def __init__(self, test, number):
         self.test = test
@@ -48,10 +48,10 @@ class Life:
                                                             for name, target in hooks.items()))
 
     def run(self, **env):
-        """Until it ends by itself. --timeout sees to that even if this process is killed meanwhile."""
+        """Runs until the daemon exits. --timeout ends it even if this process is killed."""
         command = [JOBWATCHD, "-c", self.config, "--exit-when-done", "--timeout", f"{PATIENCE:.0f}s"]
         if self.journal:
-            # The library is for the daemon alone.
+            # The library is only for the daemon.
             command = [*self.journal.in_front(), "env", *(f"{name}={value}" for name, value in env.items()), *command,
                        "--log-target=journal"]
             env = {}
@@ -93,7 +93,7 @@ class CrashPoints(IntegrationTest):
         return life
 
     def count(self, in_journal):
-        """The names of the calls of a life that nothing ends."""
+        """The names of the calls in a run that is not killed."""
         life = self.new_life(in_journal)
         path = life.directory / "calls"
         self.assertEqual(life.run(LD_PRELOAD=LIBRARY, CRASH_LOG=str(path)), EX_OK, life.log)
@@ -101,7 +101,7 @@ class CrashPoints(IntegrationTest):
         return [line.split()[1] for line in path.read_text().splitlines()]
 
     def crash(self, life, at, when):
-        """Returns whether the life came to that point at all."""
+        """Returns whether the run reached that point."""
         status = life.run(LD_PRELOAD=LIBRARY, CRASH_AT=str(at), CRASH_WHEN=when)
         life.log += f"---- ended {when} call {at}\n"
         if status not in (EX_OK, -signal.SIGKILL):
@@ -117,13 +117,13 @@ class CrashPoints(IntegrationTest):
 
     def test_each_point(self):
         calls = self.count(in_journal=False)
-        # How long a life is differs a little with when its hooks end, so some more are tried.
+        # The number of calls depends on when the hooks end, so a few more are tried.
         points = [(at, when) for at in range(1, len(calls) + 4) for when in ("before", "after")]
         points += [(at, "torn") for at, name in enumerate(calls, 1) if name in ("pwrite64", "write")]
         self.run_points(calls, sorted(points), in_journal=False)
 
     def test_each_entry_in_the_journal(self):
-        """The same around what is sent to journald, and around what is written right before and after it."""
+        """The same around messages to journald, and around the writes before and after them."""
         reason = may_mount()
         if reason:
             self.skipTest(reason)

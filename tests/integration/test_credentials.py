@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Where the token comes from, what is wrong with its file, and that it gets to the API and nowhere else."""
+"""Sources of the token, invalid files, and that the token is sent only to the API."""
 
 import base64
 import os
@@ -62,7 +62,7 @@ class Credentials(IntegrationTest):
         self.configure(token_file="nexudus.token")
         self.assertEnds(EX_CONFIG, env={"CREDENTIALS_DIRECTORY": str(directory)},
                         says=f"cannot read {directory}/nexudus.token .*No such file")
-        self.refused("token_file = nexudus.token names a systemd credential.*LoadCredential=")
+        self.refused("token_file = nexudus.token is a systemd credential.*set token_file to an absolute path")
 
     def test_file_missing(self):
         path = self.directory / "none"
@@ -77,13 +77,13 @@ class Credentials(IntegrationTest):
 
     def test_directory(self):
         self.configure(token_file=self.directory)
-        self.refused("no regular file")
+        self.refused("not a regular file")
 
     def test_pipe_does_not_block(self):
         path = self.directory / "pipe"
         os.mkfifo(path)
         self.configure(token_file=path)
-        self.refused("no regular file")
+        self.refused("not a regular file")
 
     def test_two_lines(self):
         for content in (f"{TOKEN}\nmore\n", f"{TOKEN}\n\n", f"\n{TOKEN}\n"):
@@ -99,12 +99,12 @@ class Credentials(IntegrationTest):
 
     def test_huge(self):
         self.configure(token_file=self.secret("token", "x" * 100_000))
-        self.refused("larger than any secret")
+        self.refused("larger than 64 KiB")
 
     def test_readable_by_all(self):
         self.configure(token_file=self.secret("token", TOKEN, 0o644))
         daemon = self.accepted()
-        self.assertEqual(daemon.count("warning .*token .*every user of this machine; chmod 0600"), 1, daemon.text())
+        self.assertEqual(daemon.count("warning .*token .*readable by all users; run chmod 0600"), 1, daemon.text())
 
 
 class Basic(IntegrationTest):
@@ -136,7 +136,7 @@ class Secrets(IntegrationTest):
         return {"log": daemon.text().encode(), "output": daemon.output.encode(), "state": kept}
 
     def test_token_shows_nowhere(self):
-        """Not in the log at any level, whatever happens, nor in argv, environment, state and --print-config."""
+        """Not in the log at any level, nor in argv, environment, state and --print-config."""
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon("--log-level=debug")
@@ -158,7 +158,7 @@ class Secrets(IntegrationTest):
         self.assertNotIn(TOKEN, printed.output + printed.text())
 
     def test_echo_of_the_token_is_not_logged(self):
-        """An error page that says what it was sent must not bring the token into the log."""
+        """An error page that repeats the request must not bring the token into the log."""
         fake = self.start_fake(RUNNING)
         fake.fault("echo", status=400, body='{"Message": "bad header Authorization: Bearer %s"}' % TOKEN)
         self.write_config(fake, (11,))
@@ -167,7 +167,7 @@ class Secrets(IntegrationTest):
         daemon.stop()
         self.assertNotIn(TOKEN, daemon.text())
 
-    def test_state_is_nobody_elses(self):
+    def test_state_is_private(self):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon()

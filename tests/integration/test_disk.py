@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A disk that is full, or takes nothing: polling goes on, nothing is told that is not recorded, and nothing is lost.
+"""A full or failing disk: polling continues, nothing is reported before it is recorded, and nothing is lost.
 
-A full disk is a real one, of a few megabytes, mounted where only the daemon sees it. One that fails or is read-only is made
+A full disk is a real file system of a few megabytes, mounted only for the daemon. A failing or read-only disk is simulated
 by the library of crash_points.c.
 """
 
@@ -31,14 +31,14 @@ class DiskTest(IntegrationTest):
     def database(self):
         return Database(self.state)
 
-    def told(self):
+    def reported(self):
         return sorted((attempt.document["job"]["id"], attempt.document["event"], attempt.document["result"])
                       for attempt in self.hook.attempts())
 
-    def suffer(self, daemon, spoil, mend, result):
-        """Trouble, then none: from outside. `result` is what no full disk has room for."""
+    def check_outage(self, daemon, break_disk, repair_disk, result):
+        """A fault and its end. `result`: a ResultData that does not fit on the full disk."""
         daemon.wait_for("seen for the first time", count=5)
-        spoil()
+        break_disk()
         mark = daemon.mark()
         for job in range(11, 16):
             self.fake.job(job, result=f"{job}{result}")
@@ -48,8 +48,8 @@ class DiskTest(IntegrationTest):
                 self.fake.polls(1, job)
         self.assertEqual(daemon.count(TROUBLE), 1, "said once, not once a job")
         self.assertEqual([line for line in daemon.lines[mark:] if "[changed" in line], [])
-        self.assertEqual(self.told(), [])
-        mend()
+        self.assertEqual(self.reported(), [])
+        repair_disk()
         daemon.wait_for(BACK)
         daemon.wait_for(r"\[changed", count=5)
         daemon.wait_for("hook h: delivered", count=5)
@@ -59,7 +59,7 @@ class DiskTest(IntegrationTest):
             self.fake.job(job, status="Completed")
         self.assertEqual(daemon.wait_exit(), EX_OK)
         expected = sorted((job, kind, f"{job}{result}") for job in range(11, 16) for kind in ("changed", "succeeded"))
-        self.assertEqual(self.told(), expected)
+        self.assertEqual(self.reported(), expected)
 
 
 class Full(DiskTest):
@@ -73,7 +73,7 @@ class Full(DiskTest):
     def start_on_small_disk(self, *options):
         mount = "mount -t tmpfs -o size=16m,mode=700 tmpfs \"$0\" && exec \"$@\""
         daemon = self.start_daemon(*options, before=["unshare", "-m", "sh", "-c", mount, str(self.state)])
-        daemon.wait_for("watches")
+        daemon.wait_for("started: watching")
         self.disk = pathlib.Path(f"/proc/{daemon.pid}/root{self.state}")
         self.filler = self.disk / "filler"
         return daemon
@@ -89,10 +89,10 @@ class Full(DiskTest):
     def test_polling_goes_on(self):
         self.write_config(self.fake, range(11, 16), more=self.more)
         daemon = self.start_on_small_disk("--exit-when-done")
-        self.suffer(daemon, self.fill, self.filler.unlink, "x" * 30000)
+        self.check_outage(daemon, self.fill, self.filler.unlink, "x" * 30000)
 
     def test_no_room_at_the_start(self):
-        """A state directory in which nothing can be made is an error at once, not a daemon that forgets."""
+        """A state directory that is not writable is an error at start."""
         self.write_config(self.fake, [11])
         command = "mount -t tmpfs -o size=4k,mode=700 tmpfs \"$0\" && head -c 4096 /dev/zero > \"$0/filler\"; exec \"$@\""
         status, daemon = self.run_daemon(before=["unshare", "-m", "sh", "-c", command, str(self.state)])
@@ -114,10 +114,10 @@ class Failing(DiskTest):
         super().setUp()
         if not os.path.exists(LIBRARY):
             self.skipTest("CRASH_POINTS does not name the library")
-        self.trouble = self.directory / "trouble"
+        self.faulty = self.directory / "faulty"
 
     def start_on_bad_disk(self, error, *options):
-        return self.start_daemon(*options, env={"LD_PRELOAD": LIBRARY, "FAIL_WHILE": str(self.trouble),
+        return self.start_daemon(*options, env={"LD_PRELOAD": LIBRARY, "FAIL_WHILE": str(self.faulty),
                                                 "FAIL_WITH": str(error)})
 
     def test_polling_goes_on(self):
@@ -129,11 +129,11 @@ class Failing(DiskTest):
                     self.fake.job(job, status="Running", result="a")
                 self.write_config(self.fake, range(11, 16), more=self.more)
                 daemon = self.start_on_bad_disk(error, "--exit-when-done")
-                self.suffer(daemon, self.trouble.touch, self.trouble.unlink, "")
+                self.check_outage(daemon, self.faulty.touch, self.faulty.unlink, "")
                 self.assertTrue(self.database.is_sound())
 
     def gate(self):
-        """A hook that waits to be let go, and writes down that it ran."""
+        """A hook that waits for a signal and records its run."""
         gate, runs = self.directory / "gate", self.directory / "runs"
         os.mkfifo(gate)
         slow = self.directory / "slow"
@@ -143,17 +143,17 @@ class Failing(DiskTest):
         return gate, runs
 
     def test_an_end_that_cannot_be_recorded(self):
-        """The delivery is not made again meanwhile, and its end is recorded when that can be."""
+        """The delivery is not repeated, and its result is recorded as soon as possible."""
         gate, runs = self.gate()
         self.write_config(self.fake, [11], more=self.more)
         self.fake.job(11, status="Completed")
         daemon = self.start_on_bad_disk(errno.EIO, "--exit-when-done")
-        daemon.wait_for("Exiting when the hooks have taken it")
+        daemon.wait_for("Waiting for hooks, then exiting")
         with open(gate, "w", encoding="utf-8") as pipe:
-            self.trouble.touch()
+            self.faulty.touch()
             pipe.write("go\n")
         daemon.wait_for("Cannot record the result of hook slow")
-        self.trouble.unlink()
+        self.faulty.unlink()
         self.assertEqual(daemon.wait_exit(PATIENCE + 6), EX_OK)
         self.assertEqual(daemon.count(r"hook slow: delivered \"succeeded\" \(attempt 1\)"), 1)
         self.assertEqual(runs.read_text(), "run\n")
@@ -172,20 +172,20 @@ class Failing(DiskTest):
         self.fake.job(11, status="Completed")
         daemon = self.start_on_bad_disk(errno.EIO)
         with open(gate, "w", encoding="utf-8") as pipe:
-            self.trouble.touch()
+            self.faulty.touch()
             pipe.write("go\n")
         daemon.wait_for("Cannot record the result of hook slow")
-        self.trouble.unlink()
+        self.faulty.unlink()
         daemon.wait_for("Job 11: hook slow: delivered", patience=PATIENCE + 6)
         self.assertEqual(runs.read_text(), "run\n")
         daemon.stop()
 
     def test_killed_while_it_fails(self):
-        """What could not be recorded is noticed after the next start."""
+        """Changes that could not be recorded are reported after the next start."""
         self.write_config(self.fake, [11], more=self.more)
         daemon = self.start_on_bad_disk(errno.EIO)
         daemon.wait_for("seen for the first time")
-        self.trouble.touch()
+        self.faulty.touch()
         self.fake.job(11, status="Completed")
         daemon.wait_for(TROUBLE)
         self.fake.polls(2, 11)
@@ -193,7 +193,7 @@ class Failing(DiskTest):
         daemon.wait_exit()
         self.assertEqual(daemon.count(r"\[succeeded"), 0)
         self.assertEnds(EX_OK, "--exit-when-done", says=r"Job 11: Running → Completed \[succeeded")
-        self.assertEqual([kind for _, kind, _ in self.told()], ["succeeded"])
+        self.assertEqual([kind for _, kind, _ in self.reported()], ["succeeded"])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""100 jobs polled each second, for ENDURANCE_SECONDS (60): memory and descriptors do not grow. It says what a poll
-costs."""
+"""100 jobs polled every second for ENDURANCE_SECONDS (60): memory and descriptors do not grow. Prints the cost of a
+poll."""
 
 import os
 import unittest
@@ -16,7 +16,7 @@ GROWTH_MAX_KB = 512
 
 class Endurance(IntegrationTest):
     def sample(self, daemon, polls, memory, descriptors):
-        """The most it has of each while so many polls go by."""
+        """The maximum of each figure over so many polls."""
         for _ in range(0, polls, 100):
             self.seq = self.fake.wait(100, self.seq)
             memory.append(daemon.memory_kb("VmRSS"))

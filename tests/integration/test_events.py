@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Each event of a job, from what the API answers to the line in the log."""
+"""The events of a job, from the response of the API to the line in the log."""
 
 import unittest
 
@@ -25,7 +25,7 @@ class Events(IntegrationTest):
         self.assertEqual(daemon.wait_exit(), EX_OK)
         self.assertEqual([kind for _, kind, _ in daemon.events()], ["seen", "changed", "changed", "succeeded"])
 
-    def test_nothing_is_told_while_nothing_changes(self):
+    def test_nothing_is_reported_without_changes(self):
         daemon = self.watch("[job 11]\nstep = 0s Running | half\n", [11])
         daemon.wait_for("seen for the first time")
         self.fake.polls(5, 11)
@@ -57,7 +57,7 @@ class Events(IntegrationTest):
         daemon.wait_for(r"notice +Job 12: Running → Completed \[succeeded")
         self.assertEqual(daemon.wait_exit(), EX_JOB_FAILED)
 
-    def test_ended_at_first_sight(self):
+    def test_ended_at_first_observation(self):
         daemon = self.watch("[job 11]\nstep = 0s Completed | ok\n[job 12]\nstep = 0s Failed | why\n", [11, 12],
                             "--exit-when-done")
         self.assertEqual(daemon.wait_exit(), EX_JOB_FAILED)
@@ -83,7 +83,7 @@ class Events(IntegrationTest):
         daemon.stop()
         self.assertEqual(daemon.count("unrecognised status"), 0, daemon.text())
 
-    def test_unknown_status_is_told_once(self):
+    def test_unrecognised_status_is_logged_once(self):
         daemon = self.watch("[job 11]\nstep = 0s Marinating\n[job 12]\nstep = 0s Running\n", [11, 12])
         line = daemon.wait_for("warning .*unrecognised status .Marinating")
         self.assertRegex(line, r"Job 1[12]: .*Add \"Marinating\" to success, failure or running under \[status\]")
@@ -114,8 +114,8 @@ class Events(IntegrationTest):
         self.fake.job(11, status="Completed")
         daemon.wait_for(r"Job 11 \(members-import\): Running → Completed \[succeeded")
 
-    def test_odd_records(self):
-        """Partial and adorned records, and each way of writing a date, are records all the same."""
+    def test_unusual_records(self):
+        """Partial records, records with additional fields, and all date formats are accepted."""
         for number, more in enumerate(("dates = epoch", "dates = bare", "dates = fraction", "custom_fields = "
                                        '{"Status": "Failed", "Id": 3, "x": [[{"ResultData": "y"}]]}',
                                        "description = -\nbusiness = -\nguid = -", "result_size = 300K")):
@@ -130,7 +130,7 @@ class Events(IntegrationTest):
                 self.assertEqual(daemon.stop(), EX_OK)
 
     def test_stalled(self):
-        """Told once for each time that nothing moves, and the poll goes on."""
+        """Reported once per stall, and polling continues."""
         daemon = self.watch("[job 11]\nstep = 0s Running\n", [11], poll={"stalled_after": "500ms"})
         daemon.wait_for(r"warning +Job 11: still Running, .*\[stalled")
         self.fake.polls(8, 11)
@@ -145,7 +145,7 @@ class Events(IntegrationTest):
                          ["seen", "stalled", "changed", "stalled", "succeeded"])
 
     def test_many_changes_of_many_jobs(self):
-        """20 jobs change three times each; every change is told, in order, once."""
+        """20 jobs change three times each; every change is reported once, in order."""
         jobs = list(range(100, 120))
         daemon = self.watch("[jobs 100-119]\nstep = 0s Queued\nstep = poll 3 Running\n"
                             "step = poll 5 Processing\nstep = poll 8 Completed\n", jobs, "--exit-when-done")

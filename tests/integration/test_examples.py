@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The hooks in conf/examples/: that they do what they say, given what jobwatchd gives a hook.
+"""The hooks in conf/examples/, run with the input that jobwatchd gives a hook.
 
 The environment variable JOBWATCHD names the program; it checks the configuration beside each example.
 """
@@ -22,7 +22,7 @@ EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "conf" / "examples"
 SLOW = float(os.environ.get("TEST_SLOW", "1"))
 EVENT_ID = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
 
-# Notes its arguments and its input beside itself, and ends as the file "status" says.
+# Records its arguments and input in its directory, and exits with the status in the file "status".
 NOTING = """#!/bin/sh
 here=${0%/*}
 for argument; do printf '%s\\n' "$argument"; done > "$here/${0##*/}.arguments"
@@ -56,7 +56,7 @@ class Example(unittest.TestCase):
         path.chmod(0o755)
 
     def run_example(self, name, *arguments, document, ended=0):
-        """Runs it as an exec hook is run: the variables, nothing else; the document on standard input."""
+        """Runs it like an exec hook: only the variables, and the document on standard input."""
         environment = {
             "PATH": f"{self.directory}:/usr/bin:/bin",
             "JOBWATCH_EVENT": document["event"],
@@ -81,7 +81,7 @@ class Example(unittest.TestCase):
                 (self.directory / f"{name}.input").read_bytes())
 
     def check_configuration(self, name):
-        """The fragment beside the example is right, with the program where the fragment says."""
+        """The fragment beside the example is valid, with the program installed at its path."""
         for example in EXAMPLES.iterdir():
             if example.suffix == "":
                 shutil.copy(example, self.directory)
@@ -162,7 +162,7 @@ class MailOnFailure(Example):
         message = self.mail(event="gone", outcome="gone", job=nothing, status=None, status_before=None, result=None)
         self.assertEqual(message["Subject"], "Job 5: gone (no status)")
 
-    def test_failures_are_told(self):
+    def test_failures_are_reported(self):
         (self.directory / "status").write_text("75")
         self.run_example("mail-on-failure", "operator@example.com", document=event(), ended=75)
         result = self.run_example("mail-on-failure", document=event(), ended=None)

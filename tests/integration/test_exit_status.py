@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the process ends with, and that it ends when it is asked to."""
+"""Exit statuses, and stopping on request."""
 
 import signal
 import time
@@ -19,7 +19,7 @@ class ExitStatus(IntegrationTest):
 
     def test_exit_when_done(self):
         self.watch("[jobs 11-13]\nstep = 0s Running\nstep = poll 3 Completed\n", jobs=(11, 12, 13))
-        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="All 3 jobs have ended: 3 succeeded, 0 failed")
+        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="All jobs finished: 3 succeeded, 0 failed or gone. Exiting")
         self.assertEqual(len(daemon.events()), 6)
 
     def test_exit_when_done_by_configuration(self):
@@ -33,7 +33,7 @@ class ExitStatus(IntegrationTest):
     def test_all_ended_and_it_stays(self):
         self.watch("[job 11]\nstep = 0s Completed\n")
         daemon = self.start_daemon()
-        daemon.wait_for("All 1 jobs? (have|has) ended.*Nothing is left to poll")
+        daemon.wait_for("All jobs finished: .* Nothing left to poll")
         self.assertIsNone(daemon.process.poll())
         self.assertEqual(daemon.stop(), EX_OK)
 
@@ -78,7 +78,7 @@ class ExitStatus(IntegrationTest):
         self.watch()
         for options in (["--exit-when-done", "--timeout", "500ms"], ["--timeout", "500ms"]):
             with self.subTest(options):
-                daemon = self.assertEnds(EX_TIMEOUT, *options, says="--timeout 500ms ran out with 1 of 1 jobs")
+                daemon = self.assertEnds(EX_TIMEOUT, *options, says="--timeout 500ms expired: 1 of 1 job still open")
                 self.assertLessEqual(len(daemon.events()), 1)
 
     def test_timeout_not_reached(self):
@@ -111,7 +111,7 @@ class Once(IntegrationTest):
         self.assertEqual(daemon.events(), [])
         self.assertEqual(len(daemon.output.splitlines()), 2, "each job is reported: " + daemon.output)
 
-    def test_server_error_throttled_and_odd(self):
+    def test_server_error_throttled_and_unexpected(self):
         for fault in ({"status": 500}, {"status": 409, "header": '"Retry-After: 60"'}, {"html": "yes"},
                       {"envelope": "yes"}, {"truncate": 20}, {"reset": "headers"}):
             with self.subTest(fault):
@@ -146,10 +146,10 @@ class Signals(IntegrationTest):
         for how in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(how):
                 daemon = self.start_daemon()
-                daemon.wait_for("watches 1 job")
+                daemon.wait_for("watching 1 job ")
                 fake.wait(1)
                 self.assertPrompt(daemon, how)
-                self.assertIn(f"Stopping on {how.name}", daemon.text())
+                self.assertIn(f"Received {how.name}, stopping.", daemon.text())
 
     def test_while_requests_hang(self):
         for how in (signal.SIGTERM, signal.SIGINT):
@@ -182,7 +182,7 @@ class Signals(IntegrationTest):
         self.write_config(fake, (11,))
         for _ in range(3):
             daemon = self.start_daemon()
-            daemon.wait_for("watches 1 job")
+            daemon.wait_for("watching 1 job ")
             self.assertPrompt(daemon, signal.SIGTERM)
 
     def test_hangup_does_not_end_it(self):
@@ -191,7 +191,7 @@ class Signals(IntegrationTest):
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time")
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for("Reloaded: ")
+        daemon.wait_for("Configuration reloaded: ")
         fake.job(11, status="Completed")
         daemon.wait_for("succeeded")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Jobs that vanish, that do not move, or whose result comes late."""
+"""Jobs that are deleted, stall, or get their result late."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class GoneTest(IntegrationTest):
 class Gone(GoneTest):
     @unittest.skipIf(os.environ.get("SKIP_SLOW"), "takes a minute")
     def test_gone_after_a_minute(self):
-        """One that was there, one that never was, and one that comes back in time; a restart begins to count anew."""
+        """A deleted job, one that never existed, and one that reappears in time; a restart resets the count."""
         fake = self.start_fake("[job 11]\nstep = poll 1 Running | a\nstep = poll 3 <gone>\n"
                                "[job 13]\nstep = poll 1 Running\nstep = poll 3 <gone>\nstep = 20s Running\n")
         recorder, hook = self.hook("gone", "gone")
@@ -35,9 +35,9 @@ class Gone(GoneTest):
         begin = time.monotonic()
         fake.polls(10, 11)
         self.assertEqual(daemon.count(r"\[gone"), 0, "three times, but not over a minute")
-        daemon.wait_for(r"error +Job 11: Running → gone: Nexudus no longer has this job \[gone",
+        daemon.wait_for(r"error +Job 11: Running → gone \(no longer in Nexudus\) \[gone",
                         patience=70 + PATIENCE)
-        daemon.wait_for(r"error +Job 12: not found: Nexudus has no such job \[gone", patience=PATIENCE)
+        daemon.wait_for(r"error +Job 12: gone \(no such job in Nexudus\) \[gone", patience=PATIENCE)
         self.assertGreaterEqual(time.monotonic() - begin, 59)
         daemon.wait_for("hook gone: delivered", count=2)
         daemon.wait_for("hook terminal: delivered", count=2)
@@ -54,7 +54,7 @@ class Gone(GoneTest):
         again = self.assertEnds(EX_JOB_FAILED, "--exit-when-done")
         self.assertEqual(again.events(), [])
 
-    def test_not_when_the_api_is_in_trouble(self):
+    def test_not_during_an_outage(self):
         fake = self.start_fake("[job 11]\nstep = 0s Running\n")
         self.write_config(fake, [11])
         daemon = self.start_daemon()
@@ -130,7 +130,7 @@ class ResultWait(GoneTest):
         self.assertEqual([attempt.document["result"] for attempt in self.hook_recorder.attempts()], [None])
 
     def test_an_end_that_was_none(self):
-        """What is held back can be taken back."""
+        """An end that was held back can be reverted."""
         self.watch("1h")
         daemon = self.start_daemon()
         self.fake.polls(8, 11)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What programs hung on jobs can rely on, and what they cannot do to the daemon or to each other."""
+"""Guarantees for exec hooks, and their isolation from the daemon and from each other."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class HookTest(IntegrationTest):
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     def wait_gone(self, pids):
-        """Until these processes are no more, not even as zombies."""
+        """Waits until these processes do not exist, not even as zombies."""
         limit = time.monotonic() + PATIENCE
         for pid in pids:
             while self.is_alive(pid):
@@ -56,12 +56,12 @@ class Retries(HookTest):
     def setUp(self):
         super().setUp()
         self.fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
-        self.told = self.directory / "told"
+        self.output = self.directory / "output"
         self.open = self.directory / "open"
-        self.program = self.script("hook", f"cat >> {self.told}\necho \"$JOBWATCH_ATTEMPT\" >> {self.told}.env\n"
+        self.program = self.script("hook", f"cat >> {self.output}\necho \"$JOBWATCH_ATTEMPT\" >> {self.output}.env\n"
                                            f"[ -e {self.open} ] || exit 3")
 
-    def test_a_failing_hook_is_told_again_under_the_same_id(self):
+    def test_a_failed_delivery_is_repeated_with_the_same_id(self):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program))
         daemon = self.start_daemon("--exit-when-done")
         line = daemon.wait_for("failed .attempt 1 of")
@@ -73,10 +73,10 @@ class Retries(HookTest):
         self.assertIsNone(daemon.process.poll(), "the daemon waits for the hook")
         daemon.stop()
 
-        # What waits is due at its time, whoever asks then. Here the time is brought forward.
+        # Pending deliveries are due at a fixed time. Here it is brought forward.
         untouched = self.start_daemon("--exit-when-done")
         self.fake.job(12, status="Completed")
-        untouched.wait_for("ended before")
+        untouched.wait_for("started: .* finished")
         untouched.stop()
         self.assertNotIn("attempt", untouched.text())
         self.database.hurry()
@@ -88,9 +88,9 @@ class Retries(HookTest):
         daemon = self.assertEnds(EX_OK, "--exit-when-done", says=r": delivered \"succeeded\" \(attempt 4\)")
         self.assertEqual(daemon.events(), [])
 
-        told = self.read_events(self.told)
+        told = self.read_events(self.output)
         self.assertEqual([event.pop("attempt") for event in told], [1, 2, 3, 4])
-        self.assertEqual((self.directory / "told.env").read_text().split(), ["1", "2", "3", "4"])
+        self.assertEqual((self.directory / "output.env").read_text().split(), ["1", "2", "3", "4"])
         self.assertEqual([event for event in told if event != told[0]], [], "the same but for the attempt")
         self.assertEqual(self.database.deliveries(), [(told[0]["event_id"], "mail", "done", 4)])
 
@@ -105,7 +105,7 @@ class Retries(HookTest):
         self.open.touch()
         again = self.assertEnds(EX_OK, "--exit-when-done")
         self.assertNotIn("mail", again.text())
-        self.assertEqual(len(self.read_events(self.told)), 1)
+        self.assertEqual(len(self.read_events(self.output)), 1)
 
     def test_the_last_retry(self):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program, retries=2))
@@ -127,14 +127,14 @@ class Retries(HookTest):
         daemon.wait_for(r"Job 21: .*\[succeeded")
         daemon.wait_for(r"Job 21: hook mail: delivered .*succeeded")
         daemon.stop()
-        told = [(event["event"], event["attempt"]) for event in self.read_events(self.told) if
+        told = [(event["event"], event["attempt"]) for event in self.read_events(self.output) if
                 event["job"]["id"] == 21]
         self.assertEqual(told, [("seen", 1), ("seen", 2), ("succeeded", 1)])
 
     def test_one_round_tries_once(self):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program))
         daemon = self.assertEnds(EX_OK, "--once", says="failed .attempt 1 of")
-        self.assertEqual(len(self.read_events(self.told)), 1, daemon.text())
+        self.assertEqual(len(self.read_events(self.output)), 1, daemon.text())
         self.open.touch()
         self.assertNotIn("attempt", self.assertEnds(EX_OK, "--once").text(), "it is not due")
         self.database.hurry()
@@ -187,7 +187,7 @@ while :; do sleep 1000; done""")
         self.assertEqual(daemon.count("the end"), 1)
 
     def test_who_does_not_listen(self):
-        """Neither one that closes its input, nor one that reads a little, is the worse for it."""
+        """A hook may close its input or read only a part of it."""
         fake = self.start_fake("[job 11]\nresult_size = 2M\nstep = 0s Completed | x\n")
         deaf = self.script("deaf", "exec 0<&-; exit 0")
         reader = self.script("reader", "dd bs=1 count=10 of=/dev/null 2>/dev/null; exit 0")
@@ -196,7 +196,7 @@ while :; do sleep 1000; done""")
         daemon = self.assertEnds(EX_OK, "--exit-when-done")
         self.assertEqual(daemon.count(": delivered"), 3)
 
-    def test_one_that_hangs_holds_up_nobody(self):
+    def test_a_hanging_hook_does_not_delay_others(self):
         fake = self.start_fake("[job 11]\nstep = 0s Running | 0\n")
         pids = self.directory / "pids"
         hanging = self.script("hanging", f"trap '' TERM\necho $$ >> {pids}\nwhile :; do sleep 1000; done")
@@ -222,7 +222,7 @@ while :; do sleep 1000; done""")
         self.assertEqual(again.count(r"hook hanging: delivered .* \(attempt 1\)"), len(rows) + 1)
 
     def test_a_program_that_became_bad(self):
-        """Refused at the attempt, as a failed one, and run once that is mended."""
+        """The attempt fails, and a later one succeeds once the file is corrected."""
         for name, spoil, mend, reason in (
                 ("missing", lambda path: path.rename(f"{path}.away"),
                  lambda path: pathlib.Path(f"{path}.away").rename(path), "no such program"),
@@ -378,7 +378,7 @@ class Selection(HookTest):
         os.mkfifo(gate)
         self.write_config(fake, [11], more=self.hook("slow", self.script("slow", f"read -r x < {gate}")))
         daemon = self.start_daemon("--exit-when-done")
-        daemon.wait_for("Exiting when the hooks have taken it")
+        daemon.wait_for("Waiting for hooks, then exiting")
         with open(gate, "w", encoding="utf-8") as pipe:  # opens once the hook reads
             self.assertIsNone(daemon.process.poll())
             pipe.write("go\n")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Hooks that are told by HTTP: what counts as taken, what is tried again and when, and who says it is really us."""
+"""URL hooks: which responses are a success, retries, and signatures."""
 
 import base64
 import hashlib
@@ -82,14 +82,14 @@ class Answers(UrlTest):
         self.assertNotIn("/elsewhere", self.paths())
         self.assertEqual({row[2] for row in self.database.deliveries()}, {"failed"})
 
-    def test_nobody_there(self):
+    def test_no_server(self):
         closed = Closed()
         self.addCleanup(closed.release)
         self.write_config(self.fake, [11], more=self.hook("web", url=closed.url + "/x", retries=0))
         self.assertEnds(EX_OK, "--exit-when-done", says="hook web: abandoned .*connect")
 
     def test_one_that_hangs(self):
-        """Its time limit holds, and meanwhile other hooks, polls and the end of the daemon are not held up."""
+        """It times out, and other hooks, polls and the exit of the daemon are not delayed."""
         self.hanging = True
         self.addCleanup(setattr, self, "hanging", False)
 
@@ -117,8 +117,8 @@ class Answers(UrlTest):
         self.assertEqual(again.stop(), EX_OK)
         self.assertLess(time.monotonic() - begin, 2 * SLOW)
 
-    def test_patience_is_asked_for(self):
-        """A Retry-After is that hook's own: no other waits for it, nor does polling."""
+    def test_retry_after(self):
+        """A Retry-After applies only to its hook: neither other hooks nor polls are delayed."""
         for status in 429, 503, 409:
             with self.subTest(status):
                 self.state = self.directory / f"state-{status}"
@@ -137,7 +137,7 @@ class Answers(UrlTest):
                 self.assertGreaterEqual(due / 1e6, begin + 1000)
                 self.assertLess(due / 1e6, time.time() + 1100)
                 again = self.start_daemon()
-                again.wait_for("watches 2 jobs")
+                again.wait_for("watching 2 jobs")
                 self.fake.polls(2, 12)
                 again.stop()
                 self.assertEqual(self.paths().count(f"/busy{status}"), 1, "the wait outlives a restart")
@@ -151,7 +151,7 @@ class Answers(UrlTest):
         (due,), = self.database.ask("SELECT next_us FROM deliveries")
         self.assertLess(due / 1e6, time.time() + 86400)
 
-    def test_what_a_failure_said(self):
+    def test_error_of_a_failed_delivery(self):
         answer = self.server.take
 
         def take(handler):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What reaches a real systemd-journald, field by field.
+"""Entries in a real systemd-journald, field by field.
 
-journald runs in namespaces of its own (mounts and processes), with an empty /run, so that the machine's journal is not
-touched and everything is gone with the namespaces. This file runs itself in there once more, with the tests proper.
+journald runs in mount and process namespaces of its own with an empty /run, so that the journal of the machine is not
+touched and everything ends with the namespaces. This file runs itself there once more, with the actual tests.
 """
 
 import json
@@ -177,7 +177,7 @@ files = members.csv
         self.write_config(fake, [507], log={"target": "journal", "result_bytes": 0})
         self.assertEnds(EX_OK, "--exit-when-done")
         result = self.events(507)[0]["JOBWATCH_RESULT"]
-        if isinstance(result, list):  # how journalctl shows what it holds to be binary
+        if isinstance(result, list):  # journalctl's form of binary data
             result = bytes(result).decode()
         self.assertEqual(result, "a\nb=\x01 é" * 30_000)
 
@@ -218,7 +218,7 @@ files = members.csv
         self.assertTrue(any(re.search(r"jobwatchd\.ini:2: .*intervall", message) for message in text), text)
 
     def test_journal_stream(self):
-        """target = auto is the journal where standard error is the journal's stream, as in a service."""
+        """target = auto selects the journal if standard error is a stream to it, as in a service."""
         fake = self.start_fake("[job 512]\nstep = 0s Completed\n")
         self.write_config(fake, [512], log={"target": "auto"})
         script = "import os, sys; s = os.fstat(2); os.environ['JOURNAL_STREAM'] = f'{s.st_dev}:{s.st_ino}'; " \
@@ -238,10 +238,10 @@ files = members.csv
         subprocess.run(["journalctl", "--sync"], check=True)
         shown = subprocess.run(["journalctl", "-D", "/run/log/journal", "-x", "-q", "--no-pager", "JOBWATCH_JOB=513"],
                                check=True, stdout=subprocess.PIPE, text=True).stdout
-        self.assertIn("Subject: Job 513 is watched", shown)
+        self.assertIn("Subject: Now watching job 513", shown)
         self.assertIn("Subject: Job 513 failed", shown)
-        self.assertIn("has ended with the Status Failed, which", shown)
-        self.assertRegex(shown, r"Its Status is\n\W*Running\. It is polled until it has ended\.")
+        self.assertIn("ended with the Status Failed, which", shown)
+        self.assertRegex(shown, r"with the Status\n\W*Running\. It is polled until it has ended\.")
         self.assertNotIn("@JOBWATCH", shown)
 
         source = (ROOT / "daemon/journal/message_ids.h").read_text()
@@ -253,9 +253,9 @@ files = members.csv
 @unittest.skipUnless(INSIDE, "runs inside of namespaces only")
 class NoJournal(IntegrationTest):
     def test_without_a_journal(self):
-        """--log-target=journal where there is none is said, not lost."""
+        """--log-target=journal without a journal is an error."""
         self.write_config("http://127.0.0.1:1", [514])
-        self.assertEnds(EX_CONFIG, "--log-target=journal", says="cannot log to the journal.*--log-target=console",
+        self.assertEnds(EX_CONFIG, "--log-target=journal", says="cannot open the journal.*--log-target=console",
                         before=["unshare", "--mount", "sh", "-ec", "mount -t tmpfs tmpfs /run; exec \"$@\"", "sh"])
 
 

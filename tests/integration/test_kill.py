@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """SIGKILL at any moment loses nothing.
 
-The daemon is started and killed KILLS times (300) at random instants, while jobs change and end and three hooks
-are told, one of which refuses at random and one of which is a server that does. Some lives are so short that
-they end during the start or the first polls, and some are killed while they stop. Then it runs to its own end,
-and what was told is held against what happened. SEED repeats a run, as far as the scheduler does.
+The daemon is started and killed KILLS times (300) at random instants, while jobs change and end and events are
+delivered to three hooks, of which one program and one server fail at random. Some runs are killed during the start or
+the first polls, some while they stop. Then the daemon runs until it exits, and the reports are compared with what
+happened. SEED repeats a run, as far as scheduling allows.
 """
 
 import os
@@ -84,7 +84,7 @@ retries = 1000
         self.enter(job, status, f"r{self.changes}")
 
     def stir(self):
-        """One to three changes; one end in every ten kills or so, and a new job for it."""
+        """One to three changes; in about every tenth run a job ends and a new one replaces it."""
         open_jobs = [job for job in self.jobs.values() if not job.ended]
         chosen = self.random.sample(open_jobs, min(self.random.randrange(1, 4), len(open_jobs)))
         for number, job in enumerate(chosen):
@@ -92,7 +92,7 @@ retries = 1000
         if len(open_jobs) < JOBS_OPEN:
             self.new_job()  # in the configuration of the next life
 
-    # ---- lives ----
+    # ---- runs ----
 
     def start(self, *options):
         with open(self.log, "ab") as log:
@@ -101,7 +101,7 @@ retries = 1000
                                     preexec_fn=end_with_parent)
 
     def live(self, kind):
-        """One life and its violent end. Returns whether it was ended while it ran."""
+        """One run until its kill. Returns whether it was killed while running."""
         longest = {"start": 0.03, "first polls": 0.1, "polls": 0.35, "stop": 0.25}[kind]
         instants = sorted(self.random.uniform(0, longest * SLOW) for _ in range(self.random.randrange(1, 3)))
         self.configure()
@@ -109,7 +109,7 @@ retries = 1000
         daemon = self.start()
         try:
             for number, instant in enumerate(instants):
-                # The one place where time is the point: there is no event to wait for at "any moment".
+                # The only place that needs a delay: "any moment" has no event to wait for.
                 time.sleep(max(0, begin + instant - time.monotonic()))
                 if number == 0:
                     self.stir()
@@ -119,7 +119,7 @@ retries = 1000
         finally:
             daemon.kill()
             status = daemon.wait(PATIENCE)
-        # A SIGTERM may come before the daemon has got so far as to handle it.
+        # A SIGTERM may arrive before the daemon handles it.
         if status not in (-signal.SIGKILL, EX_OK) and (kind, status) != ("stop", -signal.SIGTERM):
             self.fail(f"exit status {status} after {kind}:\n" + self.said()[-4000:])
         return status == -signal.SIGKILL
@@ -128,7 +128,7 @@ retries = 1000
         return self.log.read_text(encoding="utf-8", errors="backslashreplace")
 
     def finish(self):
-        """Undisturbed until everything is delivered."""
+        """Runs without kills until everything is delivered."""
         self.calm = True
         self.moody.soothe()
         for job in self.jobs.values():

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Few jobs or many, a start or twenty in a row: never more requests than are allowed, and hardly fewer.
+"""Rate limits, with few and many jobs, one or twenty starts: never exceeded, and nearly used up.
 
-SKIP_SLOW=1 leaves out what needs more than a minute of real time."""
+SKIP_SLOW=1 skips tests that take more than a minute."""
 
 import collections
 import os
@@ -19,7 +19,7 @@ UNLIMITED = {"min_spacing": "0", "per_minute": "0", "per_hour": "0", "per_day": 
 
 
 def most_within(times, span):
-    """The most of these within any stretch of so many seconds."""
+    """The maximum number of these within any period of so many seconds."""
     window, most = collections.deque(), 0
     for at in sorted(times):
         window.append(at)
@@ -46,10 +46,10 @@ class LimitsTest(IntegrationTest):
 
 
 class Published(LimitsTest):
-    """A server that enforces the documented limits, jobs that would like to be looked at far more often."""
+    """A server that enforces the documented limits, and jobs whose interval is far too short for them."""
 
     def few(self, count, requests):
-        """So many requests, none refused, about as fast as the minute allows."""
+        """So many requests, none rejected, about as fast as per_minute allows."""
         fake = self.start_server(count, result=" | half")
         daemon = self.watch(fake, count, **PUBLISHED)
         daemon.wait_for("seen for the first time")
@@ -72,7 +72,7 @@ class Published(LimitsTest):
         fake = self.start_fake(f"[jobs 10000-19999]\nstep = 0s Running{result}\n", "throttle = yes\n", name=name)
         self.state = self.directory / f"state-{name}"
         daemon = self.watch(fake, 10000, interval="15s", **PUBLISHED)
-        daemon.wait_for("watches 10000 jobs")
+        daemon.wait_for("watching 10000 jobs")
         return fake, daemon
 
     def finish_ten_thousand(self, fake, daemon):
@@ -94,7 +94,7 @@ class Published(LimitsTest):
 
     @unittest.skipIf(os.environ.get("SKIP_SLOW"), "75 s of real time")
     def test_10000(self):
-        """All seen within 75 s; with a ResultData at each sight, and without one, as open jobs mostly are."""
+        """All jobs are observed within 75 s, with and without ResultData."""
         both = [self.start_ten_thousand("with-results", " | half"), self.start_ten_thousand("without-results", "")]
         for fake, daemon in both:
             with self.subTest(fake.name):
@@ -103,7 +103,7 @@ class Published(LimitsTest):
 
 class Steady(LimitsTest):
     def period(self, count, optimum, requests, **limits):
-        """The seconds from one look at a job to the next, once the burst of the start is used up."""
+        """Seconds between two polls of a job, once the initial burst is used up."""
         fake = self.start_server(count, "", " | half")
         daemon = self.watch(fake, count, **limits)
         fake.wait(1)
@@ -122,7 +122,7 @@ class Steady(LimitsTest):
         self.assertLess(max(gaps), optimum * 1.7 * SLOW, "nobody waits much longer than the others")
 
     def test_minute(self):
-        """1,000 jobs are ten requests, and 600 of these may be made in a minute."""
+        """1,000 jobs are ten requests, and 600 requests per minute are allowed."""
         self.period(1000, 1.0, 190, per_minute="600")
 
     def test_spacing(self):
@@ -145,7 +145,7 @@ class Smaller(LimitsTest):
         self.assertLess(took, 22 + 3 * SLOW)
 
     def kept(self, count, span, **limits):
-        """As many at once as the limit lets, and then none for long."""
+        """As many requests at once as the limit allows, then none for a long time."""
         fake = self.start_server(20, "")
         daemon = self.watch(fake, 20, batch="off", **limits)
         fake.wait(count)
@@ -160,7 +160,7 @@ class Smaller(LimitsTest):
         self.kept(2, 3, per_day="200")
 
     def test_min_spacing(self):
-        """Each request keeps its distance, whatever is due, whatever is answered and however late."""
+        """min_spacing holds regardless of due jobs and of response times."""
         fake = self.start_server(60, "")
         fake.fault("slow", after=20, times=20, delay="130ms")
         fake.fault("odd", after=25, times=3, html="yes")
@@ -170,15 +170,15 @@ class Smaller(LimitsTest):
         self.assertEqual(daemon.stop(), EX_OK)
         times = [request["t"] for request in sorted(fake.requests(), key=lambda request: request["seq"])]
         gaps = [later - earlier for earlier, later in zip(times, times[1:])]
-        # What is sent 100 ms apart arrives a little closer now and then.
+        # Requests sent 100 ms apart sometimes arrive slightly closer.
         self.assertGreater(min(gaps), 0.1 - 0.02 * SLOW)
         self.assertGreater((times[-1] - times[0]) / len(gaps), 0.0995)
-        # 105 ms are kept between two sendings, and the timer adds to that.
+        # The spacing is 105 ms, plus the latency of the timer.
         self.assertLess((times[-1] - times[0]) / len(gaps), 0.115 * SLOW)
 
 
 class SlowConnect:
-    """A way to the server on which each connection takes so many seconds longer to come about, as TLS does."""
+    """A proxy to the server that delays each connection, as TLS does."""
 
     def __init__(self, port, delay):
         self.port, self.delay = port, delay
@@ -215,7 +215,7 @@ class SlowConnect:
 
 class Spacing(LimitsTest):
     def test_slow_connect(self):
-        """The distance is kept at the server's end too, when the first request had to wait for its connection."""
+        """min_spacing also holds at the server if the first request had to wait for its connection."""
         fake = self.start_server(1000, "throttle = yes\n", " | half")
         way = SlowConnect(fake.port, 0.06)
         self.addCleanup(way.stop)
@@ -228,14 +228,14 @@ class Spacing(LimitsTest):
 
 
 class Restarts(LimitsTest):
-    """What has been used up stays used up, whoever starts or kills the daemon."""
+    """The used budget survives starts and kills of the daemon."""
 
     def loop(self, jobs, each, how=signal.SIGKILL, times=20, **limits):
-        """Starts and kills it 20 times, each time after some requests or, if there are none, after a moment."""
+        """Starts and kills it 20 times, each time after some requests or, if there are none, after a delay."""
         fake = self.start_server(jobs, "")
         for _ in range(times):
             daemon = self.watch(fake, jobs, batch="off", **limits)
-            daemon.wait_for("watches")
+            daemon.wait_for("started: watching")
             try:
                 fake.control("GET", f"wait?count={each}&since={fake.stats()['last_seq']}&timeout=500ms")
             except AssertionError:
@@ -246,14 +246,14 @@ class Restarts(LimitsTest):
     def test_minute(self):
         fake, times = self.loop(50, 8, per_minute="60")  # as many as may go at once
         self.assertLessEqual(most_within(times, 60), 60)
-        # And that is no end: what was counted too many after a kill is soon forgiven.
+        # Polling resumes: what was counted in excess after a kill expires soon.
         daemon = self.watch(fake, 50, batch="off", per_minute="60")
         fake.wait(2, fake.stats()["last_seq"])
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertGreaterEqual(len(times), 8)
 
     def test_minute_with_stops(self):
-        """After an orderly end nothing is counted too many."""
+        """After a normal stop nothing is counted in excess."""
         fake, times = self.loop(50, 3, signal.SIGTERM, per_minute="60")
         self.assertLessEqual(most_within(times, 60), 60)
         lasted = times[-1] - times[0]
@@ -279,7 +279,7 @@ class Restarts(LimitsTest):
         self.assertEqual(daemon.stop(), EX_OK)
 
     def test_pause(self):
-        """A pause that the API asked for is kept, whoever kills the daemon."""
+        """A Retry-After of the API survives a kill of the daemon."""
         fake = self.start_server(1, "")
         fake.fault("throttle", status=409, times=1, header='"Retry-After: 5"')
         daemon = self.watch(fake, 1)

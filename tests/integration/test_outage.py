@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The API is away, in every way: told in one line, its end in another, and the jobs go on as if nothing was."""
+"""Outages of the API: one message at the start, one at the end, and no effect on the jobs."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from harness import EX_OK, SLOW, Closed, IntegrationTest
 
 RUNNING = "[job 11]\nstep = 0s Running\n"
 
-# Runs the rest of the command line where name servers take questions and never answer.
+# Runs the rest of the command line with name servers that never answer.
 SILENT_RESOLVER = """
 import fcntl, os, socket, struct, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
@@ -45,7 +45,7 @@ class Outage(IntegrationTest):
         self.assertEqual(fake.url, closed.url)
 
     def test_killed_and_started_again(self):
-        """20 jobs: one line of trouble and one of its end, not one a job, and no change is missed."""
+        """20 jobs: one message for the outage and one for its end, not one per job, and no change is missed."""
         jobs = range(11, 31)
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running\n")
         self.write_config(fake, jobs)
@@ -56,7 +56,7 @@ class Outage(IntegrationTest):
         daemon.wait_for("Cannot reach the API")
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Completed\n", port=closed.release(), name="again")
         daemon.wait_for(r"Running → Completed \[succeeded", count=20)
-        daemon.wait_for("All 20 jobs have ended")
+        daemon.wait_for("All jobs finished: 20 succeeded, 0 failed or gone")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertOneOutage(daemon)
         self.assertEqual(len(daemon.events()), 40)
@@ -69,7 +69,7 @@ class Outage(IntegrationTest):
         fake.fault("down", status=500)
         daemon.wait_for("Cannot reach the API")
         begin = fake.stats()["last_seq"]
-        fake.wait(8, begin)  # those that were under way
+        fake.wait(8, begin)  # the requests in flight
         probes = [request for request in fake.requests() if request["seq"] > begin + 8]
         fake.wait(5, begin + 8)
         probes = [request for request in fake.requests() if request["seq"] > begin + 8]
@@ -131,7 +131,7 @@ class Outage(IntegrationTest):
             fake.mend()
             daemon.wait_for("reachable again", count=count)
 
-    def test_trouble_of_another_kind_is_told(self):
+    def test_another_kind_of_outage_is_logged(self):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
@@ -146,7 +146,7 @@ class Outage(IntegrationTest):
         self.assertOneOutage(daemon, warnings=2)
 
     def test_connection_closed_between_polls(self):
-        """That a kept connection was closed meanwhile is no outage."""
+        """A closed keep-alive connection is not an outage."""
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
@@ -167,7 +167,7 @@ class Names(IntegrationTest):
         self.assertPrompt(daemon)
 
     def test_silent_name_server(self):
-        """Its end does not wait for the resolver, which does not give up for many seconds."""
+        """Stopping does not wait for the resolver, whose timeout is many seconds."""
         if os.geteuid() != 0 or shutil.which("unshare") is None:
             self.skipTest("needs root and unshare to put a name server of its own in place")
         resolv_conf = self.directory / "resolv.conf"

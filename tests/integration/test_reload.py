@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""SIGHUP: what the new configuration says holds from then on, a wrong one is refused as a whole, and neither loses what
-is under way nor does it twice."""
+"""SIGHUP: a valid configuration takes effect, an invalid one is rejected as a whole, and in neither case is work in
+progress lost or done twice."""
 
 import http.client
 import json
@@ -26,7 +26,7 @@ class Jobs(ReloadTest):
         self.write_config(fake, [12, 13])
         self.reload(daemon)
         daemon.wait_for("Job 13: Running, seen")
-        since = fake.polls(1, job=12)  # what was under way has arrived by now
+        since = fake.polls(1, job=12)  # requests in flight have arrived by now
         fake.polls(5, job=12)
         self.assertEqual(self.asked(fake, 11, since), [], "a request for a removed job")
         self.assertEqual(sorted(daemon.events()), [(job, "seen", "Running, seen for the first time")
@@ -75,7 +75,7 @@ class Jobs(ReloadTest):
 
         self.write_config(fake, [11], more=fast)
         self.reload(daemon)
-        fake.polls(5, job=11)  # the hour that was planned is not waited for
+        fake.polls(5, job=11)  # without waiting for the hour planned before
 
         self.write_config(fake, [11], poll=slow, more=fast)
         self.reload(daemon)
@@ -117,11 +117,12 @@ class Jobs(ReloadTest):
         self.write_config(fake, [11], state={"directory": "/nonexistent/1"}, exit={"when": "never"})
         daemon = self.start_daemon("--job", 13, "--job", 21, "--state-dir", self.state, "--exit-when-done",
                                    "--log-level=debug")
+        daemon.wait_for(rf"started: watching 3 jobs .*state in {re.escape(str(self.state))}$")
         daemon.wait_for("seen for the first time", count=3)
         self.write_config(fake, [12], state={"directory": "/nonexistent/2"}, exit={"when": "never"},
                           log={"level": "err"})
         mark = self.reload(daemon)
-        daemon.wait_for(rf"watches 3 jobs.*state in {re.escape(str(self.state))}", since=mark)
+        daemon.wait_for("Configuration reloaded: watching 3 jobs ", since=mark)
         daemon.wait_for("Job 12: Running, seen", since=mark)
         fake.polls(2, job=13)
         self.assertEqual(daemon.count(r"Job 21: .*\[succeeded"), 1)
@@ -133,7 +134,7 @@ class Jobs(ReloadTest):
         fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
         self.write_config(fake, [11])
         daemon = self.start_daemon()
-        daemon.wait_for("Nothing is left to poll")
+        daemon.wait_for("Nothing left to poll")
         self.write_config(fake, [11], exit={"when": "done"})
         self.reload(daemon)
         self.assertEqual(daemon.wait_exit(), EX_OK)
@@ -146,7 +147,7 @@ class Jobs(ReloadTest):
         daemon.wait_for("Job 11: Running, seen")
         self.write_config(fake, [11], log={"target": "auto"})
         self.reload(daemon)
-        daemon.wait_for(r"notice  \[log\] target stays what it was at the start; restart")
+        daemon.wait_for(r"notice  Cannot change \[log\] target while running; restart")
         self.assertEqual(daemon.stop(), EX_OK)
 
 
@@ -159,7 +160,7 @@ class Refusals(ReloadTest):
         self.daemon.wait_for("Job 11: Running, seen")
 
     def goes_on(self):
-        """Job 11 is watched as before, job 12 is not."""
+        """Job 11 is still watched, job 12 is not."""
         self.fake.polls(3, job=11)
         self.fake.job(11, status="Completed")
         self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
@@ -180,7 +181,7 @@ class Refusals(ReloadTest):
     def test_another_state_directory(self):
         other = self.directory / "elsewhere"
         self.write_config(self.fake, [12], state={"directory": other})
-        self.refuse(self.daemon, rf"state directory cannot be changed from {re.escape(str(self.state))} to "
+        self.refuse(self.daemon, rf"Cannot change the state directory from {re.escape(str(self.state))} to "
                                  rf"{re.escape(str(other))} while running; restart")
         self.assertFalse(other.exists())
         self.goes_on()
@@ -195,7 +196,7 @@ class Refusals(ReloadTest):
 
     def test_certificates_that_cannot_be_read(self):
         self.write_config(self.fake, [12], api={"ca_file": self.directory / "none.pem"})
-        self.refuse(self.daemon, r" error .*none\.pem \(ca_file\): No such file")
+        self.refuse(self.daemon, r" error .*ca_file = .*none\.pem: No such file")
         self.goes_on()
 
     def test_a_good_file_after_a_wrong_one(self):
@@ -207,7 +208,7 @@ class Refusals(ReloadTest):
 
 
 class Hooks(ReloadTest):
-    """The slow hook waits at a pipe, one a job, until it is let go."""
+    """The slow hook blocks on a pipe, one per job, until released."""
 
     def setUp(self):
         super().setUp()
@@ -233,7 +234,7 @@ class Hooks(ReloadTest):
         daemon.wait_for(r'Job 11: hook new: delivered "succeeded" \(attempt 1\)')
         self.assertEqual([attempt.document["event"] for attempt in self.quick.attempts()], ["succeeded"])
 
-    def test_what_waits_for_a_removed_hook_is_given_up(self):
+    def test_pending_deliveries_of_a_removed_hook_are_dropped(self):
         self.write_config(self.fake, [11, 12], more=self.hook("old", "/bin/false"))
         daemon = self.start_daemon()
         daemon.wait_for("hook old: delivery of .* failed .attempt 1 of", count=2)
@@ -319,7 +320,7 @@ class Api(ReloadTest):
         self.reload(daemon)
         daemon.wait_for("Job 13: Running, seen")
         fake.wait(5, fake.stats()["last_seq"], path=f"*{JOBS}/12")
-        self.assertEqual(len(self.asked(fake, 11, 0)), 1, "asked again while under way")
+        self.assertEqual(len(self.asked(fake, 11, 0)), 1, "polled again while in flight")
         gate.open()
         daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
         self.assertEqual([kind for job, kind, _ in daemon.events() if job == 11], ["seen", "succeeded"],
@@ -361,7 +362,7 @@ class Api(ReloadTest):
         self.assertEqual({job for job, _, _ in daemon.events()}, {13, 14})
 
     def issued_token(self, fake):
-        """A second token that is good as long as the first."""
+        """A second token that is as valid as the first."""
         connection = http.client.HTTPConnection("127.0.0.1", fake.port, timeout=PATIENCE)
         form = urllib.parse.urlencode({"grant_type": "password", "username": "u", "password": "p"})
         connection.request("POST", "/api/token", form, {"Content-Type": "application/x-www-form-urlencoded",
@@ -370,7 +371,7 @@ class Api(ReloadTest):
         connection.close()
         return token
 
-    def test_a_changed_token_is_taken_over(self):
+    def test_a_changed_token_is_used(self):
         fake = self.start_fake(RUNNING, "username = u\npassword = p\n")
         gate = self.start_gate(fake)
         token = self.issued_token(fake)
@@ -384,7 +385,7 @@ class Api(ReloadTest):
         since = fake.polls(1, job=12)
         fake.server(token="another")  # the old one is refused from here on
         fake.polls(3, job=12)
-        gate.open()  # what was under way with the old one is answered
+        gate.open()  # the requests in flight to the old API are answered
         fake.polls(3, job=11)
         fake.job(11, status="Completed")
         daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
@@ -411,9 +412,9 @@ class Api(ReloadTest):
         since = old.stats()["last_seq"]
         new.polls(5, job=11)
         self.assertEqual([request for request in old.requests() if request["seq"] > since], [])
-        self.assertEqual(self.asked(old, 13, 0), [], "a new job is none of the old server's business")
+        self.assertEqual(self.asked(old, 13, 0), [], "a new job is not polled at the old server")
 
-    def test_what_the_server_asked_for_is_kept(self):
+    def test_retry_after_is_kept(self):
         fake = self.start_fake(RUNNING)
         fake.fault("throttled", status=409, header='"Retry-After: 3"', times=1)
         self.write_config(fake, [11])

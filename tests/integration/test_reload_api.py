@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A reload that changes the API itself, while the old one is in trouble or still owes an answer."""
+"""A reload that changes the API, during an outage of the old one or with requests in flight."""
 
 import unittest
 
@@ -23,7 +23,7 @@ class AnotherServer(SignInTest, ReloadTest):
         self.configure([11], api={"timeout": "10min"})
         self.reload(daemon)
         daemon.wait_for("Job 11: Running, seen")
-    def test_sign_in_under_way_healthy_then_exit(self):
+    def test_sign_in_in_progress_then_exit(self):
         self.watch([11], scenario="[jobs 11-19]\nstep = 0s Running\n", api={"timeout": "10min"})
         self.fake.fault("stuck", path="/api/token", hang="yes")
         old = self.fake
@@ -34,7 +34,7 @@ class AnotherServer(SignInTest, ReloadTest):
         self.reload(daemon)
         daemon.wait_for("Job 11: .*succeeded")
         self.assertEqual(daemon.wait_exit(), 0)
-    def test_another_server_while_the_old_one_asks_for_patience(self):
+    def test_another_server_while_the_old_one_throttles(self):
         old = self.start_fake(RUNNING)
         new = self.start_fake(RUNNING, name="new")
         old.fault("throttled", status=409, header='"Retry-After: 3600"')

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Reloads as the service manager sees them, of many jobs, and many of them."""
+"""Notifications of a reload, reloads of many jobs, and many reloads."""
 
 import os
 import random
@@ -16,17 +16,17 @@ RUNNING = "[jobs 11-19]\nstep = 0s Running\n"
 
 
 class Notifications(ReloadTest):
-    def test_what_the_service_manager_is_told(self):
+    def test_notifications(self):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, [11, 12])
         manager = self.start_manager()
         daemon = self.start_daemon(env={"NOTIFY_SOCKET": str(self.directory / "notify")})
         manager.wait_for("READY=1")
-        manager.wait_for(r"STATUS=watching 2 jobs: 2 open, 0 done(; next poll in .*)?; \d+ requests in the last hour")
+        manager.wait_for(r"STATUS=2 jobs \(2 open, 0 finished\)(; next poll in .*)?; \d+ requests in the last hour")
         self.assertEqual(sum(message == "READY=1" for message in manager.messages), 1)
 
         self.write_config(fake, [11, 12, 13])
-        for says in "Reloaded: ", REFUSED:
+        for says in "Configuration reloaded: ", REFUSED:
             begin = time.monotonic_ns() // 1000
             del manager.messages[:]
             self.reload(daemon, says)
@@ -35,7 +35,7 @@ class Notifications(ReloadTest):
             self.assertTrue(begin <= int(message.rpartition("=")[2]) <= time.monotonic_ns() // 1000, message)
             self.assertEqual([line for line in manager.messages if not line.startswith("STATUS=")], [message, "READY=1"])
             self.config.write_text("[jobs]\nids = 0\n")
-        manager.wait_for(r"STATUS=watching 3 jobs: 3 open, 0 done; .*")
+        manager.wait_for(r"STATUS=3 jobs \(3 open, 0 finished\); .*")
 
         daemon.process.send_signal(signal.SIGTERM)
         manager.wait_for("STOPPING=1")
@@ -67,7 +67,7 @@ class Notifications(ReloadTest):
 
 
 class Load(ReloadTest):
-    """Twenty jobs that change and end, two hooks, one of which fails at times, and a reload every moment."""
+    """Twenty jobs that change and end, two hooks, one of which fails sometimes, and frequent reloads."""
 
     RELOADS = 50
     SETTLED = 10  # reloads after which nothing grows any more
@@ -97,7 +97,7 @@ class Load(ReloadTest):
         self.enter(job, "Running 0", "r0")
 
     def stir(self):
-        """A few change; now and then one ends, and another is new in the next configuration."""
+        """A few jobs change; sometimes one ends, and the next configuration has a new one."""
         open_jobs = [job for job in self.jobs.values() if not job.ended]
         for number, job in enumerate(self.random.sample(open_jobs, min(4, len(open_jobs)))):
             self.changes += 1
@@ -108,7 +108,7 @@ class Load(ReloadTest):
                 self.new_job()
 
     def configure(self, round):
-        """Never the same twice in a row."""
+        """Never the same configuration twice in a row."""
         interval = self.random.choice(["100ms", "150ms", "200ms"])
         jobs = list(self.jobs)
         self.random.shuffle(jobs)
@@ -159,7 +159,7 @@ url = {self.server.url}/{round}
                "server": (self.server, ("changed", "succeeded", "failed"))}, daemon.text())
         self.assertOnce(self.every)
         self.assertOnce(self.server)
-        self.assertEqual(daemon.count("Reloaded: "), self.RELOADS + 2)
+        self.assertEqual(daemon.count("Configuration reloaded: "), self.RELOADS + 2)
 
         settled = [max(figure[i] for figure in figures[:self.SETTLED]) for i in range(2)]
         print(f"{self.RELOADS} reloads, {len(self.jobs)} jobs, {len(Database(self.state).events())} events: descriptors "
@@ -170,7 +170,7 @@ url = {self.server.url}/{round}
             self.assertLess(last[1] - settled[1], 1024)
 
     def assertOnce(self, recorder):
-        """Nobody was killed, so at least once is exactly once, and a failed attempt is followed by one more."""
+        """Without kills each delivery succeeds exactly once, and a failed attempt is followed by another."""
         attempts = [(attempt.document["event_id"], attempt.number) for attempt in recorder.attempts()]
         self.assertEqual(len(attempts), len(set(attempts)), "an attempt was made twice")
         taken = [attempt.document["event_id"] for attempt in recorder.attempts() if attempt.verdict == "ok"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What survives the end of the process: nothing is told twice, and what changed meanwhile is told."""
+"""Restarts: nothing is reported twice, and changes made in the meantime are reported."""
 
 import signal
 import unittest
@@ -21,13 +21,13 @@ class Restart(IntegrationTest):
         self.fake.polls(1, 11)
         daemon.stop(how)
 
-    def test_nothing_is_told_again(self):
+    def test_nothing_is_reported_again(self):
         self.first_run()
         again = self.start_daemon()
         self.fake.polls(3, 11)
         self.assertEqual(again.stop(), EX_OK)
         self.assertEqual(again.events(), [], again.text())
-        self.assertRegex(again.text(), r"1 open, 2 ended before")
+        self.assertRegex(again.text(), r"1 open, 2 finished")
 
     def test_after_a_kill_at_most_one_entry_is_repeated(self):
         daemon = self.start_daemon()
@@ -53,7 +53,7 @@ class Restart(IntegrationTest):
         asked = {request["path"] for request in self.fake.requests() if request["seq"] > before}
         self.assertEqual([path.rsplit("/", 1)[1] for path in asked], ["11"])
 
-    def test_a_change_while_down_is_told(self):
+    def test_a_change_while_down_is_reported(self):
         self.first_run()
         self.fake.job(11, result="b")
         again = self.start_daemon()
@@ -61,7 +61,7 @@ class Restart(IntegrationTest):
         again.stop()
         self.assertEqual(len(again.events()), 1, again.text())
 
-    def test_an_end_while_down_is_told(self):
+    def test_an_end_while_down_is_reported(self):
         self.first_run()
         self.fake.job(11, status="Completed")
         again = self.start_daemon("--exit-when-done")
@@ -85,7 +85,7 @@ class Restart(IntegrationTest):
         self.assertEqual(again.stop(), EX_OK)
         self.assertEqual(again.events(), [], "it is as it was")
 
-    def test_job_option_tells_what_became_of_an_ended_job(self):
+    def test_job_option_polls_an_ended_job(self):
         self.first_run()
         self.fake.job(12, status="Failed")
         again = self.start_daemon("--job", 12)
@@ -100,7 +100,7 @@ class Restart(IntegrationTest):
         daemon.wait_for(r"Job 12: Completed, seen")
 
     def test_a_crowd_of_kills(self):
-        """Killed at any moment, at worst an entry is repeated; none is lost."""
+        """After a kill at any moment at most one entry is repeated and none is lost."""
         self.write_config(self.fake, [11])
         told = []
         for number in range(6):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""auth = password where the server means well: signing in, renewing, and picking up where the last run stopped."""
+"""auth = password without errors: sign-in, renewal, and continuing with the tokens of the previous run."""
 
 import os
 import random
@@ -62,8 +62,8 @@ class Life(SignInTest):
         self.start_signed_in()
         self.assertEqual(self.grants(), ["password"])
 
-    def test_single_flight(self):
-        """Several requests are refused together; one renewal serves them all, and no job is the worse for it."""
+    def test_one_sign_in_at_a_time(self):
+        """Several requests are rejected together; one renewal serves all, and no job is affected."""
         jobs = range(11, 31)
         self.watch(jobs)
         daemon = self.start_signed_in(jobs=20)
@@ -77,12 +77,12 @@ class Life(SignInTest):
         self.assertEqual(daemon.count(TROUBLE), 0, daemon.text())
         refused = [poll for poll in self.polls_made() if poll["status"] == 401]
         self.assertGreaterEqual(len(refused), 5)
-        self.assertLessEqual(len(refused), 5 * 8, "what was under way, and nothing more")
+        self.assertLessEqual(len(refused), 5 * 8, "only the requests in flight")
         tokens = [poll["authorization"] for poll in refused]
         self.assertEqual(len(set(tokens)), 5)
 
     def test_late_refusal(self):
-        """One that comes when there is a new token already says nothing of that."""
+        """A 401 for the previous token does not affect the new one."""
         self.watch((11, 12))
         self.fake.fault("late", path=self.poll_path(12), status=401, delay=f"{int(500 * SLOW)}ms", after=3, times=1)
         daemon = self.start_signed_in(jobs=2)
@@ -132,7 +132,7 @@ class Life(SignInTest):
         for path in self.state.iterdir():
             path.unlink()
         daemon = self.start_daemon()
-        daemon.wait_for("Nothing is left to poll")
+        daemon.wait_for("Nothing left to poll")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(self.fake.stats()["requests"], before + 2)
 
@@ -206,11 +206,11 @@ class Restart(SignInTest):
 
 
 class Kill(SignInTest):
-    """Killed at random moments while tokens rotate: whatever refresh token was used last, its successor, or the
-    password, brings the account back; and what was used was on disk."""
+    """Killed at random moments while tokens rotate: the last refresh token used, its successor, or the password restores
+    access; and each token was on disk before its use."""
 
     def check_kept(self):
-        """The grant on disk is the last that was used, or a newer one that nobody has seen yet."""
+        """The tokens on disk are the last ones used, or newer ones that were not used yet."""
         access, _ = self.kept()
         used = self.tokens_used()
         if access in used:
@@ -219,7 +219,7 @@ class Kill(SignInTest):
         return True
 
     def live(self, chance):
-        """One life, up to its end in the middle of something."""
+        """One run until its kill."""
         since = self.fake.stats()["last_seq"]
         daemon = self.start_daemon()
         self.fake.wait(chance.randrange(1, 4), since, path=self.poll_path(11), status=200)
@@ -266,7 +266,7 @@ class Kill(SignInTest):
 
 class Secrets(SignInTest):
     def test_they_show_nowhere(self):
-        """Not in the log at any level, whatever happens, nor in argv, environment and --print-config."""
+        """Not in the log at any level, nor in argv, environment and --print-config."""
         self.watch()
         secrets, said = [PASSWORD], ""
         for fault in ({"status": 500, "body": '{"Message": "%s"}'}, {"status": 503, "body": "no %s"},
@@ -301,7 +301,7 @@ class Secrets(SignInTest):
                     self.assertNotIn(form.encode(), place, name)
 
     def echoed(self, echo, fault, times):
-        """What is said when the server sends back what it was sent."""
+        """The message when the server repeats the request in its response."""
         self.expire()
         self.spoil(**{**fault, "body": fault["body"].replace("%s", echo)}, times=times)
         _, daemon = self.run_daemon("--once", "--log-level=debug")

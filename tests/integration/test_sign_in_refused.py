@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""auth = password where something is wrong: it is told once, nobody is stormed, and it goes on when it can."""
+"""auth = password with errors: logged once, no floods of sign-ins, and polling resumes."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ MEANWHILE = "4s"  # a storm would be seen in that; a patient daemon asks again a
 
 class Refused(SignInTest):
     def never_stormed(self, says, sign_ins, polls):
-        """`sign_ins` and `polls`: the most that may be asked for in a while."""
+        """`sign_ins` and `polls`: the maximum numbers of requests in a period."""
         status, daemon = self.run_daemon("--timeout", MEANWHILE)
         self.assertEqual(status, EX_TIMEOUT, daemon.text())
         self.assertEqual(daemon.count(says), 1, daemon.text())
@@ -47,7 +47,7 @@ class Refused(SignInTest):
         self.assertEnds(EX_NOPERM, "--once", says=ROLE)
         self.assertEqual(self.grants(), ["password", "refresh_token"], "a kept token may be renewed once a run")
 
-    def test_role_taken_away(self):
+    def test_role_revoked(self):
         self.watch(range(11, 31))
         daemon = self.start_signed_in("--timeout", MEANWHILE, jobs=20)
         self.fake.server(roles="list")
@@ -58,7 +58,7 @@ class Refused(SignInTest):
         self.assertLessEqual(sum(poll["status"] == 401 for poll in self.polls_made()), 16)
 
     def test_one_job_that_may_not_be_read(self):
-        """A token that is good for one job and refused for another is renewed a few times, but not for ever."""
+        """A token that is accepted for one job and rejected for another is renewed only a few times."""
         self.watch((11, 12))
         self.fake.fault("mine", path=self.poll_path(12), status=401, delay="50ms")
         status, daemon = self.run_daemon("--timeout", MEANWHILE)
@@ -77,13 +77,13 @@ class Refused(SignInTest):
         self.assertEqual(self.grants()[2:], ["refresh_token", "password"])
 
     def test_a_machine_without_id(self):
-        """There is nothing to derive a client_id from; one that is configured will do."""
+        """Without a machine id no client_id can be derived; a configured one works."""
         nothing = self.directory / "machine-id"
         nothing.write_text("uninitialized\n")
         before = ["unshare", "--mount", "sh", "-ec", 'mount --bind "$0" /etc/machine-id; exec "$@"', str(nothing)]
         if os.geteuid() != 0 or subprocess.run([*before, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
             self.skipTest("needs root and a mount namespace of its own")
-        says = "derived from /etc/machine-id, which cannot be used: .*set client_id in \\[api\\]"
+        says = "cannot derive client_id from /etc/machine-id: .*set a unique client_id in \\[api\\]"
         self.watch()
         self.assertEnds(EX_CONFIG, says="error   Cannot sign in: .*" + says, before=before)
         self.assertEqual(self.polls_made(), [])
@@ -93,8 +93,8 @@ class Refused(SignInTest):
         self.assertRegex(check.stdout, says)
 
     def test_probes(self):
-        """The role that was missing is there at the first probe, within a minute; and of another account, whose tokens
-        live so short that it signs in anew for the probe, nothing is told twice."""
+        """A missing role is granted before the first probe, within a minute. For an account with short-lived tokens, which
+        signs in again for the probe, nothing is logged twice."""
         self.watch(server="roles = list")
         given, fake = self.start_daemon(), self.fake
         given.wait_for(ROLE)
@@ -115,7 +115,7 @@ class Refused(SignInTest):
 
 class Pause(SignInTest):
     def paused(self, daemon, refused, seconds):
-        """Nothing at all is asked for so long after the answer to `refused`."""
+        """No request is sent for so long after the response to `refused`."""
         later = [request["t"] - refused["t"] for request in self.fake.requests()
                  if request["t"] > refused["t"] + 0.1 * SLOW]
         self.assertGreaterEqual(min(later), seconds - 0.05, daemon.text())
@@ -132,7 +132,7 @@ class Pause(SignInTest):
         self.assertEqual(self.grants(), ["password"] * 2)
 
     def test_throttled_ahead_of_time(self):
-        """The limits are those of all requests, so the jobs wait, too, though their token is good."""
+        """The limits apply to all requests, so jobs with a valid token wait, too."""
         self.watch(server="token_lifetime = 10s")
         self.spoil(status=409, header='"Retry-After: 3"', after=1, times=1)
         daemon = self.start_signed_in()
@@ -186,7 +186,7 @@ class Outage(SignInTest):
         self.assertEnds(EX_UNAVAILABLE, "--once", says="cannot be used: HTTP 500")
 
     def lost(self, **fault):
-        """The server has rotated, and nobody knows the new refresh token."""
+        """The server has rotated the refresh token, and the response was lost."""
         self.watch()
         daemon = self.start_signed_in()
         self.spoil(**fault, times=1)
@@ -210,7 +210,7 @@ class Outage(SignInTest):
         self.lost(truncate=30)
 
     def test_lost_ahead_of_time(self):
-        """It is told, the token is used to its end, and then no time is lost."""
+        """The error is logged, the token is used until it expires, and the next sign-in is not delayed."""
         self.watch(server="token_lifetime = 8s")
         daemon = self.start_signed_in()
         self.spoil(reset="body", times=1)
@@ -235,7 +235,7 @@ class Outage(SignInTest):
 @unittest.skipIf(SANITIZED, "a sanitizer wants to be the first library")
 class Disk(SignInTest):
     def test_a_token_that_cannot_be_kept(self):
-        """It is not used, since the next run could not go on from it; and it is when it can."""
+        """A token that cannot be saved is not used, since the next run would lack it; it is used once it is saved."""
         if not os.path.exists(LIBRARY):
             self.skipTest("CRASH_POINTS does not name the library")
         self.watch()

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Many polls at full speed while the API fails in ever new ways: nothing grows, nothing is late, nothing is lost.
+"""Many polls at full speed with changing API faults: nothing grows, nothing is late, nothing is lost.
 
-SOAK_POLLS (12000) requests are made for 200 jobs, each of which is due every 100 ms, singly and in batches by turns. The
-work goes in rounds: a new configuration is loaded, a fault begins, some jobs change or end, the fault ends, all changes
-have to be told, and then the API is calm for as many requests as make the sample: memory, descriptors and threads of
-the daemon, and, where jobs are asked for singly, the distance from one poll of a job to its next one.
+SOAK_POLLS (12000) requests are made for 200 jobs, each due every 100 ms, in turns singly and in batches. In each round a
+new configuration is loaded, a fault begins, some jobs change or end, the fault ends, and all changes have to be
+reported. Then the API works for the number of requests that make the sample: memory, descriptors and threads of the
+daemon, and, for single requests, the time between two polls of a job.
 """
 
 import os
@@ -24,7 +24,7 @@ WATCHED = 200
 CHANGES = 10  # a round
 GROWTH_MAX_KB = 512
 
-# What the API does, and how many answers are waited for meanwhile.
+# The faults, and the number of responses to wait for during each.
 FAULTS = (
     ({"status": 503}, 5),
     ({"reset": "before"}, 5),
@@ -59,7 +59,7 @@ class Soak(ReloadTest):
                                f"exec = {self.every.program}\n")
 
     def stir(self, round):
-        """Some change, and one in ten rounds ends; another follows it."""
+        """Some jobs change; in every tenth round one ends and another follows."""
         open_jobs = [job for job in self.jobs.values() if not job.ended]
         for number, job in enumerate(self.random.sample(open_jobs, CHANGES)):
             ends = number == 0 and round % 10 == 9
@@ -81,7 +81,7 @@ class Soak(ReloadTest):
         }
 
     def distances(self):
-        """From one poll of a job to its next one, of all jobs, in seconds. Of what is in the log."""
+        """Seconds between two polls of the same job, for all jobs, from the log."""
         last, found = {}, []
         for request in self.fake.requests():
             if request["path"] in last:
@@ -103,7 +103,7 @@ class Soak(ReloadTest):
 
         self.count_polls()
         seq = self.fake.stats()["last_seq"]
-        seq = self.fake.wait(20, seq)  # whoever waited for the end of the fault has been
+        seq = self.fake.wait(20, seq)  # those that waited for the end of the fault are done
         self.fake.control("POST", "reset-log")
         for _ in range(10):
             seq = self.fake.wait(CALM // (1000 if self.batches else 10), seq)
@@ -158,12 +158,12 @@ class Soak(ReloadTest):
         self.assertEqual(len(taken), len(set(taken)), "each is delivered once")
 
     def judge(self, rounds, end, told):
-        # The first half fills what is bounded, the pages of the database that are kept first of all.
+        # The first half fills bounded caches, mainly the page cache of the database.
         part = max(2, len(self.samples) // 5)
         first, last, later = self.samples[:part], self.samples[-part:], self.samples[len(self.samples) // 2:]
         slope = statistics.linear_regression([s["polls"] for s in later], [s["anonymous"] for s in later]).slope * 1e6
         most = {key: (max(s[key] for s in first), max(s[key] for s in last)) for key in end}
-        # Of the calmest tenth of the rounds: in the others the machine may have had other things to do.
+        # Of the fastest tenth of the rounds: the others may have been disturbed by other load.
         late = [sorted(value[i] for value in some)[len(some) // 10] * 1000
                 for some in (self.late[:part], self.late[-part:]) for i in (0, 1)]
         size = sum(file.stat().st_size for file in self.state.iterdir())

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What is in the state directory: what becomes of it from run to run, and who may use it."""
+"""The state directory: its contents over several runs, its lock and its permissions."""
 
 import hashlib
 import os
@@ -67,7 +67,7 @@ class Jobs(StateTest):
         self.write_config(self.fake, [12])
         self.assertEnds(EX_OK, "--exit-when-done")
         self.fake.job(12, status="Running")
-        self.assertEqual(self.assertEnds(EX_OK, "--exit-when-done").events(), [], "it is not looked at")
+        self.assertEqual(self.assertEnds(EX_OK, "--exit-when-done").events(), [], "it is not polled")
         daemon = self.start_daemon("--exit-when-done", "--job", 12)
         daemon.wait_for(r"Job 12: Completed → Running \[changed")
         daemon.stop()
@@ -79,7 +79,7 @@ class Jobs(StateTest):
 
 
 class Unlogged(StateTest):
-    def test_what_may_not_be_in_the_journal_is_logged_again(self):
+    def test_unacknowledged_entries_are_logged_again(self):
         hook = ExecRecorder(self.directory, "hook")
         self.write_config(self.fake, [11, 12], more=f"[hook h]\non = seen, changed\nexec = {hook.program}\n")
         daemon = self.start_daemon()
@@ -146,7 +146,7 @@ class Directory(StateTest):
         first.wait_for("result is now b")
         first.stop(signal.SIGKILL)
         third = self.start_daemon()
-        third.wait_for("watches 1 job")
+        third.wait_for("watching 1 job")
         third.stop()
 
     def test_another_is_free(self):
@@ -191,7 +191,7 @@ class Directory(StateTest):
         path.write_bytes(good)
         self.assertEqual(self.assertEnds(EX_OK, "--exit-when-done").events(), [], "and it is good again")
 
-    def test_odd_things_in_its_place(self):
+    def test_other_file_types_in_its_place(self):
         self.write_config(self.fake, [12])
         self.state.mkdir()
         path = self.state / "jobwatchd.db"
@@ -206,7 +206,7 @@ class Directory(StateTest):
         self.assertIn("symbolic link", daemon.text())
         self.assertFalse((self.directory / "elsewhere.db").exists())
 
-    def test_an_empty_file_is_taken(self):
+    def test_an_empty_file_is_accepted(self):
         self.write_config(self.fake, [12])
         self.state.mkdir()
         (self.state / "jobwatchd.db").touch()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""No more requests than sensible, and none while the API throttles."""
+"""Throttling: no requests until the time set by the API, and no more than the limits allow."""
 
 import email.utils
 import shutil
@@ -14,7 +14,7 @@ RUNNING = "[job 11]\nstep = 0s Running\n"
 
 class Throttle(IntegrationTest):
     def pauses(self, status, seconds, header, jobs=(11,), most=None):
-        """After a throttled response there is no request for the time it names, then all continue as before."""
+        """After Retry-After no request is sent for that time; then polling continues as before."""
         fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running\n", name=f"fake{status}")
         self.write_config(fake, jobs, state={"directory": self.directory / f"state{status}"})
         daemon = self.start_daemon()
@@ -31,7 +31,7 @@ class Throttle(IntegrationTest):
 
         requests = fake.requests()
         refused = next(request for request in requests if request["fault"])
-        # Those under way with it may still arrive, but nothing that was decided on after its answer.
+        # Requests in flight may still arrive, but none that was started after the response.
         grace = 0.02 if len(jobs) == 1 else 0.2 * SLOW
         later = [request["t"] - refused["t"] for request in requests if request["t"] > refused["t"] + grace]
         self.assertGreaterEqual(min(later), seconds - 0.05, f"{status}: {later[:3]}")
@@ -55,7 +55,7 @@ class Throttle(IntegrationTest):
         self.pauses(429, 0.9, f'"Retry-After: {email.utils.formatdate(until, usegmt=True)}"', most=2 + 5 * SLOW)
 
     def test_absurd_values(self):
-        """What makes no sense neither stops the daemon for ever nor lets it hammer."""
+        """An invalid Retry-After neither stops polling for ever nor causes a flood of requests."""
         for number, value in enumerate(("-5", "x", "0", "Thu, 01 Jan 1970 00:00:00 GMT")):
             with self.subTest(value):
                 status = 409 if number % 2 else 429
@@ -71,7 +71,7 @@ class Throttle(IntegrationTest):
         self.assertEqual(daemon.stop(), EX_OK)
 
     def test_real_limits(self):
-        """A server with limits: what it refuses is told, and everything is found out all the same."""
+        """A server with limits: rejections are logged, and all changes are still reported."""
         fake = self.start_fake("[jobs 11-16]\nstep = 0s Running\nstep = poll 3 Completed\n",
                                "throttle = yes\nmin_spacing = 0s\nper_minute = 10\ntime_scale = 60")
         self.write_config(fake, range(11, 17))
@@ -82,7 +82,7 @@ class Throttle(IntegrationTest):
 
 class Flood(IntegrationTest):
     def pace(self, jobs, count, fault=None):
-        """How long so many requests take."""
+        """The duration of so many requests."""
         fake = self.start_fake(f"[jobs 11-{10 + jobs}]\nstep = 0s Running\n")
         if fault:
             fake.fault("fault", **fault)
@@ -103,14 +103,14 @@ class Flood(IntegrationTest):
         self.assertGreater(took, 30 * 0.05, "what is due together is asked together, but not twice as often")
         self.assertLess(took, 30 * 0.300 * SLOW + 1)
 
-    def test_odd_answers(self):
+    def test_invalid_retry_after(self):
         self.assertGreater(self.pace(1, 16, {"html": "yes"}), 15 * 0.07)
 
     def test_server_errors(self):
         self.assertGreater(self.pace(10, 16, {"status": 500}), 6 * 0.08)
 
     def test_refused_credentials(self):
-        """A wrong token is not tried a hundred times: accounts get locked by that."""
+        """An invalid token is not retried a hundred times: that can lock the account."""
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running\n")
         self.write_config(fake, range(11, 31), api={"token_file": self.secret("wrong", "wr0ng")})
         daemon = self.start_daemon("--timeout", "2s")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""TLS: only the right certificate will do, and what is wrong with another is named."""
+"""TLS: only a valid certificate is accepted, and the error of any other is logged."""
 
 import pathlib
 import shutil
@@ -72,7 +72,7 @@ class Tls(IntegrationTest):
         self.write_config(fake, (11,), api={"ca_file": ca and self.certificates / f"{ca}.crt"})
 
     def refused(self, name, says, ca="right-ca"):
-        """A wrong certificate is named, nothing is sent, the daemon stays, and all is well with the right one."""
+        """An invalid certificate is logged, no request is sent, and polling resumes with a valid one."""
         fake = self.start_fake_with(name)
         self.configure(fake, ca)
         daemon = self.start_daemon()

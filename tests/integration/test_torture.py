@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Each allocation and each call of the system fails in turn, over a whole life of the daemon (torture_life.py).
+"""Each allocation and system call fails in turn, over a complete run of the daemon (torture_life.py).
 
-TORTURED names the daemon that can be made to fail, see torture.c. Some lives are run, spread evenly from an offset
-that TORTURE_SEED chooses (it is printed); TORTURE=all runs all, which takes most of an hour.
+TORTURED names the daemon with fault injection, see torture.c. Some runs are made, spread evenly from an offset chosen
+by TORTURE_SEED (it is printed); TORTURE=all makes all, which takes most of an hour.
 
 usage: test_torture.py [unittest arguments]
 """
@@ -27,7 +27,7 @@ SEED = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
 LIVES_MAX = 60 if SANITIZED else 120
 DOOMED_MAX = LIVES_MAX // 3  # they end slowly
 
-# What a call may fail with that is neither a bug of the caller's nor of the kernel's.
+# Errors that a call can return without a bug in the caller or the kernel.
 ERRORS = {
     "open": "EMFILE EIO", "open64": "EMFILE EIO", "openat64": "EMFILE EIO", "fopen": "EMFILE", "fopen64": "EMFILE",
     "fcntl": "ENOLCK", "fcntl64": "ENOLCK",
@@ -63,7 +63,7 @@ class Torture(IntegrationTest):
             return Life(self, self.number, stays)
 
     def count(self):
-        """How often each function is called in a life in which nothing fails, and how long that takes."""
+        """The number of calls of each function in a run without failures, and its duration."""
         life = self.new_life()
         path = life.directory / "counts"
         status = life.live(TORTURE_COUNT=str(path))
@@ -89,7 +89,7 @@ class Torture(IntegrationTest):
         return reached, status
 
     def run_points(self, points, usual, always=()):
-        """Points are (name, at, error, stays); `always` are those of them that are run whatever is left out."""
+        """Points are (name, at, error, stays); those in `always` are never skipped."""
         chosen = points
         most = DOOMED_MAX if points[0][3] else LIVES_MAX
         if len(points) > most and not ALL:
@@ -122,13 +122,13 @@ class Torture(IntegrationTest):
         self.run_points([("malloc", at, "ENOMEM", False) for at in range(1, counts["malloc"] + 1)], usual)
 
     def test_no_memory_any_more(self):
-        """One allocation fails, and all after it."""
+        """One allocation and all later ones fail."""
         counts, usual = self.count()
         points = [("malloc", at, "ENOMEM", True) for at in range(1, counts["malloc"] + 1)]
         self.run_points(points, usual, always=points[-50:-10:2])  # around the signal to stop
 
     def test_system(self):
-        """One call of the system fails."""
+        """One system call fails."""
         counts, usual = self.count()
         self.assertEqual(set(counts) - set(ERRORS), {"malloc"}, "functions of which no errors are known")
         print(", ".join(f"{calls} {name}" for name, calls in sorted(counts.items())))
@@ -136,7 +136,7 @@ class Torture(IntegrationTest):
                          for at in range(1, counts.get(name, 0) + 1)], usual)
 
     def test_system_for_good(self):
-        """One call of the system fails, and all of its name after it. EINTR comes first of none: it does not stay."""
+        """One system call and all later ones of that name fail. Not with EINTR, which is never permanent."""
         counts, usual = self.count()
         self.run_points([(name, at, ERRORS[name].split()[0], True) for name in sorted(ERRORS)
                          if name not in ("epoll_wait", "waitid", "poll")

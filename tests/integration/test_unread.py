@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""More jobs than can each be asked for at once, and batches that do not show their ResultData."""
+"""More jobs than can be read individually at once, and batches that omit ResultData."""
 
 import unittest
 
@@ -9,7 +9,7 @@ from harness import EX_OK, IntegrationTest
 
 JOB_IDS = range(11, 41)
 
-# A request a second in the long run, an eighth of which goes to reading: nothing is read while a test looks.
+# One request a second on average, an eighth of it for reads: too slow to read anything during the test.
 SLOW = {"per_hour": "3600"}
 # 360,000 an hour: a job is read every 80 ms.
 FAST = {"per_hour": "360000"}
@@ -22,19 +22,19 @@ class UnreadTest(IntegrationTest):
         return self.start_daemon()
 
     def start_server(self, kind="empty_result"):
-        """Each of its jobs has a ResultData from the beginning."""
+        """Each job has a ResultData from the start."""
         return self.start_fake("[jobs 11-40]\nstep = 0s Running | half\n", f"batch = {kind}")
 
-    def told(self, daemon):
+    def reported(self, daemon):
         return sorted((job, kind) for job, kind, _ in daemon.events())
 
-    def news(self, daemon):
-        """What was not told before; a first sight may be told again after a crash."""
-        return [told for told in self.told(daemon) if told[1] != "seen"]
+    def later_events(self, daemon):
+        """Events that were not reported before; a first observation may be repeated after a crash."""
+        return [event for event in self.reported(daemon) if event[1] != "seen"]
 
     SEEN = [(job, "seen") for job in JOB_IDS]
 
-    def test_what_was_there_is_no_news(self):
+    def test_a_result_present_from_the_start_is_no_change(self):
         for kind in ("empty_result", "partial"):
             with self.subTest(kind):
                 self.state = self.directory / f"state-{kind}"
@@ -43,7 +43,7 @@ class UnreadTest(IntegrationTest):
                 daemon = self.watch(fake, FAST, f"[hook seen]\non = seen, changed\nexec = {seen.program}\n")
                 daemon.wait_for("ResultData \\(4 bytes\\) read", count=len(JOB_IDS))
                 self.assertEqual(daemon.stop(), EX_OK)
-                self.assertEqual(self.told(daemon), self.SEEN, daemon.text())
+                self.assertEqual(self.reported(daemon), self.SEEN, daemon.text())
                 unread = [attempt.document for attempt in seen.attempts() if not attempt.document["result_known"]]
                 self.assertTrue(unread)
                 for document in unread:
@@ -61,26 +61,26 @@ class UnreadTest(IntegrationTest):
         again.wait_for("ResultData \\(4 bytes\\) read", count=len(JOB_IDS))
         again.process.kill()
         again.wait_exit()
-        self.assertEqual(self.news(again), [], again.text())
+        self.assertEqual(self.later_events(again), [], again.text())
 
         fake.job(20, status="Completed", result="everything")
         last = self.watch(fake, FAST)
         last.wait_for(r"Job 20: Running → Completed \[succeeded, result of 10 bytes\]")
         self.assertEqual(last.stop(), EX_OK)
-        self.assertEqual(self.news(last), [(20, "succeeded")], last.text())
+        self.assertEqual(self.later_events(last), [(20, "succeeded")], last.text())
         self.assertEqual(last.count("ResultData .* read"), 0, "it is read once")
 
-    def test_what_comes_later_is(self):
+    def test_a_later_result_is_a_change(self):
         fake = self.start_server()
         daemon = self.watch(fake, SLOW)
         daemon.wait_for(r"seen for the first time \[seen, result not known\]", count=len(JOB_IDS))
         fake.job(40, status="Running", result="three quarters")
         daemon.wait_for(r"Job 40: .*result is now three quarters.*\[changed, result of 14 bytes\]")
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertEqual(self.told(daemon), sorted(self.SEEN + [(40, "changed")]), daemon.text())
+        self.assertEqual(self.reported(daemon), sorted(self.SEEN + [(40, "changed")]), daemon.text())
 
     def test_servers_that_show_it(self):
-        """Rows with a ResultData are records."""
+        """Rows with a ResultData are complete records."""
         fake = self.start_server("full")
         daemon = self.watch(fake, SLOW)
         daemon.wait_for(r"seen for the first time.*\[seen, result of 4 bytes\]", count=len(JOB_IDS))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What jobwatchd says of a wrong configuration, and that it reads right ones as a whole.
+"""Error messages for invalid configurations, and complete reading of valid ones.
 
 The environment variable JOBWATCHD names the program. Each file in wrong-config/ begins with a line
-"; expect: LINE: REGEX": jobwatchd --check must exit 78 and say FILE:LINE: and what REGEX matches.
+"; expect: LINE: REGEX": jobwatchd --check must exit with 78 and print FILE:LINE: and a match of REGEX.
 """
 
 import os

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Linked into a daemon of its own (jobwatchd-torture), this makes one chosen call fail: an allocation or a
- * call of the system, by whatever library it is made. Symbols of the program come first in the search, before
- * those of libc and of a sanitizer, so that even this daemon can be one that ASan watches.
+ * Linked into a special daemon (jobwatchd-torture), this makes one chosen call fail: an allocation or a
+ * system call, by any library. Symbols of the program precede those of libc and of a sanitizer, so it also
+ * works in a daemon built with ASan.
  *
  *      TORTURE_CALL=NAME       which function, as named below; "malloc": every allocation
  *      TORTURE_AT=N            its Nth call fails, from 1
  *      TORTURE_STAYS=1         and all after it
  *      TORTURE_ERRNO=NUMBER    with this error
- *      TORTURE_REACHED=FILE    is made when it fails
+ *      TORTURE_REACHED=FILE    is created when it fails
  *      TORTURE_COUNT=FILE      at the end, a line "NAME CALLS" for each function that was called
- *      TORTURE_TRACE=1         shows on stderr where it fails
+ *      TORTURE_TRACE=1         prints to stderr where it fails
  *
- * Calls count from the start of main(). Those within libc itself are not seen, save allocations.
+ * Calls count from the start of main(). Calls within libc are not intercepted, except allocations.
  */
 
 /* Each function under its own name. */
@@ -48,7 +48,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* A function that can be made to fail. */
+/* A function with fault injection. */
 struct point {
         const char *name;
         atomic_uint calls;
@@ -64,7 +64,7 @@ static struct {
         int error;
         const char *reached;
         const char *count;
-        _Atomic(struct point *) points; /* those that were called */
+        _Atomic(struct point *) points; /* the ones that were called */
 } torture;
 
 static unsigned number_of(const char *name)
@@ -119,7 +119,7 @@ static void report_event(void)
         torture.armed = true;
 }
 
-/* Counts the call, and says whether it is to fail; then errno is set. */
+/* Counts the call. Returns whether it must fail, with errno set. */
 static bool fails(struct point *point)
 {
         if (!torture.armed)
@@ -179,7 +179,7 @@ EXPORT void *reallocarray(void *pointer, size_t count, size_t size)
         return realloc(pointer, product);
 }
 
-/* A sanitizer has its own, which allocate in their own way. */
+/* A sanitizer has its own allocation functions. */
 EXPORT char *strndup(const char *string, size_t size)
 {
         size_t length = strnlen(string, size);
@@ -197,7 +197,7 @@ EXPORT char *strdup(const char *string)
         return strndup(string, strlen(string));
 }
 
-/* ---- the system ---- */
+/* ---- system calls ---- */
 
 static void *real(void **known, const char *name)
 {
@@ -210,7 +210,7 @@ static void *real(void **known, const char *name)
 
 #define REAL(name) ((__typeof__(&name))real(&known, #name))
 
-/* A function that is passed through unless it is to fail, which it does with `failure`. */
+/* A function that is passed through, or fails by returning `failure`. */
 #define PASS_OR(failure, type, function, parameters, arguments)                                              \
         EXPORT type function parameters                                                                      \
         {                                                                                                    \
@@ -224,7 +224,7 @@ static void *real(void **known, const char *name)
 
 #define PASS(type, function, parameters, arguments) PASS_OR(-1, type, function, parameters, arguments)
 
-/* The same for those whose last argument is there only sometimes. */
+/* The same for functions whose last argument is optional. */
 #define PASS_VARIADIC(function, last_type, parameters, last, ...)                                            \
         EXPORT int function parameters                                                                       \
         {                                                                                                    \

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A whole life of the daemon in which one call fails, and what is to hold of it.
+"""A complete run of the daemon in which one call fails, and its invariants.
 
-It starts with a job, polls, sees a change, runs a hook, is told to reload, sees another change, and is stopped. Each
-step is taken when the one before shows. Whatever fails, the daemon takes every step, or ends with a status and a
-message that are documented; and a plain daemon after it tells what is left, so that nothing is lost and nothing is told
-that did not happen (evidence.py).
+The daemon starts with a job, polls, observes a change, runs a hook, reloads, observes another change, and is stopped.
+Each step follows once the previous one shows. Whatever fails, the daemon either takes every step or exits with a
+documented status and message. A daemon without faults then reports the rest, so that nothing is lost and nothing is
+reported that did not happen (evidence.py).
 """
 
 import contextlib
@@ -23,12 +23,12 @@ EX_SOFTWARE = 70
 ENDS = {EX_OK, EX_SOFTWARE, EX_IOERR, EX_CONFIG}
 KINDS = ("seen", "changed", "succeeded")
 
-# Longer than a hook's first delay, and than three probes of an API that was taken for dead.
+# Longer than the first retry delay of a hook and than three probes during an outage.
 STEP_PATIENCE = 12 * SLOW
-# With every call failing nothing need go on, but the end must come.
+# With every call failing no progress is required, but the process must end.
 DOOMED_PATIENCE = 0.5 * SLOW
 
-# A life that takes so much longer has suffered, and is to say so.
+# A run that takes this much longer was affected and must have logged it.
 SLOWER = 1.5 * SLOW
 
 TROUBLE = re.compile(r"^(?:\S+ \S+ (?:warning|err|crit|error)\s|jobwatchd: )", re.M)
@@ -60,11 +60,11 @@ class Life:
     # -- the first daemon
 
     def steps(self):
-        """(what shows, what is done then)"""
-        yield ["Running, seen for", self.told("seen")], lambda: self.enter("Running", "r1")
-        yield [r"\[changed", self.told("changed")], self.reload
-        yield ["Reloaded:|not taken over"], lambda: self.enter("Completed", "r2")
-        yield [r"\[succeeded", self.told("succeeded")], lambda: self.process.send_signal(signal.SIGTERM)
+        """(patterns to wait for, action)"""
+        yield ["Running, seen for", self.reported("seen")], lambda: self.enter("Running", "r1")
+        yield [r"\[changed", self.reported("changed")], self.reload
+        yield ["Configuration (not )?reloaded:"], lambda: self.enter("Completed", "r2")
+        yield [r"\[succeeded", self.reported("succeeded")], lambda: self.process.send_signal(signal.SIGTERM)
 
     def enter(self, status, result):
         if (status, result) not in self.job.states:
@@ -75,7 +75,7 @@ class Life:
         self.config.write_text(self.after)
         self.process.send_signal(signal.SIGHUP)
 
-    def told(self, kind):
+    def reported(self, kind):
         return lambda: any(attempt.verdict == "ok" and attempt.document["event"] == kind
                            for attempt in self.exec.attempts())
 
@@ -83,10 +83,10 @@ class Life:
         return all(sign() if callable(sign) else re.search(sign, self.log) for sign in signs)
 
     def read(self, limit):
-        """More of the log: False at its end."""
+        """Reads more of the log. Returns False at its end."""
         while True:
             left = limit - time.monotonic()
-            # What a hook wrote down does not show here.
+            # The attempts recorded by the hook are not visible here.
             if not select.select([self.process.stderr], [], [], min(max(left, 0), 0.05))[0]:
                 return True
             data = os.read(self.process.stderr.fileno(), 65536)
@@ -94,7 +94,7 @@ class Life:
             return bool(data)
 
     def await_signs(self, signs):
-        """Whether they show. None: the daemon has ended."""
+        """Whether all patterns have matched. None: the daemon has exited."""
         limit = time.monotonic() + STEP_PATIENCE
         doomed = False
         while not self.shows(signs):
@@ -111,7 +111,7 @@ class Life:
         """Returns the exit status."""
         begin = time.monotonic()
         self.enter("Running", "r0")
-        # What libcrypto loses when its own start fails is not ours.
+        # Leaks of libcrypto after a failed initialisation are ignored.
         suppressions = self.directory / "suppressions"
         suppressions.write_text("leak:libcrypto\n")
         env = clean_environment(TORTURE_REACHED=str(self.reached_file),
@@ -149,10 +149,10 @@ class Life:
     def reached(self):
         return self.reached_file.exists()
 
-    # -- what is to hold
+    # -- invariants
 
     def judge(self, status, usual):
-        """`usual`: seconds a life takes in which nothing fails; None if it is that one."""
+        """`usual`: the duration in seconds of a run without failures; None for that run itself."""
         if SANITIZER.search(self.log):
             raise Failure("a sanitizer speaks")
         if status not in ENDS:
@@ -172,14 +172,14 @@ class Life:
             raise Failure(f"it took {self.took:.1f} s rather than {usual:.1f} s and does not say why")
 
     def finish(self):
-        """A plain daemon tells the rest."""
+        """A daemon without faults reports the rest."""
         database = Database(self.directory / "state")
         self.config.write_text(self.before)
         self.enter("Completed", "r2")
         if database.path.exists() and database.path.stat().st_size > 0:
             with contextlib.suppress(Exception):  # a file without tables yet has nothing to hurry
                 database.hurry()
-        # A file, as a hook that is still at it may hold on to what it was given.
+        # A file, since a hook that is still running may keep the descriptor.
         with tempfile.TemporaryFile() as log:
             done = subprocess.run([JOBWATCHD, "-c", self.config, "--exit-when-done", "--timeout", f"{PATIENCE:.0f}s"],
                                   env=clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A real system to test in: this machine's own root under an overlay, booted by systemd-nspawn, in namespaces of its own.
+"""A real system to test in: the root of this machine under an overlay, booted by systemd-nspawn in its own namespaces.
 
-All that is written goes to a tmpfs. The mounts, the network and the processes of it live in namespaces that only this
-process and its children are in, so they end with it, however it ends; what is left to clean up then are an empty
-directory and a few empty cgroups, which the next one removes.
+All writes go to a tmpfs. Mounts, network and processes are in namespaces of this process and its children, so they
+end with it in any case. It leaves at most an empty directory and a few empty cgroups, which the next run removes.
 
-enter() must have been called, early and by a process without threads, before a System is made.
+enter() must be called early, by a process without threads, before a System is created.
 """
 
 import contextlib
@@ -30,7 +29,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 PATIENCE = 60
 
-# What the machine does for itself, and what a test does not need.
+# Units of the machine that a test does not need.
 MASKED = ("getty.target console-getty.service systemd-logind.service systemd-timesyncd.service systemd-resolved.service "
           "systemd-networkd.service systemd-networkd.socket apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer "
           "fstrim.timer dpkg-db-backup.timer man-db.timer logrotate.timer systemd-update-utmp.service "
@@ -41,7 +40,7 @@ CGROUP_TRIES = 50
 
 
 def why_not():
-    """The reason why this machine cannot run a system, or None."""
+    """The reason why a system cannot run on this machine, or None."""
     if os.geteuid() != 0:
         return "needs root"
     for program in ("systemd-nspawn", "nsenter", "unshare", "mount"):
@@ -60,7 +59,7 @@ def why_not():
 
 
 def enter():
-    """Gives this process mounts and a network of its own, with nothing but loopback."""
+    """Moves this process into new mount and network namespaces with only loopback."""
     if LIBC.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
@@ -73,7 +72,7 @@ def enter():
 # ---- cgroups ----
 
 def cgroup_roots():
-    """Where this process is, in each hierarchy that systemd uses."""
+    """The cgroups of this process, in each hierarchy that systemd uses."""
     found = []
     for line in pathlib.Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
         _, names, path = line.split(":", 2)
@@ -93,7 +92,7 @@ def remove_cgroup(top):
                 pass
         if not top.exists():
             return
-        time.sleep(0.1)  # processes that were killed leave a moment later
+        time.sleep(0.1)  # killed processes leave with a delay
     raise AssertionError(f"{top} cannot be removed")
 
 
@@ -102,7 +101,7 @@ def is_alive(pid):
 
 
 def clean_after_others():
-    """Removes what those left behind that were killed."""
+    """Removes the cgroups left by runs that were killed."""
     for root in cgroup_roots():
         for stale in root.glob(PREFIX + "*"):
             if not is_alive(stale.name[len(PREFIX):]):
@@ -121,8 +120,8 @@ class Result:
 
 
 class System:
-    """Made, it is only files, below `root`, and can be changed there. boot() and power_cut() may be called again and
-    again. close() leaves nothing behind."""
+    """Before boot() it consists only of files below `root` and can be changed there. boot() and power_cut() can be
+    repeated. close() removes everything."""
 
     def __init__(self):
         clean_after_others()
@@ -176,7 +175,7 @@ class System:
         return self.root / str(name).lstrip("/")
 
     def write(self, name, content, mode=0o644):
-        """A file in the system, seen from within at once. Not below /run and /tmp, which it has of its own."""
+        """A file of the system, visible inside at once. Not below /run and /tmp, which are private to the system."""
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_symlink():
@@ -190,15 +189,15 @@ class System:
     # -- running it --
 
     def finish_installation(self):
-        """What the package manager would do after the installation. The users and files come with the boot."""
+        """Does what a package manager does after an installation. Users and files are created at boot."""
         subprocess.run(["journalctl", f"--root={self.root}", "--update-catalog"], check=True, stderr=subprocess.DEVNULL)
 
     def boot(self):
-        """Until all that is to run at boot runs."""
+        """Waits until the boot is complete."""
         assert self.nspawn is None
         self.boots += 1
         self.console = self.directory / f"console-{self.boots}"
-        # Nspawn that is killed leaves its system running, but what a pid namespace began with ends all that is in it.
+        # A killed nspawn leaves its system running, but killing the init of a pid namespace kills all processes in it.
         command = ["unshare", "--pid", "--fork", "--kill-child=KILL", "systemd-nspawn", "--quiet", "-D",
                    str(self.root), "--boot", "--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=off",
                    "--timezone=off", "--link-journal=no", "--machine=jobwatchd-test", "--hostname=jobwatchd-test",
@@ -238,7 +237,7 @@ class System:
                 if condition():
                     return
             except FileNotFoundError:
-                pass  # a process that is no more
+                pass  # the process has exited
             if time.monotonic() > end:
                 raise AssertionError(f"waited in vain for {what}:\n{self.console.read_text(errors='replace')[-4000:]}")
             time.sleep(0.05)
@@ -249,7 +248,7 @@ class System:
                 *map(str, words)]
 
     def run(self, *words, check=True, timeout=PATIENCE, stdin=None):
-        """Runs a program inside, as root. Its output and errors come together."""
+        """Runs a program inside as root. Standard output and error are combined."""
         try:
             done = subprocess.run(self._inside(words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
                                   timeout=timeout, input=stdin, **({} if stdin is not None else
@@ -262,7 +261,7 @@ class System:
         return Result(done.returncode, output)
 
     def power_cut(self):
-        """Everything ends at once, as it is."""
+        """Kills everything at once."""
         os.kill(self.leader, signal.SIGKILL)
         self._gone()
 
@@ -275,7 +274,7 @@ class System:
             self.boot()
 
     def _end(self):
-        """Kills nspawn rather than unshare, which then takes note of it; all else goes with it."""
+        """Kills nspawn, not unshare, which then reaps it; all other processes end with it."""
         if self.nspawn is None:
             return
         children = []
@@ -295,8 +294,8 @@ class System:
                 remove_cgroup(child)
 
     def close(self):
-        """Takes each step, whatever becomes of the others. What still uses a mount, such as the log of a server that is
-        about to end, keeps it for itself alone."""
+        """Takes each step even if others fail. A mount that is still in use, such as by the log of a server that is
+        about to exit, is detached."""
         with contextlib.ExitStack() as steps:
             steps.callback(self.directory.rmdir)
             for mount in self.mounted:

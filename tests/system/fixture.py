@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the system share: the one system they all run in, with jobwatchd installed, and a fake Nexudus
-beside it, on the same loopback. What they see of the daemon they see by systemctl, journalctl and files, as a person
-would.
+"""Shared by the system tests: one booted system with jobwatchd installed, and a fake Nexudus on the same loopback.
+They observe the daemon through systemctl, journalctl and files, as an administrator does.
 """
 
 import json
@@ -34,12 +33,12 @@ UNITS = ("jobwatchd.service", "jobwatchd@*.service", "jobwatch-job@*.service", "
 
 SYSTEM = None
 
-# Runs in the daemon's sandbox, and writes down what it is told. The state is where it can.
+# Runs in the daemon's sandbox and records events in the state directory, the only one it can write to.
 RECORDER = evidence.RECORDER
 
 
 def build_for_install(work):
-    """A build folder whose prefix is /usr: the one that is tested, or one of its own."""
+    """A build folder with the prefix /usr: the one under test, or a new one."""
     said = subprocess.run(["meson", "introspect", "--buildoptions", BUILD], stdout=subprocess.PIPE, check=True).stdout
     options = {option["name"]: option["value"] for option in json.loads(said)}
     if (options["prefix"], options["sysconfdir"]) == ("/usr", "/etc"):
@@ -74,7 +73,7 @@ class SystemTest(unittest.TestCase):
         self.system.write("/etc/jobwatchd/nexudus.token", TOKEN + "\n", 0o600)
 
     def _forget(self):
-        """As if nothing had happened."""
+        """Resets the system for the next test."""
         self.system.boot_if_dead()
         self.run_inside("systemctl", "stop", *UNITS)
         self.run_inside("systemctl", "disable", "--quiet", UNIT)
@@ -89,7 +88,7 @@ class SystemTest(unittest.TestCase):
         self.run_inside("systemctl", "reset-failed")
         self.run_inside("systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/jobwatchd.conf")
 
-    # ---- what happens inside ----
+    # ---- inside the system ----
 
     def run_inside(self, *words, **how):
         return self.system.run(*words, **how).output
@@ -109,7 +108,7 @@ class SystemTest(unittest.TestCase):
         return pid
 
     def wait_show(self, unit, name, pattern):
-        """Properties have no better way to be awaited."""
+        """Polls, since changes of properties cannot be awaited with systemctl."""
         end = time.monotonic() + PATIENCE
         while not re.search(pattern, self.show(unit, name)):
             if time.monotonic() > end:
@@ -129,20 +128,20 @@ class SystemTest(unittest.TestCase):
         return f"/opt/test/{name}"
 
     def recorder(self, name="told"):
-        """The program of an exec hook that writes down what it is told, to be asked with attempts()."""
-        told = Told(self.system.path(f"{STATE}/{name}"))
-        told.program = self.program(name, RECORDER.format(choose="", path=f"{STATE}/{name}"))
-        return told
+        """A program for an exec hook that records its attempts, returned by attempts()."""
+        recorder = Recorder(self.system.path(f"{STATE}/{name}"))
+        recorder.program = self.program(name, RECORDER.format(choose="", path=f"{STATE}/{name}"))
+        return recorder
 
     # ---- the journal ----
 
     def mark(self):
-        """What came before is none of our business. A time, since journalctl 252 passes over one entry too many when
-        it is given a cursor and something to match."""
+        """Later calls ignore entries before now. A time and not a cursor, since journalctl 252 skips one entry too
+        many with a cursor and a match."""
         self.since = f"--since=@{time.time():.6f}"
 
     def journal(self, *matches):
-        """What came since the test began, or since mark(), as dicts. _TRANSPORT and such are systemd's own words."""
+        """Entries since the start of the test or mark(), as dicts. Fields such as _TRANSPORT are those of systemd."""
         output = self.run_inside("journalctl", "--quiet", "-o", "json", "--all", self.since, *matches)
         return [json.loads(line) for line in output.splitlines()]
 
@@ -153,7 +152,7 @@ class SystemTest(unittest.TestCase):
         return [entry for entry in self.journal(*matches) if "JOBWATCH_EVENT" in entry]
 
     def wait_for(self, pattern, unit=UNIT):
-        """Until a message of the unit matches, which may already have come. Returns the entry."""
+        """Waits until a message of the unit matches, earlier ones included. Returns the entry."""
         command = self.system._inside(["journalctl", "-f", "--no-tail", "--quiet", "-o", "json", "--all",
                                        self.since, "-u", unit])
         end = time.monotonic() + PATIENCE
@@ -185,7 +184,7 @@ class SystemTest(unittest.TestCase):
         return fake
 
     def configure(self, fake, jobs=(), more="", path="/etc/jobwatchd/jobwatchd.ini", **sections):
-        """Sections as dicts over what suits a test; `more` is added as it stands."""
+        """Sections as dicts that override defaults for tests; `more` is appended verbatim."""
         settings = {
             "api": {"base_url": fake if isinstance(fake, str) else fake.url},
             "poll": {"interval": "100ms", "max_interval": "100ms", "batch": "off"},
@@ -202,7 +201,7 @@ class SystemTest(unittest.TestCase):
         return evidence.Database(self.system.path(STATE))
 
 
-class Told:
+class Recorder:
     def __init__(self, path):
         self.path = path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""jobwatch-job@, whose end is the job's, and the units that hooks start."""
+"""jobwatch-job@, whose result is that of the job, and units started by hooks."""
 
 import json
 import unittest
@@ -38,7 +38,7 @@ class OneJob(SystemTest):
         self.assertEqual(self.log("test-good.service"), "")
 
     def test_again(self):
-        """The outcome of a job that has ended before is told again to who starts the unit again."""
+        """Starting the unit again for a job that has ended returns its outcome again."""
         self.begin("step = 0s Failed\n")
         self.assertNotEqual(self.wait_job(), 0)
         self.assertNotEqual(self.wait_job(), 0)
@@ -59,13 +59,13 @@ class OneJob(SystemTest):
         self.assertEqual(self.show("jobwatch-job@members.service", "ExecMainStatus"), "64")
 
     def test_settings_come_with_the_system(self):
-        """job.ini was made at boot, and holds what is shipped."""
+        """job.ini was created at boot with the shipped contents."""
         self.assertEqual(self.run_inside("cat", "/etc/jobwatchd/job.ini"),
                          self.system.path("/usr/share/doc/jobwatchd/job.ini").read_text())
 
 
 class HooksDirectory(SystemTest):
-    """jobwatch-hook@, started by hand for an event that is there."""
+    """jobwatch-hook@, started manually for an existing event."""
 
     UNIT = "jobwatch-hook@" + HOOK_ID.replace("-", r"\x2d") + ".service"
 
@@ -98,8 +98,8 @@ class HooksDirectory(SystemTest):
         self.hook("20-second", "exit 3\n")
         self.hook("30-third", "echo third\n")
         self.assertNotEqual(self.system.run("systemctl", "start", self.UNIT, check=False).status, 0)
-        self.assertEqual(self.said(), ["first", "/etc/jobwatchd/hooks.d/20-second ended with status 3; what comes after it "
-                                       "was not run."])
+        self.assertEqual(self.said(), ["first", "/etc/jobwatchd/hooks.d/20-second failed: exit status 3. The programs "
+                                       "after it were not run."])
 
     def test_none(self):
         self.systemctl("start", self.UNIT)
@@ -114,7 +114,7 @@ class HooksDirectory(SystemTest):
 
 
 class UnitHooks(SystemTest):
-    """The daemon starts units, by the bus and with polkit's leave."""
+    """The daemon starts units over the bus, authorised by polkit."""
 
     RULES = "/etc/polkit-1/rules.d/50-jobwatchd.rules"
 
@@ -131,7 +131,7 @@ class UnitHooks(SystemTest):
         self.start()
 
     def allow(self, *units):
-        """As the file that is shipped says."""
+        """With the shipped rules file."""
         rules = self.system.path("/usr/share/doc/jobwatchd/examples/50-jobwatchd.rules").read_text()
         listed = "".join(f'    "{unit}",\n' for unit in units)
         self.system.write(self.RULES, rules.replace("var jobwatchdUnits = [\n", "var jobwatchdUnits = [\n" + listed))
@@ -182,7 +182,7 @@ class UnitHooks(SystemTest):
         self.wait_for("hook mine: delivery of .* failed .*unit test-end.service is masked")
 
     def test_condition(self):
-        """A unit that is skipped on purpose is a success."""
+        """A unit skipped by a condition counts as a success."""
         self.write_unit("test-end.service", "[Unit]\nConditionPathExists=/nowhere\n" + ONE_SHOT.format("/bin/false"))
         self.begin("test-end.service", allow=("test-end.service",))
         self.wait_for("hook mine: delivered")

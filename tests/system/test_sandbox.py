@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sandbox as shipped: what lives in it, and what does not."""
+"""The shipped sandbox: what works in it, and what does not."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ import unittest
 import evidence
 from fixture import STATE, UNIT, SystemTest
 
-# What a hook may do, a line each. Nothing of it needs more than a shell.
+# Probes of what a hook can do, one per line. They need only a shell.
 PROBES = """#!/bin/sh
 try() { name=$1; shift; if "$@" >/dev/null 2>&1; then echo "$name yes"; else echo "$name no"; fi; }
 {
@@ -31,13 +31,13 @@ try jq jq -n 1
 mv "$HOME/probes.new" "$HOME/probes"
 """
 
-# It is the daemon's user, and so may read what that may: its credentials too. The manual says so.
+# It runs as the daemon's user and can read the same files, credentials included, as documented in the manual.
 MAY = {"write-state", "write-tmp", "read-token", "resolve", "certificates", "python", "jq"}
 
 
 class Sandbox(SystemTest):
     def test_exec_hook(self):
-        """It runs, is told of the event, and has what a hook needs and nothing that it does not."""
+        """The hook runs with the event, and has access only to what it needs."""
         told = self.recorder()
         probes = self.program("probes", PROBES)
         fake = self.start_fake("[job 11]\nstep = 0s Completed | it is \"done\", $(id)\n")
@@ -61,7 +61,7 @@ class Sandbox(SystemTest):
                          [("it went well", "6"), ("or not", "3")])
 
     def test_tls(self):
-        """By name, so that it is looked up in the sandbox; with an authority of one's own."""
+        """By host name, so that it is resolved in the sandbox; with a private certificate authority."""
         key, certificate = self.directory / "key.pem", self.directory / "certificate.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""jobwatchd.service as shipped: what systemctl and journalctl show of it, its credentials, its state."""
+"""jobwatchd.service as shipped: its status, journal, credentials and state."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ FIELDS = {"MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "JOBWATCH_EVENT", "JOBW
           "JOBWATCH_JOB_GUID", "JOBWATCH_STATUS", "JOBWATCH_RESULT", "JOBWATCH_RESULT_BYTES", "JOBWATCH_OUTCOME",
           "JOBWATCH_DESCRIPTION", "JOBWATCH_BUSINESS", "JOBWATCH_BUSINESS_ID", "JOBWATCH_UPDATED_ON"}
 
-# What systemd-analyze counts against the sandbox; each has a line in systemd/sandbox.conf.
+# The findings of systemd-analyze; each is explained in systemd/sandbox.conf.
 EXPLAINED = {"PrivateNetwork=", "RestrictAddressFamilies=~AF_(INET|INET6)", "IPAddressDeny=", "DeviceAllow=",
              "RestrictAddressFamilies=~AF_UNIX", "RootDirectory=/RootImage="}
 
@@ -44,9 +44,9 @@ class Service(SystemTest):
         self.assertEqual(self.systemctl("is-active", UNIT).strip(), "active")
         self.assertEqual(self.systemctl("is-active", "network-online.target").strip(), "active")
         self.assertEqual(self.show(UNIT, "WatchdogUSec"), "2min")
-        self.wait_show(UNIT, "StatusText", "^watching 3 jobs: 1 open, 2 done; next poll in ")
+        self.wait_show(UNIT, "StatusText", r"^3 jobs \(1 open, 2 finished\); next poll in ")
         status = self.systemctl("status", "--no-pager", UNIT)
-        self.assertRegex(status, r'Status: "watching 3 jobs: 1 open, 2 done')
+        self.assertRegex(status, r'Status: "3 jobs \(1 open, 2 finished\)')
         self.assertRegex(status, r"Docs: man:jobwatchd\(8\)")
 
     def test_journal(self):
@@ -77,7 +77,7 @@ class Service(SystemTest):
         self.wait_for("Job 13: Failed")
         explained = self.run_inside("journalctl", "-x", "-u", UNIT, self.since, "JOBWATCH_JOB=13")
         self.assertIn("Subject: Job 13 failed", explained)
-        self.assertIn("The background job 13 has ended with the Status Failed", explained)
+        self.assertIn("The background job 13 ended with the Status Failed", explained)
         started = self.run_inside("journalctl", "-x", "-u", UNIT, self.since)
         self.assertIn("Subject: jobwatchd has started", started)
 
@@ -96,7 +96,7 @@ class Service(SystemTest):
         for path in self.system.path(STATE).rglob("*"):
             if path.is_file():
                 self.assertNotIn(TOKEN.encode(), path.read_bytes(), path)
-        # Nobody else of this machine gets at it, and the memory of the daemon is closed to its own user.
+        # No other user can read it, and the daemon's memory is not readable by its own user.
         as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat")
         for path in (f"/run/credentials/{UNIT}/nexudus.token", f"{STATE}/jobwatchd.db", f"/proc/{pid}/environ"):
             self.assertNotEqual(self.system.run(*as_nobody, path, check=False).status, 0, path)
@@ -138,7 +138,7 @@ class Credentials(SystemTest):
         self.configure(self.fake, (11,))
 
     def assertRefused(self, says):
-        """It ends for good, and says what is missing."""
+        """It exits without restart and logs what is missing."""
         self.assertNotEqual(self.system.run("systemctl", "start", UNIT, check=False).status, 0)
         self.wait_for(says)
         self.assertEqual(self.show(UNIT, "ActiveState"), "failed")
@@ -155,7 +155,7 @@ class Credentials(SystemTest):
         self.assertRefused("nexudus.token.* is empty")
 
     def test_password(self):
-        """No drop-in is needed for the other way to sign in."""
+        """auth = password works without a drop-in."""
         self.fake.server(username="me@example.com", password="p4ss-w0rd")
         self.system.remove("/etc/jobwatchd/nexudus.token")
         self.system.write("/etc/jobwatchd/nexudus.password", "p4ss-w0rd\n", 0o600)
@@ -184,7 +184,7 @@ class Credentials(SystemTest):
 
 
 class Installed(SystemTest):
-    """What meson install brings, and where."""
+    """The files installed by meson install."""
 
     def test_destdir(self):
         files = {"/" + str(path.relative_to(self.system.installed))
@@ -211,7 +211,7 @@ class Installed(SystemTest):
                              ["on-failure", "0"], unit)
 
     def test_exposure(self):
-        """Low, and made up of what the unit explains and nothing else."""
+        """The exposure is low and consists only of findings explained in the unit."""
         for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service"):
             how = ("systemd-analyze", "security", "--offline=yes", "--no-pager")
             said = self.system.run(*how, "--threshold=10", unit, check=False)
@@ -229,7 +229,7 @@ class Installed(SystemTest):
     def test_example_configuration_is_right(self):
         self.system.write("/etc/jobwatchd/jobwatchd.ini",
                           self.system.path("/usr/share/doc/jobwatchd/jobwatchd.ini").read_text() + "[jobs]\nids = 1\n")
-        self.assertIn("is right", self.run_inside("jobwatchd", "--check"))
+        self.assertIn(": OK (", self.run_inside("jobwatchd", "--check"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The journal of the tests. See journal_capture.h. */
+/* The fake journal of the tests. See journal_capture.h. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -118,13 +118,13 @@ void expect_field(const char *name, const char *value)
         const char *found = capture_field(name, &size);
 
         if (value == NULL && found != NULL)
-                fail_msg("%s is there: '%s'", name, found);
+                fail_msg("unexpected %s: '%s'", name, found);
         if (value == NULL)
                 return;
         if (found == NULL)
-                fail_msg("there is no %s", name);
+                fail_msg("missing %s", name);
         else if (strlen(value) != size || memcmp(value, found, size) != 0)
-                fail_msg("%s is '%s' and not '%s'", name, found, value);
+                fail_msg("%s is '%s', expected '%s'", name, found, value);
 }
 
 struct event capture_event(enum event_kind kind)

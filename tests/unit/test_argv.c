@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * Command lines. The expected words are what systemd 252 makes of the same lines in ExecStart=, as far as it
- * takes them without a warning.
- */
+/* Command lines. The expected words are those of systemd 252 for ExecStart=, where it does not warn. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -18,7 +15,7 @@
 #include "fault_malloc.h"
 #include "util/argv.h"
 
-/* Splits a copy that ends where the line ends, so that a read beyond it is found. */
+/* Splits a copy of exact size, so that a read beyond it is detected. */
 static int split(const char *line, char ***ret_words)
 {
         char *copy = strdup(line);
@@ -35,10 +32,10 @@ static void expect(const char *line, const char *const expected[])
         size_t count = 0;
 
         if (split(line, &words) != 0)
-                fail_msg("<%s> was refused", line);
+                fail_msg("<%s> was rejected", line);
         for (; expected[count] != NULL; count++) {
                 if (words[count] == NULL)
-                        fail_msg("<%s> has %zu words only", line, count);
+                        fail_msg("<%s> has only %zu words", line, count);
                 assert_string_equal(words[count], expected[count]);
         }
         assert_null(words[count]);
@@ -47,12 +44,12 @@ static void expect(const char *line, const char *const expected[])
 
 #define EXPECT(line, ...) expect(line, (const char *const[]){ __VA_ARGS__, NULL })
 
-static void expect_refused(const char *line)
+static void expect_invalid(const char *line)
 {
         char *untouched = NULL, **words = &untouched;
 
         if (split(line, &words) != -EINVAL)
-                fail_msg("<%s> was not refused", line);
+                fail_msg("<%s> was not rejected", line);
         assert_ptr_equal(words, &untouched);
 }
 
@@ -94,7 +91,7 @@ static void test_escapes(void **state)
         EXPECT("-exec ls {} \\;", "-exec", "ls", "{}", ";");
 }
 
-/* What a shell or systemd would expand stays as it is. */
+/* No expansion as by a shell or systemd. */
 static void test_nothing_is_expanded(void **state)
 {
         (void)state;
@@ -104,7 +101,7 @@ static void test_nothing_is_expanded(void **state)
         EXPECT("-/bin/x @/bin/y +z", "-/bin/x", "@/bin/y", "+z");
 }
 
-static void test_refused(void **state)
+static void test_invalid(void **state)
 {
         static const char *const lines[] = {
                 "",        " \t ",    "\"/x",    "'/x",         "a 'b\"",      "\"a\\\"",
@@ -117,10 +114,10 @@ static void test_refused(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-                expect_refused(lines[i]);
+                expect_invalid(lines[i]);
 }
 
-/* Escaping every byte brings it back. */
+/* Every byte can be escaped. */
 static void test_every_byte(void **state)
 {
         char line[5], expected[2] = "";
@@ -165,9 +162,9 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_white_space),   cmocka_unit_test(test_quotes),
                 cmocka_unit_test(test_escapes),       cmocka_unit_test(test_nothing_is_expanded),
-                cmocka_unit_test(test_refused),       cmocka_unit_test(test_every_byte),
+                cmocka_unit_test(test_invalid),       cmocka_unit_test(test_every_byte),
                 cmocka_unit_test(test_out_of_memory),
         };
 
-        return cmocka_run_group_tests_name("command_split", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("argv", tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Every MESSAGE_ID has its explanation in the catalog, every explanation its MESSAGE_ID, and the fields that
- * an explanation shows are in the entries it explains.
+ * Every MESSAGE_ID has an entry in the catalog and vice versa, and the fields used in a catalog entry exist
+ * in the journal entries.
  */
 
 #include <ctype.h>
@@ -63,11 +63,11 @@ static void read_line(const char *line)
                 assert_true(explanation_count < ENTRIES_MAX);
                 struct explanation *next = &explanations[explanation_count++];
                 assert_int_equal(sscanf(line, "-- %32[0-9a-f]", next->id), 1);
-                assert_int_equal(strlen(line), 3 + ID_SIZE + 1); /* no language, nothing behind it */
+                assert_int_equal(strlen(line), 3 + ID_SIZE + 1); /* no language, nothing else */
                 return;
         }
         if (explanation_count == 0)
-                return; /* the comment on top */
+                return; /* the comment at the top */
 
         struct explanation *now = &explanations[explanation_count - 1];
         size_t used = strlen(now->body);
@@ -129,7 +129,7 @@ static void test_ids(void **state)
         for (size_t i = 0; i < id_count; i++) {
                 assert_int_equal(strncmp(ids[i].name, "MESSAGE_ID_", 11), 0);
                 assert_int_equal(strlen(ids[i].id), ID_SIZE);
-                assert_ptr_equal(id_find(ids[i].id), &ids[i]); /* none is used twice */
+                assert_ptr_equal(id_find(ids[i].id), &ids[i]); /* no duplicates */
         }
 }
 
@@ -157,7 +157,7 @@ static void test_explanations_are_complete(void **state)
         }
 }
 
-/* Each @FIELD@ of a text, against the entry that was captured last. */
+/* Checks that each @FIELD@ of a text exists in the last captured entry. */
 static void check_fields(const struct explanation *explanation, const char *text)
 {
         for (const char *at = strchr(text, '@'); at != NULL;) {
@@ -165,12 +165,12 @@ static void check_fields(const struct explanation *explanation, const char *text
                 char name[100];
 
                 if (end == NULL || (size_t)(end - at) > sizeof(name)) {
-                        fail_msg("%s: an @ without its other", explanation->id);
+                        fail_msg("%s: unpaired @", explanation->id);
                         return;
                 }
                 (void)snprintf(name, sizeof(name), "%.*s", (int)(end - at - 1), at + 1);
                 if (capture_field(name, NULL) == NULL)
-                        fail_msg("%s shows %s, which its entries do not have", explanation->id, name);
+                        fail_msg("%s uses %s, which its entries do not have", explanation->id, name);
                 at = strchr(end + 1, '@');
         }
 }
@@ -194,7 +194,7 @@ static void test_fields_are_in_the_entries(void **state)
                 explained[explanation - explanations] = true;
         }
 
-        /* All others are lines, about a job at most. */
+        /* All others are messages, with at most the fields of a job. */
         journal_print_about(journal, LOG_ERR, MESSAGE_ID_STARTED, 7, "name", "text");
         for (size_t i = 0; i < explanation_count; i++)
                 if (!explained[i]) {

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "config/config.h"
+#include "config/config_load.h"
 #include "config/ini_reader.h"
 #include "config/keys.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Secrets from files and from systemd's credentials, and all that can be wrong with them. */
+/* Secrets from files and from systemd credentials, valid and invalid. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,7 +76,7 @@ static void expect_secret(const char *source, const char *expected)
         assert_null(secret_free(secret));
 }
 
-/* The message names the key and the file, and says `part`. */
+/* The message names the key and the source and contains `part`. */
 static void expect_failure(const char *source, int error, const char *part)
 {
         char untouched[] = "untouched";
@@ -112,7 +112,7 @@ static void test_one_line(void **state)
         }
 }
 
-static void test_flaws(void **state)
+static void test_invalid_contents(void **state)
 {
         struct directory *directory = *state;
 
@@ -136,7 +136,7 @@ static void test_flaws(void **state)
         expect_failure(directory->file, -EINVAL, "control characters");
 }
 
-static void test_a_flaw_does_not_give_the_secret_away(void **state)
+static void test_messages_do_not_contain_the_secret(void **state)
 {
         struct directory *directory = *state;
         char *secret = NULL, *message = NULL;
@@ -156,9 +156,9 @@ static void test_size_limit(void **state)
         assert_non_null(data);
         memset(data, 's', SECRET_MAX + 2);
         write_file(directory, data, SECRET_MAX + 1, 0600);
-        expect_failure(directory->file, -EINVAL, "larger than any secret");
+        expect_failure(directory->file, -EINVAL, "larger than 64 KiB");
         write_file(directory, data, SECRET_MAX + 2, 0600);
-        expect_failure(directory->file, -EINVAL, "larger than any secret");
+        expect_failure(directory->file, -EINVAL, "larger than 64 KiB");
 
         write_file(directory, data, SECRET_MAX, 0600);
         data[SECRET_MAX] = '\0';
@@ -166,17 +166,17 @@ static void test_size_limit(void **state)
         free(data);
 }
 
-static void test_what_is_no_file(void **state)
+static void test_not_a_regular_file(void **state)
 {
         struct directory *directory = *state;
 
         expect_failure(directory->file, -ENOENT, "No such file");
-        expect_failure(directory->path, -EINVAL, "no regular file");
-        expect_failure("/dev/null", -EINVAL, "no regular file");
+        expect_failure(directory->path, -EINVAL, "not a regular file");
+        expect_failure("/dev/null", -EINVAL, "not a regular file");
 
-        /* A pipe without a writer must not hang the daemon. */
+        /* Opening a pipe without a writer must not block. */
         assert_int_equal(mkfifo(directory->file, 0600), 0);
-        expect_failure(directory->file, -EINVAL, "no regular file");
+        expect_failure(directory->file, -EINVAL, "not a regular file");
 }
 
 static void test_credential_by_name(void **state)
@@ -184,14 +184,19 @@ static void test_credential_by_name(void **state)
         struct directory *directory = *state;
 
         write_file(directory, "abc\n", 4, 0400);
-        expect_failure("token", -ENOENT, "LoadCredential=token:");
+        expect_failure("token", -ENOENT, "set token_file to an absolute path");
         assert_int_equal(setenv("CREDENTIALS_DIRECTORY", directory->path, 1), 0);
         expect_secret("token", "abc");
         expect_secret(directory->file, "abc");
         expect_failure("other", -ENOENT, directory->path);
+        write_file(directory, "\n", 1, 0400);
+        expect_failure("token", -EINVAL, "is empty or its file is missing");
+        expect_failure("token", -EINVAL, "LoadCredential=token names");
+        write_file(directory, "a\nb", 3, 0400);
+        expect_failure("token", -EINVAL, "the credential has more than one line");
 }
 
-static void test_warning_for_a_file_that_all_can_read(void **state)
+static void test_warning_for_a_world_readable_file(void **state)
 {
         struct directory *directory = *state;
         char *secret = NULL, *message = NULL;
@@ -210,7 +215,7 @@ static void test_warning_for_a_file_that_all_can_read(void **state)
         secret_free(secret);
 }
 
-static void test_no_descriptor_is_left(void **state)
+static void test_descriptors_are_closed(void **state)
 {
         struct directory *directory = *state;
         char *secret = NULL, *message = NULL;
@@ -235,13 +240,13 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, directory_setup, directory_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_one_line),
-                TEST(test_flaws),
-                TEST(test_a_flaw_does_not_give_the_secret_away),
+                TEST(test_invalid_contents),
+                TEST(test_messages_do_not_contain_the_secret),
                 TEST(test_size_limit),
-                TEST(test_what_is_no_file),
+                TEST(test_not_a_regular_file),
                 TEST(test_credential_by_name),
-                TEST(test_warning_for_a_file_that_all_can_read),
-                TEST(test_no_descriptor_is_left),
+                TEST(test_warning_for_a_world_readable_file),
+                TEST(test_descriptors_are_closed),
         };
 
         return cmocka_run_group_tests_name("credential", tests, NULL, NULL);

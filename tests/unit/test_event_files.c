@@ -183,14 +183,13 @@ static void test_lines(void **state)
         free(line);
 }
 
-/* systemd's own parser of EnvironmentFile=, if its private library of the version this was written for is
- * here.
+/* systemd's own parser of EnvironmentFile=, if one of its private libraries is here whose interface is known.
  */
 typedef int load_env_file_function(FILE *file, const char *name, char ***ret_assignments);
 
 static load_env_file_function *find_systemd_parser(void)
 {
-        static const char pattern[] = "/usr/lib/*/systemd/libsystemd-shared-252*.so";
+        static const char pattern[] = "/usr/lib/*/systemd/libsystemd-shared-25[27]*.so";
         load_env_file_function *function = NULL;
         glob_t found;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The sentences of events. */
+/* Messages of events. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static void test_label(void **state)
         }
 }
 
-static void test_the_form_that_is_promised(void **state)
+static void test_status_changes(void **state)
 {
         static const enum event_kind kinds[] = { EVENT_CHANGED, EVENT_SUCCEEDED, EVENT_FAILED };
         (void)state;
@@ -93,12 +93,12 @@ static void test_only_the_result_changed(void **state)
         event.record.result = TEXT_NULL;
         expect(&event, "Job 87654323 (members-import): Completed, result is now (none)");
 
-        /* Both: the step in Status is what a reader looks for. */
+        /* If both have changed, only Status is shown. */
         event.status_before = TEXT_LITERAL("Running");
         expect(&event, "Job 87654323 (members-import): Running → Completed");
 }
 
-static void test_only_the_meaning_changed(void **state)
+static void test_only_the_outcome_changed(void **state)
 {
         struct event event = sample(EVENT_SUCCEEDED);
         (void)state;
@@ -108,7 +108,7 @@ static void test_only_the_meaning_changed(void **state)
         expect(&event, "Job 87654323 (members-import): Completed now counts as success");
 }
 
-static void test_first_sight(void **state)
+static void test_first_observation(void **state)
 {
         static const enum event_kind kinds[] = { EVENT_SEEN, EVENT_SUCCEEDED, EVENT_FAILED };
         (void)state;
@@ -127,14 +127,14 @@ static void test_gone_and_stalled(void **state)
         (void)state;
 
         event.record.status = TEXT_LITERAL("Running");
-        expect(&event, "Job 87654323 (members-import): Running → gone: Nexudus no longer has this job");
+        expect(&event, "Job 87654323 (members-import): Running → gone (no longer in Nexudus)");
         event.first_observation = true;
-        expect(&event, "Job 87654323 (members-import): not found: Nexudus has no such job");
+        expect(&event, "Job 87654323 (members-import): gone (no such job in Nexudus)");
 
         event = sample(EVENT_STALLED);
         event.record.status = TEXT_LITERAL("Running");
         expect(&event,
-               "Job 87654323 (members-import): still Running, and unchanged for longer than stalled_after");
+               "Job 87654323 (members-import): still Running, unchanged for longer than stalled_after");
 }
 
 static void test_remote_texts_are_escaped_and_cut(void **state)
@@ -184,11 +184,11 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_label),
-                cmocka_unit_test(test_the_form_that_is_promised),
+                cmocka_unit_test(test_status_changes),
                 cmocka_unit_test(test_null_and_empty),
                 cmocka_unit_test(test_only_the_result_changed),
-                cmocka_unit_test(test_only_the_meaning_changed),
-                cmocka_unit_test(test_first_sight),
+                cmocka_unit_test(test_only_the_outcome_changed),
+                cmocka_unit_test(test_first_observation),
                 cmocka_unit_test(test_gone_and_stalled),
                 cmocka_unit_test(test_remote_texts_are_escaped_and_cut),
                 cmocka_unit_test(test_no_memory),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The journal when there is no memory: what is to be said is said, and an event is told whole or not at all.
- */
+/* The journal without memory: messages are logged all the same, and events completely or not at all. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -17,7 +16,7 @@
 #include "fault_malloc.h"
 #include "journal/journal.h"
 
-/* The journal of these tests, which takes no memory: the last entry, a line a field. */
+/* A fake journal that does not allocate: the last entry, one line per field. */
 static char entry[4096];
 static unsigned entries;
 
@@ -59,12 +58,12 @@ static void test_message(void **state)
 {
         struct journal *journal = open_journal();
         bool failed = true;
-        unsigned turn = 2;
+        unsigned round = 2;
         (void)state;
 
-        for (; failed; turn++) {
+        for (; failed; round++) {
                 entries = 0;
-                fault_malloc_arm(turn / 2, turn % 2 == 0);
+                fault_malloc_arm(round / 2, round % 2 == 0);
                 journal_print_about(journal, LOG_WARNING, "0f1e2d3c4b5a49788695a4b3c2d1e0f0", 7, "import",
                                     "No memory for %s.\n", "job 7");
                 failed = fault_malloc_disarm();
@@ -76,7 +75,7 @@ static void test_message(void **state)
                                                     "MESSAGE_ID=0f1e2d3c4b5a49788695a4b3c2d1e0f0\n"
                                                     "JOBWATCH_JOB=7\nJOBWATCH_JOB_NAME=import\n");
         }
-        assert_true(turn > 10);
+        assert_true(round > 10);
         journal_close(journal);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Counted strings, with what the network may put into them. */
+/* Counted strings with arbitrary bytes. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,7 +79,7 @@ static void test_cut(void **state)
         assert_int_equal(text_cut("a😀b", 6, 4), 1);
         assert_int_equal(text_cut("a😀b", 6, 5), 5);
         assert_int_equal(text_cut("😀", 4, 3), 0);
-        /* What is no UTF-8 is cut where asked. */
+        /* Invalid UTF-8 is cut at the limit. */
         assert_int_equal(text_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5);
         assert_int_equal(text_cut("\x80\x80\x80", 3, 2), 2);
 }
@@ -110,7 +110,7 @@ static void test_escape(void **state)
         EXPECT_ESCAPED("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", 0, "\\xc2\\x80\\xc2\\x9b\\xc2\\x9f\xc2\xa0");
 }
 
-static void test_escape_of_what_is_no_utf8(void **state)
+static void test_escape_of_invalid_utf8(void **state)
 {
         (void)state;
         EXPECT_ESCAPED("\xff\x80", 0, "\\xff\\x80");
@@ -197,7 +197,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_from_and_copy), cmocka_unit_test(test_equal),
                 cmocka_unit_test(test_or_empty),      cmocka_unit_test(test_cut),
-                cmocka_unit_test(test_escape),        cmocka_unit_test(test_escape_of_what_is_no_utf8),
+                cmocka_unit_test(test_escape),        cmocka_unit_test(test_escape_of_invalid_utf8),
                 cmocka_unit_test(test_escape_cuts),   cmocka_unit_test(test_escape_every_pair_of_bytes),
                 cmocka_unit_test(test_secret_free),   cmocka_unit_test(test_digest),
         };

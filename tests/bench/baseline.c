@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The floor: what polling costs a program that does nothing else. libcurl's multi interface on an epoll
- * descriptor, as many requests at a time and the same features as jobwatchd uses, and yajl for the bodies.
- * No configuration, no limits, no decisions, no state, no errors: whatever goes wrong ends it.
+ * The baseline: the cost of polling alone. It uses libcurl's multi interface on an epoll descriptor with the
+ * same concurrency and features as jobwatchd, and yajl for the bodies. It has no configuration, rate limits,
+ * decisions or state, and exits on any error.
  *
- *     floor URL JOBS BATCH INTERVAL_MS [SPREAD]
+ *     baseline URL JOBS BATCH INTERVAL_MS [SPREAD]
  *
- * Asks for all jobs every INTERVAL_MS: BATCH ids in a request, or singly with BATCH 1. They are due in SPREAD
- * waves (1) of equal size over the interval. Runs until it is ended.
+ * Polls all jobs every INTERVAL_MS: BATCH ids per request, or single requests with BATCH 1. Jobs are due in
+ * SPREAD waves (1) of equal size over the interval. Runs until it is killed.
  */
 
 #include <curl/curl.h>
@@ -46,7 +46,7 @@ static unsigned busy;
 
 static void die(const char *what)
 {
-        (void)fprintf(stderr, "floor: %s\n", what);
+        (void)fprintf(stderr, "baseline: %s\n", what);
         exit(EXIT_FAILURE);
 }
 
@@ -96,7 +96,7 @@ static size_t on_body(char *data, size_t unit, size_t count, void *userdata)
         return unit * count;
 }
 
-static void flight_init(struct slot *slot)
+static void slot_init(struct slot *slot)
 {
         static struct curl_slist *headers;
 
@@ -109,7 +109,7 @@ static void flight_init(struct slot *slot)
                 die("no memory");
         (void)curl_easy_setopt(slot->easy, CURLOPT_PRIVATE, (char *)slot);
         (void)curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, headers);
-        (void)curl_easy_setopt(slot->easy, CURLOPT_USERAGENT, "floor");
+        (void)curl_easy_setopt(slot->easy, CURLOPT_USERAGENT, "baseline");
         (void)curl_easy_setopt(slot->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
         (void)curl_easy_setopt(slot->easy, CURLOPT_NOSIGNAL, 1L);
         (void)curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, 30000L);
@@ -118,7 +118,7 @@ static void flight_init(struct slot *slot)
         (void)curl_easy_setopt(slot->easy, CURLOPT_WRITEDATA, slot);
 }
 
-static void flight_start(struct slot *slot)
+static void slot_start(struct slot *slot)
 {
         int size = snprintf(slot->url, URL_MAX, "%s/api/sys/businessbackgroundjobs/", base_url);
 
@@ -144,7 +144,7 @@ static void start_due(void)
 {
         for (size_t i = 0; i < MAX_IN_FLIGHT && next_job < wave_end; i++)
                 if (!slots[i].busy)
-                        flight_start(&slots[i]);
+                        slot_start(&slots[i]);
 }
 
 static void collect(void)
@@ -160,7 +160,7 @@ static void collect(void)
                 (void)curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
                 if (message->data.result != CURLE_OK || status != 200 ||
                     yajl_complete_parse(slot->parser) != yajl_status_ok)
-                        die("no answer");
+                        die("unexpected response");
                 yajl_free(slot->parser);
                 (void)curl_multi_remove_handle(multi, slot->easy);
                 slot->busy = false;
@@ -195,7 +195,7 @@ static void run_once(long wait_ms)
         }
 }
 
-/* Until the time has come and everything is answered. */
+/* Until the time is reached and no request is in flight. */
 static void run_until(uint64_t due_ms)
 {
         uint64_t now;
@@ -210,7 +210,7 @@ static void run_until(uint64_t due_ms)
 int main(int argc, char *argv[])
 {
         if (argc < 5) {
-                (void)fprintf(stderr, "usage: floor URL JOBS BATCH INTERVAL_MS [SPREAD]\n");
+                (void)fprintf(stderr, "usage: baseline URL JOBS BATCH INTERVAL_MS [SPREAD]\n");
                 return EXIT_FAILURE;
         }
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -228,7 +228,7 @@ int main(int argc, char *argv[])
         (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
         (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)MAX_IN_FLIGHT);
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
-                flight_init(&slots[i]);
+                slot_init(&slots[i]);
 
         for (uint64_t due_ms = now_ms(), wave = 0;; wave = (wave + 1) % spread) {
                 if (wave == 0)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The floor of change to hook: what the kernel takes for the two steps that cannot be left out, one write
- * that has reached the disk and the start of a process.
+ * The baseline from a change to its hook: the two steps that cannot be avoided, one synchronous write to the
+ * disk and the start of a process.
  *
- *     spawn_floor FILE STAMP STAMPS TIMES
+ *     spawn_baseline FILE STAMP STAMPS TIMES
  *
- * Prints for each time "NANOSECONDS 0 NUMBER", the time before the write; STAMP appends to STAMPS when it
+ * Prints "NANOSECONDS 0 NUMBER" for each run, the time before the write. STAMP appends to STAMPS when it
  * runs.
  */
 

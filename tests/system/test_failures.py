@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What befalls a service: it hangs, it is stopped, the API is down, the machine loses its power."""
+"""Failures of a service: a hang, a stop, an API outage, a power cut."""
 
 import random
 import time
@@ -12,15 +12,15 @@ from harness import Closed
 POWER_CUTS = 6
 
 
-class Trouble(SystemTest):
+class Failures(SystemTest):
     def start_watching(self, *jobs, hook_lines="", **sections):
-        """One recording hook on every end; `jobs` run."""
-        self.told = self.recorder()
+        """One recording hook; `jobs` are running."""
+        self.hook = self.recorder()
         self.jobs = {id: evidence.Job(id) for id in jobs}
         self.fake = self.start_fake()
         for id in jobs:
             self.change(id, "Running", "0")
-        self.configure(self.fake, jobs, f"[hook told]\non = changed, gone\nexec = {self.told.program}\n{hook_lines}",
+        self.configure(self.fake, jobs, f"[hook told]\non = changed, gone\nexec = {self.hook.program}\n{hook_lines}",
                        **sections)
         self.start()
         for id in jobs:
@@ -30,15 +30,15 @@ class Trouble(SystemTest):
         self.jobs[id].enter(status, result)
         self.fake.job(id, result, status=status)
 
-    def wait_told(self, count):
+    def wait_delivered(self, count):
         end = time.monotonic() + 30
-        while len({attempt.document["event_id"] for attempt in self.told.attempts()}) < count:
+        while len({attempt.document["event_id"] for attempt in self.hook.attempts()}) < count:
             if time.monotonic() > end:
-                self.fail(f"told {self.told.attempts()}, not {count} events:\n{self.log()}")
+                self.fail(f"delivered {self.hook.attempts()}, not {count} events:\n{self.log()}")
             time.sleep(0.05)
 
     def check(self, times=1):
-        """All that happened was recorded once, logged under one id, and told; `times` bounds how often."""
+        """Each event was recorded once, logged under one id, and delivered at most `times` times."""
         self.systemctl("stop", UNIT)
         database = self.database()
         self.assertTrue(database.is_sound())
@@ -46,9 +46,9 @@ class Trouble(SystemTest):
         evidence.check_recorded(self, self.jobs, recorded)
         kinds = ("changed", "succeeded", "failed", "gone")
         wanted = [event for event in recorded if event.kind in kinds]
-        attempts = self.told.attempts()
+        attempts = self.hook.attempts()
         evidence.check_hook(self, "told", wanted, attempts)
-        self.assertLessEqual(len(attempts), times * len(wanted), "told too often")
+        self.assertLessEqual(len(attempts), times * len(wanted), "delivered too often")
         self.assertEqual([row for row in database.deliveries() if row[2] != "done"], [])
         return recorded
 
@@ -59,18 +59,18 @@ class Trouble(SystemTest):
             self.assertEqual(len(logged), len(set(logged)), "logged twice")
 
     def test_watchdog(self):
-        """A daemon that hangs is ended and started again; nothing is lost or told twice."""
+        """A hanging daemon is killed and restarted; nothing is lost or reported twice."""
         self.write_unit(f"{UNIT}.d/watchdog.conf", "[Service]\nWatchdogSec=1s\nRestartSec=100ms\n")
         self.start_watching(11, 12)
         self.change(11, "Running", "1")
-        self.wait_told(1)
+        self.wait_delivered(1)
         self.fake.polls(1, 12)
         self.systemctl("kill", "--signal=STOP", "--kill-whom=main", UNIT)
         self.change(11, "Completed", "2")
         self.change(12, "Failed", "2")
         self.wait_show(UNIT, "NRestarts", "^1$")
         self.wait_for("Watchdog timeout")
-        self.wait_told(3)
+        self.wait_delivered(3)
         self.check_journal(self.check())
 
     def test_crash(self):
@@ -78,16 +78,16 @@ class Trouble(SystemTest):
         self.start_watching(11)
         for result in range(1, 4):
             self.change(11, "Running", str(result))
-            self.wait_told(result)
+            self.wait_delivered(result)
             self.systemctl("kill", "--signal=KILL", "--kill-whom=main", UNIT)
             self.wait_show(UNIT, "NRestarts", f"^{result}$")
         self.change(11, "Completed", "done")
-        self.wait_told(4)
+        self.wait_delivered(4)
         self.check_journal(self.check(times=2), may_repeat=True)
 
     def test_stop_is_quick(self):
-        """With requests under way that nobody answers, and a hook that does not want to end."""
-        self.told = self.recorder()
+        """With unanswered requests in flight, and a hook that ignores SIGTERM."""
+        self.hook = self.recorder()
         stubborn = self.program("stubborn", f"#!/bin/sh\ntrap '' TERM\necho $$ > {STATE}/stubborn.pid\n"
                                 "while :; do sleep 1; done\n")
         self.jobs = {}
@@ -108,7 +108,7 @@ class Trouble(SystemTest):
         self.assertEqual((self.show(UNIT, "Result"), self.show(UNIT, "ExecMainStatus")), ("success", "0"))
         self.assertNotEqual(self.system.run("pgrep", "-f", "/opt/test/stubborn", check=False).status, 0)
 
-        # What it was not done with is done after the next start.
+        # Deliveries that were not done are repeated after the next start.
         self.program("stubborn", f"#!/bin/sh\ntouch {STATE}/delivered\n")
         self.fake.mend()
         self.start()
@@ -123,14 +123,14 @@ class Trouble(SystemTest):
         self.system.boot()
         self.assertEqual(self.systemctl("is-active", UNIT).strip(), "active")
         self.wait_for("refused|not be reached|cannot")
-        self.wait_show(UNIT, "StatusText", "the API does not answer")
+        self.wait_show(UNIT, "StatusText", "API: unreachable")
         self.start_fake("[job 11]\nstep = 0s Running\n", port=closed.release())
         self.wait_for("Job 11: Running")
         self.wait_for("reachable again")
         self.assertEqual(self.show(UNIT, "NRestarts"), "0")
 
     def test_power_cuts(self):
-        """At random moments, while jobs change: what was recorded holds, and all of it is told."""
+        """Power cuts at random moments while jobs change: recorded events survive and are all reported."""
         seed = random.randrange(1 << 32)
         chance = random.Random(seed)
         jobs = range(100, 110)
@@ -148,7 +148,7 @@ class Trouble(SystemTest):
             for id in jobs:
                 self.wait_for(f'Job {id}: hook told: delivered "(succeeded|failed)"')
             recorded = self.check(times=POWER_CUTS + 1)
-            # An entry that journald had not yet read when the power went is lost with it; the event is not.
+            # An entry that journald had not read before the power cut is lost; the event is not.
             self.assertLessEqual({entry["JOBWATCH_EVENT_ID"] for entry in self.events()}, {event.id for event in recorded})
 
 

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The three commands of the program: run the daemon, check the configuration, print the configuration. */
+
+#include "app/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/check.h"
+#include "app/daemon.h"
+#include "config/config_load.h"
+#include "journal/journal.h"
+#include "util/cleanup.h"
+
+DEFINE_CLEANUP(struct config, config_free)
+DEFINE_CLEANUP(struct journal, journal_close)
+
+static const char *plural(size_t count)
+{
+        return count == 1 ? "" : "s";
+}
+
+/* ---- configuration ---- */
+
+static void print_problems(const struct config_problems *problems)
+{
+        for (size_t i = 0; i < problems->count; i++)
+                (void)fprintf(stderr, "%s%s\n", problems->items[i].warning ? "warning: " : "",
+                              problems->items[i].message);
+}
+
+/*
+ * There is no configuration yet, so the log target is that of the command line. Returns a negative errno if
+ * the journal cannot be opened.
+ */
+static int log_problems(const struct command *command, const struct config_problems *problems)
+{
+        const int target = command->overrides->log_target;
+        const struct log_config settings = {
+                .level = LOG_INFO,
+                .target = target >= 0 ? (enum log_target)target : LOG_TARGET_AUTO,
+        };
+        CLEANUP(cleanup_journal_close) struct journal *journal = NULL;
+
+        int r = journal_open(&settings, &journal);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < problems->count; i++)
+                journal_print(journal, problems->items[i].warning ? LOG_WARNING : LOG_ERR, "%s",
+                              problems->items[i].message);
+        if (problems->errors > 0)
+                journal_print(journal, LOG_ERR, "Invalid configuration (%zu error%s), exiting.",
+                              problems->errors, plural(problems->errors));
+        return 0;
+}
+
+/* Reports errors and warnings: to the log if `log`, else, or without a journal, to standard error. */
+static enum exit_status load_config(const struct command *command, bool log, struct config **ret_config)
+{
+        struct config_problems problems = { .items = NULL };
+
+        int r = config_load(command->path, command->overrides, &problems, ret_config);
+        if (!log || log_problems(command, &problems) < 0)
+                print_problems(&problems);
+        config_problems_clear(&problems);
+        if (r == -ENOMEM) {
+                (void)fputs("jobwatchd: out of memory while reading the configuration\n", stderr);
+                return EXIT_STATUS_SOFTWARE;
+        }
+        return r < 0 ? EXIT_STATUS_CONFIG : EXIT_STATUS_SUCCESS;
+}
+
+/* ---- commands ---- */
+
+enum exit_status command_run(const struct command *command)
+{
+        const struct daemon_options options = {
+                .path = command->path,
+                .overrides = command->overrides,
+                .once = command->once,
+                .timeout_us = command->timeout_us,
+        };
+        CLEANUP(cleanup_config_free) struct config *config = NULL;
+        CLEANUP(cleanup_journal_close) struct journal *journal = NULL;
+
+        daemon_block_signals();
+        enum exit_status status = load_config(command, true, &config);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
+        int r = journal_open(&config->log, &journal);
+        if (r < 0) {
+                (void)fprintf(stderr,
+                              "jobwatchd: cannot open the journal: %s; to log to standard error use "
+                              "--log-target=console\n",
+                              strerror(-r));
+                return EXIT_STATUS_CONFIG;
+        }
+        return daemon_run(&options, config, journal);
+}
+
+enum exit_status command_check(const struct command *command)
+{
+        CLEANUP(cleanup_config_free) struct config *config = NULL;
+
+        enum exit_status status = load_config(command, false, &config);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
+        if (check_environment(config, stderr) > 0)
+                return EXIT_STATUS_CONFIG;
+        (void)printf("%s: OK (%zu job%s, %zu hook%s)\n", command->path, config->job_count,
+                     plural(config->job_count), config->hook_count, plural(config->hook_count));
+        return EXIT_STATUS_SUCCESS;
+}
+
+enum exit_status command_print_config(const struct command *command)
+{
+        CLEANUP(cleanup_config_free) struct config *config = NULL;
+
+        enum exit_status status = load_config(command, false, &config);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
+        return config_print(config, stdout) < 0 ? EXIT_STATUS_STATE : EXIT_STATUS_SUCCESS;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "app/exit_status.h"
+#include "config/config.h"
+
+/* The parsed command line. Everything is borrowed and must outlive the call. */
+struct command {
+        const char *path; /* of the configuration file */
+        const struct config_overrides *overrides;
+        bool once;           /* poll each job once and exit */
+        uint64_t timeout_us; /* 0: none */
+};
+
+/*
+ * Each loads the configuration and returns the exit status of the process; EXIT_STATUS_CONFIG if the
+ * configuration is invalid. Errors are reported before they return.
+ */
+
+/*
+ * Runs the daemon until it ends. Errors go to the log. libcurl is initialised, and no other thread exists:
+ * signals are blocked here for all threads to come.
+ */
+enum exit_status command_run(const struct command *command);
+
+/* Validates the configuration, its secrets and hook programs. Errors go to standard error. */
+enum exit_status command_check(const struct command *command);
+
+/* Prints the effective configuration as INI to standard output. Errors go to standard error. */
+enum exit_status command_print_config(const struct command *command);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Lists of strings, as configuration keys have them. */
+
+#include "config/string_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+int string_list_add(struct string_list *list, const char *item)
+{
+        CLEANUP(cleanup_free) char *copy = strdup(item);
+        if (copy == NULL)
+                return -ENOMEM;
+
+        char **grown = reallocarray(list->items, list->count + 2, sizeof(*grown));
+        if (grown == NULL)
+                return -ENOMEM;
+        grown[list->count++] = STEAL_POINTER(copy);
+        grown[list->count] = NULL;
+        list->items = grown;
+        return 0;
+}
+
+void string_list_clear(struct string_list *list)
+{
+        for (size_t i = 0; i < list->count; i++)
+                free(list->items[i]);
+        free(list->items);
+        *list = (struct string_list){ 0 };
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+
+struct string_list {
+        char **items; /* NULL-terminated; NULL if the list is empty */
+        size_t count;
+};
+
+/* Appends a copy of the item. Returns 0 or -ENOMEM. */
+int string_list_add(struct string_list *list, const char *item);
+
+/* Frees the items; the list is empty. */
+void string_list_clear(struct string_list *list);

@@ -31,8 +31,19 @@
 /* How often the journal gets a summary. */
 #define SUMMARY_INTERVAL_US (1 * USEC_PER_DAY)
 
-/* How long running hooks may take to end after SIGTERM. */
-#define STOP_TIMEOUT_US (1 * USEC_PER_SEC)
+/* How long running hooks may take to end after SIGTERM: they are killed after 5 s. */
+#define STOP_TIMEOUT_US (7 * USEC_PER_SEC)
+
+/*
+ * Every part exists from the start of the loop to its end, whatever the state.
+ *
+ *      RUNNING --SIGTERM, SIGINT--> STOPPING --hooks have ended, or STOP_TIMEOUT_US--> exit
+ *         +-----all jobs have ended, --once, --timeout-----------------------------------^
+ */
+enum daemon_state {
+        DAEMON_RUNNING,
+        DAEMON_STOPPING, /* no new request or attempt; reload, --timeout and the summary are ignored */
+};
 
 struct daemon {
         const struct daemon_options *options;
@@ -48,8 +59,8 @@ struct daemon {
         sd_event_source *timeout;
         sd_event_source *summary;
         struct status_line *status;
+        enum daemon_state life;
         bool idle_reported;
-        bool stopping;
 };
 
 /* ---- exit ---- */
@@ -61,9 +72,9 @@ static enum exit_status status_when_done(const struct monitor_counts *counts)
 
 static enum exit_status status_of_round(const struct daemon *daemon, const struct monitor_counts *counts)
 {
-        if (counts->outage == OUTAGE_UNAUTHORIZED)
+        if (counts->failure == FAILURE_REFUSED)
                 return EXIT_STATUS_REFUSED;
-        if (counts->outage != OUTAGE_NONE || counts->unanswered > 0)
+        if (counts->failure != FAILURE_NONE || counts->unanswered > 0)
                 return EXIT_STATUS_API;
         return daemon->config->exit_when == EXIT_DONE ? status_when_done(counts) : EXIT_STATUS_SUCCESS;
 }
@@ -73,7 +84,7 @@ static void on_idle(void *userdata)
 {
         struct daemon *daemon = userdata;
 
-        if (daemon->stopping) {
+        if (daemon->life == DAEMON_STOPPING) {
                 if (outbox_is_idle(daemon->outbox))
                         (void)sd_event_exit(daemon->event, EXIT_STATUS_SUCCESS);
                 return;
@@ -110,16 +121,18 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         (void)source;
         struct daemon *daemon = userdata;
 
-        if (daemon->stopping)
+        if (daemon->life == DAEMON_STOPPING)
                 return 0;
-        daemon->stopping = true;
+        daemon->life = DAEMON_STOPPING;
         (void)sd_notify(false, "STOPPING=1");
         journal_print(daemon->journal, LOG_INFO, "Received %s, stopping.",
                       info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 
         /* Running hooks get some time to end. Deliveries not done by then are repeated after the next start.
          */
-        daemon->monitor = monitor_free(daemon->monitor);
+        daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
+        daemon->summary = sd_event_source_disable_unref(daemon->summary);
+        monitor_stop(daemon->monitor);
         outbox_stop(daemon->outbox);
         int r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, STOP_TIMEOUT_US,
                                            USEC_PER_MSEC, on_stop_time, daemon);
@@ -146,7 +159,7 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_settled)
 {
         struct daemon *daemon = userdata;
 
-        if (daemon->stopping)
+        if (daemon->life == DAEMON_STOPPING)
                 return NULL;
         struct monitor_counts counts = monitor_count(daemon->monitor);
 
@@ -159,11 +172,9 @@ static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         struct daemon *daemon = userdata;
 
-        if (!daemon->stopping) {
-                struct monitor_counts counts = monitor_count(daemon->monitor);
+        struct monitor_counts counts = monitor_count(daemon->monitor);
 
-                summary_log_daily(daemon->journal, daemon->config, &counts);
-        }
+        summary_log_daily(daemon->journal, daemon->config, &counts);
         (void)sd_event_source_set_time(source, time_us + SUMMARY_INTERVAL_US);
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -186,16 +197,14 @@ static void on_spend(void *userdata)
 {
         struct daemon *daemon = userdata;
 
-        if (daemon->monitor != NULL)
-                monitor_spend(daemon->monitor);
+        monitor_spend(daemon->monitor);
 }
 
 static void on_sign_in(void *userdata, const struct token_result *answer)
 {
         struct daemon *daemon = userdata;
 
-        if (daemon->monitor != NULL)
-                monitor_take_sign_in(daemon->monitor, answer);
+        monitor_take_sign_in(daemon->monitor, answer);
 }
 
 static struct api_connection_parts connection_parts_of(struct daemon *daemon, const struct config *config)
@@ -269,7 +278,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
                 .api = connection_parts_of(daemon, NULL),
         };
 
-        if (!daemon->stopping && reload_config(&reload, &daemon->config))
+        if (daemon->life != DAEMON_STOPPING && reload_config(&reload, &daemon->config))
                 daemon->idle_reported = false;
         return 0;
 }

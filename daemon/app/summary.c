@@ -17,16 +17,24 @@ static const char *plural(size_t count)
         return count == 1 ? "" : "s";
 }
 
-static const char *outage_text(enum outage outage)
+static const char *api_text(enum failure failure)
 {
-        switch (outage) {
-        case OUTAGE_UNREACHABLE:
+        switch (failure) {
+        case FAILURE_UNREACHABLE:
                 return "; API: unreachable";
-        case OUTAGE_THROTTLED:
-                return "; API: rate limited";
-        case OUTAGE_UNAUTHORIZED:
+        case FAILURE_NO_RESPONSE:
+                return "; API: no response";
+        case FAILURE_SERVER_ERROR:
+                return "; API: server error";
+        case FAILURE_REFUSED:
                 return "; API: credentials rejected";
-        case OUTAGE_NONE:
+        case FAILURE_NOT_FOUND:
+                return "; API: answers 404 to everything";
+        case FAILURE_THROTTLED:
+                return "; API: rate limited";
+        case FAILURE_UNEXPECTED:
+                return "; API: unexpected responses";
+        case FAILURE_NONE:
                 break;
         }
         return "";
@@ -34,19 +42,21 @@ static const char *outage_text(enum outage outage)
 
 char *summary_status(const struct config *config, const struct monitor_counts *counts, uint64_t now_us)
 {
-        char next[TIMESPAN_TEXT_MAX + 32] = "", span[TIMESPAN_TEXT_MAX], limit[32] = "";
+        char next[TIMESPAN_TEXT_MAX + 32] = "", span[TIMESPAN_TEXT_MAX], limit[32] = "", failing[40] = "";
 
         if (counts->next_us != USEC_NEVER)
                 (void)snprintf(
                         next, sizeof(next), "; next poll in %s",
                         timespan_format_rough(counts->next_us > now_us ? counts->next_us - now_us : 0, span));
+        if (counts->failing > 0)
+                (void)snprintf(failing, sizeof(failing), ", %zu failing", counts->failing);
         if (config->limits.per_hour > 0)
                 (void)snprintf(limit, sizeof(limit), " of %u", config->limits.per_hour);
 
-        return format_message("%zu job%s (%zu open, %zu finished)%s; %u%s requests in the last hour%s",
+        return format_message("%zu job%s (%zu open, %zu finished%s)%s; %u%s requests in the last hour%s",
                               counts->watched, plural(counts->watched), counts->open,
-                              counts->watched - counts->open, next, counts->spent_hour, limit,
-                              outage_text(counts->outage));
+                              counts->watched - counts->open, failing, next, counts->spent_hour, limit,
+                              api_text(counts->failure));
 }
 
 /* The shortest interval of all jobs. */

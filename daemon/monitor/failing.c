@@ -152,9 +152,9 @@ static void group_add(struct failing_log *log, enum failure failure, uint64_t jo
         struct group *group = &log->groups[failure];
 
         if (group->count < LINES_MAX)
-                group->lines[group->count] = (struct line){
-                        .job_id = job_id, .name = name != NULL ? strdup(name) : NULL, .text = text
-                };
+                group->lines[group->count] = (struct line){ .job_id = job_id,
+                                                            .name = name != NULL ? strdup(name) : NULL,
+                                                            .text = text };
         else
                 free(text);
         group->count++;

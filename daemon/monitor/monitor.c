@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "monitor/last_run.h"
+#include "monitor/outage.h"
 #include "monitor/poll_state.h"
 #include "monitor/requests.h"
 #include "monitor/sign_in.h"

@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "model/failure.h"
 #include "monitor/parts.h"
 #include "monitor/session.h"
 #include "nexudus/nexudus.h"
-#include "model/failure.h"
 
 /*
  * Polls the configured jobs until they end, compares each observation with what is recorded, and hands
@@ -57,13 +57,13 @@ struct monitor_counts {
         size_t watched;
         size_t open; /* not ended as far as is known, including jobs that were never observed */
         size_t succeeded;
-        size_t failed;     /* including gone */
-        size_t unanswered; /* with `once`: jobs without a usable response */
+        size_t failed;        /* including gone */
+        size_t unanswered;    /* with `once`: jobs without a usable response */
         size_t failing;       /* open jobs that cannot be polled, though the API works */
         enum failure failure; /* of the API as a whole, or FAILURE_THROTTLED; FAILURE_NONE: none */
-        uint64_t next_us;    /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is scheduled */
-        unsigned spent_hour; /* requests in the last hour */
-        uint64_t round_us;   /* time the rate limits need for one poll of every open job; 0: no limits */
+        uint64_t next_us;     /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is scheduled */
+        unsigned spent_hour;  /* requests in the last hour */
+        uint64_t round_us;    /* time the rate limits need for one poll of every open job; 0: no limits */
 };
 
 struct monitor_counts monitor_count(const struct monitor *monitor);

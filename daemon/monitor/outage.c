@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #include "journal/message_ids.h"
-#include "monitor/poll_state.h"
 #include "util/timespan.h"
 
 /* An outage that comes back within this time is the same one. */
@@ -119,9 +118,8 @@ static void arm_recovery(struct monitor *monitor)
 {
         struct outage_log *log = &monitor->outage;
 
-        if (log->recovery == NULL &&
-            sd_event_add_time(monitor->parts.event, &log->recovery, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
-                              on_recovery, monitor) < 0) {
+        if (log->recovery == NULL && sd_event_add_time(monitor->parts.event, &log->recovery, CLOCK_BOOTTIME,
+                                                       0, USEC_PER_MSEC, on_recovery, monitor) < 0) {
                 (void)on_recovery(NULL, 0, monitor);
                 return;
         }

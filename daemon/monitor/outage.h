@@ -2,26 +2,15 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
-#include <systemd/sd-event.h>
 
 #include "model/failure.h"
-
-struct monitor;
+#include "monitor/poll_state.h"
 
 /*
  * What is logged of the API as a whole: that it is down and why, that it is back, and that it throttles. An
  * outage is logged at once if the API is unreachable, otherwise when the first probe has failed too; its end
  * after 10 s without another one.
  */
-struct outage_log {
-        bool logged;              /* the present outage, or one that ended less than 10 s ago */
-        enum failure failure;     /* as logged */
-        uint64_t since_us;        /* of its beginning; 0: there is none */
-        uint64_t ended_us;        /* while `recovery` is armed */
-        uint64_t throttled_us;    /* of the last line about throttling; 0: none yet */
-        sd_event_source *recovery; /* NULL until it is needed */
-};
 
 /* The failed or successful response that the planner has just been told of. */
 struct outage_cause {

@@ -7,10 +7,19 @@
 
 #include "monitor/failing.h"
 #include "monitor/job_set.h"
-#include "monitor/outage.h"
 #include "monitor/parts.h"
 #include "monitor/request_slot.h"
 #include "planning/planner.h"
+
+/* See outage.h. */
+struct outage_log {
+        bool logged;               /* the present outage, or one that ended less than 10 s ago */
+        enum failure failure;      /* as logged */
+        uint64_t since_us;         /* of its beginning; 0: there is none */
+        uint64_t ended_us;         /* while `recovery` is armed */
+        uint64_t throttled_us;     /* of the last line about throttling; 0: none yet */
+        sd_event_source *recovery; /* NULL until it is needed */
+};
 
 /* The state of a monitor, shared by the files that implement it. Other components include monitor.h only. */
 struct monitor {

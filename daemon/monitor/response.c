@@ -14,6 +14,7 @@
 #include "monitor/batch.h"
 #include "monitor/last_run.h"
 #include "monitor/not_found.h"
+#include "monitor/outage.h"
 #include "platform/random.h"
 
 /* Failures in a row after which a job is reported as failing. */

@@ -8,6 +8,7 @@
 #include "monitor/sign_in.h"
 
 #include "monitor/last_run.h"
+#include "monitor/outage.h"
 #include "platform/random.h"
 #include "util/timespan.h"
 

@@ -11,12 +11,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#include "nexudus/classification.h"
 #include "nexudus/record_reader.h"
 #include "util/cleanup.h"
 #include "util/message.h"
@@ -26,8 +26,6 @@
 
 /* Job records nest four levels deep. */
 #define DEPTH_MAX 64
-
-#define EXPLANATION_SIZE 400
 
 struct nexudus_request {
         struct nexudus *nexudus;
@@ -201,144 +199,30 @@ static int on_body(void *userdata, const void *data, size_t size)
 
 /* ---- classification ---- */
 
-static void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
-
-static void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
+/* A complete 2xx response is a success only if its document is what was asked for. */
+static struct response_class classify_document(struct nexudus_request *request, const struct http_end *end,
+                                               char explanation[static EXPLANATION_SIZE])
 {
-        va_list arguments;
+        const struct response_class unexpected = { .failure = FAILURE_UNEXPECTED };
 
-        va_start(arguments, format);
-        (void)vsnprintf(explanation, EXPLANATION_SIZE, format, arguments);
-        va_end(arguments);
-}
-
-/* The least part of a secret to search for: the excerpt may begin or end in the middle of one. */
-#define FRAGMENT_SIZE 8
-
-static bool excerpt_contains(const struct http_end *end, const char *needle, size_t size)
-{
-        return size > 0 && memmem(end->excerpt, end->excerpt_size, needle, size) != NULL;
-}
-
-static bool contains_secret(const struct http_end *end, const char *secret)
-{
-        if (secret == NULL)
-                return false;
-
-        size_t size = strlen(secret);
-        for (size_t i = 0; i + FRAGMENT_SIZE <= size; i++)
-                if (excerpt_contains(end, secret + i, FRAGMENT_SIZE))
-                        return true;
-        return size < FRAGMENT_SIZE && excerpt_contains(end, secret, size);
-}
-
-/* Some servers and proxies echo the request, and with it the credentials, in their error pages. */
-static bool echoes_credentials(const struct nexudus *nexudus, const struct http_end *end)
-{
-        return excerpt_contains(end, "uthorization:", 13) || contains_secret(end, nexudus->token) ||
-               contains_secret(end, nexudus->password);
-}
-
-/* A status that is not 2xx, with the beginning of the body, escaped. */
-static void explain_status(const struct nexudus *nexudus, const struct http_end *end,
-                           char explanation[static EXPLANATION_SIZE])
-{
-        CLEANUP(cleanup_free) char *excerpt = text_escape(end->excerpt, end->excerpt_size, 160);
-
-        if (echoes_credentials(nexudus, end))
-                explain(explanation, "HTTP %d; the response contains the credentials and is not shown",
-                        end->status);
-        else if (excerpt != NULL && *excerpt != '\0')
-                explain(explanation, "HTTP %d: %s", end->status, excerpt);
-        else
-                explain(explanation, "HTTP %d", end->status);
-}
-
-static enum nexudus_verdict verdict_of_document(struct nexudus_request *request, const struct http_end *end,
-                                                char explanation[static EXPLANATION_SIZE])
-{
         if (request->problem == RECORD_OK)
                 request->problem = record_reader_finish(request->reader);
 
         if (request->problem == -ENOMEM || end->error == -ENOMEM) {
                 explain(explanation, "out of memory");
-                return NEXUDUS_UNEXPECTED;
+                return unexpected;
         }
         if (request->problem != RECORD_OK) {
                 explain(explanation, "HTTP %d, not a job record: %s", end->status,
                         record_reader_explain(request->reader));
-                return NEXUDUS_UNEXPECTED;
+                return unexpected;
         }
         if (request->on_row == NULL && request->record.id != request->id) {
                 explain(explanation, "HTTP %d with job %" PRIu64 " instead", end->status, request->record.id);
-                return NEXUDUS_UNEXPECTED;
+                return unexpected;
         }
         explain(explanation, "HTTP %d", end->status);
-        return request->on_row != NULL ? NEXUDUS_ROWS : NEXUDUS_RECORD;
-}
-
-/* The statuses of a server that does not support batches; IIS sends 404 for a long query. */
-static bool refuses_batches(int status)
-{
-        return status == 400 || status == 403 || status == 404 || status == 405 || status == 414;
-}
-
-static enum nexudus_verdict verdict_of_status(const struct nexudus_request *request,
-                                              const struct http_end *end,
-                                              char explanation[static EXPLANATION_SIZE])
-{
-        explain_status(request->nexudus, end, explanation);
-        if (request->on_row != NULL && refuses_batches(end->status))
-                return NEXUDUS_UNBATCHED;
-
-        switch (end->status) {
-        case 401:
-        case 403:
-                return NEXUDUS_UNAUTHORIZED;
-        case 404:
-        case 410:
-                return NEXUDUS_NOT_FOUND;
-        case 409: /* documented for exceeded limits, instead of 429 */
-        case 429:
-                return NEXUDUS_THROTTLED;
-        default:
-                break;
-        }
-
-        if (end->status >= 500)
-                return end->retry_after_us != HTTP_RETRY_NONE ? NEXUDUS_THROTTLED : NEXUDUS_UNREACHABLE;
-        if (end->status >= 300 && end->status < 400)
-                explain(explanation,
-                        "HTTP %d, a redirect, not followed to protect the credentials; check base_url",
-                        end->status);
-        return NEXUDUS_UNEXPECTED;
-}
-
-static enum nexudus_verdict verdict_of(struct nexudus_request *request, const struct http_end *end,
-                                       char explanation[static EXPLANATION_SIZE])
-{
-        switch (end->outcome) {
-        case HTTP_ANSWERED:
-                if (http_status_is_success(end->status))
-                        return verdict_of_document(request, end, explanation);
-                return verdict_of_status(request, end, explanation);
-        case HTTP_STOPPED:
-                return verdict_of_document(request, end, explanation);
-        case HTTP_TOO_LARGE:
-                explain(explanation, "response larger than max_response (%zu bytes)",
-                        request->nexudus->response_max);
-                return NEXUDUS_UNEXPECTED;
-        case HTTP_UNRESOLVED:
-        case HTTP_UNCONNECTED:
-        case HTTP_TLS_FAILED:
-        case HTTP_TIMED_OUT:
-        case HTTP_BROKEN:
-        case HTTP_IMPOSSIBLE:
-                break;
-        }
-        explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
-        return NEXUDUS_UNREACHABLE;
+        return (struct response_class){ .failure = FAILURE_NONE };
 }
 
 static void on_end(void *userdata, const struct http_end *end)
@@ -346,13 +230,20 @@ static void on_end(void *userdata, const struct http_end *end)
         struct nexudus_request *request = userdata;
         char explanation[EXPLANATION_SIZE];
 
-        enum nexudus_verdict verdict = verdict_of(request, end, explanation);
+        const char *const secrets[] = { request->nexudus->token, request->nexudus->password };
+        bool complete = (end->outcome == HTTP_ANSWERED && http_status_is_success(end->status)) ||
+                        end->outcome == HTTP_STOPPED;
+
+        struct response_class class =
+                complete ? classify_document(request, end, explanation)
+                         : classify_failure(end, secrets, request->nexudus->response_max, explanation);
         const struct nexudus_response response = {
-                .verdict = verdict,
-                .outcome = end->outcome,
+                .failure = class.failure,
+                .too_large = class.too_large,
+                .blocked = class.blocked,
                 .status = end->status,
                 .retry_after_us = end->retry_after_us,
-                .record = verdict == NEXUDUS_RECORD ? &request->record : NULL,
+                .record = class.failure == FAILURE_NONE && request->on_row == NULL ? &request->record : NULL,
                 .explanation = explanation,
         };
         request->on_response(request->userdata, &response);
@@ -363,7 +254,7 @@ static void on_end(void *userdata, const struct http_end *end)
 
 /* Creates the reader of a request and starts it; on failure frees it. */
 static int request_start(struct nexudus_request *request, const char *url, size_t records_max,
-                         bool fresh_connection, struct nexudus_request **ret_request)
+                         struct nexudus_request **ret_request)
 {
         struct nexudus *nexudus = request->nexudus;
         const struct record_limits limits = {
@@ -377,7 +268,6 @@ static int request_start(struct nexudus_request *request, const char *url, size_
                 .headers = nexudus->headers,
                 .username = nexudus->username,
                 .password = nexudus->password,
-                .fresh_connection = fresh_connection,
                 .on_body = on_body,
                 .on_sent = nexudus->on_sent != NULL ? on_sent : NULL,
                 .on_end = on_end,
@@ -425,8 +315,8 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_hand
         return request;
 }
 
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_response,
-                    void *userdata, struct nexudus_request **ret_request)
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
+                    struct nexudus_request **ret_request)
 {
         CLEANUP(cleanup_free) char *url = format_message("%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id);
         if (url == NULL)
@@ -436,7 +326,7 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection,
         if (request == NULL)
                 return -ENOMEM;
         request->id = id;
-        return request_start(request, url, 1, fresh_connection, ret_request);
+        return request_start(request, url, 1, ret_request);
 }
 
 /* "…?id=%5B1,2,3%5D". Returns -ENOMEM. */
@@ -461,8 +351,8 @@ static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *
         return 0;
 }
 
-int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, bool fresh_connection,
-                     nexudus_handler on_response, void *userdata, struct nexudus_request **ret_request)
+int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
+                     void *userdata, struct nexudus_request **ret_request)
 {
         CLEANUP(cleanup_free) char *url = NULL;
 
@@ -477,5 +367,5 @@ int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
         request->on_row = batch->on_row;
         request->brief = batch->brief;
         /* A server may send rows that were not requested; twice as many are accepted. */
-        return request_start(request, url, 2 * batch->count, fresh_connection, ret_request);
+        return request_start(request, url, 2 * batch->count, ret_request);
 }

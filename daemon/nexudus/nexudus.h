@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "http/http.h"
+#include "model/failure.h"
 #include "model/record.h"
 
 /*
@@ -38,24 +39,15 @@ int nexudus_set_token(struct nexudus *nexudus, const char *token);
 /* Cancels all requests in flight. Accepts NULL, returns NULL. */
 struct nexudus *nexudus_free(struct nexudus *nexudus);
 
-enum nexudus_verdict {
-        NEXUDUS_RECORD,       /* the requested record */
-        NEXUDUS_ROWS,         /* batch: the document is complete, and every row has been passed on */
-        NEXUDUS_UNBATCHED,    /* batch: refused as such; no statement about any job */
-        NEXUDUS_NOT_FOUND,    /* 404, 410: the record does not exist, at least at present */
-        NEXUDUS_UNEXPECTED,   /* unexpected response; no statement about the job, and no sign of an outage */
-        NEXUDUS_THROTTLED,    /* 409, 429, or a server error with Retry-After */
-        NEXUDUS_UNAUTHORIZED, /* 401, 403: wrong credentials, or missing role */
-        NEXUDUS_UNREACHABLE,  /* no complete response, or a server error */
-};
-
 struct nexudus_response {
-        enum nexudus_verdict verdict;
-        enum http_outcome outcome;
-        int status;                /* 0 without a response */
-        uint64_t retry_after_us;   /* HTTP_RETRY_NONE without Retry-After */
-        struct job_record *record; /* NEXUDUS_RECORD: borrowed, texts to keep are stolen from it; else NULL */
-        const char *explanation;   /* for a log message: one line without a full stop; never NULL */
+        enum failure failure;    /* FAILURE_NONE: the record, or a complete document of rows, was received */
+        bool too_large;          /* FAILURE_UNEXPECTED: more than response_max bytes */
+        bool blocked;            /* FAILURE_REFUSED: by something in front of the API, not by the API */
+        int status;              /* 0 without a response */
+        uint64_t retry_after_us; /* HTTP_RETRY_NONE without Retry-After */
+        struct job_record
+                *record; /* of a single request: borrowed, texts to keep are stolen from it; else NULL */
+        const char *explanation; /* for a log message: one line without a full stop; never NULL */
 };
 
 /*
@@ -66,16 +58,16 @@ typedef void (*nexudus_handler)(void *userdata, const struct nexudus_response *r
 
 /*
  * Requests one job: GET /api/sys/businessbackgroundjobs/{id}, role BusinessBackgroundJob-Read.
- * `fresh_connection` is for the attempt after a timeout. *ret_request serves to cancel it until the handler
+ * *ret_request serves to cancel it until the handler
  * is called; `ret_request` may be NULL. Returns 0 or -ENOMEM.
  */
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_response,
-                    void *userdata, struct nexudus_request **ret_request);
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
+                    struct nexudus_request **ret_request);
 
 /*
  * Called for each row when it has been read, from within the reading of the body. It may only read the record
  * and steal from it; no other function may be called. The rows are valid only if the handler is then called
- * with NEXUDUS_ROWS.
+ * without a failure.
  */
 typedef void (*nexudus_row_handler)(void *userdata, struct job_record *row);
 
@@ -93,8 +85,8 @@ struct nexudus_batch {
  * Requests several jobs: GET /api/sys/businessbackgroundjobs/?id=[…], same role. Rows may be missing,
  * partial, in any order, and of jobs that were not requested. Otherwise as nexudus_get_job().
  */
-int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, bool fresh_connection,
-                     nexudus_handler on_response, void *userdata, struct nexudus_request **ret_request);
+int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
+                     void *userdata, struct nexudus_request **ret_request);
 
 /* Ends a request without calling its handler. Accepts NULL, returns NULL. */
 struct nexudus_request *nexudus_cancel(struct nexudus_request *request);

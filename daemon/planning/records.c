@@ -18,7 +18,8 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
         };
         struct observation observation = watch_observe(&job->watch, &rules, record, now_us);
 
-        rows_learn(planner, job, record, observation.change.has_event && observation.change.kind != EVENT_STALLED,
+        rows_learn(planner, job, record,
+                   observation.change.has_event && observation.change.kind != EVENT_STALLED,
                    observation.change.result_read, now_us);
         job->updated = updated_on_digest(record);
         return observation;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What the daemon does with answers: as monitor_answers.c and monitor_rows.c, with a disk that is a few
- * fields of the job, and telling that is a check.
+ * What the daemon does with responses: as monitor/response.c and monitor/batch.c, with a disk that is a few
+ * fields of the job, and reporting that is a check.
  */
 
 #include "sim.h"
 
-/* ---- answers about one job ---- */
+/* ---- one job ---- */
 
 static struct job_record record_of(const struct sim_job *job, const struct shown *shown,
                                    char updated[static 32])
@@ -26,23 +26,29 @@ static struct job_record record_of(const struct sim_job *job, const struct shown
         return record;
 }
 
-/* What the recorder does: on disk, and then told; or neither. */
+static bool disk_is_full(const struct sim *sim)
+{
+        return sim->disk_full_until_us > sim->now_us;
+}
+
+/* What the recorder does: on disk, and then reported; or neither. */
 static bool record_change(struct sim *sim, struct sim_job *job, const struct change *change,
                           const struct shown *shown, const struct shown *truth, bool of_row)
 {
         char updated[32];
 
-        if (sim->disk_full_until_us > sim->now_us) {
+        if (disk_is_full(sim)) {
                 job->excuses += 2;
                 return false;
         }
-        check_told(sim, job, change, shown, truth, of_row);
+        check_reported(sim, job, change, shown, truth, of_row);
         job->stored_wall_us = wall_us(sim);
         if (change->kind == EVENT_STALLED) {
                 job->stored_stalled = true;
         } else if (change->kind == EVENT_GONE) {
                 job->stored.outcome = OUTCOME_GONE;
                 job->stored.recorded = true;
+                job->stored_not_found = 0;
         } else {
                 struct job_record record = record_of(job, shown, updated);
 
@@ -56,7 +62,7 @@ static bool record_change(struct sim *sim, struct sim_job *job, const struct cha
 static bool keep_result(struct sim *sim, struct sim_job *job, const struct shown *shown,
                         const struct job_memory *seen)
 {
-        if (sim->disk_full_until_us > sim->now_us) {
+        if (disk_is_full(sim)) {
                 job->excuses += 2;
                 return false;
         }
@@ -67,19 +73,15 @@ static bool keep_result(struct sim *sim, struct sim_job *job, const struct shown
         return true;
 }
 
-static void note_lone(struct sim *sim, struct sim_job *job, bool unbatchable)
+static bool is_held(const struct sim_job *job, const struct shown *shown)
 {
-        sim->lone_count += unbatchable;
-        sim->lone_count -= job->unbatchable;
-        job->unbatchable = unbatchable;
-        if (sim->lone_count > sim->lone_most)
-                sim->lone_most = sim->lone_count;
+        return status_is_end(shown->status) && shown->result == 0 && job->settings.result_wait_us > 0;
 }
 
 static void take_shown(struct sim *sim, struct planner_job *job, const struct shown *shown,
                        const struct shown *truth, const struct slot *slot, bool of_row)
 {
-        struct sim_job *known = &sim->jobs[job_index(sim, job)];
+        struct sim_job *known = job_of(sim, job);
         struct job_record record;
         char updated[32];
         bool recorded = false;
@@ -88,54 +90,47 @@ static void take_shown(struct sim *sim, struct planner_job *job, const struct sh
         struct observation observation = planner_take_record(sim->planner, job, &record, sim->now_us);
         struct job_memory seen = job_memory_of(&record, observation.change.outcome);
 
-        known->not_found_count = 0;
-        note_lone(sim, known, false);
+        known->not_found = known->gone_count = known->stored_not_found = 0;
         if (observation.change.news)
                 recorded = record_change(sim, known, &observation.change, shown, truth, of_row);
         else if (observation.change.reads_result)
                 recorded = keep_result(sim, known, shown, &seen);
-        if (observation.poll_again_us > 0 || observation.change.news)
+        if (is_held(known, shown) || observation.change.news)
                 known->quick++;
-        if (observation.poll_again_us > 0 && known->held_us == 0)
+        if (is_held(known, shown) && known->held_us == 0)
                 known->held_us = sim->now_us;
         planner_complete(sim->planner, job, &observation, recorded, &seen, sim->now_us, chance(sim));
-        check_look(sim, known, slot);
+        check_settled(sim, known, slot);
 }
 
-static void take_not_found(struct sim *sim, struct planner_job *job, const struct slot *slot)
+static void take_gone(struct sim *sim, struct planner_job *job)
 {
-        struct sim_job *known = &sim->jobs[job_index(sim, job)];
-        bool recorded = false;
+        struct sim_job *known = job_of(sim, job);
+        struct observation observation = planner_take_gone(sim->planner, job);
+        bool recorded = record_change(sim, known, &observation.change, NULL, NULL, false);
 
-        if (known->not_found_count++ == 0)
-                known->first_absence_us = sim->now_us;
-        known->quick++;
-        note_lone(sim, known, true);
-        struct observation observation = planner_take_not_found(sim->planner, job, sim->now_us);
-        if (observation.change.news)
-                recorded = record_change(sim, known, &observation.change, NULL, NULL, false);
         planner_complete(sim->planner, job, &observation, recorded, NULL, sim->now_us, chance(sim));
-        check_look(sim, known, slot);
-}
-
-static void take_unexpected(struct sim *sim, struct planner_job *job, const struct slot *slot)
-{
-        struct sim_job *known = &sim->jobs[job_index(sim, job)];
-
-        known->quick++;
-        note_lone(sim, known, true);
-        planner_take_unexpected(sim->planner, job, sim->now_us, chance(sim));
-        check_look(sim, known, slot);
 }
 
 /* ---- batches ---- */
+
+static bool disk_refuses(struct sim *sim, struct planner_job *job, enum row_verdict verdict)
+{
+        const struct observation none = { .poll_again_us = 0 };
+
+        if ((verdict != ROW_FIRST && verdict != ROW_FIRST_WITHOUT_RESULT) || !disk_is_full(sim))
+                return false;
+        job_of(sim, job)->quick++;
+        planner_complete(sim->planner, job, &none, false, NULL, sim->now_us, chance(sim));
+        return true;
+}
 
 static void take_rows(struct sim *sim, struct slot *slot)
 {
         enum row_verdict verdicts[PLANNER_BATCH_MAX] = { ROW_MISSING };
         uint64_t digests[PLANNER_BATCH_MAX] = { 0 };
         struct shown rows[PLANNER_BATCH_MAX];
-        bool seen_result = false, disk_full = sim->disk_full_until_us > sim->now_us;
+        bool seen_result = false;
         char updated[32];
 
         for (size_t i = 0; i < slot->request.count; i++) {
@@ -145,7 +140,7 @@ static void take_rows(struct sim *sim, struct slot *slot)
                 if (slot->dropped[place])
                         continue;
                 server_row(sim, &slot->shown[place], &rows[place]);
-                struct job_record row = record_of(&sim->jobs[job_index(sim, job)], &rows[place], updated);
+                struct job_record row = record_of(job_of(sim, job), &rows[place], updated);
                 verdicts[place] = planner_judge_row(sim->planner, job, &row, sim->now_us);
                 digests[place] = updated_on_digest(&row);
                 seen_result |= row.result.data != NULL;
@@ -153,91 +148,122 @@ static void take_rows(struct sim *sim, struct slot *slot)
         planner_take_batch(sim->planner, seen_result);
         for (size_t i = 0; i < slot->request.count; i++) {
                 struct planner_job *job = slot->request.jobs[i];
-                struct sim_job *known = &sim->jobs[job_index(sim, job)];
-                const struct observation no_sight = { .poll_again_us = 0 };
+                struct sim_job *known = job_of(sim, job);
 
-                bool first = verdicts[i] == ROW_FIRST || verdicts[i] == ROW_FIRST_WITHOUT_RESULT;
-
-                if (first && disk_full) {
-                        known->quick++;
-                        planner_complete(sim->planner, job, &no_sight, false, NULL, sim->now_us, chance(sim));
-                        check_look(sim, known, slot);
+                if (disk_refuses(sim, job, verdicts[i])) {
+                        check_settled(sim, known, slot);
                         continue;
                 }
-                if (first) {
+                if (verdicts[i] == ROW_FIRST || verdicts[i] == ROW_FIRST_WITHOUT_RESULT) {
                         rows[i].has_result = verdicts[i] == ROW_FIRST;
                         take_shown(sim, job, &rows[i], &slot->shown[i], slot, true);
                         continue;
                 }
-                known->excuses += verdicts[i] == ROW_MISSING || job->watch.held_since_us != 0;
+                known->excuses += verdicts[i] == ROW_MISSING || known->held_us != 0;
                 planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, chance(sim));
                 if (verdicts[i] == ROW_MISSING)
-                        note_lone(sim, known, true);
+                        wire_lone(sim, known, 1);
                 if (verdicts[i] == ROW_UNCHANGED) {
-                        known->not_found_count = 0;
-                        check_look(sim, known, slot);
+                        known->not_found = known->gone_count = known->stored_not_found = 0;
+                        check_settled(sim, known, slot);
                 }
         }
 }
 
-/* ---- any answer ---- */
+/* ---- failures ---- */
 
-static void take_trouble(struct sim *sim, struct slot *slot)
+static void keep_pause(struct sim *sim, const struct slot *slot)
 {
-        const uint64_t retry_after_until_us =
-                slot->retry_after_us < USEC_PER_HOUR ? slot->retry_after_us : USEC_PER_HOUR;
+        uint64_t until_us = planner_throttle(sim->planner)->pause_until_us;
 
-        for (size_t i = 0; i < slot->request.count; i++) {
-                struct sim_job *job = &sim->jobs[job_index(sim, slot->request.jobs[i])];
-
-                job->failures++;
-                job->excuses++;
-                job->quick++;
-        }
-        sim->disturbances++;
-        planner_take_outage(sim->planner, &slot->request, slot->outage, slot->retry_after_us, sim->now_us,
-                            chance(sim));
-        if (sim->now_us + retry_after_until_us > sim->pause_until_us)
-                sim->pause_until_us = sim->now_us + retry_after_until_us;
-        if (slot->retry_after_us > 0)
-                budget_keep(sim);
-        if (planner_breaker(sim->planner)->outage == OUTAGE_NONE)
-                sim_fail(sim, NULL, "a failed request left the API well");
+        if (slot->retry_after_us == 0 || disk_is_full(sim) || until_us <= sim->now_us)
+                return;
+        sim->pause_wall_us = wall_us(sim) + (until_us - sim->now_us);
+        sim->pause_jumps = sim->wall_jumps;
 }
 
-void take_answer(struct sim *sim, struct slot *slot)
+/* Saved each time, so that the count outlives a restart. */
+static void keep_not_found(struct sim *sim, const struct planner_job *job)
+{
+        struct sim_job *known = job_of(sim, job);
+
+        if (disk_is_full(sim))
+                return;
+        known->stored_not_found = job->watch.not_found_count;
+        known->stored_not_found_wall_us = wall_us(sim) - (sim->now_us - job->watch.not_found_since_us);
+}
+
+static void note_not_found(struct sim *sim, const struct slot *slot)
+{
+        struct sim_job *job = job_of(sim, slot->request.jobs[0]);
+
+        if (slot->request.kind != REQUEST_SINGLE || slot->failure != FAILURE_NOT_FOUND)
+                return;
+        if (slot->shown[0].exists) {
+                job->not_found = 0;
+                return;
+        }
+        if (job->not_found++ == 0)
+                job->not_found_us = sim->now_us;
+        if (job->reported_gone || slot->cause != CAUSE_MISSING)
+                return;
+        if (job->gone_count++ == 0)
+                job->gone_count_us = sim->now_us;
+        if (job->gone_due_calm_us == 0 && job->gone_count >= 3 &&
+            sim->now_us - job->gone_count_us >= USEC_PER_MIN)
+                job->gone_due_calm_us = sim->calm_us;
+}
+
+static void take_failure(struct sim *sim, struct slot *slot)
+{
+        const struct planner_failure failure = {
+                .failure = slot->failure,
+                .too_large = slot->too_large,
+                .retry_after_us = slot->retry_after_us,
+        };
+        struct planner_job *first = slot->request.jobs[0];
+
+        wire_failed(sim, slot);
+        note_not_found(sim, slot);
+        enum attribution attribution =
+                planner_failed(sim->planner, &slot->request, &failure, false, sim->now_us, chance(sim));
+        if (slot->request.kind == REQUEST_SINGLE && slot->failure == FAILURE_NOT_FOUND)
+                keep_not_found(sim, first);
+        if (attribution == ATTRIBUTED_AS_GONE)
+                take_gone(sim, first);
+        keep_pause(sim, slot);
+}
+
+void take_response(struct sim *sim, struct slot *slot)
 {
         struct planner_job *first = slot->request.jobs[0];
-        uint64_t lasted_us;
 
         planner_end_request(sim->planner, &slot->request, sim->now_us);
-        if (planner_breaker(sim->planner)->outage == OUTAGE_NONE)
-                sim->refused_credentials = false;
-        sim->refused_credentials |= slot->answer == ANSWER_TROUBLE && slot->outage == OUTAGE_UNAUTHORIZED;
-        if (slot->answer != ANSWER_TROUBLE)
-                planner_take_success(sim->planner, &slot->request, sim->now_us, &lasted_us);
-        switch (slot->answer) {
-        case ANSWER_TROUBLE:
-                take_trouble(sim, slot);
-                break;
-        case ANSWER_ROWS:
-                take_rows(sim, slot);
-                break;
-        case ANSWER_REFUSED:
-                planner_disable_batches(sim->planner, &slot->request, sim->now_us);
-                for (size_t i = 0; i < slot->request.count; i++)
-                        sim->jobs[job_index(sim, slot->request.jobs[i])].failures++;
-                break;
-        case ANSWER_RECORD:
+        slot->used = false;
+        if (sim->verbose && slot->failure != FAILURE_NONE)
+                printf("%12.3f failed: %s, job %zu\n", (double)(sim->now_us - sim->start_us) / 1e6,
+                       failure_to_string(slot->failure), (size_t)(job_of(sim, first) - sim->jobs) + 1);
+        if (slot->failure != FAILURE_NONE) {
+                take_failure(sim, slot);
+                return;
+        }
+        wire_succeeded(sim, slot);
+        planner_succeeded(sim->planner, &slot->request, sim->now_us);
+        switch (slot->request.kind) {
+        case REQUEST_SINGLE:
                 slot->shown[0].has_status = slot->shown[0].has_result = true;
                 take_shown(sim, first, &slot->shown[0], &slot->shown[0], slot, false);
                 break;
-        case ANSWER_ABSENT:
-                take_not_found(sim, first, slot);
+        case REQUEST_BATCH:
+                take_rows(sim, slot);
                 break;
-        case ANSWER_ODD:
-                take_unexpected(sim, first, slot);
+        case REQUEST_GONE_CHECK:
+                if (planner_take_gone_check(sim->planner, &slot->request, !slot->dropped[0], sim->now_us,
+                                            chance(sim)))
+                        take_gone(sim, first);
+                break;
+        case REQUEST_CHECK:
+        case REQUEST_SIGN_IN:
                 break;
         }
-        slot->used = false;
 }

@@ -78,18 +78,21 @@ static bool run(uint64_t seed, bool verbose, struct figures *figures)
         const struct figures *one = &sim->figures;
         if (verbose)
                 printf("seed %" PRIu64 ": %zu jobs, %.1f h, rows of kind %d: %" PRIu64 " requests, %" PRIu64
-                       " batches, %" PRIu64 " looks, %" PRIu64 " told\n",
+                       " batches, %" PRIu64 " polls, %" PRIu64 " events\n",
                        seed, sim->job_count, (double)(sim->now_us - sim->start_us) / 3.6e9,
-                       (int)sim->batch_kind, one->requests, one->batches, one->looks, one->told);
+                       (int)sim->batch_kind, one->requests, one->batches, one->polls, one->reported);
         figures->requests += one->requests;
         figures->batches += one->batches;
-        figures->looks += one->looks;
-        figures->told += one->told;
+        figures->polls += one->polls;
+        figures->reported += one->reported;
         figures->throttled += one->throttled;
-        figures->restarts += one->restarts;
+        figures->starts += one->starts;
         figures->outages += one->outages;
-        figures->glimpses += one->glimpses;
+        figures->partial += one->partial;
         figures->read += one->read;
+        figures->broken += one->broken;
+        figures->gone += one->gone;
+        figures->returned += one->returned;
 
         bool failed = sim->failed;
         world_clear(sim);
@@ -122,10 +125,12 @@ int main(int argc, char *argv[])
                         break;
         }
         printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " requests (%" PRIu64 " batches, %" PRIu64
-               " looks), %" PRIu64 " events, %" PRIu64 " outages, %" PRIu64 " starts, %" PRIu64
+               " polls), %" PRIu64 " events, %" PRIu64 " outages, %" PRIu64 " starts, %" PRIu64
                " times throttled without limits of ours, %" PRIu64
-               " first sights without ResultData, %" PRIu64 " of which had one\n",
-               seeds, real_seconds() - start, figures.requests, figures.batches, figures.looks, figures.told,
-               figures.outages, figures.restarts, figures.throttled, figures.glimpses, figures.read);
+               " first observations without ResultData, %" PRIu64 " of which had one, %" PRIu64
+               " broken jobs, %" PRIu64 " gone, %" PRIu64 " returned\n",
+               seeds, real_seconds() - start, figures.requests, figures.batches, figures.polls,
+               figures.reported, figures.outages, figures.starts, figures.throttled, figures.partial,
+               figures.read, figures.broken, figures.gone, figures.returned);
         return 0;
 }

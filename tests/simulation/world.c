@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What happens as time goes by: to the jobs (a new Status, a new ResultData, an UpdatedOn that moves alone,
- * an end, an end whose ResultData comes late, a record that vanishes and perhaps comes back) and to
- * everything else (outages, slowness, pauses, a full disk, suspend, clock jumps, crashes and restarts).
+ * What happens to the jobs as time goes by: a new Status, a new ResultData, an UpdatedOn that moves alone, an
+ * end, an end whose ResultData comes late, a record that is deleted and perhaps comes back, and a fault that
+ * begins or ends.
  */
 
 #include "sim.h"
@@ -115,13 +115,18 @@ void heap_add(struct sim *sim, struct sim_job *job)
 
 static void truth_changes(struct sim *sim, struct sim_job *job, struct shown next)
 {
-        check_truth_ends(sim, job);
+        if (sim->planner != NULL)
+                check_gap(sim, job, sim->calm_us);
+        check_gone_due(sim, job);
         next.version = job->truth.version + 1;
         job->truth = next;
         job->since_us = sim->now_us;
         job->since_calm_us = sim->calm_us;
-        job->held_us = 0;
-        job->excuses += 4; /* the look itself, and new patience with UpdatedOn */
+        job->held_us = job->gone_due_calm_us = 0;
+        job->gone_count = 0;
+        job->returned_us = next.exists && job->reported_gone ? sim->now_us : 0;
+        sim->recount = true;
+        job->excuses += 4; /* the confirmation itself, and new ones for UpdatedOn */
         job->ramps++;
 }
 
@@ -146,13 +151,12 @@ static void job_ends(struct sim *sim, struct sim_job *job)
                 late ? sim->now_us + chance_span(sim, USEC_PER_SEC / 10, 2 * USEC_PER_MIN) : USEC_NEVER;
 }
 
-static void job_vanishes(struct sim *sim, struct sim_job *job)
+static void job_is_deleted(struct sim *sim, struct sim_job *job)
 {
         struct shown next = job->truth;
 
         next.exists = false;
         truth_changes(sim, job, next);
-        job->not_found_since_us = sim->now_us;
         job->next_us = chance_permille(sim, 500)
                                ? sim->now_us + chance_span(sim, USEC_PER_SEC, 10 * USEC_PER_MIN)
                                : USEC_NEVER;
@@ -192,90 +196,66 @@ static void job_happens(struct sim *sim, struct sim_job *job)
         } else if (what < 95) {
                 job_ends(sim, job);
         } else if (what < 98) {
-                job_vanishes(sim, job);
+                job_is_deleted(sim, job);
         }
 }
 
-/* ---- everything else ---- */
+/* ---- faults ---- */
 
-static void later(struct sim *sim, uint64_t *until_us, uint64_t longest_us)
+/* What waited for it while it was broken does not count; its backoff does. */
+static void fault_ends(struct sim *sim, struct sim_job *job)
 {
-        uint64_t mean_us = longest_us >> chance_below(sim, 8);
+        check_broken(sim, job);
+        job->fault = FAULT_NONE;
+        job->settled_us = sim->now_us;
+        job->settled_calm_us = job->since_calm_us = sim->calm_us;
+        job->extras_before = sim->extras;
+        job->disturbances_before = sim->disturbances;
+        if (sim->planner != NULL)
+                wire_allow(sim, job, job->drawn >= FAULT_THROTTLED ? job->retry_after_us : 0);
+        job->excuses += 4;
+        job->ramps++;
+}
 
-        *until_us = sim->now_us + chance_span(sim, mean_us / 4, mean_us);
+static void fault_begins(struct sim *sim, struct sim_job *job)
+{
+        if (sim->planner != NULL)
+                check_gap(sim, job, sim->calm_us);
+        job->fault = job->drawn;
+        job->gone_due_calm_us = 0;
+        job->broken_requests = 0;
+        job->broken_from_us = 0;
+        job->excuses += 4;
         sim->disturbances++;
+        sim->figures.broken++;
 }
 
-static void wall_jumps(struct sim *sim)
+static void faults_run(struct sim *sim)
 {
-        int64_t by_us = (int64_t)chance_span(sim, 0, 2 * USEC_PER_DAY) - (int64_t)USEC_PER_DAY;
+        sim->fault_next_us = USEC_NEVER;
+        sim->recount = true;
+        for (size_t i = 0; i < sim->job_count && !sim->failed; i++) {
+                struct sim_job *job = &sim->jobs[i];
 
-        sim->wall_offset_us += (uint64_t)by_us;
-        sim->wall_jumped |= by_us > 0;
-}
-
-static void mischief(struct sim *sim)
-{
-        sim->mischief_us = sim->now_us + chance_gap(sim, sim->mischief_gap_us);
-        switch (sim->planner != NULL && sim->now_us - sim->run_us < USEC_PER_MIN ? 11
-                                                                                 : chance_below(sim, 12)) {
-        case 0:
-        case 1:
-        case 2:
-                sim->outage = (unsigned)chance_below(sim, 4);
-                later(sim, &sim->outage_until_us, 4 * USEC_PER_HOUR);
-                sim->figures.outages++;
-                break;
-        case 3:
-        case 4:
-                later(sim, &sim->slow_until_us, 20 * USEC_PER_MIN);
-                break;
-        case 5:
-                later(sim, &sim->disk_full_until_us, 2 * USEC_PER_HOUR);
-                break;
-        case 6:
-                later(sim, &sim->suspended_until_us, 8 * USEC_PER_HOUR);
-                break;
-        case 7:
-                sim->patience_us = chance_permille(sim, 300) ? 0 : USEC_PER_SEC << chance_below(sim, 18);
-                later(sim, &sim->patience_until_us, 10 * USEC_PER_MIN);
-                break;
-        case 8:
-                if (chance_permille(sim, 150))
-                        wall_jumps(sim);
-                break;
-        default:
-                if (sim->planner != NULL) {
-                        daemon_stop(sim, chance_permille(sim, 400));
-                        sim->rebooted = chance_permille(sim, 100);
-                        sim->up_us = sim->now_us + chance_span(sim, USEC_PER_SEC / 10,
-                                                               USEC_PER_SEC << chance_below(sim, 13));
-                        if (chance_permille(sim, 500)) /* again and again */
-                                sim->mischief_us = sim->up_us + chance_gap(sim, 20 * USEC_PER_SEC);
-                        sim->disturbances++;
-                }
-                break;
+                if (job->drawn == FAULT_NONE)
+                        continue;
+                if (job->fault != FAULT_NONE && job->fault_until_us <= sim->now_us)
+                        fault_ends(sim, job);
+                if (job->fault == FAULT_NONE && job->fault_from_us <= sim->now_us &&
+                    job->fault_until_us > sim->now_us)
+                        fault_begins(sim, job);
+                if (job->fault_from_us > sim->now_us && job->fault_from_us < sim->fault_next_us)
+                        sim->fault_next_us = job->fault_from_us;
+                if (job->fault_until_us > sim->now_us && job->fault_until_us < sim->fault_next_us)
+                        sim->fault_next_us = job->fault_until_us;
         }
 }
 
-static void sooner(uint64_t *next_us, uint64_t now_us, uint64_t at_us)
-{
-        if (at_us > now_us && at_us < *next_us)
-                *next_us = at_us;
-}
+/* ---- the world ---- */
 
 uint64_t world_next_us(const struct sim *sim)
 {
-        uint64_t next_us = sim->heap[0]->next_us;
-
-        if (sim->mischief_us < next_us)
-                next_us = sim->mischief_us;
-        sooner(&next_us, sim->now_us, sim->outage_until_us);
-        sooner(&next_us, sim->now_us, sim->slow_until_us);
-        sooner(&next_us, sim->now_us, sim->disk_full_until_us);
-        sooner(&next_us, sim->now_us, sim->suspended_until_us);
-        sooner(&next_us, sim->now_us, sim->patience_until_us);
-        return next_us;
+        return sim->heap[0]->next_us < sim->fault_next_us ? sim->heap[0]->next_us : sim->fault_next_us;
 }
 
 void world_run(struct sim *sim)
@@ -286,8 +266,6 @@ void world_run(struct sim *sim)
                 job_happens(sim, job);
                 heap_move(sim, job);
         }
-        if (sim->mischief_us <= sim->now_us && sim->suspended_until_us <= sim->now_us)
-                mischief(sim);
-        else if (sim->mischief_us <= sim->now_us)
-                sim->mischief_us = sim->suspended_until_us + 1;
+        if (!sim->failed && sim->fault_next_us <= sim->now_us)
+                faults_run(sim);
 }

@@ -106,7 +106,10 @@ static void check_return(struct sim *sim, struct sim_job *job, const struct chan
         check_returned(sim, job);
         job->reported_gone = job->reported_end = false;
         job->returned_us = 0;
-        job->since_calm_us = sim->calm_us;
+        job->since_calm_us = job->settled_calm_us = sim->calm_us;
+        job->settled_us = sim->now_us;
+        job->allowance_us = job->last_allowance_us = 0;
+        job->setbacks = job->failures = 0;
         sim->recount = true;
         sim->figures.returned++;
 }
@@ -153,7 +156,7 @@ void check_reported(struct sim *sim, struct sim_job *job, const struct change *c
         job->reported_stalled = false;
 }
 
-/* Whether it is no fault that the look which has just ended has not reported the truth. */
+/* Whether the poll that has just ended may leave the truth unreported. */
 static bool may_be_unreported(const struct sim *sim, const struct sim_job *job, uint64_t calm_us)
 {
         bool lossy = sim->batch_kind == BATCH_EMPTY_RESULT || sim->batch_kind == BATCH_NO_RESULT ||

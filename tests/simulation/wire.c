@@ -27,7 +27,7 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
         job->extras_before = sim->extras;
         job->disturbances_before = sim->disturbances;
         job->allowance_us = job->last_allowance_us = job->failed_us = 0;
-        job->failures = job->setbacks = job->lone_left = job->not_found = job->gone_count = 0;
+        job->failures = job->setbacks = job->lone_left = job->gone_count = 0;
         job->requested_us = job->gone_due_calm_us = job->held_us = job->broken_from_us = 0;
         job->throttle_mark = job->run_mark = 0;
         job->failing = job->throttled = job->paused_others = job->probed = job->was_in_batch = false;

@@ -69,7 +69,10 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
                      now_us);
 }
 
-/* What was charged since the first witness was not the jobs' fault: they are due again. */
+/*
+ * What was charged since the first witness was not the jobs' fault: they are due again. They remain failing
+ * until a request for them succeeds: a broken job among them must not be a witness once more.
+ */
 static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t now_us)
 {
         for (size_t i = 0; i < planner->job_count; i++) {
@@ -80,8 +83,7 @@ static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t no
                         continue;
                 if (job->failures > 0)
                         job->failures--;
-                job->failing = job->failures > 0;
-                if (!job->failing)
+                if (job->failures == 0)
                         job->single_left = 0;
                 planner_take_out(planner, job);
                 job->gone_check = false;
@@ -327,6 +329,8 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 if (request->probe)
                         breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
                                                   planner->limits.shortest_interval_us, random);
+                for (size_t i = 0; i < request->count; i++)
+                        request->jobs[i]->failing = true; /* so that probes rotate */
                 requeue(planner, request, request->probe ? request->due_us : now_us);
                 return ATTRIBUTED_TO_API;
         }

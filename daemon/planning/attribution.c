@@ -134,9 +134,12 @@ static void want_check(struct planner_api *api, enum failure failure)
                 api->check_wanted = failure;
 }
 
-/* A job or a batch failed that was failing, or not, before. */
-static void accuse(struct planner *planner, enum failure failure, bool witness, uint64_t interval_us,
-                   uint64_t now_us, uint64_t random)
+/*
+ * A job or a batch failed that was failing, or not, before. After a batch no second witness is awaited: its
+ * parts would all be requested before that.
+ */
+static void accuse(struct planner *planner, enum failure failure, bool witness, bool batch,
+                   uint64_t interval_us, uint64_t now_us, uint64_t random)
 {
         struct planner_api *api = &planner->api;
         bool accused = api->breaker.witness_us[failure] != 0;
@@ -146,7 +149,7 @@ static void accuse(struct planner *planner, enum failure failure, bool witness, 
                 open_breaker(planner, failure, now_us, random);
         else if (second)
                 want_check(api, failure);
-        else if (second_witness_is_due(planner, interval_us, now_us))
+        else if (!batch && second_witness_is_due(planner, interval_us, now_us))
                 return;
         else if (witness && checks_work(api, now_us))
                 want_check(api, failure);
@@ -355,7 +358,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                         request->jobs[i]->failing = true;
                 batches_note_failed(planner, request, failure->too_large, now_us);
                 if (!failure->too_large)
-                        accuse(planner, failure->failure, witness, interval_us, now_us, random);
+                        accuse(planner, failure->failure, witness, true, interval_us, now_us, random);
                 return is_open(planner) ? ATTRIBUTED_TO_API : ATTRIBUTED_TO_NONE;
         }
         if (planner_job_is_gone(first) && failure->failure == FAILURE_NOT_FOUND) {
@@ -364,7 +367,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         }
         charge(planner, first, failure, now_us, random);
         if (!failure->too_large)
-                accuse(planner, failure->failure, witness, interval_us, now_us, random);
+                accuse(planner, failure->failure, witness, false, interval_us, now_us, random);
         if (is_open(planner))
                 return ATTRIBUTED_TO_API;
         if (failure->failure == FAILURE_NOT_FOUND && !once)

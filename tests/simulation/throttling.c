@@ -81,7 +81,7 @@ static void pause_all(struct sim *sim, const struct slot *slot, bool must)
         sim->disturbances++;
         wire->others_answered = false;
         wire->throttle_mark++;
-        for (size_t i = 0; i < slot->request.count; i++)
+        for (size_t i = 0; i < slot->request.count && slot->request.kind != REQUEST_CHECK; i++)
                 job_of(sim, slot->request.jobs[i])->throttle_mark = wire->throttle_mark;
 }
 

@@ -29,6 +29,9 @@
 /* How long it is believed that check requests do not work. */
 #define NO_CHECKS_US (1 * USEC_PER_HOUR)
 
+/* So many checks for gone fail in a row before other evidence is used: one may fail for any reason. */
+#define FAILED_GONE_CHECKS_MAX 2
+
 static bool is_open(const struct planner *planner)
 {
         return planner->api.breaker.state != BREAKER_CLOSED;
@@ -230,7 +233,7 @@ static enum attribution not_found(struct planner *planner, struct planner_job *j
 {
         if (!watch_note_not_found(&job->watch, now_us))
                 return ATTRIBUTED_TO_JOB;
-        if (checks_work(&planner->api, now_us)) {
+        if (planner->api.no_gone_checks_until_us <= now_us) { /* also while batches are disabled */
                 planner_take_out(planner, job);
                 job->done = false;
                 job->gone_check = true;
@@ -267,8 +270,9 @@ static enum attribution gone_check_failed(struct planner *planner, const struct 
                 open_breaker(planner, failure, now_us, random);
                 return ATTRIBUTED_TO_API;
         }
-        planner->api.no_checks_until_us = now_us + NO_CHECKS_US;
-        if (another_was_read(&planner->api, job)) {
+        if (++planner->api.failed_gone_checks >= FAILED_GONE_CHECKS_MAX)
+                planner->api.no_gone_checks_until_us = now_us + NO_CHECKS_US;
+        if (planner->api.no_gone_checks_until_us > now_us && another_was_read(&planner->api, job)) {
                 job->gone_check = false;
                 return ATTRIBUTED_AS_GONE;
         }
@@ -385,11 +389,15 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
         case REQUEST_CHECK:
                 api->check_in_flight = false;
                 api->check_wanted = FAILURE_NONE;
+                api->failed_gone_checks = 0;
                 break;
         case REQUEST_GONE_CHECK:
+                api->failed_gone_checks = 0;
+                break;
         case REQUEST_SIGN_IN:
                 break;
         case REQUEST_BATCH:
+                api->failed_gone_checks = 0;
                 batches_note_answered(api);
                 for (size_t i = 0; i < request->count; i++) {
                         request->jobs[i]->failing = false;

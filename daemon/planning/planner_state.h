@@ -49,6 +49,10 @@ struct planner_api {
         bool check_in_flight;
         uint64_t no_checks_until_us; /* they do not work here */
 
+        /* The same of checks for gone, which take more: see attribution.c. */
+        unsigned failed_gone_checks; /* in a row */
+        uint64_t no_gone_checks_until_us;
+
         /* Batches: see batches.h. */
         uint64_t batches_from_us; /* disabled until then; 0: enabled */
         unsigned batch_size;      /* at present; at most limits.batch_size */

@@ -79,7 +79,7 @@ static void check_after_pause(struct sim *sim, const struct planner_request *req
 
                 if (is_pollable(job) && job->throttle_mark != wire->throttle_mark && !job->failing &&
                     job->lone_left == 0 && job->requested_us != 0 && !is_in_flight(sim, job) &&
-                    job->requested_us + job->settings.max_interval_us < wire->pause_us)
+                    job->requested_us + job->settings.max_interval_us + 31 * USEC_PER_SEC < wire->pause_us)
                         sim_fail(sim, job, "R2: the throttled job was the first after the pause");
         }
 }
@@ -158,7 +158,7 @@ void check_gone_due(struct sim *sim, const struct sim_job *job)
             !sim->evidence)
                 return;
         longest_us = 2 * longest_gap(sim, job);
-        if (!batches_work(sim) || sim->wire.no_checks_until_us > 0)
+        if (!batches_work(sim) || sim->wire.no_gone_checks)
                 longest_us += 2 * sim->longest_max_us + 10 * USEC_PER_MIN; /* until another was read */
         if (sim->calm_us - job->gone_due_calm_us > longest_us)
                 sim_fail(sim, job, "R4: deleted, and not reported as gone for %.3f s; the bound is %.3f s",

@@ -68,9 +68,13 @@ bool is_calm(const struct sim *sim)
 /* Whether there is a job by which the API can be known to be well. */
 static void count_evidence(struct sim *sim)
 {
+        bool before = sim->evidence;
+
         sim->recount = sim->evidence = false;
         for (size_t i = 0; i < sim->job_count && !sim->evidence; i++)
                 sim->evidence = waits_are_checked(&sim->jobs[i]);
+        if (sim->evidence && !before)
+                wire_evidence(sim);
 }
 
 void calm_run(struct sim *sim, uint64_t until_us)

@@ -191,6 +191,7 @@ struct wire {
         uint64_t opened_us, since_us;
         uint64_t witness_us[FAILURE_COUNT];
         uint64_t no_checks_until_us;
+        bool no_gone_checks; /* one has failed in this run */
 
         /* R3 */
         unsigned failed_batches;
@@ -334,6 +335,7 @@ void wire_failed(struct sim *sim, const struct slot *slot);
 void wire_succeeded(struct sim *sim, const struct slot *slot);
 void wire_settled(struct sim *sim, struct sim_job *job, const struct slot *slot);
 void wire_lone(struct sim *sim, struct sim_job *job, unsigned left);
+void wire_evidence(struct sim *sim);
 uint64_t wire_deadline(const struct sim *sim);
 void wire_allow(struct sim *sim, struct sim_job *job, uint64_t retry_after_us);
 

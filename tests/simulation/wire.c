@@ -107,6 +107,18 @@ uint64_t wire_deadline(const struct sim *sim)
         return deadline_us;
 }
 
+/* There was no job to show that the API is well, and now there is one: the next probe may. */
+void wire_evidence(struct sim *sim)
+{
+        uint64_t longest_us = probe_distance(sim, FAILURE_REFUSED, 9),
+                 other_us = probe_distance(sim, FAILURE_NO_RESPONSE, 64);
+
+        if (other_us > longest_us)
+                longest_us = other_us;
+        if (sim->wire.open)
+                sim->wire.deadline_us = sim->now_us + longest_us + probe_slack(sim);
+}
+
 static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us)
 {
         struct wire *wire = &sim->wire;
@@ -166,7 +178,7 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
                         wire->no_checks_until_us = sim->now_us + USEC_PER_HOUR;
                 return;
         case REQUEST_GONE_CHECK:
-                wire->no_checks_until_us = sim->now_us + USEC_PER_HOUR;
+                wire->no_gone_checks = true;
                 return;
         case REQUEST_SINGLE:
         case REQUEST_BATCH:

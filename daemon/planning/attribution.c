@@ -108,11 +108,19 @@ static void open_breaker(struct planner *planner, enum failure failure, uint64_t
         undo_charges(planner, api->breaker.since_us, now_us);
 }
 
-static bool is_witness(const struct planner_request *request)
+/*
+ * A job that is failing only because a batch with it failed is a witness once more after a read has
+ * succeeded: it may be any job of the batch. Smaller parts of that batch are not.
+ */
+static bool is_witness(const struct planner *planner, const struct planner_request *request)
 {
-        for (size_t i = 0; i < request->count; i++)
-                if (request->jobs[i]->failing)
+        for (size_t i = 0; i < request->count; i++) {
+                const struct planner_job *job = request->jobs[i];
+
+                if (job->failing && (request->kind == REQUEST_BATCH || job->failures > 0 ||
+                                     job->batch_reads == planner->api.reads))
                         return false;
+        }
         return true;
 }
 
@@ -355,11 +363,13 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
 
         struct planner_job *first = request->jobs[0];
         uint64_t interval_us = first->settings->interval_us;
-        bool witness = is_witness(request);
+        bool witness = is_witness(planner, request);
 
         if (request->kind == REQUEST_BATCH) {
-                for (size_t i = 0; i < request->count; i++)
+                for (size_t i = 0; i < request->count; i++) {
                         request->jobs[i]->failing = true;
+                        request->jobs[i]->batch_reads = api->reads;
+                }
                 batches_note_failed(planner, request, failure->too_large, now_us);
                 if (!failure->too_large)
                         accuse(planner, failure->failure, witness, true, interval_us, now_us, random);
@@ -385,6 +395,8 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
 
         throttle_note_answered(&api->throttle, is_marked(planner, request));
         breaker_note_success(&api->breaker);
+        if (request->kind != REQUEST_SIGN_IN)
+                api->reads++;
         switch (request->kind) {
         case REQUEST_CHECK:
                 api->check_in_flight = false;

@@ -74,6 +74,8 @@ struct planner_api {
         } row_results;
         unsigned statuses_omitted; /* single reads that showed a Status that the row lacked */
 
+        uint32_t reads; /* that succeeded, of any kind; wraps around */
+
         /* The last two single reads of different jobs that succeeded. */
         uint64_t read_us[2], read_id[2];
 };

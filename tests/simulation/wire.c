@@ -284,12 +284,21 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         if (slot->failure == FAILURE_UNREACHABLE && !sim->wire.open)
                 return;
         job->failing = true;
+        job->batch_reads = sim->wire.reads;
         if (!charged)
                 return;
         job->failures++;
         job->failed_us = sim->now_us;
         wire_allow(sim, job, 0);
         wire_lone(sim, job, 3);
+}
+
+/* In a failed batch it was one of many; after a read has succeeded its own failure says more. */
+static bool is_witness(const struct sim *sim, const struct sim_job *job, enum request_kind kind)
+{
+        if (!job->failing)
+                return true;
+        return (kind == REQUEST_SINGLE && job->failures == 0 && job->batch_reads != sim->wire.reads);
 }
 
 void wire_failed(struct sim *sim, const struct slot *slot)
@@ -309,7 +318,7 @@ void wire_failed(struct sim *sim, const struct slot *slot)
                 throttling_answered(sim, slot);
         expected = slot->cause == CAUSE_MISSING && job_of(sim, request->jobs[0])->reported_gone;
         for (size_t i = 0; i < request->count; i++)
-                witness = witness && !job_of(sim, request->jobs[i])->failing;
+                witness = witness && is_witness(sim, job_of(sim, request->jobs[i]), request->kind);
         for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
                 job_failed(sim, job_of(sim, request->jobs[i]), slot);
         if (sim->wire.open)
@@ -329,6 +338,7 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
         throttling_answered(sim, slot);
         memset(sim->wire.witness_us, 0, sizeof(sim->wire.witness_us));
         sim->wire.open = false;
+        sim->wire.reads++;
         sim->wire.site_failures = 0;
         sim->wire.last_probe = NULL;
         if (request->kind == REQUEST_CHECK)

@@ -189,6 +189,7 @@ struct wire {
         bool open;            /* the breaker has a reason to be open */
         uint64_t deadline_us; /* … until then at most, if nothing fails any more */
         unsigned failed;      /* probes */
+        bool refused;         /* the last of them */
         uint64_t opened_us, since_us;
         uint64_t witness_us[FAILURE_COUNT];
         uint64_t no_checks_until_us;

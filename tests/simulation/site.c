@@ -105,8 +105,11 @@ uint64_t site_next_us(const struct sim *sim)
 
 void site_run(struct sim *sim)
 {
-        if (sim->site != SITE_WELL && sim->site_until_us <= sim->now_us)
+        if (sim->site != SITE_WELL && sim->site_until_us <= sim->now_us) {
                 sim->site = SITE_WELL;
+                for (size_t i = 0; i < sim->job_count; i++)
+                        sim->jobs[i].probed = false;
+        }
         if (sim->mischief_us <= sim->now_us && sim->suspended_until_us <= sim->now_us)
                 mischief(sim);
         else if (sim->mischief_us <= sim->now_us)

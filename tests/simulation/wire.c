@@ -125,6 +125,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us)
 
         wire->open = true;
         wire->failed = 0;
+        wire->refused = failure == FAILURE_REFUSED;
         wire->opened_us = sim->now_us;
         wire->since_us = since_us;
         wire->deadline_us = sim->now_us + probe_distance(sim, failure, 0) + probe_slack(sim);
@@ -152,7 +153,11 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
         if (slot->start_us < wire->opened_us)
                 return;
         job->probed = true;
-        wire->failed++;
+        if ((slot->failure == FAILURE_REFUSED) != wire->refused)
+                wire->failed = 0;
+        else
+                wire->failed++;
+        wire->refused = slot->failure == FAILURE_REFUSED;
         if (excused)
                 wire->deadline_us =
                         sim->now_us + probe_distance(sim, slot->failure, wire->failed) + probe_slack(sim);

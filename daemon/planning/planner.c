@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "planning/batches.h"
@@ -159,20 +160,31 @@ static struct planner_job *take_first(struct planner *planner, struct queue *que
         return job;
 }
 
-/* The next job of the rotation, those that are not failing first, gone ones last; NULL if all are in flight.
+/*
+ * Which jobs are probed first: those that are not failing, then those that fail because all do, then those
+ * that a failure was charged to, and gone ones last.
  */
+static unsigned probe_rank(const struct planner_job *job)
+{
+        if (planner_job_is_gone(job))
+                return 3;
+        if (job->failures > 0)
+                return 2;
+        return job->failing ? 1 : 0;
+}
+
+/* The next job of the rotation; NULL if all are in flight. */
 static struct planner_job *next_probe_job(struct planner *planner)
 {
         struct planner_job *best = NULL;
-        unsigned best_rank = 3;
+        unsigned best_rank = UINT_MAX;
 
         for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
-                unsigned rank = planner_job_is_gone(job) ? 2 : job->failing ? 1 : 0;
 
-                if (job->entry.position != 0 && rank < best_rank) {
+                if (job->entry.position != 0 && probe_rank(job) < best_rank) {
                         best = job;
-                        best_rank = rank;
+                        best_rank = probe_rank(job);
                 }
         }
         if (best != NULL)

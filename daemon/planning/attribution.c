@@ -62,6 +62,7 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
         uint64_t pace_us = job->pace_us > 0 ? job->pace_us : job->settings->interval_us;
 
         job->failing = true;
+        job->failed_in_batch = false;
         job->failure = failure->failure;
         if (job->failures < UINT8_MAX)
                 job->failures++;
@@ -117,7 +118,7 @@ static bool is_witness(const struct planner *planner, const struct planner_reque
         for (size_t i = 0; i < request->count; i++) {
                 const struct planner_job *job = request->jobs[i];
 
-                if (job->failing && (request->kind == REQUEST_BATCH || job->failures > 0 ||
+                if (job->failing && (request->kind == REQUEST_BATCH || !job->failed_in_batch ||
                                      job->batch_reads == planner->api.reads))
                         return false;
         }
@@ -344,8 +345,10 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 if (request->probe)
                         breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
                                                   planner->limits.shortest_interval_us, random);
-                for (size_t i = 0; i < request->count; i++)
+                for (size_t i = 0; i < request->count; i++) {
                         request->jobs[i]->failing = true; /* so that probes rotate */
+                        request->jobs[i]->failed_in_batch = false;
+                }
                 requeue(planner, request, request->probe ? request->due_us : now_us);
                 return ATTRIBUTED_TO_API;
         }
@@ -367,8 +370,11 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
 
         if (request->kind == REQUEST_BATCH) {
                 for (size_t i = 0; i < request->count; i++) {
-                        request->jobs[i]->failing = true;
-                        request->jobs[i]->batch_reads = api->reads;
+                        struct planner_job *job = request->jobs[i];
+
+                        job->failed_in_batch = job->failed_in_batch || !job->failing;
+                        job->failing = true;
+                        job->batch_reads = api->reads;
                 }
                 batches_note_failed(planner, request, failure->too_large, now_us);
                 if (!failure->too_large)
@@ -412,14 +418,14 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
                 api->failed_gone_checks = 0;
                 batches_note_answered(api);
                 for (size_t i = 0; i < request->count; i++) {
-                        request->jobs[i]->failing = false;
+                        request->jobs[i]->failing = request->jobs[i]->failed_in_batch = false;
                         request->jobs[i]->failures = 0;
                 }
                 break;
         case REQUEST_SINGLE: {
                 struct planner_job *job = request->jobs[0];
 
-                job->failing = false;
+                job->failing = job->failed_in_batch = false;
                 job->failures = 0;
                 if (job->single_left > 0)
                         job->single_left--;

@@ -42,6 +42,7 @@ struct planner_job {
                 fruitless_confirms; /* confirmations in a row for UpdatedOn alone that showed no change */
         enum failure failure : 8;   /* the last one, while `failing` */
         bool failing : 1;           /* from its first failure until a request for it succeeds */
+        bool failed_in_batch : 1;   /* failing, and so far only as one of a batch */
         bool in_flight : 1;         /* part of a request that polls it */
         bool confirm : 1;           /* to be confirmed: read individually, before others are polled */
         bool gone_check : 1;        /* to be confirmed by a batch of this id alone: is it gone? */

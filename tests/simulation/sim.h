@@ -110,6 +110,7 @@ struct sim_job {
         uint32_t batch_reads; /* successful reads when a request with it failed last */
         uint32_t run_mark;    /* see struct wire */
         bool failing;         /* from its first failure until a request for it succeeds */
+        bool failed_in_batch; /* failing, and so far only as one of a batch */
         bool throttled;       /* the last response was */
         bool paused_others;   /* a broken job's throttled response paused all requests, in this run */
         bool probed;          /* in the present outage */

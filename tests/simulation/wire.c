@@ -30,7 +30,8 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
         job->failures = job->setbacks = job->lone_left = job->gone_count = 0;
         job->requested_us = job->gone_due_calm_us = job->held_us = job->broken_from_us = 0;
         job->throttle_mark = job->run_mark = 0;
-        job->failing = job->throttled = job->paused_others = job->probed = job->was_in_batch = false;
+        job->failing = job->failed_in_batch = job->throttled = job->paused_others = job->probed =
+                job->was_in_batch = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
         job->ramps++;
 }
@@ -288,6 +289,7 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         count_broken(sim, job, slot);
         if (slot->failure == FAILURE_UNREACHABLE && !sim->wire.open)
                 return;
+        job->failed_in_batch = slot->request.kind == REQUEST_BATCH && (job->failed_in_batch || !job->failing);
         job->failing = true;
         job->batch_reads = sim->wire.reads;
         if (!charged)
@@ -303,7 +305,7 @@ static bool is_witness(const struct sim *sim, const struct sim_job *job, enum re
 {
         if (!job->failing)
                 return true;
-        return (kind == REQUEST_SINGLE && job->failures == 0 && job->batch_reads != sim->wire.reads);
+        return (kind == REQUEST_SINGLE && job->failed_in_batch && job->batch_reads != sim->wire.reads);
 }
 
 void wire_failed(struct sim *sim, const struct slot *slot)
@@ -357,7 +359,7 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
                         wire_allow(sim, job, 0);
                         continue;
                 }
-                job->failing = false;
+                job->failing = job->failed_in_batch = false;
                 job->failures = 0;
                 if (request->kind == REQUEST_SINGLE && job->lone_left > 0)
                         wire_lone(sim, job, job->lone_left - 1);

@@ -241,8 +241,10 @@ void take_response(struct sim *sim, struct slot *slot)
         planner_end_request(sim->planner, &slot->request, sim->now_us);
         slot->used = false;
         if (sim->verbose && slot->failure != FAILURE_NONE)
-                printf("%12.3f failed: %s, job %zu\n", (double)(sim->now_us - sim->start_us) / 1e6,
-                       failure_to_string(slot->failure), (size_t)(job_of(sim, first) - sim->jobs) + 1);
+                printf("%12.3f failed: %s, job %zu, cause %d, Retry-After %.0f s\n",
+                       (double)(sim->now_us - sim->start_us) / 1e6, failure_to_string(slot->failure),
+                       (size_t)(job_of(sim, first) - sim->jobs) + 1, (int)slot->cause,
+                       (double)slot->retry_after_us / 1e6);
         if (slot->failure != FAILURE_NONE) {
                 take_failure(sim, slot);
                 return;

@@ -44,11 +44,11 @@ static void start_pause(struct sim *sim)
 {
         uint64_t wall = wall_us(sim), span_us = sim->pause_wall_us > wall ? sim->pause_wall_us - wall : 0;
 
-        sim->wire.unnamed_us = 0;
-        if (sim->pause_jumps != sim->wall_jumps)
-                sim->wire.named_us = 0;
         if (span_us > USEC_PER_HOUR)
                 span_us = USEC_PER_HOUR;
+        /* The disk may have been full, or the clock was set. */
+        if (sim->wire.named_us > sim->now_us + span_us || sim->pause_jumps != sim->wall_jumps)
+                sim->wire.named_us = sim->now_us + span_us;
         if (span_us == 0 || sim->pause_wall_us == 0)
                 return;
         planner_pause(sim->planner, sim->now_us + span_us);

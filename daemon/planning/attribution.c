@@ -12,7 +12,9 @@
  * If no second witness will be due within the interval, because there is one job or all others are failing,
  * a check request is made: a batch of one id. It succeeds if it is answered with an array, whatever is in
  * it. In the class "not found" it is made in any case, since two jobs may be missing. Where checks do not
- * work either, the job's own next failure counts as the second witness.
+ * work either, the job's own next failure counts as the second witness. After a row of failed requests
+ * without a success a check is made too, whoever they were for; where checks do not work, a job that is not
+ * failing is polled instead.
  */
 
 #include "planning/attribution.h"
@@ -28,6 +30,9 @@
 
 /* How long it is believed that check requests do not work. */
 #define NO_CHECKS_US (1 * USEC_PER_HOUR)
+
+/* So many failed requests in a row are a reason to ask about the API. */
+#define ROW_MAX 8
 
 /* So many checks for gone fail in a row before other evidence is used: one may fail for any reason. */
 #define FAILED_GONE_CHECKS_MAX 2
@@ -62,7 +67,6 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
         uint64_t pace_us = job->pace_us > 0 ? job->pace_us : job->settings->interval_us;
 
         job->failing = true;
-        job->failed_in_batch = false;
         job->failure = failure->failure;
         if (job->failures < UINT8_MAX)
                 job->failures++;
@@ -109,19 +113,11 @@ static void open_breaker(struct planner *planner, enum failure failure, uint64_t
         undo_charges(planner, api->breaker.since_us, now_us);
 }
 
-/*
- * A job that is failing only because a batch with it failed is a witness once more after a read has
- * succeeded: it may be any job of the batch. Smaller parts of that batch are not.
- */
-static bool is_witness(const struct planner *planner, const struct planner_request *request)
+static bool is_witness(const struct planner_request *request)
 {
-        for (size_t i = 0; i < request->count; i++) {
-                const struct planner_job *job = request->jobs[i];
-
-                if (job->failing && (request->kind == REQUEST_BATCH || !job->failed_in_batch ||
-                                     job->batch_reads == planner->api.reads))
+        for (size_t i = 0; i < request->count; i++)
+                if (request->jobs[i]->failing)
                         return false;
-        }
         return true;
 }
 
@@ -169,6 +165,46 @@ static void accuse(struct planner *planner, enum failure failure, bool witness, 
                 open_breaker(planner, failure, now_us, random);
 }
 
+/* A poll of a job that is not failing, now: the second witness, or a success. */
+static bool hurry_witness(struct planner *planner, uint64_t now_us)
+{
+        for (size_t i = 0; i < planner->job_count; i++) {
+                struct planner_job *job = &planner->jobs[i];
+
+                if (job->failing || job->entry.position == 0 || planner_job_is_gone(job))
+                        continue;
+                planner_take_out(planner, job);
+                job->confirm = true;
+                planner_put(planner, job, now_us);
+                return true;
+        }
+        return false;
+}
+
+/*
+ * Many requests failed in one class and none succeeded in between. Each may be for a job that was failing
+ * before; all the same, it is time to ask about the API, before the others have failed too.
+ */
+static void note_row(struct planner *planner, enum failure failure, uint64_t now_us, uint64_t random)
+{
+        struct planner_api *api = &planner->api;
+
+        if (api->row == 0 || api->row_failure != failure) {
+                api->row = 0;
+                api->row_failure = failure;
+                api->row_since_us = now_us;
+        }
+        if (++api->row % ROW_MAX != 0 || is_open(planner))
+                return;
+        if (checks_work(api, now_us)) {
+                want_check(api, failure);
+        } else if (!hurry_witness(planner, now_us)) {
+                if (api->breaker.witness_us[failure] == 0)
+                        api->breaker.witness_us[failure] = api->row_since_us;
+                open_breaker(planner, failure, now_us, random);
+        }
+}
+
 /* ---- checks ---- */
 
 bool attribution_wants_check(const struct planner *planner)
@@ -208,6 +244,8 @@ static enum attribution check_failed(struct planner *planner, enum failure failu
 
         api->check_wanted = FAILURE_NONE;
         if (failure == wanted || failure == FAILURE_UNREACHABLE) {
+                if (api->row > 0 && api->row_failure == failure && api->breaker.witness_us[failure] == 0)
+                        api->breaker.witness_us[failure] = api->row_since_us;
                 open_breaker(planner, failure, now_us, random);
                 return ATTRIBUTED_TO_API;
         }
@@ -345,10 +383,8 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 if (request->probe)
                         breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
                                                   planner->limits.shortest_interval_us, random);
-                for (size_t i = 0; i < request->count; i++) {
+                for (size_t i = 0; i < request->count; i++)
                         request->jobs[i]->failing = true; /* so that probes rotate */
-                        request->jobs[i]->failed_in_batch = false;
-                }
                 requeue(planner, request, request->probe ? request->due_us : now_us);
                 return ATTRIBUTED_TO_API;
         }
@@ -366,19 +402,16 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
 
         struct planner_job *first = request->jobs[0];
         uint64_t interval_us = first->settings->interval_us;
-        bool witness = is_witness(planner, request);
+        bool witness = is_witness(request);
 
         if (request->kind == REQUEST_BATCH) {
-                for (size_t i = 0; i < request->count; i++) {
-                        struct planner_job *job = request->jobs[i];
-
-                        job->failed_in_batch = job->failed_in_batch || !job->failing;
-                        job->failing = true;
-                        job->batch_reads = api->reads;
-                }
+                for (size_t i = 0; i < request->count; i++)
+                        request->jobs[i]->failing = true;
                 batches_note_failed(planner, request, failure->too_large, now_us);
-                if (!failure->too_large)
+                if (!failure->too_large) {
                         accuse(planner, failure->failure, witness, true, interval_us, now_us, random);
+                        note_row(planner, failure->failure, now_us, random);
+                }
                 return is_open(planner) ? ATTRIBUTED_TO_API : ATTRIBUTED_TO_NONE;
         }
         if (planner_job_is_gone(first) && failure->failure == FAILURE_NOT_FOUND) {
@@ -386,8 +419,10 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 return ATTRIBUTED_TO_NONE;
         }
         charge(planner, first, failure, now_us, random);
-        if (!failure->too_large)
+        if (!failure->too_large) {
                 accuse(planner, failure->failure, witness, false, interval_us, now_us, random);
+                note_row(planner, failure->failure, now_us, random);
+        }
         if (is_open(planner))
                 return ATTRIBUTED_TO_API;
         if (failure->failure == FAILURE_NOT_FOUND && !once)
@@ -401,8 +436,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
 
         throttle_note_answered(&api->throttle, is_marked(planner, request));
         breaker_note_success(&api->breaker);
-        if (request->kind != REQUEST_SIGN_IN)
-                api->reads++;
+        api->row = 0;
         switch (request->kind) {
         case REQUEST_CHECK:
                 api->check_in_flight = false;
@@ -418,14 +452,14 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
                 api->failed_gone_checks = 0;
                 batches_note_answered(api);
                 for (size_t i = 0; i < request->count; i++) {
-                        request->jobs[i]->failing = request->jobs[i]->failed_in_batch = false;
+                        request->jobs[i]->failing = false;
                         request->jobs[i]->failures = 0;
                 }
                 break;
         case REQUEST_SINGLE: {
                 struct planner_job *job = request->jobs[0];
 
-                job->failing = job->failed_in_batch = false;
+                job->failing = false;
                 job->failures = 0;
                 if (job->single_left > 0)
                         job->single_left--;

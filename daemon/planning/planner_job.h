@@ -33,7 +33,6 @@ struct planner_job {
         uint32_t part;             /* of a failed batch, while that is being split: its number; 0: none */
         uint32_t throttle_mark;    /* see throttle.h */
         uint32_t batch_run;        /* of failed batches it was last in, see batches.h */
-        uint32_t batch_reads;      /* successful reads when a batch with it failed last */
         uint32_t batch_suspect;    /* it was in each failed batch of that run up to this one */
         unsigned char part_limit;  /* ids in the next request for that part */
         unsigned char failures;    /* charged in a row */
@@ -42,7 +41,6 @@ struct planner_job {
                 fruitless_confirms; /* confirmations in a row for UpdatedOn alone that showed no change */
         enum failure failure : 8;   /* the last one, while `failing` */
         bool failing : 1;           /* from its first failure until a request for it succeeds */
-        bool failed_in_batch : 1;   /* failing, and so far only as one of a batch */
         bool in_flight : 1;         /* part of a request that polls it */
         bool confirm : 1;           /* to be confirmed: read individually, before others are polled */
         bool gone_check : 1;        /* to be confirmed by a batch of this id alone: is it gone? */

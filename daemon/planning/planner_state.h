@@ -47,6 +47,9 @@ struct planner_api {
         /* Checks: see attribution.h. */
         enum failure check_wanted; /* in this class; FAILURE_NONE: none */
         bool check_in_flight;
+        enum failure row_failure;    /* class of the last failed requests, with no success after them */
+        unsigned row;                /* how many of them; see attribution.c */
+        uint64_t row_since_us;       /* of the first */
         uint64_t no_checks_until_us; /* they do not work here */
 
         /* The same of checks for gone, which take more: see attribution.c. */
@@ -73,8 +76,6 @@ struct planner_api {
                                       */
         } row_results;
         unsigned statuses_omitted; /* single reads that showed a Status that the row lacked */
-
-        uint32_t reads; /* that succeeded, of any kind; wraps around */
 
         /* The last two single reads of different jobs that succeeded. */
         uint64_t read_us[2], read_id[2];

@@ -107,15 +107,13 @@ struct sim_job {
         unsigned lone_left;          /* single reads that it must succeed in before it is in a batch again */
         uint64_t requested_us;       /* 0: not in this run */
         uint32_t throttle_mark;
-        uint32_t batch_reads; /* successful reads when a request with it failed last */
-        uint32_t run_mark;    /* see struct wire */
-        bool failing;         /* from its first failure until a request for it succeeds */
-        bool failed_in_batch; /* failing, and so far only as one of a batch */
-        bool throttled;       /* the last response was */
-        bool paused_others;   /* a broken job's throttled response paused all requests, in this run */
-        bool probed;          /* in the present outage */
-        bool was_in_batch;    /* the last request was a batch */
-        unsigned not_found;   /* 404s in a row while it did not exist, and when the first was */
+        uint32_t run_mark;  /* see struct wire */
+        bool failing;       /* from its first failure until a request for it succeeds */
+        bool throttled;     /* the last response was */
+        bool paused_others; /* a broken job's throttled response paused all requests, in this run */
+        bool probed;        /* in the present outage */
+        bool was_in_batch;  /* the last request was a batch */
+        unsigned not_found; /* 404s in a row while it did not exist, and when the first was */
         uint64_t not_found_us;
         unsigned gone_count;                      /* the same since the last outage */
         uint64_t gone_count_us, gone_due_calm_us; /* due: all that `gone` takes is known since; 0: no */
@@ -194,7 +192,9 @@ struct wire {
         uint64_t opened_us, since_us;
         uint64_t witness_us[FAILURE_COUNT];
         uint64_t no_checks_until_us;
-        uint32_t reads;      /* that succeeded */
+        unsigned row; /* of failed requests in one class, with no success after them */
+        enum failure row_failure;
+        uint64_t row_since_us;
         bool no_gone_checks; /* one has failed in this run */
 
         /* R3 */

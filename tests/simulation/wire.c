@@ -12,6 +12,9 @@
 
 #define FAILED_BATCHES 3
 
+/* So many failed requests in a row, whoever for, are a reason to check. */
+#define ROW 8
+
 void wire_start(struct sim *sim)
 {
         uint64_t named_us = sim->wire.named_us;
@@ -30,8 +33,7 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
         job->failures = job->setbacks = job->lone_left = job->gone_count = 0;
         job->requested_us = job->gone_due_calm_us = job->held_us = job->broken_from_us = 0;
         job->throttle_mark = job->run_mark = 0;
-        job->failing = job->failed_in_batch = job->throttled = job->paused_others = job->probed =
-                job->was_in_batch = false;
+        job->failing = job->throttled = job->paused_others = job->probed = job->was_in_batch = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
         job->ramps++;
 }
@@ -178,8 +180,8 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
 
         switch (slot->request.kind) {
         case REQUEST_CHECK:
-                if (first_us != 0)
-                        api_fails(sim, failure, first_us);
+                if (first_us != 0 || (wire->row >= ROW && wire->row_failure == failure))
+                        api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us);
                 else
                         wire->no_checks_until_us = sim->now_us + USEC_PER_HOUR;
                 return;
@@ -193,7 +195,15 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
         }
         if (slot->too_large)
                 return;
-        if (witness && first_us == 0)
+        if (wire->row == 0 || wire->row_failure != failure) {
+                wire->row = 0;
+                wire->row_failure = failure;
+                wire->row_since_us = sim->now_us;
+        }
+        wire->row++;
+        if (wire->row >= ROW && !checks_are_sure(sim))
+                api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us);
+        else if (witness && first_us == 0)
                 wire->witness_us[failure] = sim->now_us;
         else if (witness && (failure != FAILURE_NOT_FOUND || !checks_are_sure(sim)))
                 api_fails(sim, failure, first_us);
@@ -289,23 +299,13 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         count_broken(sim, job, slot);
         if (slot->failure == FAILURE_UNREACHABLE && !sim->wire.open)
                 return;
-        job->failed_in_batch = slot->request.kind == REQUEST_BATCH && (job->failed_in_batch || !job->failing);
         job->failing = true;
-        job->batch_reads = sim->wire.reads;
         if (!charged)
                 return;
         job->failures++;
         job->failed_us = sim->now_us;
         wire_allow(sim, job, 0);
         wire_lone(sim, job, 3);
-}
-
-/* In a failed batch it was one of many; after a read has succeeded its own failure says more. */
-static bool is_witness(const struct sim *sim, const struct sim_job *job, enum request_kind kind)
-{
-        if (!job->failing)
-                return true;
-        return (kind == REQUEST_SINGLE && job->failed_in_batch && job->batch_reads != sim->wire.reads);
 }
 
 void wire_failed(struct sim *sim, const struct slot *slot)
@@ -325,7 +325,7 @@ void wire_failed(struct sim *sim, const struct slot *slot)
                 throttling_answered(sim, slot);
         expected = slot->cause == CAUSE_MISSING && job_of(sim, request->jobs[0])->reported_gone;
         for (size_t i = 0; i < request->count; i++)
-                witness = witness && is_witness(sim, job_of(sim, request->jobs[i]), request->kind);
+                witness = witness && !job_of(sim, request->jobs[i])->failing;
         for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
                 job_failed(sim, job_of(sim, request->jobs[i]), slot);
         if (sim->wire.open)
@@ -345,7 +345,7 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
         throttling_answered(sim, slot);
         memset(sim->wire.witness_us, 0, sizeof(sim->wire.witness_us));
         sim->wire.open = false;
-        sim->wire.reads++;
+        sim->wire.row = 0;
         sim->wire.site_failures = 0;
         sim->wire.last_probe = NULL;
         if (request->kind == REQUEST_CHECK)
@@ -359,7 +359,7 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
                         wire_allow(sim, job, 0);
                         continue;
                 }
-                job->failing = job->failed_in_batch = false;
+                job->failing = false;
                 job->failures = 0;
                 if (request->kind == REQUEST_SINGLE && job->lone_left > 0)
                         wire_lone(sim, job, job->lone_left - 1);

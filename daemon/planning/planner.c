@@ -162,7 +162,8 @@ static struct planner_job *take_first(struct planner *planner, struct queue *que
 
 /*
  * Which jobs are probed first: those that are not failing, then those that fail because all do, then those
- * that a failure was charged to, and gone ones last.
+ * that a failure was charged to, and gone ones last. So does every other probe; those in between go through
+ * all open jobs, since the preferred ones may be broken.
  */
 static unsigned probe_rank(const struct planner_job *job)
 {
@@ -178,13 +179,16 @@ static struct planner_job *next_probe_job(struct planner *planner)
 {
         struct planner_job *best = NULL;
         unsigned best_rank = UINT_MAX;
+        bool any_open = planner->probes++ % 2 != 0;
 
         for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
-                if (job->entry.position != 0 && probe_rank(job) < best_rank) {
+                unsigned rank = any_open && !planner_job_is_gone(job) ? 0 : probe_rank(job);
+
+                if (job->entry.position != 0 && rank < best_rank) {
                         best = job;
-                        best_rank = probe_rank(job);
+                        best_rank = rank;
                 }
         }
         if (best != NULL)

@@ -88,10 +88,11 @@ struct planner {
         size_t job_count;
         struct planner_job **by_id; /* after planner_adopt(): the jobs, sorted */
         size_t probe_position;      /* the job at which the rotation of probes goes on */
-        struct queue due;           /* polls of open jobs */
-        struct queue gone;          /* polls of gone jobs, which nobody waits for */
-        struct queue confirm;       /* before both */
-        struct queue parts;         /* of failed batches, before everything else; by part_key */
+        unsigned probes;
+        struct queue due;     /* polls of open jobs */
+        struct queue gone;    /* polls of gone jobs, which nobody waits for */
+        struct queue confirm; /* before both */
+        struct queue parts;   /* of failed batches, before everything else; by part_key */
         struct planner_api api;
 };
 

@@ -337,6 +337,27 @@ static bool is_marked(const struct planner *planner, const struct planner_reques
         return request->count > 0 && planner->api.throttle.mark != 0;
 }
 
+static bool was_throttled(const struct planner_request *request)
+{
+        for (size_t i = 0; i < request->count; i++)
+                if (!request->jobs[i]->throttled)
+                        return false;
+        return request->count > 0;
+}
+
+/* A request was answered, be it with a failure. */
+static void note_answered(struct planner *planner, const struct planner_request *request)
+{
+        throttle_note_answered(&planner->api.throttle, is_marked(planner, request));
+        for (size_t i = 0; i < request->count; i++)
+                request->jobs[i]->throttled = false;
+}
+
+/*
+ * Charged to its subject alone if that was throttled before and others were answered since. It need not be
+ * the subject that was throttled last: two jobs that are always throttled would take turns at pausing all
+ * others.
+ */
 static enum attribution throttled(struct planner *planner, const struct planner_request *request,
                                   const struct planner_failure *failure, uint64_t now_us, uint64_t random)
 {
@@ -344,7 +365,7 @@ static enum attribution throttled(struct planner *planner, const struct planner_
         bool check = request->kind == REQUEST_CHECK;
 
         breaker_cancel_probe(&planner->api.breaker);
-        if (!check && throttle->others_answered && is_marked(planner, request)) {
+        if (!check && throttle->others_answered && was_throttled(request)) {
                 for (size_t i = 0; i < request->count; i++)
                         charge(planner, request->jobs[i], failure, now_us, random);
                 return request->kind == REQUEST_SINGLE ? ATTRIBUTED_TO_JOB : ATTRIBUTED_TO_NONE;
@@ -352,8 +373,10 @@ static enum attribution throttled(struct planner *planner, const struct planner_
         throttle_note_throttled(throttle, failure->retry_after_us, now_us);
         if (check)
                 return ATTRIBUTED_TO_API;
-        for (size_t i = 0; i < request->count; i++)
+        for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->throttle_mark = throttle->mark;
+                request->jobs[i]->throttled = true;
+        }
         requeue(planner, request, throttle->pause_until_us);
         return ATTRIBUTED_TO_API;
 }
@@ -374,7 +397,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         if (failure->failure == FAILURE_THROTTLED)
                 return throttled(planner, request, failure, now_us, random);
         if (failure->failure != FAILURE_UNREACHABLE && failure->failure != FAILURE_NO_RESPONSE)
-                throttle_note_answered(&api->throttle, is_marked(planner, request));
+                note_answered(planner, request);
 
         if (is_open(planner)) {
                 if (request->kind == REQUEST_CHECK)
@@ -434,7 +457,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
 {
         struct planner_api *api = &planner->api;
 
-        throttle_note_answered(&api->throttle, is_marked(planner, request));
+        note_answered(planner, request);
         breaker_note_success(&api->breaker);
         api->row = 0;
         switch (request->kind) {

@@ -264,6 +264,9 @@ static void check_frugal(struct sim *sim, struct sim_job *job)
 
 void check_end(struct sim *sim)
 {
+        if (sim->checks > sim->failures + sim->figures.starts)
+                sim_fail(sim, NULL, "R1: %" PRIu64 " check requests, after %" PRIu64 " failures", sim->checks,
+                         sim->failures);
         for (size_t i = 0; i < sim->job_count && !sim->failed; i++) {
                 struct sim_job *job = &sim->jobs[i];
 

@@ -231,6 +231,7 @@ struct sim {
         uint64_t evidence_us; /* the same, while there is a healthy open job too */
         bool recount, evidence;
         uint64_t disturbances, extras, hung_us;
+        uint64_t checks, failures; /* check requests, and failed requests */
 
         /* settings of the daemon */
         struct planner_limits limits;

@@ -103,7 +103,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
         if (slot->cause == CAUSE_JOB && first->broken_from_us == 0) {
                 first->broken_from_us = sim->evidence_us + USEC_PER_MIN;
                 first->broken_requests = 0;
-        } else if (slot->cause == CAUSE_JOB && others && is_calm(sim) && sim->evidence &&
+        } else if (slot->cause == CAUSE_JOB && (same || again) && is_calm(sim) && sim->evidence &&
                    sim->evidence_us > first->broken_from_us) {
                 first->broken_requests++;
                 check_broken(sim, first);

@@ -69,8 +69,9 @@ void wire_request(struct sim *sim, const struct planner_request *request)
                 extra = extra && is_extra(sim, job, request->count == 1);
                 job->requested_us = sim->now_us;
                 job->was_in_batch = request->count > 1;
-                job->requests++;
+                job->requests += request->kind != REQUEST_CHECK;
         }
+        sim->checks += request->kind == REQUEST_CHECK;
         sim->extras += extra || request->kind == REQUEST_CHECK;
         sim->wire.paused = false;
         sim->wire.requested = true;
@@ -275,6 +276,8 @@ void wire_allow(struct sim *sim, struct sim_job *job, uint64_t retry_after_us)
 /* For the bound on requests for a broken job, after the first minute. */
 static void count_broken(struct sim *sim, struct sim_job *job, const struct slot *slot)
 {
+        if (slot->cause != CAUSE_JOB)
+                job->broken_from_us = 0; /* it has failed otherwise in between */
         if (slot->cause != CAUSE_JOB || slot->request.kind != REQUEST_SINGLE)
                 return;
         if (job->broken_from_us == 0) {
@@ -313,6 +316,7 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         const struct planner_request *request = &slot->request;
         bool witness = true, expected;
 
+        sim->failures++;
         if (slot->cause == CAUSE_SITE && slot->start_us >= sim->site_from_us) {
                 sim->wire.site_failures++;
                 sim->wire.site_failure_us = sim->now_us;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Which request is next. In this order: parts of a failed batch, checks of the API, confirmations, polls.
+ * Which request is next. In this order: checks of the API, parts of a failed batch, confirmations, polls.
  * Polls go out in the order in which they are due, so that under scarcity the longest overdue is first and
  * no job starves. All but polls may spend what the rate limiter reserves.
  *
@@ -239,11 +239,11 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         struct queue *polls = poll_queue(planner);
 
         *ret_request = (struct planner_request){ .kind = REQUEST_SINGLE, .count = 1 };
-        if (planner->parts.count > 0 && urgent_us <= now_us) {
+        if (attribution_wants_check(planner) && urgent_us <= now_us &&
+            attribution_next_check(planner, now_us, ret_request)) {
+        } else if (planner->parts.count > 0 && urgent_us <= now_us) {
                 ret_request->jobs[0] = take_first(planner, &planner->parts);
                 batches_fill_part(planner, ret_request);
-        } else if (attribution_wants_check(planner) && urgent_us <= now_us &&
-                   attribution_next_check(planner, now_us, ret_request)) {
         } else if (queue_is_ready(&planner->confirm, urgent_us, now_us) &&
                    !confirm_must_wait(planner, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->confirm);

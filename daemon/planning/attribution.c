@@ -294,8 +294,12 @@ static enum attribution throttled(struct planner *planner, const struct planner_
                 return request->kind == REQUEST_SINGLE ? ATTRIBUTED_TO_JOB : ATTRIBUTED_TO_NONE;
         }
         throttle_note_throttled(throttle, failure->retry_after_us, now_us);
-        if (check)
+        if (check) {
+                /* Made again, it could pause all polls for ever. */
+                planner->api.check_wanted = FAILURE_NONE;
+                planner->api.no_checks_until_us = now_us + NO_CHECKS_US;
                 return ATTRIBUTED_TO_API;
+        }
         for (size_t i = 0; i < request->count; i++)
                 request->jobs[i]->throttle_mark = throttle->mark;
         requeue(planner, request, throttle->pause_until_us);

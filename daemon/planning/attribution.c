@@ -60,6 +60,8 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
 
         job->failing = true;
         job->failure = failure->failure;
+        if (job->failures == 0)
+                job->failing_since_us = now_us;
         if (job->failures < UINT8_MAX)
                 job->failures++;
         job->charged_us = now_us;
@@ -78,8 +80,7 @@ static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t no
                 if (!job->failing || job->charged_us < since_us || job->in_flight || job->done ||
                     job->part != 0)
                         continue;
-                if (job->failures > 0)
-                        job->failures--;
+                job->failures = job->failing_since_us >= since_us ? 0 : job->failures - 1;
                 job->failing = job->failures > 0;
                 if (!job->failing)
                         job->single_left = 0;

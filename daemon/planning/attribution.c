@@ -101,6 +101,7 @@ static void open_breaker(struct planner *planner, enum failure failure, uint64_t
                 return;
         breaker_open(&api->breaker, failure, now_us, planner->limits.shortest_interval_us, random);
         api->check_wanted = FAILURE_NONE;
+        api->probe_round++;
         undo_charges(planner, api->breaker.since_us, now_us);
 }
 

@@ -158,25 +158,42 @@ static struct planner_job *take_first(struct planner *planner, struct queue *que
         return job;
 }
 
-/* The next job of the rotation, those that are not failing first, gone ones last; NULL if all are in flight.
- */
+/* The next open (or gone) job of this round of probes, those that are not failing first; NULL if none is
+ * left. */
+static struct planner_job *next_of_round(struct planner *planner, bool gone)
+{
+        struct planner_job *first_failing = NULL;
+
+        for (size_t i = 0; i < planner->job_count; i++) {
+                struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
+
+                if (job->entry.position == 0 || job->probe_round == planner->api.probe_round ||
+                    planner_job_is_gone(job) != gone)
+                        continue;
+                if (!job->failing)
+                        return job;
+                if (first_failing == NULL)
+                        first_failing = job;
+        }
+        return first_failing;
+}
+
+/* The next job of the rotation; a gone one only if there is no other. NULL if all are in flight. */
 static struct planner_job *next_probe_job(struct planner *planner)
 {
-        struct planner_job *best = NULL;
-        unsigned best_rank = 3;
+        struct planner_job *job = next_of_round(planner, false);
 
-        for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
-                struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
-                unsigned rank = planner_job_is_gone(job) ? 2 : job->failing ? 1 : 0;
-
-                if (job->entry.position != 0 && rank < best_rank) {
-                        best = job;
-                        best_rank = rank;
-                }
+        if (job == NULL) {
+                planner->api.probe_round++;
+                job = next_of_round(planner, false);
         }
-        if (best != NULL)
-                planner->probe_position = (size_t)(best - planner->jobs) + 1;
-        return best;
+        if (job == NULL)
+                job = next_of_round(planner, true);
+        if (job != NULL) {
+                job->probe_round = planner->api.probe_round;
+                planner->probe_position = (size_t)(job - planner->jobs) + 1;
+        }
+        return job;
 }
 
 static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,

@@ -33,6 +33,7 @@ struct planner_job {
         uint64_t failing_since_us; /* of the first of those in a row; unless failures is 0 */
         uint32_t part;             /* of a failed batch, while that is being split: its number; 0: none */
         uint32_t throttle_mark;    /* see throttle.h */
+        uint32_t probe_round;      /* of probes it was last part of */
         uint32_t batch_run;        /* of failed batches it was last in, see batches.h */
         uint32_t batch_suspect;    /* it was in each failed batch of that run up to this one */
         unsigned char part_limit;  /* ids in the next request for that part */

@@ -42,7 +42,8 @@ struct planner_api {
         struct breaker breaker;
         struct throttle throttle;
         unsigned in_flight;
-        unsigned unsent; /* requests that were handed out and have not been sent */
+        unsigned unsent;      /* requests that were handed out and have not been sent */
+        uint32_t probe_round; /* in each, every open job is probed once */
 
         /* Checks: see attribution.h. */
         enum failure check_wanted; /* in this class; FAILURE_NONE: none */

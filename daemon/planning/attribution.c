@@ -289,7 +289,8 @@ static enum attribution throttled(struct planner *planner, const struct planner_
         struct throttle *throttle = &planner->api.throttle;
         bool check = request->kind == REQUEST_CHECK;
 
-        breaker_cancel_probe(&planner->api.breaker);
+        if (request->probe)
+                breaker_cancel_probe(&planner->api.breaker);
         if (!check && throttle->others_answered && is_marked(planner, request)) {
                 for (size_t i = 0; i < request->count; i++)
                         charge(planner, request->jobs[i], failure, now_us, random);

@@ -71,7 +71,10 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
                      now_us);
 }
 
-/* What was charged since the first witness was not the jobs' fault: they are due again. */
+/*
+ * What was charged since the first witness was not the jobs' fault: they are due again. They are failing
+ * until they are read: otherwise two jobs that fail by coincidence would open the breaker again and again.
+ */
 static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t now_us)
 {
         for (size_t i = 0; i < planner->job_count; i++) {
@@ -81,8 +84,7 @@ static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t no
                     job->part != 0)
                         continue;
                 job->failures = job->failing_since_us >= since_us ? 0 : job->failures - 1;
-                job->failing = job->failures > 0;
-                if (!job->failing)
+                if (job->failures == 0)
                         job->single_left = 0;
                 planner_take_out(planner, job);
                 job->gone_check = false;

@@ -49,7 +49,7 @@ static void test_the_check_fails_in_the_same_class(void **state)
         run(fixture, SEC);
         assert_int_equal(fixture->sent_count, 2);
         assert_true(is_open(fixture));
-        assert_false(fixture->jobs[0].failing);
+        assert_int_equal(fixture->jobs[0].failures, 0);
 
         /* With one job the probe is that job. An outage of this class makes no job gone. */
         size_t from = fixture->sent_count;
@@ -86,7 +86,7 @@ static void test_checks_do_not_work(void **state)
         run(fixture, 2 * INTERVAL);
         assert_true(is_open(fixture));
         assert_int_equal(count_kind(fixture, 0, REQUEST_CHECK), 1);
-        assert_false(fixture->jobs[0].failing);
+        assert_int_equal(fixture->jobs[0].failures, 0);
 }
 
 static void test_checks_do_not_work_and_the_job_recovers(void **state)

@@ -227,11 +227,12 @@ static struct queue *poll_queue(struct planner *planner)
         return &planner->due;
 }
 
-/* After a pause the subject that was throttled must not be the first, if another can be. */
-static bool confirm_must_wait(const struct planner *planner, uint64_t poll_at_us, uint64_t now_us)
+/* After a pause the subject that was throttled must not be the first, if a poll of another can be. */
+static bool must_wait(const struct planner *planner, const struct queue *queue, uint64_t poll_at_us,
+                      uint64_t now_us)
 {
         const struct throttle *throttle = &planner->api.throttle;
-        const struct planner_job *first = (struct planner_job *)queue_first(&planner->confirm);
+        const struct planner_job *first = (struct planner_job *)queue_first(queue);
 
         return throttle->throttled_job_waits && first->throttle_mark == throttle->mark &&
                queue_is_ready(&planner->due, poll_at_us, now_us) &&
@@ -258,11 +259,12 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         *ret_request = (struct planner_request){ .kind = REQUEST_SINGLE, .count = 1 };
         if (attribution_wants_check(planner) && urgent_us <= now_us &&
             attribution_next_check(planner, now_us, ret_request)) {
-        } else if (planner->parts.count > 0 && urgent_us <= now_us) {
+        } else if (planner->parts.count > 0 && urgent_us <= now_us &&
+                   !must_wait(planner, &planner->parts, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->parts);
                 batches_fill_part(planner, ret_request);
         } else if (queue_is_ready(&planner->confirm, urgent_us, now_us) &&
-                   !confirm_must_wait(planner, poll_us, now_us)) {
+                   !must_wait(planner, &planner->confirm, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->confirm);
                 if (ret_request->jobs[0]->gone_check)
                         ret_request->kind = REQUEST_GONE_CHECK;

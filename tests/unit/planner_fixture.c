@@ -141,6 +141,12 @@ static struct server_job *server_job_of(struct fixture *fixture, const struct pl
         return &fixture->server.jobs[job->id - FIRST_ID];
 }
 
+void server_jobs_fail(struct fixture *fixture, size_t first, size_t count, enum failure failure)
+{
+        for (size_t i = first; i < first + count; i++)
+                fixture->server.jobs[i].single = fixture->server.jobs[i].batch = failure;
+}
+
 static struct planner_failure list_failure(struct fixture *fixture, const struct planner_request *request)
 {
         const struct server *server = &fixture->server;
@@ -384,74 +390,4 @@ void run_until_open(struct fixture *fixture)
 void run_until_closed(struct fixture *fixture)
 {
         run_until(fixture, false);
-}
-
-/* ---- what happened ---- */
-
-void server_jobs_fail(struct fixture *fixture, size_t first, size_t count, enum failure failure)
-{
-        for (size_t i = first; i < first + count; i++)
-                fixture->server.jobs[i].single = fixture->server.jobs[i].batch = failure;
-}
-
-bool sent_has(const struct sent *sent, uint64_t id)
-{
-        for (size_t i = 0; i < sent->count; i++)
-                if (sent->ids[i] == id)
-                        return sent->kind == REQUEST_SINGLE || sent->kind == REQUEST_BATCH;
-        return false;
-}
-
-size_t count_polls(const struct fixture *fixture, size_t from, size_t index)
-{
-        size_t count = 0;
-
-        for (size_t i = from; i < fixture->sent_count; i++)
-                if (sent_has(&fixture->sent[i], FIRST_ID + index))
-                        count++;
-        return count;
-}
-
-const struct sent *last_poll(const struct fixture *fixture, size_t index)
-{
-        for (size_t i = fixture->sent_count; i > 0; i--)
-                if (sent_has(&fixture->sent[i - 1], FIRST_ID + index))
-                        return &fixture->sent[i - 1];
-        return NULL;
-}
-
-size_t count_kind(const struct fixture *fixture, size_t from, enum request_kind kind)
-{
-        size_t count = 0;
-
-        for (size_t i = from; i < fixture->sent_count; i++)
-                if (fixture->sent[i].kind == kind)
-                        count++;
-        return count;
-}
-
-uint64_t longest_gap(const struct fixture *fixture, size_t from, size_t index)
-{
-        uint64_t longest_us = 0, last_us = 0;
-
-        for (size_t i = from; i < fixture->sent_count; i++) {
-                const struct sent *sent = &fixture->sent[i];
-
-                if (!sent_has(sent, FIRST_ID + index))
-                        continue;
-                if (last_us != 0 && sent->at_us - last_us > longest_us)
-                        longest_us = sent->at_us - last_us;
-                last_us = sent->at_us;
-        }
-        return longest_us;
-}
-
-size_t count_events(const struct fixture *fixture, size_t index, enum event_kind kind)
-{
-        size_t count = 0;
-
-        for (size_t i = 0; i < fixture->event_count; i++)
-                if (fixture->events[i].id == FIRST_ID + index && fixture->events[i].kind == kind)
-                        count++;
-        return count;
 }

@@ -154,18 +154,46 @@ static void test_three_single_reads_bring_it_back_into_batches(void **state)
 {
         struct fixture *fixture = *state;
 
-        server_jobs_fail(fixture, 3, 1, FAILURE_SERVER_ERROR);
-        start_together(fixture, 100, 20);
-        run(fixture, 10 * SEC);
-        server_jobs_fail(fixture, 3, 1, FAILURE_NONE);
-        unsigned singles = 0;
-        for (size_t i = fixture->sent_count; last_poll(fixture, 3)->kind == REQUEST_SINGLE; i++) {
-                run_requests(fixture, 1);
-                if (sent_has(&fixture->sent[i], FIRST_ID + 3))
-                        singles++;
+        server_jobs_fail(fixture, 0, 1, FAILURE_SERVER_ERROR);
+        start_together(fixture, 100, 2);
+        run(fixture, SEC);
+        server_jobs_fail(fixture, 0, 1, FAILURE_NONE);
+        for (unsigned reads = 0; reads < 4; reads++) {
+                size_t from = fixture->sent_count;
+
+                fixture->now_us += 5 * MIN; /* both are overdue */
+                run(fixture, 2 * LATENCY);
+                assert_int_equal(count_kind(fixture, from, REQUEST_SINGLE), reads < 3 ? 2 : 0);
+                assert_int_equal(count_kind(fixture, from, REQUEST_BATCH), reads < 3 ? 0 : 1);
         }
-        assert_true(singles > 3);
-        assert_true(singles < 40); /* it is in one as soon as others are due with it */
+}
+
+/* With one request at a time, the halves of a batch come before what is left of the one that it is half of.
+ */
+static void test_halves_are_requested_next(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+
+        limits.max_in_flight = 1;
+        make(fixture, &limits, 64);
+        for (size_t i = 0; i < 64; i++)
+                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+        server_jobs_fail(fixture, 20, 2, FAILURE_SERVER_ERROR);
+        run(fixture, 3 * SEC);
+        for (size_t i = 0; i < fixture->sent_count; i++) {
+                const struct sent *sent = &fixture->sent[i];
+
+                if (sent->failure == FAILURE_NONE || sent->kind != REQUEST_BATCH)
+                        continue;
+                do
+                        i++;
+                while (fixture->sent[i].kind == REQUEST_CHECK);
+                assert_int_equal(fixture->sent[i].count, sent->count / 2);
+                for (size_t k = 0; k < fixture->sent[i].count; k++)
+                        assert_true(sent_has(sent, fixture->sent[i].ids[k]));
+                i--;
+        }
 }
 
 static void test_two_bad_records_are_both_found(void **state)
@@ -312,6 +340,7 @@ int main(void)
                 TEST(test_a_check_of_the_bad_record),
                 TEST(test_a_bad_record_that_can_be_read_alone),
                 TEST(test_three_single_reads_bring_it_back_into_batches),
+                TEST(test_halves_are_requested_next),
                 TEST(test_two_bad_records_are_both_found),
                 TEST(test_unreachable_and_throttled_batches_are_not_split),
                 TEST(test_both_halves_too_large_halve_the_size),

@@ -234,6 +234,27 @@ static void test_a_job_that_was_answered_in_between_pauses_again(void **state)
         assert_false(fixture->jobs[0].failing);
 }
 
+/* Nobody else was answered since: it may be the API. */
+static void test_a_throttled_job_that_is_polled_alone_is_not_charged(void **state)
+{
+        static const struct planner_settings slow = { .interval_us = 10 * USEC_PER_HOUR,
+                                                      .max_interval_us = 10 * USEC_PER_HOUR };
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, 2);
+        fixture->jobs[1].settings = &slow;
+        run(fixture, MIN);
+        fixture->server.jobs[0].single = FAILURE_THROTTLED;
+        fixture->server.jobs[0].retry_after_us = MIN;
+        run(fixture, INTERVAL);
+        size_t from = fixture->sent_count;
+        run(fixture, USEC_PER_HOUR);
+        assert_false(fixture->jobs[0].failing);
+        assert_in_range(fixture->sent_count - from, 59, 60);
+        for (size_t i = from; i < fixture->sent_count; i++)
+                assert_int_equal(fixture->sent[i].at_us, fixture->sent[i - 1].answered_us + MIN);
+}
+
 static void test_a_pause_of_an_earlier_run(void **state)
 {
         struct fixture *fixture = *state;
@@ -260,6 +281,7 @@ int main(void)
                 TEST(test_one_job_that_is_always_throttled_costs_one_pause),
                 TEST(test_another_throttled_job_pauses_again),
                 TEST(test_a_job_that_was_answered_in_between_pauses_again),
+                TEST(test_a_throttled_job_that_is_polled_alone_is_not_charged),
                 TEST(test_a_pause_of_an_earlier_run),
         };
 

@@ -183,7 +183,7 @@ static void test_a_late_failure_does_not_prolong_it(void **state)
         assert_int_equal(fixture->sent_count, JOBS);
         assert_true(planner_breaker(fixture->planner)->probe_us == probe_us);
         for (size_t i = 0; i < JOBS; i++)
-                assert_false(fixture->jobs[i].failing);
+                assert_int_equal(fixture->jobs[i].failures, 0);
 }
 
 /* What is throttled late does not let a second probe out. */

@@ -68,6 +68,8 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
 
         job->failing = true;
         job->failure = failure->failure;
+        if (job->failures == 0)
+                job->failing_since_us = now_us;
         if (job->failures < UINT8_MAX)
                 job->failures++;
         job->charged_us = now_us;
@@ -89,8 +91,7 @@ static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t no
                 if (!job->failing || job->charged_us < since_us || job->in_flight || job->done ||
                     job->part != 0)
                         continue;
-                if (job->failures > 0)
-                        job->failures--;
+                job->failures = job->failing_since_us >= since_us ? 0 : job->failures - 1;
                 if (job->failures == 0)
                         job->single_left = 0;
                 planner_take_out(planner, job);
@@ -110,6 +111,7 @@ static void open_breaker(struct planner *planner, enum failure failure, uint64_t
                 return;
         breaker_open(&api->breaker, failure, now_us, planner->limits.shortest_interval_us, random);
         api->check_wanted = FAILURE_NONE;
+        api->probe_round++;
         undo_charges(planner, api->breaker.since_us, now_us);
 }
 
@@ -364,15 +366,20 @@ static enum attribution throttled(struct planner *planner, const struct planner_
         struct throttle *throttle = &planner->api.throttle;
         bool check = request->kind == REQUEST_CHECK;
 
-        breaker_cancel_probe(&planner->api.breaker);
+        if (request->probe)
+                breaker_cancel_probe(&planner->api.breaker);
         if (!check && throttle->others_answered && was_throttled(request)) {
                 for (size_t i = 0; i < request->count; i++)
                         charge(planner, request->jobs[i], failure, now_us, random);
                 return request->kind == REQUEST_SINGLE ? ATTRIBUTED_TO_JOB : ATTRIBUTED_TO_NONE;
         }
         throttle_note_throttled(throttle, failure->retry_after_us, now_us);
-        if (check)
+        if (check) {
+                /* Made again, it could pause all polls for ever. */
+                planner->api.check_wanted = FAILURE_NONE;
+                planner->api.no_checks_until_us = now_us + NO_CHECKS_US;
                 return ATTRIBUTED_TO_API;
+        }
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->throttle_mark = throttle->mark;
                 request->jobs[i]->throttled = true;

@@ -14,7 +14,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 
 #include "planning/batches.h"
@@ -161,39 +160,51 @@ static struct planner_job *take_first(struct planner *planner, struct queue *que
 }
 
 /*
- * Which jobs are probed first: those that are not failing, then those that fail because all do, then those
- * that a failure was charged to, and gone ones last. So does every other probe; those in between go through
- * all open jobs, since the preferred ones may be broken.
+ * Which jobs of a round are probed first: those that are not failing, then those that fail because all do,
+ * then those that a failure was charged to.
  */
 static unsigned probe_rank(const struct planner_job *job)
 {
-        if (planner_job_is_gone(job))
-                return 3;
         if (job->failures > 0)
                 return 2;
         return job->failing ? 1 : 0;
 }
 
-/* The next job of the rotation; NULL if all are in flight. */
-static struct planner_job *next_probe_job(struct planner *planner)
+/* The next open (or gone) job of this round of probes; NULL if none is left. */
+static struct planner_job *next_of_round(struct planner *planner, bool gone)
 {
         struct planner_job *best = NULL;
-        unsigned best_rank = UINT_MAX;
-        bool any_open = planner->probes++ % 2 != 0;
 
-        for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
+        for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
-                unsigned rank = any_open && !planner_job_is_gone(job) ? 0 : probe_rank(job);
-
-                if (job->entry.position != 0 && rank < best_rank) {
+                if (job->entry.position == 0 || job->probe_round == planner->api.probe_round ||
+                    planner_job_is_gone(job) != gone)
+                        continue;
+                if (best == NULL || probe_rank(job) < probe_rank(best))
                         best = job;
-                        best_rank = rank;
-                }
+                if (probe_rank(best) == 0)
+                        break;
         }
-        if (best != NULL)
-                planner->probe_position = (size_t)(best - planner->jobs) + 1;
         return best;
+}
+
+/* The next job of the rotation; a gone one only if there is no other. NULL if all are in flight. */
+static struct planner_job *next_probe_job(struct planner *planner)
+{
+        struct planner_job *job = next_of_round(planner, false);
+
+        if (job == NULL) {
+                planner->api.probe_round++;
+                job = next_of_round(planner, false);
+        }
+        if (job == NULL)
+                job = next_of_round(planner, true);
+        if (job != NULL) {
+                job->probe_round = planner->api.probe_round;
+                planner->probe_position = (size_t)(job - planner->jobs) + 1;
+        }
+        return job;
 }
 
 static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
@@ -227,7 +238,7 @@ static struct queue *poll_queue(struct planner *planner)
         return &planner->due;
 }
 
-/* After a pause the subject that was throttled must not be the first, if another can be. */
+/* After a pause the subject that was throttled must not be the first, if a poll of another can be. */
 static bool must_wait(const struct planner *planner, const struct queue *queue, uint64_t poll_at_us,
                       uint64_t now_us)
 {

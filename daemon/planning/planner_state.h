@@ -42,7 +42,8 @@ struct planner_api {
         struct breaker breaker;
         struct throttle throttle;
         unsigned in_flight;
-        unsigned unsent; /* requests that were handed out and have not been sent */
+        unsigned unsent;      /* requests that were handed out and have not been sent */
+        uint32_t probe_round; /* in each, every open job is probed once */
 
         /* Checks: see attribution.h. */
         enum failure check_wanted; /* in this class; FAILURE_NONE: none */
@@ -88,11 +89,10 @@ struct planner {
         size_t job_count;
         struct planner_job **by_id; /* after planner_adopt(): the jobs, sorted */
         size_t probe_position;      /* the job at which the rotation of probes goes on */
-        unsigned probes;
-        struct queue due;     /* polls of open jobs */
-        struct queue gone;    /* polls of gone jobs, which nobody waits for */
-        struct queue confirm; /* before both */
-        struct queue parts;   /* of failed batches, before everything else; by part_key */
+        struct queue due;           /* polls of open jobs */
+        struct queue gone;          /* polls of gone jobs, which nobody waits for */
+        struct queue confirm;       /* before both */
+        struct queue parts;         /* of failed batches, before everything else; by part_key */
         struct planner_api api;
 };
 

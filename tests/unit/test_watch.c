@@ -48,7 +48,7 @@ static void note(struct job_watch *watch, const struct change *change, struct te
         watch_note_recorded(watch, change, &seen, now_us);
 }
 
-static void test_news_comes_until_it_is_recorded(void **state)
+static void test_a_change_is_found_until_it_is_recorded(void **state)
 {
         struct job_watch watch = { .stalled = false };
         (void)state;
@@ -63,42 +63,57 @@ static void test_news_comes_until_it_is_recorded(void **state)
         assert_false(see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 6).change.news);
 }
 
-static void test_gone_takes_three_times_and_a_minute(void **state)
+static void test_not_found_three_times_over_a_minute(void **state)
 {
         struct job_watch quick = { .not_found_count = 0 }, slow = { .not_found_count = 0 };
         (void)state;
 
         /* Often enough, and not for long enough. */
         for (unsigned i = 0; i < 60; i++)
-                assert_false(watch_not_found(&quick, 1000 + i * USEC_PER_SEC).news);
-        assert_false(watch_not_found(&quick, 1000 + USEC_PER_MIN - 1).news);
-        struct change change = watch_not_found(&quick, 1000 + USEC_PER_MIN);
-        assert_true(change.news);
-        assert_int_equal(change.kind, EVENT_GONE);
-        assert_int_equal(change.outcome, OUTCOME_GONE);
+                assert_false(watch_note_not_found(&quick, 1000 + i * USEC_PER_SEC));
+        assert_false(watch_note_not_found(&quick, 1000 + USEC_PER_MIN - 1));
+        assert_true(watch_note_not_found(&quick, 1000 + USEC_PER_MIN));
+        assert_true(watch_note_not_found(&quick, 1000 + USEC_PER_MIN + 1)); /* until it is recorded */
 
         /* For long enough, and not often enough. */
-        assert_false(watch_not_found(&slow, 0).news);
-        assert_false(watch_not_found(&slow, USEC_PER_HOUR).news);
-        assert_true(watch_not_found(&slow, 2 * USEC_PER_HOUR).news);
-
-        /* Not told twice. */
-        watch_note_recorded(&slow, &change, NULL, 2 * USEC_PER_HOUR);
-        assert_true(slow.memory.recorded);
-        assert_false(watch_not_found(&slow, 3 * USEC_PER_HOUR).news);
+        assert_false(watch_note_not_found(&slow, 0));
+        assert_false(watch_note_not_found(&slow, USEC_PER_HOUR));
+        assert_true(watch_note_not_found(&slow, 2 * USEC_PER_HOUR));
 }
 
-static void test_a_sight_between_absences(void **state)
+static void test_gone_is_an_end_and_coming_back_is_a_change(void **state)
+{
+        const struct change gone = { .news = true, .kind = EVENT_GONE, .outcome = OUTCOME_GONE };
+        struct job_watch watch = { .not_found_count = 0 };
+        (void)state;
+
+        struct observation observation = see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 1);
+        note(&watch, &observation.change, TEXT_LITERAL("Running"), TEXT_NULL, 1);
+        watch_note_recorded(&watch, &gone, NULL, USEC_PER_HOUR);
+        assert_true(watch.memory.recorded);
+        assert_int_equal(watch.memory.outcome, OUTCOME_GONE);
+        assert_int_equal(watch.changed_us, USEC_PER_HOUR);
+
+        struct job_watch other = watch;
+        observation = see(&other, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 2 * USEC_PER_HOUR);
+        assert_true(observation.change.news);
+        assert_int_equal(observation.change.kind, EVENT_CHANGED);
+        observation = see(&watch, TEXT_LITERAL("Completed"), TEXT_NULL, 0, 0, 2 * USEC_PER_HOUR);
+        assert_true(observation.change.news);
+        assert_int_equal(observation.change.kind, EVENT_SUCCEEDED);
+}
+
+static void test_a_record_starts_the_count_again(void **state)
 {
         struct job_watch watch = { .not_found_count = 0 };
         (void)state;
 
-        watch_not_found(&watch, 0);
-        watch_not_found(&watch, USEC_PER_MIN);
+        watch_note_not_found(&watch, 0);
+        watch_note_not_found(&watch, USEC_PER_MIN);
         (void)see(&watch, TEXT_LITERAL("Running"), TEXT_NULL, 0, 0, 2 * USEC_PER_MIN);
-        assert_false(watch_not_found(&watch, 3 * USEC_PER_MIN).news);
-        assert_false(watch_not_found(&watch, 4 * USEC_PER_MIN).news);
-        assert_true(watch_not_found(&watch, 5 * USEC_PER_MIN).news);
+        assert_false(watch_note_not_found(&watch, 3 * USEC_PER_MIN));
+        assert_false(watch_note_not_found(&watch, 4 * USEC_PER_MIN));
+        assert_true(watch_note_not_found(&watch, 5 * USEC_PER_MIN));
 }
 
 static void test_stalled_once_until_it_changes(void **state)
@@ -137,7 +152,7 @@ static void test_stalled_counts_from_before_this_boot(void **state)
         assert_true(see(&watch, record.status, TEXT_NULL, USEC_PER_HOUR + 10, 0, 10).change.news);
 }
 
-static void test_what_has_ended_does_not_stall(void **state)
+static void test_an_ended_job_does_not_stall(void **state)
 {
         struct job_watch watch = { .stalled = false };
         (void)state;
@@ -170,7 +185,7 @@ static void test_an_end_waits_for_its_result(void **state)
         assert_int_equal(observation.change.kind, EVENT_SUCCEEDED);
 }
 
-static void test_an_end_that_was_taken_back(void **state)
+static void test_an_end_that_is_reverted(void **state)
 {
         struct job_watch watch = { .stalled = false };
         (void)state;
@@ -183,7 +198,7 @@ static void test_an_end_that_was_taken_back(void **state)
         assert_int_equal(see(&watch, TEXT_LITERAL("Failed"), TEXT_NULL, 0, 100, 90).poll_again_us, 100);
 }
 
-static void test_without_a_wait_an_end_is_news_at_once(void **state)
+static void test_without_a_wait_an_end_is_a_change_at_once(void **state)
 {
         struct job_watch watch = { .stalled = false };
         (void)state;
@@ -197,15 +212,16 @@ static void test_without_a_wait_an_end_is_news_at_once(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_news_comes_until_it_is_recorded),
-                cmocka_unit_test(test_gone_takes_three_times_and_a_minute),
-                cmocka_unit_test(test_a_sight_between_absences),
+                cmocka_unit_test(test_a_change_is_found_until_it_is_recorded),
+                cmocka_unit_test(test_not_found_three_times_over_a_minute),
+                cmocka_unit_test(test_gone_is_an_end_and_coming_back_is_a_change),
+                cmocka_unit_test(test_a_record_starts_the_count_again),
                 cmocka_unit_test(test_stalled_once_until_it_changes),
                 cmocka_unit_test(test_stalled_counts_from_before_this_boot),
-                cmocka_unit_test(test_what_has_ended_does_not_stall),
+                cmocka_unit_test(test_an_ended_job_does_not_stall),
                 cmocka_unit_test(test_an_end_waits_for_its_result),
-                cmocka_unit_test(test_an_end_that_was_taken_back),
-                cmocka_unit_test(test_without_a_wait_an_end_is_news_at_once),
+                cmocka_unit_test(test_an_end_that_is_reverted),
+                cmocka_unit_test(test_without_a_wait_an_end_is_a_change_at_once),
         };
 
         return cmocka_run_group_tests_name("watch", tests, setup, teardown);

@@ -413,8 +413,6 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 if (request->probe)
                         breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
                                                   planner->limits.shortest_interval_us, random);
-                for (size_t i = 0; i < request->count; i++)
-                        request->jobs[i]->failing = true; /* so that probes rotate */
                 requeue(planner, request, request->probe ? request->due_us : now_us);
                 return ATTRIBUTED_TO_API;
         }

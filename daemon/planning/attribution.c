@@ -348,6 +348,10 @@ static bool was_throttled(const struct planner_request *request)
 /* A request was answered, be it with a failure. */
 static void note_answered(struct planner *planner, const struct planner_request *request)
 {
+        if (request->kind == REQUEST_CHECK) { /* not of its job */
+                throttle_note_answered(&planner->api.throttle, false);
+                return;
+        }
         throttle_note_answered(&planner->api.throttle, is_marked(planner, request));
         for (size_t i = 0; i < request->count; i++)
                 request->jobs[i]->throttled = false;

@@ -163,7 +163,7 @@ static struct planner_job *take_first(struct planner *planner, struct queue *que
 /*
  * Which jobs are probed first: those that are not failing, then those that fail because all do, then those
  * that a failure was charged to, and gone ones last. So does every other probe; those in between go through
- * all open jobs, since the preferred ones may be broken.
+ * all open jobs and the gone ones that are due, since the preferred ones may be broken.
  */
 static unsigned probe_rank(const struct planner_job *job)
 {
@@ -175,16 +175,17 @@ static unsigned probe_rank(const struct planner_job *job)
 }
 
 /* The next job of the rotation; NULL if all are in flight. */
-static struct planner_job *next_probe_job(struct planner *planner)
+static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_us)
 {
         struct planner_job *best = NULL;
         unsigned best_rank = UINT_MAX;
-        bool any_open = planner->probes++ % 2 != 0;
+        bool any = planner->probes++ % 2 != 0;
 
         for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
-                unsigned rank = any_open && !planner_job_is_gone(job) ? 0 : probe_rank(job);
+                bool due = !planner_job_is_gone(job) || job->entry.due_us <= now_us;
+                unsigned rank = any && due ? 0 : probe_rank(job);
 
                 if (job->entry.position != 0 && rank < best_rank) {
                         best = job;
@@ -206,7 +207,7 @@ static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_
         if (at_us > now_us)
                 return false;
         *ret_wake_us = USEC_NEVER;
-        job = next_probe_job(planner);
+        job = next_probe_job(planner, now_us);
         if (job == NULL)
                 return false;
         *ret_request = (struct planner_request){

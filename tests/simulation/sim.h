@@ -110,7 +110,6 @@ struct sim_job {
         uint32_t run_mark;  /* see struct wire */
         bool failing;       /* from its first failure until a request for it succeeds */
         bool throttled;     /* the last response was */
-        bool paused_others; /* a broken job's throttled response paused all requests, in this run */
         bool probed;        /* in the present outage */
         bool was_in_batch;  /* the last request was a batch */
         unsigned not_found; /* 404s in a row while it did not exist, and when the first was */

@@ -33,7 +33,7 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
         job->failures = job->setbacks = job->lone_left = job->gone_count = 0;
         job->requested_us = job->gone_due_calm_us = job->held_us = job->broken_from_us = 0;
         job->throttle_mark = job->run_mark = 0;
-        job->failing = job->throttled = job->paused_others = job->probed = job->was_in_batch = false;
+        job->failing = job->throttled = job->probed = job->was_in_batch = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
         job->ramps++;
 }

@@ -140,9 +140,9 @@ void check_broken(struct sim *sim, const struct sim_job *job)
         if (span_us < interval_us)
                 span_us = interval_us;
         span_us = span_us * 9 / 10;
-        if (job->broken_from_us == 0 || sim->evidence_us <= job->broken_from_us)
+        if (job->broken_from_us == 0 || sim->now_us <= job->broken_from_us)
                 return;
-        uint64_t allowed = (sim->evidence_us - job->broken_from_us) / span_us + 5;
+        uint64_t allowed = (sim->now_us - job->broken_from_us) / span_us + 5;
         if (job->broken_requests > allowed)
                 sim_fail(sim, job, "R1: broken, and requested %u times; %" PRIu64 " are allowed",
                          job->broken_requests, allowed);

@@ -122,7 +122,7 @@ struct sim_job {
         unsigned ramps;             /* reasons to poll it often for a while */
         unsigned quick;             /* polls that were due to something that is not over */
         unsigned broken_requests;   /* that failed by its fault, after the first minute */
-        uint64_t broken_from_us;    /* evidence clock: when counting begins; 0: not yet */
+        uint64_t broken_from_us;    /* when counting begins; 0: not yet */
 };
 
 enum cause {
@@ -226,9 +226,8 @@ struct sim {
         uint64_t wall_offset_us;
         bool wall_jumped; /* forward, some time */
         unsigned wall_jumps;
-        uint64_t calm_us;     /* runs only while nothing excuses waiting: see checks.c */
-        uint64_t evidence_us; /* the same, while there is a healthy open job too */
-        bool recount, evidence;
+        uint64_t calm_us;       /* runs only while nothing excuses waiting: see checks.c */
+        bool recount, evidence; /* there is a job by which the API can be known to be well */
         uint64_t disturbances, extras, hung_us;
         uint64_t checks, failures; /* check requests, and failed requests */
 

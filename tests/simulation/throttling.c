@@ -99,10 +99,10 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
                 job->setbacks++;
         }
         if (slot->cause == CAUSE_JOB && first->broken_from_us == 0) {
-                first->broken_from_us = sim->evidence_us + USEC_PER_MIN;
+                first->broken_from_us = sim->now_us + USEC_PER_MIN;
                 first->broken_requests = 0;
         } else if (slot->cause == CAUSE_JOB && alone && is_calm(sim) && sim->evidence &&
-                   sim->evidence_us > first->broken_from_us) {
+                   sim->now_us > first->broken_from_us) {
                 first->broken_requests++;
                 check_broken(sim, first);
         }

@@ -387,6 +387,28 @@ static enum attribution throttled(struct planner *planner, const struct planner_
 
 /* ---- any request ---- */
 
+/* A gone job was not found. */
+static bool is_expected(const struct planner_request *request, enum failure failure)
+{
+        return failure == FAILURE_NOT_FOUND && request->kind == REQUEST_SINGLE &&
+               planner_job_is_gone(request->jobs[0]);
+}
+
+/* While the breaker is open: that ends an outage of another class, and says nothing of one that looks alike.
+ */
+static void gone_was_probed(struct planner *planner, const struct planner_request *request, uint64_t now_us,
+                            uint64_t random)
+{
+        struct breaker *breaker = &planner->api.breaker;
+
+        planner_plan(planner, request->jobs[0], 0, now_us);
+        if (breaker->failure != FAILURE_NOT_FOUND)
+                breaker_note_success(breaker);
+        else if (request->probe)
+                breaker_note_failed_probe(breaker, FAILURE_NOT_FOUND, now_us,
+                                          planner->limits.shortest_interval_us, random);
+}
+
 enum attribution planner_failed(struct planner *planner, const struct planner_request *request,
                                 const struct planner_failure *failure, bool api_wide, uint64_t now_us,
                                 uint64_t random)
@@ -406,6 +428,10 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         if (is_open(planner)) {
                 if (request->kind == REQUEST_CHECK)
                         return ATTRIBUTED_TO_API;
+                if (is_expected(request, failure->failure)) {
+                        gone_was_probed(planner, request, now_us, random);
+                        return ATTRIBUTED_TO_NONE;
+                }
                 /* What was in flight when the breaker opened says no more than the request that opened it. */
                 if (request->probe)
                         breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
@@ -441,8 +467,8 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 }
                 return is_open(planner) ? ATTRIBUTED_TO_API : ATTRIBUTED_TO_NONE;
         }
-        if (planner_job_is_gone(first) && failure->failure == FAILURE_NOT_FOUND) {
-                planner_plan(planner, first, 0, now_us); /* as expected */
+        if (is_expected(request, failure->failure)) {
+                planner_plan(planner, first, 0, now_us);
                 return ATTRIBUTED_TO_NONE;
         }
         charge(planner, first, failure, now_us, random);

@@ -174,7 +174,7 @@ static unsigned probe_rank(const struct planner_job *job)
         return job->failing ? 1 : 0;
 }
 
-/* The next job of the rotation; NULL if all are in flight. */
+/* The next job of the rotation; NULL if all are in flight, but for gone ones that are not due. */
 static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_us)
 {
         struct planner_job *best = NULL;
@@ -185,9 +185,9 @@ static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
                 bool due = !planner_job_is_gone(job) || job->entry.due_us <= now_us;
-                unsigned rank = any && due ? 0 : probe_rank(job);
+                unsigned rank = any ? 0 : probe_rank(job);
 
-                if (job->entry.position != 0 && rank < best_rank) {
+                if (job->entry.position != 0 && due && rank < best_rank) {
                         best = job;
                         best_rank = rank;
                 }
@@ -208,8 +208,10 @@ static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_
                 return false;
         *ret_wake_us = USEC_NEVER;
         job = next_probe_job(planner, now_us);
-        if (job == NULL)
+        if (job == NULL) {
+                *ret_wake_us = queue_ready_us(&planner->gone, at_us);
                 return false;
+        }
         *ret_request = (struct planner_request){
                 .kind = REQUEST_SINGLE, .due_us = job->entry.due_us, .count = 1, .jobs = { job }
         };

@@ -73,6 +73,9 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
         job->charged_us = now_us;
         job->polled_us = 0;
         job->single_left = SINGLE_READS;
+        if (failure->failure == FAILURE_SERVER_ERROR || failure->failure == FAILURE_REFUSED ||
+            failure->failure == FAILURE_UNEXPECTED)
+                job->watch.not_found_count = 0; /* in a row */
         planner_plan(planner, job, poll_backoff(job->failures, pace_us, failure->retry_after_us, random),
                      now_us);
 }
@@ -265,18 +268,22 @@ static void note_read(struct planner_api *api, const struct planner_job *job, ui
         api->read_us[0] = now_us;
 }
 
-/* Whether another job was read by a single request since the first time that this one was not found. */
-static bool another_was_read(const struct planner_api *api, const struct planner_job *job)
+/*
+ * Whether another job was read by a single request since the last time but one that this one was not found.
+ * An earlier read would not show that the API does not answer 404 to everything.
+ */
+static bool another_was_read(const struct planner_api *api, const struct planner_job *job, uint64_t before_us)
 {
         for (size_t i = 0; i < 2; i++)
-                if (api->read_us[i] != 0 && api->read_id[i] != job->id &&
-                    api->read_us[i] >= job->watch.not_found_since_us)
+                if (api->read_us[i] != 0 && api->read_id[i] != job->id && api->read_us[i] >= before_us)
                         return true;
         return false;
 }
 
-/* A single request for the job was answered 404 or 410, and that was charged to it. */
-static enum attribution not_found(struct planner *planner, struct planner_job *job, uint64_t now_us)
+/* A single request for the job was answered 404 or 410, as before at `before_us`, and that was charged to it.
+ */
+static enum attribution not_found(struct planner *planner, struct planner_job *job, uint64_t before_us,
+                                  uint64_t now_us)
 {
         if (!watch_note_not_found(&job->watch, now_us))
                 return ATTRIBUTED_TO_JOB;
@@ -284,10 +291,11 @@ static enum attribution not_found(struct planner *planner, struct planner_job *j
                 planner_take_out(planner, job);
                 job->done = false;
                 job->gone_check = true;
+                job->others_read = another_was_read(&planner->api, job, before_us);
                 planner_put(planner, job, now_us);
                 return ATTRIBUTED_TO_JOB;
         }
-        if (!another_was_read(&planner->api, job))
+        if (!another_was_read(&planner->api, job, before_us))
                 return ATTRIBUTED_TO_JOB;
         planner_take_out(planner, job);
         return ATTRIBUTED_AS_GONE;
@@ -319,7 +327,7 @@ static enum attribution gone_check_failed(struct planner *planner, const struct 
         }
         if (++planner->api.failed_gone_checks >= FAILED_GONE_CHECKS_MAX)
                 planner->api.no_gone_checks_until_us = now_us + NO_CHECKS_US;
-        if (planner->api.no_gone_checks_until_us > now_us && another_was_read(&planner->api, job)) {
+        if (planner->api.no_gone_checks_until_us > now_us && job->others_read) {
                 job->gone_check = false;
                 return ATTRIBUTED_AS_GONE;
         }
@@ -471,6 +479,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 planner_plan(planner, first, 0, now_us);
                 return ATTRIBUTED_TO_NONE;
         }
+        uint64_t before_us = first->charged_us;
         charge(planner, first, failure, now_us, random);
         if (!failure->too_large) {
                 accuse(planner, failure->failure, witness, false, interval_us, now_us, random);
@@ -479,7 +488,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         if (is_open(planner))
                 return ATTRIBUTED_TO_API;
         if (failure->failure == FAILURE_NOT_FOUND && !once)
-                return not_found(planner, first, now_us);
+                return not_found(planner, first, before_us, now_us);
         return ATTRIBUTED_TO_JOB;
 }
 

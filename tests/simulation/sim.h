@@ -185,6 +185,7 @@ struct request_times {
 struct wire {
         /* R1 */
         bool open;            /* the breaker has a reason to be open */
+        bool surely;          /* it must be open */
         uint64_t deadline_us; /* … until then at most, if nothing fails any more */
         unsigned failed;      /* probes */
         bool refused;         /* the last of them */

@@ -129,6 +129,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         struct wire *wire = &sim->wire;
 
         wire->open = true;
+        wire->surely = surely;
         wire->failed = 0;
         wire->refused = failure == FAILURE_REFUSED;
         wire->opened_us = sim->now_us;

@@ -75,6 +75,9 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
         job->charged_us = now_us;
         job->polled_us = 0;
         job->single_left = SINGLE_READS;
+        if (failure->failure == FAILURE_SERVER_ERROR || failure->failure == FAILURE_REFUSED ||
+            failure->failure == FAILURE_UNEXPECTED)
+                job->watch.not_found_count = 0; /* in a row */
         planner_plan(planner, job, poll_backoff(job->failures, pace_us, failure->retry_after_us, random),
                      now_us);
 }
@@ -267,18 +270,22 @@ static void note_read(struct planner_api *api, const struct planner_job *job, ui
         api->read_us[0] = now_us;
 }
 
-/* Whether another job was read by a single request since the first time that this one was not found. */
-static bool another_was_read(const struct planner_api *api, const struct planner_job *job)
+/*
+ * Whether another job was read by a single request since the last time but one that this one was not found.
+ * An earlier read would not show that the API does not answer 404 to everything.
+ */
+static bool another_was_read(const struct planner_api *api, const struct planner_job *job, uint64_t before_us)
 {
         for (size_t i = 0; i < 2; i++)
-                if (api->read_us[i] != 0 && api->read_id[i] != job->id &&
-                    api->read_us[i] >= job->watch.not_found_since_us)
+                if (api->read_us[i] != 0 && api->read_id[i] != job->id && api->read_us[i] >= before_us)
                         return true;
         return false;
 }
 
-/* A single request for the job was answered 404 or 410, and that was charged to it. */
-static enum attribution not_found(struct planner *planner, struct planner_job *job, uint64_t now_us)
+/* A single request for the job was answered 404 or 410, as before at `before_us`, and that was charged to it.
+ */
+static enum attribution not_found(struct planner *planner, struct planner_job *job, uint64_t before_us,
+                                  uint64_t now_us)
 {
         if (!watch_note_not_found(&job->watch, now_us))
                 return ATTRIBUTED_TO_JOB;
@@ -286,10 +293,11 @@ static enum attribution not_found(struct planner *planner, struct planner_job *j
                 planner_take_out(planner, job);
                 job->done = false;
                 job->gone_check = true;
+                job->others_read = another_was_read(&planner->api, job, before_us);
                 planner_put(planner, job, now_us);
                 return ATTRIBUTED_TO_JOB;
         }
-        if (!another_was_read(&planner->api, job))
+        if (!another_was_read(&planner->api, job, before_us))
                 return ATTRIBUTED_TO_JOB;
         planner_take_out(planner, job);
         return ATTRIBUTED_AS_GONE;
@@ -321,7 +329,7 @@ static enum attribution gone_check_failed(struct planner *planner, const struct 
         }
         if (++planner->api.failed_gone_checks >= FAILED_GONE_CHECKS_MAX)
                 planner->api.no_gone_checks_until_us = now_us + NO_CHECKS_US;
-        if (planner->api.no_gone_checks_until_us > now_us && another_was_read(&planner->api, job)) {
+        if (planner->api.no_gone_checks_until_us > now_us && job->others_read) {
                 job->gone_check = false;
                 return ATTRIBUTED_AS_GONE;
         }
@@ -350,6 +358,10 @@ static bool was_throttled(const struct planner_request *request)
 /* A request was answered, be it with a failure. */
 static void note_answered(struct planner *planner, const struct planner_request *request)
 {
+        if (request->kind == REQUEST_CHECK) { /* not of its job */
+                throttle_note_answered(&planner->api.throttle, false);
+                return;
+        }
         throttle_note_answered(&planner->api.throttle, is_marked(planner, request));
         for (size_t i = 0; i < request->count; i++)
                 request->jobs[i]->throttled = false;
@@ -390,6 +402,28 @@ static enum attribution throttled(struct planner *planner, const struct planner_
 
 /* ---- any request ---- */
 
+/* A gone job was not found. */
+static bool is_expected(const struct planner_request *request, enum failure failure)
+{
+        return failure == FAILURE_NOT_FOUND && request->kind == REQUEST_SINGLE &&
+               planner_job_is_gone(request->jobs[0]);
+}
+
+/* While the breaker is open: that ends an outage of another class, and says nothing of one that looks alike.
+ */
+static void gone_was_probed(struct planner *planner, const struct planner_request *request, uint64_t now_us,
+                            uint64_t random)
+{
+        struct breaker *breaker = &planner->api.breaker;
+
+        planner_plan(planner, request->jobs[0], 0, now_us);
+        if (breaker->failure != FAILURE_NOT_FOUND)
+                breaker_note_success(breaker);
+        else if (request->probe)
+                breaker_note_failed_probe(breaker, FAILURE_NOT_FOUND, now_us,
+                                          planner->limits.shortest_interval_us, random);
+}
+
 enum attribution planner_failed(struct planner *planner, const struct planner_request *request,
                                 const struct planner_failure *failure, bool api_wide, uint64_t now_us,
                                 uint64_t random)
@@ -409,6 +443,10 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         if (is_open(planner)) {
                 if (request->kind == REQUEST_CHECK)
                         return ATTRIBUTED_TO_API;
+                if (is_expected(request, failure->failure)) {
+                        gone_was_probed(planner, request, now_us, random);
+                        return ATTRIBUTED_TO_NONE;
+                }
                 /* What was in flight when the breaker opened says no more than the request that opened it. */
                 if (request->probe)
                         breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
@@ -442,10 +480,11 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 }
                 return is_open(planner) ? ATTRIBUTED_TO_API : ATTRIBUTED_TO_NONE;
         }
-        if (planner_job_is_gone(first) && failure->failure == FAILURE_NOT_FOUND) {
-                planner_plan(planner, first, 0, now_us); /* as expected */
+        if (is_expected(request, failure->failure)) {
+                planner_plan(planner, first, 0, now_us);
                 return ATTRIBUTED_TO_NONE;
         }
+        uint64_t before_us = first->charged_us;
         charge(planner, first, failure, now_us, random);
         if (!failure->too_large) {
                 accuse(planner, failure->failure, witness, false, interval_us, now_us, random);
@@ -454,7 +493,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         if (is_open(planner))
                 return ATTRIBUTED_TO_API;
         if (failure->failure == FAILURE_NOT_FOUND && !once)
-                return not_found(planner, first, now_us);
+                return not_found(planner, first, before_us, now_us);
         return ATTRIBUTED_TO_JOB;
 }
 

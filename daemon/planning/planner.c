@@ -161,17 +161,19 @@ static struct planner_job *take_first(struct planner *planner, struct queue *que
 
 /*
  * Which jobs of a round are probed first: those that are not failing, then those that fail because all do,
- * then those that a failure was charged to.
+ * then those that a failure was charged to, and gone ones last.
  */
 static unsigned probe_rank(const struct planner_job *job)
 {
+        if (planner_job_is_gone(job))
+                return 3;
         if (job->failures > 0)
                 return 2;
         return job->failing ? 1 : 0;
 }
 
-/* The next open (or gone) job of this round of probes; NULL if none is left. */
-static struct planner_job *next_of_round(struct planner *planner, bool gone)
+/* The next job of this round of probes; NULL if none is left. Gone ones are part of it only when due. */
+static struct planner_job *next_of_round(struct planner *planner, uint64_t now_us)
 {
         struct planner_job *best = NULL;
 
@@ -179,7 +181,7 @@ static struct planner_job *next_of_round(struct planner *planner, bool gone)
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
                 if (job->entry.position == 0 || job->probe_round == planner->api.probe_round ||
-                    planner_job_is_gone(job) != gone)
+                    (planner_job_is_gone(job) && job->entry.due_us > now_us))
                         continue;
                 if (best == NULL || probe_rank(job) < probe_rank(best))
                         best = job;
@@ -189,17 +191,15 @@ static struct planner_job *next_of_round(struct planner *planner, bool gone)
         return best;
 }
 
-/* The next job of the rotation; a gone one only if there is no other. NULL if all are in flight. */
-static struct planner_job *next_probe_job(struct planner *planner)
+/* The next job of the rotation; NULL if all are in flight, but for gone ones that are not due. */
+static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_us)
 {
-        struct planner_job *job = next_of_round(planner, false);
+        struct planner_job *job = next_of_round(planner, now_us);
 
         if (job == NULL) {
                 planner->api.probe_round++;
-                job = next_of_round(planner, false);
+                job = next_of_round(planner, now_us);
         }
-        if (job == NULL)
-                job = next_of_round(planner, true);
         if (job != NULL) {
                 job->probe_round = planner->api.probe_round;
                 planner->probe_position = (size_t)(job - planner->jobs) + 1;
@@ -217,9 +217,11 @@ static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_
         if (at_us > now_us)
                 return false;
         *ret_wake_us = USEC_NEVER;
-        job = next_probe_job(planner);
-        if (job == NULL)
+        job = next_probe_job(planner, now_us);
+        if (job == NULL) {
+                *ret_wake_us = queue_ready_us(&planner->gone, at_us);
                 return false;
+        }
         *ret_request = (struct planner_request){
                 .kind = REQUEST_SINGLE, .due_us = job->entry.due_us, .count = 1, .jobs = { job }
         };

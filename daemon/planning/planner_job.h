@@ -43,6 +43,7 @@ struct planner_job {
                 fruitless_confirms; /* confirmations in a row for UpdatedOn alone that showed no change */
         enum failure failure : 8;   /* the last one, while `failing` */
         bool failing : 1;           /* from its first failure until a request for it succeeds */
+        bool others_read : 1;       /* gone_check: another was read since the 404 before the last */
         bool throttled : 1;         /* the last response for it was throttled */
         bool in_flight : 1;         /* part of a request that polls it */
         bool confirm : 1;           /* to be confirmed: read individually, before others are polled */

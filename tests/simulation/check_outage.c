@@ -68,9 +68,11 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
 static void check_after_pause(struct sim *sim, const struct planner_request *request)
 {
         struct wire *wire = &sim->wire;
+        uint64_t step_us, refill_us;
 
-        if (!wire->paused || wire->open || sim->site != SITE_WELL)
-                return;
+        emission_of(sim, &step_us, &refill_us);
+        if (!wire->paused || wire->open || sim->site != SITE_WELL || step_us > 2 * USEC_PER_SEC)
+                return; /* with tight limits the others may have to wait for the reserve */
         for (size_t i = 0; i < request->count; i++)
                 if (job_of(sim, request->jobs[i])->throttle_mark != wire->throttle_mark)
                         return;
@@ -122,8 +124,9 @@ void check_recovery(struct sim *sim)
 {
         const struct wire *wire = &sim->wire;
 
-        if (!is_awake(sim) || !wire->open || sim->site != SITE_WELL || sim->now_us < wire->pause_us ||
-            sim->slow_until_us + 30 * USEC_PER_SEC > sim->now_us || !sim->evidence)
+        if (!is_awake(sim) || !wire->open || !wire->surely || sim->site != SITE_WELL ||
+            sim->now_us < wire->pause_us || sim->slow_until_us + 30 * USEC_PER_SEC > sim->now_us ||
+            !sim->evidence)
                 return;
         if (sim->now_us > wire_deadline(sim) + 31 * USEC_PER_SEC)
                 sim_fail(sim, NULL, "R1: the API is well again and that was not noticed in time");
@@ -140,9 +143,9 @@ void check_broken(struct sim *sim, const struct sim_job *job)
         if (span_us < interval_us)
                 span_us = interval_us;
         span_us = span_us * 9 / 10;
-        if (job->broken_from_us == 0 || sim->evidence_us <= job->broken_from_us)
+        if (job->broken_from_us == 0 || sim->now_us <= job->broken_from_us)
                 return;
-        uint64_t allowed = (sim->evidence_us - job->broken_from_us) / span_us + 5;
+        uint64_t allowed = (sim->now_us - job->broken_from_us) / span_us + 5;
         if (job->broken_requests > allowed)
                 sim_fail(sim, job, "R1: broken, and requested %u times; %" PRIu64 " are allowed",
                          job->broken_requests, allowed);

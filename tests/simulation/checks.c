@@ -86,8 +86,6 @@ void calm_run(struct sim *sim, uint64_t until_us)
         if (!is_calm(sim))
                 return;
         sim->calm_us += span_us * throttling_permille(sim) / 1000;
-        if (sim->evidence)
-                sim->evidence_us += span_us;
 }
 
 /* ---- limits ---- */

@@ -110,7 +110,6 @@ struct sim_job {
         uint32_t run_mark;  /* see struct wire */
         bool failing;       /* from its first failure until a request for it succeeds */
         bool throttled;     /* the last response was */
-        bool paused_others; /* a broken job's throttled response paused all requests, in this run */
         bool probed;        /* in the present outage */
         bool was_in_batch;  /* the last request was a batch */
         unsigned not_found; /* 404s in a row while it did not exist, and when the first was */
@@ -123,7 +122,7 @@ struct sim_job {
         unsigned ramps;             /* reasons to poll it often for a while */
         unsigned quick;             /* polls that were due to something that is not over */
         unsigned broken_requests;   /* that failed by its fault, after the first minute */
-        uint64_t broken_from_us;    /* evidence clock: when counting begins; 0: not yet */
+        uint64_t broken_from_us;    /* when counting begins; 0: not yet */
 };
 
 enum cause {
@@ -186,6 +185,7 @@ struct request_times {
 struct wire {
         /* R1 */
         bool open;            /* the breaker has a reason to be open */
+        bool surely;          /* it must be open */
         uint64_t deadline_us; /* … until then at most, if nothing fails any more */
         unsigned failed;      /* probes */
         bool refused;         /* the last of them */
@@ -227,9 +227,8 @@ struct sim {
         uint64_t wall_offset_us;
         bool wall_jumped; /* forward, some time */
         unsigned wall_jumps;
-        uint64_t calm_us;     /* runs only while nothing excuses waiting: see checks.c */
-        uint64_t evidence_us; /* the same, while there is a healthy open job too */
-        bool recount, evidence;
+        uint64_t calm_us;       /* runs only while nothing excuses waiting: see checks.c */
+        bool recount, evidence; /* there is a job by which the API can be known to be well */
         uint64_t disturbances, extras, hung_us;
         uint64_t checks, failures; /* check requests, and failed requests */
 

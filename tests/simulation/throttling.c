@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * R2 as the server and the wire show it. A throttled response is a reason to pause, unless its subject is the
- * one that was throttled last and another was answered since, or it is a broken job that has paused the
- * others before: each may do so once in a run of the daemon.
+ * R2 on the wire. A throttled response asks for a pause, unless the last response for the same subject was
+ * throttled too and another was answered since: then it is charged to that subject alone. So each job that is
+ * always throttled pauses the others once in a run of the daemon.
  */
 
 #include "sim.h"
@@ -69,14 +69,13 @@ static void later_of(uint64_t *until_us, uint64_t at_us)
                 *until_us = at_us;
 }
 
-static void pause_all(struct sim *sim, const struct slot *slot, bool must)
+static void pause_all(struct sim *sim, const struct slot *slot)
 {
         struct wire *wire = &sim->wire;
         uint64_t until_us = sim->now_us + pause_span(sim, slot->retry_after_us);
 
         later_of(&wire->pause_us, until_us);
-        if (must)
-                later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
         wire->paused = true;
         sim->disturbances++;
         wire->others_answered = false;
@@ -90,8 +89,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
         const struct planner_request *request = &slot->request;
         struct sim_job *first = job_of(sim, request->jobs[0]);
         bool others = sim->wire.others_answered && request->kind != REQUEST_CHECK;
-        bool same = others && all_marked(sim, slot);
-        bool again = others && slot->cause == CAUSE_JOB && first->paused_others;
+        bool alone = others && all_throttled(sim, slot);
 
         for (size_t i = 0; i < request->count; i++) {
                 struct sim_job *job = job_of(sim, request->jobs[i]);
@@ -101,22 +99,17 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
                 job->setbacks++;
         }
         if (slot->cause == CAUSE_JOB && first->broken_from_us == 0) {
-                first->broken_from_us = sim->evidence_us + USEC_PER_MIN;
+                first->broken_from_us = sim->now_us + USEC_PER_MIN;
                 first->broken_requests = 0;
-        } else if (slot->cause == CAUSE_JOB && (same || again) && is_calm(sim) && sim->evidence &&
-                   sim->evidence_us > first->broken_from_us) {
+        } else if (slot->cause == CAUSE_JOB && alone && is_calm(sim) && sim->evidence &&
+                   sim->now_us > first->broken_from_us) {
                 first->broken_requests++;
                 check_broken(sim, first);
         }
-        if (same || again)
+        if (alone)
                 charge(sim, slot);
-        else if (others && all_throttled(sim, slot)) {
-                charge(sim, slot); /* it may be either */
-                pause_all(sim, slot, false);
-        } else {
-                pause_all(sim, slot, true);
-        }
-        first->paused_others |= slot->cause == CAUSE_JOB;
+        else
+                pause_all(sim, slot);
         for (size_t i = 0; i < request->count; i++)
                 job_of(sim, request->jobs[i])->throttled = true;
 }
@@ -124,6 +117,10 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
 void throttling_answered(struct sim *sim, const struct slot *slot)
 {
         sim->wire.unnamed = 0;
+        if (slot->request.kind == REQUEST_CHECK) {
+                sim->wire.others_answered = true;
+                return;
+        }
         if (all_marked(sim, slot))
                 sim->wire.throttle_mark++;
         else

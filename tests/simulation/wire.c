@@ -33,7 +33,7 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
         job->failures = job->setbacks = job->lone_left = job->gone_count = 0;
         job->requested_us = job->gone_due_calm_us = job->held_us = job->broken_from_us = 0;
         job->throttle_mark = job->run_mark = 0;
-        job->failing = job->throttled = job->paused_others = job->probed = job->was_in_batch = false;
+        job->failing = job->throttled = job->probed = job->was_in_batch = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
         job->ramps++;
 }
@@ -123,11 +123,13 @@ void wire_evidence(struct sim *sim)
                 sim->wire.deadline_us = sim->now_us + longest_us + probe_slack(sim);
 }
 
-static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us)
+/* `surely`: otherwise it may be, or not, so that backoffs may have been undone, or not. */
+static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, bool surely)
 {
         struct wire *wire = &sim->wire;
 
         wire->open = true;
+        wire->surely = surely;
         wire->failed = 0;
         wire->refused = failure == FAILURE_REFUSED;
         wire->opened_us = sim->now_us;
@@ -142,9 +144,11 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us)
                 job->gone_count = 0;
                 if (job->failed_us < since_us)
                         continue;
+                job->broken_from_us = 0;
+                if (!surely)
+                        continue;
                 job->allowance_us -= job->last_allowance_us; /* undone */
                 job->last_allowance_us = 0;
-                job->broken_from_us = 0;
         }
 }
 
@@ -182,7 +186,7 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
         switch (slot->request.kind) {
         case REQUEST_CHECK:
                 if (first_us != 0 || (wire->row >= ROW && wire->row_failure == failure))
-                        api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us);
+                        api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us, first_us != 0);
                 else
                         wire->no_checks_until_us = sim->now_us + USEC_PER_HOUR;
                 return;
@@ -203,13 +207,13 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
         }
         wire->row++;
         if (wire->row >= ROW && !checks_are_sure(sim))
-                api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us);
+                api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us, false);
         else if (witness && first_us == 0)
                 wire->witness_us[failure] = sim->now_us;
         else if (witness && (failure != FAILURE_NOT_FOUND || !checks_are_sure(sim)))
-                api_fails(sim, failure, first_us);
+                api_fails(sim, failure, first_us, failure != FAILURE_NOT_FOUND);
         else if (!witness && first_us != 0 && !checks_are_sure(sim))
-                api_fails(sim, failure, first_us);
+                api_fails(sim, failure, first_us, false);
 }
 
 /* ---- batches ---- */
@@ -281,9 +285,9 @@ static void count_broken(struct sim *sim, struct sim_job *job, const struct slot
         if (slot->cause != CAUSE_JOB || slot->request.kind != REQUEST_SINGLE)
                 return;
         if (job->broken_from_us == 0) {
-                job->broken_from_us = sim->evidence_us + USEC_PER_MIN;
+                job->broken_from_us = sim->now_us + USEC_PER_MIN;
                 job->broken_requests = 0;
-        } else if (is_calm(sim) && sim->evidence && sim->evidence_us > job->broken_from_us) {
+        } else if (is_calm(sim) && sim->evidence && sim->now_us > job->broken_from_us) {
                 job->broken_requests++;
                 check_broken(sim, job);
         }
@@ -335,7 +339,7 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         if (sim->wire.open)
                 probe_failed(sim, slot);
         else if (slot->failure == FAILURE_UNREACHABLE)
-                api_fails(sim, slot->failure, sim->now_us);
+                api_fails(sim, slot->failure, sim->now_us, true);
         else if (!expected)
                 accuse(sim, slot, witness);
         if (request->kind == REQUEST_BATCH && !slot->too_large && slot->failure != FAILURE_UNREACHABLE)

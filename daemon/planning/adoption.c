@@ -99,6 +99,8 @@ void planner_reset_api(struct planner *planner)
         planner->api.check_wanted = FAILURE_NONE;
         planner->api.check_in_flight = false;
         planner->api.no_checks_until_us = planner->api.batches_from_us = 0;
+        planner->api.failed_gone_checks = 0;
+        planner->api.no_gone_checks_until_us = 0;
         planner->api.batch_size = planner->limits.batch_size;
         batches_note_answered(&planner->api);
 }

@@ -12,7 +12,9 @@
  * If no second witness will be due within the interval, because there is one job or all others are failing,
  * a check request is made: a batch of one id. It succeeds if it is answered with an array, whatever is in
  * it. In the class "not found" it is made in any case, since two jobs may be missing. Where checks do not
- * work either, the job's own next failure counts as the second witness.
+ * work either, the job's own next failure counts as the second witness. After a row of failed requests
+ * without a success a check is made too, whoever they were for; where checks do not work, a job that is not
+ * failing is polled instead.
  */
 
 #include "planning/attribution.h"
@@ -28,6 +30,12 @@
 
 /* How long it is believed that check requests do not work. */
 #define NO_CHECKS_US (1 * USEC_PER_HOUR)
+
+/* So many failed requests in a row are a reason to ask about the API. */
+#define ROW_MAX 8
+
+/* So many checks for gone fail in a row before other evidence is used: one may fail for any reason. */
+#define FAILED_GONE_CHECKS_MAX 2
 
 static bool is_open(const struct planner *planner)
 {
@@ -60,16 +68,24 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
 
         job->failing = true;
         job->failure = failure->failure;
+        if (job->failures == 0)
+                job->failing_since_us = now_us;
         if (job->failures < UINT8_MAX)
                 job->failures++;
         job->charged_us = now_us;
         job->polled_us = 0;
         job->single_left = SINGLE_READS;
+        if (failure->failure == FAILURE_SERVER_ERROR || failure->failure == FAILURE_REFUSED ||
+            failure->failure == FAILURE_UNEXPECTED)
+                job->watch.not_found_count = 0; /* in a row */
         planner_plan(planner, job, poll_backoff(job->failures, pace_us, failure->retry_after_us, random),
                      now_us);
 }
 
-/* What was charged since the first witness was not the jobs' fault: they are due again. */
+/*
+ * What was charged since the first witness was not the jobs' fault: they are due again. They remain failing
+ * until a request for them succeeds: a broken job among them must not be a witness once more.
+ */
 static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t now_us)
 {
         for (size_t i = 0; i < planner->job_count; i++) {
@@ -78,10 +94,8 @@ static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t no
                 if (!job->failing || job->charged_us < since_us || job->in_flight || job->done ||
                     job->part != 0)
                         continue;
-                if (job->failures > 0)
-                        job->failures--;
-                job->failing = job->failures > 0;
-                if (!job->failing)
+                job->failures = job->failing_since_us >= since_us ? 0 : job->failures - 1;
+                if (job->failures == 0)
                         job->single_left = 0;
                 planner_take_out(planner, job);
                 job->gone_check = false;
@@ -100,6 +114,7 @@ static void open_breaker(struct planner *planner, enum failure failure, uint64_t
                 return;
         breaker_open(&api->breaker, failure, now_us, planner->limits.shortest_interval_us, random);
         api->check_wanted = FAILURE_NONE;
+        api->probe_round++;
         undo_charges(planner, api->breaker.since_us, now_us);
 }
 
@@ -132,9 +147,12 @@ static void want_check(struct planner_api *api, enum failure failure)
                 api->check_wanted = failure;
 }
 
-/* A job or a batch failed that was failing, or not, before. */
-static void accuse(struct planner *planner, enum failure failure, bool witness, uint64_t interval_us,
-                   uint64_t now_us, uint64_t random)
+/*
+ * A job or a batch failed that was failing, or not, before. After a batch no second witness is awaited: its
+ * parts would all be requested before that.
+ */
+static void accuse(struct planner *planner, enum failure failure, bool witness, bool batch,
+                   uint64_t interval_us, uint64_t now_us, uint64_t random)
 {
         struct planner_api *api = &planner->api;
         bool accused = api->breaker.witness_us[failure] != 0;
@@ -144,12 +162,52 @@ static void accuse(struct planner *planner, enum failure failure, bool witness, 
                 open_breaker(planner, failure, now_us, random);
         else if (second)
                 want_check(api, failure);
-        else if (second_witness_is_due(planner, interval_us, now_us))
+        else if (!batch && second_witness_is_due(planner, interval_us, now_us))
                 return;
         else if (witness && checks_work(api, now_us))
                 want_check(api, failure);
         else if (accused && !checks_work(api, now_us))
                 open_breaker(planner, failure, now_us, random);
+}
+
+/* A poll of a job that is not failing, now: the second witness, or a success. */
+static bool hurry_witness(struct planner *planner, uint64_t now_us)
+{
+        for (size_t i = 0; i < planner->job_count; i++) {
+                struct planner_job *job = &planner->jobs[i];
+
+                if (job->failing || job->entry.position == 0 || planner_job_is_gone(job))
+                        continue;
+                planner_take_out(planner, job);
+                job->confirm = true;
+                planner_put(planner, job, now_us);
+                return true;
+        }
+        return false;
+}
+
+/*
+ * Many requests failed in one class and none succeeded in between. Each may be for a job that was failing
+ * before; all the same, it is time to ask about the API, before the others have failed too.
+ */
+static void note_row(struct planner *planner, enum failure failure, uint64_t now_us, uint64_t random)
+{
+        struct planner_api *api = &planner->api;
+
+        if (api->row == 0 || api->row_failure != failure) {
+                api->row = 0;
+                api->row_failure = failure;
+                api->row_since_us = now_us;
+        }
+        if (++api->row % ROW_MAX != 0 || is_open(planner))
+                return;
+        if (checks_work(api, now_us)) {
+                want_check(api, failure);
+        } else if (!hurry_witness(planner, now_us)) {
+                if (api->breaker.witness_us[failure] == 0)
+                        api->breaker.witness_us[failure] = api->row_since_us;
+                open_breaker(planner, failure, now_us, random);
+        }
 }
 
 /* ---- checks ---- */
@@ -191,6 +249,8 @@ static enum attribution check_failed(struct planner *planner, enum failure failu
 
         api->check_wanted = FAILURE_NONE;
         if (failure == wanted || failure == FAILURE_UNREACHABLE) {
+                if (api->row > 0 && api->row_failure == failure && api->breaker.witness_us[failure] == 0)
+                        api->breaker.witness_us[failure] = api->row_since_us;
                 open_breaker(planner, failure, now_us, random);
                 return ATTRIBUTED_TO_API;
         }
@@ -210,29 +270,34 @@ static void note_read(struct planner_api *api, const struct planner_job *job, ui
         api->read_us[0] = now_us;
 }
 
-/* Whether another job was read by a single request since the first time that this one was not found. */
-static bool another_was_read(const struct planner_api *api, const struct planner_job *job)
+/*
+ * Whether another job was read by a single request since the last time but one that this one was not found.
+ * An earlier read would not show that the API does not answer 404 to everything.
+ */
+static bool another_was_read(const struct planner_api *api, const struct planner_job *job, uint64_t before_us)
 {
         for (size_t i = 0; i < 2; i++)
-                if (api->read_us[i] != 0 && api->read_id[i] != job->id &&
-                    api->read_us[i] >= job->watch.not_found_since_us)
+                if (api->read_us[i] != 0 && api->read_id[i] != job->id && api->read_us[i] >= before_us)
                         return true;
         return false;
 }
 
-/* A single request for the job was answered 404 or 410, and that was charged to it. */
-static enum attribution not_found(struct planner *planner, struct planner_job *job, uint64_t now_us)
+/* A single request for the job was answered 404 or 410, as before at `before_us`, and that was charged to it.
+ */
+static enum attribution not_found(struct planner *planner, struct planner_job *job, uint64_t before_us,
+                                  uint64_t now_us)
 {
         if (!watch_note_not_found(&job->watch, now_us))
                 return ATTRIBUTED_TO_JOB;
-        if (checks_work(&planner->api, now_us)) {
+        if (planner->api.no_gone_checks_until_us <= now_us) { /* also while batches are disabled */
                 planner_take_out(planner, job);
                 job->done = false;
                 job->gone_check = true;
+                job->others_read = another_was_read(&planner->api, job, before_us);
                 planner_put(planner, job, now_us);
                 return ATTRIBUTED_TO_JOB;
         }
-        if (!another_was_read(&planner->api, job))
+        if (!another_was_read(&planner->api, job, before_us))
                 return ATTRIBUTED_TO_JOB;
         planner_take_out(planner, job);
         return ATTRIBUTED_AS_GONE;
@@ -262,8 +327,9 @@ static enum attribution gone_check_failed(struct planner *planner, const struct 
                 open_breaker(planner, failure, now_us, random);
                 return ATTRIBUTED_TO_API;
         }
-        planner->api.no_checks_until_us = now_us + NO_CHECKS_US;
-        if (another_was_read(&planner->api, job)) {
+        if (++planner->api.failed_gone_checks >= FAILED_GONE_CHECKS_MAX)
+                planner->api.no_gone_checks_until_us = now_us + NO_CHECKS_US;
+        if (planner->api.no_gone_checks_until_us > now_us && job->others_read) {
                 job->gone_check = false;
                 return ATTRIBUTED_AS_GONE;
         }
@@ -281,28 +347,82 @@ static bool is_marked(const struct planner *planner, const struct planner_reques
         return request->count > 0 && planner->api.throttle.mark != 0;
 }
 
+static bool was_throttled(const struct planner_request *request)
+{
+        for (size_t i = 0; i < request->count; i++)
+                if (!request->jobs[i]->throttled)
+                        return false;
+        return request->count > 0;
+}
+
+/* A request was answered, be it with a failure. */
+static void note_answered(struct planner *planner, const struct planner_request *request)
+{
+        if (request->kind == REQUEST_CHECK) { /* not of its job */
+                throttle_note_answered(&planner->api.throttle, false);
+                return;
+        }
+        throttle_note_answered(&planner->api.throttle, is_marked(planner, request));
+        for (size_t i = 0; i < request->count; i++)
+                request->jobs[i]->throttled = false;
+}
+
+/*
+ * Charged to its subject alone if that was throttled before and others were answered since. It need not be
+ * the subject that was throttled last: two jobs that are always throttled would take turns at pausing all
+ * others.
+ */
 static enum attribution throttled(struct planner *planner, const struct planner_request *request,
                                   const struct planner_failure *failure, uint64_t now_us, uint64_t random)
 {
         struct throttle *throttle = &planner->api.throttle;
         bool check = request->kind == REQUEST_CHECK;
 
-        breaker_cancel_probe(&planner->api.breaker);
-        if (!check && throttle->others_answered && is_marked(planner, request)) {
+        if (request->probe)
+                breaker_cancel_probe(&planner->api.breaker);
+        if (!check && throttle->others_answered && was_throttled(request)) {
                 for (size_t i = 0; i < request->count; i++)
                         charge(planner, request->jobs[i], failure, now_us, random);
                 return request->kind == REQUEST_SINGLE ? ATTRIBUTED_TO_JOB : ATTRIBUTED_TO_NONE;
         }
         throttle_note_throttled(throttle, failure->retry_after_us, now_us);
-        if (check)
+        if (check) {
+                /* Made again, it could pause all polls for ever. */
+                planner->api.check_wanted = FAILURE_NONE;
+                planner->api.no_checks_until_us = now_us + NO_CHECKS_US;
                 return ATTRIBUTED_TO_API;
-        for (size_t i = 0; i < request->count; i++)
+        }
+        for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->throttle_mark = throttle->mark;
+                request->jobs[i]->throttled = true;
+        }
         requeue(planner, request, throttle->pause_until_us);
         return ATTRIBUTED_TO_API;
 }
 
 /* ---- any request ---- */
+
+/* A gone job was not found. */
+static bool is_expected(const struct planner_request *request, enum failure failure)
+{
+        return failure == FAILURE_NOT_FOUND && request->kind == REQUEST_SINGLE &&
+               planner_job_is_gone(request->jobs[0]);
+}
+
+/* While the breaker is open: that ends an outage of another class, and says nothing of one that looks alike.
+ */
+static void gone_was_probed(struct planner *planner, const struct planner_request *request, uint64_t now_us,
+                            uint64_t random)
+{
+        struct breaker *breaker = &planner->api.breaker;
+
+        planner_plan(planner, request->jobs[0], 0, now_us);
+        if (breaker->failure != FAILURE_NOT_FOUND)
+                breaker_note_success(breaker);
+        else if (request->probe)
+                breaker_note_failed_probe(breaker, FAILURE_NOT_FOUND, now_us,
+                                          planner->limits.shortest_interval_us, random);
+}
 
 enum attribution planner_failed(struct planner *planner, const struct planner_request *request,
                                 const struct planner_failure *failure, bool api_wide, uint64_t now_us,
@@ -318,11 +438,15 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         if (failure->failure == FAILURE_THROTTLED)
                 return throttled(planner, request, failure, now_us, random);
         if (failure->failure != FAILURE_UNREACHABLE && failure->failure != FAILURE_NO_RESPONSE)
-                throttle_note_answered(&api->throttle, is_marked(planner, request));
+                note_answered(planner, request);
 
         if (is_open(planner)) {
                 if (request->kind == REQUEST_CHECK)
                         return ATTRIBUTED_TO_API;
+                if (is_expected(request, failure->failure)) {
+                        gone_was_probed(planner, request, now_us, random);
+                        return ATTRIBUTED_TO_NONE;
+                }
                 /* What was in flight when the breaker opened says no more than the request that opened it. */
                 if (request->probe)
                         breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
@@ -350,21 +474,26 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 for (size_t i = 0; i < request->count; i++)
                         request->jobs[i]->failing = true;
                 batches_note_failed(planner, request, failure->too_large, now_us);
-                if (!failure->too_large)
-                        accuse(planner, failure->failure, witness, interval_us, now_us, random);
+                if (!failure->too_large) {
+                        accuse(planner, failure->failure, witness, true, interval_us, now_us, random);
+                        note_row(planner, failure->failure, now_us, random);
+                }
                 return is_open(planner) ? ATTRIBUTED_TO_API : ATTRIBUTED_TO_NONE;
         }
-        if (planner_job_is_gone(first) && failure->failure == FAILURE_NOT_FOUND) {
-                planner_plan(planner, first, 0, now_us); /* as expected */
+        if (is_expected(request, failure->failure)) {
+                planner_plan(planner, first, 0, now_us);
                 return ATTRIBUTED_TO_NONE;
         }
+        uint64_t before_us = first->charged_us;
         charge(planner, first, failure, now_us, random);
-        if (!failure->too_large)
-                accuse(planner, failure->failure, witness, interval_us, now_us, random);
+        if (!failure->too_large) {
+                accuse(planner, failure->failure, witness, false, interval_us, now_us, random);
+                note_row(planner, failure->failure, now_us, random);
+        }
         if (is_open(planner))
                 return ATTRIBUTED_TO_API;
         if (failure->failure == FAILURE_NOT_FOUND && !once)
-                return not_found(planner, first, now_us);
+                return not_found(planner, first, before_us, now_us);
         return ATTRIBUTED_TO_JOB;
 }
 
@@ -372,17 +501,22 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
 {
         struct planner_api *api = &planner->api;
 
-        throttle_note_answered(&api->throttle, is_marked(planner, request));
+        note_answered(planner, request);
         breaker_note_success(&api->breaker);
+        api->row = 0;
         switch (request->kind) {
         case REQUEST_CHECK:
                 api->check_in_flight = false;
                 api->check_wanted = FAILURE_NONE;
+                api->failed_gone_checks = 0;
                 break;
         case REQUEST_GONE_CHECK:
+                api->failed_gone_checks = 0;
+                break;
         case REQUEST_SIGN_IN:
                 break;
         case REQUEST_BATCH:
+                api->failed_gone_checks = 0;
                 batches_note_answered(api);
                 for (size_t i = 0; i < request->count; i++) {
                         request->jobs[i]->failing = false;

@@ -90,8 +90,11 @@ void breaker_note_failed_probe(struct breaker *breaker, enum failure failure, ui
         assert(breaker->state != BREAKER_CLOSED && failure != FAILURE_NONE);
 
         breaker->state = BREAKER_OPEN;
+        if ((failure == FAILURE_REFUSED) != (breaker->failure == FAILURE_REFUSED))
+                breaker->failed_probes = 0; /* other intervals, which begin with the first */
+        else
+                breaker->failed_probes++;
         breaker->failure = failure;
-        breaker->failed_probes++;
         breaker->probe_us = now_us + probe_interval(breaker, interval_us, random);
 }
 

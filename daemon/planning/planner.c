@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Which request is next. In this order: parts of a failed batch, checks of the API, confirmations, polls.
+ * Which request is next. In this order: checks of the API, parts of a failed batch, confirmations, polls.
+ * A check is first: if the API fails, splitting a batch would only repeat that for each of its jobs.
  * Polls go out in the order in which they are due, so that under scarcity the longest overdue is first and
  * no job starves. All but polls may spend what the rate limiter reserves.
  *
@@ -158,25 +159,52 @@ static struct planner_job *take_first(struct planner *planner, struct queue *que
         return job;
 }
 
-/* The next job of the rotation, those that are not failing first, gone ones last; NULL if all are in flight.
+/*
+ * Which jobs of a round are probed first: those that are not failing, then those that fail because all do,
+ * then those that a failure was charged to, and gone ones last.
  */
-static struct planner_job *next_probe_job(struct planner *planner)
+static unsigned probe_rank(const struct planner_job *job)
+{
+        if (planner_job_is_gone(job))
+                return 3;
+        if (job->failures > 0)
+                return 2;
+        return job->failing ? 1 : 0;
+}
+
+/* The next job of this round of probes; NULL if none is left. Gone ones are part of it only when due. */
+static struct planner_job *next_of_round(struct planner *planner, uint64_t now_us)
 {
         struct planner_job *best = NULL;
-        unsigned best_rank = 3;
 
-        for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
+        for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
-                unsigned rank = planner_job_is_gone(job) ? 2 : job->failing ? 1 : 0;
 
-                if (job->entry.position != 0 && rank < best_rank) {
+                if (job->entry.position == 0 || job->probe_round == planner->api.probe_round ||
+                    (planner_job_is_gone(job) && job->entry.due_us > now_us))
+                        continue;
+                if (best == NULL || probe_rank(job) < probe_rank(best))
                         best = job;
-                        best_rank = rank;
-                }
+                if (probe_rank(best) == 0)
+                        break;
         }
-        if (best != NULL)
-                planner->probe_position = (size_t)(best - planner->jobs) + 1;
         return best;
+}
+
+/* The next job of the rotation; NULL if all are in flight, but for gone ones that are not due. */
+static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_us)
+{
+        struct planner_job *job = next_of_round(planner, now_us);
+
+        if (job == NULL) {
+                planner->api.probe_round++;
+                job = next_of_round(planner, now_us);
+        }
+        if (job != NULL) {
+                job->probe_round = planner->api.probe_round;
+                planner->probe_position = (size_t)(job - planner->jobs) + 1;
+        }
+        return job;
 }
 
 static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
@@ -189,9 +217,11 @@ static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_
         if (at_us > now_us)
                 return false;
         *ret_wake_us = USEC_NEVER;
-        job = next_probe_job(planner);
-        if (job == NULL)
+        job = next_probe_job(planner, now_us);
+        if (job == NULL) {
+                *ret_wake_us = queue_ready_us(&planner->gone, at_us);
                 return false;
+        }
         *ret_request = (struct planner_request){
                 .kind = REQUEST_SINGLE, .due_us = job->entry.due_us, .count = 1, .jobs = { job }
         };
@@ -210,11 +240,12 @@ static struct queue *poll_queue(struct planner *planner)
         return &planner->due;
 }
 
-/* After a pause the subject that was throttled must not be the first, if another can be. */
-static bool confirm_must_wait(const struct planner *planner, uint64_t poll_at_us, uint64_t now_us)
+/* After a pause the subject that was throttled must not be the first, if a poll of another can be. */
+static bool must_wait(const struct planner *planner, const struct queue *queue, uint64_t poll_at_us,
+                      uint64_t now_us)
 {
         const struct throttle *throttle = &planner->api.throttle;
-        const struct planner_job *first = (struct planner_job *)queue_first(&planner->confirm);
+        const struct planner_job *first = (struct planner_job *)queue_first(queue);
 
         return throttle->throttled_job_waits && first->throttle_mark == throttle->mark &&
                queue_is_ready(&planner->due, poll_at_us, now_us) &&
@@ -239,13 +270,14 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         struct queue *polls = poll_queue(planner);
 
         *ret_request = (struct planner_request){ .kind = REQUEST_SINGLE, .count = 1 };
-        if (planner->parts.count > 0 && urgent_us <= now_us) {
+        if (attribution_wants_check(planner) && urgent_us <= now_us &&
+            attribution_next_check(planner, now_us, ret_request)) {
+        } else if (planner->parts.count > 0 && urgent_us <= now_us &&
+                   !must_wait(planner, &planner->parts, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->parts);
                 batches_fill_part(planner, ret_request);
-        } else if (attribution_wants_check(planner) && urgent_us <= now_us &&
-                   attribution_next_check(planner, now_us, ret_request)) {
         } else if (queue_is_ready(&planner->confirm, urgent_us, now_us) &&
-                   !confirm_must_wait(planner, poll_us, now_us)) {
+                   !must_wait(planner, &planner->confirm, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->confirm);
                 if (ret_request->jobs[0]->gone_check)
                         ret_request->kind = REQUEST_GONE_CHECK;

@@ -30,8 +30,10 @@ struct planner_job {
         uint64_t polled_us;        /* of the last single request; 0: a row cannot be trusted before another */
         uint64_t updated;          /* updated_on_digest() last seen */
         uint64_t charged_us;       /* of the last failure that was charged to the job */
+        uint64_t failing_since_us; /* of the first of those in a row; unless failures is 0 */
         uint32_t part;             /* of a failed batch, while that is being split: its number; 0: none */
         uint32_t throttle_mark;    /* see throttle.h */
+        uint32_t probe_round;      /* of probes it was last part of */
         uint32_t batch_run;        /* of failed batches it was last in, see batches.h */
         uint32_t batch_suspect;    /* it was in each failed batch of that run up to this one */
         unsigned char part_limit;  /* ids in the next request for that part */
@@ -41,6 +43,8 @@ struct planner_job {
                 fruitless_confirms; /* confirmations in a row for UpdatedOn alone that showed no change */
         enum failure failure : 8;   /* the last one, while `failing` */
         bool failing : 1;           /* from its first failure until a request for it succeeds */
+        bool others_read : 1;       /* gone_check: another was read since the 404 before the last */
+        bool throttled : 1;         /* the last response for it was throttled */
         bool in_flight : 1;         /* part of a request that polls it */
         bool confirm : 1;           /* to be confirmed: read individually, before others are polled */
         bool gone_check : 1;        /* to be confirmed by a batch of this id alone: is it gone? */

@@ -42,12 +42,20 @@ struct planner_api {
         struct breaker breaker;
         struct throttle throttle;
         unsigned in_flight;
-        unsigned unsent; /* requests that were handed out and have not been sent */
+        unsigned unsent;      /* requests that were handed out and have not been sent */
+        uint32_t probe_round; /* in each, every open job is probed once */
 
         /* Checks: see attribution.h. */
         enum failure check_wanted; /* in this class; FAILURE_NONE: none */
         bool check_in_flight;
+        enum failure row_failure;    /* class of the last failed requests, with no success after them */
+        unsigned row;                /* how many of them; see attribution.c */
+        uint64_t row_since_us;       /* of the first */
         uint64_t no_checks_until_us; /* they do not work here */
+
+        /* The same of checks for gone, which take more: see attribution.c. */
+        unsigned failed_gone_checks; /* in a row */
+        uint64_t no_gone_checks_until_us;
 
         /* Batches: see batches.h. */
         uint64_t batches_from_us; /* disabled until then; 0: enabled */

@@ -107,7 +107,12 @@ static uint64_t bucket_next(const struct rate_limiter_bucket *bucket, enum rate_
 
         uint64_t tolerance_us = (uint64_t)(bucket->burst - 1 - reserve) * bucket->step_us;
         uint64_t next_us = bucket->full_us > tolerance_us ? bucket->full_us - tolerance_us : 0;
-        return filling && use == RATE_LIMITER_POLL && bucket->poll_us > next_us ? bucket->poll_us : next_us;
+        if (!filling || use != RATE_LIMITER_POLL)
+                return next_us;
+
+        /* Once it is full it no longer counts how it was filled. */
+        uint64_t poll_us = bucket->poll_us < bucket->full_us ? bucket->poll_us : bucket->full_us;
+        return poll_us > next_us ? poll_us : next_us;
 }
 
 uint64_t rate_limiter_next(const struct rate_limiter *rate_limiter, enum rate_limiter_use use,

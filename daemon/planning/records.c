@@ -50,6 +50,10 @@ void planner_complete(struct planner *planner, struct planner_job *job, const st
                 watch_note_read(&job->watch, seen);
         if (memory->recorded && outcome_is_terminal(memory->outcome) && memory->outcome != OUTCOME_GONE)
                 job->done = true;
+        if (planner_job_is_gone(job)) {
+                job->failing = false; /* "not found" is what is expected of it, in batches too */
+                job->failures = job->single_left = 0;
+        }
 
         if (observation->poll_again_us > 0 && observation->poll_again_us < job->settings->interval_us)
                 planner_plan(planner, job, observation->poll_again_us, now_us);

@@ -66,15 +66,29 @@ void throttle_note_request(struct throttle *throttle, uint64_t now_us)
         throttle->throttled_job_waits = false;
 }
 
+/* When the rate is next higher than it is now. */
+static uint64_t recovery_us(const struct throttle *throttle, uint64_t now_us)
+{
+        uint64_t minutes = throttle->rate_us < now_us ? (now_us - throttle->rate_us) / USEC_PER_MIN : 0;
+
+        return throttle->rate_us + (minutes + 1) * USEC_PER_MIN;
+}
+
 uint64_t throttle_next(const struct throttle *throttle, uint64_t emission_us, uint64_t now_us)
 {
         uint64_t next_us = throttle->pause_until_us > now_us ? throttle->pause_until_us : now_us;
-        unsigned rate = rate_now(throttle, now_us);
 
-        if (rate == RATE_FULL)
-                return next_us;
         if (emission_us < EMISSION_LEAST_US)
                 emission_us = EMISSION_LEAST_US;
-        uint64_t spaced_us = throttle->request_us + emission_us * RATE_FULL / rate;
-        return spaced_us > next_us ? spaced_us : next_us;
+        for (;;) {
+                unsigned rate = rate_now(throttle, next_us);
+                uint64_t spaced_us = throttle->request_us + emission_us * RATE_FULL / rate;
+                uint64_t recovered_us = recovery_us(throttle, next_us);
+
+                if (rate == RATE_FULL || spaced_us <= next_us)
+                        return next_us;
+                if (spaced_us <= recovered_us)
+                        return spaced_us;
+                next_us = recovered_us; /* the distance is shorter from then on */
+        }
 }

@@ -1,38 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Invariants.
+ * Limits, and how long a job may wait.
  *
- * Limits: by the list of all requests, across restarts, no window of a minute, an hour or a day and no
- * spacing of two requests exceeds what was configured.
+ * R5, limits: of the exact list of all requests, across restarts, no stretch of a minute, an hour or a day,
+ * and no two in a row, exceed what was configured. The first request comes within a second of the start.
  *
- * Events: what is reported was true when the API responded, differs from what was reported before, is no
- * older than that, and nothing follows an end. A conclusive poll reports what it observed. Only a ResultData
- * that the rows of this API omit may wait for the single poll that is due after max_interval. A first
- * observation may be reported with ResultData unread; one that is found later is reported if UpdatedOn has
- * moved since, and not otherwise: then it was there before.
+ * R1, waiting is measured on a calm clock. It stands only while the simulated server, the machine or the
+ * responses that were delivered give a reason: the daemon is down or asleep, the site fails or is slow, the
+ * disk is full, a pause that R2 asks for is in force, or the API failed by R1 and the longest distance of
+ * probes is not over (wire.c). At a reduced rate (R2) it runs as much slower. On it no job that is not itself
+ * broken waits longer from one poll to the next than the sum of
  *
- * Waiting is measured on a calm clock, which stands while the daemon is down, suspended or paused, while the
- * API fails or is slow, and while the disk is full. On it, the time between two polls of a job is at most
- * the sum of
+ * - max_interval: that is the pace of one that does not change;
+ * - the backoffs after its own failures, as far as they were not undone;
+ * - rounds x (jobs / batch_size + 2 x lone + 2) x step: at the steady pace of the tightest limit every job
+ *   that is due earlier goes first, once; each one that is read alone costs a request of its own and may cut
+ *   a batch in two. That is one round, one more for each failure of this job, after which it is last in line,
+ *   and one if anything disturbed. While a bucket fills for the first time, polls may use every second step;
+ * - requests beyond one poll each x step: they may go first; how many there may be is checked by itself;
+ * - (reserve + 1) x step of a bucket: the reserve is filled up first;
+ * - 2 s for requests in flight, and 35 s if any hung;
  *
- * - max_interval, the pace of an unchanged job;
- * - rounds x (jobs / batch_size + 2 x unbatchable + 2) x step:
- *   at the emission interval of the tightest limit every job that is due earlier goes first, once;
- *   each unbatchable one costs its own request and may split a batch;
- *   one round, one more for each failed request of this job, after which it is last in line, and one if
- *   there was an incident;
- * - confirmations x step: they go first; their number is checked separately;
- * - (reserve + 1) x step of a bucket: the reserve for confirmations is refilled first;
- * - 2 s, and 35 s for each incident, for requests in flight;
+ * where batch_size counts as 1 if batches do not work in this world or may be disabled by R3. A change is
+ * reported within that span; where rows leave ResultData out, within that and max_interval more (or 8 x jobs
+ * x step, if that is longer and nothing was seen to have ResultData yet); an end that is held back, after
+ * result_wait more.
  *
- * where batch_size counts as 1 if batches were not in use. A change is reported within that time; where rows
- * omit ResultData, within that and max_interval more (or 8 x jobs x step, if that is longer and no
- * ResultData was observed yet); an end that is held back, after result_wait more.
- *
- * Recovery: from when the API works and no pause is in force, the circuit breaker closes within the longest
- * time between probes (at least five minutes if credentials were refused), one time-out and one wait for the
- * rate limiter.
+ * Frugality: no job is requested more often than its pace and the reasons for extra requests allow.
  */
 
 #include "sim.h"
@@ -59,13 +54,38 @@ void sim_fail(struct sim *sim, const struct sim_job *job, const char *format, ..
         printf("\n");
 }
 
+/* ---- the calm clock ---- */
+
 bool is_calm(const struct sim *sim)
 {
         uint64_t now = sim->now_us;
 
-        return sim->planner != NULL && sim->suspended_until_us <= now && sim->slow_until_us <= now &&
-               sim->disk_full_until_us <= now && sim->pause_until_us <= now &&
-               planner_breaker(sim->planner)->outage == OUTAGE_NONE;
+        return sim->planner != NULL && sim->suspended_until_us <= now && sim->site == SITE_WELL &&
+               sim->slow_until_us + 30 * USEC_PER_SEC <= now && sim->disk_full_until_us <= now &&
+               sim->wire.pause_us <= now && !(sim->wire.open && now < wire_deadline(sim));
+}
+
+/* Whether there is a job by which the API can be known to be well. */
+static void count_evidence(struct sim *sim)
+{
+        bool before = sim->evidence;
+
+        sim->recount = sim->evidence = false;
+        for (size_t i = 0; i < sim->job_count && !sim->evidence; i++)
+                sim->evidence = waits_are_checked(&sim->jobs[i]);
+        if (sim->evidence && !before)
+                wire_evidence(sim);
+}
+
+void calm_run(struct sim *sim, uint64_t until_us)
+{
+        uint64_t span_us = until_us - sim->now_us;
+
+        if (sim->recount)
+                count_evidence(sim);
+        if (!is_calm(sim))
+                return;
+        sim->calm_us += span_us * throttling_permille(sim) / 1000;
 }
 
 /* ---- limits ---- */
@@ -74,65 +94,30 @@ bool is_calm(const struct sim *sim)
 static const uint64_t windows_us[WINDOWS] = { USEC_PER_MIN, USEC_PER_HOUR, USEC_PER_DAY };
 static const char *const window_names[WINDOWS] = { "minute", "hour", "day" };
 
-static void count_request(struct sim *sim)
+void check_limits(struct sim *sim)
 {
         struct request_times *times = &sim->times;
         const struct rate_limiter_limits *limits = &sim->limits.rate_limiter;
         const unsigned allowed[WINDOWS] = { limits->per_minute, limits->per_hour, limits->per_day };
-        bool checked = sim->now_us >= sim->limits_from_us;
 
-        if (times->count == times->capacity) {
-                times->capacity = times->capacity * 2 + 1024;
-                times->at_us = reallocarray(times->at_us, times->capacity, sizeof(*times->at_us));
+        if (times->count == times->room) {
+                times->room = times->room * 2 + 1024;
+                times->at_us = reallocarray(times->at_us, times->room, sizeof(*times->at_us));
                 if (times->at_us == NULL)
                         abort();
         }
-        if (checked && times->count > 0 &&
+        if (times->count > times->first &&
             sim->now_us - times->at_us[times->count - 1] < limits->min_spacing_us)
-                sim_fail(sim, NULL, "two requests %" PRIu64 " us apart",
+                sim_fail(sim, NULL, "R5: two requests %" PRIu64 " us apart",
                          sim->now_us - times->at_us[times->count - 1]);
         times->at_us[times->count++] = sim->now_us;
         for (unsigned i = 0; i < WINDOWS; i++) {
                 while (times->at_us[times->tails[i]] + windows_us[i] <= sim->now_us)
                         times->tails[i]++;
-                if (checked && allowed[i] > 0 && times->count - times->tails[i] > allowed[i])
-                        sim_fail(sim, NULL, "%zu requests within a %s, %u are allowed",
+                if (allowed[i] > 0 && times->count - times->tails[i] > allowed[i])
+                        sim_fail(sim, NULL, "R5: %zu requests within a %s, %u are allowed",
                                  times->count - times->tails[i], window_names[i], allowed[i]);
         }
-}
-
-void check_request(struct sim *sim, const struct planner_request *request, bool was_in_outage)
-{
-        size_t bytes = 0;
-
-        count_request(sim);
-        sim->figures.requests++;
-        sim->figures.batches += request->batch;
-        sim->figures.polls += request->count;
-        if (sim->now_us < sim->pause_until_us)
-                sim_fail(sim, NULL, "a request %.3f s before the end of a pause that the server asked for",
-                         (double)(sim->pause_until_us - sim->now_us) / 1e6);
-        for (size_t i = 0; was_in_outage && i < MAX_IN_FLIGHT; i++)
-                if (sim->slots[i].used && sim->slots[i].request.probe)
-                        sim_fail(sim, NULL, "two requests at once during an outage");
-        if (was_in_outage && (!request->probe || request->count != 1))
-                sim_fail(sim, NULL, "a request during an outage is not a single probe");
-        if (!planner_batches(sim->planner))
-                sim->singles_calm_us = sim->calm_us;
-
-        for (size_t i = 0; i < request->count; i++) {
-                struct sim_job *job = &sim->jobs[job_index(sim, request->jobs[i])];
-                bool confirm = !request->batch && request->jobs[i]->confirm;
-
-                if (job->reported_end)
-                        sim_fail(sim, job, "polled after its end was reported");
-                bytes += (size_t)snprintf(NULL, 0, "%" PRIu64 ",", job->id);
-                sim->confirms += confirm;
-                job->confirms += confirm;
-                job->polls += !confirm;
-        }
-        if (request->batch && (request->count > sim->limits.batch_size || bytes > sim->limits.batch_bytes))
-                sim_fail(sim, NULL, "a batch of %zu ids in %zu bytes", request->count, bytes);
 }
 
 /* ---- bounds ---- */
@@ -141,22 +126,22 @@ struct bucket {
         uint64_t step_us, burst, reserve;
 };
 
-static struct bucket bucket_of(uint64_t window_us, unsigned limit, unsigned share)
+static struct bucket bucket_of(uint64_t stretch_us, unsigned limit, unsigned share)
 {
         uint64_t burst = limit / share > 0 ? limit / share : 1;
 
         if (limit == 0)
                 return (struct bucket){ .burst = 1 };
-        return (struct bucket){ window_us / (limit > burst ? limit - burst : 1) + 1, burst, burst / 4 };
+        return (struct bucket){ stretch_us / (limit > burst ? limit - burst : 1) + 1, burst, burst / 4 };
 }
 
-/* The emission interval, and the time to refill the reserve. */
-static void rate_of_limits(const struct sim *sim, uint64_t *ret_step_us, uint64_t *ret_refill_us)
+/* The steady span from one request to the next, and how long the reserve takes to fill up. */
+void emission_of(const struct sim *sim, uint64_t *ret_step_us, uint64_t *ret_refill_us)
 {
         const struct rate_limiter_limits *limits = &sim->limits.rate_limiter;
         const struct bucket buckets[] = {
                 { limits->min_spacing_us + limits->min_spacing_us / 5 + 1, 1,
-                  0 }, /* a fifth for network delays */
+                  0 }, /* a fifth is for the way */
                 bucket_of(USEC_PER_MIN, limits->per_minute, 6),
                 bucket_of(USEC_PER_HOUR, limits->per_hour, 40),
                 bucket_of(USEC_PER_DAY, limits->per_day, 100),
@@ -168,233 +153,92 @@ static void rate_of_limits(const struct sim *sim, uint64_t *ret_step_us, uint64_
 
                 if (buckets[i].step_us > step_us)
                         step_us = buckets[i].step_us;
-                /*
-                 * A tighter and smaller bucket keeps this one from running low, unless a crash makes it seem
-                 * so.
-                 */
-                for (size_t j = 0; j < 4 && sim->figures.restarts <= 1; j++)
-                        if (j != i && buckets[j].step_us >= buckets[i].step_us &&
-                            buckets[j].burst + buckets[i].reserve + 1 < buckets[i].burst)
-                                matters = false;
                 if (matters && (buckets[i].reserve + 1) * buckets[i].step_us > refill_us)
                         refill_us = (buckets[i].reserve + 1) * buckets[i].step_us;
         }
-        /* The timer may fire 10 ms late, and eight requests in flight take up to 700 ms each. */
+        /* The timer may fire 10 ms late; eight requests in flight at a time take 700 ms each. */
         step_us += 10 * USEC_PER_MSEC;
         *ret_step_us = step_us > 110 * USEC_PER_MSEC ? step_us : 110 * USEC_PER_MSEC;
         *ret_refill_us = refill_us;
 }
 
-static uint64_t longest_gap(const struct sim *sim, const struct sim_job *job)
+/* While a bucket fills for the first time, polls may use every second step. */
+static bool was_filling(const struct sim *sim, uint64_t at_us, uint64_t step_us)
 {
-        uint64_t step_us, refill_us, batch = sim->limits.batch_size, disturbances;
+        const struct rate_limiter_limits *limits = &sim->limits.rate_limiter;
+        const struct bucket buckets[] = {
+                bucket_of(USEC_PER_MIN, limits->per_minute, 6),
+                bucket_of(USEC_PER_HOUR, limits->per_hour, 40),
+                bucket_of(USEC_PER_DAY, limits->per_day, 100),
+        };
 
-        rate_of_limits(sim, &step_us, &refill_us);
-        if (batch > sim->limits.batch_bytes / (job->id > UINT64_C(10000000000) ? 19 : 9))
-                batch = sim->limits.batch_bytes / (job->id > UINT64_C(10000000000) ? 19 : 9);
-        if (batch < 2 || sim->singles_calm_us >= job->polled_calm_us)
-                batch = 1;
-        disturbances = sim->disturbances - job->disturbances_before;
-
-        uint64_t round = (sim->open_at_start + batch - 1) / batch + 2 * sim->unbatchable_most + 2;
-        return job->settings.max_interval_us + (1 + job->failures + (disturbances > 0)) * round * step_us +
-               (sim->confirms - job->confirms_before) * step_us + refill_us + 2 * USEC_PER_SEC +
-               disturbances * 35 * USEC_PER_SEC;
+        for (size_t i = 0; i < 3; i++)
+                if (buckets[i].step_us * 2 > step_us &&
+                    at_us < sim->run_us + 4 * (buckets[i].burst + 1) * buckets[i].step_us)
+                        return true;
+        return false;
 }
 
-static void check_gap(struct sim *sim, const struct sim_job *job, uint64_t calm_us)
+uint64_t longest_gap(const struct sim *sim, const struct sim_job *job)
 {
-        uint64_t gap_us = calm_us - job->polled_calm_us, longest_us = longest_gap(sim, job);
+        uint64_t step_us, refill_us, batch = sim->limits.batch_size, waits_us;
+        uint64_t disturbed = sim->disturbances > job->disturbances_before;
+        bool singles = !batches_work(sim) || sim->batch_kind == BATCH_NO_STATUS ||
+                       sim->batch_kind == BATCH_RAGGED || sim->wire.singles_until_us >= job->settled_us;
 
-        if (gap_us > sim->figures.longest_wait_us)
-                sim->figures.longest_wait_us = gap_us;
+        emission_of(sim, &step_us, &refill_us);
+        if (was_filling(sim, job->settled_us, step_us))
+                step_us *= 2;
+        if (batch > sim->limits.batch_bytes / (job->id > UINT64_C(10000000000) ? 19 : 9))
+                batch = sim->limits.batch_bytes / (job->id > UINT64_C(10000000000) ? 19 : 9);
+        if (batch > sim->batch_most) /* halved until it fits, or below */
+                batch = sim->batch_most / 2;
+        if (batch < 2 || singles)
+                batch = 1;
+
+        uint64_t round = (sim->open_at_start + batch - 1) / batch + 2 * sim->lone_most + 2;
+        waits_us = (1 + job->setbacks + disturbed) * round * step_us +
+                   (sim->extras - job->extras_before) * step_us + refill_us + 2 * USEC_PER_SEC;
+        if (sim->hung_us >= job->settled_us && sim->hung_us > 0)
+                waits_us += 35 * USEC_PER_SEC;
+        return job->settings.max_interval_us + job->allowance_us + waits_us;
+}
+
+bool waits_are_checked(const struct sim_job *job)
+{
+        return job->fault == FAULT_NONE && job->truth.exists && !job->reported_end;
+}
+
+void check_gap(struct sim *sim, const struct sim_job *job, uint64_t calm_us)
+{
+        uint64_t gap_us = calm_us - job->settled_calm_us, longest_us;
+
+        if (!waits_are_checked(job) || calm_us < job->settled_calm_us)
+                return;
+        longest_us = longest_gap(sim, job);
         if (gap_us > longest_us)
-                sim_fail(sim, job, "not polled for %.3f s; the bound is %.3f s", (double)gap_us / 1e6,
+                sim_fail(sim, job, "R1: not polled for %.3f s; the bound is %.3f s", (double)gap_us / 1e6,
                          (double)longest_us / 1e6);
 }
 
-/* ---- events ---- */
-
-static bool same_shown(const struct shown *left, const struct shown *right)
+/* R5: within a second, or the distance of two requests if that is longer. */
+void check_first_request(struct sim *sim)
 {
-        return left->status == right->status && left->result == right->result;
-}
+        uint64_t step_us, refill_us, longest_us = USEC_PER_SEC;
 
-static void check_reported_end(struct sim *sim, struct sim_job *job, const struct change *change,
-                               const struct shown *shown)
-{
-        if (status_is_end(shown->status) != event_kind_is_terminal(change->kind))
-                sim_fail(sim, job, "reported as %s with the Status \"%s\"",
-                         event_kind_to_string(change->kind), status_text(shown->status).data);
-        if (!status_is_end(shown->status))
+        if (sim->planner == NULL || sim->wire.requested || sim->open_at_start == 0 ||
+            sim->suspended_until_us >= sim->run_us || sim->wire.pause_us > sim->run_us)
                 return;
-        if (shown->result == 0 && shown->version == job->truth.version &&
-            sim->now_us - job->since_us < job->settings.result_wait_us)
-                sim_fail(sim, job, "its end was reported without waiting for its ResultData");
-        job->reported_end = true;
+        emission_of(sim, &step_us, &refill_us);
+        if (step_us > longest_us)
+                longest_us = step_us;
+        if (sim->now_us > sim->run_us + longest_us + 20 * USEC_PER_MSEC)
+                sim_fail(sim, NULL, "R5: no request within %.3f s of the start", (double)longest_us / 1e6);
 }
 
-static void check_reported_gone(struct sim *sim, struct sim_job *job)
-{
-        if (job->not_found_count < 3 || sim->now_us - job->not_found_from_us < USEC_PER_MIN)
-                sim_fail(sim, job, "reported as gone after %u not-found responses over %.3f s",
-                         job->not_found_count, (double)(sim->now_us - job->not_found_from_us) / 1e6);
-        job->reported_gone = job->reported_end = true;
-}
+/* ---- the end ---- */
 
-static void check_reported_stalled(struct sim *sim, struct sim_job *job)
-{
-        if (job->reported_stalled)
-                sim_fail(sim, job, "reported as stalled twice");
-        if (!sim->wall_jumped && sim->now_us - job->reported_us < job->settings.stalled_after_us)
-                sim_fail(sim, job, "reported as stalled too early");
-        job->reported_stalled = true;
-}
-
-/* Whether a ResultData that was unread may be newer than the first observation. */
-static bool is_newly_read(const struct sim_job *job, const struct shown *shown)
-{
-        return shown->result != 0 && shown->updated != job->reported_as.updated;
-}
-
-/* A first observation with ResultData unread. */
-static void check_first_unread(struct sim *sim, struct sim_job *job, const struct change *change,
-                               const struct shown *shown, const struct shown *truth, bool of_row)
-{
-        if (!of_row || job->reported || change->kind != EVENT_SEEN)
-                sim_fail(sim, job, "reported as %s with ResultData unread",
-                         event_kind_to_string(change->kind));
-        if (shown->status != truth->status || shown->result != 0 || shown->updated != truth->updated)
-                sim_fail(sim, job, "reported what was never true");
-        job->unread_calm_us = sim->calm_us;
-        job->unread_run = (unsigned)sim->figures.restarts;
-        job->excuses++;
-        sim->figures.unread++;
-}
-
-/* ResultData is known now, without an event. */
-void check_read(struct sim *sim, struct sim_job *job, const struct shown *shown)
-{
-        if (!job->reported || job->reported_as.has_result)
-                sim_fail(sim, job, "its ResultData was stored without an event, but was not unread");
-        if (job->reported_as.status != shown->status || is_newly_read(job, shown))
-                sim_fail(sim, job, "it changed, and that was not reported");
-        job->reported_as.result = shown->result;
-        job->reported_as.updated = shown->updated;
-        job->reported_as.version = shown->version;
-        job->reported_as.has_result = true;
-        sim->figures.read += shown->result != 0;
-}
-
-void check_reported(struct sim *sim, struct sim_job *job, const struct change *change,
-                    const struct shown *shown, const struct shown *truth, bool of_row)
-{
-        sim->figures.reported++;
-        if (sim->verbose)
-                printf("%12.3f job %zu: %s, status %u, result %u\n",
-                       (double)(sim->now_us - sim->start_us) / 1e6, (size_t)(job - sim->jobs) + 1,
-                       event_kind_to_string(change->kind), shown != NULL ? shown->status : 0,
-                       shown != NULL ? shown->result : 0);
-        if (job->reported_end)
-                sim_fail(sim, job, "reported as %s after its end", event_kind_to_string(change->kind));
-        if (change->kind == EVENT_STALLED) {
-                check_reported_stalled(sim, job);
-                return;
-        }
-        if (change->kind == EVENT_GONE) {
-                check_reported_gone(sim, job);
-                return;
-        }
-        if (job->reported && same_shown(&job->reported_as, shown) && job->reported_as.has_result)
-                sim_fail(sim, job, "the same was reported twice");
-        if (job->reported && truth->version < job->reported_as.version)
-                sim_fail(sim, job, "reported out of order");
-        if (job->reported && !job->reported_as.has_result && job->reported_as.status == shown->status &&
-            !is_newly_read(job, shown))
-                sim_fail(sim, job, "reported as changed, but it was so at the first observation");
-        if (!shown->has_result)
-                check_first_unread(sim, job, change, shown, truth, of_row);
-        else if (!same_shown(shown, truth))
-                sim_fail(sim, job, "reported what was never true");
-        check_reported_end(sim, job, change, shown);
-        job->reported = true;
-        job->reported_as = *shown;
-        job->reported_as.version = truth->version;
-        job->reported_us = sim->now_us;
-        job->reported_stalled = false;
-}
-
-/* Whether the poll that has just ended may have reported nothing although the true state differs. */
-static bool may_report_nothing(const struct sim *sim, const struct sim_job *job, uint64_t calm_us)
-{
-        bool lossy = sim->batch_kind == BATCH_EMPTY_RESULT || sim->batch_kind == BATCH_NO_RESULT ||
-                     sim->batch_kind == BATCH_NO_RESULT_NOR_UPDATED || sim->batch_kind == BATCH_RAGGED;
-        uint64_t times = sim->batch_kind == BATCH_RAGGED ? 6 : 1, step_us, refill_us, confirm_nulls_us;
-
-        /* Confirming nulls takes an eighth of the rate limits, if that is longer. */
-        rate_of_limits(sim, &step_us, &refill_us);
-        confirm_nulls_us = sim->job_count * 8 * step_us;
-        if (confirm_nulls_us < job->settings.max_interval_us)
-                confirm_nulls_us = job->settings.max_interval_us;
-        /* An unread ResultData is read in its turn, which starts anew with each run at worst. */
-        if (job->reported && !job->reported_as.has_result && job->reported_as.status == job->truth.status &&
-            !is_newly_read(job, &job->truth))
-                return calm_us < job->unread_calm_us + (2 + sim->figures.restarts - job->unread_run) *
-                                                               (confirm_nulls_us + longest_gap(sim, job));
-        if (job->not_found_count > 0 || sim->disk_full_until_us > sim->now_us)
-                return true;
-        if (status_is_end(job->truth.status) && job->truth.result == 0 && job->settings.result_wait_us > 0)
-                return job->held_us > 0 && sim->now_us - job->held_us < job->settings.result_wait_us;
-        return lossy && job->reported && job->reported_as.status == job->truth.status &&
-               calm_us - job->since_calm_us <= times * (confirm_nulls_us + longest_gap(sim, job));
-}
-
-/* A conclusive poll has ended. What counts is when the API responded, not when the response arrived. */
-void check_poll(struct sim *sim, struct sim_job *job, const struct slot *slot)
-{
-        uint64_t calm_us = slot->calm_us;
-
-        check_gap(sim, job, calm_us);
-        if (job->truth.exists && calm_us > job->since_calm_us && !job->unbatchable && !job->reported_end &&
-            !(job->reported && same_shown(&job->reported_as, &job->truth)) &&
-            !may_report_nothing(sim, job, calm_us))
-                sim_fail(sim, job, "polled, but what it shows (status %u, result %u) was not reported",
-                         job->truth.status, job->truth.result);
-        job->polled_calm_us = calm_us;
-        job->confirms_before = slot->confirms;
-        job->disturbances_before = slot->disturbances;
-        job->failures = 0;
-}
-
-void check_truth_ends(struct sim *sim, struct sim_job *job)
-{
-        if (sim->planner != NULL && !job->reported_end)
-                check_gap(sim, job, sim->calm_us);
-}
-
-/* ---- recovery, and the end ---- */
-
-void check_recovery(struct sim *sim)
-{
-        uint64_t from_us = sim->working_since_us, longest_us, step_us, refill_us;
-
-        if (sim->planner == NULL || planner_breaker(sim->planner)->outage == OUTAGE_NONE)
-                return;
-        const uint64_t ends_us[] = { sim->run_us,        sim->pause_until_us,     sim->outage_until_us,
-                                     sim->slow_until_us, sim->throttled_until_us, sim->suspended_until_us };
-        for (size_t i = 0; i < sizeof(ends_us) / sizeof(ends_us[0]); i++)
-                from_us = ends_us[i] > from_us ? ends_us[i] : from_us;
-        rate_of_limits(sim, &step_us, &refill_us);
-        longest_us = sim->limits.probe_cap_us;
-        if (sim->refused_credentials && longest_us < 5 * USEC_PER_MIN)
-                longest_us = 5 * USEC_PER_MIN;
-        longest_us += 31 * USEC_PER_SEC + refill_us + step_us;
-        if (sim->now_us > from_us && sim->now_us - from_us > longest_us)
-                sim_fail(sim, NULL, "working again for %.3f s and not noticed; the bound is %.3f s",
-                         (double)(sim->now_us - from_us) / 1e6, (double)longest_us / 1e6);
-}
-
-static void check_request_count(struct sim *sim, struct sim_job *job)
+static void check_frugal(struct sim *sim, struct sim_job *job)
 {
         const struct planner_settings *settings = &job->settings;
         uint64_t ran_us = sim->now_us - sim->start_us, ramp = 2;
@@ -402,25 +246,35 @@ static void check_request_count(struct sim *sim, struct sim_job *job)
 
         for (uint64_t us = settings->interval_us; us < settings->max_interval_us; us += us / 2)
                 ramp++;
-        /* Fill window: a quarter of the pace early; jitter: up to a tenth shorter. */
+        /* A job may join a batch a quarter of its pace early, and the pace is up to a tenth shorter by
+         * chance.
+         */
         uint64_t polls = ran_us / (settings->max_interval_us * 65 / 100 - 60 * USEC_PER_MSEC) +
-                         ramp * (job->ramps + job->quick) + 3;
-        uint64_t confirms = job->excuses + (lossy ? ran_us / settings->max_interval_us : 0) + 3;
+                         ran_us / USEC_PER_HOUR + ramp * (job->ramps + job->quick) + 3;
+        uint64_t extras = job->excuses + (lossy ? ran_us / settings->max_interval_us : 0) + 3;
 
-        if (job->polls > polls)
-                sim_fail(sim, job, "polled %u times; its pace allows %" PRIu64, job->polls, polls);
-        if (job->confirms > confirms)
-                sim_fail(sim, job, "confirmed %u times; there were reasons for %" PRIu64, job->confirms,
-                         confirms);
+        if (job->requests > polls + extras)
+                sim_fail(sim, job,
+                         "requested %u times; its pace allows %" PRIu64
+                         ", and there were reasons for %" PRIu64 " more",
+                         job->requests, polls, extras);
 }
 
 void check_end(struct sim *sim)
 {
+        if (sim->checks > sim->failures + sim->figures.starts)
+                sim_fail(sim, NULL, "R1: %" PRIu64 " check requests, after %" PRIu64 " failures", sim->checks,
+                         sim->failures);
         for (size_t i = 0; i < sim->job_count && !sim->failed; i++) {
                 struct sim_job *job = &sim->jobs[i];
 
-                if (!job->reported_end && sim->planner != NULL)
+                if (sim->planner != NULL) {
                         check_gap(sim, job, sim->calm_us);
-                check_request_count(sim, job);
+                        check_gone_due(sim, job);
+                        check_returned(sim, job);
+                }
+                if (job->fault != FAULT_NONE)
+                        check_broken(sim, job);
+                check_frugal(sim, job);
         }
 }

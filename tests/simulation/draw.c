@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Properties of a world, drawn from its seed: how many jobs and for how long, how they are watched, the
- * limits of the daemon, the kind of API, and how often incidents happen.
+ * What a world is like, drawn from its seed: how many jobs and for how long, how they are watched, which
+ * limits the daemon is set to, what kind of API it meets, and how often something goes wrong.
  */
 
 #include "sim.h"
@@ -14,23 +14,23 @@
 
 static void draw_size(struct sim *sim)
 {
-        uint64_t kind = draw_below(sim, 1000), hours;
+        uint64_t kind = chance_below(sim, 1000), hours;
 
         if (kind < 4) { /* a month */
-                sim->job_count = 1 + draw_below(sim, 3);
+                sim->job_count = 1 + chance_below(sim, 3);
                 hours = 24 * 30;
         } else if (kind < 760) {
-                sim->job_count = 1 + draw_below(sim, 20);
-                hours = 2 + draw_below(sim, 23);
+                sim->job_count = chance_permille(sim, 300) ? 1 : 1 + chance_below(sim, 20);
+                hours = 2 + chance_below(sim, 23);
         } else if (kind < 960) {
-                sim->job_count = 20 + draw_below(sim, 300);
-                hours = 2 + draw_below(sim, 8);
+                sim->job_count = 20 + chance_below(sim, 300);
+                hours = 2 + chance_below(sim, 8);
         } else if (kind < 995) {
-                sim->job_count = 300 + draw_below(sim, 1700);
-                hours = 1 + draw_below(sim, 4);
+                sim->job_count = 300 + chance_below(sim, 1700);
+                hours = 1 + chance_below(sim, 4);
         } else {
-                sim->job_count = 2000 + draw_below(sim, 8001);
-                hours = 1 + draw_below(sim, 3);
+                sim->job_count = 2000 + chance_below(sim, 8001);
+                hours = 1 + chance_below(sim, 3);
         }
         sim->end_us = sim->now_us + hours * USEC_PER_HOUR;
 }
@@ -38,58 +38,64 @@ static void draw_size(struct sim *sim)
 static void draw_limits(struct sim *sim)
 {
         struct rate_limiter_limits *limits = &sim->limits.rate_limiter;
-        uint64_t kind = draw_below(sim, 100);
+        uint64_t kind = chance_below(sim, 100);
 
         *limits = (struct rate_limiter_limits){ 100 * USEC_PER_MSEC, 120, 5000, 200000 };
         if (kind >= 75) {
-                limits->min_spacing_us = draw_between(sim, 100, 3000) * USEC_PER_MSEC;
-                limits->per_minute = (unsigned)draw_between(sim, 1, 120);
-                limits->per_hour = (unsigned)draw_between(sim, 20, 5000);
-                limits->per_day = (unsigned)draw_between(sim, 300, 200000);
+                limits->min_spacing_us = chance_span(sim, 100, 3000) * USEC_PER_MSEC;
+                limits->per_minute = (unsigned)chance_span(sim, 1, 120);
+                limits->per_hour = (unsigned)chance_span(sim, 20, 5000);
+                limits->per_day = (unsigned)chance_span(sim, 300, 200000);
         }
-        if (kind >= 88 && sim->job_count < 300) { /* some or all limits are left to the server */
-                limits->min_spacing_us = draw_permille(sim, 500) ? limits->min_spacing_us : 0;
-                limits->per_minute = draw_permille(sim, 500) ? limits->per_minute : 0;
-                limits->per_hour = draw_permille(sim, 500) ? limits->per_hour : 0;
-                limits->per_day = draw_permille(sim, 500) ? limits->per_day : 0;
+        if (kind >= 88 && sim->job_count < 300) { /* some of them, or all, are left to the server */
+                limits->min_spacing_us = chance_permille(sim, 500) ? limits->min_spacing_us : 0;
+                limits->per_minute = chance_permille(sim, 500) ? limits->per_minute : 0;
+                limits->per_hour = chance_permille(sim, 500) ? limits->per_hour : 0;
+                limits->per_day = chance_permille(sim, 500) ? limits->per_day : 0;
         }
 }
 
 static void draw_api(struct sim *sim)
 {
-        static const unsigned quiet[] = { 0, 0, 0, 1, 5, 30 };
+        static const unsigned quiet[] = { 0, 0, 0, 1, 5, 30 }, limited[] = { 0, 0, 0, 0, 10, 150 };
+        static const enum failure failures[] = { FAILURE_NOT_FOUND, FAILURE_UNEXPECTED, FAILURE_REFUSED,
+                                                 FAILURE_SERVER_ERROR };
 
         sim->batch_kind =
-                draw_permille(sim, 350) ? BATCH_FULL : (enum batch_kind)draw_below(sim, BATCH_KINDS);
-        sim->shuffled = draw_permille(sim, 500);
-        sim->fixed_windows = draw_permille(sim, 500);
-        sim->window_offset_us = draw_below(sim, USEC_PER_DAY);
-        sim->unexpected_permille = quiet[draw_below(sim, 6)];
-        sim->miss_permille = quiet[draw_below(sim, 6)];
-        sim->fail_permille = quiet[draw_below(sim, 6)];
-        sim->result_permille = draw_permille(sim, 300) ? 0 : 200;
-        sim->beat_permille = draw_permille(sim, 100) ? 1000 : 100;
-        sim->calm_only = draw_permille(sim, 200);
-        if (sim->calm_only)
-                sim->unexpected_permille = sim->miss_permille = sim->fail_permille = 0;
-        sim->incident_gap_us = (10 * USEC_PER_MIN) << draw_below(sim, 6);
-        sim->incident_us = sim->calm_only ? USEC_NEVER : sim->now_us + draw_gap(sim, sim->incident_gap_us);
+                chance_permille(sim, 350) ? BATCH_FULL : (enum batch_kind)chance_below(sim, BATCH_KINDS);
+        sim->batch_failure = failures[chance_below(sim, 4)];
+        sim->batch_most = chance_permille(sim, 100) ? 5 + (unsigned)chance_below(sim, 90) : PLANNER_BATCH_MAX;
+        sim->spoils_batches = chance_permille(sim, 500);
+        sim->shuffled = chance_permille(sim, 500);
+        sim->fixed_windows = chance_permille(sim, 500);
+        sim->window_offset_us = chance_below(sim, USEC_PER_DAY);
+        sim->odd_permille = quiet[chance_below(sim, 6)];
+        sim->miss_permille = quiet[chance_below(sim, 6)];
+        sim->fail_permille = quiet[chance_below(sim, 6)];
+        sim->limit_permille = limited[chance_below(sim, 6)];
+        sim->result_permille = chance_permille(sim, 300) ? 0 : 200;
+        sim->beat_permille = chance_permille(sim, 100) ? 1000 : 100;
+        sim->well_only = chance_permille(sim, 300);
+        if (sim->well_only)
+                sim->odd_permille = sim->miss_permille = sim->fail_permille = sim->limit_permille = 0;
+        sim->mischief_gap_us = (10 * USEC_PER_MIN) << chance_below(sim, 6);
+        sim->mischief_us = sim->well_only ? USEC_NEVER : sim->now_us + chance_gap(sim, sim->mischief_gap_us);
 }
 
 static struct planner_settings draw_settings(struct sim *sim)
 {
         static const unsigned intervals[] = { 1, 5, 15, 15, 15, 60, 600 }, multiples[] = { 1, 2, 8, 8, 20 };
-        uint64_t interval_us = intervals[draw_below(sim, 7)] * USEC_PER_SEC;
+        uint64_t interval_us = intervals[chance_below(sim, 7)] * USEC_PER_SEC;
 
         if (sim->job_count > 300 && interval_us < 15 * USEC_PER_SEC)
                 interval_us = 15 * USEC_PER_SEC;
         return (struct planner_settings){
                 .interval_us = interval_us,
-                .max_interval_us = interval_us * multiples[draw_below(sim, 5)],
+                .max_interval_us = interval_us * multiples[chance_below(sim, 5)],
                 .stalled_after_us =
-                        draw_permille(sim, 200) ? draw_between(sim, USEC_PER_MIN, USEC_PER_HOUR) : 0,
+                        chance_permille(sim, 200) ? chance_span(sim, USEC_PER_MIN, USEC_PER_HOUR) : 0,
                 .result_wait_us =
-                        draw_permille(sim, 200) ? draw_between(sim, USEC_PER_SEC, 3 * USEC_PER_MIN) : 0,
+                        chance_permille(sim, 200) ? chance_span(sim, USEC_PER_SEC, 3 * USEC_PER_MIN) : 0,
         };
 }
 
@@ -99,24 +105,74 @@ static void draw_job(struct sim *sim, struct sim_job *job, size_t index,
         uint64_t busiest_us = sim->job_count > 20 ? sim->job_count * 3 * USEC_PER_SEC : 30 * USEC_PER_SEC;
 
         job->id = (sim->seed % 4 == 0 ? UINT64_C(123456789012345678) : 87654321) + index;
-        job->settings = kinds[draw_permille(sim, 850) ? 0 : 1 + draw_below(sim, 2)];
-        job->gap_us = busiest_us << draw_below(sim, 8);
-        job->beats = draw_permille(sim, sim->beat_permille);
+        job->settings = kinds[chance_permille(sim, 850) ? 0 : 1 + chance_below(sim, 2)];
+        job->gap_us = busiest_us << chance_below(sim, 8);
+        job->beats = chance_permille(sim, sim->beat_permille);
         job->truth = (struct shown){
-                .status = (uint8_t)draw_below(sim, draw_permille(sim, 50) ? STATUSES : FIRST_END),
-                .result = (uint8_t)(draw_permille(sim, sim->result_permille) ? draw_below(sim, RESULTS) : 0),
-                .exists = !draw_permille(sim, 30),
-                .updated = 1 + (uint32_t)draw_below(sim, 1000),
+                .status = (uint8_t)chance_below(sim, chance_permille(sim, 50) ? STATUSES : FIRST_END),
+                .result = (uint8_t)(chance_permille(sim, sim->result_permille) ? chance_below(sim, RESULTS)
+                                                                               : 0),
+                .exists = sim->job_count == 1 || !chance_permille(sim, 30),
+                .updated = 1 + (uint32_t)chance_below(sim, 1000),
                 .version = 1,
         };
         job->ended = status_is_end(job->truth.status);
-        job->since_us = job->not_found_since_us = sim->now_us;
+        job->since_us = sim->now_us;
+        job->fault_from_us = job->fault_until_us = USEC_NEVER;
         job->next_us =
-                job->ended && job->truth.exists ? USEC_NEVER : sim->now_us + draw_gap(sim, job->gap_us);
-        if (!job->truth.exists && draw_permille(sim, 500))
-                job->next_us = sim->now_us + draw_between(sim, USEC_PER_SEC, USEC_PER_MIN);
+                job->ended && job->truth.exists ? USEC_NEVER : sim->now_us + chance_gap(sim, job->gap_us);
+        if (!job->truth.exists && chance_permille(sim, 500))
+                job->next_us = sim->now_us + chance_span(sim, USEC_PER_SEC, USEC_PER_MIN);
         if (job->settings.max_interval_us > sim->longest_max_us)
                 sim->longest_max_us = job->settings.max_interval_us;
+}
+
+/* ---- broken jobs ---- */
+
+static void break_job(struct sim *sim, struct sim_job *job, enum fault fault)
+{
+        /* Without whole rows nothing shows that it exists. */
+        if (fault == FAULT_HIDDEN &&
+            (sim->miss_permille > 0 || !batches_work(sim) || sim->odd_permille > 0 ||
+             sim->fail_permille > 0 || sim->limit_permille > 0 || sim->limits.batch_size < 2))
+                fault = FAULT_ERROR;
+        job->drawn = fault;
+        job->retry_after_us = chance_span(sim, 1, chance_permille(sim, 200) ? 7200 : 300) * USEC_PER_SEC;
+        job->fault_from_us = sim->now_us + (chance_permille(sim, 500) ? 0 : chance_gap(sim, USEC_PER_HOUR));
+        job->fault_until_us = chance_permille(sim, 700)
+                                      ? USEC_NEVER
+                                      : job->fault_from_us + chance_gap(sim, USEC_PER_HOUR) + USEC_PER_MIN;
+        if (job->fault_from_us < sim->fault_next_us)
+                sim->fault_next_us = job->fault_from_us;
+}
+
+/* One in a hundred, or exactly one; or a third of them, in a row, is refused: a location. */
+static void draw_broken(struct sim *sim)
+{
+        bool large_one = false;
+
+        sim->fault_next_us = USEC_NEVER;
+        if (chance_permille(sim, 100) && sim->job_count >= 3) {
+                size_t count = sim->job_count / 3, first = chance_below(sim, sim->job_count - count + 1);
+
+                for (size_t i = first; i < first + count; i++) {
+                        struct sim_job *job = &sim->jobs[i];
+
+                        break_job(sim, job, FAULT_REFUSED);
+                        job->fault_from_us = sim->jobs[first].fault_from_us;
+                        job->fault_until_us = sim->jobs[first].fault_until_us;
+                }
+                return;
+        }
+        size_t count = sim->job_count >= 100 ? sim->job_count / 100 : chance_permille(sim, 500);
+        for (size_t i = 0; i < count; i++) {
+                enum fault fault = (enum fault)(1 + chance_below(sim, FAULTS - 1));
+
+                if (fault == FAULT_TOO_LARGE && (large_one || sim->batch_most < PLANNER_BATCH_MAX))
+                        fault = FAULT_ERROR; /* two of them make batches small */
+                large_one |= fault == FAULT_TOO_LARGE;
+                break_job(sim, &sim->jobs[chance_below(sim, sim->job_count)], fault);
+        }
 }
 
 static int draw_jobs(struct sim *sim)
@@ -125,7 +181,6 @@ static int draw_jobs(struct sim *sim)
 
         for (size_t i = 0; i < 3; i++)
                 kinds[i] = draw_settings(sim);
-        sim->limits.probe_cap_us = kinds[0].interval_us;
         sim->jobs = calloc(sim->job_count, sizeof(*sim->jobs));
         sim->heap = calloc(sim->job_count, sizeof(*sim->heap));
         if (sim->jobs == NULL || sim->heap == NULL)
@@ -133,7 +188,10 @@ static int draw_jobs(struct sim *sim)
         for (size_t i = 0; i < sim->job_count; i++) {
                 draw_job(sim, &sim->jobs[i], i, kinds);
                 heap_add(sim, &sim->jobs[i]);
+                if (i == 0 || sim->jobs[i].settings.interval_us < sim->limits.shortest_interval_us)
+                        sim->limits.shortest_interval_us = sim->jobs[i].settings.interval_us;
         }
+        draw_broken(sim);
         return 0;
 }
 
@@ -145,14 +203,13 @@ int world_draw(struct sim *sim, uint64_t seed)
 
         sim->seed = seed;
         sim->random = seed * UINT64_C(0xd1342543de82ef95) + 1;
-        sim->now_us = sim->start_us = USEC_PER_SEC + draw_below(sim, USEC_PER_DAY);
+        sim->now_us = sim->start_us = USEC_PER_SEC + chance_below(sim, USEC_PER_DAY);
         sim->wall_offset_us = UINT64_C(1760000000) * USEC_PER_SEC;
         sim->up_us = sim->now_us;
-        sim->limits_from_us = 0;
-        sim->wall_jumped = sim->rebooted = false;
+        sim->recount = true;
         draw_size(sim);
         sim->limits.max_in_flight = MAX_IN_FLIGHT;
-        sim->limits.batch_size = draw_permille(sim, 900) ? 100 : (unsigned)draw_below(sim, 100);
+        sim->limits.batch_size = chance_permille(sim, 900) ? 100 : (unsigned)chance_below(sim, 100);
         sim->limits.batch_bytes = 1890;
         draw_limits(sim);
         draw_api(sim);

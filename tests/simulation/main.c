@@ -3,9 +3,9 @@
 /*
  * simulation [--seed N] [--seeds FIRST-LAST] [--seconds BUDGET] [--verbose]
  *
- * Runs worlds one after the other, each from its own seed, until one fails, the seeds are used up or the
- * time is over. SIMULATION_SECONDS in the environment is the default of --seconds. The real clock only
- * limits the number of worlds; it never affects what happens in one.
+ * Runs worlds one after the other, each from a seed of its own, until the first one fails, the seeds are used
+ * up or the time is over. SIMULATION_SECONDS in the environment stands for --seconds. The real clock only
+ * decides how many worlds are run, never what happens in one.
  */
 
 #include "sim.h"
@@ -86,10 +86,13 @@ static bool run(uint64_t seed, bool verbose, struct figures *figures)
         figures->polls += one->polls;
         figures->reported += one->reported;
         figures->throttled += one->throttled;
-        figures->restarts += one->restarts;
+        figures->starts += one->starts;
         figures->outages += one->outages;
-        figures->unread += one->unread;
+        figures->partial += one->partial;
         figures->read += one->read;
+        figures->broken += one->broken;
+        figures->gone += one->gone;
+        figures->returned += one->returned;
 
         bool failed = sim->failed;
         world_clear(sim);
@@ -123,10 +126,11 @@ int main(int argc, char *argv[])
         }
         printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " requests (%" PRIu64 " batches, %" PRIu64
                " polls), %" PRIu64 " events, %" PRIu64 " outages, %" PRIu64 " starts, %" PRIu64
-               " times throttled without own limits, %" PRIu64
-               " first observations without ResultData, %" PRIu64 " of which had one\n",
+               " times throttled without limits of ours, %" PRIu64
+               " first observations without ResultData, %" PRIu64 " of which had one, %" PRIu64
+               " broken jobs, %" PRIu64 " gone, %" PRIu64 " returned\n",
                seeds, real_seconds() - start, figures.requests, figures.batches, figures.polls,
-               figures.reported, figures.outages, figures.restarts, figures.throttled, figures.unread,
-               figures.read);
+               figures.reported, figures.outages, figures.starts, figures.throttled, figures.partial,
+               figures.read, figures.broken, figures.gone, figures.returned);
         return 0;
 }

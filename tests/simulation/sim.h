@@ -7,124 +7,215 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "model/failure.h"
 #include "model/status.h"
 #include "planning/planner.h"
 #include "util/timespan.h"
 
 /*
- * A simulated API, its jobs, and a daemon of which only the planner is real. All randomness comes from one
- * seed and all time is simulated: `now_us` is CLOCK_BOOTTIME, and the wall clock is that plus an offset that
+ * A simulated API, its jobs, and a daemon of which only the planner is real. All chance comes from one seed
+ * and all time is simulated: `now_us` is CLOCK_BOOTTIME, and the wall clock is that plus an offset that
  * jumps.
  *
- *   draw.c      properties of a world
- *   world.c     what happens to the jobs, the API and the daemon
- *   server.c    responses and throttling of the API
- *   driver.c    the daemon: what monitor/monitor.c, requests.c and budget.c do around the planner
- *   responses.c handling of responses, as in monitor/response.c and batch.c
- *   checks.c    invariants, judged from outside of the planner
+ *   draw.c          what a world is like
+ *   world.c         what happens to the jobs
+ *   site.c          what happens to the API as a whole, to the daemon and to its machine
+ *   server.c        what the API answers
+ *   driver.c        the daemon: its loop, its state, its starts
+ *   answers.c       what it makes of responses
+ *   wire.c          what follows from the responses that were delivered, by the rules R1 to R3
+ *   throttling.c    the same for R2
+ *   checks.c        R5, and how long a job may wait
+ *   check_events.c  what is reported
+ *   check_outage.c  requests during and after outages, and for broken jobs
+ *
+ * The checks never ask the planner anything. They know the truth of the simulated server, the requests that
+ * reached it and the responses that were delivered.
  */
 
 #define MAX_IN_FLIGHT 8
-#define STATUSES      14 /* number of Status texts; those from FIRST_END on are ends */
+#define STATUSES      14 /* texts of a Status; those from FIRST_END on are ends */
 #define FIRST_END     10
 #define RESULTS       12
 
-/* What a response shows of a job: the state on the server at one instant, or a row of it. */
+/* What a response shows of a job: the server's truth at one instant, or what a row makes of it. */
 struct shown {
         uint8_t status; /* index of a text, 0: null */
         uint8_t result;
         bool exists;
-        bool has_status, has_result; /* the field is present, possibly null */
-        uint32_t updated;            /* 0: UpdatedOn is omitted */
+        bool has_status, has_result; /* the field is there, be it null */
+        uint32_t updated;            /* 0: UpdatedOn is left out */
         uint32_t version;
 };
 
-/* One job: its true state, and what was reported of it. */
+/* How requests for a broken job fail, while those for others do not. */
+enum fault {
+        FAULT_NONE,
+        FAULT_ERROR,          /* 500 */
+        FAULT_REFUSED,        /* 403 */
+        FAULT_CREDENTIALS,    /* 401 */
+        FAULT_RESET,          /* the connection is cut off */
+        FAULT_HANGS,          /* no response until the time-out */
+        FAULT_PAGE,           /* 200 with HTML, or with the record of another job */
+        FAULT_TOO_LARGE,      /* larger than max_response */
+        FAULT_THROTTLED,      /* 429 */
+        FAULT_THROTTLED_SPAN, /* 429 or 503 with Retry-After */
+        FAULT_HIDDEN,         /* 404 to a single request, and shown in batches */
+        FAULTS,
+};
+
+/* One job: the truth about it, and what was reported of it. */
 struct sim_job {
         uint64_t id;
         struct planner_settings settings;
 
-        /* the true state on the server */
+        /* the truth */
         struct shown truth;
-        uint64_t next_us;  /* of the next thing that happens to it; USEC_NEVER: nothing more */
-        size_t position;   /* in the heap of the world */
-        uint64_t gap_us;   /* mean time between two things that happen */
-        uint64_t since_us; /* when the true state last changed; and on the calm clock */
-        uint64_t since_calm_us;
-        uint64_t not_found_since_us;
-        bool ended, beats; /* only a late result can come; UpdatedOn moves without other changes */
+        uint64_t next_us;       /* of what happens to it next; USEC_NEVER: nothing more */
+        size_t position;        /* in the heap of the world */
+        uint64_t gap_us;        /* mean time between two things that happen */
+        uint64_t since_us;      /* when the truth became what it is; and on the calm clock */
+        uint64_t since_calm_us; /* see checks.c */
+        bool ended, beats;      /* nothing but a late result comes; UpdatedOn moves by itself */
+        enum fault drawn;       /* its fault, if it is broken for some time */
+        enum fault fault;       /* its fault now */
+        uint64_t fault_from_us, fault_until_us;
+        uint64_t retry_after_us; /* of its throttled responses */
+        uint64_t returned_us;    /* it was reported as gone, and exists since; 0: no */
 
-        /* what the daemon has recorded */
+        /* what the daemon has on disk */
         struct job_memory stored;
         uint64_t stored_wall_us;
         bool stored_stalled;
+        unsigned stored_not_found;
+        uint64_t stored_not_found_wall_us;
 
         /* what was reported */
         bool reported, reported_end, reported_gone, reported_stalled;
         struct shown reported_as;
-        uint64_t reported_us;
+        uint64_t reported_us, gone_us;
+        uint64_t partial_calm_us; /* it was reported as seen, with its ResultData unread */
+        unsigned partial_run;     /* and in which run of the daemon */
+        uint64_t held_us;         /* its end is held back since */
 
-        /* observed requests, for the bounds */
-        uint64_t polled_calm_us; /* calm clock of the server at the last conclusive poll */
-        uint64_t confirms_before, disturbances_before;
-        unsigned failures;        /* failed requests that included this job, since that poll */
-        unsigned not_found_count; /* not-found responses in a row, and when the first came */
-        uint64_t not_found_from_us;
-        bool unbatchable;        /* counted in unbatchable_count */
-        uint64_t unread_calm_us; /* reported as seen with ResultData unread: when, on the calm clock */
-        unsigned unread_run;     /* and in which run of the daemon */
-        uint64_t held_us;        /* since when its end is held back */
-        unsigned polls, confirms, excuses; /* since the start; and reasons for confirmations */
-        unsigned ramps;                    /* reasons to poll it often for a while */
-        unsigned quick;                    /* polls because of something that is not over */
+        /* what was seen of the requests for it: see wire.c */
+        uint64_t settled_us, settled_calm_us; /* made: the last response that showed what it is like */
+        uint64_t extras_before, disturbances_before;
+        uint64_t allowance_us; /* for the backoffs after its failures since then */
+        uint64_t last_allowance_us, failed_us;
+        unsigned failures, setbacks; /* in a row; since it was settled */
+        unsigned lone_left;          /* single reads that it must succeed in before it is in a batch again */
+        uint64_t requested_us;       /* 0: not in this run */
+        uint32_t throttle_mark;
+        uint32_t run_mark;  /* see struct wire */
+        bool failing;       /* from its first failure until a request for it succeeds */
+        bool throttled;     /* the last response was */
+        bool probed;        /* in the present outage */
+        bool was_in_batch;  /* the last request was a batch */
+        unsigned not_found; /* 404s in a row while it did not exist, and when the first was */
+        uint64_t not_found_us;
+        unsigned gone_count;                      /* the same since the last outage */
+        uint64_t gone_count_us, gone_due_calm_us; /* due: all that `gone` takes is known since; 0: no */
+
+        /* counts, for the bounds on requests */
+        unsigned requests, excuses; /* since the start, and reasons for extra requests */
+        unsigned ramps;             /* reasons to poll it often for a while */
+        unsigned quick;             /* polls that were due to something that is not over */
+        unsigned broken_requests;   /* that failed by its fault, after the first minute */
+        uint64_t broken_from_us;    /* when counting begins; 0: not yet */
 };
 
-enum response {
-        RESPONSE_FAILURE,
-        RESPONSE_ROWS,
-        RESPONSE_BATCH_REFUSED,
-        RESPONSE_RECORD,
-        RESPONSE_NOT_FOUND,
-        RESPONSE_UNEXPECTED,
+enum cause {
+        CAUSE_NONE,
+        CAUSE_SITE,    /* the API fails as a whole */
+        CAUSE_NOISE,   /* this request alone */
+        CAUSE_LIMITS,  /* the server's own limits were exceeded */
+        CAUSE_JOB,     /* a broken job */
+        CAUSE_BATCH,   /* batches fail here */
+        CAUSE_MISSING, /* the record does not exist */
 };
 
 struct slot {
-        bool used, made; /* made: the server has responded, and the response is on its way */
+        bool used, made; /* made: the server has responded, the response is on its way */
         struct planner_request request;
         uint64_t start_us, made_us, end_us;
-        enum response response;
-        enum outage outage;
+        enum failure failure; /* FAILURE_NONE: a record, or rows */
+        enum cause cause;
+        bool too_large;
         uint64_t retry_after_us;
-        struct shown shown[PLANNER_BATCH_MAX]; /* true state when the response was made */
+        struct shown shown[PLANNER_BATCH_MAX]; /* the truth when the response was made */
         size_t order[PLANNER_BATCH_MAX];       /* of rows */
         bool dropped[PLANNER_BATCH_MAX];
-        uint64_t calm_us;                /* calm clock when the response was made */
-        uint64_t confirms, disturbances; /* counts when the request started */
+        uint64_t calm_us;              /* the calm clock when the response was made */
+        uint64_t extras, disturbances; /* so far, when the request started */
 };
 
 enum batch_kind {
         BATCH_FULL,
         BATCH_EMPTY_RESULT, /* ResultData is null in rows */
-        BATCH_NO_RESULT,    /* ResultData is missing from rows */
+        BATCH_NO_RESULT,    /* … or not there */
         BATCH_NO_RESULT_NOR_UPDATED,
         BATCH_NO_STATUS,
-        BATCH_RAGGED, /* any field may be missing from any row */
-        BATCH_REFUSED,
+        BATCH_RAGGED, /* any field may be missing in any row */
+        BATCH_NEVER,  /* every batch fails, in the same class */
         BATCH_KINDS,
 };
 
-/* Times of all requests. */
+enum site {
+        SITE_WELL,
+        SITE_UNREACHABLE,
+        SITE_HANGS,
+        SITE_SERVER_ERROR,
+        SITE_REFUSED,
+        SITE_NOT_FOUND,
+        SITE_PAGE, /* 200 with the page of a firewall */
+        SITE_THROTTLED,
+        SITE_KINDS,
+};
+
+/* Every request ever made, by its time. */
 struct request_times {
         uint64_t *at_us;
-        size_t count, capacity;
+        size_t count, room;
+        size_t first;    /* limits are checked from this one on */
         size_t tails[3]; /* the first request within the last minute, hour, day */
 };
 
-struct budget_on_disk {
-        bool stored, stale; /* stale: a later value could not be written */
-        uint64_t wall_us, boot_us;
-        uint64_t pause_us; /* remaining Retry-After */
-        struct rate_limiter_deficit deficit;
+/* What follows from the responses by the rules. Begins anew with each run of the daemon. */
+struct wire {
+        /* R1 */
+        bool open;            /* the breaker has a reason to be open */
+        bool surely;          /* it must be open */
+        uint64_t deadline_us; /* … until then at most, if nothing fails any more */
+        unsigned failed;      /* probes */
+        bool refused;         /* the last of them */
+        uint64_t opened_us, since_us;
+        uint64_t witness_us[FAILURE_COUNT];
+        uint64_t no_checks_until_us;
+        unsigned row; /* of failed requests in one class, with no success after them */
+        enum failure row_failure;
+        uint64_t row_since_us;
+        bool no_gone_checks; /* one has failed in this run */
+
+        /* R3 */
+        unsigned failed_batches;
+        uint32_t run_mark; /* of the jobs that were in all failed batches of the run */
+        size_t suspects;
+        uint64_t singles_until_us; /* batches may be disabled */
+
+        /* R2 */
+        uint64_t pause_us;             /* there is a reason to pause until then */
+        uint64_t named_us, unnamed_us; /* there must be no request before: Retry-After, and without */
+        unsigned unnamed, permille;    /* responses without Retry-After in a row; the rate */
+        uint64_t permille_us;
+        uint32_t throttle_mark;
+        bool others_answered, paused; /* paused: no request since */
+
+        /* failures of the present outage of the site that were delivered, and the last of them */
+        unsigned site_failures;
+        uint64_t site_failure_us;
+        const struct sim_job *last_probe;
+        bool requested;
 };
 
 struct sim {
@@ -134,9 +225,12 @@ struct sim {
         /* time */
         uint64_t now_us, end_us, start_us;
         uint64_t wall_offset_us;
-        bool wall_jumped; /* it was set forward at least once */
-        uint64_t calm_us; /* runs only while nothing interferes: see checks.c */
-        uint64_t disturbances;
+        bool wall_jumped; /* forward, some time */
+        unsigned wall_jumps;
+        uint64_t calm_us;       /* runs only while nothing excuses waiting: see checks.c */
+        bool recount, evidence; /* there is a job by which the API can be known to be well */
+        uint64_t disturbances, extras, hung_us;
+        uint64_t checks, failures; /* check requests, and failed requests */
 
         /* settings of the daemon */
         struct planner_limits limits;
@@ -145,59 +239,58 @@ struct sim {
 
         /* the API */
         enum batch_kind batch_kind;
-        bool shuffled, fixed_windows;
-        unsigned unexpected_permille, miss_permille, fail_permille;
-        uint64_t window_offset_us;
-        uint64_t outage_until_us, slow_until_us, disk_full_until_us, suspended_until_us, throttled_until_us;
-        enum { SITE_REFUSED, SITE_HANGS, SITE_UNAVAILABLE, SITE_UNAUTHORIZED } outage;
+        enum failure batch_failure; /* of BATCH_NEVER */
+        bool shuffled, fixed_windows, spoils_batches;
+        unsigned odd_permille, miss_permille, fail_permille, limit_permille;
+        unsigned batch_most;                     /* ids; more are too large */
         unsigned result_permille, beat_permille; /* of jobs, at first */
-        uint64_t throttle_retry_us;              /* Retry-After while the API throttles */
-        uint64_t incident_us;                    /* when the next incident happens to the API or the daemon */
-        uint64_t incident_gap_us;
-        uint64_t working_since_us; /* end of the last failure of the API */
-        bool refused_credentials;  /* during the present outage */
-        bool calm_only;            /* no incidents in this world */
+        uint64_t window_offset_us;
+        enum site site;
+        uint64_t site_from_us, site_until_us, site_retry_after_us;
+        uint64_t slow_until_us, disk_full_until_us, suspended_until_us;
+        uint64_t mischief_us; /* when something happens to the API or the daemon next */
+        uint64_t mischief_gap_us;
+        bool well_only; /* nothing ever happens to the API or the daemon in this world */
 
         /* jobs */
         struct sim_job *jobs;
         size_t job_count;
         struct sim_job **heap; /* by next_us */
         size_t heap_count;
+        uint64_t fault_next_us; /* when the next fault begins or ends */
 
         /* the daemon */
-        struct planner *planner; /* NULL: it is not running */
+        struct planner *planner; /* NULL: it is down */
         uint64_t up_us;          /* when it starts again */
-        bool rebooted;           /* the machine was rebooted: only the wall clock dates what is on disk */
         uint64_t run_us;         /* when it started */
         struct slot slots[MAX_IN_FLIGHT];
-        uint64_t wake_us, fire_us, check_wake_up_us; /* wake-up time that the planner named; when the timer
-                                                        fires; when to check for lost wake-ups */
-        struct budget_on_disk budget;
-        unsigned covered;
+        uint64_t wake_us, fire_us, peek_us; /* when to be woken; when the timer fires; when to search for lost
+                                               wake-ups */
+        bool ran;                           /* the state has the end of a run */
+        uint64_t ended_wall_us;
+        uint64_t pause_wall_us; /* Retry-After in the state; 0: none */
+        unsigned pause_jumps;
 
         /* checks */
         struct request_times times;
-        uint64_t limits_from_us; /* limits are checked from here on: some of the deficit may have been lost */
-        uint64_t pause_until_us; /* Retry-After of the server, clamped */
-        uint64_t singles_calm_us; /* calm clock when batches were last not in use */
-        uint64_t confirms;        /* confirmations so far */
-        size_t unbatchable_count, unbatchable_most;
+        struct wire wire;
+        size_t lone_count, lone_most;
         size_t open_at_start;
 
         /* figures */
         struct figures {
-                uint64_t requests, batches, polls, reported, throttled, restarts, outages, unread, read;
-                uint64_t longest_wait_us;
+                uint64_t requests, batches, polls, reported, throttled, starts, outages, partial, read,
+                        broken, gone, returned;
         } figures;
 };
 
-/* ---- randomness ---- */
+/* ---- chance ---- */
 
-uint64_t draw_u64(struct sim *sim);
-uint64_t draw_below(struct sim *sim, uint64_t bound);                     /* 0 to bound - 1 */
-uint64_t draw_between(struct sim *sim, uint64_t from_us, uint64_t to_us); /* evenly */
-uint64_t draw_gap(struct sim *sim, uint64_t mean_us);                     /* between independent events */
-bool draw_permille(struct sim *sim, unsigned permille);
+uint64_t chance(struct sim *sim);
+uint64_t chance_below(struct sim *sim, uint64_t bound);                  /* 0 to bound - 1 */
+uint64_t chance_span(struct sim *sim, uint64_t from_us, uint64_t to_us); /* evenly */
+uint64_t chance_gap(struct sim *sim, uint64_t mean_us);                  /* as of independent events */
+bool chance_permille(struct sim *sim, unsigned permille);
 
 /* ---- draw.c ---- */
 
@@ -206,7 +299,7 @@ void world_clear(struct sim *sim);
 
 /* ---- world.c ---- */
 
-/* Adds a job to which something will happen. */
+/* Puts a job among those to which something will happen. */
 void heap_add(struct sim *sim, struct sim_job *job);
 uint64_t world_next_us(const struct sim *sim);
 void world_run(struct sim *sim);
@@ -214,35 +307,73 @@ struct text status_text(uint8_t index);
 struct text result_text(uint8_t index);
 bool status_is_end(uint8_t index);
 
+/* ---- site.c ---- */
+
+uint64_t site_next_us(const struct sim *sim);
+void site_run(struct sim *sim);
+
 /* ---- server.c ---- */
 
-void server_respond(struct sim *sim, struct slot *slot);
+void server_answer(struct sim *sim, struct slot *slot);
 void server_row(struct sim *sim, const struct shown *truth, struct shown *ret_row);
 uint64_t server_latency(struct sim *sim);
+bool batches_work(const struct sim *sim);
 
 /* ---- driver.c ---- */
 
-void daemon_start(struct sim *sim);
-void daemon_stop(struct sim *sim, bool clean);
+void daemon_stop(struct sim *sim);
 void simulate(struct sim *sim);
-void budget_save(struct sim *sim);
 uint64_t wall_us(const struct sim *sim);
-size_t job_index(const struct sim *sim, const struct planner_job *job);
+struct sim_job *job_of(struct sim *sim, const struct planner_job *job);
 
-/* ---- responses.c ---- */
+/* ---- answers.c ---- */
 
 void take_response(struct sim *sim, struct slot *slot);
+
+/* ---- wire.c ---- */
+
+void wire_start(struct sim *sim);
+void wire_job_start(struct sim *sim, struct sim_job *job);
+void wire_request(struct sim *sim, const struct planner_request *request);
+void wire_failed(struct sim *sim, const struct slot *slot);
+void wire_succeeded(struct sim *sim, const struct slot *slot);
+void wire_settled(struct sim *sim, struct sim_job *job, const struct slot *slot);
+void wire_lone(struct sim *sim, struct sim_job *job, unsigned left);
+void wire_evidence(struct sim *sim);
+uint64_t wire_deadline(const struct sim *sim);
+void wire_allow(struct sim *sim, struct sim_job *job, uint64_t retry_after_us);
+
+/* ---- throttling.c ---- */
+
+void throttling_failed(struct sim *sim, const struct slot *slot);
+void throttling_answered(struct sim *sim, const struct slot *slot);
+unsigned throttling_permille(const struct sim *sim);
 
 /* ---- checks.c ---- */
 
 void sim_fail(struct sim *sim, const struct sim_job *job, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+void calm_run(struct sim *sim, uint64_t until_us);
 bool is_calm(const struct sim *sim);
-void check_request(struct sim *sim, const struct planner_request *request, bool was_in_outage);
+void emission_of(const struct sim *sim, uint64_t *ret_step_us, uint64_t *ret_refill_us);
+uint64_t longest_gap(const struct sim *sim, const struct sim_job *job);
+bool waits_are_checked(const struct sim_job *job);
+void check_limits(struct sim *sim);
+void check_first_request(struct sim *sim);
+void check_gap(struct sim *sim, const struct sim_job *job, uint64_t calm_us);
+void check_end(struct sim *sim);
+
+/* ---- check_events.c ---- */
+
 void check_reported(struct sim *sim, struct sim_job *job, const struct change *change,
                     const struct shown *shown, const struct shown *truth, bool of_row);
 void check_read(struct sim *sim, struct sim_job *job, const struct shown *shown);
-void check_poll(struct sim *sim, struct sim_job *job, const struct slot *slot);
-void check_truth_ends(struct sim *sim, struct sim_job *job);
+void check_settled(struct sim *sim, struct sim_job *job, const struct slot *slot);
+
+/* ---- check_outage.c ---- */
+
+void check_request(struct sim *sim, const struct planner_request *request);
 void check_recovery(struct sim *sim);
-void check_end(struct sim *sim);
+void check_gone_due(struct sim *sim, const struct sim_job *job);
+void check_returned(struct sim *sim, const struct sim_job *job);
+void check_broken(struct sim *sim, const struct sim_job *job);

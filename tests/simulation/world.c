@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What happens over time: to the jobs (a new Status, a new ResultData, an UpdatedOn that moves alone, an
- * end, an end whose ResultData comes late, a record that disappears and perhaps returns) and to everything
- * else (outages, slowness, throttling, a full disk, suspend, clock jumps, crashes and restarts).
+ * What happens to the jobs as time goes by: a new Status, a new ResultData, an UpdatedOn that moves alone, an
+ * end, an end whose ResultData comes late, a record that is deleted and perhaps comes back, and a fault that
+ * begins or ends.
  */
 
 #include "sim.h"
@@ -11,9 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- randomness ---- */
+/* ---- chance ---- */
 
-uint64_t draw_u64(struct sim *sim)
+uint64_t chance(struct sim *sim)
 {
         uint64_t z = sim->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
 
@@ -22,26 +22,26 @@ uint64_t draw_u64(struct sim *sim)
         return z ^ (z >> 31);
 }
 
-uint64_t draw_below(struct sim *sim, uint64_t bound)
+uint64_t chance_below(struct sim *sim, uint64_t bound)
 {
-        return bound > 0 ? draw_u64(sim) % bound : 0;
+        return bound > 0 ? chance(sim) % bound : 0;
 }
 
-uint64_t draw_between(struct sim *sim, uint64_t from_us, uint64_t to_us)
+uint64_t chance_span(struct sim *sim, uint64_t from_us, uint64_t to_us)
 {
-        return from_us + draw_below(sim, to_us - from_us + 1);
+        return from_us + chance_below(sim, to_us - from_us + 1);
 }
 
-uint64_t draw_gap(struct sim *sim, uint64_t mean_us)
+uint64_t chance_gap(struct sim *sim, uint64_t mean_us)
 {
-        double part = (double)((draw_u64(sim) >> 11) + 1) / 9007199254740992.0;
+        double part = (double)((chance(sim) >> 11) + 1) / 9007199254740992.0;
 
         return 1 + (uint64_t)(-log(part) * (double)mean_us);
 }
 
-bool draw_permille(struct sim *sim, unsigned permille)
+bool chance_permille(struct sim *sim, unsigned permille)
 {
-        return draw_below(sim, 1000) < permille;
+        return chance_below(sim, 1000) < permille;
 }
 
 /* ---- texts ---- */
@@ -74,24 +74,24 @@ bool status_is_end(uint8_t index)
         return index >= FIRST_END;
 }
 
-/* ---- heap of jobs by their next change ---- */
+/* ---- the heap of what happens to jobs ---- */
 
-static void heap_set(struct sim *sim, size_t index, struct sim_job *job)
+static void heap_set(struct sim *sim, size_t place, struct sim_job *job)
 {
-        sim->heap[index] = job;
-        job->position = index;
+        sim->heap[place] = job;
+        job->position = place;
 }
 
 static void heap_move(struct sim *sim, struct sim_job *job)
 {
-        size_t index = job->position;
+        size_t place = job->position;
 
-        while (index > 0 && sim->heap[(index - 1) / 2]->next_us > job->next_us) {
-                heap_set(sim, index, sim->heap[(index - 1) / 2]);
-                index = (index - 1) / 2;
+        while (place > 0 && sim->heap[(place - 1) / 2]->next_us > job->next_us) {
+                heap_set(sim, place, sim->heap[(place - 1) / 2]);
+                place = (place - 1) / 2;
         }
         for (;;) {
-                size_t child = 2 * index + 1;
+                size_t child = 2 * place + 1;
 
                 if (child >= sim->heap_count)
                         break;
@@ -99,10 +99,10 @@ static void heap_move(struct sim *sim, struct sim_job *job)
                         child++;
                 if (sim->heap[child]->next_us >= job->next_us)
                         break;
-                heap_set(sim, index, sim->heap[child]);
-                index = child;
+                heap_set(sim, place, sim->heap[child]);
+                place = child;
         }
-        heap_set(sim, index, job);
+        heap_set(sim, place, job);
 }
 
 void heap_add(struct sim *sim, struct sim_job *job)
@@ -115,19 +115,24 @@ void heap_add(struct sim *sim, struct sim_job *job)
 
 static void truth_changes(struct sim *sim, struct sim_job *job, struct shown next)
 {
-        check_truth_ends(sim, job);
+        if (sim->planner != NULL)
+                check_gap(sim, job, sim->calm_us);
+        check_gone_due(sim, job);
         next.version = job->truth.version + 1;
         job->truth = next;
         job->since_us = sim->now_us;
         job->since_calm_us = sim->calm_us;
-        job->held_us = 0;
-        job->excuses += 4; /* the poll itself, and confirmations by UpdatedOn that count anew */
+        job->held_us = job->gone_due_calm_us = 0;
+        job->gone_count = 0;
+        job->returned_us = next.exists && job->reported_gone ? sim->now_us : 0;
+        sim->recount = true;
+        job->excuses += 4; /* the confirmation itself, and new ones for UpdatedOn */
         job->ramps++;
 }
 
 static uint8_t another(struct sim *sim, uint8_t present, uint8_t from, uint8_t to)
 {
-        uint8_t drawn = (uint8_t)(from + draw_below(sim, to - from));
+        uint8_t drawn = (uint8_t)(from + chance_below(sim, to - from));
 
         return drawn != present ? drawn : (uint8_t)(drawn + 1 < to ? drawn + 1 : from);
 }
@@ -135,7 +140,7 @@ static uint8_t another(struct sim *sim, uint8_t present, uint8_t from, uint8_t t
 static void job_ends(struct sim *sim, struct sim_job *job)
 {
         struct shown next = job->truth;
-        bool late = draw_permille(sim, 300);
+        bool late = chance_permille(sim, 300);
 
         next.status = another(sim, next.status, FIRST_END, STATUSES);
         next.updated++;
@@ -143,30 +148,29 @@ static void job_ends(struct sim *sim, struct sim_job *job)
         truth_changes(sim, job, next);
         job->ended = true;
         job->next_us =
-                late ? sim->now_us + draw_between(sim, USEC_PER_SEC / 10, 2 * USEC_PER_MIN) : USEC_NEVER;
+                late ? sim->now_us + chance_span(sim, USEC_PER_SEC / 10, 2 * USEC_PER_MIN) : USEC_NEVER;
 }
 
-static void job_vanishes(struct sim *sim, struct sim_job *job)
+static void job_is_deleted(struct sim *sim, struct sim_job *job)
 {
         struct shown next = job->truth;
 
         next.exists = false;
         truth_changes(sim, job, next);
-        job->not_found_since_us = sim->now_us;
-        job->next_us = draw_permille(sim, 500)
-                               ? sim->now_us + draw_between(sim, USEC_PER_SEC, 10 * USEC_PER_MIN)
+        job->next_us = chance_permille(sim, 500)
+                               ? sim->now_us + chance_span(sim, USEC_PER_SEC, 10 * USEC_PER_MIN)
                                : USEC_NEVER;
 }
 
 static void job_happens(struct sim *sim, struct sim_job *job)
 {
         struct shown next = job->truth;
-        uint64_t what = draw_below(sim, 100);
+        uint64_t what = chance_below(sim, 100);
 
         if (!next.exists) {
                 next.exists = true;
                 truth_changes(sim, job, next);
-                job->next_us = sim->now_us + draw_gap(sim, job->gap_us);
+                job->next_us = sim->now_us + chance_gap(sim, job->gap_us);
                 return;
         }
         next.updated++;
@@ -176,12 +180,12 @@ static void job_happens(struct sim *sim, struct sim_job *job)
                 job->next_us = USEC_NEVER;
                 return;
         }
-        job->next_us = sim->now_us + draw_gap(sim, job->gap_us);
-        if (job->beats && draw_permille(sim, 800)) {
+        job->next_us = sim->now_us + chance_gap(sim, job->gap_us);
+        if (job->beats && chance_permille(sim, 800)) {
                 job->truth.updated++;
         } else if (what < 45) {
-                next.status = another(sim, next.status, draw_permille(sim, 30) ? 0 : 1, FIRST_END);
-                if (draw_permille(sim, 300))
+                next.status = another(sim, next.status, chance_permille(sim, 30) ? 0 : 1, FIRST_END);
+                if (chance_permille(sim, 300))
                         next.result = another(sim, next.result, 0, RESULTS);
                 truth_changes(sim, job, next);
         } else if (what < 65) {
@@ -192,89 +196,66 @@ static void job_happens(struct sim *sim, struct sim_job *job)
         } else if (what < 95) {
                 job_ends(sim, job);
         } else if (what < 98) {
-                job_vanishes(sim, job);
+                job_is_deleted(sim, job);
         }
 }
 
-/* ---- incidents ---- */
+/* ---- faults ---- */
 
-static void later(struct sim *sim, uint64_t *until_us, uint64_t longest_us)
+/* What waited for it while it was broken does not count; its backoff does. */
+static void fault_ends(struct sim *sim, struct sim_job *job)
 {
-        uint64_t mean_us = longest_us >> draw_below(sim, 8);
+        check_broken(sim, job);
+        job->fault = FAULT_NONE;
+        job->settled_us = sim->now_us;
+        job->settled_calm_us = job->since_calm_us = sim->calm_us;
+        job->extras_before = sim->extras;
+        job->disturbances_before = sim->disturbances;
+        if (sim->planner != NULL)
+                wire_allow(sim, job, job->drawn >= FAULT_THROTTLED ? job->retry_after_us : 0);
+        job->excuses += 4;
+        job->ramps++;
+}
 
-        *until_us = sim->now_us + draw_between(sim, mean_us / 4, mean_us);
+static void fault_begins(struct sim *sim, struct sim_job *job)
+{
+        if (sim->planner != NULL)
+                check_gap(sim, job, sim->calm_us);
+        job->fault = job->drawn;
+        job->gone_due_calm_us = 0;
+        job->broken_requests = 0;
+        job->broken_from_us = 0;
+        job->excuses += 4;
         sim->disturbances++;
+        sim->figures.broken++;
 }
 
-static void wall_jumps(struct sim *sim)
+static void faults_run(struct sim *sim)
 {
-        int64_t by_us = (int64_t)draw_between(sim, 0, 2 * USEC_PER_DAY) - (int64_t)USEC_PER_DAY;
+        sim->fault_next_us = USEC_NEVER;
+        sim->recount = true;
+        for (size_t i = 0; i < sim->job_count && !sim->failed; i++) {
+                struct sim_job *job = &sim->jobs[i];
 
-        sim->wall_offset_us += (uint64_t)by_us;
-        sim->wall_jumped |= by_us > 0;
-}
-
-static void incident(struct sim *sim)
-{
-        sim->incident_us = sim->now_us + draw_gap(sim, sim->incident_gap_us);
-        switch (sim->planner != NULL && sim->now_us - sim->run_us < USEC_PER_MIN ? 11 : draw_below(sim, 12)) {
-        case 0:
-        case 1:
-        case 2:
-                sim->outage = (unsigned)draw_below(sim, 4);
-                later(sim, &sim->outage_until_us, 4 * USEC_PER_HOUR);
-                sim->figures.outages++;
-                break;
-        case 3:
-        case 4:
-                later(sim, &sim->slow_until_us, 20 * USEC_PER_MIN);
-                break;
-        case 5:
-                later(sim, &sim->disk_full_until_us, 2 * USEC_PER_HOUR);
-                break;
-        case 6:
-                later(sim, &sim->suspended_until_us, 8 * USEC_PER_HOUR);
-                break;
-        case 7:
-                sim->throttle_retry_us = draw_permille(sim, 300) ? 0 : USEC_PER_SEC << draw_below(sim, 18);
-                later(sim, &sim->throttled_until_us, 10 * USEC_PER_MIN);
-                break;
-        case 8:
-                if (draw_permille(sim, 150))
-                        wall_jumps(sim);
-                break;
-        default:
-                if (sim->planner != NULL) {
-                        daemon_stop(sim, draw_permille(sim, 400));
-                        sim->rebooted = draw_permille(sim, 100);
-                        sim->up_us = sim->now_us + draw_between(sim, USEC_PER_SEC / 10,
-                                                                USEC_PER_SEC << draw_below(sim, 13));
-                        if (draw_permille(sim, 500)) /* in a loop */
-                                sim->incident_us = sim->up_us + draw_gap(sim, 20 * USEC_PER_SEC);
-                        sim->disturbances++;
-                }
-                break;
+                if (job->drawn == FAULT_NONE)
+                        continue;
+                if (job->fault != FAULT_NONE && job->fault_until_us <= sim->now_us)
+                        fault_ends(sim, job);
+                if (job->fault == FAULT_NONE && job->fault_from_us <= sim->now_us &&
+                    job->fault_until_us > sim->now_us)
+                        fault_begins(sim, job);
+                if (job->fault_from_us > sim->now_us && job->fault_from_us < sim->fault_next_us)
+                        sim->fault_next_us = job->fault_from_us;
+                if (job->fault_until_us > sim->now_us && job->fault_until_us < sim->fault_next_us)
+                        sim->fault_next_us = job->fault_until_us;
         }
 }
 
-static void sooner(uint64_t *next_us, uint64_t now_us, uint64_t at_us)
-{
-        if (at_us > now_us && at_us < *next_us)
-                *next_us = at_us;
-}
+/* ---- the world ---- */
 
 uint64_t world_next_us(const struct sim *sim)
 {
-        uint64_t next_us = sim->heap[0]->next_us;
-
-        if (sim->incident_us < next_us)
-                next_us = sim->incident_us;
-        sooner(&next_us, sim->now_us, sim->outage_until_us);
-        sooner(&next_us, sim->now_us, sim->slow_until_us);
-        sooner(&next_us, sim->now_us, sim->disk_full_until_us);
-        sooner(&next_us, sim->now_us, sim->suspended_until_us);
-        sooner(&next_us, sim->now_us, sim->throttled_until_us);
-        return next_us;
+        return sim->heap[0]->next_us < sim->fault_next_us ? sim->heap[0]->next_us : sim->fault_next_us;
 }
 
 void world_run(struct sim *sim)
@@ -285,8 +266,6 @@ void world_run(struct sim *sim)
                 job_happens(sim, job);
                 heap_move(sim, job);
         }
-        if (sim->incident_us <= sim->now_us && sim->suspended_until_us <= sim->now_us)
-                incident(sim);
-        else if (sim->incident_us <= sim->now_us)
-                sim->incident_us = sim->suspended_until_us + 1;
+        if (!sim->failed && sim->fault_next_us <= sim->now_us)
+                faults_run(sim);
 }

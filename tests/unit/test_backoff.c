@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The bounds and the distribution of retry delays. */
+/* The bounds of every delay after a failure. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,62 +11,64 @@
 
 #include "planning/backoff.h"
 #include "random.h"
-#include "util/timespan.h"
 
-#define CAP (2 * USEC_PER_MIN)
+#define LONGEST_BACKOFF (5 * USEC_PER_MIN)
 
-static uint64_t max_delay_of(unsigned failures, uint64_t base_us, uint64_t cap_us)
+static uint64_t longest_of(unsigned failures, uint64_t pace_us)
 {
-        unsigned doublings = failures > 0 ? failures - 1 : 0;
-
-        if (doublings >= 64 || base_us > (UINT64_MAX >> doublings))
-                return cap_us;
-        return (base_us << doublings) < cap_us ? base_us << doublings : cap_us;
+        if (failures >= 40 || pace_us > LONGEST_BACKOFF >> failures)
+                return LONGEST_BACKOFF;
+        return pace_us << failures;
 }
 
-static void test_backoff_stays_in_bounds(void **state)
+static void test_polls_back_off_between_half_and_all_and_never_below_the_pace(void **state)
 {
-        static const uint64_t values[] = {
-                1,          3, 4, 1000, 2 * USEC_PER_SEC, CAP, USEC_PER_DAY, UINT64_MAX / 2, UINT64_MAX - 1,
-                UINT64_MAX,
+        static const uint64_t paces[] = {
+                1, 3, USEC_PER_SEC, 15 * USEC_PER_SEC, LONGEST_BACKOFF, USEC_PER_HOUR, UINT64_MAX / 2,
         };
-        const size_t count = sizeof(values) / sizeof(values[0]);
         uint64_t seed = 1;
         (void)state;
 
-        for (size_t b = 0; b < count; b++)
-                for (size_t c = 0; c < count; c++)
-                        for (unsigned failures = 0; failures <= 70; failures++) {
-                                uint64_t maximum = max_delay_of(failures, values[b], values[c]);
-                                uint64_t minimum = values[b] / 4 < maximum ? values[b] / 4 : maximum;
+        for (size_t p = 0; p < sizeof(paces) / sizeof(paces[0]); p++)
+                for (unsigned failures = 1; failures <= 300; failures++) {
+                        uint64_t longest_us = longest_of(failures, paces[p]);
+                        uint64_t least_us = paces[p] > longest_us / 2 ? paces[p] : longest_us / 2;
+                        uint64_t most_us = paces[p] > longest_us ? paces[p] : longest_us;
 
-                                for (unsigned i = 0; i < 20; i++) {
-                                        uint64_t delay = backoff_delay(failures, values[b], values[c],
-                                                                       random_next(&seed));
-                                        assert_in_range(delay, minimum, maximum);
-                                }
-                                /* Both ends are reached. */
-                                assert_true(backoff_delay(failures, values[b], values[c], 0) == minimum);
-                                assert_true(backoff_delay(failures, values[b], values[c],
-                                                          maximum - minimum) == maximum);
-                        }
+                        for (unsigned i = 0; i < 20; i++)
+                                assert_in_range(poll_backoff(failures, paces[p], 0, random_next(&seed)),
+                                                least_us, most_us);
+                        assert_true(poll_backoff(failures, paces[p], 0, 0) == least_us);
+                        assert_true(poll_backoff(failures, paces[p], 0, longest_us / 2) >= most_us - 1);
+                }
 }
 
-static void test_backoff_spreads(void **state)
+static void test_polls_spread(void **state)
 {
         unsigned tenths[10] = { 0 };
         uint64_t seed = 7;
         (void)state;
 
         for (unsigned i = 0; i < 10000; i++) {
-                uint64_t delay = backoff_delay(20, USEC_PER_SEC, 1000 * USEC_PER_SEC, random_next(&seed));
-                tenths[delay / (100 * USEC_PER_SEC) > 9 ? 9 : delay / (100 * USEC_PER_SEC)]++;
+                uint64_t above_us =
+                        poll_backoff(20, USEC_PER_SEC, 0, random_next(&seed)) - LONGEST_BACKOFF / 2;
+                size_t tenth = above_us / (LONGEST_BACKOFF / 20);
+                tenths[tenth > 9 ? 9 : tenth]++;
         }
         for (unsigned i = 0; i < 10; i++)
                 assert_in_range(tenths[i], 800, 1200);
 }
 
-static void test_delays_of_deliveries(void **state)
+static void test_retry_after_is_a_lower_bound_of_at_most_an_hour(void **state)
+{
+        (void)state;
+        assert_int_equal(poll_backoff(1, USEC_PER_SEC, 20 * USEC_PER_MIN, 0), 20 * USEC_PER_MIN);
+        assert_int_equal(poll_backoff(1, USEC_PER_SEC, UINT64_MAX, 0), USEC_PER_HOUR);
+        assert_int_equal(poll_backoff(1, 2 * USEC_PER_HOUR, UINT64_MAX, 0), 2 * USEC_PER_HOUR);
+        assert_int_equal(poll_backoff(1, 10 * USEC_PER_SEC, 1, 0), 10 * USEC_PER_SEC);
+}
+
+static void test_deliveries_back_off(void **state)
 {
         static const uint64_t seconds[] = { 5, 5, 30, 120, 600, 1800, 3600, 3600 };
         (void)state;
@@ -76,8 +78,9 @@ static void test_delays_of_deliveries(void **state)
                         uint64_t delay_us = delivery_delay(made, 0, random);
                         assert_in_range(delay_us, seconds[made] * USEC_PER_SEC,
                                         seconds[made] * USEC_PER_SEC * 11 / 10);
+                        assert_true(delay_us <= DELIVERY_DELAY_MAX_US);
                 }
-        /* The Retry-After of the receiver is a lower bound and is clamped. */
+        /* What the receiver asks for is a lower bound, and has one above. */
         assert_int_equal(delivery_delay(1, 40 * USEC_PER_SEC, 0), 40 * USEC_PER_SEC);
         assert_int_equal(delivery_delay(1, 1, 0), 5 * USEC_PER_SEC);
         assert_int_equal(delivery_delay(1, UINT64_MAX, 0), USEC_PER_HOUR);
@@ -86,9 +89,10 @@ static void test_delays_of_deliveries(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_backoff_stays_in_bounds),
-                cmocka_unit_test(test_backoff_spreads),
-                cmocka_unit_test(test_delays_of_deliveries),
+                cmocka_unit_test(test_polls_back_off_between_half_and_all_and_never_below_the_pace),
+                cmocka_unit_test(test_polls_spread),
+                cmocka_unit_test(test_retry_after_is_a_lower_bound_of_at_most_an_hour),
+                cmocka_unit_test(test_deliveries_back_off),
         };
 
         return cmocka_run_group_tests_name("backoff", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The circuit breaker through outages. */
+/* An outage of the API: one request at a time, over all open jobs, until one succeeds. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,314 +9,286 @@
 
 #include <cmocka.h>
 
-#include "planning/breaker.h"
-#include "random.h"
-#include "util/timespan.h"
+#include "planner_fixture.h"
 
-#define CAP (2 * USEC_PER_MIN)
+#define JOBS 5
 
-/* The probe if one is in flight, otherwise a request from before the outage. */
-static bool failed(struct breaker *breaker, enum outage outage, uint64_t now_us, uint64_t retry_after_us)
+/* An outage that began while all jobs were well. */
+static size_t begin_outage(struct fixture *fixture, enum failure failure)
 {
-        return breaker_failed(breaker, outage, breaker->probing, now_us, retry_after_us, CAP, UINT64_MAX / 3);
+        start_spread(fixture, 1, JOBS);
+        run(fixture, MIN);
+        fixture->server.all = failure;
+        run_until_open(fixture);
+        return fixture->sent_count;
 }
 
-static bool late_failed(struct breaker *breaker, enum outage outage, uint64_t now_us, uint64_t retry_after_us)
+static void test_one_request_at_a_time(void **state)
 {
-        return breaker_failed(breaker, outage, false, now_us, retry_after_us, CAP, UINT64_MAX / 3);
-}
+        struct fixture *fixture = *state;
+        size_t from = begin_outage(fixture, FAILURE_NO_RESPONSE);
 
-static bool succeeded(struct breaker *breaker, uint64_t now_us, uint64_t *ret_lasted_us)
-{
-        return breaker_succeeded(breaker, breaker->probing, now_us, ret_lasted_us);
-}
-
-static void test_closed_allows_every_request(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        uint64_t lasted_us = 42;
-        (void)state;
-
-        assert_true(breaker_allows(&breaker, 0));
-        assert_true(breaker_next(&breaker, 1000) == 1000);
-        breaker_started(&breaker);
-        assert_true(breaker_allows(&breaker, 0)); /* any number of requests */
-        assert_false(succeeded(&breaker, 5, &lasted_us));
-        assert_int_equal(lasted_us, 42);
-}
-
-static void test_one_probe_at_a_time(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        uint64_t now = 100 * USEC_PER_SEC;
-        (void)state;
-
-        breaker_started(&breaker);
-        assert_true(failed(&breaker, OUTAGE_UNREACHABLE, now, 0));
-
-        uint64_t resume = breaker_next(&breaker, now);
-        assert_in_range(resume - now, USEC_PER_SEC / 2, 2 * USEC_PER_SEC);
-        assert_false(breaker_allows(&breaker, resume - 1));
-        assert_true(breaker_allows(&breaker, resume));
-
-        breaker_started(&breaker);
-        assert_false(breaker_allows(&breaker, resume));
-        assert_false(breaker_allows(&breaker, USEC_NEVER));
-        assert_true(breaker_next(&breaker, resume) == USEC_NEVER);
-
-        /* A cancelled probe is no evidence, and another one may start. */
-        breaker_cancelled(&breaker, true);
-        assert_true(breaker_allows(&breaker, resume));
-        assert_int_equal(breaker.failures, 1);
-}
-
-static void test_successful_probe_ends_the_outage(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        uint64_t lasted_us = 0;
-        (void)state;
-
-        failed(&breaker, OUTAGE_UNREACHABLE, 1000, 0);
-        breaker_started(&breaker);
-        assert_false(failed(&breaker, OUTAGE_UNREACHABLE, 5 * USEC_PER_SEC, 0)); /* not logged again */
-        breaker_started(&breaker);
-        assert_true(succeeded(&breaker, 9 * USEC_PER_SEC + 1000, &lasted_us));
-        assert_true(lasted_us == 9 * USEC_PER_SEC); /* since the first failure */
-        assert_int_equal(breaker.outage, OUTAGE_NONE);
-        assert_int_equal(breaker.failures, 0);
-        assert_true(breaker_allows(&breaker, 0));
-
-        /* The next outage is a new one with its own start. */
-        assert_true(failed(&breaker, OUTAGE_UNREACHABLE, 20 * USEC_PER_SEC, 0));
-        breaker_started(&breaker);
-        assert_true(succeeded(&breaker, 21 * USEC_PER_SEC, &lasted_us));
-        assert_true(lasted_us == USEC_PER_SEC);
-}
-
-static void test_probe_intervals_increase_up_to_the_cap(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        uint64_t now = 0, longest = 0;
-        (void)state;
-
-        for (unsigned i = 1; i <= 40; i++) {
-                breaker_started(&breaker);
-                breaker_failed(&breaker, OUTAGE_UNREACHABLE, breaker.probing, now, 0, CAP, UINT64_MAX);
-                uint64_t span = breaker_next(&breaker, now) - now;
-                uint64_t longest_us =
-                        i < 7 ? (2 * USEC_PER_SEC) << (i - 1) : CAP; /* 2 s, 4 s, ... 64 s, 2 min */
-
-                assert_in_range(span, USEC_PER_SEC / 2, longest_us);
-                if (span > longest)
-                        longest = span;
-                now += span;
-        }
-        assert_int_equal(breaker.failures, 40);
-        assert_true(longest > 30 * USEC_PER_SEC);
-}
-
-static void test_late_responses_do_not_count(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        uint64_t lasted_us = 42;
-        (void)state;
-
-        /* Eight requests were in flight when the outage began. */
-        assert_true(failed(&breaker, OUTAGE_UNREACHABLE, 1000, 0));
-        for (unsigned i = 1; i < 8; i++)
-                assert_false(failed(&breaker, OUTAGE_UNREACHABLE, 1000 + i, 0));
-        assert_int_equal(breaker.failures, 1);
-        assert_int_equal(breaker.since_us, 1000);
-        assert_in_range(breaker.resume_us, 1000, 2 * USEC_PER_SEC + 2000);
-
-        /* A late success from before the outage does not end it. */
-        assert_false(succeeded(&breaker, 2000, &lasted_us));
-        assert_int_equal(lasted_us, 42);
-        assert_int_equal(breaker.outage, OUTAGE_UNREACHABLE);
-}
-
-/* While the probe is in flight, a late response does not let another one start. */
-static void test_late_responses_are_not_the_probe(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        const uint64_t now = 60 * USEC_PER_SEC;
-        uint64_t lasted_us = 42;
-        (void)state;
-
-        failed(&breaker, OUTAGE_UNREACHABLE, 0, 0);
-        breaker_started(&breaker);
-        assert_true(breaker.probing);
-
-        assert_false(late_failed(&breaker, OUTAGE_UNREACHABLE, now, 0));
-        assert_false(breaker_allows(&breaker, USEC_NEVER));
-        assert_false(breaker_succeeded(&breaker, false, now, &lasted_us));
-        assert_int_equal(lasted_us, 42);
-        assert_false(breaker_allows(&breaker, USEC_NEVER));
-        breaker_cancelled(&breaker, false);
-        assert_false(breaker_allows(&breaker, USEC_NEVER));
-        assert_int_equal(breaker.failures, 1);
-
-        assert_true(breaker_succeeded(&breaker, true, now, &lasted_us));
-        assert_true(lasted_us == now);
-}
-
-static void test_late_failure_never_advances_the_probe(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        uint64_t seed = 3;
-        (void)state;
-
-        breaker_failed(&breaker, OUTAGE_UNREACHABLE, false, 0, 0, CAP, UINT64_MAX);
-        for (unsigned i = 0; i < 1000; i++) {
-                uint64_t before = breaker.resume_us;
-                breaker_failed(&breaker, OUTAGE_UNREACHABLE, false, i, 0, CAP, random_next(&seed));
-                assert_true(breaker.resume_us >= before);
-        }
-        assert_true(breaker.resume_us <= 1000 + 2 * USEC_PER_SEC);
-}
-
-static void test_retry_after_stays_in_force(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        const uint64_t pause = 40 * USEC_PER_SEC;
-        uint64_t lasted_us;
-        (void)state;
-
-        assert_true(failed(&breaker, OUTAGE_THROTTLED, 0, pause));
-        assert_true(breaker_next(&breaker, 0) == pause);
-
-        /* Later failures of other kinds, a shorter Retry-After or a success do not shorten it. */
-        failed(&breaker, OUTAGE_UNREACHABLE, 10, 0);
-        failed(&breaker, OUTAGE_THROTTLED, 20, USEC_PER_SEC);
-        (void)succeeded(&breaker, 30, &lasted_us);
-        assert_true(breaker_next(&breaker, 40) == pause);
-        assert_false(breaker_allows(&breaker, pause - 1));
-        assert_true(breaker_allows(&breaker, pause));
-
-        /* A longer Retry-After extends it. */
-        failed(&breaker, OUTAGE_THROTTLED, 50, 2 * pause);
-        assert_true(breaker_next(&breaker, 60) == 50 + 2 * pause);
-}
-
-static void test_another_kind_of_outage_is_new(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        uint64_t lasted_us = 0;
-        (void)state;
-
-        assert_true(failed(&breaker, OUTAGE_UNREACHABLE, 5, 0));
-        breaker_started(&breaker);
-        assert_true(failed(&breaker, OUTAGE_UNAUTHORIZED, 10 * USEC_PER_SEC, 0));
-        breaker_started(&breaker);
-        assert_false(failed(&breaker, OUTAGE_UNAUTHORIZED, 90 * USEC_PER_SEC, 0));
-        breaker_started(&breaker);
-        assert_true(succeeded(&breaker, 100 * USEC_PER_SEC + 5, &lasted_us));
-        assert_true(lasted_us == 100 * USEC_PER_SEC); /* no request succeeded in all that time */
-}
-
-static void test_retry_after_is_a_lower_bound_and_bounded(void **state)
-{
-        static const uint64_t requested[] = {
-                1, USEC_PER_SEC, 30 * USEC_PER_SEC, USEC_PER_HOUR, USEC_PER_HOUR + 1, USEC_PER_DAY, UINT64_MAX
-        };
-        uint64_t seed = 11;
-        (void)state;
-
-        for (size_t i = 0; i < sizeof(requested) / sizeof(requested[0]); i++)
-                for (unsigned n = 0; n < 200; n++) {
-                        struct breaker breaker = BREAKER_INITIAL;
-                        uint64_t now = 77 * USEC_PER_SEC;
-                        uint64_t bounded = requested[i] < USEC_PER_HOUR ? requested[i] : USEC_PER_HOUR;
-
-                        breaker_failed(&breaker, OUTAGE_THROTTLED, false, now, requested[i], CAP,
-                                       random_next(&seed));
-                        uint64_t span = breaker_next(&breaker, now) - now;
-                        assert_true(span >= bounded);
-                        assert_true(span <= (bounded > CAP ? bounded : CAP));
-                }
-}
-
-static void test_refused_credentials_are_probed_every_few_minutes(void **state)
-{
-        struct breaker breaker = BREAKER_INITIAL;
-        uint64_t now = 0, seed = 5;
-        (void)state;
-
-        for (unsigned i = 1; i <= 50; i++) {
-                breaker_started(&breaker);
-                breaker_failed(&breaker, OUTAGE_UNAUTHORIZED, breaker.probing, now, 0, CAP,
-                               random_next(&seed));
-                uint64_t span = breaker_next(&breaker, now) - now;
-                assert_in_range(span, 15 * USEC_PER_SEC, 5 * USEC_PER_MIN);
-                now += span;
+        for (size_t i = 0; i < JOBS; i++)
+                fixture->server.jobs[i].latency_us = MIN; /* longer than any distance */
+        run(fixture, 20 * MIN);
+        assert_true(fixture->sent_count > from + 10);
+        for (size_t i = from + 1; i < fixture->sent_count; i++) {
+                assert_true(fixture->sent[i].probe && fixture->sent[i].kind == REQUEST_SINGLE);
+                assert_true(fixture->sent[i].at_us > fixture->sent[i - 1].answered_us);
         }
 }
 
-/* Invariants under random sequences of events. */
-static void test_random_sequences(void **state)
+static void check_distances(const struct fixture *fixture, size_t from, uint64_t first_us, uint64_t most_us)
 {
-        uint64_t seed = 99;
-        (void)state;
+        uint64_t expected_us = first_us;
 
-        for (unsigned run = 0; run < 2000; run++) {
-                struct breaker breaker = BREAKER_INITIAL;
-                uint64_t now = 1;
-
-                for (unsigned step = 0; step < 50; step++) {
-                        uint64_t random = random_next(&seed);
-                        uint64_t resume = breaker.resume_us, lasted_us = UINT64_MAX;
-                        bool probing = breaker.probing, closed = breaker.outage == OUTAGE_NONE;
-                        bool probe = probing && (random >> 50) % 2; /* otherwise a late response */
-                        unsigned failures = breaker.failures;
-
-                        now += random % (5 * USEC_PER_SEC);
-                        switch (random >> 60) {
-                        case 0 ... 5:
-                                if (breaker_allows(&breaker, now)) {
-                                        assert_true(closed || (!probing && now >= resume));
-                                        breaker_started(&breaker);
-                                        assert_true(closed != breaker.probing);
-                                }
-                                break;
-                        case 6 ... 8:
-                                if (breaker_succeeded(&breaker, probe, now, &lasted_us)) {
-                                        assert_true(probe);
-                                        assert_true(lasted_us <= now);
-                                }
-                                assert_int_equal(breaker.outage == OUTAGE_NONE, closed || probe);
-                                break;
-                        case 9:
-                                breaker_cancelled(&breaker, probe);
-                                assert_int_equal(breaker.probing, probing && !probe);
-                                break;
-                        default:
-                                breaker_failed(&breaker, (enum outage)(OUTAGE_UNREACHABLE + random % 3),
-                                               probe, now, random % USEC_PER_MIN, CAP, random);
-                                assert_int_equal(breaker.probing, probing && !probe);
-                                assert_int_equal(breaker.failures, failures + (closed || probe));
-                                assert_true(breaker.resume_us > now);
-                                assert_true(probe || closed || breaker.resume_us >= resume);
-                                break;
-                        }
-                }
+        for (size_t i = from; i < fixture->sent_count; i++) {
+                assert_in_range(fixture->sent[i].at_us - fixture->sent[i - 1].answered_us,
+                                expected_us * 9 / 10, expected_us);
+                expected_us = expected_us * 2 < most_us ? expected_us * 2 : most_us;
         }
+}
+
+static void test_distances_double_up_to_the_shortest_interval(void **state)
+{
+        struct fixture *fixture = *state;
+        size_t from = begin_outage(fixture, FAILURE_SERVER_ERROR);
+
+        run(fixture, 10 * MIN);
+        assert_true(fixture->sent_count - from > 40);
+        check_distances(fixture, from, 2 * SEC, INTERVAL);
+}
+
+static void test_an_interval_of_a_second_is_the_distance(void **state)
+{
+        static const struct planner_settings fast = { .interval_us = SEC, .max_interval_us = SEC };
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        limits.shortest_interval_us = SEC;
+        make_with(fixture, &limits, 1, &fast);
+        planner_start(fixture->planner, &fixture->jobs[0], fixture->now_us, 0);
+        fixture->server.all = FAILURE_UNREACHABLE;
+        run(fixture, MIN);
+        check_distances(fixture, 1, SEC, SEC);
+}
+
+static void test_refused_credentials_are_tried_every_few_minutes(void **state)
+{
+        struct fixture *fixture = *state;
+        size_t from = begin_outage(fixture, FAILURE_REFUSED);
+
+        run(fixture, USEC_PER_HOUR);
+        assert_true(fixture->sent_count - from > 10);
+        check_distances(fixture, from, 10 * SEC, 5 * MIN);
+}
+
+static void test_probes_rotate_over_all_jobs(void **state)
+{
+        struct fixture *fixture = *state;
+        size_t from = begin_outage(fixture, FAILURE_SERVER_ERROR);
+
+        run_requests(fixture, 10 * JOBS);
+        for (size_t round = 0; round < 10; round++)
+                for (size_t i = 0; i < JOBS; i++)
+                        for (size_t k = 0; k < i; k++)
+                                assert_true(fixture->sent[from + round * JOBS + i].ids[0] !=
+                                            fixture->sent[from + round * JOBS + k].ids[0]);
+}
+
+static void test_jobs_that_were_failing_are_probed_last(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, JOBS);
+        fixture->server.jobs[0].single = FAILURE_UNEXPECTED;
+        fixture->server.jobs[1].single = FAILURE_NOT_FOUND;
+        run(fixture, 10 * MIN);
+        assert_int_equal(fixture->opened, 0);
+        fixture->server.all = FAILURE_UNREACHABLE;
+        run_until_open(fixture);
+
+        for (size_t round = 0; round < 10; round++) {
+                size_t from = fixture->sent_count;
+
+                run_requests(fixture, JOBS);
+                for (size_t i = 0; i < JOBS; i++)
+                        assert_int_equal(fixture->sent[from + i].ids[0] < FIRST_ID + 2, i >= JOBS - 2);
+        }
+}
+
+/* Two jobs broke at once, and the only other one was failing before: it is probed too, and closes. */
+static void test_a_coincidence_closes_and_does_not_come_again(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, 3);
+        fixture->server.jobs[2].single = FAILURE_UNEXPECTED;
+        run(fixture, 10 * MIN);
+        fixture->server.jobs[0].single = fixture->server.jobs[1].single = FAILURE_SERVER_ERROR;
+        fixture->server.jobs[2].single = FAILURE_NONE;
+        run_until_open(fixture);
+        run(fixture, 2 * MIN);
+        assert_false(is_open(fixture));
+        size_t from = fixture->sent_count;
+        run(fixture, 30 * MIN);
+        assert_true(longest_gap(fixture, from, 2) <= INTERVAL + LATENCY);
+        assert_int_equal(fixture->opened, 1);
+}
+
+static void test_any_success_closes_it(void **state)
+{
+        struct fixture *fixture = *state;
+
+        begin_outage(fixture, FAILURE_SERVER_ERROR);
+        run(fixture, 10 * MIN);
+        fixture->server.all = FAILURE_NONE;
+        size_t from = fixture->sent_count;
+        run_until_closed(fixture);
+        assert_int_equal(fixture->sent_count - from, 1);
+}
+
+static void test_a_late_success_closes_it(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, JOBS);
+        run(fixture, MIN);
+        /* A slow request is in flight when the API becomes unreachable for all others. */
+        for (size_t i = 0; i < JOBS; i++)
+                fixture->server.jobs[i].latency_us = 20 * SEC;
+        run_requests(fixture, 1);
+        for (size_t i = 0; i < JOBS; i++)
+                fixture->server.jobs[i].latency_us = 0;
+        fixture->server.all = FAILURE_UNREACHABLE;
+        run_until_open(fixture);
+        size_t failed = fixture->sent_count;
+        run_until_closed(fixture);
+        assert_true(fixture->sent_count > failed);
+        for (size_t i = failed; i < fixture->sent_count; i++)
+                assert_int_equal(fixture->sent[i].failure, FAILURE_UNREACHABLE);
+}
+
+static void test_a_late_failure_does_not_prolong_it(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_together(fixture, 1, JOBS);
+        fixture->server.all = FAILURE_UNREACHABLE;
+        for (size_t i = 1; i < JOBS; i++)
+                fixture->server.jobs[i].latency_us = SEC;
+        run_until_open(fixture);
+        uint64_t probe_us = planner_breaker(fixture->planner)->probe_us;
+        run(fixture, SEC + LATENCY);
+        assert_int_equal(fixture->sent_count, JOBS);
+        assert_true(planner_breaker(fixture->planner)->probe_us == probe_us);
+        for (size_t i = 0; i < JOBS; i++)
+                assert_int_equal(fixture->jobs[i].failures, 0);
+}
+
+/* What is throttled late does not let a second probe out. */
+static void test_a_late_throttled_response_is_not_the_probe(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_together(fixture, 1, 2);
+        fixture->server.jobs[0].single = FAILURE_UNREACHABLE;
+        fixture->server.jobs[1].single = FAILURE_THROTTLED;
+        fixture->server.jobs[1].retry_after_us = SEC;
+        fixture->server.jobs[1].latency_us = 5 * SEC;
+        run_until_open(fixture);
+        fixture->server.jobs[0].latency_us = 20 * SEC;
+        const struct sent *probe = run_requests(fixture, 1);
+        assert_true(probe->probe);
+        run(fixture, 15 * SEC);
+        assert_int_equal(fixture->sent_count, 3);
+}
+
+static void test_overdue_polls_are_due_when_it_closes(void **state)
+{
+        struct fixture *fixture = *state;
+
+        begin_outage(fixture, FAILURE_SERVER_ERROR);
+        run(fixture, 10 * MIN);
+        fixture->server.all = FAILURE_NONE;
+        run_until_closed(fixture);
+        size_t from = fixture->sent_count;
+        run(fixture, SEC);
+        for (size_t i = 0; i < JOBS; i++)
+                assert_int_equal(count_polls(fixture, from - 1, i), 1);
+        from = fixture->sent_count;
+        run(fixture, 10 * MIN);
+        for (size_t i = 0; i < JOBS; i++)
+                assert_true(longest_gap(fixture, from, i) <= INTERVAL + LATENCY);
+}
+
+static void test_a_batch_outage_is_probed_by_single_requests(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_together(fixture, 100, 100);
+        fixture->server.all = FAILURE_UNREACHABLE;
+        run(fixture, 10 * MIN);
+        for (size_t i = 1; i < fixture->sent_count; i++)
+                assert_true(fixture->sent[i].probe && fixture->sent[i].kind == REQUEST_SINGLE);
+        fixture->server.all = FAILURE_NONE;
+        run_until_closed(fixture);
+        size_t from = fixture->sent_count;
+        run(fixture, SEC);
+        assert_int_equal(fixture->sent_count - from, 1);
+        assert_int_equal(fixture->sent[from].kind, REQUEST_BATCH);
+        assert_int_equal(fixture->sent[from].count, 99);
+}
+
+static void test_a_sign_in_may_be_the_probe(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct planner_failure refused = { .failure = FAILURE_REFUSED };
+        struct planner_request request;
+        uint64_t wake_us;
+
+        start_together(fixture, 1, 1);
+        planner_begin_sign_in(fixture->planner, &request);
+        planner_spend(fixture->planner, START);
+        assert_false(request.probe);
+        planner_end_request(fixture->planner, &request, START);
+        assert_int_equal(planner_failed(fixture->planner, &request, &refused, true, START, 0),
+                         ATTRIBUTED_TO_API);
+        uint64_t at_us = planner_sign_in_at(fixture->planner, START);
+        assert_int_equal(at_us, START + 10 * SEC);
+
+        planner_begin_sign_in(fixture->planner, &request);
+        assert_true(request.probe);
+        assert_int_equal(planner_sign_in_at(fixture->planner, at_us), USEC_NEVER);
+        assert_false(planner_next(fixture->planner, at_us, &(struct planner_request){ 0 }, &wake_us));
+        planner_end_request(fixture->planner, &request, at_us);
+        planner_requeue(fixture->planner, &request, at_us); /* cancelled */
+        assert_int_equal(planner_sign_in_at(fixture->planner, at_us), at_us);
+
+        planner_begin_sign_in(fixture->planner, &request);
+        planner_end_request(fixture->planner, &request, at_us);
+        planner_succeeded(fixture->planner, &request, at_us);
+        assert_false(is_open(fixture));
 }
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_closed_allows_every_request),
-                cmocka_unit_test(test_one_probe_at_a_time),
-                cmocka_unit_test(test_successful_probe_ends_the_outage),
-                cmocka_unit_test(test_probe_intervals_increase_up_to_the_cap),
-                cmocka_unit_test(test_late_responses_do_not_count),
-                cmocka_unit_test(test_late_responses_are_not_the_probe),
-                cmocka_unit_test(test_late_failure_never_advances_the_probe),
-                cmocka_unit_test(test_retry_after_stays_in_force),
-                cmocka_unit_test(test_another_kind_of_outage_is_new),
-                cmocka_unit_test(test_retry_after_is_a_lower_bound_and_bounded),
-                cmocka_unit_test(test_refused_credentials_are_probed_every_few_minutes),
-                cmocka_unit_test(test_random_sequences),
+                TEST(test_one_request_at_a_time),
+                TEST(test_distances_double_up_to_the_shortest_interval),
+                TEST(test_an_interval_of_a_second_is_the_distance),
+                TEST(test_refused_credentials_are_tried_every_few_minutes),
+                TEST(test_probes_rotate_over_all_jobs),
+                TEST(test_jobs_that_were_failing_are_probed_last),
+                TEST(test_a_coincidence_closes_and_does_not_come_again),
+                TEST(test_any_success_closes_it),
+                TEST(test_a_late_success_closes_it),
+                TEST(test_a_late_failure_does_not_prolong_it),
+                TEST(test_a_late_throttled_response_is_not_the_probe),
+                TEST(test_overdue_polls_are_due_when_it_closes),
+                TEST(test_a_batch_outage_is_probed_by_single_requests),
+                TEST(test_a_sign_in_may_be_the_probe),
         };
 
         return cmocka_run_group_tests_name("breaker", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* A planner that continues the work of another, and both when memory allocations fail. */
+/* A reload: what one planner takes over from another, and both running out of memory at each allocation. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -11,117 +11,305 @@
 #include <cmocka.h>
 
 #include "fault_malloc.h"
-#include "planning/planner.h"
-#include "util/timespan.h"
+#include "planner_fixture.h"
 
-#define START    (1000 * USEC_PER_SEC)
-#define INTERVAL (15 * USEC_PER_SEC)
+static const struct planner_settings fast = { .interval_us = SEC, .max_interval_us = 2 * SEC };
+static const struct planner_settings slow = { .interval_us = USEC_PER_HOUR,
+                                              .max_interval_us = USEC_PER_HOUR };
 
-static const struct planner_settings slow = { .interval_us = INTERVAL, .max_interval_us = 8 * INTERVAL };
-static const struct planner_settings fast = { .interval_us = USEC_PER_SEC,
-                                              .max_interval_us = 2 * USEC_PER_SEC };
-
-static const struct planner_limits limits = {
-        .rate_limiter = { .per_hour = 5000 },
-        .max_in_flight = 8,
-        .batch_size = 100,
-        .batch_bytes = 1900,
-        .probe_cap_us = INTERVAL,
-};
-
-static struct status_rules *rules_new(void)
+/* All jobs of the fixture stay, with other settings or (NULL) the same. */
+static void reload_all(struct fixture *fixture, unsigned batch_size, size_t count,
+                       const struct planner_settings *settings)
 {
-        struct status_rules *rules = NULL;
+        struct planner_limits limits = limits_of(batch_size);
 
-        assert_int_equal(status_rules_new(NULL, NULL, NULL, NULL, &rules), 0);
-        return rules;
+        reload(fixture, &limits, FIRST_ID, count, settings);
 }
 
-/* A planner of `count` jobs with the ids from `first` on. */
-static int planner_build(const struct status_rules *rules, uint64_t first, size_t count,
-                         const struct planner_settings *settings, struct planner **ret_planner)
+static void test_jobs_go_on(void **state)
 {
-        int r = planner_new(&limits, rules, count, ret_planner);
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
 
-        for (size_t i = 0; r >= 0 && i < count; i++) {
-                planner_jobs(*ret_planner)[i].id = first + i;
-                planner_jobs(*ret_planner)[i].settings = settings;
+        start_spread(fixture, 1, 5);
+        run(fixture, 10 * MIN);
+        size_t from = fixture->sent_count, events = fixture->event_count;
+        for (unsigned i = 0; i < 100; i++) {
+                run(fixture, 2700 * USEC_PER_MSEC);
+                reload(fixture, &limits, FIRST_ID, 5, NULL);
         }
-        return r;
+        assert_int_equal(fixture->event_count, events);
+        for (size_t i = 0; i < 5; i++) {
+                assert_true(longest_gap(fixture, from, i) <= INTERVAL + LATENCY);
+                assert_in_range(count_polls(fixture, from, i), 18, 20);
+        }
 }
 
-static void test_jobs_continue(void **state)
+static void test_jobs_leave_and_new_ones_are_polled_at_once(void **state)
 {
-        struct status_rules *rules = rules_new();
-        struct planner *old = NULL, *new = NULL;
-        struct planner_request request;
-        uint64_t wake_us = 0;
-        (void)state;
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
 
-        assert_int_equal(planner_build(rules, 10, 4, &slow, &old), 0);
-        assert_int_equal(planner_build(rules, 12, 4, &fast, &new), 0); /* 12 and 13 stay, 14 and 15 are new */
-        for (size_t i = 0; i < 3; i++)
-                planner_start(old, &planner_jobs(old)[i], START, 0);
-        planner_start(old, &planner_jobs(old)[3], START, 6 * INTERVAL);
-        planner_jobs(old)[3].watch.memory.recorded = true;
-        planner_jobs(old)[3].pace_us = 8 * INTERVAL;
-        assert_true(planner_next(old, START, &request, &wake_us)); /* 10, 11 and 12 are in flight */
-        assert_int_equal(request.count, 3);
-
-        assert_int_equal(planner_adopt(new, old, START), 0);
-        assert_null(planner_find_job(new, 10));
-        struct planner_job *polled = planner_find_job(new, 12), *waiting = planner_find_job(new, 13);
-        assert_true(polled->adopted && polled->in_flight && polled->entry.position == 0);
-        assert_true(waiting->adopted && waiting->watch.memory.recorded);
-        assert_ptr_equal(waiting->settings, &fast);
-        assert_int_equal(waiting->entry.due_us,
-                         START + fast.interval_us); /* the shorter interval takes effect at once */
-        assert_int_equal(waiting->pace_us, fast.max_interval_us);
-        assert_false(planner_find_job(new, 14)->adopted);
-        assert_false(planner_is_idle(new));
-        assert_int_equal(rate_limiter_spent_hour(planner_rate_limiter(new), START), 1);
-
-        planner_free(old);
-        planner_free(new);
-        status_rules_free(rules);
+        start_spread(fixture, 1, 4);
+        run(fixture, MIN);
+        reload(fixture, &limits, FIRST_ID + 2, 4, NULL); /* 2 and 3 stay, 4 and 5 are new */
+        assert_null(planner_find_job(fixture->planner, FIRST_ID));
+        assert_true(planner_find_job(fixture->planner, FIRST_ID + 2)->adopted);
+        assert_false(planner_find_job(fixture->planner, FIRST_ID + 4)->adopted);
+        size_t from = fixture->sent_count;
+        run(fixture, SEC);
+        assert_int_equal(count_polls(fixture, from, 4), 1);
+        assert_int_equal(count_polls(fixture, from, 5), 1);
+        run(fixture, MIN);
+        assert_int_equal(count_polls(fixture, from, 0) + count_polls(fixture, from, 1), 0);
+        for (size_t i = 2; i < 6; i++)
+                assert_int_equal(count_events(fixture, i, EVENT_SEEN), 1);
 }
 
-/* On failure the old planner is unchanged, and the incomplete new one can be freed. */
+static void test_a_shorter_interval_takes_effect_at_once(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        make_with(fixture, &limits, 1, &slow);
+        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+        run(fixture, MIN);
+        reload_all(fixture, 1, 1, &fast);
+        size_t from = fixture->sent_count;
+        run(fixture, SEC + LATENCY);
+        assert_int_equal(count_polls(fixture, from, 0), 1);
+        run(fixture, MIN);
+        assert_true(longest_gap(fixture, from, 0) <= 2 * SEC + LATENCY);
+}
+
+static void test_jobs_in_flight_are_not_polled_twice(void **state)
+{
+        struct fixture *fixture = *state;
+
+        for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
+                fixture_teardown(state);
+                assert_int_equal(fixture_setup(state), 0);
+                fixture = *state;
+                for (size_t i = 0; i < 4; i++)
+                        fixture->server.jobs[i].latency_us = 10 * SEC;
+                start_together(fixture, batch_size, 4);
+                run(fixture, LATENCY / 2);
+                size_t sent = fixture->sent_count;
+                assert_int_equal(sent, batch_size == 1 ? 4 : 1);
+                reload_all(fixture, batch_size, 4, NULL);
+                assert_false(planner_is_idle(fixture->planner));
+                run(fixture, 9 * SEC);
+                assert_int_equal(fixture->sent_count, sent);
+                run(fixture, MIN);
+                for (size_t i = 0; i < 4; i++)
+                        assert_int_equal(count_events(fixture, i, EVENT_SEEN), 1);
+        }
+}
+
+static void test_a_failing_job_stays_failing(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, 3);
+        fixture->server.jobs[1].single = FAILURE_SERVER_ERROR;
+        run(fixture, 20 * MIN);
+        unsigned failures = fixture->jobs[1].failures;
+        uint64_t due_us = fixture->jobs[1].entry.due_us;
+        reload_all(fixture, 1, 3, NULL);
+        assert_true(fixture->jobs[1].failing);
+        assert_int_equal(fixture->jobs[1].failures, failures);
+        assert_int_equal(fixture->jobs[1].entry.due_us, due_us);
+        run(fixture, 20 * MIN);
+        assert_int_equal(fixture->opened, 0);
+}
+
+static void test_the_parts_of_a_failed_batch_go_on(void **state)
+{
+        struct fixture *fixture = *state;
+
+        server_jobs_fail(fixture, 11, 1, FAILURE_SERVER_ERROR);
+        start_together(fixture, 100, 64);
+        run(fixture, 3 * LATENCY + 1);
+        reload_all(fixture, 100, 64, NULL);
+        run(fixture, 2 * SEC);
+        for (size_t i = 0; i < 64; i++) {
+                assert_int_equal(fixture->jobs[i].failing, i == 11);
+                assert_int_equal(count_events(fixture, i, EVENT_SEEN), i != 11);
+        }
+}
+
+static void test_gone_jobs_are_polled(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, 3);
+        fixture->server.jobs[1].single = FAILURE_NOT_FOUND;
+        fixture->server.jobs[1].missing = true;
+        run(fixture, 20 * MIN);
+        for (unsigned days = 0; days <= 10; days += 5) { /* after a week as well */
+                size_t from = fixture->sent_count;
+                reload_all(fixture, 1, 3, NULL);
+                run(fixture, SEC);
+                assert_int_equal(count_polls(fixture, from, 1), 1);
+                run(fixture, 5 * USEC_PER_DAY);
+        }
+        assert_int_equal(count_events(fixture, 1, EVENT_GONE), 1);
+}
+
+static void test_ended_jobs_are_not_polled(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, 3);
+        fixture->server.jobs[1].status = TEXT_LITERAL("Completed");
+        run(fixture, MIN);
+        reload_all(fixture, 1, 3, NULL);
+        size_t from = fixture->sent_count;
+        run(fixture, USEC_PER_HOUR);
+        assert_int_equal(count_polls(fixture, from, 1), 0);
+}
+
+/* ---- what is known of the API ---- */
+
+static void test_an_outage_is_probed_at_once(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, 3);
+        fixture->server.all = FAILURE_REFUSED;
+        run(fixture, 20 * MIN);
+        size_t from = fixture->sent_count;
+        reload_all(fixture, 1, 3, NULL);
+        run(fixture, SEC);
+        assert_int_equal(fixture->sent_count, from + 1);
+        assert_true(is_open(fixture) && fixture->sent[from].probe);
+}
+
+static void test_a_pause_goes_on(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 1, 3);
+        fixture->server.all = FAILURE_THROTTLED;
+        fixture->server.retry_after_us = 10 * MIN;
+        run(fixture, MIN);
+        size_t from = fixture->sent_count;
+        reload_all(fixture, 1, 3, NULL);
+        run(fixture, 8 * MIN);
+        assert_int_equal(fixture->sent_count, from);
+}
+
+static void test_another_api_has_no_outage_and_no_pause(void **state)
+{
+        struct fixture *fixture = *state;
+
+        for (unsigned throttled = 0; throttled < 2; throttled++) {
+                fixture_teardown(state);
+                assert_int_equal(fixture_setup(state), 0);
+                fixture = *state;
+                fixture->server.all = throttled ? FAILURE_THROTTLED : FAILURE_UNREACHABLE;
+                fixture->server.retry_after_us = 10 * MIN;
+                start_together(fixture, 1, 3);
+                run(fixture, MIN);
+                fixture->server.all = FAILURE_NONE;
+                reload_all(fixture, 1, 3, NULL);
+                planner_reset_api(fixture->planner);
+                run(fixture, INTERVAL);
+                for (size_t i = 0; i < 3; i++)
+                        assert_int_equal(count_events(fixture, i, EVENT_SEEN), throttled ? 0 : 1);
+                if (throttled) {
+                        run(fixture, 10 * MIN); /* the jobs themselves were put off until then */
+                        for (size_t i = 0; i < 3; i++)
+                                assert_int_equal(count_events(fixture, i, EVENT_SEEN), 1);
+                }
+        }
+}
+
+static void test_the_batch_size_that_was_learned_is_kept(void **state)
+{
+        struct fixture *fixture = *state;
+
+        fixture->server.too_large_from = 50;
+        start_together(fixture, 100, 100);
+        run(fixture, MIN);
+        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 50);
+        reload_all(fixture, 100, 100, NULL);
+        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 50);
+        reload_all(fixture, 30, 100, NULL);
+        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 30);
+        reload_all(fixture, 80, 100, NULL);
+        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 80);
+}
+
+static void test_what_was_spent_is_kept(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        limits.rate_limiter.per_hour = 5000;
+        make(fixture, &limits, 100);
+        for (size_t i = 0; i < 100; i++)
+                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+        run(fixture, 10 * MIN);
+        for (unsigned i = 0; i < 100; i++) {
+                reload(fixture, &limits, FIRST_ID, 100, NULL);
+                run(fixture, 10 * SEC);
+        }
+        /* The 125 of a full bucket, and one for each step. */
+        uint64_t step_us = rate_limiter_emission_interval(planner_rate_limiter(fixture->planner));
+        assert_true(fixture->sent_count <= 126 + (fixture->now_us - START) / step_us);
+        assert_true(rate_limiter_spent_hour(planner_rate_limiter(fixture->planner), fixture->now_us) > 1000);
+}
+
+/* On failure the old planner is as it was, and what was made of the new one can be freed. */
 static void test_no_memory(void **state)
 {
-        struct status_rules *rules = rules_new();
-        struct planner *old = NULL;
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
         unsigned tried = 0;
-        (void)state;
 
-        assert_int_equal(planner_build(rules, 10, 3, &slow, &old), 0);
-        planner_start(old, &planner_jobs(old)[0], START, 0);
+        start_together(fixture, 100, 3);
         for (unsigned nth = 1;; nth++) {
                 struct planner *new = NULL;
 
                 fault_malloc_arm(nth, false);
-                int r = planner_build(rules, 10, 3, &fast, &new);
+                int r = planner_new(&limits, fixture->rules, 3, &new);
+                for (size_t i = 0; r >= 0 && i < 3; i++) {
+                        planner_jobs(new)[i].id = FIRST_ID + i;
+                        planner_jobs(new)[i].settings = &fast;
+                }
                 if (r >= 0)
-                        r = planner_adopt(new, old, START);
+                        r = planner_adopt(new, fixture->planner, START);
                 bool failed = fault_malloc_disarm();
 
                 planner_free(new);
                 assert_int_equal(r, failed ? -ENOMEM : 0);
-                assert_int_equal(planner_next_due(old), START);
+                assert_int_equal(planner_next_due(fixture->planner), START);
                 if (!failed)
                         break;
                 tried++;
         }
-        assert_true(tried >= 4); /* the planner, its jobs, two queues, the index by id */
-        planner_free(old);
-        status_rules_free(rules);
+        assert_true(tried >= 7); /* the planner, its jobs, four queues, the order by id */
 }
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_jobs_continue),
-                cmocka_unit_test(test_no_memory),
+                TEST(test_jobs_go_on),
+                TEST(test_jobs_leave_and_new_ones_are_polled_at_once),
+                TEST(test_a_shorter_interval_takes_effect_at_once),
+                TEST(test_jobs_in_flight_are_not_polled_twice),
+                TEST(test_a_failing_job_stays_failing),
+                TEST(test_the_parts_of_a_failed_batch_go_on),
+                TEST(test_gone_jobs_are_polled),
+                TEST(test_ended_jobs_are_not_polled),
+                TEST(test_an_outage_is_probed_at_once),
+                TEST(test_a_pause_goes_on),
+                TEST(test_another_api_has_no_outage_and_no_pause),
+                TEST(test_the_batch_size_that_was_learned_is_kept),
+                TEST(test_what_was_spent_is_kept),
+                TEST(test_no_memory),
         };
 
         return cmocka_run_group_tests_name("planner_adopt", tests, NULL, NULL);

@@ -1,47 +1,78 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * The limits, counted independently: no window of any length contains more requests than allowed, and not
- * much fewer.
- */
+/* The limits, counted: no stretch of any length holds more than is allowed, and not much less. */
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
+#include "planner_fixture.h"
 #include "planning/rate_limiter.h"
 #include "random.h"
-#include "util/timespan.h"
-
-#define START (1000 * USEC_PER_SEC)
 
 static const struct rate_limiter_limits documented = { 100 * USEC_PER_MSEC, 120, 5000, 200000 };
 
-/* Sends as fast as allowed, and checks that no `limit` + 1 requests in a row are within a window. */
-static size_t count_at_most(const struct rate_limiter_limits *limits, enum rate_limiter_use use,
-                            uint64_t window_us, size_t limit, uint64_t span_us)
+/* The times of requests; no stretch of one of the documented lengths may hold more than its limit. */
+struct history {
+        uint64_t *times;
+        size_t count;
+};
+
+static void history_add(struct history *history, uint64_t at_us)
 {
-        static uint64_t times[20000];
-        struct rate_limiter rate_limiter;
-        uint64_t now = START;
-        size_t count = 0;
-
-        rate_limiter_init(&rate_limiter, limits);
-        for (;; count++) {
-                uint64_t next = rate_limiter_next(&rate_limiter, use, now);
-
-                now = next > now ? next : now;
-                if (now >= START + span_us)
-                        return count;
-                assert_true(count < sizeof(times) / sizeof(times[0]));
-                times[count] = now;
-                if (count >= limit)
-                        assert_true(now - times[count - limit] >= window_us);
-                rate_limiter_spend(&rate_limiter, now);
+        if (history->count % 4096 == 0) {
+                history->times = realloc(history->times, (history->count + 4096) * sizeof(uint64_t));
+                assert_non_null(history->times);
         }
+        history->times[history->count++] = at_us;
+}
+
+static void history_check(const struct history *history, uint64_t stretch_us, size_t limit)
+{
+        for (size_t i = limit; i < history->count; i++)
+                assert_true(history->times[i] - history->times[i - limit] >= stretch_us);
+}
+
+static void history_check_documented(const struct history *history)
+{
+        history_check(history, documented.min_spacing_us, 1);
+        history_check(history, USEC_PER_MIN, documented.per_minute);
+        history_check(history, USEC_PER_HOUR, documented.per_hour);
+        history_check(history, USEC_PER_DAY, documented.per_day);
+}
+
+/* Requests as often as is allowed, until a time; returns that time. */
+static uint64_t spend_until(struct rate_limiter *limiter, enum rate_limiter_use use, uint64_t now_us,
+                            uint64_t end_us, struct history *history)
+{
+        for (;;) {
+                uint64_t next_us = rate_limiter_next(limiter, use, now_us);
+
+                now_us = next_us > now_us ? next_us : now_us;
+                if (now_us >= end_us)
+                        return end_us;
+                rate_limiter_spend(limiter, use, now_us);
+                history_add(history, now_us);
+        }
+}
+
+static size_t count_at_most(const struct rate_limiter_limits *limits, bool empty, enum rate_limiter_use use,
+                            uint64_t stretch_us, size_t limit, uint64_t span_us)
+{
+        struct rate_limiter limiter;
+        struct history history = { 0 };
+
+        rate_limiter_init(&limiter, limits);
+        if (empty)
+                rate_limiter_empty(&limiter, START);
+        spend_until(&limiter, use, START, START + span_us, &history);
+        history_check(&history, stretch_us, limit);
+        free(history.times);
+        return history.count;
 }
 
 static void test_every_limit_holds(void **state)
@@ -54,140 +85,224 @@ static void test_every_limit_holds(void **state)
                 const struct rate_limiter_limits hour = { .per_hour = limits[i] };
                 const struct rate_limiter_limits day = { .per_day = limits[i] };
 
-                for (enum rate_limiter_use use = RATE_LIMITER_POLL; use <= RATE_LIMITER_SIGN_IN; use++) {
-                        count_at_most(&minute, use, USEC_PER_MIN, limits[i], USEC_PER_HOUR);
-                        count_at_most(&hour, use, USEC_PER_HOUR, limits[i], USEC_PER_DAY);
-                        count_at_most(&day, use, USEC_PER_DAY, limits[i], 30 * USEC_PER_DAY);
-                }
+                for (unsigned empty = 0; empty < 2; empty++)
+                        for (enum rate_limiter_use use = RATE_LIMITER_POLL; use <= RATE_LIMITER_SIGN_IN;
+                             use++) {
+                                count_at_most(&minute, empty, use, USEC_PER_MIN, limits[i], USEC_PER_HOUR);
+                                count_at_most(&hour, empty, use, USEC_PER_HOUR, limits[i], USEC_PER_DAY);
+                                count_at_most(&day, empty, use, USEC_PER_DAY, limits[i], 10 * USEC_PER_DAY);
+                        }
         }
 }
 
 static void test_the_documented_limits_hold_and_are_used(void **state)
 {
+        struct rate_limiter limiter;
+        struct history history = { 0 };
         (void)state;
 
-        count_at_most(&documented, RATE_LIMITER_SIGN_IN, 100 * USEC_PER_MSEC, 1, USEC_PER_HOUR);
-        count_at_most(&documented, RATE_LIMITER_SIGN_IN, USEC_PER_MIN, 120, USEC_PER_HOUR);
-        size_t count = count_at_most(&documented, RATE_LIMITER_POLL, USEC_PER_HOUR, 5000, 3 * USEC_PER_HOUR);
-        assert_in_range(count, 3 * 4800, 3 * 5000);
+        rate_limiter_init(&limiter, &documented);
+        spend_until(&limiter, RATE_LIMITER_POLL, START, START + 2 * USEC_PER_DAY, &history);
+        history_check_documented(&history);
+        assert_in_range(history.count, 2 * 24 * 4850, 2 * 24 * 5000);
+        free(history.times);
 }
 
 static void test_no_limit(void **state)
 {
         const struct rate_limiter_limits none = { 0 };
-        struct rate_limiter rate_limiter;
+        struct rate_limiter limiter;
         (void)state;
 
-        rate_limiter_init(&rate_limiter, &none);
+        rate_limiter_init(&limiter, &none);
+        rate_limiter_empty(&limiter, START);
         for (size_t i = 0; i < 100000; i++) {
-                assert_true(rate_limiter_next(&rate_limiter, RATE_LIMITER_POLL, START) <= START);
-                rate_limiter_spend(&rate_limiter, START);
+                assert_true(rate_limiter_next(&limiter, RATE_LIMITER_POLL, START) <= START);
+                rate_limiter_spend(&limiter, RATE_LIMITER_POLL, START);
         }
-        assert_true(rate_limiter_emission_interval(&rate_limiter) == 0);
+        assert_int_equal(rate_limiter_emission_interval(&limiter), 0);
 }
 
-static void test_urgent_requests_have_a_reserve(void **state)
+static void test_what_is_urgent_has_a_reserve(void **state)
 {
         const struct rate_limiter_limits minute = { .per_minute = 120 };
-        struct rate_limiter rate_limiter;
+        struct rate_limiter limiter;
         size_t count[3] = { 0 };
         (void)state;
 
-        rate_limiter_init(&rate_limiter, &minute);
+        rate_limiter_init(&limiter, &minute);
         for (enum rate_limiter_use use = RATE_LIMITER_POLL; use <= RATE_LIMITER_SIGN_IN; use++)
-                for (; rate_limiter_next(&rate_limiter, use, START) <= START; count[use]++)
-                        rate_limiter_spend(&rate_limiter, START);
+                for (; rate_limiter_next(&limiter, use, START) <= START; count[use]++)
+                        rate_limiter_spend(&limiter, use, START);
         assert_true(count[RATE_LIMITER_POLL] > count[RATE_LIMITER_CONFIRM]);
         assert_true(count[RATE_LIMITER_CONFIRM] > 0);
         assert_true(count[RATE_LIMITER_SIGN_IN] > 0);
         assert_int_equal(count[0] + count[1] + count[2], 20);
 }
 
-static uint64_t spend_when_allowed(struct rate_limiter *rate_limiter, uint64_t now, uint64_t pause_us)
-{
-        uint64_t next = rate_limiter_next(rate_limiter, RATE_LIMITER_SIGN_IN, now + pause_us);
+/* ---- empty buckets ---- */
 
-        now = next > now + pause_us ? next : now + pause_us;
-        rate_limiter_spend(rate_limiter, now);
-        return now;
+static void test_empty_buckets_allow_the_first_poll_within_a_second(void **state)
+{
+        struct rate_limiter limiter;
+        (void)state;
+
+        rate_limiter_init(&limiter, &documented);
+        rate_limiter_empty(&limiter, START);
+        for (enum rate_limiter_use use = RATE_LIMITER_POLL; use <= RATE_LIMITER_SIGN_IN; use++)
+                assert_in_range(rate_limiter_next(&limiter, use, START), START + 1, START + SEC);
 }
 
-/* Requests are sent, then the process stops at any time after the deficit was stored for several of them. */
-static void test_restart_forgets_no_request(void **state)
+static void test_polls_use_every_second_request_while_a_bucket_fills(void **state)
+{
+        struct rate_limiter limiter;
+        struct history history = { 0 };
+        (void)state;
+
+        rate_limiter_init(&limiter, &documented);
+        rate_limiter_empty(&limiter, START);
+        uint64_t step_us = rate_limiter_emission_interval(&limiter);
+        uint64_t now = spend_until(&limiter, RATE_LIMITER_POLL, START, START + MIN, &history);
+        size_t usable = MIN / step_us;
+        assert_in_range(history.count, usable / 2 - 1, usable / 2 + 1);
+
+        /* What they left is there for confirmations, without a reserve. */
+        size_t polls = history.count;
+        spend_until(&limiter, RATE_LIMITER_CONFIRM, now, now + SEC, &history);
+        assert_true(history.count - polls >= 8); /* 100 ms apart */
+        history_check_documented(&history);
+        free(history.times);
+}
+
+static void test_once_a_bucket_was_full_its_reserve_is_kept(void **state)
 {
         const struct rate_limiter_limits minute = { .per_minute = 120 };
+        struct rate_limiter limiter;
+        (void)state;
+
+        rate_limiter_init(&limiter, &minute);
+        rate_limiter_empty(&limiter, START);
+        uint64_t now = START + MIN, polls = 0, others = 0;
+        for (; rate_limiter_next(&limiter, RATE_LIMITER_POLL, now) <= now; polls++)
+                rate_limiter_spend(&limiter, RATE_LIMITER_POLL, now);
+        for (; rate_limiter_next(&limiter, RATE_LIMITER_SIGN_IN, now) <= now; others++)
+                rate_limiter_spend(&limiter, RATE_LIMITER_SIGN_IN, now);
+        assert_int_equal(polls, 15);
+        assert_int_equal(others, 5);
+}
+
+static void test_the_limits_hold_over_restarts(void **state)
+{
         uint64_t seed = 3;
         (void)state;
 
-        for (unsigned round = 0; round < 2000; round++) {
-                struct rate_limiter before, after;
-                uint64_t now = START, stored_us;
+        for (unsigned round = 0; round < 10; round++) {
+                struct history history = { 0 };
+                uint64_t now = START;
 
-                rate_limiter_init(&before, &minute);
-                for (uint64_t i = random_next(&seed) % 30; i > 0; i--)
-                        now = spend_when_allowed(&before, now, random_next(&seed) % USEC_PER_SEC);
-                stored_us = now;
-                const struct rate_limiter_deficit deficit = rate_limiter_deficit(&before, 20, now);
-                for (uint64_t i = random_next(&seed) % 21; i > 0; i--)
-                        now = spend_when_allowed(&before, now, random_next(&seed) % (2 * USEC_PER_SEC));
+                for (unsigned restarts = 0; restarts < 40; restarts++) {
+                        struct rate_limiter limiter;
+                        enum rate_limiter_use use = random_next(&seed) % 3;
 
-                /* The clock of the new run is unrelated to that of the old one. */
-                rate_limiter_init(&after, &minute);
-                rate_limiter_restore(&after, &deficit, now - stored_us, 5);
-                assert_true(after.buckets[1].full_us - 5 >=
-                            (before.buckets[1].full_us > now ? before.buckets[1].full_us - now : 0));
+                        rate_limiter_init(&limiter, &documented);
+                        if (restarts > 0)
+                                rate_limiter_empty(&limiter, now);
+                        now = spend_until(&limiter, use, now, now + random_next(&seed) % (20 * USEC_PER_MIN),
+                                          &history);
+                        if (random_next(&seed) % 4 == 0)
+                                now += random_next(&seed) % USEC_PER_HOUR;
+                }
+                history_check_documented(&history);
+                free(history.times);
         }
 }
 
-static void test_absurd_stored_deficit_is_clamped(void **state)
+static void test_the_planner_polls_within_a_second_of_a_restart(void **state)
 {
-        const struct rate_limiter_deficit absurd = {
-                .spans_us = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX }, .ahead = UINT64_MAX
-        };
-        struct rate_limiter rate_limiter;
-        (void)state;
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
 
-        rate_limiter_init(&rate_limiter, &documented);
-        rate_limiter_restore(&rate_limiter, &absurd, 0, START);
-        assert_true(rate_limiter_next(&rate_limiter, RATE_LIMITER_POLL, START) <= START + 10 * USEC_PER_MIN);
+        limits.rate_limiter = documented;
+        make(fixture, &limits, 200);
+        planner_begin_empty(fixture->planner, START);
+        for (size_t i = 0; i < 200; i++)
+                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+        assert_true(run_requests(fixture, 1)->at_us <= START + SEC);
+        run(fixture, 10 * MIN);
+        struct history history = { 0 };
+        for (size_t i = 0; i < fixture->sent_count; i++)
+                history_add(&history, fixture->sent[i].at_us);
+        history_check_documented(&history);
+        assert_true(history.count > 10 * 60 / 2);
+        free(history.times);
 }
 
-static void test_new_limits_keep_what_was_spent(void **state)
+/* ---- the rest ---- */
+
+static void test_other_limits_keep_what_was_spent(void **state)
 {
         const struct rate_limiter_limits less = { .per_minute = 60 }, more = { .per_minute = 120 };
-        struct rate_limiter rate_limiter;
+        struct rate_limiter limiter;
         (void)state;
 
-        rate_limiter_init(&rate_limiter, &more);
-        while (rate_limiter_next(&rate_limiter, RATE_LIMITER_SIGN_IN, START) <= START)
-                rate_limiter_spend(&rate_limiter, START);
-        rate_limiter_set_limits(&rate_limiter, &less);
-        assert_true(rate_limiter_next(&rate_limiter, RATE_LIMITER_SIGN_IN, START) > START);
+        rate_limiter_init(&limiter, &more);
+        while (rate_limiter_next(&limiter, RATE_LIMITER_SIGN_IN, START) <= START)
+                rate_limiter_spend(&limiter, RATE_LIMITER_SIGN_IN, START);
+        rate_limiter_set_limits(&limiter, &less, START);
+        assert_true(rate_limiter_next(&limiter, RATE_LIMITER_SIGN_IN, START) > START);
+
+        /* A bucket is never emptier than empty. */
+        const struct rate_limiter_limits day = { .per_day = 100 };
+        rate_limiter_init(&limiter, &day);
+        for (unsigned i = 0; i < 1000; i++)
+                rate_limiter_spend(&limiter, RATE_LIMITER_SIGN_IN, START);
+        rate_limiter_set_limits(&limiter, &day, START);
+        assert_true(rate_limiter_next(&limiter, RATE_LIMITER_SIGN_IN, START) <=
+                    START + USEC_PER_DAY / 99 + 1);
+}
+
+static void test_the_distance_counts_from_when_a_request_was_sent(void **state)
+{
+        struct rate_limiter limiter;
+        (void)state;
+
+        rate_limiter_init(&limiter, &documented);
+        rate_limiter_spend(&limiter, RATE_LIMITER_POLL, START);
+        rate_limiter_note_sent(&limiter, START + SEC);
+        assert_in_range(rate_limiter_next(&limiter, RATE_LIMITER_POLL, START + SEC) - START - SEC,
+                        100 * USEC_PER_MSEC, 110 * USEC_PER_MSEC);
+        rate_limiter_note_sent(&limiter, START + SEC - 1); /* earlier */
+        assert_true(rate_limiter_next(&limiter, RATE_LIMITER_POLL, START + SEC) > START + SEC);
 }
 
 static void test_the_last_hour_is_counted(void **state)
 {
-        struct rate_limiter rate_limiter;
+        struct rate_limiter limiter;
         (void)state;
 
-        rate_limiter_init(&rate_limiter, &documented);
+        rate_limiter_init(&limiter, &documented);
         for (unsigned i = 0; i < 120; i++)
-                rate_limiter_spend(&rate_limiter, START + i * USEC_PER_MIN);
-        assert_in_range(rate_limiter_spent_hour(&rate_limiter, START + 119 * USEC_PER_MIN), 59, 60);
-        assert_in_range(rate_limiter_spent_hour(&rate_limiter, START + 149 * USEC_PER_MIN), 29, 31);
-        assert_int_equal(rate_limiter_spent_hour(&rate_limiter, START + USEC_PER_DAY), 0);
+                rate_limiter_spend(&limiter, RATE_LIMITER_POLL, START + i * USEC_PER_MIN);
+        assert_in_range(rate_limiter_spent_hour(&limiter, START + 119 * USEC_PER_MIN), 59, 60);
+        assert_in_range(rate_limiter_spent_hour(&limiter, START + 149 * USEC_PER_MIN), 29, 31);
+        assert_int_equal(rate_limiter_spent_hour(&limiter, START + USEC_PER_DAY), 0);
 }
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_limit_holds),
                 cmocka_unit_test(test_the_documented_limits_hold_and_are_used),
                 cmocka_unit_test(test_no_limit),
-                cmocka_unit_test(test_urgent_requests_have_a_reserve),
-                cmocka_unit_test(test_restart_forgets_no_request),
-                cmocka_unit_test(test_absurd_stored_deficit_is_clamped),
-                cmocka_unit_test(test_new_limits_keep_what_was_spent),
+                cmocka_unit_test(test_what_is_urgent_has_a_reserve),
+                cmocka_unit_test(test_empty_buckets_allow_the_first_poll_within_a_second),
+                cmocka_unit_test(test_polls_use_every_second_request_while_a_bucket_fills),
+                cmocka_unit_test(test_once_a_bucket_was_full_its_reserve_is_kept),
+                cmocka_unit_test(test_the_limits_hold_over_restarts),
+                TEST(test_the_planner_polls_within_a_second_of_a_restart),
+                cmocka_unit_test(test_other_limits_keep_what_was_spent),
+                cmocka_unit_test(test_the_distance_counts_from_when_a_request_was_sent),
                 cmocka_unit_test(test_the_last_hour_is_counted),
         };
 

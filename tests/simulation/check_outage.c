@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Requests during outages of the site and after them, those for broken jobs, and jobs whose record was
+ * deleted.
+ *
+ * R1, during: once 20 requests have failed since the site fails, with none answered, there is one request at
+ * a time, for one job, at the distances of probes, and no job twice in a row while there are others.
+ * R1, after: the API is requested, and found to be well, within the longest distance, one time-out and one
+ * wait for the limits.
+ * R1, broken jobs: after the first minute at most a quarter of the requests that a healthy job gets.
+ * R2: nothing is requested before the end of a pause; the throttled subject is not the first after it.
+ * R4: gone within a bound; a gone job that returns is reported within about an hour.
+ */
+
+#include "sim.h"
+
+#include <inttypes.h>
+
+/* In flight, witnesses, a check, and parts of a batch. */
+#define STRAGGLERS 20
+
+static bool is_pollable(const struct sim_job *job)
+{
+        return job->truth.exists && job->fault == FAULT_NONE && !job->reported_end;
+}
+
+static bool is_in_flight(struct sim *sim, const struct sim_job *job)
+{
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+                for (size_t j = 0; sim->slots[i].used && j < sim->slots[i].request.count; j++)
+                        if (job_of(sim, sim->slots[i].request.jobs[j]) == job)
+                                return true;
+        return false;
+}
+
+static void check_probe(struct sim *sim, const struct planner_request *request)
+{
+        struct wire *wire = &sim->wire;
+        struct sim_job *job = job_of(sim, request->jobs[0]);
+        bool refused = sim->site == SITE_REFUSED;
+        uint64_t span_us = (refused ? 10 : 2) * USEC_PER_SEC;
+        uint64_t longest_us = refused ? 5 * USEC_PER_MIN : sim->limits.shortest_interval_us;
+        size_t others = 0;
+
+        if (sim->site == SITE_WELL || sim->site == SITE_THROTTLED || wire->site_failures < STRAGGLERS)
+                return;
+        for (unsigned i = STRAGGLERS; i < wire->site_failures && span_us < longest_us; i++)
+                span_us *= 2;
+        if (span_us > longest_us)
+                span_us = longest_us;
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+                if (sim->slots[i].used)
+                        sim_fail(sim, job, "R1: two requests at once in an outage");
+        if (sim->now_us - wire->site_failure_us < span_us * 9 / 10 - 2)
+                sim_fail(sim, job, "R1: a probe %.3f s after the last, %.3f s are due",
+                         (double)(sim->now_us - wire->site_failure_us) / 1e6, (double)span_us / 1e6);
+        if (request->count != 1)
+                sim_fail(sim, job, "R1: a probe for %zu jobs", request->count);
+        for (size_t i = 0; i < sim->job_count && others < 2; i++)
+                others += &sim->jobs[i] != job && is_pollable(&sim->jobs[i]);
+        if (wire->last_probe == job && others >= 2)
+                sim_fail(sim, job, "R1: probed twice in a row; probes rotate");
+        wire->last_probe = job;
+}
+
+/* R2: another job was due for long, and is not the first. */
+static void check_after_pause(struct sim *sim, const struct planner_request *request)
+{
+        struct wire *wire = &sim->wire;
+        uint64_t step_us, refill_us;
+
+        emission_of(sim, &step_us, &refill_us);
+        if (!wire->paused || wire->open || sim->site != SITE_WELL || step_us > 2 * USEC_PER_SEC)
+                return; /* with tight limits the others may have to wait for the reserve */
+        for (size_t i = 0; i < request->count; i++)
+                if (job_of(sim, request->jobs[i])->throttle_mark != wire->throttle_mark)
+                        return;
+        for (size_t i = 0; i < sim->job_count; i++) {
+                const struct sim_job *job = &sim->jobs[i];
+
+                if (is_pollable(job) && job->throttle_mark != wire->throttle_mark && !job->failing &&
+                    job->lone_left == 0 && job->requested_us != 0 && !is_in_flight(sim, job) &&
+                    job->requested_us + job->settings.max_interval_us + 31 * USEC_PER_SEC < wire->pause_us)
+                        sim_fail(sim, job, "R2: the throttled job was the first after the pause");
+        }
+}
+
+void check_request(struct sim *sim, const struct planner_request *request)
+{
+        const struct wire *wire = &sim->wire;
+        uint64_t pause_us = wire->named_us > wire->unnamed_us ? wire->named_us : wire->unnamed_us;
+        size_t bytes = 0;
+
+        check_limits(sim);
+        sim->figures.requests++;
+        sim->figures.batches += request->count > 1;
+        sim->figures.polls += request->count;
+        if (sim->now_us < pause_us)
+                sim_fail(sim, job_of(sim, request->jobs[0]), "R2: a request %.3f s before the end of a pause",
+                         (double)(pause_us - sim->now_us) / 1e6);
+        for (size_t i = 0; i < request->count; i++) {
+                struct sim_job *job = job_of(sim, request->jobs[i]);
+
+                if (job->reported_end && !job->reported_gone)
+                        sim_fail(sim, job, "requested after its end was reported");
+                bytes += (size_t)snprintf(NULL, 0, "%" PRIu64 ",", job->id);
+        }
+        if (request->count > 1 &&
+            (request->count > sim->limits.batch_size || bytes > sim->limits.batch_bytes))
+                sim_fail(sim, NULL, "a batch of %zu ids in %zu bytes", request->count, bytes);
+        check_probe(sim, request);
+        check_after_pause(sim, request);
+}
+
+/* ---- recovery ---- */
+
+static bool is_awake(const struct sim *sim)
+{
+        return sim->planner != NULL && sim->suspended_until_us <= sim->now_us;
+}
+
+void check_recovery(struct sim *sim)
+{
+        const struct wire *wire = &sim->wire;
+
+        if (!is_awake(sim) || !wire->open || !wire->surely || sim->site != SITE_WELL ||
+            sim->now_us < wire->pause_us || sim->slow_until_us + 30 * USEC_PER_SEC > sim->now_us ||
+            !sim->evidence)
+                return;
+        if (sim->now_us > wire_deadline(sim) + 31 * USEC_PER_SEC)
+                sim_fail(sim, NULL, "R1: the API is well again and that was not noticed in time");
+}
+
+/* ---- broken jobs ---- */
+
+void check_broken(struct sim *sim, const struct sim_job *job)
+{
+        uint64_t interval_us = job->settings.interval_us, span_us = 4 * interval_us;
+
+        if (span_us > 150 * USEC_PER_SEC) /* backoffs are not longer */
+                span_us = 150 * USEC_PER_SEC;
+        if (span_us < interval_us)
+                span_us = interval_us;
+        span_us = span_us * 9 / 10;
+        if (job->broken_from_us == 0 || sim->now_us <= job->broken_from_us)
+                return;
+        uint64_t allowed = (sim->now_us - job->broken_from_us) / span_us + 5;
+        if (job->broken_requests > allowed)
+                sim_fail(sim, job, "R1: broken, and requested %u times; %" PRIu64 " are allowed",
+                         job->broken_requests, allowed);
+}
+
+/* ---- deleted records ---- */
+
+void check_gone_due(struct sim *sim, const struct sim_job *job)
+{
+        uint64_t longest_us;
+
+        if (sim->planner == NULL || job->gone_due_calm_us == 0 || job->truth.exists || job->reported_gone ||
+            !sim->evidence)
+                return;
+        longest_us = 2 * longest_gap(sim, job);
+        if (!batches_work(sim) || sim->wire.no_gone_checks)
+                longest_us += 2 * sim->longest_max_us + 10 * USEC_PER_MIN; /* until another was read */
+        if (sim->calm_us - job->gone_due_calm_us > longest_us)
+                sim_fail(sim, job, "R4: deleted, and not reported as gone for %.3f s; the bound is %.3f s",
+                         (double)(sim->calm_us - job->gone_due_calm_us) / 1e6, (double)longest_us / 1e6);
+}
+
+void check_returned(struct sim *sim, const struct sim_job *job)
+{
+        uint64_t longest_us = USEC_PER_HOUR + longest_gap(sim, job);
+
+        if (job->returned_us == 0 || job->fault != FAULT_NONE || sim->wall_jumped ||
+            job->gone_us + 6 * USEC_PER_DAY < sim->now_us)
+                return;
+        if (sim->calm_us - job->since_calm_us > longest_us)
+                sim_fail(sim, job,
+                         "R4: it has returned, and that was not reported for %.3f s; the bound is %.3f s",
+                         (double)(sim->calm_us - job->since_calm_us) / 1e6, (double)longest_us / 1e6);
+}

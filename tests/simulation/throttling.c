@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * R2 on the wire. A throttled response asks for a pause, unless the last response for the same subject was
+ * throttled too and another was answered since: then it is charged to that subject alone. So each job that is
+ * always throttled pauses the others once in a run of the daemon.
+ */
+
+#include "sim.h"
+
+#define LEAST_PERMILLE 62
+
+/* Of the usual rate, after responses without Retry-After. */
+unsigned throttling_permille(const struct sim *sim)
+{
+        uint64_t permille = sim->wire.permille + (sim->now_us - sim->wire.permille_us) / USEC_PER_MIN * 100;
+
+        return permille < 1000 ? (unsigned)permille : 1000;
+}
+
+static bool all_marked(struct sim *sim, const struct slot *slot)
+{
+        for (size_t i = 0; i < slot->request.count; i++)
+                if (job_of(sim, slot->request.jobs[i])->throttle_mark != sim->wire.throttle_mark)
+                        return false;
+        return true;
+}
+
+static bool all_throttled(struct sim *sim, const struct slot *slot)
+{
+        for (size_t i = 0; i < slot->request.count; i++)
+                if (!job_of(sim, slot->request.jobs[i])->throttled)
+                        return false;
+        return true;
+}
+
+static void charge(struct sim *sim, const struct slot *slot)
+{
+        for (size_t i = 0; i < slot->request.count; i++) {
+                struct sim_job *job = job_of(sim, slot->request.jobs[i]);
+
+                job->failing = true;
+                job->failures++;
+                job->failed_us = sim->now_us;
+                wire_allow(sim, job, slot->retry_after_us);
+                wire_lone(sim, job, 3);
+        }
+}
+
+static uint64_t pause_span(struct sim *sim, uint64_t retry_after_us)
+{
+        struct wire *wire = &sim->wire;
+        uint64_t span_us = 2 * USEC_PER_SEC;
+
+        if (retry_after_us > 0)
+                return retry_after_us < USEC_PER_HOUR ? retry_after_us : USEC_PER_HOUR;
+        unsigned permille = throttling_permille(sim) / 2;
+        wire->permille = permille > LEAST_PERMILLE ? permille : LEAST_PERMILLE;
+        wire->permille_us = sim->now_us;
+        for (unsigned i = 0; i < wire->unnamed && span_us < USEC_PER_MIN; i++)
+                span_us *= 2;
+        wire->unnamed++;
+        return span_us < USEC_PER_MIN ? span_us : USEC_PER_MIN;
+}
+
+static void later_of(uint64_t *until_us, uint64_t at_us)
+{
+        if (at_us > *until_us)
+                *until_us = at_us;
+}
+
+static void pause_all(struct sim *sim, const struct slot *slot)
+{
+        struct wire *wire = &sim->wire;
+        uint64_t until_us = sim->now_us + pause_span(sim, slot->retry_after_us);
+
+        later_of(&wire->pause_us, until_us);
+        later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        wire->paused = true;
+        sim->disturbances++;
+        wire->others_answered = false;
+        wire->throttle_mark++;
+        for (size_t i = 0; i < slot->request.count && slot->request.kind != REQUEST_CHECK; i++)
+                job_of(sim, slot->request.jobs[i])->throttle_mark = wire->throttle_mark;
+}
+
+void throttling_failed(struct sim *sim, const struct slot *slot)
+{
+        const struct planner_request *request = &slot->request;
+        struct sim_job *first = job_of(sim, request->jobs[0]);
+        bool others = sim->wire.others_answered && request->kind != REQUEST_CHECK;
+        bool alone = others && all_throttled(sim, slot);
+
+        for (size_t i = 0; i < request->count; i++) {
+                struct sim_job *job = job_of(sim, request->jobs[i]);
+
+                job->excuses++;
+                job->quick++;
+                job->setbacks++;
+        }
+        if (slot->cause == CAUSE_JOB && first->broken_from_us == 0) {
+                first->broken_from_us = sim->now_us + USEC_PER_MIN;
+                first->broken_requests = 0;
+        } else if (slot->cause == CAUSE_JOB && alone && is_calm(sim) && sim->evidence &&
+                   sim->now_us > first->broken_from_us) {
+                first->broken_requests++;
+                check_broken(sim, first);
+        }
+        if (alone)
+                charge(sim, slot);
+        else
+                pause_all(sim, slot);
+        for (size_t i = 0; i < request->count; i++)
+                job_of(sim, request->jobs[i])->throttled = true;
+}
+
+void throttling_answered(struct sim *sim, const struct slot *slot)
+{
+        sim->wire.unnamed = 0;
+        if (slot->request.kind == REQUEST_CHECK) {
+                sim->wire.others_answered = true;
+                return;
+        }
+        if (all_marked(sim, slot))
+                sim->wire.throttle_mark++;
+        else
+                sim->wire.others_answered = true;
+        for (size_t i = 0; i < slot->request.count; i++)
+                job_of(sim, slot->request.jobs[i])->throttled = false;
+}

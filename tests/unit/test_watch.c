@@ -83,7 +83,7 @@ static void test_not_found_three_times_over_a_minute(void **state)
 
 static void test_gone_is_an_end_and_coming_back_is_a_change(void **state)
 {
-        const struct change gone = { .news = true, .kind = EVENT_GONE, .outcome = OUTCOME_GONE };
+        const struct change gone = { .has_event = true, .kind = EVENT_GONE, .outcome = OUTCOME_GONE };
         struct job_watch watch = { .not_found_count = 0 };
         (void)state;
 

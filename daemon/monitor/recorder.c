@@ -106,7 +106,7 @@ static int on_replay_time(sd_event_source *source, uint64_t time_us, void *userd
 static void prune(struct recorder *recorder)
 {
         recorder->since_prune = 0;
-        (void)state_prune(recorder->state, clock_wall_us() - HISTORY_MAX_US);
+        (void)state_prune(recorder->state, clock_wall_us(), HISTORY_MAX_US);
 }
 
 int recorder_replay(struct recorder *recorder)

@@ -2,7 +2,9 @@
 
 /*
  * The document of job records as yajl reports it. The callbacks track the depth and, at the level of a
- * record's own fields, the field of the next value (record_fields.h). All other values are skipped.
+ * record's own fields, the field of the next value (record_fields.h). All other values are skipped, except
+ * within an object or array that is the value of Status or ResultData: that is written to `kept`, token by
+ * token, until it ends.
  */
 
 #include "nexudus/record_document.h"
@@ -41,6 +43,7 @@ int record_document_fail_string(struct record_document *document)
 void record_document_clear(struct record_document *document)
 {
         record_reading_clear(&document->reading);
+        json_text_clear(&document->kept);
 }
 
 /* ---- callbacks of yajl, which return 0 to stop ---- */
@@ -70,6 +73,26 @@ static int value_end(struct record_document *document, int r)
         return r >= 0;
 }
 
+/* Whether to continue after a token of a kept value has been written. */
+static int keep_end(struct record_document *document, int r)
+{
+        if (r == -EMSGSIZE)
+                (void)record_document_fail(document, RECORD_TOO_LONG,
+                                           "an object or array longer than %zu bytes in a text field",
+                                           document->kept.max);
+        else if (r < 0)
+                (void)record_document_fail_memory(document);
+        return r >= 0;
+}
+
+/* Skips a number or literal that is not the value of a field, or keeps it. */
+static int skip_or_keep(struct record_document *document, const char *token, size_t size)
+{
+        if (document->kept_field == NULL)
+                return 1;
+        return keep_end(document, json_text_add_bare(&document->kept, token, size));
+}
+
 static int on_null(void *userdata)
 {
         struct record_document *document = userdata;
@@ -77,8 +100,9 @@ static int on_null(void *userdata)
 
         if (!value_begin(document, "null", &field))
                 return 0;
-        if (field != NULL)
-                record_reading_set_null(&document->reading, field);
+        if (field == NULL)
+                return skip_or_keep(document, "null", strlen("null"));
+        record_reading_set_null(&document->reading, field);
         return 1;
 }
 
@@ -89,8 +113,10 @@ static int on_boolean(void *userdata, int value)
 
         if (!value_begin(document, "a boolean", &field))
                 return 0;
-        if (field == NULL)
-                return 1;
+        if (field == NULL) {
+                const char *token = value != 0 ? "true" : "false";
+                return skip_or_keep(document, token, strlen(token));
+        }
         return value_end(document, record_reading_set_boolean(&document->reading, field, value != 0));
 }
 
@@ -102,7 +128,7 @@ static int on_number(void *userdata, const char *digits, size_t size)
         if (!value_begin(document, "a number", &field))
                 return 0;
         if (field == NULL)
-                return 1;
+                return skip_or_keep(document, digits, size);
         return value_end(document, record_reading_set_number(&document->reading, field, digits, size));
 }
 
@@ -123,8 +149,10 @@ static int on_string(void *userdata, const unsigned char *data, size_t size)
 
         if (!string_fits(document, size) || !value_begin(document, "a string", &field))
                 return 0;
-        if (field == NULL)
+        if (field == NULL && document->kept_field == NULL)
                 return 1;
+        if (field == NULL)
+                return keep_end(document, json_text_add_string(&document->kept, (const char *)data, size));
         return value_end(document, record_reading_set_text(&document->reading, field, data, size));
 }
 
@@ -134,14 +162,27 @@ static int on_key(void *userdata, const unsigned char *data, size_t size)
 
         if (!string_fits(document, size))
                 return 0;
-        document->field = document->depth == document->fields_depth
-                                  ? record_field_find((const char *)data, size, !document->limits.brief)
-                                  : NULL;
+        if (document->depth == document->fields_depth)
+                document->field = record_field_find((const char *)data, size, !document->limits.brief);
+        else if (document->kept_field != NULL)
+                return keep_end(document, json_text_add_key(&document->kept, (const char *)data, size));
         return 1;
 }
 
-/* Opens an object or array. As the value of a field it makes that field missing. */
-static bool container_open(struct record_document *document)
+/* An object or array as the value of a field is kept as its JSON text, or makes that field missing. */
+static void field_open(struct record_document *document)
+{
+        const struct record_field *field = STEAL_POINTER(document->field);
+
+        if (record_field_keeps_json(field)) {
+                document->kept_field = field;
+                document->kept.max = document->limits.string_max;
+        } else {
+                record_reading_set_missing(&document->reading, field);
+        }
+}
+
+static bool container_open(struct record_document *document, char bracket)
 {
         if (document->reserve->exhausted)
                 return false;
@@ -151,16 +192,32 @@ static bool container_open(struct record_document *document)
                 return false;
         }
         if (document->field != NULL)
-                record_reading_set_missing(&document->reading, STEAL_POINTER(document->field));
+                field_open(document);
         document->depth++;
-        return true;
+        return document->kept_field == NULL ||
+               keep_end(document, json_text_open(&document->kept, bracket)) != 0;
+}
+
+/* Ends an object or array other than a record or the outermost one; `depth` is already that around it. */
+static int container_close(struct record_document *document, char bracket)
+{
+        if (document->kept_field == NULL)
+                return 1;
+        if (keep_end(document, json_text_close(&document->kept, bracket)) == 0)
+                return 0;
+        if (document->depth == document->fields_depth) {
+                struct text json;
+                json_text_take(&document->kept, &json);
+                record_reading_set_json(&document->reading, STEAL_POINTER(document->kept_field), &json);
+        }
+        return 1;
 }
 
 static int on_object_start(void *userdata)
 {
         struct record_document *document = userdata;
 
-        if (!container_open(document))
+        if (!container_open(document, '{'))
                 return 0;
         if (document->depth == 1) {
                 /* Instead of an array this may be an error envelope, whose fields are reported. */
@@ -186,7 +243,7 @@ static int on_array_start(void *userdata)
         if (!is_outermost && !value_begin(document, "an array", &field))
                 return 0;
         document->field = field;
-        if (!container_open(document))
+        if (!container_open(document, '['))
                 return 0;
         if (is_outermost)
                 document->fields_depth = 2;
@@ -197,8 +254,10 @@ static int on_array_end(void *userdata)
 {
         struct record_document *document = userdata;
 
+        if (document->reserve->exhausted)
+                return 0;
         document->depth--;
-        return !document->reserve->exhausted;
+        return container_close(document, ']');
 }
 
 /* Explains why the object just read is not a job record. */
@@ -220,7 +279,7 @@ static int on_object_end(void *userdata)
         if (document->reserve->exhausted)
                 return 0;
         if (document->depth-- != document->fields_depth)
-                return 1;
+                return container_close(document, '}');
 
         if (document->is_envelope || document->reading.record.id == 0) {
                 fail_not_a_job(document);

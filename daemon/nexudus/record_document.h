@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <yajl/yajl_parse.h>
 
+#include "nexudus/json_text.h"
 #include "nexudus/record_fields.h"
 #include "nexudus/record_limits.h"
 #include "util/reserve.h"
@@ -32,6 +33,8 @@ struct record_document {
         size_t rows;
         const struct record_field *field; /* of the next value; NULL: skip that value */
         struct record_reading reading;
+        const struct record_field *kept_field; /* of the open object or array that is kept; NULL: none */
+        struct json_text kept;
 };
 
 /* For yajl, with the document as the context. They stop the parser when `result` is set or memory runs out.

@@ -18,14 +18,15 @@ enum record_problem {
         RECORD_OK = 0,
         RECORD_MALFORMED = 1, /* not JSON, truncated, or with trailing data */
         RECORD_TOO_DEEP = 2,  /* nested deeper than depth_max */
-        RECORD_TOO_LONG = 3,  /* a string longer than string_max, or a number longer than 1024 bytes */
+        RECORD_TOO_LONG = 3,  /* beyond string_max, or a number longer than 1024 bytes */
         RECORD_TOO_MANY = 4,  /* more rows than records_max */
         RECORD_NOT_A_JOB = 5, /* JSON of another shape, or an object without Id, such as an error envelope */
 };
 
 struct record_limits {
         size_t depth_max;   /* levels of nesting; the outermost value is level 1 */
-        size_t string_max;  /* decoded bytes of a string or key; up to six times as many are held */
+        size_t string_max;  /* decoded bytes of a string or key, of which up to six times as many are held;
+                               bytes of a Status or ResultData that is an object or array, as JSON text */
         size_t records_max; /* rows of an array */
         bool brief;         /* read only the fields that show whether a job has changed */
 };

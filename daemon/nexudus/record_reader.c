@@ -111,6 +111,10 @@ static int fail_scan(struct record_reader *reader, enum json_scan problem, uint6
                                             "invalid UTF-8 at byte %" PRIu64, position);
         case JSON_SCAN_STRING_TOO_LONG:
                 return record_document_fail_string(&reader->document);
+        case JSON_SCAN_CONTROL:
+                return record_document_fail(
+                        &reader->document, RECORD_MALFORMED,
+                        "not JSON at byte %" PRIu64 ": control character outside a string", position);
         case JSON_SCAN_BARE_TOO_LONG:
                 return record_document_fail(&reader->document, RECORD_TOO_LONG,
                                             "a number longer than %d bytes", JSON_BARE_MAX);

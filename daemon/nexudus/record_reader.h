@@ -13,10 +13,11 @@
  * used for one body and then freed.
  *
  * Values: Id must be an integer from 1 to 2^63-1 without quotes, fraction or exponent; otherwise the object
- * is not a job. A text given as a number or boolean is its JSON text ("3", "true"); given as an object or
- * array it is missing: null, and has_status or has_result false. BusinessId of any other type is 0. Every
- * text is valid UTF-8: a body that is not is malformed, and a \uXXXX that is a lone surrogate becomes U+FFFD.
- * A byte order mark is skipped.
+ * is not a job. A text given as a number or boolean is its JSON text ("3", "true"). So is Status or
+ * ResultData given as an object or array, without white space (json_text.h); status_is_json or result_is_json
+ * is then set. Any other text given as an object or array is null. BusinessId of any other type is 0. Texts
+ * other than Status and ResultData are cut at RECORD_DETAIL_MAX bytes. Every text is valid UTF-8: a body that
+ * is not is malformed, and a \uXXXX that is a lone surrogate becomes U+FFFD. A byte order mark is skipped.
  *
  * Records must not be acted upon before record_reader_finish() has returned 0: until then the document may
  * turn out to be truncated or malformed.

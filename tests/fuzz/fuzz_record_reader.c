@@ -61,7 +61,8 @@ static int skip_record(void *userdata, struct job_record *record)
         return 0;
 }
 
-/* The text of an object or an array is JSON itself: as a skipped value of a record it is read without error. */
+/* The text of an object or an array is JSON itself: as a skipped value of a record it is read without error.
+ */
 static void check_json(const struct collected *collected, const struct text *text, bool is_json)
 {
         struct record_reader *reader = NULL;

@@ -2,6 +2,7 @@
 
 /* The reader of job records: bodies that are damaged, truncated, hostile or large, and handlers that fail. */
 
+#include "fault_malloc.h"
 #include "record_reader_harness.h"
 
 static void test_invalid_utf8(void **state)
@@ -341,6 +342,39 @@ static void test_handler_stops_the_reader(void **state)
         }
 }
 
+static void test_without_memory_it_stops_or_reads_the_same(void **state)
+{
+        (void)state;
+        static const char body[] =
+                "{\"Id\":1,\"Status\":\"a\\n\",\"ResultData\":{\"a\\u0001\":[\"text\",{},1]}}";
+        static const char wanted[] = "1|a\n|{\"a\\u0001\":[\"text\",{},1]}" REST "srR\n";
+        unsigned refused = 0;
+        bool is_hit = true;
+
+        for (unsigned nth = 1; is_hit; nth++) {
+                struct outcome outcome = { 0 };
+                struct record_reader *reader = NULL;
+
+                outcome.stream = open_memstream(&outcome.records, &outcome.size);
+                assert_non_null(outcome.stream);
+                fault_malloc_arm(nth, false);
+                int r = record_reader_new(RECORD_SHAPE_OBJECT, &generous, on_record, &outcome, &reader);
+                for (size_t i = 0; r == 0 && i < sizeof(body) - 1; i++)
+                        r = record_reader_feed(reader, body + i, 1);
+                if (r == 0)
+                        r = record_reader_finish(reader);
+                is_hit = fault_malloc_disarm();
+                record_reader_free(reader);
+                fclose(outcome.stream);
+
+                assert_true(r == 0 || (is_hit && r == -ENOMEM));
+                assert_string_equal(outcome.records, r == 0 ? wanted : "");
+                refused += r != 0;
+                outcome_clear(&outcome);
+        }
+        assert_true(refused > 5);
+}
+
 static int keep_status(void *userdata, struct job_record *record)
 {
         struct text *kept = userdata;
@@ -408,6 +442,7 @@ int main(void)
                 cmocka_unit_test(test_hundred_rows),
                 cmocka_unit_test(test_large_result),
                 cmocka_unit_test(test_handler_stops_the_reader),
+                cmocka_unit_test(test_without_memory_it_stops_or_reads_the_same),
                 cmocka_unit_test(test_texts_can_be_stolen),
                 cmocka_unit_test(test_freed_at_any_time),
         };

@@ -26,4 +26,5 @@ struct request_slot {
         size_t expected;  /* index at which the next row is searched for first; rows mostly come in order */
         bool seen_result; /* some row had a ResultData */
         bool seen_job;    /* of REQUEST_GONE_CHECK: there was a row for the job */
+        bool status_is_json, result_is_json; /* of some row: see model/record.h */
 };

@@ -168,20 +168,36 @@ static void accuse(struct planner *planner, enum failure failure, bool witness, 
                 open_breaker(planner, failure, now_us, random);
 }
 
-/* A poll of a job that is not failing, now: the second witness, or a success. */
-static bool hurry_witness(struct planner *planner, uint64_t now_us)
+/* Of the jobs that are not failing and wait for their poll, the one that is due first. */
+static struct planner_job *next_witness(const struct planner *planner)
 {
+        struct planner_job *first = NULL;
+
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = &planner->jobs[i];
 
-                if (job->failing || job->entry.position == 0 || planner_job_is_gone(job))
-                        continue;
-                planner_take_out(planner, job);
-                job->confirm = true;
-                planner_put(planner, job, now_us);
-                return true;
+                if (!job->failing && job->entry.position != 0 && !job->confirm && !planner_job_is_gone(job) &&
+                    (first == NULL || job->entry.due_us < first->entry.due_us))
+                        first = job;
         }
-        return false;
+        return first;
+}
+
+/* Polls two of them now: two witnesses, or a success. Returns false if there is none. */
+static bool hurry_witnesses(struct planner *planner, uint64_t now_us)
+{
+        bool found = false;
+
+        for (unsigned i = 0; i < 2; i++) {
+                struct planner_job *job = next_witness(planner);
+
+                if (job == NULL)
+                        return found;
+                planner_take_out(planner, job);
+                job->confirm = found = true;
+                planner_put(planner, job, now_us);
+        }
+        return found;
 }
 
 /*
@@ -201,7 +217,7 @@ static void note_row(struct planner *planner, enum failure failure, uint64_t now
                 return;
         if (checks_work(api, now_us)) {
                 want_check(api, failure);
-        } else if (!hurry_witness(planner, now_us)) {
+        } else if (!hurry_witnesses(planner, now_us)) {
                 if (api->breaker.witness_us[failure] == 0)
                         api->breaker.witness_us[failure] = api->row_since_us;
                 open_breaker(planner, failure, now_us, random);

@@ -17,9 +17,6 @@
 
 #include <inttypes.h>
 
-/* In flight, witnesses, a check, and parts of a batch. */
-#define STRAGGLERS 20
-
 static bool is_pollable(const struct sim_job *job)
 {
         return job->truth.exists && job->fault == FAULT_NONE && !job->reported_end;
@@ -45,12 +42,12 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
 
         if (sim->site == SITE_WELL || sim->site == SITE_THROTTLED || wire->site_failures < STRAGGLERS)
                 return;
-        for (unsigned i = STRAGGLERS; i < wire->site_failures && span_us < longest_us; i++)
+        for (unsigned i = 0; i < wire->failed_probes && span_us < longest_us; i++)
                 span_us *= 2;
         if (span_us > longest_us)
                 span_us = longest_us;
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
-                if (sim->slots[i].used)
+                if (sim->slots[i].used && sim->slots[i].start_us > wire->probing_us)
                         sim_fail(sim, job, "R1: two requests at once in an outage");
         if (sim->now_us - wire->site_failure_us < span_us * 9 / 10 - 2)
                 sim_fail(sim, job, "R1: a probe %.3f s after the last, %.3f s are due",
@@ -71,8 +68,9 @@ static void check_after_pause(struct sim *sim, const struct planner_request *req
         uint64_t step_us, refill_us;
 
         emission_of(sim, &step_us, &refill_us);
-        if (!wire->paused || wire->open || sim->site != SITE_WELL || step_us > 2 * USEC_PER_SEC)
-                return; /* with tight limits the others may have to wait for the reserve */
+        if (!wire->paused || wire->open || sim->site != SITE_WELL ||
+            wire->pause_us - wire->paused_us < refill_us + 2 * step_us)
+                return; /* the others may have to wait until the reserve has filled up */
         for (size_t i = 0; i < request->count; i++)
                 if (job_of(sim, request->jobs[i])->throttle_mark != wire->throttle_mark)
                         return;

@@ -38,6 +38,9 @@
 #define FIRST_END     10
 #define RESULTS       12
 
+/* So many requests of an outage may fail before all that follow are probes: in flight, witnesses, a check. */
+#define STRAGGLERS 20
+
 /* What a response shows of a job: the server's truth at one instant, or what a row makes of it. */
 struct shown {
         uint8_t status; /* index of a text, 0: null */
@@ -209,11 +212,13 @@ struct wire {
         unsigned unnamed, permille;    /* responses without Retry-After in a row; the rate */
         uint64_t permille_us;
         uint32_t throttle_mark;
+        uint64_t paused_us;           /* when the last pause began */
         bool others_answered, paused; /* paused: no request since */
 
         /* failures of the present outage of the site that were delivered, and the last of them */
         unsigned site_failures;
-        uint64_t site_failure_us;
+        uint64_t site_failure_us, probing_us; /* probing: all that follow are probes */
+        unsigned failed_probes;
         const struct sim_job *last_probe;
         bool requested;
 };

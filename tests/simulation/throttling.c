@@ -76,6 +76,8 @@ static void pause_all(struct sim *sim, const struct slot *slot)
 
         later_of(&wire->pause_us, until_us);
         later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        if (!wire->paused)
+                wire->paused_us = sim->now_us;
         wire->paused = true;
         sim->disturbances++;
         wire->others_answered = false;

@@ -27,6 +27,8 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
 {
         job->settled_us = sim->now_us;
         job->settled_calm_us = sim->calm_us;
+        if (job->returned_us != 0) /* it is polled at once */
+                job->since_calm_us = sim->calm_us;
         job->extras_before = sim->extras;
         job->disturbances_before = sim->disturbances;
         job->allowance_us = job->last_allowance_us = job->failed_us = 0;
@@ -147,7 +149,9 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
                 job->broken_from_us = 0;
                 if (!surely)
                         continue;
-                job->allowance_us -= job->last_allowance_us; /* undone */
+                uint64_t waited_us = sim->now_us - job->failed_us;
+                if (waited_us < job->last_allowance_us) /* undone */
+                        job->allowance_us -= job->last_allowance_us - waited_us;
                 job->last_allowance_us = 0;
         }
 }
@@ -298,8 +302,11 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         bool charged = slot->request.kind != REQUEST_BATCH && slot->failure != FAILURE_UNREACHABLE &&
                        !sim->wire.open;
 
-        if (job->reported_gone && slot->cause == CAUSE_MISSING)
+        if (job->reported_gone && slot->failure == FAILURE_NOT_FOUND) { /* as expected */
+                job->allowance_us += slot->cause == CAUSE_MISSING ? 0 : USEC_PER_HOUR;
+                job->excuses += slot->cause != CAUSE_MISSING;
                 return;
+        }
         job->excuses++;
         job->quick++;
         job->setbacks++;
@@ -324,6 +331,12 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         if (slot->cause == CAUSE_SITE && slot->start_us >= sim->site_from_us) {
                 sim->wire.site_failures++;
                 sim->wire.site_failure_us = sim->now_us;
+                if (sim->wire.site_failures == STRAGGLERS) {
+                        sim->wire.probing_us = sim->now_us;
+                        sim->wire.failed_probes = 0;
+                } else if (sim->wire.site_failures > STRAGGLERS && slot->start_us > sim->wire.probing_us) {
+                        sim->wire.failed_probes++;
+                }
         }
         if (slot->failure == FAILURE_THROTTLED) {
                 throttling_failed(sim, slot);
@@ -388,6 +401,8 @@ void wire_settled(struct sim *sim, struct sim_job *job, const struct slot *slot)
         job->settled_calm_us = slot->calm_us;
         job->extras_before = slot->extras;
         job->disturbances_before = slot->disturbances;
+        if (job->reported_gone) /* its return could not be recorded */
+                return;
         job->allowance_us = job->last_allowance_us = 0;
         job->setbacks = 0;
 }

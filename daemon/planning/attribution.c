@@ -82,7 +82,8 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
 
 /*
  * What was charged since the first witness was not the jobs' fault: they are due again. They remain failing
- * until a request for them succeeds: a broken job among them must not be a witness once more.
+ * until a request for them succeeds, and out of batches: a broken job among them must not be a witness once
+ * more.
  */
 static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t now_us)
 {
@@ -94,8 +95,6 @@ static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t no
                         continue;
                 if (job->failures > 0)
                         job->failures--;
-                if (job->failures == 0)
-                        job->single_left = 0;
                 planner_take_out(planner, job);
                 job->gone_check = false;
                 job->watch.not_found_count = 0;

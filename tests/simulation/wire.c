@@ -330,7 +330,8 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         sim->failures++;
         if (slot->cause == CAUSE_SITE && slot->start_us >= sim->site_from_us) {
                 sim->wire.site_failures++;
-                sim->wire.site_failure_us = sim->now_us;
+                if (sim->wire.site_failures <= STRAGGLERS || slot->start_us > sim->wire.probing_us)
+                        sim->wire.site_failure_us = sim->now_us;
                 if (sim->wire.site_failures == STRAGGLERS) {
                         sim->wire.probing_us = sim->now_us;
                         sim->wire.failed_probes = 0;

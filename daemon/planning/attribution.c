@@ -183,7 +183,7 @@ static struct planner_job *next_witness(const struct planner *planner)
 }
 
 /* Polls two of them now: two witnesses, or a success. Returns false if there is none. */
-static bool hurry_witnesses(struct planner *planner, uint64_t now_us)
+static bool hurry_witnesses(struct planner *planner)
 {
         bool found = false;
 
@@ -194,7 +194,7 @@ static bool hurry_witnesses(struct planner *planner, uint64_t now_us)
                         return found;
                 planner_take_out(planner, job);
                 job->confirm = found = true;
-                planner_put(planner, job, now_us);
+                planner_put(planner, job, DUE_FIRST);
         }
         return found;
 }
@@ -216,7 +216,7 @@ static void note_row(struct planner *planner, enum failure failure, uint64_t now
                 return;
         if (checks_work(api, now_us)) {
                 want_check(api, failure);
-        } else if (!hurry_witnesses(planner, now_us)) {
+        } else if (!hurry_witnesses(planner)) {
                 if (api->breaker.witness_us[failure] == 0)
                         api->breaker.witness_us[failure] = api->row_since_us;
                 open_breaker(planner, failure, now_us, random);

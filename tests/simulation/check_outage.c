@@ -42,6 +42,9 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
 
         if (sim->site == SITE_WELL || sim->site == SITE_THROTTLED || wire->site_failures < STRAGGLERS)
                 return;
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+                if (sim->slots[i].used && sim->slots[i].request.kind == REQUEST_CHECK)
+                        return; /* a slow one; it will tell */
         for (unsigned i = 0; i < wire->failed_probes && span_us < longest_us; i++)
                 span_us *= 2;
         if (span_us > longest_us)

@@ -184,7 +184,7 @@ static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_
         for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
-                bool due = !planner_job_is_gone(job) || job->entry.due_us <= now_us;
+                bool due = !planner_job_is_gone(job) || job->part != 0 || job->entry.due_us <= now_us;
                 unsigned rank = any ? 0 : probe_rank(job);
 
                 if (job->entry.position != 0 && due && rank < best_rank) {

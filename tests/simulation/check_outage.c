@@ -43,8 +43,11 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
         if (sim->site == SITE_WELL || sim->site == SITE_THROTTLED || wire->site_failures < STRAGGLERS)
                 return;
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
-                if (sim->slots[i].used && sim->slots[i].request.kind == REQUEST_CHECK)
-                        return; /* a slow one; it will tell */
+                if (sim->slots[i].used && sim->slots[i].request.kind == REQUEST_CHECK) {
+                        wire->probing_us = sim->now_us; /* not before it is answered */
+                        wire->failed_probes = 0;
+                        return;
+                }
         for (unsigned i = 0; i < wire->failed_probes && span_us < longest_us; i++)
                 span_us *= 2;
         if (span_us > longest_us)
@@ -105,6 +108,9 @@ void check_request(struct sim *sim, const struct planner_request *request)
 
                 if (job->reported_end && !job->reported_gone)
                         sim_fail(sim, job, "requested after its end was reported");
+                if (sim->now_us < job->not_before_us && request->kind != REQUEST_CHECK && !wire->open)
+                        sim_fail(sim, job, "R2: requested %.3f s before its Retry-After is over",
+                                 (double)(job->not_before_us - sim->now_us) / 1e6);
                 bytes += (size_t)snprintf(NULL, 0, "%" PRIu64 ",", job->id);
         }
         if (request->count > 1 &&

@@ -108,6 +108,7 @@ struct sim_job {
         uint64_t last_allowance_us, failed_us;
         unsigned failures, setbacks; /* in a row; since it was settled */
         unsigned lone_left;          /* single reads that it must succeed in before it is in a batch again */
+        uint64_t not_before_us;      /* Retry-After that was charged to it alone */
         uint64_t requested_us;       /* 0: not in this run */
         uint32_t throttle_mark;
         uint32_t run_mark;  /* see struct wire */

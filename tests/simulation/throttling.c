@@ -43,6 +43,9 @@ static void charge(struct sim *sim, const struct slot *slot)
                 job->failures++;
                 job->failed_us = sim->now_us;
                 wire_allow(sim, job, slot->retry_after_us);
+                job->not_before_us =
+                        sim->now_us +
+                        (slot->retry_after_us < USEC_PER_HOUR ? slot->retry_after_us : USEC_PER_HOUR);
                 wire_lone(sim, job, 3);
         }
 }

@@ -33,7 +33,8 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
         job->disturbances_before = sim->disturbances;
         job->allowance_us = job->last_allowance_us = job->failed_us = 0;
         job->failures = job->setbacks = job->lone_left = job->gone_count = 0;
-        job->requested_us = job->gone_due_calm_us = job->held_us = job->broken_from_us = 0;
+        job->requested_us = job->not_before_us = job->gone_due_calm_us = job->held_us = job->broken_from_us =
+                0;
         job->throttle_mark = job->run_mark = 0;
         job->failing = job->throttled = job->probed = job->was_in_batch = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
@@ -142,6 +143,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
                 struct sim_job *job = &sim->jobs[i];
 
                 job->probed = false;
+                job->not_before_us = 0;
                 job->gone_due_calm_us = 0;
                 job->gone_count = 0;
                 if (job->failed_us < since_us)

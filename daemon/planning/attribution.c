@@ -112,6 +112,7 @@ static void open_breaker(struct planner *planner, enum failure failure, uint64_t
                 return;
         breaker_open(&api->breaker, failure, now_us, planner->limits.shortest_interval_us, random);
         api->check_wanted = FAILURE_NONE;
+        batches_note_answered(api); /* their failures say nothing about batches either */
         undo_charges(planner, api->breaker.since_us, now_us);
 }
 
@@ -403,6 +404,7 @@ static enum attribution throttled(struct planner *planner, const struct planner_
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->throttle_mark = throttle->mark;
                 request->jobs[i]->throttled = true;
+                request->jobs[i]->part = 0; /* the other parts are first */
         }
         requeue(planner, request, throttle->pause_until_us);
         return ATTRIBUTED_TO_API;

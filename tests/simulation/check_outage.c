@@ -74,7 +74,7 @@ static void check_after_pause(struct sim *sim, const struct planner_request *req
         uint64_t step_us, refill_us;
 
         emission_of(sim, &step_us, &refill_us);
-        if (!wire->paused || wire->open || sim->site != SITE_WELL ||
+        if (!wire->paused || wire->open || request->kind == REQUEST_CHECK || sim->site != SITE_WELL ||
             wire->pause_us - wire->paused_us < refill_us + 2 * step_us)
                 return; /* the others may have to wait until the reserve has filled up */
         for (size_t i = 0; i < request->count; i++)
@@ -108,7 +108,8 @@ void check_request(struct sim *sim, const struct planner_request *request)
 
                 if (job->reported_end && !job->reported_gone)
                         sim_fail(sim, job, "requested after its end was reported");
-                if (sim->now_us < job->not_before_us && request->kind != REQUEST_CHECK && !wire->open)
+                if (sim->now_us + 50 * USEC_PER_MSEC < job->not_before_us && request->kind != REQUEST_CHECK &&
+                    !wire->open)
                         sim_fail(sim, job, "R2: requested %.3f s before its Retry-After is over",
                                  (double)(job->not_before_us - sim->now_us) / 1e6);
                 bytes += (size_t)snprintf(NULL, 0, "%" PRIu64 ",", job->id);
@@ -116,6 +117,9 @@ void check_request(struct sim *sim, const struct planner_request *request)
         if (request->count > 1 &&
             (request->count > sim->limits.batch_size || bytes > sim->limits.batch_bytes))
                 sim_fail(sim, NULL, "a batch of %zu ids in %zu bytes", request->count, bytes);
+        if (request->count > 2 * sim->batch_most + 1 && wire->too_large > 60)
+                sim_fail(sim, NULL, "R3: a batch of %zu ids, after %u that were too large", request->count,
+                         wire->too_large);
         check_probe(sim, request);
         check_after_pause(sim, request);
 }

@@ -205,6 +205,7 @@ struct wire {
         unsigned failed_batches;
         uint32_t run_mark; /* of the jobs that were in all failed batches of the run */
         size_t suspects;
+        unsigned too_large;        /* responses to batches */
         uint64_t singles_until_us; /* batches may be disabled */
 
         /* R2 */
@@ -237,6 +238,8 @@ struct sim {
         bool recount, evidence; /* there is a job by which the API can be known to be well */
         uint64_t disturbances, extras, hung_us;
         uint64_t checks, failures; /* check requests, and failed requests */
+        uint64_t failed_batches;   /* because they never work here */
+        uint64_t opens;            /* times that the API failed by R1 */
 
         /* settings of the daemon */
         struct planner_limits limits;

@@ -138,7 +138,10 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         wire->opened_us = sim->now_us;
         wire->since_us = since_us;
         wire->deadline_us = sim->now_us + probe_distance(sim, failure, 0) + probe_slack(sim);
+        wire->failed_batches = 0; /* which says nothing about batches either */
+        wire->suspects = 0;
         sim->disturbances++;
+        sim->opens++;
         for (size_t i = 0; i < sim->job_count; i++) {
                 struct sim_job *job = &sim->jobs[i];
 
@@ -226,8 +229,9 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
 
 static void batches_may_be_disabled(struct sim *sim)
 {
-        if (sim->wire.failed_batches >= FAILED_BATCHES && sim->wire.suspects == 0)
-                sim->wire.singles_until_us = sim->now_us + USEC_PER_HOUR;
+        if (sim->wire.failed_batches < FAILED_BATCHES || sim->wire.suspects > 0)
+                return;
+        sim->wire.singles_until_us = sim->now_us + USEC_PER_HOUR;
 }
 
 static void batch_failed(struct sim *sim, const struct slot *slot)
@@ -330,6 +334,9 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         bool witness = true, expected;
 
         sim->failures++;
+        sim->failed_batches +=
+                request->kind == REQUEST_BATCH && slot->cause == CAUSE_BATCH && !slot->too_large;
+        sim->wire.too_large += slot->too_large && slot->cause == CAUSE_BATCH;
         if (slot->cause == CAUSE_SITE && slot->start_us >= sim->site_from_us) {
                 sim->wire.site_failures++;
                 if (sim->wire.site_failures <= STRAGGLERS || slot->start_us > sim->wire.probing_us)
@@ -358,7 +365,8 @@ void wire_failed(struct sim *sim, const struct slot *slot)
                 api_fails(sim, slot->failure, sim->now_us, true);
         else if (!expected)
                 accuse(sim, slot, witness);
-        if (request->kind == REQUEST_BATCH && !slot->too_large && slot->failure != FAILURE_UNREACHABLE)
+        if (request->kind == REQUEST_BATCH && !slot->too_large && slot->failure != FAILURE_UNREACHABLE &&
+            !sim->wire.open)
                 batch_failed(sim, slot);
 }
 

@@ -84,7 +84,8 @@ static void charge(struct planner *planner, struct planner_job *job, const struc
 
 /*
  * What was charged since the first witness was not the jobs' fault: they are due again. They remain failing
- * until a request for them succeeds: a broken job among them must not be a witness once more.
+ * until a request for them succeeds, and out of batches: a broken job among them must not be a witness once
+ * more.
  */
 static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t now_us)
 {
@@ -95,8 +96,6 @@ static void undo_charges(struct planner *planner, uint64_t since_us, uint64_t no
                     job->part != 0)
                         continue;
                 job->failures = job->failing_since_us >= since_us ? 0 : job->failures - 1;
-                if (job->failures == 0)
-                        job->single_left = 0;
                 planner_take_out(planner, job);
                 job->gone_check = false;
                 job->watch.not_found_count = 0;
@@ -115,6 +114,7 @@ static void open_breaker(struct planner *planner, enum failure failure, uint64_t
         breaker_open(&api->breaker, failure, now_us, planner->limits.shortest_interval_us, random);
         api->check_wanted = FAILURE_NONE;
         api->probe_round++;
+        batches_note_answered(api); /* their failures say nothing about batches either */
         undo_charges(planner, api->breaker.since_us, now_us);
 }
 
@@ -170,20 +170,36 @@ static void accuse(struct planner *planner, enum failure failure, bool witness, 
                 open_breaker(planner, failure, now_us, random);
 }
 
-/* A poll of a job that is not failing, now: the second witness, or a success. */
-static bool hurry_witness(struct planner *planner, uint64_t now_us)
+/* Of the jobs that are not failing and wait for their poll, the one that is due first. */
+static struct planner_job *next_witness(const struct planner *planner)
 {
+        struct planner_job *first = NULL;
+
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = &planner->jobs[i];
 
-                if (job->failing || job->entry.position == 0 || planner_job_is_gone(job))
-                        continue;
-                planner_take_out(planner, job);
-                job->confirm = true;
-                planner_put(planner, job, now_us);
-                return true;
+                if (!job->failing && job->entry.position != 0 && !job->confirm && !planner_job_is_gone(job) &&
+                    (first == NULL || job->entry.due_us < first->entry.due_us))
+                        first = job;
         }
-        return false;
+        return first;
+}
+
+/* Polls two of them now: two witnesses, or a success. Returns false if there is none. */
+static bool hurry_witnesses(struct planner *planner)
+{
+        bool found = false;
+
+        for (unsigned i = 0; i < 2; i++) {
+                struct planner_job *job = next_witness(planner);
+
+                if (job == NULL)
+                        return found;
+                planner_take_out(planner, job);
+                job->confirm = found = true;
+                planner_put(planner, job, DUE_FIRST);
+        }
+        return found;
 }
 
 /*
@@ -203,7 +219,7 @@ static void note_row(struct planner *planner, enum failure failure, uint64_t now
                 return;
         if (checks_work(api, now_us)) {
                 want_check(api, failure);
-        } else if (!hurry_witness(planner, now_us)) {
+        } else if (!hurry_witnesses(planner)) {
                 if (api->breaker.witness_us[failure] == 0)
                         api->breaker.witness_us[failure] = api->row_since_us;
                 open_breaker(planner, failure, now_us, random);
@@ -395,6 +411,7 @@ static enum attribution throttled(struct planner *planner, const struct planner_
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->throttle_mark = throttle->mark;
                 request->jobs[i]->throttled = true;
+                request->jobs[i]->part = 0; /* the other parts are first */
         }
         requeue(planner, request, throttle->pause_until_us);
         return ATTRIBUTED_TO_API;

@@ -154,6 +154,13 @@ void batches_note_failed(struct planner *planner, const struct planner_request *
 {
         assert(request->count >= 2);
 
+        if (!batches_enabled(&planner->api, now_us)) { /* it was in flight when they were disabled */
+                for (size_t i = 0; i < request->count; i++) {
+                        request->jobs[i]->part = 0;
+                        planner_put(planner, request->jobs[i], now_us);
+                }
+                return;
+        }
         if (!too_large)
                 run_add(&planner->api, request);
         split(planner, request, too_large);

@@ -20,7 +20,7 @@ void batches_disable(struct planner *planner, uint64_t now_us);
 
 /*
  * A batch of two jobs or more failed, in whatever class but unreachable and throttled: its halves are
- * requested next, unless batches are disabled for it.
+ * requested next, unless batches are disabled for it or by now.
  */
 void batches_note_failed(struct planner *planner, const struct planner_request *request, bool too_large,
                          uint64_t now_us);

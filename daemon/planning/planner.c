@@ -181,7 +181,7 @@ static struct planner_job *next_of_round(struct planner *planner, uint64_t now_u
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
                 if (job->entry.position == 0 || job->probe_round == planner->api.probe_round ||
-                    (planner_job_is_gone(job) && job->entry.due_us > now_us))
+                    (planner_job_is_gone(job) && job->part == 0 && job->entry.due_us > now_us))
                         continue;
                 if (best == NULL || probe_rank(job) < probe_rank(best))
                         best = job;
@@ -252,6 +252,16 @@ static bool must_wait(const struct planner *planner, const struct queue *queue, 
                ((struct planner_job *)queue_first(&planner->due))->throttle_mark != throttle->mark;
 }
 
+/* Whether a part of a failed batch is next; only witnesses go before. */
+static bool part_is_next(const struct planner *planner, uint64_t urgent_us, uint64_t poll_us, uint64_t now_us)
+{
+        const struct queue_entry *confirm = queue_first(&planner->confirm);
+
+        return planner->parts.count > 0 && urgent_us <= now_us &&
+               (confirm == NULL || confirm->due_us != DUE_FIRST) &&
+               !must_wait(planner, &planner->parts, poll_us, now_us);
+}
+
 bool planner_next(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
                   uint64_t *ret_wake_us)
 {
@@ -272,8 +282,7 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         *ret_request = (struct planner_request){ .kind = REQUEST_SINGLE, .count = 1 };
         if (attribution_wants_check(planner) && urgent_us <= now_us &&
             attribution_next_check(planner, now_us, ret_request)) {
-        } else if (planner->parts.count > 0 && urgent_us <= now_us &&
-                   !must_wait(planner, &planner->parts, poll_us, now_us)) {
+        } else if (part_is_next(planner, urgent_us, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->parts);
                 batches_fill_part(planner, ret_request);
         } else if (queue_is_ready(&planner->confirm, urgent_us, now_us) &&

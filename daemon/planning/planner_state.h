@@ -27,6 +27,9 @@ struct planner_limits {
         bool once;         /* each job is polled once (and confirmed if need be), and nothing is retried */
 };
 
+/* Due before everything else, parts of batches included: see attribution.c. */
+#define DUE_FIRST 1
+
 /* Two failed batches whose halves were both too large make the batch size too large; see batches.c. */
 #define TOO_LARGE_PARTS 8
 

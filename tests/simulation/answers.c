@@ -39,6 +39,7 @@ static bool record_change(struct sim *sim, struct sim_job *job, const struct cha
 
         if (disk_is_full(sim)) {
                 job->excuses += 2;
+                job->allowance_us += job->reported_gone ? USEC_PER_HOUR : 0;
                 return false;
         }
         check_reported(sim, job, change, shown, truth, of_row);

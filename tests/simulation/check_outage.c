@@ -17,9 +17,6 @@
 
 #include <inttypes.h>
 
-/* In flight, witnesses, a check, and parts of a batch. */
-#define STRAGGLERS 20
-
 static bool is_pollable(const struct sim_job *job)
 {
         return job->truth.exists && job->fault == FAULT_NONE && !job->reported_end;
@@ -45,12 +42,18 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
 
         if (sim->site == SITE_WELL || sim->site == SITE_THROTTLED || wire->site_failures < STRAGGLERS)
                 return;
-        for (unsigned i = STRAGGLERS; i < wire->site_failures && span_us < longest_us; i++)
+        for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
+                if (sim->slots[i].used && sim->slots[i].request.kind == REQUEST_CHECK) {
+                        wire->probing_us = sim->now_us; /* not before it is answered */
+                        wire->failed_probes = 0;
+                        return;
+                }
+        for (unsigned i = 0; i < wire->failed_probes && span_us < longest_us; i++)
                 span_us *= 2;
         if (span_us > longest_us)
                 span_us = longest_us;
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
-                if (sim->slots[i].used)
+                if (sim->slots[i].used && sim->slots[i].start_us > wire->probing_us)
                         sim_fail(sim, job, "R1: two requests at once in an outage");
         if (sim->now_us - wire->site_failure_us < span_us * 9 / 10 - 2)
                 sim_fail(sim, job, "R1: a probe %.3f s after the last, %.3f s are due",
@@ -71,8 +74,9 @@ static void check_after_pause(struct sim *sim, const struct planner_request *req
         uint64_t step_us, refill_us;
 
         emission_of(sim, &step_us, &refill_us);
-        if (!wire->paused || wire->open || sim->site != SITE_WELL || step_us > 2 * USEC_PER_SEC)
-                return; /* with tight limits the others may have to wait for the reserve */
+        if (!wire->paused || wire->open || request->kind == REQUEST_CHECK || sim->site != SITE_WELL ||
+            wire->pause_us - wire->paused_us < refill_us + 2 * step_us)
+                return; /* the others may have to wait until the reserve has filled up */
         for (size_t i = 0; i < request->count; i++)
                 if (job_of(sim, request->jobs[i])->throttle_mark != wire->throttle_mark)
                         return;
@@ -104,11 +108,18 @@ void check_request(struct sim *sim, const struct planner_request *request)
 
                 if (job->reported_end && !job->reported_gone)
                         sim_fail(sim, job, "requested after its end was reported");
+                if (sim->now_us + 50 * USEC_PER_MSEC < job->not_before_us && request->kind != REQUEST_CHECK &&
+                    !wire->open)
+                        sim_fail(sim, job, "R2: requested %.3f s before its Retry-After is over",
+                                 (double)(job->not_before_us - sim->now_us) / 1e6);
                 bytes += (size_t)snprintf(NULL, 0, "%" PRIu64 ",", job->id);
         }
         if (request->count > 1 &&
             (request->count > sim->limits.batch_size || bytes > sim->limits.batch_bytes))
                 sim_fail(sim, NULL, "a batch of %zu ids in %zu bytes", request->count, bytes);
+        if (request->count > 2 * sim->batch_most + 1 && wire->too_large > 60)
+                sim_fail(sim, NULL, "R3: a batch of %zu ids, after %u that were too large", request->count,
+                         wire->too_large);
         check_probe(sim, request);
         check_after_pause(sim, request);
 }

@@ -260,8 +260,20 @@ static void check_frugal(struct sim *sim, struct sim_job *job)
                          job->requests, polls, extras);
 }
 
+/* R3: where batches never work they are tried once an hour, and after what may have hidden that. */
+static void check_batches(struct sim *sim)
+{
+        uint64_t tries = 1 + (sim->now_us - sim->start_us) / USEC_PER_HOUR + sim->figures.starts +
+                         sim->figures.outages + sim->opens;
+
+        if (sim->failed_batches > 30 * tries)
+                sim_fail(sim, NULL, "R3: %" PRIu64 " batches failed, and %" PRIu64 " tries were due",
+                         sim->failed_batches, tries);
+}
+
 void check_end(struct sim *sim)
 {
+        check_batches(sim);
         if (sim->checks > sim->failures + sim->figures.starts)
                 sim_fail(sim, NULL, "R1: %" PRIu64 " check requests, after %" PRIu64 " failures", sim->checks,
                          sim->failures);

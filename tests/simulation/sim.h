@@ -38,6 +38,9 @@
 #define FIRST_END     10
 #define RESULTS       12
 
+/* So many requests of an outage may fail before all that follow are probes: in flight, witnesses, a check. */
+#define STRAGGLERS 20
+
 /* What a response shows of a job: the server's truth at one instant, or what a row makes of it. */
 struct shown {
         uint8_t status; /* index of a text, 0: null */
@@ -105,6 +108,7 @@ struct sim_job {
         uint64_t last_allowance_us, failed_us;
         unsigned failures, setbacks; /* in a row; since it was settled */
         unsigned lone_left;          /* single reads that it must succeed in before it is in a batch again */
+        uint64_t not_before_us;      /* Retry-After that was charged to it alone */
         uint64_t requested_us;       /* 0: not in this run */
         uint32_t throttle_mark;
         uint32_t run_mark;  /* see struct wire */
@@ -201,6 +205,7 @@ struct wire {
         unsigned failed_batches;
         uint32_t run_mark; /* of the jobs that were in all failed batches of the run */
         size_t suspects;
+        unsigned too_large;        /* responses to batches */
         uint64_t singles_until_us; /* batches may be disabled */
 
         /* R2 */
@@ -209,11 +214,13 @@ struct wire {
         unsigned unnamed, permille;    /* responses without Retry-After in a row; the rate */
         uint64_t permille_us;
         uint32_t throttle_mark;
+        uint64_t paused_us;           /* when the last pause began */
         bool others_answered, paused; /* paused: no request since */
 
         /* failures of the present outage of the site that were delivered, and the last of them */
         unsigned site_failures;
-        uint64_t site_failure_us;
+        uint64_t site_failure_us, probing_us; /* probing: all that follow are probes */
+        unsigned failed_probes;
         const struct sim_job *last_probe;
         bool requested;
 };
@@ -231,6 +238,8 @@ struct sim {
         bool recount, evidence; /* there is a job by which the API can be known to be well */
         uint64_t disturbances, extras, hung_us;
         uint64_t checks, failures; /* check requests, and failed requests */
+        uint64_t failed_batches;   /* because they never work here */
+        uint64_t opens;            /* times that the API failed by R1 */
 
         /* settings of the daemon */
         struct planner_limits limits;

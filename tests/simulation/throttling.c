@@ -43,6 +43,9 @@ static void charge(struct sim *sim, const struct slot *slot)
                 job->failures++;
                 job->failed_us = sim->now_us;
                 wire_allow(sim, job, slot->retry_after_us);
+                job->not_before_us =
+                        sim->now_us +
+                        (slot->retry_after_us < USEC_PER_HOUR ? slot->retry_after_us : USEC_PER_HOUR);
                 wire_lone(sim, job, 3);
         }
 }
@@ -76,6 +79,8 @@ static void pause_all(struct sim *sim, const struct slot *slot)
 
         later_of(&wire->pause_us, until_us);
         later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        if (!wire->paused)
+                wire->paused_us = sim->now_us;
         wire->paused = true;
         sim->disturbances++;
         wire->others_answered = false;

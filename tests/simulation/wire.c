@@ -27,11 +27,14 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
 {
         job->settled_us = sim->now_us;
         job->settled_calm_us = sim->calm_us;
+        if (job->returned_us != 0) /* it is polled at once */
+                job->since_calm_us = sim->calm_us;
         job->extras_before = sim->extras;
         job->disturbances_before = sim->disturbances;
         job->allowance_us = job->last_allowance_us = job->failed_us = 0;
         job->failures = job->setbacks = job->lone_left = job->gone_count = 0;
-        job->requested_us = job->gone_due_calm_us = job->held_us = job->broken_from_us = 0;
+        job->requested_us = job->not_before_us = job->gone_due_calm_us = job->held_us = job->broken_from_us =
+                0;
         job->throttle_mark = job->run_mark = 0;
         job->failing = job->throttled = job->probed = job->was_in_batch = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
@@ -135,11 +138,15 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         wire->opened_us = sim->now_us;
         wire->since_us = since_us;
         wire->deadline_us = sim->now_us + probe_distance(sim, failure, 0) + probe_slack(sim);
+        wire->failed_batches = 0; /* which says nothing about batches either */
+        wire->suspects = 0;
         sim->disturbances++;
+        sim->opens++;
         for (size_t i = 0; i < sim->job_count; i++) {
                 struct sim_job *job = &sim->jobs[i];
 
                 job->probed = false;
+                job->not_before_us = 0;
                 job->gone_due_calm_us = 0;
                 job->gone_count = 0;
                 if (job->failed_us < since_us)
@@ -147,7 +154,9 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
                 job->broken_from_us = 0;
                 if (!surely)
                         continue;
-                job->allowance_us -= job->last_allowance_us; /* undone */
+                uint64_t waited_us = sim->now_us - job->failed_us;
+                if (waited_us < job->last_allowance_us) /* undone */
+                        job->allowance_us -= job->last_allowance_us - waited_us;
                 job->last_allowance_us = 0;
         }
 }
@@ -220,8 +229,9 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
 
 static void batches_may_be_disabled(struct sim *sim)
 {
-        if (sim->wire.failed_batches >= FAILED_BATCHES && sim->wire.suspects == 0)
-                sim->wire.singles_until_us = sim->now_us + USEC_PER_HOUR;
+        if (sim->wire.failed_batches < FAILED_BATCHES || sim->wire.suspects > 0)
+                return;
+        sim->wire.singles_until_us = sim->now_us + USEC_PER_HOUR;
 }
 
 static void batch_failed(struct sim *sim, const struct slot *slot)
@@ -298,8 +308,11 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         bool charged = slot->request.kind != REQUEST_BATCH && slot->failure != FAILURE_UNREACHABLE &&
                        !sim->wire.open;
 
-        if (job->reported_gone && slot->cause == CAUSE_MISSING)
+        if (job->reported_gone && slot->failure == FAILURE_NOT_FOUND) { /* as expected */
+                job->allowance_us += slot->cause == CAUSE_MISSING ? 0 : USEC_PER_HOUR;
+                job->excuses += slot->cause != CAUSE_MISSING;
                 return;
+        }
         job->excuses++;
         job->quick++;
         job->setbacks++;
@@ -321,9 +334,19 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         bool witness = true, expected;
 
         sim->failures++;
+        sim->failed_batches +=
+                request->kind == REQUEST_BATCH && slot->cause == CAUSE_BATCH && !slot->too_large;
+        sim->wire.too_large += slot->too_large && slot->cause == CAUSE_BATCH;
         if (slot->cause == CAUSE_SITE && slot->start_us >= sim->site_from_us) {
                 sim->wire.site_failures++;
-                sim->wire.site_failure_us = sim->now_us;
+                if (sim->wire.site_failures <= STRAGGLERS || slot->start_us > sim->wire.probing_us)
+                        sim->wire.site_failure_us = sim->now_us;
+                if (sim->wire.site_failures == STRAGGLERS) {
+                        sim->wire.probing_us = sim->now_us;
+                        sim->wire.failed_probes = 0;
+                } else if (sim->wire.site_failures > STRAGGLERS && slot->start_us > sim->wire.probing_us) {
+                        sim->wire.failed_probes++;
+                }
         }
         if (slot->failure == FAILURE_THROTTLED) {
                 throttling_failed(sim, slot);
@@ -342,7 +365,8 @@ void wire_failed(struct sim *sim, const struct slot *slot)
                 api_fails(sim, slot->failure, sim->now_us, true);
         else if (!expected)
                 accuse(sim, slot, witness);
-        if (request->kind == REQUEST_BATCH && !slot->too_large && slot->failure != FAILURE_UNREACHABLE)
+        if (request->kind == REQUEST_BATCH && !slot->too_large && slot->failure != FAILURE_UNREACHABLE &&
+            !sim->wire.open)
                 batch_failed(sim, slot);
 }
 
@@ -388,6 +412,8 @@ void wire_settled(struct sim *sim, struct sim_job *job, const struct slot *slot)
         job->settled_calm_us = slot->calm_us;
         job->extras_before = slot->extras;
         job->disturbances_before = slot->disturbances;
+        if (job->reported_gone) /* its return could not be recorded */
+                return;
         job->allowance_us = job->last_allowance_us = 0;
         job->setbacks = 0;
 }

@@ -86,7 +86,7 @@ class Outage(IntegrationTest):
         fake.fault("hang", hang="yes", times=2)
         self.write_config(fake, (11,), api={"timeout": "1s"})
         daemon = self.start_daemon()
-        self.assertRegex(daemon.wait_for("warning .*Cannot reach the API"), "took too long")
+        self.assertRegex(daemon.wait_for("warning .*Cannot reach the API"), "timed out")
         daemon.wait_for(r"reachable again after [1-9]\d*(\.\d+)? ?s")
         daemon.wait_for("Job 11: Running, seen for the first time")
         self.assertEqual(daemon.stop(), EX_OK)
@@ -99,7 +99,7 @@ class Outage(IntegrationTest):
         fake.fault("trickle", chunk=1, chunk_delay="30s", times=1)
         self.write_config(fake, (11,), api={"timeout": "1s"})
         daemon = self.start_daemon()
-        daemon.wait_for("warning .*Cannot reach the API.*took too long")
+        daemon.wait_for("warning .*Cannot reach the API.*timed out")
         daemon.wait_for("Job 11: Running, seen for the first time")
         self.assertOneOutage(daemon)
 

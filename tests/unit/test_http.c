@@ -241,14 +241,6 @@ static void test_connections_are_used_again(void **state)
                 noted_clear(&noted);
         }
         assert_int_equal(loopback_accepted(fixture->server), 1);
-
-        struct http_call call = noted_call(&noted, loopback_url(fixture->server, "/"));
-        call.fresh_connection = true;
-        noted_run(&noted, answer_hello, &call);
-        expect_hello(&noted);
-        noted_clear(&noted);
-        assert_int_equal(loopback_accepted(fixture->server), 2);
-        assert_int_equal(loopback_requests(fixture->server), 11);
 }
 
 static void answer_and_close(struct loopback_peer *peer, const char *head, const char *body, void *userdata)

@@ -49,7 +49,7 @@ static void test_socket_that_cannot_be_watched(void **state)
                 watch_in = 0;
                 if (noted.end.outcome == HTTP_IMPOSSIBLE)
                         assert_string_equal(noted.end.detail,
-                                            "its socket cannot be waited for: Cannot allocate memory");
+                                            "cannot watch the socket: Cannot allocate memory");
                 else
                         assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
                 noted_clear(&noted);

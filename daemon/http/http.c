@@ -123,9 +123,7 @@ static long to_milliseconds(uint64_t span_us)
 /* Rounded up; 0 remains 0. libcurl accepts at most 65535 here. */
 static long to_seconds(uint64_t span_us)
 {
-        if (span_us >= 65535 * USEC_PER_SEC)
-                return 65535;
-        return (long)((span_us + USEC_PER_SEC - 1) / USEC_PER_SEC);
+        return span_us < 65535 * USEC_PER_SEC ? (long)((span_us + USEC_PER_SEC - 1) / USEC_PER_SEC) : 65535;
 }
 
 static uint64_t monotonic_us(const struct http_client *client)
@@ -327,7 +325,7 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code, cons
 
 /* ---- requests ---- */
 
-/* Remembers the first failure of a series of setopt calls. */
+/* Does nothing after the first failure. */
 #define SET(option, value)                                                                                   \
         do {                                                                                                 \
                 if (code == CURLE_OK)                                                                        \
@@ -441,7 +439,6 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
         int r = curl_loop_add(client->connections, &request->transfer);
         if (r < 0)
                 return r;
-
         if (ret_request != NULL)
                 *ret_request = request;
         STEAL_POINTER(request);
@@ -477,7 +474,6 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
         client->ca_file = strdup(settings->ca_file != NULL ? settings->ca_file : "");
         if (client->user_agent == NULL || client->ca_file == NULL)
                 return -ENOMEM;
-
         int r = curl_loop_new(event, client->connections_max, &client->connections);
         if (r < 0)
                 return r;

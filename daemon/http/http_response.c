@@ -21,7 +21,7 @@ static size_t on_curl_header(char *data, size_t unit, size_t count, void *userda
 {
         struct http_response *response = userdata;
 
-        if (http_head_take(&response->head, data, unit * count))
+        if (http_head_parse(&response->head, data, unit * count))
                 return unit * count;
         response->head_invalid = true;
         return 0;

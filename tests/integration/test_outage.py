@@ -35,7 +35,7 @@ class Outage(IntegrationTest):
         self.write_config(closed.url, (11,))
         daemon = self.start_daemon()
         line = daemon.wait_for("warning .*Cannot reach the API")
-        self.assertRegex(line, rf"Cannot reach the API at {closed.url}: the connection was refused.*"
+        self.assertRegex(line, rf"Cannot reach the API at {closed.url}: could not connect.*"
                                r"Retrying in ")
         fake = self.start_fake(RUNNING, port=closed.release())
         daemon.wait_for(r"notice +API is reachable again after (under )?\d")
@@ -111,7 +111,7 @@ class Outage(IntegrationTest):
                 daemon = self.start_daemon()
                 daemon.wait_for("seen for the first time")
                 fake.fault("down", status=status, body="<html><b>sorry\x1b[31m</b></html>")
-                self.assertRegex(daemon.wait_for("warning .*cannot be used"), f"HTTP {status}: .*sorry")
+                self.assertRegex(daemon.wait_for("warning .*Cannot reach the API"), f"HTTP {status}: .*sorry")
                 fake.polls(2, 11)
                 fake.mend()
                 daemon.wait_for("reachable again after ")

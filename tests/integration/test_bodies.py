@@ -38,7 +38,7 @@ HARMFUL = {
     "wrong id": ({"wrong_id": "yes"}, "Job 11: .*HTTP 200 with job 12 instead"),
     "no id": ({"body": '{"Status": "Completed", "ResultData": null}'}, "Job 11: "),
     "no content": ({"status": 204}, "Job 11: "),
-    "not found": ({"status": 404}, "Job 11 .*404"),
+    "not found": ({"status": 404}, "Job 11: .*404"),
     "bad request": ({"status": 400, "body": '{"Message": "no"}'}, 'Job 11: .*HTTP 400.*"Message"'),
     "not gzip at all": ({"body": '{"Id": 11, "Status": "Completed"}', "header": '"Content-Encoding: gzip"'},
                         "Cannot reach the API"),

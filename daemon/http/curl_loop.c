@@ -329,8 +329,8 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
                 return r;
 
         /*
-         * From 8.1 on, libcurl reads CLOCK_MONOTONIC_RAW, which NTP does not adjust, so the timer may still
-         * have expired early for libcurl, which does not request the same time again: ask it.
+         * Newer releases of libcurl read CLOCK_MONOTONIC_RAW, which NTP does not adjust, so the timer may
+         * still have expired early for libcurl, which does not request the same time again: query it.
          */
         long left_ms = -1;
         (void)curl_multi_timeout(loop->multi, &left_ms);

@@ -174,7 +174,17 @@ static unsigned probe_rank(const struct planner_job *job)
         return job->failing ? 1 : 0;
 }
 
-/* The next job of the rotation; NULL if all are in flight, but for gone ones that are not due. */
+/* A gone job is not probed before it is due, nor one that the API asked to wait for. */
+static bool may_be_probed(const struct planner_job *job, uint64_t now_us)
+{
+        if (job->entry.position == 0)
+                return false;
+        if (job->part != 0 || job->entry.due_us <= now_us)
+                return true;
+        return !planner_job_is_gone(job) && !(job->failures > 0 && job->failure == FAILURE_THROTTLED);
+}
+
+/* The next job of the rotation; NULL if none may be probed. */
 static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_us)
 {
         struct planner_job *best = NULL;
@@ -184,10 +194,9 @@ static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_
         for (size_t i = 0; i < planner->job_count && best_rank > 0; i++) {
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
-                bool due = !planner_job_is_gone(job) || job->part != 0 || job->entry.due_us <= now_us;
                 unsigned rank = any ? 0 : probe_rank(job);
 
-                if (job->entry.position != 0 && due && rank < best_rank) {
+                if (rank < best_rank && may_be_probed(job, now_us)) {
                         best = job;
                         best_rank = rank;
                 }
@@ -209,7 +218,8 @@ static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_
         *ret_wake_us = USEC_NEVER;
         job = next_probe_job(planner, now_us);
         if (job == NULL) {
-                *ret_wake_us = queue_ready_us(&planner->gone, at_us);
+                *ret_wake_us =
+                        earlier(queue_ready_us(&planner->gone, at_us), queue_ready_us(&planner->due, at_us));
                 return false;
         }
         *ret_request = (struct planner_request){

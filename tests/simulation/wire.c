@@ -169,6 +169,8 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
 
         if (slot->start_us < wire->opened_us)
                 return;
+        for (size_t i = 0; i < sim->job_count && slot->cause != CAUSE_JOB; i++)
+                sim->jobs[i].probed = false; /* the rotation may have to go round once more */
         job->probed = true;
         if ((slot->failure == FAILURE_REFUSED) != wire->refused)
                 wire->failed = 0;

@@ -19,6 +19,8 @@ void wire_start(struct sim *sim)
 {
         uint64_t named_us = sim->wire.named_us;
 
+        sim->run_extras = sim->extras;
+
         sim->wire =
                 (struct wire){ .named_us = named_us, .permille = 1000, .throttle_mark = 1, .run_mark = 1 };
 }

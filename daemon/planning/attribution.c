@@ -264,6 +264,8 @@ static enum attribution check_failed(struct planner *planner, enum failure failu
         enum failure wanted = api->check_wanted;
 
         api->check_wanted = FAILURE_NONE;
+        if (wanted == FAILURE_NONE && failure != FAILURE_UNREACHABLE)
+                return ATTRIBUTED_TO_NONE; /* a read has succeeded meanwhile */
         if (failure == wanted || failure == FAILURE_UNREACHABLE) {
                 if (api->row > 0 && api->row_failure == failure && api->breaker.witness_us[failure] == 0)
                         api->breaker.witness_us[failure] = api->row_since_us;
@@ -520,11 +522,13 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
 
         note_answered(planner, request);
         breaker_note_success(&api->breaker);
-        api->row = 0;
+        if (request->kind != REQUEST_SIGN_IN) {
+                api->row = 0;
+                api->check_wanted = FAILURE_NONE; /* it could not accuse the API any more */
+        }
         switch (request->kind) {
         case REQUEST_CHECK:
                 api->check_in_flight = false;
-                api->check_wanted = FAILURE_NONE;
                 api->failed_gone_checks = 0;
                 break;
         case REQUEST_GONE_CHECK:

@@ -172,7 +172,17 @@ static unsigned probe_rank(const struct planner_job *job)
         return job->failing ? 1 : 0;
 }
 
-/* The next job of this round of probes; NULL if none is left. Gone ones are part of it only when due. */
+/* A gone job is not probed before it is due, nor one that the API asked to wait for. */
+static bool may_be_probed(const struct planner_job *job, uint64_t now_us)
+{
+        if (job->entry.position == 0)
+                return false;
+        if (job->part != 0 || job->entry.due_us <= now_us)
+                return true;
+        return !planner_job_is_gone(job) && !(job->failures > 0 && job->failure == FAILURE_THROTTLED);
+}
+
+/* The next job of this round of probes; NULL if none is left. */
 static struct planner_job *next_of_round(struct planner *planner, uint64_t now_us)
 {
         struct planner_job *best = NULL;
@@ -180,8 +190,7 @@ static struct planner_job *next_of_round(struct planner *planner, uint64_t now_u
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
 
-                if (job->entry.position == 0 || job->probe_round == planner->api.probe_round ||
-                    (planner_job_is_gone(job) && job->part == 0 && job->entry.due_us > now_us))
+                if (job->probe_round == planner->api.probe_round || !may_be_probed(job, now_us))
                         continue;
                 if (best == NULL || probe_rank(job) < probe_rank(best))
                         best = job;
@@ -191,7 +200,7 @@ static struct planner_job *next_of_round(struct planner *planner, uint64_t now_u
         return best;
 }
 
-/* The next job of the rotation; NULL if all are in flight, but for gone ones that are not due. */
+/* The next job of the rotation; NULL if none may be probed. */
 static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_us)
 {
         struct planner_job *job = next_of_round(planner, now_us);
@@ -219,7 +228,8 @@ static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_
         *ret_wake_us = USEC_NEVER;
         job = next_probe_job(planner, now_us);
         if (job == NULL) {
-                *ret_wake_us = queue_ready_us(&planner->gone, at_us);
+                *ret_wake_us =
+                        earlier(queue_ready_us(&planner->gone, at_us), queue_ready_us(&planner->due, at_us));
                 return false;
         }
         *ret_request = (struct planner_request){

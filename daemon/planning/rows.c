@@ -45,7 +45,8 @@ void rows_learn(struct planner *planner, struct planner_job *job, const struct j
         /* Where a null is recorded, the row omitted something only if the record has a Status. */
         bool omitted = record->status.data != NULL ||
                        (job->watch.memory.recorded && job->watch.memory.status.size == UINT64_MAX);
-        if (job->status_missing && omitted && ++planner->api.statuses_omitted >= STATUSES_OMITTED_MAX) {
+        if (job->status_missing && omitted && same_version &&
+            ++planner->api.statuses_omitted >= STATUSES_OMITTED_MAX) {
                 planner->api.statuses_omitted = 0;
                 batches_disable(planner, now_us);
         }
@@ -190,6 +191,7 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
                 break;
         case ROW_STATUS_MISSING:
                 job->status_missing = true;
+                job->updated = updated;
                 confirm_job(planner, job, now_us);
                 break;
         case ROW_CONFIRM:

@@ -18,7 +18,8 @@
  *   that is due earlier goes first, once; each one that is read alone costs a request of its own and may cut
  *   a batch in two. That is one round, one more for each failure of this job, after which it is last in line,
  *   and one if anything disturbed. While a bucket fills for the first time, polls may use every second step;
- * - requests beyond one poll each x step: they may go first; how many there may be is checked by itself;
+ * - requests beyond one poll each x step, and one that was just sent: they may go first; how many there may
+ *   be is checked by itself;
  * - (reserve + 1) x step of a bucket: the reserve is filled up first;
  * - 2 s for requests in flight, and 35 s if any hung;
  *
@@ -162,7 +163,7 @@ void emission_of(const struct sim *sim, uint64_t *ret_step_us, uint64_t *ret_ref
         *ret_refill_us = refill_us;
 }
 
-/* While a bucket fills for the first time, polls may use every second step. */
+/* While a bucket fills for the first time, polls may use every second step. Urgent requests use the rest. */
 static bool was_filling(const struct sim *sim, uint64_t at_us, uint64_t step_us)
 {
         const struct rate_limiter_limits *limits = &sim->limits.rate_limiter;
@@ -174,7 +175,8 @@ static bool was_filling(const struct sim *sim, uint64_t at_us, uint64_t step_us)
 
         for (size_t i = 0; i < 3; i++)
                 if (buckets[i].step_us * 2 > step_us &&
-                    at_us < sim->run_us + 4 * (buckets[i].burst + 1) * buckets[i].step_us)
+                    at_us < sim->run_us + (4 * (buckets[i].burst + 1) + 2 * (sim->extras - sim->run_extras)) *
+                                                  buckets[i].step_us)
                         return true;
         return false;
 }
@@ -198,7 +200,7 @@ uint64_t longest_gap(const struct sim *sim, const struct sim_job *job)
 
         uint64_t round = (sim->open_at_start + batch - 1) / batch + 2 * sim->lone_most + 2;
         waits_us = (1 + job->setbacks + disturbed) * round * step_us +
-                   (sim->extras - job->extras_before) * step_us + refill_us + 2 * USEC_PER_SEC;
+                   (sim->extras - job->extras_before + 1) * step_us + refill_us + 2 * USEC_PER_SEC;
         if (sim->hung_us >= job->settled_us && sim->hung_us > 0)
                 waits_us += 35 * USEC_PER_SEC;
         return job->settings.max_interval_us + job->allowance_us + waits_us;

@@ -31,7 +31,7 @@ static void start_limits(struct sim *sim)
                 planner_begin_empty(sim->planner, sim->now_us);
                 return;
         }
-        /* A clock that was set forward cannot be told from a long stop. */
+        /* A clock that was set forward looks like a long stop. */
         if (times->count > 0 && times->at_us[times->count - 1] + USEC_PER_DAY > sim->now_us) {
                 times->first = times->count;
                 for (size_t i = 0; i < 3; i++)
@@ -146,7 +146,7 @@ static void send_request(struct sim *sim, const struct planner_request *request)
                        (size_t)(job_of(sim, request->jobs[0]) - sim->jobs) + 1);
 }
 
-/* The timer is set; now and then a look in between, for wake-ups that were lost. */
+/* The timer is set; now and then the planner is asked in between, for wake-ups that were lost. */
 static void sleep_until(struct sim *sim, uint64_t wake_us)
 {
         bool in_flight = false;

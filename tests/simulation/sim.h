@@ -236,10 +236,10 @@ struct sim {
         unsigned wall_jumps;
         uint64_t calm_us;       /* runs only while nothing excuses waiting: see checks.c */
         bool recount, evidence; /* there is a job by which the API can be known to be well */
-        uint64_t disturbances, extras, hung_us;
-        uint64_t checks, failures; /* check requests, and failed requests */
-        uint64_t failed_batches;   /* because they never work here */
-        uint64_t opens;            /* times that the API failed by R1 */
+        uint64_t disturbances, extras, run_extras, hung_us; /* run_extras: before this run */
+        uint64_t checks, failures;                          /* check requests, and failed requests */
+        uint64_t failed_batches;                            /* because they never work here */
+        uint64_t opens;                                     /* times that the API failed by R1 */
 
         /* settings of the daemon */
         struct planner_limits limits;

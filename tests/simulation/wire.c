@@ -19,6 +19,8 @@ void wire_start(struct sim *sim)
 {
         uint64_t named_us = sim->wire.named_us;
 
+        sim->run_extras = sim->extras;
+
         sim->wire =
                 (struct wire){ .named_us = named_us, .permille = 1000, .throttle_mark = 1, .run_mark = 1 };
 }
@@ -169,6 +171,8 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
 
         if (slot->start_us < wire->opened_us)
                 return;
+        for (size_t i = 0; i < sim->job_count && slot->cause != CAUSE_JOB; i++)
+                sim->jobs[i].probed = false; /* the rotation may have to go round once more */
         job->probed = true;
         if ((slot->failure == FAILURE_REFUSED) != wire->refused)
                 wire->failed = 0;

@@ -121,10 +121,11 @@ static void on_attempt_done(void *userdata, int r)
         struct hook_queue *queue = userdata;
 
         if (r < 0) {
-                journal_print(queue->parts.journal, LOG_WARNING,
-                              "Cannot record the result of hook %s: %s. Retrying every 5 s; one of its slots "
-                              "stays occupied until then.",
-                              hook_queue_name(queue), state_error(queue->parts.state));
+                journal_print(
+                        queue->parts.journal, LOG_WARNING,
+                        "Cannot record the result of hook %s: %s. Retrying every 5s; until then the hook "
+                        "handles fewer events at once.",
+                        hook_queue_name(queue), state_error(queue->parts.state));
                 timer_set(queue, RETRY_US);
         }
         queue->parts.on_change(queue->parts.userdata);
@@ -150,7 +151,7 @@ static void handle_read_error(struct hook_queue *queue)
                 return;
         queue->read_failed = true;
         journal_print(queue->parts.journal, LOG_WARNING,
-                      "Cannot read pending deliveries of hook %s: %s. Retrying every 5 s.",
+                      "Cannot read pending deliveries of hook %s: %s. Retrying every 5s.",
                       hook_queue_name(queue), state_error(queue->parts.state));
 }
 

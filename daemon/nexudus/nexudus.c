@@ -271,7 +271,7 @@ static enum nexudus_verdict verdict_of_document(struct nexudus_request *request,
                 return NEXUDUS_UNEXPECTED;
         }
         if (request->on_row == NULL && request->record.id != request->id) {
-                explain(explanation, "HTTP %d with job %" PRIu64 " instead", end->status, request->record.id);
+                explain(explanation, "HTTP %d, but with job %" PRIu64, end->status, request->record.id);
                 return NEXUDUS_UNEXPECTED;
         }
         explain(explanation, "HTTP %d", end->status);
@@ -310,7 +310,7 @@ static enum nexudus_verdict verdict_of_status(const struct nexudus_request *requ
                 return end->retry_after_us != HTTP_RETRY_NONE ? NEXUDUS_THROTTLED : NEXUDUS_UNREACHABLE;
         if (end->status >= 300 && end->status < 400)
                 explain(explanation,
-                        "HTTP %d, a redirect, not followed to protect the credentials; check base_url",
+                        "HTTP %d: redirects are not followed, to protect the credentials; check base_url",
                         end->status);
         return NEXUDUS_UNEXPECTED;
 }

@@ -128,23 +128,23 @@ void attempt_stop(struct attempt *attempt)
 int attempt_record(struct attempt *attempt)
 {
         struct state *state = attempt->context->state;
-        uint64_t now_us = clock_wall_us();
         unsigned made = attempt->delivery.attempts + 1;
         int r;
 
         assert(attempt->ended);
         if (attempt->success) {
-                r = state_delivery_done(state, attempt->delivery.id, now_us);
+                r = state_delivery_done(state, attempt->delivery.id, clock_wall_us());
                 if (r >= 0)
                         log_delivered(attempt);
         } else if (made > attempt->context->hook->retries) {
-                r = state_delivery_failed(state, attempt->delivery.id, now_us, attempt_reason(attempt));
+                r = state_delivery_failed(state, attempt->delivery.id, clock_wall_us(),
+                                          attempt_reason(attempt));
                 if (r >= 0)
                         log_abandoned(attempt);
         } else {
                 uint64_t delay_us = delivery_delay(made, attempt->retry_after_us, random_u64());
 
-                r = state_delivery_retry(state, attempt->delivery.id, now_us + delay_us,
+                r = state_delivery_retry(state, attempt->delivery.id, clock_process_us(), delay_us,
                                          attempt_reason(attempt));
                 if (r >= 0)
                         log_retry(attempt, delay_us);

@@ -33,8 +33,9 @@ struct hook_queue {
         struct attempt_context context;
         struct attempt slots[HOOK_CONCURRENCY];
         sd_event_source *timer;
-        bool waiting;     /* deliveries wait for their time */
-        bool read_failed; /* the state cannot be read, which was logged */
+        bool rebased;      /* no delivery waits longer than its own delay, whatever clock dated it */
+        bool waiting;      /* deliveries wait for their time */
+        bool state_failed; /* the state cannot be read or written, which was logged */
         bool retired;
 };
 
@@ -142,40 +143,52 @@ static bool record_results(struct hook_queue *queue)
         return unrecorded;
 }
 
-/* Logged once until the state can be read again. */
-static void handle_read_error(struct hook_queue *queue)
+/* Logged once until the state can be accessed again. */
+static void handle_state_error(struct hook_queue *queue, const char *action)
 {
         queue->waiting = true; /* deliveries that cannot be read may be waiting */
         timer_set(queue, RETRY_US);
-        if (queue->read_failed)
+        if (queue->state_failed)
                 return;
-        queue->read_failed = true;
+        queue->state_failed = true;
         journal_print(queue->parts.journal, LOG_WARNING,
-                      "Cannot read pending deliveries of hook %s: %s. Retrying every 5s.",
+                      "Cannot %s pending deliveries of hook %s: %s. Retrying every 5s.", action,
                       hook_queue_name(queue), state_error(queue->parts.state));
 }
 
 /* Sets the timer for the earliest delivery that is not due, and for results that are not recorded. */
 static void set_timer(struct hook_queue *queue, const uint64_t busy[], size_t busy_count, bool unrecorded)
 {
-        uint64_t next_us, now_us = clock_wall_us();
+        uint64_t next_us, now_us = clock_process_us();
 
         int r = state_next_delivery(queue->parts.state, hook_queue_name(queue), busy, busy_count, &next_us);
         if (r < 0) {
-                handle_read_error(queue);
+                handle_state_error(queue, "read");
                 return;
         }
         queue->waiting = r > 0;
-        queue->read_failed = false;
+        queue->state_failed = false;
         /* If all slots are occupied, the end of an attempt causes the next fill. */
         if (r > 0 && busy_count < HOOK_CONCURRENCY) {
-                /* If the wall clock was set back, wait no longer than the longest delay. */
                 uint64_t span_us = next_us > now_us ? next_us - now_us : 0;
-                uint64_t span_max_us = unrecorded ? RETRY_US : DELIVERY_DELAY_MAX_US;
-                timer_set(queue, span_us < span_max_us ? span_us : span_max_us);
+                timer_set(queue, unrecorded && span_us > RETRY_US ? RETRY_US : span_us);
         } else if (unrecorded) {
                 timer_set(queue, RETRY_US);
         }
+}
+
+/*
+ * Deliveries were dated by the clock of an earlier process, which may have been wrong, or this one may be.
+ * Has no effect on those that this process dated.
+ */
+static int rebase(struct hook_queue *queue)
+{
+        if (queue->rebased)
+                return 0;
+        int r = state_rebase_deliveries(queue->parts.state, hook_queue_name(queue), clock_process_us(),
+                                        DELIVERY_DELAY_MAX_US);
+        queue->rebased = r >= 0;
+        return r;
 }
 
 void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t other_count)
@@ -191,12 +204,17 @@ void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t o
                 return;
         }
 
+        if (rebase(queue) < 0) {
+                handle_state_error(queue, "update");
+                return;
+        }
         size_t busy_count = collect_busy(queue, others, other_count, busy);
         if (busy_count < HOOK_CONCURRENCY) {
-                int count = state_due_deliveries(queue->parts.state, hook_queue_name(queue), clock_wall_us(),
-                                                 busy, busy_count, due, HOOK_CONCURRENCY - busy_count);
+                int count =
+                        state_due_deliveries(queue->parts.state, hook_queue_name(queue), clock_process_us(),
+                                             busy, busy_count, due, HOOK_CONCURRENCY - busy_count);
                 if (count < 0) { /* set_timer() would have the timer elapse at once, repeatedly */
-                        handle_read_error(queue);
+                        handle_state_error(queue, "read");
                         return;
                 }
                 for (int i = 0; i < count; i++)

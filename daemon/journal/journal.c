@@ -33,6 +33,9 @@
 /* No entry has more. */
 #define FIELDS_MAX 32
 
+/* Bytes of a remote text in a field, except ResultData, for which there is a setting. */
+#define TEXT_BYTES_MAX 1024
+
 struct journal {
         bool native;
         bool coloured;
@@ -88,10 +91,15 @@ static void entry_add_number(struct entry *entry, const char *name, uint64_t num
 }
 
 /* Adds a field unless the text is null. `limit` in bytes, 0: none. */
-static void entry_add_text(struct entry *entry, const char *name, const struct text *text, size_t limit)
+static void entry_add_cut(struct entry *entry, const char *name, const struct text *text, size_t limit)
 {
         if (text->data != NULL)
                 entry_add(entry, name, text->data, text_cut(text->data, text->size, limit));
+}
+
+static void entry_add_text(struct entry *entry, const char *name, const struct text *text)
+{
+        entry_add_cut(entry, name, text, TEXT_BYTES_MAX);
 }
 
 static void entry_add_head(struct entry *entry, int priority, const char *message_id, const char *message)
@@ -351,23 +359,23 @@ static void entry_add_event(struct entry *entry, const struct journal *journal, 
         entry_add_string(entry, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
         entry_add_string(entry, "JOBWATCH_EVENT_ID", event->id);
         entry_add_number(entry, "JOBWATCH_JOB", record->id);
-        entry_add_text(entry, "JOBWATCH_JOB_NAME", &event->job_name, 0);
-        entry_add_text(entry, "JOBWATCH_JOB_GUID", &record->guid, 0);
-        entry_add_text(entry, "JOBWATCH_STATUS", &record->status, 0);
-        entry_add_text(entry, "JOBWATCH_STATUS_BEFORE", &event->status_before, 0);
-        entry_add_text(entry, "JOBWATCH_RESULT", &record->result, journal->result_bytes);
-        entry_add_text(entry, "JOBWATCH_RESULT_BEFORE", &event->result_before, journal->result_bytes);
+        entry_add_text(entry, "JOBWATCH_JOB_NAME", &event->job_name);
+        entry_add_text(entry, "JOBWATCH_JOB_GUID", &record->guid);
+        entry_add_text(entry, "JOBWATCH_STATUS", &record->status);
+        entry_add_text(entry, "JOBWATCH_STATUS_BEFORE", &event->status_before);
+        entry_add_cut(entry, "JOBWATCH_RESULT", &record->result, journal->result_bytes);
+        entry_add_cut(entry, "JOBWATCH_RESULT_BEFORE", &event->result_before, journal->result_bytes);
         if (record->has_result)
                 entry_add_number(entry, "JOBWATCH_RESULT_BYTES", record->result.size);
         entry_add_string(entry, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
-        entry_add_text(entry, "JOBWATCH_DESCRIPTION", &record->description, 0);
-        entry_add_text(entry, "JOBWATCH_BUSINESS", &record->business, 0);
+        entry_add_text(entry, "JOBWATCH_DESCRIPTION", &record->description);
+        entry_add_text(entry, "JOBWATCH_BUSINESS", &record->business);
         if (record->business_id != 0)
                 entry_add_number(entry, "JOBWATCH_BUSINESS_ID", record->business_id);
-        entry_add_text(entry, "JOBWATCH_UPDATED_ON", &record->updated_on, 0);
+        entry_add_text(entry, "JOBWATCH_UPDATED_ON", &record->updated_on);
         if (journal->personal_data) {
-                entry_add_text(entry, "JOBWATCH_USER", &record->user, 0);
-                entry_add_text(entry, "JOBWATCH_USER_EMAIL", &record->email, 0);
+                entry_add_text(entry, "JOBWATCH_USER", &record->user);
+                entry_add_text(entry, "JOBWATCH_USER_EMAIL", &record->email);
         }
 }
 

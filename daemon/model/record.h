@@ -25,6 +25,8 @@ struct job_record {
         struct text updated_on; /* opaque: displayed and compared for equality, never parsed */
         bool has_status;        /* the Status field was present, possibly null; rows of a batch may omit it */
         bool has_result;        /* likewise ResultData; false in what is recorded: it is unknown */
+        bool status_is_json;    /* Status came as an object or an array; false in what is recorded */
+        bool result_is_json;    /* likewise ResultData */
 };
 
 /* Frees the texts and resets the record. */

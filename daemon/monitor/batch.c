@@ -130,6 +130,8 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
                                          monitor_now_us(monitor));
         row->updated = updated_on_digest(record);
         slot->seen_result |= record->result.data != NULL;
+        slot->status_is_json |= record->status_is_json;
+        slot->result_is_json |= record->result_is_json;
 
         if (is_first(row) && record->result.size <= FIRST_RESULT_MAX)
                 row->first = first_observation_new(record, row->verdict == ROW_FIRST);
@@ -185,6 +187,7 @@ void batch_apply_rows(struct request_slot *slot)
         uint64_t now = monitor_now_us(monitor);
 
         planner_take_batch(planner, slot->seen_result);
+        recorder_note_json(monitor->parts.recorder, slot->status_is_json, slot->result_is_json);
         record_all_first(slot);
         for (size_t i = 0; i < slot->request.count; i++) {
                 struct planner_job *job = slot->request.jobs[i];

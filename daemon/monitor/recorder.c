@@ -44,6 +44,7 @@ struct recorder {
         bool state_failing;   /* the failure has been logged */
         bool journal_failing; /* logging has failed; later events wait for the replay */
         sd_event_source *replay_timer;
+        bool status_json_logged, result_json_logged;
         bool in_transaction;   /* between recorder_begin() and recorder_commit() */
         struct event *pending; /* events to publish when the transaction is committed */
         size_t pending_count, pending_capacity;
@@ -106,7 +107,7 @@ static int on_replay_time(sd_event_source *source, uint64_t time_us, void *userd
 static void prune(struct recorder *recorder)
 {
         recorder->since_prune = 0;
-        (void)state_prune(recorder->state, clock_wall_us() - HISTORY_MAX_US);
+        (void)state_prune(recorder->state, clock_wall_us(), HISTORY_MAX_US);
 }
 
 int recorder_replay(struct recorder *recorder)
@@ -350,6 +351,25 @@ int recorder_commit(struct recorder *recorder)
         }
         pending_clear(recorder);
         return r;
+}
+
+static void note_json(struct recorder *recorder, const char *field, bool *logged)
+{
+        if (*logged)
+                return;
+        *logged = true;
+        journal_print(
+                recorder->journal, LOG_INFO,
+                "The API sends %s as a JSON object or array; its JSON text without white space is used.",
+                field);
+}
+
+void recorder_note_json(struct recorder *recorder, bool status_is_json, bool result_is_json)
+{
+        if (status_is_json)
+                note_json(recorder, "Status", &recorder->status_json_logged);
+        if (result_is_json)
+                note_json(recorder, "ResultData", &recorder->result_json_logged);
 }
 
 void recorder_note_unrecognised_status(struct recorder *recorder, const struct job_config *job,

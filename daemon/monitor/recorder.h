@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -51,6 +52,10 @@ int recorder_store_result(struct recorder *recorder, const struct job_config *jo
  */
 int recorder_begin(struct recorder *recorder);
 int recorder_commit(struct recorder *recorder);
+
+/* Logs that the API sends Status or ResultData as an object or array, once each in the life of the recorder.
+ */
+void recorder_note_json(struct recorder *recorder, bool status_is_json, bool result_is_json);
 
 /* Warns of an unrecognised status, once per value, also across restarts. */
 void recorder_note_unrecognised_status(struct recorder *recorder, const struct job_config *job,

@@ -25,4 +25,5 @@ struct request_slot {
         struct batch_row *rows; /* one per job of the request; owned */
         size_t expected;  /* index at which the next row is searched for first; rows mostly come in order */
         bool seen_result; /* some row had a ResultData */
+        bool status_is_json, result_is_json; /* of some row: see model/record.h */
 };

@@ -70,6 +70,7 @@ static void take_record(struct monitor *monitor, struct planner_job *job, struct
         if (was_missing)
                 not_found_clear(monitor->parts.state, job->id);
         monitor_note_answered(monitor, job);
+        recorder_note_json(recorder, record->status_is_json, record->result_is_json);
         monitor_report_record(monitor, job, &record->status, change->outcome);
         if (change->has_event) {
                 if (change->unrecognised_status)

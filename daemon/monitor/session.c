@@ -33,13 +33,12 @@ struct session {
         struct session_parts parts;
         struct token *token;
         char *key;            /* key of the tokens in the state; includes account and client id */
-        uint64_t obtained_us; /* CLOCK_REALTIME at which this process obtained the token in use; 0: from the
-                                 state */
+        uint64_t obtained_us; /* when this process obtained the token in use; 0: from the state */
         unsigned generation;  /* of the token in use */
         bool accepted;        /* the API has accepted the token in use */
         bool in_use;          /* requests carry a token */
         unsigned renewals;    /* because of refusals, since renewals_since_us */
-        uint64_t renewals_since_us; /* CLOCK_REALTIME */
+        uint64_t renewals_since_us;
 };
 
 DEFINE_CLEANUP(struct session, session_free)
@@ -77,7 +76,10 @@ static int persist(void *userdata, const struct tokens *tokens)
         return r;
 }
 
-/* Loads the tokens of an earlier run. Unreadable ones are ignored. */
+/*
+ * Loads the tokens of an earlier run. Unreadable ones are ignored. If the clock was set back since then they
+ * count as new, so that they are used no longer than their lifetime.
+ */
 static void load(struct session *session, struct tokens *tokens)
 {
         void *data = NULL;
@@ -85,7 +87,9 @@ static void load(struct session *session, struct tokens *tokens)
 
         if (state_get_value(session->parts.state, session->key, &data, &size) <= 0)
                 return;
-        (void)tokens_parse(data, tokens);
+        uint64_t now_us = clock_process_us();
+        if (tokens_parse(data, tokens) == 0 && tokens->obtained_us > now_us)
+                tokens->obtained_us = now_us;
         explicit_bzero(data, size);
         free(data);
 }
@@ -94,7 +98,7 @@ static void load(struct session *session, struct tokens *tokens)
 
 static int use_token(struct session *session)
 {
-        const char *current = token_current(session->token, clock_wall_us());
+        const char *current = token_current(session->token, clock_process_us());
 
         session->accepted = false;
         session->generation++;
@@ -107,7 +111,7 @@ static void on_token_answer(void *userdata, const struct token_result *answer)
         struct session *session = userdata;
 
         if (answer->verdict == TOKEN_OBTAINED) {
-                session->obtained_us = clock_wall_us();
+                session->obtained_us = clock_process_us();
                 if (use_token(session) < 0)
                         token_reject(session->token); /* out of memory: as if there were no token */
                 journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
@@ -149,6 +153,7 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                 .client_id = client_id,
                 .username = api->username,
                 .password = parts->password,
+                .now = clock_process_us,
         };
         const struct token_callbacks callbacks = { .persist = persist,
                                                    .on_result = on_token_answer,
@@ -177,7 +182,7 @@ struct session *session_free(struct session *session)
 
 enum session_need session_need(const struct session *session)
 {
-        uint64_t now = clock_wall_us();
+        uint64_t now = clock_process_us();
         bool usable = token_current(session->token, now) != NULL;
 
         if (token_is_busy(session->token))
@@ -189,7 +194,7 @@ enum session_need session_need(const struct session *session)
 
 uint64_t session_renew_in(const struct session *session)
 {
-        uint64_t now = clock_wall_us(), renew_at = token_renew_at(session->token);
+        uint64_t now = clock_process_us(), renew_at = token_renew_at(session->token);
 
         if (renew_at == UINT64_MAX || renew_at <= now)
                 return USEC_NEVER;
@@ -204,7 +209,7 @@ int session_renew(struct session *session)
          * Tokens that could not be persisted before may have been persisted now, so that there is a valid
          * one already.
          */
-        if (r >= 0 && !session->in_use && token_current(session->token, clock_wall_us()) != NULL)
+        if (r >= 0 && !session->in_use && token_current(session->token, clock_process_us()) != NULL)
                 (void)use_token(session);
         return r;
 }
@@ -224,12 +229,11 @@ unsigned session_generation(const struct session *session)
 /* Whether a refusal leads to a renewal, which is then counted. */
 static bool may_renew(struct session *session, uint64_t now_us)
 {
-        if (now_us < session->renewals_since_us || now_us >= session->renewals_since_us + USEC_PER_HOUR) {
+        if (now_us >= session->renewals_since_us + USEC_PER_HOUR) {
                 session->renewals_since_us = now_us;
                 session->renewals = 0;
         }
-        if (session->renewals >= RENEWALS_MAX && now_us >= session->obtained_us &&
-            now_us < session->obtained_us + MIN_USE_US)
+        if (session->renewals >= RENEWALS_MAX && now_us < session->obtained_us + MIN_USE_US)
                 return false;
         session->renewals++;
         return true;
@@ -237,7 +241,7 @@ static bool may_renew(struct session *session, uint64_t now_us)
 
 bool session_note_refused(struct session *session, unsigned generation)
 {
-        uint64_t now = clock_wall_us();
+        uint64_t now = clock_process_us();
 
         /* Of several requests in flight with this token another one was refused first. */
         if (generation != session->generation || token_current(session->token, now) == NULL)

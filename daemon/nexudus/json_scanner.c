@@ -97,10 +97,29 @@ static enum json_scan scan_string(struct json_scanner *scanner, const unsigned c
         return result;
 }
 
-/* Punctuation and white space: bytes that end a bare token. */
-static const bool separators[UCHAR_MAX + 1] = {
-        ['{'] = true, ['}'] = true, ['['] = true,  [']'] = true,  [':'] = true,
-        [','] = true, [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true,
+/* What a byte outside strings is. */
+enum byte_kind {
+        BYTE_BARE,      /* of a number or literal, or invalid */
+        BYTE_SEPARATOR, /* punctuation and white space: ends a bare token */
+        BYTE_QUOTE,
+        BYTE_CONTROL,
+};
+
+static const unsigned char byte_kinds[UCHAR_MAX + 1] = {
+        ['{'] = BYTE_SEPARATOR,
+        ['}'] = BYTE_SEPARATOR,
+        ['['] = BYTE_SEPARATOR,
+        [']'] = BYTE_SEPARATOR,
+        [':'] = BYTE_SEPARATOR,
+        [','] = BYTE_SEPARATOR,
+        [' '] = BYTE_SEPARATOR,
+        ['\t'] = BYTE_SEPARATOR,
+        ['\r'] = BYTE_SEPARATOR,
+        ['\n'] = BYTE_SEPARATOR,
+        ['"'] = BYTE_QUOTE,
+        [0x00 ... 0x08] = BYTE_CONTROL,
+        [0x0b ... 0x0c] = BYTE_CONTROL,
+        [0x0e ... 0x1f] = BYTE_CONTROL,
 };
 
 /* Scans from *at to after the quote that opens a string or to `size`. Advances *whole. */
@@ -110,26 +129,27 @@ static enum json_scan scan_between(struct json_scanner *scanner, const unsigned 
         int64_t bare = scanner->token_size;
         size_t i;
 
-        for (i = *at; i < size && data[i] != '"'; i++) {
-                if (separators[data[i]]) {
+        for (i = *at; i < size; i++) {
+                unsigned char kind = byte_kinds[data[i]];
+
+                if (kind == BYTE_SEPARATOR) {
                         bare = 0;
                         *whole = i + 1;
-                } else if (++bare > JSON_BARE_MAX) {
+                } else if (kind != BYTE_BARE || ++bare > JSON_BARE_MAX) {
                         break;
                 }
         }
         scanner->token_size = bare;
         *at = i;
-        if (bare > JSON_BARE_MAX) {
-                *whole = i;
-                return JSON_SCAN_BARE_TOO_LONG;
-        }
-        if (i < size) {
-                *whole = i;
-                *at = i + 1;
-                scanner->in_string = true;
-                scanner->token_size = 0;
-        }
+        if (i == size)
+                return JSON_SCAN_OK;
+
+        *whole = i;
+        if (data[i] != '"')
+                return bare > JSON_BARE_MAX ? JSON_SCAN_BARE_TOO_LONG : JSON_SCAN_CONTROL;
+        *at = i + 1;
+        scanner->in_string = true;
+        scanner->token_size = 0;
         return JSON_SCAN_OK;
 }
 

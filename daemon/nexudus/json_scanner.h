@@ -9,8 +9,9 @@
 
 /*
  * Finds the token boundaries of a JSON body that arrives in pieces, so that a parser can be fed complete
- * tokens only. Reads each byte once. It also refuses strings that are not valid UTF-8, and tokens that are
- * too long. The grammar of JSON is left to the parser.
+ * tokens only. Reads each byte once. It also refuses strings that are not valid UTF-8, tokens that are too
+ * long, and control characters between tokens, some of which parsers accept as white space. The grammar of
+ * JSON is left to the parser.
  */
 struct json_scanner {
         bool in_string, after_backslash;
@@ -24,6 +25,7 @@ enum json_scan {
         JSON_SCAN_OK,
         JSON_SCAN_INVALID_UTF8,    /* inside a string */
         JSON_SCAN_STRING_TOO_LONG, /* certainly more than string_max decoded bytes */
+        JSON_SCAN_CONTROL,         /* a control character outside strings that is not white space */
         JSON_SCAN_BARE_TOO_LONG,   /* a number or a literal beyond JSON_BARE_MAX */
 };
 
@@ -33,8 +35,8 @@ enum json_scan {
  * Scans the next `size` bytes. *ret_whole is the number of bytes up to the last token boundary, or
  * JSON_NO_END if the token that was open before is still open; 0: it ended just before them. *ret_scanned is
  * the number of valid bytes: all of them if the result is JSON_SCAN_OK; otherwise the scanner must not be
- * used again. For a bare token that is too long, *ret_whole equals *ret_scanned. A string may pass with more
- * than string_max bytes as long as escapes can account for them.
+ * used again. After a control character or a bare token that is too long, *ret_whole equals *ret_scanned. A
+ * string may pass with more than string_max bytes as long as escapes can account for them.
  */
 #define JSON_NO_END SIZE_MAX
 

@@ -7,6 +7,7 @@
 
 #include "nexudus/record_fields.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct record_field {
         enum field_kind kind;
         size_t offset; /* in struct record_reading: a uint64_t or a struct text */
         size_t seen;   /* offset of a bool: the field was present; 0: not needed */
+        size_t json;   /* offset of a bool: it came as an object or array, which is kept; 0: not kept */
         bool detail;   /* not needed to detect a change or to recognise a record */
 };
 
@@ -36,8 +38,8 @@ struct record_field {
 /* clang-format off */
 static const struct record_field fields[] = {
         { NAME("Id"),            .kind = FIELD_ID,     .offset = RECORD(id) },
-        { NAME("Status"),        .kind = FIELD_TEXT,   .offset = RECORD(status), .seen = RECORD(has_status) },
-        { NAME("ResultData"),    .kind = FIELD_TEXT,   .offset = RECORD(result), .seen = RECORD(has_result) },
+        { NAME("Status"),        .kind = FIELD_TEXT,   .offset = RECORD(status), .seen = RECORD(has_status), .json = RECORD(status_is_json) },
+        { NAME("ResultData"),    .kind = FIELD_TEXT,   .offset = RECORD(result), .seen = RECORD(has_result), .json = RECORD(result_is_json) },
         { NAME("JobId"),         .kind = FIELD_TEXT,   .offset = RECORD(guid), .detail = true },
         { NAME("Description"),   .kind = FIELD_TEXT,   .offset = RECORD(description), .detail = true },
         { NAME("Files"),         .kind = FIELD_TEXT,   .offset = RECORD(files), .detail = true },
@@ -81,6 +83,23 @@ static void field_reset(struct record_reading *reading, const struct record_fiel
         }
         if (field->seen != 0)
                 *(bool *)field_at(reading, field->seen) = seen;
+        if (field->json != 0)
+                *(bool *)field_at(reading, field->json) = false;
+}
+
+bool record_field_keeps_json(const struct record_field *field)
+{
+        return field->json != 0;
+}
+
+void record_reading_set_json(struct record_reading *reading, const struct record_field *field,
+                             struct text *json)
+{
+        assert(record_field_keeps_json(field));
+        field_reset(reading, field, true);
+        *(struct text *)field_at(reading, field->offset) = *json;
+        *json = TEXT_NULL;
+        *(bool *)field_at(reading, field->json) = true;
 }
 
 void record_reading_set_null(struct record_reading *reading, const struct record_field *field)
@@ -101,6 +120,8 @@ int record_reading_set_text(struct record_reading *reading, const struct record_
         field_reset(reading, field, true);
         if (field->kind != FIELD_TEXT)
                 return 0;
+        if (size > RECORD_DETAIL_MAX && !record_field_keeps_json(field))
+                size = text_cut(data, size, RECORD_DETAIL_MAX);
         return text_from(data, size, field_at(reading, field->offset));
 }
 

@@ -26,8 +26,11 @@ const struct record_field *record_field_find(const char *name, size_t size, bool
 /*
  * Set a field to a value of the document; a previous value is replaced. A value of another type than the
  * field's is not an error: in a text field, numbers and booleans become their JSON text; any other mismatch
- * leaves the field null. Texts are copied. Return -ENOMEM.
+ * leaves the field null. Texts are copied; those other than Status and ResultData are cut at
+ * RECORD_DETAIL_MAX bytes, between characters. Return -ENOMEM.
  */
+#define RECORD_DETAIL_MAX 65536
+
 int record_reading_set_text(struct record_reading *reading, const struct record_field *field,
                             const void *data, size_t size);
 int record_reading_set_number(struct record_reading *reading, const struct record_field *field,
@@ -35,7 +38,14 @@ int record_reading_set_number(struct record_reading *reading, const struct recor
 int record_reading_set_boolean(struct record_reading *reading, const struct record_field *field, bool value);
 void record_reading_set_null(struct record_reading *reading, const struct record_field *field);
 
-/* For an object or an array: as if the field were missing. */
+/* Whether an object or an array is kept in this field as its JSON text: in Status and ResultData. */
+bool record_field_keeps_json(const struct record_field *field);
+
+/* Moves the JSON text of an object or an array to a field that keeps it. */
+void record_reading_set_json(struct record_reading *reading, const struct record_field *field,
+                             struct text *json);
+
+/* For an object or an array in any other field: as if the field were missing. */
 void record_reading_set_missing(struct record_reading *reading, const struct record_field *field);
 
 /* Frees the texts and leaves an empty reading. */

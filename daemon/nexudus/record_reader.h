@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "model/record.h"
+#include "nexudus/record_limits.h"
 
 /*
  * Reads job records from a JSON body that arrives in pieces of any size, without holding the whole body.
@@ -15,44 +13,16 @@
  * used for one body and then freed.
  *
  * Values: Id must be an integer from 1 to 2^63-1 without quotes, fraction or exponent; otherwise the object
- * is not a job. A text given as a number or boolean is its JSON text ("3", "true"); given as an object or
- * array it is missing: null, and has_status or has_result false. BusinessId of any other type is 0. Every
- * text is valid UTF-8: a body that is not is malformed, and a \uXXXX that is a lone surrogate becomes U+FFFD.
- * A byte order mark is skipped.
+ * is not a job. A text given as a number or boolean is its JSON text ("3", "true"). So is Status or
+ * ResultData given as an object or array, without white space (json_text.h); status_is_json or result_is_json
+ * is then set. Any other text given as an object or array is null. BusinessId of any other type is 0. Texts
+ * other than Status and ResultData are cut at RECORD_DETAIL_MAX bytes. Every text is valid UTF-8: a body that
+ * is not is malformed, and a \uXXXX that is a lone surrogate becomes U+FFFD. A byte order mark is skipped.
  *
  * Records must not be acted upon before record_reader_finish() has returned 0: until then the document may
  * turn out to be truncated or malformed.
  */
 struct record_reader;
-
-enum record_shape {
-        RECORD_SHAPE_OBJECT, /* GET …/{id} */
-        RECORD_SHAPE_ARRAY,  /* GET …/?id=[…] */
-};
-
-/* Returned by record_reader_feed() and record_reader_finish() besides a negative errno. */
-enum record_problem {
-        RECORD_OK = 0,
-        RECORD_MALFORMED = 1, /* not JSON, truncated, or with trailing data */
-        RECORD_TOO_DEEP = 2,  /* nested deeper than depth_max */
-        RECORD_TOO_LONG = 3,  /* a string longer than string_max, or a number longer than 1024 bytes */
-        RECORD_TOO_MANY = 4,  /* more rows than records_max */
-        RECORD_NOT_A_JOB = 5, /* JSON of another shape, or an object without Id, such as an error envelope */
-};
-
-struct record_limits {
-        size_t depth_max;   /* levels of nesting; the outermost value is level 1 */
-        size_t string_max;  /* decoded bytes of a string or key; up to six times as many are held */
-        size_t records_max; /* rows of an array */
-        bool brief;         /* read only the fields that show whether a job has changed */
-};
-
-/*
- * Called for each record when its object ends, from within record_reader_feed(). The record is borrowed and
- * cleared when the callback returns; texts to keep are copied or stolen (set to TEXT_NULL). A negative errno
- * stops the reader and is returned by feed(). The callback must not free the reader.
- */
-typedef int (*record_handler)(void *userdata, struct job_record *record);
 
 /* `limits` is copied. `on_record` must not be NULL. Returns -ENOMEM. */
 int record_reader_new(enum record_shape shape, const struct record_limits *limits, record_handler on_record,

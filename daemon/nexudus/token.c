@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "nexudus/percent.h"
 #include "nexudus/token_body.h"
@@ -43,6 +42,7 @@ struct token {
         char *username;
         char *password;
         struct token_callbacks callbacks;
+        uint64_t (*now)(void);
 
         struct tokens tokens;      /* in use; on disk */
         struct tokens unpersisted; /* newer than `tokens`, but not on disk; without an access token: none */
@@ -52,7 +52,7 @@ struct token {
         /* While a request is in flight. */
         struct http_request *http;
         void (*spend)(void *userdata);
-        uint64_t requested_us; /* CLOCK_REALTIME */
+        uint64_t requested_us;
         bool is_refresh;
         char *form;
         size_t form_size;
@@ -94,6 +94,7 @@ int token_new(struct http_client *client, const struct token_settings *settings,
                 return -ENOMEM;
         token->client = client;
         token->callbacks = *callbacks;
+        token->now = settings->now;
 
         r = headers_for(settings->client_id, &token->headers);
         if (r < 0)
@@ -223,14 +224,6 @@ static void persist_pending(struct token *token)
 
 /* ---- requests ---- */
 
-static uint64_t realtime_us(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* The tokens whose refresh token is the newest. */
 static struct tokens *newest_tokens(struct token *token)
 {
@@ -309,7 +302,7 @@ static int send_request(struct token *token, const char *refresh_token, uint64_t
 
 int token_renew(struct token *token, void (*spend)(void *userdata))
 {
-        uint64_t now_us = realtime_us();
+        uint64_t now_us = token->now();
 
         assert(!token->in_persist);
         if (token_is_busy(token))
@@ -406,7 +399,7 @@ static void on_end(void *userdata, const struct http_end *end)
         if (token->is_refresh && (verdict == TOKEN_REFUSED || is_used_up))
                 drop_refresh_token(token);
         if (token->is_refresh && verdict == TOKEN_REFUSED) {
-                if (send_request(token, NULL, realtime_us()) == 0)
+                if (send_request(token, NULL, token->now()) == 0)
                         return;
                 verdict = TOKEN_UNREACHABLE;
                 (void)snprintf(explanation, sizeof(explanation), "out of memory");

@@ -23,6 +23,10 @@ struct token_settings {
         const char *client_id; /* not empty: the caller derives the default */
         const char *username;
         const char *password;
+        /*
+         * Microseconds, of a clock that is never set: the clock of all times here and in struct tokens.
+         */
+        uint64_t (*now)(void);
 };
 
 /* persist() must not call token_ functions; on_result() may. Both are called with `userdata`. */
@@ -43,8 +47,8 @@ struct token_callbacks {
 
 /*
  * Sends no request yet. The settings and the callbacks are copied; `client` must outlive the token. `known`
- * is what was persisted before (NULL: nothing); it is copied. Returns -ENOMEM, or -EINVAL for a client_id
- * that is empty or not visible ASCII.
+ * is what was persisted before (NULL: nothing), obtained at or before now(); it is copied. Returns -ENOMEM,
+ * or -EINVAL for a client_id that is empty or not visible ASCII.
  */
 int token_new(struct http_client *client, const struct token_settings *settings,
               const struct token_callbacks *callbacks, const struct tokens *known, struct token **ret_token);
@@ -53,13 +57,13 @@ int token_new(struct http_client *client, const struct token_settings *settings,
 struct token *token_free(struct token *token);
 
 /*
- * The access token that is valid at `now_us` (CLOCK_REALTIME), or NULL if it is missing or has expired.
+ * The access token that is valid at `now_us`, or NULL if it is missing or has expired.
  * Borrowed; valid until the next call of token_reject() or token_renew(), and until the event loop runs.
  */
 const char *token_current(const struct token *token, uint64_t now_us);
 
 /*
- * When to renew the access token (CLOCK_REALTIME): before it expires by a tenth of its lifetime, at most a
+ * When to renew the access token: before it expires by a tenth of its lifetime, at most a
  * day. 0: there is no access token; UINT64_MAX: its lifetime is unknown.
  */
 uint64_t token_renew_at(const struct token *token);

@@ -12,7 +12,7 @@
 struct tokens {
         char *access_token;
         char *refresh_token;  /* NULL if the server sent none */
-        uint64_t obtained_us; /* when it was requested; CLOCK_REALTIME, to be valid after a reboot */
+        uint64_t obtained_us; /* when it was requested; see token_settings */
         uint64_t lifetime_us; /* of the access token, at most ten years; 0: unknown */
 };
 

@@ -23,7 +23,8 @@
  * event of a job whose stored data is damaged replaces that data.
  *
  * One thread at a time. No function may be called from within a callback, except from that of
- * state_each_unlogged(). Times are CLOCK_REALTIME microseconds, to be valid after a reboot.
+ * state_each_unlogged(). Times are CLOCK_REALTIME microseconds, to be valid after a reboot; the times of
+ * deliveries before their end are of a clock that starts at CLOCK_REALTIME and is never set.
  */
 struct state;
 
@@ -154,11 +155,19 @@ int state_next_delivery(struct state *state, const char *hook, const uint64_t bu
                         uint64_t *ret_us);
 
 /*
- * Record the end of an attempt and count it. -ENOENT if no such delivery is pending. `error` may be NULL; its
- * first 1024 bytes are stored.
+ * To be called at start: the clock may have been set since `hook`'s deliveries were dated. A delivery that is
+ * due later than its own delay (that of its last attempt; `delay_max_us` if it is longer or not stored) after
+ * `now_us` becomes due then. Repeating it has no effect.
+ */
+int state_rebase_deliveries(struct state *state, const char *hook, uint64_t now_us, uint64_t delay_max_us);
+
+/*
+ * Record the end of an attempt and count it; a retry is due `delay_us` after `now_us`. -ENOENT if no such
+ * delivery is pending. `error` may be NULL; its first 1024 bytes are stored.
  */
 int state_delivery_done(struct state *state, uint64_t delivery_id, uint64_t now_us);
-int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t next_us, const char *error);
+int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t now_us, uint64_t delay_us,
+                         const char *error);
 int state_delivery_failed(struct state *state, uint64_t delivery_id, uint64_t now_us, const char *error);
 
 /*
@@ -181,5 +190,9 @@ int state_put_value(struct state *state, const char *key, const void *data, size
 /* Returns 1 and malloc()ed data, terminated by a NUL, which the caller wipes and frees; or 0. */
 int state_get_value(struct state *state, const char *key, void **ret_data, size_t *ret_size);
 
-/* Deletes events that are logged, older than `before_us`, and without pending delivery. Jobs are kept. */
-int state_prune(struct state *state, uint64_t before_us);
+/*
+ * Deletes events that are logged, without pending delivery, and at least `age_us` old. Jobs are kept. The age
+ * counts from `now_us` or from the latest event, whichever is earlier: a clock that is set far ahead deletes
+ * nothing until events are recorded by it.
+ */
+int state_prune(struct state *state, uint64_t now_us, uint64_t age_us);

@@ -154,9 +154,31 @@ static void add_field(struct buffer *buffer, const struct job *job, enum job_fie
                 add_text_field(buffer, value, id);
 }
 
+/* The JSON of a value that is to be sent verbatim, or NULL. */
+static const char *verbatim_json(const char *value)
+{
+        static const char mark[] = "<json>";
+
+        return value && strncmp(value, mark, sizeof mark - 1) == 0 ? value + sizeof mark - 1 : NULL;
+}
+
+static void add_result(struct buffer *buffer, const struct job *job)
+{
+        const char *json = verbatim_json(job->result);
+
+        if (json)
+                buffer_add(buffer, json, job->result_size - (size_t)(json - job->result));
+        else
+                buffer_add_json(buffer, job->result, job->result_size, true);
+}
+
 static void add_status(struct buffer *buffer, const struct job *job)
 {
-        if (job->status && job->spec->status_raw)
+        const char *json = verbatim_json(job->status);
+
+        if (json)
+                buffer_add_text(buffer, json);
+        else if (job->status && job->spec->status_raw)
                 buffer_add_text(buffer, job->status);
         else
                 buffer_add_json_text(buffer, job->status);
@@ -180,7 +202,7 @@ size_t record_add(struct buffer *buffer, const struct job *job, uint64_t id, enu
                         buffer_add_text(buffer, "\"\"");
                         open = buffer->size - 1;
                 } else if (job->result && shape == RECORD_FULL)
-                        buffer_add_json(buffer, job->result, job->result_size, true);
+                        add_result(buffer, job);
                 else
                         buffer_add_text(buffer, "null");
         }

@@ -191,6 +191,13 @@ class Records(FakeTest):
         self.assertEqual(self.job(1)["Status"], "Running")
         self.assertIsNone(self.job(2)["Status"])
 
+    def test_values_as_verbatim_json(self):
+        self.start('[job 1]\nstep = 0s <json>{"Name": "Done"} | <json>[1, {"a": null}]\n[job 2]\nstep = 0s x | y\n')
+        self.assertEqual((self.job(1)["Status"], self.job(1)["ResultData"]), ({"Name": "Done"}, [1, {"a": None}]))
+        self.assertEqual([job["ResultData"] for job in self.batch([1, 2])], [[1, {"a": None}], "y"])
+        self.control("PUT", "job/2?status=%3Cjson%3E7", b"<json>{}")
+        self.assertEqual((self.job(2)["Status"], self.job(2)["ResultData"]), (7, {}))
+
     def test_status_as_number_and_dates(self):
         self.start("[job 1]\nstatus_type = number\ndates = epoch\nstep = 0s 4\n[job 2]\ndates = bare\n")
         self.assertEqual(self.job(1)["Status"], 4)

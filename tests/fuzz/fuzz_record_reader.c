@@ -3,7 +3,8 @@
 /*
  * Arbitrary bytes as a body for the record reader. The first four bytes select the shape, whether the limits
  * are tight, and a seed for the sizes of the pieces; the rest is the body. It is read twice, in one piece and
- * in several, with the same result and the same records. Every text is valid UTF-8 within the limits.
+ * in several, with the same result and the same records. Every text is valid UTF-8 within the limits, and the
+ * text of an object or an array is JSON.
  */
 
 #include <stddef.h>
@@ -53,6 +54,31 @@ static void collect_text(struct collected *collected, const struct text *text)
                 collect_number(collected, (unsigned char)text->data[i]);
 }
 
+static int skip_record(void *userdata, struct job_record *record)
+{
+        (void)userdata;
+        (void)record;
+        return 0;
+}
+
+/* The text of an object or an array is JSON itself: as a skipped value of a record it is read without error.
+ */
+static void check_json(const struct collected *collected, const struct text *text, bool is_json)
+{
+        struct record_reader *reader = NULL;
+
+        if (!is_json)
+                return;
+        check(text->size >= 2 && text->size <= collected->limits->string_max);
+        if (record_reader_new(RECORD_SHAPE_OBJECT, collected->limits, skip_record, NULL, &reader) < 0)
+                return;
+        check(record_reader_feed(reader, "{\"Id\":1,\"x\":", 12) == 0);
+        check(record_reader_feed(reader, text->data, text->size) == 0);
+        check(record_reader_feed(reader, "}", 1) == 0);
+        check(record_reader_finish(reader) == 0);
+        record_reader_free(reader);
+}
+
 static int on_record(void *userdata, struct job_record *record)
 {
         struct collected *collected = userdata;
@@ -65,6 +91,8 @@ static int on_record(void *userdata, struct job_record *record)
         check(record->business_id <= INT64_MAX);
         check(record->status.data == NULL || record->has_status);
         check(record->result.data == NULL || record->has_result);
+        check_json(collected, &record->status, record->status_is_json);
+        check_json(collected, &record->result, record->result_is_json);
         collected->count++;
         collect_number(collected, record->id);
         collect_number(collected, record->business_id);

@@ -215,7 +215,7 @@ static void end_deliveries(struct state *state)
                         check_result(state, r);
                         check(r <= 0 || strcmp(event.id, deliveries[k].event_id) == 0);
                         r = k % 3 == 0   ? state_delivery_done(state, id, 1)
-                            : k % 3 == 1 ? state_delivery_retry(state, id, 2, "not now")
+                            : k % 3 == 1 ? state_delivery_retry(state, id, 1, 1, "not now")
                                          : state_delivery_failed(state, id, 3, NULL);
                         check_result(state, r);
                         delivery_clear(&deliveries[k]);
@@ -316,7 +316,7 @@ static void run(const uint8_t *data, size_t size)
         if (recorded == 0)
                 check(after == before + 1 || !valid);
         check_result(state, state_drop_hooks(state, hooks, 1, 4));
-        check_result(state, state_prune(state, UINT64_C(1700000000000000)));
+        check_result(state, state_prune(state, UINT64_C(1700000000000000), 0));
         state = state_close(state);
 
         state = reopen();

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "nexudus/record_fields.h"
 #include "nexudus/record_reader.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -61,8 +62,9 @@ static int on_record(void *userdata, struct job_record *record)
         fprintf(outcome->stream, "%ju", (uintmax_t)record->id);
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 print_text(outcome->stream, texts[i]);
-        fprintf(outcome->stream, "|%ju|%s%s\n", (uintmax_t)record->business_id, record->has_status ? "s" : "",
-                record->has_result ? "r" : "");
+        fprintf(outcome->stream, "|%ju|%s%s%s%s\n", (uintmax_t)record->business_id,
+                record->has_status ? "s" : "", record->has_result ? "r" : "",
+                record->status_is_json ? "S" : "", record->result_is_json ? "R" : "");
 
         /* Stealing a text must be possible. */
         text_clear(&record->description);

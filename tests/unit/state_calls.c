@@ -131,7 +131,7 @@ int call_prune(struct fixture *fixture)
         const char *id = fixture_event_id(call_number);
 
         int r = state_mark_logged(fixture->state, &id, 1);
-        return r < 0 ? r : state_prune(fixture->state, 1);
+        return r < 0 ? r : state_prune(fixture->state, 1, 0);
 }
 
 int call_due_deliveries(struct fixture *fixture)
@@ -158,7 +158,13 @@ int call_delivery_done(struct fixture *fixture)
 
 int call_delivery_retry(struct fixture *fixture)
 {
-        return state_delivery_retry(fixture->state, delivery_id, 6, "exit status 1");
+        return state_delivery_retry(fixture->state, delivery_id, 5, 1, "exit status 1");
+}
+
+int call_rebase_deliveries(struct fixture *fixture)
+{
+        int r = call_delivery_retry(fixture);
+        return r < 0 ? r : state_rebase_deliveries(fixture->state, "mail", 1, 1);
 }
 
 int call_drop_hooks(struct fixture *fixture)

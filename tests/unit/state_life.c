@@ -111,7 +111,7 @@ static int step_deliver(struct fixture *life)
                 return r;
         r = state_delivery_done(life->state, done, 5);
         if (r >= 0)
-                r = state_delivery_retry(life->state, retried, 6, "exit status 1");
+                r = state_delivery_retry(life->state, retried, 5, 1, "exit status 1");
         int ended = state_batch_end(life->state, r >= 0);
         return r < 0 ? r : ended;
 }
@@ -153,7 +153,7 @@ static int step_mark_and_prune(struct fixture *life)
         int r = state_mark_logged(life->state, ids, 2);
         if (r < 0)
                 return r;
-        return state_prune(life->state, UINT64_MAX);
+        return state_prune(life->state, UINT64_MAX, 0);
 }
 
 static int step_drop(struct fixture *life)

@@ -153,6 +153,51 @@ static void test_results_are_cut(void **state)
         expect_field("JOBWATCH_RESULT", "abc\xc3\xa4xyz");
 }
 
+static void test_every_field_but_the_result_is_at_most_1_kib(void **state)
+{
+        enum { SIZE = 5000, MAX = 1024 };
+        static const char *const cut[] = {
+                "JOBWATCH_JOB_NAME",      "JOBWATCH_JOB_GUID",    "JOBWATCH_STATUS",
+                "JOBWATCH_STATUS_BEFORE", "JOBWATCH_DESCRIPTION", "JOBWATCH_BUSINESS",
+                "JOBWATCH_UPDATED_ON",    "JOBWATCH_USER",        "JOBWATCH_USER_EMAIL",
+        };
+        struct log_config settings = capture_settings();
+        struct event event = capture_event(EVENT_CHANGED);
+        char data[SIZE + 1];
+        const struct text text = { data, SIZE };
+        size_t size = 0;
+
+        /* An é in the middle of which the limit is. */
+        memset(data, 'x', SIZE);
+        memcpy(data + MAX - 1, "é", strlen("é"));
+        data[SIZE] = '\0';
+        event.job_name = event.status_before = event.result_before = text;
+        event.record.guid = event.record.status = event.record.result = text;
+        event.record.description = event.record.business = event.record.updated_on = text;
+        event.record.user = event.record.email = text;
+        settings.personal_data = true;
+        settings.result_bytes = 2000;
+        journal_set(*state, &settings);
+        assert_int_equal(journal_event(*state, &event), 0);
+
+        for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+                assert_non_null(capture_field(cut[i], &size));
+                assert_int_equal(size, MAX - 1);
+        }
+        for (size_t i = 0; capture_name(i) != NULL; i++) {
+                const char *name = capture_name(i);
+                assert_non_null(capture_field(name, &size));
+                if (strncmp(name, "JOBWATCH_RESULT", strlen("JOBWATCH_RESULT")) != 0 &&
+                    strcmp(name, "MESSAGE") != 0)
+                        assert_true(size <= MAX);
+        }
+        assert_non_null(capture_field("JOBWATCH_RESULT", &size));
+        assert_int_equal(size, 2000);
+        assert_non_null(capture_field("JOBWATCH_RESULT_BEFORE", &size));
+        assert_int_equal(size, 2000);
+        expect_field("JOBWATCH_RESULT_BYTES", "5000");
+}
+
 static void test_values_are_kept_byte_for_byte(void **state)
 {
         struct event event = capture_event(EVENT_CHANGED);
@@ -427,6 +472,7 @@ int main(void)
                 TEST(test_null_has_no_field),
                 TEST(test_priorities_and_ids),
                 TEST(test_results_are_cut),
+                TEST(test_every_field_but_the_result_is_at_most_1_kib),
                 TEST(test_values_are_kept_byte_for_byte),
                 TEST(test_personal_data_only_on_request),
                 TEST(test_events_ignore_the_level),

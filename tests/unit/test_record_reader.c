@@ -66,9 +66,102 @@ static void test_values_of_other_types(void **state)
                       "1|false|-1.5e+3" REST "sr\n");
         EXPECT_OBJECT("{\"Id\":1,\"Status\":99999999999999999999999999}", RECORD_OK,
                       "1|99999999999999999999999999|-" REST "s\n");
-        EXPECT_OBJECT("{\"Id\":1,\"Status\":[],\"ResultData\":{\"a\":\"b\"}}", RECORD_OK, "1|-|-" REST "\n");
         EXPECT_OBJECT("{\"Id\":1,\"Unknown\":9223372036854775808,\"Other\":1e999}", RECORD_OK,
                       "1|-|-" REST "\n");
+}
+
+static void test_objects_and_arrays_are_their_json_text(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":{\"Name\":\"Completed\"},"
+                      "\"ResultData\":{\"done\":3,\"errors\":[\"row 7\"]}}",
+                      RECORD_OK,
+                      "1|{\"Name\":\"Completed\"}|{\"done\":3,\"errors\":[\"row 7\"]}" REST "srSR\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":[],\"ResultData\":{}}", RECORD_OK, "1|[]|{}" REST "srSR\n");
+        EXPECT_OBJECT("{\"ResultData\":[[],{},[[]],{\"\":{}},\"\"],\"Id\":1}", RECORD_OK,
+                      "1|-|[[],{},[[]],{\"\":{}},\"\"]" REST "rR\n");
+        EXPECT_OBJECT("{\"ResultData\":[null,true,false,-0,1.50e+3,123456789012345678901234567890],\"Id\":1}",
+                      RECORD_OK,
+                      "1|-|[null,true,false,-0,1.50e+3,123456789012345678901234567890]" REST "rR\n");
+        /* The names of fields have no meaning within, and those after it have theirs. */
+        EXPECT_OBJECT("{\"ResultData\":{\"Id\":2,\"Status\":\"no\",\"ResultData\":{\"Id\":[3]}},\"Id\":1,"
+                      "\"Status\":\"yes\",\"CustomFields\":{\"ResultData\":[4]}}",
+                      RECORD_OK,
+                      "1|yes|{\"Id\":2,\"Status\":\"no\",\"ResultData\":{\"Id\":[3]}}" REST "srR\n");
+        /* A repeated name is kept as it was sent. */
+        EXPECT_OBJECT("{\"ResultData\":{\"a\":1,\"a\":2},\"Id\":1}", RECORD_OK,
+                      "1|-|{\"a\":1,\"a\":2}" REST "rR\n");
+        /* Other fields that are not texts are null. */
+        EXPECT_OBJECT("{\"Id\":1,\"Description\":{\"a\":1},\"UpdatedOn\":[\"x\"],\"JobId\":[]}", RECORD_OK,
+                      "1|-|-" REST "\n");
+}
+
+static void test_json_text_depends_on_the_value_alone(void **state)
+{
+        (void)state;
+        static const char text[] = "1|-|{\"a/\":[1,\"é😀\"],\"b\":{}}" REST "rR\n";
+
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":{\"a/\":[1,\"é😀\"],\"b\":{}}}", RECORD_OK, text);
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\" :\t{ \"a/\"\r\n: [ 1 ,\"é😀\" ]\n,\"b\" : { } } }", RECORD_OK,
+                      text);
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":{\"\\u0061\\/\":[1,\"\\u00E9\\ud83d\\uDE00\"],\"b\":{}}}",
+                      RECORD_OK, text);
+}
+
+static void test_json_text_is_json(void **state)
+{
+        (void)state;
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0000\\u001F\x7f\"]}",
+                      RECORD_OK, "1|-|[\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0000\\u001f\x7f\"]" REST "rR\n");
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":{\"\\ud800\":\"\\udc00z\"}}", RECORD_OK,
+                      "1|-|{\"�\":\"�z\"}" REST "rR\n");
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":[\"a\nb\"]}", RECORD_MALFORMED, "");
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":[\"\xff\"]}", RECORD_MALFORMED, "");
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":[1,]}", RECORD_MALFORMED, "");
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":[1}", RECORD_MALFORMED, "");
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":{\"a\"}}", RECORD_MALFORMED, "");
+}
+
+static void test_objects_and_arrays_in_rows(void **state)
+{
+        (void)state;
+        static const struct record_limits brief = {
+                .depth_max = 64, .string_max = 1 << 20, .records_max = 100, .brief = true
+        };
+        static const char body[] =
+                "[{\"Id\":1,\"Status\":{\"Name\":\"Running\"},\"ResultData\":{\"done\":3},\"Files\":[\"f\"]},"
+                "{\"Id\":2,\"Status\":\"Running\",\"ResultData\":\"{\\\"done\\\":3}\"},"
+                "{\"Id\":3,\"ResultData\":[ ]}]";
+        static const char records[] = "1|{\"Name\":\"Running\"}|{\"done\":3}" REST "srSR\n"
+                                      "2|Running|{\"done\":3}" REST "sr\n"
+                                      "3|-|[]" REST "rR\n";
+
+        EXPECT_ARRAY(body, RECORD_OK, records);
+        expect_sized(RECORD_SHAPE_ARRAY, &brief, body, strlen(body), RECORD_OK, records, strlen(records));
+}
+
+static void test_details_are_bounded(void **state)
+{
+        (void)state;
+        enum { SIZE = 70000, WHOLE = RECORD_DETAIL_MAX };
+        char *body = NULL, *wanted = NULL;
+        size_t size, wanted_size;
+        FILE *stream = open_memstream(&body, &size), *wanted_stream = open_memstream(&wanted, &wanted_size);
+
+        assert_non_null(stream);
+        assert_non_null(wanted_stream);
+        fprintf(stream, "{\"Id\":1,\"Status\":\"%0*d\",\"ResultData\":\"%0*d\",\"JobId\":\"%0*d\",", SIZE, 0,
+                SIZE, 0, WHOLE, 0);
+        /* The limit is in the middle of the é. */
+        fprintf(stream, "\"Description\":\"%0*dé%0*d\"}", WHOLE - 1, 0, SIZE, 0);
+        fprintf(wanted_stream, "1|%0*d|%0*d|%0*d|%0*d|-|-|-|-|-|-|0|sr\n", SIZE, 0, SIZE, 0, WHOLE, 0,
+                WHOLE - 1, 0);
+        fclose(stream);
+        fclose(wanted_stream);
+
+        expect_sized(RECORD_SHAPE_OBJECT, &generous, body, size, RECORD_OK, wanted, wanted_size);
+        free(body);
+        free(wanted);
 }
 
 static void test_last_of_a_name_counts(void **state)
@@ -76,7 +169,11 @@ static void test_last_of_a_name_counts(void **state)
         (void)state;
         EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\",\"Id\":2,\"Status\":\"b\"}", RECORD_OK, "2|b|-" REST "s\n");
         EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\",\"Status\":null}", RECORD_OK, "1|-|-" REST "s\n");
-        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\",\"Status\":{}}", RECORD_OK, "1|-|-" REST "\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":\"a\",\"Status\":{}}", RECORD_OK, "1|{}|-" REST "sS\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":{},\"Status\":\"a\"}", RECORD_OK, "1|a|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"Status\":{},\"Status\":null}", RECORD_OK, "1|-|-" REST "s\n");
+        EXPECT_OBJECT("{\"Id\":1,\"ResultData\":[1],\"ResultData\":{\"a\":2}}", RECORD_OK,
+                      "1|-|{\"a\":2}" REST "rR\n");
         EXPECT_OBJECT("{\"Id\":1,\"BusinessId\":4,\"BusinessId\":\"5\"}", RECORD_OK, "1|-|-" REST "\n");
         EXPECT_OBJECT("{\"Id\":1,\"Id\":null}", RECORD_NOT_A_JOB, "");
         EXPECT_OBJECT("{\"Id\":1,\"Id\":[2]}", RECORD_NOT_A_JOB, "");
@@ -152,6 +249,8 @@ static void test_envelopes(void **state)
                            "'false', Status: '500', Message: 'Not\\nfound'");
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Message\":\"No\"}", RECORD_NOT_A_JOB,
                            "an object without Id; it has Message: 'No'");
+        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Status\":{\"Code\":500}}", RECORD_NOT_A_JOB,
+                           "an object without Id; it has Status: '{\"Code\":500}'");
         expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Error\":\"No\"}", RECORD_NOT_A_JOB,
                            "an object without Id");
         /* The summary of one row is not used for the next. */
@@ -217,6 +316,11 @@ int main(void)
                 cmocka_unit_test(test_brief),
                 cmocka_unit_test(test_names_are_exact_and_at_the_records_level),
                 cmocka_unit_test(test_values_of_other_types),
+                cmocka_unit_test(test_objects_and_arrays_are_their_json_text),
+                cmocka_unit_test(test_json_text_depends_on_the_value_alone),
+                cmocka_unit_test(test_json_text_is_json),
+                cmocka_unit_test(test_objects_and_arrays_in_rows),
+                cmocka_unit_test(test_details_are_bounded),
                 cmocka_unit_test(test_last_of_a_name_counts),
                 cmocka_unit_test(test_ids),
                 cmocka_unit_test(test_arrays),

@@ -2,6 +2,7 @@
 
 /* The reader of job records: bodies that are damaged, truncated, hostile or large, and handlers that fail. */
 
+#include "fault_malloc.h"
 #include "record_reader_harness.h"
 
 static void test_invalid_utf8(void **state)
@@ -77,6 +78,31 @@ static void test_no_json(void **state)
                            "truncated at byte 19");
 }
 
+static void test_control_characters_between_tokens_are_not_json(void **state)
+{
+        (void)state;
+        for (char control = 0; control < ' '; control++) {
+                const char bodies[][24] = {
+                        "{\"Id\":_1}", "{\"Id\":1_}", "{_\"Id\":1}",
+                        "{\"Id\"_:1}", "_{\"Id\":1}", "{\"Id\":1}_",
+                };
+                bool is_space = control == '\t' || control == '\n' || control == '\r';
+
+                for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+                        char body[24];
+                        size_t size = strlen(bodies[i]);
+                        strcpy(body, bodies[i]);
+                        *strchr(body, '_') = control;
+                        expect_sized(RECORD_SHAPE_OBJECT, &generous, body, size,
+                                     is_space ? RECORD_OK : RECORD_MALFORMED, NULL, 0);
+                }
+        }
+        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\":\f1}", RECORD_MALFORMED,
+                           "not JSON at byte 6: control character outside a string");
+        expect_explanation(RECORD_SHAPE_OBJECT, &generous, "{\"Id\",\v}", RECORD_MALFORMED,
+                           "not JSON at byte 6: object key and value must be separated by a colon (':')");
+}
+
 static void test_truncated_at_every_byte(void **state)
 {
         (void)state;
@@ -86,6 +112,13 @@ static void test_truncated_at_every_byte(void **state)
 
         for (size_t size = 0; size < sizeof(documented) - 1; size++) {
                 outcome = read_body(RECORD_SHAPE_OBJECT, &generous, documented, size, 0, 5, 0);
+                assert_int_equal(outcome.result, RECORD_MALFORMED);
+                assert_string_equal(outcome.records, "");
+                outcome_clear(&outcome);
+        }
+        static const char kept[] = "{\"ResultData\":{\"a\\n\":[true,\"é\",{}]},\"Id\":1}";
+        for (size_t size = 0; size < sizeof(kept) - 1; size++) {
+                outcome = read_in_all_pieces(RECORD_SHAPE_OBJECT, &generous, kept, size);
                 assert_int_equal(outcome.result, RECORD_MALFORMED);
                 assert_string_equal(outcome.records, "");
                 outcome_clear(&outcome);
@@ -111,6 +144,9 @@ static void test_depth(void **state)
         EXPECT_DEPTH(RECORD_SHAPE_ARRAY, "[{\"Id\":1,\"a\":[[[]]]}]", RECORD_TOO_DEEP);
         expect_explanation(RECORD_SHAPE_OBJECT, &limits, "{\"a\":[[[[", RECORD_TOO_DEEP,
                            "nested deeper than 4 levels");
+
+        EXPECT_DEPTH(RECORD_SHAPE_OBJECT, "{\"Id\":1,\"ResultData\":[[[]]]}", RECORD_OK);
+        EXPECT_DEPTH(RECORD_SHAPE_OBJECT, "{\"Id\":1,\"ResultData\":[[[[]]]]}", RECORD_TOO_DEEP);
 
         /* Deeper than the initial stack of yajl. */
         struct record_limits deep = generous;
@@ -152,6 +188,53 @@ static void test_string_max(void **state)
         EXPECT_LENGTH("nonsense\"12345\"", RECORD_MALFORMED);
         expect_explanation(RECORD_SHAPE_OBJECT, &limits, "\"12345", RECORD_TOO_LONG,
                            "a string longer than 4 bytes");
+}
+
+static void test_string_max_bounds_json_texts(void **state)
+{
+        (void)state;
+        const struct record_limits limits = { .depth_max = 4, .string_max = 12, .records_max = 1 };
+
+        EXPECT_LENGTH("{\"Id\":1,\"ResultData\":{\"ab\":[123]}}", RECORD_OK);
+        EXPECT_LENGTH("{\"Id\":1,\"ResultData\": { \"ab\" : [ 123 ] } }", RECORD_OK);
+        EXPECT_LENGTH("{\"Id\":1,\"ResultData\":{\"ab\":[1234]}}", RECORD_TOO_LONG);
+        EXPECT_LENGTH("{\"Id\":1,\"Status\":[\"12345678\"]}", RECORD_OK);
+        EXPECT_LENGTH("{\"Id\":1,\"Status\":[\"123456789\"]}", RECORD_TOO_LONG);
+        EXPECT_LENGTH("{\"Id\":1,\"Status\":[\"123456\\n\"]}", RECORD_OK);
+        EXPECT_LENGTH("{\"Id\":1,\"Status\":[\"1234567\\n\"]}", RECORD_TOO_LONG);
+        EXPECT_LENGTH("{\"Id\":1,\"Status\":[true,null]}", RECORD_OK);
+        EXPECT_LENGTH("{\"Id\":1,\"Status\":[false,false]}", RECORD_TOO_LONG);
+        /* Only the text is bounded, not a value that is skipped. */
+        EXPECT_LENGTH("{\"Id\":1,\"a\":[false,null,false,null]}", RECORD_OK);
+        /* Before the value ends. */
+        EXPECT_LENGTH("{\"Id\":1,\"Status\":[1,2,3,4,5,6,7,", RECORD_TOO_LONG);
+        expect_explanation(RECORD_SHAPE_OBJECT, &limits, "{\"Id\":1,\"Status\":[false,false]}",
+                           RECORD_TOO_LONG, "an object or array longer than 12 bytes in a text field");
+}
+
+static void test_large_object(void **state)
+{
+        (void)state;
+        char *body = NULL, *wanted = NULL;
+        size_t size, wanted_size;
+        FILE *stream = open_memstream(&body, &size), *wanted_stream = open_memstream(&wanted, &wanted_size);
+
+        assert_non_null(stream);
+        assert_non_null(wanted_stream);
+        fputs("{\"Id\":1,\"ResultData\": [", stream);
+        fputs("1|-|[", wanted_stream);
+        for (size_t i = 0; i < 50000; i++) {
+                fprintf(stream, "%s{ \"row\": %zu, \"text\": \"\\u00e9\\n\" }", i > 0 ? ", " : "", i);
+                fprintf(wanted_stream, "%s{\"row\":%zu,\"text\":\"é\\n\"}", i > 0 ? "," : "", i);
+        }
+        fputs("]}", stream);
+        fputs("]" REST "rR\n", wanted_stream);
+        fclose(stream);
+        fclose(wanted_stream);
+
+        expect_sized(RECORD_SHAPE_OBJECT, &generous, body, size, RECORD_OK, wanted, wanted_size);
+        free(body);
+        free(wanted);
 }
 
 static void test_long_numbers(void **state)
@@ -259,6 +342,39 @@ static void test_handler_stops_the_reader(void **state)
         }
 }
 
+static void test_without_memory_it_stops_or_reads_the_same(void **state)
+{
+        (void)state;
+        static const char body[] =
+                "{\"Id\":1,\"Status\":\"a\\n\",\"ResultData\":{\"a\\u0001\":[\"text\",{},1]}}";
+        static const char wanted[] = "1|a\n|{\"a\\u0001\":[\"text\",{},1]}" REST "srR\n";
+        unsigned refused = 0;
+        bool is_hit = true;
+
+        for (unsigned nth = 1; is_hit; nth++) {
+                struct outcome outcome = { 0 };
+                struct record_reader *reader = NULL;
+
+                outcome.stream = open_memstream(&outcome.records, &outcome.size);
+                assert_non_null(outcome.stream);
+                fault_malloc_arm(nth, false);
+                int r = record_reader_new(RECORD_SHAPE_OBJECT, &generous, on_record, &outcome, &reader);
+                for (size_t i = 0; r == 0 && i < sizeof(body) - 1; i++)
+                        r = record_reader_feed(reader, body + i, 1);
+                if (r == 0)
+                        r = record_reader_finish(reader);
+                is_hit = fault_malloc_disarm();
+                record_reader_free(reader);
+                fclose(outcome.stream);
+
+                assert_true(r == 0 || (is_hit && r == -ENOMEM));
+                assert_string_equal(outcome.records, r == 0 ? wanted : "");
+                refused += r != 0;
+                outcome_clear(&outcome);
+        }
+        assert_true(refused > 5);
+}
+
 static int keep_status(void *userdata, struct job_record *record)
 {
         struct text *kept = userdata;
@@ -287,9 +403,17 @@ static void test_texts_can_be_stolen(void **state)
 static void test_freed_at_any_time(void **state)
 {
         (void)state;
+        static const char open_value[] = "{\"Id\":1,\"ResultData\":{\"a\":[1,\"text\",{";
         struct record_reader *reader = NULL;
 
         assert_null(record_reader_free(NULL));
+        for (size_t size = 0; size < sizeof(open_value) - 1; size++) {
+                struct outcome outcome = { 0 };
+                assert_int_equal(
+                        record_reader_new(RECORD_SHAPE_OBJECT, &generous, on_record, &outcome, &reader), 0);
+                assert_int_equal(record_reader_feed(reader, open_value, size), 0);
+                record_reader_free(reader);
+        }
         for (size_t size = 0; size < sizeof(documented) - 1; size++) {
                 struct outcome outcome = { 0 };
                 outcome.stream = open_memstream(&outcome.records, &outcome.size);
@@ -308,13 +432,17 @@ int main(void)
                 cmocka_unit_test(test_invalid_utf8),
                 cmocka_unit_test(test_byte_order_mark),
                 cmocka_unit_test(test_no_json),
+                cmocka_unit_test(test_control_characters_between_tokens_are_not_json),
                 cmocka_unit_test(test_truncated_at_every_byte),
                 cmocka_unit_test(test_depth),
                 cmocka_unit_test(test_string_max),
+                cmocka_unit_test(test_string_max_bounds_json_texts),
+                cmocka_unit_test(test_large_object),
                 cmocka_unit_test(test_long_numbers),
                 cmocka_unit_test(test_hundred_rows),
                 cmocka_unit_test(test_large_result),
                 cmocka_unit_test(test_handler_stops_the_reader),
+                cmocka_unit_test(test_without_memory_it_stops_or_reads_the_same),
                 cmocka_unit_test(test_texts_can_be_stolen),
                 cmocka_unit_test(test_freed_at_any_time),
         };

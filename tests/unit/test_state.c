@@ -427,8 +427,7 @@ static void test_prune(void **state)
         assert_int_equal(state_mark_logged(fixture->state, ids, 3), 0);
 
         /* 1 is old and logged; 2 is not logged; 3 has a delivery pending; 4 is not old. */
-        uint64_t before_us = fixture_event(4, 4, EVENT_SEEN).time_us;
-        assert_int_equal(state_prune(fixture->state, before_us), 0);
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 1), 0);
         fixture_reopen(fixture);
         assert_int_equal(state_get_event(fixture->state, fixture_event_id(1), &event), 0);
         for (unsigned number = 2; number <= 4; number++) {
@@ -444,11 +443,42 @@ static void test_prune(void **state)
                 assert_int_equal(state_delivery_done(fixture->state, deliveries[0].id, 1), 0);
                 delivery_clear(&deliveries[0]);
         }
-        assert_int_equal(state_prune(fixture->state, before_us), 0);
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 1), 0);
         fixture_reopen(fixture);
         assert_int_equal(state_get_event(fixture->state, fixture_event_id(3), &event), 0);
         assert_int_equal(state_get_event(fixture->state, fixture_event_id(2), &event), 1);
         event_clear(&event);
+}
+
+/* Events are old only by a clock that has dated an event. */
+static void test_history_outlives_a_wrong_clock(void **state)
+{
+        const uint64_t day_us = UINT64_C(86400000000), years_us = 3650 * day_us, keep_us = 90 * day_us;
+        struct fixture *fixture = *state;
+        struct event event = fixture_event(1, 1, EVENT_SEEN);
+        const char *id = "00000000-0000-4000-8000-000000000001";
+        uint64_t recorded_us = event.time_us;
+
+        assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + years_us, keep_us), 0);
+        assert_int_equal(state_prune(fixture->state, 0, keep_us), 0); /* a machine without a clock */
+        assert_int_equal(state_get_event(fixture->state, id, &event), 1);
+        event_clear(&event);
+
+        /* Events of the wrong clock do not make others old once it is right. */
+        struct event later = fixture_event(2, 1, EVENT_SEEN);
+        later.time_us += years_us;
+        assert_int_equal(state_record_event(fixture->state, &later, NULL, 0), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + day_us, keep_us), 0);
+        assert_int_equal(state_get_event(fixture->state, id, &event), 1);
+        event_clear(&event);
+
+        later = fixture_event(3, 1, EVENT_SEEN);
+        later.time_us = recorded_us + keep_us;
+        assert_int_equal(state_record_event(fixture->state, &later, NULL, 0), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + keep_us, keep_us), 0);
+        assert_int_equal(state_get_event(fixture->state, id, &event), 0);
 }
 
 int main(void)
@@ -469,6 +499,7 @@ int main(void)
                 TEST(test_values),
                 TEST(test_deleted_value_leaves_the_file),
                 TEST(test_prune),
+                TEST(test_history_outlives_a_wrong_clock),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

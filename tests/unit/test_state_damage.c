@@ -450,7 +450,7 @@ static void test_the_earliest_delivery(void **context)
 
         record(fixture, &first);
         record(fixture, &second);
-        assert_int_equal(state_delivery_retry(fixture->state, 1, 5, NULL), 0);
+        assert_int_equal(state_delivery_retry(fixture->state, 1, 4, 1, NULL), 0);
         assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
         assert_int_equal(next_us, 0); /* that of the second event, due since its event */
 }

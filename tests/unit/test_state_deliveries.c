@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "state/sqlite/database.h"
 #include "state_fixture.h"
 
 static const char *const mail[] = { "mail" };
@@ -71,7 +72,7 @@ static void test_in_order_for_a_job_and_hook(void **state)
         assert_int_equal(next_us, 0);
 
         /* A retried delivery waits for its time, and follows those that are due for longer. */
-        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 120, "later"), 0);
+        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 100, 20, "later"), 0);
         fixture_reopen(fixture);
         assert_due(fixture, "mail", 119, NULL, 0, "001 ", NULL);
         assert_due(fixture, "mail", 120, NULL, 0, "001 003 ", NULL);
@@ -96,7 +97,7 @@ static void test_retry_holds_the_queue(void **state)
         record(fixture, 1, 10, 100, mail, 1);
         record(fixture, 2, 10, 101, mail, 1);
         assert_due(fixture, "mail", 1000, NULL, 0, "001 ", ids);
-        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 5000, "exit status 1"), 0);
+        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 1000, 4000, "exit status 1"), 0);
         fixture_reopen(fixture);
 
         assert_due(fixture, "mail", 4999, NULL, 0, "", NULL);
@@ -113,9 +114,73 @@ static void test_retry_holds_the_queue(void **state)
         fixture_reopen(fixture);
         assert_due(fixture, "mail", 5001, NULL, 0, "002 ", NULL);
         assert_int_equal(state_delivery_done(fixture->state, ids[0], 5002), -ENOENT);
-        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 5002, NULL), -ENOENT);
+        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 5002, 1, NULL), -ENOENT);
         assert_int_equal(state_delivery_failed(fixture->state, 12345, 5002, "x"), -ENOENT);
         assert_int_equal(pending(fixture, mail, 1), 1);
+}
+
+static void assert_next(struct fixture *fixture, uint64_t expected_us)
+{
+        uint64_t next_us;
+
+        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(next_us, expected_us);
+}
+
+#define DELAY_MAX 4200
+
+static void rebase(struct fixture *fixture, uint64_t now_us)
+{
+        fixture_reopen(fixture);
+        assert_int_equal(state_rebase_deliveries(fixture->state, "mail", now_us, DELAY_MAX), 0);
+}
+
+static void test_waits_for_what_remains_of_its_delay(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t ids[16];
+
+        record(fixture, 1, 10, 100, mail, 1);
+        rebase(fixture, 50);
+        assert_next(fixture, 0); /* at once */
+        assert_due(fixture, "mail", 100, NULL, 0, "001 ", ids);
+        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 100000, 300, "later"), 0);
+
+        rebase(fixture, 100100); /* 200 remain */
+        assert_next(fixture, 100300);
+        rebase(fixture, 100000);
+        assert_next(fixture, 100300);
+        rebase(fixture, 900000); /* overdue */
+        assert_due(fixture, "mail", 900000, NULL, 0, "001 ", NULL);
+
+        /* The clock was set back: its own delay, and not longer if that happens again. */
+        rebase(fixture, 5000);
+        assert_next(fixture, 5300);
+        rebase(fixture, 4000);
+        assert_next(fixture, 4300);
+        rebase(fixture, 4100);
+        assert_next(fixture, 4300);
+        assert_int_equal(state_rebase_deliveries(fixture->state, "restart", 1, DELAY_MAX), 0);
+        assert_next(fixture, 4300); /* of another hook */
+}
+
+static void test_no_delay_exceeds_the_longest(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t ids[16];
+
+        record(fixture, 1, 10, 100, mail, 1);
+        assert_due(fixture, "mail", 100, NULL, 0, "001 ", ids);
+        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 100000, 90000, "later"), 0);
+        rebase(fixture, 100000);
+        assert_next(fixture, 100000 + DELAY_MAX);
+
+        /* Written by a version that stored no time of the attempt. */
+        assert_int_equal(state_execute(fixture->state, "UPDATE deliveries SET ended_us = NULL", NULL), 0);
+        rebase(fixture, 100000 + DELAY_MAX - 1);
+        assert_next(fixture, 100000 + DELAY_MAX);
+        rebase(fixture, 1000);
+        assert_next(fixture, 1000 + DELAY_MAX);
 }
 
 static void test_busy_ones_are_left_out(void **state)
@@ -178,7 +243,7 @@ static void test_ids_never_come_back(void **state)
         assert_due(fixture, "mail", 1000, NULL, 0, "001 ", first);
         assert_int_equal(state_delivery_done(fixture->state, first[0], 1), 0);
         assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX), 0);
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0), 0);
         fixture_reopen(fixture);
 
         record(fixture, 2, 1, 100, mail, 1);
@@ -208,9 +273,14 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_in_order_for_a_job_and_hook), TEST(test_retry_holds_the_queue),
-                TEST(test_busy_ones_are_left_out),      TEST(test_thousand_deliveries),
-                TEST(test_ids_never_come_back),         TEST(test_drop_hooks),
+                TEST(test_in_order_for_a_job_and_hook),
+                TEST(test_retry_holds_the_queue),
+                TEST(test_waits_for_what_remains_of_its_delay),
+                TEST(test_no_delay_exceeds_the_longest),
+                TEST(test_busy_ones_are_left_out),
+                TEST(test_thousand_deliveries),
+                TEST(test_ids_never_come_back),
+                TEST(test_drop_hooks),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

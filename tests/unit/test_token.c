@@ -275,7 +275,7 @@ static void test_bad_client_id(void **state)
         struct http_fixture *fixture = *state;
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-                const struct token_settings settings = { "http://[::1]", bad[i], "u", "p" };
+                const struct token_settings settings = { "http://[::1]", bad[i], "u", "p", now_realtime };
                 const struct token_callbacks callbacks = { 0 };
                 struct token *token = NULL;
 

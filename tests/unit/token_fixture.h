@@ -73,6 +73,14 @@ static inline void noted_result(void *userdata, const struct token_result *resul
                 *notes->free_in_result = token_free(*notes->free_in_result);
 }
 
+static inline uint64_t now_realtime(void)
+{
+        struct timespec now;
+
+        assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+}
+
 static inline int token_make(struct http_client *client, const char *base_url, struct token_notes *notes,
                              const struct tokens *known, struct token **ret_token)
 {
@@ -81,6 +89,7 @@ static inline int token_make(struct http_client *client, const char *base_url, s
                 .client_id = CLIENT,
                 .username = USERNAME,
                 .password = PASSWORD,
+                .now = now_realtime,
         };
         const struct token_callbacks callbacks = {
                 .persist = noted_persist,
@@ -89,12 +98,4 @@ static inline int token_make(struct http_client *client, const char *base_url, s
         };
 
         return token_new(client, &settings, &callbacks, known, ret_token);
-}
-
-static inline uint64_t now_realtime(void)
-{
-        struct timespec now;
-
-        assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
-        return (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
 }

@@ -18,6 +18,9 @@
         "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
         "status"
 
+/* How long a pending delivery had to wait at its last attempt: at most ?3, and that if it is not stored. */
+#define OWN_DELAY "min(max(next_us - coalesce(ended_us, 0), 0), ?3)"
+
 static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
         [STATEMENT_COMMIT] = "COMMIT",
@@ -44,7 +47,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum) "
                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
                 "?19, ?20, ?21, ?22, ?23)",
-        [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us < ?1 "
+        [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us <= min(?1, "
+                                  "(SELECT time_us FROM events ORDER BY sequence DESC LIMIT 1)) - ?2 "
                                   "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "
                                   "AND NOT EXISTS (SELECT 1 FROM deliveries AS d "
                                   "WHERE d.event = sequence AND d.state = 'pending')",
@@ -70,8 +74,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "UPDATE deliveries SET state = ?2, attempts = attempts + 1, ended_us = ?3, "
                 "error = ?4 WHERE id = ?1 AND state = 'pending'",
         [STATEMENT_DELIVERY_RETRY] =
-                "UPDATE deliveries SET attempts = attempts + 1, next_us = ?2, error = ?3 "
-                "WHERE id = ?1 AND state = 'pending'",
+                "UPDATE deliveries SET attempts = attempts + 1, next_us = ?2 + ?3, ended_us = ?2, "
+                "error = ?4 WHERE id = ?1 AND state = 'pending'",
+        [STATEMENT_DELIVERY_REBASE] = "UPDATE deliveries SET next_us = ?2 + " OWN_DELAY ", ended_us = ?2 "
+                                      "WHERE state = 'pending' AND hook = ?1 AND next_us > ?2 + " OWN_DELAY,
         [STATEMENT_HOOK_NEXT] = "SELECT min(hook) FROM deliveries WHERE state = 'pending' AND hook > ?1",
         [STATEMENT_HOOK_DROP] = "UPDATE deliveries SET state = 'failed', ended_us = ?2, "
                                 "error = 'the hook is no longer configured' "

@@ -174,7 +174,8 @@ int state_delivery_failed(struct state *state, uint64_t delivery_id, uint64_t no
         return delivery_end(state, delivery_id, "failed", now_us, error);
 }
 
-int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t next_us, const char *error)
+int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t now_us, uint64_t delay_us,
+                         const char *error)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
@@ -182,9 +183,28 @@ int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t nex
         if (r < 0)
                 return r;
         (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)delivery_id);
-        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)next_us);
-        bind_error(statement, 3, error);
+        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)now_us);
+        (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)delay_us);
+        bind_error(statement, 4, error);
         return delivery_update(state, statement);
+}
+
+int state_rebase_deliveries(struct state *state, const char *hook, uint64_t now_us, uint64_t delay_max_us)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_DELIVERY_REBASE, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)now_us);
+        (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)delay_max_us);
+        r = state_write_begin(state);
+        if (r < 0)
+                return r;
+        r = state_step(state, statement);
+        (void)sqlite3_reset(statement);
+        return state_write_end(state, r);
 }
 
 /* ---- by hook ---- */

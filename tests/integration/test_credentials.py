@@ -73,7 +73,7 @@ class Credentials(IntegrationTest):
         for content in ("", "\n", "\r\n"):
             with self.subTest(repr(content)):
                 self.configure(token_file=self.secret("token", content))
-                self.refused("token .*is empty")
+                self.refused("token: the file is empty")
 
     def test_directory(self):
         self.configure(token_file=self.directory)
@@ -104,7 +104,7 @@ class Credentials(IntegrationTest):
     def test_readable_by_all(self):
         self.configure(token_file=self.secret("token", TOKEN, 0o644))
         daemon = self.accepted()
-        self.assertEqual(daemon.count("warning .*token .*readable by all users; run chmod 0600"), 1, daemon.text())
+        self.assertEqual(daemon.count("warning .*token: the file is readable by all users; run chmod 0600"), 1, daemon.text())
 
 
 class Basic(IntegrationTest):

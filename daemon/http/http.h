@@ -6,13 +6,18 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "http/http_outcome.h"
+
 /*
- * HTTP on the event loop: one request in, one end out. This floor knows no JSON and nothing of what it
- * fetches.
+ * An HTTP client on the event loop. It knows nothing about the content that it fetches.
  *
- * A client is a pool of connections with its settings; requests of different clients share nothing. Nothing
- * here blocks. Callbacks are called from the event loop only, never from within http_start() or
- * http_cancel().
+ * A client is a pool of connections with its settings; clients share nothing. Nothing here blocks. Callbacks
+ * are called from the event loop only, never from within http_start() or http_cancel().
+ *
+ * Connections are kept and reused. If a request on a kept connection times out, or if the connection is reset
+ * before the response begins, all kept connections of the client are suspect: requests that are waiting or
+ * are started later use new ones. Requests in progress on old connections may finish; the old connections are
+ * closed after the last of them, and do not count towards connections_max meanwhile.
  */
 struct http_client;
 struct http_request;
@@ -20,103 +25,81 @@ struct http_headers;
 
 struct http_settings {
         const char *user_agent;
-        const char *ca_file;         /* PEM; NULL or "" for the system's */
-        uint64_t timeout_us;         /* for a whole request */
-        uint64_t connect_timeout_us; /* for name, connection and TLS handshake */
-        uint64_t stall_us; /* without as much as 16 bytes a second for this long, it is over; 0: no limit */
-        size_t body_max;   /* decoded bytes of a 2xx answer */
-        unsigned connections_max; /* open at a time */
+        const char *ca_file;         /* PEM; NULL or "": that of the system */
+        uint64_t timeout_us;         /* for a whole request, including the wait for a free connection */
+        uint64_t connect_timeout_us; /* for name resolution, connection and TLS handshake */
+        uint64_t stall_us; /* a request at under 16 bytes per second for this long has timed out; 0: no limit
+                            */
+        size_t body_max;   /* decoded bytes of a 2xx response */
+        unsigned connections_max; /* open at a time; 0 means 1 */
 };
 
-/* The strings are copied. Returns -ENOMEM, or what the kernel says of epoll and timers. */
+/* The strings are copied. Returns -ENOMEM, or another error of epoll or timerfd. */
 int http_client_new(sd_event *event, const struct http_settings *settings, struct http_client **ret_client);
 
 /*
  * Ends every request without calling its on_end(), then closes all connections. Does not wait for name
- * resolution that is under way. Must not be called from a callback.
+ * resolution in progress. Must not be called from a callback. Accepts NULL, returns NULL.
  */
 struct http_client *http_client_free(struct http_client *client);
 
 /*
- * Header lines ("Name: value") to be used for many requests, so that they are put together once. They may
- * hold secrets and are wiped when the owner has freed them and no request uses them any more. `lines` ends
- * with NULL.
+ * Header lines ("Name: value") for any number of requests. They may contain secrets; they are wiped when the
+ * owner has freed them and no request uses them any more. `lines` ends with NULL. Returns -ENOMEM.
  */
 int http_headers_new(const char *const lines[], struct http_headers **ret_headers);
 struct http_headers *http_headers_free(struct http_headers *headers);
 
-/* How a request ended, as far as HTTP goes. */
-enum http_outcome {
-        HTTP_ANSWERED,    /* a whole answer, or the status and the beginning of an overlong error page */
-        HTTP_UNRESOLVED,  /* the name has no address, or the resolver gave no answer */
-        HTTP_UNCONNECTED, /* refused, or no route */
-        HTTP_TLS_FAILED,  /* handshake or certificate */
-        HTTP_TIMED_OUT,   /* in whatever phase */
-        HTTP_BROKEN,      /* the connection broke, or the answer was cut short or was no HTTP */
-        HTTP_TOO_LARGE,   /* more decoded bytes than body_max */
-        HTTP_STOPPED,     /* on_body() said so */
-        HTTP_IMPOSSIBLE,  /* it could not even be tried: bad URL, bad CA file, no memory */
-};
-
-/* "could not resolve the name", …: what the outcome means, as half a sentence. */
-const char *http_outcome_to_string(enum http_outcome outcome);
-
-/* Retry-After was not there, or no form of it that means anything. */
-#define HTTP_RETRY_NONE 0
-
 struct http_end {
         enum http_outcome outcome;
-        int status;              /* of the answer; 0 if none came */
-        int error;               /* what on_body() returned, with HTTP_STOPPED */
-        uint64_t retry_after_us; /* as a span from now, whichever form it had; HTTP_RETRY_NONE for none */
-        uint64_t body_size;      /* decoded bytes that arrived */
-        const char *detail;  /* for a person, one line, possibly with the reason of the library; never NULL */
-        const char *excerpt; /* the first bytes of a body that was not handed to on_body(); never NULL */
-        size_t excerpt_size;
+        int status;              /* of the response; 0: none */
+        int error;               /* HTTP_STOPPED: what on_body() returned */
+        uint64_t retry_after_us; /* from now, whichever form the header had; HTTP_RETRY_NONE: none */
+        uint64_t body_size;      /* decoded bytes received */
+        const char *detail;      /* one line for a message, without credentials; never NULL */
+        const char *excerpt;     /* the beginning of a body that was not passed to on_body(); never NULL */
+        size_t excerpt_size;     /* at most HTTP_EXCERPT_MAX */
 };
 
-/* Whether the server did what it was asked for: 2xx. */
-static inline bool http_status_is_success(int status)
-{
-        return status >= 200 && status <= 299;
-}
-
 struct http_call {
-        const char *url;              /* http or https; copied */
+        const char *url;              /* http or https; copied. With http, no proxy is used. */
         struct http_headers *headers; /* may be NULL */
-        const char *username;         /* not NULL: Basic; copied */
-        const char *password;
+        const char *username;         /* not NULL: Basic authentication; copied */
+        const char *password;         /* copied; not NULL if `username` is not */
         const void *post; /* not NULL: POST with this body, which must stay until the request has ended */
         size_t post_size;
-        bool fresh_connection; /* do not use one that is open already */
 
         /*
-         * Takes the next bytes of the decoded body of a 2xx answer. 0 to go on; a negative errno ends the
-         * request with HTTP_STOPPED. NULL: the body goes to the excerpt. Must only record: no http_ function
-         * may be called.
+         * Receives the next bytes of the decoded body of a 2xx response. Returns 0 to continue; a negative
+         * errno ends the request with HTTP_STOPPED. NULL: the body goes to the excerpt. Must only record:
+         * http_ functions must not be called.
          */
         int (*on_body)(void *userdata, const void *data, size_t size);
 
         /*
-         * The request goes out now, on a connection that was there; comes before on_body(). Not called for
-         * the first request of a connection: when that arrives is known only once it is answered. May be
-         * NULL. Requests may be started here, but not cancelled.
+         * The request is being sent on a kept connection; called at most once, before on_end(). Not called
+         * for the first request of a connection, whose time of arrival is unknown until the response, nor if
+         * the request ends at the same time. May be NULL. Requests may be started, but not cancelled.
          */
         void (*on_sent)(void *userdata);
 
         /*
-         * The one place where every request ends that is not cancelled. `end` is valid during the call.
-         * Requests may be started and cancelled here, this one excepted: it is gone when on_end() returns.
+         * Every request that is not cancelled ends here. `end` is valid during the call. Requests may be
+         * started and cancelled, except this one, which is freed when on_end() returns.
          */
         void (*on_end)(void *userdata, const struct http_end *end);
         void *userdata;
 };
 
 /*
- * Starts a request. On success it is the client's; *ret_request (may be NULL) serves to cancel it and is
- * valid until on_end() is called. Whatever goes wrong with the network comes to on_end(). Returns -ENOMEM.
+ * Starts a request, which belongs to the client. *ret_request (may be NULL) serves to cancel it and is valid
+ * until on_end() is called. Network errors are reported to on_end(). Must not be called from on_body().
+ * Returns -ENOMEM.
  */
 int http_start(struct http_client *client, const struct http_call *call, struct http_request **ret_request);
 
-/* Ends a request without calling on_end(). Takes NULL, returns NULL. Not from within on_body(). */
+/*
+ * Ends a request without calling on_end(). Must not be called from on_body(), nor for the request whose
+ * on_end() is being called. Accepts NULL, returns NULL.
+ */
 struct http_request *http_cancel(struct http_request *request);

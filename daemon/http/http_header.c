@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * Status lines and Retry-After, read by ourselves: a status line, header lines up to the empty one, and after
- * an interim response the same again.
- */
+/* Parsing of status lines and Retry-After, which libcurl's releases do differently. */
 
 #include "http/http_header.h"
 
@@ -34,7 +31,7 @@ static bool is_line_end(char byte)
         return byte == '\r' || byte == '\n';
 }
 
-/* The status, or 0 if this is no status line of HTTP/1.0 or HTTP/1.1. */
+/* The status, or 0 if this is not a status line of HTTP/1.0 or HTTP/1.1. */
 static int status_line_parse(const char *line, size_t size)
 {
         const char *digits = line + VERSION_SIZE + 1;
@@ -49,7 +46,7 @@ static int status_line_parse(const char *line, size_t size)
         return (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
 }
 
-bool http_head_take(struct http_head *head, const char *line, size_t size)
+bool http_head_parse(struct http_head *head, const char *line, size_t size)
 {
         if (head->next == HTTP_HEAD_STATUS) {
                 head->next = HTTP_HEAD_FIRST;
@@ -59,7 +56,7 @@ bool http_head_take(struct http_head *head, const char *line, size_t size)
 
         assert(head->status != 0);
         if (size == 0 || is_line_end(*line)) {
-                /* After 101 the connection speaks another protocol, so there is no further head. */
+                /* 101 is final: another protocol follows, not another head. */
                 bool interim = head->status < 200 && head->status != 101;
                 head->next = interim ? HTTP_HEAD_STATUS : HTTP_HEAD_HEADERS;
                 return true;
@@ -70,7 +67,7 @@ bool http_head_take(struct http_head *head, const char *line, size_t size)
         return !first || !is_blank(*line);
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT", as far as letters, digits and signs go: strptime() takes much more. */
+/* Checks letters, digits and punctuation of the format, since strptime() accepts many others. */
 static bool has_date_form(const char *value)
 {
         static const char form[] = "Aaa, 00 Aaa 0000 00:00:00 GMT";
@@ -80,12 +77,12 @@ static bool has_date_form(const char *value)
                                : form[i] == 'A' || form[i] == 'a' ? is_letter(value[i])
                                                                   : value[i] == form[i];
                 if (!matches)
-                        return false; /* also at the end of a shorter value */
+                        return false; /* also at the NUL of a shorter value */
         }
         return value[sizeof(form) - 1] == '\0';
 }
 
-/* The time that a date names; -1: none, or one that no calendar has. */
+/* -1: not a valid date. */
 static time_t date_parse(const char *value)
 {
         struct tm parts = { .tm_sec = 0 };
@@ -94,7 +91,7 @@ static time_t date_parse(const char *value)
                 return -1;
         int day = parts.tm_mday;
         time_t date = timegm(&parts);
-        return parts.tm_mday == day ? date : -1; /* the 31st of June has become the 1st of July */
+        return parts.tm_mday == day ? date : -1; /* timegm() has made July 1 out of June 31 */
 }
 
 uint64_t http_retry_after_parse(const char *value, time_t now)

@@ -17,7 +17,6 @@ struct monitor {
         struct job_set jobs;
         struct budget budget;
         struct request_slot slots[MAX_IN_FLIGHT];
-        bool fresh_connection; /* the last request timed out: do not reuse connections */
 
         struct planner_request sign_in; /* the sign-in in progress */
         bool signing_in;                /* there is one */

@@ -56,7 +56,6 @@ static void on_answer(void *userdata, const struct nexudus_response *answer)
         struct request_slot *slot = userdata;
         struct monitor *monitor = slot->monitor;
 
-        monitor->fresh_connection = answer->outcome == HTTP_TIMED_OUT;
         note_sent(slot);
         planner_end_request(monitor->jobs.planner, &slot->request, monitor_now_us(monitor));
         response_take(slot, answer);
@@ -85,8 +84,7 @@ static int send_batch(struct request_slot *slot)
                 /* Only the row of a first observation is recorded and needs all fields. */
                 batch.brief &= request->jobs[i]->watch.memory.recorded;
         }
-        return nexudus_get_jobs(slot->monitor->parts.nexudus, &batch, slot->monitor->fresh_connection,
-                                on_answer, slot, &slot->http);
+        return nexudus_get_jobs(slot->monitor->parts.nexudus, &batch, on_answer, slot, &slot->http);
 }
 
 /* The planner starts no more requests than there are slots. */
@@ -112,8 +110,8 @@ int requests_start(struct monitor *monitor, const struct planner_request *reques
         if (request->batch)
                 r = send_batch(slot);
         else
-                r = nexudus_get_job(monitor->parts.nexudus, request->jobs[0]->id, monitor->fresh_connection,
-                                    on_answer, slot, &slot->http);
+                r = nexudus_get_job(monitor->parts.nexudus, request->jobs[0]->id, on_answer, slot,
+                                    &slot->http);
         if (r < 0) {
                 note_sent(slot);
                 planner_abort(monitor->jobs.planner, request, monitor_now_us(monitor));

@@ -363,7 +363,7 @@ static void on_end(void *userdata, const struct http_end *end)
 
 /* Creates the reader of a request and starts it; on failure frees it. */
 static int request_start(struct nexudus_request *request, const char *url, size_t records_max,
-                         bool fresh_connection, struct nexudus_request **ret_request)
+                         struct nexudus_request **ret_request)
 {
         struct nexudus *nexudus = request->nexudus;
         const struct record_limits limits = {
@@ -377,7 +377,6 @@ static int request_start(struct nexudus_request *request, const char *url, size_
                 .headers = nexudus->headers,
                 .username = nexudus->username,
                 .password = nexudus->password,
-                .fresh_connection = fresh_connection,
                 .on_body = on_body,
                 .on_sent = nexudus->on_sent != NULL ? on_sent : NULL,
                 .on_end = on_end,
@@ -425,8 +424,8 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_hand
         return request;
 }
 
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_response,
-                    void *userdata, struct nexudus_request **ret_request)
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
+                    struct nexudus_request **ret_request)
 {
         CLEANUP(cleanup_free) char *url = format_message("%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id);
         if (url == NULL)
@@ -436,7 +435,7 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection,
         if (request == NULL)
                 return -ENOMEM;
         request->id = id;
-        return request_start(request, url, 1, fresh_connection, ret_request);
+        return request_start(request, url, 1, ret_request);
 }
 
 /* "…?id=%5B1,2,3%5D". Returns -ENOMEM. */
@@ -461,8 +460,8 @@ static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *
         return 0;
 }
 
-int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, bool fresh_connection,
-                     nexudus_handler on_response, void *userdata, struct nexudus_request **ret_request)
+int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
+                     void *userdata, struct nexudus_request **ret_request)
 {
         CLEANUP(cleanup_free) char *url = NULL;
 
@@ -477,5 +476,5 @@ int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
         request->on_row = batch->on_row;
         request->brief = batch->brief;
         /* A server may send rows that were not requested; twice as many are accepted. */
-        return request_start(request, url, 2 * batch->count, fresh_connection, ret_request);
+        return request_start(request, url, 2 * batch->count, ret_request);
 }

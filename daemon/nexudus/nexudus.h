@@ -66,11 +66,11 @@ typedef void (*nexudus_handler)(void *userdata, const struct nexudus_response *r
 
 /*
  * Requests one job: GET /api/sys/businessbackgroundjobs/{id}, role BusinessBackgroundJob-Read.
- * `fresh_connection` is for the attempt after a timeout. *ret_request serves to cancel it until the handler
+ * *ret_request serves to cancel it until the handler
  * is called; `ret_request` may be NULL. Returns 0 or -ENOMEM.
  */
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, bool fresh_connection, nexudus_handler on_response,
-                    void *userdata, struct nexudus_request **ret_request);
+int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
+                    struct nexudus_request **ret_request);
 
 /*
  * Called for each row when it has been read, from within the reading of the body. It may only read the record
@@ -93,8 +93,8 @@ struct nexudus_batch {
  * Requests several jobs: GET /api/sys/businessbackgroundjobs/?id=[…], same role. Rows may be missing,
  * partial, in any order, and of jobs that were not requested. Otherwise as nexudus_get_job().
  */
-int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, bool fresh_connection,
-                     nexudus_handler on_response, void *userdata, struct nexudus_request **ret_request);
+int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
+                     void *userdata, struct nexudus_request **ret_request);
 
 /* Ends a request without calling its handler. Accepts NULL, returns NULL. */
 struct nexudus_request *nexudus_cancel(struct nexudus_request *request);

@@ -46,7 +46,6 @@ struct token {
 
         struct tokens tokens;      /* in use; on disk */
         struct tokens unpersisted; /* newer than `tokens`, but not on disk; without an access token: none */
-        bool fresh_connection;     /* the last request got no response */
         bool in_persist;           /* within the callback, which must not call token_ functions */
 
         /* While a request is in flight. */
@@ -286,7 +285,6 @@ static int send_request(struct token *token, const char *refresh_token, uint64_t
                         .headers = token->headers,
                         .post = token->form,
                         .post_size = token->form_size,
-                        .fresh_connection = token->fresh_connection,
                         .on_body = on_body,
                         .on_end = on_end,
                         .userdata = token,
@@ -392,7 +390,6 @@ static void on_end(void *userdata, const struct http_end *end)
                 verdict = accept_tokens(token, &body, explanation);
         token_body_clear(&body);
         request_clear(token);
-        token->fresh_connection = end->outcome != HTTP_ANSWERED;
 
         /* A 2xx has used up the refresh token even if the body has no new one. */
         bool is_used_up = http_status_is_success(end->status) && verdict == TOKEN_UNREACHABLE;

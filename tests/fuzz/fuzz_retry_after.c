@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Any bytes as the answer of a server, read by the daemon's own client, and what comes
- * of a Retry-After in it. The first byte chooses: either the rest is the whole answer, or it is the value of
- * that header, a number or a date, in an answer that is otherwise good; then the span is known and compared.
- * Whatever it is: every request ends once, the span is none or one of a second to a day, and what health and
- * deliveries make of it is bounded as they say.
+ * Any bytes as the response of a server, read by the daemon's HTTP client. The first byte selects: the rest
+ * is the whole response, or the value of a Retry-After header, a number or a date, in a valid response; then
+ * the expected time is known and compared. In all cases every request ends once, the time is absent or
+ * between a second and a day, and the delays that circuit breaker and deliveries derive from it are bounded.
  */
 
 #include <curl/curl.h>
@@ -19,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "http/http_internal.h"
+#include "http/http.h"
 #include "planning/backoff.h"
 #include "planning/breaker.h"
 
@@ -62,7 +61,7 @@ static void on_end(void *userdata, const struct http_end *end)
         struct outcome_seen *seen = userdata;
         bool success = end->status >= 200 && end->status <= 299;
 
-        check(end->detail != NULL && end->excerpt != NULL && end->excerpt_size <= EXCERPT_MAX);
+        check(end->detail != NULL && end->excerpt != NULL && end->excerpt_size <= HTTP_EXCERPT_MAX);
         check(!success || (end->body_size == seen->body_size && end->excerpt_size == 0));
         check(end->outcome != HTTP_ANSWERED || end->status > 0);
         seen->ends++;
@@ -71,7 +70,7 @@ static void on_end(void *userdata, const struct http_end *end)
         seen->retry_after_us = end->retry_after_us;
 }
 
-/* ---- a server that knows one answer ---- */
+/* ---- a server with one response ---- */
 
 struct server {
         sd_event *event;
@@ -123,26 +122,36 @@ static void server_start(struct server *server)
         check(http_client_new(server->event, &settings, &server->client) == 0);
 }
 
+/* The name of the server's socket; NULL: none yet. */
+static const char *socket_name;
+
+CURLMcode __real_curl_multi_add_handle(CURLM *multi, CURL *easy);
+CURLMcode __wrap_curl_multi_add_handle(CURLM *multi, CURL *easy);
+
+/* Each request gets its own connection to a socket in the abstract namespace. */
+CURLMcode __wrap_curl_multi_add_handle(CURLM *multi, CURL *easy)
+{
+        check(curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, socket_name) == CURLE_OK);
+        check(curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK);
+        return __real_curl_multi_add_handle(multi, easy);
+}
+
 static struct outcome_seen ask(const char *answer, size_t size)
 {
         static struct server server;
         struct outcome_seen seen = { .ends = 0 };
-        struct http_request *request = NULL;
 
         if (server.event == NULL)
                 server_start(&server);
         server.answer = answer;
         server.size = size;
         server.peer = -1;
+        socket_name = server.name;
 
-        const struct http_call call = { .url = "http://127.0.0.1/",
-                                        .fresh_connection = true,
-                                        .on_body = on_body,
-                                        .on_end = on_end,
-                                        .userdata = &seen };
-        check(http_start(server.client, &call, &request) == 0);
-        check(curl_easy_setopt(request->easy, CURLOPT_ABSTRACT_UNIX_SOCKET, server.name) == CURLE_OK);
-        check(curl_easy_setopt(request->easy, CURLOPT_FORBID_REUSE, 1L) == CURLE_OK);
+        const struct http_call call = {
+                .url = "http://127.0.0.1/", .on_body = on_body, .on_end = on_end, .userdata = &seen
+        };
+        check(http_start(server.client, &call, NULL) == 0);
         while (seen.ends == 0)
                 check(sd_event_run(server.event, UINT64_MAX) >= 0);
         check(seen.ends == 1 && server.peer >= 0);

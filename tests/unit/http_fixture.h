@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the tests of http.h share: a loop, a server with a script, a client, and calls that note their end. */
+/* Shared by the tests of http.h: a loop, a server, a client, and calls that record their end. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -30,13 +30,13 @@ struct http_fixture {
         char body[16384];
 };
 
-/* A call of the tests: what came of it. */
+/* A call and its result. */
 struct noted {
         struct http_fixture *fixture;
         struct http_request *request;
         unsigned ends;
         unsigned pieces; /* calls of on_body() */
-        char *data;      /* what they brought */
+        char *data;      /* the body */
         size_t size;
         int body_result;                   /* what on_body() returns */
         void (*then)(struct noted *noted); /* called by on_end() */
@@ -67,7 +67,7 @@ static inline struct http_settings fixture_settings(void)
         };
 }
 
-/* Replaces the client by one with other settings. */
+/* Replaces the client. */
 static inline void fixture_client(struct http_fixture *fixture, const struct http_settings *settings)
 {
         fixture->client = http_client_free(fixture->client);
@@ -148,7 +148,7 @@ static inline void noted_start(struct noted *noted, const struct http_call *call
         assert_int_equal(noted->fixture->ended, before); /* never from within */
 }
 
-/* Frees what was noted, for the next call. */
+/* Prepares for the next call. */
 static inline void noted_clear(struct noted *noted)
 {
         struct http_fixture *fixture = noted->fixture;
@@ -157,7 +157,7 @@ static inline void noted_clear(struct noted *noted)
         *noted = (struct noted){ .fixture = fixture };
 }
 
-/* One call from start to end, with a handler that answers it. */
+/* Runs a call to its end. */
 static inline void noted_run(struct noted *noted, loopback_handler handler, const struct http_call *call)
 {
         noted->fixture->handler = handler;

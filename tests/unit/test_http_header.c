@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Heads of responses line by line, and Retry-After: what is taken, what is refused, and what it means. */
+/* Parsing of the heads of responses and of Retry-After. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 /* Sun, 06 Nov 1994 08:49:37 GMT */
 #define NOW ((time_t)784111777)
 
-/* In memory of just their size, so that a sanitizer sees whoever reads further. */
+/* Copies the line to memory of exactly its size, so that a sanitizer detects reading beyond it. */
 static bool take(struct http_head *head, const char *line)
 {
         size_t size = strlen(line);
@@ -26,7 +26,7 @@ static bool take(struct http_head *head, const char *line)
         assert_true(copy != NULL || size == 0);
         if (copy != NULL)
                 memcpy(copy, line, size);
-        bool taken = http_head_take(head, copy, size);
+        bool taken = http_head_parse(head, copy, size);
         free(copy);
         return taken;
 }
@@ -35,7 +35,7 @@ static void test_status_line(void **state)
 {
         static const struct {
                 const char *line;
-                int status; /* 0: refused */
+                int status; /* 0: invalid */
         } cases[] = {
                 { "HTTP/1.1 200 OK\r\n", 200 },
                 { "HTTP/1.0 404 Not Found\r\n", 404 },
@@ -62,7 +62,7 @@ static void test_status_line(void **state)
                 { "http/1.1 200 OK\r\n", 0 },
                 { "Http/1.1 200 OK\r\n", 0 },
                 { " HTTP/1.1 200 OK\r\n", 0 },
-                { "HTTP/1.1 200", 0 }, /* no line ending: cut short */
+                { "HTTP/1.1 200", 0 }, /* no line ending */
                 { "HTTP/1.1 ", 0 },
                 { "HTTP/1.1", 0 },
                 { "\r\n", 0 },
@@ -87,7 +87,7 @@ static void test_first_header_line(void **state)
                 struct http_head head = HTTP_HEAD_INITIAL;
                 assert_true(take(&head, status_lines[i]));
                 assert_false(take(&head, " continued: header\r\n"));
-                assert_int_not_equal(head.status, 0); /* that was good */
+                assert_int_not_equal(head.status, 0); /* the status line was valid */
 
                 head = HTTP_HEAD_INITIAL;
                 assert_true(take(&head, status_lines[i]));
@@ -117,7 +117,7 @@ static void test_interim_responses(void **state)
         assert_true(take(&head, "\r\n"));
         assert_int_equal(head.status, 409);
 
-        /* After an interim one there is no other line than another status line. */
+        /* Only a status line may follow an interim response. */
         head = HTTP_HEAD_INITIAL;
         assert_true(take(&head, "HTTP/1.1 100 Continue\r\n"));
         assert_true(take(&head, "\r\n"));
@@ -175,7 +175,7 @@ static void test_retry_after(void **state)
                 { "Thu, 01 Jan 0000 00:00:00 GMT", 0 },
                 { "Thu, 01 Jan 0050 00:00:00 GMT", 0 }, /* not 2050 */
                 { "Thu, 29 Feb 1996 00:00:00 GMT", 86400 },
-                /* What is no date, or is written in another way. */
+                /* Not a date, or in another format. */
                 { "Sun, 06 Nov 1994 25:49:38 GMT", 0 },
                 { "Sun, 06 Abc 1994 08:49:38 GMT", 0 },
                 { "Abc, 06 Nov 1994 08:49:38 GMT", 0 },

@@ -69,7 +69,7 @@ static void on_response(void *userdata, const struct nexudus_response *response)
         got->response.record = NULL;
         if (got->requests_left > 0) {
                 got->requests_left--;
-                assert_int_equal(nexudus_get_job(got->nexudus, JOB, false, on_response, got, NULL), 0);
+                assert_int_equal(nexudus_get_job(got->nexudus, JOB, on_response, got, NULL), 0);
         }
 }
 
@@ -91,7 +91,7 @@ static void request_job(struct got *got, const char *base_url, loopback_handler 
 
         got->responses = 0;
         got->fixture->handler = handler;
-        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_response, got, &request), 0);
+        assert_int_equal(nexudus_get_job(nexudus, JOB, on_response, got, &request), 0);
         assert_non_null(request);
         loop_until(got->fixture->event, &got->responses, 1);
         loop_settle(got->fixture->event);
@@ -148,7 +148,7 @@ static void test_request_with_password_below_a_path(void **state)
         reply_body = "{\"Id\":9223372036854775807,\"Status\":\"Done\"}";
         fixture->handler = reply_script;
         assert_int_equal(nexudus_new(fixture->client, &settings, &nexudus), 0);
-        assert_int_equal(nexudus_get_job(nexudus, INT64_MAX, false, on_response, &got, NULL), 0);
+        assert_int_equal(nexudus_get_job(nexudus, INT64_MAX, on_response, &got, NULL), 0);
         loop_until(fixture->event, &got.responses, 1);
         assert_int_equal(got.response.verdict, NEXUDUS_RECORD);
         assert_memory_equal(fixture->head,
@@ -156,23 +156,6 @@ static void test_request_with_password_below_a_path(void **state)
         assert_non_null(strstr(fixture->head, "\r\nAuthorization: Basic c29tZWJvZHk6cGFzczp3b3Jk\r\n"));
         assert_null(strstr(fixture->head, "Bearer"));
         job_record_clear(&got.record);
-        nexudus_free(nexudus);
-}
-
-static void test_fresh_connection(void **state)
-{
-        struct http_fixture *fixture = *state;
-        struct nexudus *nexudus = nexudus_at(fixture, loopback_url(fixture->server, ""));
-        struct got got = { .fixture = fixture };
-
-        reply_status = "404 Not Found";
-        reply_headers = reply_body = "";
-        fixture->handler = reply_script;
-        for (unsigned i = 1; i <= 3; i++) {
-                assert_int_equal(nexudus_get_job(nexudus, JOB, i == 3, on_response, &got, NULL), 0);
-                loop_until(fixture->event, &got.responses, i);
-                assert_int_equal(loopback_accepted(fixture->server), i < 3 ? 1 : 2);
-        }
         nexudus_free(nexudus);
 }
 
@@ -344,7 +327,7 @@ static void test_request_from_within_the_handler(void **state)
         reply_headers = "";
         reply_body = "{\"Id\":87654321,\"Status\":\"Running\"}";
         fixture->handler = reply_script;
-        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_response, &got, NULL), 0);
+        assert_int_equal(nexudus_get_job(nexudus, JOB, on_response, &got, NULL), 0);
         loop_until(fixture->event, &got.responses, 5);
         loop_settle(fixture->event);
         assert_int_equal(got.responses, 5);
@@ -360,7 +343,7 @@ static void test_cancel(void **state)
         struct got got = { .fixture = fixture };
 
         fixture->handler = reply_nothing;
-        assert_int_equal(nexudus_get_job(nexudus, JOB, false, on_response, &got, &request), 0);
+        assert_int_equal(nexudus_get_job(nexudus, JOB, on_response, &got, &request), 0);
         while (loopback_requests(fixture->server) == 0)
                 assert_true(sd_event_run(fixture->event, USEC_PER_SEC) >= 0);
         assert_null(nexudus_cancel(request));
@@ -378,7 +361,7 @@ static void test_free_cancels_all(void **state)
 
         fixture->handler = reply_nothing;
         for (unsigned i = 0; i < 12; i++)
-                assert_int_equal(nexudus_get_job(nexudus, JOB + i, false, on_response, &got, NULL), 0);
+                assert_int_equal(nexudus_get_job(nexudus, JOB + i, on_response, &got, NULL), 0);
         while (loopback_requests(fixture->server) < 8)
                 assert_true(sd_event_run(fixture->event, USEC_PER_SEC) >= 0);
         assert_null(nexudus_free(nexudus));
@@ -393,7 +376,6 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_request_with_token),
                 TEST(test_request_with_password_below_a_path),
-                TEST(test_fresh_connection),
                 TEST(test_record),
                 TEST(test_not_found),
                 TEST(test_throttled),

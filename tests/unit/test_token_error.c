@@ -49,7 +49,7 @@ static const struct {
         { { "500 No", .body = "" }, TOKEN_UNREACHABLE, "HTTP 500" },
         { { "404 No", .body = "" }, TOKEN_UNREACHABLE, "check base_url" },
         { { "302 There", "Location: /api/token2\r\n", "" }, TOKEN_UNREACHABLE, "redirect" },
-        { { NULL, .body = "" }, TOKEN_UNREACHABLE, "connection" },
+        { { NULL, .body = "" }, TOKEN_UNREACHABLE, "no complete response" },
         { { "200 OK", .body = "" }, TOKEN_UNREACHABLE, "not a JSON object" },
         { { "200 OK", .body = "[]" }, TOKEN_UNREACHABLE, "not a JSON object" },
         { { "200 OK", .body = "{\"access_token\":\"a\"" }, TOKEN_UNREACHABLE, "not a JSON object" },

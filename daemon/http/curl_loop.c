@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * libcurl's multi interface under sd-event.
+ *
+ * The sockets that libcurl waits for are in an epoll descriptor of our own, and sd-event watches only that
+ * one: libcurl changes the events of a socket several times per transfer, which is far cheaper this way.
+ *
+ * Callbacks of libcurl only record. loop_run() does all work; the event loop calls it when a socket is ready,
+ * when libcurl's timer has expired, or after a transfer was added or removed. It calls libcurl until nothing
+ * remains to be done at once, moves transfers from `active` to `ended`, and then calls on_done() for one
+ * after the other.
+ *
+ * The loop is reference counted, since a callback may drop the owner's reference or end the last transfer:
+ * one reference for the owner, one per transfer, and one while loop_run() is active.
+ */
+
+#include "http/curl_loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "util/cleanup.h"
+#include "util/timespan.h"
+
+TAILQ_HEAD(transfer_list, curl_transfer);
+
+struct curl_loop {
+        unsigned references;
+        CURLM *multi; /* NULL: lost, and there was no memory for another */
+        long connections_max;
+        int epoll_fd;
+        sd_event_source *socket_source;
+        sd_event_source *timer_source;
+        sd_event_source *wake_source; /* calls loop_run() once */
+        bool in_libcurl;
+        bool running;        /* in loop_run() */
+        bool broken;         /* libcurl failed as a whole */
+        bool some_notified;  /* a transfer is `notified` */
+        bool some_unwatched; /* a transfer has a `watch_error` */
+        bool act_now;        /* libcurl's timer has expired, or is set to 0 */
+        bool timer_changed;
+        long timer_ms; /* what libcurl requested last; -1: no timer */
+        struct transfer_list active;
+        struct transfer_list ended;
+};
+
+DEFINE_CLEANUP(struct curl_loop, curl_loop_unref)
+
+static struct curl_transfer *transfer_of(CURL *easy)
+{
+        struct curl_transfer *transfer = NULL;
+
+        if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK)
+                return NULL;
+        return transfer;
+}
+
+/* ---- callbacks of libcurl: these only record ---- */
+
+/* Up to 8.x, libcurl aborts all transfers if the callback fails, and then uses freed memory. */
+static void note_unwatched(struct curl_loop *loop, CURL *easy, int error)
+{
+        struct curl_transfer *transfer = transfer_of(easy);
+
+        if (transfer == NULL)
+                return;
+        transfer->watch_error = error;
+        loop->some_unwatched = true;
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data)
+{
+        (void)socket_data;
+        struct curl_loop *loop = userdata;
+        struct epoll_event interest = { .data.fd = fd };
+
+        if (what == CURL_POLL_REMOVE) {
+                /* Fails if the socket is closed already; then the kernel has removed it. */
+                (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+                return 0;
+        }
+
+        if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
+                interest.events |= EPOLLIN;
+        if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
+                interest.events |= EPOLLOUT;
+
+        /* Descriptor numbers are reused, and libcurl does not report every removal: try both. */
+        int r = epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &interest);
+        if (r < 0 && errno == ENOENT)
+                r = epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &interest);
+        if (r < 0)
+                note_unwatched(loop, easy, errno);
+        return 0;
+}
+
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata)
+{
+        (void)multi;
+        struct curl_loop *loop = userdata;
+
+        loop->act_now = timeout_ms == 0;
+        loop->timer_ms = timeout_ms;
+        loop->timer_changed = true;
+        return 0;
+}
+
+/* ---- the multi handle ---- */
+
+/* Creates the multi handle if there is none. Returns -ENOMEM. */
+static int multi_ensure(struct curl_loop *loop)
+{
+        if (loop->multi != NULL)
+                return 0;
+
+        CURLM *multi = curl_multi_init();
+        if (multi == NULL)
+                return -ENOMEM;
+        if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, loop) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_TIMERDATA, loop) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, loop->connections_max) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, loop->connections_max) != CURLM_OK) {
+                (void)curl_multi_cleanup(multi);
+                return -ENOMEM;
+        }
+        loop->multi = multi;
+        return 0;
+}
+
+static void transfer_end(struct curl_loop *loop, struct curl_transfer *transfer, CURLcode code,
+                         const char *error)
+{
+        transfer->code = code;
+        transfer->error = error;
+        transfer->ended = true;
+        TAILQ_REMOVE(&loop->active, transfer, link);
+        TAILQ_INSERT_TAIL(&loop->ended, transfer, link);
+}
+
+/*
+ * libcurl has met an error that is not one of a transfer, probably a lack of memory. The multi handle must
+ * not be used any more (7.88 divides by zero then): all its transfers end, and another handle replaces it. If
+ * that fails, curl_loop_add() tries again.
+ */
+static void multi_renew(struct curl_loop *loop)
+{
+        struct curl_transfer *transfer;
+
+        loop->broken = false;
+        while ((transfer = TAILQ_FIRST(&loop->active)) != NULL)
+                transfer_end(loop, transfer, CURLE_OUT_OF_MEMORY, "libcurl failed, probably out of memory");
+        TAILQ_FOREACH(transfer, &loop->ended, link)
+        {
+                (void)curl_multi_remove_handle(loop->multi, transfer->easy);
+        }
+        (void)curl_multi_cleanup(loop->multi);
+        loop->multi = NULL;
+        loop->act_now = false;
+        loop->timer_ms = -1;
+        loop->timer_changed = true;
+        (void)multi_ensure(loop);
+}
+
+static void act(struct curl_loop *loop, int fd, int action)
+{
+        int running;
+
+        loop->in_libcurl = true;
+        if (curl_multi_socket_action(loop->multi, fd, action, &running) != CURLM_OK)
+                loop->broken = true;
+        loop->in_libcurl = false;
+}
+
+/* ---- one run ---- */
+
+static void collect_ended(struct curl_loop *loop)
+{
+        CURLMsg *message;
+        int left;
+
+        while ((message = curl_multi_info_read(loop->multi, &left)) != NULL) {
+                if (message->msg != CURLMSG_DONE)
+                        continue;
+                struct curl_transfer *transfer = transfer_of(message->easy_handle);
+                assert(transfer != NULL);
+                transfer_end(loop, transfer, message->data.result, NULL);
+        }
+}
+
+/* A transfer whose socket is not watched would never end. */
+static void end_unwatched(struct curl_loop *loop)
+{
+        if (!loop->some_unwatched)
+                return;
+        loop->some_unwatched = false;
+        for (struct curl_transfer *transfer = TAILQ_FIRST(&loop->active), *next; transfer != NULL;
+             transfer = next) {
+                next = TAILQ_NEXT(transfer, link);
+                if (transfer->watch_error != 0)
+                        transfer_end(loop, transfer, CURLE_OUT_OF_MEMORY, "cannot watch the socket");
+        }
+}
+
+/* Starts at the head after each call, since on_notify() may change the list. */
+static void notify_transfers(struct curl_loop *loop)
+{
+        while (loop->some_notified) {
+                struct curl_transfer *transfer;
+
+                TAILQ_FOREACH(transfer, &loop->active, link)
+                {
+                        if (transfer->notified)
+                                break;
+                }
+                if (transfer == NULL) {
+                        loop->some_notified = false;
+                        return;
+                }
+                transfer->notified = false;
+                transfer->on_notify(transfer);
+        }
+}
+
+static void complete_transfer(struct curl_transfer *transfer)
+{
+        CURLcode code = transfer->code;
+        char error[128] = "";
+
+        if (transfer->watch_error != 0)
+                (void)snprintf(error, sizeof(error), "%s: %s", transfer->error,
+                               strerror(transfer->watch_error));
+        else if (transfer->error != NULL)
+                (void)snprintf(error, sizeof(error), "%s", transfer->error);
+        curl_loop_remove(transfer);
+        transfer->on_done(transfer, code, *error != '\0' ? error : NULL);
+}
+
+/*
+ * The time is that of now, not that of the iteration: libcurl may have computed for a while. libcurl rounds
+ * down to milliseconds, so the timer is rounded up.
+ */
+static int timer_apply(struct curl_loop *loop)
+{
+        struct timespec now;
+
+        if (!loop->timer_changed)
+                return 0;
+        loop->timer_changed = false;
+
+        if (loop->timer_ms < 0)
+                return sd_event_source_set_enabled(loop->timer_source, SD_EVENT_OFF);
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        uint64_t now_us = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
+        int r = sd_event_source_set_time(
+                loop->timer_source, now_us + (uint64_t)loop->timer_ms * USEC_PER_MSEC + (USEC_PER_MSEC - 1));
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(loop->timer_source, SD_EVENT_ONESHOT);
+}
+
+/* Lets libcurl do all it can at once, then calls back; callbacks may add and remove transfers. */
+static int loop_run(struct curl_loop *loop)
+{
+        CLEANUP(cleanup_curl_loop_unref) struct curl_loop *referenced = loop;
+
+        referenced->references++;
+        loop->running = true;
+        do {
+                while (loop->act_now && !loop->broken) {
+                        loop->act_now = false;
+                        act(loop, CURL_SOCKET_TIMEOUT, 0);
+                }
+                collect_ended(loop);
+                end_unwatched(loop);
+                if (loop->broken)
+                        multi_renew(loop);
+                notify_transfers(loop);
+
+                struct curl_transfer *transfer = TAILQ_FIRST(&loop->ended);
+                if (transfer != NULL)
+                        complete_transfer(transfer);
+        } while (loop->act_now || !TAILQ_EMPTY(&loop->ended));
+        loop->running = false;
+
+        return timer_apply(loop);
+}
+
+static int on_sockets_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        (void)source;
+        (void)revents;
+        struct curl_loop *loop = userdata;
+        struct epoll_event ready[64];
+
+        int count = epoll_wait(fd, ready, sizeof(ready) / sizeof(ready[0]), 0);
+        for (int i = 0; i < count && !loop->broken; i++) {
+                int action = 0;
+
+                if (ready[i].events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
+                        action |= CURL_CSELECT_IN;
+                if (ready[i].events & EPOLLOUT)
+                        action |= CURL_CSELECT_OUT;
+                if (ready[i].events & EPOLLERR)
+                        action |= CURL_CSELECT_ERR;
+                act(loop, ready[i].data.fd, action);
+        }
+        return loop_run(loop);
+}
+
+static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        CLEANUP(cleanup_curl_loop_unref) struct curl_loop *loop = userdata;
+        (void)source;
+        (void)time_us;
+
+        loop->references++;
+        loop->act_now = true;
+        int r = loop_run(loop);
+        if (r < 0)
+                return r;
+
+        /*
+         * Newer releases of libcurl read CLOCK_MONOTONIC_RAW, which NTP does not adjust, so the timer may
+         * still have expired early for libcurl, which does not request the same time again: query it.
+         */
+        long left_ms = -1;
+        (void)curl_multi_timeout(loop->multi, &left_ms);
+        loop->timer_ms = left_ms == 0 ? 1 : left_ms;
+        loop->timer_changed = true;
+        return timer_apply(loop);
+}
+
+static int on_wake(sd_event_source *source, void *userdata)
+{
+        (void)source;
+        return loop_run(userdata);
+}
+
+/* Has loop_run() called soon, unless it is active and will notice the change anyway. */
+static int loop_wake(struct curl_loop *loop)
+{
+        if (loop->running)
+                return 0;
+        return sd_event_source_set_enabled(loop->wake_source, SD_EVENT_ONESHOT);
+}
+
+/* ---- transfers ---- */
+
+int curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer)
+{
+        assert(transfer->loop == NULL);
+        assert(!loop->in_libcurl);
+
+        int r = multi_ensure(loop);
+        if (r >= 0)
+                r = loop_wake(loop);
+        if (r < 0)
+                return r;
+        if (curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, (char *)transfer) != CURLE_OK ||
+            curl_multi_add_handle(loop->multi, transfer->easy) != CURLM_OK)
+                return -ENOMEM;
+
+        transfer->loop = loop;
+        transfer->error = NULL;
+        transfer->watch_error = 0;
+        transfer->notified = transfer->ended = false;
+        TAILQ_INSERT_TAIL(&loop->active, transfer, link);
+        loop->references++;
+        return 0;
+}
+
+void curl_loop_remove(struct curl_transfer *transfer)
+{
+        struct curl_loop *loop = transfer->loop;
+
+        if (loop == NULL)
+                return;
+        assert(!loop->in_libcurl);
+
+        TAILQ_REMOVE(transfer->ended ? &loop->ended : &loop->active, transfer, link);
+        transfer->loop = NULL;
+        (void)curl_multi_remove_handle(loop->multi, transfer->easy);
+        /* This may have changed what libcurl waits for. */
+        (void)loop_wake(loop);
+        curl_loop_unref(loop);
+}
+
+void curl_loop_move(struct curl_transfer *transfer, struct curl_loop *to)
+{
+        struct curl_loop *from = transfer->loop;
+
+        assert(from != NULL);
+        assert(!from->in_libcurl && !to->in_libcurl);
+        if (transfer->ended)
+                return;
+
+        from->references++;
+        curl_loop_remove(transfer);
+        if (curl_loop_add(to, transfer) < 0) {
+                transfer->loop = from; /* with the reference taken above */
+                TAILQ_INSERT_TAIL(&from->active, transfer, link);
+                transfer_end(from, transfer, CURLE_OUT_OF_MEMORY, "out of memory");
+                (void)loop_wake(from);
+                return;
+        }
+        curl_loop_unref(from);
+}
+
+void curl_transfer_notify(struct curl_transfer *transfer)
+{
+        assert(transfer->loop != NULL);
+        transfer->notified = transfer->loop->some_notified = true;
+}
+
+/* ---- loops ---- */
+
+int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_loop)
+{
+        CLEANUP(cleanup_curl_loop_unref) struct curl_loop *loop = calloc(1, sizeof(*loop));
+        int r;
+
+        assert(connections_max > 0);
+        if (loop == NULL)
+                return -ENOMEM;
+        loop->references = 1;
+        loop->connections_max = connections_max;
+        TAILQ_INIT(&loop->active);
+        TAILQ_INIT(&loop->ended);
+
+        loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (loop->epoll_fd < 0)
+                return -errno;
+
+        r = sd_event_add_io(event, &loop->socket_source, loop->epoll_fd, EPOLLIN, on_sockets_ready, loop);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time(event, &loop->timer_source, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_timer, loop);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(loop->timer_source, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = sd_event_add_defer(event, &loop->wake_source, on_wake, loop);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(loop->wake_source, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        (void)sd_event_source_set_description(loop->socket_source, "curl-sockets");
+        (void)sd_event_source_set_description(loop->timer_source, "curl-timer");
+        (void)sd_event_source_set_description(loop->wake_source, "curl-wake");
+
+        r = multi_ensure(loop);
+        if (r < 0)
+                return r;
+
+        *ret_loop = STEAL_POINTER(loop);
+        return 0;
+}
+
+struct curl_loop *curl_loop_unref(struct curl_loop *loop)
+{
+        if (loop == NULL || --loop->references > 0)
+                return NULL;
+        assert(!loop->in_libcurl);
+        assert(TAILQ_EMPTY(&loop->active) && TAILQ_EMPTY(&loop->ended));
+
+        /* libcurl calls back while it closes connections: its handle goes first. */
+        if (loop->multi != NULL)
+                (void)curl_multi_cleanup(loop->multi);
+        sd_event_source_disable_unref(loop->wake_source);
+        sd_event_source_disable_unref(loop->timer_source);
+        sd_event_source_disable_unref(loop->socket_source);
+        cleanup_descriptor(&loop->epoll_fd);
+        free(loop);
+        return NULL;
+}

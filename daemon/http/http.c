@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Clients and requests.
+ *
+ * Callbacks of libcurl only record. A request ends in on_transfer_done(), called by the curl_loop when
+ * libcurl has returned, or in http_cancel(), nowhere else.
+ *
+ * Each request has its own easy handle. They must not be reused: up to libcurl 8.1.0 a reused one keeps a
+ * pointer into the freed headers of the last response, and uses it if the first header line of the next
+ * response begins with a blank.
+ *
+ * A curl_loop is a pool of connections. When these become suspect, the client replaces it: requests that have
+ * no connection yet move to the new one, and the old one disappears with its last request.
+ */
+
+#include "http/http.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "http/curl_loop.h"
+#include "http/http_response.h"
+#include "util/cleanup.h"
+#include "util/timespan.h"
+
+/* Connections are replaced after this time, so that a change in DNS is noticed. */
+#define CONNECTION_LIFE_MAX_S 3600L
+#define CONNECTION_IDLE_MAX_S 150L
+
+struct http_headers {
+        struct curl_slist *list;
+        unsigned references; /* the owner's, and one per request */
+};
+
+struct http_client {
+        sd_event *event;
+        struct curl_loop *connections;
+        unsigned generation; /* how often `connections` was replaced */
+        LIST_HEAD(, http_request) requests;
+        bool in_callback;
+
+        char *user_agent;
+        char *ca_file;
+        uint64_t timeout_us;
+        uint64_t connect_timeout_us;
+        uint64_t stall_us;
+        size_t body_max;
+        long connections_max;
+};
+
+struct http_request {
+        struct http_client *client;
+        struct curl_transfer transfer;
+        unsigned generation;  /* of the connections that it uses */
+        uint64_t deadline_us; /* CLOCK_MONOTONIC */
+        struct http_headers *headers;
+        void (*on_sent)(void *userdata);
+        void (*on_end)(void *userdata, const struct http_end *end);
+        void *userdata;
+
+        bool sending;     /* has a connection, and is being sent or was sent */
+        bool report_sent; /* on_sent() is to be called */
+        bool kept_failed; /* a kept connection was lost, and libcurl tries another */
+        bool restart;     /* aborted, to be sent again on a new connection */
+        bool ending;      /* on_end() is being called */
+
+        struct http_response response;
+        char curl_error[CURL_ERROR_SIZE];
+        LIST_ENTRY(http_request) link;
+};
+
+DEFINE_CLEANUP(struct http_headers, http_headers_free)
+DEFINE_CLEANUP(struct http_client, http_client_free)
+
+/* ---- headers ---- */
+
+int http_headers_new(const char *const lines[], struct http_headers **ret_headers)
+{
+        CLEANUP(cleanup_http_headers_free) struct http_headers *headers = calloc(1, sizeof(*headers));
+
+        if (headers == NULL)
+                return -ENOMEM;
+        headers->references = 1;
+        for (; *lines != NULL; lines++) {
+                struct curl_slist *list = curl_slist_append(headers->list, *lines);
+                if (list == NULL)
+                        return -ENOMEM;
+                headers->list = list;
+        }
+
+        *ret_headers = STEAL_POINTER(headers);
+        return 0;
+}
+
+struct http_headers *http_headers_free(struct http_headers *headers)
+{
+        if (headers == NULL || --headers->references > 0)
+                return NULL;
+
+        for (struct curl_slist *line = headers->list; line != NULL; line = line->next)
+                explicit_bzero(line->data, strlen(line->data));
+        curl_slist_free_all(headers->list);
+        free(headers);
+        return NULL;
+}
+
+/* ---- time ---- */
+
+/* Rounded up. libcurl interprets 0 as no limit or a default, and refuses more than INT_MAX. */
+static long to_milliseconds(uint64_t span_us)
+{
+        if (span_us >= (uint64_t)INT_MAX * USEC_PER_MSEC)
+                return INT_MAX;
+        return span_us > 0 ? (long)((span_us + USEC_PER_MSEC - 1) / USEC_PER_MSEC) : 1;
+}
+
+/* Rounded up; 0 remains 0. libcurl accepts at most 65535 here. */
+static long to_seconds(uint64_t span_us)
+{
+        return span_us < 65535 * USEC_PER_SEC ? (long)((span_us + USEC_PER_SEC - 1) / USEC_PER_SEC) : 65535;
+}
+
+static uint64_t monotonic_us(const struct http_client *client)
+{
+        uint64_t now_us = 0;
+
+        (void)sd_event_now(client->event, CLOCK_MONOTONIC, &now_us);
+        return now_us;
+}
+
+/* libcurl measures from when the transfer is added to a loop, which may be a second time. */
+static CURLcode set_time_left(struct http_request *request)
+{
+        uint64_t now_us = monotonic_us(request->client);
+        uint64_t left_us = request->deadline_us > now_us ? request->deadline_us - now_us : 0;
+
+        return curl_easy_setopt(request->transfer.easy, CURLOPT_TIMEOUT_MS, to_milliseconds(left_us));
+}
+
+/* ---- connections ---- */
+
+/* Whether libcurl opened no connection for the request. */
+static bool is_connection_kept(const struct http_request *request)
+{
+        long opened = 0;
+
+        (void)curl_easy_getinfo(request->transfer.easy, CURLINFO_NUM_CONNECTS, &opened);
+        return opened == 0;
+}
+
+/*
+ * Replaces the connections of the client, unless that has been done since the request got one of them.
+ * Without memory for this they remain in use.
+ */
+static void replace_connections(const struct http_request *request)
+{
+        struct http_client *client = request->client;
+        struct curl_loop *old = client->connections;
+        struct http_request *other;
+
+        if (request->generation != client->generation ||
+            curl_loop_new(client->event, client->connections_max, &client->connections) < 0)
+                return;
+        client->generation++;
+
+        LIST_FOREACH(other, &client->requests, link)
+        {
+                if (other->sending || !is_connection_kept(other)) /* or is opening a new one */
+                        continue;
+                (void)set_time_left(other);
+                curl_loop_move(&other->transfer, client->connections);
+                other->generation = client->generation;
+        }
+        curl_loop_unref(old);
+}
+
+/*
+ * libcurl has a connection for the request and is about to use it. If that is the second one, a kept
+ * connection was lost before the response began. libcurl would try up to five kept ones after it: a new one
+ * is used instead.
+ */
+static int on_curl_ready(void *userdata, char *remote, char *local, int remote_port, int local_port)
+{
+        (void)remote;
+        (void)local;
+        (void)remote_port;
+        (void)local_port;
+        struct http_request *request = userdata;
+        bool kept = is_connection_kept(request);
+
+        if (request->sending) {
+                request->kept_failed = true;
+                request->restart = kept;
+                curl_transfer_notify(&request->transfer);
+                return kept ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+        }
+
+        request->sending = true;
+        if (kept && request->on_sent != NULL) {
+                request->report_sent = true;
+                curl_transfer_notify(&request->transfer);
+        }
+        return CURL_PREREQFUNC_OK;
+}
+
+static struct http_request *request_of(struct curl_transfer *transfer)
+{
+        return (struct http_request *)((char *)transfer - offsetof(struct http_request, transfer));
+}
+
+static void on_transfer_notify(struct curl_transfer *transfer)
+{
+        struct http_request *request = request_of(transfer);
+
+        if (request->kept_failed)
+                replace_connections(request);
+        if (request->report_sent) {
+                void (*on_sent)(void *userdata) = request->on_sent;
+
+                request->report_sent = false;
+                request->on_sent = NULL; /* once */
+                request->client->in_callback = true;
+                on_sent(request->userdata);
+                request->client->in_callback = false;
+        }
+}
+
+/* Sends the request again on a new connection. Returns -ENOMEM. */
+static int request_restart(struct http_request *request)
+{
+        struct http_client *client = request->client;
+
+        replace_connections(request);
+        request->sending = request->report_sent = request->kept_failed = request->restart = false;
+        *request->curl_error = '\0';
+        request->generation = client->generation;
+        if (set_time_left(request) != CURLE_OK)
+                return -ENOMEM;
+        return curl_loop_add(client->connections, &request->transfer);
+}
+
+/* ---- ends ---- */
+
+static struct http_request *request_free(struct http_request *request)
+{
+        if (request == NULL)
+                return NULL;
+
+        LIST_REMOVE(request, link);
+        curl_loop_remove(&request->transfer);
+        curl_easy_cleanup(request->transfer.easy);
+        http_headers_free(request->headers);
+        free(request);
+        return NULL;
+}
+
+DEFINE_CLEANUP(struct http_request, request_free)
+
+static struct http_curl_result result_of(const struct http_request *request, CURLcode code)
+{
+        long os_error = 0, sent = 0;
+
+        (void)curl_easy_getinfo(request->transfer.easy, CURLINFO_OS_ERRNO, &os_error);
+        (void)curl_easy_getinfo(request->transfer.easy, CURLINFO_REQUEST_SIZE, &sent);
+        return (struct http_curl_result){
+                .code = (int)code,
+                .text = request->curl_error,
+                .os_error = (int)os_error,
+                .sent = request->sending,
+                .contacted = sent > 0,
+        };
+}
+
+/* Whether the end shows that a kept connection does not work, and so, perhaps, all of them. */
+static bool is_suspicious(const struct http_request *request, enum http_outcome outcome)
+{
+        if (request->kept_failed)
+                return true;
+        if (!request->sending || !is_connection_kept(request))
+                return false;
+        return outcome == HTTP_TIMED_OUT ||
+               (outcome == HTTP_BROKEN && !http_response_has_begun(&request->response));
+}
+
+static void on_transfer_done(struct curl_transfer *transfer, CURLcode code, const char *error)
+{
+        CLEANUP(cleanup_request_free) struct http_request *request = request_of(transfer);
+
+        if (request->restart && code == CURLE_ABORTED_BY_CALLBACK) {
+                if (request_restart(request) >= 0) {
+                        request = NULL;
+                        return;
+                }
+                code = CURLE_OUT_OF_MEMORY;
+                error = "out of memory";
+        }
+
+        const struct http_curl_result result = result_of(request, code);
+        enum http_outcome outcome = http_response_finish(&request->response, &result);
+        if (is_suspicious(request, outcome))
+                replace_connections(request);
+
+        const struct http_response *response = &request->response;
+        const struct http_end end = {
+                .outcome = outcome,
+                .status = response->head.status,
+                .error = response->error,
+                .retry_after_us = http_response_retry_after(response),
+                .body_size = response->body_size,
+                .detail = error != NULL ? error : http_response_detail(response, outcome, &result),
+                .excerpt = response->excerpt,
+                .excerpt_size = response->excerpt_size,
+        };
+        request->ending = true;
+        request->client->in_callback = true;
+        request->on_end(request->userdata, &end);
+        request->client->in_callback = false;
+}
+
+/* ---- requests ---- */
+
+/* Does nothing after the first failure. */
+#define SET(option, value)                                                                                   \
+        do {                                                                                                 \
+                if (code == CURLE_OK)                                                                        \
+                        code = curl_easy_setopt(easy, option, value);                                        \
+        } while (false)
+
+/* The size of scheme, host and port if libcurl would request the path that follows unchanged, or of all. */
+static size_t origin_size(const char *url)
+{
+        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_~%?=&,";
+        const char *host = strstr(url, "://");
+        const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+
+        if (path == NULL || path[strspn(path, plain)] != '\0')
+                return strlen(url);
+        return (size_t)(path - url);
+}
+
+/* libcurl parses and rebuilds a URL several times, byte by byte; a long path as request target avoids that.
+ */
+static CURLcode set_url(CURL *easy, const char *url)
+{
+        size_t size = origin_size(url);
+        CLEANUP(cleanup_free) char *origin = strndup(url, size);
+
+        CURLcode code = origin != NULL ? curl_easy_setopt(easy, CURLOPT_URL, origin) : CURLE_OUT_OF_MEMORY;
+        if (code == CURLE_OK && url[size] != '\0')
+                code = curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, url + size);
+        return code;
+}
+
+/* A failure means that memory is short, or that libcurl was built without what is needed. */
+static CURLcode set_options(struct http_request *request, const struct http_call *call)
+{
+        const struct http_client *client = request->client;
+        bool plain = strncasecmp(call->url, "http:", 5) == 0;
+        CURL *easy = request->transfer.easy;
+        CURLcode code = set_time_left(request);
+
+        SET(CURLOPT_ERRORBUFFER, request->curl_error);
+        SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
+        /* One connection per request at a time: one that hangs delays no other request. */
+        SET(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+        SET(CURLOPT_NOSIGNAL, 1L);
+        SET(CURLOPT_QUICK_EXIT, 1L); /* do not join the resolver's thread when a request ends */
+        SET(CURLOPT_FOLLOWLOCATION, 0L);
+        SET(CURLOPT_USERAGENT, client->user_agent);
+        SET(CURLOPT_ACCEPT_ENCODING, "gzip");
+        SET(CURLOPT_CONNECTTIMEOUT_MS, to_milliseconds(client->connect_timeout_us));
+        SET(CURLOPT_LOW_SPEED_LIMIT, client->stall_us > 0 ? 16L : 0L);
+        SET(CURLOPT_LOW_SPEED_TIME, to_seconds(client->stall_us));
+        SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX_S);
+        SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_MAX_S);
+        SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)client->body_max);
+        SET(CURLOPT_PREREQFUNCTION, on_curl_ready);
+        SET(CURLOPT_PREREQDATA, request);
+        if (plain)
+                SET(CURLOPT_PROXY, "");
+        if (*client->ca_file != '\0')
+                SET(CURLOPT_CAINFO, client->ca_file);
+        if (request->headers != NULL)
+                SET(CURLOPT_HTTPHEADER, request->headers->list);
+        if (call->username != NULL) {
+                SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+                SET(CURLOPT_USERNAME, call->username);
+                SET(CURLOPT_PASSWORD, call->password);
+        }
+        if (call->post != NULL) {
+                SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->post_size);
+                SET(CURLOPT_POSTFIELDS, call->post);
+        }
+        if (code == CURLE_OK)
+                code = http_response_attach(&request->response, easy);
+        return code == CURLE_OK ? set_url(easy, call->url) : code;
+}
+
+int http_start(struct http_client *client, const struct http_call *call, struct http_request **ret_request)
+{
+        CLEANUP(cleanup_request_free) struct http_request *request = calloc(1, sizeof(*request));
+
+        assert(call->username == NULL || call->password != NULL);
+        if (request == NULL)
+                return -ENOMEM;
+        LIST_INSERT_HEAD(&client->requests, request, link);
+        uint64_t now_us = monotonic_us(client);
+        request->client = client;
+        request->generation = client->generation;
+        request->deadline_us =
+                client->timeout_us < UINT64_MAX - now_us ? now_us + client->timeout_us : UINT64_MAX;
+        request->response = (struct http_response){
+                .head = HTTP_HEAD_INITIAL,
+                .body_max = client->body_max,
+                .on_body = call->on_body,
+                .userdata = call->userdata,
+        };
+        request->on_sent = call->on_sent;
+        request->on_end = call->on_end;
+        request->userdata = call->userdata;
+        if (call->headers != NULL) {
+                request->headers = call->headers;
+                request->headers->references++;
+        }
+        request->transfer = (struct curl_transfer){
+                .easy = curl_easy_init(),
+                .on_done = on_transfer_done,
+                .on_notify = on_transfer_notify,
+        };
+        if (request->transfer.easy == NULL || set_options(request, call) != CURLE_OK)
+                return -ENOMEM;
+
+        int r = curl_loop_add(client->connections, &request->transfer);
+        if (r < 0)
+                return r;
+        if (ret_request != NULL)
+                *ret_request = request;
+        STEAL_POINTER(request);
+        return 0;
+}
+
+struct http_request *http_cancel(struct http_request *request)
+{
+        if (request == NULL)
+                return NULL;
+
+        assert(!request->ending);
+        return request_free(request);
+}
+
+/* ---- clients ---- */
+
+int http_client_new(sd_event *event, const struct http_settings *settings, struct http_client **ret_client)
+{
+        CLEANUP(cleanup_http_client_free) struct http_client *client = calloc(1, sizeof(*client));
+
+        if (client == NULL)
+                return -ENOMEM;
+        LIST_INIT(&client->requests);
+        client->event = sd_event_ref(event);
+        client->timeout_us = settings->timeout_us;
+        client->connect_timeout_us = settings->connect_timeout_us;
+        client->stall_us = settings->stall_us;
+        client->body_max = settings->body_max;
+        client->connections_max = settings->connections_max > 0 ? (long)settings->connections_max : 1;
+
+        client->user_agent = strdup(settings->user_agent);
+        client->ca_file = strdup(settings->ca_file != NULL ? settings->ca_file : "");
+        if (client->user_agent == NULL || client->ca_file == NULL)
+                return -ENOMEM;
+        int r = curl_loop_new(event, client->connections_max, &client->connections);
+        if (r < 0)
+                return r;
+
+        *ret_client = STEAL_POINTER(client);
+        return 0;
+}
+
+struct http_client *http_client_free(struct http_client *client)
+{
+        if (client == NULL)
+                return NULL;
+
+        assert(!client->in_callback);
+        while (!LIST_EMPTY(&client->requests))
+                request_free(LIST_FIRST(&client->requests));
+        curl_loop_unref(client->connections);
+        sd_event_unref(client->event);
+        free(client->user_agent);
+        free(client->ca_file);
+        free(client);
+        return NULL;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Classification of libcurl's results, and their texts. */
+
+#include "http/http_outcome.h"
+
+#include <curl/curl.h>
+#include <string.h>
+
+const char *http_outcome_to_string(enum http_outcome outcome)
+{
+        switch (outcome) {
+        case HTTP_ANSWERED:
+                return "answered";
+        case HTTP_UNRESOLVED:
+                return "host name could not be resolved";
+        case HTTP_UNCONNECTED:
+                return "could not connect";
+        case HTTP_TLS_FAILED:
+                return "TLS failed";
+        case HTTP_TIMED_OUT:
+                return "timed out waiting for the response";
+        case HTTP_BROKEN:
+                return "no complete response";
+        case HTTP_TOO_LARGE:
+                return "response too large";
+        case HTTP_STOPPED:
+                return "response rejected";
+        case HTTP_IMPOSSIBLE:
+                return "request could not be made";
+        }
+        return "unknown";
+}
+
+enum http_outcome http_outcome_from_curl(const struct http_curl_result *result)
+{
+        switch (result->code) {
+        case CURLE_OK:
+                return HTTP_ANSWERED;
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_COULDNT_RESOLVE_PROXY:
+                return HTTP_UNRESOLVED;
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_INVALIDCERTSTATUS:
+                return HTTP_TLS_FAILED;
+        case CURLE_OPERATION_TIMEDOUT:
+                return result->sent ? HTTP_TIMED_OUT : HTTP_UNCONNECTED;
+        case CURLE_FILESIZE_EXCEEDED:
+                return HTTP_TOO_LARGE;
+        case CURLE_URL_MALFORMAT:
+        case CURLE_OUT_OF_MEMORY:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_FAILED_INIT:
+                return HTTP_IMPOSSIBLE;
+        case CURLE_UNSUPPORTED_PROTOCOL:
+        case CURLE_BAD_FUNCTION_ARGUMENT:
+                /* About our URL, or about a response. */
+                if (!result->sent && !result->contacted)
+                        return HTTP_IMPOSSIBLE;
+                break;
+        default:
+                break;
+        }
+        return result->sent ? HTTP_BROKEN : HTTP_UNCONNECTED;
+}
+
+/*
+ * Whether libcurl's text cannot quote a URL: with a connection the URLs were valid, and the texts for these
+ * codes are about the connection, its certificates or the response of a proxy.
+ */
+static bool is_text_safe(const struct http_curl_result *result)
+{
+        if (result->sent)
+                return true;
+        switch (result->code) {
+        case CURLE_OPERATION_TIMEDOUT:
+        case CURLE_SSL_CONNECT_ERROR:
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_SSL_CERTPROBLEM:
+        case CURLE_SSL_CIPHER:
+        case CURLE_SSL_ISSUER_ERROR:
+        case CURLE_SSL_INVALIDCERTSTATUS:
+        case CURLE_SEND_ERROR:
+        case CURLE_RECV_ERROR:
+                return true;
+        default:
+                return false;
+        }
+}
+
+const char *http_curl_result_to_string(const struct http_curl_result *result)
+{
+        if (result->code == CURLE_SSL_CACERT_BADFILE)
+                return "no CA certificates could be read: ca_file or ca-certificates missing";
+        if (*result->text != '\0' && is_text_safe(result))
+                return result->text;
+        if (result->code == CURLE_COULDNT_CONNECT && result->os_error != 0)
+                return strerror(result->os_error);
+        return curl_easy_strerror((CURLcode)result->code);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+
+/* How a request ended. */
+enum http_outcome {
+        HTTP_ANSWERED,    /* a complete response, or the status and the beginning of a long error page */
+        HTTP_UNRESOLVED,  /* host name without an address, or no answer from the resolver; nothing was sent */
+        HTTP_UNCONNECTED, /* no connection: refused, no route, timeout, proxy failed; nothing was sent */
+        HTTP_TLS_FAILED,  /* handshake or certificate; nothing was sent */
+        HTTP_TIMED_OUT,   /* sent, but no complete response in time */
+        HTTP_BROKEN,      /* sent, but the connection was lost, or the response is truncated or not HTTP/1 */
+        HTTP_TOO_LARGE,   /* more decoded bytes than body_max */
+        HTTP_STOPPED,     /* on_body() returned an error */
+        HTTP_IMPOSSIBLE,  /* not tried: invalid URL, invalid CA file, no memory */
+};
+
+/* A short phrase for messages, such as "could not connect". */
+const char *http_outcome_to_string(enum http_outcome outcome);
+
+static inline bool http_status_is_success(int status)
+{
+        return status >= 200 && status <= 299;
+}
+
+/* Instead of a time: no Retry-After header, or an invalid one. */
+#define HTTP_RETRY_NONE 0
+
+/* The maximum size of an excerpt of a body. */
+#define HTTP_EXCERPT_MAX 512
+
+/* What libcurl says about a transfer. */
+struct http_curl_result {
+        int code;         /* CURLcode */
+        const char *text; /* from CURLOPT_ERRORBUFFER; "": none */
+        int os_error;     /* errno of a failed connect(); 0: none */
+        bool sent;        /* a connection was established, and the request was about to be sent */
+        bool contacted;   /* bytes were sent, if only to a proxy */
+};
+
+enum http_outcome http_outcome_from_curl(const struct http_curl_result *result);
+
+/*
+ * The cause of a failure, for a message; never NULL. May point to `text`, but only if that cannot contain
+ * credentials: if a proxy URL is malformed, libcurl quotes it with its password.
+ */
+const char *http_curl_result_to_string(const struct http_curl_result *result);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Receives a response: checks its head line by line, passes on the body of a 2xx one, and keeps the beginning
+ * of any other as an excerpt.
+ *
+ * The body is counted as it leaves the decoder, since CURLOPT_MAXFILESIZE limits neither chunked nor
+ * compressed bodies.
+ */
+
+#include "http/http_response.h"
+
+#include <string.h>
+#include <time.h>
+
+/* An error page up to this size is read to its end, so that the connection can be reused. */
+#define ERROR_PAGE_MAX (64 * 1024)
+
+/* An invalid head ends the request at once, so that its body is not taken for that of a success. */
+static size_t on_curl_header(char *data, size_t unit, size_t count, void *userdata)
+{
+        struct http_response *response = userdata;
+
+        if (http_head_parse(&response->head, data, unit * count))
+                return unit * count;
+        response->head_invalid = true;
+        return 0;
+}
+
+static void excerpt_add(struct http_response *response, const char *data, size_t size)
+{
+        size_t room = HTTP_EXCERPT_MAX - response->excerpt_size;
+
+        if (size > room)
+                size = room;
+        memcpy(response->excerpt + response->excerpt_size, data, size);
+        response->excerpt_size += size;
+}
+
+static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdata)
+{
+        struct http_response *response = userdata;
+        size_t size = unit * count;
+
+        if (!http_status_is_success(response->head.status)) {
+                response->body_size += size;
+                excerpt_add(response, data, size);
+                response->page_cut = response->body_size > ERROR_PAGE_MAX;
+                return response->page_cut ? 0 : size;
+        }
+
+        if (size > response->body_max || response->body_size > response->body_max - size) {
+                response->too_large = true;
+                return 0;
+        }
+        response->body_size += size;
+
+        if (response->on_body == NULL) {
+                excerpt_add(response, data, size);
+                return size;
+        }
+
+        response->error = response->on_body(response->userdata, data, size);
+        return response->error < 0 ? 0 : size;
+}
+
+CURLcode http_response_attach(struct http_response *response, CURL *easy)
+{
+        CURLcode code;
+
+        response->easy = easy;
+        /* The head of a proxy's response to CONNECT is not part of the response. */
+        if ((code = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L)) != CURLE_OK ||
+            (code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_header)) != CURLE_OK ||
+            (code = curl_easy_setopt(easy, CURLOPT_HEADERDATA, response)) != CURLE_OK ||
+            (code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_write)) != CURLE_OK)
+                return code;
+        return curl_easy_setopt(easy, CURLOPT_WRITEDATA, response);
+}
+
+bool http_response_has_begun(const struct http_response *response)
+{
+        return response->head.status != 0 || response->head_invalid;
+}
+
+/* libcurl determines the end of the response by the status that it has read itself. */
+static void check_status(struct http_response *response)
+{
+        long status = 0;
+
+        (void)curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (response->head.status != 0 && response->head.status != status) {
+                response->head_invalid = true;
+                response->head.status = 0;
+        }
+}
+
+enum http_outcome http_response_finish(struct http_response *response, const struct http_curl_result *result)
+{
+        check_status(response);
+        if (response->head_invalid)
+                return HTTP_BROKEN;
+        if (response->too_large)
+                return HTTP_TOO_LARGE;
+        if (response->error < 0)
+                return HTTP_STOPPED;
+        if (response->page_cut)
+                return HTTP_ANSWERED;
+
+        enum http_outcome outcome = http_outcome_from_curl(result);
+        /* The status of an error page counts, however long the page is. */
+        if (outcome == HTTP_TOO_LARGE && !http_status_is_success(response->head.status))
+                outcome = HTTP_ANSWERED;
+        return outcome == HTTP_ANSWERED && response->head.status == 0 ? HTTP_BROKEN : outcome;
+}
+
+const char *http_response_detail(const struct http_response *response, enum http_outcome outcome,
+                                 const struct http_curl_result *result)
+{
+        if (response->head_invalid)
+                return "not an HTTP/1.1 response";
+        if (outcome == HTTP_ANSWERED || outcome == HTTP_TOO_LARGE || outcome == HTTP_STOPPED ||
+            result->code == CURLE_OK)
+                return http_outcome_to_string(outcome);
+        return http_curl_result_to_string(result);
+}
+
+/* That of the final response, not of an interim one or a trailer. The last header counts. */
+uint64_t http_response_retry_after(const struct http_response *response)
+{
+        struct curl_header *header = NULL;
+
+        if (curl_easy_header(response->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
+            curl_easy_header(response->easy, "Retry-After", header->amount - 1, CURLH_HEADER, -1, &header) !=
+                    CURLHE_OK)
+                return HTTP_RETRY_NONE;
+        return http_retry_after_parse(header->value, time(NULL));
+}

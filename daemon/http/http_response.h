@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/http_header.h"
+#include "http/http_outcome.h"
+
+/*
+ * A response while it is received. The owner sets the first group of members, keeps it as long as the easy
+ * handle, and reads the other members at the end.
+ */
+struct http_response {
+        size_t body_max; /* decoded bytes of a 2xx response */
+        /* Receives the body of a 2xx response; a negative errno aborts. NULL: it goes to the excerpt. */
+        int (*on_body)(void *userdata, const void *data, size_t size);
+        void *userdata;
+        struct http_head head; /* HTTP_HEAD_INITIAL; later `status` is that of the response, 0: none */
+
+        CURL *easy;
+        uint64_t body_size; /* decoded bytes received */
+        int error;          /* what on_body() returned */
+        char excerpt[HTTP_EXCERPT_MAX];
+        size_t excerpt_size;
+        bool head_invalid; /* not HTTP/1.1, or understood differently by libcurl */
+        bool too_large;
+        bool page_cut; /* aborted, since an error page is too long */
+};
+
+/* Has the easy handle pass what it receives to the response. */
+CURLcode http_response_attach(struct http_response *response, CURL *easy);
+
+/* Whether a line was received. */
+bool http_response_has_begun(const struct http_response *response);
+
+/* To be called once at the end of the transfer. Returns how the request ended. */
+enum http_outcome http_response_finish(struct http_response *response, const struct http_curl_result *result);
+
+/* The cause, for a message; never NULL; may point into `result`. After http_response_finish(). */
+const char *http_response_detail(const struct http_response *response, enum http_outcome outcome,
+                                 const struct http_curl_result *result);
+
+/* The time from now in microseconds, or HTTP_RETRY_NONE. */
+uint64_t http_response_retry_after(const struct http_response *response);

@@ -58,9 +58,9 @@ static void print_help(void)
                 "      --version           print the version and exit\n"
                 "  -h, --help              print this help and exit\n"
                 "\n"
-                "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed;\n"
+                "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed or is gone;\n"
                 "64 invalid command line; 69 API unreachable; 74 state directory unusable;\n"
-                "77 credentials rejected; 78 invalid configuration; 124 timeout.\n",
+                "77 credentials rejected; 78 invalid configuration; 124 --timeout expired.\n",
                 stdout);
 }
 
@@ -172,7 +172,8 @@ static int apply_option(struct options *options, int code, const char *value)
                 return 0;
         case OPTION_STATE_DIR:
                 if (*value != '/')
-                        return bad_value("--state-dir", value, "not an absolute path");
+                        return bad_value("--state-dir", value,
+                                         "not an absolute path; use one such as /var/lib/jobwatchd");
                 options->overrides.state_directory = value;
                 return 0;
         case OPTION_LOG_TARGET:
@@ -204,7 +205,7 @@ static int read_command_line(int argc, char *argv[], struct options *options)
                         return 0;
         }
         if (optind < argc)
-                return usage_error(argv[optind], "unexpected argument; to watch a job use --job ID");
+                return usage_error(argv[optind], "unexpected argument; to watch a job, use --job ID");
 
         options->overrides.job_ids = options->job_ids;
         options->overrides.job_count = options->job_count;

@@ -68,7 +68,7 @@ static int check_client_id(const struct api_connection_parts *parts)
                 return 0;
         int r = machine_client_id(name);
         if (r < 0)
-                journal_print(parts->journal, LOG_ERR, "Cannot sign in: " MACHINE_ID_ADVICE ".",
+                journal_print(parts->journal, LOG_ERR, "auth = password: " MACHINE_ID_ADVICE ".",
                               strerror(-r));
         return r;
 }

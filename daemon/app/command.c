@@ -92,7 +92,7 @@ enum exit_status command_run(const struct command *command)
         int r = journal_open(&config->log, &journal);
         if (r < 0) {
                 (void)fprintf(stderr,
-                              "jobwatchd: cannot open the journal: %s; to log to standard error use "
+                              "jobwatchd: cannot open the journal: %s; to log to standard error, use "
                               "--log-target=console\n",
                               strerror(-r));
                 return EXIT_STATUS_CONFIG;

@@ -21,8 +21,8 @@ struct command {
  */
 
 /*
- * Runs the daemon until it ends. Errors go to the log. libcurl is initialised, and no other thread exists:
- * signals are blocked here for all threads to come.
+ * Runs the daemon until it ends. Errors go to the log. The caller must have initialised libcurl and must not
+ * have created threads: signals are blocked here, and threads created later inherit the mask.
  */
 enum exit_status command_run(const struct command *command);
 

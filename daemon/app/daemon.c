@@ -155,7 +155,7 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
 
 /* ---- status ---- */
 
-static char *describe_status(void *userdata, uint64_t now_us, bool *ret_settled)
+static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
 {
         struct daemon *daemon = userdata;
 
@@ -164,7 +164,7 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_settled)
         struct monitor_counts counts = monitor_count(daemon->monitor);
 
         /* In the middle of a poll the next one is not known; this text may stay until then. */
-        *ret_settled = counts.open == 0 || counts.next_us != USEC_NEVER;
+        *ret_stable = counts.open == 0 || counts.next_us != USEC_NEVER;
         return summary_status(daemon->config, &counts, now_us);
 }
 

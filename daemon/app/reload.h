@@ -23,9 +23,9 @@ struct reload {
 };
 
 /*
- * Loads the configuration again and puts it into effect. On success *config, a reference of the caller, is
- * released and replaced by the new configuration. On failure the previous configuration stays in effect.
- * Logs the outcome and sends RELOADING=1 and READY=1 to the service manager. Returns whether it succeeded.
- * Called from the loop, never from a callback of one of the parts.
+ * Loads the configuration again and puts it into effect. On success the caller's reference *config is
+ * released and replaced with one to the new configuration. On failure the previous configuration stays in
+ * effect. Logs the outcome and sends RELOADING=1 and READY=1 to the service manager. Returns whether it
+ * succeeded. Called from the loop, never from a callback of one of the parts.
  */
 bool reload_config(const struct reload *reload, struct config **config);

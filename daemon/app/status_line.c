@@ -17,8 +17,8 @@
 /* The minimum interval between two status texts. */
 #define STATUS_INTERVAL_US (1 * USEC_PER_SEC)
 
-/* How long a text that is not settled is held back. */
-#define STATUS_SETTLE_MAX_US (5 * STATUS_INTERVAL_US)
+/* How long a text that is not stable is held back. */
+#define STATUS_HOLD_MAX_US (5 * STATUS_INTERVAL_US)
 
 struct status_line {
         sd_event_source *post;
@@ -40,14 +40,14 @@ static int on_post(sd_event_source *source, void *userdata)
 {
         struct status_line *line = userdata;
         uint64_t now = 0;
-        bool settled = true;
+        bool stable = true;
 
         (void)sd_event_now(sd_event_source_get_event(source), CLOCK_BOOTTIME, &now);
         if (now < line->sent_us + STATUS_INTERVAL_US)
                 return defer_until(line, line->sent_us + STATUS_INTERVAL_US);
 
-        CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &settled);
-        if (!settled && now < line->sent_us + STATUS_SETTLE_MAX_US)
+        CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &stable);
+        if (!stable && now < line->sent_us + STATUS_HOLD_MAX_US)
                 return defer_until(line, now + STATUS_INTERVAL_US / 10);
         line->sent_us = now;
         if (status != NULL)

@@ -12,11 +12,11 @@
 struct status_line;
 
 /*
- * Returns the status text, malloc()ed, or NULL to send nothing now. *ret_settled: whether the text will stay
- * true for a while; if not, it is held back for at most 5 s. `now_us` is CLOCK_BOOTTIME. Called from the
- * loop.
+ * Returns the status text, malloc()ed, or NULL to send nothing now. *ret_stable: whether the text is expected
+ * to stay true for a while; if false, it is held back for up to 5 s. `now_us` is CLOCK_BOOTTIME. Called from
+ * the loop.
  */
-typedef char *(*status_describe)(void *userdata, uint64_t now_us, bool *ret_settled);
+typedef char *(*status_describe)(void *userdata, uint64_t now_us, bool *ret_stable);
 
 /* Without $NOTIFY_SOCKET *ret_line is NULL. Returns 0 or a negative errno. */
 int status_line_new(sd_event *event, status_describe describe, void *userdata, struct status_line **ret_line);

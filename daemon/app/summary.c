@@ -12,6 +12,9 @@
 #include "version.h"
 
 /* The plural ending of a noun. */
+/* "15s to 2min", with its NUL. */
+#define INTERVALS_TEXT_MAX (2 * TIMESPAN_TEXT_MAX + 4)
+
 static const char *plural(size_t count)
 {
         return count == 1 ? "" : "s";
@@ -94,34 +97,46 @@ static void warn_of_short_interval(struct journal *journal, const struct config 
                         format_interval(counts->round_us, round));
 }
 
+/* "15s to 2min", or "15s" if both intervals are the same. */
+static char *format_intervals(const struct poll_config *poll, char buffer[static INTERVALS_TEXT_MAX])
+{
+        char interval[TIMESPAN_TEXT_MAX], max_interval[TIMESPAN_TEXT_MAX];
+
+        (void)timespan_format(poll->interval_us, interval);
+        (void)timespan_format(poll->max_interval_us, max_interval);
+        if (poll->interval_us == poll->max_interval_us)
+                (void)snprintf(buffer, INTERVALS_TEXT_MAX, "%s", interval);
+        else
+                (void)snprintf(buffer, INTERVALS_TEXT_MAX, "%s to %s", interval, max_interval);
+        return buffer;
+}
+
 void summary_log_start(struct journal *journal, const struct config *config,
                        const struct monitor_counts *counts)
 {
-        char interval[TIMESPAN_TEXT_MAX], max_interval[TIMESPAN_TEXT_MAX];
+        char intervals[INTERVALS_TEXT_MAX];
 
         journal_print_about(
                 journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
                 "jobwatchd %s started: watching %zu job%s (%zu open, %zu finished) at %s, polling "
-                "every %s to %s, state in %s",
+                "every %s, state in %s",
                 JOBWATCH_VERSION, counts->watched, plural(counts->watched), counts->open,
                 counts->watched - counts->open, config->api.base_url,
-                timespan_format(config->poll.interval_us, interval),
-                timespan_format(config->poll.max_interval_us, max_interval), config_state_directory(config));
+                format_intervals(&config->poll, intervals), config_state_directory(config));
         warn_of_short_interval(journal, config, counts);
 }
 
 void summary_log_reload(struct journal *journal, const struct config *config,
                         const struct monitor_counts *counts)
 {
-        char interval[TIMESPAN_TEXT_MAX], max_interval[TIMESPAN_TEXT_MAX];
+        char intervals[INTERVALS_TEXT_MAX];
 
         journal_print_about(journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
                             "Configuration reloaded: watching %zu job%s (%zu open, %zu finished) at %s, "
-                            "polling every %s to %s, %zu hook%s",
+                            "polling every %s, %zu hook%s",
                             counts->watched, plural(counts->watched), counts->open,
                             counts->watched - counts->open, config->api.base_url,
-                            timespan_format(config->poll.interval_us, interval),
-                            timespan_format(config->poll.max_interval_us, max_interval), config->hook_count,
+                            format_intervals(&config->poll, intervals), config->hook_count,
                             plural(config->hook_count));
         warn_of_short_interval(journal, config, counts);
 }

@@ -10,9 +10,9 @@
 #include "model/status.h"
 
 /*
- * The configuration: files and command line combined, checked, with all defaults filled in. It is never
- * changed after it is built, and replaced as a whole on reload. It names the files of secrets, but does not
- * contain the secrets.
+ * The configuration: files and command line combined and checked, with all defaults filled in. It does not
+ * change once built; a reload replaces it with another. It contains the names of secret files, not the
+ * secrets.
  */
 
 enum auth_method {
@@ -85,7 +85,7 @@ struct limits_config {
         unsigned per_day;
 };
 
-/* A watched job. Settings that its section does not give are those of [poll]. */
+/* A watched job. Settings missing from its section are taken from [poll]. */
 struct job_config {
         uint64_t id;
         char *name; /* of its [job NAME] section; NULL: listed under [jobs] or given by --job */

@@ -64,7 +64,7 @@ static void check_poll(const struct config *config, const struct config_sources 
         timespan_format(config->poll.max_interval_us, most);
         if (section_find(section, "max_interval") == NULL)
                 diagnostics_error(diagnostics, location_of(sources, section, "interval"),
-                                  "interval (%s) is longer than max_interval (by default %s); "
+                                  "interval (%s) is longer than max_interval (default %s); "
                                   "add \"max_interval = %s\" or more",
                                   interval, most, interval);
         else
@@ -237,10 +237,10 @@ static void check_hook(const struct hook_config *hook, const struct config_sourc
         if (on != NULL && on->count == 0)
                 diagnostics_error(diagnostics, on->location,
                                   "on is empty: the hook would never run; "
-                                  "write events such as succeeded, failed, or remove the line");
+                                  "write events, as in \"on = succeeded, failed\", or remove the line");
         if (targets == 1 && target->key->hook_kind != HOOK_URL && hook->secret_file[0] != '\0')
                 diagnostics_error(diagnostics, location_of(sources, section, "secret_file"),
-                                  "secret_file is for url only, but [hook %s] has %s; remove the line",
+                                  "secret_file is for url hooks only, but [hook %s] has %s; remove the line",
                                   section->name, target->key->name);
 }
 

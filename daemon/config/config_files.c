@@ -113,10 +113,10 @@ static void read_drop_ins(const char *directory, struct settings *settings, stru
                 if (file == NULL)
                         diagnostics_no_memory(diagnostics);
                 else
-                        diagnostics_error(
-                                diagnostics, (struct location){ file, 0 },
-                                "cannot be listed: %s; make it a directory this user may read, or remove it",
-                                strerror(error));
+                        diagnostics_error(diagnostics, (struct location){ file, 0 },
+                                          "cannot be listed: %s; make it a directory that this user can "
+                                          "read, or remove it",
+                                          strerror(error));
         }
 
         for (int i = 0; i < count; i++) {

@@ -119,7 +119,7 @@ static void build_plain_jobs(struct config *config, struct config_sources *sourc
                 uint64_t id;
                 if (job_id_parse(text->text, &id) < 0) {
                         diagnostics_error(diagnostics, text->location,
-                                          "invalid job id \"%s\"; "
+                                          "invalid job ID \"%s\"; "
                                           "write numbers from 1 to 9223372036854775807, separated by commas",
                                           text->text);
                         continue;
@@ -228,7 +228,7 @@ static void apply_overrides(struct config *config, struct config_sources *source
                 uint64_t id = overrides->job_ids[i];
                 if (id == 0 || id > INT64_MAX) {
                         diagnostics_error(diagnostics, command_line,
-                                          "invalid job id in --job %" PRIu64
+                                          "invalid job ID in --job %" PRIu64
                                           "; write a number from 1 to 9223372036854775807",
                                           id);
                         continue;

@@ -104,9 +104,8 @@ static bool check_value(struct source *source, char *value)
         size_t length = length_until(value, NULL);
 
         if (value[length] == ';' && open_quote(value, length) != '\0') {
-                refuse(source,
-                       "\" ;\" starts a comment even within quotes; "
-                       "write it without the space in front (\"a; b\"), or put the command in a script");
+                refuse(source, "\" ;\" starts a comment even within quotes; "
+                               "remove the space before it (\"a; b\"), or put the command in a script");
                 return false;
         }
         value[length] = '\0';
@@ -117,7 +116,7 @@ static bool check_value(struct source *source, char *value)
 static bool check_bytes(struct source *source, const char *text, size_t size)
 {
         if (memchr(text, '\0', size) != NULL) {
-                refuse(source, "NUL byte; save the file as UTF-8 text");
+                refuse(source, "the line contains a NUL byte; save the file as UTF-8 text");
                 return false;
         }
 
@@ -208,7 +207,7 @@ static bool check_key(struct source *source, char *line)
                 return false;
         }
         if (name > INI_NAME_BYTES) {
-                refuse(source, "invalid key: %zu bytes; keys have at most %d bytes", name, INI_NAME_BYTES);
+                refuse(source, "invalid key: %zu bytes; use at most %d bytes", name, INI_NAME_BYTES);
                 return false;
         }
         if (!check_value(source, line + length + 1))
@@ -243,7 +242,7 @@ static bool check_continuation(struct source *source, char *line)
         if (word > 0 && line[word + strspn(line + word, " \t")] == '=') {
                 refuse(source,
                        "\"%.*s = ...\" is indented, which makes it part of the value above; "
-                       "begin keys in column 1, or write such a list item on the line of its key",
+                       "begin it in column 1, or write the list item on the line of its key",
                        (int)word, line);
                 return false;
         }
@@ -273,8 +272,9 @@ static bool check_line(struct source *source, char *line, size_t size, size_t li
                 return false;
         if (size > limit) {
                 refuse(source,
-                       "the line has %zu bytes (at most %zu); split a list over several indented lines", size,
-                       limit);
+                       "the line is too long: %zu bytes (at most %zu); split a list over several indented "
+                       "lines",
+                       size, limit);
                 source->skip_section |= *start == '[';
                 source->skip_continuations |= !indented;
                 return false;

@@ -8,9 +8,8 @@
  * Reads INI text with inih and reports line numbers. Lines that inih would misread without an error are
  * refused: long lines and names, indented keys and headers, and quoted text that contains " ;".
  *
- * The format: `[section]` and `key = value` begin in column 1, indented lines continue the value above, `#`
- * or
- * `;` starts a comment line, " ;" a comment after a value.
+ * The format: `[section]` and `key = value` begin in column 1. Indented lines continue the value above. `#`
+ * or `;` starts a comment line, and " ;" a comment after a value.
  */
 
 /* The longest line, without its line ending; comment lines may be longer. */

@@ -39,7 +39,7 @@ enum config_kind {
         KIND_TARGET,   /* char *; sets the kind of the hook to `hook_kind` as well */
 };
 
-/* A string that stands for a value. Of several for the same value, the first is printed. */
+/* A word for a value. If a value has several words, the first is printed. */
 struct config_choice {
         const char *text;
         int value;

@@ -152,7 +152,7 @@ static bool parse_header(const struct reading *reading, unsigned line, const cha
         if (named && *name == '\0') {
                 diagnostics_error(reading->diagnostics, location_at(reading, line),
                                   "[%s] has no name; write [%s NAME]%s", first, first,
-                                  section == SECTION_JOB ? ", or list ids under [jobs]" : "");
+                                  section == SECTION_JOB ? ", or list IDs under [jobs]" : "");
                 return false;
         }
         const char *hint = named ? check_name(name) : NULL;
@@ -308,7 +308,7 @@ static void read_key(struct reading *reading, unsigned line, const char *name, c
         bool again = setting->location.file == reading->file;
         if (again && !config_kind_is_list(key->kind)) {
                 diagnostics_error(reading->diagnostics, location,
-                                  "%s is given twice, first in line %u; remove one of the lines", name,
+                                  "%s is set twice, first in line %u; remove one of the lines", name,
                                   setting->location.line);
                 return;
         }
@@ -333,9 +333,9 @@ static void read_continuation(const struct reading *reading, unsigned line, cons
                 add_items(reading, setting, location_at(reading, line), value);
         else
                 diagnostics_error(reading->diagnostics, location_at(reading, line),
-                                  "the indented line continues the value of %s in line %u, "
-                                  "which takes a single value; begin keys in column 1",
-                                  setting->key->name, setting->location.line);
+                                  "the indented line continues line %u, but %s takes a single value; "
+                                  "begin keys in column 1",
+                                  setting->location.line, setting->key->name);
 }
 
 static void read_value(void *userdata, unsigned line, const char *key, const char *value, bool continuation)

@@ -31,7 +31,7 @@ struct section_settings {
         struct location location;
         struct setting *settings;
         size_t count;
-        bool damaged; /* one of its lines was refused, so that no key can be called missing */
+        bool damaged; /* one of its lines was refused, so no key may be reported as missing */
 };
 
 struct settings {

@@ -11,5 +11,5 @@ struct string_list {
 /* Appends a copy of the item. Returns 0 or -ENOMEM. */
 int string_list_add(struct string_list *list, const char *item);
 
-/* Frees the items; the list is empty. */
+/* Frees the items and leaves the list empty. */
 void string_list_clear(struct string_list *list);

@@ -9,11 +9,11 @@
 struct suggestion {
         const char *typed;
         const char *nearest; /* NULL: no candidate is near enough */
-        unsigned distance;   /* edits to the nearest; without one, the number that is too many */
+        unsigned distance;   /* edits to `nearest`; if NULL, the first number that is too large */
 };
 
 /* Borrows `typed`. */
 struct suggestion suggestion_start(const char *typed);
 
-/* Takes the candidate if it is nearer than those before. Borrows it as well. */
+/* Keeps the candidate if it is nearer than the earlier ones. Borrows it. */
 void suggestion_consider(struct suggestion *suggestion, const char *candidate);

@@ -70,21 +70,20 @@ static const char *check_url(const char *value, bool query_allowed)
                 return "write a URL that begins with https://";
         for (const char *at = value; *at != '\0'; at++)
                 if (*at <= ' ' || *at > '~' || strchr("\"<>\\^`{|}", *at) != NULL)
-                        return "percent-encode everything but printable ASCII without spaces";
+                        return "percent-encode spaces, non-ASCII characters and any of \"<>\\^`{|}";
 
         const char *authority = value + (encrypted ? 8 : 7);
         size_t size = strcspn(authority, "/?#");
         if (memchr(authority, '@', size) != NULL)
-                return "remove the user and password; secrets do not belong in this file";
+                return "remove the user name and password; secrets do not belong in this file";
 
         size_t host = authority[0] == '[' ? strcspn(authority, "]") + 1 : strcspn(authority, ":/?#");
         if (host > size || !host_is_valid(authority, host))
                 return "missing or invalid host; write a URL such as https://spaces.nexudus.com";
         if (host < size && (authority[host] != ':' || !port_is_valid(authority + host + 1, size - host - 1)))
-                return "the port must be 1 to 65535";
+                return "write a port from 1 to 65535";
         if (!encrypted && !host_is_loopback(authority, host))
-                return "plain http sends secrets unencrypted and is allowed to loopback addresses only; "
-                       "write https://";
+                return "plain http sends secrets unencrypted; write https://, or a loopback address";
         if (strchr(authority, '#') != NULL)
                 return "remove the # and what follows it";
         if (!query_allowed && strchr(authority, '?') != NULL)
@@ -115,7 +114,7 @@ const char *check_secret_file(const char *value)
         if (value[0] == '/' || value[0] == '\0')
                 return NULL;
         if (strchr(value, '/') != NULL)
-                return "write the name of a credential, which has no slash, or an absolute path";
+                return "write an absolute path, or the name of a credential without a slash";
         if (strcmp(value, ".") == 0 || strcmp(value, "..") == 0 || strlen(value) > 255 ||
             strpbrk(value, " \t:") != NULL)
                 return "invalid credential name; write one such as nexudus.token, or an absolute path";
@@ -153,8 +152,8 @@ const char *check_unit(const char *value)
                 return "a template cannot be started; write an instance such as import-finished@%i.service";
         for (const char *at = value; (at = strchr(at, '%')) != NULL; at += 2)
                 if (at[1] == '\0' || strchr("ineo%", at[1]) == NULL)
-                        return "unknown specifier; use %i (job id), %n (name), "
-                               "%e (event id), %o (outcome) or %%";
+                        return "unknown specifier; use %i (job ID), %n (name), "
+                               "%e (event ID), %o (outcome) or %%";
         return NULL;
 }
 
@@ -190,6 +189,6 @@ const char *check_name(const char *value)
         size_t length = strlen(value);
 
         if (length == 0 || length > CONFIG_NAME_BYTES || !consists_of(value, length, "_.-"))
-                return "use 1 to 40 letters, digits, \"_\", \".\" and \"-\"";
+                return "use 1 to 40 letters, digits, \"_\", \".\" or \"-\"";
         return NULL;
 }

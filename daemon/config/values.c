@@ -211,7 +211,7 @@ static void set_id(const struct config_key *key, const char *text, struct locati
 {
         if (job_id_parse(text, field_of(key, base)) < 0)
                 refuse(key, text, location, diagnostics,
-                       "write a job id, a number from 1 to 9223372036854775807");
+                       "write a job ID, a number from 1 to 9223372036854775807");
 }
 
 /*

@@ -18,7 +18,7 @@ struct attempt_context {
         struct unit_hooks *unit_hooks; /* needed by a unit hook; borrowed */
         struct webhook *webhook;       /* of a url hook; made by an attempt, freed by the owner */
         bool personal_data;            /* in the document */
-        bool stopping;                 /* failures are not recorded, so the delivery remains due */
+        bool stopping;                 /* failures are not recorded, so that the delivery remains due */
 
         /*
          * An attempt has ended. With 0 its slot is free. With a negative errno its result could not be
@@ -45,7 +45,7 @@ struct attempt {
 };
 
 /*
- * Starts an attempt in a free slot. An attempt that cannot be started has failed like any other. Moves the
+ * Starts an attempt in a free slot. An attempt that cannot be started counts as failed. Moves the
  * delivery.
  */
 void attempt_start(struct attempt *attempt, struct attempt_context *context, struct delivery *delivery);
@@ -57,8 +57,8 @@ void attempt_start(struct attempt *attempt, struct attempt_context *context, str
 int attempt_record(struct attempt *attempt);
 
 /*
- * Ends an attempt: a program is asked to end and on_done() is called when it has; otherwise the slot is freed
- * at once, without on_done(). The delivery remains due. Accepts a free slot.
+ * Stops an attempt. A program is asked to end, and on_done() is called when it has; any other attempt is
+ * freed at once, without on_done(). The delivery remains due. Accepts a free slot.
  */
 void attempt_stop(struct attempt *attempt);
 
@@ -67,7 +67,7 @@ void attempt_clear(struct attempt *attempt);
 
 bool attempt_is_free(const struct attempt *attempt);
 
-/* Whether it has ended but its result is not recorded. */
+/* Whether the attempt has ended but its result is not recorded. */
 bool attempt_is_unrecorded(const struct attempt *attempt);
 
 /* The id of the delivery in an occupied slot. */

@@ -43,6 +43,6 @@ struct hook_context {
 };
 
 /*
- * Functions with a ret_reason set it in any case. After a failure *ret_reason is a malloc()ed line that
- * states the cause and, where possible, the fix, or NULL if there is nothing to add to the returned errno.
+ * Functions with a ret_reason always set it. After a failure, *ret_reason is a malloc()ed line that states
+ * the cause and, where possible, the fix, or NULL if the returned errno says everything.
  */

@@ -122,10 +122,11 @@ static void on_attempt_done(void *userdata, int r)
         struct hook_queue *queue = userdata;
 
         if (r < 0) {
-                journal_print(queue->parts.journal, LOG_WARNING,
-                              "Cannot record the result of hook %s: %s. Retrying every 5 s; one of its slots "
-                              "stays occupied until then.",
-                              hook_queue_name(queue), state_error(queue->parts.state));
+                journal_print(
+                        queue->parts.journal, LOG_WARNING,
+                        "Cannot record the result of hook %s: %s. Retrying every 5s; until then the hook "
+                        "handles fewer events at once.",
+                        hook_queue_name(queue), state_error(queue->parts.state));
                 timer_set(queue, RETRY_US);
         }
         queue->parts.on_change(queue->parts.userdata);
@@ -151,7 +152,7 @@ static void handle_state_error(struct hook_queue *queue, const char *action)
                 return;
         queue->state_failed = true;
         journal_print(queue->parts.journal, LOG_WARNING,
-                      "Cannot %s pending deliveries of hook %s: %s. Retrying every 5 s.", action,
+                      "Cannot %s pending deliveries of hook %s: %s. Retrying every 5s.", action,
                       hook_queue_name(queue), state_error(queue->parts.state));
 }
 

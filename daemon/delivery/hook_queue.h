@@ -33,7 +33,7 @@ struct hook_queue_parts {
         void *userdata;
 };
 
-/* `hook` is part of `config`, of which the queue becomes an owner. Returns 0 or a negative errno. */
+/* `hook` is part of `config`, to which the queue takes a reference. Returns 0 or a negative errno. */
 int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
                    const struct hook_config *hook, struct hook_queue **ret_queue);
 
@@ -48,12 +48,13 @@ struct hook_queue *hook_queue_free(struct hook_queue *queue);
 #define HOOK_QUEUE_OTHERS_MAX (3 * HOOK_CONCURRENCY)
 void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t other_count);
 
-/* Its configuration is no longer in effect: starts no more attempts. Those in progress continue. */
+/* The configuration of the queue is no longer in effect: no more attempts start, those in progress continue.
+ */
 void hook_queue_retire(struct hook_queue *queue);
 bool hook_queue_is_retired(const struct hook_queue *queue);
 
-/* Ends attempts in progress; on_change() is called for each that ends later. Must not be filled after that.
- */
+/* Stops attempts in progress; on_change() is called for each that ends later. The queue must not be filled
+ * any more. */
 void hook_queue_stop(struct hook_queue *queue);
 
 /* The name of the hook; lives as long as the queue. */

@@ -160,7 +160,7 @@ static void drop_unconfigured(struct outbox *outbox, const char *const names[])
 
         if (dropped < 0)
                 journal_print(outbox->parts.journal, LOG_WARNING,
-                              "Cannot discard deliveries of removed hooks: %s.",
+                              "Cannot drop pending deliveries of removed hooks: %s.",
                               state_error(outbox->parts.state));
         if (dropped > 0)
                 journal_print(outbox->parts.journal, LOG_WARNING, "Dropped %d pending %s of removed hooks.",

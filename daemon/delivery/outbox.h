@@ -24,11 +24,11 @@ struct outbox_parts {
         struct state *state;
         struct journal *journal;
         struct bus_connection *bus; /* for unit hooks (bus/connection.h); opened when first needed */
-        struct config *config;      /* the outbox becomes an owner */
-        bool once;                  /* try what is due once; do not wait for retries */
+        struct config *config;      /* the outbox takes a reference */
+        bool once;                  /* try each due delivery once; do not wait for retries */
 
         /*
-         * Called from the loop, possibly repeatedly, when nothing is in progress and nothing is waited for.
+         * Called from the loop, possibly repeatedly, when the outbox is idle: see outbox_is_idle().
          */
         void (*on_idle)(void *userdata);
         void *userdata;

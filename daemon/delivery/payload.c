@@ -121,7 +121,7 @@ static void put_literal(struct writer *writer, const char *key, const char *word
 
 static void put_text(struct writer *writer, const char *key, const struct text *text)
 {
-        CLEANUP(cleanup_free) char *mended = NULL;
+        CLEANUP(cleanup_free) char *fixed = NULL;
         size_t size = text->size;
 
         put_key(writer, key);
@@ -130,12 +130,12 @@ static void put_text(struct writer *writer, const char *key, const struct text *
                 return;
         }
         if (utf8_valid_size(text->data, text->size) < text->size) {
-                mended = fix(text->data, text->size, &size);
-                writer->exhausted |= mended == NULL;
-                if (mended == NULL)
+                fixed = fix(text->data, text->size, &size);
+                writer->exhausted |= fixed == NULL;
+                if (fixed == NULL)
                         return;
         }
-        put_string(writer, mended != NULL ? mended : text->data, size);
+        put_string(writer, fixed != NULL ? fixed : text->data, size);
 }
 
 static void put_number(struct writer *writer, const char *key, uint64_t number)

@@ -31,19 +31,19 @@ uint64_t updated_on_digest(const struct job_record *record);
 struct job_memory job_memory_of(const struct job_record *record, enum outcome outcome);
 
 struct change {
-        bool has_event;   /* there is an event to record */
-        bool result_read; /* no event, but a ResultData that was unread is known now and has to be stored */
-        enum event_kind kind;     /* of that event; meaningless without one */
-        enum outcome outcome;     /* of the job as observed */
+        bool has_event;       /* there is an event to record */
+        bool result_read;     /* no event, but a ResultData unread so far has been read and must be stored */
+        enum event_kind kind; /* of that event; meaningless without one */
+        enum outcome outcome; /* of the job as observed */
         bool unrecognised_status; /* no configured pattern matches the Status */
 };
 
 /*
- * An ended job has an event if it was not recorded or recorded differently (other texts or another outcome,
- * possibly because the patterns changed). An open one is `seen` at first, then `changed` whenever a text
- * differs or it was recorded as ended. Where ResultData was unread, one that is found under the same
- * UpdatedOn was there before and is no event; under another UpdatedOn it is one. `gone` and `stalled` do not
- * come from records: see watch.h.
+ * An ended job has an event unless it is recorded with the same texts and outcome; the outcome can differ
+ * because the patterns were changed. An open job is `seen` at first, then `changed` whenever a text differs
+ * or it was recorded as ended. If ResultData was unread and UpdatedOn is the same, ResultData existed before,
+ * so there is no event; if UpdatedOn differs, there is one. `gone` and `stalled` do not come from records:
+ * see watch.h.
  */
 struct change change_detect(const struct job_memory *memory, const struct job_record *record,
                             const struct status_rules *rules);

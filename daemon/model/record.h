@@ -18,7 +18,7 @@ struct job_record {
         struct text description;
         struct text files;
         struct text business; /* BusinessName */
-        uint64_t business_id; /* 0: null or absent */
+        uint64_t business_id; /* 0: null or missing */
         struct text user;     /* UserFullName: personal data */
         struct text email;    /* UserEmail: personal data */
         struct text created_on;

@@ -37,13 +37,12 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
                         const char *next)
 {
         const char *base_url = monitor->parts.config->api.base_url;
-        const char *advice = " Check the credentials and that their user has the role "
-                             "BusinessBackgroundJob-Read, then restart.";
+        const char *advice = " Check them and the role BusinessBackgroundJob-Read, then restart.";
 
         if (cause->blocked) {
                 journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNAUTHORIZED, 0, NULL,
-                                    "Requests to the API at %s are blocked (%s), probably by a firewall or "
-                                    "proxy in front of it. %s",
+                                    "Requests to the API at %s are blocked, probably by a firewall or proxy "
+                                    "in front of it: %s. %s",
                                     base_url, cause->explanation, next);
                 return;
         }
@@ -53,7 +52,7 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
                 advice = " Sign-in works, so the user lacks the role BusinessBackgroundJob-Read: grant it in "
                          "Nexudus.";
         journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNAUTHORIZED, 0, NULL,
-                            "API at %s rejected the credentials (%s).%s %s", base_url, cause->explanation,
+                            "API at %s rejected the credentials: %s.%s %s", base_url, cause->explanation,
                             advice, next);
 }
 
@@ -194,8 +193,8 @@ void outage_note_pause(struct monitor *monitor, const char *explanation)
         if (is_new)
                 log->throttled_us = now_us;
         journal_print_about(monitor->parts.journal, is_new ? LOG_WARNING : LOG_DEBUG,
-                            MESSAGE_ID_API_THROTTLED, 0, NULL, "Rate limited by the API (%s), %s%s.",
-                            explanation, monitor->parts.once ? "skipping the remaining jobs" : "pausing for ",
+                            MESSAGE_ID_API_THROTTLED, 0, NULL, "Rate limited by the API: %s. %s%s.",
+                            explanation, monitor->parts.once ? "Skipping the remaining jobs" : "Pausing for ",
                             monitor->parts.once ? "" : timespan_format_rough(pause_us, pause));
 }
 
@@ -215,7 +214,7 @@ void outage_abandon_in_pause(struct monitor *monitor)
         if (!monitor->parts.once || until_us <= now_us)
                 return;
         journal_print_about(monitor->parts.journal, LOG_WARNING, MESSAGE_ID_API_THROTTLED, 0, NULL,
-                            "The API at %s told us to wait; %s remain. Skipping this run.",
+                            "Rate limited by the API at %s for another %s. Skipping this run.",
                             monitor->parts.config->api.base_url,
                             timespan_format_rough(until_us - now_us, span));
         planner_abandon(monitor->jobs.planner, on_abandoned, monitor);

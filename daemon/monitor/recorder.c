@@ -100,7 +100,7 @@ static int on_replay_time(sd_event_source *source, uint64_t time_us, void *userd
         (void)replay(recorder);
         if (!recorder->journal_failing)
                 journal_print(recorder->journal, LOG_WARNING,
-                              "The journal was unavailable; delayed entries have been logged.");
+                              "The journal is available again. Delayed entries have been logged.");
         return 0;
 }
 
@@ -317,7 +317,7 @@ int recorder_store_result(struct recorder *recorder, const struct job_config *jo
         CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
         journal_print_about(
                 recorder->journal, LOG_INFO, NULL, job->id, job->name,
-                "%s: ResultData (%zu bytes) read. It was there before, but batch answers omit it.",
+                "%s: ResultData read (%zu bytes): it existed before, but batches omit it.",
                 label != NULL ? label : "Job", record->result.size);
         return 0;
 }

@@ -115,7 +115,7 @@ static void on_token_answer(void *userdata, const struct token_result *answer)
                 if (use_token(session) < 0)
                         token_reject(session->token); /* out of memory: as if there were no token */
                 journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
-                              answer->refreshed ? "by the refresh token" : "by user name and password");
+                              answer->refreshed ? "with the refresh token" : "with user name and password");
         }
         session->parts.on_answer(session->parts.userdata, answer);
 }

@@ -108,7 +108,7 @@ static struct response_class classify_status(const struct http_end *end, const c
         class.blocked = class.failure == FAILURE_REFUSED && is_html(end);
         if (end->status >= 300 && end->status <= 399)
                 explain(explanation,
-                        "HTTP %d, a redirect, not followed to protect the credentials; check base_url",
+                        "HTTP %d: redirects are not followed, to protect the credentials; check base_url",
                         end->status);
         else
                 explain_status(end, secrets, explanation);

@@ -218,7 +218,7 @@ static struct response_class classify_document(struct nexudus_request *request, 
                 return unexpected;
         }
         if (request->on_row == NULL && request->record.id != request->id) {
-                explain(explanation, "HTTP %d with job %" PRIu64 " instead", end->status, request->record.id);
+                explain(explanation, "HTTP %d, but with job %" PRIu64, end->status, request->record.id);
                 return unexpected;
         }
         explain(explanation, "HTTP %d", end->status);

@@ -71,7 +71,7 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_res
  */
 typedef void (*nexudus_row_handler)(void *userdata, struct job_record *row);
 
-/* Bytes of the ids of a batch at most, with commas: 1,900 of the 2,048 bytes of query that IIS accepts. */
+/* The maximum size of the ids of a batch, with commas: 1,900 of the 2,048 bytes of query that IIS accepts. */
 #define NEXUDUS_IDS_MAX (1900 - sizeof("id=%5B%5D"))
 
 struct nexudus_batch {

@@ -6,7 +6,7 @@
 
 /* Percent-encoding, as in forms and URLs. */
 
-/* How many bytes percent_encode() may write for a text of `size` bytes. */
+/* The most bytes that percent_encode() writes for a text of `size` bytes. */
 #define PERCENT_SIZE(size) (3 * (size))
 
 /*

@@ -20,7 +20,7 @@ struct token_body {
 
 #define TOKEN_BODY_NULL ((struct token_body){ 0 })
 
-/* Bytes of a body at most. */
+/* The maximum size of a body, in bytes. */
 #define TOKEN_BODY_MAX (64 * 1024)
 
 /*

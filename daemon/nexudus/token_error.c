@@ -82,7 +82,7 @@ static void explain_reason(const struct token_response *response,
         if (!has_text(reason))
                 return;
         if (echoes_secret(response, reason)) {
-                explain(explanation, "; the server's reason may contain a secret and is not shown");
+                explain(explanation, "; the reason may contain a secret and is not shown");
                 return;
         }
         CLEANUP(cleanup_free) char *shown = text_escape(reason->data, reason->size, DESCRIPTION_SHOWN);
@@ -197,15 +197,15 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
                 return TOKEN_UNREACHABLE;
         }
         if (response->was_refresh) {
-                explain(explanation, "refresh token refused");
+                explain(explanation, "refresh token rejected");
         } else if (error_is(response, "invalid_grant")) {
                 explain(explanation, "wrong user name or password");
         } else if (error_is(response, "unsupported_grant_type")) {
-                explain(explanation, "sign-in by user name and password is not permitted; use auth = token");
+                explain(explanation, "signing in with a password is not permitted; use auth = token");
         } else if (error_is(response, "invalid_client") || error_is(response, "unauthorized_client")) {
-                explain(explanation, "client_id refused; change client_id");
+                explain(explanation, "client_id rejected; set another client_id in [api]");
         } else if (has_reason || status == 401 || status == 403) {
-                explain(explanation, "sign-in refused (HTTP %d); check user name and password", status);
+                explain(explanation, "sign-in rejected (HTTP %d); check the user name and password", status);
         } else {
                 explain(explanation, "HTTP %d without a reason", status);
                 return TOKEN_UNREACHABLE;
@@ -232,7 +232,8 @@ static enum token_verdict verdict_of_status(const struct token_response *respons
 
         explain(explanation, "HTTP %d", end->status);
         if (end->status >= 300 && end->status < 400)
-                explain(explanation, ", a redirect, not followed to protect the credentials; check base_url");
+                explain(explanation,
+                        ": redirects are not followed, to protect the credentials; check base_url");
         else if (end->status < 500)
                 explain(explanation, ", unexpected for a sign-in; check base_url");
         explain_reason(response, explanation);
@@ -267,17 +268,16 @@ static enum token_verdict verdict_of_document(const struct token_response *respo
         }
         if (!token_is_valid(body->access_token.data, body->access_token.size)) {
                 explain(explanation,
-                        "HTTP %d with an invalid access token: it contains blanks or other characters that "
-                        "are not allowed",
+                        "HTTP %d with an invalid access token: it must be visible ASCII without blanks",
                         status);
                 return TOKEN_UNREACHABLE;
         }
         if (!is_bearer(&body->token_type)) {
-                explain(explanation, "HTTP %d with a token whose type is not bearer", status);
+                explain(explanation, "HTTP %d, but the token type is not bearer", status);
                 return TOKEN_UNREACHABLE;
         }
         explain(explanation, "%s",
-                response->was_refresh ? "token renewed by the refresh token"
+                response->was_refresh ? "token renewed with the refresh token"
                                       : "signed in with user name and password");
         return TOKEN_OBTAINED;
 }

@@ -75,20 +75,25 @@ static const char *secret_error(const char *secret, size_t size)
         return NULL;
 }
 
+static char *explain_unreadable(const char *key, const char *source, const char *path, const char *error)
+{
+        if (*source == '/')
+                return format_message("%s = %s: cannot read the file: %s", key, source, error);
+        return format_message("%s = %s: cannot read %s: %s", key, source, path, error);
+}
+
 /* A credential is a read-only copy, so the message has to lead to its source. */
-static char *explain(const char *key, const char *source, const char *path, const char *error)
+static char *explain_invalid(const char *key, const char *source, const char *error)
 {
         bool is_shipped = strcmp(source, "nexudus.token") == 0 || strcmp(source, "nexudus.password") == 0;
 
         if (*source == '/')
-                return format_message("%s (%s = %s) %s; write only the secret to it, on one line", path, key,
+                return format_message("%s = %s: the file %s; write only the secret to it, on one line", key,
                                       source, error);
         return format_message(
-                "%s = %s: the credential %s%s; write only the secret to the file that LoadCredential=%s "
-                "names in the unit%s%s%s",
+                "%s = %s: the credential %s%s; write only the secret to its file (LoadCredential=%s%s%s)",
                 key, source, error, strcmp(error, EMPTY) == 0 ? " or its file is missing" : "", source,
-                is_shipped ? " (jobwatchd.service: /etc/jobwatchd/" : "", is_shipped ? source : "",
-                is_shipped ? ")" : "");
+                is_shipped ? ":/etc/jobwatchd/" : " in the unit", is_shipped ? source : "");
 }
 
 int credential_read(const char *key, const char *source, char **ret_secret, char **ret_message)
@@ -107,13 +112,11 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (fd < 0 || fstat(fd, &st) < 0) {
                 r = -errno;
-                *ret_message =
-                        format_message("cannot read %s (%s = %s): %s", path, key, source, strerror(-r));
+                *ret_message = explain_unreadable(key, source, path, strerror(-r));
                 return r;
         }
         if (!S_ISREG(st.st_mode)) {
-                *ret_message =
-                        format_message("cannot read %s (%s = %s): not a regular file", path, key, source);
+                *ret_message = explain_unreadable(key, source, path, "not a regular file");
                 return -EINVAL;
         }
 
@@ -122,8 +125,7 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
                 return -ENOMEM;
         r = read_whole(fd, buffer, &size);
         if (r < 0) {
-                *ret_message =
-                        format_message("cannot read %s (%s = %s): %s", path, key, source, strerror(-r));
+                *ret_message = explain_unreadable(key, source, path, strerror(-r));
         } else {
                 if (size > 0 && size <= SECRET_MAX && buffer[size - 1] == '\n')
                         size--;
@@ -131,7 +133,7 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
                         size--;
                 const char *error = secret_error(buffer, size);
                 if (error != NULL) {
-                        *ret_message = explain(key, source, path, error);
+                        *ret_message = explain_invalid(key, source, error);
                         r = -EINVAL;
                 } else {
                         buffer[size] = '\0';
@@ -145,7 +147,7 @@ int credential_read(const char *key, const char *source, char **ret_secret, char
         free(buffer);
 
         if (r == 0 && (st.st_mode & S_IROTH))
-                *ret_message = format_message("%s (%s = %s) is readable by all users; run chmod 0600 on it",
-                                              path, key, source);
+                *ret_message = format_message(
+                        "%s = %s: the file is readable by all users; run chmod 0600 on it", key, source);
         return r;
 }

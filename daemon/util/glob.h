@@ -10,7 +10,7 @@
  * backslash quotes the next character, also in a set. A `]` in first position of a set is a member. A `[`
  * without `]` and a trailing backslash match themselves. `text` may be NULL if `size` is 0.
  *
- * fnmatch(3) is not used because texts from the network may contain NUL and have megabytes. This function
+ * fnmatch(3) is not used because texts from the network may contain NUL and be megabytes long. This function
  * uses no heap, no recursion and no locale; its time is at worst proportional to pattern × text.
  */
 bool glob_matches(const char *pattern, const char *text, size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* vasprintf(), which leaves its result undefined where there is no memory, made into a value. */
+/* Wrappers of vasprintf(), which leaves its result undefined when out of memory. */
 
 #include "util/message.h"
 

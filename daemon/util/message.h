@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Formats into memory of its own, as printf() does. Returns what free() takes, or NULL for want of memory. */
+/* Formats like printf() into a malloc()ed string. Returns NULL when out of memory. */
 char *format_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Sets *ret_message to what format_message() makes, NULL for want of memory, and returns `r`: for functions
- * that hand out the words for their error. A caller without words falls back on the errno.
+ * Sets *ret_message to the formatted message, or NULL when out of memory, and returns `r`. For functions that
+ * return a message with their error; callers that get NULL report the errno instead.
  */
 int fail_with_message(int r, char **ret_message, const char *format, ...)
         __attribute__((format(printf, 3, 4)));

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * A text from the remote side, with its length because JSON strings may contain NUL; `data` is NUL-terminated
- * in addition. A JSON null or a missing field is `data == NULL`, which differs from the empty text.
+ * A text from the API. It has a length because JSON strings may contain NUL; `data` is NUL-terminated as
+ * well. A JSON null or a missing field is `data == NULL`, which differs from the empty text.
  */
 struct text {
         char *data;  /* owned, NUL-terminated; NULL for null */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Whole characters, put together from the bytes that the rules of the stream let through. */
+/* Complete characters: their bytes are checked by utf8_take(), then combined into a code point. */
 
 #include "util/utf8.h"
 

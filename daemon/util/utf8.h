@@ -10,7 +10,7 @@
  * U+10FFFF. NUL is a character like any other.
  */
 
-/* U+FFFD, which stands in for a byte that is not part of any character. */
+/* U+FFFD, written instead of a byte that is not part of any character. */
 #define UTF8_REPLACEMENT "\xef\xbf\xbd"
 
 /* Whether a byte can only continue a character, never start one. */
@@ -20,8 +20,8 @@ static inline bool utf8_is_continuation(char byte)
 }
 
 /*
- * Where a stream stands, for bytes that come in pieces. All zeroes is the start. Between two characters
- * `awaited` is 0; elsewhere it counts the continuation bytes that the open character still lacks.
+ * The state of a check whose bytes arrive in pieces; all zeroes at the start. `awaited` is the number of
+ * continuation bytes that the current character still needs, 0 between two characters.
  */
 struct utf8_state {
         unsigned char awaited;
@@ -29,8 +29,8 @@ struct utf8_state {
 };
 
 /*
- * Takes the next byte. Returns whether the stream is well-formed so far; after false the state is not to be
- * used again. Inline, since it is called for each byte beyond ASCII of an answer.
+ * Takes the next byte. Returns whether the stream is well-formed so far; after false the state must not be
+ * used again. Inline, since it is called for each non-ASCII byte of a response.
  */
 static inline bool utf8_take(struct utf8_state *state, unsigned char byte)
 {
@@ -48,20 +48,21 @@ static inline bool utf8_take(struct utf8_state *state, unsigned char byte)
                 return byte < 0x80;
         }
 
-        /* Only the second byte has bounds of its own, and a continuation byte is none of these four. */
+        /* After these four lead bytes, the second byte has narrower bounds. No continuation byte equals one.
+         */
         state->lowest = byte == 0xe0 ? 0xa0 : byte == 0xf0 ? 0x90 : 0x80;
         state->highest = byte == 0xed ? 0x9f : byte == 0xf4 ? 0x8f : 0xbf;
         return true;
 }
 
 /*
- * The length in bytes (1 to 4) of the character at the start of `data`, or 0 if there is none: the bytes are
- * malformed, or `size` ends within the character, or is 0. Sets *ret_point to its code point then; ret_point
- * may be NULL, and is left alone if there is no character.
+ * Returns the length in bytes (1 to 4) of the character at the start of `data` and sets *ret_point (may be
+ * NULL) to its code point. Returns 0, with *ret_point untouched, if the bytes are malformed, `size` ends
+ * within the character, or `size` is 0.
  */
 static inline size_t utf8_character(const char *data, size_t size, uint32_t *ret_point);
 
-/* The same for what is not ASCII; `size` must not be 0. For utf8_character() only. */
+/* The same for non-ASCII characters; `size` must not be 0. For utf8_character() only. */
 size_t utf8_character_beyond_ascii(const char *data, size_t size, uint32_t *ret_point);
 
 static inline size_t utf8_character(const char *data, size_t size, uint32_t *ret_point)
@@ -75,5 +76,5 @@ static inline size_t utf8_character(const char *data, size_t size, uint32_t *ret
         return 1;
 }
 
-/* How many bytes from the start are whole characters: `size` if all is well-formed. */
+/* Returns how many bytes from the start are complete, valid characters: `size` if all are. */
 size_t utf8_valid_size(const char *data, size_t size);

@@ -61,19 +61,19 @@ class Credentials(IntegrationTest):
         directory.mkdir()
         self.configure(token_file="nexudus.token")
         self.assertEnds(EX_CONFIG, env={"CREDENTIALS_DIRECTORY": str(directory)},
-                        says=f"cannot read {directory}/nexudus.token .*No such file")
+                        says=f"token_file = nexudus.token: cannot read {directory}/nexudus.token: No such file")
         self.refused("token_file = nexudus.token is a systemd credential.*set token_file to an absolute path")
 
     def test_file_missing(self):
         path = self.directory / "none"
         self.configure(token_file=path)
-        self.refused(rf"error .*cannot read {path} \(token_file = .*No such file")
+        self.refused(rf"error .*token_file = {path}: cannot read the file: No such file")
 
     def test_empty(self):
         for content in ("", "\n", "\r\n"):
             with self.subTest(repr(content)):
                 self.configure(token_file=self.secret("token", content))
-                self.refused("token .*is empty")
+                self.refused("token: the file is empty")
 
     def test_directory(self):
         self.configure(token_file=self.directory)
@@ -104,7 +104,7 @@ class Credentials(IntegrationTest):
     def test_readable_by_all(self):
         self.configure(token_file=self.secret("token", TOKEN, 0o644))
         daemon = self.accepted()
-        self.assertEqual(daemon.count("warning .*token .*readable by all users; run chmod 0600"), 1, daemon.text())
+        self.assertEqual(daemon.count("warning .*token: the file is readable by all users; run chmod 0600"), 1, daemon.text())
 
 
 class Basic(IntegrationTest):
@@ -186,7 +186,7 @@ class Secrets(IntegrationTest):
                            header=f'"Location: {other.url}/api/sys/businessbackgroundjobs/11"')
                 self.write_config(fake, (11,), state={"directory": self.directory / f"state{status}"})
                 daemon = self.start_daemon()
-                line = daemon.wait_for(f"HTTP {status}, a redirect")
+                line = daemon.wait_for(f"HTTP {status}: redirects are not followed")
                 self.assertIn("check base_url", line)
                 fake.polls(2, 11)
                 self.assertEqual(daemon.events(), [])

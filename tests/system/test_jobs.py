@@ -191,7 +191,7 @@ class UnitHooks(SystemTest):
         self.write_unit("test-end.service", ONE_SHOT.format("/bin/true"))
         self.write_unit("test-other.service", ONE_SHOT.format("/bin/true"))
         self.begin("test-end.service", allow=("test-other.service", "test-end@*.service"))
-        self.wait_for("hook mine: delivery of .* failed .*not permitted to start test-end.service")
+        self.wait_for("hook mine: delivery of .* failed .*not permitted to start unit test-end.service")
         self.assertEqual(self.show("test-end.service", "ActiveState"), "inactive")
         self.assertEqual(self.log("test-end.service"), "")
         self.allow("test-end.service")

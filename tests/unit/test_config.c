@@ -196,7 +196,7 @@ static void test_jobs(void **state)
 
         overrides.job_ids = zero;
         overrides.job_count = 1;
-        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "invalid job id in --job 0");
+        expect_error_with("[jobs]\nids = 9\n", &overrides, "command line", "invalid job ID in --job 0");
 }
 
 static void test_overrides(void **state)

@@ -50,7 +50,7 @@ static void test_duplicates(void **state)
 {
         (void)state;
         expect_error("[jobs]\nids = 1\n[poll]\ninterval = 5s\n[api]\n[poll]\ninterval = 6s\n", "f.ini:7",
-                     "given twice, first in line 4");
+                     "set twice, first in line 4");
         expect_error("[jobs]\nids = 1, 2,\n  1\n", "f.ini:3", "job 1 is listed twice, also at f.ini:2");
         expect_error("[job a]\nid = 7\n[jobs]\nids = 7\n", "f.ini:2",
                      "job 7 is listed twice, also at f.ini:4");
@@ -63,7 +63,7 @@ static void test_indentation(void **state)
         (void)state;
         expect_error("[jobs]\nids = 1\n[poll]\ninterval = 5s\n  max_interval = 5s\n", "f.ini:5", "column 1");
         expect_error("[jobs]\nids = 1\n[poll]\ninterval = 5s\n  1ms\n", "f.ini:5",
-                     "continues the value of interval");
+                     "but interval takes a single value");
         expect_error("[jobs]\n  ids = 1\n", "f.ini:2", "column 1");
 }
 
@@ -76,9 +76,9 @@ static void test_bad_values(void **state)
         (void)state;
         for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
                 snprintf(line, sizeof(line), "id = %s", ids[i]);
-                expect_bad("job a", line, "write a job id");
+                expect_bad("job a", line, "write a job ID");
                 snprintf(line, sizeof(line), "[jobs]\nids = 3, %s\n", ids[i]);
-                expect_error(line, "f.ini:2", "invalid job id");
+                expect_error(line, "f.ini:2", "invalid job ID");
         }
         expect_bad("poll", "interval = 15x", "interval = 15x is invalid: write a time span");
         expect_bad("poll", "interval = 15s # c", "a comment after a value starts with \" ;\"");
@@ -121,7 +121,7 @@ static void test_file_names(void **state)
         assert_non_null(check_secret_file("a/b"));
         assert_non_null(check_secret_file(".."));
         assert_non_null(check_secret_file("a b"));
-        expect_bad("api", "token_file = secrets/token", "which has no slash, or an absolute path");
+        expect_bad("api", "token_file = secrets/token", "name of a credential without a slash");
         expect_bad("api", "token_file =", "auth = token needs token_file");
         expect_bad("api", "auth = basic", "auth = basic needs a username");
         expect_bad("api", "auth = password", "auth = password needs a username");
@@ -228,7 +228,7 @@ static void test_hooks(void **state)
         expect_bad("hook a", "on =\nexec = /a", "on is empty");
         expect_bad("hook a", "on = success\nexec = /a", "on = success is invalid");
         expect_bad("hook a", "on = succeded\nexec = /a", "did you mean \"succeeded\"?");
-        expect_bad("hook a", "secret_file = a\nexec = /a", "secret_file is for url only");
+        expect_bad("hook a", "secret_file = a\nexec = /a", "secret_file is for url hooks only");
         expect_bad("hook a", "retries = 1001\nexec = /a", "write 0 to 1000");
         expect_bad("hook a", "exec = /bin/sh -c 'a ; b'", "even within quotes");
         expect_error("[job a]\nid = 1\nhooks = mail\n", "f.ini:3", "unknown hook \"mail\"; add a section");

@@ -191,7 +191,7 @@ static void test_credential_by_name(void **state)
         expect_failure("other", -ENOENT, directory->path);
         write_file(directory, "\n", 1, 0400);
         expect_failure("token", -EINVAL, "is empty or its file is missing");
-        expect_failure("token", -EINVAL, "LoadCredential=token names");
+        expect_failure("token", -EINVAL, "(LoadCredential=token in the unit)");
         write_file(directory, "a\nb", 3, 0400);
         expect_failure("token", -EINVAL, "the credential has more than one line");
 }

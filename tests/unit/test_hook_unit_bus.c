@@ -20,7 +20,7 @@ static void test_bus_lost(void **state)
         fake_disconnect(fixture);
         bus_kill(fixture);
         unit_expect_end(&run, false,
-                        "lost the connection to the system bus; the result of unit a.service is unknown");
+                        "result of unit a.service unknown: lost the connection to the system bus");
 
         /* Meanwhile attempts fail with a reason. */
         assert_true(unit_try(&run, fixture, "a.service", 1, &reason) < 0);
@@ -44,7 +44,7 @@ static void test_bus_lost(void **state)
         bus_begin(fixture);
         fake_connect(fixture);
         unit_start(&other, fixture, "c.service");
-        unit_expect_failure(&same, "the result of unit a.service is unknown");
+        unit_expect_failure(&same, "result of unit a.service unknown: ");
         unit_wait_starts(fixture, 5);
         fake_send_removed(&fixture->systemd, 5, "c.service", "done");
         unit_expect_end(&other, true, "");

@@ -257,7 +257,7 @@ static void test_unexpected_documents(void **state)
                 { "{\"Id\":null}", "not a job record" },
                 { "{\"Status\":500,\"Message\":\"Not\\nfound\",\"Value\":null,\"WasSuccessful\":false}",
                   "Not\\nfound" },
-                { "{\"Id\":87654322,\"Status\":\"Completed\"}", "job 87654322 instead" },
+                { "{\"Id\":87654322,\"Status\":\"Completed\"}", "but with job 87654322" },
                 { "{\"Id\":87654321,\"Status\":\"\xff\"}", "not a job record" },
         };
 

@@ -70,7 +70,7 @@ static void test_opening_fails(void **state)
                 const char *words;
         } cases[] = {
                 { SQLITE_IOERR_READ, -EIO, "Cannot open" },
-                { SQLITE_BUSY, -EBUSY, "is open in another program" },
+                { SQLITE_BUSY, -EBUSY, "is in use by another program" },
                 { SQLITE_CORRUPT, -EUCLEAN, "cannot be used" },
         };
         struct fixture *fixture = *state;

@@ -332,7 +332,7 @@ static void test_redirect_is_not_followed(void **state)
         (void)snprintf(location, sizeof(location), "Location: %s\r\n",
                        loopback_url(fixture->server, "/other"));
         expect_response(fixture, "307 Temporary Redirect", location, "",
-                        "HTTP 307: redirects are not followed, configure the final URL", 0);
+                        "HTTP 307: redirects are not followed; configure the final URL", 0);
         assert_int_equal(loopback_requests(fixture->server), 1);
 }
 
@@ -418,7 +418,7 @@ static void test_secret_is_refused(void **state)
         struct fixture *fixture = *state;
 
         write_secret(fixture, "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
-        expect_no_hook(fixture, -EINVAL, "invalid signing secret in secret_file = ");
+        expect_no_hook(fixture, -EINVAL, "invalid secret in secret_file = ");
         write_secret(fixture, "whsec_MfKQ9r8GKYqrTwjU\n");
         expect_no_hook(fixture, -EINVAL, "24 to 64 bytes in base64");
         write_secret(fixture, "");

@@ -171,7 +171,7 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
                 return r;
         r = sd_event_add_child(context->event, &run->child_source, run->pid, WEXITED, on_child, run);
         if (r < 0) {
-                *ret_reason = format_message("cannot monitor %s, killed: %s", words[0], strerror(-r));
+                *ret_reason = format_message("cannot monitor %s: %s; it was killed", words[0], strerror(-r));
                 return r;
         }
         (void)sd_event_source_set_description(run->time_source, "hook-exec-time");

@@ -7,14 +7,14 @@
 struct hook_exec;
 
 /*
- * Runs the program of hook->target: split into words by argv_split(), no shell; the document on standard
- * input; standard output and error to the journal as "jobwatch-NAME", or to the daemon's standard error;
- * working directory "/"; no other descriptors; default signal mask and dispositions; a process group of its
- * own, which is ended as a whole (SIGTERM, 5 s later SIGKILL) after hook->timeout_us. The environment
- * consists of the variables listed in environment.c.
+ * Runs the program of hook->target, which is split into words by argv_split(), without a shell. The program
+ * gets the document on standard input. Its output and errors go to the journal as "jobwatch-NAME", or to the
+ * daemon's standard error. It has no other descriptors, working directory "/", the default signal mask and
+ * dispositions, and the variables listed in environment.c. It runs in a process group of its own, which gets
+ * SIGTERM after hook->timeout_us, and SIGKILL 5 s later.
  *
- * Exit status 0 is success, even if the program did not read its input. Background processes of a program
- * that ends in time are left alone.
+ * Exit status 0 is success, even if the program did not read its input. Background processes that the program
+ * leaves behind are not ended if it ends in time.
  *
  * SIGCHLD must be blocked in all threads. Returns 0, or a negative errno if nothing was started: the program
  * is missing, not executable, writable by others, …

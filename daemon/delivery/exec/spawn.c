@@ -118,10 +118,10 @@ static int spawn(char *const words[], char *const environment[], int input, int 
 static char *explain(const char *program, int error)
 {
         if (error == ENOENT) /* program_split() has found the program itself */
-                return format_message("cannot execute %s: the interpreter in its first line does not exist",
-                                      program);
+                return format_message(
+                        "cannot execute %s: the interpreter named in its first line does not exist", program);
         if (error == ENOEXEC)
-                return format_message("cannot execute %s: not a binary for this architecture, and no #! line",
+                return format_message("cannot execute %s: no #! line, and not a binary for this architecture",
                                       program);
         return format_message("cannot execute %s: %s", program, strerror(error));
 }
@@ -131,13 +131,15 @@ int spawn_program(const struct hook_context *context, const struct hook_attempt 
 {
         CLEANUP(cleanup_descriptor) int input = open_document(attempt->document, attempt->document_size);
         if (input < 0) {
-                *ret_reason = format_message("cannot create the input of %s: %s", words[0], strerror(-input));
+                *ret_reason =
+                        format_message("cannot create standard input for %s: %s", words[0], strerror(-input));
                 return input;
         }
 
         CLEANUP(cleanup_descriptor) int output = open_output(context, attempt->hook);
         if (output < 0) {
-                *ret_reason = format_message("cannot open the output of %s: %s", words[0], strerror(-output));
+                *ret_reason =
+                        format_message("cannot open standard output for %s: %s", words[0], strerror(-output));
                 return output;
         }
 

@@ -6,8 +6,7 @@
 
 /*
  * Units that were still running when their attempt timed out, and whose delivery will be retried. They are
- * observed until they end, so that the next attempt finds out what became of them and does not start a unit
- * again that takes longer than its hook allows but succeeds.
+ * observed until they end. If one succeeds late, the next attempt reports that instead of starting it again.
  */
 struct detached_units;
 

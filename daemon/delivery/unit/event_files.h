@@ -11,8 +11,8 @@
  * systemd reads them for EnvironmentFile= and LoadCredential= whatever user the unit runs as; a unit that
  * opens them itself must be in the daemon's group.
  *
- * Files exist as long as any holder holds them. Holders are hooks, by name: one whose unit may still be
- * running keeps holding, and holds the same files only once when it retries.
+ * Files exist as long as any hook holds them. Hooks are identified by name. A hook whose unit may still be
+ * running does not release the files, and holding them again for a retry has no effect.
  */
 struct event_files;
 
@@ -28,7 +28,7 @@ struct event_files *event_files_free(struct event_files *files);
 
 /*
  * Writes both files, each atomically, replacing existing ones, and holds them. Returns 0, or a negative errno
- * with *ret_reason (see hook.h), and then nothing is held that was not held before; -EINVAL if the event's id
+ * with *ret_reason (see hook.h), having changed nothing about who holds the files; -EINVAL if the event's id
  * is not a UUID.
  */
 int event_files_hold(struct event_files *files, const char *holder, const struct event *event,

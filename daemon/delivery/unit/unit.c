@@ -95,8 +95,8 @@ static void on_lost(void *userdata)
 
         detached_units_forget_active(hooks->context.detached);
         for (struct hook_unit *run = hooks->runs; run != NULL; run = run->next)
-                unit_run_abort(run->run, format_message("lost the connection to the system bus; the result "
-                                                        "of unit %s is unknown",
+                unit_run_abort(run->run, format_message("result of unit %s unknown: lost the connection to "
+                                                        "the system bus",
                                                         unit_run_unit(run->run)));
 }
 

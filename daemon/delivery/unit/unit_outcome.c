@@ -130,14 +130,14 @@ static char *explain_result(const char *unit, const struct unit_state *state)
         static const struct {
                 const char *result, *words;
         } known[] = {
-                { "timeout", "timed out (TimeoutStartSec= of the unit)" },
+                { "timeout", "timed out (TimeoutStartSec=)" },
                 { "watchdog", "watchdog timeout" },
-                { "start-limit-hit", "started too often (StartLimitBurst= of the unit); "
-                                     "StartLimitIntervalSec=0 in its [Unit] disables the limit" },
-                { "resources", "systemd could not allocate what it needs (memory, files or its program)" },
-                { "protocol", "it did not report readiness as its Type= requires" },
+                { "start-limit-hit", "started too often (StartLimitBurst=); "
+                                     "StartLimitIntervalSec=0 in [Unit] removes the limit" },
+                { "resources", "could not be set up; see \"systemctl status\"" },
+                { "protocol", "did not report readiness as Type= requires" },
                 { "oom-kill", "a process was killed by the OOM killer" },
-                { "exec-condition", "the command of ExecCondition= failed" },
+                { "exec-condition", "ExecCondition= failed" },
         };
 
         if (is(state->result, "exit-code"))
@@ -161,12 +161,12 @@ char *unit_explain_failure(const char *unit, const struct unit_state *state, con
         static const struct {
                 const char *job, *words;
         } known[] = {
-                { "timeout", "not started: its job timed out (JobTimeoutSec= of the unit)" },
-                { "dependency", "not started: a unit that it requires failed" },
-                { "canceled", "was stopped, or its start cancelled, before it had finished" },
-                { "assert", "not started: one of its Assert…= failed" },
+                { "timeout", "not started: its start job timed out (JobTimeoutSec=)" },
+                { "dependency", "not started: a required unit failed" },
+                { "canceled", "was stopped or cancelled before it finished" },
+                { "assert", "not started: an assertion failed (Assert…=)" },
                 { "unsupported", "not started: this system does not support units of this type" },
-                { "once", "not started: it can be started only once" },
+                { "once", "not started: it can only be started once" },
         };
 
         if (is(job, "done") || is(job, "failed"))
@@ -174,7 +174,7 @@ char *unit_explain_failure(const char *unit, const struct unit_state *state, con
         for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
                 if (is(job, known[i].job))
                         return format_message("unit %s %s", unit, known[i].words);
-        return format_message("unit %s not started: its job ended with \"%s\"", unit, job);
+        return format_message("unit %s not started: its start job ended with \"%s\"", unit, job);
 }
 
 /* ---- errors of calls ---- */
@@ -184,14 +184,14 @@ char *unit_explain_error(const char *unit, const sd_bus_error *error)
         static const struct {
                 const char *name, *words;
         } known[] = {
-                { SYSTEMD "NoSuchUnit", "does not exist; create it, or correct unit = of the hook" },
-                { SYSTEMD "UnitMasked", "is masked (systemctl unmask)" },
+                { SYSTEMD "NoSuchUnit", "does not exist; create it, or correct unit = in the configuration" },
+                { SYSTEMD "UnitMasked", "is masked; run \"systemctl unmask\" on it" },
                 { SYSTEMD "LoadFailed", "cannot be loaded; see \"systemctl status\"" },
                 { SYSTEMD "BadUnitSetting", "has an invalid setting; see \"systemctl status\"" },
                 { SYSTEMD "OnlyByDependency", "cannot be started directly (RefuseManualStart=)" },
                 { SYSTEMD "TransactionIsDestructive",
-                  "not started: the system shuts down, or a conflicting unit has a pending job" },
-                { SYSTEMD "ShuttingDown", "not started: the system shuts down" },
+                  "not started: the system is shutting down, or a conflicting unit has a pending job" },
+                { SYSTEMD "ShuttingDown", "not started: the system is shutting down" },
         };
         const char *message = error->message != NULL ? error->message : "unknown error";
 
@@ -200,7 +200,7 @@ char *unit_explain_error(const char *unit, const sd_bus_error *error)
                         return format_message("unit %s %s", unit, known[i].words);
         if (is(error->name, SD_BUS_ERROR_ACCESS_DENIED) ||
             is(error->name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return format_message("not permitted to start %s; allow it in polkit (install polkitd; see "
+                return format_message("not permitted to start unit %s; install polkitd and add a rule (see "
                                       "\"Permission to start units\" in jobwatchd-hooks(7))",
                                       unit);
         if (is(error->name, SD_BUS_ERROR_SERVICE_UNKNOWN) || is(error->name, SD_BUS_ERROR_NAME_HAS_NO_OWNER))

@@ -132,7 +132,7 @@ static void log_skipped(const struct unit_run *run)
         CLEANUP(cleanup_free) char *label = job_label(event->record.id, text_or_empty(&event->job_name));
 
         journal_print_about(run->context->journal, LOG_INFO, NULL, event->record.id, event->job_name.data,
-                            "%s: hook %s: unit %s skipped, condition not met; this counts as success",
+                            "%s: hook %s: unit %s skipped: condition not met; counted as success",
                             label != NULL ? label : "A job", run->attempt.hook->name, run->unit);
 }
 
@@ -185,11 +185,11 @@ static char *explain_timeout(const struct unit_run *run)
         switch (run->stage) {
         case STAGE_RUNNING:
         case STAGE_WAITING:
-                return format_message("unit %s did not finish within %s (timeout = of the hook); it is not "
-                                      "stopped",
-                                      run->unit, span);
+                return format_message(
+                        "unit %s did not finish within %s (timeout = of the hook); left running", run->unit,
+                        span);
         case STAGE_BUSY:
-                return format_message("unit %s was still running from an earlier start after %s; not started",
+                return format_message("unit %s not started: still running from an earlier start after %s",
                                       run->unit, span);
         case STAGE_QUEUED:
         case STAGE_LOADING:
@@ -333,9 +333,10 @@ static int on_checked(sd_bus_message *message, void *userdata, sd_bus_error *ret
         else if (unit_is_of_event(run))
                 run_succeed(run);
         else
-                run_fail(run, format_message("unit %s is still active from an earlier start; remove "
-                                             "RemainAfterExit=yes from it, or add %%e to its name",
-                                             run->unit));
+                run_fail(run,
+                         format_message("unit %s not started: still active from an earlier start; remove "
+                                        "RemainAfterExit=yes from it, or add %%e to its name",
+                                        run->unit));
         return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "delivery/unit/event_files.h"
 #include "delivery/unit/manager.h"
 
-/* One attempt to start a unit, from its place in the queue to the unit's result. */
+/* One attempt to start a unit, from being queued to the unit's result. */
 struct unit_run;
 
 /* What all runs share; borrowed. */
@@ -19,9 +19,9 @@ struct unit_run_context {
 };
 
 /*
- * Makes a queued run; or one that ends with success from the loop, if the unit has succeeded since an earlier
- * attempt timed out. attempt->on_end() is called as hook.h says. Returns 0, or a negative errno with
- * *ret_reason: the name of the unit is invalid, …
+ * Creates a queued run. If the unit has succeeded since an earlier attempt timed out, the run is not queued
+ * but ends with success, from the loop. attempt->on_end() is called as hook.h says. Returns 0, or a negative
+ * errno with *ret_reason: the name of the unit is invalid, …
  */
 int unit_run_new(const struct unit_run_context *context, const struct hook_attempt *attempt,
                  char **ret_reason, struct unit_run **ret_run);
@@ -41,8 +41,8 @@ bool unit_run_is_queued(const struct unit_run *run);
 int unit_run_start(struct unit_run *run, char **ret_reason);
 
 /*
- * Has the run end with a failure from the loop, unless it is queued or has succeeded. Owns `reason`, which is
- * malloc()ed or NULL.
+ * Ends the run with a failure, from the loop, unless it is queued or has succeeded. Takes ownership of
+ * `reason`, which is malloc()ed or NULL.
  */
 void unit_run_abort(struct unit_run *run, char *reason);
 

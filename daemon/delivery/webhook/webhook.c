@@ -63,9 +63,10 @@ static int read_key(const struct hook_context *context, const struct hook_config
                 journal_print(context->journal, LOG_WARNING, "hook %s: %s", hook->name, message);
         r = webhook_key_new(secret, ret_key);
         if (r == -EINVAL)
-                *ret_reason = format_message("invalid signing secret in secret_file = %s: it must be whsec_ "
-                                             "followed by 24 to 64 bytes in base64",
-                                             hook->secret_file);
+                *ret_reason =
+                        format_message("invalid secret in secret_file = %s; write whsec_ followed by 24 to "
+                                       "64 bytes in base64",
+                                       hook->secret_file);
         secret_free(secret);
         return r;
 }
@@ -131,7 +132,7 @@ static char *explain(const struct http_end *end)
         if (end->outcome != HTTP_ANSWERED && end->outcome != HTTP_TOO_LARGE)
                 return format_message("%s: %s", http_outcome_to_string(end->outcome), end->detail);
         if (end->status >= 300 && end->status <= 399)
-                return format_message("HTTP %d: redirects are not followed, configure the final URL",
+                return format_message("HTTP %d: redirects are not followed; configure the final URL",
                                       end->status);
         if (end->excerpt_size == 0)
                 return format_message("HTTP %d", end->status);

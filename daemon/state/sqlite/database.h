@@ -15,7 +15,7 @@
  * of state_error().
  */
 
-/* Logged events whose marks are kept in memory until the next transaction, at most. */
+/* The maximum number of marks that are kept in memory until the next transaction. */
 #define STATE_MARKS_MAX 64
 
 /* All prepared statements. Those from BEGIN to STEP_UNDO control transactions. */
@@ -68,8 +68,8 @@ struct state {
 };
 
 /*
- * Executes SQL without a result, or whose first row has a number in its first column (*ret_number; may be
- * NULL).
+ * Executes SQL. Unless ret_number is NULL, sets *ret_number to the number in the first column of the first
+ * row, or 0 without a row.
  */
 int state_execute(struct state *state, const char *sql, int64_t *ret_number);
 

@@ -200,8 +200,8 @@ int state_file_prepare(const char *directory, const char *path, char **ret_messa
         if (file < 0 && errno == ELOOP)
                 return fail_with_message(
                         -ELOOP, ret_message,
-                        "%s is a symbolic link. Replace it by the file, or set the file's directory with "
-                        "--state-dir.",
+                        "%s is a symbolic link. Replace it with the file, or set the directory of the file "
+                        "with --state-dir.",
                         path);
         if (file < 0 || fstat(file, &status) < 0)
                 return fail_with_message(-errno, ret_message,

@@ -292,13 +292,13 @@ int state_schema_open(struct state *state, const char *path, bool fresh, char **
                         r, ret_message,
                         "%s cannot be used: %s. It was not changed. Restore a backup, or move it "
                         "and its -wal "
-                        "file away to start anew; all watched jobs are then reported again.",
+                        "file away to start afresh; all watched jobs are then reported again.",
                         path, state->error);
         case EBUSY:
                 return fail_with_message(
                         r, ret_message,
-                        "%s is open in another program, perhaps the sqlite3 shell. End that program "
-                        "and start again.",
+                        "%s is in use by another program, such as the sqlite3 shell. Close that "
+                        "program and start again.",
                         path);
         default:
                 return fail_with_message(

@@ -121,7 +121,7 @@ class Once(IntegrationTest):
                 daemon = self.assertEnds(EX_UNAVAILABLE, "--once")
                 self.assertEqual(daemon.events(), [])
                 if fault.get("status") == 409:
-                    self.assertEnds(EX_UNAVAILABLE, "--once", says="told us to wait; (.*min|59s) remain")
+                    self.assertEnds(EX_UNAVAILABLE, "--once", says="Rate limited by the API at .* for another (.*min|59s)")
 
     def test_wrong_token(self):
         fake = self.start_fake(RUNNING)

@@ -41,7 +41,7 @@ class UnreadTest(IntegrationTest):
                 fake = self.start_server(kind)
                 seen = ExecRecorder(self.directory, f"seen-{kind}")
                 daemon = self.watch(fake, FAST, f"[hook seen]\non = seen, changed\nexec = {seen.program}\n")
-                daemon.wait_for("ResultData \\(4 bytes\\) read", count=len(JOB_IDS))
+                daemon.wait_for("ResultData read \\(4 bytes\\)", count=len(JOB_IDS))
                 self.assertEqual(daemon.stop(), EX_OK)
                 self.assertEqual(self.reported(daemon), self.SEEN, daemon.text())
                 unread = [attempt.document for attempt in seen.attempts() if not attempt.document["result_known"]]
@@ -53,12 +53,12 @@ class UnreadTest(IntegrationTest):
         fake = self.start_server()
         daemon = self.watch(fake, SLOW)
         daemon.wait_for(r"seen for the first time \[seen, result not known\]", count=len(JOB_IDS))
-        self.assertEqual(daemon.count("ResultData .* read"), 0)
+        self.assertEqual(daemon.count("ResultData read"), 0)
         daemon.process.kill()
         daemon.wait_exit()
 
         again = self.watch(fake, FAST)
-        again.wait_for("ResultData \\(4 bytes\\) read", count=len(JOB_IDS))
+        again.wait_for("ResultData read \\(4 bytes\\)", count=len(JOB_IDS))
         again.process.kill()
         again.wait_exit()
         self.assertEqual(self.later_events(again), [], again.text())
@@ -68,7 +68,7 @@ class UnreadTest(IntegrationTest):
         last.wait_for(r"Job 20: Running → Completed \[succeeded, result of 10 bytes\]")
         self.assertEqual(last.stop(), EX_OK)
         self.assertEqual(self.later_events(last), [(20, "succeeded")], last.text())
-        self.assertEqual(last.count("ResultData .* read"), 0, "it is read once")
+        self.assertEqual(last.count("ResultData read"), 0, "it is read once")
 
     def test_a_later_result_is_a_change(self):
         fake = self.start_server()

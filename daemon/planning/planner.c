@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "planning/batches.h"
+#include "planning/witnesses.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
@@ -290,8 +291,8 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         struct queue *polls = poll_queue(planner);
 
         *ret_request = (struct planner_request){ .kind = REQUEST_SINGLE, .count = 1 };
-        if (attribution_wants_check(planner) && urgent_us <= now_us &&
-            attribution_next_check(planner, now_us, ret_request)) {
+        if (witnesses_want_check(planner) && urgent_us <= now_us &&
+            witnesses_next_check(planner, ret_request)) {
         } else if (part_is_next(planner, urgent_us, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->parts);
                 batches_fill_part(planner, ret_request);
@@ -309,7 +310,7 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         } else {
                 *ret_wake_us =
                         earlier(queue_ready_us(&planner->confirm, urgent_us), queue_ready_us(polls, poll_us));
-                if (planner->parts.count > 0 || attribution_wants_check(planner))
+                if (planner->parts.count > 0 || witnesses_want_check(planner))
                         *ret_wake_us = earlier(*ret_wake_us, urgent_us);
                 return false;
         }

@@ -51,9 +51,9 @@ struct planner_api {
         /* Checks: see attribution.h. */
         enum failure check_wanted; /* in this class; FAILURE_NONE: none */
         bool check_in_flight;
-        enum failure row_failure;    /* class of the last failed requests, with no success after them */
-        unsigned row;                /* how many of them; see attribution.c */
-        uint64_t row_since_us;       /* of the first */
+        enum failure streak_failure; /* class of the last failed requests, with no success after them */
+        unsigned streak;             /* how many of them; see attribution.c */
+        uint64_t streak_since_us;    /* of the first */
         uint64_t no_checks_until_us; /* they do not work here */
 
         /* The same of checks for gone, which take more: see attribution.c. */

@@ -363,6 +363,8 @@ void wire_failed(struct sim *sim, const struct slot *slot)
                 witness = witness && !job_of(sim, request->jobs[i])->failing;
         for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
                 job_failed(sim, job_of(sim, request->jobs[i]), slot);
+        if (sim->wire.open && expected)
+                sim->wire.surely = false; /* 404 for a gone job: the API may be well */
         if (sim->wire.open)
                 probe_failed(sim, slot);
         else if (slot->failure == FAILURE_UNREACHABLE)

@@ -69,6 +69,7 @@ struct http_end {
         int status;              /* of the answer; 0 if none came */
         int error;               /* what on_body() returned, with HTTP_STOPPED */
         uint64_t retry_after_us; /* as a span from now, whichever form it had; HTTP_RETRY_NONE for none */
+        bool connected;          /* name, connection, proxy and TLS were done: the request was sent */
         uint64_t body_size;      /* decoded bytes that arrived */
         const char *detail;  /* for a person, one line, possibly with the reason of the library; never NULL */
         const char *excerpt; /* the first bytes of a body that was not handed to on_body(); never NULL */

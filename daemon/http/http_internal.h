@@ -33,6 +33,7 @@ struct http_request {
         int error;         /* what on_body() returned */
         bool too_large;    /* stopped by us */
         bool sent;         /* on_sent() is to be called */
+        bool connected;    /* libcurl had a connection for it, TLS included */
         int unwatched;     /* errno: its socket could not be put into the epoll descriptor */
         bool page_cut;     /* stopped by us, having seen enough of an error page */
         char excerpt[EXCERPT_MAX];

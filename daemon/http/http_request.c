@@ -91,6 +91,7 @@ static int on_curl_ready(void *userdata, char *remote, char *local, int remote_p
         struct http_request *request = userdata;
         long connects = 0;
 
+        request->connected = true;
         (void)curl_easy_getinfo(request->easy, CURLINFO_NUM_CONNECTS, &connects);
         if (connects == 0 && request->on_sent != NULL)
                 request->sent = request->client->some_sent = true;
@@ -280,6 +281,7 @@ void http_request_end(struct http_request *request)
                 .status = status,
                 .error = request->error,
                 .retry_after_us = retry_after_of(request->easy),
+                .connected = request->connected,
                 .body_size = request->body_size,
                 .detail = detail,
                 .excerpt = request->excerpt,

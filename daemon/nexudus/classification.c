@@ -128,7 +128,7 @@ struct response_class classify_failure(const struct http_end *end, const char *c
                 return (struct response_class){ .failure = FAILURE_UNEXPECTED, .too_large = true };
         case HTTP_TIMED_OUT:
         case HTTP_BROKEN:
-                failure = FAILURE_NO_RESPONSE;
+                failure = end->connected ? FAILURE_NO_RESPONSE : FAILURE_UNREACHABLE;
                 break;
         case HTTP_STOPPED:
                 failure = FAILURE_UNEXPECTED;

@@ -47,16 +47,24 @@ static bool checks_work(const struct planner_api *api, uint64_t now_us)
         return api->no_checks_until_us <= now_us && api->batches_from_us <= now_us;
 }
 
-/* Requests for them are due again, at the time that they were due at. */
-static void requeue(struct planner *planner, const struct planner_request *request, uint64_t due_us)
+/* Requests for them are due again. */
+static void put_back(struct planner *planner, const struct planner_request *request, uint64_t due_us)
 {
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->polled_us = 0;
-                if (planner->limits.once)
-                        request->jobs[i]->done = true;
-                else
-                        planner_put(planner, request->jobs[i], due_us);
+                planner_put(planner, request->jobs[i], due_us);
         }
+}
+
+/* The same after a failure of the API, which with `once` was their only poll. */
+static void requeue(struct planner *planner, const struct planner_request *request, uint64_t due_us)
+{
+        if (!planner->limits.once) {
+                put_back(planner, request, due_us);
+                return;
+        }
+        for (size_t i = 0; i < request->count; i++)
+                request->jobs[i]->done = true;
 }
 
 /* ---- charging ---- */
@@ -248,6 +256,8 @@ static enum attribution check_failed(struct planner *planner, enum failure failu
         enum failure wanted = api->check_wanted;
 
         api->check_wanted = FAILURE_NONE;
+        if (wanted == FAILURE_NONE && failure != FAILURE_UNREACHABLE)
+                return ATTRIBUTED_TO_NONE;
         if (failure == wanted || failure == FAILURE_UNREACHABLE) {
                 if (api->row > 0 && api->row_failure == failure && api->breaker.witness_us[failure] == 0)
                         api->breaker.witness_us[failure] = api->row_since_us;
@@ -451,7 +461,12 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 if (request->probe)
                         breaker_note_failed_probe(&api->breaker, failure->failure, now_us,
                                                   planner->limits.shortest_interval_us, random);
-                requeue(planner, request, request->probe ? request->due_us : now_us);
+                if (request->probe)
+                        requeue(planner, request, request->due_us);
+                else if (failure->failure == FAILURE_UNREACHABLE)
+                        requeue(planner, request, now_us);
+                else
+                        put_back(planner, request, now_us);
                 return ATTRIBUTED_TO_API;
         }
         if (request->kind == REQUEST_CHECK)
@@ -504,10 +519,11 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
         note_answered(planner, request);
         breaker_note_success(&api->breaker);
         api->row = 0;
+        if (request->kind != REQUEST_SIGN_IN) /* it answers what a check would ask, even one in flight */
+                api->check_wanted = FAILURE_NONE;
         switch (request->kind) {
         case REQUEST_CHECK:
                 api->check_in_flight = false;
-                api->check_wanted = FAILURE_NONE;
                 api->failed_gone_checks = 0;
                 break;
         case REQUEST_GONE_CHECK:

@@ -34,9 +34,11 @@ static struct response_class classify_page(int status, uint64_t retry_after_us, 
         return classify_failure(&end, secrets, RESPONSE_MAX, explanation);
 }
 
-static struct response_class classify_outcome(enum http_outcome outcome)
+static struct response_class classify_outcome(enum http_outcome outcome, bool connected)
 {
-        const struct http_end end = { .outcome = outcome, .detail = "some detail", .excerpt = "" };
+        const struct http_end end = {
+                .outcome = outcome, .connected = connected, .detail = "some detail", .excerpt = ""
+        };
 
         return classify_failure(&end, secrets, RESPONSE_MAX, explanation);
 }
@@ -176,17 +178,23 @@ static void test_outcomes(void **state)
 {
         static const struct {
                 enum http_outcome outcome;
+                bool connected;
                 enum failure failure;
         } outcomes[] = {
-                { HTTP_UNRESOLVED, FAILURE_UNREACHABLE }, { HTTP_UNCONNECTED, FAILURE_UNREACHABLE },
-                { HTTP_TLS_FAILED, FAILURE_UNREACHABLE }, { HTTP_IMPOSSIBLE, FAILURE_UNREACHABLE },
-                { HTTP_TIMED_OUT, FAILURE_NO_RESPONSE },  { HTTP_BROKEN, FAILURE_NO_RESPONSE },
-                { HTTP_STOPPED, FAILURE_UNEXPECTED },
+                { HTTP_UNRESOLVED, false, FAILURE_UNREACHABLE },
+                { HTTP_UNCONNECTED, false, FAILURE_UNREACHABLE },
+                { HTTP_TLS_FAILED, false, FAILURE_UNREACHABLE },
+                { HTTP_IMPOSSIBLE, false, FAILURE_UNREACHABLE },
+                { HTTP_TIMED_OUT, false, FAILURE_UNREACHABLE }, /* of name, connection or TLS handshake */
+                { HTTP_BROKEN, false, FAILURE_UNREACHABLE },    /* by a proxy */
+                { HTTP_TIMED_OUT, true, FAILURE_NO_RESPONSE },
+                { HTTP_BROKEN, true, FAILURE_NO_RESPONSE },
+                { HTTP_STOPPED, true, FAILURE_UNEXPECTED },
         };
         (void)state;
 
         for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
-                struct response_class class = classify_outcome(outcomes[i].outcome);
+                struct response_class class = classify_outcome(outcomes[i].outcome, outcomes[i].connected);
 
                 assert_int_equal(class.failure, outcomes[i].failure);
                 assert_false(class.too_large || class.blocked);
@@ -198,7 +206,7 @@ static void test_outcomes(void **state)
 static void test_too_large(void **state)
 {
         (void)state;
-        struct response_class class = classify_outcome(HTTP_TOO_LARGE);
+        struct response_class class = classify_outcome(HTTP_TOO_LARGE, true);
 
         assert_int_equal(class.failure, FAILURE_UNEXPECTED);
         assert_true(class.too_large);

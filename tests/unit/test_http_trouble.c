@@ -231,6 +231,7 @@ static void test_time_out(void **state)
         noted_get(&noted, answer_nothing, "/");
         assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &after), 0);
         assert_int_equal(noted.end.outcome, HTTP_TIMED_OUT);
+        assert_true(noted.end.connected);
         assert_int_equal(noted.end.status, 0);
         assert_int_equal(loopback_requests(fixture->server), 1);
 

@@ -191,7 +191,7 @@ void failing_log_start(struct failing_log *log, uint64_t job_id, const char *nam
         char *text = failure == FAILURE_NOT_FOUND
                              ? format_message(
                                        "%s: not found (%s): check the ID. Reported as gone if still missing "
-                                       "in 1min.",
+                                       "after 1min.",
                                        what, explanation)
                              : format_message("%s: cannot be polled: %s. Polling it less often.", what,
                                               explanation);

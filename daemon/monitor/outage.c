@@ -220,12 +220,10 @@ void outage_abandon_in_pause(struct monitor *monitor)
         planner_abandon(monitor->jobs.planner, on_abandoned, monitor);
 }
 
-/* A failure of several jobs is not yet one of the API: the next job is the probe. */
+/* Until the outage is certain enough to be logged, the next job is the probe. */
 void outage_abandon_if_down(struct monitor *monitor)
 {
-        const struct breaker *breaker = planner_breaker(monitor->jobs.planner);
-        bool down = breaker->state != BREAKER_CLOSED &&
-                    (breaker->failure == FAILURE_UNREACHABLE || breaker->failed_probes > 0);
+        bool down = planner_breaker(monitor->jobs.planner)->state != BREAKER_CLOSED && monitor->outage.logged;
 
         if (monitor->parts.once &&
             (down || planner_throttle(monitor->jobs.planner)->pause_until_us > monitor_now_us(monitor)))

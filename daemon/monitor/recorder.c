@@ -315,10 +315,9 @@ int recorder_store_result(struct recorder *recorder, const struct job_config *jo
         if (record->result.data == NULL)
                 return 0;
         CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
-        journal_print_about(
-                recorder->journal, LOG_INFO, NULL, job->id, job->name,
-                "%s: ResultData read (%zu bytes): it existed before, but batches omit it.",
-                label != NULL ? label : "Job", record->result.size);
+        journal_print_about(recorder->journal, LOG_INFO, NULL, job->id, job->name,
+                            "%s: ResultData read (%zu bytes): it existed before, but batches omit it.",
+                            label != NULL ? label : "Job", record->result.size);
         return 0;
 }
 

@@ -129,8 +129,7 @@ static void log_batch_size(struct monitor *monitor, unsigned before, const char 
                               "The API refuses batches (%s). Polling jobs individually for 1h.", explanation);
         else if (now < before)
                 journal_print(monitor->parts.journal, LOG_NOTICE,
-                              "Batches of %u jobs are too large: %s. Halving the batch size.", before,
-                              explanation);
+                              "Batches are too large: %s. Reducing the batch size to %u.", explanation, now);
 }
 
 static void log_failing(struct monitor *monitor, const struct planner_job *job,

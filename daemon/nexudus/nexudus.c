@@ -2,8 +2,8 @@
 
 /*
  * Requests to the job endpoints. A request streams its body into a record reader; a single one keeps the
- * record, a batch passes each row to its handler. When the request ends, verdict_of() classifies it by
- * transport, status and document. No other code knows which statuses this API uses for what.
+ * record, a batch passes each row to its handler. When the request ends, a complete
+ * document that is what was asked for is a success; classification.h classifies everything else.
  */
 
 #include "nexudus/nexudus.h"

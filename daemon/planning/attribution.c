@@ -35,7 +35,12 @@ static enum attribution failed_while_open(struct planner *planner, const struct 
         if (request->probe)
                 breaker_note_failed_probe(&planner->api.breaker, failure, now_us,
                                           planner->limits.shortest_interval_us, random);
-        request_requeue(planner, request, request->probe ? request->due_us : now_us);
+        if (request->probe)
+                request_give_back(planner, request, request->due_us);
+        else if (failure == FAILURE_UNREACHABLE)
+                request_give_back(planner, request, now_us);
+        else
+                request_requeue(planner, request, now_us);
         return ATTRIBUTED_TO_API;
 }
 
@@ -102,7 +107,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         if (request->kind == REQUEST_GONE_CHECK)
                 return gone_check_failed(planner, request, failure->failure, now_us, random);
         if (failure->failure == FAILURE_UNREACHABLE || api_wide) {
-                request_requeue(planner, request, now_us);
+                request_give_back(planner, request, now_us);
                 witnesses_open_breaker(planner, failure->failure, now_us, random);
                 return ATTRIBUTED_TO_API;
         }

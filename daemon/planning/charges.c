@@ -50,9 +50,16 @@ void request_requeue(struct planner *planner, const struct planner_request *requ
 {
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->polled_us = 0;
-                if (planner->limits.once)
-                        request->jobs[i]->done = true;
-                else
-                        planner_put(planner, request->jobs[i], due_us);
+                planner_put(planner, request->jobs[i], due_us);
         }
+}
+
+void request_give_back(struct planner *planner, const struct planner_request *request, uint64_t due_us)
+{
+        if (!planner->limits.once) {
+                request_requeue(planner, request, due_us);
+                return;
+        }
+        for (size_t i = 0; i < request->count; i++)
+                request->jobs[i]->done = true;
 }

@@ -20,5 +20,8 @@ void job_charge(struct planner *planner, struct planner_job *job, const struct p
  */
 void charges_undo(struct planner *planner, uint64_t since_us, uint64_t now_us);
 
-/* The jobs of a request are due again at `due_us`; with `once` they are done. */
+/* The jobs of a request are due again at `due_us`. */
 void request_requeue(struct planner *planner, const struct planner_request *request, uint64_t due_us);
+
+/* The same after a failure of the API: with `once` that was their only poll, and they are done. */
+void request_give_back(struct planner *planner, const struct planner_request *request, uint64_t due_us);

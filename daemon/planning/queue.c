@@ -127,16 +127,6 @@ struct queue_entry *queue_first(const struct queue *queue)
         return queue->count > 0 ? node_at(queue, 1)->entry : NULL;
 }
 
-struct queue_entry *queue_take_due(struct queue *queue, uint64_t now_us)
-{
-        struct queue_entry *first = queue_first(queue);
-
-        if (first == NULL || first->due_us > now_us)
-                return NULL;
-        queue_remove(queue, first);
-        return first;
-}
-
 uint64_t pace_next(uint64_t previous_us, bool changed, uint64_t interval_us, uint64_t max_interval_us)
 {
         if (changed || previous_us < interval_us)

@@ -43,9 +43,6 @@ void queue_remove(struct queue *queue, struct queue_entry *entry);
 /* The entry that is due first (any of those with the same time), or NULL. It stays queued. */
 struct queue_entry *queue_first(const struct queue *queue);
 
-/* Removes and returns the entry that is due first if it is due at now_us, otherwise NULL. */
-struct queue_entry *queue_take_due(struct queue *queue, uint64_t now_us);
-
 /* ---- pace: the poll interval of one job ---- */
 
 /*

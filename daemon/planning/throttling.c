@@ -60,6 +60,6 @@ enum attribution request_throttled(struct planner *planner, const struct planner
                 request->jobs[i]->throttled = true;
                 request->jobs[i]->part = 0; /* the other parts are first */
         }
-        request_requeue(planner, request, throttle->pause_until_us);
+        request_give_back(planner, request, throttle->pause_until_us);
         return ATTRIBUTED_TO_API;
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The wall clock, the clock of the process, and the boot id. */
+/* The wall clock, and the clock of the process. */
 
 #include "platform/clock.h"
 
 #include <pthread.h>
-#include <string.h>
-#include <systemd/sd-id128.h>
 #include <time.h>
 
 #include "util/timespan.h"
@@ -38,13 +36,4 @@ uint64_t clock_process_us(void)
 
         (void)pthread_once(&once, process_offset_set);
         return process_offset_us + clock_us(CLOCK_BOOTTIME);
-}
-
-bool clock_boot_id(unsigned char ret_id[static BOOT_ID_SIZE])
-{
-        sd_id128_t boot = SD_ID128_NULL;
-        bool known = sd_id128_get_boot(&boot) >= 0;
-
-        memcpy(ret_id, boot.bytes, BOOT_ID_SIZE);
-        return known;
 }

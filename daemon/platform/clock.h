@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -17,10 +16,3 @@ uint64_t clock_wall_us(void);
  * the wall clock, so at load it must clamp what it derives from such a time. May be called by any thread.
  */
 uint64_t clock_process_us(void);
-
-/*
- * Reads the boot id: times of CLOCK_BOOTTIME are comparable only within one boot. Returns false and an id of
- * zeros if it is unknown.
- */
-#define BOOT_ID_SIZE 16
-bool clock_boot_id(unsigned char ret_id[static BOOT_ID_SIZE]);

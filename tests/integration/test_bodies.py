@@ -4,7 +4,7 @@
 
 import unittest
 
-from harness import SANITIZED, EX_OK, IntegrationTest
+from harness import SANITIZED, EX_OK, JOBS, PATIENCE, IntegrationTest
 
 MEMORY_MAX_KB = 40 * 1024
 LARGE = "100M"
@@ -17,31 +17,33 @@ HARMLESS = {
     "delay": {"delay": "200ms"},
     "unusual content type": {"content_type": "text/plain"},
 }
+NO_RESPONSE, UNUSABLE, MISSING = "No response from the API at ", "Cannot use the API at ", "The API at "
+JOB = "Job 11: cannot be polled: "  # a batch of its id is answered with an array: the failure is the job's alone
 HARMFUL = {
-    "truncated": ({"truncate": 100}, "Cannot reach the API.*no complete response"),
-    "truncated to nothing": ({"truncate": 0}, "Cannot reach the API"),
-    "truncated gzip": ({"gzip": "force", "truncate": 60}, "Cannot reach the API.*no complete response"),
-    "truncated chunks": ({"chunk": 7, "truncate": 70}, "Cannot reach the API.*no complete response"),
-    "reset before": ({"reset": "before"}, "Cannot reach the API"),
-    "reset after the headers": ({"reset": "headers"}, "Cannot reach the API"),
-    "reset in the body": ({"reset": "body"}, "Cannot reach the API"),
-    "error envelope": ({"envelope": "yes"}, "Job 11: .*HTTP 200, not a job record"),
-    "html": ({"html": "yes"}, "Job 11: .*not a job record"),
-    "empty": ({"status": 200}, "Job 11: .*not a job record"),
-    "invalid json": ({"body": '{"Id": 11, "Status": "Completed", '}, "Job 11: .*not a job record"),
-    "garbage behind": ({"body": '{"Id": 11, "Status": "Completed"} x'}, "Job 11: .*not a job record"),
-    "two documents": ({"body": '{"Id": 11, "Status": "Completed"}{"Id": 11}'}, "Job 11: .*not a job record"),
-    "an array": ({"body": '[{"Id": 11, "Status": "Completed"}]'}, "Job 11: .*not a job record"),
-    "null": ({"body": "null"}, "Job 11: .*not a job record"),
+    "truncated": ({"truncate": 100}, NO_RESPONSE + ".*no complete response"),
+    "truncated to nothing": ({"truncate": 0}, NO_RESPONSE),
+    "truncated gzip": ({"gzip": "force", "truncate": 60}, NO_RESPONSE + ".*no complete response"),
+    "truncated chunks": ({"chunk": 7, "truncate": 70}, NO_RESPONSE + ".*no complete response"),
+    "reset before": ({"reset": "before"}, NO_RESPONSE),
+    "reset after the headers": ({"reset": "headers"}, NO_RESPONSE),
+    "reset in the body": ({"reset": "body"}, NO_RESPONSE),
+    "error envelope": ({"envelope": "yes"}, UNUSABLE + ".*HTTP 200, not a job record"),
+    "html": ({"html": "yes"}, UNUSABLE + ".*not a job record"),
+    "empty": ({"status": 200}, UNUSABLE + ".*not a job record"),
+    "invalid json": ({"body": '{"Id": 11, "Status": "Completed", '}, UNUSABLE + ".*not a job record"),
+    "garbage behind": ({"body": '{"Id": 11, "Status": "Completed"} x'}, UNUSABLE + ".*not a job record"),
+    "two documents": ({"body": '{"Id": 11, "Status": "Completed"}{"Id": 11}'}, UNUSABLE + ".*not a job record"),
+    "an array": ({"body": '[{"Id": 11, "Status": "Completed"}]'}, JOB + ".*not a job record"),
+    "null": ({"body": "null"}, UNUSABLE + ".*not a job record"),
     "deep": ({"body": '{"Id": 11, "Status": "Completed", "CustomFields": ' + "[" * 900 + "]" * 900 + "}"},
-             "Job 11: .*not a job record"),
-    "wrong id": ({"wrong_id": "yes"}, "Job 11: .*HTTP 200 with job 12 instead"),
-    "no id": ({"body": '{"Status": "Completed", "ResultData": null}'}, "Job 11: "),
-    "no content": ({"status": 204}, "Job 11: "),
-    "not found": ({"status": 404}, "Job 11: .*404"),
-    "bad request": ({"status": 400, "body": '{"Message": "no"}'}, 'Job 11: .*HTTP 400.*"Message"'),
+             UNUSABLE + ".*not a job record"),
+    "wrong id": ({"wrong_id": "yes"}, JOB + ".*HTTP 200 with job 12 instead"),
+    "no id": ({"body": '{"Status": "Completed", "ResultData": null}'}, UNUSABLE + ".*not a job record"),
+    "no content": ({"status": 204}, UNUSABLE + ".*not a job record"),
+    "not found": ({"status": 404}, MISSING + r"\S+ answers 404 to everything; check base_url"),
+    "bad request": ({"status": 400, "body": '{"Message": "no"}'}, UNUSABLE + '.*HTTP 400.*"Message"'),
     "not gzip at all": ({"body": '{"Id": 11, "Status": "Completed"}', "header": '"Content-Encoding: gzip"'},
-                        "Cannot reach the API"),
+                        NO_RESPONSE),
 }
 OVERSIZE = {
     "oversize": {"oversize": LARGE},
@@ -71,30 +73,31 @@ class Bodies(IntegrationTest):
 
     def harmful(self, fault, says):
         self.watch()
+        seq = self.fake.stats()["last_seq"]
         self.fake.fault("harm", **fault)
         self.fake.job(11, status="Completed", result="all")
-        self.daemon.wait_for(says)
-        self.fake.polls(2, 11)
-        self.assertEqual(self.daemon.count(" warning "), 1, "told once, not each time:\n" + self.daemon.text())
+        self.daemon.wait_for("warning " + says)
+        self.fake.wait(4, seq, path=f"*{JOBS}/11")
+        self.assertEqual(self.daemon.count(" (warning|error) "), 1, "told once, not each time:\n" + self.daemon.text())
         self.assertEqual(len(self.daemon.events()), 1, self.daemon.text())
         self.fake.mend()
         self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
         self.assertEqual(self.daemon.stop(), EX_OK)
         self.assertEqual(len(self.daemon.events()), 2, self.daemon.text())
-        if "Cannot reach the API" in says:
-            self.assertEqual(self.daemon.count("reachable again after "), 1, self.daemon.text())
+        self.assertEqual(self.daemon.count("notice +Job 11: can be polled again"), says.startswith(JOB))
 
     def oversize(self, fault):
         self.watch(api={"max_response": "4M"})
+        seq = self.fake.stats()["last_seq"]
         self.fake.fault("harm", **fault)
         self.fake.job(11, status="Completed")
-        self.daemon.wait_for(r"Job 11: .*larger than max_response")
-        self.fake.polls(2, 11)
+        self.daemon.wait_for(r"warning Job 11: cannot be polled: .*larger than max_response")
+        self.fake.wait(2, seq, path=f"*{JOBS}/11")
         self.assertEqual(len(self.daemon.events()), 1, self.daemon.text())
         if not SANITIZED:
             self.assertLess(self.daemon.memory_kb("VmHWM"), MEMORY_MAX_KB)
         self.fake.mend()
-        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
+        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ", patience=2 * PATIENCE)
 
     def test_large_but_allowed(self):
         self.watch(api={"max_response": "4M"})
@@ -118,18 +121,21 @@ class Bodies(IntegrationTest):
         self.write_config(self.fake, range(11, 16))
         daemon = self.start_daemon()
         daemon.wait_for(r"\[succeeded", count=4)
+        daemon.wait_for("warning +Job 11: cannot be polled: .*not a job record.*Polling it less often")
         self.fake.mend()
         daemon.wait_for(r"Job 11: .*\[succeeded")
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertEqual(daemon.count(" warning "), 1, daemon.text())
+        self.assertEqual(daemon.count(" (warning|error) "), 1, daemon.text())
+        self.assertEqual(daemon.count("notice +Job 11: can be polled again"), 1, daemon.text())
 
     def test_unexpected_responses_are_logged_again(self):
+        """At most once a minute for each class of failure."""
         self.watch()
         for count in (1, 2):
-            self.fake.fault("odd", html="yes")
-            self.daemon.wait_for("Job 11: .*not a job record", count=count)
+            self.fake.fault("odd", path=f"*{JOBS}/11", html="yes")
+            self.daemon.wait_for("Job 11: cannot be polled: .*not a job record", count=count, patience=60 + PATIENCE)
             self.fake.mend()
-            self.fake.polls(1, 11, status=200)
+            self.daemon.wait_for("Job 11: can be polled again", count=count, patience=60 + PATIENCE)
 
 
 def add(prefix, name, method, *arguments):

@@ -8,7 +8,7 @@ import time
 import unittest
 
 from evidence import Database, ExecRecorder
-from harness import EX_JOB_FAILED, EX_OK, PATIENCE, IntegrationTest
+from harness import EX_JOB_FAILED, EX_OK, JOBS, PATIENCE, IntegrationTest
 
 
 class GoneTest(IntegrationTest):
@@ -21,50 +21,75 @@ class GoneTest(IntegrationTest):
 
 
 class Gone(GoneTest):
-    @unittest.skipIf(os.environ.get("SKIP_SLOW"), "takes a minute")
+    # A missing job is polled less and less often: the first poll after a minute may be two minutes later.
+    GONE_PATIENCE = 180 + PATIENCE
+
+    def about(self, fake, job):
+        """The requests for this job alone, in order: "404", "batch", …"""
+        return ["batch" if request["query"] else str(request["status"]) for request in fake.requests()
+                if request["path"].endswith(f"/{job}") or request["query"] == f"id=%5B{job}%5D"]
+
+    @unittest.skipIf(os.environ.get("SKIP_SLOW"), "takes minutes")
     def test_gone_after_a_minute(self):
-        """A deleted job, one that never existed, and one that reappears in time; a restart resets the count."""
+        """A deleted job, one that never existed, one that reappears in time, and one that only single reads lack."""
         fake = self.start_fake("[job 11]\nstep = poll 1 Running | a\nstep = poll 3 <gone>\n"
-                               "[job 13]\nstep = poll 1 Running\nstep = poll 3 <gone>\nstep = 20s Running\n")
+                               "[job 13]\nstep = poll 1 Running\nstep = poll 3 <gone>\nstep = 20s Running\n"
+                               "[job 14]\nstep = 0s Running\n[job 15]\nstep = 0s Running\n"
+                               f"[fault lost]\npath = *{JOBS}/14\nafter = 1\nstatus = 404\n")
         recorder, hook = self.hook("gone", "gone")
         terminal, other = self.hook("terminal", "terminal")
-        self.write_config(fake, [11, 12, 13], more=hook + other)
+        self.write_config(fake, [11, 12, 13, 14, 15], more=hook + other)
         daemon = self.start_daemon()
-        for job in 11, 12, 13:
-            daemon.wait_for(rf"warning +Job {job}: not found.*gone if still missing in 1min")
         begin = time.monotonic()
-        fake.polls(10, 11)
+        for job in 11, 12, 13, 14:
+            daemon.wait_for(rf"warning +Job {job}: not found.*gone if still missing after 1min")
+        self.assertGreaterEqual(self.about(fake, 12).count("404"), 3)
         self.assertEqual(daemon.count(r"\[gone"), 0, "three times, but not over a minute")
         daemon.wait_for(r"error +Job 11: Running → gone \(no longer in Nexudus\) \[gone",
-                        patience=70 + PATIENCE)
-        daemon.wait_for(r"error +Job 12: gone \(no such job in Nexudus\) \[gone", patience=PATIENCE)
+                        patience=self.GONE_PATIENCE)
+        daemon.wait_for(r"error +Job 12: gone \(no such job in Nexudus\) \[gone", patience=self.GONE_PATIENCE)
         self.assertGreaterEqual(time.monotonic() - begin, 59)
+        for job in 11, 12:
+            self.assertEqual(self.about(fake, job)[-2:], ["404", "batch"], "a batch of the id alone is the proof")
         daemon.wait_for("hook gone: delivered", count=2)
         daemon.wait_for("hook terminal: delivered", count=2)
+        daemon.wait_for("notice +Job 13: can be polled again")
         fake.job(13, status="Completed")
         daemon.wait_for(r"Job 13: Running → Completed")
+        while "batch" not in self.about(fake, 14):
+            self.assertLess(time.monotonic() - begin, self.GONE_PATIENCE)
+            fake.polls(5, 15)
+        fake.polls(5, 15)
+        self.assertEqual(daemon.count(r"Job 14: .*\[gone"), 0, "the batch shows it")
         daemon.stop()
-        for job, kinds in (11, ["seen", "gone"]), (12, ["gone"]), (13, ["seen", "succeeded"]):
+        for job, kinds in (11, ["seen", "gone"]), (12, ["gone"]), (13, ["seen", "succeeded"]), (14, ["seen"]):
             self.assertEqual([kind for id, kind in self.kinds() if id == job], kinds)
         told = sorted((attempt.document["job"]["id"], attempt.document["outcome"], attempt.document["status"],
                        attempt.document["result"], attempt.document["status_before"])
                       for attempt in recorder.attempts())
         self.assertEqual(told, [(11, "gone", "Running", "a", "Running"), (12, "gone", None, None, None)])
-        self.assertEqual(daemon.count("warning .*not found \\("), 3, "said once a job")
+        self.assertEqual(daemon.count("warning .*not found \\("), 4, "said once a job")
+        self.write_config(fake, [11, 12, 13], more=hook + other)
         again = self.assertEnds(EX_JOB_FAILED, "--exit-when-done")
-        self.assertEqual(again.events(), [])
+        self.assertEqual(again.events(), [], "gone jobs have ended")
 
-    def test_not_during_an_outage(self):
-        fake = self.start_fake("[job 11]\nstep = 0s Running\n")
-        self.write_config(fake, [11])
-        daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time")
-        fake.job(11, gone="1")
-        daemon.wait_for("not found")
-        fake.polls(3, 11)
-        fake.job(11, status="Completed")
-        daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
-        self.assertEqual(daemon.count(r"\[gone"), 0)
+    def test_404_to_everything(self):
+        """A base_url that answers 404 to all is an outage. No job is charged with it."""
+        for jobs in (11,), (11, 12, 13):
+            with self.subTest(jobs=jobs):
+                name = f"fake{len(jobs)}"
+                fake = self.start_fake("[jobs 11-13]\nstep = 0s Running\n", name=name)
+                self.write_config(fake, jobs, state={"directory": self.directory / f"state{name}"})
+                daemon = self.start_daemon()
+                daemon.wait_for("seen for the first time", count=len(jobs))
+                fake.fault("nothing", status=404)
+                daemon.wait_for(r"warning .*API at \S+ answers 404 to everything; check base_url\. Retrying in ")
+                fake.polls(10)
+                fake.mend()
+                daemon.wait_for("API is reachable again after")
+                self.assertEqual(daemon.count("warning"), 1, daemon.text())
+                self.assertEqual(daemon.stop(), EX_OK)
+                self.assertEqual(daemon.count(r"\[gone"), 0)
 
 
 class Stalled(GoneTest):

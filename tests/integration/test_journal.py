@@ -202,14 +202,22 @@ files = members.csv
         self.assertNotIn("\n", entry["MESSAGE"])
 
     def test_outage(self):
-        fake = self.start_fake("[job 511]\nstep = 0s Completed\n")
+        down, back = "240c42353546494c9894ad9e1df86015", "c10cc265bf004dd28d60175924d593ff"
+        fake = self.start_fake("[job 511]\nstep = 0s Running\n")
         fake.fault("down", status=500, times=3)
         self.write_config(fake, [511], log={"target": "journal"})
-        daemon = self.assertEnds(EX_OK, "--exit-when-done")
-        told = [(entry["MESSAGE_ID"], entry["PRIORITY"]) for entry in self.entries(None, f"_PID={daemon.pid}")
-                if "MESSAGE_ID" in entry]
-        self.assertEqual(told, [("17219b64b3f54b19955aca8b4edfebc0", "6"), ("240c42353546494c9894ad9e1df86015", "4"),
-                                ("c10cc265bf004dd28d60175924d593ff", "5"), ("ba9a3af211b542eb8755ccb1f0490a53", "5")])
+        daemon = self.start_daemon("--exit-when-done")
+        limit = time.monotonic() + 10 + PATIENCE
+        while not any(entry.get("MESSAGE_ID") == back for entry in self.entries(None, f"_PID={daemon.pid}")):
+            self.assertLess(time.monotonic(), limit, "10 s after the last failure")
+            fake.polls(5)
+        fake.job(511, status="Completed")
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+        logged = [(entry["MESSAGE_ID"], entry["PRIORITY"]) for entry in self.entries(None, f"_PID={daemon.pid}")
+                  if "MESSAGE_ID" in entry]
+        self.assertEqual([message for message in logged if message[0] in (down, back)], [(down, "4"), (back, "5")])
+        self.assertEqual((logged[0], logged[-1]), (("17219b64b3f54b19955aca8b4edfebc0", "6"),
+                                                   ("ba9a3af211b542eb8755ccb1f0490a53", "5")))
 
     def test_wrong_configuration_reaches_the_journal(self):
         self.config.write_text("[poll]\nintervall = 1s\n")

@@ -9,7 +9,7 @@ import sys
 import time
 import unittest
 
-from harness import EX_OK, SLOW, Closed, IntegrationTest
+from harness import EX_OK, PATIENCE, SLOW, Closed, IntegrationTest
 
 RUNNING = "[job 11]\nstep = 0s Running\n"
 
@@ -25,6 +25,10 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+# The end of an outage is logged after 10 s without a failure.
+RECOVERY = 10 + PATIENCE
+
+
 class Outage(IntegrationTest):
     def assertOneOutage(self, daemon, warnings=1):
         self.assertEqual(daemon.count(" (warning|error) "), warnings, daemon.text())
@@ -38,7 +42,7 @@ class Outage(IntegrationTest):
         self.assertRegex(line, rf"Cannot reach the API at {closed.url}: could not connect.*"
                                r"Retrying in ")
         fake = self.start_fake(RUNNING, port=closed.release())
-        daemon.wait_for(r"notice +API is reachable again after (under )?\d")
+        daemon.wait_for(r"notice +API is reachable again after (under )?\d", patience=RECOVERY)
         daemon.wait_for("Job 11: Running, seen for the first time")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertOneOutage(daemon)
@@ -57,6 +61,7 @@ class Outage(IntegrationTest):
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Completed\n", port=closed.release(), name="again")
         daemon.wait_for(r"Running → Completed \[succeeded", count=20)
         daemon.wait_for("All jobs finished: 20 succeeded, 0 failed or gone")
+        daemon.wait_for("reachable again", patience=RECOVERY)
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertOneOutage(daemon)
         self.assertEqual(len(daemon.events()), 40)
@@ -67,27 +72,26 @@ class Outage(IntegrationTest):
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time", count=20)
         fake.fault("down", status=500)
-        daemon.wait_for("Cannot reach the API")
+        daemon.wait_for("Server error of the API")  # after the first probe
         begin = fake.stats()["last_seq"]
-        fake.wait(8, begin)  # the requests in flight
-        probes = [request for request in fake.requests() if request["seq"] > begin + 8]
-        fake.wait(5, begin + 8)
-        probes = [request for request in fake.requests() if request["seq"] > begin + 8]
+        fake.wait(12, begin)
+        probes = [request for request in fake.requests() if request["seq"] > begin]
         for earlier, later in zip(probes, probes[1:]):
-            self.assertGreater(later["t"] - earlier["t"], 0.05, "20 jobs do not ask for 20 answers")
+            self.assertGreater(later["t"] - earlier["t"], 0.15, "20 jobs do not ask for 20 answers")
+        self.assertEqual(len({probe["path"] for probe in probes[:12]}), 12, "of one job after the other")
         fake.mend()
-        daemon.wait_for("reachable again")
+        daemon.wait_for("reachable again", patience=RECOVERY)
         fake.polls(20)
         daemon.stop()
         self.assertOneOutage(daemon)
 
     def test_hanging(self):
         fake = self.start_fake(RUNNING)
-        fake.fault("hang", hang="yes", times=2)
+        fake.fault("hang", hang="yes", times=4)  # the poll, the check, the next poll, the probe
         self.write_config(fake, (11,), api={"timeout": "1s"})
         daemon = self.start_daemon()
-        self.assertRegex(daemon.wait_for("warning .*Cannot reach the API"), "timed out")
-        daemon.wait_for(r"reachable again after [1-9]\d*(\.\d+)? ?s")
+        self.assertRegex(daemon.wait_for("warning .*No response from the API at"), "took too long")
+        daemon.wait_for(r"reachable again after [1-9]\d*(\.\d+)? ?s", patience=RECOVERY)
         daemon.wait_for("Job 11: Running, seen for the first time")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertOneOutage(daemon)
@@ -96,25 +100,44 @@ class Outage(IntegrationTest):
 
     def test_hanging_in_the_body(self):
         fake = self.start_fake(RUNNING)
-        fake.fault("trickle", chunk=1, chunk_delay="30s", times=1)
+        fake.fault("trickle", chunk=1, chunk_delay="30s")
         self.write_config(fake, (11,), api={"timeout": "1s"})
         daemon = self.start_daemon()
-        daemon.wait_for("warning .*Cannot reach the API.*timed out")
+        daemon.wait_for("warning .*No response from the API at .*took too long")
+        fake.mend()
         daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.wait_for("reachable again", patience=RECOVERY)
         self.assertOneOutage(daemon)
 
+    def test_one_failure_is_none(self):
+        """A single request that fails is repeated. Nothing is logged."""
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,), api={"timeout": "1s"})
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time")
+        for fault in {"status": 500}, {"reset": "body"}, {"hang": "yes"}, {"html": "yes"}:
+            seq = fake.stats()["last_seq"]
+            fake.fault("once", times=1, path="*/11", **fault)
+            fake.wait(4, seq, path="*/11", status=200)
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(" (warning|error|notice) "), 0, daemon.text())
+
     def test_server_errors(self):
+        outages = []
         for status in (500, 502, 503, 504):
+            fake = self.start_fake(RUNNING, name=f"fake{status}")
+            self.write_config(fake, (11,), state={"directory": self.directory / f"state{status}"})
+            daemon = self.start_daemon()
+            daemon.wait_for("seen for the first time")
+            fake.fault("down", status=status, body="sorry\x1b[31m")
+            outages.append((status, fake, daemon))
+        for status, fake, daemon in outages:
+            self.assertRegex(daemon.wait_for("warning .*Server error of the API at "), f": HTTP {status}: sorry")
+            fake.polls(2, 11)
+            fake.mend()
+        for status, fake, daemon in outages:
             with self.subTest(status):
-                fake = self.start_fake(RUNNING, name=f"fake{status}")
-                self.write_config(fake, (11,), state={"directory": self.directory / f"state{status}"})
-                daemon = self.start_daemon()
-                daemon.wait_for("seen for the first time")
-                fake.fault("down", status=status, body="<html><b>sorry\x1b[31m</b></html>")
-                self.assertRegex(daemon.wait_for("warning .*Cannot reach the API"), f"HTTP {status}: .*sorry")
-                fake.polls(2, 11)
-                fake.mend()
-                daemon.wait_for("reachable again after ")
+                daemon.wait_for("reachable again after ", patience=RECOVERY)
                 fake.job(11, status="Completed")
                 daemon.wait_for("Running → Completed .succeeded")
                 self.assertEqual(daemon.stop(), EX_OK)
@@ -127,9 +150,25 @@ class Outage(IntegrationTest):
         daemon = self.start_daemon()
         for count in (1, 2):
             fake.fault("down", status=500)
-            daemon.wait_for("Cannot reach the API", count=count)
+            daemon.wait_for("Server error of the API", count=count)
             fake.mend()
-            daemon.wait_for("reachable again", count=count)
+            daemon.wait_for("reachable again", count=count, patience=RECOVERY)
+
+    def test_an_outage_that_comes_back_is_one(self):
+        """Within 10 s: one message at the start, one at the end."""
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11,))
+        daemon = self.start_daemon()
+        daemon.wait_for("seen for the first time")
+        for _ in range(3):
+            fake.fault("down", status=500)
+            daemon.wait_for("Server error of the API")
+            fake.polls(5, status=500)
+            fake.mend()
+            fake.polls(5, status=200)
+        daemon.wait_for("reachable again", patience=RECOVERY)
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertOneOutage(daemon)
 
     def test_another_kind_of_outage_is_logged(self):
         fake = self.start_fake(RUNNING)
@@ -137,13 +176,15 @@ class Outage(IntegrationTest):
         daemon = self.start_daemon()
         daemon.wait_for("seen for the first time")
         fake.fault("down", status=500)
-        daemon.wait_for("warning .*Cannot reach the API")
+        daemon.wait_for("warning .*Server error of the API")
+        fake.fault("down", status=400)
+        daemon.wait_for("warning .*Cannot use the API at .*HTTP 400")
         fake.fault("down", status=409, header='"Retry-After: 1"')
         daemon.wait_for("warning .*Rate limited by the API")
         fake.mend()
-        daemon.wait_for("reachable again")
+        daemon.wait_for("reachable again", patience=RECOVERY)
         daemon.stop()
-        self.assertOneOutage(daemon, warnings=2)
+        self.assertOneOutage(daemon, warnings=3)
 
     def test_connection_closed_between_polls(self):
         """A closed keep-alive connection is not an outage."""

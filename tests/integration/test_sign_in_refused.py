@@ -14,13 +14,20 @@ LIBRARY = os.environ.get("CRASH_POINTS", "")
 TROUBLE = " (warning|error) "
 REFUSED = "error .*rejected the credentials \\("
 ROLE = REFUSED + ".*401.*lacks the role BusinessBackgroundJob-Read: grant it in Nexudus"
-MEANWHILE = "4s"  # a storm would be seen in that; a patient daemon asks again after 15 s or more
+MEANWHILE = "4s"  # a storm would be seen in that; the first probe follows after 9 s or more
+PROBED = "13s"  # one probe, and not yet the second one, 18 s or more later
+
+# Single requests: eight in flight, and one that was sent between the first failure and the second.
+BURST = 9
+
+# The end of an outage is logged after 10 s without a failure.
+RECOVERY = 10 + PATIENCE
 
 
 class Refused(SignInTest):
-    def never_stormed(self, says, sign_ins, polls):
+    def never_stormed(self, says, sign_ins, polls, period=MEANWHILE):
         """`sign_ins` and `polls`: the maximum numbers of requests in a period."""
-        status, daemon = self.run_daemon("--timeout", MEANWHILE)
+        status, daemon = self.run_daemon("--timeout", period)
         self.assertEqual(status, EX_TIMEOUT, daemon.text())
         self.assertEqual(daemon.count(says), 1, daemon.text())
         self.assertEqual(daemon.count(" error "), 1, daemon.text())
@@ -43,13 +50,13 @@ class Refused(SignInTest):
 
     def test_role_missing(self):
         self.watch(range(11, 31), server="roles =")
-        self.never_stormed(ROLE, 1, 8)
+        self.never_stormed(ROLE, 1, BURST + 1, PROBED)
         self.assertEnds(EX_NOPERM, "--once", says=ROLE)
         self.assertEqual(self.grants(), ["password", "refresh_token"], "a kept token may be renewed once a run")
 
     def test_role_revoked(self):
         self.watch(range(11, 31))
-        daemon = self.start_signed_in("--timeout", MEANWHILE, jobs=20)
+        daemon = self.start_signed_in("--timeout", PROBED, jobs=20)
         self.fake.server(roles="list")
         daemon.wait_for(ROLE)
         self.assertEqual(daemon.wait_exit(), EX_TIMEOUT)
@@ -61,10 +68,13 @@ class Refused(SignInTest):
         """A token that is accepted for one job and rejected for another is renewed only a few times."""
         self.watch((11, 12))
         self.fake.fault("mine", path=self.poll_path(12), status=401, delay="50ms")
-        status, daemon = self.run_daemon("--timeout", MEANWHILE)
-        self.assertEqual(status, EX_TIMEOUT)
+        daemon = self.start_daemon()
+        daemon.wait_for("warning +Job 12: cannot be polled: HTTP 401\\. Polling it less often")
         self.assertLessEqual(len(self.sign_ins()), 11, daemon.text())
-        self.assertEqual(daemon.count(ROLE), 1, daemon.text())
+        self.fake.job(11, status="Completed")
+        daemon.wait_for("Job 11: Running → Completed")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(TROUBLE), 1, daemon.text())
 
     def test_password_changed_while_it_runs(self):
         self.watch()
@@ -93,8 +103,8 @@ class Refused(SignInTest):
         self.assertRegex(check.stdout, says)
 
     def test_probes(self):
-        """A missing role is granted before the first probe, within a minute. For an account with short-lived tokens, which
-        signs in again for the probe, nothing is logged twice."""
+        """A missing role is granted before the second probe. For an account with short-lived tokens, which signs in again
+        for the probe, nothing is logged twice."""
         self.watch(server="roles = list")
         given, fake = self.start_daemon(), self.fake
         given.wait_for(ROLE)
@@ -126,7 +136,6 @@ class Pause(SignInTest):
         self.spoil(status=409, header='"Retry-After: 2"', times=1)
         daemon = self.start_signed_in()
         self.assertEqual(daemon.count("warning .*Rate limited by the API .*409.*pausing for"), 1)
-        self.assertEqual(daemon.count("reachable again after "), 1)
         self.assertEqual(daemon.count(TROUBLE), 1, daemon.text())
         self.paused(daemon, self.sign_ins()[0], 2)
         self.assertEqual(self.grants(), ["password"] * 2)
@@ -137,7 +146,6 @@ class Pause(SignInTest):
         self.spoil(status=409, header='"Retry-After: 3"', after=1, times=1)
         daemon = self.start_signed_in()
         daemon.wait_for("Rate limited by the API")
-        daemon.wait_for("reachable again")
         self.fake.polls(1, 11, status=200)
         self.paused(daemon, self.sign_ins()[1], 3)
         self.assertEqual(self.grants()[:3], ["password", "refresh_token", "refresh_token"])
@@ -169,8 +177,8 @@ class Outage(SignInTest):
                 self.wait_sign_ins(2, seq)
                 self.assertEqual([poll for poll in self.polls_made() if poll["seq"] > seq], [])
                 self.fake.mend()
-                daemon.wait_for("reachable again after ")
                 daemon.wait_for("seen for the first time")
+                daemon.wait_for("reachable again after ", patience=RECOVERY)
                 self.assertEqual(daemon.stop(), EX_OK)
                 self.assertEqual(daemon.count(TROUBLE), 1, daemon.text())
         self.assertNotIn("refresh_token", self.grants())
@@ -183,7 +191,7 @@ class Outage(SignInTest):
     def test_once(self):
         self.watch()
         self.spoil(status=500)
-        self.assertEnds(EX_UNAVAILABLE, "--once", says="cannot be used: HTTP 500")
+        self.assertEnds(EX_UNAVAILABLE, "--once", says="Cannot reach the API at .*: HTTP 500")
 
     def lost(self, **fault):
         """The server has rotated the refresh token, and the response was lost."""
@@ -245,7 +253,7 @@ class Disk(SignInTest):
             self.configure()
             self.spoil(status=503)
             daemon = self.start_daemon(env={"LD_PRELOAD": LIBRARY, "FAIL_WHILE": str(trouble), "FAIL_WITH": str(error)})
-            daemon.wait_for("cannot be used: HTTP 503")
+            daemon.wait_for("Cannot reach the API at .*: HTTP 503")
             trouble.touch()
             before = self.fake.stats()["last_seq"]
             self.fake.mend()

@@ -57,7 +57,7 @@ static void on_response(void *userdata, const struct nexudus_response *response)
         got->response = *response;
         assert_non_null(response->explanation);
         assert_null(strpbrk(response->explanation, "\n\r\x1b"));
-        assert_int_equal(response->record != NULL, response->verdict == NEXUDUS_RECORD);
+        assert_int_equal(response->record != NULL, response->failure == FAILURE_NONE);
         (void)snprintf(got->explanation, sizeof(got->explanation), "%s", response->explanation);
         got->response.explanation = got->explanation;
 
@@ -99,9 +99,10 @@ static void request_job(struct got *got, const char *base_url, loopback_handler 
         assert_null(nexudus_free(nexudus));
 }
 
-/* Requests a job with this reply and expects this verdict and a part of the explanation. */
-static void expect_verdict(struct http_fixture *fixture, const char *status, const char *headers,
-                           const char *body, enum nexudus_verdict verdict, const char *part)
+/* Requests a job with this reply and expects a failure of this class and a part of the explanation. */
+static struct nexudus_response expect_failure(struct http_fixture *fixture, const char *status,
+                                              const char *headers, const char *body, enum failure failure,
+                                              const char *part)
 {
         struct got got = { .fixture = fixture };
 
@@ -109,14 +110,14 @@ static void expect_verdict(struct http_fixture *fixture, const char *status, con
         reply_headers = headers;
         reply_body = body;
         request_job(&got, loopback_url(fixture->server, ""), reply_script);
-        if (got.response.verdict != verdict || strstr(got.explanation, part) == NULL)
-                fail_msg("%s %s: verdict %d, %s", status, body, got.response.verdict, got.explanation);
-        assert_int_equal(got.response.outcome == HTTP_ANSWERED || got.response.outcome == HTTP_STOPPED ||
-                                 got.response.outcome == HTTP_TOO_LARGE,
-                         true);
+        if (got.response.failure != failure || strstr(got.explanation, part) == NULL)
+                fail_msg("%s %s: %s, %s", status, body, failure_to_string(got.response.failure),
+                         got.explanation);
         assert_int_equal(got.response.status, atoi(status));
         assert_null(strstr(got.explanation, "s3cret"));
         job_record_clear(&got.record);
+        got.response.explanation = NULL;
+        return got.response;
 }
 
 /* ---- requests ---- */
@@ -125,7 +126,7 @@ static void test_request_with_token(void **state)
 {
         struct http_fixture *fixture = *state;
 
-        expect_verdict(fixture, "200 OK", "", "{\"Id\":87654321}", NEXUDUS_RECORD, "200");
+        expect_failure(fixture, "200 OK", "", "{\"Id\":87654321}", FAILURE_NONE, "200");
         assert_memory_equal(fixture->head, "GET /api/sys/businessbackgroundjobs/87654321 HTTP/1.1\r\n", 55);
         assert_non_null(strstr(fixture->head, "\r\nAuthorization: Bearer s3cret\r\n"));
         assert_non_null(strstr(fixture->head, "\r\nAccept: application/json\r\n"));
@@ -150,7 +151,7 @@ static void test_request_with_password_below_a_path(void **state)
         assert_int_equal(nexudus_new(fixture->client, &settings, &nexudus), 0);
         assert_int_equal(nexudus_get_job(nexudus, INT64_MAX, on_response, &got, NULL), 0);
         loop_until(fixture->event, &got.responses, 1);
-        assert_int_equal(got.response.verdict, NEXUDUS_RECORD);
+        assert_int_equal(got.response.failure, FAILURE_NONE);
         assert_memory_equal(fixture->head,
                             "GET /proxy/api/sys/businessbackgroundjobs/9223372036854775807 HTTP/1.1\r\n", 72);
         assert_non_null(strstr(fixture->head, "\r\nAuthorization: Basic c29tZWJvZHk6cGFzczp3b3Jk\r\n"));
@@ -159,7 +160,7 @@ static void test_request_with_password_below_a_path(void **state)
         nexudus_free(nexudus);
 }
 
-/* ---- verdicts ---- */
+/* ---- classes ---- */
 
 static void test_record(void **state)
 {
@@ -171,8 +172,7 @@ static void test_record(void **state)
         reply_body = "{\"Id\":87654321,\"Status\":\"Running\",\"ResultData\":null,\"BusinessId\":5,"
                      "\"CustomFields\":{\"Id\":1,\"Status\":[\"Failed\"]},\"Unheard\":true}";
         request_job(&got, loopback_url(fixture->server, ""), reply_script);
-        assert_int_equal(got.response.verdict, NEXUDUS_RECORD);
-        assert_int_equal(got.response.outcome, HTTP_ANSWERED);
+        assert_int_equal(got.response.failure, FAILURE_NONE);
         assert_int_equal(got.response.status, 200);
         assert_int_equal(got.record.id, JOB);
         assert_int_equal(got.record.business_id, 5);
@@ -184,61 +184,62 @@ static void test_record(void **state)
 
 static void test_not_found(void **state)
 {
-        expect_verdict(*state, "404 Not Found", "", "{\"Message\":\"no\\nsuch\"}", NEXUDUS_NOT_FOUND, "404");
-        expect_verdict(*state, "404 Not Found", "", "a\nb\x1b[31m", NEXUDUS_NOT_FOUND, "404: a\\nb\\x1b[31m");
-        expect_verdict(*state, "410 Gone", "", "", NEXUDUS_NOT_FOUND, "410");
+        expect_failure(*state, "404 Not Found", "", "{\"Message\":\"no\\nsuch\"}", FAILURE_NOT_FOUND, "404");
+        expect_failure(*state, "404 Not Found", "", "a\nb\x1b[31m", FAILURE_NOT_FOUND, "404: a\\nb\\x1b[31m");
+        expect_failure(*state, "410 Gone", "", "", FAILURE_NOT_FOUND, "410");
 }
 
 static void test_throttled(void **state)
 {
-        struct http_fixture *fixture = *state;
-        struct got got = { .fixture = fixture };
+        struct nexudus_response response =
+                expect_failure(*state, "409 Conflict", "Retry-After: 17\r\n", "", FAILURE_THROTTLED, "409");
 
-        expect_verdict(fixture, "409 Conflict", "", "", NEXUDUS_THROTTLED, "409");
-        expect_verdict(fixture, "429 Too Many Requests", "", "", NEXUDUS_THROTTLED, "429");
-        expect_verdict(fixture, "503 Busy", "Retry-After: 5\r\n", "", NEXUDUS_THROTTLED, "503");
-
-        reply_status = "409 Conflict";
-        reply_headers = "Retry-After: 17\r\n";
-        reply_body = "";
-        request_job(&got, loopback_url(fixture->server, ""), reply_script);
-        assert_true(got.response.retry_after_us == 17 * USEC_PER_SEC);
-        reply_headers = "";
-        request_job(&got, loopback_url(fixture->server, ""), reply_script);
-        assert_true(got.response.retry_after_us == HTTP_RETRY_NONE);
+        assert_true(response.retry_after_us == 17 * USEC_PER_SEC);
+        response = expect_failure(*state, "429 Too Many Requests", "", "", FAILURE_THROTTLED, "429");
+        assert_true(response.retry_after_us == HTTP_RETRY_NONE);
+        response = expect_failure(*state, "503 Busy", "Retry-After: 5\r\n", "", FAILURE_THROTTLED, "503");
+        assert_true(response.retry_after_us == 5 * USEC_PER_SEC);
+        expect_failure(*state, "503 Busy", "", "", FAILURE_SERVER_ERROR, "503");
 }
 
-static void test_unauthorized(void **state)
+static void test_refused(void **state)
 {
-        expect_verdict(*state, "401 Unauthorized", "", "", NEXUDUS_UNAUTHORIZED, "401");
-        expect_verdict(*state, "401 Unauthorized", "WWW-Authenticate: Bearer\r\n", "who?",
-                       NEXUDUS_UNAUTHORIZED, "who?");
-        expect_verdict(*state, "403 Forbidden", "", "<html>", NEXUDUS_UNAUTHORIZED, "403: <html>");
+        struct nexudus_response response =
+                expect_failure(*state, "401 Unauthorized", "WWW-Authenticate: Bearer\r\n", "who?",
+                               FAILURE_REFUSED, "401: who?");
+
+        assert_false(response.blocked);
+        response = expect_failure(*state, "403 Forbidden", "", "<html>blocked</html>", FAILURE_REFUSED,
+                                  "403 with an HTML page");
+        assert_true(response.blocked);
 }
 
 static void test_server_errors(void **state)
 {
         static char page[BODY_MAX + 5000];
 
-        expect_verdict(*state, "500 Oops", "", "<html>sorry</html>", NEXUDUS_UNREACHABLE, "500: <html>sorry");
-        expect_verdict(*state, "502 Bad Gateway", "", "", NEXUDUS_UNREACHABLE, "502");
-        expect_verdict(*state, "503 Busy", "", "", NEXUDUS_UNREACHABLE, "503");
-        expect_verdict(*state, "599 What", "", "", NEXUDUS_UNREACHABLE, "599");
+        expect_failure(*state, "500 Oops", "", "sorry", FAILURE_SERVER_ERROR, "500: sorry");
+        expect_failure(*state, "408 Request Timeout", "", "", FAILURE_SERVER_ERROR, "408");
 
         /* Even a complete record is ignored under such a status. */
-        expect_verdict(*state, "500 Oops", "", "{\"Id\":87654321,\"Status\":\"Completed\"}",
-                       NEXUDUS_UNREACHABLE, "500");
+        expect_failure(*state, "500 Oops", "", "{\"Id\":87654321,\"Status\":\"Completed\"}",
+                       FAILURE_SERVER_ERROR, "500");
 
+        /* A page that is too large says no more than its status. */
         memset(page, 'p', sizeof(page) - 1);
-        expect_verdict(*state, "500 Oops", "", page, NEXUDUS_UNREACHABLE, "500");
+        assert_false(expect_failure(*state, "500 Oops", "", page, FAILURE_SERVER_ERROR, "500").too_large);
 }
 
 static void test_unexpected_statuses(void **state)
 {
-        expect_verdict(*state, "400 Bad Request", "", "hm", NEXUDUS_UNEXPECTED, "400: hm");
-        expect_verdict(*state, "418 Teapot", "", "", NEXUDUS_UNEXPECTED, "418");
-        expect_verdict(*state, "302 Found", "Location: /else\r\n", "", NEXUDUS_UNEXPECTED, "redirect");
-        expect_verdict(*state, "304 Not Modified", "", "", NEXUDUS_UNEXPECTED, "304");
+        expect_failure(*state, "400 Bad Request", "", "hm", FAILURE_UNEXPECTED, "400: hm");
+        expect_failure(*state, "302 Found", "Location: /else\r\n", "", FAILURE_UNEXPECTED, "redirect");
+}
+
+static void test_token_in_the_error_page(void **state)
+{
+        expect_failure(*state, "500 Oops", "", "You sent s3cret.", FAILURE_SERVER_ERROR,
+                       "contains the credentials");
 }
 
 static void test_unexpected_documents(void **state)
@@ -262,7 +263,7 @@ static void test_unexpected_documents(void **state)
         };
 
         for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++)
-                expect_verdict(*state, "200 OK", "", documents[i].body, NEXUDUS_UNEXPECTED,
+                expect_failure(*state, "200 OK", "", documents[i].body, FAILURE_UNEXPECTED,
                                documents[i].part);
 }
 
@@ -271,7 +272,9 @@ static void test_response_too_large(void **state)
         static char body[BODY_MAX + 100];
 
         (void)snprintf(body, sizeof(body), "{\"Id\":87654321,\"ResultData\":\"%0*d\"}", BODY_MAX, 7);
-        expect_verdict(*state, "200 OK", "", body, NEXUDUS_UNEXPECTED, "max_response (65536 bytes)");
+        assert_true(
+                expect_failure(*state, "200 OK", "", body, FAILURE_UNEXPECTED, "max_response (65536 bytes)")
+                        .too_large);
 }
 
 static void test_nested_too_deep(void **state)
@@ -280,14 +283,13 @@ static void test_nested_too_deep(void **state)
         size_t size = strlen(body);
 
         memset(body + size, '[', 100);
-        expect_verdict(*state, "200 OK", "", body, NEXUDUS_UNEXPECTED, "64 levels");
+        expect_failure(*state, "200 OK", "", body, FAILURE_UNEXPECTED, "64 levels");
 }
 
-static void expect_unreachable(struct got *got, enum http_outcome outcome)
+static void expect_transport_failure(const struct got *got, enum failure failure, enum http_outcome outcome)
 {
-        if (got->response.verdict != NEXUDUS_UNREACHABLE || got->response.outcome != outcome)
-                fail_msg("verdict %d, outcome %d: %s", got->response.verdict, got->response.outcome,
-                         got->explanation);
+        if (got->response.failure != failure)
+                fail_msg("%s: %s", failure_to_string(got->response.failure), got->explanation);
         assert_non_null(strstr(got->explanation, http_outcome_to_string(outcome)));
 }
 
@@ -300,19 +302,19 @@ static void test_incomplete_responses(void **state)
         char url[64];
 
         request_job(&got, loopback_url(fixture->server, ""), reply_truncated);
-        expect_unreachable(&got, HTTP_BROKEN);
+        expect_transport_failure(&got, FAILURE_NO_RESPONSE, HTTP_BROKEN);
 
         int fd = loopback_dead_port(&port);
         (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
         request_job(&got, url, reply_nothing);
-        expect_unreachable(&got, HTTP_UNCONNECTED);
+        expect_transport_failure(&got, FAILURE_UNREACHABLE, HTTP_UNCONNECTED);
         assert_int_equal(got.response.status, 0);
         close(fd);
 
         settings.timeout_us = 100 * USEC_PER_MSEC;
         fixture_client(fixture, &settings);
         request_job(&got, loopback_url(fixture->server, ""), reply_nothing);
-        expect_unreachable(&got, HTTP_TIMED_OUT);
+        expect_transport_failure(&got, FAILURE_NO_RESPONSE, HTTP_TIMED_OUT);
 }
 
 /* ---- starting and cancelling ---- */
@@ -379,9 +381,10 @@ int main(void)
                 TEST(test_record),
                 TEST(test_not_found),
                 TEST(test_throttled),
-                TEST(test_unauthorized),
+                TEST(test_refused),
                 TEST(test_server_errors),
                 TEST(test_unexpected_statuses),
+                TEST(test_token_in_the_error_page),
                 TEST(test_unexpected_documents),
                 TEST(test_response_too_large),
                 TEST(test_nested_too_deep),

@@ -305,6 +305,20 @@ void daemon_block_signals(void)
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* Dispatched before all other sources, so that nothing new is started once the signal has arrived. */
+static int add_stop_signal(struct daemon *daemon, int number)
+{
+        sd_event_source *source = NULL;
+
+        int r = sd_event_add_signal(daemon->event, &source, number, on_stop_signal, daemon);
+        if (r >= 0)
+                r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r >= 0)
+                r = sd_event_source_set_floating(source, true);
+        sd_event_source_unref(source);
+        return r;
+}
+
 static int build_loop(struct daemon *daemon)
 {
         int r;
@@ -312,10 +326,10 @@ static int build_loop(struct daemon *daemon)
         r = sd_event_new(&daemon->event);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(daemon->event, NULL, SIGTERM, on_stop_signal, daemon);
+        r = add_stop_signal(daemon, SIGTERM);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(daemon->event, NULL, SIGINT, on_stop_signal, daemon);
+        r = add_stop_signal(daemon, SIGINT);
         if (r < 0)
                 return r;
         r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload_signal, daemon);

@@ -65,6 +65,8 @@ void __real_attempt_start(struct attempt *attempt, struct attempt_context *conte
 void __wrap_attempt_start(struct attempt *attempt, struct attempt_context *context,
                           struct delivery *delivery);
 struct monitor *__real_monitor_free(struct monitor *monitor);
+int __real_kill(pid_t pid, int number);
+int __wrap_kill(pid_t pid, int number);
 struct monitor *__wrap_monitor_free(struct monitor *monitor);
 
 /* References to the timers of --timeout and the summary, which the test makes due. */
@@ -105,6 +107,11 @@ struct monitor *__wrap_monitor_free(struct monitor *monitor)
         if (scene.options->on_exit != NULL)
                 scene.options->on_exit();
         return __real_monitor_free(monitor);
+}
+
+int __wrap_kill(pid_t pid, int number)
+{
+        return scene.options->hook_is_immortal && pid == -scene.hook_pid ? 0 : __real_kill(pid, number);
 }
 
 /* ---- the API ---- */
@@ -425,6 +432,10 @@ static void scene_open(void)
 
 static void scene_close(void)
 {
+        if (scene.options->hook_is_immortal) {
+                assert_return_code(__real_kill(scene.hook_pid, SIGKILL), errno);
+                (void)hook_reap(scene.hook_pid);
+        }
         sd_event_source_unref(scene.timeout);
         sd_event_source_unref(scene.summary);
         fake_disconnect(&scene.bus);

@@ -40,6 +40,7 @@ void scene_fail_hook(void);
 struct scene_options {
         const char *directory;  /* an existing one, the same for both runs */
         bool hook_ignores_term; /* the exec hook */
+        bool hook_is_immortal;  /* not even SIGKILL ends it, as in uninterruptible sleep */
         bool to_the_end;        /* nothing waits; the daemon ends when both jobs have ended */
         void (*on_ready)(void); /* called once, from the loop */
         void (*on_exit)(void);  /* called when the loop has ended and the parts still exist */

@@ -31,14 +31,18 @@
 /* How often the journal gets a summary. */
 #define SUMMARY_INTERVAL_US (1 * USEC_PER_DAY)
 
-/* How long running hooks may take to end after SIGTERM: they are killed after 5 s. */
-#define STOP_TIMEOUT_US (7 * USEC_PER_SEC)
+/*
+ * How long stopping takes at most: with running exec hooks, which are killed after 5 s, and without, to
+ * record results.
+ */
+#define STOP_TIMEOUT_US        (7 * USEC_PER_SEC)
+#define STOP_RECORD_TIMEOUT_US (2 * USEC_PER_SEC)
 
 /*
  * Every part exists from the start of the loop to its end, whatever the state.
  *
- *      RUNNING --SIGTERM, SIGINT--> STOPPING --hooks have ended, or STOP_TIMEOUT_US--> exit
- *         +-----all jobs have ended, --once, --timeout-----------------------------------^
+ *      RUNNING --SIGTERM, SIGINT--> STOPPING --hooks have ended, or a time limit--> exit
+ *         +-----all jobs have ended, --once, --timeout--------------------------------^
  */
 enum daemon_state {
         DAEMON_RUNNING,
@@ -112,7 +116,12 @@ static void on_idle(void *userdata)
 static int on_stop_time(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)time_us;
-        (void)userdata;
+        struct daemon *daemon = userdata;
+
+        journal_print(daemon->journal, LOG_WARNING,
+                      "%s. Exiting; the events are delivered again after the next start.",
+                      outbox_is_busy(daemon->outbox) ? "Hooks did not end when killed"
+                                                     : "Results of hooks could not be recorded");
         return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_SUCCESS);
 }
 
@@ -128,14 +137,14 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         journal_print(daemon->journal, LOG_INFO, "Received %s, stopping.",
                       info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 
-        /* Running hooks get some time to end. Deliveries not done by then are repeated after the next start.
-         */
+        /* Running hooks get some time to end. Deliveries not done by then are made after the next start. */
         daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
         daemon->summary = sd_event_source_disable_unref(daemon->summary);
         monitor_stop(daemon->monitor);
         outbox_stop(daemon->outbox);
-        int r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, STOP_TIMEOUT_US,
-                                           USEC_PER_MSEC, on_stop_time, daemon);
+        uint64_t limit_us = outbox_is_busy(daemon->outbox) ? STOP_TIMEOUT_US : STOP_RECORD_TIMEOUT_US;
+        int r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, limit_us, USEC_PER_MSEC,
+                                           on_stop_time, daemon);
         return r < 0 ? sd_event_exit(daemon->event, EXIT_STATUS_SUCCESS) : 0; /* without a timer: at once */
 }
 
@@ -296,6 +305,20 @@ void daemon_block_signals(void)
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* Dispatched before all other sources, so that nothing new is started once the signal has arrived. */
+static int add_stop_signal(struct daemon *daemon, int number)
+{
+        sd_event_source *source = NULL;
+
+        int r = sd_event_add_signal(daemon->event, &source, number, on_stop_signal, daemon);
+        if (r >= 0)
+                r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
+        if (r >= 0)
+                r = sd_event_source_set_floating(source, true);
+        sd_event_source_unref(source);
+        return r;
+}
+
 static int build_loop(struct daemon *daemon)
 {
         int r;
@@ -303,10 +326,10 @@ static int build_loop(struct daemon *daemon)
         r = sd_event_new(&daemon->event);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(daemon->event, NULL, SIGTERM, on_stop_signal, daemon);
+        r = add_stop_signal(daemon, SIGTERM);
         if (r < 0)
                 return r;
-        r = sd_event_add_signal(daemon->event, NULL, SIGINT, on_stop_signal, daemon);
+        r = add_stop_signal(daemon, SIGINT);
         if (r < 0)
                 return r;
         r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload_signal, daemon);

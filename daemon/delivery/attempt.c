@@ -121,7 +121,7 @@ void attempt_stop(struct attempt *attempt)
 {
         if (attempt->exec != NULL)
                 hook_exec_stop(attempt->exec);
-        else
+        else if (!attempt->ended)
                 attempt_clear(attempt);
 }
 
@@ -168,7 +168,7 @@ static void on_hook_end(void *userdata, const struct hook_end *end)
         attempt->unit = NULL;
 
         /* An attempt that was ended by a stop has not failed; the event is delivered after the next start. */
-        if (context->stopping && !end->success) {
+        if (end->stopped) {
                 attempt_clear(attempt);
         } else {
                 attempt->ended = true;

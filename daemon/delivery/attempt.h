@@ -18,7 +18,6 @@ struct attempt_context {
         struct unit_hooks *unit_hooks; /* needed by a unit hook; borrowed */
         struct webhook *webhook;       /* of a url hook; made by an attempt, freed by the owner */
         bool personal_data;            /* in the document */
-        bool stopping;                 /* failures are not recorded, so that the delivery remains due */
 
         /*
          * An attempt has ended. With 0 its slot is free. With a negative errno its result could not be
@@ -57,8 +56,9 @@ void attempt_start(struct attempt *attempt, struct attempt_context *context, str
 int attempt_record(struct attempt *attempt);
 
 /*
- * Stops an attempt. A program is asked to end, and on_done() is called when it has; any other attempt is
- * freed at once, without on_done(). The delivery remains due. Accepts a free slot.
+ * Ends an attempt: a program is asked to end and on_done() is called when it has; otherwise the slot is freed
+ * at once, without on_done(), and the delivery remains due. An attempt that has ended stays in its slot until
+ * its result is recorded. Accepts a free slot.
  */
 void attempt_stop(struct attempt *attempt);
 

@@ -17,6 +17,7 @@
 
 struct hook_end {
         bool success;
+        bool stopped;            /* without success, because a stop was requested: not a failure */
         const char *reason;      /* of a failure: one line for the log; never NULL */
         uint64_t retry_after_us; /* earliest next attempt, from now; 0: no preference */
 };

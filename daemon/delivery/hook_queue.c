@@ -7,7 +7,7 @@
  *        └──> timer for the earliest delivery that is not due ──> on_change() ──> fill
  *
  * The queue itself is in the state; only attempts in progress are in memory. A result that cannot be recorded
- * (disk full) keeps its slot and is retried every RETRY_US.
+ * (disk full) keeps its slot and is retried every RETRY_US, or every STOP_RETRY_US after hook_queue_stop().
  */
 
 #include "delivery/hook_queue.h"
@@ -25,6 +25,9 @@
 /* The interval after which a failed access to the state is retried. Named in messages. */
 #define RETRY_US (5 * USEC_PER_SEC)
 
+/* The same while the daemon is stopping, which takes seconds at most. */
+#define STOP_RETRY_US (200 * USEC_PER_MSEC)
+
 #define IDS_MAX (HOOK_QUEUE_OTHERS_MAX + HOOK_CONCURRENCY)
 
 struct hook_queue {
@@ -37,6 +40,7 @@ struct hook_queue {
         bool waiting;      /* deliveries wait for their time */
         bool state_failed; /* the state cannot be read or written, which was logged */
         bool retired;
+        bool stopping;
 };
 
 static void timer_set(struct hook_queue *queue, uint64_t span_us)
@@ -117,17 +121,24 @@ static size_t collect_busy(const struct hook_queue *queue, const uint64_t others
 
 /* ---- attempts ---- */
 
+static void retry_record(struct hook_queue *queue)
+{
+        timer_set(queue, queue->stopping ? STOP_RETRY_US : RETRY_US);
+}
+
 static void on_attempt_done(void *userdata, int r)
 {
         struct hook_queue *queue = userdata;
 
         if (r < 0) {
                 journal_print(
-                        queue->parts.journal, LOG_WARNING,
-                        "Cannot record the result of hook %s: %s. Retrying every 5s; until then the hook "
-                        "handles fewer events at once.",
-                        hook_queue_name(queue), state_error(queue->parts.state));
-                timer_set(queue, RETRY_US);
+                        queue->parts.journal, LOG_WARNING, "Cannot record the result of hook %s: %s. %s",
+                        hook_queue_name(queue), state_error(queue->parts.state),
+                        queue->stopping
+                                ? "If it cannot be recorded before the exit, the hook runs again after "
+                                  "the next start."
+                                : "Retrying every 5s; until then the hook handles fewer events at once.");
+                retry_record(queue);
         }
         queue->parts.on_change(queue->parts.userdata);
 }
@@ -196,11 +207,10 @@ void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t o
         struct delivery due[HOOK_CONCURRENCY] = { { .hook = NULL } };
         uint64_t busy[IDS_MAX];
 
-        assert(!queue->context.stopping);
         bool unrecorded = record_results(queue);
-        if (queue->retired) {
+        if (queue->retired || queue->stopping) {
                 if (unrecorded)
-                        timer_set(queue, RETRY_US);
+                        retry_record(queue);
                 return;
         }
 
@@ -290,7 +300,7 @@ void hook_queue_retire(struct hook_queue *queue)
 
 void hook_queue_stop(struct hook_queue *queue)
 {
-        queue->context.stopping = true;
+        queue->stopping = true;
         for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
                 attempt_stop(&queue->slots[i]);
 }

@@ -53,8 +53,10 @@ void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t o
 void hook_queue_retire(struct hook_queue *queue);
 bool hook_queue_is_retired(const struct hook_queue *queue);
 
-/* Stops attempts in progress; on_change() is called for each that ends later. The queue must not be filled
- * any more. */
+/*
+ * Ends attempts in progress and starts no more; on_change() is called for each that ends later. Results that
+ * could not be recorded are kept and retried.
+ */
 void hook_queue_stop(struct hook_queue *queue);
 
 /* The name of the hook; lives as long as the queue. */

@@ -94,7 +94,7 @@ static int on_wake(sd_event_source *source, void *userdata)
 
         outbox->woken = false;
         free_retired_queues(outbox);
-        for (size_t i = 0; i < outbox->queue_count && !outbox->stopping; i++)
+        for (size_t i = 0; i < outbox->queue_count; i++)
                 fill_queue(outbox, outbox->queues[i]);
         if (outbox_is_idle(outbox))
                 outbox->parts.on_idle(outbox->parts.userdata);
@@ -118,6 +118,14 @@ void outbox_stop(struct outbox *outbox)
         for (size_t i = 0; i < outbox->queue_count; i++)
                 hook_queue_stop(outbox->queues[i]);
         outbox_wake(outbox);
+}
+
+bool outbox_is_busy(const struct outbox *outbox)
+{
+        for (size_t i = 0; i < outbox->queue_count; i++)
+                if (hook_queue_is_busy(outbox->queues[i]))
+                        return true;
+        return false;
 }
 
 bool outbox_is_idle(const struct outbox *outbox)

@@ -52,8 +52,14 @@ struct outbox *outbox_free(struct outbox *outbox);
 /* An event was recorded, or the first call: deliveries that are due are started, later and from the loop. */
 void outbox_wake(struct outbox *outbox);
 
-/* Starts no more attempts and asks those in progress to end; on_idle() is called when they have. */
+/*
+ * Starts no more attempts and ends those in progress: programs are asked to end, other attempts are
+ * abandoned. on_idle() is called when all have ended and their results are recorded.
+ */
 void outbox_stop(struct outbox *outbox);
+
+/* Whether attempts are in progress. */
+bool outbox_is_busy(const struct outbox *outbox);
 
 /* Whether nothing is in progress and, unless `once` or stopped, no delivery is pending. */
 bool outbox_is_idle(const struct outbox *outbox);

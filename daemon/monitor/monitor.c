@@ -147,6 +147,8 @@ void monitor_stop(struct monitor *monitor)
         monitor->stopped = true;
         requests_cancel(monitor);
         sign_in_cancel(monitor);
+        if (monitor->parts.session != NULL)
+                session_stop(monitor->parts.session);
         outage_stop(monitor);
         (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_OFF);
         (void)sd_event_source_set_enabled(monitor->idle, SD_EVENT_OFF);

@@ -21,8 +21,8 @@ struct monitor;
 int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor);
 
 /*
- * Cancels requests in flight and sends no more; on_idle() is not called again. Other functions may still be
- * called and do nothing.
+ * Cancels requests in flight, except for a sign-in, whose tokens are stored if the response comes in time,
+ * and sends no more; on_idle() is not called again. Other functions may still be called and do nothing.
  */
 void monitor_stop(struct monitor *monitor);
 

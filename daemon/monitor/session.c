@@ -214,6 +214,11 @@ int session_renew(struct session *session)
         return r;
 }
 
+void session_stop(struct session *session)
+{
+        token_stop(session->token);
+}
+
 void session_note_accepted(struct session *session, unsigned generation)
 {
         if (generation != session->generation)

@@ -59,6 +59,12 @@ uint64_t session_renew_in(const struct session *session);
 /* Starts a renewal. Returns 0 or -ENOMEM. */
 int session_renew(struct session *session);
 
+/*
+ * Sends no further request; one in flight continues, and the tokens of its response are stored.
+ * session_renew() must not be called again.
+ */
+void session_stop(struct session *session);
+
 /* The token of that generation was accepted by the API. */
 void session_note_accepted(struct session *session, unsigned generation);
 

@@ -47,6 +47,7 @@ struct token {
         struct tokens tokens;      /* in use; on disk */
         struct tokens unpersisted; /* newer than `tokens`, but not on disk; without an access token: none */
         bool in_persist;           /* within the callback, which must not call token_ functions */
+        bool stopped;              /* no further request */
 
         /* While a request is in flight. */
         struct http_request *http;
@@ -302,13 +303,18 @@ int token_renew(struct token *token, void (*spend)(void *userdata))
 {
         uint64_t now_us = token->now();
 
-        assert(!token->in_persist);
+        assert(!token->in_persist && !token->stopped);
         if (token_is_busy(token))
                 return -EBUSY;
 
         persist_pending(token);
         token->spend = spend;
         return send_request(token, refresh_token_at(token, now_us), now_us);
+}
+
+void token_stop(struct token *token)
+{
+        token->stopped = true;
 }
 
 /* ---- responses ---- */
@@ -395,7 +401,7 @@ static void on_end(void *userdata, const struct http_end *end)
         bool is_used_up = http_status_is_success(end->status) && verdict == TOKEN_UNREACHABLE;
         if (token->is_refresh && (verdict == TOKEN_REFUSED || is_used_up))
                 drop_refresh_token(token);
-        if (token->is_refresh && verdict == TOKEN_REFUSED) {
+        if (token->is_refresh && verdict == TOKEN_REFUSED && !token->stopped) {
                 if (send_request(token, NULL, token->now()) == 0)
                         return;
                 verdict = TOKEN_UNREACHABLE;

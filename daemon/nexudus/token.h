@@ -85,3 +85,10 @@ bool token_is_busy(const struct token *token);
  * -EBUSY if a request is in flight, or -ENOMEM; on_result() is called only after 0.
  */
 int token_renew(struct token *token, void (*spend)(void *userdata));
+
+/*
+ * Sends no further request. One that is in flight continues, so that its tokens are persisted if the response
+ * comes in time; a refusal of the refresh token is then reported as such. token_renew() must not be called
+ * again.
+ */
+void token_stop(struct token *token);

@@ -9,11 +9,13 @@ by the library of crash_points.c.
 import errno
 import os
 import pathlib
+import signal
+import time
 import unittest
 
 from evidence import Database, ExecRecorder
 from fake_journal import may_mount
-from harness import EX_IOERR, EX_OK, PATIENCE, SANITIZED, IntegrationTest
+from harness import EX_IOERR, EX_OK, PATIENCE, SANITIZED, SLOW, IntegrationTest
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
 TROUBLE = "Cannot save state in"
@@ -157,6 +159,43 @@ class Failing(DiskTest):
         self.assertEqual(daemon.wait_exit(PATIENCE + 6), EX_OK)
         self.assertEqual(daemon.count(r"hook slow: delivered \"succeeded\" \(attempt 1\)"), 1)
         self.assertEqual(runs.read_text(), "run\n")
+        self.assertEqual([row[2:] for row in self.database.deliveries()], [("done", 1)])
+
+    def start_with_an_unrecorded_result(self):
+        gate, runs = self.gate()
+        self.write_config(self.fake, [11], more=self.more)
+        self.fake.job(11, status="Completed")
+        daemon = self.start_on_bad_disk(errno.EIO)
+        daemon.wait_for(r"\[succeeded")
+        with open(gate, "w", encoding="utf-8") as pipe:
+            self.faulty.touch()
+            pipe.write("go\n")
+        daemon.wait_for("Cannot record the result of hook slow")
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.wait_for("stopping")
+        return daemon, runs
+
+    def test_a_stop_waits_for_a_result_to_be_recorded(self):
+        daemon, runs = self.start_with_an_unrecorded_result()
+        self.faulty.unlink()
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+        self.assertEqual(daemon.count(r"hook slow: delivered \"succeeded\" \(attempt 1\)"), 1)
+        self.assertEqual(runs.read_text(), "run\n")
+        self.assertEqual([row[2:] for row in self.database.deliveries()], [("done", 1)])
+
+    def test_a_stop_does_not_wait_long_for_it(self):
+        daemon, runs = self.start_with_an_unrecorded_result()
+        begin = time.monotonic()
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+        took = time.monotonic() - begin
+        self.assertGreater(took, 1.5)
+        self.assertLess(took, 2 + SLOW)
+        daemon.wait_for("Results of hooks could not be recorded. Exiting; the events are delivered again")
+        self.faulty.unlink()
+        again = self.start_daemon("--exit-when-done")
+        (self.directory / "gate").write_text("go\n")
+        self.assertEqual(again.wait_exit(), EX_OK)
+        self.assertEqual(runs.read_text(), "run\nrun\n")
         self.assertEqual([row[2:] for row in self.database.deliveries()], [("done", 1)])
 
     def test_nor_does_another_delivery_that_waits_hold_that_up(self):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Exit statuses, and stopping on request."""
 
+import os
 import signal
 import time
 import unittest
@@ -184,6 +185,39 @@ class Signals(IntegrationTest):
             daemon = self.start_daemon()
             daemon.wait_for("watching 1 job ")
             self.assertPrompt(daemon, signal.SIGTERM)
+
+    def start_with_a_stubborn_hook(self, *options):
+        """A daemon whose exec hook ignores SIGTERM and is running."""
+        fake = self.start_fake("[job 11]\nstep = 0s Running\n[job 12]\nstep = 0s Completed\n")
+        running = self.directory / "running"
+        hook = self.directory / "hook"
+        os.mkfifo(running)
+        hook.write_text(f"#!/bin/sh\ntrap '' TERM\necho >{running}\nexec sleep 1000\n")
+        hook.chmod(0o755)
+        self.write_config(fake, (11, 12), more=f"[hook stubborn]\nexec = {hook}\n")
+        daemon = self.start_daemon(*options)
+        running.read_text()
+        return daemon
+
+    def test_the_timeout_runs_out_while_a_hook_delays_the_stop(self):
+        daemon = self.start_with_a_stubborn_hook("--timeout", "4s")
+        begin = time.monotonic()
+        self.assertEqual(daemon.stop(), EX_OK, daemon.text())
+        took = time.monotonic() - begin
+        self.assertGreater(took, 4.5)
+        self.assertLess(took, 7 + SLOW)
+        self.assertNotIn("expired", daemon.text())
+
+    def test_further_signals_change_nothing(self):
+        daemon = self.start_with_a_stubborn_hook()
+        begin = time.monotonic()
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.wait_for("stopping")
+        for how in signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGTERM:
+            daemon.process.send_signal(how)
+        self.assertEqual(daemon.wait_exit(), EX_OK, daemon.text())
+        self.assertGreater(time.monotonic() - begin, 4.5, "the hook has its 5 s")
+        self.assertEqual(daemon.count("stopping|reload"), 1, daemon.text())
 
     def test_hangup_does_not_end_it(self):
         fake = self.start_fake(RUNNING)

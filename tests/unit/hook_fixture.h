@@ -50,7 +50,7 @@ struct hook_run {
         size_t document_size;
         unsigned attempt;
         unsigned ends;
-        bool success;
+        bool success, stopped;
         char *reason;
         sd_event_source *output_source;
         char *output; /* NUL-terminated */
@@ -133,6 +133,7 @@ static inline void hook_on_end(void *userdata, const struct hook_end *end)
         run->ends++;
         run->run = NULL;
         run->success = end->success;
+        run->stopped = end->stopped;
         run->reason = strdup(end->reason);
         if (run->then != NULL)
                 run->then(run);

@@ -263,6 +263,27 @@ void loopback_send_chunk(struct loopback_peer *peer, const void *data, size_t si
         loopback_send_string(peer, "\r\n");
 }
 
+void loopback_flush(struct loopback_peer *peer)
+{
+        while (peer->out_size > 0) {
+                ssize_t n = send(peer->fd, peer->out, peer->out_size, MSG_NOSIGNAL);
+
+                assert_true(n > 0);
+                peer->out_size -= (size_t)n;
+                memmove(peer->out, peer->out + n, peer->out_size);
+        }
+}
+
+bool loopback_is_open(const struct loopback *server, const struct loopback_peer *peer)
+{
+        const struct loopback_peer *at;
+
+        TAILQ_FOREACH(at, &server->peers, link)
+        if (at == peer)
+                return true;
+        return false;
+}
+
 void loopback_finish(struct loopback_peer *peer)
 {
         peer->finish = true;

@@ -45,7 +45,13 @@ void loopback_answer(struct loopback_peer *peer, const char *status, const char 
 /* Sends a chunk of a chunked body. */
 void loopback_send_chunk(struct loopback_peer *peer, const void *data, size_t size);
 
-/* Closes the connection when everything is sent. */
+/* Sends now what the functions above have queued, which otherwise takes an iteration of the loop. */
+void loopback_flush(struct loopback_peer *peer);
+
+/* Whether the connection is open. Accepts a peer that no longer exists. */
+bool loopback_is_open(const struct loopback *server, const struct loopback_peer *peer);
+
+/* Closes the connection once everything is sent. */
 void loopback_finish(struct loopback_peer *peer);
 
 /* Resets the connection at once; what was not sent is lost. */

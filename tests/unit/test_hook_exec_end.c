@@ -4,6 +4,17 @@
 
 #include "hook_fixture.h"
 
+int __real_kill(pid_t pid, int number);
+int __wrap_kill(pid_t pid, int number);
+
+static bool signals_are_lost;
+
+/* Signals that have no effect, as on a process in uninterruptible sleep. */
+int __wrap_kill(pid_t pid, int number)
+{
+        return signals_are_lost ? 0 : __real_kill(pid, number);
+}
+
 /* The numbers that a program prints, one per line, once "ready" was printed. */
 static size_t wait_ready(struct hook_run *run, pid_t pids[], size_t room)
 {
@@ -35,6 +46,7 @@ static void test_timeout_kills_the_group(void **state)
         hook_finish(&run);
         assert_true(hook_now() - start_us >= TIMEOUT_US + 50 * USEC_PER_MSEC);
         assert_false(run.success);
+        assert_false(run.stopped);
         assert_string_equal(run.reason, "timed out after 2s");
         for (size_t i = 0; i < 2; i++) {
                 siginfo_t death = hook_reap(pids[i]);
@@ -101,7 +113,58 @@ static void test_stop(void **state)
         assert_int_equal(run.ends, 0);
         hook_finish(&run);
         assert_false(run.success);
+        assert_true(run.stopped);
         assert_string_equal(run.reason, "stopped: killed by SIGTERM");
+        hook_clear(&run);
+}
+
+/* A program that exited before the stop, which the loop does not know yet, was not stopped. */
+static void test_stop_after_exit(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+        siginfo_t death;
+
+        hook_start(&run, "/bin/false");
+        assert_return_code(waitid(P_ALL, 0, &death, WEXITED | WNOWAIT), errno);
+        hook_exec_stop(run.run);
+        hook_finish(&run);
+        assert_false(run.success);
+        assert_false(run.stopped);
+        assert_string_equal(run.reason, "exit status 1");
+        hook_clear(&run);
+}
+
+/* systemd signals the daemon and its hooks at the same time, with KillMode=control-group. */
+static void test_stop_after_signal(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+        siginfo_t death;
+        pid_t pids[1];
+
+        hook_start(&run, "/bin/sh -c 'echo $$; echo ready; exec sleep 1000'");
+        assert_int_equal(wait_ready(&run, pids, 1), 1);
+        assert_return_code(kill(pids[0], SIGTERM), errno);
+        assert_return_code(waitid(P_ALL, 0, &death, WEXITED | WNOWAIT), errno);
+        hook_exec_stop(run.run);
+        hook_finish(&run);
+        assert_true(run.stopped);
+        hook_clear(&run);
+}
+
+static void test_stop_after_timeout(void **state)
+{
+        struct hook_fixture *fixture = *state;
+        struct hook_run run = { .fixture = fixture };
+
+        fixture->hook.timeout_us = TIMEOUT_US;
+        fixture->context.grace_us = TIMEOUT_US;
+        hook_start(&run,
+                   "/bin/sh -c 'trap \"echo trapped; exec sleep 1000\" TERM; while :; do sleep 0.01; done'");
+        HOOK_WAIT(fixture, run.output != NULL && strstr(run.output, "trapped\n") != NULL);
+        hook_exec_stop(run.run);
+        hook_finish(&run);
+        assert_false(run.stopped);
+        assert_string_equal(run.reason, "timed out after 2s");
         hook_clear(&run);
 }
 
@@ -149,6 +212,39 @@ static void test_free_of_the_living(void **state)
         hook_clear(&run);
 }
 
+/* The wait for a program that does not die of SIGKILL is bounded, and there is only one. */
+static void test_free_of_the_unkillable(void **state)
+{
+        struct hook_fixture *fixture = *state;
+
+        for (unsigned i = 0; i < 2; i++) {
+                struct hook_run run = { .fixture = fixture };
+                bool killed_before = i == 1;
+                pid_t pids[1];
+
+                fixture->context.grace_us = 50 * USEC_PER_MSEC;
+                hook_start(&run, "/bin/sh -c 'echo $$; echo ready; exec sleep 1000'");
+                assert_int_equal(wait_ready(&run, pids, 1), 1);
+                signals_are_lost = true;
+                if (killed_before) {
+                        hook_exec_stop(run.run);
+                        assert_true(sd_event_run(fixture->event, USEC_PER_SEC) > 0); /* the grace period */
+                }
+                uint64_t start_us = hook_now();
+                run.run = hook_exec_free(run.run);
+                uint64_t took_us = hook_now() - start_us;
+                signals_are_lost = false;
+                if (killed_before)
+                        assert_true(took_us < 450 * USEC_PER_MSEC);
+                else
+                        assert_in_range(took_us, 450 * USEC_PER_MSEC, 5 * USEC_PER_SEC);
+                assert_int_equal(run.ends, 0);
+                assert_return_code(kill(pids[0], SIGUSR1), errno);
+                assert_int_equal(hook_reap(pids[0]).si_status, SIGUSR1);
+                hook_clear(&run);
+        }
+}
+
 /* Freed when the program is already a zombie. */
 static void test_free_of_zombie(void **state)
 {
@@ -187,9 +283,13 @@ int main(void)
                 HOOK_TEST(test_timeout_is_a_failure),
                 HOOK_TEST(test_timeout_of_a_stopped_program),
                 HOOK_TEST(test_stop),
+                HOOK_TEST(test_stop_after_exit),
+                HOOK_TEST(test_stop_after_signal),
+                HOOK_TEST(test_stop_after_timeout),
                 HOOK_TEST(test_stop_kills_after_the_grace),
                 HOOK_TEST(test_stop_can_succeed),
                 HOOK_TEST(test_free_of_the_living),
+                HOOK_TEST(test_free_of_the_unkillable),
                 HOOK_TEST(test_free_of_zombie),
                 HOOK_TEST(test_background_is_left_alone),
         };

@@ -133,6 +133,44 @@ static void test_stop_and_free(void **state)
         expect_states(test, ALL_STATES, "done 1,done 1,done 1");
 }
 
+/* Waits until all children are zombies. The loop does not know it yet. */
+static void wait_for_all_to_end(void)
+{
+        char path[64];
+        int pids[8];
+        siginfo_t death;
+
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+        FILE *file = fopen(path, "re");
+        assert_non_null(file);
+        size_t count = 0;
+        while (count < 8 && fscanf(file, "%d", &pids[count]) == 1)
+                count++;
+        (void)fclose(file);
+        for (size_t i = 0; i < count; i++)
+                assert_return_code(waitid(P_PID, (id_t)pids[i], &death, WEXITED | WNOWAIT), errno);
+}
+
+/* What a hook reports while the outbox stops is recorded; a failure before the stop is one. */
+static void test_stop_records_results(void **state)
+{
+        struct outbox_test *test = *state;
+
+        test->config = load_hooks(test, (const char *const[]){ "slow gate", "bad false", NULL }, 0);
+        record(test, 1, 10, "slow");
+        record(test, 2, 10, "slow");
+        record(test, 3, 20, "bad");
+        start(test);
+        while (in_progress() < 2) /* both are started in one iteration */
+                assert_true(sd_event_run(test->hook->event, USEC_PER_SEC) >= 0);
+        open_gate(test);
+        wait_for_all_to_end();
+        outbox_stop(test->outbox);
+        HOOK_WAIT(test->hook, test->idle > 0);
+        expect_delivered(test, "1");
+        expect_states(test, ALL_STATES, "done 1,pending 0,failed 1");
+}
+
 static void test_reload(void **state)
 {
         struct outbox_test *test = *state;
@@ -161,7 +199,8 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_select),   OUTBOX_TEST(test_delivered_and_abandoned),
                 OUTBOX_TEST(test_retried_later), OUTBOX_TEST(test_order_and_concurrency),
-                OUTBOX_TEST(test_stop_and_free), OUTBOX_TEST(test_reload),
+                OUTBOX_TEST(test_stop_and_free), OUTBOX_TEST(test_stop_records_results),
+                OUTBOX_TEST(test_reload),
         };
 
         return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);

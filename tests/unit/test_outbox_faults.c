@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The outbox without memory: nothing leaks, and no event is lost. */
+/* The outbox without memory or disk space: nothing leaks, and no event is lost. */
 
 #include "fault_malloc.h"
+#include "fault_sqlite.h"
 #include "outbox_fixture.h"
 
 #include <sys/mman.h>
@@ -148,13 +149,45 @@ static void test_due_without_memory(void **state)
         expect_states(test, ALL_STATES, "done 1");
 }
 
+/*
+ * A result that cannot be recorded when the outbox stops, or from then on, is recorded as soon as that is
+ * possible.
+ */
+static void test_stop_with_a_full_disk(void **state)
+{
+        struct outbox_test *test = *state;
+
+        test->config = load_hooks(test, (const char *const[]){ "mail gate", NULL }, 0);
+        for (unsigned i = 0; i < 2; i++) {
+                bool stop_first = i == 1;
+
+                record(test, i + 1, 10, "mail");
+                start(test);
+                HOOK_WAIT(test->hook, in_progress() == 1);
+                fault_sqlite_arm(1, SQLITE_FULL, true);
+                open_gate(test);
+                siginfo_t death;
+                assert_return_code(waitid(P_ALL, 0, &death, WEXITED | WNOWAIT), errno);
+                if (stop_first)
+                        outbox_stop(test->outbox);
+                HOOK_WAIT(test->hook, is_done(test));
+                if (!stop_first)
+                        outbox_stop(test->outbox);
+                assert_false(outbox_is_busy(test->outbox));
+                assert_false(outbox_is_idle(test->outbox));
+                assert_true(fault_sqlite_disarm());
+                HOOK_WAIT(test->hook, test->idle > 0);
+                expect_states(test, ALL_STATES, i == 0 ? "done 1" : "done 1,done 1");
+        }
+        expect_delivered(test, "12");
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                OUTBOX_TEST(test_new_without_memory),
-                OUTBOX_TEST(test_reload_without_memory),
-                OUTBOX_TEST(test_delivery_without_memory),
-                OUTBOX_TEST(test_due_without_memory),
+                OUTBOX_TEST(test_new_without_memory),      OUTBOX_TEST(test_reload_without_memory),
+                OUTBOX_TEST(test_delivery_without_memory), OUTBOX_TEST(test_due_without_memory),
+                OUTBOX_TEST(test_stop_with_a_full_disk),
         };
 
         return cmocka_run_group_tests_name("outbox_faults", tests, NULL, NULL);

@@ -93,6 +93,34 @@ static void test_refresh_refused(void **state)
         }
 }
 
+/* Stopped while the request is in flight: its tokens are persisted, but no second request follows. */
+static void test_stop(void **state)
+{
+        struct http_fixture *fixture = *state;
+
+        for (unsigned i = 0; i < 2; i++) {
+                bool refused = i == 1;
+                struct token_notes notes = { 0 };
+                struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct token *token = make(fixture, &notes, &known);
+
+                fixture->handler = on_request;
+                request_count = 0;
+                script[0] = refused ? REPLY("400 Bad Request", .body = REFUSED)
+                                    : REPLY("200 OK", .body = GOOD("acc-1", "ref-1"));
+                assert_int_equal(token_renew(token, noted_spend), 0);
+                token_stop(token);
+                loop_until(fixture->event, &notes.results, 1);
+                loop_settle(fixture->event);
+                assert_int_equal(notes.verdict, refused ? TOKEN_REFUSED : TOKEN_OBTAINED);
+                assert_int_equal(notes.persists, refused ? 0 : 1);
+                assert_int_equal(request_count, 1);
+                assert_int_equal(notes.spends, 1);
+                assert_false(token_is_busy(token));
+                token_free(token);
+        }
+}
+
 /* A refused or used refresh token is not sent again; any other is. */
 static void test_refresh_remembered(void **state)
 {
@@ -287,17 +315,12 @@ static void test_bad_client_id(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_password),
-                TEST(test_refresh),
-                TEST(test_refresh_refused),
-                TEST(test_refresh_remembered),
-                TEST(test_refresh_too_old),
-                TEST(test_not_persisted),
-                TEST(test_not_persisted_then_refused),
-                TEST(test_renew_in_callback),
-                TEST(test_free_in_callback),
-                TEST(test_free_while_busy),
-                TEST(test_unreachable),
+                TEST(test_password),           TEST(test_refresh),
+                TEST(test_refresh_refused),    TEST(test_stop),
+                TEST(test_refresh_remembered), TEST(test_refresh_too_old),
+                TEST(test_not_persisted),      TEST(test_not_persisted_then_refused),
+                TEST(test_renew_in_callback),  TEST(test_free_in_callback),
+                TEST(test_free_while_busy),    TEST(test_unreachable),
                 TEST(test_bad_client_id),
         };
 

@@ -15,10 +15,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "delivery/exec/environment.h"
 #include "delivery/exec/program.h"
@@ -29,6 +32,9 @@
 #include "util/timespan.h"
 
 #define DEFAULT_GRACE_US (5 * USEC_PER_SEC)
+
+/* How long hook_exec_free() waits for a program that it has killed. */
+#define REAP_TIMEOUT_MS 500
 
 DEFINE_CLEANUP(char *, command_free)
 DEFINE_CLEANUP(struct hook_exec, hook_exec_free)
@@ -42,6 +48,7 @@ enum ending {
 struct hook_exec {
         pid_t pid; /* of the leader and of the group; 0: nothing to kill or reap */
         enum ending ending;
+        bool killed; /* SIGKILL was sent */
         uint64_t timeout_us, grace_us;
         sd_event_source *child_source;
         sd_event_source *time_source; /* the timeout, then the grace period */
@@ -53,6 +60,12 @@ struct hook_exec {
 static void group_signal(const struct hook_exec *run, int number)
 {
         (void)kill(-run->pid, number);
+}
+
+static void group_kill(struct hook_exec *run)
+{
+        group_signal(run, SIGKILL);
+        run->killed = true;
 }
 
 static int timer_restart(struct hook_exec *run, uint64_t span_us)
@@ -69,7 +82,7 @@ static void run_end(struct hook_exec *run, enum ending ending)
         group_signal(run, SIGTERM);
         group_signal(run, SIGCONT); /* stopped processes do not handle SIGTERM */
         if (timer_restart(run, run->grace_us) < 0)
-                group_signal(run, SIGKILL);
+                group_kill(run);
 }
 
 static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -81,7 +94,7 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
         if (run->ending == ENDING_BY_ITSELF)
                 run_end(run, ENDING_TIMED_OUT);
         else
-                group_signal(run, SIGKILL);
+                group_kill(run);
         return 0;
 }
 
@@ -123,12 +136,13 @@ static int on_child(sd_event_source *source, const siginfo_t *death, void *userd
         struct hook_end end = { .reason = "" };
 
         if (run->ending != ENDING_BY_ITSELF)
-                group_signal(run, SIGKILL);
+                group_kill(run);
         run->pid = 0; /* sd-event reaps it */
 
         end.success =
                 run->ending != ENDING_TIMED_OUT && death->si_code == CLD_EXITED && death->si_status == 0;
         if (!end.success) {
+                end.stopped = run->ending == ENDING_ON_REQUEST;
                 reason = explain_end(run, death);
                 end.reason = reason != NULL ? reason : "failed";
         }
@@ -181,27 +195,53 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
         return 0;
 }
 
+/* Whether the leader has exited, by itself and not by a signal. It is not reaped. */
+static bool has_exited(const struct hook_exec *run)
+{
+        siginfo_t death = { .si_pid = 0 };
+
+        return waitid(P_PID, (id_t)run->pid, &death, WEXITED | WNOHANG | WNOWAIT) == 0 && death.si_pid != 0 &&
+               death.si_code == CLD_EXITED;
+}
+
 void hook_exec_stop(struct hook_exec *run)
 {
         assert(run->pid > 0);
-        if (run->ending == ENDING_BY_ITSELF)
+        /* If it has exited before the stop, its exit status is what counts, and on_child() is next. */
+        if (run->ending == ENDING_BY_ITSELF && !has_exited(run))
                 run_end(run, ENDING_ON_REQUEST);
+}
+
+/*
+ * A process in uninterruptible sleep does not even die of SIGKILL. The wait for it is bounded, and if it was
+ * killed earlier there is none. It remains a child until this process exits.
+ */
+static void kill_and_reap(struct hook_exec *run)
+{
+        siginfo_t death;
+
+        if (!run->killed) {
+                group_kill(run);
+                int fd = pidfd_open(run->pid, 0);
+                if (fd >= 0) {
+                        struct pollfd end = { .fd = fd, .events = POLLIN };
+
+                        (void)poll(&end, 1, REAP_TIMEOUT_MS); /* no signal handler interrupts it */
+                        (void)close(fd);
+                }
+        }
+        (void)waitid(P_PID, (id_t)run->pid, &death, WEXITED | WNOHANG);
 }
 
 struct hook_exec *hook_exec_free(struct hook_exec *run)
 {
-        siginfo_t death;
-
         if (run == NULL)
                 return NULL;
 
         sd_event_source_disable_unref(run->child_source);
         sd_event_source_disable_unref(run->time_source);
-        if (run->pid > 0) {
-                group_signal(run, SIGKILL);
-                while (waitid(P_PID, (id_t)run->pid, &death, WEXITED) < 0 && errno == EINTR)
-                        ;
-        }
+        if (run->pid > 0)
+                kill_and_reap(run);
         free(run);
         return NULL;
 }

@@ -22,11 +22,15 @@ struct hook_exec;
 int hook_exec_start(const struct hook_context *context, const struct hook_attempt *attempt, char **ret_reason,
                     struct hook_exec **ret_run);
 
-/* Asks the process group to end (SIGTERM, 5 s later SIGKILL). on_end() is still called. */
+/*
+ * Asks the process group to end (SIGTERM, 5 s later SIGKILL), unless the program has exited already. on_end()
+ * is still called: `stopped` if the program ended without success and neither exited nor timed out before.
+ */
 void hook_exec_stop(struct hook_exec *run);
 
 /*
- * Kills the process group, waits for its leader and does not call on_end(). Must not be used on a run whose
- * on_end() was called, nor from within it. Accepts NULL, returns NULL.
+ * Kills the process group and does not call on_end(). Waits at most half a second for its leader, which does
+ * not die while it is in uninterruptible sleep. Must not be used on a run whose on_end() was called, nor from
+ * within it. Accepts NULL, returns NULL.
  */
 struct hook_exec *hook_exec_free(struct hook_exec *run);

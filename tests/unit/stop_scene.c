@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See stop_scene.h. */
+
+#include "stop_scene.h"
+#include "bus_fixture.h"
+#include "loopback.h"
+
+#include "app/daemon.h"
+#include "config/config_load.h"
+#include "delivery/attempt.h"
+#include "http/http.h"
+#include "monitor/monitor.h"
+
+/* Distinguishes the timer of --timeout from all others. */
+#define TIMEOUT_US (12345 * USEC_PER_SEC)
+
+#define RECORD(id, status, result, updated)                                                                  \
+        "{\"Id\":" id ",\"Status\":\"" status "\",\"ResultData\":" result                                    \
+        ",\"UpdatedOn\":\"2026-01-01T0" updated ":00:00Z\"}"
+#define TOKEN(number)                                                                                        \
+        "{\"access_token\":\"access-" number "\",\"token_type\":\"bearer\",\"expires_in\":604799,"           \
+        "\"refresh_token\":\"refresh-" number "\"}"
+
+static struct {
+        const struct scene_options *options;
+        struct hook_fixture hook;
+        struct bus_fixture bus;
+        struct loopback *server;
+        sd_event_source *timeout, *summary;
+        struct loopback_peer *poll, *sign_in; /* wait for their responses */
+        unsigned polls, sign_ins;
+        int gate, started; /* fifos: what the hook reads, and what it writes */
+        pid_t hook_pid;
+        bool unauthorized; /* a poll was answered with 401 */
+        bool ready;
+        bool stop_sent;
+        unsigned long ended_at;
+} scene;
+
+unsigned long scene_now(void)
+{
+        return (unsigned long)(hook_now() / USEC_PER_MSEC);
+}
+
+unsigned long scene_ended_at(void)
+{
+        return scene.ended_at;
+}
+
+/* ---- the daemon ---- */
+
+int __real_sd_event_add_time_relative(sd_event *event, sd_event_source **source, clockid_t clock,
+                                      uint64_t span_us, uint64_t accuracy_us, sd_event_time_handler_t handler,
+                                      void *userdata);
+int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **source, clockid_t clock,
+                                      uint64_t span_us, uint64_t accuracy_us, sd_event_time_handler_t handler,
+                                      void *userdata);
+int __real_sd_event_new(sd_event **ret_event);
+int __wrap_sd_event_new(sd_event **ret_event);
+int __real_http_start(struct http_client *client, const struct http_call *call, struct http_request **ret);
+int __wrap_http_start(struct http_client *client, const struct http_call *call, struct http_request **ret);
+void __real_attempt_start(struct attempt *attempt, struct attempt_context *context,
+                          struct delivery *delivery);
+void __wrap_attempt_start(struct attempt *attempt, struct attempt_context *context,
+                          struct delivery *delivery);
+struct monitor *__real_monitor_free(struct monitor *monitor);
+int __real_kill(pid_t pid, int number);
+int __wrap_kill(pid_t pid, int number);
+struct monitor *__wrap_monitor_free(struct monitor *monitor);
+
+/* References to the timers of --timeout and the summary, which the test makes due. */
+int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **source, clockid_t clock,
+                                      uint64_t span_us, uint64_t accuracy_us, sd_event_time_handler_t handler,
+                                      void *userdata)
+{
+        int r = __real_sd_event_add_time_relative(event, source, clock, span_us, accuracy_us, handler,
+                                                  userdata);
+
+        if (r >= 0 && span_us == TIMEOUT_US)
+                scene.timeout = sd_event_source_ref(*source);
+        if (r >= 0 && span_us == USEC_PER_DAY)
+                scene.summary = sd_event_source_ref(*source);
+        return r;
+}
+
+int __wrap_sd_event_new(sd_event **ret_event)
+{
+        *ret_event = sd_event_ref(scene.hook.event);
+        return 0;
+}
+
+int __wrap_http_start(struct http_client *client, const struct http_call *call, struct http_request **ret)
+{
+        assert_false(scene.stop_sent); /* no new request */
+        return __real_http_start(client, call, ret);
+}
+
+void __wrap_attempt_start(struct attempt *attempt, struct attempt_context *context, struct delivery *delivery)
+{
+        assert_false(scene.stop_sent); /* no new attempt */
+        __real_attempt_start(attempt, context, delivery);
+}
+
+struct monitor *__wrap_monitor_free(struct monitor *monitor)
+{
+        if (scene.options->on_exit != NULL)
+                scene.options->on_exit();
+        return __real_monitor_free(monitor);
+}
+
+int __wrap_kill(pid_t pid, int number)
+{
+        return scene.options->hook_is_immortal && pid == -scene.hook_pid ? 0 : __real_kill(pid, number);
+}
+
+/* ---- the API ---- */
+
+static void answer(struct loopback_peer *peer, const char *status, const char *body)
+{
+        loopback_answer(peer, status, "", body, strlen(body));
+}
+
+static void serve_sign_in(struct loopback_peer *peer)
+{
+        if (++scene.sign_ins == 1 || scene.options->to_the_end)
+                answer(peer, "200 OK", TOKEN("1"));
+        else
+                scene.sign_in = peer;
+}
+
+static void serve_job_1(struct loopback_peer *peer)
+{
+        if (scene.options->to_the_end)
+                answer(peer, "200 OK", RECORD("1", "Completed", "\"x\"", "3"));
+        else if (++scene.polls == 1)
+                answer(peer, "200 OK", RECORD("1", "Running", "null", "1"));
+        else if (scene.polls == 2)
+                answer(peer, "200 OK", RECORD("1", "Running", "\"x\"", "2"));
+        else
+                scene.poll = peer;
+}
+
+/* Refuses the token once while the poll of job 1 is in progress, which leads to a sign-in. */
+static void serve_job_2(struct loopback_peer *peer)
+{
+        bool refuse = scene.poll != NULL && !scene.unauthorized;
+
+        if (scene.options->to_the_end)
+                answer(peer, "200 OK", RECORD("2", "Completed", "null", "3"));
+        else if (refuse)
+                answer(peer, "401 Unauthorized", "");
+        else
+                answer(peer, "200 OK", RECORD("2", "Running", "null", "1"));
+        scene.unauthorized |= refuse;
+}
+
+static void serve(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
+{
+        (void)body;
+        (void)userdata;
+        if (strncmp(head, "POST", 4) == 0)
+                serve_sign_in(peer);
+        else if (strstr(head, "jobs/1 ") != NULL)
+                serve_job_1(peer);
+        else
+                serve_job_2(peer);
+}
+
+static void respond(struct loopback_peer **peer, const char *status, const char *body)
+{
+        if (!loopback_is_open(scene.server, *peer))
+                return;
+        answer(*peer, status, body);
+        loopback_flush(*peer);
+        *peer = NULL;
+}
+
+/* ---- the exec hook ---- */
+
+static bool hook_runs(void)
+{
+        siginfo_t death = { .si_pid = 0 };
+
+        return scene.hook_pid != 0 &&
+               waitid(P_PID, (id_t)scene.hook_pid, &death, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+               death.si_pid == 0;
+}
+
+/* Returns when it is a zombie, which the loop does not know yet. */
+static void end_hook(const char *line)
+{
+        siginfo_t death;
+
+        if (!hook_runs())
+                return;
+        assert_int_equal(write(scene.gate, line, 2), 2);
+        assert_return_code(waitid(P_PID, (id_t)scene.hook_pid, &death, WEXITED | WNOWAIT), errno);
+}
+
+void scene_fail_hook(void)
+{
+        end_hook("1\n");
+}
+
+static int on_hook_started(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        (void)source;
+        (void)revents;
+        (void)userdata;
+        char line[64] = "";
+
+        assert_true(read(fd, line, sizeof(line) - 1) > 0);
+        scene.hook_pid = (pid_t)strtol(line, NULL, 10);
+        return 0;
+}
+
+/* ---- occurrences ---- */
+
+const char *occurrence_to_string(enum occurrence occurrence)
+{
+        static const char *const names[] = {
+                [OCCURRENCE_SIGTERM] = "SIGTERM",
+                [OCCURRENCE_SIGINT] = "SIGINT",
+                [OCCURRENCE_SIGHUP] = "SIGHUP",
+                [OCCURRENCE_TIMEOUT] = "--timeout",
+                [OCCURRENCE_SUMMARY] = "summary",
+                [OCCURRENCE_HOOK_EXIT] = "hook exit",
+                [OCCURRENCE_RESPONSE] = "response",
+                [OCCURRENCE_SIGN_IN] = "sign-in",
+                [OCCURRENCE_SIGN_IN_REFUSED] = "refused sign-in",
+                [OCCURRENCE_BUS_LOST] = "bus lost",
+        };
+
+        return names[occurrence];
+}
+
+static void note_end(void)
+{
+        if (scene.ended_at == 0)
+                scene.ended_at = scene_now();
+}
+
+static void send_signal(int number)
+{
+        assert_return_code(kill(getpid(), number), errno); /* blocked, so it is pending now */
+}
+
+static void send_stop(int number)
+{
+        scene.stop_sent = true;
+        note_end();
+        send_signal(number);
+}
+
+/* A timer that the daemon has disabled stays so. */
+static void make_due(sd_event_source *timer)
+{
+        assert_non_null(timer);
+        if (sd_event_get_state(scene.hook.event) != SD_EVENT_FINISHED)
+                assert_true(sd_event_source_set_time(timer, 1) >= 0);
+}
+
+void scene_cause(enum occurrence occurrence)
+{
+        switch (occurrence) {
+        case OCCURRENCE_SIGTERM:
+                send_stop(SIGTERM);
+                break;
+        case OCCURRENCE_SIGINT:
+                send_stop(SIGINT);
+                break;
+        case OCCURRENCE_SIGHUP:
+                send_signal(SIGHUP);
+                break;
+        case OCCURRENCE_TIMEOUT:
+                note_end();
+                make_due(scene.timeout);
+                break;
+        case OCCURRENCE_SUMMARY:
+                make_due(scene.summary);
+                break;
+        case OCCURRENCE_HOOK_EXIT:
+                end_hook("0\n");
+                break;
+        case OCCURRENCE_RESPONSE:
+                respond(&scene.poll, "200 OK", RECORD("1", "Completed", "\"x\"", "3"));
+                break;
+        case OCCURRENCE_SIGN_IN:
+                respond(&scene.sign_in, "200 OK", TOKEN("2"));
+                break;
+        case OCCURRENCE_SIGN_IN_REFUSED:
+                respond(&scene.sign_in, "400 Bad Request", "{\"error\":\"invalid_grant\"}");
+                break;
+        case OCCURRENCE_BUS_LOST:
+                if (scene.bus.daemon != 0)
+                        bus_kill(&scene.bus);
+                break;
+        case OCCURRENCE_COUNT:
+                break;
+        }
+}
+
+/* ---- the run ---- */
+
+static int on_call_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        void (*const *function)(void) = userdata;
+
+        (*function)();
+        return 0;
+}
+
+void scene_call_after(unsigned milliseconds, void (*function)(void))
+{
+        static void (*functions[8])(void);
+        static size_t count;
+        uint64_t now_us;
+
+        assert_true(count < 8);
+        functions[count] = function;
+        assert_true(sd_event_now(scene.hook.event, CLOCK_MONOTONIC, &now_us) >= 0);
+        assert_true(sd_event_add_time(scene.hook.event, NULL, CLOCK_MONOTONIC,
+                                      now_us + milliseconds * USEC_PER_MSEC, 1, on_call_time,
+                                      &functions[count++]) >= 0);
+}
+
+/* After each iteration of the loop. */
+static int on_post(sd_event_source *source, void *userdata)
+{
+        (void)source;
+        (void)userdata;
+
+        if (scene.ready || scene.poll == NULL || scene.sign_in == NULL || scene.hook_pid == 0 ||
+            scene.bus.systemd.jobs == 0)
+                return 0;
+        scene.ready = true;
+        scene.options->on_ready();
+        return 0;
+}
+
+static int open_fifo(const char *name)
+{
+        char path[96];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", scene.options->directory, name);
+        assert_true(mkfifo(path, 0600) == 0 || errno == EEXIST);
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        assert_return_code(fd, errno);
+        return fd;
+}
+
+static void write_file(const char *name, mode_t mode, const char *text)
+{
+        char path[96];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", scene.options->directory, name);
+        FILE *file = fopen(path, "we");
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+        assert_return_code(chmod(path, mode), errno);
+}
+
+static void write_hook(void)
+{
+        const char *directory = scene.options->directory;
+        char text[1024];
+
+        if (scene.options->to_the_end)
+                (void)snprintf(text, sizeof(text),
+                               "#!/bin/sh\necho $JOBWATCH_EVENT_ID $JOBWATCH_EVENT >>%s/delivered\n",
+                               directory);
+        else
+                (void)snprintf(
+                        text, sizeof(text),
+                        "#!/bin/sh\n%s\necho $$ >%s/started\nread status <%s/gate\n"
+                        "[ \"$status\" != 0 ] || echo $JOBWATCH_EVENT_ID $JOBWATCH_EVENT >>%s/delivered\n"
+                        "exit $status\n",
+                        scene.options->hook_ignores_term ? "trap '' TERM" : "", directory, directory,
+                        directory);
+        write_file("hook", 0700, text);
+}
+
+static void write_config(void)
+{
+        const char *directory = scene.options->directory;
+        char text[2048];
+
+        (void)snprintf(text, sizeof(text),
+                       "[api]\nbase_url = %s\nauth = password\nusername = me\npassword_file = %s/password\n"
+                       "client_id = stop\ntimeout = 1min\n"
+                       "[poll]\ninterval = 100ms\nmax_interval = 100ms\nbatch = off\n"
+                       "[limits]\nmin_spacing = 0\nper_minute = 0\nper_hour = 0\nper_day = 0\n"
+                       "[jobs]\nids = 1, 2\n[log]\ntarget = console\n[state]\ndirectory = %s/state\n"
+                       "[hook program]\non = changed, succeeded\nexec = %s/hook\n"
+                       "[hook unit]\non = changed, succeeded\nunit = hook.service\n",
+                       loopback_url(scene.server, ""), directory, directory, directory);
+        write_file("config.ini", 0600, text);
+        write_file("password", 0600, "secret\n");
+}
+
+static void scene_open(void)
+{
+        const char *directory = scene.options->directory;
+
+        daemon_block_signals();
+        assert_true(__real_sd_event_new(&scene.hook.event) >= 0);
+        (void)snprintf(scene.hook.directory, sizeof(scene.hook.directory), "%s", directory);
+        scene.server = loopback_new(scene.hook.event, serve, NULL);
+        scene.gate = open_fifo("gate");
+        scene.started = open_fifo("started");
+        write_hook();
+        write_config();
+
+        scene.bus.hook = &scene.hook;
+        scene.bus.systemd = (struct fake_systemd){ .active = "inactive", .sub = "dead" };
+        scene.bus.systemd.hurries = scene.options->to_the_end;
+        (void)snprintf(scene.bus.address, sizeof(scene.bus.address), "unix:path=%s/bus", directory);
+        assert_return_code(setenv("DBUS_SYSTEM_BUS_ADDRESS", scene.bus.address, 1), errno);
+        assert_return_code(setenv("RUNTIME_DIRECTORY", directory, 1), errno);
+        bus_begin(&scene.bus);
+        fake_connect(&scene.bus);
+
+        assert_true(sd_event_add_io(scene.hook.event, NULL, scene.started, EPOLLIN, on_hook_started, NULL) >=
+                    0);
+        if (scene.options->on_ready != NULL)
+                assert_true(sd_event_add_post(scene.hook.event, NULL, on_post, NULL) >= 0);
+}
+
+static void scene_close(void)
+{
+        if (scene.options->hook_is_immortal) {
+                assert_return_code(__real_kill(scene.hook_pid, SIGKILL), errno);
+                (void)hook_reap(scene.hook_pid);
+        }
+        sd_event_source_unref(scene.timeout);
+        sd_event_source_unref(scene.summary);
+        fake_disconnect(&scene.bus);
+        if (scene.bus.daemon != 0)
+                bus_kill(&scene.bus);
+        loopback_free(scene.server);
+        close(scene.gate);
+        close(scene.started);
+        sd_event_unref(scene.hook.event);
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child and no zombie is left */
+        assert_int_equal(errno, ECHILD);
+}
+
+enum exit_status scene_run(const struct scene_options *options)
+{
+        const struct config_overrides overrides = {
+                .log_level = -1,
+                .log_target = -1,
+                .exit_when_done = options->to_the_end,
+        };
+        struct config_problems problems = { .items = NULL };
+        struct config *config = NULL;
+        struct journal *journal = NULL;
+        char path[96];
+
+        scene.options = options;
+        scene_open();
+        (void)snprintf(path, sizeof(path), "%s/config.ini", options->directory);
+        const struct daemon_options daemon = {
+                .path = path,
+                .overrides = &overrides,
+                .timeout_us = TIMEOUT_US,
+        };
+        int r = config_load(path, &overrides, &problems, &config);
+        if (r < 0)
+                fail_msg("%s", problems.count > 0 ? problems.items[0].message : strerror(-r));
+        config_problems_clear(&problems);
+        assert_int_equal(journal_open(&config->log, &journal), 0);
+        enum exit_status status = daemon_run(&daemon, config, journal);
+        journal_close(journal);
+        config_free(config);
+        scene_close();
+        return status;
+}

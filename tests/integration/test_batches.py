@@ -445,7 +445,7 @@ class Nonsense(BatchTest):
         self.assertEqual(daemon.count("notice .*(Batches|batches)"), 0, "one half was answered")
         self.state = self.directory / "state of the other"
         daemon = self.nonsense(times=0, oversize="3M")
-        for size in 10, 5, 2, 1:
+        for size in 10, 5, 2:
             self.assertEqual(daemon.count("notice .*Batches are too large: .*larger than max_response.*"
                                           rf"Reducing the batch size to {size}\."), 1, daemon.text())
 

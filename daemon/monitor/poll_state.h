@@ -9,6 +9,7 @@
 #include "monitor/job_set.h"
 #include "monitor/parts.h"
 #include "monitor/request_slot.h"
+#include "nexudus/classification.h"
 #include "planning/planner.h"
 
 /* See outage.h. */
@@ -28,8 +29,10 @@ struct monitor {
         struct request_slot slots[MAX_IN_FLIGHT];
         struct outage_log outage;
         struct failing_log *failing;
-        bool started; /* monitor_start() was called */
-        bool stopped; /* no request is sent any more */
+        char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch */
+        bool batch_too_large;                 /* it was */
+        bool started;                         /* monitor_start() was called */
+        bool stopped;                         /* no request is sent any more */
 
         struct planner_request sign_in; /* the sign-in in progress */
         bool signing_in;                /* there is one */

@@ -11,6 +11,8 @@
 
 #include "monitor/response.h"
 
+#include <stdio.h>
+
 #include "monitor/batch.h"
 #include "monitor/last_run.h"
 #include "monitor/not_found.h"
@@ -32,6 +34,35 @@ static bool may_retry_with_new_token(const struct request_slot *slot, const stru
         if (response->failure == FAILURE_NONE || response->failure == FAILURE_NOT_FOUND)
                 session_note_accepted(session, slot->generation);
         return false;
+}
+
+/* ---- batches ---- */
+
+static void note_failed_batch(struct monitor *monitor, const struct planner_request *request,
+                              const struct nexudus_response *response)
+{
+        if (request->kind != REQUEST_BATCH)
+                return;
+        (void)snprintf(monitor->batch_failure, sizeof(monitor->batch_failure), "%s", response->explanation);
+        monitor->batch_too_large = response->too_large;
+}
+
+/* Batches may be abandoned because of a failed batch, or of a read that shows that its jobs are not the
+ * cause. */
+static void log_batch_size(struct monitor *monitor, unsigned before)
+{
+        unsigned now = planner_batch_size(monitor->jobs.planner, monitor_now_us(monitor));
+
+        if (now >= before)
+                return;
+        if (monitor->batch_too_large)
+                journal_print(monitor->parts.journal, LOG_NOTICE,
+                              "Batches are too large: %s. Reducing the batch size to %u.",
+                              monitor->batch_failure, now);
+        else
+                journal_print(monitor->parts.journal, LOG_NOTICE,
+                              "The API refuses batches (%s). Polling jobs individually for 1h.",
+                              monitor->batch_failure);
 }
 
 /* ---- one job ---- */
@@ -120,18 +151,6 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
 
 /* ---- failure ---- */
 
-static void log_batch_size(struct monitor *monitor, unsigned before, const char *explanation)
-{
-        unsigned now = planner_batch_size(monitor->jobs.planner, monitor_now_us(monitor));
-
-        if (now < 2 && before >= 2)
-                journal_print(monitor->parts.journal, LOG_NOTICE,
-                              "The API refuses batches (%s). Polling jobs individually for 1h.", explanation);
-        else if (now < before)
-                journal_print(monitor->parts.journal, LOG_NOTICE,
-                              "Batches are too large: %s. Reducing the batch size to %u.", explanation, now);
-}
-
 static void log_failing(struct monitor *monitor, const struct planner_job *job,
                         const struct nexudus_response *response)
 {
@@ -169,8 +188,8 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
         const struct planner_request *request = &slot->request;
         struct planner_job *job = request->jobs[0];
         uint64_t now = monitor_now_us(monitor);
-        unsigned batch_size = planner_batch_size(monitor->jobs.planner, now);
 
+        note_failed_batch(monitor, request, response);
         switch (planner_failed(monitor->jobs.planner, request, &failure, false, now, random_u64())) {
         case ATTRIBUTED_TO_API:
                 if (response->failure != FAILURE_THROTTLED)
@@ -194,16 +213,19 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 break;
         }
         report_failure(monitor, request, response);
-        log_batch_size(monitor, batch_size, response->explanation);
         outage_update(monitor, &cause);
 }
 
 void response_take(struct request_slot *slot, const struct nexudus_response *response)
 {
+        struct monitor *monitor = slot->monitor;
+        unsigned batch_size = planner_batch_size(monitor->jobs.planner, monitor_now_us(monitor));
+
         if (may_retry_with_new_token(slot, response))
-                planner_requeue(slot->monitor->jobs.planner, &slot->request, monitor_now_us(slot->monitor));
+                planner_requeue(monitor->jobs.planner, &slot->request, monitor_now_us(monitor));
         else if (response->failure == FAILURE_NONE)
                 take_success(slot, response);
         else
                 take_failure(slot, response);
+        log_batch_size(monitor, batch_size);
 }

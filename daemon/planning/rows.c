@@ -9,7 +9,7 @@
  * too, or moves without a change, each job is read individually once per max_interval.
  *
  * A job whose first row has no ResultData is recorded without one (result_unread), and read individually
- * later, in a part of the request budget. What is found then under the UpdatedOn of that row was there all
+ * later, in a part of the request rate. What is found then under the UpdatedOn of that row was there all
  * along, and is not a change.
  */
 
@@ -29,7 +29,7 @@
 /* So few jobs are all read individually at their first observation. */
 #define FEW_JOBS 20
 
-/* The part of the request budget that goes into confirming nulls. */
+/* The part of the request rate that goes into confirming nulls. */
 #define NULLS_PART 8
 
 void rows_learn(struct planner *planner, struct planner_job *job, const struct job_record *record,
@@ -69,11 +69,11 @@ static enum row_verdict judge_first(const struct planner *planner, const struct 
                 return ROW_FIRST;
         if (planner->job_count <= FEW_JOBS || row->updated_on.data == NULL)
                 return ROW_RESULT_MISSING;
-        return ROW_FIRST_WITHOUT_RESULT; /* confirming each of 10,000 would take the request budget of hours
+        return ROW_FIRST_WITHOUT_RESULT; /* confirming each of 10,000 would take the requests of hours
                                           */
 }
 
-/* How long it takes to read each job individually once with a part of the request budget. */
+/* How long it takes to read each job individually once with a part of the request rate. */
 static uint64_t nulls_round(const struct planner *planner)
 {
         return planner->job_count * rate_limiter_emission_interval(&planner->api.rate_limiter) * NULLS_PART;
@@ -109,7 +109,7 @@ static enum row_verdict judge_null(const struct planner *planner, const struct p
         }
 
         /* As long as nothing but a moving UpdatedOn contradicts the nulls, confirming them may take only a
-         * part of the request budget. */
+         * part of the request rate. */
         if (planner->api.row_results == ROW_RESULTS_UNKNOWN && updated != 0 && nulls_round(planner) > span_us)
                 span_us = nulls_round(planner);
         return now_us - job->polled_us >= span_us ? ROW_CONFIRM : ROW_UNCHANGED;

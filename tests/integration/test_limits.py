@@ -228,7 +228,7 @@ class Spacing(LimitsTest):
 
 
 class Restarts(LimitsTest):
-    """The used budget survives starts and kills of the daemon."""
+    """Starts and kills of the daemon do not exceed the limits."""
 
     def loop(self, jobs, each, how=signal.SIGKILL, times=20, **limits):
         """Starts and kills it 20 times, each time after some requests or, if there are none, after a delay."""

@@ -104,7 +104,7 @@ class Failures(SystemTest):
         self.fake.wait(1, since, arrived=1)
         begin = time.monotonic()
         self.systemctl("stop", UNIT)
-        self.assertLess(time.monotonic() - begin, 2)
+        self.assertLess(time.monotonic() - begin, 7, "a hook that ignores SIGTERM is killed after 5 s")
         self.assertEqual((self.show(UNIT, "Result"), self.show(UNIT, "ExecMainStatus")), ("success", "0"))
         self.assertNotEqual(self.system.run("pgrep", "-f", "/opt/test/stubborn", check=False).status, 0)
 

@@ -201,6 +201,52 @@ static void test_checks_that_are_throttled(void **state)
         assert_in_range(count_polls(fixture, from, 0), 20 * 4, 20 * 5);
 }
 
+/* A read succeeds while the check is in flight: no two failures in a row are left. */
+static void test_a_success_overtakes_the_check(void **state)
+{
+        static const struct planner_failure failure = { .failure = FAILURE_NO_RESPONSE };
+        struct fixture *fixture = *state;
+        struct planner_request poll, check, again;
+        uint64_t wake_us, now_us = fixture->now_us;
+
+        start_spread(fixture, 1, 1);
+        struct planner *planner = fixture->planner;
+        assert_true(planner_next(planner, now_us, &poll, &wake_us));
+        planner_end_request(planner, &poll, ++now_us);
+        assert_int_equal(planner_failed(planner, &poll, &failure, false, now_us, 0), ATTRIBUTED_TO_JOB);
+        assert_true(planner_next(planner, now_us, &check, &wake_us));
+        assert_int_equal(check.kind, REQUEST_CHECK);
+
+        now_us += 2 * INTERVAL;
+        assert_true(planner_next(planner, now_us, &again, &wake_us));
+        assert_int_equal(again.kind, REQUEST_SINGLE);
+        planner_end_request(planner, &again, ++now_us);
+        planner_succeeded(planner, &again, now_us);
+        planner_end_request(planner, &check, ++now_us);
+        assert_int_equal(planner_failed(planner, &check, &failure, false, now_us, 0), ATTRIBUTED_TO_NONE);
+        assert_false(is_open(fixture));
+}
+
+/* With `once`, where batches do not work: each job has its one poll all the same. */
+static void test_once_with_failing_batches(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+
+        limits.once = true;
+        make(fixture, &limits, 20);
+        for (size_t i = 0; i < 20; i++)
+                planner_start(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+        fixture->server.lists = FAILURE_UNEXPECTED;
+        run(fixture, MIN);
+        assert_true(planner_is_idle(fixture->planner));
+        for (size_t i = 0; i < 20; i++) {
+                assert_true(fixture->jobs[i].done);
+                assert_int_equal(last_poll(fixture, i)->kind, REQUEST_SINGLE);
+                assert_int_equal(last_poll(fixture, i)->failure, FAILURE_NONE);
+        }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -216,6 +262,8 @@ int main(void)
                 TEST(test_two_missing_jobs_are_checked_before_it_opens),
                 TEST(test_an_outage_costs_few_requests_of_a_large_batch),
                 TEST(test_checks_that_are_throttled),
+                TEST(test_a_success_overtakes_the_check),
+                TEST(test_once_with_failing_batches),
         };
 
         return cmocka_run_group_tests_name("check", tests, NULL, NULL);

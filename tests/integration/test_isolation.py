@@ -10,12 +10,11 @@ how long.
 import collections
 import os
 import random
-import re
 import statistics
-import time
 import unittest
 
-from harness import SLOW, IntegrationTest, ids_of
+from harness import SLOW, IntegrationTest
+from site_rig import OUTAGE, Site, wait
 
 SECONDS = float(os.environ.get("ISOLATION_SECONDS", "40"))
 JOBS = range(11, 16)
@@ -40,40 +39,6 @@ FAULTS = {
     "oversize": "oversize = 400K",
 }
 THROTTLED = ("429", "429-retry", "503-retry")
-OUTAGE = re.compile("Cannot reach the API|No response from the API|Server error of the API|Cannot use the API|reachable again|"
-                    "answers 404 to everything|rejected the credentials|are blocked")
-
-
-class Site:
-    """A server, a daemon that watches it, and when what happened, in seconds of the server's clock."""
-
-    def __init__(self, test, name, jobs, scenario, server="", **config):
-        self.name = name
-        directory = test.directory / name
-        directory.mkdir()
-        self.fake = test.start_fake(scenario, server, name=name)
-        test.config, test.state = directory / "jobwatchd.ini", directory / "state"
-        test.write_config(self.fake, jobs, **config)
-        self.daemon = test.start_daemon()
-        self.began = self.fake.began()
-
-    def finish(self):
-        self.requests = [(request["t"], request["fault"] or request["status"], ids_of(request))
-                         for request in self.fake.requests()]
-
-    def reads(self, job, since=0.0, until=float("inf")):
-        return [t for t, _, ids in self.requests if job in ids and since <= t < until]
-
-    def noticed(self, job):
-        """When the end of a job was logged; None: it was not."""
-        at = self.daemon.time_of(rf"Job {job}: .* \[succeeded")
-        return None if at is None else at - self.began
-
-
-def wait(seconds, sites):
-    """Lets time pass on all servers; the ends of the daemons are found by the judgement."""
-    until = max(site.began for site in sites) + seconds
-    time.sleep(max(0, until - time.monotonic()))
 
 
 class Isolation(IntegrationTest):

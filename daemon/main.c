@@ -251,6 +251,18 @@ static enum exit_status run_action(const struct options *options)
         return EXIT_STATUS_SUCCESS;
 }
 
+/* What was printed must have been written. A failure that is the result already stays. */
+static enum exit_status close_output(enum exit_status status)
+{
+        errno = 0;
+        if (status != EXIT_STATUS_SUCCESS ||
+            (fflush(stdout) == 0 && ferror(stdout) == 0 && fclose(stdout) == 0))
+                return status;
+        (void)fprintf(stderr, "jobwatchd: cannot write to standard output: %s\n",
+                      strerror(errno > 0 ? errno : EIO));
+        return EXIT_STATUS_STATE;
+}
+
 int main(int argc, char *argv[])
 {
         struct options options = {
@@ -266,5 +278,5 @@ int main(int argc, char *argv[])
         enum exit_status status =
                 read_command_line(argc, argv, &options) < 0 ? EXIT_STATUS_USAGE : run_action(&options);
         free(options.job_ids);
-        return (int)status;
+        return (int)close_output(status);
 }

@@ -121,5 +121,8 @@ enum exit_status command_print_config(const struct command *command)
         enum exit_status status = load_config(command, false, &config);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        return config_print(config, stdout) < 0 ? EXIT_STATUS_STATE : EXIT_STATUS_SUCCESS;
+        int r = config_print(config, stdout);
+        if (r < 0)
+                (void)fprintf(stderr, "jobwatchd: cannot write to standard output: %s\n", strerror(-r));
+        return r < 0 ? EXIT_STATUS_STATE : EXIT_STATUS_SUCCESS;
 }

@@ -76,10 +76,17 @@ static enum exit_status status_when_done(const struct monitor_counts *counts)
 
 static enum exit_status status_of_round(const struct daemon *daemon, const struct monitor_counts *counts)
 {
+        if (counts->report_error < 0) {
+                journal_print(daemon->journal, LOG_ERR, "Cannot write the report to standard output: %s.",
+                              strerror(-counts->report_error));
+                return EXIT_STATUS_STATE;
+        }
         if (counts->failure == FAILURE_REFUSED)
                 return EXIT_STATUS_REFUSED;
         if (counts->failure != FAILURE_NONE || counts->unanswered > 0)
                 return EXIT_STATUS_API;
+        if (counts->not_found > 0)
+                return EXIT_STATUS_JOB_FAILED;
         return daemon->config->exit_when == EXIT_DONE ? status_when_done(counts) : EXIT_STATUS_SUCCESS;
 }
 

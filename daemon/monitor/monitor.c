@@ -277,6 +277,8 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
         const struct planner_job *jobs = planner_jobs(planner);
         struct monitor_counts counts = {
                 .watched = monitor->parts.config->job_count,
+                .not_found = monitor->not_found,
+                .report_error = monitor->report_error,
                 .failure = api_failure(planner, monitor_now_us(monitor)),
                 .next_us = planner_next_due(planner),
                 .spent_hour = rate_limiter_spent_hour(planner_rate_limiter(planner), monitor_now_us(monitor)),

@@ -59,6 +59,8 @@ struct monitor_counts {
         size_t succeeded;
         size_t failed;        /* including gone */
         size_t unanswered;    /* with `once`: jobs without a usable response */
+        size_t not_found;     /* with `once`: jobs that do not exist */
+        int report_error;     /* with `once`: a negative errno if the report could not be written */
         size_t failing;       /* open jobs that cannot be polled, though the API works */
         enum failure failure; /* of the API as a whole, or FAILURE_THROTTLED; FAILURE_NONE: none */
         uint64_t next_us;     /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is scheduled */

@@ -4,6 +4,7 @@
 
 #include "monitor/poll_state.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -34,7 +35,7 @@ void monitor_note_answered(struct monitor *monitor, const struct planner_job *jo
         monitor->jobs.answered[index_of(monitor, job)] = true;
 }
 
-void monitor_report(const struct monitor *monitor, const struct planner_job *job, const char *format, ...)
+void monitor_report(struct monitor *monitor, const struct planner_job *job, const char *format, ...)
 {
         const struct job_config *config = monitor_job_config(monitor, job);
         va_list arguments;
@@ -47,10 +48,14 @@ void monitor_report(const struct monitor *monitor, const struct planner_job *job
         (void)vprintf(format, arguments);
         va_end(arguments);
         (void)printf("\n");
+        /* Each line, so that the cause of an error is known. */
+        errno = 0;
+        if ((fflush(stdout) != 0 || ferror(stdout) != 0) && monitor->report_error == 0)
+                monitor->report_error = errno > 0 ? -errno : -EIO;
 }
 
-void monitor_report_record(const struct monitor *monitor, const struct planner_job *job,
-                           const struct text *status, enum outcome outcome)
+void monitor_report_record(struct monitor *monitor, const struct planner_job *job, const struct text *status,
+                           enum outcome outcome)
 {
         if (!monitor->parts.report)
                 return;

@@ -31,8 +31,10 @@ struct monitor {
         struct failing_log *failing;
         char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch */
         bool batch_too_large;                 /* it was */
-        bool started;                         /* monitor_start() was called */
-        bool stopped;                         /* no request is sent any more */
+        int report_error; /* negative errno of the first line of the report that was not written; 0: none */
+        size_t not_found; /* with `once`: jobs that were answered 404 or 410 */
+        bool started;     /* monitor_start() was called */
+        bool stopped;     /* no request is sent any more */
 
         struct planner_request sign_in; /* the sign-in in progress */
         bool signing_in;                /* there is one */
@@ -54,10 +56,13 @@ const struct job_config *monitor_job_config(const struct monitor *monitor, const
 /* The job has had a usable response. */
 void monitor_note_answered(struct monitor *monitor, const struct planner_job *job);
 
-/* With `once` and `report`: prints a line about the job on standard output; otherwise does nothing. */
-void monitor_report(const struct monitor *monitor, const struct planner_job *job, const char *format, ...)
+/*
+ * With `once` and `report`: prints a line about the job on standard output; otherwise does nothing. An error
+ * is kept in report_error.
+ */
+void monitor_report(struct monitor *monitor, const struct planner_job *job, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
 /* Likewise: its Status and outcome. */
-void monitor_report_record(const struct monitor *monitor, const struct planner_job *job,
-                           const struct text *status, enum outcome outcome);
+void monitor_report_record(struct monitor *monitor, const struct planner_job *job, const struct text *status,
+                           enum outcome outcome);

@@ -200,6 +200,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 break;
         case ATTRIBUTED_TO_JOB:
                 if (response->failure == FAILURE_NOT_FOUND) {
+                        monitor->not_found++;
                         not_found_save(monitor->parts.state, job->id, &job->watch, now);
                         monitor_note_answered(monitor, job);
                 }
@@ -210,6 +211,10 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 take_gone(monitor, job);
                 break;
         case ATTRIBUTED_TO_NONE:
+                if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* as expected */
+                        monitor->not_found++;
+                        monitor_note_answered(monitor, job);
+                }
                 break;
         }
         report_failure(monitor, request, response);

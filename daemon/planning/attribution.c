@@ -139,7 +139,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
                 break;
         case REQUEST_BATCH:
                 api->failed_gone_checks = 0;
-                batches_note_answered(api);
+                batches_note_batch_answered(api, request);
                 for (size_t i = 0; i < request->count; i++) {
                         request->jobs[i]->failing = false;
                         request->jobs[i]->failures = 0;

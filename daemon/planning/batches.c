@@ -9,7 +9,9 @@
  *
  * Whether batches work at all shows in a run of failed batches, which an answered batch ends. If three
  * failed, no job was in all of them that was not read individually since, and one of their jobs was: then it
- * is not a job that spoils them.
+ * is not a job that spoils them. A part does not count if another part of the same batch was answered: that
+ * batches work is known then, and a job in the part is the cause. With many broken jobs and slow failures,
+ * several such parts fail in a row after all others were answered.
  *
  * A response that is too large says nothing against the jobs. Only if both halves of a batch are too large
  * too is the batch size the cause, and halved.
@@ -107,6 +109,24 @@ void batches_note_single_read(struct planner *planner, struct planner_job *job, 
                 batches_disable(planner, now_us);
 }
 
+/* Batches work, so a job is the cause if another part, or a part of this one, fails. */
+static void note_part_answered(struct planner_api *api, uint32_t part)
+{
+        if (part != 0)
+                api->answered_parts[part % ANSWERED_PARTS] = part;
+}
+
+static bool another_part_was_answered(const struct planner_api *api, uint32_t part)
+{
+        return part != 0 && api->answered_parts[part % ANSWERED_PARTS] == part;
+}
+
+void batches_note_batch_answered(struct planner_api *api, const struct planner_request *request)
+{
+        batches_note_answered(api);
+        note_part_answered(api, request->part);
+}
+
 /* ---- splitting ---- */
 
 static struct too_large_part *too_large_of(struct planner_api *api, uint32_t part)
@@ -137,6 +157,8 @@ static void split(struct planner *planner, const struct planner_request *request
         api->part_key -= count;
         if (++api->last_part == 0)
                 api->last_part = 1;
+        if (another_part_was_answered(api, request->part))
+                note_part_answered(api, api->last_part);
         if (too_large)
                 *too_large_of(api, api->last_part) =
                         (struct too_large_part){ .part = api->last_part, .size = count };
@@ -161,7 +183,7 @@ void batches_note_failed(struct planner *planner, const struct planner_request *
                 }
                 return;
         }
-        if (!too_large)
+        if (!too_large && !another_part_was_answered(&planner->api, request->part))
                 run_add(&planner->api, request);
         split(planner, request, too_large);
         if (run_proves_failure(&planner->api))

@@ -26,6 +26,9 @@ void batches_note_failed(struct planner *planner, const struct planner_request *
                          uint64_t now_us);
 
 /* A batch was answered with a whole document: the run of failed batches is over. */
+void batches_note_batch_answered(struct planner_api *api, const struct planner_request *request);
+
+/* The run of failed batches is over. */
 void batches_note_answered(struct planner_api *api);
 
 /* A job was read by a single request. */

@@ -33,6 +33,9 @@ struct planner_limits {
 /* Two failed batches whose halves were both too large make the batch size too large; see batches.c. */
 #define TOO_LARGE_PARTS 8
 
+/* So many of the newest parts of failed batches are remembered as answered in part. */
+#define ANSWERED_PARTS 64
+
 struct too_large_part {
         uint32_t part;
         unsigned size;
@@ -69,7 +72,8 @@ struct planner_api {
         size_t suspects;          /* jobs with that mark */
         bool suspect_was_read;    /* a job of a failed batch of this run was read individually */
         uint32_t last_part;
-        uint64_t part_key; /* of the queue of parts; later parts come first */
+        uint64_t part_key;                       /* of the queue of parts; later parts come first */
+        uint32_t answered_parts[ANSWERED_PARTS]; /* parts of which a batch was answered; see batches.c */
         struct too_large_part too_large[TOO_LARGE_PARTS];
 
         /* Rows: see rows.h. */

@@ -35,6 +35,38 @@ void throttling_note_answered(struct planner *planner, const struct planner_requ
                 request->jobs[i]->throttled = false;
 }
 
+/* Whether a job that is not part of the request will be due. */
+static bool another_is_due(const struct planner *planner, const struct planner_request *request,
+                           uint64_t at_us)
+{
+        size_t due = 0, own = 0;
+
+        for (size_t i = 0; i < planner->job_count; i++)
+                due += planner->jobs[i].in_flight ||
+                       (planner->jobs[i].entry.position != 0 && planner->jobs[i].entry.due_us <= at_us);
+        for (size_t i = 0; i < request->count; i++)
+                own += request->jobs[i]->entry.position != 0 && request->jobs[i]->entry.due_us <= at_us;
+        return due > own;
+}
+
+/*
+ * After the pause the throttled subject must not be the first. A batch of all that is due would be, for ever
+ * if one of its jobs is the cause: so one of them is requested alone, and counts as another subject.
+ */
+static void single_out(struct planner *planner, const struct planner_request *request, uint64_t at_us,
+                       uint64_t random)
+{
+        struct planner_job *job = request->jobs[random % request->count];
+
+        if (planner->limits.once || another_is_due(planner, request, at_us))
+                return;
+        planner_take_out(planner, job);
+        job->throttle_mark = 0;
+        job->throttled = false;
+        job->confirm = true;
+        planner_put(planner, job, at_us);
+}
+
 enum attribution request_throttled(struct planner *planner, const struct planner_request *request,
                                    const struct planner_failure *failure, uint64_t now_us, uint64_t random)
 {
@@ -61,5 +93,7 @@ enum attribution request_throttled(struct planner *planner, const struct planner
                 request->jobs[i]->part = 0; /* the other parts are first */
         }
         request_give_back(planner, request, throttle->pause_until_us);
+        if (request->kind == REQUEST_BATCH)
+                single_out(planner, request, throttle->pause_until_us, random);
         return ATTRIBUTED_TO_API;
 }

@@ -88,9 +88,10 @@ static void put_fault(struct exchange *exchange, struct answer *answer, const ch
 
         int r = fault ? ini_parse(exchange->body.data, exchange->body.size, &handler, fault, &problem)
                       : -ENOMEM;
-        if (r == 0)
+        if (r == 0) {
+                fault->newest_connection = exchange->fake->connections;
                 faults_put(&exchange->fake->faults, fault);
-        else
+        } else
                 fault_unref(fault);
         say_done(answer, r, &problem);
 }

@@ -154,7 +154,12 @@ static enum MHD_Result arrive(struct exchange *exchange)
         if (exchange->control)
                 return answer_now(exchange);
 
-        exchange->fault = faults_pick(&fake->faults, exchange->method, exchange->target, exchange->decoded);
+        const struct fault_request request = { .method = exchange->method,
+                                               .target = exchange->target,
+                                               .decoded = exchange->decoded,
+                                               .connection = exchange->connection_number,
+                                               .now = exchange->arrived_at };
+        exchange->fault = faults_pick(&fake->faults, &request);
         if (request_log_arrived(&fake->log, exchange) < 0)
                 return MHD_NO;
         const struct fault *fault = exchange->fault;

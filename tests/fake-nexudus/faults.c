@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Faults. Each counts the requests that match it: the first `after` pass, the next `times` are affected, the
- * rest pass. The first fault in the order of the scenario that affects a request is used. Faults are counted
- * references, since one may be replaced while an answer that uses it is in progress.
+ * Faults and their keys. They are reference-counted, since one may be replaced while an answer that uses it
+ * is in progress. Which requests they affect: fault_match.c.
  */
 
 #include "faults.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +36,7 @@ struct fault *fault_unref(struct fault *fault)
         for (size_t i = 0; i < fault->header_count; i++)
                 free(fault->headers[i]);
         free(fault->headers);
+        free(fault->jobs);
         buffer_release(&fault->body);
         free(fault->content_type);
         free(fault->method);
@@ -139,6 +138,25 @@ static int set_gzip(struct fault *fault, const char *value)
         return r;
 }
 
+static int set_reads(struct fault *fault, const char *value)
+{
+        static const char *const names[] = {
+                [READS_ANY] = "any", [READS_SINGLE] = "single", [READS_BATCH] = "batch", NULL
+        };
+        unsigned choice = 0;
+        int r = set_choice(value, names, &choice);
+
+        fault->reads = (enum fault_reads)choice;
+        return r;
+}
+
+static int set_chance(struct fault *fault, const char *value)
+{
+        int r = parse_number(value, &fault->chance);
+
+        return r < 0 || fault->chance == 0 || fault->chance > 100 ? -EINVAL : 0;
+}
+
 static int set_status(struct fault *fault, const char *value)
 {
         uint64_t status;
@@ -170,6 +188,16 @@ static int set_key(struct fault *fault, const char *key, const char *value)
                 return set_text(&fault->path, value);
         if (strcmp(key, "method") == 0)
                 return set_method(fault, value);
+        if (strcmp(key, "jobs") == 0)
+                return fault_set_jobs(fault, value);
+        if (strcmp(key, "reads") == 0)
+                return set_reads(fault, value);
+        if (strcmp(key, "old_connections") == 0)
+                return parse_boolean(value, &fault->old_connections);
+        if (strcmp(key, "min_spacing") == 0)
+                return parse_span(value, &fault->min_spacing);
+        if (strcmp(key, "chance") == 0)
+                return set_chance(fault, value);
         if (strcmp(key, "after") == 0)
                 return parse_number(value, &fault->after);
         if (strcmp(key, "times") == 0)
@@ -249,28 +277,6 @@ bool faults_remove(struct faults *faults, const char *name)
                         return true;
                 }
         return false;
-}
-
-bool target_matches(const char *glob, const char *target, const char *decoded)
-{
-        return fnmatch(glob, target, 0) == 0 || fnmatch(glob, decoded, 0) == 0;
-}
-
-struct fault *faults_pick(struct faults *faults, const char *method, const char *target, const char *decoded)
-{
-        for (struct fault *fault = faults->first; fault; fault = fault->next) {
-                if (fault->method && strcmp(fault->method, method) != 0)
-                        continue;
-                if (fault->path && !target_matches(fault->path, target, decoded))
-                        continue;
-                if (fault->times > 0 && fault->used == fault->times)
-                        continue;
-                if (fault->seen++ < fault->after)
-                        continue;
-                fault->used++;
-                return fault_ref(fault);
-        }
-        return NULL;
 }
 
 void faults_release(struct faults *faults)

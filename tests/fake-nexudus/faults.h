@@ -17,6 +17,13 @@ enum fault_reset {
 
 enum fault_gzip { GZIP_NO, GZIP_YES, GZIP_FORCE };
 
+/* Which reads of its jobs a fault with `jobs` affects. */
+enum fault_reads { READS_ANY, READS_SINGLE, READS_BATCH };
+
+struct id_range {
+        uint64_t first, last;
+};
+
 /* A [fault NAME] section. */
 struct fault {
         struct fault *next;
@@ -24,7 +31,15 @@ struct fault {
         char *name;
         char *path;            /* glob; NULL: any */
         char *method;          /* NULL: any */
-        uint64_t after, times; /* times 0: for ever */
+        struct id_range *jobs; /* NULL: any request */
+        size_t job_range_count;
+        enum fault_reads reads;
+        bool old_connections;       /* only on connections that are older than the fault */
+        uint64_t newest_connection; /* the number of the newest of these */
+        uint64_t min_spacing;       /* µs; only less than this after a request that passed; 0: any */
+        uint64_t passed_at;         /* µs, monotonic */
+        uint64_t chance;            /* percent; 0: all */
+        uint64_t after, times;      /* times 0: for ever */
         uint64_t seen, used;
 
         unsigned status; /* 0: that of the real answer */
@@ -66,8 +81,19 @@ void faults_put(struct faults *faults, struct fault *fault);
 /* Returns whether a fault of that name existed. */
 bool faults_remove(struct faults *faults, const char *name);
 
+/* What decides whether a fault affects a request. */
+struct fault_request {
+        const char *method;
+        const char *target, *decoded; /* as sent, and percent-decoded */
+        uint64_t connection;          /* its number */
+        uint64_t now;                 /* µs, monotonic */
+};
+
 /* The fault for a request, with a reference, or NULL. Counts. */
-struct fault *faults_pick(struct faults *faults, const char *method, const char *target, const char *decoded);
+struct fault *faults_pick(struct faults *faults, const struct fault_request *request);
+
+/* Parses "11-20, 35" for `jobs`. Returns 0, -EINVAL or -ENOMEM. */
+int fault_set_jobs(struct fault *fault, const char *value);
 
 /* Whether the target of a request, as sent or decoded, matches a glob. */
 bool target_matches(const char *glob, const char *target, const char *decoded);

@@ -372,6 +372,41 @@ class Faults(FakeTest):
         self.control("DELETE", "faults")
         self.assertEqual(self.ask("/api/token", "POST", "").status, 400)
 
+    def statuses(self, *targets):
+        return [self.ask(JOBS + target).status for target in targets]
+
+    def test_of_jobs(self):
+        self.start("[jobs 1-40]\n[fault f]\njobs = 3, 11-20\nstatus = 500\n")
+        targets = ("/1", "/3", "/11", "/31", "/?id=[1,2]", "/?id=%5B1,3%5D", "/?id=[31,33]", "/?id=[5,20]", "?page=1", "")
+        self.assertEqual(self.statuses(*targets), [200, 500, 500, 200, 200, 500, 200, 500, 200, 200])
+        self.fault("jobs = 3\nreads = single\nstatus = 500")
+        self.assertEqual(self.statuses("/3", "/?id=[3]", "/2"), [500, 200, 200])
+        self.fault("jobs = 3\nreads = batch\nstatus = 500")
+        self.assertEqual(self.statuses("/3", "/?id=[2,3]", "/?id=[2]"), [200, 500, 200])
+        for jobs in ("x", "3-", "5-3", "3;4"):
+            answer = self.ask("/_control/fault/f", "PUT", ("jobs = " + jobs).encode(), token=None)
+            self.assertEqual(answer.status, 400, jobs)
+
+    def test_of_old_connections(self):
+        self.start("[job 1]\n")
+        kept, headers = self.connect(), {"Authorization": "Bearer t0ken"}
+        self.addCleanup(kept.close)
+        kept.request("GET", JOBS + "/1", headers=headers)
+        self.assertEqual(Answer(kept.getresponse()).status, 200)
+        self.fault("old_connections = yes\nstatus = 500")
+        kept.request("GET", JOBS + "/1", headers=headers)
+        self.assertEqual(Answer(kept.getresponse()).status, 500)
+        self.assertEqual(self.ask(JOBS + "/1").status, 200)
+
+    def test_by_spacing_and_chance(self):
+        self.start("[job 1]\n")
+        self.fault("min_spacing = 10min\nstatus = 503")
+        self.assertEqual(self.statuses("/1", "/1", "/1"), [200, 503, 503])
+        self.fault("min_spacing = 1us\nstatus = 503")
+        self.assertEqual(self.statuses("/1", "/1"), [200, 200])
+        self.fault("chance = 30\nstatus = 503")
+        self.assertIn(self.statuses(*["/1"] * 100).count(503), range(10, 60))
+
     def test_envelope_html_and_wrong_id(self):
         self.start_one()
         self.fault("envelope = yes")

@@ -133,6 +133,12 @@ class Fake:
             query["path"] = f"*{JOBS}/{job}"
         return self.wait(count + 2, self.stats()["last_seq"], **query)
 
+    def began(self):
+        """The start of its clock, by time.monotonic()."""
+        before = time.monotonic()
+        seconds = self.stats()["seconds"]
+        return (before + time.monotonic()) / 2 - seconds
+
     def requests(self):
         """The log: a dict per request. The line of a request in progress may be incomplete."""
         self.stats()
@@ -145,7 +151,7 @@ class Daemon:
 
     def __init__(self, command, env, terminal=False, before=()):
         read_end, write_end = os.openpty() if terminal else os.pipe()
-        self.lines = []
+        self.lines, self.times = [], []  # of each line: time.monotonic() of its arrival
         self.changed = threading.Condition()
         self.ended = False
         self.process = subprocess.Popen([*before, *command], env=env, stdin=subprocess.DEVNULL,
@@ -169,6 +175,7 @@ class Daemon:
             if not data and rest:
                 whole.append(rest)
             with self.changed:
+                self.times += [time.monotonic()] * len(whole)
                 self.lines += [line.decode("utf-8", "backslashreplace").rstrip("\r") for line in whole]
                 self.ended = not data
                 self.changed.notify_all()
@@ -187,6 +194,17 @@ class Daemon:
     def count(self, pattern):
         with self.changed:
             return sum(1 for line in self.lines if re.search(pattern, line))
+
+    def time_of(self, pattern):
+        """When the first line that matches arrived, by time.monotonic(); None: there is none."""
+        with self.changed:
+            return next((at for at, line in zip(self.times, self.lines) if re.search(pattern, line)), None)
+
+    def messages(self, levels="error|warning|notice"):
+        """The lines of these levels that are not events."""
+        with self.changed:
+            return [line for line in self.lines
+                    if re.match(rf"\S+ \S+ (?:{levels}) ", line) and not EVENT.search(line)]
 
     def mark(self):
         """A position in the log, for `since`."""
@@ -313,6 +331,15 @@ class IntegrationTest(unittest.TestCase):
         if says is not None:
             self.assertRegex(daemon.text(), says)
         return daemon
+
+
+def ids_of(request):
+    """The ids that a logged request asks for."""
+    single = re.search(rf"{JOBS}/(\d+)$", request["path"])
+    if single:
+        return [int(single.group(1))]
+    batch = re.search(r"id=\[([\d,]*)\]", urllib.parse.unquote(request.get("query") or ""))
+    return [int(id) for id in batch.group(1).split(",")] if batch else []
 
 
 class Closed:

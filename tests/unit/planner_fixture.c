@@ -311,11 +311,14 @@ static void send(struct fixture *fixture, const struct planner_request *request)
         if (request->kind == REQUEST_SINGLE)
                 latency_us = server_job_of(fixture, request->jobs[0])->latency_us;
 
+        struct planner_failure failure = failure_of(fixture, request);
+        if (failure.failure != FAILURE_NONE && fixture->server.failing_us > 0)
+                latency_us = fixture->server.failing_us;
         *in_flight = (struct in_flight){
                 .request = *request,
                 .sent = fixture->sent_count,
                 .due_us = fixture->now_us + (latency_us > 0 ? latency_us : LATENCY),
-                .failure = failure_of(fixture, request),
+                .failure = failure,
         };
         sent->failure = in_flight->failure.failure;
 }

@@ -42,6 +42,7 @@ struct server {
         size_t lists_from;     /* of those with so many ids or more; 0: of all */
         size_t too_large_from; /* a list of so many ids is too large; 0: none is */
         uint64_t retry_after_us;
+        uint64_t failing_us; /* latency of all requests that fail; 0: as of others */
         struct server_job jobs[JOBS_MAX];
 };
 

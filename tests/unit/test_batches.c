@@ -329,6 +329,33 @@ static void test_an_answered_batch_resets_the_count(void **state)
                 assert_true(longest_gap(fixture, 0, i) <= INTERVAL + SEC);
 }
 
+/* All batches fail at first, some of their parts late and in a row. */
+static void test_slow_failures_of_many_bad_records_do_not_disable_batches(void **state)
+{
+        static const uint64_t latencies[] = { LATENCY, SEC, 10 * SEC };
+
+        for (size_t l = 0; l < sizeof(latencies) / sizeof(latencies[0]); l++)
+                for (size_t offset = 0; offset < 10; offset++) {
+                        fixture_teardown(state);
+                        assert_int_equal(fixture_setup(state), 0);
+                        struct fixture *fixture = *state;
+
+                        fixture->server.failing_us = latencies[l];
+                        for (size_t i = 0; i < 10; i++)
+                                server_jobs_fail(fixture, 50 * i + (7 * i + 5 * offset) % 50, 1,
+                                                 FAILURE_NO_RESPONSE);
+                        start_together(fixture, 50, 500);
+                        run(fixture, 5 * MIN);
+                        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 50);
+                        size_t from = fixture->sent_count;
+                        run(fixture, 5 * MIN);
+                        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 50);
+                        for (size_t i = 0; i < 500; i++)
+                                assert_true(fixture->jobs[i].failing ||
+                                            longest_gap(fixture, from, i) <= INTERVAL + SEC);
+                }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -348,6 +375,7 @@ int main(void)
                 TEST(test_batches_are_disabled_where_single_reads_succeed),
                 TEST(test_a_failing_job_does_not_disable_batches),
                 TEST(test_an_answered_batch_resets_the_count),
+                TEST(test_slow_failures_of_many_bad_records_do_not_disable_batches),
         };
 
         return cmocka_run_group_tests_name("batches", tests, NULL, NULL);

@@ -202,6 +202,28 @@ static void test_one_job_that_is_always_throttled_costs_one_pause(void **state)
         assert_int_equal(fixture->opened, 0);
 }
 
+/* A batch of all jobs is throttled because of one: no other subject would ever be requested. */
+static void test_a_job_that_throttles_its_batches_does_not_stop_the_others(void **state)
+{
+        for (size_t bad = 0; bad < JOBS; bad++) {
+                fixture_teardown(state);
+                assert_int_equal(fixture_setup(state), 0);
+                struct fixture *fixture = *state;
+
+                server_jobs_fail(fixture, bad, 1, FAILURE_THROTTLED);
+                fixture->server.jobs[bad].retry_after_us = 2 * SEC;
+                start_together(fixture, 100, JOBS);
+                run(fixture, 3 * MIN);
+                size_t from = fixture->sent_count;
+                run(fixture, USEC_PER_HOUR);
+                for (size_t i = 0; i < JOBS; i++)
+                        if (i != bad)
+                                assert_true(longest_gap(fixture, from, i) <= INTERVAL + LATENCY);
+                assert_true(fixture->jobs[bad].failing);
+                assert_in_range(count_polls(fixture, from, bad), 11, 30);
+        }
+}
+
 static void test_another_throttled_job_pauses_again(void **state)
 {
         struct fixture *fixture = *state;
@@ -285,6 +307,7 @@ int main(void)
                 TEST(test_a_throttled_confirmation_is_not_first_after_the_pause),
                 TEST(test_a_throttled_part_of_a_batch_is_not_first_after_the_pause),
                 TEST(test_one_job_that_is_always_throttled_costs_one_pause),
+                TEST(test_a_job_that_throttles_its_batches_does_not_stop_the_others),
                 TEST(test_another_throttled_job_pauses_again),
                 TEST(test_a_job_that_was_answered_in_between_pauses_again),
                 TEST(test_a_throttled_job_that_is_polled_alone_is_not_charged),

@@ -215,7 +215,9 @@ struct wire {
         uint64_t permille_us;
         uint32_t throttle_mark;
         uint64_t paused_us;           /* when the last pause began */
+        size_t throttled_count;       /* jobs of the subject that was throttled last */
         bool others_answered, paused; /* paused: no request since */
+        bool part_answered;           /* a part of that subject was answered */
 
         /* failures of the present outage of the site that were delivered, and the last of them */
         unsigned site_failures;

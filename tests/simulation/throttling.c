@@ -72,19 +72,22 @@ static void later_of(uint64_t *until_us, uint64_t at_us)
                 *until_us = at_us;
 }
 
-static void pause_all(struct sim *sim, const struct slot *slot)
+/* `surely`: otherwise it may be charged to its subject instead. */
+static void pause_all(struct sim *sim, const struct slot *slot, bool surely)
 {
         struct wire *wire = &sim->wire;
         uint64_t until_us = sim->now_us + pause_span(sim, slot->retry_after_us);
 
         later_of(&wire->pause_us, until_us);
-        later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        if (surely)
+                later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
         if (!wire->paused)
                 wire->paused_us = sim->now_us;
         wire->paused = true;
         sim->disturbances++;
-        wire->others_answered = false;
+        wire->others_answered = wire->part_answered = false;
         wire->throttle_mark++;
+        wire->throttled_count = slot->request.count;
         for (size_t i = 0; i < slot->request.count && slot->request.kind != REQUEST_CHECK; i++)
                 job_of(sim, slot->request.jobs[i])->throttle_mark = wire->throttle_mark;
 }
@@ -114,7 +117,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
         if (alone)
                 charge(sim, slot);
         else
-                pause_all(sim, slot);
+                pause_all(sim, slot, !(sim->wire.part_answered && all_throttled(sim, slot)));
         for (size_t i = 0; i < request->count; i++)
                 job_of(sim, request->jobs[i])->throttled = true;
 }
@@ -126,6 +129,8 @@ void throttling_answered(struct sim *sim, const struct slot *slot)
                 sim->wire.others_answered = true;
                 return;
         }
+        /* A job of a throttled batch, alone, may count as another subject. */
+        sim->wire.part_answered |= all_marked(sim, slot) && slot->request.count < sim->wire.throttled_count;
         if (all_marked(sim, slot))
                 sim->wire.throttle_mark++;
         else

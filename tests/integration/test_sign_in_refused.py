@@ -104,8 +104,8 @@ class Refused(SignInTest):
         self.assertRegex(check.stdout, says)
 
     def test_probes(self):
-        """A missing role is granted before the second probe. For an account with short-lived tokens, which signs in again
-        for the probe, nothing is logged twice."""
+        """A missing role is granted before the second probe. For an account with short-lived tokens, which signs in for
+        each probe, nothing is logged twice."""
         self.watch(server="roles = list")
         given, fake = self.start_daemon(), self.fake
         given.wait_for(ROLE)

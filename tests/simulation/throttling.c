@@ -72,10 +72,14 @@ static void later_of(uint64_t *until_us, uint64_t at_us)
 static void pause_all(struct sim *sim, const struct slot *slot)
 {
         struct wire *wire = &sim->wire;
-        uint64_t until_us = sim->now_us + pause_span(sim, slot->retry_after_us);
 
-        later_of(&wire->pause_us, until_us);
-        later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        /* During a pause only a Retry-After adds to it: the request was sent before. */
+        if (slot->retry_after_us > 0 || wire->pause_us <= sim->now_us) {
+                uint64_t until_us = sim->now_us + pause_span(sim, slot->retry_after_us);
+
+                later_of(&wire->pause_us, until_us);
+                later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        }
         wire->paused = true;
         sim->disturbances++;
         wire->others_answered = false;

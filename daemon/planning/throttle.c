@@ -42,10 +42,13 @@ static uint64_t pause_span(struct throttle *throttle, uint64_t retry_after_us, u
 
 void throttle_note_throttled(struct throttle *throttle, uint64_t retry_after_us, uint64_t now_us)
 {
-        uint64_t until_us = now_us + pause_span(throttle, retry_after_us, now_us);
+        /* During a pause this is the response to a request that was sent before it, for the same reason. */
+        if (retry_after_us > 0 || throttle->pause_until_us <= now_us) {
+                uint64_t until_us = now_us + pause_span(throttle, retry_after_us, now_us);
 
-        if (until_us > throttle->pause_until_us)
-                throttle->pause_until_us = until_us;
+                if (until_us > throttle->pause_until_us)
+                        throttle->pause_until_us = until_us;
+        }
         throttle->mark++;
         throttle->others_answered = false;
         throttle->throttled_job_waits = true;

@@ -7,7 +7,8 @@
 /*
  * What the API asks for when it throttles: a pause, and a lower rate. A response without Retry-After pauses
  * for 2 s, doubled each time in a row up to 1 min, and halves the rate, down to a sixteenth; the rate
- * recovers by a tenth a minute. Pure: `now_us` is CLOCK_BOOTTIME in microseconds.
+ * recovers by a tenth a minute. Those of requests that were sent before a pause count once. Pure: `now_us` is
+ * CLOCK_BOOTTIME in microseconds.
  *
  * A subject (a job, the jobs of a batch, or the sign-in) that keeps being throttled while others are answered
  * must not pause the others. So the subject that was throttled last is remembered by a mark, a number that

@@ -188,6 +188,7 @@ retries = 1000
         self.daemon = self.start()
 
     def reload(self):
+        self.wait_started()
         for _ in range(self.random.randrange(3)):
             unwatched = [id for id in self.lives if id not in self.watched]
             if unwatched and self.random.random() < 0.5:
@@ -198,7 +199,6 @@ retries = 1000
             self.new_job()
         self.random.shuffle(self.watched)
         self.configure()
-        self.wait_started()
         self.daemon.send_signal(signal.SIGHUP)
         self.counts["reloads"] += 1
 
@@ -282,7 +282,7 @@ retries = 1000
     def act(self, elapsed):
         deletes = 0.03 if LONG or elapsed < 10 else 0
         weights = {self.change: 1, lambda: self.add_fault(False): 0.12, lambda: self.add_fault(True): 0.06,
-                   self.restart: 0.06, self.reload: 0.08, self.delete: deletes, self.bring_back: 0.02 if LONG else 0.05}
+                   self.restart: 0.06, self.reload: 0.08, self.delete: deletes, self.bring_back: 0.006 if LONG else 0.05}
         self.random.choices(list(weights), list(weights.values()))[0]()
 
     def finish(self):

@@ -76,11 +76,15 @@ static void later_of(uint64_t *until_us, uint64_t at_us)
 static void pause_all(struct sim *sim, const struct slot *slot, bool surely)
 {
         struct wire *wire = &sim->wire;
-        uint64_t until_us = sim->now_us + pause_span(sim, slot->retry_after_us);
 
-        later_of(&wire->pause_us, until_us);
-        if (surely)
-                later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        /* During a pause only a Retry-After adds to it: the request was sent before. */
+        if (slot->retry_after_us > 0 || wire->pause_us <= sim->now_us) {
+                uint64_t until_us = sim->now_us + pause_span(sim, slot->retry_after_us);
+
+                later_of(&wire->pause_us, until_us);
+                if (surely)
+                        later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+        }
         if (!wire->paused)
                 wire->paused_us = sim->now_us;
         wire->paused = true;

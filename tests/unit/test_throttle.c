@@ -61,6 +61,23 @@ static void test_a_pause_is_never_shortened(void **state)
         assert_int_equal(throttle_next(&throttle, 0, START + 2), START + 40 * SEC);
 }
 
+/* Eight requests in flight are throttled together: that is one reason to pause, not eight. */
+static void test_throttled_together_counts_once(void **state)
+{
+        struct throttle throttle = THROTTLE_INITIAL;
+        (void)state;
+
+        for (uint64_t i = 0; i < 8; i++)
+                throttle_note_throttled(&throttle, 0, START + i * LATENCY);
+        assert_int_equal(throttle.pause_until_us, START + 2 * SEC);
+        assert_int_equal(throttle.rate_permille, 500);
+        throttle_note_throttled(&throttle, 10 * SEC, START + SEC);
+        assert_int_equal(throttle.pause_until_us, START + 11 * SEC);
+        throttle_note_throttled(&throttle, 0, START + 11 * SEC);
+        assert_int_equal(throttle.pause_until_us, START + 15 * SEC);
+        assert_int_equal(throttle.rate_permille, 250);
+}
+
 /* From one request to the next. */
 static uint64_t distance_at(struct throttle *throttle, uint64_t emission_us, uint64_t now_us)
 {
@@ -300,6 +317,7 @@ int main(void)
                 cmocka_unit_test(test_retry_after_counts_up_to_an_hour),
                 cmocka_unit_test(test_pauses_without_retry_after_double_up_to_a_minute),
                 cmocka_unit_test(test_a_pause_is_never_shortened),
+                cmocka_unit_test(test_throttled_together_counts_once),
                 cmocka_unit_test(test_the_rate_halves_down_to_a_sixteenth_and_recovers),
                 cmocka_unit_test(test_retry_after_leaves_the_rate),
                 TEST(test_everything_pauses),

@@ -42,7 +42,7 @@ static char *describe_change(const struct event *event)
         bool status_same = text_equal(&event->record.status, &event->status_before);
         bool result_same = text_equal(&event->record.result, &event->result_before);
         if (event->first_observation)
-                return format_message("%s, seen for the first time", status);
+                return format_message("first seen as %s", status);
         if (!status_same)
                 return format_message("%s → %s", before, status);
         if (!result_same)

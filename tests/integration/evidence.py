@@ -233,7 +233,7 @@ def check_recorded(test, jobs, recorded):
 def check_log(test, recorded, log):
     for event in recorded:
         shown = re.escape(event.status)
-        step = rf"{shown}(, seen for the first time|, result is now {re.escape(event.result or '(none)')})"
+        step = rf"(first seen as {shown}|{shown}, result is now {re.escape(event.result or '(none)')})"
         if event.status_before is not None and event.status_before != event.status:
             step = rf"{re.escape(event.status_before)} → {shown}"
         pattern = rf"(?m)Job {event.job}: {step} \[{event.kind}\b"

@@ -43,7 +43,7 @@ class SignInTest(IntegrationTest):
 
     def start_signed_in(self, *options, jobs=1, **how):
         daemon = self.start_daemon(*options, **how)
-        daemon.wait_for("seen for the first time", count=jobs)
+        daemon.wait_for("first seen as", count=jobs)
         return daemon
 
     def expire(self):

@@ -68,7 +68,7 @@ class Everything404(IntegrationTest):
                     site.count, site.interval = count, int(interval[:-1])
                     sites.append(site)
         for site in sites:
-            site.daemon.wait_for("seen for the first time", count=site.count)
+            site.daemon.wait_for("first seen as", count=site.count)
             site.fake.fault("deployment", path="/api/*", status=404, html="yes")
         time.sleep(80)
         for site in sites:
@@ -152,7 +152,7 @@ class Connections(IntegrationTest):
         sites = [Site(self, f"dead-{batch}", jobs, running(11, 40), api={"timeout": "2s"},
                       poll={"interval": "1s", "max_interval": "1s", "batch": batch}) for batch in ("off", "auto")]
         for site in sites:
-            site.daemon.wait_for("seen for the first time", count=len(jobs))
+            site.daemon.wait_for("first seen as", count=len(jobs))
             site.fake.fault("dead", path="/api/*", old_connections="yes", hang="yes")
             site.dead = time.monotonic() - site.began
         time.sleep(20)

@@ -67,7 +67,7 @@ class Requests(BatchTest):
         jobs = range(first, first + count)
         fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, jobs, size=size, interval="1s")
-        daemon.wait_for("seen for the first time", count=count)
+        daemon.wait_for("first seen as", count=count)
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertReported(daemon, jobs)
         requests = fake.requests()
@@ -130,7 +130,7 @@ class Belief(BatchTest):
         jobs = range(11, 31)
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, jobs)
-        daemon.wait_for("seen for the first time", count=20)
+        daemon.wait_for("first seen as", count=20)
         seq = fake.stats()["last_seq"]
         fake.job(15, status="Completed", result="all")
         fake.job(22, status="Running", result="more")
@@ -152,7 +152,7 @@ class Belief(BatchTest):
         jobs = range(11, 15)
         fake = self.start_fake("[jobs 11-14]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, jobs)
-        daemon.wait_for("seen for the first time", count=4)
+        daemon.wait_for("first seen as", count=4)
         rows = [{"Id": id, "Status": "Completed", "ResultData": "lie", "UpdatedOn": "2025-01-15T10:30:00Z"}
                 for id in jobs]
         seq = fake.stats()["last_seq"]
@@ -174,7 +174,7 @@ class Belief(BatchTest):
         rows = [{"Id": id, "Status": "Completed", "ResultData": "lie"} for id in (11, 12)]
         fake.fault("lies", path=BATCH_FAULT, body=json.dumps(rows))
         daemon = self.watch(fake, (11, 12), "--exit-when-done")
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         fake.mend()
         for id in (11, 12):
             fake.job(id, status="Failed")
@@ -186,7 +186,7 @@ class Belief(BatchTest):
         jobs = range(11, 21)
         fake = self.start_fake("[jobs 11-20]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, jobs, interval="500ms")
-        daemon.wait_for("seen for the first time", count=10)
+        daemon.wait_for("first seen as", count=10)
         seq = fake.stats()["last_seq"]
         fake.job(13, gone="1")
         daemon.wait_for("Job 13: not found")
@@ -216,7 +216,7 @@ class Belief(BatchTest):
         jobs = range(11, 31)
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, jobs)
-        daemon.wait_for("seen for the first time", count=20)
+        daemon.wait_for("first seen as", count=20)
         seq = fake.stats()["last_seq"]
         fake.fault("empty", path=BATCH_FAULT, body="[]", times=1)
         fake.wait(20, seq, path=f"*{JOBS}/??")
@@ -234,7 +234,7 @@ class Belief(BatchTest):
                 {**row, "Id": 13}, row]
         fake.fault("rows", path=BATCH_FAULT, body=json.dumps(rows))
         daemon = self.watch(fake, (11, 12, 13))
-        daemon.wait_for("seen for the first time", count=3)
+        daemon.wait_for("first seen as", count=3)
         self.rounds(fake, 5)
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertReported(daemon, (11, 12, 13))
@@ -251,7 +251,7 @@ class Kinds(BatchTest):
         of single requests: in the rounds after the first observations, and for four changes and three rounds."""
         fake = self.start_fake(scenario, f"batch = {kind}")
         daemon = self.watch(fake, self.JOB_IDS)
-        daemon.wait_for("seen for the first time", count=len(self.JOB_IDS))
+        daemon.wait_for("first seen as", count=len(self.JOB_IDS))
         self.rounds(fake, 4)
         first = singles_of(fake.requests())
         self.assertLessEqual(max(first.values(), default=0), 1, f"at most one closer look at first sight: {first}")
@@ -326,7 +326,7 @@ class Kinds(BatchTest):
         rows = [{"Id": id, **row} for id in range(11, 21)]
         fake.fault("bare", path=BATCH_FAULT, body=json.dumps(rows))
         daemon = self.watch(fake, range(11, 21), interval="100ms", max_interval="1s")
-        daemon.wait_for("seen for the first time", count=10)
+        daemon.wait_for("first seen as", count=10)
         fake.job(14, status="Running", result="three quarters")
         daemon.wait_for(r"Job 14: .*\[changed, result of 14 bytes\]")
         fake.job(16, status="Completed")
@@ -356,7 +356,7 @@ class Kinds(BatchTest):
         fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running | half\n", f"batch = refused {status}",
                                name=f"fake{status}")
         daemon = self.watch(fake, jobs, size=size, state={"directory": self.directory / f"state{status}"})
-        daemon.wait_for("seen for the first time", count=len(jobs))
+        daemon.wait_for("first seen as", count=len(jobs))
         line = daemon.wait_for("notice .*The API refuses batches")
         self.assertRegex(line, rf"\(HTTP {status}.*\)\. Polling jobs individually for 1h\.")
         fake.job(jobs[5], status="Completed")
@@ -405,7 +405,7 @@ class Nonsense(BatchTest):
         jobs = range(11, 31)
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running | half\n", name=f"fake{times}")
         daemon = self.watch(fake, jobs, api={"max_response": "1M"})
-        daemon.wait_for("seen for the first time", count=20)
+        daemon.wait_for("first seen as", count=20)
         fake.fault("nonsense", path=BATCH_FAULT, times=times, **lines)
         fake.wait(1, fake.stats()["last_seq"], path=f"*{BATCH_PATH}?id*")
         fake.job(15, status="Completed", result="all")
@@ -483,7 +483,7 @@ class Cost(BatchTest):
     def test_one_transaction_for_first_observations(self):
         fake = self.start_fake("[jobs 1000-1099]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, range(1000, 1100), interval="10s")
-        daemon.wait_for("seen for the first time", count=100)
+        daemon.wait_for("first seen as", count=100)
         count = self.commits()
         self.assertGreaterEqual(count, 1)
         self.assertLess(count, 15, "not one for each of 100 jobs")
@@ -493,7 +493,7 @@ class Cost(BatchTest):
     def test_quiet_rounds_write_nothing(self):
         fake = self.start_fake("[jobs 1000-1099]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, range(1000, 1100), interval="100ms")
-        daemon.wait_for("seen for the first time", count=100)
+        daemon.wait_for("first seen as", count=100)
         self.rounds(fake, 3)
         before = self.commits()
         self.rounds(fake, 15)
@@ -506,7 +506,7 @@ class Cost(BatchTest):
         fake = self.start_fake(f"[jobs 1000-1099]\n{lines}step = 0s Running | half\n", name=name)
         daemon = self.watch(fake, range(1000, 1100), state={"directory": self.directory / f"state-{name}"},
                             api={"max_response": "64M"}, interval="300ms")
-        daemon.wait_for("seen for the first time", count=100)
+        daemon.wait_for("first seen as", count=100)
         before = daemon.memory_kb("VmRSS")
         pathlib.Path(f"/proc/{daemon.pid}/clear_refs").write_text("5")  # the high-water mark begins anew
         self.rounds(fake, 4)

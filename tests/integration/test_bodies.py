@@ -58,14 +58,14 @@ class Bodies(IntegrationTest):
         self.fake = self.start_fake("[job 11]\nstep = 0s Running | half\n")
         self.write_config(self.fake, (11,), **config)
         self.daemon = self.start_daemon()
-        self.daemon.wait_for("Job 11: Running, seen for the first time")
+        self.daemon.wait_for("Job 11: first seen as Running")
 
     def harmless(self, fault):
         self.fake = self.start_fake("[job 11]\nstep = 0s Running | half\n")
         self.fake.fault("harmless", **fault)
         self.write_config(self.fake, (11,))
         daemon = self.start_daemon()
-        daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.wait_for("Job 11: first seen as Running")
         self.fake.job(11, status="Completed", result="→ done 🎉" * 50)
         daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
         self.assertEqual(daemon.stop(), EX_OK)
@@ -111,7 +111,7 @@ class Bodies(IntegrationTest):
         self.fake.fault("odd", times=3, html="yes")
         self.write_config(self.fake, (11,))
         daemon = self.start_daemon()
-        daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.wait_for("Job 11: first seen as Running")
         daemon.stop()
         self.assertEqual(len(daemon.events()), 1)
 

@@ -42,7 +42,7 @@ class Console(IntegrationTest):
         fake = self.start_fake("[job 11]\nstep = 0s Running\n")
         self.write_config(fake, (11,))
         daemon = self.start_daemon("--log-level=debug", terminal=True, env={"NO_COLOR": "1"})
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         fake.job(11, status="Ev\x1b[2Jil\nJob 12: x\r\x07\x7f\u009b31m\u202e", result="a\x1b]0;t\x07\nb\x00c")
         line = daemon.wait_for(r"notice +Job 11: Running → Ev\\x1b\[2Jil\\nJob 12: x\\r\\x07\\x7f\\xc2\\x9b31m")
         self.assertRegex(line, r"\[changed, result of 11 bytes\]$")
@@ -58,7 +58,7 @@ class Console(IntegrationTest):
         fake = self.start_fake("[job 11]\nstep = 0s Running\n")
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         fake.job(11, result="é" * 100_000)
         line = daemon.wait_for("result is now é+… .changed, ")
         self.assertLess(len(line), 300)
@@ -82,7 +82,7 @@ class Console(IntegrationTest):
                 self.assertEqual(daemon.stop(), EX_OK)
 
     def test_auto_is_the_console_here(self):
-        self.assertIn("seen for the first time", self.run_job("--log-target=auto").text())
+        self.assertIn("first seen as", self.run_job("--log-target=auto").text())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Credentials(IntegrationTest):
 
     def accepted(self, *options, **how):
         daemon = self.start_daemon(*options, **how)
-        daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.wait_for("Job 11: first seen as Running")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual({request["authorization"] for request in self.fake.requests()}, {f"bearer {TOKEN}"})
         return daemon
@@ -113,7 +113,7 @@ class Basic(IntegrationTest):
         self.write_config(fake, (11,), api={"auth": "basic", "username": "me@example.com",
                                             "password_file": self.secret("password", PASSWORD + "\n")})
         daemon = self.start_daemon("--log-level=debug")
-        daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.wait_for("Job 11: first seen as Running")
         environ, arguments = daemon.proc("environ"), daemon.proc("cmdline")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual({request["authorization"] for request in fake.requests()},
@@ -140,7 +140,7 @@ class Secrets(IntegrationTest):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon("--log-level=debug")
-        daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.wait_for("Job 11: first seen as Running")
         for count, fault in enumerate(({"status": 500}, {"html": "yes"}, {"status": 401}), 1):
             mark = daemon.mark()
             fake.fault("fault", **fault)
@@ -171,7 +171,7 @@ class Secrets(IntegrationTest):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         self.assertEqual(self.state.stat().st_mode & 0o077, 0)
         for path in self.state.iterdir():
             self.assertEqual(path.stat().st_mode & 0o077, 0, path.name)
@@ -191,7 +191,7 @@ class Secrets(IntegrationTest):
                 fake.polls(2, 11)
                 self.assertEqual(daemon.events(), [])
                 fake.mend()
-                daemon.wait_for("Job 11: Running, seen for the first time")
+                daemon.wait_for("Job 11: first seen as Running")
                 self.assertEqual(daemon.stop(), EX_OK)
                 self.assertEqual(other.requests(), [], "nothing reaches the other server")
                 self.assertEqual(other.stats()["connections"], 2, "but these two questions of ours")

@@ -39,7 +39,7 @@ class DiskTest(IntegrationTest):
 
     def check_outage(self, daemon, break_disk, repair_disk, result):
         """A fault and its end. `result`: a ResultData that does not fit on the full disk."""
-        daemon.wait_for("seen for the first time", count=5)
+        daemon.wait_for("first seen as", count=5)
         break_disk()
         mark = daemon.mark()
         for job in range(11, 16):
@@ -223,7 +223,7 @@ class Failing(DiskTest):
         """Changes that could not be recorded are reported after the next start."""
         self.write_config(self.fake, [11], more=self.more)
         daemon = self.start_on_bad_disk(errno.EIO)
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         self.faulty.touch()
         self.fake.job(11, status="Completed")
         daemon.wait_for(TROUBLE)

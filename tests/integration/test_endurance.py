@@ -31,7 +31,7 @@ class Endurance(IntegrationTest):
         self.fake = self.start_fake("[jobs 1000-1099]\nstep = 0s Running | half\n")
         self.write_config(self.fake, JOBS, poll={"interval": "1s", "max_interval": "1s"})
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=len(JOBS))
+        daemon.wait_for("first seen as", count=len(JOBS))
         try:
             os.listdir(f"/proc/{daemon.pid}/fd")
         except PermissionError:

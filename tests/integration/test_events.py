@@ -15,7 +15,7 @@ class Events(IntegrationTest):
 
     def test_the_life_of_a_job(self):
         daemon = self.watch("[job 11]\nstep = 0s Queued\n", [11], "--exit-when-done")
-        daemon.wait_for(r"info +Job 11: Queued, seen for the first time \[seen\]")
+        daemon.wait_for(r"info +Job 11: first seen as Queued \[seen\]")
         self.fake.job(11, status="Running")
         daemon.wait_for(r"notice +Job 11: Queued → Running \[changed\]")
         self.fake.job(11, result='{"done": 50}')
@@ -27,14 +27,14 @@ class Events(IntegrationTest):
 
     def test_nothing_is_reported_without_changes(self):
         daemon = self.watch("[job 11]\nstep = 0s Running | half\n", [11])
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         self.fake.polls(5, 11)
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(len(daemon.events()), 1, daemon.text())
 
     def test_result_to_null_and_empty_are_changes(self):
         daemon = self.watch("[job 11]\nstep = 0s Running | half\n", [11])
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         self.fake.job(11, result_empty=1)
         daemon.wait_for(r"Job 11: Running, result is now \(empty\) \[changed, result of 0 bytes\]")
         self.fake.job(11, result_null=1)
@@ -42,7 +42,7 @@ class Events(IntegrationTest):
 
     def test_failed_by_status(self):
         daemon = self.watch("[job 11]\nstep = 0s Running\n", [11], "--exit-when-done")
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         self.fake.job(11, status="completed WITH errors")
         daemon.wait_for(r"error +Job 11: Running → completed WITH errors \[failed")
         self.assertEqual(daemon.wait_exit(), EX_JOB_FAILED)
@@ -50,7 +50,7 @@ class Events(IntegrationTest):
     def test_failed_by_result(self):
         daemon = self.watch("[job 11]\nstep = 0s Running\n[job 12]\nstep = 0s Running\n", [11, 12],
                             "--exit-when-done", status={"failed_result": '*"Errors":?1*'})
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         self.fake.job(11, status="Completed", result='{"Errors":[1]}')
         self.fake.job(12, status="Completed", result='{"Errors":[]}')
         daemon.wait_for(r"error +Job 11: Running → Completed \[failed")
@@ -62,7 +62,7 @@ class Events(IntegrationTest):
                             "--exit-when-done")
         self.assertEqual(daemon.wait_exit(), EX_JOB_FAILED)
         self.assertEqual(sorted(event[:2] for event in daemon.events()), [(11, "succeeded"), (12, "failed")])
-        self.assertIn("Job 11: Completed, seen for the first time", daemon.text())
+        self.assertIn("Job 11: first seen as Completed", daemon.text())
 
     def test_an_ended_job_is_not_polled_any_more(self):
         daemon = self.watch("[job 11]\nstep = 0s Completed\n[job 12]\nstep = 0s Running\n", [11, 12])
@@ -74,7 +74,7 @@ class Events(IntegrationTest):
 
     def test_status_null(self):
         daemon = self.watch("[job 11]\nstep = 0s -\n", [11])
-        daemon.wait_for(r"info +Job 11: \(none\), seen for the first time \[seen")
+        daemon.wait_for(r"info +Job 11: first seen as \(none\) \[seen")
         self.fake.job(11, status="Running")
         daemon.wait_for(r"Job 11: \(none\) → Running \[changed")
         self.fake.job(11, status_null=1)
@@ -87,7 +87,7 @@ class Events(IntegrationTest):
         daemon = self.watch("[job 11]\nstep = 0s Marinating\n[job 12]\nstep = 0s Running\n", [11, 12])
         line = daemon.wait_for("warning .*unrecognised status .Marinating")
         self.assertRegex(line, r"Job 1[12]: .*Add \"Marinating\" to success, failure or running under \[status\]")
-        daemon.wait_for(r"Job 11: Marinating, seen for the first time \[seen")
+        daemon.wait_for(r"Job 11: first seen as Marinating \[seen")
         self.fake.job(12, status="Marinating")
         daemon.wait_for("Job 12: Running → Marinating .changed")
         self.fake.job(11, status="Running")
@@ -106,7 +106,7 @@ class Events(IntegrationTest):
 
     def test_the_line_to_add_works(self):
         daemon = self.watch("[job 11]\nstep = 0s Marinating\n", [11], status={"success": "Done, Marinating"})
-        daemon.wait_for(r"Job 11: Marinating, seen for the first time \[succeeded")
+        daemon.wait_for(r"Job 11: first seen as Marinating \[succeeded")
 
     def test_named_job(self):
         daemon = self.watch("[job 11]\nstep = 0s Running\n", (), more="[job members-import]\nid = 11\n")
@@ -152,7 +152,7 @@ class Events(IntegrationTest):
         self.assertEqual(daemon.wait_exit(), EX_OK)
         for job in jobs:
             told = [what for id, _, what in daemon.events() if id == job]
-            self.assertEqual(told, ["Queued, seen for the first time", "Queued → Running",
+            self.assertEqual(told, ["first seen as Queued", "Queued → Running",
                                     "Running → Processing", "Processing → Completed"])
 
 

@@ -71,7 +71,7 @@ class ExitStatus(IntegrationTest):
     def test_state_in_use(self):
         self.watch()
         first = self.start_daemon()
-        first.wait_for("seen for the first time")
+        first.wait_for("first seen as")
         self.assertEnds(EX_IOERR, says=str(self.state))
         self.assertEqual(first.stop(), EX_OK)
 
@@ -223,7 +223,7 @@ class Signals(IntegrationTest):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_for("Configuration reloaded: ")
         fake.job(11, status="Completed")

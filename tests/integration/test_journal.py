@@ -115,7 +115,7 @@ files = members.csv
                   "JOBWATCH_DESCRIPTION": "Import of members ‘501’", "JOBWATCH_BUSINESS": "Coworking “Zentrum”",
                   "JOBWATCH_BUSINESS_ID": "4711", "_TRANSPORT": "journal"}
         for entry, fields in (
-                (seen, {"MESSAGE": "Job 501: Running, seen for the first time", "PRIORITY": "6",
+                (seen, {"MESSAGE": "Job 501: first seen as Running", "PRIORITY": "6",
                         "MESSAGE_ID": "b5a87d18f16c4ecab4d323ba0524d341", "JOBWATCH_EVENT": "seen",
                         "JOBWATCH_STATUS": "Running", "JOBWATCH_RESULT": "half", "JOBWATCH_RESULT_BYTES": "4",
                         "JOBWATCH_OUTCOME": "open"}),
@@ -156,7 +156,7 @@ files = members.csv
         self.assertEnds(EX_OK, "--exit-when-done")
         (entry,) = self.events(503)
         self.assertEqual(entry["JOBWATCH_JOB_NAME"], "members-import")
-        self.assertEqual(entry["MESSAGE"], "Job 503 (members-import): Completed, seen for the first time")
+        self.assertEqual(entry["MESSAGE"], "Job 503 (members-import): first seen as Completed")
 
     def test_result_is_cut_between_characters(self):
         self.run_job(504, ["Completed | " + "é" * 300], log={"target": "journal", "result_bytes": 101})

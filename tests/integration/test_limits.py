@@ -52,7 +52,7 @@ class Published(LimitsTest):
         """So many requests, none rejected, about as fast as per_minute allows."""
         fake = self.start_server(count, result=" | half")
         daemon = self.watch(fake, count, **PUBLISHED)
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         while fake.stats()["answered"] < requests:
             fake.wait(min(5, requests - fake.stats()["answered"]), fake.stats()["last_seq"])
         self.assertEqual(daemon.stop(), EX_OK)
@@ -221,7 +221,7 @@ class Spacing(LimitsTest):
         self.addCleanup(way.stop)
         self.write_config(way.url, range(10000, 11000), limits=PUBLISHED, poll={"batch": "auto"})
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         fake.wait(8)
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertNoneRefused(fake, daemon)

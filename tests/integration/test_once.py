@@ -78,7 +78,7 @@ class Report(IntegrationTest):
             self.assertEqual(done.returncode, EX_IOERR, done.stderr)
             self.assertRegex(done.stderr, r"error +Cannot write the report to standard output: No space left on device")
             self.assertEqual(done.stderr.count("standard output"), 1)
-            self.assertEqual(done.stderr.count("seen for the first time"), len(jobs), "all the same, all is recorded")
+            self.assertEqual(done.stderr.count("first seen as"), len(jobs), "all the same, all is recorded")
 
     def test_other_output(self):
         self.write_config("http://127.0.0.1:1", [1])

@@ -22,14 +22,14 @@ class Jobs(ReloadTest):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, [11, 12])
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         self.write_config(fake, [12, 13])
         self.reload(daemon)
         daemon.wait_for("Job 13: Running, seen")
         since = fake.polls(1, job=12)  # requests in flight have arrived by now
         fake.polls(5, job=12)
         self.assertEqual(self.asked(fake, 11, since), [], "a request for a removed job")
-        self.assertEqual(sorted(daemon.events()), [(job, "seen", "Running, seen for the first time")
+        self.assertEqual(sorted(daemon.events()), [(job, "seen", "first seen as Running")
                                                    for job in (11, 12, 13)])
 
     def test_the_hanging_request_of_a_removed_job_is_cancelled(self):
@@ -50,7 +50,7 @@ class Jobs(ReloadTest):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, [11, 12])
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         self.write_config(fake, [12])
         self.reload(daemon)
         fake.job(11, status="Completed")
@@ -69,7 +69,7 @@ class Jobs(ReloadTest):
         slow = {"interval": "1h", "max_interval": "1h"}
         self.write_config(fake, [11], poll=slow, more=fast)
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         fake.polls(5, job=12)
         self.assertEqual(len(self.asked(fake, 11, 0)), 1)
 
@@ -87,7 +87,7 @@ class Jobs(ReloadTest):
         fake = self.start_fake(RUNNING + "[job 21]\nstep = 0s Fertig\n")
         self.write_config(fake, [11, 21])
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         daemon.wait_for('unrecognised status "Fertig"')
         self.write_config(fake, [11, 21], status={"success": "Fertig"})
         self.reload(daemon)
@@ -118,7 +118,7 @@ class Jobs(ReloadTest):
         daemon = self.start_daemon("--job", 13, "--job", 21, "--state-dir", self.state, "--exit-when-done",
                                    "--log-level=debug")
         daemon.wait_for(rf"started: watching 3 jobs .*state in {re.escape(str(self.state))}$")
-        daemon.wait_for("seen for the first time", count=3)
+        daemon.wait_for("first seen as", count=3)
         self.write_config(fake, [12], state={"directory": "/nonexistent/2"}, exit={"when": "never"},
                           log={"level": "err"})
         mark = self.reload(daemon)
@@ -249,7 +249,7 @@ class Hooks(ReloadTest):
     def test_a_changed_target_is_for_the_next_delivery(self):
         self.write_config(self.fake, [11, 12], more=self.hook("h", self.slow, on="changed"))
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         self.fake.job(11, result="a", status="Running")
         daemon.wait_for("begun 11")
 
@@ -293,7 +293,7 @@ class Hooks(ReloadTest):
         self.write_config(self.fake, jobs, more=self.hook("h", self.slow, on="seen"))
         daemon = self.start_daemon()
         daemon.wait_for("begun", count=4)
-        daemon.wait_for("seen for the first time", count=len(jobs))
+        daemon.wait_for("first seen as", count=len(jobs))
         for _ in range(3):
             self.reload(daemon)
             self.fake.polls(1, job=11)
@@ -358,7 +358,7 @@ class Api(ReloadTest):
         self.write_config(fake, [13, 14], poll=batches, api={"timeout": "10min"})
         self.reload(daemon)
         fake.wait(1, path="*id=*11*", status=0)
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         self.assertEqual({job for job, _, _ in daemon.events()}, {13, 14})
 
     def issued_token(self, fake):
@@ -377,7 +377,7 @@ class Api(ReloadTest):
         token = self.issued_token(fake)
         self.write_config(gate.url, [11, 12])
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         gate.close(f"{JOBS}/11")
         gate.wait_waiting()
         self.secret("token", token + "\n")
@@ -422,7 +422,7 @@ class Api(ReloadTest):
         daemon.wait_for("Rate limited by the API")
         self.write_config(fake, [11, 12], api={"timeout": "11s"})
         self.reload(daemon)
-        daemon.wait_for("seen for the first time", count=2)
+        daemon.wait_for("first seen as", count=2)
         refused, *later = fake.requests()
         self.assertGreaterEqual(later[0]["t"] - refused["t"], 2.9)
 

@@ -50,7 +50,7 @@ class Notifications(ReloadTest):
         manager = self.start_manager()
         daemon = self.start_daemon(env={"NOTIFY_SOCKET": str(self.directory / "notify")})
         manager.wait_for("READY=1")
-        daemon.wait_for("seen for the first time", count=count, patience=4 * PATIENCE)
+        daemon.wait_for("first seen as", count=count, patience=4 * PATIENCE)
         spans = []
         for what, jobs in (("the same", range(1, count + 1)), ("a tenth changed", range(1001, count + 1001)),
                            ("the same", range(1001, count + 1001))):
@@ -62,7 +62,7 @@ class Notifications(ReloadTest):
             spans.append(time.monotonic() - begin)
             print(f"reload with {count} jobs, {what}: {1000 * spans[-1]:.0f} ms", flush=True)
         self.assertLess(max(spans), 2 * SLOW)
-        daemon.wait_for("seen for the first time", count=count + 1000, patience=4 * PATIENCE)
+        daemon.wait_for("first seen as", count=count + 1000, patience=4 * PATIENCE)
         self.assertEqual(len(daemon.events()), count + 1000, "nothing is told twice")
 
 
@@ -133,7 +133,7 @@ url = {self.server.url}/{round}
     def test_fifty_reloads(self):
         self.configure(0)
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=20)
+        daemon.wait_for("first seen as", count=20)
         figures = []
         for round in range(1, self.RELOADS + 1):
             self.stir()

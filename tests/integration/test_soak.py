@@ -128,7 +128,7 @@ class Soak(ReloadTest):
             self.new_job()
         self.configure(0)
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=WATCHED)
+        daemon.wait_for("first seen as", count=WATCHED)
         rounds = 0
         while self.polls < POLLS:
             self.round(daemon, rounds)

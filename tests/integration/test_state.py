@@ -137,7 +137,7 @@ class Directory(StateTest):
     def test_a_second_daemon_is_refused(self):
         self.write_config(self.fake, [11])
         first = self.start_daemon()
-        first.wait_for("seen for the first time")
+        first.wait_for("first seen as")
         status, second = self.run_daemon()
         self.assertEqual(status, EX_IOERR, second.text())
         self.assertRegex(second.text(), rf"{self.state} is locked by {os.path.basename(JOBWATCHD)[:15]} \(PID {first.pid}\)")
@@ -152,8 +152,8 @@ class Directory(StateTest):
     def test_another_is_free(self):
         self.write_config(self.fake, [11])
         first = self.start_daemon()
-        first.wait_for("seen for the first time")
-        self.assertEnds(EX_OK, "--once", "--state-dir", self.directory / "other", says="seen for the first time")
+        first.wait_for("first seen as")
+        self.assertEnds(EX_OK, "--once", "--state-dir", self.directory / "other", says="first seen as")
 
     def test_files_that_are_not_ours(self):
         self.write_config(self.fake, [12])

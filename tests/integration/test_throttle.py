@@ -18,7 +18,7 @@ class Throttle(IntegrationTest):
         fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running\n", name=f"fake{status}")
         self.write_config(fake, jobs, state={"directory": self.directory / f"state{status}"})
         daemon = self.start_daemon()
-        daemon.wait_for("seen for the first time", count=len(jobs))
+        daemon.wait_for("first seen as", count=len(jobs))
         lines = {"header": header} if header else {}
         fake.fault("throttle", status=status, times=1, **lines)
         daemon.wait_for(rf"warning Rate limited by the API \(HTTP {status}.*\), pausing for \d+s\.")

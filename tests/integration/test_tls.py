@@ -86,7 +86,7 @@ class Tls(IntegrationTest):
         closed = Closed(fake.port)
         self.start_fake_with("right", port=closed.release())
         daemon.wait_for("reachable again after ")
-        daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.wait_for("Job 11: first seen as Running")
         self.assertEqual(daemon.stop(), EX_OK)
 
     def test_right(self):
@@ -94,7 +94,7 @@ class Tls(IntegrationTest):
         self.configure(fake)
         self.assertTrue(fake.url.startswith("https://"))
         daemon = self.start_daemon()
-        daemon.wait_for("Job 11: Running, seen for the first time")
+        daemon.wait_for("Job 11: first seen as Running")
         fake.job(11, status="Completed")
         daemon.wait_for(r"\[succeeded")
         self.assertEqual(daemon.stop(), EX_OK)

@@ -52,7 +52,7 @@ class UnreadTest(IntegrationTest):
     def test_nor_after_a_crash(self):
         fake = self.start_server()
         daemon = self.watch(fake, SLOW)
-        daemon.wait_for(r"seen for the first time \[seen, result not known\]", count=len(JOB_IDS))
+        daemon.wait_for(r"first seen as .* \[seen, result not known\]", count=len(JOB_IDS))
         self.assertEqual(daemon.count("ResultData read"), 0)
         daemon.process.kill()
         daemon.wait_exit()
@@ -73,7 +73,7 @@ class UnreadTest(IntegrationTest):
     def test_a_later_result_is_a_change(self):
         fake = self.start_server()
         daemon = self.watch(fake, SLOW)
-        daemon.wait_for(r"seen for the first time \[seen, result not known\]", count=len(JOB_IDS))
+        daemon.wait_for(r"first seen as .* \[seen, result not known\]", count=len(JOB_IDS))
         fake.job(40, status="Running", result="three quarters")
         daemon.wait_for(r"Job 40: .*result is now three quarters.*\[changed, result of 14 bytes\]")
         self.assertEqual(daemon.stop(), EX_OK)
@@ -83,7 +83,7 @@ class UnreadTest(IntegrationTest):
         """Rows with a ResultData are complete records."""
         fake = self.start_server("full")
         daemon = self.watch(fake, SLOW)
-        daemon.wait_for(r"seen for the first time.*\[seen, result of 4 bytes\]", count=len(JOB_IDS))
+        daemon.wait_for(r"first seen as .*\[seen, result of 4 bytes\]", count=len(JOB_IDS))
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(fake.stats()["requests"], len([r for r in fake.requests() if "id=" in r["query"]]))
 

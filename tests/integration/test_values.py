@@ -30,7 +30,7 @@ class ObjectsAndArrays(ValuesTest):
         daemon = self.watch("[job 11]\nstep = 0s Running\n", [11], "--exit-when-done",
                             status={"success": '*"Completed"*'},
                             more=f"[hook all]\non = changed, terminal\nexec = {recorder.program}\n")
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         self.fake.job(11, result='<json>{"done": 3, "errors": ["row 7"]}')
         daemon.wait_for(r'Job 11: Running, result is now \{"done":3,"errors":\["row 7"\]\} '
                         r"\[changed, result of 29 bytes\]")
@@ -54,7 +54,7 @@ class ObjectsAndArrays(ValuesTest):
     def test_a_change_within_an_object_is_a_change_and_another_layout_is_not(self):
         value = {"done": 3, "errors": ["row 7", {"é": [1.50, None, True]}]}
         daemon = self.watch("[job 11]\nstep = 0s Running\n", [11])
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         self.fake.job(11, result=as_json(value))
         daemon.wait_for("result is now .*row 7")
         for style in {"indent": 2}, {"separators": (",", ":")}, {"ensure_ascii": False, "indent": "\t"}:
@@ -97,13 +97,13 @@ class ObjectsAndArrays(ValuesTest):
         self.assertEqual(daemon.wait_exit(), EX_OK)
         for job in range(100, 120):
             self.assertEqual([what for id, _, what in daemon.events() if id == job],
-                             ["Running, seen for the first time", 'Running → {"Name":"Busy"}',
+                             ["first seen as Running", 'Running → {"Name":"Busy"}',
                               '{"Name":"Busy"} → Completed'], daemon.text())
         self.assertEqual(daemon.count(r"Completed \[succeeded, result of 14 bytes\]"), 20)
 
     def test_a_large_object_is_bounded_like_a_string(self):
         daemon = self.watch("[job 11]\nstep = 0s Running\n", [11], api={"max_response": "1M"})
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         rows = ["row"] * 100000
         self.fake.job(11, result=as_json(rows, separators=(",", ":")))
         daemon.wait_for(r"\[changed, result of 600001 bytes\]")
@@ -114,7 +114,7 @@ class ObjectsAndArrays(ValuesTest):
 
     def test_control_characters_between_values_are_not_json(self):
         daemon = self.watch("[job 11]\nstep = 0s Running\n", [11])
-        daemon.wait_for("seen for the first time")
+        daemon.wait_for("first seen as")
         for count, control in enumerate(("\f", "\v", "\x00"), 1):
             self.fake.job(11, result=f"<json>[1,{control}2]")
             daemon.wait_for("Job 11: .*not a job record: not JSON at byte .*control character outside a string",
@@ -138,7 +138,7 @@ class Statuses(ValuesTest):
                 self.state = self.directory / f"state-{name}"
                 self.write_config(fake, [11], status={"failure": "Done*at last"})
                 daemon = self.start_daemon("--exit-when-done")
-                daemon.wait_for("seen for the first time")
+                daemon.wait_for("first seen as")
                 # A query would be too long for the longest.
                 fake.fault("status", path="*/11", body=json.dumps({"Id": 11, "Status": status}))
                 daemon.wait_for(rf"error +Job 11: Running → {shown} \[failed")

@@ -117,7 +117,7 @@ static void test_first_observation(void **state)
                 struct event event = sample(kinds[i]);
                 event.first_observation = true;
                 event.status_before = TEXT_NULL;
-                expect(&event, "Job 87654323 (members-import): Completed, seen for the first time");
+                expect(&event, "Job 87654323 (members-import): first seen as Completed");
         }
 }
 

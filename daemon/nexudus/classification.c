@@ -27,6 +27,10 @@ void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
         va_start(arguments, format);
         (void)vsnprintf(explanation, EXPLANATION_SIZE, format, arguments);
         va_end(arguments);
+
+        size_t size = strlen(explanation); /* what a server or a library says may end with a full stop */
+        if (size > 0 && explanation[size - 1] == '.')
+                explanation[size - 1] = '\0';
 }
 
 static bool excerpt_contains(const struct http_end *end, const char *needle, size_t size)

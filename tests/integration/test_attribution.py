@@ -35,7 +35,7 @@ class Alone(IntegrationTest):
             sites[f"number-{batch}"] = Site(self, f"number-{batch}", [99], running(11), poll=poll)
             sites[f"address-{batch}"] = Site(self, f"address-{batch}", [11], running(11), base="/v1", poll=poll)
             sites[f"down-{batch}"] = Site(self, f"down-{batch}", [11], running(11), poll=poll, api={"base_url": closed.url})
-        says = {"token": r"error +API at \S+ rejected the credentials \(HTTP 401",
+        says = {"token": r"error +API at \S+ rejected the credentials: HTTP 401",
                 "number": r"warning +Job 99: not found \(HTTP 404.*check the ID",
                 "address": r"warning +The API at \S+/v1 answers 404 to everything; check base_url\.",
                 "down": r"warning +Cannot reach the API at \S+: .*refused"}
@@ -97,19 +97,19 @@ class Proxy(IntegrationTest):
     def test_blocked_by_a_firewall(self):
         for jobs in ([11], range(11, 16)):
             site = Site(self, f"blocked-{len(jobs)}", jobs, running(11, 15) + "[fault f]\nstatus = 403\nhtml = yes\n", poll=POLL)
-            site.daemon.wait_for(r"error +Requests to the API at \S+ are blocked \(HTTP 403 with an HTML page\)",
+            site.daemon.wait_for(r"error +Requests to the API at \S+ are blocked.*: HTTP 403 with an HTML page",
                                  patience=PROMPT * SLOW)
             self.assertNotRegex(site.daemon.text(), "role|credentials")
             self.assertEqual(len(site.daemon.messages()), 1)
 
     def test_invalid_and_long_retry_after(self):
-        for value, low, high, says in (("2027-01-01T00:00:00Z", 1.9, 8, "pausing for [23]s"),
-                                       ("2027", None, None, "pausing for 3[34]min"),
-                                       ("99999", None, None, "pausing for (1h|60min)")):
+        for value, low, high, says in (("2027-01-01T00:00:00Z", 1.9, 8, "Pausing for [23]s"),
+                                       ("2027", None, None, "Pausing for 3[34]min"),
+                                       ("99999", None, None, "Pausing for (1h|60min)")):
             with self.subTest(value):
                 site = Site(self, f"retry-{value[:5]}", [11], running(11) +
                             f"[fault f]\nafter = 1\ntimes = 1\nstatus = 429\nheader = \"Retry-After: {value}\"\n")
-                site.daemon.wait_for(f"warning +Rate limited by the API .*, {says}")
+                site.daemon.wait_for(f"warning +Rate limited by the API.* {says}")
                 if low is None:
                     continue
                 site.fake.wait(3)

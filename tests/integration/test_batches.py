@@ -548,7 +548,7 @@ class Once(BatchTest):
     def test_missing(self):
         fake = self.start_fake("[jobs 11-13]\nstep = 0s Running | half\n")
         daemon = self.watch(fake, (11, 12, 13, 14), "--once")
-        self.assertEqual(daemon.wait_exit(), EX_OK, daemon.text())
+        self.assertEqual(daemon.wait_exit(), 1, daemon.text())
         self.assertRegex(daemon.output, r"(?m)^Job 14: not found")
         self.assertEqual(singles_of(fake.requests()), {14: 1})
 

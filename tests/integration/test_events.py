@@ -110,7 +110,7 @@ class Events(IntegrationTest):
 
     def test_named_job(self):
         daemon = self.watch("[job 11]\nstep = 0s Running\n", (), more="[job members-import]\nid = 11\n")
-        daemon.wait_for(r"Job 11 \(members-import\): Running, seen")
+        daemon.wait_for(r"Job 11 \(members-import\): first seen as Running")
         self.fake.job(11, status="Completed")
         daemon.wait_for(r"Job 11 \(members-import\): Running → Completed \[succeeded")
 
@@ -124,7 +124,7 @@ class Events(IntegrationTest):
                 fake = self.start_fake(f"[job {job}]\n{more}\nstep = 0s Running | r\n", name=f"fake{job}")
                 self.write_config(fake, [job])
                 daemon = self.start_daemon()
-                daemon.wait_for(rf"Job {job}: Running, seen")
+                daemon.wait_for(rf"Job {job}: first seen as Running")
                 fake.job(job, status="Completed")
                 daemon.wait_for(rf"Job {job}: Running → Completed \[succeeded")
                 self.assertEqual(daemon.stop(), EX_OK)

@@ -132,7 +132,7 @@ class Once(IntegrationTest):
     def test_missing_role(self):
         fake = self.start_fake(RUNNING, "roles = list")
         self.write_config(fake, (11,))
-        self.assertEnds(EX_NOPERM, "--once", says="rejected the credentials.*has the role BusinessBackgroundJob-Read")
+        self.assertEnds(EX_NOPERM, "--once", says="rejected the credentials.*the role BusinessBackgroundJob-Read")
 
 
 class Signals(IntegrationTest):

@@ -33,7 +33,7 @@ class EachJob(IntegrationTest):
     def test_one_broken_job(self):
         for name, fault, says in (("500", "status = 500", "no answer: HTTP 500"), ("403", "status = 403", "no answer: HTTP 403"),
                                   ("401", "status = 401", "no answer: HTTP 401"), ("reset", "reset = body", "no answer: "),
-                                  ("hang", "hang = yes", "no answer: it took too long"), ("html", "html = yes", "no answer: "),
+                                  ("hang", "hang = yes", "no answer: timed out"), ("html", "html = yes", "no answer: "),
                                   ("oversize", "oversize = 400K", "no answer: .*max_response")):
             for batch in ("off", "auto"):
                 with self.subTest(name, batch=batch):

@@ -90,7 +90,7 @@ class Outage(IntegrationTest):
         fake.fault("hang", hang="yes", times=4)  # the poll, the check, the next poll, the probe
         self.write_config(fake, (11,), api={"timeout": "1s"})
         daemon = self.start_daemon()
-        self.assertRegex(daemon.wait_for("warning .*No response from the API at"), "took too long")
+        self.assertRegex(daemon.wait_for("warning .*No response from the API at"), "timed out waiting for the response")
         daemon.wait_for(r"reachable again after [1-9]\d*(\.\d+)? ?s", patience=RECOVERY)
         daemon.wait_for("Job 11: first seen as Running")
         self.assertEqual(daemon.stop(), EX_OK)
@@ -103,7 +103,7 @@ class Outage(IntegrationTest):
         fake.fault("trickle", chunk=1, chunk_delay="30s")
         self.write_config(fake, (11,), api={"timeout": "1s"})
         daemon = self.start_daemon()
-        daemon.wait_for("warning .*No response from the API at .*took too long")
+        daemon.wait_for("warning .*No response from the API at .*timed out waiting for the response")
         fake.mend()
         daemon.wait_for("Job 11: first seen as Running")
         daemon.wait_for("reachable again", patience=RECOVERY)

@@ -25,7 +25,7 @@ class Jobs(ReloadTest):
         daemon.wait_for("first seen as", count=2)
         self.write_config(fake, [12, 13])
         self.reload(daemon)
-        daemon.wait_for("Job 13: Running, seen")
+        daemon.wait_for("Job 13: first seen as Running")
         since = fake.polls(1, job=12)  # requests in flight have arrived by now
         fake.polls(5, job=12)
         self.assertEqual(self.asked(fake, 11, since), [], "a request for a removed job")
@@ -38,7 +38,7 @@ class Jobs(ReloadTest):
         self.write_config(fake, [11, 12], api={"timeout": "10min"})
         daemon = self.start_daemon()
         fake.wait(1, path=f"*{JOBS}/11", arrived=1)
-        daemon.wait_for("Job 12: Running, seen")
+        daemon.wait_for("Job 12: first seen as Running")
         self.write_config(fake, [12], api={"timeout": "10min"})
         self.reload(daemon)
         fake.wait(1, path=f"*{JOBS}/11", status=0)
@@ -99,15 +99,15 @@ class Jobs(ReloadTest):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, [11])
         daemon = self.start_daemon()
-        daemon.wait_for("Job 11: Running, seen")
+        daemon.wait_for("Job 11: first seen as Running")
         drop_ins = self.directory / "jobwatchd.ini.d"
         drop_ins.mkdir()
         (drop_ins / "more.ini").write_text("[job more]\nid = 14\n")
         self.reload(daemon)
-        daemon.wait_for(r"Job 14 \(more\): Running, seen")
+        daemon.wait_for(r"Job 14 \(more\): first seen as Running")
         (drop_ins / "more.ini").write_text("\n[job more]\nid = 15\n")
         self.reload(daemon)
-        daemon.wait_for(r"Job 15 \(more\): Running, seen")
+        daemon.wait_for(r"Job 15 \(more\): first seen as Running")
         (drop_ins / "more.ini").write_text("[job more]\nid = zero\n")
         mark = self.reload(daemon, REFUSED)
         daemon.wait_for(re.escape(f"{drop_ins}/more.ini:2: "), since=mark)
@@ -123,7 +123,7 @@ class Jobs(ReloadTest):
                           log={"level": "err"})
         mark = self.reload(daemon)
         daemon.wait_for("Configuration reloaded: watching 3 jobs ", since=mark)
-        daemon.wait_for("Job 12: Running, seen", since=mark)
+        daemon.wait_for("Job 12: first seen as Running", since=mark)
         fake.polls(2, job=13)
         self.assertEqual(daemon.count(r"Job 21: .*\[succeeded"), 1)
         fake.job(12, status="Completed")
@@ -144,7 +144,7 @@ class Jobs(ReloadTest):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, [11])
         daemon = self.start_daemon()
-        daemon.wait_for("Job 11: Running, seen")
+        daemon.wait_for("Job 11: first seen as Running")
         self.write_config(fake, [11], log={"target": "auto"})
         self.reload(daemon)
         daemon.wait_for(r"notice  Cannot change \[log\] target while running; restart")
@@ -157,7 +157,7 @@ class Refusals(ReloadTest):
         self.fake = self.start_fake(RUNNING)
         self.write_config(self.fake, [11])
         self.daemon = self.start_daemon()
-        self.daemon.wait_for("Job 11: Running, seen")
+        self.daemon.wait_for("Job 11: first seen as Running")
 
     def goes_on(self):
         """Job 11 is still watched, job 12 is not."""
@@ -204,7 +204,7 @@ class Refusals(ReloadTest):
         self.refuse(self.daemon)
         self.write_config(self.fake, [12])
         self.reload(self.daemon)
-        self.daemon.wait_for("Job 12: Running, seen")
+        self.daemon.wait_for("Job 12: first seen as Running")
 
 
 class Hooks(ReloadTest):
@@ -227,7 +227,7 @@ class Hooks(ReloadTest):
     def test_a_new_hook_gets_the_next_event(self):
         self.write_config(self.fake, [11])
         daemon = self.start_daemon()
-        daemon.wait_for("Job 11: Running, seen")
+        daemon.wait_for("Job 11: first seen as Running")
         self.write_config(self.fake, [11], more=self.hook("new", self.quick.program))
         self.reload(daemon)
         self.fake.job(11, status="Completed")
@@ -313,12 +313,12 @@ class Api(ReloadTest):
         self.write_config(gate.url, [11, 12], api={"timeout": "10min"})
         daemon = self.start_daemon()
         gate.wait_waiting()
-        daemon.wait_for("Job 12: Running, seen")
+        daemon.wait_for("Job 12: first seen as Running")
         fake.job(11, status="Completed")  # after the answer that waits
         self.write_config(gate.url, [13, 12, 11], api={"timeout": "10min"}, poll={"interval": "200ms",
                                                                                   "max_interval": "200ms"})
         self.reload(daemon)
-        daemon.wait_for("Job 13: Running, seen")
+        daemon.wait_for("Job 13: first seen as Running")
         fake.wait(5, fake.stats()["last_seq"], path=f"*{JOBS}/12")
         self.assertEqual(len(self.asked(fake, 11, 0)), 1, "polled again while in flight")
         gate.open()
@@ -337,7 +337,7 @@ class Api(ReloadTest):
         self.assertEqual(sorted(map(int, re.findall(r"\d\d+", batch))), [11, 12, 13, 14, 15], batch)
         self.write_config(gate.url, [16, 15, 14, 12], poll=batches, api={"timeout": "10min"})
         self.reload(daemon)
-        daemon.wait_for("Job 16: Running, seen")  # while the batch hangs: a new job does not wait for it
+        daemon.wait_for("Job 16: first seen as Running")  # while the batch hangs: a new job does not wait for it
         for job in range(11, 16):
             fake.job(job, status="Completed", result="r")
         gate.open()
@@ -401,13 +401,13 @@ class Api(ReloadTest):
         old.fault("stuck", path=f"*{JOBS}/12", hang="yes")
         self.write_config(old, [11, 12], api={"timeout": "10min"})
         daemon = self.start_daemon()
-        daemon.wait_for("Job 11: Running, seen")
+        daemon.wait_for("Job 11: first seen as Running")
         old.wait(1, path=f"*{JOBS}/12", arrived=1)
         self.write_config(new, [11, 12, 13], api={"timeout": "10min"})
         self.reload(daemon)
         daemon.wait_for(r"Job 11: Running → Paused \[changed")
-        daemon.wait_for("Job 12: Paused, seen")
-        daemon.wait_for("Job 13: Paused, seen")
+        daemon.wait_for("Job 12: first seen as Paused")
+        daemon.wait_for("Job 13: first seen as Paused")
         old.wait(1, path=f"*{JOBS}/12", status=0)  # cancelled, and not waited for
         since = old.stats()["last_seq"]
         new.polls(5, job=11)
@@ -434,7 +434,7 @@ class Api(ReloadTest):
         daemon.wait_for("rejected the credentials")
         self.secret("token", TOKEN)
         self.reload(daemon)
-        daemon.wait_for("Job 11: Running, seen")
+        daemon.wait_for("Job 11: first seen as Running")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class AnotherServer(SignInTest, ReloadTest):
         self.fake = self.start_fake(RUNNING, f"username = {USERNAME}\npassword = {PASSWORD}\n", name="new")
         self.configure([11], api={"timeout": "10min"})
         self.reload(daemon)
-        daemon.wait_for("Job 11: Running, seen")
+        daemon.wait_for("Job 11: first seen as Running")
     def test_sign_in_in_progress_then_exit(self):
         self.watch([11], scenario="[jobs 11-19]\nstep = 0s Running\n", api={"timeout": "10min"})
         self.fake.fault("stuck", path="/api/token", hang="yes")
@@ -43,7 +43,7 @@ class AnotherServer(SignInTest, ReloadTest):
         daemon.wait_for("Rate limited by the API")
         self.write_config(new, [11])
         self.reload(daemon)
-        daemon.wait_for("Job 11: Running, seen")
+        daemon.wait_for("Job 11: first seen as Running")
 
 
 if __name__ == "__main__":

@@ -96,8 +96,8 @@ class Restart(IntegrationTest):
     def test_job_option_adds_a_job(self):
         self.write_config(self.fake, [12])
         daemon = self.start_daemon("--job", 11)
-        daemon.wait_for(r"Job 11: Running, seen")
-        daemon.wait_for(r"Job 12: Completed, seen")
+        daemon.wait_for(r"Job 11: first seen as Running")
+        daemon.wait_for(r"Job 12: first seen as Completed")
 
     def test_a_crowd_of_kills(self):
         """After a kill at any moment at most one entry is repeated and none is lost."""
@@ -108,7 +108,7 @@ class Restart(IntegrationTest):
             daemon = self.start_daemon()
             self.fake.wait(1, self.fake.stats()["last_seq"], arrived=1)
             if number == 5:
-                daemon.wait_for("→ Running 5|Running 5, seen")
+                daemon.wait_for("→ Running 5|first seen as Running 5")
             daemon.stop(signal.SIGKILL)
             told += [what for _, _, what in daemon.events()]
         self.assertEqual(told.count(told[-1]), 1, told)

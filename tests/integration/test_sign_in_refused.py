@@ -12,7 +12,7 @@ from sign_in import PASSWORD, USERNAME, SignInTest, derived_client_id
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
 TROUBLE = " (warning|error) "
-REFUSED = "error .*rejected the credentials \\("
+REFUSED = "error .*rejected the credentials: "
 ROLE = REFUSED + ".*401.*lacks the role BusinessBackgroundJob-Read: grant it in Nexudus"
 MEANWHILE = "4s"  # a storm would be seen in that; the first probe follows after 9 s or more
 PROBED = "13s"  # one probe, and not yet the second one, 18 s or more later
@@ -136,7 +136,7 @@ class Pause(SignInTest):
         self.watch()
         self.spoil(status=409, header='"Retry-After: 2"', times=1)
         daemon = self.start_signed_in()
-        self.assertEqual(daemon.count("warning .*Rate limited by the API .*409.*pausing for"), 1)
+        self.assertEqual(daemon.count("warning .*Rate limited by the API.*409.*Pausing for"), 1)
         self.assertEqual(daemon.count(TROUBLE), 1, daemon.text())
         self.paused(daemon, self.sign_ins()[0], 2)
         self.assertEqual(self.grants(), ["password"] * 2)

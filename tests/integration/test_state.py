@@ -210,7 +210,7 @@ class Directory(StateTest):
         self.write_config(self.fake, [12])
         self.state.mkdir()
         (self.state / "jobwatchd.db").touch()
-        self.assertEnds(EX_OK, "--exit-when-done", says="Job 12: Completed, seen")
+        self.assertEnds(EX_OK, "--exit-when-done", says="Job 12: first seen as Completed")
 
 
 if __name__ == "__main__":

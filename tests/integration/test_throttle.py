@@ -21,7 +21,7 @@ class Throttle(IntegrationTest):
         daemon.wait_for("first seen as", count=len(jobs))
         lines = {"header": header} if header else {}
         fake.fault("throttle", status=status, times=1, **lines)
-        daemon.wait_for(rf"warning Rate limited by the API \(HTTP {status}.*\), pausing for \d+s\.")
+        daemon.wait_for(rf"warning Rate limited by the API: HTTP {status}.*\. Pausing for \d+s\.")
         for job in jobs:
             fake.job(job, status="Completed")
         daemon.wait_for(r"Running → Completed \[succeeded", count=len(jobs))
@@ -66,7 +66,7 @@ class Throttle(IntegrationTest):
         fake.fault("throttle", status=503, header='"Retry-After: 999999999999"')
         self.write_config(fake, (11,))
         daemon = self.start_daemon()
-        self.assertRegex(daemon.wait_for("Rate limited by the API"), r"pausing for (1 ?h|59 ?min|60 ?min)")
+        self.assertRegex(daemon.wait_for("Rate limited by the API"), r"Pausing for (1 ?h|59 ?min|60 ?min)")
         self.assertEqual(daemon.stop(), EX_OK)
 
     def test_real_limits(self):

@@ -61,7 +61,7 @@ class Life:
 
     def steps(self):
         """(patterns to wait for, action)"""
-        yield ["Running, seen for", self.reported("seen")], lambda: self.enter("Running", "r1")
+        yield ["first seen as Running", self.reported("seen")], lambda: self.enter("Running", "r1")
         yield [r"\[changed", self.reported("changed")], self.reload
         yield ["Configuration (not )?reloaded:"], lambda: self.enter("Completed", "r2")
         yield [r"\[succeeded", self.reported("succeeded")], lambda: self.process.send_signal(signal.SIGTERM)

@@ -193,6 +193,7 @@ struct wire {
         uint64_t deadline_us; /* … until then at most, if nothing fails any more */
         unsigned failed;      /* probes */
         bool refused;         /* the last of them */
+        enum failure failure;
         uint64_t opened_us, since_us;
         uint64_t witness_us[FAILURE_COUNT];
         uint64_t no_checks_until_us;

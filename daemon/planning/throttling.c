@@ -90,7 +90,8 @@ enum attribution request_throttled(struct planner *planner, const struct planner
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->throttle_mark = throttle->mark;
                 request->jobs[i]->throttled = true;
-                request->jobs[i]->part = 0; /* the other parts are first */
+                request->jobs[i]->part = 0;        /* the other parts are first */
+                request->jobs[i]->probe_round = 0; /* a throttled probe shows nothing */
         }
         request_give_back(planner, request, throttle->pause_until_us);
         if (request->kind == REQUEST_BATCH)

@@ -35,7 +35,7 @@
 /* At most so many jobs that need single requests are skipped while a batch is filled. */
 #define SKIPPED_MAX 16
 
-/* The key of the first part; each later one is put before it. */
+/* The key of the first part; each later one is put before it, and one that was throttled behind. */
 #define FIRST_PART_KEY (UINT64_MAX / 2)
 
 bool batches_enabled(const struct planner_api *api, uint64_t now_us)
@@ -188,6 +188,16 @@ void batches_note_failed(struct planner *planner, const struct planner_request *
         split(planner, request, too_large);
         if (run_proves_failure(&planner->api))
                 batches_disable(planner, now_us);
+}
+
+void batches_requeue_part(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        assert(request->part != 0);
+
+        for (size_t i = 0; i < request->count; i++) {
+                request->jobs[i]->polled_us = 0;
+                planner_put(planner, request->jobs[i], FIRST_PART_KEY + now_us + i);
+        }
 }
 
 /* ---- filling ---- */

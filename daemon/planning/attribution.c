@@ -21,7 +21,8 @@
 #include "planning/throttling.h"
 #include "planning/witnesses.h"
 
-/* While the breaker is open a failure says nothing about a job. */
+/* While the breaker is open a failure is not charged to a job. But the job is failing, and no witness later.
+ */
 static enum attribution failed_while_open(struct planner *planner, const struct planner_request *request,
                                           enum failure failure, uint64_t now_us, uint64_t random)
 {
@@ -31,6 +32,8 @@ static enum attribution failed_while_open(struct planner *planner, const struct 
                 gone_note_probed(planner, request, now_us, random);
                 return ATTRIBUTED_TO_NONE;
         }
+        for (size_t i = 0; i < request->count; i++)
+                request->jobs[i]->failing = true;
         /* What was in flight when the breaker opened says no more than the request that opened it. */
         if (request->probe)
                 breaker_note_failed_probe(&planner->api.breaker, failure, now_us,

@@ -95,7 +95,8 @@ static void pause_all(struct sim *sim, const struct slot *slot, bool surely)
                 wire->paused_us = sim->now_us;
         wire->paused = true;
         sim->disturbances++;
-        wire->others_answered = wire->part_answered = false;
+        wire->others_answered = false;
+        wire->part_answered = !surely; /* if it was charged, what was answered before still counts */
         wire->throttle_mark++;
         wire->throttled_count = slot->request.count;
         for (size_t i = 0; i < slot->request.count && slot->request.kind != REQUEST_CHECK; i++)

@@ -21,7 +21,8 @@
 #include "planning/throttling.h"
 #include "planning/witnesses.h"
 
-/* While the breaker is open a failure says nothing about a job. */
+/* While the breaker is open a failure is not charged to a job. But the job is failing, and no witness later.
+ */
 static enum attribution failed_while_open(struct planner *planner, const struct planner_request *request,
                                           enum failure failure, uint64_t now_us, uint64_t random)
 {
@@ -31,10 +32,14 @@ static enum attribution failed_while_open(struct planner *planner, const struct 
                 gone_note_probed(planner, request, now_us, random);
                 return ATTRIBUTED_TO_NONE;
         }
+        for (size_t i = 0; i < request->count; i++)
+                request->jobs[i]->failing = true;
         /* What was in flight when the breaker opened says no more than the request that opened it. */
-        if (request->probe)
+        if (request->probe) {
+                batches_note_answered(&planner->api); /* the API fails, and not its batches */
                 breaker_note_failed_probe(&planner->api.breaker, failure, now_us,
                                           planner->limits.shortest_interval_us, random);
+        }
         if (request->probe)
                 request_give_back(planner, request, request->due_us);
         else if (failure == FAILURE_UNREACHABLE)
@@ -102,6 +107,8 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         if (planner_is_open(planner))
                 return failed_while_open(planner, request, failure->failure, now_us, random);
 
+        if (request->kind == REQUEST_CHECK && failure->failure != FAILURE_UNREACHABLE)
+                batches_note_check_failed(&planner->api, request);
         if (request->kind == REQUEST_CHECK)
                 return witnesses_check_failed(planner, failure->failure, now_us, random);
         if (request->kind == REQUEST_GONE_CHECK)

@@ -9,9 +9,10 @@
  *
  * Whether batches work at all shows in a run of failed batches, which an answered batch ends. If three
  * failed, no job was in all of them that was not read individually since, and one of their jobs was: then it
- * is not a job that spoils them. A part does not count if another part of the same batch was answered: that
- * batches work is known then, and a job in the part is the cause. With many broken jobs and slow failures,
- * several such parts fail in a row after all others were answered.
+ * is not a job that spoils them. A failed check request counts as a batch. If a probe fails, it was the API
+ * that failed, and the run is over. A part does not count if another part of the same batch was answered:
+ * that batches work is known then, and a job in the part is the cause. With many broken jobs and slow
+ * failures, several such parts fail in a row after all others were answered.
  *
  * A response that is too large says nothing against the jobs. Only if both halves of a batch are too large
  * too is the batch size the cause, and halved.
@@ -35,7 +36,7 @@
 /* At most so many jobs that need single requests are skipped while a batch is filled. */
 #define SKIPPED_MAX 16
 
-/* The key of the first part; each later one is put before it. */
+/* The key of the first part; each later one is put before it, and one that was throttled behind. */
 #define FIRST_PART_KEY (UINT64_MAX / 2)
 
 bool batches_enabled(const struct planner_api *api, uint64_t now_us)
@@ -87,6 +88,12 @@ static void run_add(struct planner_api *api, const struct planner_request *reque
                 }
                 job->batch_run = api->batch_run;
         }
+}
+
+void batches_note_check_failed(struct planner_api *api, const struct planner_request *request)
+{
+        if (api->failed_batches > 0)
+                run_add(api, request);
 }
 
 static bool run_proves_failure(const struct planner_api *api)
@@ -188,6 +195,16 @@ void batches_note_failed(struct planner *planner, const struct planner_request *
         split(planner, request, too_large);
         if (run_proves_failure(&planner->api))
                 batches_disable(planner, now_us);
+}
+
+void batches_requeue_part(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        assert(request->part != 0);
+
+        for (size_t i = 0; i < request->count; i++) {
+                request->jobs[i]->polled_us = 0;
+                planner_put(planner, request->jobs[i], FIRST_PART_KEY + now_us + i);
+        }
 }
 
 /* ---- filling ---- */

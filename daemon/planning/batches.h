@@ -25,8 +25,15 @@ void batches_disable(struct planner *planner, uint64_t now_us);
 void batches_note_failed(struct planner *planner, const struct planner_request *request, bool too_large,
                          uint64_t now_us);
 
+/* The part of a failed batch that was requested was throttled: it is requested again after all other parts.
+ */
+void batches_requeue_part(struct planner *planner, const struct planner_request *request, uint64_t now_us);
+
 /* A batch was answered with a whole document: the run of failed batches is over. */
 void batches_note_batch_answered(struct planner_api *api, const struct planner_request *request);
+
+/* A check request failed, which is a batch of one id. */
+void batches_note_check_failed(struct planner_api *api, const struct planner_request *request);
 
 /* The run of failed batches is over. */
 void batches_note_answered(struct planner_api *api);

@@ -160,12 +160,20 @@ static struct planner_job *take_first(struct planner *planner, struct queue *que
         return job;
 }
 
+/* After a pause the subject that was throttled must not be the first. */
+static bool is_throttled_job(const struct planner *planner, const struct planner_job *job)
+{
+        return planner->api.throttle.throttled_job_waits && job->throttle_mark == planner->api.throttle.mark;
+}
+
 /*
  * Which jobs of a round are probed first: those that are not failing, then those that fail because all do,
- * then those that a failure was charged to, and gone ones last.
+ * then those that a failure was charged to, then gone ones, and last one that was throttled just now.
  */
-static unsigned probe_rank(const struct planner_job *job)
+static unsigned probe_rank(const struct planner *planner, const struct planner_job *job)
 {
+        if (is_throttled_job(planner, job))
+                return 4;
         if (planner_job_is_gone(job))
                 return 3;
         if (job->failures > 0)
@@ -193,9 +201,9 @@ static struct planner_job *next_of_round(struct planner *planner, uint64_t now_u
 
                 if (job->probe_round == planner->api.probe_round || !may_be_probed(job, now_us))
                         continue;
-                if (best == NULL || probe_rank(job) < probe_rank(best))
+                if (best == NULL || probe_rank(planner, job) < probe_rank(planner, best))
                         best = job;
-                if (probe_rank(best) == 0)
+                if (probe_rank(planner, best) == 0)
                         break;
         }
         return best;
@@ -251,16 +259,13 @@ static struct queue *poll_queue(struct planner *planner)
         return &planner->due;
 }
 
-/* After a pause the subject that was throttled must not be the first, if a poll of another can be. */
+/* The same, if a poll of another can be. */
 static bool must_wait(const struct planner *planner, const struct queue *queue, uint64_t poll_at_us,
                       uint64_t now_us)
 {
-        const struct throttle *throttle = &planner->api.throttle;
-        const struct planner_job *first = (struct planner_job *)queue_first(queue);
-
-        return throttle->throttled_job_waits && first->throttle_mark == throttle->mark &&
+        return is_throttled_job(planner, (struct planner_job *)queue_first(queue)) &&
                queue_is_ready(&planner->due, poll_at_us, now_us) &&
-               ((struct planner_job *)queue_first(&planner->due))->throttle_mark != throttle->mark;
+               !is_throttled_job(planner, (struct planner_job *)queue_first(&planner->due));
 }
 
 /* Whether a part of a failed batch is next; only witnesses go before. */

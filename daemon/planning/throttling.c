@@ -4,6 +4,7 @@
 
 #include "planning/throttling.h"
 
+#include "planning/batches.h"
 #include "planning/charges.h"
 #include "planning/witnesses.h"
 #include "util/timespan.h"
@@ -35,18 +36,17 @@ void throttling_note_answered(struct planner *planner, const struct planner_requ
                 request->jobs[i]->throttled = false;
 }
 
-/* Whether a job that is not part of the request will be due. */
-static bool another_is_due(const struct planner *planner, const struct planner_request *request,
-                           uint64_t at_us)
+/* Whether a job will be due. Those of a request that has just ended are in no queue. */
+static bool another_is_due(const struct planner *planner, uint64_t at_us)
 {
-        size_t due = 0, own = 0;
+        for (size_t i = 0; i < planner->job_count; i++) {
+                const struct planner_job *job = &planner->jobs[i];
 
-        for (size_t i = 0; i < planner->job_count; i++)
-                due += planner->jobs[i].in_flight ||
-                       (planner->jobs[i].entry.position != 0 && planner->jobs[i].entry.due_us <= at_us);
-        for (size_t i = 0; i < request->count; i++)
-                own += request->jobs[i]->entry.position != 0 && request->jobs[i]->entry.due_us <= at_us;
-        return due > own;
+                if (job->in_flight ||
+                    (job->entry.position != 0 && (job->part != 0 || job->entry.due_us <= at_us)))
+                        return true;
+        }
+        return false;
 }
 
 /*
@@ -58,13 +58,32 @@ static void single_out(struct planner *planner, const struct planner_request *re
 {
         struct planner_job *job = request->jobs[random % request->count];
 
-        if (planner->limits.once || another_is_due(planner, request, at_us))
-                return;
         planner_take_out(planner, job);
         job->throttle_mark = 0;
         job->throttled = false;
         job->confirm = true;
         planner_put(planner, job, at_us);
+}
+
+/*
+ * A part of a failed batch stays one: put into a batch with the others again, it would fail again. Only the
+ * other parts and jobs are first.
+ */
+static void requeue(struct planner *planner, const struct planner_request *request, uint64_t now_us,
+                    uint64_t random)
+{
+        uint64_t at_us = planner->api.throttle.pause_until_us;
+        bool last = !another_is_due(planner, at_us);
+
+        if (request->part != 0 && !last && batches_enabled(&planner->api, now_us) && !planner->limits.once) {
+                batches_requeue_part(planner, request, now_us);
+                return;
+        }
+        for (size_t i = 0; i < request->count; i++)
+                request->jobs[i]->part = 0;
+        request_give_back(planner, request, at_us);
+        if (request->kind == REQUEST_BATCH && last && !planner->limits.once)
+                single_out(planner, request, at_us, random);
 }
 
 enum attribution request_throttled(struct planner *planner, const struct planner_request *request,
@@ -90,10 +109,8 @@ enum attribution request_throttled(struct planner *planner, const struct planner
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->throttle_mark = throttle->mark;
                 request->jobs[i]->throttled = true;
-                request->jobs[i]->part = 0; /* the other parts are first */
+                request->jobs[i]->probe_round = 0; /* a throttled probe shows nothing */
         }
-        request_give_back(planner, request, throttle->pause_until_us);
-        if (request->kind == REQUEST_BATCH)
-                single_out(planner, request, throttle->pause_until_us, random);
+        requeue(planner, request, now_us, random);
         return ATTRIBUTED_TO_API;
 }

@@ -36,7 +36,6 @@ void witnesses_open_breaker(struct planner *planner, enum failure failure, uint6
         breaker_open(&api->breaker, failure, now_us, planner->limits.shortest_interval_us, random);
         api->check_wanted = FAILURE_NONE;
         api->probe_round++;
-        batches_note_answered(api); /* their failures say nothing about batches either */
         charges_undo(planner, api->breaker.since_us, now_us);
 }
 

@@ -45,6 +45,8 @@ static void check_reported_gone(struct sim *sim, struct sim_job *job)
                          job->not_found, (double)(sim->now_us - first_us) / 1e6);
         job->reported_gone = job->reported_end = true;
         job->gone_us = sim->now_us;
+        job->failing = false; /* its 404s have an explanation now */
+        job->failures = 0;
         job->gone_due_calm_us = 0;
         job->returned_us = 0;
         job->ramps++;

@@ -193,6 +193,7 @@ struct wire {
         uint64_t deadline_us; /* … until then at most, if nothing fails any more */
         unsigned failed;      /* probes */
         bool refused;         /* the last of them */
+        enum failure failure;
         uint64_t opened_us, since_us;
         uint64_t witness_us[FAILURE_COUNT];
         uint64_t no_checks_until_us;
@@ -211,7 +212,9 @@ struct wire {
         /* R2 */
         uint64_t pause_us;             /* there is a reason to pause until then */
         uint64_t named_us, unnamed_us; /* there must be no request before: Retry-After, and without */
-        unsigned unnamed, permille;    /* responses without Retry-After in a row; the rate */
+        unsigned unnamed;              /* responses without Retry-After in a row, at most */
+        unsigned surely_unnamed;       /* … at least */
+        unsigned permille;             /* the rate */
         uint64_t permille_us;
         uint32_t throttle_mark;
         uint64_t paused_us;           /* when the last pause began */

@@ -50,20 +50,24 @@ static void charge(struct sim *sim, const struct slot *slot)
         }
 }
 
-static uint64_t pause_span(struct sim *sim, uint64_t retry_after_us)
+/* After so many responses without Retry-After in a row. */
+static uint64_t pause_span(uint64_t retry_after_us, unsigned unnamed)
 {
-        struct wire *wire = &sim->wire;
         uint64_t span_us = 2 * USEC_PER_SEC;
 
         if (retry_after_us > 0)
                 return retry_after_us < USEC_PER_HOUR ? retry_after_us : USEC_PER_HOUR;
-        unsigned permille = throttling_permille(sim) / 2;
-        wire->permille = permille > LEAST_PERMILLE ? permille : LEAST_PERMILLE;
-        wire->permille_us = sim->now_us;
-        for (unsigned i = 0; i < wire->unnamed && span_us < USEC_PER_MIN; i++)
+        for (unsigned i = 0; i < unnamed && span_us < USEC_PER_MIN; i++)
                 span_us *= 2;
-        wire->unnamed++;
         return span_us < USEC_PER_MIN ? span_us : USEC_PER_MIN;
+}
+
+static void reduce_rate(struct sim *sim)
+{
+        unsigned permille = throttling_permille(sim) / 2;
+
+        sim->wire.permille = permille > LEAST_PERMILLE ? permille : LEAST_PERMILLE;
+        sim->wire.permille_us = sim->now_us;
 }
 
 static void later_of(uint64_t *until_us, uint64_t at_us)
@@ -76,20 +80,26 @@ static void later_of(uint64_t *until_us, uint64_t at_us)
 static void pause_all(struct sim *sim, const struct slot *slot, bool surely)
 {
         struct wire *wire = &sim->wire;
+        bool named = slot->retry_after_us > 0;
 
         /* During a pause only a Retry-After adds to it: the request was sent before. */
-        if (slot->retry_after_us > 0 || wire->pause_us <= sim->now_us) {
-                uint64_t until_us = sim->now_us + pause_span(sim, slot->retry_after_us);
-
-                later_of(&wire->pause_us, until_us);
+        if (named || wire->pause_us <= sim->now_us) {
+                later_of(&wire->pause_us, sim->now_us + pause_span(slot->retry_after_us, wire->unnamed));
                 if (surely)
-                        later_of(slot->retry_after_us > 0 ? &wire->named_us : &wire->unnamed_us, until_us);
+                        later_of(named ? &wire->named_us : &wire->unnamed_us,
+                                 sim->now_us + pause_span(slot->retry_after_us, wire->surely_unnamed));
+                if (!named) {
+                        reduce_rate(sim);
+                        wire->unnamed++;
+                        wire->surely_unnamed += surely;
+                }
         }
         if (!wire->paused)
                 wire->paused_us = sim->now_us;
         wire->paused = true;
         sim->disturbances++;
-        wire->others_answered = wire->part_answered = false;
+        wire->others_answered = false;
+        wire->part_answered = !surely; /* if it was charged, what was answered before still counts */
         wire->throttle_mark++;
         wire->throttled_count = slot->request.count;
         for (size_t i = 0; i < slot->request.count && slot->request.kind != REQUEST_CHECK; i++)
@@ -128,7 +138,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
 
 void throttling_answered(struct sim *sim, const struct slot *slot)
 {
-        sim->wire.unnamed = 0;
+        sim->wire.unnamed = sim->wire.surely_unnamed = 0;
         if (slot->request.kind == REQUEST_CHECK) {
                 sim->wire.others_answered = true;
                 return;

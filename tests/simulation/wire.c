@@ -137,10 +137,11 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         wire->surely = surely;
         wire->failed = 0;
         wire->refused = failure == FAILURE_REFUSED;
+        wire->failure = failure;
         wire->opened_us = sim->now_us;
         wire->since_us = since_us;
         wire->deadline_us = sim->now_us + probe_distance(sim, failure, 0) + probe_slack(sim);
-        wire->failed_batches = 0; /* which says nothing about batches either */
+
         wire->suspects = 0;
         sim->disturbances++;
         sim->opens++;
@@ -154,7 +155,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
                 if (job->failed_us < since_us)
                         continue;
                 job->broken_from_us = 0;
-                if (!surely)
+                if (!surely || job->reported_gone)
                         continue;
                 uint64_t waited_us = sim->now_us - job->failed_us;
                 if (waited_us < job->last_allowance_us) /* undone */
@@ -179,6 +180,7 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
         else
                 wire->failed++;
         wire->refused = slot->failure == FAILURE_REFUSED;
+        wire->failure = slot->failure;
         if (excused)
                 wire->deadline_us =
                         sim->now_us + probe_distance(sim, slot->failure, wire->failed) + probe_slack(sim);
@@ -310,7 +312,7 @@ static void count_broken(struct sim *sim, struct sim_job *job, const struct slot
 static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *slot)
 {
         bool charged = slot->request.kind != REQUEST_BATCH && slot->failure != FAILURE_UNREACHABLE &&
-                       !sim->wire.open;
+                       !(sim->wire.open && sim->wire.surely);
 
         if (job->reported_gone && slot->failure == FAILURE_NOT_FOUND) { /* as expected */
                 job->allowance_us += slot->cause == CAUSE_MISSING ? 0 : USEC_PER_HOUR;
@@ -363,8 +365,10 @@ void wire_failed(struct sim *sim, const struct slot *slot)
                 witness = witness && !job_of(sim, request->jobs[i])->failing;
         for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
                 job_failed(sim, job_of(sim, request->jobs[i]), slot);
-        if (sim->wire.open && expected)
-                sim->wire.surely = false; /* 404 for a gone job: the API may be well */
+        if (expected && sim->wire.failure != FAILURE_NOT_FOUND)
+                sim->wire.open = false; /* it answers as it should */
+        else if (expected)
+                sim->wire.surely = false; /* the API may be well */
         if (sim->wire.open)
                 probe_failed(sim, slot);
         else if (slot->failure == FAILURE_UNREACHABLE)

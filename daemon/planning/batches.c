@@ -174,7 +174,7 @@ static void split(struct planner *planner, const struct planner_request *request
 void batches_note_failed(struct planner *planner, const struct planner_request *request, bool too_large,
                          uint64_t now_us)
 {
-        assert(request->count >= 2);
+        assert(request->count >= 1);
 
         if (!too_large && !another_part_was_answered(&planner->api, request->part))
                 run_add(&planner->api, request);

@@ -239,7 +239,9 @@ retries = 1000
     # ---- the judgement ----
 
     def was_deleted(self, life, at):
-        return any(begin <= at - GONE_AFTER + 1 and (end is None or at <= end + 15 * SLOW) for begin, end in life.missing)
+        """Missing then, and first missed a minute before: that it was there in between may not have been seen."""
+        now = any(begin <= at and (end is None or at <= end + 15 * SLOW) for begin, end in life.missing)
+        return now and life.missing[0][0] <= at - GONE_AFTER + 1
 
     def judge_event(self, life, document):
         kind, state = document["event"], (document["status"], document["result"])

@@ -7,7 +7,7 @@
 /* Exit statuses of the process. Those of sysexits.h are shown by name by systemctl. */
 enum exit_status {
         EXIT_STATUS_SUCCESS = EXIT_SUCCESS, /* all watched jobs succeeded, or normal stop */
-        EXIT_STATUS_JOB_FAILED = 1, /* a job failed or is gone, with [exit] when = done; not found, --once */
+        EXIT_STATUS_JOB_FAILED = 1,         /* a job failed or is gone when all are done, or was not found */
         EXIT_STATUS_USAGE = EX_USAGE,       /* invalid command line */
         EXIT_STATUS_API = EX_UNAVAILABLE,   /* API unreachable, with --once */
         EXIT_STATUS_SOFTWARE = EX_SOFTWARE, /* out of memory or file descriptors at start */

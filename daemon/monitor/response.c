@@ -22,15 +22,44 @@
 /* Failures in a row after which a job is reported as failing. */
 #define FAILURES_LOGGED 2
 
+/* Whether a new token was tried for each of these jobs, in vain. */
+static bool token_was_renewed(const struct planner_request *request)
+{
+        for (size_t i = 0; i < request->count; i++)
+                if (!request->jobs[i]->token_renewed)
+                        return false;
+        return request->count > 0;
+}
+
+/*
+ * Refused. A job that is refused whatever the token would cost a sign-in each time; while others are
+ * answered, it is the job's failure.
+ */
+static bool is_refused_for_token(struct request_slot *slot)
+{
+        struct monitor *monitor = slot->monitor;
+        struct planner_request *request = &slot->request;
+        bool polls = request->kind == REQUEST_SINGLE || request->kind == REQUEST_BATCH;
+
+        if (polls && planner_breaker(monitor->jobs.planner)->state == BREAKER_CLOSED &&
+            token_was_renewed(request))
+                return false;
+        if (!session_note_refused(monitor->parts.session, slot->generation))
+                return false;
+        for (size_t i = 0; polls && i < request->count; i++)
+                request->jobs[i]->token_renewed = true;
+        return true;
+}
+
 /* Informs the session about the response to its token. Returns true if a new token is worth trying. */
-static bool may_retry_with_new_token(const struct request_slot *slot, const struct nexudus_response *response)
+static bool may_retry_with_new_token(struct request_slot *slot, const struct nexudus_response *response)
 {
         struct session *session = slot->monitor->parts.session;
 
         if (session == NULL || response->blocked)
                 return false;
         if (response->failure == FAILURE_REFUSED)
-                return session_note_refused(session, slot->generation);
+                return is_refused_for_token(slot);
         if (response->failure == FAILURE_NONE || response->failure == FAILURE_NOT_FOUND)
                 session_note_accepted(session, slot->generation);
         return false;

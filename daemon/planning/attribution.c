@@ -149,6 +149,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
                 batches_note_batch_answered(api, request);
                 for (size_t i = 0; i < request->count; i++) {
                         request->jobs[i]->failing = false;
+                        request->jobs[i]->token_renewed = false;
                         request->jobs[i]->failures = 0;
                 }
                 break;
@@ -156,6 +157,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
                 struct planner_job *job = request->jobs[0];
 
                 job->failing = false;
+                job->token_renewed = false;
                 job->failures = 0;
                 if (job->single_left > 0)
                         job->single_left--;

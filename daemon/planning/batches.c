@@ -181,7 +181,7 @@ static void split(struct planner *planner, const struct planner_request *request
 void batches_note_failed(struct planner *planner, const struct planner_request *request, bool too_large,
                          uint64_t now_us)
 {
-        assert(request->count >= 2);
+        assert(request->count >= 1);
 
         if (!batches_enabled(&planner->api, now_us)) { /* it was in flight when they were disabled */
                 for (size_t i = 0; i < request->count; i++) {

@@ -45,6 +45,7 @@ struct planner_job {
         bool failing : 1;           /* from its first failure until a request for it succeeds */
         bool others_read : 1;       /* gone_check: another was read since the 404 before the last */
         bool throttled : 1;         /* the last response for it was throttled */
+        bool token_renewed : 1;     /* because it was refused, and it was not answered since */
         bool in_flight : 1;         /* part of a request that polls it */
         bool confirm : 1;           /* to be confirmed: read individually, before others are polled */
         bool gone_check : 1;        /* to be confirmed by a batch of this id alone: is it gone? */

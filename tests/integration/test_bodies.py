@@ -37,7 +37,7 @@ HARMFUL = {
     "null": ({"body": "null"}, UNUSABLE + ".*not a job record"),
     "deep": ({"body": '{"Id": 11, "Status": "Completed", "CustomFields": ' + "[" * 900 + "]" * 900 + "}"},
              UNUSABLE + ".*not a job record"),
-    "wrong id": ({"wrong_id": "yes"}, JOB + ".*HTTP 200 with job 12 instead"),
+    "wrong id": ({"wrong_id": "yes"}, JOB + ".*HTTP 200, but with job 12"),
     "no id": ({"body": '{"Status": "Completed", "ResultData": null}'}, UNUSABLE + ".*not a job record"),
     "no content": ({"status": 204}, UNUSABLE + ".*not a job record"),
     "not found": ({"status": 404}, MISSING + r"\S+ answers 404 to everything; check base_url"),
@@ -53,13 +53,15 @@ OVERSIZE = {
 }
 
 
-class Bodies(IntegrationTest):
+class BodyTest(IntegrationTest):
     def watch(self, **config):
         self.fake = self.start_fake("[job 11]\nstep = 0s Running | half\n")
         self.write_config(self.fake, (11,), **config)
         self.daemon = self.start_daemon()
         self.daemon.wait_for("Job 11: first seen as Running")
 
+
+class Bodies(BodyTest):
     def harmless(self, fault):
         self.fake = self.start_fake("[job 11]\nstep = 0s Running | half\n")
         self.fake.fault("harmless", **fault)
@@ -70,21 +72,6 @@ class Bodies(IntegrationTest):
         daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(daemon.count(" warning | error "), 0, daemon.text())
-
-    def harmful(self, fault, says):
-        self.watch()
-        seq = self.fake.stats()["last_seq"]
-        self.fake.fault("harm", **fault)
-        self.fake.job(11, status="Completed", result="all")
-        self.daemon.wait_for("warning " + says)
-        self.fake.wait(4, seq, path=f"*{JOBS}/11")
-        self.assertEqual(self.daemon.count(" (warning|error) "), 1, "told once, not each time:\n" + self.daemon.text())
-        self.assertEqual(len(self.daemon.events()), 1, self.daemon.text())
-        self.fake.mend()
-        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
-        self.assertEqual(self.daemon.stop(), EX_OK)
-        self.assertEqual(len(self.daemon.events()), 2, self.daemon.text())
-        self.assertEqual(self.daemon.count("notice +Job 11: can be polled again"), says.startswith(JOB))
 
     def oversize(self, fault):
         self.watch(api={"max_response": "4M"})
@@ -128,6 +115,25 @@ class Bodies(IntegrationTest):
         self.assertEqual(daemon.count(" (warning|error) "), 1, daemon.text())
         self.assertEqual(daemon.count("notice +Job 11: can be polled again"), 1, daemon.text())
 
+
+class Failures(BodyTest):
+    """Each waits until the failure is logged, and for the recovery."""
+
+    def harmful(self, fault, says):
+        self.watch()
+        seq = self.fake.stats()["last_seq"]
+        self.fake.fault("harm", **fault)
+        self.fake.job(11, status="Completed", result="all")
+        self.daemon.wait_for("warning " + says)
+        self.fake.wait(4, seq, path=f"*{JOBS}/11")
+        self.assertEqual(self.daemon.count(" (warning|error) "), 1, "told once, not each time:\n" + self.daemon.text())
+        self.assertEqual(len(self.daemon.events()), 1, self.daemon.text())
+        self.fake.mend()
+        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
+        self.assertEqual(self.daemon.stop(), EX_OK)
+        self.assertEqual(len(self.daemon.events()), 2, self.daemon.text())
+        self.assertEqual(self.daemon.count("notice +Job 11: can be polled again"), says.startswith(JOB))
+
     def test_unexpected_responses_are_logged_again(self):
         """At most once a minute for each class of failure."""
         self.watch()
@@ -138,19 +144,19 @@ class Bodies(IntegrationTest):
             self.daemon.wait_for("Job 11: can be polled again", count=count, patience=60 + PATIENCE)
 
 
-def add(prefix, name, method, *arguments):
+def add(case, prefix, name, method, *arguments):
     def test(self):
         getattr(self, method)(*arguments)
     test.__doc__ = f"{prefix}: {name}"
-    setattr(Bodies, "test_" + name.replace(" ", "_"), test)
+    setattr(case, "test_" + name.replace(" ", "_"), test)
 
 
 for name, fault in HARMLESS.items():
-    add("harmless", name, "harmless", fault)
+    add(Bodies, "harmless", name, "harmless", fault)
 for name, (fault, says) in HARMFUL.items():
-    add("harmful", name, "harmful", fault, says)
+    add(Failures, "harmful", name, "harmful", fault, says)
 for name, fault in OVERSIZE.items():
-    add("oversize", name, "oversize", fault)
+    add(Bodies, "oversize", name, "oversize", fault)
 
 if __name__ == "__main__":
     unittest.main()

@@ -23,7 +23,7 @@ import time
 import unittest
 from datetime import datetime
 
-from evidence import ExecRecorder, content_of
+from evidence import Database, ExecRecorder, content_of
 from harness import (EX_JOB_FAILED, EX_OK, JOBWATCHD, PATIENCE, SLOW, IntegrationTest, clean_environment,
                      end_with_parent)
 
@@ -224,6 +224,8 @@ retries = 1000
     def calm_down(self):
         """Without faults, what is now is reported."""
         self.end_faults(all=True)
+        self.wait_started()
+        self.daemon.send_signal(signal.SIGHUP)  # jobs that are gone, and may have returned, are read then
         begin = time.monotonic()
         while (missing := self.unreported()) and time.monotonic() < begin + CALM_MAX:
             time.sleep(0.1)
@@ -237,7 +239,9 @@ retries = 1000
     # ---- the judgement ----
 
     def was_deleted(self, life, at):
-        return any(begin <= at - GONE_AFTER + 1 and (end is None or at <= end + 15 * SLOW) for begin, end in life.missing)
+        """Missing then, and first missed a minute before: that it was there in between may not have been seen."""
+        now = any(begin <= at and (end is None or at <= end + 15 * SLOW) for begin, end in life.missing)
+        return now and life.missing[0][0] <= at - GONE_AFTER + 1
 
     def judge_event(self, life, document):
         kind, state = document["event"], (document["status"], document["result"])
@@ -282,7 +286,7 @@ retries = 1000
     def act(self, elapsed):
         deletes = 0.03 if LONG or elapsed < 10 else 0
         weights = {self.change: 1, lambda: self.add_fault(False): 0.12, lambda: self.add_fault(True): 0.06,
-                   self.restart: 0.06, self.reload: 0.08, self.delete: deletes, self.bring_back: 0.006 if LONG else 0.05}
+                   self.restart: 0.06, self.reload: 0.08, self.delete: deletes, self.bring_back: 0.0015 if LONG else 0.01}
         self.random.choices(list(weights), list(weights.values()))[0]()
 
     def finish(self):
@@ -298,6 +302,7 @@ retries = 1000
         self.watched = list(self.lives)
         self.moody.soothe()
         self.configure()
+        Database(self.state).hurry()  # later retries wait for minutes
         self.daemon = self.start("--exit-when-done")
         status = self.daemon.wait((8 * PATIENCE) + 2 * GONE_AFTER)
         self.daemon = None

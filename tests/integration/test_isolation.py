@@ -106,6 +106,35 @@ class Isolation(IntegrationTest):
         self.run_all(sites)
 
 
+class SignedIn(IntegrationTest):
+    """One job is always refused, whatever the token: a new one is not tried each time."""
+
+    def test_refused_job(self):
+        password = self.secret("password", "s3cret")
+        sites = []
+        for status in (401, 403):
+            for batch in ("off", "auto"):
+                scenario = f"[jobs {JOBS[0]}-{JOBS[-1]}]\nstep = 0s Running\n[fault broken]\njobs = {BROKEN}\nstatus = {status}\n"
+                site = Site(self, f"{status}-{batch}", JOBS, scenario, "username = me@example.com\npassword = s3cret",
+                            api={"auth": "password", "username": "me@example.com", "password_file": password,
+                                 "token_file": None},
+                            poll={"interval": "1s", "max_interval": "1s", "batch": batch})
+                sites.append(site)
+        wait(SECONDS, sites)
+        for site in sites:
+            with self.subTest(site.name):
+                sign_ins = [request for request in site.fake.requests() if request["path"] == "/api/token"]
+                site.finish()
+                reads = site.reads(12, 5, SECONDS)
+                print(f"{site.name}: {len(sign_ins)} sign-ins, broken {len(site.reads(BROKEN))}, other {len(reads)}, "
+                      f"{len(site.daemon.messages())} messages", flush=True)
+                self.assertLessEqual(len(sign_ins), 3, site.daemon.text())
+                self.assertLess(max(b - a for a, b in zip(reads, reads[1:])), 2 * SLOW)
+                self.assertLessEqual(len(site.reads(BROKEN, 5)), len(reads) / 4)
+                self.assertEqual(len(site.daemon.messages()), 1, site.daemon.text())
+                self.assertRegex(site.daemon.messages()[0], f"Job {BROKEN}: cannot be polled: HTTP {site.name[:3]}")
+
+
 class Thousand(IntegrationTest):
     """One per cent of many jobs is broken and spoils its batches."""
     JOBS = range(1001, 2001)

@@ -118,7 +118,7 @@ class Refused(SignInTest):
         fake.server(roles="read, list")
         given.wait_for("reachable again after ", patience=60 + PATIENCE)
         given.wait_for("Job 11: first seen as Running")
-        missing.wait_for("rejected the credentials", count=2, patience=60 + PATIENCE)
+        missing.wait_for("rejected the credentials", count=3, patience=60 + PATIENCE)
         self.assertEqual(self.grants(), ["password"] + ["refresh_token"] * 2, "one for each probe")
         self.assertEqual(missing.count("reachable again"), 0, missing.text())
         self.assertEqual(missing.count(TROUBLE), 1, missing.text())

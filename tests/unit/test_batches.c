@@ -356,6 +356,29 @@ static void test_slow_failures_of_many_bad_records_do_not_disable_batches(void *
                 }
 }
 
+static void test_a_reload_leaves_one_job_of_a_batch_that_fails(void **state)
+{
+        static const struct planner_settings settings = { .interval_us = INTERVAL,
+                                                          .max_interval_us = INTERVAL };
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+
+        start_together(fixture, 100, 10);
+        run(fixture, SEC);
+        fixture->server.lists = FAILURE_SERVER_ERROR;
+        fixture->server.failing_us = 5 * SEC;
+        while (fixture->sent[fixture->sent_count - 1].answered_us != 0)
+                run(fixture, SEC);
+        assert_int_equal(fixture->sent[fixture->sent_count - 1].kind, REQUEST_BATCH);
+        reload(fixture, &limits, FIRST_ID, 1, &settings);
+        size_t from = fixture->sent_count;
+        run(fixture, 6 * SEC);
+        assert_true(fixture->sent_count > from);
+        assert_int_equal(last_poll(fixture, 0)->kind, REQUEST_SINGLE);
+        assert_int_equal(last_poll(fixture, 0)->failure, FAILURE_NONE);
+        assert_int_equal(fixture->opened, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -375,6 +398,7 @@ int main(void)
                 TEST(test_batches_are_disabled_where_single_reads_succeed),
                 TEST(test_a_failing_job_does_not_disable_batches),
                 TEST(test_an_answered_batch_resets_the_count),
+                TEST(test_a_reload_leaves_one_job_of_a_batch_that_fails),
                 TEST(test_slow_failures_of_many_bad_records_do_not_disable_batches),
         };
 

@@ -125,6 +125,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
         struct planner_api *api = &planner->api;
 
         throttling_note_answered(planner, request);
+        witnesses_note_success(planner, request, now_us);
         breaker_note_success(&api->breaker);
         if (request->kind != REQUEST_SIGN_IN) {
                 api->streak = 0;

@@ -60,8 +60,8 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
                          (double)(sim->now_us - wire->site_failure_us) / 1e6, (double)span_us / 1e6);
         if (request->count != 1)
                 sim_fail(sim, job, "R1: a probe for %zu jobs", request->count);
-        for (size_t i = 0; i < sim->job_count && others < 2; i++)
-                others += &sim->jobs[i] != job && is_pollable(&sim->jobs[i]);
+        for (size_t i = 0; i < sim->job_count && others < 2; i++) /* a throttled one waits, by R2 */
+                others += &sim->jobs[i] != job && is_pollable(&sim->jobs[i]) && !sim->jobs[i].throttled;
         if (wire->last_probe == job && others >= 2)
                 sim_fail(sim, job, "R1: probed twice in a row; probes rotate");
         wire->last_probe = job;

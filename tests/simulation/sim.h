@@ -197,7 +197,8 @@ struct wire {
         uint64_t opened_us, since_us;
         uint64_t witness_us[FAILURE_COUNT];
         uint64_t no_checks_until_us;
-        unsigned row; /* of failed requests in one class, with no success after them */
+        bool by_check; /* it is open because of a check request */
+        unsigned row;  /* of failed requests in one class, with no success after them */
         enum failure row_failure;
         uint64_t row_since_us;
         bool no_gone_checks; /* one has failed in this run */

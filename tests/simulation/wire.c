@@ -138,6 +138,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         wire->failed = 0;
         wire->refused = failure == FAILURE_REFUSED;
         wire->failure = failure;
+        wire->by_check = false;
         wire->opened_us = sim->now_us;
         wire->since_us = since_us;
         wire->deadline_us = sim->now_us + probe_distance(sim, failure, 0) + probe_slack(sim);
@@ -200,10 +201,12 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
 
         switch (slot->request.kind) {
         case REQUEST_CHECK:
-                if (first_us != 0 || (wire->row >= ROW && wire->row_failure == failure))
+                if (first_us != 0 || (wire->row >= ROW && wire->row_failure == failure)) {
                         api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us, first_us != 0);
-                else
+                        wire->by_check = true;
+                } else {
                         wire->no_checks_until_us = sim->now_us + USEC_PER_HOUR;
+                }
                 return;
         case REQUEST_GONE_CHECK:
                 wire->no_gone_checks = true;
@@ -323,6 +326,8 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         job->quick++;
         job->setbacks++;
         count_broken(sim, job, slot);
+        if (slot->failure == FAILURE_NO_RESPONSE) /* it waits since the failure, not since the request */
+                job->allowance_us += slot->end_us - slot->start_us;
         if (slot->failure == FAILURE_UNREACHABLE && !sim->wire.open)
                 return;
         job->failing = true;
@@ -385,6 +390,9 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
         const struct planner_request *request = &slot->request;
 
         throttling_answered(sim, slot);
+        /* A job can be read: it may be known now that batches, and so check requests, do not work. */
+        if (sim->wire.open && sim->wire.by_check && request->kind == REQUEST_SINGLE)
+                sim->wire.no_checks_until_us = sim->now_us + USEC_PER_HOUR;
         memset(sim->wire.witness_us, 0, sizeof(sim->wire.witness_us));
         sim->wire.open = false;
         sim->wire.row = 0;

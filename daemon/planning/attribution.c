@@ -78,7 +78,7 @@ static enum attribution single_failed(struct planner *planner, const struct plan
         bool witness = request_is_witness(request);
 
         if (gone_is_expected(request, failure->failure)) {
-                planner_plan(planner, job, 0, now_us);
+                gone_note_expected(planner, job, now_us);
                 return ATTRIBUTED_TO_NONE;
         }
         job_charge(planner, job, failure, now_us, random);

@@ -162,7 +162,9 @@ static void take_rows(struct sim *sim, struct slot *slot)
                 }
                 known->excuses += verdicts[i] == ROW_MISSING || known->held_us != 0;
                 planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, chance(sim));
-                if (verdicts[i] == ROW_MISSING)
+                if (verdicts[i] == ROW_MISSING && known->reported_gone)
+                        known->allowance_us += slot->shown[i].exists ? USEC_PER_HOUR : 0;
+                else if (verdicts[i] == ROW_MISSING)
                         wire_lone(sim, known, 1);
                 if (verdicts[i] == ROW_UNCHANGED) {
                         known->not_found = known->gone_count = known->stored_not_found = 0;

@@ -317,7 +317,10 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         bool charged = slot->request.kind != REQUEST_BATCH && slot->failure != FAILURE_UNREACHABLE &&
                        !(sim->wire.open && sim->wire.surely);
 
-        if (job->reported_gone && slot->failure == FAILURE_NOT_FOUND) { /* as expected */
+        if (job->reported_gone && slot->failure == FAILURE_NOT_FOUND &&
+            slot->request.kind != REQUEST_BATCH) { /* as expected */
+                job->failing = false;
+                job->failures = 0;
                 job->allowance_us += slot->cause == CAUSE_MISSING ? 0 : USEC_PER_HOUR;
                 job->excuses += slot->cause != CAUSE_MISSING;
                 return;

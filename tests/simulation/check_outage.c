@@ -4,7 +4,7 @@
  * Requests during outages of the site and after them, those for broken jobs, and jobs whose record was
  * deleted.
  *
- * R1, during: once 20 requests have failed since the site fails, with none answered, there is one request at
+ * R1, during: once 28 requests have failed since the site fails, with none answered, there is one request at
  * a time, for one job, at the distances of probes, and no job twice in a row while there are others.
  * R1, after: the API is requested, and found to be well, within the longest distance, one time-out and one
  * wait for the limits.

@@ -38,8 +38,11 @@
 #define FIRST_END     10
 #define RESULTS       12
 
-/* So many requests of an outage may fail before all that follow are probes: in flight, witnesses, a check. */
-#define STRAGGLERS 20
+/*
+ * So many requests of an outage may fail before all that follow are probes: those in flight, a check, jobs
+ * that were failing before and so are no witnesses, two witnesses, and again those in flight.
+ */
+#define STRAGGLERS 28
 
 /* What a response shows of a job: the server's truth at one instant, or what a row makes of it. */
 struct shown {

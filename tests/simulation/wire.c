@@ -189,8 +189,9 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
 
 static bool checks_are_sure(const struct sim *sim)
 {
-        return batches_work(sim) && sim->wire.no_checks_until_us <= sim->now_us &&
-               sim->wire.singles_until_us <= sim->now_us;
+        /* Batches whose rows lack the Status may be disabled. */
+        return batches_work(sim) && sim->batch_kind != BATCH_NO_STATUS && sim->batch_kind != BATCH_RAGGED &&
+               sim->wire.no_checks_until_us <= sim->now_us && sim->wire.singles_until_us <= sim->now_us;
 }
 
 static void accuse(struct sim *sim, const struct slot *slot, bool witness)

@@ -200,8 +200,13 @@ static void note_not_found(struct sim *sim, const struct slot *slot)
 {
         struct sim_job *job = job_of(sim, slot->request.jobs[0]);
 
-        if (slot->request.kind != REQUEST_SINGLE || slot->failure != FAILURE_NOT_FOUND)
+        if (slot->request.kind != REQUEST_SINGLE)
                 return;
+        if (slot->failure != FAILURE_NOT_FOUND) { /* in a row */
+                job->gone_count = 0;
+                job->gone_due_calm_us = 0;
+                return;
+        }
         if (slot->shown[0].exists) {
                 job->not_found = 0;
                 return;

@@ -97,7 +97,8 @@ void planner_reset_api(struct planner *planner)
         planner->api.breaker = BREAKER_INITIAL;
         planner->api.throttle = THROTTLE_INITIAL;
         planner->api.check_wanted = FAILURE_NONE;
-        planner->api.check_in_flight = false;
+        planner->api.check_in_flight = planner->api.opened_by_check = false;
+        planner->api.false_checks = 0;
         planner->api.no_checks_until_us = planner->api.batches_from_us = 0;
         planner->api.failed_gone_checks = 0;
         planner->api.no_gone_checks_until_us = 0;

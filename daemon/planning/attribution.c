@@ -80,7 +80,7 @@ static enum attribution single_failed(struct planner *planner, const struct plan
         bool witness = request_is_witness(request);
 
         if (gone_is_expected(request, failure->failure)) {
-                planner_plan(planner, job, 0, now_us);
+                gone_note_expected(planner, job, now_us);
                 return ATTRIBUTED_TO_NONE;
         }
         job_charge(planner, job, failure, now_us, random);
@@ -129,6 +129,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
         struct planner_api *api = &planner->api;
 
         throttling_note_answered(planner, request);
+        witnesses_note_success(planner, request, now_us);
         breaker_note_success(&api->breaker);
         if (request->kind != REQUEST_SIGN_IN) {
                 api->streak = 0;

@@ -92,12 +92,19 @@ bool gone_is_expected(const struct planner_request *request, enum failure failur
                planner_job_is_gone(request->jobs[0]);
 }
 
+void gone_note_expected(struct planner *planner, struct planner_job *job, uint64_t now_us)
+{
+        job->failing = false; /* perhaps since a batch of it failed */
+        job->failures = 0;
+        planner_plan(planner, job, 0, now_us);
+}
+
 void gone_note_probed(struct planner *planner, const struct planner_request *request, uint64_t now_us,
                       uint64_t random)
 {
         struct breaker *breaker = &planner->api.breaker;
 
-        planner_plan(planner, request->jobs[0], 0, now_us);
+        gone_note_expected(planner, request->jobs[0], now_us);
         if (breaker->failure != FAILURE_NOT_FOUND)
                 breaker_note_success(breaker);
         else if (request->probe)

@@ -36,6 +36,9 @@ enum attribution gone_check_failed(struct planner *planner, const struct planner
 /* The request is for a gone job, which was not found. */
 bool gone_is_expected(const struct planner_request *request, enum failure failure);
 
+/* Such a request ended: the job is not failing, and is polled again in an hour. It is in no queue. */
+void gone_note_expected(struct planner *planner, struct planner_job *job, uint64_t now_us);
+
 /*
  * Such a request ended while the breaker was open. That ends an outage of another class, and says nothing of
  * one that looks alike.

@@ -58,6 +58,8 @@ struct planner_api {
         unsigned streak;             /* how many of them; see attribution.c */
         uint64_t streak_since_us;    /* of the first */
         uint64_t no_checks_until_us; /* they do not work here */
+        bool opened_by_check;        /* the breaker, last time */
+        unsigned false_checks;       /* that opened it in a row, while a job could be read */
 
         /* The same of checks for gone, which take more: see attribution.c. */
         unsigned failed_gone_checks; /* in a row */

@@ -45,7 +45,8 @@ void rows_learn(struct planner *planner, struct planner_job *job, const struct j
         /* Where a null is recorded, the row omitted something only if the record has a Status. */
         bool omitted = record->status.data != NULL ||
                        (job->watch.memory.recorded && job->watch.memory.status.size == UINT64_MAX);
-        if (job->status_missing && omitted && same_version &&
+        /* Without UpdatedOn the Status may have changed since the row, which may be long ago. */
+        if (job->status_missing && omitted && same_version && updated != 0 && job->updated != 0 &&
             ++planner->api.statuses_omitted >= STATUSES_OMITTED_MAX) {
                 planner->api.statuses_omitted = 0;
                 batches_disable(planner, now_us);

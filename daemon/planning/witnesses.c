@@ -22,6 +22,9 @@
 /* So many failed requests in a row are a reason to ask about the API. */
 #define STREAK_MAX 8
 
+/* So many outages in a row that end with the first probe, and it is the checks that fail. */
+#define FALSE_CHECKS_MAX 2
+
 static bool checks_work(const struct planner_api *api, uint64_t now_us)
 {
         return api->no_checks_until_us <= now_us && api->batches_from_us <= now_us;
@@ -35,6 +38,7 @@ void witnesses_open_breaker(struct planner *planner, enum failure failure, uint6
                 return;
         breaker_open(&api->breaker, failure, now_us, planner->limits.shortest_interval_us, random);
         api->check_wanted = FAILURE_NONE;
+        api->opened_by_check = false;
         api->probe_round++;
         charges_undo(planner, api->breaker.since_us, now_us);
 }
@@ -183,8 +187,23 @@ enum attribution witnesses_check_failed(struct planner *planner, enum failure fa
                     api->breaker.witness_us[failure] == 0)
                         api->breaker.witness_us[failure] = api->streak_since_us;
                 witnesses_open_breaker(planner, failure, now_us, random);
+                api->opened_by_check = failure != FAILURE_UNREACHABLE;
                 return ATTRIBUTED_TO_API;
         }
         api->no_checks_until_us = now_us + NO_CHECKS_US;
         return ATTRIBUTED_TO_NONE;
+}
+
+void witnesses_note_success(struct planner *planner, const struct planner_request *request, uint64_t now_us)
+{
+        struct planner_api *api = &planner->api;
+        bool probe = request->kind == REQUEST_SINGLE && planner_is_open(planner);
+
+        if (request->kind == REQUEST_BATCH || request->kind == REQUEST_CHECK ||
+            (probe && api->breaker.failed_probes > 0))
+                api->false_checks = 0;
+        else if (probe && api->opened_by_check && ++api->false_checks >= FALSE_CHECKS_MAX)
+                api->no_checks_until_us = now_us + NO_CHECKS_US;
+        if (probe)
+                api->opened_by_check = false;
 }

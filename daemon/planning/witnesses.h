@@ -46,3 +46,10 @@ bool witnesses_next_check(struct planner *planner, struct planner_request *ret_r
 /* A check request failed, not because of throttling. */
 enum attribution witnesses_check_failed(struct planner *planner, enum failure failure, uint64_t now_us,
                                         uint64_t random);
+
+/*
+ * A request succeeded; to be called before the breaker is closed. If a check request opened the breaker, and
+ * the first probe reads a job, twice in a row, then no checks are made for an hour: they fail where batches
+ * do.
+ */
+void witnesses_note_success(struct planner *planner, const struct planner_request *request, uint64_t now_us);

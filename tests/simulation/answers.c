@@ -162,7 +162,9 @@ static void take_rows(struct sim *sim, struct slot *slot)
                 }
                 known->excuses += verdicts[i] == ROW_MISSING || known->held_us != 0;
                 planner_apply_row(sim->planner, job, verdicts[i], digests[i], sim->now_us, chance(sim));
-                if (verdicts[i] == ROW_MISSING)
+                if (verdicts[i] == ROW_MISSING && known->reported_gone)
+                        known->allowance_us += slot->shown[i].exists ? USEC_PER_HOUR : 0;
+                else if (verdicts[i] == ROW_MISSING)
                         wire_lone(sim, known, 1);
                 if (verdicts[i] == ROW_UNCHANGED) {
                         known->not_found = known->gone_count = known->stored_not_found = 0;
@@ -198,8 +200,13 @@ static void note_not_found(struct sim *sim, const struct slot *slot)
 {
         struct sim_job *job = job_of(sim, slot->request.jobs[0]);
 
-        if (slot->request.kind != REQUEST_SINGLE || slot->failure != FAILURE_NOT_FOUND)
+        if (slot->request.kind != REQUEST_SINGLE)
                 return;
+        if (slot->failure != FAILURE_NOT_FOUND) { /* in a row */
+                job->gone_count = 0;
+                job->gone_due_calm_us = 0;
+                return;
+        }
         if (slot->shown[0].exists) {
                 job->not_found = 0;
                 return;

@@ -4,7 +4,7 @@
  * Requests during outages of the site and after them, those for broken jobs, and jobs whose record was
  * deleted.
  *
- * R1, during: once 20 requests have failed since the site fails, with none answered, there is one request at
+ * R1, during: once 28 requests have failed since the site fails, with none answered, there is one request at
  * a time, for one job, at the distances of probes, and no job twice in a row while there are others.
  * R1, after: the API is requested, and found to be well, within the longest distance, one time-out and one
  * wait for the limits.
@@ -22,7 +22,7 @@ static bool is_pollable(const struct sim_job *job)
         return job->truth.exists && job->fault == FAULT_NONE && !job->reported_end;
 }
 
-static bool is_in_flight(struct sim *sim, const struct sim_job *job)
+bool is_in_flight(struct sim *sim, const struct sim_job *job)
 {
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
                 for (size_t j = 0; sim->slots[i].used && j < sim->slots[i].request.count; j++)
@@ -60,11 +60,27 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
                          (double)(sim->now_us - wire->site_failure_us) / 1e6, (double)span_us / 1e6);
         if (request->count != 1)
                 sim_fail(sim, job, "R1: a probe for %zu jobs", request->count);
-        for (size_t i = 0; i < sim->job_count && others < 2; i++)
-                others += &sim->jobs[i] != job && is_pollable(&sim->jobs[i]);
+        for (size_t i = 0; i < sim->job_count && others < 2; i++) /* a throttled one waits, by R2 */
+                others += &sim->jobs[i] != job && is_pollable(&sim->jobs[i]) && !sim->jobs[i].throttled;
         if (wire->last_probe == job && others >= 2)
                 sim_fail(sim, job, "R1: probed twice in a row; probes rotate");
         wire->last_probe = job;
+}
+
+/* R1: those that are not failing first. */
+static void check_probe_order(struct sim *sim, const struct planner_request *request)
+{
+        const struct sim_job *job = job_of(sim, request->jobs[0]);
+
+        if (!sim->wire.open || !sim->wire.surely || request->kind != REQUEST_SINGLE ||
+            (!job->failing && !job->reported_gone))
+                return;
+        for (size_t i = 0; i < sim->job_count; i++) {
+                const struct sim_job *other = &sim->jobs[i];
+
+                if (is_pollable(other) && !other->failing && !other->throttled && !is_in_flight(sim, other))
+                        sim_fail(sim, job, "R1: probed before job %zu, which is not failing", i + 1);
+        }
 }
 
 /* R2: another job was due for long, and is not the first. */
@@ -121,6 +137,7 @@ void check_request(struct sim *sim, const struct planner_request *request)
                 sim_fail(sim, NULL, "R3: a batch of %zu ids, after %u that were too large", request->count,
                          wire->too_large);
         check_probe(sim, request);
+        check_probe_order(sim, request);
         check_after_pause(sim, request);
 }
 
@@ -141,6 +158,20 @@ void check_recovery(struct sim *sim)
                 return;
         if (sim->now_us > wire_deadline(sim) + 31 * USEC_PER_SEC)
                 sim_fail(sim, NULL, "R1: the API is well again and that was not noticed in time");
+}
+
+/* A job whose backoff was undone is due when the outage ends: it waits for the limits alone. */
+void check_owed(struct sim *sim, const struct sim_job *job)
+{
+        uint64_t longest_us;
+
+        if (!job->owed || !waits_are_checked(job) || job->throttled)
+                return;
+        longest_us = longest_gap(sim, job) - job->settings.max_interval_us - job->allowance_us;
+        if (sim->calm_us - job->owed_calm_us > longest_us)
+                sim_fail(sim, job,
+                         "R1: its backoff was undone, and it was requested after %.3f s; the bound is %.3f s",
+                         (double)(sim->calm_us - job->owed_calm_us) / 1e6, (double)longest_us / 1e6);
 }
 
 /* ---- broken jobs ---- */
@@ -171,7 +202,9 @@ void check_gone_due(struct sim *sim, const struct sim_job *job)
         if (sim->planner == NULL || job->gone_due_calm_us == 0 || job->truth.exists || job->reported_gone ||
             !sim->evidence)
                 return;
-        longest_us = 2 * longest_gap(sim, job);
+        /* Its backoffs, as far as they lie behind, do not count. */
+        longest_us = longest_gap(sim, job) - job->allowance_us + job->last_allowance_us;
+        longest_us = 2 * (longest_us + 5 * USEC_PER_MIN);
         if (!batches_work(sim) || sim->wire.no_gone_checks)
                 longest_us += 2 * sim->longest_max_us + 10 * USEC_PER_MIN; /* until another was read */
         if (sim->calm_us - job->gone_due_calm_us > longest_us)

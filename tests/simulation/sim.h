@@ -38,8 +38,11 @@
 #define FIRST_END     10
 #define RESULTS       12
 
-/* So many requests of an outage may fail before all that follow are probes: in flight, witnesses, a check. */
-#define STRAGGLERS 20
+/*
+ * So many requests of an outage may fail before all that follow are probes: those in flight, a check, jobs
+ * that were failing before and so are no witnesses, two witnesses, and again those in flight.
+ */
+#define STRAGGLERS 28
 
 /* What a response shows of a job: the server's truth at one instant, or what a row makes of it. */
 struct shown {
@@ -111,10 +114,12 @@ struct sim_job {
         uint64_t not_before_us;      /* Retry-After that was charged to it alone */
         uint64_t requested_us;       /* 0: not in this run */
         uint32_t throttle_mark;
-        uint32_t run_mark;  /* see struct wire */
-        bool failing;       /* from its first failure until a request for it succeeds */
-        bool throttled;     /* the last response was */
-        bool probed;        /* in the present outage */
+        uint32_t run_mark; /* see struct wire */
+        bool failing;      /* from its first failure until a request for it succeeds */
+        bool throttled;    /* the last response was */
+        bool probed;       /* in the present outage */
+        bool undone, owed; /* its charge was undone in this outage; and it is due since that has ended */
+        uint64_t owed_calm_us;
         bool was_in_batch;  /* the last request was a batch */
         unsigned not_found; /* 404s in a row while it did not exist, and when the first was */
         uint64_t not_found_us;
@@ -197,7 +202,9 @@ struct wire {
         uint64_t opened_us, since_us;
         uint64_t witness_us[FAILURE_COUNT];
         uint64_t no_checks_until_us;
-        unsigned row; /* of failed requests in one class, with no success after them */
+        bool by_check;         /* it is open because of a check request */
+        unsigned false_checks; /* in a row, after which a job was read */
+        unsigned row;          /* of failed requests in one class, with no success after them */
         enum failure row_failure;
         uint64_t row_since_us;
         bool no_gone_checks; /* one has failed in this run */
@@ -388,6 +395,8 @@ void check_settled(struct sim *sim, struct sim_job *job, const struct slot *slot
 
 void check_request(struct sim *sim, const struct planner_request *request);
 void check_recovery(struct sim *sim);
+bool is_in_flight(struct sim *sim, const struct sim_job *job);
+void check_owed(struct sim *sim, const struct sim_job *job);
 void check_gone_due(struct sim *sim, const struct sim_job *job);
 void check_returned(struct sim *sim, const struct sim_job *job);
 void check_broken(struct sim *sim, const struct sim_job *job);

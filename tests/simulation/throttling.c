@@ -128,10 +128,21 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
                 first->broken_requests++;
                 check_broken(sim, first);
         }
-        if (alone)
+        bool unsure = sim->wire.part_answered && all_throttled(sim, slot);
+        if (request->kind == REQUEST_CHECK) /* nor are others made for some time */
+                sim->wire.no_checks_until_us = sim->now_us + USEC_PER_HOUR;
+        if (alone) {
                 charge(sim, slot);
-        else
-                pause_all(sim, slot, !(sim->wire.part_answered && all_throttled(sim, slot)));
+                return;
+        }
+        pause_all(sim, slot, !unsure);
+        for (size_t i = 0; i < request->count && unsure; i++) { /* or it is charged */
+                struct sim_job *job = job_of(sim, request->jobs[i]);
+
+                job->failures++;
+                wire_allow(sim, job, slot->retry_after_us);
+                wire_lone(sim, job, 3);
+        }
         for (size_t i = 0; i < request->count; i++)
                 job_of(sim, request->jobs[i])->throttled = true;
 }

@@ -39,6 +39,7 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
                 0;
         job->throttle_mark = job->run_mark = 0;
         job->failing = job->throttled = job->probed = job->was_in_batch = false;
+        job->undone = job->owed = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
         job->ramps++;
 }
@@ -72,6 +73,8 @@ void wire_request(struct sim *sim, const struct planner_request *request)
                 struct sim_job *job = job_of(sim, request->jobs[i]);
 
                 extra = extra && is_extra(sim, job, request->count == 1);
+                check_owed(sim, job);
+                job->owed = job->owed && request->kind == REQUEST_CHECK;
                 job->requested_us = sim->now_us;
                 job->was_in_batch = request->count > 1;
                 job->requests += request->kind != REQUEST_CHECK;
@@ -138,6 +141,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         wire->failed = 0;
         wire->refused = failure == FAILURE_REFUSED;
         wire->failure = failure;
+        wire->by_check = false;
         wire->opened_us = sim->now_us;
         wire->since_us = since_us;
         wire->deadline_us = sim->now_us + probe_distance(sim, failure, 0) + probe_slack(sim);
@@ -148,7 +152,8 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         for (size_t i = 0; i < sim->job_count; i++) {
                 struct sim_job *job = &sim->jobs[i];
 
-                job->probed = false;
+                job->probed = job->undone = false;
+                job->owed = false;
                 job->not_before_us = 0;
                 job->gone_due_calm_us = 0;
                 job->gone_count = 0;
@@ -161,6 +166,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
                 if (waited_us < job->last_allowance_us) /* undone */
                         job->allowance_us -= job->last_allowance_us - waited_us;
                 job->last_allowance_us = 0;
+                job->undone = true;
         }
 }
 
@@ -188,8 +194,9 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
 
 static bool checks_are_sure(const struct sim *sim)
 {
-        return batches_work(sim) && sim->wire.no_checks_until_us <= sim->now_us &&
-               sim->wire.singles_until_us <= sim->now_us;
+        /* Batches whose rows lack the Status may be disabled. */
+        return batches_work(sim) && sim->batch_kind != BATCH_NO_STATUS && sim->batch_kind != BATCH_RAGGED &&
+               sim->wire.no_checks_until_us <= sim->now_us && sim->wire.singles_until_us <= sim->now_us;
 }
 
 static void accuse(struct sim *sim, const struct slot *slot, bool witness)
@@ -200,10 +207,15 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
 
         switch (slot->request.kind) {
         case REQUEST_CHECK:
-                if (first_us != 0 || (wire->row >= ROW && wire->row_failure == failure))
-                        api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us, first_us != 0);
-                else
+                if (first_us != 0 || (wire->row >= ROW && wire->row_failure == failure)) {
+                        /* Made before the witness, it may have been made for another that a success has
+                         * cleared. */
+                        api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us,
+                                  first_us != 0 && first_us <= slot->start_us);
+                        wire->by_check = true;
+                } else {
                         wire->no_checks_until_us = sim->now_us + USEC_PER_HOUR;
+                }
                 return;
         case REQUEST_GONE_CHECK:
                 wire->no_gone_checks = true;
@@ -314,7 +326,10 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         bool charged = slot->request.kind != REQUEST_BATCH && slot->failure != FAILURE_UNREACHABLE &&
                        !(sim->wire.open && sim->wire.surely);
 
-        if (job->reported_gone && slot->failure == FAILURE_NOT_FOUND) { /* as expected */
+        if (job->reported_gone && slot->failure == FAILURE_NOT_FOUND &&
+            slot->request.kind != REQUEST_BATCH) { /* as expected */
+                job->failing = false;
+                job->failures = 0;
                 job->allowance_us += slot->cause == CAUSE_MISSING ? 0 : USEC_PER_HOUR;
                 job->excuses += slot->cause != CAUSE_MISSING;
                 return;
@@ -323,6 +338,8 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
         job->quick++;
         job->setbacks++;
         count_broken(sim, job, slot);
+        if (slot->failure == FAILURE_NO_RESPONSE) /* it waits since the failure, not since the request */
+                job->allowance_us += slot->end_us - slot->start_us;
         if (slot->failure == FAILURE_UNREACHABLE && !sim->wire.open)
                 return;
         job->failing = true;
@@ -360,15 +377,18 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         }
         if (slot->failure != FAILURE_UNREACHABLE && slot->failure != FAILURE_NO_RESPONSE)
                 throttling_answered(sim, slot);
-        expected = slot->cause == CAUSE_MISSING && job_of(sim, request->jobs[0])->reported_gone;
+        expected = slot->failure == FAILURE_NOT_FOUND && request->kind == REQUEST_SINGLE &&
+                   job_of(sim, request->jobs[0])->reported_gone;
         for (size_t i = 0; i < request->count; i++)
                 witness = witness && !job_of(sim, request->jobs[i])->failing;
         for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
                 job_failed(sim, job_of(sim, request->jobs[i]), slot);
-        if (expected && sim->wire.failure != FAILURE_NOT_FOUND)
+        if (expected && sim->wire.failure != FAILURE_NOT_FOUND) {
                 sim->wire.open = false; /* it answers as it should */
-        else if (expected)
+                sim->wire.site_failures = 0;
+        } else if (expected) {
                 sim->wire.surely = false; /* the API may be well */
+        }
         if (sim->wire.open)
                 probe_failed(sim, slot);
         else if (slot->failure == FAILURE_UNREACHABLE)
@@ -385,6 +405,20 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
         const struct planner_request *request = &slot->request;
 
         throttling_answered(sim, slot);
+        /* A job can be read: if that happens twice, batches, and so check requests, do not work. */
+        if (request->kind == REQUEST_BATCH || request->kind == REQUEST_CHECK)
+                sim->wire.false_checks = 0;
+        else if (sim->wire.open && sim->wire.by_check && ++sim->wire.false_checks >= 2)
+                sim->wire.no_checks_until_us = sim->now_us + USEC_PER_HOUR;
+        for (size_t i = 0; i < request->count; i++)
+                job_of(sim, request->jobs[i])->undone = false;
+        for (size_t i = 0; i < sim->job_count && sim->wire.open && sim->wire.surely; i++) {
+                struct sim_job *job = &sim->jobs[i];
+
+                job->owed = job->undone && !is_in_flight(sim, job);
+                job->undone = false;
+                job->owed_calm_us = sim->calm_us;
+        }
         memset(sim->wire.witness_us, 0, sizeof(sim->wire.witness_us));
         sim->wire.open = false;
         sim->wire.row = 0;
@@ -399,8 +433,9 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
                         job->failures++;
                         job->setbacks++;
                         wire_allow(sim, job, 0);
-                        continue;
                 }
+                if (request->kind == REQUEST_GONE_CHECK) /* the job itself was not read */
+                        continue;
                 job->failing = false;
                 job->failures = 0;
                 if (request->kind == REQUEST_SINGLE && job->lone_left > 0)

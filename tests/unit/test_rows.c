@@ -219,16 +219,18 @@ static void test_a_missing_row_is_read_individually(void **state)
         assert_int_equal(last_poll(fixture, 4)->kind, REQUEST_SINGLE);
 }
 
-/* Rows without a Status make batches useless. */
+/* Rows without a Status make batches useless. Without UpdatedOn it may be newer than the row. */
 static void test_rows_without_a_status_disable_batches(void **state)
 {
         struct fixture *fixture = *state;
         const struct job_record record = record_of(RUNNING, TEXT_NULL, TEXT_LITERAL("1"));
 
-        make_rows(fixture, 3);
-        for (size_t i = 0; i < 3; i++) {
+        make_rows(fixture, 6);
+        for (size_t i = 0; i < 6; i++) {
+                uint64_t updated = i < 3 ? 0 : updated_on_digest(&record);
+
                 assert_int_equal(planner_batch_size(fixture->planner, START), 100);
-                planner_apply_row(fixture->planner, &fixture->jobs[i], ROW_STATUS_MISSING, 0, START, 0);
+                planner_apply_row(fixture->planner, &fixture->jobs[i], ROW_STATUS_MISSING, updated, START, 0);
                 assert_true(read_job(fixture, i, &record, true, START));
         }
         assert_int_equal(planner_batch_size(fixture->planner, START), 1);

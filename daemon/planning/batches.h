@@ -20,8 +20,8 @@ void batches_disable(struct planner *planner, uint64_t now_us);
 
 /*
  * A batch failed, in whatever class but unreachable and throttled: its halves are requested next, unless
- * batches are disabled for it or by now. It had two jobs or more when it was sent; a reload may have left one, which is
- * requested individually then.
+ * batches are disabled for it or by now. It had two jobs or more when it was sent; a reload may have left
+ * one, which is requested individually then.
  */
 void batches_note_failed(struct planner *planner, const struct planner_request *request, bool too_large,
                          uint64_t now_us);

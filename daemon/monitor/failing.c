@@ -164,18 +164,16 @@ static void group_add(struct failing_log *log, enum failure failure, uint64_t jo
 /* Returns true if a line about the job was waiting. */
 static bool group_remove(struct group *group, uint64_t job_id)
 {
-        size_t count = group->count < LINES_MAX ? group->count : LINES_MAX;
+        for (size_t i = 0; i < LINES_MAX; i++) {
+                struct line *line = &group->lines[i];
 
-        for (size_t i = 0; i < count; i++) {
-                struct line removed = group->lines[i];
-
-                if (removed.job_id != job_id)
+                if (line->job_id != job_id)
                         continue;
-                group->lines[i] = group->lines[count - 1];
-                group->lines[count - 1] = (struct line){ .job_id = 0 };
+                free(line->name);
+                free(line->text);
+                memmove(line, line + 1, (LINES_MAX - 1 - i) * sizeof(*line));
+                group->lines[LINES_MAX - 1] = (struct line){ .job_id = 0 };
                 group->count--;
-                free(removed.name);
-                free(removed.text);
                 return true;
         }
         return false;

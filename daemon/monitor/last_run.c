@@ -4,11 +4,13 @@
 
 #include "monitor/last_run.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "planning/backoff.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
@@ -16,11 +18,26 @@
 #define KEY_RUN   "last run"
 #define KEY_PAUSE "retry after"
 
+#define ENDED "ended "
+
 #define VALUE_SIZE 64
 
 static void put(struct state *state, const char *key, const char *value)
 {
         (void)state_put_value(state, key, value, strlen(value));
+}
+
+/* Reads a decimal number at the start of *text, and moves *text behind it. */
+static bool read_number(const char **text, uint64_t *ret_number)
+{
+        char *end = NULL;
+
+        if (**text < '0' || **text > '9')
+                return false;
+        errno = 0;
+        *ret_number = strtoull(*text, &end, 10);
+        *text = end;
+        return errno == 0;
 }
 
 bool last_run_was_recent(struct state *state)
@@ -32,7 +49,11 @@ bool last_run_was_recent(struct state *state)
         int r = state_get_value(state, KEY_RUN, &data, &size);
         if (r <= 0)
                 return r < 0; /* a state without one was never used */
-        if (sscanf(data, "ended %" SCNu64, &ended_us) != 1)
+        const char *text = data;
+        if (strncmp(text, ENDED, strlen(ENDED)) != 0)
+                return true;
+        text += strlen(ENDED);
+        if (!read_number(&text, &ended_us))
                 return true;
         return now_us < ended_us || now_us - ended_us < USEC_PER_DAY;
 }
@@ -46,7 +67,7 @@ void last_run_end(struct state *state)
 {
         char value[VALUE_SIZE];
 
-        (void)snprintf(value, sizeof(value), "ended %" PRIu64, clock_wall_us());
+        (void)snprintf(value, sizeof(value), ENDED "%" PRIu64, clock_wall_us());
         put(state, KEY_RUN, value);
 }
 
@@ -64,9 +85,13 @@ uint64_t last_run_load_pause(struct state *state)
         uint64_t saved_us, span_us, now_us = clock_wall_us();
         size_t size = 0;
 
-        if (state_get_value(state, KEY_PAUSE, &data, &size) <= 0 ||
-            sscanf(data, "%" SCNu64 " %" SCNu64, &saved_us, &span_us) != 2)
+        if (state_get_value(state, KEY_PAUSE, &data, &size) <= 0)
                 return 0;
+        const char *text = data;
+        if (!read_number(&text, &saved_us) || *text++ != ' ' || !read_number(&text, &span_us))
+                return 0;
+        if (span_us > RETRY_AFTER_MAX_US)
+                span_us = RETRY_AFTER_MAX_US;
         if (now_us < saved_us)
                 return span_us;
         return now_us - saved_us < span_us ? span_us - (now_us - saved_us) : 0;

@@ -27,5 +27,5 @@ void last_run_end(struct state *state);
 /* The API asked for a pause of `span_us` from now. */
 void last_run_save_pause(struct state *state, uint64_t span_us);
 
-/* What remains of that pause, at most its whole length; 0 if nothing does. */
+/* What remains of that pause, at most its whole length and RETRY_AFTER_MAX_US; 0 if nothing does. */
 uint64_t last_run_load_pause(struct state *state);

@@ -39,7 +39,10 @@ static int append_byte(struct json_text *json, char byte)
 
 static int separate(struct json_text *json)
 {
-        char last = json->size > 0 ? json->data[json->size - 1] : '[';
+        char last = '[';
+
+        if (json->size > 0)
+                last = json->data[json->size - 1];
 
         return last == '{' || last == '[' || last == ':' ? 0 : append_byte(json, ',');
 }

@@ -4,6 +4,8 @@
 
 #include "planning/throttling.h"
 
+#include <assert.h>
+
 #include "planning/batches.h"
 #include "planning/charges.h"
 #include "planning/witnesses.h"
@@ -56,6 +58,8 @@ static bool another_is_due(const struct planner *planner, uint64_t at_us)
 static void single_out(struct planner *planner, const struct planner_request *request, uint64_t at_us,
                        uint64_t random)
 {
+        assert(request->count > 0);
+
         struct planner_job *job = request->jobs[random % request->count];
 
         planner_take_out(planner, job);

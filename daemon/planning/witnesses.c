@@ -79,16 +79,15 @@ void witnesses_accuse(struct planner *planner, enum failure failure, bool witnes
         bool accused = api->breaker.witness_us[failure] != 0;
         bool second = witness && breaker_note_witness(&api->breaker, failure, now_us);
 
-        if (second && (failure != FAILURE_NOT_FOUND || !checks_work(api, now_us)))
-                witnesses_open_breaker(planner, failure, now_us, random);
-        else if (second)
-                want_check(api, failure);
-        else if (!batch && second_witness_is_due(planner, interval_us, now_us))
+        bool checks = checks_work(api, now_us);
+
+        if (!second && !batch && second_witness_is_due(planner, interval_us, now_us))
                 return;
-        else if (witness && checks_work(api, now_us))
-                want_check(api, failure);
-        else if (accused && !checks_work(api, now_us))
+        bool proven = second ? failure != FAILURE_NOT_FOUND || !checks : accused && !checks;
+        if (proven)
                 witnesses_open_breaker(planner, failure, now_us, random);
+        else if (witness && checks)
+                want_check(api, failure);
 }
 
 /* Of the jobs that are not failing and wait for their poll, the one that is due first. */

@@ -126,7 +126,7 @@ void check_reported(struct sim *sim, struct sim_job *job, const struct change *c
 
         sim->figures.reported++;
         if (sim->verbose)
-                printf("%12.3f job %zu: %s, status %u, result %u\n",
+                printf("%12.3f job %zu: %s, status %d, result %d\n",
                        (double)(sim->now_us - sim->start_us) / 1e6, (size_t)(job - sim->jobs) + 1,
                        event_kind_to_string(change->kind), shown != NULL ? shown->status : 0,
                        shown != NULL ? shown->result : 0);

@@ -33,9 +33,9 @@ DEFINE_CLEANUP(struct unit_hooks, unit_hooks_free)
 
 /* ---- the queue ---- */
 
-static bool has_same_unit(const struct hook_unit *run, const struct hook_unit *other)
+static bool has_same_unit(const struct hook_unit *first, const struct hook_unit *second)
 {
-        return strcmp(unit_run_unit(run->run), unit_run_unit(other->run)) == 0;
+        return strcmp(unit_run_unit(first->run), unit_run_unit(second->run)) == 0;
 }
 
 /* Whether no earlier run has the same unit. */

@@ -181,7 +181,7 @@ enum attribution witnesses_check_failed(struct planner *planner, enum failure fa
         api->check_wanted = FAILURE_NONE;
         if (wanted == FAILURE_NONE && failure != FAILURE_UNREACHABLE)
                 return ATTRIBUTED_TO_NONE; /* a read has succeeded meanwhile */
-        if (failure == wanted || failure == FAILURE_UNREACHABLE) {
+        if (failure == wanted || failure == FAILURE_UNREACHABLE || api->breaker.witness_us[failure] != 0) {
                 if (api->streak > 0 && api->streak_failure == failure &&
                     api->breaker.witness_us[failure] == 0)
                         api->breaker.witness_us[failure] = api->streak_since_us;

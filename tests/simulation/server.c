@@ -212,7 +212,7 @@ static void answer_batch(struct sim *sim, struct slot *slot)
         for (size_t i = 0; i < request->count && slot->failure == FAILURE_NONE; i++) {
                 const struct sim_job *job = job_of(sim, request->jobs[i]);
 
-                if (sim->spoils_batches && job->fault < FAULT_THROTTLED)
+                if (sim->spoils_batches && slot->shown[i].exists && job->fault < FAULT_THROTTLED)
                         fail_by_fault(slot, job);
         }
         if (slot->failure == FAILURE_NONE && chance_permille(sim, sim->odd_permille / 5))

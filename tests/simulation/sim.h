@@ -114,11 +114,12 @@ struct sim_job {
         uint64_t not_before_us;      /* Retry-After that was charged to it alone */
         uint64_t requested_us;       /* 0: not in this run */
         uint32_t throttle_mark;
-        uint32_t run_mark; /* see struct wire */
-        bool failing;      /* from its first failure until a request for it succeeds */
-        bool throttled;    /* the last response was */
-        bool probed;       /* in the present outage */
-        bool undone, owed; /* its charge was undone in this outage; and it is due since that has ended */
+        uint32_t run_mark;  /* see struct wire */
+        bool failing;       /* from its first failure until a request for it succeeds */
+        bool maybe_failing; /* it may have been charged when it was throttled */
+        bool throttled;     /* the last response was */
+        bool probed;        /* in the present outage */
+        bool undone, owed;  /* its charge was undone in this outage; and it is due since that has ended */
         uint64_t owed_calm_us;
         bool was_in_batch;  /* the last request was a batch */
         unsigned not_found; /* 404s in a row while it did not exist, and when the first was */
@@ -201,6 +202,7 @@ struct wire {
         enum failure failure;
         uint64_t opened_us, since_us;
         uint64_t witness_us[FAILURE_COUNT];
+        bool witness_unsure[FAILURE_COUNT]; /* its subject may have been failing before */
         uint64_t no_checks_until_us;
         bool by_check;         /* it is open because of a check request */
         unsigned false_checks; /* in a row, after which a job was read */

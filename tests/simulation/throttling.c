@@ -139,6 +139,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
         for (size_t i = 0; i < request->count && unsure; i++) { /* or it is charged */
                 struct sim_job *job = job_of(sim, request->jobs[i]);
 
+                job->maybe_failing = true;
                 job->failures++;
                 wire_allow(sim, job, slot->retry_after_us);
                 wire_lone(sim, job, 3);

@@ -39,7 +39,7 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
                 0;
         job->throttle_mark = job->run_mark = 0;
         job->failing = job->throttled = job->probed = job->was_in_batch = false;
-        job->undone = job->owed = false;
+        job->undone = job->owed = job->maybe_failing = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
         job->ramps++;
 }
@@ -199,7 +199,7 @@ static bool checks_are_sure(const struct sim *sim)
                sim->wire.no_checks_until_us <= sim->now_us && sim->wire.singles_until_us <= sim->now_us;
 }
 
-static void accuse(struct sim *sim, const struct slot *slot, bool witness)
+static void accuse(struct sim *sim, const struct slot *slot, bool witness, bool unsure)
 {
         struct wire *wire = &sim->wire;
         enum failure failure = slot->failure;
@@ -211,7 +211,8 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
                         /* Made before the witness, it may have been made for another that a success has
                          * cleared. */
                         api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us,
-                                  first_us != 0 && first_us <= slot->start_us);
+                                  first_us != 0 && first_us <= slot->start_us &&
+                                          !wire->witness_unsure[failure]);
                         wire->by_check = true;
                 } else {
                         wire->no_checks_until_us = sim->now_us + USEC_PER_HOUR;
@@ -235,10 +236,12 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness)
         wire->row++;
         if (wire->row >= ROW && !checks_are_sure(sim))
                 api_fails(sim, failure, first_us != 0 ? first_us : wire->row_since_us, false);
-        else if (witness && first_us == 0)
+        else if (witness && first_us == 0) {
                 wire->witness_us[failure] = sim->now_us;
-        else if (witness && (failure != FAILURE_NOT_FOUND || !checks_are_sure(sim)))
-                api_fails(sim, failure, first_us, failure != FAILURE_NOT_FOUND);
+                wire->witness_unsure[failure] = unsure;
+        } else if (witness && (failure != FAILURE_NOT_FOUND || !checks_are_sure(sim)))
+                api_fails(sim, failure, first_us,
+                          failure != FAILURE_NOT_FOUND && !unsure && !wire->witness_unsure[failure]);
         else if (!witness && first_us != 0 && !checks_are_sure(sim))
                 api_fails(sim, failure, first_us, false);
 }
@@ -328,7 +331,7 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
 
         if (job->reported_gone && slot->failure == FAILURE_NOT_FOUND &&
             slot->request.kind != REQUEST_BATCH) { /* as expected */
-                job->failing = false;
+                job->failing = job->maybe_failing = false;
                 job->failures = 0;
                 job->allowance_us += slot->cause == CAUSE_MISSING ? 0 : USEC_PER_HOUR;
                 job->excuses += slot->cause != CAUSE_MISSING;
@@ -354,7 +357,7 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
 void wire_failed(struct sim *sim, const struct slot *slot)
 {
         const struct planner_request *request = &slot->request;
-        bool witness = true, expected;
+        bool witness = true, unsure = false, expected;
 
         sim->failures++;
         sim->failed_batches +=
@@ -381,6 +384,8 @@ void wire_failed(struct sim *sim, const struct slot *slot)
                    job_of(sim, request->jobs[0])->reported_gone;
         for (size_t i = 0; i < request->count; i++)
                 witness = witness && !job_of(sim, request->jobs[i])->failing;
+        for (size_t i = 0; i < request->count; i++)
+                unsure |= job_of(sim, request->jobs[i])->maybe_failing;
         for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
                 job_failed(sim, job_of(sim, request->jobs[i]), slot);
         if (expected && sim->wire.failure != FAILURE_NOT_FOUND) {
@@ -394,7 +399,7 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         else if (slot->failure == FAILURE_UNREACHABLE)
                 api_fails(sim, slot->failure, sim->now_us, true);
         else if (!expected)
-                accuse(sim, slot, witness);
+                accuse(sim, slot, witness, unsure);
         if (request->kind == REQUEST_BATCH && !slot->too_large && slot->failure != FAILURE_UNREACHABLE &&
             !sim->wire.open)
                 batch_failed(sim, slot);
@@ -436,7 +441,7 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
                 }
                 if (request->kind == REQUEST_GONE_CHECK) /* the job itself was not read */
                         continue;
-                job->failing = false;
+                job->failing = job->maybe_failing = false;
                 job->failures = 0;
                 if (request->kind == REQUEST_SINGLE && job->lone_left > 0)
                         wire_lone(sim, job, job->lone_left - 1);

@@ -67,13 +67,21 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
         wire->last_probe = job;
 }
 
-/* R1: those that are not failing first. */
-static void check_probe_order(struct sim *sim, const struct planner_request *request)
+/* R1: 2 s after the last at least, or the shortest interval; and those that are not failing first. */
+static void check_open(struct sim *sim, const struct planner_request *request)
 {
         const struct sim_job *job = job_of(sim, request->jobs[0]);
+        const struct wire *wire = &sim->wire;
+        uint64_t span_us = 2 * USEC_PER_SEC;
 
-        if (!sim->wire.open || !sim->wire.surely || request->kind != REQUEST_SINGLE ||
-            (!job->failing && !job->reported_gone))
+        if (!wire->open || !wire->surely || request->kind != REQUEST_SINGLE)
+                return;
+        if (span_us > sim->limits.shortest_interval_us)
+                span_us = sim->limits.shortest_interval_us;
+        if (sim->now_us - wire->probe_failed_us < span_us * 9 / 10 - 2)
+                sim_fail(sim, job, "R1: a probe %.3f s after the last",
+                         (double)(sim->now_us - wire->probe_failed_us) / 1e6);
+        if (!job->failing && !job->reported_gone)
                 return;
         for (size_t i = 0; i < sim->job_count; i++) {
                 const struct sim_job *other = &sim->jobs[i];
@@ -137,7 +145,7 @@ void check_request(struct sim *sim, const struct planner_request *request)
                 sim_fail(sim, NULL, "R3: a batch of %zu ids, after %u that were too large", request->count,
                          wire->too_large);
         check_probe(sim, request);
-        check_probe_order(sim, request);
+        check_open(sim, request);
         check_after_pause(sim, request);
 }
 

@@ -200,7 +200,7 @@ struct wire {
         unsigned failed;      /* probes */
         bool refused;         /* the last of them */
         enum failure failure;
-        uint64_t opened_us, since_us;
+        uint64_t opened_us, since_us, probe_failed_us;
         uint64_t witness_us[FAILURE_COUNT];
         bool witness_unsure[FAILURE_COUNT]; /* its subject may have been failing before */
         uint64_t no_checks_until_us;

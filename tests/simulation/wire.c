@@ -142,7 +142,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         wire->refused = failure == FAILURE_REFUSED;
         wire->failure = failure;
         wire->by_check = false;
-        wire->opened_us = sim->now_us;
+        wire->opened_us = wire->probe_failed_us = sim->now_us;
         wire->since_us = since_us;
         wire->deadline_us = sim->now_us + probe_distance(sim, failure, 0) + probe_slack(sim);
 
@@ -178,6 +178,7 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
 
         if (slot->start_us < wire->opened_us)
                 return;
+        wire->probe_failed_us = sim->now_us;
         for (size_t i = 0; i < sim->job_count && slot->cause != CAUSE_JOB; i++)
                 sim->jobs[i].probed = false; /* the rotation may have to go round once more */
         job->probed = true;
@@ -389,7 +390,9 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
                 job_failed(sim, job_of(sim, request->jobs[i]), slot);
         if (expected && sim->wire.failure != FAILURE_NOT_FOUND) {
-                sim->wire.open = false; /* it answers as it should */
+                if (sim->wire.open) /* it answers as it should, so that is over */
+                        memset(sim->wire.witness_us, 0, sizeof(sim->wire.witness_us));
+                sim->wire.open = false;
                 sim->wire.site_failures = 0;
         } else if (expected) {
                 sim->wire.surely = false; /* the API may be well */

@@ -96,10 +96,11 @@ static void check_after_pause(struct sim *sim, const struct planner_request *req
 {
         struct wire *wire = &sim->wire;
         uint64_t step_us, refill_us;
+        uint64_t pause_us = wire->named_us > wire->unnamed_us ? wire->named_us : wire->unnamed_us;
 
         emission_of(sim, &step_us, &refill_us);
         if (!wire->paused || wire->open || request->kind == REQUEST_CHECK || sim->site != SITE_WELL ||
-            wire->pause_us - wire->paused_us < refill_us + 2 * step_us)
+            pause_us < wire->paused_us + refill_us + 2 * step_us)
                 return; /* the others may have to wait until the reserve has filled up */
         for (size_t i = 0; i < request->count; i++)
                 if (job_of(sim, request->jobs[i])->throttle_mark != wire->throttle_mark)
@@ -109,7 +110,7 @@ static void check_after_pause(struct sim *sim, const struct planner_request *req
 
                 if (is_pollable(job) && job->throttle_mark != wire->throttle_mark && !job->failing &&
                     job->lone_left == 0 && job->requested_us != 0 && !is_in_flight(sim, job) &&
-                    job->requested_us + job->settings.max_interval_us + 31 * USEC_PER_SEC < wire->pause_us)
+                    job->requested_us + job->settings.max_interval_us + 31 * USEC_PER_SEC < pause_us)
                         sim_fail(sim, job, "R2: the throttled job was the first after the pause");
         }
 }

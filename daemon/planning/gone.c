@@ -96,7 +96,7 @@ void gone_note_expected(struct planner *planner, struct planner_job *job, uint64
 {
         job->failing = false; /* perhaps since a batch of it failed */
         job->failures = 0;
-        planner_plan(planner, job, 0, now_us);
+        planner_plan_gone(planner, job, now_us);
 }
 
 void gone_note_probed(struct planner *planner, const struct planner_request *request, uint64_t now_us,

@@ -41,13 +41,22 @@ void planner_plan(struct planner *planner, struct planner_job *job, uint64_t spa
         job->part = 0;
         if (planner->limits.once)
                 job->done = true;
-        if (planner_job_is_gone(job)) {
+        /* Its end is held back: then it has returned. */
+        if (planner_job_is_gone(job) && job->watch.held_since_us == 0) {
                 span_us = GONE_INTERVAL_US;
                 if ((int64_t)now_us - job->watch.changed_us > (int64_t)GONE_PERIOD_US)
                         job->done = true;
         }
         if (!job->done)
                 planner_put(planner, job, now_us + span_us);
+}
+
+void planner_plan_gone(struct planner *planner, struct planner_job *job, uint64_t now_us)
+{
+        assert(planner_job_is_gone(job));
+
+        job->watch.held_since_us = 0; /* it had returned, and has gone again */
+        planner_plan(planner, job, 0, now_us);
 }
 
 void planner_plan_by_pace(struct planner *planner, struct planner_job *job, bool changed, uint64_t now_us,

@@ -120,3 +120,6 @@ void planner_plan(struct planner *planner, struct planner_job *job, uint64_t spa
 /* The same by the job's pace, which `changed` makes fast and a poll without a change slower. */
 void planner_plan_by_pace(struct planner *planner, struct planner_job *job, bool changed, uint64_t now_us,
                           uint64_t random);
+
+/* The same for a gone job that was not there, as expected: it is polled again in an hour, or no more. */
+void planner_plan_gone(struct planner *planner, struct planner_job *job, uint64_t now_us);

@@ -175,7 +175,7 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
                 break;
         case ROW_MISSING:
                 if (planner_job_is_gone(job)) {
-                        planner_plan(planner, job, 0, now_us);
+                        planner_plan_gone(planner, job, now_us);
                         break;
                 }
                 job->single_left = 1;

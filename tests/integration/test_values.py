@@ -112,17 +112,25 @@ class ObjectsAndArrays(ValuesTest):
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(len(daemon.events()), 2, daemon.text())
 
-    def test_control_characters_between_values_are_not_json(self):
-        daemon = self.watch("[job 11]\nstep = 0s Running\n", [11])
-        daemon.wait_for("first seen as")
-        for count, control in enumerate(("\f", "\v", "\x00"), 1):
-            self.fake.job(11, result=f"<json>[1,{control}2]")
-            daemon.wait_for("Job 11: .*not a job record: not JSON at byte .*control character outside a string",
-                            count=count)
-            self.fake.job(11, result="<json>[1,2]")
-            self.fake.polls(1, 11)
+    def refuses(self, control):
+        # The other job shows that it is not the API.
+        daemon = self.watch("[jobs 11-12]\nstep = 0s Running\n", [11, 12])
+        daemon.wait_for("first seen as", count=2)
+        self.fake.job(11, result=f"<json>[1,{control}2]")
+        daemon.wait_for("Job 11: .*not a job record: not JSON at byte .*control character outside a string")
+        self.fake.job(11, result="<json>[1,2]")
+        daemon.wait_for(r"Job 11: Running, result is now \[1,2\]")
         self.assertEqual(daemon.stop(), EX_OK)
-        self.assertEqual(len(daemon.events()), 2, daemon.text())
+        self.assertEqual(len(daemon.events()), 3, daemon.text())
+
+    def test_a_form_feed_between_values_is_not_json(self):
+        self.refuses("\f")
+
+    def test_a_vertical_tab_between_values_is_not_json(self):
+        self.refuses("\v")
+
+    def test_a_null_byte_between_values_is_not_json(self):
+        self.refuses("\x00")
 
 
 class Statuses(ValuesTest):

@@ -236,6 +236,44 @@ static void test_a_gone_job_comes_back(void **state)
                 }
 }
 
+static void test_the_end_of_a_job_that_comes_back_waits_for_its_result_and_no_longer(void **state)
+{
+        static const struct planner_settings settings = {
+                .interval_us = INTERVAL,
+                .max_interval_us = INTERVAL,
+                .result_wait_us = MIN,
+        };
+
+        for (unsigned again = 0; again < 2; again++) { /* it goes again, or it does not */
+                fixture_teardown(state);
+                assert_int_equal(fixture_setup(state), 0);
+                struct fixture *fixture = *state;
+                struct planner_limits limits = limits_of(1);
+
+                make_with(fixture, &limits, JOBS, &settings);
+                for (size_t i = 0; i < JOBS; i++)
+                        planner_start(fixture->planner, &fixture->jobs[i], fixture->now_us,
+                                      i * INTERVAL / JOBS);
+                delete_job(fixture, 1);
+                run(fixture, 10 * MIN);
+                assert_int_equal(count_events(fixture, 1, EVENT_GONE), 1);
+                size_t from = fixture->sent_count;
+                restore_job(fixture, 1);
+                fixture->server.jobs[1].status = TEXT_LITERAL("Completed");
+                fixture->server.jobs[1].result = (struct text){ 0 };
+                while (count_polls(fixture, from, 1) == 0)
+                        run_requests(fixture, 1);
+                run(fixture, SEC);
+                assert_int_equal(count_events(fixture, 1, EVENT_SUCCEEDED), 0);
+                if (again)
+                        delete_job(fixture, 1);
+                from = fixture->sent_count;
+                run(fixture, 10 * MIN);
+                assert_int_equal(count_events(fixture, 1, EVENT_SUCCEEDED), !again);
+                assert_in_range(count_polls(fixture, from, 1), 1, again ? 1 : 2 + MIN / INTERVAL);
+        }
+}
+
 static void test_gone_jobs_do_not_hold_up_the_end(void **state)
 {
         struct fixture *fixture = *state;
@@ -279,6 +317,7 @@ int main(void)
                 TEST(test_a_gone_job_is_read_hourly_for_a_week),
                 TEST(test_a_gone_job_is_read_in_batches_where_they_work),
                 TEST(test_a_gone_job_comes_back),
+                TEST(test_the_end_of_a_job_that_comes_back_waits_for_its_result_and_no_longer),
                 TEST(test_gone_jobs_do_not_hold_up_the_end),
                 TEST(test_gone_jobs_are_no_evidence_of_an_outage),
         };

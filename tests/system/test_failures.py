@@ -24,7 +24,7 @@ class Failures(SystemTest):
                        **sections)
         self.start()
         for id in jobs:
-            self.wait_for(f"Job {id}: Running")
+            self.wait_for(f"Job {id}: first seen as Running")
 
     def change(self, id, status, result):
         self.jobs[id].enter(status, result)
@@ -94,7 +94,7 @@ class Failures(SystemTest):
         self.fake = self.start_fake("[job 11]\nstep = 0s Running\n[job 12]\nstep = 0s Completed\n")
         self.configure(self.fake, (11, 12), f"[hook stubborn]\non = succeeded\nexec = {stubborn}\n")
         self.start()
-        self.wait_for("Job 12: Completed")
+        self.wait_for("Job 12: first seen as Completed")
         end = time.monotonic() + 10
         while not self.system.path(f"{STATE}/stubborn.pid").exists():
             self.assertLess(time.monotonic(), end, self.log())
@@ -125,7 +125,7 @@ class Failures(SystemTest):
         self.wait_for("refused|not be reached|cannot")
         self.wait_show(UNIT, "StatusText", "API: unreachable")
         self.start_fake("[job 11]\nstep = 0s Running\n", port=closed.release())
-        self.wait_for("Job 11: Running")
+        self.wait_for("Job 11: first seen as Running")
         self.wait_for("reachable again")
         self.assertEqual(self.show(UNIT, "NRestarts"), "0")
 
@@ -160,7 +160,7 @@ class Reload(SystemTest):
         self.fake = self.start_fake("[job 11]\nstep = 0s Running\n[job 12]\nstep = 0s Running\n")
         self.configure(self.fake, (11,))
         self.start()
-        self.wait_for("Job 11: Running")
+        self.wait_for("Job 11: first seen as Running")
 
     def reload(self, says):
         self.systemctl("reload", UNIT)
@@ -170,8 +170,8 @@ class Reload(SystemTest):
     def test_good(self):
         pid = self.main_pid()
         self.configure(self.fake, (12,))
-        self.reload("Job 12: Running")
-        self.wait_for("Job 12: Running")
+        self.reload("Job 12: first seen as Running")
+        self.wait_for("Job 12: first seen as Running")
         last = self.fake.polls(2, 12)
         self.fake.wait(3, last)
         asked = {request["path"] for request in self.fake.requests() if request["seq"] > last}

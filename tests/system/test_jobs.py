@@ -47,7 +47,7 @@ class OneJob(SystemTest):
     def test_start_does_not_wait(self):
         self.begin("step = 0s Running\n")
         self.start(JOB)
-        self.wait_for("Job 11: Running", JOB)
+        self.wait_for("Job 11: first seen as Running", JOB)
         self.assertEqual(self.show(JOB, "ActiveState"), "active")
         self.fake.job(11, status="Completed")
         self.wait_show(JOB, "ActiveState", "^inactive$")

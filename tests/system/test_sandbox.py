@@ -71,7 +71,7 @@ class Sandbox(SystemTest):
         url = f"https://localhost:{fake.port}"
         self.configure(url, (11,), api={"base_url": url, "ca_file": "/etc/jobwatchd/ca.pem"})
         self.start()
-        self.wait_for("Job 11: Running")
+        self.wait_for("Job 11: first seen as Running")
 
     def test_url_hook(self):
         recorder = evidence.UrlRecorder()

@@ -39,7 +39,8 @@ class Service(SystemTest):
     def test_start(self):
         self.systemctl("enable", "--quiet", UNIT)
         self.start_with()
-        for line in ("Job 11: Running", "Job 12: Completed", "Job 13: Failed"):
+        for line in ("Job 11: first seen as Running", "Job 12: first seen as Completed",
+                     "Job 13: first seen as Failed"):
             self.wait_for(line)
         self.assertEqual(self.systemctl("is-active", UNIT).strip(), "active")
         self.assertEqual(self.systemctl("is-active", "network-online.target").strip(), "active")
@@ -54,7 +55,7 @@ class Service(SystemTest):
         self.fake.polls(1, 14)
         self.fake.job(14, "ünlike\nbefore", status="Waiting")
         self.wait_for(r"Job 14 \(members\): Running → Waiting")
-        self.wait_for("Job 13: Failed")
+        self.wait_for("Job 13: first seen as Failed")
 
         by_unit = self.run_inside("journalctl", "-u", UNIT, self.since)
         self.assertRegex(by_unit, r"jobwatchd\[\d+\]: Job 14 \(members\): Running → Waiting")
@@ -74,7 +75,7 @@ class Service(SystemTest):
 
     def test_catalog(self):
         self.start_with()
-        self.wait_for("Job 13: Failed")
+        self.wait_for("Job 13: first seen as Failed")
         explained = self.run_inside("journalctl", "-x", "-u", UNIT, self.since, "JOBWATCH_JOB=13")
         self.assertIn("Subject: Job 13 failed", explained)
         self.assertIn("The background job 13 ended with the Status Failed", explained)
@@ -83,7 +84,7 @@ class Service(SystemTest):
 
     def test_no_secret_shows(self):
         self.start_with(log={"level": "debug"})
-        self.wait_for("Job 13: Failed")
+        self.wait_for("Job 13: first seen as Failed")
         self.fake.fault("refused", status=401, times=3)
         self.wait_for("credentials")
         pid = self.main_pid()
@@ -103,7 +104,7 @@ class Service(SystemTest):
 
     def test_user_and_state(self):
         self.start_with()
-        self.wait_for("Job 13: Failed")
+        self.wait_for("Job 13: first seen as Failed")
         uid, gid = self.user()
         self.assertEqual(self.run_inside("stat", "-c", "%u %g %a", STATE).split(), [str(uid), str(gid), "700"])
         self.assertEqual(self.run_inside("stat", "-c", "%u %g %a", "/run/jobwatchd").split(), [str(uid), str(gid), "750"])
@@ -122,8 +123,8 @@ class Service(SystemTest):
         self.system.write("/etc/jobwatchd/other.token", "an0ther-5ecret\n", 0o600)
         self.start_with()
         self.start("jobwatchd@other")
-        self.wait_for("Job 21: Running", "jobwatchd@other.service")
-        self.wait_for("Job 11: Running")
+        self.wait_for("Job 21: first seen as Running", "jobwatchd@other.service")
+        self.wait_for("Job 11: first seen as Running")
         self.systemctl("stop", UNIT)
         self.assertTrue(self.run_inside("ls", "/run/jobwatchd-other", check=False) == "")
         self.assertEqual(self.systemctl("is-active", "jobwatchd@other").strip(), "active")
@@ -161,7 +162,7 @@ class Credentials(SystemTest):
         self.system.write("/etc/jobwatchd/nexudus.password", "p4ss-w0rd\n", 0o600)
         self.configure(self.fake, (11,), api={"auth": "basic", "username": "me@example.com"})
         self.start()
-        self.wait_for("Job 11: Running")
+        self.wait_for("Job 11: first seen as Running")
         self.assertNotIn("p4ss-w0rd", self.run_inside("journalctl", "--all", "-o", "export"))
 
     def test_encrypted(self):
@@ -171,7 +172,7 @@ class Credentials(SystemTest):
         self.write_unit(f"{UNIT}.d/credential.conf", "[Service]\n"
                         "LoadCredentialEncrypted=nexudus.token:/etc/jobwatchd/nexudus.token.cred\n")
         self.start()
-        self.wait_for("Job 11: Running")
+        self.wait_for("Job 11: first seen as Running")
         self.assertEqual({request["authorization"] for request in self.fake.requests()}, {f"bearer {TOKEN}"})
 
     def test_wrong_configuration(self):

@@ -4,7 +4,7 @@
  * Any bytes as the response of a server, read by the daemon's HTTP client. The first byte selects: the rest
  * is the whole response, or the value of a Retry-After header, a number or a date, in a valid response; then
  * the expected time is known and compared. In all cases every request ends once, the time is absent or
- * between a second and a day, and the delays that circuit breaker and deliveries derive from it are bounded.
+ * between a second and a day, and the delays that polls, pauses and deliveries derive from it are bounded.
  */
 
 #include <curl/curl.h>
@@ -20,7 +20,7 @@
 
 #include "http/http.h"
 #include "planning/backoff.h"
-#include "planning/breaker.h"
+#include "planning/throttle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -163,8 +163,7 @@ static struct outcome_seen ask(const char *answer, size_t size)
 
 static void check_span(uint64_t span_us, uint64_t random)
 {
-        static const enum outage outages[] = { OUTAGE_UNREACHABLE, OUTAGE_THROTTLED, OUTAGE_UNAUTHORIZED };
-        struct breaker breaker = BREAKER_INITIAL;
+        struct throttle throttle = THROTTLE_INITIAL;
 
         check(span_us == HTTP_RETRY_NONE || (span_us >= USEC_PER_SEC && span_us <= USEC_PER_DAY));
         check(span_us % USEC_PER_SEC == 0);
@@ -172,10 +171,12 @@ static void check_span(uint64_t span_us, uint64_t random)
         uint64_t delay_us = delivery_delay(1 + (unsigned)random % 9, span_us, random);
         check(delay_us >= 5 * USEC_PER_SEC && delay_us <= DELIVERY_DELAY_MAX_US);
 
-        (void)breaker_failed(&breaker, outages[random % 3], false, NOW_US, span_us, USEC_PER_MIN, random);
-        check(breaker.retry_after_until_us <= NOW_US + ASKED_MAX_US);
-        check(breaker_next(&breaker, NOW_US) >= (span_us > 0 ? breaker.retry_after_until_us : NOW_US));
-        check(breaker_next(&breaker, NOW_US) <= NOW_US + ASKED_MAX_US);
+        delay_us = poll_backoff(1 + (unsigned)random % 9, USEC_PER_MIN, span_us, random);
+        check(delay_us >= (span_us < ASKED_MAX_US ? span_us : ASKED_MAX_US) && delay_us <= ASKED_MAX_US);
+
+        throttle_note_throttled(&throttle, span_us, NOW_US);
+        check(throttle_next(&throttle, USEC_PER_SEC, NOW_US) > NOW_US);
+        check(throttle_next(&throttle, USEC_PER_SEC, NOW_US) <= NOW_US + ASKED_MAX_US);
 }
 
 /* ---- a header whose meaning is known ---- */

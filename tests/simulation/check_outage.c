@@ -78,12 +78,11 @@ static void check_open(struct sim *sim, const struct planner_request *request)
                 return;
         if (span_us > sim->limits.shortest_interval_us)
                 span_us = sim->limits.shortest_interval_us;
-        /* Where the planner knows that checks do not work, it may have opened before the check was answered.
-         */
-        if ((!wire->by_check || wire->failed > 0) &&
-            sim->now_us - wire->probe_failed_us < span_us * 9 / 10 - 2)
+        /* If the planner knows that checks do not work, it may have opened before this one was answered. */
+        uint64_t from_us = wire->by_check && wire->failed == 0 ? wire->since_us : wire->probe_failed_us;
+        if (sim->now_us - from_us < span_us * 9 / 10 - 2)
                 sim_fail(sim, job, "R1: a probe %.3f s after the last",
-                         (double)(sim->now_us - wire->probe_failed_us) / 1e6);
+                         (double)(sim->now_us - from_us) / 1e6);
         if (!job->failing && !job->reported_gone)
                 return;
         for (size_t i = 0; i < sim->job_count; i++) {

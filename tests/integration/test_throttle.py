@@ -3,7 +3,6 @@
 """Throttling: no requests until the time set by the API, and no more than the limits allow."""
 
 import email.utils
-import shutil
 import time
 import unittest
 
@@ -13,10 +12,14 @@ RUNNING = "[job 11]\nstep = 0s Running\n"
 
 
 class Throttle(IntegrationTest):
+    runs = 0
+
     def pauses(self, status, seconds, header, jobs=(11,), most=None):
         """After Retry-After no request is sent for that time; then polling continues as before."""
-        fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running\n", name=f"fake{status}")
-        self.write_config(fake, jobs, state={"directory": self.directory / f"state{status}"})
+        # A log of requests and a state of its own for each: both are added to.
+        self.runs += 1
+        fake = self.start_fake(f"[jobs {jobs[0]}-{jobs[-1]}]\nstep = 0s Running\n", name=f"fake{self.runs}")
+        self.write_config(fake, jobs, state={"directory": self.directory / f"state{self.runs}"})
         daemon = self.start_daemon()
         daemon.wait_for("first seen as", count=len(jobs))
         lines = {"header": header} if header else {}
@@ -57,9 +60,7 @@ class Throttle(IntegrationTest):
         """An invalid Retry-After counts as none: a pause of 2 s."""
         for number, value in enumerate(("-5", "x", "0", "Thu, 01 Jan 1970 00:00:00 GMT")):
             with self.subTest(value):
-                status = 409 if number % 2 else 429
-                self.pauses(status, 2, f'"Retry-After: {value}"')
-                shutil.rmtree(self.directory / f"state{status}")
+                self.pauses(409 if number % 2 else 429, 2, f'"Retry-After: {value}"')
 
     def test_far_future_is_capped(self):
         fake = self.start_fake(RUNNING)

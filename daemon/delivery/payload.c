@@ -224,6 +224,7 @@ static void write_document(struct writer *writer, const struct event *event, uns
         put_number(writer, "schema", EVENT_DOCUMENT_SCHEMA);
         put_literal(writer, "event", event_kind_to_string(event->kind));
         put_literal(writer, "event_id", event->id);
+        put_number(writer, "sequence", event->sequence);
         put_time(writer, "time", event->time_us);
         write_job(writer, event, personal_data);
         put_text(writer, "status", &event->record.status);

@@ -12,7 +12,8 @@
 /*
  * Writes the event as the JSON document for hooks, on one line:
  *
- *   {"schema":1,"event":"succeeded","event_id":"…","time":"2026-01-31T12:00:00.123456Z",
+ *   {"schema":1,"event":"succeeded","event_id":"…","sequence":17,
+ *    "time":"2026-01-31T12:00:00.123456Z",
  *    "job":{"id":87654321,"name":null,"guid":"…","description":"…","business":{"id":1,"name":"…"},"files":"…",
  *           "created_on":"…","updated_on":"…"},
  *    "status":"Completed","status_before":"Running","outcome":"success","result":"…","result_before":"…",

@@ -358,6 +358,7 @@ static void entry_add_event(struct entry *entry, const struct journal *journal, 
 
         entry_add_string(entry, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
         entry_add_string(entry, "JOBWATCH_EVENT_ID", event->id);
+        entry_add_number(entry, "JOBWATCH_SEQUENCE", event->sequence);
         entry_add_number(entry, "JOBWATCH_JOB", record->id);
         entry_add_text(entry, "JOBWATCH_JOB_NAME", &event->job_name);
         entry_add_text(entry, "JOBWATCH_JOB_GUID", &record->guid);

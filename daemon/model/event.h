@@ -29,6 +29,7 @@ enum event_kind {
 
 struct event {
         char id[EVENT_ID_SIZE]; /* the same for all log entries and deliveries */
+        uint64_t sequence;      /* counts the events of a state from 1; 0: not recorded yet */
         enum event_kind kind;
         enum outcome outcome;     /* of the job after the event */
         uint64_t time_us;         /* CLOCK_REALTIME of the observation */

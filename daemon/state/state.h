@@ -85,9 +85,10 @@ int state_get_job_record(struct state *state, uint64_t id, struct job_record *re
  * (names), due at once even if the clock is set back. event->record is the new record of the job,
  * event->outcome its outcome; its texts are stored as they are, null ones too, and has_status and has_result
  * with them. An event `stalled` sets the `stalled` of the job; every other event clears it and sets
- * changed_us to the event's time. An event id that is already recorded: -EEXIST.
+ * changed_us to the event's time. On success event->sequence is set: greater than that of every event
+ * recorded before, and never used again, whatever is pruned. An event id that is already recorded: -EEXIST.
  */
-int state_record_event(struct state *state, const struct event *event, const char *const hooks[],
+int state_record_event(struct state *state, struct event *event, const char *const hooks[],
                        size_t hook_count);
 
 /*

@@ -33,7 +33,7 @@ exit "$(cat "$here/status" 2>/dev/null || echo 0)"
 
 def event(**changes):
     document = {
-        "schema": 1, "event": "failed", "event_id": EVENT_ID, "time": "2026-01-31T12:00:00.123456Z",
+        "schema": 1, "event": "failed", "event_id": EVENT_ID, "sequence": 17, "time": "2026-01-31T12:00:00.123456Z",
         "job": {"id": 87654321, "name": "members-import", "guid": "g", "description": "Import of members",
                 "business": {"id": 1, "name": "Space"}, "files": "a.csv", "created_on": None, "updated_on": None},
         "status": "Completed with errors", "status_before": "Running", "outcome": "failure",
@@ -61,6 +61,7 @@ class Example(unittest.TestCase):
             "PATH": f"{self.directory}:/usr/bin:/bin",
             "JOBWATCH_EVENT": document["event"],
             "JOBWATCH_EVENT_ID": document["event_id"],
+            "JOBWATCH_SEQUENCE": str(document["sequence"]),
             "JOBWATCH_JOB": str(document["job"]["id"]),
             "JOBWATCH_JOB_NAME": document["job"]["name"] or "",
             "JOBWATCH_STATUS": document["status"] or "",

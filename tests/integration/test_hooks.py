@@ -326,11 +326,14 @@ class Content(HookTest):
             document = json.loads((out / kind).read_bytes())
             got = (out / f"{kind}.env").read_bytes().decode().rstrip("\0").split("\0")
             self.assertEqual(dict(entry.split("=", 1) for entry in got), {
-                **usual, "JOBWATCH_EVENT": kind, "JOBWATCH_EVENT_ID": document["event_id"], "JOBWATCH_JOB": "11",
+                **usual, "JOBWATCH_EVENT": kind, "JOBWATCH_EVENT_ID": document["event_id"],
+                "JOBWATCH_SEQUENCE": str(document["sequence"]), "JOBWATCH_JOB": "11",
                 "JOBWATCH_JOB_NAME": "import", "JOBWATCH_STATUS": now, "JOBWATCH_STATUS_BEFORE": before,
                 "JOBWATCH_OUTCOME": outcome, "JOBWATCH_RESULT_BYTES": str(size), "JOBWATCH_ATTEMPT": "1"})
             self.assertEqual((document["event"], document["status"], document["outcome"]), (kind, now, outcome))
             self.assertEqual(document["job"]["name"], "import")
+        seen, succeeded = (json.loads((out / kind).read_bytes())["sequence"] for kind in ("seen", "succeeded"))
+        self.assertLess(seen, succeeded)
 
     def test_the_document(self):
         fake = self.start_fake("[job 11]\ndescription = Import\nbusiness = Loft\nbusiness_id = 77\nfiles = a.csv\n"
@@ -345,8 +348,9 @@ class Content(HookTest):
             document = json.loads(text)
             self.assertEqual("Ann" in text, personal == "yes")
             self.assertEqual("ann@example" in text, personal == "yes")
-            self.assertEqual(set(document), {"schema", "event", "event_id", "time", "job", "status", "status_before",
-                                             "outcome", "result", "result_before", "result_known", "attempt"})
+            self.assertEqual(set(document), {"schema", "event", "event_id", "sequence", "time", "job", "status",
+                                             "status_before", "outcome", "result", "result_before", "result_known",
+                                             "attempt"})
             self.assertIs(document["result_known"], True)
             self.assertEqual(document["job"]["business"], {"id": 77, "name": "Loft"})
             self.assertEqual((document["result"], document["status_before"]), (None, None))

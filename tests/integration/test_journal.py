@@ -128,10 +128,11 @@ files = members.csv
                 self.assertEqual(entry.get(name), value, name)
             self.assertEqual(str(uuid.UUID(entry["JOBWATCH_EVENT_ID"])), entry["JOBWATCH_EVENT_ID"])
             self.assertRegex(entry["JOBWATCH_UPDATED_ON"], r"^\d{4}-|^/Date\(")
-            known = set(common) | set(fields) | {"JOBWATCH_EVENT_ID", "JOBWATCH_UPDATED_ON"}
+            known = set(common) | set(fields) | {"JOBWATCH_EVENT_ID", "JOBWATCH_SEQUENCE", "JOBWATCH_UPDATED_ON"}
             self.assertEqual({name for name in entry if name.startswith("JOBWATCH_")} - known, set())
         self.assertNotIn("JOBWATCH_STATUS_BEFORE", seen)
         self.assertNotEqual(seen["JOBWATCH_EVENT_ID"], succeeded["JOBWATCH_EVENT_ID"])
+        self.assertLess(int(seen["JOBWATCH_SEQUENCE"]), int(succeeded["JOBWATCH_SEQUENCE"]))
         self.assertNotIn("CODE_FILE", seen)
 
         by_id = self.events(501, "MESSAGE_ID=ba9a3af211b542eb8755ccb1f0490a53")

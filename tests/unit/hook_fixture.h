@@ -78,6 +78,7 @@ static inline int hook_setup(void **state)
                 .name = name, .kind = HOOK_EXEC, .timeout_us = LONG_US, .secret_file = none
         };
         fixture->sample = (struct event){ .id = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0",
+                                          .sequence = 17,
                                           .kind = EVENT_SUCCEEDED,
                                           .outcome = OUTCOME_SUCCESS,
                                           .record = { .id = 87654321 } };

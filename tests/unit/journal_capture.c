@@ -131,6 +131,7 @@ struct event capture_event(enum event_kind kind)
 {
         return (struct event){
                 .id = "0d2c7e0e-6f0b-4f7e-8d5e-3a4b5c6d7e8f",
+                .sequence = 17,
                 .kind = kind,
                 .outcome = OUTCOME_FAILURE,
                 .time_us = 1700000000000000,

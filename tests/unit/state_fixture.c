@@ -237,6 +237,7 @@ void assert_record_equal(const struct job_record *left, const struct job_record 
 void assert_event_equal(const struct event *left, const struct event *right)
 {
         assert_string_equal(left->id, right->id);
+        assert_int_equal(left->sequence, right->sequence);
         assert_int_equal(left->kind, right->kind);
         assert_int_equal(left->outcome, right->outcome);
         assert_int_equal(left->time_us, right->time_us);

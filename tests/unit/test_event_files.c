@@ -45,6 +45,7 @@ static int setup(void **state)
         assert_non_null(mkdtemp(fixture->root));
         (void)snprintf(fixture->directory, sizeof(fixture->directory), "%s/run/events", fixture->root);
         fixture->event = (struct event){ .id = ID,
+                                         .sequence = 17,
                                          .kind = EVENT_SUCCEEDED,
                                          .outcome = OUTCOME_SUCCESS,
                                          .job_name = TEXT_LITERAL("members"),
@@ -298,6 +299,7 @@ static void test_written(void **state)
         CLEANUP(cleanup_free) char *environment = read_file(fixture, ID ".env");
         assert_string_equal(environment, "JOBWATCH_EVENT=\"succeeded\"\n"
                                          "JOBWATCH_EVENT_ID=\"" ID "\"\n"
+                                         "JOBWATCH_SEQUENCE=\"17\"\n"
                                          "JOBWATCH_JOB=\"87654321\"\n"
                                          "JOBWATCH_JOB_NAME=\"members\"\n"
                                          "JOBWATCH_STATUS=\"Com\\\"pleted\nX=\\$y\"\n"

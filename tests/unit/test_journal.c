@@ -52,6 +52,7 @@ static void test_every_field(void **state)
         expect_field("MESSAGE_ID", event_message_id(EVENT_FAILED));
         expect_field("JOBWATCH_EVENT", "failed");
         expect_field("JOBWATCH_EVENT_ID", "0d2c7e0e-6f0b-4f7e-8d5e-3a4b5c6d7e8f");
+        expect_field("JOBWATCH_SEQUENCE", "17");
         expect_field("JOBWATCH_JOB", "87654323");
         expect_field("JOBWATCH_JOB_NAME", "members-import");
         expect_field("JOBWATCH_JOB_GUID", "a1b2c3d4-e5f6-7890-abcd-ef1234567890");
@@ -65,8 +66,8 @@ static void test_every_field(void **state)
         expect_field("JOBWATCH_BUSINESS", "Harbour");
         expect_field("JOBWATCH_BUSINESS_ID", "4711");
         expect_field("JOBWATCH_UPDATED_ON", "2026-01-15T10:30:00Z");
-        assert_non_null(capture_name(18));
-        assert_null(capture_name(19)); /* and no other */
+        assert_non_null(capture_name(19));
+        assert_null(capture_name(20)); /* and no other */
 }
 
 static void test_field_names_are_valid(void **state)

@@ -21,6 +21,7 @@ static struct event sample(enum event_kind kind)
 {
         return (struct event){
                 .id = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0",
+                .sequence = 17,
                 .kind = kind,
                 .outcome = OUTCOME_SUCCESS,
                 .time_us = UINT64_C(1769860800123456),
@@ -105,10 +106,11 @@ static void test_every_field(void **state)
         yajl_val tree = parse(&event, 3, false);
 
         (void)state;
-        assert_int_equal(YAJL_GET_OBJECT(tree)->len, 12);
+        assert_int_equal(YAJL_GET_OBJECT(tree)->len, 13);
         check_number(tree, "schema", NULL, "1");
         check_string(tree, "event", NULL, "succeeded");
         check_string(tree, "event_id", NULL, event.id);
+        check_number(tree, "sequence", NULL, "17");
         check_string(tree, "time", NULL, "2026-01-31T12:00:00.123456Z");
         check_string(tree, "status", NULL, "Completed");
         check_string(tree, "status_before", NULL, "Running");
@@ -142,17 +144,17 @@ static void test_shape(void **state)
         (void)state;
         event.outcome = OUTCOME_OPEN;
         char *document = write_document(&event, 1, true, &size);
-        assert_string_equal(
-                document,
-                "{\"schema\":1,\"event\":\"changed\",\"event_id\":\"0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0\","
-                "\"time\":\"2026-01-31T12:00:00.123456Z\",\"job\":{\"id\":9223372036854775807,"
-                "\"name\":\"members-import\",\"guid\":\"guid-1\",\"description\":\"Import é\","
-                "\"business\":{\"id\":77,\"name\":\"Work/Space\"},\"files\":\"a.csv\","
-                "\"created_on\":\"2026-01-31T11:00:00Z\",\"updated_on\":\"2026-01-31T12:00:00Z\","
-                "\"user\":\"Jane Doe\",\"user_email\":\"jane@example.com\"},"
-                "\"status\":\"Completed\",\"status_before\":\"Running\",\"outcome\":\"open\","
-                "\"result\":\"12 \\\"rows\\\"\",\"result_before\":\"\","
-                "\"result_known\":true,\"attempt\":1}\n");
+        assert_string_equal(document,
+                            "{\"schema\":1,\"event\":\"changed\",\"event_id\":\"0f1e2d3c-4b5a-4978-8695-"
+                            "a4b3c2d1e0f0\",\"sequence\":17,"
+                            "\"time\":\"2026-01-31T12:00:00.123456Z\",\"job\":{\"id\":9223372036854775807,"
+                            "\"name\":\"members-import\",\"guid\":\"guid-1\",\"description\":\"Import é\","
+                            "\"business\":{\"id\":77,\"name\":\"Work/Space\"},\"files\":\"a.csv\","
+                            "\"created_on\":\"2026-01-31T11:00:00Z\",\"updated_on\":\"2026-01-31T12:00:00Z\","
+                            "\"user\":\"Jane Doe\",\"user_email\":\"jane@example.com\"},"
+                            "\"status\":\"Completed\",\"status_before\":\"Running\",\"outcome\":\"open\","
+                            "\"result\":\"12 \\\"rows\\\"\",\"result_before\":\"\","
+                            "\"result_known\":true,\"attempt\":1}\n");
         free(document);
 }
 

@@ -450,6 +450,41 @@ static void test_prune(void **state)
         event_clear(&event);
 }
 
+/* A receiver recognises a late duplicate by its number, so no later event may get it. */
+static void test_sequence_numbers_grow_and_are_never_reused(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t last = 0;
+
+        for (unsigned number = 1; number <= 5; number++) {
+                struct event made = fixture_event(number, 1, EVENT_CHANGED), found;
+                const char *id = fixture_event_id(number);
+
+                assert_int_equal(state_record_event(fixture->state, &made, NULL, 0), 0);
+                assert_true(made.sequence > last);
+                last = made.sequence;
+                assert_int_equal(state_get_event(fixture->state, id, &found), 1);
+                assert_true(found.sequence == last);
+                event_clear(&found);
+
+                /* All that may be pruned is. */
+                assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+                assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0), 0);
+                fixture_reopen(fixture);
+        }
+
+        /* Nothing is recorded by a batch that is rolled back, nor by an event that is known. */
+        struct event lost = fixture_event(6, 1, EVENT_CHANGED), known = fixture_event(5, 1, EVENT_CHANGED);
+        assert_int_equal(state_record_event(fixture->state, &known, NULL, 0), -EEXIST);
+        assert_int_equal(known.sequence, 0);
+        assert_int_equal(state_batch_begin(fixture->state), 0);
+        assert_int_equal(state_record_event(fixture->state, &lost, NULL, 0), 0);
+        assert_int_equal(state_batch_end(fixture->state, false), 0);
+        struct event next = fixture_event(7, 1, EVENT_CHANGED);
+        assert_int_equal(state_record_event(fixture->state, &next, NULL, 0), 0);
+        assert_true(next.sequence > last);
+}
+
 /* Events are old only by a clock that has dated an event. */
 static void test_history_outlives_a_wrong_clock(void **state)
 {
@@ -486,6 +521,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_event_comes_back_whole),
+                TEST(test_sequence_numbers_grow_and_are_never_reused),
                 TEST(test_job_follows_its_events),
                 TEST(test_unknown_job_has_no_texts),
                 TEST(test_large_result),

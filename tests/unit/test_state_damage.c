@@ -331,7 +331,7 @@ bool __wrap_outcome_from_string(const char *word, enum outcome *ret_outcome)
         return !unknown_outcome && __real_outcome_from_string(word, ret_outcome);
 }
 
-static void record(struct fixture *fixture, const struct event *event)
+static void record(struct fixture *fixture, struct event *event)
 {
         assert_int_equal(state_record_event(fixture->state, event, hooks, 1), 0);
 }

@@ -184,6 +184,7 @@ static void test_killed(void **context)
         fixture_open(fixture);
         for (unsigned i = 1; i <= number; i++) {
                 struct event expected = fixture_event(i, i, EVENT_SEEN);
+                expected.sequence = i;
                 assert_int_equal(state_get_event(fixture->state, expected.id, &event), 1);
                 assert_event_equal(&event, &expected);
                 event_clear(&event);
@@ -304,6 +305,7 @@ static unsigned read_all(struct fixture *fixture)
                 void *data;
                 size_t size;
 
+                expected.sequence = number;
                 int r = state_get_event(state, expected.id, &event);
                 if (r > 0) {
                         assert_event_equal(&event, &expected);

@@ -49,6 +49,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "?19, ?20, ?21, ?22, ?23)",
         [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us <= min(?1, "
                                   "(SELECT time_us FROM events ORDER BY sequence DESC LIMIT 1)) - ?2 "
+                                  "AND sequence < (SELECT max(sequence) FROM events) "
                                   "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "
                                   "AND NOT EXISTS (SELECT 1 FROM deliveries AS d "
                                   "WHERE d.event = sequence AND d.state = 'pending')",

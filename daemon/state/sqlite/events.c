@@ -5,6 +5,9 @@
  *
  * An event is a complete snapshot: logging or delivering it needs no other row. An unchanged result is stored
  * once. An event is logged when its row in `unlogged` has been deleted (marks.h).
+ *
+ * The sequence number is the rowid: SQLite gives a new row the highest one plus 1. The latest event is
+ * therefore never pruned, or its number would be given again.
  */
 
 #include <errno.h>
@@ -102,13 +105,13 @@ static int event_apply(struct state *state, const struct event *event)
 }
 
 static int event_record(struct state *state, const struct event *event, const char *const hooks[],
-                        size_t hook_count)
+                        size_t hook_count, int64_t *ret_sequence)
 {
         int r = event_write(state, event);
         if (r < 0)
                 return r;
 
-        int64_t sequence = sqlite3_last_insert_rowid(state->database);
+        int64_t sequence = *ret_sequence = sqlite3_last_insert_rowid(state->database);
         r = unlogged_write(state, sequence);
         for (size_t i = 0; r >= 0 && i < hook_count; i++)
                 r = delivery_write(state, sequence, event, hooks[i]);
@@ -117,13 +120,17 @@ static int event_record(struct state *state, const struct event *event, const ch
         return event_apply(state, event);
 }
 
-int state_record_event(struct state *state, const struct event *event, const char *const hooks[],
-                       size_t hook_count)
+int state_record_event(struct state *state, struct event *event, const char *const hooks[], size_t hook_count)
 {
+        int64_t sequence = 0;
+
         int r = state_write_begin(state);
         if (r < 0)
                 return r;
-        return state_write_end(state, event_record(state, event, hooks, hook_count));
+        r = state_write_end(state, event_record(state, event, hooks, hook_count, &sequence));
+        if (r >= 0)
+                event->sequence = (uint64_t)sequence;
+        return r;
 }
 
 /* ---- reading ---- */
@@ -142,6 +149,7 @@ static int event_read(struct state *state, int64_t sequence, struct event *ret_e
         if (r <= 0)
                 return r;
 
+        event.sequence = (uint64_t)sequence;
         struct row_reader row = row_read(statement);
         row_read_string(&row, event.id, sizeof(event.id));
         row_read_string(&row, kind, sizeof(kind));

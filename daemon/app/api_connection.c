@@ -22,15 +22,25 @@ static void cleanup_secret(char **secret)
         secret_free(*secret);
 }
 
+struct credential api_credential(const struct config *config)
+{
+        bool is_token = config->api.auth == AUTH_TOKEN;
+
+        return (struct credential){
+                .key = is_token ? "token_file" : "password_file",
+                .source = is_token ? config->api.token_file : config->api.password_file,
+                .config_path = config->path,
+                .form = is_token ? CREDENTIAL_WORD : CREDENTIAL_LINE,
+        };
+}
+
 /* Reads the token or password. Errors and warnings are logged. */
 static int read_secret(const struct api_connection_parts *parts, char **ret_secret)
 {
-        const struct api_config *api = &parts->config->api;
+        const struct credential credential = api_credential(parts->config);
         CLEANUP(cleanup_free) char *message = NULL;
 
-        int r = api->auth == AUTH_TOKEN
-                        ? credential_read("token_file", api->token_file, ret_secret, &message)
-                        : credential_read("password_file", api->password_file, ret_secret, &message);
+        int r = credential_read(&credential, ret_secret, &message);
         if (r < 0)
                 journal_print(parts->journal, LOG_ERR, "%s.", message != NULL ? message : strerror(-r));
         else if (message != NULL)

@@ -10,6 +10,7 @@
 #include "journal/journal.h"
 #include "monitor/session.h"
 #include "nexudus/nexudus.h"
+#include "platform/credential.h"
 #include "state/state.h"
 #include "util/text.h"
 
@@ -34,6 +35,9 @@ struct api_connection_parts {
         void (*on_sign_in)(void *userdata, const struct token_result *answer);
         void *userdata;
 };
+
+/* The token or password of [api]. Borrows strings of the configuration. */
+struct credential api_credential(const struct config *config);
 
 /*
  * Reads the secrets and opens a connection. Errors are logged: EXIT_STATUS_CONFIG for a secret or certificate

@@ -9,7 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/api_connection.h"
 #include "delivery/exec/program.h"
+#include "delivery/webhook/signature.h"
+#include "delivery/webhook/webhook.h"
 #include "platform/credential.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
@@ -20,20 +23,35 @@ struct check {
         size_t errors;
 };
 
-static void check_secret(struct check *check, const char *where, const char *key, const char *source)
+static void report_secret(struct check *check, const char *where, int r, const char *message)
 {
-        CLEANUP(cleanup_free) char *message = NULL;
-        char *secret = NULL;
-
-        if (*source != '/')
-                return;
-        int r = credential_read(key, source, &secret, &message);
-        secret_free(secret);
         if (r < 0)
                 check->errors++;
         if (r < 0 || message != NULL)
                 (void)fprintf(check->file, "%s: %s%s\n", where,
                               r < 0 ? "" : "warning: ", message != NULL ? message : strerror(-r));
+}
+
+static void check_api_secret(struct check *check, const struct config *config)
+{
+        const struct credential credential = api_credential(config);
+        CLEANUP(cleanup_free) char *message = NULL;
+        char *secret = NULL;
+
+        int r = credential_read(&credential, &secret, &message);
+        secret_free(secret);
+        report_secret(check, config->api.where_secret, r, message);
+}
+
+static void check_hook_secret(struct check *check, const struct config *config,
+                              const struct hook_config *hook)
+{
+        CLEANUP(cleanup_free) char *message = NULL;
+        struct webhook_key *key = NULL;
+
+        int r = webhook_read_key(hook, config->path, &message, &key);
+        webhook_key_free(key);
+        report_secret(check, hook->where, r, message);
 }
 
 static void check_client_id(struct check *check, const struct api_config *api)
@@ -49,7 +67,7 @@ static void check_client_id(struct check *check, const struct api_config *api)
         }
 }
 
-static void check_hook(struct check *check, const struct hook_config *hook)
+static void check_hook(struct check *check, const struct config *config, const struct hook_config *hook)
 {
         CLEANUP(cleanup_free) char *reason = NULL;
 
@@ -65,7 +83,7 @@ static void check_hook(struct check *check, const struct hook_config *hook)
         }
         case HOOK_URL:
                 if (*hook->secret_file != '\0')
-                        check_secret(check, hook->where, "secret_file", hook->secret_file);
+                        check_hook_secret(check, config, hook);
                 break;
         case HOOK_UNIT:
                 break;
@@ -76,10 +94,7 @@ size_t check_environment(const struct config *config, FILE *file)
 {
         struct check check = { .file = file };
 
-        if (config->api.auth == AUTH_TOKEN)
-                check_secret(&check, config->api.where_secret, "token_file", config->api.token_file);
-        else
-                check_secret(&check, config->api.where_secret, "password_file", config->api.password_file);
+        check_api_secret(&check, config);
         check_client_id(&check, &config->api);
         if (*config->api.ca_file != '\0' && access(config->api.ca_file, R_OK) < 0) {
                 check.errors++;
@@ -87,6 +102,6 @@ size_t check_environment(const struct config *config, FILE *file)
                               config->api.where_ca_file, config->api.ca_file, strerror(errno));
         }
         for (size_t i = 0; i < config->hook_count; i++)
-                check_hook(&check, &config->hooks[i]);
+                check_hook(&check, config, &config->hooks[i]);
         return check.errors;
 }

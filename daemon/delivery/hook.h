@@ -40,6 +40,7 @@ struct hook_attempt {
 struct hook_context {
         sd_event *event;
         struct journal *journal; /* receives warnings; its target decides where output of exec hooks goes */
+        const char *config_path; /* the main configuration file, for secrets; needed by url hooks */
         uint64_t grace_us;       /* between SIGTERM and SIGKILL; 0: the default of 5 s. For tests. */
 };
 

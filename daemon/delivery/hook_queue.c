@@ -256,7 +256,9 @@ int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
         queue->parts = *parts;
         queue->config = config_ref(config);
         queue->context = (struct attempt_context){
-                .hook_context = { .event = parts->event, .journal = parts->journal },
+                .hook_context = { .event = parts->event,
+                                  .journal = parts->journal,
+                                  .config_path = config->path },
                 .state = parts->state,
                 .hook = hook,
                 .unit_hooks = parts->unit_hooks,

@@ -1,52 +1,187 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Reads secrets from systemd credentials and files. Each message names the key and the file or credential. */
+/*
+ * Reads secrets from systemd credentials and files. Each message names the key and the file that the
+ * administrator has to change: a credential is a read-only copy of it.
+ */
 
 #include "platform/credential.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <systemd/sd-login.h>
 #include <unistd.h>
 
+#include "platform/credential_form.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 #include "util/text.h"
 
-/* Bytes. Tokens and passwords are much shorter. */
-#define SECRET_MAX (64 * 1024)
+#define TOKEN    "nexudus.token"
+#define PASSWORD "nexudus.password"
 
-/* What systemd passes for a missing file, too: SetCredential= in the units. */
-#define EMPTY "is empty"
-
-/* Returns 0 with a malloc()ed path, -ENOENT with a message, or -ENOMEM. */
-static int path_of(const char *key, const char *source, char **ret_path, char **ret_message)
+static const char *credentials_directory(void)
 {
         const char *directory = getenv("CREDENTIALS_DIRECTORY");
 
-        if (*source == '/')
-                return (*ret_path = strdup(source)) != NULL ? 0 : -ENOMEM;
-
-        if (directory == NULL) {
-                *ret_message = format_message(
-                        "%s = %s is a systemd credential, available only inside the service; to run "
-                        "jobwatchd by hand, set %s to an absolute path",
-                        key, source, key);
-                return -ENOENT;
-        }
-        *ret_path = format_message("%s/%s", directory, source);
-        return *ret_path != NULL ? 0 : -ENOMEM;
+        return directory != NULL && *directory != '\0' ? directory : NULL;
 }
 
-static int read_whole(int fd, char buffer[static SECRET_MAX + 1], size_t *ret_size)
+bool credential_is_passed(const char *source)
+{
+        return *source != '/' && credentials_directory() != NULL;
+}
+
+/* ---- files and units ---- */
+
+struct config_name {
+        int directory_size; /* of the path, with the last slash; 0: the current directory */
+        const char *name;   /* without ".ini" */
+        int name_size;
+};
+
+static struct config_name config_name_of(const char *config_path)
+{
+        const char *slash = strrchr(config_path, '/');
+        const char *name = slash != NULL ? slash + 1 : config_path;
+        const char *suffix = strrchr(name, '.');
+        bool is_ini = suffix != NULL && suffix != name && strcmp(suffix, ".ini") == 0;
+
+        return (struct config_name){
+                .directory_size = (int)(name - config_path),
+                .name = name,
+                .name_size = (int)(is_ini ? (size_t)(suffix - name) : strlen(name)),
+        };
+}
+
+static bool name_is(const struct config_name *config, const char *name)
+{
+        return (size_t)config->name_size == strlen(name) &&
+               strncmp(config->name, name, (size_t)config->name_size) == 0;
+}
+
+char *credential_file(const char *source, const char *config_path)
+{
+        const struct config_name config = config_name_of(config_path);
+        bool is_token = strcmp(source, TOKEN) == 0, is_password = strcmp(source, PASSWORD) == 0;
+
+        if (*source == '/')
+                return strdup(source);
+        if ((!is_token && !is_password) || name_is(&config, "jobwatchd") || name_is(&config, "job"))
+                return format_message("%.*s%s", config.directory_size, config_path, source);
+        return format_message("%.*s%.*s.%s", config.directory_size, config_path, config.name_size,
+                              config.name, is_token ? "token" : "password");
+}
+
+char *credential_unit(const char *config_path)
+{
+        const struct config_name config = config_name_of(config_path);
+        char *unit = NULL;
+
+        if (credentials_directory() != NULL && sd_pid_get_unit(0, &unit) >= 0)
+                return unit;
+        if (name_is(&config, "jobwatchd"))
+                return strdup("jobwatchd.service");
+        if (name_is(&config, "job"))
+                return strdup("jobwatch-job@ID.service");
+        return format_message("jobwatchd@%.*s.service", config.name_size, config.name);
+}
+
+/* ---- messages ---- */
+
+/* What is missing, for a message that begins with it. */
+static char *missing_text(const struct credential *credential)
+{
+        if (strcmp(credential->key, "token_file") == 0)
+                return strdup("No API token");
+        if (strcmp(credential->key, "password_file") == 0)
+                return strdup("No API password");
+        return format_message("%s = %s", credential->key, credential->source);
+}
+
+static int fail_missing(const struct credential *credential, const char *file, int error, const char *what,
+                        char **ret_message)
+{
+        CLEANUP(cleanup_free) char *subject = missing_text(credential);
+
+        if (subject == NULL)
+                return error;
+        return fail_with_message(error, ret_message, "%s: %s %s", subject, file, what);
+}
+
+/* The service has credentials, but not this one, so the unit does not load it. */
+static int fail_not_passed(const struct credential *credential, const char *file, char **ret_message)
+{
+        CLEANUP(cleanup_free) char *unit = credential_unit(credential->config_path);
+
+        if (unit == NULL)
+                return -ENOMEM;
+        return fail_with_message(
+                -ENOENT, ret_message,
+                "%s = %s: the service was not given this credential; add LoadCredential=%s:%s under "
+                "[Service] with \"systemctl edit %s\", then restart the service",
+                credential->key, credential->source, credential->source, file, unit);
+}
+
+static int fail_unreadable(const struct credential *credential, const char *file, int error,
+                           char **ret_message)
+{
+        bool passed = credential_is_passed(credential->source);
+
+        if (error == -ENOENT && passed)
+                return fail_not_passed(credential, file, ret_message);
+        if (error == -ENOENT)
+                return fail_missing(credential, file, error, "is missing or empty", ret_message);
+        return fail_with_message(error, ret_message, "%s = %s: cannot read %s: %s", credential->key,
+                                 credential->source, passed ? "the credential" : file, strerror(-error));
+}
+
+/*
+ * The units pass an empty line in place of a file that is missing or is no file. Which of these it is can be
+ * seen if the file is where the units of the package expect it.
+ */
+static int fail_empty(const struct credential *credential, const char *file, char **ret_message)
+{
+        struct stat st;
+
+        if (credential_is_passed(credential->source) && stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+                return fail_missing(credential, file, -EINVAL, "is not a regular file", ret_message);
+        return fail_missing(credential, file, -EINVAL, "is missing or empty", ret_message);
+}
+
+/* ---- reading ---- */
+
+static int open_secret(const struct credential *credential, const char *file, char **ret_message)
+{
+        CLEANUP(cleanup_free) char *copy = NULL;
+        CLEANUP(cleanup_descriptor) int fd = -1;
+        const char *path = file;
+        struct stat st;
+
+        if (credential_is_passed(credential->source)) {
+                copy = format_message("%s/%s", credentials_directory(), credential->source);
+                if (copy == NULL)
+                        return -ENOMEM;
+                path = copy;
+        }
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return fail_unreadable(credential, file, -errno, ret_message);
+        if (!S_ISREG(st.st_mode))
+                return fail_missing(credential, file, -EINVAL, "is not a regular file", ret_message);
+        return STEAL_DESCRIPTOR(fd);
+}
+
+static int read_whole(int fd, char buffer[static CREDENTIAL_BYTES_MAX + 1], size_t *ret_size)
 {
         size_t size = 0;
 
-        while (size <= SECRET_MAX) {
-                ssize_t n = read(fd, buffer + size, SECRET_MAX + 1 - size);
+        while (size <= CREDENTIAL_BYTES_MAX) {
+                ssize_t n = read(fd, buffer + size, CREDENTIAL_BYTES_MAX + 1 - size);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
@@ -59,95 +194,66 @@ static int read_whole(int fd, char buffer[static SECRET_MAX + 1], size_t *ret_si
         return 0;
 }
 
-/* Returns NULL if the secret is valid, else what is wrong with it. */
-static const char *secret_error(const char *secret, size_t size)
+/* Reads into the zeroed `buffer` and checks the form. */
+static int read_secret(const struct credential *credential, const char *file,
+                       char buffer[static CREDENTIAL_BYTES_MAX + 2], char **ret_message)
 {
-        if (size > SECRET_MAX)
-                return "is larger than 64 KiB";
-        if (size == 0)
-                return EMPTY;
-        for (size_t i = 0; i < size; i++) {
-                if (secret[i] == '\n' || secret[i] == '\r')
-                        return "has more than one line";
-                if ((unsigned char)secret[i] < 0x20 || secret[i] == 0x7f)
-                        return "contains control characters";
-        }
-        return NULL;
-}
-
-static char *explain_unreadable(const char *key, const char *source, const char *path, const char *error)
-{
-        if (*source == '/')
-                return format_message("%s = %s: cannot read the file: %s", key, source, error);
-        return format_message("%s = %s: cannot read %s: %s", key, source, path, error);
-}
-
-/* A credential is a read-only copy, so the message has to lead to its source. */
-static char *explain_invalid(const char *key, const char *source, const char *error)
-{
-        bool is_shipped = strcmp(source, "nexudus.token") == 0 || strcmp(source, "nexudus.password") == 0;
-
-        if (*source == '/')
-                return format_message("%s = %s: the file %s; write only the secret to it, on one line", key,
-                                      source, error);
-        return format_message(
-                "%s = %s: the credential %s%s; write only the secret to its file (LoadCredential=%s%s%s)",
-                key, source, error, strcmp(error, EMPTY) == 0 ? " or its file is missing" : "", source,
-                is_shipped ? ":/etc/jobwatchd/" : " in the unit", is_shipped ? source : "");
-}
-
-int credential_read(const char *key, const char *source, char **ret_secret, char **ret_message)
-{
-        CLEANUP(cleanup_free) char *path = NULL;
-        CLEANUP(cleanup_descriptor) int fd = -1;
-        struct stat st;
         size_t size = 0;
-        int r;
 
-        *ret_message = NULL;
-        r = path_of(key, source, &path, ret_message);
+        CLEANUP(cleanup_descriptor) int fd = open_secret(credential, file, ret_message);
+        if (fd < 0)
+                return fd;
+        int r = read_whole(fd, buffer, &size);
         if (r < 0)
-                return r;
+                return fail_unreadable(credential, file, r, ret_message);
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                r = -errno;
-                *ret_message = explain_unreadable(key, source, path, strerror(-r));
-                return r;
-        }
-        if (!S_ISREG(st.st_mode)) {
-                *ret_message = explain_unreadable(key, source, path, "not a regular file");
-                return -EINVAL;
-        }
+        size = credential_form_trim(credential->form, buffer, size);
+        if (size == 0)
+                return fail_empty(credential, file, ret_message);
+        const char *problem = credential_form_problem(credential->form, buffer, size);
+        if (problem != NULL)
+                return fail_with_message(-EINVAL, ret_message, "%s = %s: %s %s", credential->key,
+                                         credential->source, *credential->source == '/' ? "the file" : file,
+                                         problem);
+        return 0;
+}
 
-        char *buffer = calloc(1, SECRET_MAX + 2);
+/* Under systemd this concerns the file that was passed, if it is where the units expect it. */
+static void warn_if_readable_by_all(const struct credential *credential, const char *file, char **ret_message)
+{
+        struct stat st;
+
+        if (stat(file, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH) != 0)
+                *ret_message =
+                        format_message("%s = %s: all users can read this secret; run \"chmod 0600 %s\"",
+                                       credential->key, credential->source, file);
+}
+
+int credential_read(const struct credential *credential, char **ret_secret, char **ret_message)
+{
+        CLEANUP(cleanup_free) char *file = NULL;
+        char *buffer, *secret;
+
+        assert(*credential->source != '\0');
+        *ret_message = NULL;
+        file = credential_file(credential->source, credential->config_path);
+        if (file == NULL)
+                return -ENOMEM;
+        buffer = calloc(1, CREDENTIAL_BYTES_MAX + 2);
         if (buffer == NULL)
                 return -ENOMEM;
-        r = read_whole(fd, buffer, &size);
-        if (r < 0) {
-                *ret_message = explain_unreadable(key, source, path, strerror(-r));
-        } else {
-                if (size > 0 && size <= SECRET_MAX && buffer[size - 1] == '\n')
-                        size--;
-                if (size > 0 && size <= SECRET_MAX && buffer[size - 1] == '\r')
-                        size--;
-                const char *error = secret_error(buffer, size);
-                if (error != NULL) {
-                        *ret_message = explain_invalid(key, source, error);
-                        r = -EINVAL;
-                } else {
-                        buffer[size] = '\0';
-                        char *secret = strdup(buffer);
-                        r = secret != NULL ? 0 : -ENOMEM;
-                        if (secret != NULL)
-                                *ret_secret = secret;
-                }
+        int r = read_secret(credential, file, buffer, ret_message);
+        if (r >= 0) {
+                secret = strdup(buffer);
+                if (secret != NULL)
+                        *ret_secret = secret;
+                else
+                        r = -ENOMEM;
         }
-        explicit_bzero(buffer, SECRET_MAX + 2);
+        explicit_bzero(buffer, CREDENTIAL_BYTES_MAX + 2);
         free(buffer);
 
-        if (r == 0 && (st.st_mode & S_IROTH))
-                *ret_message = format_message(
-                        "%s = %s: the file is readable by all users; run chmod 0600 on it", key, source);
+        if (r >= 0)
+                warn_if_readable_by_all(credential, file, ret_message);
         return r;
 }

@@ -1,15 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Secrets are read from systemd credentials (systemd.exec(5), "CREDENTIALS") or from files. */
+#include <stdbool.h>
+
+#include "platform/credential_form.h"
 
 /*
- * Reads the secret `source`: an absolute path, or the name of a credential in $CREDENTIALS_DIRECTORY. `key`
- * is the configuration key, for messages. One trailing newline (\n or \r\n) is dropped; the rest must be one
- * line that is not empty and has no control characters.
+ * Secrets that the configuration names. An absolute path is a file. Anything else is the name of a systemd
+ * credential (systemd.exec(5), "CREDENTIALS"): under systemd it is read from $CREDENTIALS_DIRECTORY; without
+ * that variable, from the file that the units pass as this credential. That file is beside the configuration
+ * file DIR/NAME.ini: DIR/NAME.token for nexudus.token and DIR/NAME.password for nexudus.password (with
+ * jobwatchd.ini and job.ini DIR/nexudus.token and DIR/nexudus.password), DIR/CREDENTIAL for any other name.
+ */
+
+/* Borrowed strings. */
+struct credential {
+        const char *key;         /* of the configuration, for messages */
+        const char *source;      /* its value: an absolute path or a name; not empty */
+        const char *config_path; /* the main configuration file */
+        enum credential_form form;
+};
+
+/*
+ * Reads a secret. One trailing newline (\n or \r\n) is dropped. The text is not empty, has the given form,
+ * and contains no byte order mark and no control characters; with CREDENTIAL_LINES each line ends in \n, and
+ * the last one without.
  *
  * Returns 0 with a malloc()ed *ret_secret, to be freed with secret_free(), and a *ret_message that is NULL or
- * a malloc()ed warning (the file is world-readable). On failure returns a negative errno, *ret_secret is
- * untouched, and *ret_message is a malloc()ed error message, or NULL when out of memory.
+ * a malloc()ed warning (all users can read the file). On failure returns a negative errno, *ret_secret is
+ * untouched, and *ret_message is a malloc()ed error message, or NULL when out of memory. Messages name the
+ * file to create or to correct, never its copy in $CREDENTIALS_DIRECTORY. They neither begin with a location
+ * nor end in a full stop.
  */
-int credential_read(const char *key, const char *source, char **ret_secret, char **ret_message);
+int credential_read(const struct credential *credential, char **ret_secret, char **ret_message);
+
+/*
+ * The file to create or to correct, malloc()ed; NULL when out of memory. For a name it is the one described
+ * above, also under systemd.
+ */
+char *credential_file(const char *source, const char *config_path);
+
+/* Whether `source` is a name and systemd passes credentials: changed files take effect at a restart only. */
+bool credential_is_passed(const char *source);
+
+/*
+ * The unit to restart, malloc()ed; NULL when out of memory. That of this process if systemd passed
+ * credentials to it, otherwise the one that uses this configuration file.
+ */
+char *credential_unit(const char *config_path);

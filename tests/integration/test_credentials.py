@@ -60,20 +60,21 @@ class Credentials(IntegrationTest):
         directory = self.directory / "credentials"
         directory.mkdir()
         self.configure(token_file="nexudus.token")
-        self.assertEnds(EX_CONFIG, env={"CREDENTIALS_DIRECTORY": str(directory)},
-                        says=f"token_file = nexudus.token: cannot read {directory}/nexudus.token: No such file")
-        self.refused("token_file = nexudus.token is a systemd credential.*set token_file to an absolute path")
+        daemon = self.assertEnds(EX_CONFIG, env={"CREDENTIALS_DIRECTORY": str(directory)},
+                                 says=f"add LoadCredential=nexudus.token:{self.directory}/nexudus.token under")
+        self.assertNotIn(str(directory), daemon.text())
+        self.refused(f"error +No API token: {self.directory}/nexudus.token is missing or empty")
 
     def test_file_missing(self):
         path = self.directory / "none"
         self.configure(token_file=path)
-        self.refused(rf"error .*token_file = {path}: cannot read the file: No such file")
+        self.refused(f"error +No API token: {path} is missing or empty")
 
     def test_empty(self):
         for content in ("", "\n", "\r\n"):
             with self.subTest(repr(content)):
                 self.configure(token_file=self.secret("token", content))
-                self.refused("token: the file is empty")
+                self.refused(f"No API token: {self.directory}/token is missing or empty")
 
     def test_directory(self):
         self.configure(token_file=self.directory)
@@ -104,7 +105,7 @@ class Credentials(IntegrationTest):
     def test_readable_by_all(self):
         self.configure(token_file=self.secret("token", TOKEN, 0o644))
         daemon = self.accepted()
-        self.assertEqual(daemon.count("warning .*token: the file is readable by all users; run chmod 0600"), 1, daemon.text())
+        self.assertEqual(daemon.count(f"warning .*all users can read this secret; run \"chmod 0600 {self.directory}/token\""), 1, daemon.text())
 
 
 class Basic(IntegrationTest):

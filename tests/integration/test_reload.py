@@ -188,7 +188,7 @@ class Refusals(ReloadTest):
 
     def test_a_token_that_cannot_be_read(self):
         self.write_config(self.fake, [12])
-        for what, spoil in (("No such file", self.token_file.unlink), ("empty", lambda: self.secret("token", "")),
+        for what, spoil in (("is missing or empty", self.token_file.unlink), ("empty", lambda: self.secret("token", "")),
                             ("more than one line", lambda: self.secret("token", "a\nb\n"))):
             spoil()
             self.refuse(self.daemon, rf" error .*{re.escape(str(self.token_file))}.*{what}")

@@ -154,7 +154,7 @@ class Credentials(SystemTest):
 
     def test_empty(self):
         self.system.write("/etc/jobwatchd/nexudus.token", "", 0o600)
-        self.assertRefused("nexudus.token.* is empty")
+        self.assertRefused("No API token: /etc/jobwatchd/nexudus.token is missing or empty")
 
     def test_password(self):
         """auth = password works without a drop-in."""

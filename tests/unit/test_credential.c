@@ -24,6 +24,8 @@
 struct directory {
         char path[256];
         char file[300];
+        char config[300]; /* the configuration file; not there */
+        char passed[300]; /* a directory for $CREDENTIALS_DIRECTORY */
 };
 
 static int directory_setup(void **state)
@@ -35,7 +37,10 @@ static int directory_setup(void **state)
         (void)snprintf(directory->path, sizeof(directory->path), "%s/jobwatchd-XXXXXX",
                        base != NULL ? base : "/tmp");
         assert_non_null(mkdtemp(directory->path));
-        (void)snprintf(directory->file, sizeof(directory->file), "%s/token", directory->path);
+        (void)snprintf(directory->file, sizeof(directory->file), "%s/nexudus.token", directory->path);
+        (void)snprintf(directory->config, sizeof(directory->config), "%s/jobwatchd.ini", directory->path);
+        (void)snprintf(directory->passed, sizeof(directory->passed), "%s/passed", directory->path);
+        assert_int_equal(mkdir(directory->passed, 0700), 0);
         (void)unsetenv("CREDENTIALS_DIRECTORY");
         *state = directory;
         return 0;
@@ -47,6 +52,7 @@ static int directory_teardown(void **state)
 
         (void)unlink(directory->file);
         (void)rmdir(directory->file);
+        (void)rmdir(directory->passed);
         assert_int_equal(rmdir(directory->path), 0);
         (void)unsetenv("CREDENTIALS_DIRECTORY");
         free(directory);
@@ -64,11 +70,21 @@ static void write_file(const struct directory *directory, const char *data, size
         assert_int_equal(close(fd), 0);
 }
 
-static void expect_secret(const char *source, const char *expected)
+static struct credential credential_of(const struct directory *directory, const char *source,
+                                       enum credential_form form)
 {
+        return (struct credential){
+                .key = "token_file", .source = source, .config_path = directory->config, .form = form
+        };
+}
+
+static void expect_form(const struct directory *directory, enum credential_form form, const char *source,
+                        const char *expected)
+{
+        const struct credential credential = credential_of(directory, source, form);
         char *secret = NULL, *message = NULL;
 
-        int r = credential_read("token_file", source, &secret, &message);
+        int r = credential_read(&credential, &secret, &message);
         if (r < 0)
                 fail_msg("%s", message);
         assert_null(message);
@@ -76,19 +92,31 @@ static void expect_secret(const char *source, const char *expected)
         assert_null(secret_free(secret));
 }
 
-/* The message names the key and the source and contains `part`. */
-static void expect_failure(const char *source, int error, const char *part)
+static void expect_secret(const struct directory *directory, const char *source, const char *expected)
 {
+        expect_form(directory, CREDENTIAL_LINE, source, expected);
+}
+
+/* The message contains `part` and `file`, and is one line. */
+static void expect_problem(const struct directory *directory, enum credential_form form, const char *source,
+                           int error, const char *file, const char *part)
+{
+        const struct credential credential = credential_of(directory, source, form);
         char untouched[] = "untouched";
         char *secret = untouched, *message = NULL;
 
-        assert_int_equal(credential_read("token_file", source, &secret, &message), error);
+        assert_int_equal(credential_read(&credential, &secret, &message), error);
         assert_ptr_equal(secret, untouched);
         assert_non_null(message);
-        if (strstr(message, part) == NULL || strstr(message, "token_file") == NULL ||
-            strstr(message, source) == NULL || strchr(message, '\n') != NULL)
-                fail_msg("not the message expected for '%s': %s", part, message);
+        if (strstr(message, part) == NULL || strstr(message, file) == NULL || strchr(message, '\n') != NULL ||
+            strstr(message, directory->passed) != NULL)
+                fail_msg("not the message expected for '%s' and '%s': %s", file, part, message);
         free(message);
+}
+
+static void expect_failure(const struct directory *directory, const char *source, int error, const char *part)
+{
+        expect_problem(directory, CREDENTIAL_LINE, source, error, source, part);
 }
 
 static void test_one_line(void **state)
@@ -108,7 +136,7 @@ static void test_one_line(void **state)
 
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
                 write_file(directory, files[i].data, strlen(files[i].data), 0600);
-                expect_secret(directory->file, files[i].secret);
+                expect_secret(directory, directory->file, files[i].secret);
         }
 }
 
@@ -117,23 +145,23 @@ static void test_invalid_contents(void **state)
         struct directory *directory = *state;
 
         write_file(directory, "", 0, 0600);
-        expect_failure(directory->file, -EINVAL, "is empty");
+        expect_failure(directory, directory->file, -EINVAL, "is missing or empty");
         write_file(directory, "\n", 1, 0600);
-        expect_failure(directory->file, -EINVAL, "is empty");
+        expect_failure(directory, directory->file, -EINVAL, "is missing or empty");
         write_file(directory, "\r\n", 2, 0600);
-        expect_failure(directory->file, -EINVAL, "is empty");
+        expect_failure(directory, directory->file, -EINVAL, "is missing or empty");
         write_file(directory, "a\nb\n", 4, 0600);
-        expect_failure(directory->file, -EINVAL, "more than one line");
+        expect_failure(directory, directory->file, -EINVAL, "more than one line");
         write_file(directory, "a\n\n", 3, 0600);
-        expect_failure(directory->file, -EINVAL, "more than one line");
+        expect_failure(directory, directory->file, -EINVAL, "more than one line");
         write_file(directory, "a\rb", 3, 0600);
-        expect_failure(directory->file, -EINVAL, "more than one line");
+        expect_failure(directory, directory->file, -EINVAL, "more than one line");
         write_file(directory, "a\0b", 3, 0600);
-        expect_failure(directory->file, -EINVAL, "control characters");
+        expect_failure(directory, directory->file, -EINVAL, "control characters");
         write_file(directory, "a\tb", 3, 0600);
-        expect_failure(directory->file, -EINVAL, "control characters");
+        expect_failure(directory, directory->file, -EINVAL, "control characters");
         write_file(directory, "a\x7f", 2, 0600);
-        expect_failure(directory->file, -EINVAL, "control characters");
+        expect_failure(directory, directory->file, -EINVAL, "control characters");
 }
 
 static void test_messages_do_not_contain_the_secret(void **state)
@@ -142,7 +170,8 @@ static void test_messages_do_not_contain_the_secret(void **state)
         char *secret = NULL, *message = NULL;
 
         write_file(directory, "topsecret\nsecondline\n", 21, 0600);
-        assert_int_equal(credential_read("token_file", directory->file, &secret, &message), -EINVAL);
+        const struct credential credential = credential_of(directory, directory->file, CREDENTIAL_LINE);
+        assert_int_equal(credential_read(&credential, &secret, &message), -EINVAL);
         assert_null(strstr(message, "topsecret"));
         assert_null(strstr(message, "secondline"));
         free(message);
@@ -156,13 +185,13 @@ static void test_size_limit(void **state)
         assert_non_null(data);
         memset(data, 's', SECRET_MAX + 2);
         write_file(directory, data, SECRET_MAX + 1, 0600);
-        expect_failure(directory->file, -EINVAL, "larger than 64 KiB");
+        expect_failure(directory, directory->file, -EINVAL, "larger than 64 KiB");
         write_file(directory, data, SECRET_MAX + 2, 0600);
-        expect_failure(directory->file, -EINVAL, "larger than 64 KiB");
+        expect_failure(directory, directory->file, -EINVAL, "larger than 64 KiB");
 
         write_file(directory, data, SECRET_MAX, 0600);
         data[SECRET_MAX] = '\0';
-        expect_secret(directory->file, data);
+        expect_secret(directory, directory->file, data);
         free(data);
 }
 
@@ -170,30 +199,148 @@ static void test_not_a_regular_file(void **state)
 {
         struct directory *directory = *state;
 
-        expect_failure(directory->file, -ENOENT, "No such file");
-        expect_failure(directory->path, -EINVAL, "not a regular file");
-        expect_failure("/dev/null", -EINVAL, "not a regular file");
+        expect_failure(directory, directory->file, -ENOENT, "is missing or empty");
+        expect_failure(directory, directory->path, -EINVAL, "not a regular file");
+        expect_failure(directory, "/dev/null", -EINVAL, "not a regular file");
 
         /* Opening a pipe without a writer must not block. */
         assert_int_equal(mkfifo(directory->file, 0600), 0);
-        expect_failure(directory->file, -EINVAL, "not a regular file");
+        expect_failure(directory, directory->file, -EINVAL, "not a regular file");
 }
 
-static void test_credential_by_name(void **state)
+static void test_form_of_a_token(void **state)
+{
+        static const struct {
+                const char *data, *problem;
+        } files[] = {
+                { "\"abc\"\n", "quotes" },
+                { "'abc'\n", "quotes" },
+                { "\"abc\n", "quotes" },
+                { "Bearer abc\n", "Bearer" },
+                { "bearer abc\n", "Bearer" },
+                { "\xef\xbb\xbf"
+                  "abc\n",
+                  "byte order mark" },
+                { "\xff\xfe"
+                  "a",
+                  "UTF-16" },
+                { "abc \n", "blanks at the beginning or end" },
+                { " abc\n", "blanks at the beginning or end" },
+                { "a bc\n", "contains blanks" },
+                { "abc\ndef\n", "more than one line" },
+                { "abc\t\n", "control characters" },
+        };
+        struct directory *directory = *state;
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+                write_file(directory, files[i].data, strlen(files[i].data), 0600);
+                expect_problem(directory, CREDENTIAL_WORD, directory->file, -EINVAL, directory->file,
+                               files[i].problem);
+        }
+        write_file(directory, "a\"b'c=\r\n", 8, 0600);
+        expect_form(directory, CREDENTIAL_WORD, directory->file, "a\"b'c=");
+}
+
+static void test_lines(void **state)
 {
         struct directory *directory = *state;
 
-        write_file(directory, "abc\n", 4, 0400);
-        expect_failure("token", -ENOENT, "set token_file to an absolute path");
-        assert_int_equal(setenv("CREDENTIALS_DIRECTORY", directory->path, 1), 0);
-        expect_secret("token", "abc");
-        expect_secret(directory->file, "abc");
-        expect_failure("other", -ENOENT, directory->path);
-        write_file(directory, "\n", 1, 0400);
-        expect_failure("token", -EINVAL, "is empty or its file is missing");
-        expect_failure("token", -EINVAL, "(LoadCredential=token in the unit)");
-        write_file(directory, "a\nb", 3, 0400);
-        expect_failure("token", -EINVAL, "the credential has more than one line");
+        write_file(directory, "A: 1\r\nB: 2\r\n", 12, 0600);
+        expect_form(directory, CREDENTIAL_LINES, directory->file, "A: 1\nB: 2");
+        write_file(directory, "A: 1\rB: 2\n", 10, 0600);
+        expect_problem(directory, CREDENTIAL_LINES, directory->file, -EINVAL, directory->file,
+                       "control characters");
+        write_file(directory,
+                   "\xef\xbb\xbf"
+                   "A: 1\n",
+                   8, 0600);
+        expect_problem(directory, CREDENTIAL_LINES, directory->file, -EINVAL, directory->file,
+                       "byte order mark");
+}
+
+static void test_file_of_a_credential(void **state)
+{
+        static const struct {
+                const char *source, *config, *file;
+        } names[] = {
+                { "nexudus.token", "/etc/jobwatchd/jobwatchd.ini", "/etc/jobwatchd/nexudus.token" },
+                { "nexudus.password", "/etc/jobwatchd/jobwatchd.ini", "/etc/jobwatchd/nexudus.password" },
+                { "nexudus.token", "/etc/jobwatchd/job.ini", "/etc/jobwatchd/nexudus.token" },
+                { "nexudus.token", "/etc/jobwatchd/second.ini", "/etc/jobwatchd/second.token" },
+                { "nexudus.password", "/etc/jobwatchd/second.ini", "/etc/jobwatchd/second.password" },
+                { "nexudus.token", "/etc/jobwatchd/a.b.ini", "/etc/jobwatchd/a.b.token" },
+                { "nexudus.token", "/etc/jobwatchd/plain", "/etc/jobwatchd/plain.token" },
+                { "web.secret", "/etc/jobwatchd/second.ini", "/etc/jobwatchd/web.secret" },
+                { "/x/y", "/etc/jobwatchd/second.ini", "/x/y" },
+                { "nexudus.token", "jobwatchd.ini", "nexudus.token" },
+                { "nexudus.token", "wait.ini", "wait.token" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                char *file = credential_file(names[i].source, names[i].config);
+                assert_string_equal(file, names[i].file);
+                free(file);
+        }
+}
+
+static void test_unit_of_a_configuration(void **state)
+{
+        static const char *const units[][2] = {
+                { "/etc/jobwatchd/jobwatchd.ini", "jobwatchd.service" },
+                { "/etc/jobwatchd/second.ini", "jobwatchd@second.service" },
+                { "/etc/jobwatchd/job.ini", "jobwatch-job@ID.service" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+                char *unit = credential_unit(units[i][0]);
+                assert_string_equal(unit, units[i][1]);
+                free(unit);
+        }
+}
+
+static void test_name_without_systemd(void **state)
+{
+        struct directory *directory = *state;
+
+        expect_problem(directory, CREDENTIAL_WORD, "nexudus.token", -ENOENT, directory->file,
+                       "No API token: ");
+        write_file(directory, "abc\n", 4, 0600);
+        expect_form(directory, CREDENTIAL_WORD, "nexudus.token", "abc");
+        assert_false(credential_is_passed("nexudus.token"));
+}
+
+/* What the administrator reads leads to the file, not to the copy that systemd passes. */
+static void test_credential_passed_by_systemd(void **state)
+{
+        struct directory *directory = *state;
+        struct directory passed;
+        char other[300];
+
+        (void)snprintf(passed.path, sizeof(passed.path), "%.200s", directory->passed);
+        (void)snprintf(passed.file, sizeof(passed.file), "%s/nexudus.token", passed.path);
+        (void)snprintf(other, sizeof(other), "%s/other", directory->path);
+        assert_int_equal(setenv("CREDENTIALS_DIRECTORY", directory->passed, 1), 0);
+        assert_true(credential_is_passed("nexudus.token"));
+        assert_false(credential_is_passed("/x/y"));
+
+        write_file(&passed, "abc\n", 4, 0400);
+        expect_form(directory, CREDENTIAL_WORD, "nexudus.token", "abc");
+        write_file(&passed, "\n", 1, 0400);
+        expect_problem(directory, CREDENTIAL_WORD, "nexudus.token", -EINVAL, directory->file,
+                       "No API token: ");
+        expect_problem(directory, CREDENTIAL_WORD, "nexudus.token", -EINVAL, directory->file,
+                       "is missing or empty");
+        write_file(&passed, "a\nb", 3, 0400);
+        expect_problem(directory, CREDENTIAL_WORD, "nexudus.token", -EINVAL, directory->file,
+                       "more than one line");
+        assert_int_equal(mkdir(directory->file, 0700), 0);
+        write_file(&passed, "\n", 1, 0400);
+        expect_problem(directory, CREDENTIAL_WORD, "nexudus.token", -EINVAL, directory->file,
+                       "is not a regular file");
+        expect_problem(directory, CREDENTIAL_WORD, "other", -ENOENT, other, "add LoadCredential=other:");
+        assert_int_equal(unlink(passed.file), 0);
 }
 
 static void test_warning_for_a_world_readable_file(void **state)
@@ -202,10 +349,11 @@ static void test_warning_for_a_world_readable_file(void **state)
         char *secret = NULL, *message = NULL;
 
         write_file(directory, "abc", 3, 0640);
-        expect_secret(directory->file, "abc");
+        expect_secret(directory, directory->file, "abc");
 
         write_file(directory, "abc", 3, 0644);
-        assert_int_equal(credential_read("token_file", directory->file, &secret, &message), 0);
+        const struct credential credential = credential_of(directory, directory->file, CREDENTIAL_LINE);
+        assert_int_equal(credential_read(&credential, &secret, &message), 0);
         assert_string_equal(secret, "abc");
         assert_non_null(message);
         assert_non_null(strstr(message, directory->file));
@@ -221,13 +369,15 @@ static void test_descriptors_are_closed(void **state)
         char *secret = NULL, *message = NULL;
 
         write_file(directory, "a\nb", 3, 0600);
+        const struct credential invalid = credential_of(directory, directory->file, CREDENTIAL_LINE);
+        const struct credential no_file = credential_of(directory, directory->path, CREDENTIAL_LINE);
         int before = open("/dev/null", O_RDONLY | O_CLOEXEC);
         assert_true(before >= 0);
         close(before);
         for (unsigned i = 0; i < 10; i++) {
-                (void)credential_read("k", directory->file, &secret, &message);
+                (void)credential_read(&invalid, &secret, &message);
                 free(message);
-                (void)credential_read("k", directory->path, &secret, &message);
+                (void)credential_read(&no_file, &secret, &message);
                 free(message);
         }
         int after = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -244,7 +394,12 @@ int main(void)
                 TEST(test_messages_do_not_contain_the_secret),
                 TEST(test_size_limit),
                 TEST(test_not_a_regular_file),
-                TEST(test_credential_by_name),
+                TEST(test_form_of_a_token),
+                TEST(test_lines),
+                TEST(test_file_of_a_credential),
+                TEST(test_unit_of_a_configuration),
+                TEST(test_name_without_systemd),
+                TEST(test_credential_passed_by_systemd),
                 TEST(test_warning_for_a_world_readable_file),
                 TEST(test_descriptors_are_closed),
         };

@@ -74,7 +74,9 @@ static int setup(void **state)
         assert_non_null(fixture);
         assert_true(sd_event_new(&fixture->event) >= 0);
         assert_int_equal(journal_open(&log, &fixture->journal), 0);
-        fixture->context = (struct hook_context){ .event = fixture->event, .journal = fixture->journal };
+        fixture->context = (struct hook_context){ .event = fixture->event,
+                                                  .journal = fixture->journal,
+                                                  .config_path = "/etc/jobwatchd/jobwatchd.ini" };
         fixture->server = loopback_new(fixture->event, answer, fixture);
         fixture->hook = (struct hook_config){ .name = name,
                                               .kind = HOOK_URL,
@@ -418,11 +420,15 @@ static void test_secret_is_refused(void **state)
         struct fixture *fixture = *state;
 
         write_secret(fixture, "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
-        expect_no_hook(fixture, -EINVAL, "invalid secret in secret_file = ");
+        expect_no_hook(fixture, -EINVAL, "has no signing secret");
         write_secret(fixture, "whsec_MfKQ9r8GKYqrTwjU\n");
         expect_no_hook(fixture, -EINVAL, "24 to 64 bytes in base64");
+        write_secret(fixture, "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+        expect_no_hook(fixture, -EINVAL, "write \"whsec_\"");
+        write_secret(fixture, "\"" SECRET "\"\n");
+        expect_no_hook(fixture, -EINVAL, "quotes");
         write_secret(fixture, "");
-        expect_no_hook(fixture, -EINVAL, "is empty");
+        expect_no_hook(fixture, -EINVAL, "is missing or empty");
 
         /* A secret that others can read is accepted with a warning. */
         write_secret(fixture, SECRET);

@@ -48,26 +48,47 @@ DEFINE_CLEANUP(struct webhook_run, webhook_cancel)
 
 /* ---- hooks ---- */
 
+int webhook_read_key(const struct hook_config *hook, const char *config_path, char **ret_message,
+                     struct webhook_key **ret_key)
+{
+        const struct credential credential = {
+                .key = "secret_file",
+                .source = hook->secret_file,
+                .config_path = config_path,
+                .form = CREDENTIAL_WORD,
+        };
+        CLEANUP(cleanup_free) char *file = NULL;
+        char *secret = NULL;
+
+        int r = credential_read(&credential, &secret, ret_message);
+        if (r < 0)
+                return r;
+        r = webhook_key_new(secret, ret_key);
+        secret_free(secret);
+        if (r != -EINVAL)
+                return r;
+
+        free(*ret_message);
+        *ret_message = NULL;
+        file = credential_file(hook->secret_file, config_path);
+        if (file == NULL)
+                return -ENOMEM;
+        return fail_with_message(r, ret_message,
+                                 "secret_file = %s: %s has no signing secret; write \"whsec_\" and 24 to 64 "
+                                 "bytes in base64 to it, as the receiver shows them",
+                                 hook->secret_file, file);
+}
+
 static int read_key(const struct hook_context *context, const struct hook_config *hook, char **ret_reason,
                     struct webhook_key **ret_key)
 {
         CLEANUP(cleanup_free) char *message = NULL;
-        char *secret = NULL;
 
-        int r = credential_read("secret_file", hook->secret_file, &secret, &message);
-        if (r < 0) {
+        int r = webhook_read_key(hook, context->config_path, &message, ret_key);
+        if (r < 0)
                 *ret_reason = STEAL_POINTER(message);
-                return r;
-        }
-        if (message != NULL)
+        else if (message != NULL)
                 journal_print(context->journal, LOG_WARNING, "hook %s: %s", hook->name, message);
-        r = webhook_key_new(secret, ret_key);
-        if (r == -EINVAL)
-                *ret_reason =
-                        format_message("invalid secret in secret_file = %s; write whsec_ followed by 24 to "
-                                       "64 bytes in base64",
-                                       hook->secret_file);
-        secret_free(secret);
         return r;
 }
 

@@ -9,6 +9,16 @@ struct webhook;
 /* One attempt. */
 struct webhook_run;
 
+struct webhook_key;
+
+/*
+ * Reads hook->secret_file, which is not empty, for --check and for webhook_new(). Returns 0 with a key
+ * (signature.h) and a *ret_message that is NULL or a malloc()ed warning, or a negative errno with an error
+ * message as credential_read() does.
+ */
+int webhook_read_key(const struct hook_config *hook, const char *config_path, char **ret_message,
+                     struct webhook_key **ret_key);
+
 /*
  * Reads the secret of hook->secret_file, if any; a warning about it (others can read the file) is logged.
  * The strings of `hook` are copied. Returns 0 or a negative errno with *ret_reason (see hook.h).

@@ -139,8 +139,10 @@ int attempt_record(struct attempt *attempt)
         } else if (made > attempt->context->hook->retries) {
                 r = state_delivery_failed(state, attempt->delivery.id, clock_wall_us(),
                                           attempt_reason(attempt));
-                if (r >= 0)
+                if (r >= 0) {
+                        (*attempt->context->abandoned)++;
                         log_abandoned(attempt);
+                }
         } else {
                 uint64_t delay_us = delivery_delay(made, attempt->retry_after_us, random_u64());
 

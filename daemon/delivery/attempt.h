@@ -18,6 +18,7 @@ struct attempt_context {
         struct unit_hooks *unit_hooks; /* needed by a unit hook; borrowed */
         struct webhook *webhook;       /* of a url hook; made by an attempt, freed by the owner */
         bool personal_data;            /* in the document */
+        size_t *abandoned;             /* incremented for each delivery that is abandoned; borrowed */
 
         /*
          * An attempt has ended. With 0 its slot is free. With a negative errno its result could not be

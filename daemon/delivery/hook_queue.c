@@ -66,6 +66,14 @@ bool hook_queue_is_waiting(const struct hook_queue *queue)
         return queue->waiting;
 }
 
+bool hook_queue_has_state_error(const struct hook_queue *queue)
+{
+        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
+                if (!attempt_is_free(&queue->slots[i]) && attempt_is_unrecorded(&queue->slots[i]))
+                        return true;
+        return queue->state_failed;
+}
+
 bool hook_queue_is_busy(const struct hook_queue *queue)
 {
         for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
@@ -263,6 +271,7 @@ int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
                 .hook = hook,
                 .unit_hooks = parts->unit_hooks,
                 .personal_data = config->log.personal_data,
+                .abandoned = parts->abandoned,
                 .on_done = on_attempt_done,
                 .userdata = queue,
         };

@@ -24,6 +24,7 @@ struct hook_queue_parts {
         struct state *state;
         struct journal *journal;
         struct unit_hooks *unit_hooks; /* needed by a unit hook */
+        size_t *abandoned;             /* incremented for each delivery that is abandoned */
 
         /*
          * A slot has become free or the timer has elapsed: hook_queue_fill() is to be called. Called from the
@@ -70,6 +71,9 @@ bool hook_queue_is_occupied(const struct hook_queue *queue);
 
 /* Whether deliveries wait for their time. */
 bool hook_queue_is_waiting(const struct hook_queue *queue);
+
+/* Whether results of attempts cannot be recorded, or deliveries cannot be read. */
+bool hook_queue_has_state_error(const struct hook_queue *queue);
 
 /* Ids of the deliveries in occupied slots. Returns their number, at most HOOK_CONCURRENCY. */
 size_t hook_queue_get_deliveries(const struct hook_queue *queue, uint64_t ret_ids[static HOOK_CONCURRENCY]);

@@ -27,6 +27,9 @@ struct outbox {
         sd_event_source *wake;
         bool woken; /* deliveries may be due */
         bool stopping;
+        size_t pending; /* as of the last count */
+        bool counted;   /* nothing has changed since */
+        size_t abandoned;
 };
 
 DEFINE_CLEANUP(struct outbox, outbox_free)
@@ -104,6 +107,7 @@ static int on_wake(sd_event_source *source, void *userdata)
 void outbox_wake(struct outbox *outbox)
 {
         outbox->woken = true;
+        outbox->counted = false;
         (void)sd_event_source_set_enabled(outbox->wake, SD_EVENT_ONESHOT);
 }
 
@@ -144,6 +148,56 @@ bool outbox_is_idle(const struct outbox *outbox)
                         return false;
         }
         return true;
+}
+
+/* ---- counting ---- */
+
+struct outbox_counts outbox_count(struct outbox *outbox)
+{
+        const struct config *config = outbox->parts.config;
+        bool state_error = false;
+        size_t pending = 0;
+
+        for (size_t i = 0; i < outbox->queue_count; i++)
+                state_error = state_error || hook_queue_has_state_error(outbox->queues[i]);
+        for (size_t i = 0; i < config->hook_count && !outbox->counted; i++) {
+                uint64_t count;
+
+                if (state_count_pending(outbox->parts.state, config->hooks[i].name, &count) < 0) {
+                        state_error = true;
+                        continue;
+                }
+                pending += count;
+        }
+        if (!outbox->counted && !state_error) {
+                outbox->pending = pending;
+                outbox->counted = true;
+        }
+        return (struct outbox_counts){ outbox->pending, outbox->abandoned, state_error };
+}
+
+static void count_abandoned(void *userdata, uint64_t job_id, const char *hook)
+{
+        struct outbox *outbox = userdata;
+        const struct config *config = outbox->parts.config;
+        bool configured = false, watched = false;
+
+        for (size_t i = 0; i < config->hook_count && !configured; i++)
+                configured = strcmp(config->hooks[i].name, hook) == 0;
+        for (size_t i = 0; i < config->job_count && configured && !watched; i++)
+                watched = config->jobs[i].id == job_id;
+        if (watched)
+                outbox->abandoned++;
+}
+
+/* After a change of the configuration. If the state cannot be read, only those of this run are known. */
+static void recount_abandoned(struct outbox *outbox)
+{
+        size_t before = outbox->abandoned;
+
+        outbox->abandoned = 0;
+        if (state_each_failed_delivery(outbox->parts.state, count_abandoned, outbox) < 0)
+                outbox->abandoned = before;
 }
 
 /* ---- configurations ---- */
@@ -205,6 +259,7 @@ static int add_queues(struct outbox *outbox, struct config *config)
                 .state = outbox->parts.state,
                 .journal = outbox->parts.journal,
                 .unit_hooks = outbox->unit_hooks,
+                .abandoned = &outbox->abandoned,
                 .on_change = on_queue_change,
                 .userdata = outbox,
         };
@@ -236,6 +291,7 @@ int outbox_reload(struct outbox *outbox, struct config *config)
         outbox->parts.config = config_ref(config);
 
         drop_unconfigured(outbox, names);
+        recount_abandoned(outbox);
         outbox_wake(outbox);
         return 0;
 }
@@ -265,6 +321,7 @@ int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
         if (r < 0)
                 return r;
         drop_unconfigured(outbox, names);
+        recount_abandoned(outbox);
 
         *ret_outbox = STEAL_POINTER(outbox);
         return 0;

@@ -58,6 +58,16 @@ void outbox_wake(struct outbox *outbox);
  */
 void outbox_stop(struct outbox *outbox);
 
+struct outbox_counts {
+        size_t pending;   /* deliveries to configured hooks */
+        size_t abandoned; /* deliveries about watched jobs to configured hooks, earlier runs included */
+        bool state_error; /* results cannot be recorded, or pending deliveries cannot be read */
+};
+
+/* Reads the state only if something may have changed since the last call. Not to be called from a callback.
+ */
+struct outbox_counts outbox_count(struct outbox *outbox);
+
 /* Whether attempts are in progress. */
 bool outbox_is_busy(const struct outbox *outbox);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Formats events as messages: the job first, then what has changed. */
+/* Formats events as messages: the job first, then what has changed, then its ResultData. */
 
 #include "journal/event_message.h"
 
@@ -9,9 +9,10 @@
 #include "util/cleanup.h"
 #include "util/message.h"
 
-/* Bytes of Status and ResultData in a message. ResultData can be megabytes. */
-#define STATUS_BYTES_MAX 80
-#define RESULT_BYTES_MAX 120
+/* Bytes of the texts of a record in a message. ResultData can be megabytes. */
+#define STATUS_BYTES_MAX      80
+#define DESCRIPTION_BYTES_MAX 80
+#define RESULT_BYTES_MAX      200
 
 char *job_label(uint64_t id, const char *name)
 {
@@ -29,32 +30,56 @@ static char *format_text(const struct text *text, size_t limit)
         return text_escape(text->data, text->size, limit);
 }
 
-/* The change of Status or, if that is the same, the new ResultData; NULL without memory. */
-static char *describe_change(const struct event *event)
+/* The name, else the Description. */
+static char *format_label(const struct event *event)
+{
+        const struct text *description = &event->record.description;
+
+        if (event->job_name.size > 0 || description->size == 0)
+                return job_label(event->record.id, text_or_empty(&event->job_name));
+
+        CLEANUP(cleanup_free)
+        char *shown = text_escape(description->data, description->size, DESCRIPTION_BYTES_MAX);
+        return shown != NULL ? format_message("Job %" PRIu64 " \"%s\"", event->record.id, shown) : NULL;
+}
+
+/* ": ", and the ResultData; "" if there is none. */
+static char *format_result(const struct text *result, size_t limit)
+{
+        if (result->size == 0)
+                return format_message("%s", "");
+
+        CLEANUP(cleanup_free) char *shown = text_escape(result->data, result->size, limit);
+        return shown != NULL ? format_message(": %s", shown) : NULL;
+}
+
+/* What was observed; NULL without memory. */
+static char *describe_record(const struct event *event, size_t result_bytes)
 {
         CLEANUP(cleanup_free) char *status = format_text(&event->record.status, STATUS_BYTES_MAX);
         CLEANUP(cleanup_free) char *before = format_text(&event->status_before, STATUS_BYTES_MAX);
-        CLEANUP(cleanup_free) char *result = format_text(&event->record.result, RESULT_BYTES_MAX);
+        CLEANUP(cleanup_free) char *result = format_result(&event->record.result, result_bytes);
 
         if (status == NULL || before == NULL || result == NULL)
                 return NULL;
-
-        bool status_same = text_equal(&event->record.status, &event->status_before);
-        bool result_same = text_equal(&event->record.result, &event->result_before);
         if (event->first_observation)
-                return format_message("first seen as %s", status);
-        if (!status_same)
-                return format_message("%s → %s", before, status);
-        if (!result_same)
-                return format_message("%s, result is now %s", status, result);
-        return format_message("%s now counts as %s", status, outcome_to_string(event->outcome));
+                return format_message("first seen as %s%s", status, result);
+        if (!text_equal(&event->record.status, &event->status_before))
+                return format_message("%s → %s%s", before, status, result);
+        if (text_equal(&event->record.result, &event->result_before))
+                return format_message("%s now counts as %s%s", status, outcome_to_string(event->outcome),
+                                      result);
+
+        CLEANUP(cleanup_free) char *now = format_text(&event->record.result, result_bytes);
+        return now != NULL ? format_message("%s, result is now %s", status, now) : NULL;
 }
 
-char *event_message(const struct event *event)
+char *event_message(const struct event *event, size_t result_bytes)
 {
-        CLEANUP(cleanup_free) char *label = job_label(event->record.id, text_or_empty(&event->job_name));
+        CLEANUP(cleanup_free) char *label = format_label(event);
         CLEANUP(cleanup_free) char *status = format_text(&event->record.status, STATUS_BYTES_MAX);
         CLEANUP(cleanup_free) char *description = NULL;
+        size_t limit = result_bytes > 0 && result_bytes < RESULT_BYTES_MAX ? result_bytes : RESULT_BYTES_MAX;
 
         if (label == NULL || status == NULL)
                 return NULL;
@@ -64,7 +89,7 @@ char *event_message(const struct event *event)
         case EVENT_CHANGED:
         case EVENT_SUCCEEDED:
         case EVENT_FAILED:
-                description = describe_change(event);
+                description = describe_record(event, limit);
                 break;
         case EVENT_GONE:
                 if (event->first_observation)

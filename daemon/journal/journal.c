@@ -400,7 +400,7 @@ static int console_event(const struct journal *journal, const struct event *even
 
 int journal_event(struct journal *journal, const struct event *event)
 {
-        CLEANUP(cleanup_free) char *message = event_message(event);
+        CLEANUP(cleanup_free) char *message = event_message(event, journal->result_bytes);
         struct entry entry = { .count = 0 };
 
         if (message == NULL)

@@ -171,6 +171,14 @@ int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t now
                          const char *error);
 int state_delivery_failed(struct state *state, uint64_t delivery_id, uint64_t now_us, const char *error);
 
+/* Counts the pending deliveries of `hook`. Returns 0 and *ret_count. */
+int state_count_pending(struct state *state, const char *hook, uint64_t *ret_count);
+
+typedef void (*failed_delivery_handler)(void *userdata, uint64_t job_id, const char *hook);
+
+/* Calls `handler` for each delivery that has failed and is still stored; `hook` is borrowed. */
+int state_each_failed_delivery(struct state *state, failed_delivery_handler handler, void *userdata);
+
 /*
  * Marks the pending deliveries of all other hooks than `kept_hooks` as failed, with that reason. Returns
  * their number, or a negative errno.

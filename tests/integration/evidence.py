@@ -233,9 +233,10 @@ def check_recorded(test, jobs, recorded):
 def check_log(test, recorded, log):
     for event in recorded:
         shown = re.escape(event.status)
-        step = rf"(first seen as {shown}|{shown}, result is now {re.escape(event.result or '(none)')})"
+        result = f": {re.escape(event.result)}" if event.result else ""
+        step = rf"(first seen as {shown}{result}|{shown}, result is now {re.escape(event.result or '(none)')})"
         if event.status_before is not None and event.status_before != event.status:
-            step = rf"{re.escape(event.status_before)} → {shown}"
+            step = rf"{re.escape(event.status_before)} → {shown}{result}"
         pattern = rf"(?m)Job {event.job}: {step} \[{event.kind}\b"
         test.assertRegex(log, pattern, f"{event} was not logged")
 

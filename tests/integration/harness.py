@@ -31,7 +31,7 @@ JOBS = "/api/sys/businessbackgroundjobs"
 EX_OK, EX_JOB_FAILED, EX_USAGE, EX_UNAVAILABLE, EX_IOERR, EX_NOPERM, EX_CONFIG, EX_TIMEOUT = \
     0, 1, 64, 69, 74, 77, 78, 124
 
-EVENT = re.compile(r"Job (?P<id>\d+)(?: \((?P<name>[^)]*)\))?: (?P<what>.*) "
+EVENT = re.compile(r"Job (?P<id>\d+)(?: \((?P<name>[^)]*)\)| \"(?P<description>.*?)\")?: (?P<what>.*) "
                    r"\[(?P<kind>seen|changed|succeeded|failed|gone|stalled)"
                    r"(?:, result of (?P<size>\d+) bytes?|, result not known)?\]$")
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")

@@ -69,7 +69,7 @@ class Bodies(BodyTest):
         daemon = self.start_daemon()
         daemon.wait_for("Job 11: first seen as Running")
         self.fake.job(11, status="Completed", result="→ done 🎉" * 50)
-        daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
+        daemon.wait_for(r"Job 11: Running → Completed(: .*)? \[succeeded, ")
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(daemon.count(" warning | error "), 0, daemon.text())
 
@@ -84,12 +84,12 @@ class Bodies(BodyTest):
         if not SANITIZED:
             self.assertLess(self.daemon.memory_kb("VmHWM"), MEMORY_MAX_KB)
         self.fake.mend()
-        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ", patience=2 * PATIENCE)
+        self.daemon.wait_for(r"Job 11: Running → Completed(: .*)? \[succeeded, ", patience=2 * PATIENCE)
 
     def test_large_but_allowed(self):
         self.watch(api={"max_response": "4M"})
         self.fake.job(11, status="Completed", result="x" * (3 << 20))
-        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, result of 3145728 bytes\]")
+        self.daemon.wait_for(r"Job 11: Running → Completed(: .*)? \[succeeded, result of 3145728 bytes\]")
         self.assertEqual(self.daemon.stop(), EX_OK)
 
     def test_unexpected_first_response(self):
@@ -129,7 +129,7 @@ class Failures(BodyTest):
         self.assertEqual(self.daemon.count(" (warning|error) "), 1, "told once, not each time:\n" + self.daemon.text())
         self.assertEqual(len(self.daemon.events()), 1, self.daemon.text())
         self.fake.mend()
-        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded, ")
+        self.daemon.wait_for(r"Job 11: Running → Completed(: .*)? \[succeeded, ")
         self.assertEqual(self.daemon.stop(), EX_OK)
         self.assertEqual(len(self.daemon.events()), 2, self.daemon.text())
         self.assertEqual(self.daemon.count("notice +Job 11: can be polled again"), says.startswith(JOB))

@@ -231,7 +231,7 @@ class Failing(DiskTest):
         daemon.process.kill()
         daemon.wait_exit()
         self.assertEqual(daemon.count(r"\[succeeded"), 0)
-        self.assertEnds(EX_OK, "--exit-when-done", says=r"Job 11: Running → Completed \[succeeded")
+        self.assertEnds(EX_OK, "--exit-when-done", says=r"Job 11: Running → Completed(: .*)? \[succeeded")
         self.assertEqual([kind for _, kind, _ in self.reported()], ["succeeded"])
 
 

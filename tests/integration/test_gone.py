@@ -160,9 +160,9 @@ class ResultWait(GoneTest):
         daemon = self.start_daemon()
         self.fake.polls(8, 11)
         self.fake.job(11, status="Processing", result_null="1")
-        daemon.wait_for(r"Job 11: Running → Processing \[changed")
+        daemon.wait_for(r"Job 11: Running → Processing(: .*)? \[changed")
         self.fake.job(11, status="Failed", result="why")
-        daemon.wait_for(r"Job 11: Processing → Failed \[failed")
+        daemon.wait_for(r"Job 11: Processing → Failed(: .*)? \[failed")
 
 
 if __name__ == "__main__":

@@ -115,11 +115,11 @@ files = members.csv
                   "JOBWATCH_DESCRIPTION": "Import of members ‘501’", "JOBWATCH_BUSINESS": "Coworking “Zentrum”",
                   "JOBWATCH_BUSINESS_ID": "4711", "_TRANSPORT": "journal"}
         for entry, fields in (
-                (seen, {"MESSAGE": "Job 501: first seen as Running", "PRIORITY": "6",
+                (seen, {"MESSAGE": "Job 501 \"Import of members ‘501’\": first seen as Running: half", "PRIORITY": "6",
                         "MESSAGE_ID": "b5a87d18f16c4ecab4d323ba0524d341", "JOBWATCH_EVENT": "seen",
                         "JOBWATCH_STATUS": "Running", "JOBWATCH_RESULT": "half", "JOBWATCH_RESULT_BYTES": "4",
                         "JOBWATCH_OUTCOME": "open"}),
-                (succeeded, {"MESSAGE": "Job 501: Running → Completed", "PRIORITY": "5",
+                (succeeded, {"MESSAGE": "Job 501 \"Import of members ‘501’\": Running → Completed: all of it", "PRIORITY": "5",
                              "MESSAGE_ID": "ba9a3af211b542eb8755ccb1f0490a53", "JOBWATCH_EVENT": "succeeded",
                              "JOBWATCH_STATUS": "Completed", "JOBWATCH_STATUS_BEFORE": "Running",
                              "JOBWATCH_RESULT": "all of it", "JOBWATCH_RESULT_BEFORE": "half",

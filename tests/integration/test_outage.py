@@ -59,7 +59,7 @@ class Outage(IntegrationTest):
         closed = Closed(fake.port)
         daemon.wait_for("Cannot reach the API")
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Completed\n", port=closed.release(), name="again")
-        daemon.wait_for(r"Running → Completed \[succeeded", count=20)
+        daemon.wait_for(r"Running → Completed(: .*)? \[succeeded", count=20)
         daemon.wait_for("All jobs finished: 20 succeeded, 0 failed or gone")
         daemon.wait_for("reachable again", patience=RECOVERY)
         self.assertEqual(daemon.stop(), EX_OK)

@@ -56,7 +56,7 @@ class Jobs(ReloadTest):
         fake.job(11, status="Completed")
         self.write_config(fake, [11, 12])
         self.reload(daemon)
-        daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        daemon.wait_for(r"Job 11: Running → Completed(: .*)? \[succeeded")
         since = fake.polls(1, job=12)
         self.reload(daemon)
         fake.polls(3, job=12)
@@ -93,7 +93,7 @@ class Jobs(ReloadTest):
         self.reload(daemon)
         daemon.wait_for(r"Job 21: .*Fertig.*\[succeeded")
         fake.job(11, status="Fertig")
-        daemon.wait_for(r"Job 11: Running → Fertig \[succeeded")
+        daemon.wait_for(r"Job 11: Running → Fertig(: .*)? \[succeeded")
 
     def test_drop_ins_are_read_again(self):
         fake = self.start_fake(RUNNING)
@@ -163,7 +163,7 @@ class Refusals(ReloadTest):
         """Job 11 is still watched, job 12 is not."""
         self.fake.polls(3, job=11)
         self.fake.job(11, status="Completed")
-        self.daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        self.daemon.wait_for(r"Job 11: Running → Completed(: .*)? \[succeeded")
         self.assertEqual(self.asked(self.fake, 12, 0), [])
         self.assertEqual({request["authorization"] for request in self.fake.requests()}, {f"bearer {TOKEN}"})
 
@@ -322,7 +322,7 @@ class Api(ReloadTest):
         fake.wait(5, fake.stats()["last_seq"], path=f"*{JOBS}/12")
         self.assertEqual(len(self.asked(fake, 11, 0)), 1, "polled again while in flight")
         gate.open()
-        daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        daemon.wait_for(r"Job 11: Running → Completed(: .*)? \[succeeded")
         self.assertEqual([kind for job, kind, _ in daemon.events() if job == 11], ["seen", "succeeded"],
                          "the record of before the reload was used")
 
@@ -342,7 +342,7 @@ class Api(ReloadTest):
             fake.job(job, status="Completed", result="r")
         gate.open()
         for job in 12, 14, 15:
-            daemon.wait_for(rf"Job {job}: Running → Completed \[succeeded")
+            daemon.wait_for(rf"Job {job}: Running → Completed(: .*)? \[succeeded")
         daemon.stop()
         told = sorted((job, kind) for job, kind, _ in daemon.events())
         self.assertEqual(told, [(job, kind) for job in (12, 14, 15) for kind in ("seen", "succeeded")] + [(16, "seen")])
@@ -388,7 +388,7 @@ class Api(ReloadTest):
         gate.open()  # the requests in flight to the old API are answered
         fake.polls(3, job=11)
         fake.job(11, status="Completed")
-        daemon.wait_for(r"Job 11: Running → Completed \[succeeded")
+        daemon.wait_for(r"Job 11: Running → Completed(: .*)? \[succeeded")
         late = [request for request in fake.requests() if request["seq"] > since]
         self.assertEqual({(request["authorization"], request["status"]) for request in late}, {(f"bearer {token}", 200)})
         daemon.stop()
@@ -405,7 +405,7 @@ class Api(ReloadTest):
         old.wait(1, path=f"*{JOBS}/12", arrived=1)
         self.write_config(new, [11, 12, 13], api={"timeout": "10min"})
         self.reload(daemon)
-        daemon.wait_for(r"Job 11: Running → Paused \[changed")
+        daemon.wait_for(r"Job 11: Running → Paused(: .*)? \[changed")
         daemon.wait_for("Job 12: first seen as Paused")
         daemon.wait_for("Job 13: first seen as Paused")
         old.wait(1, path=f"*{JOBS}/12", status=0)  # cancelled, and not waited for

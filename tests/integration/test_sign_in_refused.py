@@ -237,7 +237,7 @@ class Outage(SignInTest):
         self.spoil(hang="yes")
         self.wait_sign_ins(2, arrived=1)  # with a tenth of its life left
         self.fake.job(11, status="Completed")
-        daemon.wait_for(r"Running → Completed \[succeeded", patience=1.3)
+        daemon.wait_for(r"Running → Completed(: .*)? \[succeeded", patience=1.3)
         self.assertEqual(daemon.stop(), EX_OK)
 
 

@@ -69,7 +69,7 @@ class Jobs(StateTest):
         self.fake.job(12, status="Running")
         self.assertEqual(self.assertEnds(EX_OK, "--exit-when-done").events(), [], "it is not polled")
         daemon = self.start_daemon("--exit-when-done", "--job", 12)
-        daemon.wait_for(r"Job 12: Completed → Running \[changed")
+        daemon.wait_for(r"Job 12: Completed → Running(: .*)? \[changed")
         daemon.stop()
         third = self.start_daemon("--exit-when-done")
         self.fake.polls(1, 12)

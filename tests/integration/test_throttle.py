@@ -27,7 +27,7 @@ class Throttle(IntegrationTest):
         daemon.wait_for(rf"warning Rate limited by the API: HTTP {status}.*\. Pausing for \d+s\.")
         for job in jobs:
             fake.job(job, status="Completed")
-        daemon.wait_for(r"Running → Completed \[succeeded", count=len(jobs))
+        daemon.wait_for(r"Running → Completed(: .*)? \[succeeded", count=len(jobs))
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(daemon.count(" (warning|error) "), 1, daemon.text())
 

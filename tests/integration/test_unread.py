@@ -65,7 +65,7 @@ class UnreadTest(IntegrationTest):
 
         fake.job(20, status="Completed", result="everything")
         last = self.watch(fake, FAST)
-        last.wait_for(r"Job 20: Running → Completed \[succeeded, result of 10 bytes\]")
+        last.wait_for(r"Job 20: Running → Completed(: .*)? \[succeeded, result of 10 bytes\]")
         self.assertEqual(last.stop(), EX_OK)
         self.assertEqual(self.later_events(last), [(20, "succeeded")], last.text())
         self.assertEqual(last.count("ResultData read"), 0, "it is read once")

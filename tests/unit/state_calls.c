@@ -4,6 +4,7 @@
 
 #include "state_calls.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,35 @@ int call_next_delivery(struct fixture *fixture)
         uint64_t next_us;
 
         return state_next_delivery(fixture->state, "mail", NULL, 0, &next_us);
+}
+
+int call_count_pending(struct fixture *fixture)
+{
+        uint64_t count = 0;
+
+        int r = state_count_pending(fixture->state, "mail", &count);
+        assert_true(r < 0 || count > 0);
+        return r;
+}
+
+static void count_failed(void *userdata, uint64_t job_id, const char *hook)
+{
+        unsigned *count = userdata;
+
+        assert_true(job_id > 0);
+        assert_true(strlen(hook) > 0);
+        (*count)++;
+}
+
+int call_each_failed_delivery(struct fixture *fixture)
+{
+        unsigned count = 0;
+
+        int r = state_delivery_failed(fixture->state, delivery_id, 5, "exit status 1");
+        if (r >= 0 || r == -ENOENT) /* it may have failed before */
+                r = state_each_failed_delivery(fixture->state, count_failed, &count);
+        assert_true(r < 0 || count > 0);
+        return r;
 }
 
 int call_delivery_done(struct fixture *fixture)

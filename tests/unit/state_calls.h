@@ -28,6 +28,8 @@ int call_mark_logged_in_batch(struct fixture *fixture);
 int call_prune(struct fixture *fixture);
 int call_due_deliveries(struct fixture *fixture);
 int call_next_delivery(struct fixture *fixture);
+int call_count_pending(struct fixture *fixture);
+int call_each_failed_delivery(struct fixture *fixture);
 int call_delivery_done(struct fixture *fixture);
 int call_delivery_retry(struct fixture *fixture);
 int call_rebase_deliveries(struct fixture *fixture);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 
 static void expect(const struct event *event, const char *expected)
 {
-        char *message = event_message(event);
+        char *message = event_message(event, 0);
 
         assert_non_null(message);
         assert_string_equal(message, expected);
@@ -92,10 +93,40 @@ static void test_only_the_result_changed(void **state)
         event.result_before = event.record.result;
         event.record.result = TEXT_NULL;
         expect(&event, "Job 87654323 (members-import): Completed, result is now (none)");
+}
 
-        /* If both have changed, only Status is shown. */
-        event.status_before = TEXT_LITERAL("Running");
+static void test_result_is_in_the_message(void **state)
+{
+        struct event event = sample(EVENT_FAILED);
+        (void)state;
+
+        event.record.status = TEXT_LITERAL("Failed");
+        event.record.result = TEXT_LITERAL("Row 17: no such\nprice plan");
+        expect(&event, "Job 87654323 (members-import): Running → Failed: Row 17: no such\\nprice plan");
+        event.result_before = event.record.result;
+        expect(&event, "Job 87654323 (members-import): Running → Failed: Row 17: no such\\nprice plan");
+        event.first_observation = true;
+        expect(&event, "Job 87654323 (members-import): first seen as Failed: Row 17: no such\\nprice plan");
+
+        event.record.result = TEXT_LITERAL("");
+        expect(&event, "Job 87654323 (members-import): first seen as Failed");
+        event.first_observation = false;
+        expect(&event, "Job 87654323 (members-import): Running → Failed");
+}
+
+static void test_description_stands_in_for_the_name(void **state)
+{
+        struct event event = sample(EVENT_CHANGED);
+        (void)state;
+
+        event.record.description = TEXT_LITERAL("Import of invoices");
         expect(&event, "Job 87654323 (members-import): Running → Completed");
+        event.job_name = TEXT_NULL;
+        expect(&event, "Job 87654323 \"Import of invoices\": Running → Completed");
+        event.kind = EVENT_GONE;
+        expect(&event, "Job 87654323 \"Import of invoices\": Completed → gone (no longer in Nexudus)");
+        event.record.description = TEXT_LITERAL("");
+        expect(&event, "Job 87654323: Completed → gone (no longer in Nexudus)");
 }
 
 static void test_only_the_outcome_changed(void **state)
@@ -106,6 +137,8 @@ static void test_only_the_outcome_changed(void **state)
         event.status_before = event.record.status;
         event.outcome = OUTCOME_SUCCESS;
         expect(&event, "Job 87654323 (members-import): Completed now counts as success");
+        event.record.result = event.result_before = TEXT_LITERAL("12 rows");
+        expect(&event, "Job 87654323 (members-import): Completed now counts as success: 12 rows");
 }
 
 static void test_first_observation(void **state)
@@ -150,11 +183,49 @@ static void test_remote_texts_are_escaped_and_cut(void **state)
         memset(result, '\x01', sizeof(result));
         event.record.status = event.status_before = (struct text){ status, sizeof(status) };
         event.record.result = (struct text){ result, sizeof(result) };
-        char *message = event_message(&event);
+        char *message = event_message(&event, 0);
         assert_non_null(message);
         assert_non_null(strstr(message, "s…, result is now \\x01"));
         assert_null(strchr(message, '\x01'));
-        assert_true(strlen(message) < 700);
+        assert_true(strlen(message) < 1000);
+        free(message);
+}
+
+/* 199 bytes and a character of two: it would begin at the last byte that is allowed. */
+static void test_result_is_cut_at_200_bytes_between_characters(void **state)
+{
+        static const char before[] = "Job 87654323 (members-import): Running → Completed: ";
+        char result[300], expected[400];
+        struct event event = sample(EVENT_SUCCEEDED);
+        (void)state;
+
+        memset(result, 'x', sizeof(result));
+        memcpy(result + 199, "é", 2);
+        event.record.result = (struct text){ result, sizeof(result) };
+        (void)snprintf(expected, sizeof(expected), "%s%.*s…", before, 199, result);
+        expect(&event, expected);
+
+        event.record.result.size = 200;
+        result[199] = 'y';
+        (void)snprintf(expected, sizeof(expected), "%s%.*sy", before, 199, result);
+        expect(&event, expected);
+}
+
+static void test_result_is_cut_at_result_bytes(void **state)
+{
+        struct event event = sample(EVENT_SUCCEEDED);
+        (void)state;
+
+        event.record.result = TEXT_LITERAL("secret");
+        char *message = event_message(&event, 2);
+        assert_non_null(message);
+        assert_string_equal(message, "Job 87654323 (members-import): Running → Completed: se…");
+        free(message);
+
+        event.status_before = event.record.status;
+        message = event_message(&event, 1);
+        assert_non_null(message);
+        assert_string_equal(message, "Job 87654323 (members-import): Completed, result is now s…");
         free(message);
 }
 
@@ -165,10 +236,13 @@ static void test_no_memory(void **state)
 
         for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++)
                 for (unsigned nth = 1;; nth++) {
-                        const struct event event = sample((enum event_kind)kind);
+                        struct event event = sample((enum event_kind)kind);
 
+                        event.job_name = kind % 2 ? event.job_name : TEXT_NULL;
+                        event.record.description = TEXT_LITERAL("Import");
+                        event.record.result = TEXT_LITERAL("rows");
                         fault_malloc_arm(nth, false);
-                        char *message = event_message(&event);
+                        char *message = event_message(&event, 0);
                         if (!fault_malloc_disarm()) {
                                 assert_non_null(message);
                                 free(message);
@@ -187,10 +261,14 @@ int main(void)
                 cmocka_unit_test(test_status_changes),
                 cmocka_unit_test(test_null_and_empty),
                 cmocka_unit_test(test_only_the_result_changed),
+                cmocka_unit_test(test_result_is_in_the_message),
+                cmocka_unit_test(test_description_stands_in_for_the_name),
                 cmocka_unit_test(test_only_the_outcome_changed),
                 cmocka_unit_test(test_first_observation),
                 cmocka_unit_test(test_gone_and_stalled),
                 cmocka_unit_test(test_remote_texts_are_escaped_and_cut),
+                cmocka_unit_test(test_result_is_cut_at_200_bytes_between_characters),
+                cmocka_unit_test(test_result_is_cut_at_result_bytes),
                 cmocka_unit_test(test_no_memory),
         };
 

@@ -46,7 +46,7 @@ static void test_every_field(void **state)
 
         assert_int_equal(journal_event(*state, &event), 0);
         assert_int_equal(capture_count(), 1);
-        expect_field("MESSAGE", "Job 87654323 (members-import): Running → Completed");
+        expect_field("MESSAGE", "Job 87654323 (members-import): Running → Completed: {\"rows\":12}");
         expect_field("PRIORITY", "3");
         expect_field("SYSLOG_IDENTIFIER", "jobwatchd");
         expect_field("MESSAGE_ID", event_message_id(EVENT_FAILED));
@@ -383,9 +383,9 @@ static void test_console_lines(void **state)
 
         assert_int_equal(capture_count(), 0);
         expect_match(text,
-                     "^" STAMP "error   Job 87654323 \\(members-import\\): a\\\\x1b\\[0m\\\\n → Completed "
-                     "\\[failed, result of 11 bytes\\]\n" STAMP "warning careful: \\\\x1bx\\\\n\n" STAMP
-                     "info    plain\n$");
+                     "^" STAMP "error   Job 87654323 \\(members-import\\): a\\\\x1b\\[0m\\\\n → Completed: "
+                     "\\{\"rows\":12\\} \\[failed, result of 11 bytes\\]\n" STAMP
+                     "warning careful: \\\\x1bx\\\\n\n" STAMP "info    plain\n$");
         assert_null(strchr(text, '\x1b'));
 }
 

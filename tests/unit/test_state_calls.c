@@ -15,12 +15,30 @@
 #include "state_calls.h"
 
 static int (*const calls[])(struct fixture *fixture) = {
-        call_record,         call_record_known,      call_batch,         call_batch_dropped,
-        call_get_event,      call_each_unlogged,     call_mark_logged,   call_mark_logged_in_batch,
-        call_prune,          call_due_deliveries,    call_next_delivery, call_delivery_done,
-        call_delivery_retry, call_rebase_deliveries, call_drop_hooks,    call_status_reported,
-        call_put_value,      call_get_value,         call_delete_value,  call_update_job,
-        call_get_job,        call_get_job_texts,
+        call_record,
+        call_record_known,
+        call_batch,
+        call_batch_dropped,
+        call_get_event,
+        call_each_unlogged,
+        call_mark_logged,
+        call_mark_logged_in_batch,
+        call_prune,
+        call_due_deliveries,
+        call_next_delivery,
+        call_count_pending,
+        call_each_failed_delivery,
+        call_delivery_done,
+        call_delivery_retry,
+        call_rebase_deliveries,
+        call_drop_hooks,
+        call_status_reported,
+        call_put_value,
+        call_get_value,
+        call_delete_value,
+        call_update_job,
+        call_get_job,
+        call_get_job_texts,
 };
 
 #define CALLS (sizeof(calls) / sizeof(calls[0]))

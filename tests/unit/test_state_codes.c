@@ -143,6 +143,10 @@ static void test_columns_without_memory(void **state)
         fail_columns(fixture, call_due_deliveries, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_drop_hooks, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_reopen, FAULT_SQLITE_DATA, -ENOMEM);
+
+        calls_prepare(fixture);
+        fail_columns(fixture, call_each_failed_delivery, FAULT_SQLITE_DATA, -ENOMEM);
+        calls_prepare(fixture);
 }
 
 static void test_copies_without_memory(void **state)

@@ -269,6 +269,48 @@ static void test_drop_hooks(void **state)
         assert_int_equal(pending(fixture, hooks, 4), 0);
 }
 
+struct failed {
+        unsigned count;
+        uint64_t job_id;
+        char hook[16];
+};
+
+static void note_failed(void *userdata, uint64_t job_id, const char *hook)
+{
+        struct failed *failed = userdata;
+
+        failed->count++;
+        failed->job_id = job_id;
+        (void)snprintf(failed->hook, sizeof(failed->hook), "%s", hook);
+}
+
+static void test_pending_and_failed_ones_are_counted(void **state)
+{
+        struct fixture *fixture = *state;
+        struct failed failed = { .count = 0 };
+        uint64_t ids[3], count = 7;
+
+        assert_int_equal(state_count_pending(fixture->state, "mail", &count), 0);
+        assert_int_equal(count, 0);
+        assert_int_equal(state_each_failed_delivery(fixture->state, note_failed, &failed), 0);
+        assert_int_equal(failed.count, 0);
+
+        for (unsigned number = 1; number <= 3; number++)
+                record(fixture, number, number + 10, 100, mail_and_restart, 2);
+        assert_due(fixture, "mail", 1000, NULL, 0, "001 002 003 ", ids);
+        assert_int_equal(state_delivery_failed(fixture->state, ids[1], 5, "exit status 1"), 0);
+        assert_int_equal(state_delivery_done(fixture->state, ids[2], 6), 0);
+        fixture_reopen(fixture);
+        assert_int_equal(state_count_pending(fixture->state, "mail", &count), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(state_count_pending(fixture->state, "restart", &count), 0);
+        assert_int_equal(count, 3);
+        assert_int_equal(state_each_failed_delivery(fixture->state, note_failed, &failed), 0);
+        assert_int_equal(failed.count, 1);
+        assert_int_equal(failed.job_id, 12);
+        assert_string_equal(failed.hook, "mail");
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -281,6 +323,7 @@ int main(void)
                 TEST(test_thousand_deliveries),
                 TEST(test_ids_never_come_back),
                 TEST(test_drop_hooks),
+                TEST(test_pending_and_failed_ones_are_counted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_DELIVERY_RETRY] =
                 "UPDATE deliveries SET attempts = attempts + 1, next_us = ?2 + ?3, ended_us = ?2, "
                 "error = ?4 WHERE id = ?1 AND state = 'pending'",
+        [STATEMENT_DELIVERY_COUNT] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1",
+        [STATEMENT_DELIVERY_FAILED] = "SELECT job, hook FROM deliveries WHERE state = 'failed'",
         [STATEMENT_DELIVERY_REBASE] = "UPDATE deliveries SET next_us = ?2 + " OWN_DELAY ", ended_us = ?2 "
                                       "WHERE state = 'pending' AND hook = ?1 AND next_us > ?2 + " OWN_DELAY,
         [STATEMENT_HOOK_NEXT] = "SELECT min(hook) FROM deliveries WHERE state = 'pending' AND hook > ?1",

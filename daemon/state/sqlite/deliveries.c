@@ -207,6 +207,39 @@ int state_rebase_deliveries(struct state *state, const char *hook, uint64_t now_
         return state_write_end(state, r);
 }
 
+/* ---- counting ---- */
+
+int state_count_pending(struct state *state, const char *hook, uint64_t *ret_count)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_DELIVERY_COUNT, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+        r = state_step(state, statement);
+        if (r < 0)
+                return r;
+        *ret_count = (uint64_t)sqlite3_column_int64(statement, 0);
+        return 0;
+}
+
+int state_each_failed_delivery(struct state *state, failed_delivery_handler handler, void *userdata)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, STATEMENT_DELIVERY_FAILED, &statement);
+        if (r < 0)
+                return r;
+        while ((r = state_step(state, statement)) > 0) {
+                const char *hook = (const char *)sqlite3_column_text(statement, 1);
+                if (hook == NULL)
+                        return state_fail(state, -ENOMEM, "out of memory");
+                handler(userdata, (uint64_t)sqlite3_column_int64(statement, 0), hook);
+        }
+        return r;
+}
+
 /* ---- by hook ---- */
 
 /* The next hook by name after `after` with a pending delivery, malloc()ed, or NULL. */

@@ -4,8 +4,8 @@
  * simulation [--seed N] [--seeds FIRST-LAST] [--seconds BUDGET] [--verbose]
  *
  * Runs worlds one after the other, each from a seed of its own, until the first one fails, the seeds are used
- * up or the time is over. SIMULATION_SECONDS in the environment stands for --seconds. The real clock only
- * decides how many worlds are run, never what happens in one.
+ * up or the processor time is over. SIMULATION_SECONDS in the environment stands for --seconds. That time
+ * only decides how many worlds are run, never what happens in one.
  */
 
 #include "sim.h"
@@ -18,15 +18,15 @@
 
 struct options {
         uint64_t first, last;
-        double seconds; /* 0: until the seeds are used up */
+        double seconds; /* of the processor; 0: until the seeds are used up */
         bool verbose;
 };
 
-static double real_seconds(void)
+static double processor_seconds(void)
 {
         struct timespec now;
 
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
         return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -104,7 +104,7 @@ int main(int argc, char *argv[])
 {
         struct options options;
         struct figures figures = { 0 };
-        double start = real_seconds();
+        double start = processor_seconds();
         uint64_t seeds = 0;
 
         if (!parse_options(argc, argv, &options)) {
@@ -121,7 +121,7 @@ int main(int argc, char *argv[])
                 }
                 seeds++;
                 if (seed == options.last ||
-                    (options.seconds > 0 && real_seconds() - start >= options.seconds))
+                    (options.seconds > 0 && processor_seconds() - start >= options.seconds))
                         break;
         }
         printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " requests (%" PRIu64 " batches, %" PRIu64
@@ -129,7 +129,7 @@ int main(int argc, char *argv[])
                " times throttled without limits of ours, %" PRIu64
                " first observations without ResultData, %" PRIu64 " of which had one, %" PRIu64
                " broken jobs, %" PRIu64 " gone, %" PRIu64 " returned\n",
-               seeds, real_seconds() - start, figures.requests, figures.batches, figures.polls,
+               seeds, processor_seconds() - start, figures.requests, figures.batches, figures.polls,
                figures.reported, figures.outages, figures.starts, figures.throttled, figures.partial,
                figures.read, figures.broken, figures.gone, figures.returned);
         return 0;

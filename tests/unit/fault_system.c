@@ -32,8 +32,12 @@ bool fault_system_disarm(void)
 
 static bool hit(enum fault_system_call call)
 {
-        if (call != armed || (left > 1 && --left > 0))
+        if (call != armed)
                 return false;
+        if (left > 1) {
+                left--;
+                return false;
+        }
         reached = true;
         errno = armed_error;
         return true;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "app/api_connection.h"
+#include "delivery/exec/exec.h"
 #include "delivery/exec/program.h"
 #include "delivery/webhook/signature.h"
 #include "delivery/webhook/webhook.h"
@@ -90,6 +91,25 @@ static void check_hook(struct check *check, const struct config *config, const s
         }
 }
 
+int check_hook_programs(const struct config *config, char **ret_reason)
+{
+        for (size_t i = 0; i < config->hook_count; i++)
+                if (config->hooks[i].kind == HOOK_EXEC)
+                        return hook_exec_check(ret_reason);
+        return 0;
+}
+
+static void check_installation(struct check *check, const struct config *config)
+{
+        CLEANUP(cleanup_free) char *reason = NULL;
+
+        int r = check_hook_programs(config, &reason);
+        if (r < 0) {
+                check->errors++;
+                (void)fprintf(check->file, "%s\n", reason != NULL ? reason : strerror(-r));
+        }
+}
+
 size_t check_environment(const struct config *config, FILE *file)
 {
         struct check check = { .file = file };
@@ -103,5 +123,6 @@ size_t check_environment(const struct config *config, FILE *file)
         }
         for (size_t i = 0; i < config->hook_count; i++)
                 check_hook(&check, config, &config->hooks[i]);
+        check_installation(&check, config);
         return check.errors;
 }

@@ -14,3 +14,6 @@
  * Prints one line per error and warning to `file`. Returns the number of errors.
  */
 size_t check_environment(const struct config *config, FILE *file);
+
+/* Whether this installation can run the hooks: 0, or a negative errno with a malloc()ed *ret_reason. */
+int check_hook_programs(const struct config *config, char **ret_reason);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "app/api_connection.h"
+#include "app/check.h"
 #include "app/reload.h"
 #include "app/status_line.h"
 #include "app/summary.h"
@@ -236,6 +237,17 @@ static struct api_connection_parts connection_parts_of(struct daemon *daemon, co
         };
 }
 
+static enum exit_status check_hooks(struct daemon *daemon)
+{
+        CLEANUP(cleanup_free) char *reason = NULL;
+
+        int r = check_hook_programs(daemon->config, &reason);
+        if (r >= 0)
+                return EXIT_STATUS_SUCCESS;
+        journal_print(daemon->journal, LOG_ERR, "%s. Exiting.", reason != NULL ? reason : strerror(-r));
+        return EXIT_STATUS_CONFIG;
+}
+
 static int build_parts(struct daemon *daemon)
 {
         int r = bus_connection_new(daemon->event, &daemon->bus);
@@ -386,6 +398,9 @@ static enum exit_status build_and_run(struct daemon *daemon)
         r = build_loop(daemon);
         if (r < 0)
                 return fail_with(daemon, "set up the event loop", r);
+        status = check_hooks(daemon);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
         status = open_state(daemon);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;

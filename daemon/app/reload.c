@@ -16,6 +16,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "app/check.h"
 #include "app/summary.h"
 #include "config/config_load.h"
 #include "util/cleanup.h"
@@ -53,6 +54,13 @@ static struct config *load_config(const struct reload *reload, const struct conf
                               "Cannot change the state directory from %s to %s while running; restart the "
                               "service.",
                               config_state_directory(old), config_state_directory(config));
+                *ret_errors = 1;
+                return NULL;
+        }
+        CLEANUP(cleanup_free) char *reason = NULL;
+        int r = check_hook_programs(config, &reason);
+        if (r < 0) {
+                journal_print(reload->journal, LOG_ERR, "%s", reason != NULL ? reason : strerror(-r));
                 *ret_errors = 1;
                 return NULL;
         }

@@ -6,7 +6,8 @@
  *     free ──(start)──> in progress ──(end)──> ended ──(recorded)──> free
  *
  * The slot is free only when the result is recorded. If that fails (disk full), the attempt stays in its
- * slot, so that the event is not delivered twice in a row, and the queue retries.
+ * slot, so that the event is not delivered twice in a row, and the queue retries. An attempt that was ended
+ * by a stop, or not made for a shortage, frees its slot without a result.
  */
 
 #include "delivery/attempt.h"
@@ -18,6 +19,7 @@
 
 #include "delivery/exec/exec.h"
 #include "delivery/payload.h"
+#include "delivery/shortage.h"
 #include "delivery/unit/unit.h"
 #include "delivery/webhook/webhook.h"
 #include "journal/event_message.h"
@@ -103,6 +105,30 @@ static void log_retry(const struct attempt *attempt, uint64_t delay_us)
                 timespan_format_rough(delay_us, delay));
 }
 
+static void log_stopped(const struct attempt *attempt, const char *reason)
+{
+        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+        const struct journal_delivery fields = delivery_fields(attempt);
+
+        journal_print_delivery(attempt->context->hook_context.journal, LOG_INFO, NULL, &fields,
+                               "%s: hook %s: delivery of \"%s\" interrupted (attempt %u): %s; it is repeated "
+                               "after the next start",
+                               label != NULL ? label : "A job", fields.hook,
+                               event_kind_to_string(attempt->event.kind), fields.attempt, reason);
+}
+
+static void log_shortage(const struct attempt *attempt, const char *reason)
+{
+        CLEANUP(cleanup_free) char *label = job_label(attempt->delivery.job_id, attempt->event.job_name.data);
+        struct journal_delivery fields = delivery_fields(attempt);
+
+        fields.job_id = attempt->delivery.job_id; /* the event may not have been read */
+        journal_print_delivery(attempt->context->hook_context.journal, LOG_WARNING, NULL, &fields,
+                               "%s: hook %s cannot be started now: %s; retrying every second until it can, "
+                               "which does not count as an attempt",
+                               label != NULL ? label : "A job", fields.hook, reason);
+}
+
 /* ---- end ---- */
 
 void attempt_clear(struct attempt *attempt)
@@ -158,6 +184,15 @@ int attempt_record(struct attempt *attempt)
         return 0;
 }
 
+static void postpone(struct attempt *attempt, const char *reason)
+{
+        struct attempt_context *context = attempt->context;
+
+        if (context->on_shortage(context->userdata))
+                log_shortage(attempt, reason);
+        attempt_clear(attempt);
+}
+
 static void on_hook_end(void *userdata, const struct hook_end *end)
 {
         struct attempt *attempt = userdata;
@@ -169,8 +204,13 @@ static void on_hook_end(void *userdata, const struct hook_end *end)
         attempt->http = NULL;
         attempt->unit = NULL;
 
+        if (end->shortage) {
+                postpone(attempt, end->reason);
+                return;
+        }
         /* An attempt that was ended by a stop has not failed; the event is delivered after the next start. */
         if (end->stopped) {
+                log_stopped(attempt, end->reason);
                 attempt_clear(attempt);
         } else {
                 attempt->ended = true;
@@ -238,9 +278,12 @@ void attempt_start(struct attempt *attempt, struct attempt_context *context, str
         *attempt = (struct attempt){ .context = context, .delivery = *delivery };
         *delivery = (struct delivery){ .hook = NULL };
 
-        int r = start_hook(attempt, &reason);
+        int r = check_descriptors();
+        if (r >= 0)
+                r = start_hook(attempt, &reason);
         if (r < 0) {
-                const struct hook_end end = { .reason = reason != NULL ? reason : strerror(-r) };
+                const struct hook_end end = { .shortage = is_shortage(-r),
+                                              .reason = reason != NULL ? reason : strerror(-r) };
 
                 on_hook_end(attempt, &end);
         }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
+
 #include "delivery/hook.h"
 #include "state/state.h"
 
@@ -26,6 +28,13 @@ struct attempt_context {
          * attempt_start().
          */
         void (*on_done)(void *userdata, int r);
+
+        /*
+         * The attempt could not be made for want of descriptors, memory or processes. Its slot is free, and
+         * the delivery remains due; it is to be tried again soon. Called instead of on_done(). Returns
+         * whether to log this.
+         */
+        bool (*on_shortage)(void *userdata);
         void *userdata;
 };
 
@@ -45,8 +54,8 @@ struct attempt {
 };
 
 /*
- * Starts an attempt in a free slot. An attempt that cannot be started counts as failed. Moves the
- * delivery.
+ * Starts an attempt in a free slot. An attempt that cannot be started counts as failed, unless that is for a
+ * shortage. Moves the delivery.
  */
 void attempt_start(struct attempt *attempt, struct attempt_context *context, struct delivery *delivery);
 

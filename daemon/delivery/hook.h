@@ -17,8 +17,9 @@
 
 struct hook_end {
         bool success;
-        bool stopped;            /* without success, because a stop was requested: not a failure */
-        const char *reason;      /* of a failure: one line for the log; never NULL */
+        bool stopped;       /* without success, because a stop was requested: not a failure */
+        bool shortage;      /* without success, for want of descriptors, memory or processes: no attempt */
+        const char *reason; /* of a failure: one line for the log; never NULL */
         uint64_t retry_after_us; /* earliest next attempt, from now; 0: no preference */
 };
 
@@ -37,9 +38,12 @@ struct hook_attempt {
         void *userdata;
 };
 
+struct outputs;
+
 struct hook_context {
         sd_event *event;
-        struct journal *journal; /* receives warnings; its target decides where output of exec hooks goes */
+        struct journal *journal; /* receives warnings and the output of exec hooks */
+        struct outputs *outputs; /* needed by an exec hook: exec/output.h */
         const char *config_path; /* the main configuration file, for secrets; needed by url hooks */
         uint64_t grace_us;       /* between SIGTERM and SIGKILL; 0: the default of 5 s. For tests. */
 };

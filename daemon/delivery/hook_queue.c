@@ -39,6 +39,7 @@ struct hook_queue {
         bool rebased;      /* no delivery waits longer than its own delay, whatever clock dated it */
         bool waiting;      /* deliveries wait for their time */
         bool state_failed; /* the state cannot be read or written, which was logged */
+        bool shortage;     /* an attempt of this round could not be made */
         bool retired;
         bool stopping;
 };
@@ -151,6 +152,14 @@ static void on_attempt_done(void *userdata, int r)
         queue->parts.on_change(queue->parts.userdata);
 }
 
+static bool on_attempt_shortage(void *userdata)
+{
+        struct hook_queue *queue = userdata;
+
+        queue->shortage = true;
+        return queue->parts.on_shortage(queue->parts.userdata);
+}
+
 /* Records results that could not be recorded before. Returns whether some still cannot. */
 static bool record_results(struct hook_queue *queue)
 {
@@ -210,6 +219,16 @@ static int rebase(struct hook_queue *queue)
         return r;
 }
 
+static void start_attempts(struct hook_queue *queue, struct delivery due[], size_t count)
+{
+        queue->shortage = false;
+        for (size_t i = 0; i < count; i++)
+                if (queue->shortage)
+                        delivery_clear(&due[i]);
+                else
+                        attempt_start(free_slot(queue), &queue->context, &due[i]);
+}
+
 void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t other_count)
 {
         struct delivery due[HOOK_CONCURRENCY] = { { .hook = NULL } };
@@ -235,8 +254,11 @@ void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t o
                         handle_state_error(queue, "read");
                         return;
                 }
-                for (int i = 0; i < count; i++)
-                        attempt_start(free_slot(queue), &queue->context, &due[i]);
+                start_attempts(queue, due, (size_t)count);
+                if (queue->shortage) { /* a delivery is due, and the timer would elapse at once */
+                        queue->waiting = true;
+                        return;
+                }
                 busy_count = collect_busy(queue, others, other_count, busy);
         }
         set_timer(queue, busy, busy_count, unrecorded);
@@ -266,6 +288,7 @@ int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
         queue->context = (struct attempt_context){
                 .hook_context = { .event = parts->event,
                                   .journal = parts->journal,
+                                  .outputs = parts->outputs,
                                   .config_path = config->path },
                 .state = parts->state,
                 .hook = hook,
@@ -273,6 +296,7 @@ int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
                 .personal_data = config->log.personal_data,
                 .abandoned = parts->abandoned,
                 .on_done = on_attempt_done,
+                .on_shortage = on_attempt_shortage,
                 .userdata = queue,
         };
 

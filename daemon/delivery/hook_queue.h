@@ -16,6 +16,7 @@
 /* The deliveries of one hook: some slots for attempts, and a timer for the next one that is not due yet. */
 struct hook_queue;
 
+struct outputs;
 struct unit_hooks;
 
 /* Borrowed. */
@@ -25,12 +26,20 @@ struct hook_queue_parts {
         struct journal *journal;
         struct unit_hooks *unit_hooks; /* needed by a unit hook */
         size_t *abandoned;             /* incremented for each delivery that is abandoned */
+        struct outputs *outputs;       /* needed by an exec hook: exec/output.h */
 
         /*
          * A slot has become free or the timer has elapsed: hook_queue_fill() is to be called. Called from the
          * loop or from hook_queue_fill(); must call no function of the queue.
          */
         void (*on_change)(void *userdata);
+
+        /*
+         * An attempt could not be made for want of descriptors, memory or processes: hook_queue_fill() is to
+         * be called again soon. Called from the loop or from hook_queue_fill(); must call no function of the
+         * queue. Returns whether to log this.
+         */
+        bool (*on_shortage)(void *userdata);
         void *userdata;
 };
 
@@ -44,7 +53,8 @@ struct hook_queue *hook_queue_free(struct hook_queue *queue);
 /*
  * Records results that could not be recorded before, starts deliveries that are due while slots are free, and
  * sets the timer for the next one. `others` are the ids of deliveries of the same hook that are in progress
- * in other queues; at most HOOK_QUEUE_OTHERS_MAX are taken into account.
+ * in other queues; at most HOOK_QUEUE_OTHERS_MAX are taken into account. Stops at the first attempt that
+ * cannot be made, which on_shortage() reports.
  */
 #define HOOK_QUEUE_OTHERS_MAX (3 * HOOK_CONCURRENCY)
 void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t other_count);

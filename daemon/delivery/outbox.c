@@ -14,18 +14,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "delivery/exec/output.h"
 #include "delivery/hook_queue.h"
 #include "delivery/unit/unit.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/timespan.h"
 
 struct outbox {
         struct outbox_parts parts;
         struct hook_queue **queues;
         size_t queue_count;
         struct unit_hooks *unit_hooks; /* NULL: no configuration had unit hooks so far */
+        struct outputs *outputs;       /* of exec hooks */
         sd_event_source *wake;
-        bool woken; /* deliveries may be due */
+        sd_event_source *shortage_timer;
+        uint64_t short_us; /* when an attempt could last not be made, by clock_process_us(); 0: never */
+        bool shortage;     /* an attempt could not be made since the queues were filled */
+        bool woken;        /* deliveries may be due */
         bool stopping;
         size_t pending; /* as of the last count */
         bool counted;   /* nothing has changed since */
@@ -33,6 +39,10 @@ struct outbox {
 };
 
 DEFINE_CLEANUP(struct outbox, outbox_free)
+
+/* When attempts that could not be made are tried again, and after which time without any to log the next. */
+#define SHORTAGE_RETRY_US   (1 * USEC_PER_SEC)
+#define SHORTAGE_EPISODE_US (1 * USEC_PER_MIN)
 
 /* ---- selection ---- */
 
@@ -90,6 +100,34 @@ static void free_retired_queues(struct outbox *outbox)
         outbox->queue_count = kept;
 }
 
+/* Makes the queue at `first` the first one. */
+static void rotate_queues(struct outbox *outbox, size_t first)
+{
+        for (size_t i = 0; i < first; i++) {
+                struct hook_queue *queue = outbox->queues[0];
+
+                memmove(outbox->queues, outbox->queues + 1,
+                        (outbox->queue_count - 1) * sizeof(struct hook_queue *));
+                outbox->queues[outbox->queue_count - 1] = queue;
+        }
+}
+
+/*
+ * Other queues would find the same shortage. When the round has to end early, the queue concerned becomes the
+ * first, so that all get their turn.
+ */
+static void fill_queues(struct outbox *outbox)
+{
+        outbox->shortage = false;
+        for (size_t i = 0; i < outbox->queue_count; i++) {
+                fill_queue(outbox, outbox->queues[i]);
+                if (outbox->shortage) {
+                        rotate_queues(outbox, i);
+                        return;
+                }
+        }
+}
+
 static int on_wake(sd_event_source *source, void *userdata)
 {
         (void)source;
@@ -97,8 +135,7 @@ static int on_wake(sd_event_source *source, void *userdata)
 
         outbox->woken = false;
         free_retired_queues(outbox);
-        for (size_t i = 0; i < outbox->queue_count; i++)
-                fill_queue(outbox, outbox->queues[i]);
+        fill_queues(outbox);
         if (outbox_is_idle(outbox))
                 outbox->parts.on_idle(outbox->parts.userdata);
         return 0;
@@ -109,6 +146,27 @@ void outbox_wake(struct outbox *outbox)
         outbox->woken = true;
         outbox->counted = false;
         (void)sd_event_source_set_enabled(outbox->wake, SD_EVENT_ONESHOT);
+}
+
+static bool on_queue_shortage(void *userdata)
+{
+        struct outbox *outbox = userdata;
+        uint64_t now_us = clock_process_us();
+        bool is_new = outbox->short_us == 0 || now_us - outbox->short_us > SHORTAGE_EPISODE_US;
+
+        outbox->short_us = now_us;
+        outbox->shortage = true;
+        (void)sd_event_source_set_time_relative(outbox->shortage_timer, SHORTAGE_RETRY_US);
+        (void)sd_event_source_set_enabled(outbox->shortage_timer, SD_EVENT_ONESHOT);
+        return is_new;
+}
+
+static int on_shortage_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        outbox_wake(userdata);
+        return 0;
 }
 
 static void on_queue_change(void *userdata)
@@ -136,7 +194,7 @@ bool outbox_is_idle(const struct outbox *outbox)
 {
         bool waits_for_retries = !outbox->parts.once && !outbox->stopping;
 
-        if (outbox->woken)
+        if (outbox->woken || (outbox->shortage && !outbox->stopping))
                 return false;
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 const struct hook_queue *queue = outbox->queues[i];
@@ -260,7 +318,9 @@ static int add_queues(struct outbox *outbox, struct config *config)
                 .journal = outbox->parts.journal,
                 .unit_hooks = outbox->unit_hooks,
                 .abandoned = &outbox->abandoned,
+                .outputs = outbox->outputs,
                 .on_change = on_queue_change,
+                .on_shortage = on_queue_shortage,
                 .userdata = outbox,
         };
         for (size_t i = 0; i < config->hook_count; i++) {
@@ -307,7 +367,16 @@ int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
         outbox->parts = *parts;
         config_ref(parts->config);
 
+        r = outputs_new(&outbox->outputs);
+        if (r < 0)
+                return r;
         r = add_queues(outbox, parts->config);
+        if (r < 0)
+                return r;
+        r = sd_event_add_time(parts->event, &outbox->shortage_timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
+                              on_shortage_time, outbox);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(outbox->shortage_timer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
         r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
@@ -335,7 +404,9 @@ struct outbox *outbox_free(struct outbox *outbox)
         for (size_t i = 0; i < outbox->queue_count; i++)
                 hook_queue_free(outbox->queues[i]);
         unit_hooks_free(outbox->unit_hooks);
+        outputs_free(outbox->outputs);
         free(outbox->queues);
+        sd_event_source_disable_unref(outbox->shortage_timer);
         sd_event_source_disable_unref(outbox->wake);
         config_free(outbox->parts.config);
         free(outbox);

@@ -102,6 +102,20 @@ static void entry_add_text(struct entry *entry, const char *name, const struct t
         entry_add_cut(entry, name, text, TEXT_BYTES_MAX);
 }
 
+static void entry_add_delivery(struct entry *entry, const struct journal_delivery *delivery)
+{
+        if (delivery->job_id != 0)
+                entry_add_number(entry, "JOBWATCH_JOB", delivery->job_id);
+        if (delivery->job_name != NULL)
+                entry_add_string(entry, "JOBWATCH_JOB_NAME", delivery->job_name);
+        if (delivery->event_id != NULL)
+                entry_add_string(entry, "JOBWATCH_EVENT_ID", delivery->event_id);
+        if (delivery->hook != NULL) {
+                entry_add_string(entry, "JOBWATCH_HOOK", delivery->hook);
+                entry_add_number(entry, "JOBWATCH_ATTEMPT", delivery->attempt);
+        }
+}
+
 static void entry_add_head(struct entry *entry, int priority, const char *message_id, const char *message)
 {
         entry_add_string(entry, "MESSAGE", message);
@@ -225,16 +239,7 @@ static int send_message(struct journal *journal, int priority, const char *messa
                 return console_write(journal, priority, message);
 
         entry_add_head(&entry, priority, message_id, message);
-        if (about->job_id != 0)
-                entry_add_number(&entry, "JOBWATCH_JOB", about->job_id);
-        if (about->job_name != NULL)
-                entry_add_string(&entry, "JOBWATCH_JOB_NAME", about->job_name);
-        if (about->event_id != NULL)
-                entry_add_string(&entry, "JOBWATCH_EVENT_ID", about->event_id);
-        if (about->hook != NULL) {
-                entry_add_string(&entry, "JOBWATCH_HOOK", about->hook);
-                entry_add_number(&entry, "JOBWATCH_ATTEMPT", about->attempt);
-        }
+        entry_add_delivery(&entry, about);
         int r = entry_send(&entry);
         entry_clear(&entry);
         return r;
@@ -320,6 +325,29 @@ void journal_print_delivery(struct journal *journal, int priority, const char *m
         va_start(arguments, format);
         print(journal, priority, message_id, delivery, format, arguments);
         va_end(arguments);
+}
+
+void journal_print_output(struct journal *journal, const struct journal_delivery *delivery, int priority,
+                          const char *line, size_t size)
+{
+        CLEANUP(cleanup_free) char *identifier = NULL;
+        struct entry entry = { .count = 0 };
+
+        if (!journal->native) {
+                CLEANUP(cleanup_free) char *text = text_escape(line, size, 0);
+
+                (void)fprintf(stderr, "%s\n", text != NULL ? text : "");
+                return;
+        }
+        identifier = format_message("jobwatch-%s", delivery->hook);
+        if (identifier == NULL)
+                return;
+        entry_add(&entry, "MESSAGE", line, size);
+        entry_add_number(&entry, "PRIORITY", (uint64_t)priority);
+        entry_add_string(&entry, "SYSLOG_IDENTIFIER", identifier);
+        entry_add_delivery(&entry, delivery);
+        (void)entry_send(&entry);
+        entry_clear(&entry);
 }
 
 /* ---- events ---- */

@@ -57,6 +57,14 @@ void journal_print_delivery(struct journal *journal, int priority, const char *m
         __attribute__((format(printf, 5, 6)));
 
 /*
+ * Logs a line that the program of a hook has printed, regardless of the level: in the journal as it is, as
+ * "jobwatch-HOOK" with the fields of the delivery; on the console alone, with control characters escaped.
+ * Lost without memory.
+ */
+void journal_print_output(struct journal *journal, const struct journal_delivery *delivery, int priority,
+                          const char *line, size_t size);
+
+/*
  * Logs an event with all its fields, regardless of the level. Returns 0, or a negative errno if the entry may
  * not have reached the journal and has to be logged again.
  */

@@ -106,7 +106,9 @@ ids = {ids}
         address = "@" + self.notifications.getsockname()[1:].decode()
         started = time.monotonic()
         super().__init__([build / "daemon/jobwatchd", "-c", folder / "bench.ini", "--state-dir", folder / "state",
-                          "--log-target=console"], env={**os.environ, "NOTIFY_SOCKET": address}, **SILENT)
+                          "--log-target=console"],
+                         env={**os.environ, "NOTIFY_SOCKET": address, "JOBWATCHD_HOOK_RUN": str(build / "hook-run/hook-run")},
+                         **SILENT)
         self.wait_until_ready()
         self.start_ms = (time.monotonic() - started) * 1e3
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Shared by the integration tests: a fake Nexudus, the daemon, and waiting for events with time limits.
 
-JOBWATCHD and FAKE_NEXUDUS name the programs. TEST_SLOW=3 triples every time limit, for sanitizers and valgrind.
+JOBWATCHD, JOBWATCHD_HOOK_RUN and FAKE_NEXUDUS name the programs. TEST_SLOW=3 triples every time limit, for sanitizers and valgrind.
 SANITIZED=1: the daemon is built with a sanitizer, in case the program does not show it; three times is the default then.
 
 Servers listen on a free port of loopback. Processes end with the test that started them, and with this process if it is
@@ -48,6 +48,7 @@ def program(variable):
 
 JOBWATCHD = program("JOBWATCHD")
 FAKE_NEXUDUS = program("FAKE_NEXUDUS")
+HOOK_RUN = program("JOBWATCHD_HOOK_RUN")
 SANITIZED = os.environ.get("SANITIZED") == "1" or b"__asan_init" in pathlib.Path(JOBWATCHD).read_bytes()
 SLOW = float(os.environ.get("TEST_SLOW", "3" if SANITIZED else "1"))
 PATIENCE = 15 * SLOW
@@ -260,7 +261,7 @@ def clean_environment(**more):
     keep = {"PATH", "HOME", "LANG", "TMPDIR"}
     env = {name: value for name, value in os.environ.items()
            if name in keep or name.endswith("SAN_OPTIONS")}
-    return {**env, "TZ": "UTC", **more}
+    return {**env, "TZ": "UTC", "JOBWATCHD_HOOK_RUN": HOOK_RUN, **more}
 
 
 class IntegrationTest(unittest.TestCase):

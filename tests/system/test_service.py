@@ -192,7 +192,7 @@ class Installed(SystemTest):
         files = {"/" + str(path.relative_to(self.system.installed))
                  for path in self.system.installed.rglob("*") if not path.is_dir()}
         wanted = r"/usr/s?bin/jobwatch\w+|/usr/lib/systemd/(system/jobwatch\S+\.service|catalog/jobwatchd\.catalog)|" \
-                 r"/usr/lib/(sysusers|tmpfiles)\.d/jobwatchd\.conf|/usr/libexec/jobwatchd/run-hooks|" \
+                 r"/usr/lib/(sysusers|tmpfiles)\.d/jobwatchd\.conf|/usr/libexec/jobwatchd/(run-hooks|hook-run)|" \
                  r"/usr/share/man/man[578]/jobwatch\S+|/usr/share/doc/jobwatchd/\S+"
         self.assertEqual([path for path in sorted(files) if not re.fullmatch(wanted, path)], [])
         for path in ("/usr/sbin/jobwatchd", "/usr/lib/systemd/system/jobwatchd.service",

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What the tests of hooks share: a loop, a directory, and runs that record their end. A run's output comes to
- * a pipe that the loop reads, so that a test can wait for it. The process is a child subreaper, so that it
- * can wait for the children of a program that has ended.
+ * What the tests of hooks share: a loop, a directory, and runs that record their end. What the program of the
+ * latest run prints goes to the console, which is a file in memory. The process is a child subreaper, so that
+ * it can wait for the children of a program that has ended.
  */
 
 #include <dirent.h>
@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,6 +27,7 @@
 #include <cmocka.h>
 
 #include "delivery/exec/exec.h"
+#include "delivery/exec/output.h"
 #include "util/timespan.h"
 
 /* For a loaded machine under a sanitizer; a passing test needs less than a hundredth of it. */
@@ -41,6 +42,7 @@ struct hook_fixture {
         struct hook_config hook;
         struct event sample;
         char directory[64];
+        int console, original_console; /* standard error goes to the first */
 };
 
 struct hook_run {
@@ -52,10 +54,8 @@ struct hook_run {
         unsigned ends;
         bool success, stopped;
         char *reason;
-        sd_event_source *output_source;
-        char *output; /* NUL-terminated */
+        char *output; /* NUL-terminated, after hook_read_output() */
         size_t output_size;
-        bool output_closed;
         void (*then)(struct hook_run *run); /* called by on_end() */
 };
 
@@ -76,6 +76,7 @@ static inline int hook_setup(void **state)
         fixture->context = (struct hook_context){ .event = fixture->event,
                                                   .journal = fixture->journal,
                                                   .config_path = "/etc/jobwatchd/jobwatchd.ini" };
+        assert_int_equal(outputs_new(&fixture->context.outputs), 0);
         fixture->hook = (struct hook_config){
                 .name = name, .kind = HOOK_EXEC, .timeout_us = LONG_US, .secret_file = none
         };
@@ -87,6 +88,10 @@ static inline int hook_setup(void **state)
         strcpy(fixture->directory, "/tmp/jobwatch-hook-XXXXXX");
         assert_non_null(mkdtemp(fixture->directory));
         assert_return_code(chmod(fixture->directory, 0755), errno);
+        fixture->original_console = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        assert_return_code(fixture->original_console, errno);
+        fixture->console = memfd_create("console", MFD_CLOEXEC);
+        assert_return_code(fixture->console, errno);
         *state = fixture;
         return 0;
 }
@@ -99,31 +104,36 @@ static inline int hook_teardown(void **state)
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
         assert_int_equal(errno, ECHILD);
         assert_return_code(rmdir(fixture->directory), errno);
+        outputs_free(fixture->context.outputs);
+        close(fixture->console);
+        close(fixture->original_console);
         journal_close(fixture->journal);
         sd_event_unref(fixture->event);
         free(fixture);
         return 0;
 }
 
-static inline int hook_on_output(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+/* Runs one iteration of the loop, with the console in place of standard error. */
+static inline int hook_turn(struct hook_fixture *fixture, uint64_t limit_us)
 {
-        struct hook_run *run = userdata;
-        char piece[65536];
-        (void)source;
-        (void)revents;
+        (void)fflush(stderr);
+        assert_return_code(dup2(fixture->console, STDERR_FILENO), errno);
+        int r = sd_event_run(fixture->event, limit_us);
+        assert_return_code(dup2(fixture->original_console, STDERR_FILENO), errno);
+        return r;
+}
 
-        ssize_t n = read(fd, piece, sizeof(piece));
-        if (n <= 0) {
-                assert_int_equal(n, 0);
-                run->output_closed = true;
-                return sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        }
-        run->output = realloc(run->output, run->output_size + (size_t)n + 1);
+static inline const char *hook_read_output(struct hook_run *run)
+{
+        struct stat st;
+
+        assert_return_code(fstat(run->fixture->console, &st), errno);
+        run->output_size = (size_t)st.st_size;
+        run->output = realloc(run->output, run->output_size + 1);
         assert_non_null(run->output);
-        memcpy(run->output + run->output_size, piece, (size_t)n);
-        run->output_size += (size_t)n;
+        assert_int_equal(pread(run->fixture->console, run->output, run->output_size, 0), run->output_size);
         run->output[run->output_size] = '\0';
-        return 0;
+        return run->output;
 }
 
 static inline void hook_on_end(void *userdata, const struct hook_end *end)
@@ -142,11 +152,9 @@ static inline void hook_on_end(void *userdata, const struct hook_end *end)
                 run->then(run);
 }
 
-/* Starts `target` while standard error, where its output goes, is the pipe. */
 static inline int hook_try(struct hook_run *run, const char *target, char **ret_reason)
 {
         struct hook_fixture *fixture = run->fixture;
-        int ends[2];
 
         fixture->hook.target = strdup(target);
         const struct hook_attempt attempt = {
@@ -159,18 +167,9 @@ static inline int hook_try(struct hook_run *run, const char *target, char **ret_
                 .userdata = run,
         };
 
-        assert_return_code(pipe2(ends, O_CLOEXEC), errno);
-        assert_true(sd_event_add_io(fixture->event, &run->output_source, ends[0], EPOLLIN, hook_on_output,
-                                    run) >= 0);
-        assert_true(sd_event_source_set_io_fd_own(run->output_source, true) >= 0);
-        (void)fflush(stderr);
-        int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-        assert_return_code(kept, errno);
-        assert_return_code(dup2(ends[1], STDERR_FILENO), errno);
+        assert_return_code(ftruncate(fixture->console, 0), errno);
+        assert_return_code(lseek(fixture->console, 0, SEEK_SET), errno);
         int r = hook_exec_start(&fixture->context, &attempt, ret_reason, &run->run);
-        assert_return_code(dup2(kept, STDERR_FILENO), errno);
-        close(kept);
-        close(ends[1]);
         free(fixture->hook.target);
         fixture->hook.target = NULL;
         return r;
@@ -192,7 +191,6 @@ static inline void hook_clear(struct hook_run *run)
 {
         struct hook_fixture *fixture = run->fixture;
 
-        sd_event_source_disable_unref(run->output_source);
         free(run->output);
         free(run->reason);
         *run = (struct hook_run){ .fixture = fixture };
@@ -204,7 +202,7 @@ static inline void hook_clear(struct hook_run *run)
                 uint64_t wait_until_ = hook_now() + LOOP_LIMIT_US;                                           \
                 while (!(condition)) {                                                                       \
                         assert_true(hook_now() < wait_until_);                                               \
-                        assert_true(sd_event_run((fixture)->event, USEC_PER_SEC) >= 0);                      \
+                        assert_true(hook_turn(fixture, USEC_PER_SEC) >= 0);                                  \
                 }                                                                                            \
         } while (false)
 
@@ -223,11 +221,11 @@ static inline void hook_finish(struct hook_run *run)
         assert_int_equal(run->ends, 1);
 }
 
-/* Waits until it has ended and its output is complete, background processes included. */
+/* Waits until it has ended. What it has printed until then is complete. */
 static inline void hook_finish_output(struct hook_run *run)
 {
         hook_finish(run);
-        HOOK_WAIT(run->fixture, run->output_closed);
+        (void)hook_read_output(run);
 }
 
 /* Starts it and waits for its end and its output. */

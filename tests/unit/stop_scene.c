@@ -31,7 +31,7 @@ static struct {
         struct loopback_peer *poll, *sign_in; /* wait for their responses */
         unsigned polls, sign_ins;
         int gate, started; /* fifos: what the hook reads, and what it writes */
-        pid_t hook_pid;
+        pid_t hook_pid;    /* of its hook-run */
         bool unauthorized; /* a poll was answered with 401 */
         bool ready;
         bool stop_sent;
@@ -111,7 +111,7 @@ struct monitor *__wrap_monitor_free(struct monitor *monitor)
 
 int __wrap_kill(pid_t pid, int number)
 {
-        return scene.options->hook_is_immortal && pid == -scene.hook_pid ? 0 : __real_kill(pid, number);
+        return scene.options->hook_is_immortal && pid == scene.hook_pid ? 0 : __real_kill(pid, number);
 }
 
 /* ---- the API ---- */
@@ -376,7 +376,7 @@ static void write_hook(void)
         else
                 (void)snprintf(
                         text, sizeof(text),
-                        "#!/bin/sh\n%s\necho $$ >%s/started\nread status <%s/gate\n"
+                        "#!/bin/sh\n%s\necho $PPID >%s/started\nread status <%s/gate\n"
                         "[ \"$status\" != 0 ] || echo $JOBWATCH_EVENT_ID $JOBWATCH_EVENT >>%s/delivered\n"
                         "exit $status\n",
                         scene.options->hook_ignores_term ? "trap '' TERM" : "", directory, directory,

@@ -129,29 +129,27 @@ static void test_writable_directory(void **state)
 }
 
 /* Errors that only execve() finds. */
-static void expect_unstarted(struct hook_fixture *fixture, const char *text, int expected, const char *words)
+static void expect_unstarted(struct hook_fixture *fixture, const char *text, const char *words)
 {
         struct hook_run run = { .fixture = fixture };
-        char *reason = NULL, path[128];
+        char path[128];
 
         make_script(fixture, text, 0755, path);
         expect_accepted(path);
-        assert_int_equal(hook_try(&run, path, &reason), expected);
-        assert_null(run.run);
-        assert_non_null(reason);
-        if (strstr(reason, words) == NULL)
-                fail_msg("%s", reason);
-        free(reason);
+        hook_run(&run, path);
+        assert_false(run.success);
+        if (strstr(run.reason, path) == NULL || strstr(run.reason, words) == NULL)
+                fail_msg("%s", run.reason);
         hook_clear(&run);
         assert_return_code(unlink(path), errno);
 }
 
 static void test_unstarted(void **state)
 {
-        expect_unstarted(*state, "#!/nonexistent/interpreter\n", -ENOENT, "interpreter");
-        expect_unstarted(*state, "echo no first line\n", -ENOEXEC, "no #! line");
-        expect_unstarted(*state, "", -ENOEXEC, "not a binary for this architecture");
-        expect_unstarted(*state, "#!/dev/null\n", -EACCES, "Permission denied");
+        expect_unstarted(*state, "#!/nonexistent/interpreter\n", "interpreter");
+        expect_unstarted(*state, "echo no first line\n", "no #! line");
+        expect_unstarted(*state, "", "not a binary for this architecture");
+        expect_unstarted(*state, "#!/dev/null\n", "Permission denied");
 }
 
 /* Nothing starts and nothing leaks. */

@@ -20,7 +20,7 @@ static size_t wait_ready(struct hook_run *run, pid_t pids[], size_t room)
 {
         size_t count = 0;
 
-        HOOK_WAIT(run->fixture, run->output != NULL && strstr(run->output, "ready\n") != NULL);
+        HOOK_WAIT(run->fixture, strstr(hook_read_output(run), "ready\n") != NULL);
         for (char *at = run->output, *end; count < room && (pids[count] = (pid_t)strtol(at, &end, 10)) != 0;
              at = end)
                 count++;
@@ -30,8 +30,14 @@ static size_t wait_ready(struct hook_run *run, pid_t pids[], size_t room)
 /* Long enough for a loaded machine to start the program. */
 #define TIMEOUT_US (2 * USEC_PER_SEC)
 
-/* Leader and children ignore SIGTERM: all are killed after the grace period. */
-static void test_timeout_kills_the_group(void **state)
+static void expect_gone(pid_t pid)
+{
+        assert_int_equal(kill(pid, 0), -1);
+        assert_int_equal(errno, ESRCH);
+}
+
+/* Program and children ignore SIGTERM: all are killed after the grace period, and reaped. */
+static void test_timeout_kills_all(void **state)
 {
         struct hook_fixture *fixture = *state;
         struct hook_run run = { .fixture = fixture };
@@ -40,23 +46,21 @@ static void test_timeout_kills_the_group(void **state)
         fixture->hook.timeout_us = TIMEOUT_US;
         fixture->context.grace_us = 50 * USEC_PER_MSEC;
         uint64_t start_us = hook_now();
-        hook_start(&run, "/bin/sh -c 'trap \"\" TERM; sleep 1000 & echo $!; sleep 1000 & echo $!; echo $$; "
-                         "echo ready; while :; do wait; done'");
+        hook_start(&run,
+                   "/bin/sh -c 'trap \"\" TERM; sleep 1000 & echo $!; setsid sleep 1000 & echo $!; echo $$; "
+                   "echo ready; while :; do wait; done'");
         assert_int_equal(wait_ready(&run, pids, 3), 3);
         hook_finish(&run);
         assert_true(hook_now() - start_us >= TIMEOUT_US + 50 * USEC_PER_MSEC);
         assert_false(run.success);
         assert_false(run.stopped);
         assert_string_equal(run.reason, "timed out after 2s");
-        for (size_t i = 0; i < 2; i++) {
-                siginfo_t death = hook_reap(pids[i]);
-                assert_int_equal(death.si_code, CLD_KILLED);
-                assert_int_equal(death.si_status, SIGKILL);
-        }
+        for (size_t i = 0; i < 3; i++)
+                expect_gone(pids[i]);
         hook_clear(&run);
 }
 
-/* When the leader ends, children that ignore SIGTERM are killed at once, not after the grace period. */
+/* When the program ends, children that ignore SIGTERM still have the grace period. */
 static void test_timeout_kills_what_is_left(void **state)
 {
         struct hook_fixture *fixture = *state;
@@ -64,13 +68,14 @@ static void test_timeout_kills_what_is_left(void **state)
         pid_t pids[1];
 
         fixture->hook.timeout_us = TIMEOUT_US;
-        fixture->context.grace_us = LONG_US;
+        fixture->context.grace_us = 200 * USEC_PER_MSEC;
+        uint64_t start_us = hook_now();
         hook_start(&run, "/bin/sh -c '(trap \"\" TERM; exec sleep 1000) & echo $!; echo ready; wait'");
         assert_int_equal(wait_ready(&run, pids, 1), 1);
         hook_finish(&run);
+        assert_true(hook_now() - start_us >= TIMEOUT_US + 200 * USEC_PER_MSEC);
         assert_string_equal(run.reason, "timed out after 2s");
-        siginfo_t death = hook_reap(pids[0]);
-        assert_int_equal(death.si_status, SIGKILL);
+        expect_gone(pids[0]);
         hook_clear(&run);
 }
 
@@ -160,7 +165,7 @@ static void test_stop_after_timeout(void **state)
         fixture->context.grace_us = TIMEOUT_US;
         hook_start(&run,
                    "/bin/sh -c 'trap \"echo trapped; exec sleep 1000\" TERM; while :; do sleep 0.01; done'");
-        HOOK_WAIT(fixture, run.output != NULL && strstr(run.output, "trapped\n") != NULL);
+        HOOK_WAIT(fixture, strstr(hook_read_output(&run), "trapped\n") != NULL);
         hook_exec_stop(run.run);
         hook_finish(&run);
         assert_false(run.stopped);
@@ -206,9 +211,8 @@ static void test_free_of_the_living(void **state)
         run.run = hook_exec_free(run.run);
         assert_null(run.run);
         assert_int_equal(run.ends, 0);
-        assert_int_equal(kill(pids[1], 0), -1); /* reaped */
-        assert_int_equal(errno, ESRCH);
-        assert_int_equal(hook_reap(pids[0]).si_status, SIGKILL);
+        expect_gone(pids[0]);
+        expect_gone(pids[1]);
         hook_clear(&run);
 }
 
@@ -223,12 +227,12 @@ static void test_free_of_the_unkillable(void **state)
                 pid_t pids[1];
 
                 fixture->context.grace_us = 50 * USEC_PER_MSEC;
-                hook_start(&run, "/bin/sh -c 'echo $$; echo ready; exec sleep 1000'");
+                hook_start(&run, "/bin/sh -c 'echo $PPID; echo ready; exec sleep 1000'");
                 assert_int_equal(wait_ready(&run, pids, 1), 1);
                 signals_are_lost = true;
                 if (killed_before) {
                         hook_exec_stop(run.run);
-                        assert_true(sd_event_run(fixture->event, USEC_PER_SEC) > 0); /* the grace period */
+                        assert_true(hook_turn(fixture, 5 * USEC_PER_SEC) > 0); /* the grace period */
                 }
                 uint64_t start_us = hook_now();
                 run.run = hook_exec_free(run.run);
@@ -239,10 +243,27 @@ static void test_free_of_the_unkillable(void **state)
                 else
                         assert_in_range(took_us, 450 * USEC_PER_MSEC, 5 * USEC_PER_SEC);
                 assert_int_equal(run.ends, 0);
-                assert_return_code(kill(pids[0], SIGUSR1), errno);
-                assert_int_equal(hook_reap(pids[0]).si_status, SIGUSR1);
+                assert_return_code(kill(pids[0], SIGINT), errno);
+                assert_int_equal(hook_reap(pids[0]).si_status, 128 + SIGKILL);
                 hook_clear(&run);
         }
+}
+
+/* hook-run is killed: so is the program, and the attempt has failed. */
+static void test_hook_run_is_killed(void **state)
+{
+        struct hook_run run = { .fixture = *state };
+        pid_t pids[2];
+
+        hook_start(&run, "/bin/sh -c 'echo $PPID $$; echo ready; exec sleep 1000'");
+        assert_int_equal(wait_ready(&run, pids, 2), 2);
+        assert_return_code(kill(pids[0], SIGKILL), errno);
+        hook_finish(&run);
+        assert_false(run.success);
+        assert_false(run.stopped);
+        assert_string_equal(run.reason, "hook-run was killed by SIGKILL");
+        assert_int_equal(hook_reap(pids[1]).si_status, SIGKILL);
+        hook_clear(&run);
 }
 
 /* Freed when the program is already a zombie. */
@@ -278,7 +299,7 @@ static void test_background_is_left_alone(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                HOOK_TEST(test_timeout_kills_the_group),
+                HOOK_TEST(test_timeout_kills_all),
                 HOOK_TEST(test_timeout_kills_what_is_left),
                 HOOK_TEST(test_timeout_is_a_failure),
                 HOOK_TEST(test_timeout_of_a_stopped_program),
@@ -291,6 +312,7 @@ int main(void)
                 HOOK_TEST(test_free_of_the_living),
                 HOOK_TEST(test_free_of_the_unkillable),
                 HOOK_TEST(test_free_of_zombie),
+                HOOK_TEST(test_hook_run_is_killed),
                 HOOK_TEST(test_background_is_left_alone),
         };
 

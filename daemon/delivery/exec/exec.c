@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A program that delivers an event. A run lasts from hook_exec_start() to on_child() or hook_exec_free():
+ * A program that delivers an event, run by hook-run. A run lasts from hook_exec_start() to on_child() or
+ * hook_exec_free():
  *
- *     running --(timeout or stop: SIGTERM to the group)--> ending --(grace: SIGKILL to the group)--> ending
+ *     running --(timeout or stop: SIGTERM)--> ending --(grace, and a margin: SIGKILL)--> ending
  *
- * From either state the run ends when the leader of the group has died. Until sd-event reaps the leader,
- * right after on_child(), it is at least a zombie, so neither its id nor the group's can have been reused:
- * signals are sent only before that. If the leader dies while ending, the rest of its group is killed at
- * once; it had the same time to clean up.
+ * The signals go to hook-run, which ends all descendants of the program and has a grace period of its own; it
+ * is killed only if it does not end in time. The run ends when hook-run has died. Until sd-event reaps it,
+ * right after on_child(), it is at least a zombie, so its id cannot have been reused.
  */
 
 #include "delivery/exec/exec.h"
@@ -24,8 +24,11 @@
 #include <unistd.h>
 
 #include "delivery/exec/environment.h"
+#include "delivery/exec/output.h"
 #include "delivery/exec/program.h"
+#include "delivery/exec/report.h"
 #include "delivery/exec/spawn.h"
+#include "delivery/shortage.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
 #include "util/message.h"
@@ -33,7 +36,10 @@
 
 #define DEFAULT_GRACE_US (5 * USEC_PER_SEC)
 
-/* How long hook_exec_free() waits for a program that it has killed. */
+/* What hook-run gets in addition to the grace period, to kill the descendants. */
+#define KILL_MARGIN_US (1 * USEC_PER_SEC)
+
+/* How long hook_exec_free() waits for hook-run to kill the program. */
 #define REAP_TIMEOUT_MS 500
 
 DEFINE_CLEANUP(char *, command_free)
@@ -46,7 +52,10 @@ enum ending {
 };
 
 struct hook_exec {
-        pid_t pid; /* of the leader and of the group; 0: nothing to kill or reap */
+        pid_t pid; /* of hook-run; 0: nothing to kill or reap */
+        int report;
+        struct output *output;
+        char *program; /* for messages */
         enum ending ending;
         bool killed; /* SIGKILL was sent */
         uint64_t timeout_us, grace_us;
@@ -56,15 +65,9 @@ struct hook_exec {
         void *userdata;
 };
 
-/* It is not an error if the group no longer exists. */
-static void group_signal(const struct hook_exec *run, int number)
+static void kill_hook_run(struct hook_exec *run)
 {
-        (void)kill(-run->pid, number);
-}
-
-static void group_kill(struct hook_exec *run)
-{
-        group_signal(run, SIGKILL);
+        (void)kill(run->pid, SIGKILL);
         run->killed = true;
 }
 
@@ -75,14 +78,11 @@ static int timer_restart(struct hook_exec *run, uint64_t span_us)
         return r < 0 ? r : sd_event_source_set_enabled(run->time_source, SD_EVENT_ONESHOT);
 }
 
-/* SIGTERM now, SIGKILL after the grace period, or at once if the timer cannot be set. */
 static void run_end(struct hook_exec *run, enum ending ending)
 {
         run->ending = ending;
-        group_signal(run, SIGTERM);
-        group_signal(run, SIGCONT); /* stopped processes do not handle SIGTERM */
-        if (timer_restart(run, run->grace_us) < 0)
-                group_kill(run);
+        (void)kill(run->pid, SIGTERM);
+        (void)timer_restart(run, run->grace_us + KILL_MARGIN_US);
 }
 
 static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -94,56 +94,99 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
         if (run->ending == ENDING_BY_ITSELF)
                 run_end(run, ENDING_TIMED_OUT);
         else
-                group_kill(run);
+                kill_hook_run(run);
         return 0;
 }
 
 /* ---- the end ---- */
 
-static char *explain_death(const siginfo_t *death)
+static char *explain_signal(const char *who, int number)
 {
-        if (death->si_code == CLD_EXITED)
-                return format_message("exit status %d", death->si_status);
+        const char *name = sigabbrev_np(number);
 
-        const char *name = sigabbrev_np(death->si_status);
-        if (name != NULL)
-                return format_message("killed by SIG%s", name);
-        return format_message("killed by signal %d", death->si_status);
+        return name != NULL ? format_message("%skilled by SIG%s", who, name)
+                            : format_message("%skilled by signal %d", who, number);
 }
 
-static char *explain_end(const struct hook_exec *run, const siginfo_t *death)
+static char *explain_report(const struct hook_exec *run, const struct report *report)
+{
+        switch ((enum report_kind)report->kind) {
+        case REPORT_NOT_STARTED:
+                return spawn_explain(run->program, report->value);
+        case REPORT_EXITED:
+                return format_message("exit status %d", report->value);
+        case REPORT_KILLED:
+                break;
+        }
+        return explain_signal("", report->value);
+}
+
+/* An exit before the signal counts as it is. */
+static bool has_exited_in_time(const struct report *report)
+{
+        return report != NULL && report->kind == REPORT_EXITED && !report->was_ended;
+}
+
+/* Without a report hook-run was killed, or could not even begin. */
+static char *explain_death(const struct hook_exec *run, const siginfo_t *death, const struct report *report)
+{
+        if (report != NULL)
+                return explain_report(run, report);
+        if (run->killed)
+                return explain_signal("", SIGKILL);
+        if (death->si_code == CLD_EXITED)
+                return format_message("hook-run failed: exit status %d", death->si_status);
+        return explain_signal("hook-run was ", death->si_status);
+}
+
+static char *explain_end(const struct hook_exec *run, const siginfo_t *death, const struct report *report)
 {
         CLEANUP(cleanup_free) char *how = NULL;
         char span[TIMESPAN_TEXT_MAX];
 
+        if (has_exited_in_time(report))
+                return explain_report(run, report);
         switch (run->ending) {
         case ENDING_TIMED_OUT:
                 return format_message("timed out after %s", timespan_format(run->timeout_us, span));
         case ENDING_ON_REQUEST:
-                how = explain_death(death);
+                how = explain_death(run, death, report);
                 return how != NULL ? format_message("stopped: %s", how) : NULL;
         case ENDING_BY_ITSELF:
                 break;
         }
-        return explain_death(death);
+        return explain_death(run, death, report);
 }
 
+static void judge_end(const struct hook_exec *run, const struct report *report, struct hook_end *ret_end)
+{
+        bool exited = report != NULL && report->kind == REPORT_EXITED;
+
+        ret_end->success =
+                exited && report->value == 0 && (!report->was_ended || run->ending != ENDING_TIMED_OUT);
+        if (ret_end->success)
+                return;
+        ret_end->shortage =
+                report != NULL && report->kind == REPORT_NOT_STARTED && is_shortage(report->value);
+        ret_end->stopped = run->ending == ENDING_ON_REQUEST && !has_exited_in_time(report);
+}
+
+/* hook-run has died. */
 static int on_child(sd_event_source *source, const siginfo_t *death, void *userdata)
 {
         (void)source;
         CLEANUP(cleanup_hook_exec_free) struct hook_exec *run = userdata;
         CLEANUP(cleanup_free) char *reason = NULL;
+        struct report report;
         struct hook_end end = { .reason = "" };
 
-        if (run->ending != ENDING_BY_ITSELF)
-                group_kill(run);
         run->pid = 0; /* sd-event reaps it */
+        run->output = output_end(run->output);
 
-        end.success =
-                run->ending != ENDING_TIMED_OUT && death->si_code == CLD_EXITED && death->si_status == 0;
+        bool reported = read(run->report, &report, sizeof(report)) == (ssize_t)sizeof(report);
+        judge_end(run, reported ? &report : NULL, &end);
         if (!end.success) {
-                end.stopped = run->ending == ENDING_ON_REQUEST;
-                reason = explain_end(run, death);
+                reason = explain_end(run, death, reported ? &report : NULL);
                 end.reason = reason != NULL ? reason : "failed";
         }
         run->on_end(run->userdata, &end);
@@ -158,6 +201,7 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
         CLEANUP(cleanup_command_free) char **words = NULL;
         CLEANUP(cleanup_command_free) char **environment = NULL;
         CLEANUP(cleanup_hook_exec_free) struct hook_exec *run = NULL;
+        struct spawned spawned;
         int r;
 
         r = program_split(attempt->hook->target, &words, ret_reason);
@@ -170,6 +214,10 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
         run = calloc(1, sizeof(*run));
         if (run == NULL)
                 return -ENOMEM;
+        run->report = -1;
+        run->program = strdup(words[0]);
+        if (run->program == NULL)
+                return -ENOMEM;
         run->timeout_us = attempt->hook->timeout_us;
         run->grace_us = context->grace_us != 0 ? context->grace_us : DEFAULT_GRACE_US;
         run->on_end = attempt->on_end;
@@ -180,7 +228,12 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
                                        USEC_PER_MSEC, on_time, run);
         if (r < 0)
                 return r;
-        r = spawn_program(context, attempt, words, environment, ret_reason, &run->pid);
+        r = spawn_program(attempt, run->grace_us, words, environment, ret_reason, &spawned);
+        if (r < 0)
+                return r;
+        run->pid = spawned.pid;
+        run->report = spawned.report;
+        r = output_new(context, attempt, spawned.output, &run->output);
         if (r < 0)
                 return r;
         r = sd_event_add_child(context->event, &run->child_source, run->pid, WEXITED, on_child, run);
@@ -195,33 +248,24 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
         return 0;
 }
 
-/* Whether the leader has exited, by itself and not by a signal. It is not reaped. */
-static bool has_exited(const struct hook_exec *run)
-{
-        siginfo_t death = { .si_pid = 0 };
-
-        return waitid(P_PID, (id_t)run->pid, &death, WEXITED | WNOHANG | WNOWAIT) == 0 && death.si_pid != 0 &&
-               death.si_code == CLD_EXITED;
-}
-
 void hook_exec_stop(struct hook_exec *run)
 {
         assert(run->pid > 0);
-        /* If it has exited before the stop, its exit status is what counts, and on_child() is next. */
-        if (run->ending == ENDING_BY_ITSELF && !has_exited(run))
+        /* If hook-run has exited already, the signal has no effect and on_child() is next. */
+        if (run->ending == ENDING_BY_ITSELF)
                 run_end(run, ENDING_ON_REQUEST);
 }
 
 /*
- * A process in uninterruptible sleep does not even die of SIGKILL. The wait for it is bounded, and if it was
- * killed earlier there is none. It remains a child until this process exits.
+ * Has hook-run kill the program at once, and kills hook-run if that takes too long: a process in
+ * uninterruptible sleep does not even die of SIGKILL. If hook-run was killed earlier there is no wait.
  */
 static void kill_and_reap(struct hook_exec *run)
 {
         siginfo_t death;
 
         if (!run->killed) {
-                group_kill(run);
+                (void)kill(run->pid, SIGINT);
                 int fd = pidfd_open(run->pid, 0);
                 if (fd >= 0) {
                         struct pollfd end = { .fd = fd, .events = POLLIN };
@@ -229,6 +273,7 @@ static void kill_and_reap(struct hook_exec *run)
                         (void)poll(&end, 1, REAP_TIMEOUT_MS); /* no signal handler interrupts it */
                         (void)close(fd);
                 }
+                kill_hook_run(run);
         }
         (void)waitid(P_PID, (id_t)run->pid, &death, WEXITED | WNOHANG);
 }
@@ -242,6 +287,15 @@ struct hook_exec *hook_exec_free(struct hook_exec *run)
         sd_event_source_disable_unref(run->time_source);
         if (run->pid > 0)
                 kill_and_reap(run);
+        output_free(run->output);
+        if (run->report >= 0)
+                close(run->report);
+        free(run->program);
         free(run);
         return NULL;
+}
+
+int hook_exec_check(char **ret_reason)
+{
+        return spawn_check(ret_reason);
 }

@@ -1,29 +1,65 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * How an exec hook's program is spawned. Standard input is a sealed file in memory with the whole document:
- * it needs no feeding, raises no SIGPIPE, can be read twice, and does not depend on how the program reads.
- * Signal mask and dispositions, process group and working directory are reset; only the three standard
- * descriptors are passed on.
+ * How an exec hook's program is spawned: by hook-run, which supervises it (hook-run/hook_run.c). Standard
+ * input is a sealed file in memory with the whole document: it needs no feeding, raises no SIGPIPE, can be
+ * read twice, and does not depend on how the program reads. Standard output and error are a pipe. Signal mask
+ * and dispositions and working directory are reset; of other descriptors, hook-run gets only the one for its
+ * report, which it does not pass on.
  *
- * posix_spawn() shares the daemon's memory until the program is loaded, so the daemon's size does not matter,
- * and it returns the errno of execve().
+ * posix_spawn() shares the daemon's memory until hook-run is loaded, so the daemon's size does not matter.
  */
 
 #include "delivery/exec/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "journal/stream.h"
+#include "delivery/exec/report.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/message.h"
+#include "util/timespan.h"
+
+/* For development, since only an installed program is at HOOK_RUN. */
+static const char *hook_run_path(void)
+{
+        const char *path = getenv("JOBWATCHD_HOOK_RUN");
+
+        return path != NULL ? path : HOOK_RUN;
+}
+
+int spawn_check(char **ret_reason)
+{
+        if (access(hook_run_path(), X_OK) == 0)
+                return 0;
+        int r = -errno;
+        *ret_reason =
+                format_message("Cannot run exec hooks: %s: %s; install jobwatchd again",
+                               hook_run_path(), strerror(-r));
+        return r;
+}
+
+/* ---- descriptors ---- */
+
+/* Takes over a descriptor and returns one above 2, or a negative errno. */
+static int raise_descriptor(int fd)
+{
+        CLEANUP(cleanup_descriptor) int low = fd;
+
+        if (low > STDERR_FILENO)
+                return STEAL_DESCRIPTOR(low);
+        int raised = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        return raised >= 0 ? raised : -errno;
+}
 
 /* Returns a descriptor above 2, or a negative errno. */
 static int open_document(const char *document, size_t size)
@@ -37,22 +73,31 @@ static int open_document(const char *document, size_t size)
                 return r;
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
                 return -errno;
-        if (fd > STDERR_FILENO)
-                return STEAL_DESCRIPTOR(fd);
-        int raised = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        return raised >= 0 ? raised : -errno;
+        return raise_descriptor(STEAL_DESCRIPTOR(fd));
 }
 
-static int open_output(const struct hook_context *context, const struct hook_config *hook)
+/* The read end does not block. Both are the caller's. */
+static int open_pipe(int *ret_read_end, int *ret_write_end)
 {
-        char *identifier = format_message("jobwatch-%s", hook->name);
-        if (identifier == NULL)
-                return -ENOMEM;
+        int ends[2];
 
-        int fd = journal_stream_open(context->journal, identifier);
-        free(identifier);
-        return fd;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        CLEANUP(cleanup_descriptor) int read_end = ends[0];
+        int write_end = raise_descriptor(ends[1]);
+        if (write_end < 0)
+                return write_end;
+        if (fcntl(read_end, F_SETFL, O_NONBLOCK) < 0) {
+                int r = -errno;
+                close(write_end);
+                return r;
+        }
+        *ret_read_end = STEAL_DESCRIPTOR(read_end);
+        *ret_write_end = write_end;
+        return 0;
 }
+
+/* ---- the process ---- */
 
 /* Returns a positive errno, as the posix_spawn_ functions do. So does set_actions(). */
 static int set_attributes(posix_spawnattr_t *attributes)
@@ -74,8 +119,9 @@ static int set_attributes(posix_spawnattr_t *attributes)
         return error;
 }
 
-static int set_actions(posix_spawn_file_actions_t *actions, int input, int output)
+static int set_actions(posix_spawn_file_actions_t *actions, int input, int output, int report)
 {
+        /* The report comes last: REPORT_DESCRIPTOR may be one of the others. */
         int error = posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
 
         if (error == 0)
@@ -83,13 +129,16 @@ static int set_actions(posix_spawn_file_actions_t *actions, int input, int outpu
         if (error == 0)
                 error = posix_spawn_file_actions_adddup2(actions, output, STDERR_FILENO);
         if (error == 0)
-                error = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+                error = posix_spawn_file_actions_adddup2(actions, report, REPORT_DESCRIPTOR);
+        if (error == 0)
+                error = posix_spawn_file_actions_addclosefrom_np(actions, REPORT_DESCRIPTOR + 1);
         if (error == 0)
                 error = posix_spawn_file_actions_addchdir_np(actions, "/");
         return error;
 }
 
-static int spawn(char *const words[], char *const environment[], int input, int output, pid_t *ret_pid)
+static int spawn(char *const words[], char *const environment[], int input, int output, int report,
+                 pid_t *ret_pid)
 {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
@@ -106,16 +155,73 @@ static int spawn(char *const words[], char *const environment[], int input, int 
 
         error = set_attributes(&attributes);
         if (error == 0)
-                error = set_actions(&actions, input, output);
+                error = set_actions(&actions, input, output, report);
         if (error == 0)
-                error = posix_spawn(ret_pid, words[0], &actions, &attributes, words, environment);
+                error = posix_spawn(ret_pid, hook_run_path(), &actions, &attributes, words, environment);
 
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attributes);
         return -error;
 }
 
-static char *explain(const char *program, int error)
+static int spawn_hook_run(char *const words[], uint64_t grace_us, char *const environment[], int input,
+                          int output, int report, pid_t *ret_pid)
+{
+        CLEANUP(cleanup_free) char **arguments = NULL;
+        static char name[] = "hook-run";
+        char grace_ms[24];
+        size_t count = 0;
+
+        while (words[count] != NULL)
+                count++;
+        arguments = calloc(count + 3, sizeof(*arguments));
+        if (arguments == NULL)
+                return -ENOMEM;
+        (void)snprintf(grace_ms, sizeof(grace_ms), "%" PRIu64, grace_us / USEC_PER_MSEC);
+        arguments[0] = name;
+        arguments[1] = grace_ms;
+        memcpy(arguments + 2, words, count * sizeof(*words));
+        return spawn(arguments, environment, input, output, report, ret_pid);
+}
+
+int spawn_program(const struct hook_attempt *attempt, uint64_t grace_us, char *const words[],
+                  char *const environment[], char **ret_reason, struct spawned *ret_spawned)
+{
+        CLEANUP(cleanup_descriptor) int input = -1;
+        CLEANUP(cleanup_descriptor) int output = -1;
+        CLEANUP(cleanup_descriptor) int output_end = -1;
+        CLEANUP(cleanup_descriptor) int report = -1;
+        CLEANUP(cleanup_descriptor) int report_end = -1;
+        pid_t pid;
+
+        int r = open_pipe(&output, &output_end);
+        if (r == 0)
+                r = open_pipe(&report, &report_end);
+        if (r < 0) {
+                *ret_reason = format_message("cannot create a pipe for %s: %s", words[0], strerror(-r));
+                return r;
+        }
+        input = open_document(attempt->document, attempt->document_size);
+        if (input < 0) {
+                *ret_reason =
+                        format_message("cannot create standard input for %s: %s", words[0], strerror(-input));
+                return input;
+        }
+
+        r = spawn_hook_run(words, grace_us, environment, input, output_end, report_end, &pid);
+        if (r < 0) {
+                *ret_reason = format_message("cannot execute %s: %s", hook_run_path(), strerror(-r));
+                return r;
+        }
+        *ret_spawned = (struct spawned){
+                .pid = pid,
+                .output = STEAL_DESCRIPTOR(output),
+                .report = STEAL_DESCRIPTOR(report),
+        };
+        return 0;
+}
+
+char *spawn_explain(const char *program, int error)
 {
         if (error == ENOENT) /* program_split() has found the program itself */
                 return format_message(
@@ -124,27 +230,4 @@ static char *explain(const char *program, int error)
                 return format_message("cannot execute %s: no #! line, and not a binary for this architecture",
                                       program);
         return format_message("cannot execute %s: %s", program, strerror(error));
-}
-
-int spawn_program(const struct hook_context *context, const struct hook_attempt *attempt, char *const words[],
-                  char *const environment[], char **ret_reason, pid_t *ret_pid)
-{
-        CLEANUP(cleanup_descriptor) int input = open_document(attempt->document, attempt->document_size);
-        if (input < 0) {
-                *ret_reason =
-                        format_message("cannot create standard input for %s: %s", words[0], strerror(-input));
-                return input;
-        }
-
-        CLEANUP(cleanup_descriptor) int output = open_output(context, attempt->hook);
-        if (output < 0) {
-                *ret_reason =
-                        format_message("cannot open standard output for %s: %s", words[0], strerror(-output));
-                return output;
-        }
-
-        int r = spawn(words, environment, input, output, ret_pid);
-        if (r < 0)
-                *ret_reason = explain(words[0], -r);
-        return r;
 }

@@ -5,9 +5,22 @@
 
 #include "delivery/hook.h"
 
+/* The process in which hook-run supervises a program, and what connects it to this one. */
+struct spawned {
+        pid_t pid;
+        int output; /* read end of standard output and error; does not block */
+        int report; /* read end of the report (report.h); does not block */
+};
+
 /*
- * Spawns words[0] as the leader of a new process group, whose id is *ret_pid. The caller waits for it.
- * Returns 0 or a negative errno with *ret_reason (see hook.h).
+ * Spawns hook-run with words[0] as its program, in a process group of its own. The caller waits for it and
+ * closes the descriptors. Returns 0 or a negative errno with *ret_reason (see hook.h).
  */
-int spawn_program(const struct hook_context *context, const struct hook_attempt *attempt, char *const words[],
-                  char *const environment[], char **ret_reason, pid_t *ret_pid);
+int spawn_program(const struct hook_attempt *attempt, uint64_t grace_us, char *const words[],
+                  char *const environment[], char **ret_reason, struct spawned *ret_spawned);
+
+/* Why `program` could not be executed, as reported by hook-run. NULL when out of memory. */
+char *spawn_explain(const char *program, int error);
+
+/* Whether hook-run is where it should be: 0, or a negative errno with *ret_reason. */
+int spawn_check(char **ret_reason);

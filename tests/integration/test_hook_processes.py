@@ -151,9 +151,9 @@ class Ends(Processes):
             pipe.write("go\n")
         daemon.wait_for("^still there$")
         pid, = self.pids()
-        self.assertEqual(state_of(pid), "S")
+        self.assertNotIn(state_of(pid), (None, "Z"))
         daemon.stop()
-        self.assertEqual(state_of(pid), "S", "the end of the daemon does not end it")
+        self.assertNotIn(state_of(pid), (None, "Z"), "the end of the daemon does not end it")
 
     def test_status_and_signal(self):
         for body, reason in (("exit 3", "exit status 3"), ("kill -KILL $$", "killed by SIGKILL"),

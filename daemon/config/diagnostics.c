@@ -2,7 +2,8 @@
 
 /*
  * Collects errors and warnings. Reading goes on after an error, and several passes find them in an order of
- * their own; they are sorted by file and line at the end.
+ * their own; they are sorted by file and line at the end. They quote what files contain, so that characters
+ * that would not be seen are escaped.
  */
 
 #include "config/diagnostics.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 
 #include "util/cleanup.h"
+#include "util/text.h"
 
 void diagnostics_no_memory(struct diagnostics *diagnostics)
 {
@@ -38,8 +40,7 @@ static void diagnostics_add(struct diagnostics *diagnostics, struct location loc
                             const char *format, va_list arguments)
 {
         char where[LOCATION_TEXT_MAX];
-        CLEANUP(cleanup_free) char *what = NULL;
-        char *message = NULL;
+        CLEANUP(cleanup_free) char *what = NULL, *raw = NULL;
 
         struct diagnostic *grown =
                 reallocarray(diagnostics->entries, diagnostics->count + 1, sizeof(*diagnostics->entries));
@@ -54,7 +55,11 @@ static void diagnostics_add(struct diagnostics *diagnostics, struct location loc
                 diagnostics_no_memory(diagnostics);
                 return;
         }
-        if (asprintf(&message, "%s: %s", location_format(location, where), what) < 0) {
+        int size = asprintf(&raw, "%s: %s", location_format(location, where), what);
+        if (size < 0)
+                raw = NULL;
+        char *message = raw != NULL ? text_escape(raw, (size_t)size, 0) : NULL;
+        if (message == NULL) {
                 diagnostics_no_memory(diagnostics);
                 return;
         }

@@ -54,12 +54,29 @@ const char *text_or_empty(const struct text *text)
         return text->data != NULL ? text->data : "";
 }
 
-/* C0, DEL, C1, and the characters that change the direction of text. */
-static bool is_control(uint32_t point)
+/*
+ * Characters that are not seen, or that change how their neighbours are seen: controls, all spaces but the
+ * ordinary one, and what Unicode calls format characters and default ignorable.
+ */
+static bool is_invisible(uint32_t point)
 {
-        if (point < 0x7f)
-                return point < 0x20;
-        return point < 0xa0 || (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+        static const struct {
+                uint32_t first, last;
+        } ranges[] = {
+                { 0x00, 0x1f },       { 0x7f, 0xa0 },       { 0xad, 0xad },       { 0x34f, 0x34f },
+                { 0x600, 0x605 },     { 0x61c, 0x61c },     { 0x6dd, 0x6dd },     { 0x70f, 0x70f },
+                { 0x890, 0x891 },     { 0x8e2, 0x8e2 },     { 0x115f, 0x1160 },   { 0x1680, 0x1680 },
+                { 0x17b4, 0x17b5 },   { 0x180b, 0x180f },   { 0x2000, 0x200f },   { 0x2028, 0x202f },
+                { 0x205f, 0x206f },   { 0x2800, 0x2800 },   { 0x3000, 0x3000 },   { 0x3164, 0x3164 },
+                { 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff },   { 0xffa0, 0xffa0 },   { 0xfff0, 0xfffb },
+                { 0x110bd, 0x110bd }, { 0x110cd, 0x110cd }, { 0x13430, 0x1343f }, { 0x1bca0, 0x1bca3 },
+                { 0x1d173, 0x1d17a }, { 0xe0000, 0xe0fff },
+        };
+
+        for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges) && point >= ranges[i].first; i++)
+                if (point <= ranges[i].last)
+                        return true;
+        return false;
 }
 
 size_t text_cut(const char *data, size_t size, size_t limit)
@@ -76,36 +93,55 @@ size_t text_cut(const char *data, size_t size, size_t limit)
         return cut;
 }
 
+size_t text_visible_size(const char *data, size_t size)
+{
+        size_t at = 0;
+
+        while (at < size) {
+                uint32_t point = 0;
+                size_t length = utf8_character(data + at, size - at, &point);
+                if (length == 0 || is_invisible(point))
+                        break;
+                at += length;
+        }
+        return at;
+}
+
+/* Writes the escaped form of the character or byte at `data` to `end`; returns the number of bytes read. */
+static size_t escape_character(const char *data, size_t size, char **end)
+{
+        static const char letters[] = "nrt", characters[] = "\n\r\t";
+        uint32_t point = 0;
+        size_t length = utf8_character(data, size, &point);
+        const char *known = *data != '\0' ? strchr(characters, *data) : NULL;
+
+        if (known != NULL)
+                *end += sprintf(*end, "\\%c", letters[known - characters]);
+        else if (length <= 1)
+                *end += sprintf(*end, "\\x%02x", (unsigned char)*data);
+        else
+                *end += sprintf(*end, point > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)point);
+        return length > 0 ? length : 1;
+}
+
 char *text_escape(const char *data, size_t size, size_t limit)
 {
         static const char ellipsis[] = "…";
         size_t cut = text_cut(data, size, limit);
 
-        /* The longest form of a byte is \xNN. */
+        /* The longest form of a byte is \xNN; those of longer characters need less for each byte. */
         char *escaped = malloc(cut * 4 + sizeof(ellipsis));
         if (escaped == NULL)
                 return NULL;
 
         char *end = escaped;
         for (size_t i = 0; i < cut;) {
-                const unsigned char *at = (const unsigned char *)data + i;
-                uint32_t point = 0;
-                size_t length = utf8_character(data + i, cut - i, &point);
-
-                if (*at == '\n' || *at == '\t' || *at == '\r') {
-                        *end++ = '\\';
-                        *end++ = (char)(*at == '\n' ? 'n' : *at == '\t' ? 't' : 'r');
-                        i++;
-                } else if (length == 0 || is_control(point)) {
-                        size_t bad = length == 0 ? 1 : length;
-                        for (size_t k = 0; k < bad; k++)
-                                end += sprintf(end, "\\x%02x", at[k]);
-                        i += bad;
-                } else {
-                        memcpy(end, at, length);
-                        end += length;
-                        i += length;
-                }
+                size_t visible = text_visible_size(data + i, cut - i);
+                memcpy(end, data + i, visible);
+                end += visible;
+                i += visible;
+                if (i < cut)
+                        i += escape_character(data + i, cut - i, &end);
         }
 
         if (cut < size) {

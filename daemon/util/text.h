@@ -39,9 +39,17 @@ const char *text_or_empty(const struct text *text);
 size_t text_cut(const char *data, size_t size, size_t limit);
 
 /*
- * Returns a malloc()ed copy on one line that is safe on a terminal, or NULL when out of memory. Control
- * characters (C0, DEL, C1, and those that change the direction of text) and invalid UTF-8 are escaped as \n,
- * \t, \r, \xNN. It is cut at `limit` bytes of the source (0: no limit); an ellipsis then follows.
+ * Returns how many bytes from the start are visible characters in valid UTF-8: `size` if all are. Not visible
+ * are controls, all spaces but the ordinary one, and format characters such as zero-width and direction
+ * marks.
+ */
+size_t text_visible_size(const char *data, size_t size);
+
+/*
+ * Returns a malloc()ed copy on one line that is safe on a terminal, or NULL when out of memory. Characters
+ * that are not visible are escaped as \n, \t, \r, \xNN, \uNNNN or \UNNNNNNNN, bytes of invalid UTF-8 as
+ * \xNN; a backslash is not escaped. It is cut at `limit` bytes of the source (0: no limit); an ellipsis then
+ * follows.
  */
 char *text_escape(const char *data, size_t size, size_t limit);
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,7 +108,58 @@ static void test_escape(void **state)
         EXPECT_ESCAPED("plain é€😀 ~", 0, "plain é€😀 ~");
         EXPECT_ESCAPED("a\nb\tc\rd", 0, "a\\nb\\tc\\rd");
         EXPECT_ESCAPED("\0\x01\x1b[31m\x1f\x7f", 0, "\\x00\\x01\\x1b[31m\\x1f\\x7f");
-        EXPECT_ESCAPED("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", 0, "\\xc2\\x80\\xc2\\x9b\\xc2\\x9f\xc2\xa0");
+        EXPECT_ESCAPED("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa1", 0, "\\u0080\\u009b\\u009f\xc2\xa1");
+}
+
+/* A text that looks like another one is told apart from it. */
+static void test_escape_shows_what_is_invisible(void **state)
+{
+        static const struct {
+                const char *text, *escaped;
+        } cases[] = {
+                { "\u00a0", "\\u00a0" },         /* no-break space */
+                { "\u00ad", "\\u00ad" },         /* soft hyphen */
+                { "\u034f", "\\u034f" },         /* combining grapheme joiner */
+                { "\u061c", "\\u061c" },         /* Arabic letter mark */
+                { "\u1680", "\\u1680" },         /* Ogham space */
+                { "\u180e", "\\u180e" },         /* Mongolian vowel separator */
+                { "\u2003", "\\u2003" },         /* em space */
+                { "\u200b", "\\u200b" },         /* zero-width space */
+                { "\u200d", "\\u200d" },         /* zero-width joiner */
+                { "\u200e", "\\u200e" },         /* left-to-right mark */
+                { "\u2028", "\\u2028" },         /* line separator */
+                { "\u202e", "\\u202e" },         /* right-to-left override */
+                { "\u202f", "\\u202f" },         /* narrow no-break space */
+                { "\u2060", "\\u2060" },         /* word joiner */
+                { "\u2066", "\\u2066" },         /* left-to-right isolate */
+                { "\u3000", "\\u3000" },         /* ideographic space */
+                { "\u3164", "\\u3164" },         /* Hangul filler */
+                { "\ufe0f", "\\ufe0f" },         /* variation selector */
+                { "\ufeff", "\\ufeff" },         /* byte order mark */
+                { "\U000e0041", "\\U000e0041" }, /* tag */
+                { "\u00a1\u00ac\u00ae\u1fff\u2010\u2027\u2030\u2070\u3001\ufefe\uff01\uffee\U0001f600",
+                  "\u00a1\u00ac\u00ae\u1fff\u2010\u2027\u2030\u2070\u3001\ufefe\uff01\uffee\U0001f600" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                char text[128], expected[128];
+                snprintf(text, sizeof(text), "8765%s4321", cases[i].text);
+                snprintf(expected, sizeof(expected), "8765%s4321", cases[i].escaped);
+                expect_escaped(text, strlen(text), 0, expected);
+        }
+}
+
+static void test_visible_size(void **state)
+{
+        (void)state;
+        assert_int_equal(text_visible_size("", 0), 0);
+        assert_int_equal(text_visible_size("a €", 5), 5);
+        assert_int_equal(text_visible_size("a €", 4), 2);
+        assert_int_equal(text_visible_size("a\tb", 3), 1);
+        assert_int_equal(text_visible_size("a\0b", 3), 1);
+        assert_int_equal(text_visible_size("é\u200b", 5), 2);
+        assert_int_equal(text_visible_size("\xff", 1), 0);
 }
 
 static void test_escape_of_invalid_utf8(void **state)
@@ -197,7 +249,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_from_and_copy), cmocka_unit_test(test_equal),
                 cmocka_unit_test(test_or_empty),      cmocka_unit_test(test_cut),
-                cmocka_unit_test(test_escape),        cmocka_unit_test(test_escape_of_invalid_utf8),
+                cmocka_unit_test(test_escape),        cmocka_unit_test(test_escape_shows_what_is_invisible),
+                cmocka_unit_test(test_visible_size),  cmocka_unit_test(test_escape_of_invalid_utf8),
                 cmocka_unit_test(test_escape_cuts),   cmocka_unit_test(test_escape_every_pair_of_bytes),
                 cmocka_unit_test(test_secret_free),   cmocka_unit_test(test_digest),
         };

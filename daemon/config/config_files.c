@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Finds the files of the configuration and reads each into memory as a whole, up to a maximum size, since the
- * path may name a device or an endless pipe.
+ * Finds the files of the configuration and reads each into memory as a whole. Only regular files are read, up
+ * to a maximum size: a FIFO would block, and a device might never end.
  */
 
 #include "config/config_files.h"
@@ -21,20 +21,35 @@
 /* Enough for millions of jobs. */
 #define FILE_BYTES_MAX (64u << 20)
 
-static void warn_if_world_writable(int descriptor, struct location location, struct diagnostics *diagnostics)
+/* What the path names instead of a regular file; NULL: a regular file. */
+static const char *other_kind(mode_t mode)
 {
-        struct stat status;
-
-        if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IWOTH) != 0)
-                diagnostics_warning(diagnostics, location, "the file is world-writable; run chmod o-w on it");
+        switch (mode & S_IFMT) {
+        case S_IFREG:
+                return NULL;
+        case S_IFDIR:
+                return "a directory";
+        case S_IFIFO:
+                return "a FIFO";
+        case S_IFSOCK:
+                return "a socket";
+        default:
+                return "a device";
+        }
 }
 
-/* Reads to the end. 0, -ENOMEM, -EFBIG if there are more than FILE_BYTES_MAX, or the error of read(). */
-static int read_all(int descriptor, char **ret_data, size_t *ret_size)
+/*
+ * Reads to the end. 0, -ENOMEM, -EFBIG if there are more than FILE_BYTES_MAX, or the error of open() or
+ * read(). Opening does not wait, should the file have been replaced by a FIFO meanwhile.
+ */
+static int read_all(const char *path, char **ret_data, size_t *ret_size)
 {
         CLEANUP(cleanup_free) char *data = NULL;
         size_t size = 0, capacity = 0;
 
+        CLEANUP(cleanup_descriptor) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (descriptor < 0)
+                return -errno;
         for (;;) {
                 if (size == capacity) {
                         capacity = capacity == 0 ? 16384 : capacity * 2;
@@ -72,8 +87,15 @@ static void read_file(const char *path, const char *hint, struct settings *setti
         }
 
         struct location location = { file, 0 };
-        CLEANUP(cleanup_descriptor) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        int r = descriptor < 0 ? -errno : read_all(descriptor, &data, &size);
+        struct stat status;
+        int r = stat(path, &status) < 0 ? -errno : 0;
+        const char *kind = r == 0 ? other_kind(status.st_mode) : NULL;
+        if (kind != NULL) {
+                diagnostics_error(diagnostics, location, "not a regular file but %s; %s", kind, hint);
+                return;
+        }
+        if (r == 0)
+                r = read_all(path, &data, &size);
         if (r == -ENOMEM)
                 diagnostics_no_memory(diagnostics);
         else if (r == -EFBIG)
@@ -83,7 +105,8 @@ static void read_file(const char *path, const char *hint, struct settings *setti
         if (r < 0)
                 return;
 
-        warn_if_world_writable(descriptor, location, diagnostics);
+        if ((status.st_mode & S_IWOTH) != 0)
+                diagnostics_warning(diagnostics, location, "the file is world-writable; run chmod o-w on it");
         settings_read(settings, file, data, size, diagnostics);
 }
 

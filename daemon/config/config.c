@@ -44,6 +44,7 @@ struct config *config_free(struct config *config)
         string_list_clear(&config->status_running);
         string_list_clear(&config->failed_result);
         status_rules_free(config->status_rules);
+        free(config->status_file);
         free(config->state_directory);
         free(config->path);
         free(config);

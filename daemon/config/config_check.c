@@ -2,18 +2,22 @@
 
 /*
  * Checks of keys in combination: those that require or exclude each other, and names that must exist. Each
- * error has the location of the line to change.
+ * error has the location of the line to change. Nothing is concluded from a value that was refused, or that
+ * may be in a line or section that was.
  */
 
 #include "config/config_check.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/suggestion.h"
 #include "config/value_checks.h"
+#include "config/value_syntax.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 #include "util/timespan.h"
 
 /* The location of a key; if it is not given, of its section, else the main file. `section` may be NULL. */
@@ -27,6 +31,16 @@ static struct location location_of(const struct config_sources *sources,
         return section != NULL ? section->location : (struct location){ sources->main_file, 0 };
 }
 
+/* Whether the value of a key, or its default, is what the files say. `section` may be NULL. */
+static bool is_certain(const struct config_sources *sources, const struct section_settings *section,
+                       const char *key)
+{
+        const struct setting *setting = section_find(section, key);
+
+        return !sources->settings->damaged && (section == NULL || !section->damaged) &&
+               (setting == NULL || !setting->refused);
+}
+
 static void check_api(const struct config *config, const struct config_sources *sources,
                       struct diagnostics *diagnostics)
 {
@@ -34,18 +48,20 @@ static void check_api(const struct config *config, const struct config_sources *
         const struct api_config *api = &config->api;
         const char *method = api->auth == AUTH_BASIC ? "basic" : "password";
 
+        if (!is_certain(sources, section, "auth"))
+                return;
         if (api->auth == AUTH_TOKEN) {
-                if (api->token_file[0] == '\0')
+                if (api->token_file[0] == '\0' && is_certain(sources, section, "token_file"))
                         diagnostics_error(diagnostics, location_of(sources, section, "token_file"),
                                           "auth = token needs token_file; "
                                           "write the name of a credential or an absolute path, "
                                           "or remove the line");
                 return;
         }
-        if (api->username[0] == '\0')
+        if (api->username[0] == '\0' && is_certain(sources, section, "username"))
                 diagnostics_error(diagnostics, location_of(sources, section, "auth"),
                                   "auth = %s needs a username; add \"username = NAME\" to [api]", method);
-        if (api->password_file[0] == '\0')
+        if (api->password_file[0] == '\0' && is_certain(sources, section, "password_file"))
                 diagnostics_error(diagnostics, location_of(sources, section, "password_file"),
                                   "auth = %s needs password_file; "
                                   "write the name of a credential or an absolute path, or remove the line",
@@ -58,7 +74,8 @@ static void check_poll(const struct config *config, const struct config_sources 
         const struct section_settings *section = settings_find_section(sources->settings, SECTION_POLL, NULL);
         char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
-        if (config->poll.max_interval_us >= config->poll.interval_us)
+        if (config->poll.max_interval_us >= config->poll.interval_us ||
+            !is_certain(sources, section, "interval") || !is_certain(sources, section, "max_interval"))
                 return;
         timespan_format(config->poll.interval_us, interval);
         timespan_format(config->poll.max_interval_us, most);
@@ -79,10 +96,14 @@ static void check_job_intervals(const struct job_config *job, const struct confi
 {
         bool own_interval = section_find(section, "interval") != NULL;
         bool own_most = section_find(section, "max_interval") != NULL;
+        const struct section_settings *general = settings_find_section(sources->settings, SECTION_POLL, NULL);
         char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
         /* If both are those of [poll], check_poll() reports it. */
         if (job->poll.max_interval_us >= job->poll.interval_us || (!own_interval && !own_most))
+                return;
+        if (!is_certain(sources, own_interval ? section : general, "interval") ||
+            !is_certain(sources, own_most ? section : general, "max_interval"))
                 return;
         timespan_format(job->poll.interval_us, interval);
         timespan_format(job->poll.max_interval_us, most);
@@ -102,14 +123,6 @@ static void check_job_intervals(const struct job_config *job, const struct confi
                                   interval, interval);
 }
 
-static bool hook_exists(const struct config *config, const char *name)
-{
-        for (size_t i = 0; i < config->hook_count; i++)
-                if (strcmp(config->hooks[i].name, name) == 0)
-                        return true;
-        return false;
-}
-
 static const char *nearest_hook(const struct config *config, const char *name)
 {
         struct suggestion suggestion = suggestion_start(name);
@@ -119,14 +132,17 @@ static const char *nearest_hook(const struct config *config, const char *name)
         return suggestion.nearest;
 }
 
-static void check_job_hooks(const struct config *config, const struct section_settings *section,
-                            struct diagnostics *diagnostics)
+static void check_job_hooks(const struct config *config, const struct config_sources *sources,
+                            const struct section_settings *section, struct diagnostics *diagnostics)
 {
         const struct setting *hooks = section_find(section, "hooks");
 
+        if (sources->settings->damaged)
+                return;
         for (size_t i = 0; hooks != NULL && i < hooks->count; i++) {
                 const struct setting_text *text = &hooks->texts[i];
-                if (hook_exists(config, text->text) || check_name(text->text) != NULL)
+                if (settings_find_section(sources->settings, SECTION_HOOK, text->text) != NULL ||
+                    check_name(text->text) != NULL)
                         continue;
                 const char *nearest = nearest_hook(config, text->text);
                 if (nearest != NULL)
@@ -186,8 +202,7 @@ static void check_jobs(const struct config *config, const struct config_sources 
         const struct section_settings *plain = settings_find_section(sources->settings, SECTION_JOBS, NULL);
         const struct setting *ids = section_find(plain, "ids");
 
-        if (config->job_count == 0 && (ids == NULL || ids->count == 0) && !sources->settings->damaged &&
-            (plain == NULL || !plain->damaged))
+        if (config->job_count == 0 && (ids == NULL || ids->count == 0) && is_certain(sources, plain, "ids"))
                 diagnostics_error(diagnostics, location_of(sources, plain, "ids"),
                                   "no jobs to watch; add \"ids = NUMBER\" under [jobs], or use --job NUMBER");
 
@@ -199,7 +214,7 @@ static void check_jobs(const struct config *config, const struct config_sources 
                         diagnostics_error(diagnostics, section->location,
                                           "[job %s] has no id; add \"id = NUMBER\"", section->name);
                 check_job_intervals(&config->jobs[i], sources, section, diagnostics);
-                check_job_hooks(config, section, diagnostics);
+                check_job_hooks(config, sources, section, diagnostics);
         }
         check_duplicates(config, sources, diagnostics);
 }
@@ -211,8 +226,8 @@ static size_t count_targets(const struct section_settings *section, const struct
 
         for (size_t i = 0; i < section->count; i++) {
                 const struct setting *setting = &section->settings[i];
-                if (setting->key->kind != KIND_TARGET || setting->count == 0 ||
-                    setting->texts[0].text[0] == '\0')
+                bool given = setting->refused || (setting->count > 0 && setting->texts[0].text[0] != '\0');
+                if (setting->key->kind != KIND_TARGET || !given)
                         continue;
                 *ret_last = setting;
                 count++;
@@ -234,7 +249,7 @@ static void check_hook(const struct hook_config *hook, const struct config_sourc
                                   "[hook %s] has more than one of unit, exec and url; "
                                   "keep one, and move the others to sections of their own",
                                   section->name);
-        if (on != NULL && on->count == 0)
+        if (on != NULL && on->count == 0 && on->replaced_by != NULL && !on->refused)
                 diagnostics_error(diagnostics, on->location,
                                   "on is empty: the hook would never run; "
                                   "write events, as in \"on = succeeded, failed\", or remove the line");
@@ -244,29 +259,28 @@ static void check_hook(const struct hook_config *hook, const struct config_sourc
                                   section->name, target->key->name);
 }
 
-static bool has_control(const char *text)
-{
-        for (; *text != '\0'; text++)
-                if ((unsigned char)*text < 0x20 || *text == 0x7f)
-                        return true;
-        return false;
-}
-
-/* The same rules as for a directory in a file, since --print-config must be able to print it. */
+/* Like a directory in a file, since --print-config must be able to print it. */
 static void check_state_directory(const struct config_sources *sources, struct diagnostics *diagnostics)
 {
-        const char *directory = sources->overrides->state_directory;
+        const char *directory = sources->overrides->state_directory, *hint = NULL;
+        CLEANUP(cleanup_free) char *text = NULL;
 
         if (directory == NULL)
                 return;
+        struct ini_line line = { .text = directory, .size = strlen(directory) };
+        if (value_text_read(&line, NULL, &text, &hint) == -ENOMEM) {
+                diagnostics_no_memory(diagnostics);
+                return;
+        }
         if (directory[0] != '/')
-                diagnostics_error(diagnostics, (struct location){ 0 },
-                                  "--state-dir %s is invalid: write an absolute path", directory);
-        else if (strlen(directory) > 180 || strstr(directory, " ;") != NULL || has_control(directory))
-                diagnostics_error(diagnostics, (struct location){ 0 },
-                                  "--state-dir %s is invalid: "
-                                  "write at most 180 bytes, without \" ;\" or control characters",
-                                  directory);
+                hint = "write an absolute path";
+        else if (text == NULL || strcmp(text, directory) != 0 ||
+                 text_visible_size(directory, line.size) < line.size)
+                hint = "write a path without \" ;\", \" # \", a blank at its end, or characters that are not "
+                       "visible";
+        if (hint != NULL)
+                diagnostics_error(diagnostics, (struct location){ 0 }, "--state-dir %s is invalid: %s",
+                                  directory, hint);
 }
 
 void config_check(const struct config *config, const struct config_sources *sources,

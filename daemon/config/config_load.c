@@ -15,22 +15,27 @@
 
 #include "config/config_check.h"
 #include "config/config_files.h"
+#include "config/value_syntax.h"
 #include "config/values.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 static void add_default_items(const struct config_key *key, void *base, struct diagnostics *diagnostics)
 {
         static const struct location none = { 0 };
-        const char *at = key->default_text;
+        const struct ini_line line = { .text = key->default_text, .size = strlen(key->default_text) };
+        size_t at = 0;
 
         for (;;) {
-                CLEANUP(cleanup_free) char *item = list_next(&at);
-                if (item == NULL)
-                        break;
-                value_add(key, item, none, base, diagnostics);
+                CLEANUP(cleanup_free) char *item = NULL;
+                const char *hint = NULL;
+                int r = list_item_read(&line, &at, &item, &hint);
+                if (r < 0)
+                        diagnostics_no_memory(diagnostics);
+                if (r <= 0)
+                        return;
+                (void)value_add(key, item, none, base, diagnostics);
         }
-        if (*at != '\0')
-                diagnostics_no_memory(diagnostics);
 }
 
 /* The defaults of a section. They are valid, so that only memory can run out. */
@@ -45,11 +50,11 @@ static void set_defaults(enum config_section section, void *base, struct diagnos
                 if (config_kind_is_list(key->kind))
                         add_default_items(key, base, diagnostics);
                 else
-                        value_set(key, key->default_text, none, base, diagnostics);
+                        (void)value_set(key, key->default_text, none, base, diagnostics);
         }
 }
 
-static void set_scalar(const struct setting *setting, void *base, struct diagnostics *diagnostics)
+static void set_scalar(struct setting *setting, void *base, struct diagnostics *diagnostics)
 {
         const struct config_key *key = setting->key;
         const struct setting_text *text = &setting->texts[0];
@@ -57,23 +62,25 @@ static void set_scalar(const struct setting *setting, void *base, struct diagnos
         /* An empty target counts as not given, so that a drop-in can remove it. */
         if (key->kind == KIND_TARGET && text->text[0] == '\0')
                 return;
-
-        value_set(key, text->text, text->location, base, diagnostics);
+        if (!value_set(key, text->text, text->location, base, diagnostics))
+                setting->refused = true;
 }
 
-static void set_list(const struct setting *setting, void *base, struct diagnostics *diagnostics)
+static void set_list(struct setting *setting, void *base, struct diagnostics *diagnostics)
 {
-        value_clear(setting->key, base);
+        if (setting->replaced_by != NULL)
+                value_clear(setting->key, base);
         for (size_t i = 0; i < setting->count; i++)
-                value_add(setting->key, setting->texts[i].text, setting->texts[i].location, base,
-                          diagnostics);
+                if (!value_add(setting->key, setting->texts[i].text, setting->texts[i].location, base,
+                               diagnostics))
+                        setting->refused = true;
 }
 
 /* Overrides the defaults with the settings of a section, which may be NULL. */
 static void apply_section(const struct section_settings *section, void *base, struct diagnostics *diagnostics)
 {
         for (size_t i = 0; section != NULL && i < section->count; i++) {
-                const struct setting *setting = &section->settings[i];
+                struct setting *setting = &section->settings[i];
                 if (setting->key->kind == KIND_ID_LIST)
                         continue;
                 if (config_kind_is_list(setting->key->kind))
@@ -119,9 +126,9 @@ static void build_plain_jobs(struct config *config, struct config_sources *sourc
                 uint64_t id;
                 if (job_id_parse(text->text, &id) < 0) {
                         diagnostics_error(diagnostics, text->location,
-                                          "invalid job ID \"%s\"; "
+                                          "invalid job ID \"%.*s\"; "
                                           "write numbers from 1 to 9223372036854775807, separated by commas",
-                                          text->text);
+                                          (int)text_cut(text->text, strlen(text->text), 100), text->text);
                         continue;
                 }
                 struct job_config *job = add_job(config, sources, text->location, NULL, diagnostics);
@@ -163,6 +170,19 @@ static char *location_text(const struct config *config, const struct section_set
         if (where == NULL)
                 diagnostics_no_memory(diagnostics);
         return where;
+}
+
+/* The last file that replaces the list, since what other files add to it would be lost. */
+static void set_status_file(struct config *config, const struct settings *settings,
+                            struct diagnostics *diagnostics)
+{
+        const struct setting *success =
+                section_find(settings_find_section(settings, SECTION_STATUS, NULL), "success");
+
+        config->status_file = strdup(
+                success != NULL && success->replaced_by != NULL ? success->replaced_by->path : config->path);
+        if (config->status_file == NULL)
+                diagnostics_no_memory(diagnostics);
 }
 
 static const char *target_key(enum hook_kind kind)
@@ -278,6 +298,7 @@ static struct config *build(const char *path, struct config_sources *sources, st
         config->api.where_secret = location_text(
                 config, api, config->api.auth == AUTH_TOKEN ? "token_file" : "password_file", diagnostics);
         config->api.where_ca_file = location_text(config, api, "ca_file", diagnostics);
+        set_status_file(config, sources->settings, diagnostics);
         build_hooks(config, sources, diagnostics);
         build_plain_jobs(config, sources, diagnostics);
         build_named_jobs(config, sources, diagnostics);

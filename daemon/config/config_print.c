@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Prints the effective configuration as INI. Reading it back gives the same values: a text that looks like a
- * comment is written directly after the "=", and items of a list that could be misread each on a line of
- * their own.
+ * Prints the effective configuration as INI. Reading it back gives the same values: items of a list that
+ * could be misread are in quotes, and a single value that begins like a comment is written directly after the
+ * "=".
  */
 
 #include "config/config.h"
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/ini_reader.h"
+#include "config/value_syntax.h"
 #include "config/values.h"
 #include "util/cleanup.h"
 
@@ -21,67 +21,37 @@
 
 static void print_value(const char *key, const char *value, FILE *file)
 {
-        size_t spaced = strlen(key) + strlen(" = ") + strlen(value);
-
         if (value[0] == '\0')
                 fprintf(file, "%s =\n", key);
-        else if (value[0] == ';' || spaced > INI_LINE_BYTES)
-                fprintf(file, "%s=%s\n", key, value);
         else
-                fprintf(file, "%s = %s\n", key, value);
+                fprintf(file, value[0] == ';' ? "%s =%s\n" : "%s = %s\n", key, value);
 }
 
-/* Whether all items are short, and read back the same wherever they are on a line. */
-static bool is_plain(const struct string_list *list)
+static int print_list(const char *key, const struct string_list *list, FILE *file)
 {
-        for (size_t i = 0; i < list->count; i++) {
-                const char *item = list->items[i];
-                if (strlen(item) > 50 ||
-                    item[strspn(item, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                      "0123456789_ .*?-")] != '\0')
-                        return false;
-        }
-        return true;
-}
-
-static void print_list(const char *key, const struct string_list *list, FILE *file)
-{
-        if (list->count == 0) {
-                print_value(key, "", file);
-                return;
-        }
-        if (!is_plain(list)) {
-                for (size_t i = 0; i < list->count; i++) {
-                        const char *item = list->items[i];
-                        /*
-                         * An item that does not fit on the line of its key goes on an indented line; the
-                         * comma in front keeps it from being read as a key or a section header.
-                         */
-                        if (strlen(key) + 1 + strlen(item) <= INI_LINE_BYTES)
-                                print_value(key, item, file);
-                        else
-                                fprintf(file, "%s =\n %s%s\n", key,
-                                        strlen(item) + 2 <= INI_LINE_BYTES ? "," : "", item);
-                }
-                return;
-        }
-
         size_t column = (size_t)fprintf(file, "%s =", key);
+
         for (size_t i = 0; i < list->count; i++) {
-                const char *comma = i + 1 < list->count ? "," : "";
-                if (column + strlen(list->items[i]) + 2 > PRINT_COLUMNS)
+                const char *item = list->items[i], *comma = i + 1 < list->count ? "," : "";
+                CLEANUP(cleanup_free) char *quoted = NULL;
+                if (!list_item_is_plain(item)) {
+                        quoted = list_item_quote(item, strlen(item));
+                        if (quoted == NULL)
+                                return -ENOMEM;
+                        item = quoted;
+                }
+                if (i > 0 && column + strlen(item) + 2 > PRINT_COLUMNS)
                         column = (size_t)fprintf(file, "\n   ") - 1;
-                column += (size_t)fprintf(file, " %s%s", list->items[i], comma);
+                column += (size_t)fprintf(file, " %s%s", item, comma);
         }
         (void)fputc('\n', file);
+        return 0;
 }
 
 static int print_key(const struct config_key *key, const void *base, FILE *file)
 {
-        if (key->kind == KIND_LIST) {
-                print_list(key->name, value_list(key, base), file);
-                return 0;
-        }
+        if (key->kind == KIND_LIST)
+                return print_list(key->name, value_list(key, base), file);
 
         CLEANUP(cleanup_free) char *value = value_format(key, base);
         if (value == NULL)
@@ -119,7 +89,7 @@ static int print_plain_jobs(const struct config *config, FILE *file)
         }
         if (r == 0 && ids.count > 0) {
                 fprintf(file, "[%s]\n", config_section_name(SECTION_JOBS));
-                print_list(key, &ids, file);
+                r = print_list(key, &ids, file);
                 (void)fputc('\n', file);
         }
         string_list_clear(&ids);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * inih reads its lines through an fgets-like callback, which is implemented here. It reports no line numbers
- * to its handler, splits lines longer than its buffer, truncates long names, and takes every indented line
- * for part of the value above. Each line is therefore checked first. A line that inih would misread is
- * reported with its number, and inih is given an empty line instead.
+ * inih reads its lines through an fgets-like callback, which is implemented here. It splits long lines, cuts
+ * quoted text at " ;", drops some continuation lines, knows no line numbers, and its releases differ in this.
+ * So it is given short lines only: `[section]` and `key = N`, where N is the place of the value in a table of
+ * lines. Comments, continuation and everything that inih would take for something else are handled here.
  *
  * An invalid line is reported once: after an invalid section header all lines up to the next header are
  * skipped, and after an invalid key its continuation lines.
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,19 +26,19 @@
 
 struct source {
         const char *at, *end; /* the unread rest */
-        unsigned line;
-        bool key_above;          /* an indented line continues a key of this section */
-        bool skip_section;       /* the section header was refused */
-        bool skip_continuations; /* the key line above was refused */
-        bool continuation;       /* the line that inih parses is indented */
+        unsigned number;      /* of the line before it */
+        bool skip_section;    /* the section header was refused */
         int error;
+        struct ini_line *lines; /* the values of the file, each with its continuation lines */
+        size_t count, capacity;
         const struct ini_handlers *handlers;
         void *userdata;
 };
 
-static void refuse(struct source *source, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void refuse(struct source *source, unsigned line, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
 
-static void refuse(struct source *source, const char *format, ...)
+static void refuse(struct source *source, unsigned line, const char *format, ...)
 {
         char *message;
         va_list arguments;
@@ -49,284 +50,292 @@ static void refuse(struct source *source, const char *format, ...)
                 source->error = -ENOMEM;
                 return;
         }
-        source->handlers->on_problem(source->userdata, source->line, message);
+        source->handlers->on_problem(source->userdata, line, message);
         free(message);
 }
+
+/* For "%.*s": the start of a text from the file. */
+#define SHOWN(text, size) (int)text_cut(text, size, 60), text
 
 static bool is_blank(char c)
 {
         return c == ' ' || c == '\t';
 }
 
-/*
- * The length of `text` before the first of the characters `stops` (NULL: none) or the " ;" of a comment. To
- * inih, a semicolon at the very start of a value does not start a comment.
- */
-static size_t length_until(const char *text, const char *stops)
+/* Bytes before the first of the characters `stops`, or before the " ;" of a comment. */
+static size_t size_until(const char *text, size_t size, const char *stops)
 {
         size_t i = 0;
 
-        for (bool after_blank = false; text[i] != '\0'; i++) {
-                if (stops != NULL && strchr(stops, text[i]) != NULL)
-                        break;
-                if (after_blank && text[i] == ';')
-                        break;
-                after_blank = is_blank(text[i]);
-        }
+        while (i < size && strchr(stops, text[i]) == NULL &&
+               !(text[i] == ';' && i > 0 && is_blank(text[i - 1])))
+                i++;
         return i;
 }
 
-/*
- * The quote that is open after `length` bytes, or '\0'. An apostrophe inside a word is not a quote. Whether
- * all quotes are closed in the end is checked by the parser of the value.
- */
-static char open_quote(const char *value, size_t length)
+/* Bytes from the start that are among the characters `set`. */
+static size_t size_of(const char *text, size_t size, const char *set)
 {
-        char quote = '\0';
+        size_t i = 0;
 
-        for (size_t i = 0; i < length; i++) {
-                if (value[i] == '\\' && quote != '\'' && i + 1 < length &&
-                    strchr("\"'\\", value[i + 1]) != NULL)
-                        i++;
-                else if (quote != '\0')
-                        quote = (char)(value[i] == quote ? '\0' : quote);
-                else if (value[i] == '"')
-                        quote = '"';
-                else if (value[i] == '\'' && (i == 0 || is_blank(value[i - 1]) || value[i - 1] == '='))
-                        quote = '\'';
-        }
-        return quote;
+        while (i < size && strchr(set, text[i]) != NULL)
+                i++;
+        return i;
 }
 
-/* Cuts the comment off; false if the value was refused, since the comment would start inside quotes. */
-static bool check_value(struct source *source, char *value)
+static size_t size_without_blanks(const char *text, size_t size)
 {
-        size_t length = length_until(value, NULL);
+        while (size > 0 && is_blank(text[size - 1]))
+                size--;
+        return size;
+}
 
-        if (value[length] == ';' && open_quote(value, length) != '\0') {
-                refuse(source, "\" ;\" starts a comment even within quotes; "
-                               "remove the space before it (\"a; b\"), or put the command in a script");
+/* Also an empty line. */
+static bool is_comment(const struct ini_line *line)
+{
+        return line->size == 0 || line->text[0] == '#' || line->text[0] == ';';
+}
+
+/* Takes the next line, without its indentation and its end. False at the end of the text. */
+static bool take_line(struct source *source, struct ini_line *ret_line)
+{
+        const char *start = source->at, *end = memchr(start, '\n', (size_t)(source->end - start));
+
+        if (start == source->end)
                 return false;
-        }
-        value[length] = '\0';
+        if (end == NULL)
+                end = source->end;
+        source->at = end < source->end ? end + 1 : end;
+        source->number++;
+        if (end > start && end[-1] == '\r')
+                end--;
+
+        const char *text = start + size_of(start, (size_t)(end - start), " \t");
+        *ret_line = (struct ini_line){
+                .text = text,
+                .size = size_without_blanks(text, (size_t)(end - text)),
+                .number = source->number,
+                .indented = text > start,
+        };
         return true;
 }
 
-/* Refuses NUL bytes, control characters and invalid UTF-8. */
-static bool check_bytes(struct source *source, const char *text, size_t size)
+/* C0 without the tab, DEL, C1, and those that change the direction of the text around them. */
+static bool is_control(uint32_t point)
 {
-        if (memchr(text, '\0', size) != NULL) {
-                refuse(source, "the line contains a NUL byte; save the file as UTF-8 text");
+        return (point < 0x20 && point != '\t') || (point >= 0x7f && point < 0xa0) ||
+               (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}
+
+/* Refuses NUL bytes, control characters and invalid UTF-8. */
+static bool check_bytes(struct source *source, const struct ini_line *line)
+{
+        if (memchr(line->text, '\0', line->size) != NULL) {
+                refuse(source, line->number, "the line contains a NUL byte; save the file as UTF-8 text");
                 return false;
         }
 
-        CLEANUP(cleanup_free) char *copy = strndup(text, size);
-        if (copy == NULL) {
-                source->error = -ENOMEM;
-                return false;
-        }
-        for (char *at = copy; (at = strchr(at, '\t')) != NULL;)
-                *at = ' ';
-
-        CLEANUP(cleanup_free) char *escaped = text_escape(copy, size, 0);
-        if (escaped == NULL) {
-                source->error = -ENOMEM;
-                return false;
-        }
-        if (strcmp(copy, escaped) == 0)
+        size_t i = 0, length;
+        uint32_t point = 0;
+        while ((length = utf8_character(line->text + i, line->size - i, &point)) > 0 && !is_control(point))
+                i += length;
+        if (i == line->size)
                 return true;
 
-        /* Show the first invalid byte with the text before it. */
-        size_t same = 0;
-        while (copy[same] == escaped[same])
-                same++;
-        size_t from = same > 20 ? same - 20 : 0;
-        while (utf8_is_continuation(copy[from]))
+        /* Show the character with the text before it. */
+        size_t from = i > 20 ? i - 20 : 0;
+        while (from < i && utf8_is_continuation(line->text[from]))
                 from++;
-        refuse(source, "control character or invalid UTF-8 in \"%.*s\"; remove it, or save the file as UTF-8",
-               (int)(same - from + (escaped[same + 1] == 'x' ? 4 : 2)), escaped + from);
+        refuse(source, line->number,
+               "control character or invalid UTF-8 in \"%.*s\"; remove it, or save the file as UTF-8",
+               (int)(i + (length > 0 ? length : 1) - from), line->text + from);
         return false;
 }
 
-static bool check_section(struct source *source, char *line)
+static void add_line(struct source *source, const struct ini_line *line)
 {
-        size_t length = length_until(line + 1, "]");
-        char *close = line + 1 + length;
-        const char *rest = close + 1;
+        if (source->count == source->capacity) {
+                size_t capacity = source->capacity > 0 ? source->capacity * 2 : 64;
+                struct ini_line *lines = reallocarray(source->lines, capacity, sizeof(*lines));
+                if (lines == NULL) {
+                        source->error = -ENOMEM;
+                        return;
+                }
+                source->lines = lines;
+                source->capacity = capacity;
+        }
+        source->lines[source->count++] = *line;
+}
 
-        source->key_above = false;
-        source->skip_continuations = false;
-        source->skip_section = true;
+/* An indented line under a key. Refused if it looks like an indented key or section header. */
+static bool check_continuation(struct source *source, const struct ini_line *line)
+{
+        const char *text = line->text;
+        size_t used = size_without_blanks(text, size_until(text, line->size, ""));
+        size_t word = size_of(text, line->size, "abcdefghijklmnopqrstuvwxyz0123456789_");
+        size_t after = word + size_of(text + word, line->size - word, " \t+");
 
-        if (*close != ']') {
-                refuse(source, "the section header is not closed; add \"]\"");
+        if (text[0] == '[' && text[used - 1] == ']') {
+                source->skip_section = true;
+                refuse(source, line->number,
+                       "the section header is indented, which makes it part of the value above; "
+                       "begin it in column 1");
                 return false;
         }
-        rest += strspn(rest, " \t");
-        if (*rest != '\0' && *rest != ';' && *rest != '#') {
-                refuse(source, "text after the \"]\" of a section header; move it to a line of its own");
+        if (word == 0 || after >= line->size || text[after] != '=')
+                return true;
+        refuse(source, line->number,
+               "\"%.*s = ...\" is indented, which makes it part of the value above; "
+               "begin it in column 1, or write the list item in double quotes",
+               SHOWN(text, word));
+        return false;
+}
+
+/*
+ * Takes the indented lines that follow, and the empty lines and comments between them. With `keep`, those
+ * that are valid are added to the table, and the others refused.
+ */
+static void take_continuations(struct source *source, bool keep)
+{
+        struct ini_line line;
+
+        while (!source->skip_section) {
+                const char *at = source->at;
+                if (!take_line(source, &line))
+                        return;
+                if (!line.indented && !is_comment(&line)) {
+                        source->at = at;
+                        source->number--;
+                        return;
+                }
+                if (check_bytes(source, &line) && keep && !is_comment(&line) &&
+                    check_continuation(source, &line))
+                        add_line(source, &line);
+        }
+}
+
+static bool read_section(struct source *source, const struct ini_line *line, char *buffer)
+{
+        size_t length = size_until(line->text + 1, line->size - 1, "]");
+        size_t close = 1 + length, rest = close + 1;
+        char name[INI_NAME_BYTES + 1] = "";
+
+        source->skip_section = true;
+        if (close == line->size || line->text[close] != ']') {
+                refuse(source, line->number, "the section header is not closed; add \"]\"");
+                return false;
+        }
+        rest += size_of(line->text + rest, line->size - rest, " \t");
+        if (rest < line->size && line->text[rest] != ';' && line->text[rest] != '#') {
+                refuse(source, line->number,
+                       "text after the \"]\" of a section header; move it to a line of its own");
                 return false;
         }
         if (length == 0 || length > INI_NAME_BYTES) {
-                refuse(source, "invalid section name: %zu bytes; use 1 to %d bytes", length, INI_NAME_BYTES);
+                refuse(source, line->number, "invalid section name: %zu bytes; use 1 to %d bytes", length,
+                       INI_NAME_BYTES);
                 return false;
         }
         source->skip_section = false;
 
-        *close = '\0';
-        source->handlers->on_section(source->userdata, source->line, line + 1);
-        *close = ']';
+        memcpy(name, line->text + 1, length);
+        source->handlers->on_section(source->userdata, line->number, name);
+        sprintf(buffer, "[%s]\n", name);
         return true;
-}
-
-static bool check_key(struct source *source, char *line)
-{
-        size_t length = length_until(line, "=:");
-        char separator = line[length];
-
-        source->key_above = true;
-        source->skip_continuations = true;
-
-        size_t name = length;
-        while (name > 0 && is_blank(line[name - 1]))
-                name--;
-        if (separator == ':') {
-                refuse(source, "\":\" after \"%.*s\"; write \"=\" between a key and its value", (int)name,
-                       line);
-                return false;
-        }
-        if (separator != '=') {
-                refuse(source,
-                       "\"%.*s\" is neither a section nor a key with a value; "
-                       "write KEY = VALUE, or begin a comment with #",
-                       (int)name, line);
-                return false;
-        }
-        if (name == 0) {
-                refuse(source, "no key before the \"=\"; write KEY = VALUE");
-                return false;
-        }
-        if (name > INI_NAME_BYTES) {
-                refuse(source, "invalid key: %zu bytes; use at most %d bytes", name, INI_NAME_BYTES);
-                return false;
-        }
-        if (!check_value(source, line + length + 1))
-                return false;
-
-        source->skip_continuations = false;
-        return true;
-}
-
-/* An indented line. Refused if it looks like an indented key or section header. */
-static bool check_continuation(struct source *source, char *line)
-{
-        size_t word = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789_");
-        size_t length = length_until(line, NULL);
-
-        while (length > 0 && is_blank(line[length - 1]))
-                length--;
-        if (line[0] == '[' && (!source->key_above || line[length - 1] == ']')) {
-                source->key_above = false;
-                source->skip_section = true;
-                refuse(source, "the section header is indented, which makes it part of the value above; "
-                               "begin it in column 1");
-                return false;
-        }
-        if (!source->key_above) {
-                source->skip_continuations = true;
-                source->key_above = true;
-                refuse(source, "the line is indented, but there is no key above it to continue; "
-                               "begin keys in column 1");
-                return false;
-        }
-        if (word > 0 && line[word + strspn(line + word, " \t")] == '=') {
-                refuse(source,
-                       "\"%.*s = ...\" is indented, which makes it part of the value above; "
-                       "begin it in column 1, or write the list item on the line of its key",
-                       (int)word, line);
-                return false;
-        }
-        return check_value(source, line);
 }
 
 /*
- * Whether inih is given the line. The comment is cut off then. Other lines were refused, or are skipped or
- * empty.
+ * The size of the key before the "=" of a line, or 0 if the line was refused. *ret_value is the rest of the
+ * line.
  */
-static bool check_line(struct source *source, char *line, size_t size, size_t limit)
+static size_t split_key(struct source *source, const struct ini_line *line, struct ini_line *ret_value)
 {
-        char *start = line + strspn(line, " \t");
-        bool indented = start > line;
+        const char *text = line->text;
+        size_t length = size_until(text, line->size, "=:"), size = size_without_blanks(text, length);
+        bool adds = false;
 
-        source->continuation = indented;
-        if (!check_bytes(source, line, size)) {
-                source->skip_section |= *start == '[';
-                source->skip_continuations |= !indented;
-                return false;
+        if (length == line->size || text[length] != '=') {
+                refuse(source, line->number,
+                       "\"%.*s\" is neither a section nor a key with a value; "
+                       "write KEY = VALUE, or begin a comment with #",
+                       SHOWN(text, size));
+                return 0;
         }
-        if (*start == '\0' || *start == '#' || *start == ';')
-                return false;
-        if (source->skip_section && (indented || *start != '['))
-                return false;
-        if (indented && source->skip_continuations)
-                return false;
-        if (size > limit) {
-                refuse(source,
-                       "the line is too long: %zu bytes (at most %zu); split a list over several indented "
-                       "lines",
-                       size, limit);
-                source->skip_section |= *start == '[';
-                source->skip_continuations |= !indented;
-                return false;
+        if (size > 0 && text[size - 1] == '+') {
+                adds = true;
+                size = size_without_blanks(text, size - 1);
         }
-        if (indented)
-                return check_continuation(source, start);
-        return *start == '[' ? check_section(source, line) : check_key(source, line);
+        if (size == 0)
+                refuse(source, line->number, "no key before the \"=\"; write KEY = VALUE");
+        else if (size > INI_NAME_BYTES) {
+                refuse(source, line->number, "invalid key: %zu bytes; use at most %d bytes", size,
+                       INI_NAME_BYTES);
+                size = 0;
+        }
+        *ret_value = *line;
+        ret_value->text += length + 1;
+        ret_value->size -= length + 1;
+        ret_value->adds = adds;
+        return size;
 }
 
-/* fgets() for inih. */
+/* Reads a key and its value, continuation lines included. */
+static bool read_key(struct source *source, const struct ini_line *line, char *buffer)
+{
+        struct ini_line value;
+        size_t size = split_key(source, line, &value), place = source->count;
+
+        if (size > 0)
+                add_line(source, &value);
+        take_continuations(source, size > 0);
+        if (size > 0)
+                sprintf(buffer, "%.*s = %zu\n", (int)size, line->text, place);
+        return size > 0;
+}
+
+static void refuse_indented(struct source *source, const struct ini_line *line)
+{
+        source->skip_section |= line->text[0] == '[';
+        refuse(source, line->number,
+               "the line is indented, but there is no key above it to continue; "
+               "begin keys and section headers in column 1");
+        take_continuations(source, false);
+}
+
+/* fgets() for inih. It gets lines of at most INI_NAME_BYTES and 24 more bytes. */
 static char *source_read(char *buffer, int capacity, void *userdata)
 {
         struct source *source = userdata;
+        struct ini_line line;
 
-        if (source->error < 0 || source->at == source->end)
-                return NULL;
+        (void)capacity;
+        while (source->error == 0 && take_line(source, &line)) {
+                bool header = line.size > 0 && line.text[0] == '[';
 
-        const char *start = source->at;
-        size_t size = (size_t)(source->end - start);
-        const char *newline = memchr(start, '\n', size);
-        if (newline != NULL)
-                size = (size_t)(newline - start);
-        source->at = newline != NULL ? newline + 1 : source->end;
-        source->line++;
-        if (size > 0 && start[size - 1] == '\r')
-                size--;
-
-        CLEANUP(cleanup_free) char *line = malloc(size + 1);
-        if (line == NULL) {
-                source->error = -ENOMEM;
-                return NULL;
+                if (!check_bytes(source, &line)) {
+                        source->skip_section |= header;
+                        if (!line.indented)
+                                take_continuations(source, false);
+                } else if (is_comment(&line) || (source->skip_section && (line.indented || !header))) {
+                        continue;
+                } else if (line.indented) {
+                        refuse_indented(source, &line);
+                } else if (header ? read_section(source, &line, buffer) : read_key(source, &line, buffer)) {
+                        return source->error == 0 ? buffer : NULL;
+                }
         }
-        memcpy(line, start, size);
-        line[size] = '\0';
-
-        /* Leave room for the newline and the terminator. */
-        size_t limit = (size_t)capacity - 2;
-        if (limit > INI_LINE_BYTES)
-                limit = INI_LINE_BYTES;
-        bool wanted = check_line(source, line, size, limit);
-        if (source->error < 0)
-                return NULL;
-        sprintf(buffer, "%s\n", wanted ? line : "");
-        return buffer;
+        return NULL;
 }
 
 static int source_handle(void *userdata, const char *section, const char *name, const char *value)
 {
         struct source *source = userdata;
+        size_t place = strtoul(value, NULL, 10), count = 1;
 
         (void)section;
-        source->handlers->on_value(source->userdata, source->line, name, value, source->continuation);
+        while (place + count < source->count && source->lines[place + count].indented)
+                count++;
+        source->handlers->on_value(source->userdata, name, source->lines + place, count);
         return 1;
 }
 
@@ -336,15 +345,14 @@ int ini_read(const char *data, size_t size, const struct ini_handlers *handlers,
         struct source source = { .at = data, .end = data + size, .handlers = handlers, .userdata = userdata };
 
         if (size >= 2 && (memcmp(data, "\xff\xfe", 2) == 0 || memcmp(data, "\xfe\xff", 2) == 0)) {
-                source.line = 1;
-                refuse(&source, "the file is UTF-16; save it as UTF-8");
+                refuse(&source, 1, "the file is UTF-16; save it as UTF-8");
                 return source.error;
         }
         if (size >= 3 && memcmp(data, mark, 3) == 0)
                 source.at += 3;
 
         /* A positive result is the line of a syntax error; lines with errors were not given to inih. */
-        if (ini_parse_stream(source_read, &source, source_handle, &source) == -2)
-                return -ENOMEM;
-        return source.error;
+        int r = ini_parse_stream(source_read, &source, source_handle, &source);
+        free(source.lines);
+        return r == -2 ? -ENOMEM : source.error;
 }

@@ -5,25 +5,31 @@
 #include <stddef.h>
 
 /*
- * Reads INI text with inih and reports line numbers. Lines that inih would misread without an error are
- * refused: long lines and names, indented keys and headers, and quoted text that contains " ;".
+ * Reads INI text with inih, with line numbers and lines of any length.
  *
- * The format: `[section]` and `key = value` begin in column 1. Indented lines continue the value above. `#`
- * or `;` starts a comment line, and " ;" a comment after a value.
+ * The format: `[section]`, `key = value` and `key += value` begin in column 1. Indented lines continue the
+ * value above. Lines that begin with `#` or `;` are comments, indented or not; " ;" begins a comment after a
+ * section header. What a value means, comments and quotes included, is up to value_syntax.h.
  */
 
-/* The longest line, without its line ending; comment lines may be longer. */
-#define INI_LINE_BYTES 198
 /* The longest section name and key. */
 #define INI_NAME_BYTES 49
 
-/* Called in the order of the lines. The strings are valid only during the call. */
+/* A line of a value: the text after the "=", or an indented line, as it is in the file. Not NUL-terminated.
+ */
+struct ini_line {
+        const char *text; /* borrowed from the text of the file */
+        size_t size;
+        unsigned number; /* from 1 */
+        bool adds;       /* the key has "+=" */
+        bool indented;   /* false: the line of the key */
+};
+
+/* Called in the order of the lines. Names and messages are valid only during the call. */
 struct ini_handlers {
         void (*on_section)(void *userdata, unsigned line, const char *section);
-        /* `continuation`: the line continues the value of `key`. Not called for values of a refused section.
-         */
-        void (*on_value)(void *userdata, unsigned line, const char *key, const char *value,
-                         bool continuation);
+        /* `count` is at least 1; the first line is that of the key. Not called in a refused section. */
+        void (*on_value)(void *userdata, const char *key, const struct ini_line *lines, size_t count);
         /* The line was refused; `message` says why, and what to write instead. Reading goes on. */
         void (*on_problem)(void *userdata, unsigned line, const char *message);
 };

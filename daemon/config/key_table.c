@@ -249,6 +249,7 @@ const struct config_key config_keys[] = {
                 KEY(JOB, "hooks", LIST),
                 OF_JOB(hooks),
                 .check = check_name,
+                .replaced_only = true,
         },
         {
                 KEY(HOOK, "on", EVENTS),
@@ -267,6 +268,7 @@ const struct config_key config_keys[] = {
                 OF_HOOK(target),
                 .check = check_exec,
                 .hook_kind = HOOK_EXEC,
+                .is_command = true,
         },
         {
                 KEY(HOOK, "url", TARGET),

@@ -59,6 +59,8 @@ struct config_key {
         config_check_function *check;   /* KIND_STRING, KIND_TARGET, items of KIND_LIST; NULL: any value */
         void (*normalise)(char *value); /* KIND_STRING: changes a valid value in place; may be NULL */
         int hook_kind;                  /* KIND_TARGET: an enum hook_kind */
+        bool is_command;                /* KIND_TARGET: quoted as in ExecStart=, may be continued */
+        bool replaced_only;             /* KIND_LIST: there is nothing to add to, so "+=" is refused */
 };
 
 extern const struct config_key config_keys[];

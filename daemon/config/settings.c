@@ -8,13 +8,14 @@
 
 #include "config/settings.h"
 
+#include <errno.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/ini_reader.h"
 #include "config/value_checks.h"
-#include "config/values.h"
+#include "config/value_syntax.h"
 #include "util/cleanup.h"
 
 /* Reading one file. */
@@ -24,7 +25,6 @@ struct reading {
         const struct config_file *file;
         bool section_seen;                /* false: before the first header */
         struct section_settings *section; /* the current one; NULL if its header was refused */
-        struct setting *setting;          /* of which a continuation line is part; NULL if it was refused */
 };
 
 static struct location location_at(const struct reading *reading, unsigned line)
@@ -58,20 +58,14 @@ static int compare_sections(const void *left_pointer, const void *right_pointer)
         return left->name != NULL ? strcmp(left->name, right->name) : 0;
 }
 
-static struct section_settings *find_section(const struct settings *settings, enum config_section section,
-                                             const char *name)
+struct section_settings *settings_find_section(const struct settings *settings, enum config_section section,
+                                               const char *name)
 {
         struct section_settings wanted = { .section = section };
 
         memcpy(&wanted.name, &name, sizeof(name)); /* only read */
         struct section_settings *const *found = tfind(&wanted, &settings->by_name, compare_sections);
         return found != NULL ? *found : NULL;
-}
-
-const struct section_settings *settings_find_section(const struct settings *settings,
-                                                     enum config_section section, const char *name)
-{
-        return find_section(settings, section, name);
 }
 
 static struct section_settings *add_section(struct settings *settings, enum config_section section,
@@ -174,13 +168,12 @@ static void read_section(void *userdata, unsigned line, const char *header)
 
         reading->section_seen = true;
         reading->section = NULL;
-        reading->setting = NULL;
         if (!parse_header(reading, line, header, &section, &name)) {
                 mark_damaged(reading);
                 return;
         }
 
-        reading->section = find_section(reading->settings, section, name);
+        reading->section = settings_find_section(reading->settings, section, name);
         if (reading->section == NULL)
                 reading->section = add_section(reading->settings, section, name, location_at(reading, line));
         if (reading->section == NULL)
@@ -205,19 +198,6 @@ static void add_text(const struct reading *reading, struct setting *setting, str
                 return;
         }
         grown[setting->count++] = (struct setting_text){ copy, location };
-}
-
-static void add_items(const struct reading *reading, struct setting *setting, struct location location,
-                      const char *texts)
-{
-        for (;;) {
-                CLEANUP(cleanup_free) char *item = list_next(&texts);
-                if (item == NULL)
-                        break;
-                add_text(reading, setting, location, item);
-        }
-        if (*texts != '\0')
-                diagnostics_no_memory(reading->diagnostics);
 }
 
 static void clear_texts(struct setting *setting)
@@ -288,66 +268,141 @@ static struct setting *open_setting(const struct reading *reading, const struct 
         return &grown[section->count++];
 }
 
-static void read_key(struct reading *reading, unsigned line, const char *name, const char *value)
+/* Reports what is wrong with a line of a setting. */
+static void refuse_line(const struct reading *reading, struct setting *setting, const struct ini_line *line,
+                        const char *hint)
 {
-        struct location location = location_at(reading, line);
+        struct location location = location_at(reading, line->number);
 
-        reading->setting = NULL;
+        diagnostics_error(reading->diagnostics, location, "%s is invalid: %s", setting->key->name, hint);
+        setting->refused = true;
+        if (setting->location.file == NULL)
+                setting->location = location;
+}
+
+static void read_items(const struct reading *reading, struct setting *setting, const struct ini_line *line)
+{
+        size_t at = 0;
+
+        for (;;) {
+                CLEANUP(cleanup_free) char *item = NULL;
+                const char *hint = NULL;
+                int r = list_item_read(line, &at, &item, &hint);
+                if (r == -EINVAL)
+                        refuse_line(reading, setting, line, hint);
+                else if (r < 0)
+                        diagnostics_no_memory(reading->diagnostics);
+                if (r <= 0)
+                        return;
+                add_text(reading, setting, location_at(reading, line->number), item);
+        }
+}
+
+static void read_list(const struct reading *reading, struct setting *setting, const struct ini_line *lines,
+                      size_t count)
+{
+        if (lines->adds && setting->key->replaced_only) {
+                refuse_line(reading, setting, lines, "there is nothing to add to; write \"=\" and all items");
+                return;
+        }
+        if (setting->location.file != reading->file) {
+                setting->location = location_at(reading, lines->number);
+                if (!lines->adds && setting->key->kind != KIND_ID_LIST) {
+                        clear_texts(setting);
+                        setting->replaced_by = reading->file;
+                }
+        }
+        for (size_t i = 0; i < count; i++)
+                read_items(reading, setting, &lines[i]);
+}
+
+/* The lines of a single value, joined with blanks. NULL if they were refused or memory ran out. */
+static char *join_lines(const struct reading *reading, struct setting *setting, const struct ini_line *lines,
+                        size_t count)
+{
+        size_t size = 1;
+        char quote = '\0', *end;
+
+        for (size_t i = 0; i < count; i++)
+                size += lines[i].size + 1;
+        CLEANUP(cleanup_free) char *joined = end = malloc(size);
+        if (joined == NULL) {
+                diagnostics_no_memory(reading->diagnostics);
+                return NULL;
+        }
+        *end = '\0';
+        for (size_t i = 0; i < count; i++) {
+                CLEANUP(cleanup_free) char *text = NULL;
+                const char *hint = NULL;
+                int r = value_text_read(&lines[i], setting->key->is_command ? &quote : NULL, &text, &hint);
+                if (r == -EINVAL)
+                        refuse_line(reading, setting, &lines[i], hint);
+                else if (r < 0)
+                        diagnostics_no_memory(reading->diagnostics);
+                if (r < 0)
+                        return NULL;
+                if (end > joined && text[0] != '\0')
+                        *end++ = ' ';
+                end = stpcpy(end, text);
+        }
+        return STEAL_POINTER(joined);
+}
+
+static void read_text(const struct reading *reading, struct setting *setting, const struct ini_line *lines,
+                      size_t count)
+{
+        const char *name = setting->key->name;
+
+        if (lines->adds) {
+                refuse_line(reading, setting, lines,
+                            "\"+=\" adds to a list, but this is a single value; write \"=\"");
+                return;
+        }
+        if (setting->location.file == reading->file) {
+                diagnostics_error(reading->diagnostics, location_at(reading, lines->number),
+                                  "%s is set twice, first in line %u; remove one of the lines", name,
+                                  setting->location.line);
+                setting->refused = true;
+                return;
+        }
+        if (count > 1 && !setting->key->is_command) {
+                diagnostics_error(reading->diagnostics, location_at(reading, lines[1].number),
+                                  "the indented line continues line %u, but %s takes a single value; "
+                                  "begin keys in column 1",
+                                  lines->number, name);
+                setting->refused = true;
+                count = 1;
+        }
+
+        setting->location = location_at(reading, lines->number);
+        clear_texts(setting);
+        CLEANUP(cleanup_free) char *text = join_lines(reading, setting, lines, count);
+        if (text != NULL)
+                add_text(reading, setting, setting->location, text);
+}
+
+static void read_value(void *userdata, const char *name, const struct ini_line *lines, size_t count)
+{
+        const struct reading *reading = userdata;
         const struct config_key *key = NULL;
+
+        if (reading->section_seen && reading->section == NULL)
+                return;
         if (reading->section != NULL)
                 key = config_key_find(reading->section->section, name);
         if (key == NULL) {
-                refuse_key(reading, line, name);
+                refuse_key(reading, lines->number, name);
                 mark_damaged(reading);
                 return;
         }
 
-        struct setting *setting = reading->setting = open_setting(reading, key);
+        struct setting *setting = open_setting(reading, key);
         if (setting == NULL)
                 return;
-        bool again = setting->location.file == reading->file;
-        if (again && !config_kind_is_list(key->kind)) {
-                diagnostics_error(reading->diagnostics, location,
-                                  "%s is set twice, first in line %u; remove one of the lines", name,
-                                  setting->location.line);
-                return;
-        }
-        if (!again) {
-                if (key->kind != KIND_ID_LIST)
-                        clear_texts(setting);
-                setting->location = location;
-        }
         if (config_kind_is_list(key->kind))
-                add_items(reading, setting, location, value);
+                read_list(reading, setting, lines, count);
         else
-                add_text(reading, setting, location, value);
-}
-
-static void read_continuation(const struct reading *reading, unsigned line, const char *value)
-{
-        struct setting *setting = reading->setting;
-
-        if (setting == NULL)
-                return;
-        if (config_kind_is_list(setting->key->kind))
-                add_items(reading, setting, location_at(reading, line), value);
-        else
-                diagnostics_error(reading->diagnostics, location_at(reading, line),
-                                  "the indented line continues line %u, but %s takes a single value; "
-                                  "begin keys in column 1",
-                                  setting->location.line, setting->key->name);
-}
-
-static void read_value(void *userdata, unsigned line, const char *key, const char *value, bool continuation)
-{
-        struct reading *reading = userdata;
-
-        if (reading->section_seen && reading->section == NULL)
-                return;
-        if (continuation)
-                read_continuation(reading, line, value);
-        else
-                read_key(reading, line, key, value);
+                read_text(reading, setting, lines, count);
 }
 
 static void read_problem(void *userdata, unsigned line, const char *message)

@@ -8,9 +8,11 @@
 #include "config/keys.h"
 
 /*
- * The files merged, before the values are parsed: sections, keys and texts, each with its location. A key in
- * a later file replaces the same key of earlier files, lists included; only the ids of [jobs], and the [job
- * NAME] and [hook NAME] sections, accumulate.
+ * The files merged, before the values are parsed: sections, keys and texts, each with its location.
+ *
+ * A key in a later file replaces the same key of earlier files. Of a list, the first line in a file decides:
+ * "=" replaces the default and what earlier files have, "+=" adds to them; further lines in the same file
+ * add. The ids of [jobs] always add. Sections accumulate.
  */
 
 struct setting_text {
@@ -21,8 +23,11 @@ struct setting_text {
 struct setting {
         const struct config_key *key;
         struct location location; /* of its first line in the last file that sets it */
+        const struct config_file
+                *replaced_by; /* the last file that has "=" first; NULL: adds to the default */
         struct setting_text *texts;
         size_t count; /* 1 for a single value, any number for a list */
+        bool refused; /* one of its lines or values was, so no error may follow from the value that it has */
 };
 
 struct section_settings {
@@ -51,8 +56,8 @@ void settings_read(struct settings *settings, const struct config_file *file, co
                    struct diagnostics *diagnostics);
 
 /* The section, or NULL. `name` as in struct section_settings. */
-const struct section_settings *settings_find_section(const struct settings *settings,
-                                                     enum config_section section, const char *name);
+struct section_settings *settings_find_section(const struct settings *settings, enum config_section section,
+                                               const char *name);
 /* The setting, or NULL; `section` may be NULL. */
 const struct setting *section_find(const struct section_settings *section, const char *key);
 

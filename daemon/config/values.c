@@ -15,6 +15,7 @@
 
 #include "config/suggestion.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 #include "util/timespan.h"
 
 static void *field_of(const struct config_key *key, void *base)
@@ -27,20 +28,35 @@ static const void *const_field_of(const struct config_key *key, const void *base
         return (const char *)base + key->offset;
 }
 
-/* Reports an invalid value; `hint` says what to write instead. */
-static void refuse(const struct config_key *key, const char *text, struct location location,
-                   struct diagnostics *diagnostics, const char *hint)
-{
-        /* To inih " #" is part of the value, which surprises people. */
-        const char *comment =
-                strstr(text, " #") != NULL ? "; a comment after a value starts with \" ;\"" : "";
+/* Of a value in a message. */
+#define SHOWN_BYTES 200
 
-        if (*text == '\0')
+/*
+ * Reports a value: "KEY = VALUE is FAULT HINT", where the hint says what to write instead. Returns false, as
+ * the callers do for an invalid value.
+ */
+static bool refuse_as(const char *fault, const struct config_key *key, const char *text,
+                      struct location location, struct diagnostics *diagnostics, const char *hint)
+{
+        CLEANUP(cleanup_free) char *shown = text_escape(text, strlen(text), SHOWN_BYTES);
+
+        if (shown == NULL)
+                diagnostics_no_memory(diagnostics);
+        else if (*text == '\0')
                 diagnostics_error(diagnostics, location, "%s is empty; %s, or remove the line", key->name,
                                   hint);
         else
-                diagnostics_error(diagnostics, location, "%s = %s is invalid: %s%s", key->name, text, hint,
-                                  comment);
+                diagnostics_error(diagnostics, location, "%s = %s is %s %s%s", key->name, shown, fault, hint,
+                                  /* People expect a comment. */
+                                  strstr(text, " #") != NULL ? "; a comment after a value starts with \" ;\""
+                                                             : "");
+        return false;
+}
+
+static bool refuse(const struct config_key *key, const char *text, struct location location,
+                   struct diagnostics *diagnostics, const char *hint)
+{
+        return refuse_as("invalid:", key, text, location, diagnostics, hint);
 }
 
 int job_id_parse(const char *text, uint64_t *ret_id)
@@ -60,25 +76,6 @@ int job_id_parse(const char *text, uint64_t *ret_id)
         return 0;
 }
 
-char *list_next(const char **at)
-{
-        const char *start = *at + strspn(*at, " \t,");
-        size_t size = strcspn(start, ",");
-
-        if (size == 0) {
-                *at = start;
-                return NULL;
-        }
-        const char *end = start + size;
-        while (size > 0 && (start[size - 1] == ' ' || start[size - 1] == '\t'))
-                size--;
-
-        char *item = strndup(start, size);
-        if (item != NULL)
-                *at = end;
-        return item;
-}
-
 static void number_format(const struct config_key *key, uint64_t number,
                           char buffer[static TIMESPAN_TEXT_MAX])
 {
@@ -93,18 +90,17 @@ static void number_format(const struct config_key *key, uint64_t number,
 static bool in_range(const struct config_key *key, const char *text, uint64_t number,
                      struct location location, struct diagnostics *diagnostics)
 {
-        char least[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
+        char least[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX], hint[2 * TIMESPAN_TEXT_MAX + 16];
 
         if (number >= key->minimum && number <= key->maximum)
                 return true;
         number_format(key, key->minimum, least);
         number_format(key, key->maximum, most);
-        diagnostics_error(diagnostics, location, "%s = %s is out of range; write %s to %s", key->name, text,
-                          least, most);
-        return false;
+        snprintf(hint, sizeof(hint), "write %s to %s", least, most);
+        return refuse_as("out of range;", key, text, location, diagnostics, hint);
 }
 
-static void set_timespan(const struct config_key *key, const char *text, struct location location, void *base,
+static bool set_timespan(const struct config_key *key, const char *text, struct location location, void *base,
                          struct diagnostics *diagnostics)
 {
         uint64_t span = 0;
@@ -112,15 +108,16 @@ static void set_timespan(const struct config_key *key, const char *text, struct 
         int r = timespan_parse(text, &span);
         if (r == -ERANGE)
                 span = UINT64_MAX;
-        else if (r < 0) {
-                refuse(key, text, location, diagnostics, "write a time span such as 15s, 1min 30s or 2h");
-                return;
-        }
-        if (in_range(key, text, span, location, diagnostics))
-                *(uint64_t *)field_of(key, base) = span;
+        else if (r < 0)
+                return refuse(key, text, location, diagnostics,
+                              "write a time span such as 15s, 1min 30s or 2h");
+        if (!in_range(key, text, span, location, diagnostics))
+                return false;
+        *(uint64_t *)field_of(key, base) = span;
+        return true;
 }
 
-static void set_size(const struct config_key *key, const char *text, struct location location, void *base,
+static bool set_size(const struct config_key *key, const char *text, struct location location, void *base,
                      struct diagnostics *diagnostics)
 {
         size_t size = 0;
@@ -128,30 +125,31 @@ static void set_size(const struct config_key *key, const char *text, struct loca
         int r = size_parse(text, &size);
         if (r == -ERANGE)
                 size = SIZE_MAX;
-        else if (r < 0) {
-                refuse(key, text, location, diagnostics, "write a number of bytes such as 4096, 64K or 16M");
-                return;
-        }
-        if (in_range(key, text, size, location, diagnostics))
-                *(size_t *)field_of(key, base) = size;
+        else if (r < 0)
+                return refuse(key, text, location, diagnostics,
+                              "write a number of bytes such as 4096, 64K or 16M");
+        if (!in_range(key, text, size, location, diagnostics))
+                return false;
+        *(size_t *)field_of(key, base) = size;
+        return true;
 }
 
-static void set_unsigned(const struct config_key *key, const char *text, struct location location, void *base,
+static bool set_unsigned(const struct config_key *key, const char *text, struct location location, void *base,
                          struct diagnostics *diagnostics)
 {
         size_t digits = strspn(text, "0123456789");
 
-        if (digits == 0 || text[digits] != '\0') {
-                refuse(key, text, location, diagnostics, "write a whole number");
-                return;
-        }
+        if (digits == 0 || text[digits] != '\0')
+                return refuse(key, text, location, diagnostics, "write a whole number");
         /* Saturates at a number that is out of any range. */
         uint64_t number = strtoull(text, NULL, 10);
-        if (in_range(key, text, number, location, diagnostics))
-                *(unsigned *)field_of(key, base) = (unsigned)number;
+        if (!in_range(key, text, number, location, diagnostics))
+                return false;
+        *(unsigned *)field_of(key, base) = (unsigned)number;
+        return true;
 }
 
-static void set_boolean(const struct config_key *key, const char *text, struct location location, void *base,
+static bool set_boolean(const struct config_key *key, const char *text, struct location location, void *base,
                         struct diagnostics *diagnostics)
 {
         static const char *const choices[] = { "no", "yes", "false", "true", "off", "on",
@@ -160,9 +158,9 @@ static void set_boolean(const struct config_key *key, const char *text, struct l
         for (size_t i = 0; i < sizeof(choices) / sizeof(*choices); i++)
                 if (strcasecmp(text, choices[i]) == 0) {
                         *(bool *)field_of(key, base) = i % 2 == 1;
-                        return;
+                        return true;
                 }
-        refuse(key, text, location, diagnostics, "write yes or no");
+        return refuse(key, text, location, diagnostics, "write yes or no");
 }
 
 static const struct config_choice *find_choice(const struct config_key *key, const char *text)
@@ -174,7 +172,7 @@ static const struct config_choice *find_choice(const struct config_key *key, con
 }
 
 /* Suggests the most similar choice, or lists them all: "write token, password or basic". */
-static void refuse_choice(const struct config_key *key, const char *text, struct location location,
+static bool refuse_choice(const struct config_key *key, const char *text, struct location location,
                           struct diagnostics *diagnostics)
 {
         struct suggestion suggestion = suggestion_start(text);
@@ -188,85 +186,51 @@ static void refuse_choice(const struct config_key *key, const char *text, struct
                         used += (size_t)snprintf(hint + used, sizeof(hint) - used, "%s%s", separator,
                                                  choice->text);
         }
-        if (suggestion.nearest != NULL && *text != '\0')
-                diagnostics_error(diagnostics, location, "%s = %s is invalid; did you mean \"%s\"?",
-                                  key->name, text, suggestion.nearest);
-        else
-                refuse(key, text, location, diagnostics, hint);
+        if (suggestion.nearest == NULL || *text == '\0')
+                return refuse(key, text, location, diagnostics, hint);
+        snprintf(hint, sizeof(hint), "did you mean \"%s\"?", suggestion.nearest);
+        return refuse_as("invalid;", key, text, location, diagnostics, hint);
 }
 
-static void set_choice(const struct config_key *key, const char *text, struct location location, void *base,
+static bool set_choice(const struct config_key *key, const char *text, struct location location, void *base,
                        struct diagnostics *diagnostics)
 {
         const struct config_choice *choice = find_choice(key, text);
 
         if (choice == NULL)
-                refuse_choice(key, text, location, diagnostics);
-        else
-                *(unsigned *)field_of(key, base) = (unsigned)choice->value;
+                return refuse_choice(key, text, location, diagnostics);
+        *(unsigned *)field_of(key, base) = (unsigned)choice->value;
+        return true;
 }
 
-static void set_id(const struct config_key *key, const char *text, struct location location, void *base,
+static bool set_id(const struct config_key *key, const char *text, struct location location, void *base,
                    struct diagnostics *diagnostics)
 {
         if (job_id_parse(text, field_of(key, base)) < 0)
-                refuse(key, text, location, diagnostics,
-                       "write a job ID, a number from 1 to 9223372036854775807");
-}
-
-/*
- * Whether there is a "#" between spaces: most likely a comment, which inih takes for part of the value. With
- * `quotes_count`, quoted ones are part of the value.
- */
-static bool has_hash_comment(const char *text, bool quotes_count)
-{
-        char quote = '\0';
-
-        for (size_t i = 0; text[i] != '\0'; i++) {
-                bool starts = i == 0 || text[i - 1] == ' ' || text[i - 1] == '\t';
-                bool ends =
-                        text[i] != '\0' && strchr(" \t", text[i + 1]) != NULL; /* or the end of the text */
-                if (text[i] == '#' && starts && ends && quote == '\0')
-                        return true;
-                if (!quotes_count)
-                        continue;
-                if (quote != '\0')
-                        quote = (char)(text[i] == quote ? '\0' : quote);
-                else if (text[i] == '"' || text[i] == '\'')
-                        quote = text[i];
-        }
-        return false;
+                return refuse(key, text, location, diagnostics,
+                              "write a job ID, a number from 1 to 9223372036854775807");
+        return true;
 }
 
 /* Validates a value that is kept as text. */
 static bool check_text(const struct config_key *key, const char *text, struct location location,
                        struct diagnostics *diagnostics)
 {
-        const char *hint = NULL;
+        const char *hint = key->check != NULL ? key->check(text) : NULL;
 
-        if (has_hash_comment(text, key->kind == KIND_TARGET))
-                hint = "\"#\" does not start a comment here; write \" ;\" instead";
-        else if (key->check != NULL)
-                hint = key->check(text);
-        if (hint == NULL)
-                return true;
-        if (text[0] == '\0')
-                diagnostics_error(diagnostics, location, "%s is empty: %s", key->name, hint);
-        else
-                diagnostics_error(diagnostics, location, "%s = %s is invalid: %s", key->name, text, hint);
-        return false;
+        return hint == NULL || refuse(key, text, location, diagnostics, hint);
 }
 
-static void set_string(const struct config_key *key, const char *text, struct location location, void *base,
+static bool set_string(const struct config_key *key, const char *text, struct location location, void *base,
                        struct diagnostics *diagnostics)
 {
         if (!check_text(key, text, location, diagnostics))
-                return;
+                return false;
 
         char *copy = strdup(text);
         if (copy == NULL) {
                 diagnostics_no_memory(diagnostics);
-                return;
+                return false;
         }
         if (key->normalise != NULL)
                 key->normalise(copy);
@@ -276,54 +240,51 @@ static void set_string(const struct config_key *key, const char *text, struct lo
         *field = copy;
         if (key->kind == KIND_TARGET)
                 ((struct hook_config *)base)->kind = (enum hook_kind)key->hook_kind;
+        return true;
 }
 
-void value_set(const struct config_key *key, const char *text, struct location location, void *base,
+bool value_set(const struct config_key *key, const char *text, struct location location, void *base,
                struct diagnostics *diagnostics)
 {
         switch (key->kind) {
         case KIND_STRING:
         case KIND_TARGET:
-                set_string(key, text, location, base, diagnostics);
-                break;
+                return set_string(key, text, location, base, diagnostics);
         case KIND_TIMESPAN:
-                set_timespan(key, text, location, base, diagnostics);
-                break;
+                return set_timespan(key, text, location, base, diagnostics);
         case KIND_SIZE:
-                set_size(key, text, location, base, diagnostics);
-                break;
+                return set_size(key, text, location, base, diagnostics);
         case KIND_UNSIGNED:
-                set_unsigned(key, text, location, base, diagnostics);
-                break;
+                return set_unsigned(key, text, location, base, diagnostics);
         case KIND_BOOLEAN:
-                set_boolean(key, text, location, base, diagnostics);
-                break;
+                return set_boolean(key, text, location, base, diagnostics);
         case KIND_CHOICE:
-                set_choice(key, text, location, base, diagnostics);
-                break;
+                return set_choice(key, text, location, base, diagnostics);
         case KIND_ID:
-                set_id(key, text, location, base, diagnostics);
-                break;
+                return set_id(key, text, location, base, diagnostics);
         case KIND_ID_LIST:
         case KIND_LIST:
         case KIND_EVENTS:
                 break;
         }
+        return true;
 }
 
-void value_add(const struct config_key *key, const char *text, struct location location, void *base,
+bool value_add(const struct config_key *key, const char *text, struct location location, void *base,
                struct diagnostics *diagnostics)
 {
         if (key->kind == KIND_EVENTS) {
                 const struct config_choice *choice = find_choice(key, text);
                 if (choice == NULL)
-                        refuse_choice(key, text, location, diagnostics);
-                else
-                        *(unsigned *)field_of(key, base) |= (unsigned)choice->value;
-        } else if (check_text(key, text, location, diagnostics) &&
-                   string_list_add(field_of(key, base), text) < 0) {
-                diagnostics_no_memory(diagnostics);
+                        return refuse_choice(key, text, location, diagnostics);
+                *(unsigned *)field_of(key, base) |= (unsigned)choice->value;
+                return true;
         }
+        if (!check_text(key, text, location, diagnostics))
+                return false;
+        if (string_list_add(field_of(key, base), text) < 0)
+                diagnostics_no_memory(diagnostics);
+        return true;
 }
 
 void value_clear(const struct config_key *key, void *base)

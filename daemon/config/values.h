@@ -10,12 +10,15 @@
  * field: the config, job_config or hook_config, as the section of the key requires.
  */
 
-/* Sets the field of a key that is not a list. An invalid value is reported and leaves the field unchanged. */
-void value_set(const struct config_key *key, const char *text, struct location location, void *base,
+/*
+ * Sets the field of a key that is not a list. An invalid value is reported and leaves the field unchanged;
+ * returns false then.
+ */
+bool value_set(const struct config_key *key, const char *text, struct location location, void *base,
                struct diagnostics *diagnostics);
 
-/* Adds an item to the field of a list (KIND_LIST, KIND_EVENTS). An invalid item is reported instead. */
-void value_add(const struct config_key *key, const char *text, struct location location, void *base,
+/* Adds an item to the field of a list (KIND_LIST, KIND_EVENTS), or reports it likewise. */
+bool value_add(const struct config_key *key, const char *text, struct location location, void *base,
                struct diagnostics *diagnostics);
 
 /* Empties the field of a list; leaves other fields unchanged. */
@@ -23,12 +26,6 @@ void value_clear(const struct config_key *key, void *base);
 
 /* A job id: decimal digits, 1 to INT64_MAX. 0 or -EINVAL. */
 int job_id_parse(const char *text, uint64_t *ret_id);
-
-/*
- * The next item of a comma-separated text, without surrounding white space; skips empty ones and advances
- * *at. The caller frees it. NULL at the end, or when out of memory; **at is '\0' at the end only.
- */
-char *list_next(const char **at);
 
 /* The value as it is written in a file, for keys that are not lists. The caller frees it; NULL: no memory. */
 char *value_format(const struct config_key *key, const void *base);

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <systemd/sd-id128.h>
 
+#include "config/status_line.h"
 #include "journal/event_message.h"
 #include "journal/message_ids.h"
 #include "platform/clock.h"
@@ -379,11 +380,12 @@ void recorder_note_unrecognised_status(struct recorder *recorder, const struct j
 
         CLEANUP(cleanup_free) char *shown = text_escape(status->data, status->size, 80);
         CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
-        if (shown == NULL || label == NULL)
+        CLEANUP(cleanup_free) char *line = status_line_write(status);
+        if (shown == NULL || label == NULL || line == NULL)
                 return;
-        journal_print_about(
-                recorder->journal, LOG_WARNING, MESSAGE_ID_UNRECOGNISED_STATUS, job->id, job->name,
-                "%s: unrecognised status \"%s\", treated as open. Add \"%s\" to success, failure or "
-                "running under [status] in %s.",
-                label, shown, shown, recorder->config->path);
+        journal_print_about(recorder->journal, LOG_WARNING, MESSAGE_ID_UNRECOGNISED_STATUS, job->id,
+                            job->name,
+                            "%s: unrecognised status \"%s\", treated as open. "
+                            "Classify it with a line under [status] in %s, for instance: %s",
+                            label, shown, recorder->config->status_file, line);
 }

@@ -8,6 +8,8 @@
 
 #include "util/glob.h"
 
+#include <stdlib.h>
+
 #include "util/utf8.h"
 
 /* ASCII only, independent of the locale; other UTF-8 characters are compared byte by byte. */
@@ -149,4 +151,19 @@ bool glob_matches(const char *pattern, const char *text, size_t size)
         while (*pattern == '*')
                 pattern++;
         return *pattern == '\0';
+}
+
+char *glob_escape(const char *text, size_t size)
+{
+        char *pattern = malloc(size * 2 + 1), *end = pattern;
+
+        if (pattern == NULL)
+                return NULL;
+        for (size_t i = 0; i < size; i++) {
+                if (text[i] != '\0' && !is_literal(text[i]))
+                        *end++ = '\\';
+                *end++ = (char)(text[i] != '\0' ? text[i] : '?');
+        }
+        *end = '\0';
+        return pattern;
 }

@@ -86,7 +86,8 @@ class Events(IntegrationTest):
     def test_unrecognised_status_is_logged_once(self):
         daemon = self.watch("[job 11]\nstep = 0s Marinating\n[job 12]\nstep = 0s Running\n", [11, 12])
         line = daemon.wait_for("warning .*unrecognised status .Marinating")
-        self.assertRegex(line, r"Job 1[12]: .*Add \"Marinating\" to success, failure or running under \[status\]")
+        self.assertRegex(line, r'Job 1[12]: unrecognised status "Marinating", treated as open\. Classify it with a line '
+                               r'under \[status\] in \S*/jobwatchd.ini, for instance: success \+= "Marinating"$')
         daemon.wait_for(r"Job 11: first seen as Marinating \[seen")
         self.fake.job(12, status="Marinating")
         daemon.wait_for("Job 12: Running → Marinating .changed")

@@ -4,6 +4,7 @@
 
 import json
 import re
+import signal
 import unittest
 
 from evidence import ExecRecorder
@@ -152,6 +153,69 @@ class Statuses(ValuesTest):
                 daemon.wait_for(rf"error +Job 11: Running → {shown}(: .*)? \[failed")
                 self.assertEqual(daemon.wait_exit(), EX_JOB_FAILED)
                 self.assertIsNone(re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", daemon.text()), "control characters")
+
+
+class SuggestedLine(ValuesTest):
+    """What the log suggests for an unrecognised status works as it stands, whatever the status is."""
+
+    STATUSES = [
+        "Held", "Held, sold", "Held ; sold", "Held;", "; Held", "# Held", "Held # sold", "  Held", "Held  ", " ", "",
+        "[Held]", "[a-z]", "He]ld[", "Held\nsold", "Held\tsold", "\r\n", '"Held"', 'He"ld', "'Held'", "*", "**Held*",
+        "?", "Held?", "\\", "Held\\", "\\*", "\\\\", "He\\nld", "\\x41", "%s%n", "$HOME", "held = sold", "success += x",
+        "[poll]", "Hé\u0142d", "🎉", "Held\u00a0sold", "Held\u200b", "\u202eHeld", "\ufeffHeld", "He\u00adld",
+        "Held\x1b[31m", "He\x00ld", "\x7f", "\x85", "Held" + "!" * 250, "Held, " * 60, "*" * 999, "é" * 500, "x" * 1000,
+        "\x1b" * 1001, "y" * 100000 + "*",
+    ]
+
+    def write_patterns(self, lines=(), jobs=()):
+        self.write_config(self.fake, jobs, more="[status]\nfailure = Failed\n" + "".join(f"{line}\n" for line in lines))
+
+    def test_it_works_for_any_status(self):
+        jobs = range(11, 11 + len(self.STATUSES))
+        self.fake = self.start_fake("".join(f"[job {job}]\nstep = 0s Running\n" for job in jobs))
+        for job, status in zip(jobs, self.STATUSES):
+            self.fake.fault(f"status{job}", path=f"*/{job}", body=json.dumps({"Id": job, "Status": status}))
+        self.write_patterns(jobs=jobs)
+        daemon = self.start_daemon()
+        for job in jobs:
+            daemon.wait_for(rf"warning +Job {job}: unrecognised status ")
+
+        message = re.compile(r"warning +Job (\d+): unrecognised status .*, treated as open\. Classify it with a line under "
+                             r"\[status\] in (.*), for instance: (success \+= .*)$", re.M)
+        found = message.findall(daemon.text())
+        self.assertEqual(sorted(int(job) for job, _, _ in found), list(jobs), daemon.text())
+        self.assertEqual({path for _, path, _ in found}, {str(self.config)})
+        with self.config.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for _, _, line in found)
+
+        # As it is read and printed, and read back again.
+        status, output = self.run_daemon("--print-config")
+        self.assertEqual(status, EX_OK, output.text())
+        printed = output.output
+        self.assertIn("Done, Processed,", printed, "the lines add to the default")
+        self.config.write_text(printed, encoding="utf-8")
+
+        daemon.process.send_signal(signal.SIGHUP)
+        for job in jobs:
+            daemon.wait_for(rf"Job {job}: .* \[succeeded")
+        self.assertEqual(len(message.findall(daemon.text())), len(jobs), "logged once")
+        self.assertEqual(daemon.stop(), EX_OK)
+
+    def test_it_names_the_file_in_which_the_line_takes_effect(self):
+        self.fake = self.start_fake("[job 11]\nstep = 0s Held\n")
+        self.write_config(self.fake, [11], status={"success": "A"})
+        drop_ins = self.directory / "jobwatchd.ini.d"
+        drop_ins.mkdir()
+        replacing = drop_ins / "10.ini"
+        replacing.write_text("[status]\nsuccess = B\n")
+        (drop_ins / "20.ini").write_text("[status]\nsuccess += C\n")
+        daemon = self.start_daemon()
+        line = daemon.wait_for(r"under \[status\] in ")
+        self.assertIn(f"in {replacing}, for instance: ", line)
+        with replacing.open("a") as file:
+            file.write(line.split("for instance: ")[1].strip() + "\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(r"Job 11: .* \[succeeded")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ The environment variable JOBWATCHD names the program. Each file in wrong-config/
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -72,16 +73,24 @@ class WrongConfig(unittest.TestCase):
         self.assertEqual(result.returncode, 0, text_of(result))
 
     def test_many_ids_on_one_line(self):
-        for count in range(1, 61):
+        for count in (1, 20, 60, 1000, 100000):
             ids = list(range(87654321, 87654321 + count))
             self.write("[jobs]\nids = " + ", ".join(map(str, ids)) + "\n")
-            result = run("--print-config", "-c", self.file)
-            if result.returncode == 0:
-                self.assertEqual(self.ids_of(result.stdout.decode()), ids)
-            else:
-                self.assertEqual(result.returncode, EX_CONFIG, text_of(result))
-                self.assertRegex(text_of(result), re.escape(f"{self.file}:2: ") + "the line is too long: ")
-        self.assertEqual(result.returncode, EX_CONFIG, "60 ids do not fit on a line")
+            self.assertEqual(self.ids_of(self.print_config()), ids)
+
+    def test_a_command_of_any_length_and_content(self):
+        command = "/bin/sh -c 'curl " + "--header \"X: a ; b # c\" " * 500 + "; true'"
+        self.write(f"[jobs]\nids = 1\n[hook a]\nexec = {command} ; comment\n")
+        self.assertIn(f"\nexec = {command}\n", self.print_config())
+        self.write("[jobs]\nids = 1\n[hook a]\nexec = /bin/sh  ; first\n   -c\n# second\n\n   'a ; b'\n")
+        self.assertIn("\nexec = /bin/sh -c 'a ; b'\n", self.print_config())
+
+    def test_an_invalid_value_is_one_error(self):
+        self.write("[jobs]\nids = 1\n[poll]\ninterval = 5 minuts\nmax_interval = 2s\n")
+        result = run("--check", "-c", self.file)
+        self.assertEqual(result.returncode, EX_CONFIG)
+        self.assertEqual(len(text_of(result).splitlines()), 1, text_of(result))
+        self.assertIn(f"{self.file}:4: interval = 5 minuts is invalid", text_of(result))
 
     def test_many_ids_over_indented_lines(self):
         ids = list(range(87654321, 87654321 + 60))
@@ -112,18 +121,70 @@ class WrongConfig(unittest.TestCase):
     def test_missing_file(self):
         self.refused(re.escape(f"{self.file}: ") + "cannot be read: No such file or directory")
 
-    def test_unreadable_file(self):
-        self.file.mkdir()
-        self.refused(re.escape(f"{self.file}: ") + "cannot be read: Is a directory")
+    def make_irregular(self, kind, path):
+        if kind == "a directory":
+            path.mkdir()
+        elif kind == "a FIFO":
+            os.mkfifo(path)
+        elif kind == "a socket":
+            with socket.socket(socket.AF_UNIX) as unix:
+                unix.bind(str(path))
+        else:
+            path.symlink_to("/dev/zero")
+
+    def test_only_regular_files_are_read(self):
+        drop_ins = self.directory / "jobwatchd.ini.d"
+        drop_ins.mkdir()
+        for kind in ("a directory", "a FIFO", "a socket", "a device"):
+            for linked in (False, True):
+                with self.subTest(kind, linked=linked):
+                    place = self.directory / "irregular"
+                    self.make_irregular(kind, place)
+                    try:
+                        for path in (self.file, drop_ins / "x.ini"):
+                            self.write("[jobs]\nids = 1\n")
+                            path.unlink(missing_ok=True)
+                            (path.symlink_to if linked else place.rename)(place if linked else path)
+                            # Anything that waits is ended by the time limit of run().
+                            self.refused(re.escape(f"{path}: ") + f"not a regular file but {kind}; ")
+                            if linked:
+                                path.unlink()
+                            else:
+                                path.rename(place)
+                    finally:
+                        place.rmdir() if kind == "a directory" else place.unlink()
+
+    def test_a_link_to_a_regular_file_is_read(self):
+        self.write("[jobs]\nids = 1\n")
+        target = self.directory / "elsewhere"
+        self.file.rename(target)
+        self.file.symlink_to(target)
+        drop_ins = self.directory / "jobwatchd.ini.d"
+        drop_ins.mkdir()
+        (self.directory / "more").write_text("[jobs]\nids = 2\n")
+        (drop_ins / "x.ini").symlink_to(self.directory / "more")
+        self.assertEqual(self.ids_of(self.print_config()), [1, 2])
+
+    def test_what_is_invisible_is_shown(self):
+        for text, shown in (("[jobs]\nids = 87654321\u200b\n", r'2: invalid job ID "87654321\u200b"'),
+                            ("[jobs]\nids = 1\n[poll]\ninterval\u00a0= 5s\n", r'4: unknown key "interval\u00a0"'),
+                            ("[jobs]\nids = 1\n[poll]\ninterval = 5s\u202f\n", r"4: interval = 5s\u202f is invalid"),
+                            ("[jobs]\nids = 1\n[poll\u00ad]\ninterval = 5s\n", r"3: unknown section [poll\u00ad]"),
+                            ("[jobs]\nids = 1\n[hook a]\non = failed\ufeff\nexec = /bin/true\n",
+                             r"4: on = failed\ufeff is invalid")):
+            with self.subTest(shown):
+                self.write(text)
+                self.refused(re.escape(f"{self.file}:{shown}"))
 
     def test_print_round_trip(self):
         self.write("[jobs]\nids = 3, 1, 2\n[api]\nbase_url = http://127.0.0.1:8080/\ntimeout = 1.5s\n"
                    "[poll]\ninterval = 90s\nbatch = off\n[job a]\nid = 4\nmax_interval = 1h\n"
-                   "[status]\nrunning =\nfailed_result = *\"Errors\":[1-9]*, a=b\n"
+                   "[status]\nrunning =\nsuccess += \"a, b\", \" \\\\* \"\nfailed_result = *\"Errors\":[1-9]*, a=b\n"
                    "[log]\nlevel = warn\npersonal_data = on\nresult_bytes = 4096\n[exit]\nwhen = done\n")
         first = self.print_config()
         self.assertIn("interval = 1min 30s\n", first)
         self.assertIn("result_bytes = 4K\n", first)
+        self.assertIn('Done, Processed, "a, b",', first)
         self.write(first)
         self.assertEqual(self.print_config(), first)
 

@@ -55,7 +55,7 @@ static inline void expect_error(const char *text, const char *location, const ch
 /* Expects an error in line 4 of a configuration that is valid except for that line of the section. */
 static inline void expect_bad(const char *section, const char *line, const char *part)
 {
-        char text[1024];
+        char text[8192];
 
         snprintf(text, sizeof(text), "[jobs]\nids = 1\n[%s]\n%s\n", section, line);
         expect_error(text, "f.ini:4", part);
@@ -63,7 +63,7 @@ static inline void expect_bad(const char *section, const char *line, const char 
 
 static inline struct config *load_with(const char *section, const char *line)
 {
-        char text[1024];
+        char text[8192];
 
         snprintf(text, sizeof(text), "[jobs]\nids = 1\n[%s]\n%s\n", section, line);
         return load_text(text);

@@ -81,7 +81,11 @@ static void test_bad_values(void **state)
                 expect_error(line, "f.ini:2", "invalid job ID");
         }
         expect_bad("poll", "interval = 15x", "interval = 15x is invalid: write a time span");
-        expect_bad("poll", "interval = 15s # c", "a comment after a value starts with \" ;\"");
+        expect_bad("poll", "interval = 15s # c", "interval is invalid: \"#\" does not start a comment");
+        expect_bad("poll", "interval = 15s #c", "a comment after a value starts with \" ;\"");
+        expect_bad("api", "username = \"me\"", "username is invalid: a single value takes no quotes");
+        expect_bad("api", "username += me", "username is invalid: \"+=\" adds to a list");
+        expect_bad("poll", "interval += 15s", "interval is invalid: \"+=\" adds to a list");
         expect_bad("poll", "interval =", "interval is empty");
         expect_bad("poll", "interval = 99ms", "interval = 99ms is out of range; write 100ms to 365d");
         expect_bad("poll", "max_interval = 0", "out of range");
@@ -108,8 +112,28 @@ static void test_bad_values(void **state)
         expect_bad("state", "directory = var/lib", "write an absolute path");
         expect_bad("api", "ca_file = ca.pem", "write an absolute path");
         expect_bad("api", "username = me # mine", "\"#\" does not start a comment");
-        expect_bad("status", "failure = A, B # mine",
-                   "failure = B # mine is invalid: \"#\" does not start a comment");
+        expect_bad("status", "failure = A, B # mine", "failure is invalid: \"#\" does not start a comment");
+        expect_bad("status", "failure = A, \"B", "failure is invalid: the double quote is not closed");
+        expect_bad("status", "failure = A, \"B\\\"", "failure is invalid: the double quote is not closed");
+        expect_bad("status", "failure = \"A\" B", "text after the closing quote");
+        expect_bad("status", "failure = \"A\";c", "text after the closing quote");
+        expect_bad("status", "failure = \"A\\q\"", "invalid escape");
+        expect_bad("status", "failure = \"A\\x4\"", "invalid escape");
+        expect_bad("status", "failure = \"A\\0\"", "invalid escape");
+        expect_bad("status", "failure = \"A\\000\"", "invalid escape");
+        expect_bad("status", "failure = \"A\\400\"", "invalid escape");
+}
+
+/* A value of any length is shown in part, so that the message can be read. */
+static void test_long_values(void **state)
+{
+        static char text[100000];
+
+        (void)state;
+        snprintf(text, sizeof(text), "[jobs]\nids = 1\n[poll]\ninterval = %0*dx\n", 90000, 15);
+        expect_error(text, "f.ini:4", "00… is invalid: ");
+        snprintf(text, sizeof(text), "[jobs]\nids = %0*dx\n", 90000, 15);
+        expect_error(text, "f.ini:2", "invalid job ID \"000");
 }
 
 static void test_file_names(void **state)
@@ -230,7 +254,8 @@ static void test_hooks(void **state)
         expect_bad("hook a", "on = succeded\nexec = /a", "did you mean \"succeeded\"?");
         expect_bad("hook a", "secret_file = a\nexec = /a", "secret_file is for url hooks only");
         expect_bad("hook a", "retries = 1001\nexec = /a", "write 0 to 1000");
-        expect_bad("hook a", "exec = /bin/sh -c 'a ; b'", "even within quotes");
+        expect_error("[job a]\nid = 1\nhooks += mail\n[hook mail]\nexec = /a\n", "f.ini:3",
+                     "hooks is invalid: there is nothing to add to");
         expect_error("[job a]\nid = 1\nhooks = mail\n", "f.ini:3", "unknown hook \"mail\"; add a section");
         expect_error("[job a]\nid = 1\nhooks = mal\n[hook mail]\nexec = /a\n", "f.ini:3",
                      "did you mean \"mail\"?");
@@ -245,11 +270,45 @@ static void test_one_problem_a_cause(void **state)
 {
         (void)state;
         /* Where a line was refused, no key is reported as missing. */
-        expect_error("[jobs]\nids: 1\n", "f.ini:2", "\":\"");
+        expect_error("[jobs]\nids: 1\n", "f.ini:2", "\"ids\" is neither");
         expect_error("[Jobs]\nids = 1\n", "f.ini:1", "did you mean [jobs]?");
         expect_error("[job a]\nidd = 1\n", "f.ini:2", "did you mean \"id\"?");
         expect_error("[job a\nid = 1\n", "f.ini:1", "not closed");
         expect_error("[jobs]\nids = 1\n[hook a]\nexce = /bin/true\n", "f.ini:4", "did you mean \"exec\"?");
+}
+
+/* Nothing is concluded from the default that stands in for a value that was refused. */
+static void test_no_error_follows_from_a_refused_value(void **state)
+{
+        (void)state;
+        expect_error("[jobs]\nids = 1\n[poll]\ninterval = 5 minuts\nmax_interval = 2s\n", "f.ini:4",
+                     "5 minuts");
+        expect_error("[jobs]\nids = 1\n[poll]\ninterval = 5min\nmax_interval = 1 our\n", "f.ini:5", "1 our");
+        expect_error("[jobs]\nids = 1\n[poll]\ninterval += 1s\nmax_interval = 2s\n", "f.ini:4", "+=");
+        expect_error("[jobs]\nids = 1\n[poll]\ninterval = 1s # c\nmax_interval = 2s\n", "f.ini:4", "\"#\"");
+        expect_error("[jobs]\nids = 1\n[poll]\ninterval: 1s\nmax_interval = 2s\n", "f.ini:4", "neither");
+        expect_error("[jobs]\nids = 1\n[poll]\nintervall = 1s\nmax_interval = 2s\n", "f.ini:4",
+                     "unknown key");
+        expect_error("[jobs]\nids = 1\n[pol]\ninterval = 1s\n[poll]\nmax_interval = 2s\n", "f.ini:3",
+                     "unknown section");
+        expect_error("[poll]\ninterval = x\n[job a]\nid = 1\nmax_interval = 2s\n", "f.ini:2", "interval = x");
+        expect_error("[poll]\nmax_interval = x\n[job a]\nid = 1\ninterval = 5min\n", "f.ini:2",
+                     "interval = x");
+        expect_error("[job a]\nid = 1\ninterval = x\nmax_interval = 2s\n", "f.ini:3", "interval = x");
+        expect_error("[job a]\nid = 1\ninterval = 5min\nmax_interval = x\n", "f.ini:4", "interval = x");
+        expect_error("[job a]\nid = x\n", "f.ini:2", "id = x");
+        expect_error("[job a]\nid += 5\n", "f.ini:2", "+=");
+        expect_error("[jobs]\nids = 1 # c\n", "f.ini:2", "\"#\"");
+        expect_error("[jobs]\nids = x\n", "f.ini:2", "invalid job ID");
+        expect_error("[jobs]\nids = 1\n[api]\nauth = tokn\ntoken_file =\n", "f.ini:4", "auth = tokn");
+        expect_error("[jobs]\nids = 1\n[api]\nauth = basic\nusername = a # b\n", "f.ini:5", "\"#\"");
+        expect_error("[jobs]\nids = 1\n[api]\nauth = basic\nusername = a\npassword_file = a/b\n", "f.ini:6",
+                     "a/b");
+        expect_error("[jobs]\nids = 1\n[hook a]\nunit += a.service\n", "f.ini:4", "+=");
+        expect_error("[jobs]\nids = 1\n[hook a]\nexec = /a # b\n", "f.ini:4", "\"#\"");
+        expect_error("[jobs]\nids = 1\n[hook a]\nexec = /a\non = failed # b\n", "f.ini:5", "\"#\"");
+        expect_error("[job a]\nid = 1\nhooks = b\n[hok b]\nexec = /a\n", "f.ini:4", "unknown section");
+        expect_error("[job a]\nid = 1\nhooks = b c\n", "f.ini:3", "1 to 40 letters");
 }
 
 /* In the order of the lines, whichever step found them. */
@@ -327,6 +386,8 @@ int main(void)
                 cmocka_unit_test(test_intervals),
                 cmocka_unit_test(test_hooks),
                 cmocka_unit_test(test_one_problem_a_cause),
+                cmocka_unit_test(test_no_error_follows_from_a_refused_value),
+                cmocka_unit_test(test_long_values),
                 cmocka_unit_test(test_order_of_problems),
                 cmocka_unit_test(test_suggestions),
         };

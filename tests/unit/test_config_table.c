@@ -17,6 +17,8 @@
 #include "config/config_load.h"
 #include "config/ini_reader.h"
 #include "config/keys.h"
+#include "config/value_syntax.h"
+#include "util/cleanup.h"
 
 #ifndef CONF_DIR
 #define CONF_DIR "conf"
@@ -28,7 +30,7 @@ struct example {
         enum config_section section;
         size_t keys;
         const struct config_key *last;
-        char value[1024];
+        char value[4096];
         bool seen[64];
 };
 
@@ -40,6 +42,7 @@ static void end_value(struct example *example)
         if (key != NULL && key->default_text != NULL)
                 assert_string_equal(example->value, key->default_text);
         example->last = NULL;
+        example->value[0] = '\0';
 }
 
 static void example_section(void *userdata, unsigned line, const char *header)
@@ -60,18 +63,11 @@ static void example_section(void *userdata, unsigned line, const char *header)
         assert_true(example->in_section);
 }
 
-static void example_value(void *userdata, unsigned line, const char *name, const char *value,
-                          bool continuation)
+static void example_value(void *userdata, const char *name, const struct ini_line *lines, size_t count)
 {
         struct example *example = userdata;
 
-        (void)line;
         assert_true(example->in_section);
-        if (continuation) {
-                size_t used = strlen(example->value);
-                snprintf(example->value + used, sizeof(example->value) - used, " %s", value);
-                return;
-        }
         end_value(example);
         const struct config_key *key = config_key_find(example->section, name);
         if (key == NULL)
@@ -81,7 +77,14 @@ static void example_value(void *userdata, unsigned line, const char *name, const
         example->seen[index] = true;
         example->keys++;
         example->last = key;
-        snprintf(example->value, sizeof(example->value), "%s", value);
+        for (size_t i = 0; i < count; i++) {
+                CLEANUP(cleanup_free) char *text = NULL;
+                const char *hint = NULL;
+                char quote = '\0';
+                assert_int_equal(value_text_read(&lines[i], &quote, &text, &hint), 0);
+                size_t used = strlen(example->value);
+                snprintf(example->value + used, sizeof(example->value) - used, i > 0 ? " %s" : "%s", text);
+        }
 }
 
 static void example_problem(void *userdata, unsigned line, const char *message)

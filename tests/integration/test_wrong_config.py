@@ -69,6 +69,9 @@ class WrongConfig(unittest.TestCase):
 
     def test_check_accepts_right_file(self):
         self.write("[jobs]\nids = 87654321\n")
+        token = self.directory / "nexudus.token"
+        token.write_text("t0k3n\n")
+        token.chmod(0o600)
         result = run("--check", "-c", self.file)
         self.assertEqual(result.returncode, 0, text_of(result))
 

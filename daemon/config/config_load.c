@@ -17,6 +17,7 @@
 #include "config/config_files.h"
 #include "config/value_syntax.h"
 #include "config/values.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -94,15 +95,15 @@ static struct job_config *add_job(struct config *config, struct config_sources *
                                   struct location location, const struct section_settings *section,
                                   struct diagnostics *diagnostics)
 {
-        struct job_config *jobs = reallocarray(config->jobs, config->job_count + 1, sizeof(*jobs));
+        struct job_config *jobs = array_grow(config->jobs, config->job_count, sizeof(*jobs));
         if (jobs != NULL)
                 config->jobs = jobs;
         struct location *locations =
-                reallocarray(sources->job_locations, config->job_count + 1, sizeof(*locations));
+                array_grow(sources->job_locations, config->job_count, sizeof(*locations));
         if (locations != NULL)
                 sources->job_locations = locations;
         const struct section_settings **sections =
-                reallocarray(sources->job_sections, config->job_count + 1, sizeof(*sections));
+                array_grow(sources->job_sections, config->job_count, sizeof(*sections));
         if (sections != NULL)
                 sources->job_sections = sections;
         if (jobs == NULL || locations == NULL || sections == NULL) {
@@ -206,12 +207,11 @@ static void build_hooks(struct config *config, struct config_sources *sources,
                 if (section->section != SECTION_HOOK)
                         continue;
 
-                struct hook_config *hooks =
-                        reallocarray(config->hooks, config->hook_count + 1, sizeof(*hooks));
+                struct hook_config *hooks = array_grow(config->hooks, config->hook_count, sizeof(*hooks));
                 if (hooks != NULL)
                         config->hooks = hooks;
                 const struct section_settings **sections =
-                        reallocarray(sources->hook_sections, config->hook_count + 1, sizeof(*sections));
+                        array_grow(sources->hook_sections, config->hook_count, sizeof(*sections));
                 if (sections != NULL)
                         sources->hook_sections = sections;
                 if (hooks == NULL || sections == NULL) {

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -43,7 +44,7 @@ static void diagnostics_add(struct diagnostics *diagnostics, struct location loc
         CLEANUP(cleanup_free) char *what = NULL, *raw = NULL;
 
         struct diagnostic *grown =
-                reallocarray(diagnostics->entries, diagnostics->count + 1, sizeof(*diagnostics->entries));
+                array_grow(diagnostics->entries, diagnostics->count, sizeof(*diagnostics->entries));
         if (grown == NULL) {
                 diagnostics_no_memory(diagnostics);
                 return;

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
+#include "util/array.h"
 #include "util/text.h"
 #include "util/utf8.h"
 
@@ -30,7 +30,7 @@ struct source {
         bool skip_section;    /* the section header was refused */
         int error;
         struct ini_line *lines; /* the values of the file, each with its continuation lines */
-        size_t count, capacity;
+        size_t count;
         const struct ini_handlers *handlers;
         void *userdata;
 };
@@ -154,16 +154,13 @@ static bool check_bytes(struct source *source, const struct ini_line *line)
 
 static void add_line(struct source *source, const struct ini_line *line)
 {
-        if (source->count == source->capacity) {
-                size_t capacity = source->capacity > 0 ? source->capacity * 2 : 64;
-                struct ini_line *lines = reallocarray(source->lines, capacity, sizeof(*lines));
-                if (lines == NULL) {
-                        source->error = -ENOMEM;
-                        return;
-                }
-                source->lines = lines;
-                source->capacity = capacity;
+        struct ini_line *lines = array_grow(source->lines, source->count, sizeof(*lines));
+
+        if (lines == NULL) {
+                source->error = -ENOMEM;
+                return;
         }
+        source->lines = lines;
         source->lines[source->count++] = *line;
 }
 

@@ -16,6 +16,7 @@
 #include "config/ini_reader.h"
 #include "config/value_checks.h"
 #include "config/value_syntax.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 
 /* Reading one file. */
@@ -35,7 +36,7 @@ static struct location location_at(const struct reading *reading, unsigned line)
 const struct config_file *settings_add_file(struct settings *settings, const char *path)
 {
         struct config_file **grown =
-                reallocarray(settings->files, settings->file_count + 1, sizeof(*settings->files));
+                array_grow(settings->files, settings->file_count, sizeof(*settings->files));
         if (grown == NULL)
                 return NULL;
         settings->files = grown;
@@ -72,7 +73,7 @@ static struct section_settings *add_section(struct settings *settings, enum conf
                                             const char *name, struct location location)
 {
         struct section_settings **grown =
-                reallocarray(settings->sections, settings->count + 1, sizeof(*settings->sections));
+                array_grow(settings->sections, settings->count, sizeof(*settings->sections));
         if (grown == NULL)
                 return NULL;
         settings->sections = grown;
@@ -185,8 +186,7 @@ static void read_section(void *userdata, unsigned line, const char *header)
 static void add_text(const struct reading *reading, struct setting *setting, struct location location,
                      const char *text)
 {
-        struct setting_text *grown =
-                reallocarray(setting->texts, setting->count + 1, sizeof(*setting->texts));
+        struct setting_text *grown = array_grow(setting->texts, setting->count, sizeof(*setting->texts));
         if (grown == NULL) {
                 diagnostics_no_memory(reading->diagnostics);
                 return;
@@ -257,8 +257,7 @@ static struct setting *open_setting(const struct reading *reading, const struct 
                 if (section->settings[i].key == key)
                         return &section->settings[i];
 
-        struct setting *grown =
-                reallocarray(section->settings, section->count + 1, sizeof(*section->settings));
+        struct setting *grown = array_grow(section->settings, section->count, sizeof(*section->settings));
         if (grown == NULL) {
                 diagnostics_no_memory(reading->diagnostics);
                 return NULL;

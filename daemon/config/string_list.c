@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "util/cleanup.h"
 
 int string_list_add(struct string_list *list, const char *item)
@@ -16,7 +17,8 @@ int string_list_add(struct string_list *list, const char *item)
         if (copy == NULL)
                 return -ENOMEM;
 
-        char **grown = reallocarray(list->items, list->count + 2, sizeof(*grown));
+        /* With the NULL at the end. */
+        char **grown = array_grow(list->items, list->count + 1, sizeof(*grown));
         if (grown == NULL)
                 return -ENOMEM;
         grown[list->count++] = STEAL_POINTER(copy);

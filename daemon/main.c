@@ -58,9 +58,10 @@ static void print_help(void)
                 "      --version           print the version and exit\n"
                 "  -h, --help              print this help and exit\n"
                 "\n"
-                "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed or is gone;\n"
-                "64 invalid command line; 69 API unreachable; 74 state directory unusable;\n"
-                "77 credentials rejected; 78 invalid configuration; 124 --timeout expired.\n",
+                "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed or is gone,\n"
+                "or a delivery was abandoned; 64 invalid command line; 69 API unreachable;\n"
+                "74 state directory unusable; 77 credentials rejected; 78 invalid configuration;\n"
+                "124 --timeout expired.\n",
                 stdout);
 }
 

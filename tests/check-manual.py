@@ -71,6 +71,11 @@ def check(root):
     journal = source("daemon/journal/journal.c")
     problems += compare("field", words(journal, r'"(JOBWATCH_\w+)"'), words(fields(service), r"JOBWATCH_\w+"))
 
+    ids = words(source("daemon/journal/message_ids.h"), r'"([0-9a-f]{32})"')
+    problems += compare("MESSAGE_ID", ids, words(service, r"(?m)^\.It Li ([0-9a-f]{32})$"))
+    explained = words(source("systemd/jobwatchd.catalog"), r"(?m)^-- ([0-9a-f]{32})$")
+    problems += [f"MESSAGE_ID: {id} is in only one of message_ids.h and the catalog" for id in sorted(ids ^ explained)]
+
     variables = source("daemon/delivery/variables.c") + source("daemon/delivery/exec/environment.c")
     problems += compare("variable", words(variables, r'"(JOBWATCH_\w+)"'), words(hooks, r"\.It Ev (JOBWATCH_\w+)"))
     document = source("daemon/delivery/payload.c")

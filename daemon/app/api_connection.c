@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/message_ids.h"
 #include "platform/credential.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
@@ -42,7 +43,8 @@ static int read_secret(const struct api_connection_parts *parts, char **ret_secr
 
         int r = credential_read(&credential, ret_secret, &message);
         if (r < 0)
-                journal_print(parts->journal, LOG_ERR, "%s.", message != NULL ? message : strerror(-r));
+                journal_print_about(parts->journal, LOG_ERR, MESSAGE_ID_MISSING_CREDENTIAL, 0, NULL, "%s.",
+                                    message != NULL ? message : strerror(-r));
         else if (message != NULL)
                 journal_print(parts->journal, LOG_WARNING, "%s.", message);
         return r;

@@ -12,6 +12,7 @@
 #include "app/daemon.h"
 #include "config/config_load.h"
 #include "journal/journal.h"
+#include "journal/message_ids.h"
 #include "util/cleanup.h"
 
 DEFINE_CLEANUP(struct config, config_free)
@@ -51,8 +52,9 @@ static int log_problems(const struct command *command, const struct config_probl
                 journal_print(journal, problems->items[i].warning ? LOG_WARNING : LOG_ERR, "%s",
                               problems->items[i].message);
         if (problems->errors > 0)
-                journal_print(journal, LOG_ERR, "Invalid configuration (%zu error%s), exiting.",
-                              problems->errors, plural(problems->errors));
+                journal_print_about(journal, LOG_ERR, MESSAGE_ID_INVALID_CONFIGURATION, 0, NULL,
+                                    "Invalid configuration (%zu error%s), exiting.", problems->errors,
+                                    plural(problems->errors));
         return 0;
 }
 

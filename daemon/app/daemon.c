@@ -20,13 +20,17 @@
 #include "app/check.h"
 #include "app/reload.h"
 #include "app/status_line.h"
+#include "app/status_text.h"
 #include "app/summary.h"
 #include "bus/connection.h"
 #include "delivery/outbox.h"
+#include "journal/message_ids.h"
 #include "monitor/monitor.h"
 #include "monitor/recorder.h"
+#include "platform/clock.h"
 #include "state/state.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 /* How often the journal gets a summary. */
@@ -65,17 +69,21 @@ struct daemon {
         sd_event_source *summary;
         struct status_line *status;
         enum daemon_state life;
-        bool idle_reported;
+        bool idle_reported; /* that all jobs have ended */
+        bool reload_failed; /* the last reload did */
+        char *last_status;  /* STATUS= after the end; NULL: none */
 };
 
 /* ---- exit ---- */
 
-static enum exit_status status_when_done(const struct monitor_counts *counts)
+static enum exit_status status_when_done(const struct monitor_counts *counts,
+                                         const struct outbox_counts *deliveries)
 {
-        return counts->failed > 0 ? EXIT_STATUS_JOB_FAILED : EXIT_STATUS_SUCCESS;
+        return counts->failed > 0 || deliveries->abandoned > 0 ? EXIT_STATUS_JOB_FAILED : EXIT_STATUS_SUCCESS;
 }
 
-static enum exit_status status_of_round(const struct daemon *daemon, const struct monitor_counts *counts)
+static enum exit_status status_of_round(const struct daemon *daemon, const struct monitor_counts *counts,
+                                        const struct outbox_counts *deliveries)
 {
         if (counts->report_error < 0) {
                 journal_print(daemon->journal, LOG_ERR, "Cannot write the report to standard output: %s.",
@@ -88,7 +96,21 @@ static enum exit_status status_of_round(const struct daemon *daemon, const struc
                 return EXIT_STATUS_API;
         if (counts->not_found > 0)
                 return EXIT_STATUS_JOB_FAILED;
-        return daemon->config->exit_when == EXIT_DONE ? status_when_done(counts) : EXIT_STATUS_SUCCESS;
+        return daemon->config->exit_when == EXIT_DONE ? status_when_done(counts, deliveries)
+                                                      : EXIT_STATUS_SUCCESS;
+}
+
+/* All jobs have ended, and no delivery is pending. */
+static void exit_when_finished(struct daemon *daemon, const struct monitor_counts *counts)
+{
+        const struct outbox_counts deliveries = outbox_count(daemon->outbox);
+        enum exit_status status = daemon->options->once ? status_of_round(daemon, counts, &deliveries)
+                                                        : status_when_done(counts, &deliveries);
+
+        if (daemon->config->exit_when == EXIT_DONE)
+                summary_log_abandoned(daemon->journal, deliveries.abandoned);
+        daemon->last_status = summary_of_end(counts, deliveries.abandoned);
+        (void)sd_event_exit(daemon->event, status);
 }
 
 /* Nothing is left to poll, or a delivery has ended: exits if there is nothing left to do. */
@@ -113,12 +135,8 @@ static void on_idle(void *userdata)
                                      : outbox_is_idle(daemon->outbox) ? "Exiting."
                                                                       : "Waiting for hooks, then exiting.");
         daemon->idle_reported = true;
-        if (!outbox_is_idle(daemon->outbox))
-                return;
-        if (daemon->options->once)
-                (void)sd_event_exit(daemon->event, status_of_round(daemon, &counts));
-        else if (exit_when_done)
-                (void)sd_event_exit(daemon->event, status_when_done(&counts));
+        if (outbox_is_idle(daemon->outbox) && (daemon->options->once || exit_when_done))
+                exit_when_finished(daemon, &counts);
 }
 
 static int on_stop_time(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -142,8 +160,8 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
                 return 0;
         daemon->life = DAEMON_STOPPING;
         (void)sd_notify(false, "STOPPING=1");
-        journal_print(daemon->journal, LOG_INFO, "Received %s, stopping.",
-                      info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        journal_print_about(daemon->journal, LOG_INFO, MESSAGE_ID_STOPPING, 0, NULL, "Received %s, stopping.",
+                            info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 
         /* Running hooks get some time to end. Deliveries not done by then are made after the next start. */
         daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
@@ -163,10 +181,11 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
         struct monitor_counts counts = monitor_count(daemon->monitor);
         char span[TIMESPAN_TEXT_MAX];
 
-        journal_print(daemon->journal, LOG_WARNING,
-                      "--timeout %s expired: %zu of %zu job%s still open. Exiting.",
-                      timespan_format(daemon->options->timeout_us, span), counts.open, counts.watched,
-                      counts.watched == 1 ? "" : "s");
+        daemon->last_status = format_message("--timeout %s expired: %zu of %zu job%s still open",
+                                             timespan_format(daemon->options->timeout_us, span), counts.open,
+                                             counts.watched, counts.watched == 1 ? "" : "s");
+        journal_print(daemon->journal, LOG_WARNING, "%s. Exiting.",
+                      daemon->last_status != NULL ? daemon->last_status : "--timeout expired");
         return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_TIMEOUT);
 }
 
@@ -178,11 +197,19 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
 
         if (daemon->life == DAEMON_STOPPING)
                 return NULL;
-        struct monitor_counts counts = monitor_count(daemon->monitor);
+        const struct status_facts facts = {
+                .config = daemon->config,
+                .jobs = monitor_count(daemon->monitor),
+                .deliveries = outbox_count(daemon->outbox),
+                .state_error = recorder_state_error(daemon->recorder),
+                .reload_failed = daemon->reload_failed,
+                .now_us = now_us,
+                .wall_us = clock_wall_us(),
+        };
 
         /* In the middle of a poll the next one is not known; this text may stay until then. */
-        *ret_stable = counts.open == 0 || counts.next_us != USEC_NEVER;
-        return summary_status(daemon->config, &counts, now_us);
+        *ret_stable = facts.jobs.open == 0 || facts.jobs.next_us != USEC_NEVER;
+        return status_text(&facts);
 }
 
 static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -306,7 +333,10 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
                 .api = connection_parts_of(daemon, NULL),
         };
 
-        if (daemon->life != DAEMON_STOPPING && reload_config(&reload, &daemon->config))
+        if (daemon->life == DAEMON_STOPPING)
+                return 0;
+        daemon->reload_failed = !reload_config(&reload, &daemon->config);
+        if (monitor_count(daemon->monitor).open > 0)
                 daemon->idle_reported = false;
         return 0;
 }
@@ -380,8 +410,11 @@ static int add_timers(struct daemon *daemon)
 static void log_start(struct daemon *daemon)
 {
         const struct monitor_counts counts = monitor_count(daemon->monitor);
+        const struct outbox_counts deliveries = outbox_count(daemon->outbox);
 
-        summary_log_start(daemon->journal, daemon->config, &counts);
+        summary_log_start(daemon->journal, daemon->config, &counts, deliveries.pending);
+        /* That they have ended was reported by the run that observed it. */
+        daemon->idle_reported = counts.open == 0 && daemon->config->exit_when != EXIT_DONE;
 }
 
 static enum exit_status fail_with(struct daemon *daemon, const char *what, int error)
@@ -431,6 +464,8 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         struct daemon daemon = { .options = options, .config = config_ref(config), .journal = journal };
 
         enum exit_status status = build_and_run(&daemon);
+        (void)sd_notifyf(false, "STATUS=%s", daemon.last_status != NULL ? daemon.last_status : "");
+        free(daemon.last_status);
 
         /* In reverse order, the loop last: each part releases its event sources. */
         sd_event_source_disable_unref(daemon.timeout);

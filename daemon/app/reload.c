@@ -17,8 +17,10 @@
 #include <time.h>
 
 #include "app/check.h"
+#include "app/config_changes.h"
 #include "app/summary.h"
 #include "config/config_load.h"
+#include "journal/message_ids.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
@@ -91,8 +93,10 @@ static int apply_config(const struct reload *reload, struct config *config, cons
         return 0;
 }
 
-/* Returns 0 or a negative errno; *ret_errors is the number of errors that were logged. */
-static int replace_config(const struct reload *reload, struct config **config, size_t *ret_errors)
+/* Returns 0 and what was changed, or a negative errno; *ret_errors is the number of errors that were logged.
+ */
+static int replace_config(const struct reload *reload, struct config **config, char **ret_changes,
+                          size_t *ret_errors)
 {
         CLEANUP(cleanup_config_free) struct config *new = load_config(reload, *config, ret_errors);
         struct api_connection connection = API_CONNECTION_NULL;
@@ -112,6 +116,7 @@ static int replace_config(const struct reload *reload, struct config **config, s
         api_connection_close(&connection);
         if (r < 0)
                 return r;
+        *ret_changes = config_changes_text(*config, new);
         config_free(*config);
         *config = STEAL_POINTER(new);
         return 0;
@@ -119,23 +124,25 @@ static int replace_config(const struct reload *reload, struct config **config, s
 
 bool reload_config(const struct reload *reload, struct config **config)
 {
+        CLEANUP(cleanup_free) char *changes = NULL;
         size_t errors = 0;
 
         assert(*config != NULL);
         notify_reloading();
-        int r = replace_config(reload, config, &errors);
+        int r = replace_config(reload, config, &changes, &errors);
         if (r >= 0) {
                 const struct monitor_counts counts = monitor_count(reload->monitor);
 
-                summary_log_reload(reload->journal, *config, &counts);
+                summary_log_reload(reload->journal, *config, &counts, changes != NULL ? changes : "jobs");
         } else if (errors > 0) {
-                journal_print(reload->journal, LOG_ERR,
-                              "Configuration not reloaded: %zu error%s. Keeping the previous configuration.",
-                              errors, errors == 1 ? "" : "s");
+                journal_print_about(
+                        reload->journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
+                        "Configuration not reloaded: %zu error%s. Keeping the previous configuration.",
+                        errors, errors == 1 ? "" : "s");
         } else {
-                journal_print(reload->journal, LOG_ERR,
-                              "Configuration not reloaded: %s. Keeping the previous configuration.",
-                              strerror(-r));
+                journal_print_about(reload->journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
+                                    "Configuration not reloaded: %s. Keeping the previous configuration.",
+                                    strerror(-r));
         }
         (void)sd_notify(false, "READY=1");
         return r >= 0;

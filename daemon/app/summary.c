@@ -1,65 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Formats the counts of the monitor for the journal and for the status line. */
+/* Formats the counts of the monitor for the journal. */
 
 #include "app/summary.h"
 
 #include <stdio.h>
 
+#include "app/exit_status.h"
 #include "journal/message_ids.h"
 #include "util/message.h"
 #include "util/timespan.h"
 #include "version.h"
 
-/* The plural ending of a noun. */
 /* "15s to 2min", with its NUL. */
 #define INTERVALS_TEXT_MAX (2 * TIMESPAN_TEXT_MAX + 4)
 
+/* The plural ending of a noun. */
 static const char *plural(size_t count)
 {
         return count == 1 ? "" : "s";
-}
-
-static const char *api_text(enum failure failure)
-{
-        switch (failure) {
-        case FAILURE_UNREACHABLE:
-                return "; API: unreachable";
-        case FAILURE_NO_RESPONSE:
-                return "; API: no response";
-        case FAILURE_SERVER_ERROR:
-                return "; API: server error";
-        case FAILURE_REFUSED:
-                return "; API: credentials rejected";
-        case FAILURE_NOT_FOUND:
-                return "; API: answers 404 to everything";
-        case FAILURE_THROTTLED:
-                return "; API: rate limited";
-        case FAILURE_UNEXPECTED:
-                return "; API: unexpected responses";
-        case FAILURE_NONE:
-                break;
-        }
-        return "";
-}
-
-char *summary_status(const struct config *config, const struct monitor_counts *counts, uint64_t now_us)
-{
-        char next[TIMESPAN_TEXT_MAX + 32] = "", span[TIMESPAN_TEXT_MAX], limit[32] = "", failing[40] = "";
-
-        if (counts->next_us != USEC_NEVER)
-                (void)snprintf(
-                        next, sizeof(next), "; next poll in %s",
-                        timespan_format_rough(counts->next_us > now_us ? counts->next_us - now_us : 0, span));
-        if (counts->failing > 0)
-                (void)snprintf(failing, sizeof(failing), ", %zu failing", counts->failing);
-        if (config->limits.per_hour > 0)
-                (void)snprintf(limit, sizeof(limit), " of %u", config->limits.per_hour);
-
-        return format_message("%zu job%s (%zu open, %zu finished%s)%s; %u%s requests in the last hour%s",
-                              counts->watched, plural(counts->watched), counts->open,
-                              counts->watched - counts->open, failing, next, counts->spent_hour, limit,
-                              api_text(counts->failure));
 }
 
 /* The shortest interval of all jobs. */
@@ -112,32 +71,28 @@ static char *format_intervals(const struct poll_config *poll, char buffer[static
 }
 
 void summary_log_start(struct journal *journal, const struct config *config,
-                       const struct monitor_counts *counts)
+                       const struct monitor_counts *counts, size_t pending)
 {
-        char intervals[INTERVALS_TEXT_MAX];
+        char intervals[INTERVALS_TEXT_MAX], deliveries[64] = "";
 
+        if (pending > 0)
+                (void)snprintf(deliveries, sizeof(deliveries), ", %zu deliver%s pending", pending,
+                               pending == 1 ? "y" : "ies");
         journal_print_about(
                 journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
                 "jobwatchd %s started: watching %zu job%s (%zu open, %zu finished) at %s, polling "
-                "every %s, state in %s",
+                "every %s, state in %s%s",
                 JOBWATCH_VERSION, counts->watched, plural(counts->watched), counts->open,
                 counts->watched - counts->open, config->api.base_url,
-                format_intervals(&config->poll, intervals), config_state_directory(config));
+                format_intervals(&config->poll, intervals), config_state_directory(config), deliveries);
         warn_of_short_interval(journal, config, counts);
 }
 
 void summary_log_reload(struct journal *journal, const struct config *config,
-                        const struct monitor_counts *counts)
+                        const struct monitor_counts *counts, const char *changes)
 {
-        char intervals[INTERVALS_TEXT_MAX];
-
-        journal_print_about(journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
-                            "Configuration reloaded: watching %zu job%s (%zu open, %zu finished) at %s, "
-                            "polling every %s, %zu hook%s",
-                            counts->watched, plural(counts->watched), counts->open,
-                            counts->watched - counts->open, config->api.base_url,
-                            format_intervals(&config->poll, intervals), config->hook_count,
-                            plural(config->hook_count));
+        journal_print_about(journal, LOG_INFO, MESSAGE_ID_RELOADED, 0, NULL,
+                            "Configuration reloaded: watching %s", changes);
         warn_of_short_interval(journal, config, counts);
 }
 
@@ -145,6 +100,27 @@ void summary_log_finished(struct journal *journal, const struct monitor_counts *
 {
         journal_print(journal, LOG_INFO, "All jobs finished: %zu succeeded, %zu failed or gone. %s",
                       counts->succeeded, counts->failed, next);
+}
+
+void summary_log_abandoned(struct journal *journal, size_t abandoned)
+{
+        if (abandoned > 0)
+                journal_print(journal, LOG_WARNING, "%zu deliver%s abandoned. Exiting with status %d.",
+                              abandoned, abandoned == 1 ? "y was" : "ies were", EXIT_STATUS_JOB_FAILED);
+}
+
+char *summary_of_end(const struct monitor_counts *counts, size_t abandoned)
+{
+        char deliveries[64] = "";
+
+        if (abandoned > 0)
+                (void)snprintf(deliveries, sizeof(deliveries), "; %zu deliver%s abandoned", abandoned,
+                               abandoned == 1 ? "y" : "ies");
+        if (counts->open > 0)
+                return format_message("%zu of %zu job%s still open%s", counts->open, counts->watched,
+                                      plural(counts->watched), deliveries);
+        return format_message("All jobs finished: %zu succeeded, %zu failed or gone%s", counts->succeeded,
+                              counts->failed, deliveries);
 }
 
 void summary_log_daily(struct journal *journal, const struct config *config,

@@ -98,7 +98,7 @@ static void log_retry(const struct attempt *attempt, uint64_t delay_us)
         char delay[TIMESPAN_TEXT_MAX];
 
         journal_print_delivery(
-                attempt->context->hook_context.journal, LOG_WARNING, NULL, &fields,
+                attempt->context->hook_context.journal, LOG_WARNING, MESSAGE_ID_DELIVERY_RETRY, &fields,
                 "%s: hook %s: delivery of \"%s\" failed (attempt %u of %u): %s; retrying in %s",
                 label != NULL ? label : "A job", fields.hook, event_kind_to_string(attempt->event.kind),
                 fields.attempt, attempt->context->hook->retries + 1, attempt_reason(attempt),

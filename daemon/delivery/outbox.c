@@ -17,6 +17,7 @@
 #include "delivery/exec/output.h"
 #include "delivery/hook_queue.h"
 #include "delivery/unit/unit.h"
+#include "journal/message_ids.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
@@ -283,8 +284,9 @@ static void drop_unconfigured(struct outbox *outbox, const char *const names[])
                               "Cannot drop pending deliveries of removed hooks: %s.",
                               state_error(outbox->parts.state));
         if (dropped > 0)
-                journal_print(outbox->parts.journal, LOG_WARNING, "Dropped %d pending %s of removed hooks.",
-                              dropped, dropped == 1 ? "delivery" : "deliveries");
+                journal_print_about(outbox->parts.journal, LOG_WARNING, MESSAGE_ID_DELIVERIES_DROPPED, 0,
+                                    NULL, "Dropped %d pending %s of removed hooks.", dropped,
+                                    dropped == 1 ? "delivery" : "deliveries");
 }
 
 /* For the first configuration that has unit hooks. */

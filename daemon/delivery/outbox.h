@@ -64,8 +64,7 @@ struct outbox_counts {
         bool state_error; /* results cannot be recorded, or pending deliveries cannot be read */
 };
 
-/* Reads the state only if something may have changed since the last call. Not to be called from a callback.
- */
+/* Reads the state only if something may have changed since the last call. */
 struct outbox_counts outbox_count(struct outbox *outbox);
 
 /* Whether attempts are in progress. */

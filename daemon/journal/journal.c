@@ -215,7 +215,7 @@ void journal_set(struct journal *journal, const struct log_config *settings)
         journal->result_bytes = settings->result_bytes;
         journal->personal_data = settings->personal_data;
         if (settings->target != journal->target)
-                journal_print(journal, LOG_NOTICE,
+                journal_print(journal, LOG_WARNING,
                               "Cannot change [log] target while running; restart the service.");
 }
 

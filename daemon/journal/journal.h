@@ -22,7 +22,7 @@ struct journal;
 int journal_open(const struct log_config *settings, struct journal **ret_journal);
 struct journal *journal_close(struct journal *journal);
 
-/* Applies new settings. The target cannot be changed: a notice is logged if it differs. */
+/* Applies new settings. The target cannot be changed: a warning is logged if it differs. */
 void journal_set(struct journal *journal, const struct log_config *settings);
 
 /* Whether entries go to the journal, not to the console. */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "journal/event_message.h"
+#include "journal/message_ids.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 #include "util/timespan.h"
@@ -58,8 +59,9 @@ static void log_line(struct failing_log *log, enum failure failure, const struct
 {
         if (line->text == NULL)
                 return;
-        journal_print_about(log->journal, failure == FAILURE_NONE ? LOG_NOTICE : LOG_WARNING, NULL,
-                            line->job_id, line->name, "%s", line->text);
+        journal_print_about(log->journal, failure == FAILURE_NONE ? LOG_NOTICE : LOG_WARNING,
+                            failure == FAILURE_NOT_FOUND ? MESSAGE_ID_JOB_NOT_FOUND : NULL, line->job_id,
+                            line->name, "%s", line->text);
 }
 
 static void log_group(struct failing_log *log, enum failure failure, const struct group *group)

@@ -206,6 +206,7 @@ static void begin_run(struct monitor *monitor)
                 planner_pause(monitor->jobs.planner, now + pause_us);
         last_run_begin(state);
         monitor->started = true;
+        monitor->started_us = now;
 }
 
 void monitor_start(struct monitor *monitor)
@@ -271,6 +272,14 @@ static enum failure api_failure(const struct planner *planner, uint64_t now_us)
         return planner_throttle(planner)->pause_until_us > now_us ? FAILURE_THROTTLED : FAILURE_NONE;
 }
 
+static uint64_t retry_at(const struct planner *planner)
+{
+        const struct breaker *breaker = planner_breaker(planner);
+
+        return breaker->state != BREAKER_CLOSED ? breaker->probe_us
+                                                : planner_throttle(planner)->pause_until_us;
+}
+
 struct monitor_counts monitor_count(const struct monitor *monitor)
 {
         struct planner *planner = monitor->jobs.planner;
@@ -280,6 +289,9 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
                 .not_found = monitor->not_found,
                 .report_error = monitor->report_error,
                 .failure = api_failure(planner, monitor_now_us(monitor)),
+                .blocked = monitor->outage.blocked,
+                .retry_us = retry_at(planner),
+                .started_us = monitor->started_us,
                 .next_us = planner_next_due(planner),
                 .spent_hour = rate_limiter_spent_hour(planner_rate_limiter(planner), monitor_now_us(monitor)),
         };

@@ -63,7 +63,10 @@ struct monitor_counts {
         int report_error;     /* with `once`: a negative errno if the report could not be written */
         size_t failing;       /* open jobs that cannot be polled, though the API works */
         enum failure failure; /* of the API as a whole, or FAILURE_THROTTLED; FAILURE_NONE: none */
+        bool blocked;         /* FAILURE_REFUSED: by something in front of the API */
+        uint64_t retry_us;    /* with a failure: CLOCK_BOOTTIME of the next attempt */
         uint64_t next_us;     /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is scheduled */
+        uint64_t started_us;  /* CLOCK_BOOTTIME of the start: requests of earlier runs are not known */
         unsigned spent_hour;  /* requests in the last hour */
         uint64_t round_us;    /* time the rate limits need for one poll of every open job; 0: no limits */
 };

@@ -153,6 +153,7 @@ static void outage_continues(struct monitor *monitor, const struct outage_cause 
                 log->since_us = breaker->since_us;
         if (cause->failure == FAILURE_NONE || cause->failure == FAILURE_THROTTLED)
                 return;
+        log->blocked = cause->blocked;
 
         bool certain = breaker->failure == FAILURE_UNREACHABLE || breaker->failed_probes > 0 ||
                        cause->sign_in || (monitor->parts.once && planner_is_idle(monitor->jobs.planner));

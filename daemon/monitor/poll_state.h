@@ -16,6 +16,7 @@
 struct outage_log {
         bool logged;               /* the present outage, or one that ended less than 10 s ago */
         enum failure failure;      /* as logged */
+        bool blocked;              /* of the last failure: by something in front of the API */
         uint64_t since_us;         /* of its beginning; 0: there is none */
         uint64_t ended_us;         /* while `recovery` is armed */
         uint64_t throttled_us;     /* of the last line about throttling; 0: none yet */
@@ -34,7 +35,8 @@ struct monitor {
         int report_error; /* negative errno of the first line of the report that was not written; 0: none */
         size_t not_found; /* with `once`: jobs that were answered 404 or 410 */
         bool started;     /* monitor_start() was called */
-        bool stopped;     /* no request is sent any more */
+        uint64_t started_us; /* when, by CLOCK_BOOTTIME */
+        bool stopped;        /* no request is sent any more */
 
         struct planner_request sign_in; /* the sign-in in progress */
         bool signing_in;                /* there is one */

@@ -43,6 +43,7 @@ struct recorder {
         const char **hooks;   /* for the names of all configured hooks; scratch space of recorder_record() */
         unsigned since_prune; /* events recorded since the last prune */
         bool state_failing;   /* the failure has been logged */
+        char *state_error;    /* its cause; NULL without memory */
         bool journal_failing; /* logging has failed; later events wait for the replay */
         sd_event_source *replay_timer;
         bool status_json_logged, result_json_logged;
@@ -163,6 +164,7 @@ struct recorder *recorder_free(struct recorder *recorder)
                 (void)replay(recorder);
         sd_event_source_disable_unref(recorder->replay_timer);
         pending_clear(recorder);
+        free(recorder->state_error);
         free(recorder->pending);
         free(recorder->hooks);
         free(recorder);
@@ -244,10 +246,19 @@ static void note_state_failed(struct recorder *recorder)
         if (recorder->state_failing)
                 return;
         recorder->state_failing = true;
+        free(recorder->state_error);
+        recorder->state_error = strdup(state_error(recorder->state));
         journal_print_about(
                 recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, 0, NULL,
                 "Cannot save state in %s: %s. Events and hooks are held back until it can be written.",
                 config_state_directory(recorder->config), state_error(recorder->state));
+}
+
+const char *recorder_state_error(const struct recorder *recorder)
+{
+        if (!recorder->state_failing)
+                return NULL;
+        return recorder->state_error != NULL ? recorder->state_error : "cannot be written";
 }
 
 static void note_state_recovered(struct recorder *recorder)

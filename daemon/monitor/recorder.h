@@ -53,6 +53,12 @@ int recorder_store_result(struct recorder *recorder, const struct job_config *jo
 int recorder_begin(struct recorder *recorder);
 int recorder_commit(struct recorder *recorder);
 
+/*
+ * Why changes cannot be recorded at present, as it was logged; NULL: the last attempt succeeded. Borrowed,
+ * valid until the loop goes on.
+ */
+const char *recorder_state_error(const struct recorder *recorder);
+
 /* Logs that the API sends Status or ResultData as an object or array, once each in the life of the recorder.
  */
 void recorder_note_json(struct recorder *recorder, bool status_is_json, bool result_is_json);

@@ -31,6 +31,20 @@ class ExitStatus(IntegrationTest):
         self.watch("[job 11]\nstep = 0s Completed\n[job 12]\nstep = 0s Aborted\n", jobs=(11, 12))
         self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says="1 succeeded, 1 failed or gone")
 
+    def test_exit_when_done_with_an_abandoned_delivery(self):
+        self.watch("[job 11]\nstep = 0s Completed\n", more="[hook h]\nexec = /bin/false\nretries = 0\n")
+        daemon = self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says="1 delivery was abandoned. Exiting with status 1")
+        self.assertEqual(daemon.count("All jobs finished: 1 succeeded, 0 failed or gone"), 1)
+        self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says="1 delivery was abandoned. Exiting with status 1")
+
+        self.watch("[job 12]\nstep = 0s Completed\n[job 13]\nstep = 0s Completed\n", jobs=(12, 13),
+                   more="[hook h]\nexec = /bin/false\nretries = 0\n", exit={"when": "done"})
+        self.assertEnds(EX_JOB_FAILED, says="2 deliveries were abandoned. Exiting with status 1")
+
+        self.watch("[job 14]\nstep = 0s Completed\n", jobs=(14,), more="[hook h]\nexec = /bin/true\n")
+        daemon = self.assertEnds(EX_OK, "--exit-when-done")
+        self.assertEqual(daemon.count("abandoned"), 0, "those of other jobs do not count")
+
     def test_all_ended_and_it_stays(self):
         self.watch("[job 11]\nstep = 0s Completed\n")
         daemon = self.start_daemon()
@@ -103,6 +117,13 @@ class Once(IntegrationTest):
         self.assertEqual(again.events(), [(11, "succeeded", "Running → Completed")])
         self.assertRegex(again.output, r"Job 13: ended before \(failure\)")
         self.assertEqual(fake.stats()["requests"], 4)
+
+    def test_a_job_that_is_not_found(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, (11, 77777))
+        daemon = self.assertEnds(EX_JOB_FAILED, "--once")
+        self.assertRegex(daemon.output, r"(?m)^Job 77777: not found \(HTTP 404.*\)$")
+        self.assertRegex(daemon.output, r"(?m)^Job 11: Running \(open\)$")
 
     def test_not_listening(self):
         fake = self.start_fake(RUNNING)

@@ -112,6 +112,51 @@ class Jobs(ReloadTest):
         mark = self.reload(daemon, REFUSED)
         daemon.wait_for(re.escape(f"{drop_ins}/more.ini:2: "), since=mark)
 
+    def test_the_entry_says_what_was_added_and_removed(self):
+        fake = self.start_fake("[jobs 11-40]\nstep = 0s Running\n")
+        hook = lambda name: f"[hook {name}]\nexec = /bin/true\n"
+        self.write_config(fake, [11, 12, 13], more=hook("mail"))
+        daemon = self.start_daemon()
+        daemon.wait_for("first seen as", count=3)
+
+        def check(says, jobs, more):
+            self.write_config(fake, jobs, more=more)
+            mark = self.reload(daemon)
+            entry = daemon.wait_for("Configuration reloaded", since=mark)
+            self.assertEqual(entry.partition("info    ")[2], "Configuration reloaded: watching " + says)
+
+        named = "[job members-import]\nid = 15\n"
+        check("3 jobs, 1 hook", [11, 12, 13], hook("mail"))
+        check("4 jobs (1 added: 14), 1 hook", [11, 12, 13, 14], hook("mail"))
+        check("3 jobs (1 added: 15 (members-import); 2 removed: 12, 14), 2 hooks (1 added: web)", [11, 13],
+              named + hook("mail") + hook("web"))
+        check("3 jobs, 1 hook (1 added: note; 2 removed: mail, web)", [11, 13], named + hook("note"))
+        check("30 jobs (27 added: 12, 14, 16, 17, 18, 19, 20, 21, 22, 23 and 17 more), 0 hooks (1 removed: note)",
+              [job for job in range(11, 41) if job != 15], named)
+        check("1 job (29 removed: 11, 12, 13, 14, 16, 17, 18, 19, 20, 21 and 19 more), 0 hooks", [], named)
+
+    def test_finished_jobs_are_reported_once(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("first seen as")
+        fake.job(11, status="Completed")
+        daemon.wait_for("All jobs finished: 1 succeeded")
+        for _ in range(2):
+            self.reload(daemon)
+        self.write_config(fake, [11, 12])
+        self.reload(daemon)
+        daemon.wait_for("Job 12: first seen as")
+        self.assertEqual(daemon.count("All jobs finished"), 1, daemon.text())
+        fake.job(12, status="Completed")
+        daemon.wait_for("All jobs finished: 2 succeeded")
+        self.assertEqual(daemon.stop(), EX_OK)
+        again = self.start_daemon()
+        again.wait_for(r"watching 2 jobs \(0 open, 2 finished\)")
+        self.reload(again)
+        self.assertEqual(again.stop(), EX_OK)
+        self.assertEqual(again.count("All jobs finished"), 0, again.text())
+
     def test_the_command_line_stays_in_effect(self):
         fake = self.start_fake(RUNNING + "[job 21]\nstep = 0s Completed\n")
         self.write_config(fake, [11], state={"directory": "/nonexistent/1"}, exit={"when": "never"})
@@ -147,7 +192,7 @@ class Jobs(ReloadTest):
         daemon.wait_for("Job 11: first seen as Running")
         self.write_config(fake, [11], log={"target": "auto"})
         self.reload(daemon)
-        daemon.wait_for(r"notice  Cannot change \[log\] target while running; restart")
+        daemon.wait_for(r"warning Cannot change \[log\] target while running; restart")
         self.assertEqual(daemon.stop(), EX_OK)
 
 

@@ -22,7 +22,7 @@ class Notifications(ReloadTest):
         manager = self.start_manager()
         daemon = self.start_daemon(env={"NOTIFY_SOCKET": str(self.directory / "notify")})
         manager.wait_for("READY=1")
-        manager.wait_for(r"STATUS=2 jobs \(2 open, 0 finished\)(; next poll in .*)?; \d+ requests in the last hour")
+        manager.wait_for(r"STATUS=2 jobs \(2 open, 0 finished\)(; next poll at .*)?; \d+ requests? since the start")
         self.assertEqual(sum(message == "READY=1" for message in manager.messages), 1)
 
         self.write_config(fake, [11, 12, 13])
@@ -40,7 +40,7 @@ class Notifications(ReloadTest):
         daemon.process.send_signal(signal.SIGTERM)
         manager.wait_for("STOPPING=1")
         self.assertEqual(daemon.wait_exit(), EX_OK)
-        self.assertEqual(manager.messages[-1], "STOPPING=1")
+        manager.wait_for("STATUS=")
 
     def test_many_jobs(self):
         count = 1000 if SANITIZED else 10000  # a list that grows one by one is copied each time there

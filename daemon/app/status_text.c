@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Counts first, then what is wrong, then what happens next. What is zero or well is not mentioned. */
+
+#include "app/status_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "util/timespan.h"
+
+static const char *plural(size_t count)
+{
+        return count == 1 ? "" : "s";
+}
+
+/* Prints a time of CLOCK_BOOTTIME as a time of day, with the date unless it is today. */
+static void print_time(FILE *file, const struct status_facts *facts, uint64_t time_us)
+{
+        uint64_t span_us = time_us > facts->now_us ? time_us - facts->now_us : 0;
+        time_t at = (time_t)((facts->wall_us + span_us) / USEC_PER_SEC);
+        time_t today = (time_t)(facts->wall_us / USEC_PER_SEC);
+        struct tm local_at, local_today;
+        char text[sizeof("2026-01-01 00:00:00")] = "";
+
+        if (localtime_r(&at, &local_at) == NULL || localtime_r(&today, &local_today) == NULL)
+                return;
+        bool same_day = local_at.tm_yday == local_today.tm_yday && local_at.tm_year == local_today.tm_year;
+        (void)strftime(text, sizeof(text), same_day ? "%T" : "%F %T", &local_at);
+        (void)fputs(text, file);
+}
+
+static const char *failure_text(const struct monitor_counts *jobs)
+{
+        switch (jobs->failure) {
+        case FAILURE_UNREACHABLE:
+                return "unreachable";
+        case FAILURE_NO_RESPONSE:
+                return "no response";
+        case FAILURE_SERVER_ERROR:
+                return "server error";
+        case FAILURE_REFUSED:
+                return jobs->blocked ? "requests blocked" : "credentials rejected";
+        case FAILURE_NOT_FOUND:
+                return "answers 404 to everything";
+        case FAILURE_THROTTLED:
+                return "rate limited";
+        case FAILURE_UNEXPECTED:
+                return "unexpected responses";
+        case FAILURE_NONE:
+                break;
+        }
+        return "";
+}
+
+static void print_deliveries(FILE *file, const struct outbox_counts *deliveries)
+{
+        if (deliveries->pending > 0)
+                (void)fprintf(file, ", %zu deliver%s pending", deliveries->pending,
+                              deliveries->pending == 1 ? "y" : "ies");
+        if (deliveries->abandoned > 0)
+                (void)fprintf(file, ", %zu deliver%s abandoned", deliveries->abandoned,
+                              deliveries->abandoned == 1 ? "y" : "ies");
+}
+
+static void print_problems(FILE *file, const struct status_facts *facts)
+{
+        if (facts->jobs.failure != FAILURE_NONE) {
+                (void)fprintf(file, "; API: %s, next attempt ", failure_text(&facts->jobs));
+                if (facts->jobs.retry_us > facts->now_us) {
+                        (void)fputs("at ", file);
+                        print_time(file, facts, facts->jobs.retry_us);
+                } else {
+                        (void)fputs("now", file);
+                }
+        }
+        if (facts->state_error != NULL)
+                (void)fprintf(file, "; state: %s", facts->state_error);
+        else if (facts->deliveries.state_error)
+                (void)fputs("; state: results of hooks cannot be recorded", file);
+        if (facts->reload_failed)
+                (void)fputs("; last reload failed, previous configuration in effect", file);
+}
+
+/* Requests of earlier runs are not known, so the first hour counts from the start. */
+static void print_requests(FILE *file, const struct status_facts *facts)
+{
+        const struct monitor_counts *jobs = &facts->jobs;
+
+        if (facts->now_us - jobs->started_us < USEC_PER_HOUR)
+                (void)fprintf(file, "; %u request%s since the start", jobs->spent_hour,
+                              plural(jobs->spent_hour));
+        else if (facts->config->limits.per_hour > 0)
+                (void)fprintf(file, "; %u of %u requests in the last hour", jobs->spent_hour,
+                              facts->config->limits.per_hour);
+        else
+                (void)fprintf(file, "; %u request%s in the last hour", jobs->spent_hour,
+                              plural(jobs->spent_hour));
+}
+
+char *status_text(const struct status_facts *facts)
+{
+        const struct monitor_counts *jobs = &facts->jobs;
+        char *text = NULL;
+        size_t size = 0;
+        FILE *file = open_memstream(&text, &size);
+
+        if (file == NULL)
+                return NULL;
+        (void)fprintf(file, "%zu job%s (%zu open, %zu finished", jobs->watched, plural(jobs->watched),
+                      jobs->open, jobs->watched - jobs->open);
+        if (jobs->failing > 0)
+                (void)fprintf(file, ", %zu failing", jobs->failing);
+        (void)fputc(')', file);
+        print_deliveries(file, &facts->deliveries);
+        print_problems(file, facts);
+        if (jobs->failure == FAILURE_NONE && jobs->next_us != USEC_NEVER) {
+                (void)fputs("; next poll at ", file);
+                print_time(file, facts, jobs->next_us);
+        }
+        print_requests(file, facts);
+        if (fclose(file) != 0) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}

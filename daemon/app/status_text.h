@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "delivery/outbox.h"
+#include "monitor/monitor.h"
+
+/* What the status line is made of. The pointers are borrowed. */
+struct status_facts {
+        const struct config *config;
+        struct monitor_counts jobs;
+        struct outbox_counts deliveries;
+        const char *state_error; /* why changes cannot be recorded; NULL: they can */
+        bool reload_failed;      /* the configuration in effect is not that of the last reload */
+        uint64_t now_us;         /* CLOCK_BOOTTIME */
+        uint64_t wall_us;        /* CLOCK_REALTIME: times are shown as times of day, since the text stays */
+};
+
+/*
+ * The text of STATUS= of sd_notify(3): "12 jobs (3 open, 9 finished), 2 deliveries pending; API: unreachable,
+ * next attempt at 12:30:08; 23 of 5000 requests in the last hour". malloc()ed, or NULL when out of memory.
+ */
+char *status_text(const struct status_facts *facts);

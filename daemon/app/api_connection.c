@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "journal/message_ids.h"
 #include "platform/credential.h"
@@ -17,6 +16,8 @@
 
 /* One per request in flight. */
 #define CONNECTIONS_MAX 8
+
+DEFINE_CLEANUP(struct http_authorities, http_authorities_free)
 
 static void cleanup_secret(char **secret)
 {
@@ -58,17 +59,19 @@ static struct text_digest digest_of(const char *secret)
         return text_digest(&text);
 }
 
-static int check_certificates(const struct api_connection_parts *parts)
+/* Reads ca_file. Errors are logged. */
+static int read_authorities(const struct api_connection_parts *parts,
+                            struct http_authorities **ret_authorities)
 {
-        const char *ca_file = parts->config->api.ca_file;
+        const struct api_config *api = &parts->config->api;
+        CLEANUP(cleanup_free) char *reason = NULL;
 
-        if (*ca_file == '\0' || access(ca_file, R_OK) >= 0)
+        if (*api->ca_file == '\0')
                 return 0;
-        int r = -errno;
-        journal_print(parts->journal, LOG_ERR,
-                      "Cannot read certificates from ca_file = %s: %s. Correct the path, or remove the line "
-                      "to use the system's certificates.",
-                      ca_file, strerror(-r));
+        int r = http_authorities_read(api->ca_file, false, &reason, ret_authorities);
+        if (r < 0)
+                journal_print(parts->journal, LOG_ERR, "%s: ca_file = %s: %s.", api->where_ca_file,
+                              api->ca_file, reason != NULL ? reason : strerror(-r));
         return r;
 }
 
@@ -109,7 +112,7 @@ static int open_all(const struct api_connection_parts *parts, struct api_connect
         const struct api_config *api = &parts->config->api;
         const struct http_settings http = {
                 .user_agent = "jobwatchd/" JOBWATCH_VERSION,
-                .ca_file = api->ca_file,
+                .authorities = connection->authorities,
                 .timeout_us = api->timeout_us,
                 .connect_timeout_us = api->connect_timeout_us,
                 .stall_us = api->timeout_us / 2,
@@ -139,7 +142,8 @@ enum exit_status api_connection_open(const struct api_connection_parts *parts,
         CLEANUP(cleanup_secret) char *secret = NULL;
         struct api_connection connection = API_CONNECTION_NULL;
 
-        if (read_secret(parts, &secret) < 0 || check_certificates(parts) < 0 || check_client_id(parts) < 0)
+        if (read_secret(parts, &secret) < 0 || check_client_id(parts) < 0 ||
+            read_authorities(parts, &connection.authorities) < 0)
                 return EXIT_STATUS_CONFIG;
 
         int r = open_all(parts, &connection, secret);
@@ -157,6 +161,7 @@ void api_connection_close(struct api_connection *connection)
         session_free(connection->session);
         nexudus_free(connection->nexudus);
         http_client_free(connection->client);
+        http_authorities_free(connection->authorities);
         *connection = API_CONNECTION_NULL;
 }
 
@@ -172,15 +177,17 @@ static bool is_same(const struct api_config *left, const struct api_config *righ
 int api_connection_renew(struct api_connection *connection, const struct api_connection_parts *parts,
                          const struct api_config *old)
 {
+        CLEANUP(cleanup_http_authorities_free) struct http_authorities *authorities = NULL;
         CLEANUP(cleanup_secret) char *secret = NULL;
         int r;
 
         r = read_secret(parts, &secret);
         if (r >= 0)
-                r = check_certificates(parts);
+                r = read_authorities(parts, &authorities);
         if (r < 0)
                 return r;
-        if (!is_same(&parts->config->api, old))
+        if (!is_same(&parts->config->api, old) ||
+            !http_authorities_equal(authorities, connection->authorities))
                 return 1;
         if (text_digest_equal(connection->secret, digest_of(secret)))
                 return 0;

@@ -6,6 +6,7 @@
 
 #include "app/exit_status.h"
 #include "config/config.h"
+#include "http/authorities.h"
 #include "http/http.h"
 #include "journal/journal.h"
 #include "monitor/session.h"
@@ -16,6 +17,7 @@
 
 /* What is built from [api]: the HTTP client, the endpoints and the session. All NULL: not open. */
 struct api_connection {
+        struct http_authorities *authorities; /* NULL: those of the system */
         struct http_client *client;
         struct nexudus *nexudus;
         struct session *session;   /* NULL unless auth = password */

@@ -7,13 +7,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/api_connection.h"
 #include "delivery/exec/exec.h"
 #include "delivery/exec/program.h"
-#include "delivery/webhook/signature.h"
-#include "delivery/webhook/webhook.h"
+#include "delivery/webhook/files.h"
+#include "http/authorities.h"
 #include "platform/credential.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
@@ -44,15 +43,40 @@ static void check_api_secret(struct check *check, const struct config *config)
         report_secret(check, config->api.where_secret, r, message);
 }
 
-static void check_hook_secret(struct check *check, const struct config *config,
-                              const struct hook_config *hook)
+static void report_problem(void *userdata, const char *where, bool is_warning, const char *message)
 {
-        CLEANUP(cleanup_free) char *message = NULL;
-        struct webhook_key *key = NULL;
+        report_secret(userdata, where, is_warning ? 0 : -EINVAL, message);
+}
 
-        int r = webhook_read_key(hook, config->path, &message, &key);
-        webhook_key_free(key);
-        report_secret(check, hook->where, r, message);
+static void check_hook_files(struct check *check, const struct config *config, const struct hook_config *hook)
+{
+        const struct webhook_files_call call = {
+                .config = config,
+                .hook = hook,
+                .on_problem = report_problem,
+                .userdata = check,
+        };
+        CLEANUP(webhook_files_clear) struct webhook_files files = { .url = NULL };
+
+        int r = webhook_files_read(&call, &files);
+        if (r < 0 && r != -EINVAL)
+                report_secret(check, hook->where, r, NULL);
+}
+
+static void check_authorities(struct check *check, const struct api_config *api)
+{
+        CLEANUP(cleanup_free) char *reason = NULL;
+        struct http_authorities *authorities = NULL;
+
+        if (*api->ca_file == '\0')
+                return;
+        int r = http_authorities_read(api->ca_file, false, &reason, &authorities);
+        http_authorities_free(authorities);
+        if (r < 0) {
+                check->errors++;
+                (void)fprintf(check->file, "%s: ca_file = %s: %s\n", api->where_ca_file, api->ca_file,
+                              reason != NULL ? reason : strerror(-r));
+        }
 }
 
 static void check_client_id(struct check *check, const struct api_config *api)
@@ -83,8 +107,7 @@ static void check_hook(struct check *check, const struct config *config, const s
                 break;
         }
         case HOOK_URL:
-                if (*hook->secret_file != '\0')
-                        check_hook_secret(check, config, hook);
+                check_hook_files(check, config, hook);
                 break;
         case HOOK_UNIT:
                 break;
@@ -116,11 +139,7 @@ size_t check_environment(const struct config *config, FILE *file)
 
         check_api_secret(&check, config);
         check_client_id(&check, &config->api);
-        if (*config->api.ca_file != '\0' && access(config->api.ca_file, R_OK) < 0) {
-                check.errors++;
-                (void)fprintf(file, "%s: cannot read certificates from ca_file = %s: %s\n",
-                              config->api.where_ca_file, config->api.ca_file, strerror(errno));
-        }
+        check_authorities(&check, &config->api);
         for (size_t i = 0; i < config->hook_count; i++)
                 check_hook(&check, config, &config->hooks[i]);
         check_installation(&check, config);

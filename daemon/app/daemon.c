@@ -275,7 +275,8 @@ static enum exit_status check_hooks(struct daemon *daemon)
         return EXIT_STATUS_CONFIG;
 }
 
-static int build_parts(struct daemon *daemon)
+/* -EINVAL: a file of a hook cannot be used, which was logged. */
+static int build_outbox(struct daemon *daemon)
 {
         int r = bus_connection_new(daemon->event, &daemon->bus);
         if (r < 0)
@@ -291,11 +292,13 @@ static int build_parts(struct daemon *daemon)
                 .on_idle = on_idle,
                 .userdata = daemon,
         };
-        r = outbox_new(&outbox, &daemon->outbox);
-        if (r < 0)
-                return r;
-        r = recorder_new(daemon->event, daemon->state, daemon->outbox, daemon->journal, daemon->config,
-                         &daemon->recorder);
+        return outbox_new(&outbox, &daemon->outbox);
+}
+
+static int build_parts(struct daemon *daemon)
+{
+        int r = recorder_new(daemon->event, daemon->state, daemon->outbox, daemon->journal, daemon->config,
+                             &daemon->recorder);
         if (r < 0)
                 return r;
 
@@ -442,7 +445,11 @@ static enum exit_status build_and_run(struct daemon *daemon)
         status = api_connection_open(&parts, &daemon->connection);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        r = build_parts(daemon);
+        r = build_outbox(daemon);
+        if (r == -EINVAL)
+                return EXIT_STATUS_CONFIG;
+        if (r >= 0)
+                r = build_parts(daemon);
         if (r >= 0)
                 r = add_timers(daemon);
         if (r < 0)

@@ -73,7 +73,7 @@ static struct config *load_config(const struct reload *reload, const struct conf
 static int apply_config(const struct reload *reload, struct config *config, const struct config *old,
                         struct api_connection *connection)
 {
-        int r = outbox_reload(reload->outbox, config);
+        int r = outbox_reload(reload->outbox, config); /* -EINVAL: logged */
         if (r >= 0)
                 r = recorder_reload(reload->recorder, config);
         if (r >= 0)
@@ -114,6 +114,8 @@ static int replace_config(const struct reload *reload, struct config **config, c
 
         r = apply_config(reload, new, *config, &connection);
         api_connection_close(&connection);
+        if (r == -EINVAL)
+                *ret_errors = 1;
         if (r < 0)
                 return r;
         *ret_changes = config_changes_text(*config, new);

@@ -29,8 +29,14 @@ struct config *config_free(struct config *config)
         for (size_t i = 0; i < config->hook_count; i++) {
                 free(config->hooks[i].name);
                 free(config->hooks[i].target);
-                free(config->hooks[i].where);
+                free(config->hooks[i].url_file);
                 free(config->hooks[i].secret_file);
+                free(config->hooks[i].header_file);
+                free(config->hooks[i].ca_file);
+                free(config->hooks[i].where);
+                free(config->hooks[i].where_secret_file);
+                free(config->hooks[i].where_header_file);
+                free(config->hooks[i].where_ca_file);
         }
         free(config->hooks);
         free(config->api.base_url);

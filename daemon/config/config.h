@@ -99,11 +99,15 @@ struct hook_config {
         char *name;
         unsigned on; /* event_mask bits; default EVENT_MASK_TERMINAL */
         enum hook_kind kind;
-        char *target; /* the value of unit, exec or url */
-        char *where;  /* "FILE:LINE" of the target, for errors found after reading */
+        char *target;   /* the value of unit, exec or url; NULL with url_file */
+        char *url_file; /* the URL is in it: the name of a systemd credential, or an absolute path; or NULL */
         uint64_t timeout_us;
         unsigned retries;
-        char *secret_file; /* "": none */
+        char *secret_file; /* these three are for url hooks; "": none */
+        char *header_file;
+        char *ca_file; /* "": see delivery/webhook/files.h */
+        /* "FILE:LINE" of the target, of secret_file and so on, for errors found after reading. */
+        char *where, *where_secret_file, *where_header_file, *where_ca_file;
 };
 
 struct log_config {

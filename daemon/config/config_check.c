@@ -219,7 +219,7 @@ static void check_jobs(const struct config *config, const struct config_sources 
         check_duplicates(config, sources, diagnostics);
 }
 
-/* The number of unit, exec and url in the section, and the last one of them. */
+/* The number of unit, exec, url and url_file in the section, and the last one of them. */
 static size_t count_targets(const struct section_settings *section, const struct setting **ret_last)
 {
         size_t count = 0;
@@ -235,6 +235,16 @@ static size_t count_targets(const struct section_settings *section, const struct
         return count;
 }
 
+static void check_url_key(const char *key, const char *value, const struct config_sources *sources,
+                          const struct section_settings *section, const struct setting *target,
+                          struct diagnostics *diagnostics)
+{
+        if (value[0] != '\0')
+                diagnostics_error(diagnostics, location_of(sources, section, key),
+                                  "%s is for url hooks only, but [hook %s] has %s; remove the line", key,
+                                  section->name, target->key->name);
+}
+
 static void check_hook(const struct hook_config *hook, const struct config_sources *sources,
                        const struct section_settings *section, struct diagnostics *diagnostics)
 {
@@ -243,20 +253,21 @@ static void check_hook(const struct hook_config *hook, const struct config_sourc
 
         if (targets == 0 && !section->damaged)
                 diagnostics_error(diagnostics, section->location,
-                                  "[hook %s] has no target; add unit, exec or url", section->name);
+                                  "[hook %s] has no target; add unit, exec, url or url_file", section->name);
         if (targets > 1)
                 diagnostics_error(diagnostics, target->location,
-                                  "[hook %s] has more than one of unit, exec and url; "
+                                  "[hook %s] has more than one of unit, exec, url and url_file; "
                                   "keep one, and move the others to sections of their own",
                                   section->name);
         if (on != NULL && on->count == 0 && on->replaced_by != NULL && !on->refused)
                 diagnostics_error(diagnostics, on->location,
                                   "on is empty: the hook would never run; "
                                   "write events, as in \"on = succeeded, failed\", or remove the line");
-        if (targets == 1 && target->key->hook_kind != HOOK_URL && hook->secret_file[0] != '\0')
-                diagnostics_error(diagnostics, location_of(sources, section, "secret_file"),
-                                  "secret_file is for url hooks only, but [hook %s] has %s; remove the line",
-                                  section->name, target->key->name);
+        if (targets != 1 || target->key->hook_kind == HOOK_URL)
+                return;
+        check_url_key("secret_file", hook->secret_file, sources, section, target, diagnostics);
+        check_url_key("header_file", hook->header_file, sources, section, target, diagnostics);
+        check_url_key("ca_file", hook->ca_file, sources, section, target, diagnostics);
 }
 
 /* Like a directory in a file, since --print-config must be able to print it. */

@@ -186,9 +186,9 @@ static void set_status_file(struct config *config, const struct settings *settin
                 diagnostics_no_memory(diagnostics);
 }
 
-static const char *target_key(enum hook_kind kind)
+static const char *target_key(const struct hook_config *hook)
 {
-        switch (kind) {
+        switch (hook->kind) {
         case HOOK_UNIT:
                 return "unit";
         case HOOK_EXEC:
@@ -196,7 +196,7 @@ static const char *target_key(enum hook_kind kind)
         case HOOK_URL:
                 break;
         }
-        return "url";
+        return hook->url_file != NULL ? "url_file" : "url";
 }
 
 static void build_hooks(struct config *config, struct config_sources *sources,
@@ -226,7 +226,10 @@ static void build_hooks(struct config *config, struct config_sources *sources,
                         diagnostics_no_memory(diagnostics);
                 set_defaults(SECTION_HOOK, hook, diagnostics);
                 apply_section(section, hook, diagnostics);
-                hook->where = location_text(config, section, target_key(hook->kind), diagnostics);
+                hook->where = location_text(config, section, target_key(hook), diagnostics);
+                hook->where_secret_file = location_text(config, section, "secret_file", diagnostics);
+                hook->where_header_file = location_text(config, section, "header_file", diagnostics);
+                hook->where_ca_file = location_text(config, section, "ca_file", diagnostics);
         }
 }
 

@@ -9,6 +9,7 @@
 #include "config/config.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -128,13 +129,21 @@ static int print_job(const struct config *config, const struct job_config *job, 
         return 0;
 }
 
+/* Of the keys for targets, only the one that is given. */
+static bool is_other_target(const struct config_key *key, const struct hook_config *hook)
+{
+        return key->kind == KIND_TARGET &&
+               (key->hook_kind != (int)hook->kind ||
+                (key->hook_kind == HOOK_URL &&
+                 (hook->url_file != NULL) != (key->offset == offsetof(struct hook_config, url_file))));
+}
+
 static int print_hook(const struct hook_config *hook, FILE *file)
 {
         fprintf(file, "[%s %s]\n", config_section_name(SECTION_HOOK), hook->name);
         for (size_t i = 0; i < config_key_count; i++) {
                 const struct config_key *key = &config_keys[i];
-                if (key->section != SECTION_HOOK ||
-                    (key->kind == KIND_TARGET && key->hook_kind != (int)hook->kind))
+                if (key->section != SECTION_HOOK || is_other_target(key, hook))
                         continue;
                 int r = print_key(key, hook, file);
                 if (r < 0)

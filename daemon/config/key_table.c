@@ -277,6 +277,12 @@ const struct config_key config_keys[] = {
                 .hook_kind = HOOK_URL,
         },
         {
+                KEY(HOOK, "url_file", TARGET),
+                OF_HOOK(url_file),
+                .check = check_secret_file,
+                .hook_kind = HOOK_URL,
+        },
+        {
                 KEY(HOOK, "timeout", TIMESPAN),
                 OF_HOOK(timeout_us),
                 .default_text = "1min",
@@ -294,6 +300,18 @@ const struct config_key config_keys[] = {
                 OF_HOOK(secret_file),
                 .default_text = "",
                 .check = check_secret_file,
+        },
+        {
+                KEY(HOOK, "header_file", STRING),
+                OF_HOOK(header_file),
+                .default_text = "",
+                .check = check_secret_file,
+        },
+        {
+                KEY(HOOK, "ca_file", STRING),
+                OF_HOOK(ca_file),
+                .default_text = "",
+                .check = check_absolute_path,
         },
         {
                 KEY(EXIT, "when", CHOICE),

@@ -224,18 +224,6 @@ static void on_hook_end(void *userdata, const struct hook_end *end)
 
 /* ---- start ---- */
 
-static int start_webhook(struct attempt_context *context, const struct hook_attempt *call, char **ret_reason,
-                         struct webhook_run **ret_run)
-{
-        /* Repeated until it succeeds, since a missing secret may be provided later. */
-        if (context->webhook == NULL) {
-                int r = webhook_new(&context->hook_context, context->hook, ret_reason, &context->webhook);
-                if (r < 0)
-                        return r;
-        }
-        return webhook_start(context->webhook, call, ret_reason, ret_run);
-}
-
 static int start_hook(struct attempt *attempt, char **ret_reason)
 {
         struct attempt_context *context = attempt->context;
@@ -263,7 +251,7 @@ static int start_hook(struct attempt *attempt, char **ret_reason)
         case HOOK_EXEC:
                 return hook_exec_start(&context->hook_context, &call, ret_reason, &attempt->exec);
         case HOOK_URL:
-                return start_webhook(context, &call, ret_reason, &attempt->http);
+                return webhook_start(context->webhook, &call, ret_reason, &attempt->http);
         case HOOK_UNIT:
                 return hook_unit_start(context->unit_hooks, &call, ret_reason, &attempt->unit);
         }

@@ -18,7 +18,7 @@ struct attempt_context {
         struct state *state;
         const struct hook_config *hook;
         struct unit_hooks *unit_hooks; /* needed by a unit hook; borrowed */
-        struct webhook *webhook;       /* of a url hook; made by an attempt, freed by the owner */
+        struct webhook *webhook;       /* needed by a url hook; freed by the owner */
         bool personal_data;            /* in the document */
         size_t *abandoned;             /* incremented for each delivery that is abandoned; borrowed */
 

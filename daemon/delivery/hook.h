@@ -44,7 +44,6 @@ struct hook_context {
         sd_event *event;
         struct journal *journal; /* receives warnings and the output of exec hooks */
         struct outputs *outputs; /* needed by an exec hook: exec/output.h */
-        const char *config_path; /* the main configuration file, for secrets; needed by url hooks */
         uint64_t grace_us;       /* between SIGTERM and SIGKILL; 0: the default of 5 s. For tests. */
 };
 

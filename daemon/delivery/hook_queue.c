@@ -288,8 +288,7 @@ int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
         queue->context = (struct attempt_context){
                 .hook_context = { .event = parts->event,
                                   .journal = parts->journal,
-                                  .outputs = parts->outputs,
-                                  .config_path = config->path },
+                                  .outputs = parts->outputs },
                 .state = parts->state,
                 .hook = hook,
                 .unit_hooks = parts->unit_hooks,
@@ -304,6 +303,8 @@ int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
                                   on_timer, queue);
         if (r >= 0)
                 r = sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
+        if (r >= 0 && hook->kind == HOOK_URL)
+                r = webhook_new(&queue->context.hook_context, config, hook, &queue->context.webhook);
         if (r < 0) {
                 hook_queue_free(queue);
                 return r;

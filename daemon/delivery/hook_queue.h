@@ -43,7 +43,10 @@ struct hook_queue_parts {
         void *userdata;
 };
 
-/* `hook` is part of `config`, to which the queue takes a reference. Returns 0 or a negative errno. */
+/*
+ * `hook` is part of `config`, to which the queue takes a reference. Returns 0, -EINVAL if a file of a url
+ * hook cannot be used, which is logged, or another negative errno.
+ */
 int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
                    const struct hook_config *hook, struct hook_queue **ret_queue);
 

@@ -326,15 +326,15 @@ static int add_queues(struct outbox *outbox, struct config *config)
                 .userdata = outbox,
         };
         for (size_t i = 0; i < config->hook_count; i++) {
-                r = hook_queue_new(&parts, config, &config->hooks[i], &queues[outbox->queue_count]);
-                if (r < 0) {
-                        while (outbox->queue_count > before)
-                                hook_queue_free(queues[--outbox->queue_count]);
-                        return r;
-                }
-                outbox->queue_count++;
+                int made = hook_queue_new(&parts, config, &config->hooks[i], &queues[outbox->queue_count]);
+                if (made >= 0)
+                        outbox->queue_count++;
+                else if (r >= 0) /* the problems of the other hooks are logged, too */
+                        r = made;
         }
-        return 0;
+        while (r < 0 && outbox->queue_count > before)
+                hook_queue_free(queues[--outbox->queue_count]);
+        return r;
 }
 
 int outbox_reload(struct outbox *outbox, struct config *config)

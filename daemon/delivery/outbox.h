@@ -36,13 +36,14 @@ struct outbox_parts {
 
 /*
  * The parts are borrowed. Pending deliveries of hooks that are not configured are dropped, which is logged.
- * Returns 0 or a negative errno.
+ * Returns 0, -EINVAL if a file of a url hook (a secret, certificates) cannot be used, which is logged, or
+ * another negative errno.
  */
 int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox);
 
 /*
  * Replaces the configuration: its hooks get events recorded from now on and pending deliveries. Attempts in
- * progress continue under the old one. Returns 0 or a negative errno; then nothing has changed.
+ * progress continue under the old one. Returns as outbox_new() does; after an error nothing has changed.
  */
 int outbox_reload(struct outbox *outbox, struct config *config);
 

@@ -26,6 +26,7 @@
 
 #include "http/curl_loop.h"
 #include "http/http_response.h"
+#include "http/http_tls.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
@@ -46,7 +47,7 @@ struct http_client {
         bool in_callback;
 
         char *user_agent;
-        char *ca_file;
+        const struct http_authorities *authorities;
         uint64_t timeout_us;
         uint64_t connect_timeout_us;
         uint64_t stall_us;
@@ -313,6 +314,7 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code, cons
                 .error = response->error,
                 .retry_after_us = http_response_retry_after(response),
                 .body_size = response->body_size,
+                .untrusted = http_tls_is_untrusted(request->transfer.easy, code),
                 .detail = error != NULL ? error : http_response_detail(response, outcome, &result),
                 .excerpt = response->excerpt,
                 .excerpt_size = response->excerpt_size,
@@ -384,8 +386,8 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         SET(CURLOPT_PREREQDATA, request);
         if (plain)
                 SET(CURLOPT_PROXY, "");
-        if (*client->ca_file != '\0')
-                SET(CURLOPT_CAINFO, client->ca_file);
+        if (code == CURLE_OK)
+                code = http_tls_set_authorities(easy, client->authorities);
         if (request->headers != NULL)
                 SET(CURLOPT_HTTPHEADER, request->headers->list);
         if (call->username != NULL) {
@@ -471,8 +473,8 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
         client->connections_max = settings->connections_max > 0 ? (long)settings->connections_max : 1;
 
         client->user_agent = strdup(settings->user_agent);
-        client->ca_file = strdup(settings->ca_file != NULL ? settings->ca_file : "");
-        if (client->user_agent == NULL || client->ca_file == NULL)
+        client->authorities = settings->authorities;
+        if (client->user_agent == NULL)
                 return -ENOMEM;
         int r = curl_loop_new(event, client->connections_max, &client->connections);
         if (r < 0)
@@ -493,7 +495,6 @@ struct http_client *http_client_free(struct http_client *client)
         curl_loop_unref(client->connections);
         sd_event_unref(client->event);
         free(client->user_agent);
-        free(client->ca_file);
         free(client);
         return NULL;
 }

@@ -20,12 +20,13 @@
  * closed after the last of them, and do not count towards connections_max meanwhile.
  */
 struct http_client;
+struct http_authorities;
 struct http_request;
 struct http_headers;
 
 struct http_settings {
         const char *user_agent;
-        const char *ca_file;         /* PEM; NULL or "": that of the system */
+        const struct http_authorities *authorities; /* borrowed by the client; NULL: those of the system */
         uint64_t timeout_us;         /* for a whole request, including the wait for a free connection */
         uint64_t connect_timeout_us; /* for name resolution, connection and TLS handshake */
         uint64_t stall_us; /* a request at under 16 bytes per second for this long has timed out; 0: no limit
@@ -34,7 +35,7 @@ struct http_settings {
         unsigned connections_max; /* open at a time; 0 means 1 */
 };
 
-/* The strings are copied. Returns -ENOMEM, or another error of epoll or timerfd. */
+/* `user_agent` is copied. Returns -ENOMEM, or another error of epoll or timerfd. */
 int http_client_new(sd_event *event, const struct http_settings *settings, struct http_client **ret_client);
 
 /*
@@ -56,9 +57,10 @@ struct http_end {
         int error;               /* HTTP_STOPPED: what on_body() returned */
         uint64_t retry_after_us; /* from now, whichever form the header had; HTTP_RETRY_NONE: none */
         uint64_t body_size;      /* decoded bytes received */
-        const char *detail;      /* one line for a message, without credentials; never NULL */
-        const char *excerpt;     /* the beginning of a body that was not passed to on_body(); never NULL */
-        size_t excerpt_size;     /* at most HTTP_EXCERPT_MAX */
+        bool untrusted;      /* HTTP_TLS_FAILED: the certificate is from an authority that is not trusted */
+        const char *detail;  /* one line for a message, without credentials; never NULL */
+        const char *excerpt; /* the beginning of a body that was not passed to on_body(); never NULL */
+        size_t excerpt_size; /* at most HTTP_EXCERPT_MAX */
 };
 
 struct http_call {

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Writing to the end of the data, whatever the kernel takes at a time. */
+/* Whole files, whatever the kernel takes or gives at a time. */
 
 #include "util/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "util/cleanup.h"
 
 int file_write(int fd, const char *data, size_t size)
 {
@@ -19,5 +24,40 @@ int file_write(int fd, const char *data, size_t size)
                         return -ENOSPC;
                 done += (size_t)n;
         }
+        return 0;
+}
+
+int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_size)
+{
+        CLEANUP(cleanup_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        CLEANUP(cleanup_free) char *data = NULL;
+        struct stat status;
+        size_t size = 0;
+
+        if (fd < 0 || fstat(fd, &status) < 0)
+                return -errno;
+        if (!S_ISREG(status.st_mode))
+                return -EINVAL;
+        if (status.st_size > (off_t)size_max)
+                return -EFBIG;
+
+        size_t room = (size_t)status.st_size;
+        data = malloc(room + 1);
+        if (data == NULL)
+                return -ENOMEM;
+        while (size < room) {
+                ssize_t n = read(fd, data + size, room - size);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                size += (size_t)n;
+        }
+        data[size] = '\0';
+
+        *ret_data = STEAL_POINTER(data);
+        *ret_size = size;
         return 0;
 }

@@ -9,3 +9,9 @@
  * part has been written.
  */
 int file_write(int fd, const char *data, size_t size);
+
+/*
+ * Reads a regular file of at most `size_max` bytes. Returns 0 with malloc()ed data, followed by a NUL that is
+ * not counted, or a negative errno: -EINVAL if it is not a regular file, -EFBIG if it is larger.
+ */
+int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_size);

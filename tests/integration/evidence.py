@@ -14,6 +14,7 @@ import pathlib
 import re
 import shutil
 import sqlite3
+import ssl
 import tempfile
 import threading
 
@@ -60,9 +61,10 @@ class ExecRecorder:
 
 
 class UrlRecorder:
-    """A server for an url hook. `answer` is called with (handler, document) and returns a status and headers."""
+    """A server for an url hook. `answer` is called with (handler, document) and returns a status and headers, and
+    perhaps a body. `tls` names the files of a certificate and its key."""
 
-    def __init__(self, answer=None):
+    def __init__(self, answer=None, tls=None):
         self.received = []
         self.requests = []  # (path, headers, body)
         self.lock = threading.Condition()
@@ -87,8 +89,14 @@ class UrlRecorder:
                 pass  # a client that was killed
 
         self.server = Server(("127.0.0.1", 0), Handler)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            # The handshake is made by the thread of the request, at its first read.
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/hook"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/hook"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
         self.thread.start()
 
@@ -98,7 +106,7 @@ class UrlRecorder:
         if len(body) < size:
             return  # the client was killed while it sent
         document = json.loads(body)
-        status, headers = self.answer(handler, document)
+        status, headers, *page = self.answer(handler, document)
         with self.lock:
             self.requests.append((handler.path, handler.headers, body))
             self.received.append(Attempt("ok" if 200 <= status < 300 else "fail", document["attempt"], document))
@@ -106,8 +114,10 @@ class UrlRecorder:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", "0")
+        page = b"".join(page)
+        handler.send_header("Content-Length", str(len(page)))
         handler.end_headers()
+        handler.wfile.write(page)
 
     def attempts(self):
         with self.lock:

@@ -7,11 +7,12 @@ import hashlib
 import hmac
 import json
 import os
+import signal
 import time
 import unittest
 
 from evidence import Database, UrlRecorder
-from harness import EX_CONFIG, EX_OK, PATIENCE, SLOW, Closed, IntegrationTest
+from harness import EX_CONFIG, EX_JOB_FAILED, EX_OK, PATIENCE, SLOW, Closed, IntegrationTest
 
 KEY = os.urandom(32)
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -77,7 +78,7 @@ class Answers(UrlTest):
             self.answers[f"/r{status}"] = [(status, {"Location": "/elsewhere"})]
         self.write_config(self.fake, [11], more="".join(self.hook(f"r{status}", retries=0)
                                                         for status in (301, 302, 303, 307, 308)))
-        daemon = self.assertEnds(EX_OK, "--exit-when-done")
+        daemon = self.assertEnds(EX_JOB_FAILED, "--exit-when-done")
         self.assertEqual(daemon.count("abandoned .*redirects are not followed"), 5, daemon.text())
         self.assertNotIn("/elsewhere", self.paths())
         self.assertEqual({row[2] for row in self.database.deliveries()}, {"failed"})
@@ -86,7 +87,7 @@ class Answers(UrlTest):
         closed = Closed()
         self.addCleanup(closed.release)
         self.write_config(self.fake, [11], more=self.hook("web", url=closed.url + "/x", retries=0))
-        self.assertEnds(EX_OK, "--exit-when-done", says="hook web: abandoned .*connect")
+        self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says="hook web: abandoned .*connect")
 
     def test_one_that_hangs(self):
         """It times out, and other hooks, polls and the exit of the daemon are not delayed."""
@@ -164,7 +165,7 @@ class Answers(UrlTest):
         self.server.take = take
         self.addCleanup(setattr, self.server, "take", answer)
         self.write_config(self.fake, [11], more=self.hook("web", retries=0))
-        daemon = self.assertEnds(EX_OK, "--exit-when-done", says="HTTP 404: no such.{1,10}channel x+")
+        daemon = self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says="HTTP 404: no such.{1,10}channel x+")
         self.assertNotIn("\x1b", daemon.text())
         self.assertLess(max(map(len, daemon.lines)), 600)
 
@@ -192,26 +193,178 @@ class Signatures(UrlTest):
         self.assertEqual(len({headers["webhook-id"] for _, headers, _ in self.server.requests}), 1)
         self.assertNotIn(SECRET[6:], daemon.text())
 
-    def test_a_secret_that_is_none(self):
-        for content in ("not a secret", "whsec_" + base64.b64encode(b"short").decode(), ""):
+    def test_a_start_needs_a_valid_secret(self):
+        for content in ("not a secret", "whsec_" + base64.b64encode(b"short").decode(), "", "v1," + SECRET):
             with self.subTest(content):
-                self.state = self.directory / f"state-{len(content)}"
                 secret = self.secret("hook.secret", content)
                 self.write_config(self.fake, [11], more=self.hook("web", secret_file=secret, retries=0))
-                status, daemon = self.run_daemon("--exit-when-done")
-                self.assertIn(status, (EX_OK, EX_CONFIG))
-                self.assertIn(str(secret), daemon.text())
-                self.assertEqual(self.server.requests, [], "nothing goes out unsigned")
+                daemon = self.assertEnds(EX_CONFIG, "--exit-when-done",
+                                         says=rf"{self.config}:\d+: secret_file = {secret}: ")
+                self.assertNotIn(SECRET[8:], daemon.text())
+                self.assertEqual(self.server.requests, [])
 
-    def test_a_secret_that_comes_later(self):
-        secret = self.directory / "hook.secret"
-        self.write_config(self.fake, [11], more=self.hook("web", secret_file=secret))
+    def test_a_start_reports_every_hook_whose_secret_is_missing(self):
+        one, two = self.directory / "one.secret", self.directory / "two.secret"
+        self.write_config(self.fake, [11], more=self.hook("one", secret_file=one) + self.hook("two", secret_file=two))
+        daemon = self.assertEnds(EX_CONFIG, says=f"secret_file = {one}: .*is missing or empty")
+        self.assertRegex(daemon.text(), f"secret_file = {two}: .*is missing or empty")
+        self.assertEqual(self.fake.stats()["requests"], 0, "nothing has begun")
+        for path in one, two:
+            self.secret(path.name, SECRET)
+        self.assertEnds(EX_OK, "--exit-when-done")
+        for _, headers, body in self.server.requests:
+            self.verify(headers, body)
+
+
+def copies_of(directory, *secrets):
+    """The files below a directory that contain one of the secrets."""
+    return [str(path) for path in directory.rglob("*") if path.is_file() and
+            any(secret.encode() in path.read_bytes() for secret in secrets)]
+
+
+class Secrets(UrlTest):
+    """url_file and header_file."""
+
+    PATH, QUERY, VALUE = "T0AB1C2D3/s3cretP4th", "Qu3ryS3cret", "Bearer h3aderS3cret"
+
+    def setUp(self):
+        super().setUp()
+        self.url = self.secret("chat.url", self.url_of(self.PATH))
+        self.headers = self.secret("chat.headers", f"Authorization: {self.VALUE}\nX-Channel: jobs\n")
+        self.daemon = None
+
+    def url_of(self, path):
+        return f"http://127.0.0.1:{self.server.port}/{path}?key={self.QUERY}\n"
+
+    def chat(self, on="terminal", **keys):
+        keys = {"url_file": self.url, "header_file": self.headers, "retries": 0, **keys}
+        return f"[hook chat]\non = {on}\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+
+    def assertSecret(self, *texts):
+        """Neither a log nor the state contains what only the receiver may know."""
+        secrets = (*self.PATH.split("/"), self.QUERY, self.VALUE.split()[1])
+        for text in texts:
+            for secret in secrets:
+                self.assertNotIn(secret.lower(), text.lower())
+        self.assertEqual(copies_of(self.state, *secrets), [])
+
+    def test_the_receiver_sees_both(self):
+        self.write_config(self.fake, [11], more=self.chat())
+        daemon = self.assertEnds(EX_OK, "--exit-when-done", "--log-level=debug", says="hook chat: delivered")
+        ((path, headers, _),) = self.server.requests
+        self.assertEqual(path, f"/{self.PATH}?key={self.QUERY}")
+        self.assertEqual(headers["Authorization"], self.VALUE)
+        self.assertEqual(headers["X-Channel"], "jobs")
+        self.assertEqual(headers["Content-Type"], "application/json")
+        self.assertSecret(daemon.text(), daemon.output)
+
+    def test_failures_do_not_tell(self):
+        """Also if the receiver repeats all it has got, and if there is none."""
+        self.server.answer = lambda handler, document: (
+            404, {}, f"Cannot POST {handler.path}\n{handler.headers}".encode())
+        self.write_config(self.fake, [11], more=self.chat())
+        refused = self.assertEnds(EX_JOB_FAILED, "--exit-when-done", "--log-level=debug",
+                                  says="hook chat: abandoned .*HTTP 404: the response may repeat a secret")
+        self.assertEqual(len(self.server.requests), 1)
+        self.assertSecret(refused.text())
+
+        closed = Closed()
+        self.addCleanup(closed.release)
+        texts = []
+        for number, (url, says) in enumerate((
+                (f"{closed.url}/{self.PATH}?{self.QUERY}", "could not connect"),
+                (f"https://127.0.0.1:{self.server.port}/{self.PATH}?{self.QUERY}", "TLS failed"),
+                (f"https://nowhere.invalid/{self.PATH}?{self.QUERY}", "could not be resolved|could not connect"))):
+            self.secret("chat.url", url)
+            self.state = self.directory / f"state-{number}"
+            self.write_config(self.fake, [11], more=self.chat())
+            daemon = self.assertEnds(EX_JOB_FAILED, "--exit-when-done", "--log-level=debug",
+                                     says=f"hook chat: abandoned .*({says})")
+            self.assertSecret(daemon.text())
+
+    def test_print_config_and_check_show_names_only(self):
+        self.write_config(self.fake, [11], more=self.chat())
+        printed = self.assertEnds(EX_OK, "--print-config")
+        self.assertIn(f"\nurl_file = {self.url}\n", printed.output)
+        checked = self.assertEnds(EX_OK, "--check")
+        for daemon in printed, checked:
+            self.assertSecretText(daemon.text() + daemon.output)
+
+    def assertSecretText(self, text):
+        for secret in (*self.PATH.split("/"), self.QUERY, self.VALUE.split()[1]):
+            self.assertNotIn(secret, text)
+
+    def test_invalid_ones_are_refused_by_check_and_at_start(self):
+        for name, key, content, says in (
+                ("chat.url", "url_file", f"http://chat.example.com/{self.PATH}", "invalid URL; plain http"),
+                ("chat.headers", "header_file", f"X-A: 1\nHost: {self.QUERY}\n", "line 2: jobwatchd sets Host"),
+                ("chat.headers", "header_file", self.VALUE, "line 1: write \"Name: value\"")):
+            with self.subTest(says):
+                self.setUp_files()
+                path = self.secret(name, content)
+                self.write_config(self.fake, [11], more=self.chat())
+                line = 1 + self.config.read_text().split("\n").index(f"{key} = {path}")
+                checked = self.assertEnds(EX_CONFIG, "--check")
+                self.assertRegex(checked.text() + checked.output,
+                                 rf"(?m)^{self.config}:{line}: {key} = {path}: .*{says}")
+                started = self.assertEnds(EX_CONFIG, says=rf"{self.config}:{line}: {key} = {path}: .*{says}")
+                for daemon in checked, started:
+                    self.assertSecretText(daemon.text() + daemon.output)
+        self.assertEqual(self.server.requests, [])
+
+    def setUp_files(self):
+        self.secret("chat.url", self.url_of(self.PATH))
+        self.secret("chat.headers", f"Authorization: {self.VALUE}\n")
+
+    def reload(self, daemon, says):
+        mark = daemon.mark()
+        daemon.process.send_signal(signal.SIGHUP)
+        return daemon.wait_for(says, since=mark)
+
+    def test_a_reload_reads_them_again(self):
+        self.write_config(self.fake, [12], more=self.chat(on="changed"))
         daemon = self.start_daemon()
-        self.assertRegex(daemon.wait_for("hook web: delivery of .* failed .attempt 1 of"), str(secret))
-        self.secret("hook.secret", SECRET)
-        daemon.wait_for(r"hook web: delivered .*\(attempt 2\)")
+        daemon.wait_for("Job 12: first seen")
+        self.secret("chat.url", self.url_of("rotated/n3wP4th"))
+        self.secret("chat.headers", "Authorization: Bearer rotat3d\n")
+        self.fake.job(12, result="a")
+        self.server.wait_for(1, PATIENCE)
+        self.reload(daemon, "Configuration reloaded: ")
+        self.fake.job(12, result="b")
+        self.server.wait_for(2, PATIENCE)
         daemon.stop()
-        self.verify(*self.server.requests[0][1:])
+        self.assertEqual([(path.split("?")[0], headers["Authorization"]) for path, headers, _ in self.server.requests],
+                         [(f"/{self.PATH}", self.VALUE), ("/rotated/n3wP4th", "Bearer rotat3d")])
+        self.assertSecret(daemon.text())
+
+    def test_a_reload_with_a_credential_that_is_not_loaded(self):
+        """It is refused, names what to do, and the previous configuration goes on."""
+        credentials = self.directory / "credentials"
+        credentials.mkdir()
+        (credentials / "chat.url").write_text(self.url_of(self.PATH))
+        plain = f"[hook chat]\non = changed\nurl_file = chat.url\n"
+        self.write_config(self.fake, [12], more=plain)
+        daemon = self.start_daemon(env={"CREDENTIALS_DIRECTORY": str(credentials)})
+        daemon.wait_for("Job 12: first seen")
+        for key in "secret_file", "header_file":
+            with self.subTest(key):
+                self.write_config(self.fake, [12], more=plain + f"{key} = chat.more\n")
+                self.reload(daemon, f"error .*{self.config}:\\d+: {key} = chat.more: the service was not given this "
+                                    "credential; add LoadCredential=chat.more:.*, then restart the service")
+                daemon.wait_for("Configuration not reloaded: 1 error")
+        self.fake.job(12, result="a")
+        self.server.wait_for(1, PATIENCE)
+        self.assertEqual(daemon.count("Configuration reloaded"), 0)
+        daemon.stop()
+
+        # Loaded by a restart, it is accepted.
+        (credentials / "chat.more").write_text("X-More: 1\n")
+        daemon = self.start_daemon(env={"CREDENTIALS_DIRECTORY": str(credentials)})
+        self.fake.job(12, result="b")
+        self.server.wait_for(2, PATIENCE)
+        self.assertEqual(self.server.requests[1][1]["X-More"], "1")
+        daemon.stop()
+        self.assertSecret(daemon.text())
 
 
 if __name__ == "__main__":

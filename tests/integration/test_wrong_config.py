@@ -183,11 +183,14 @@ class WrongConfig(unittest.TestCase):
         self.write("[jobs]\nids = 3, 1, 2\n[api]\nbase_url = http://127.0.0.1:8080/\ntimeout = 1.5s\n"
                    "[poll]\ninterval = 90s\nbatch = off\n[job a]\nid = 4\nmax_interval = 1h\n"
                    "[status]\nrunning =\nsuccess += \"a, b\", \" \\\\* \"\nfailed_result = *\"Errors\":[1-9]*, a=b\n"
+                   "[hook a]\nurl_file = a.url\nheader_file = a.headers\nca_file = /ca.pem\n"
+                   "[hook b]\nurl = https://a.example/\n[hook c]\nexec = /bin/true\n"
                    "[log]\nlevel = warn\npersonal_data = on\nresult_bytes = 4096\n[exit]\nwhen = done\n")
         first = self.print_config()
         self.assertIn("interval = 1min 30s\n", first)
         self.assertIn("result_bytes = 4K\n", first)
         self.assertIn('Done, Processed, "a, b",', first)
+        self.assertEqual((first.count("url_file ="), first.count("url =")), (1, 2), first)
         self.write(first)
         self.assertEqual(self.print_config(), first)
 

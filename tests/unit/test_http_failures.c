@@ -360,37 +360,11 @@ static void test_unresolved(void **state)
 static void test_impossible(void **state)
 {
         struct http_fixture *fixture = *state;
-        struct http_settings settings = fixture_settings();
 
         expect_outcome(fixture, "http://", HTTP_IMPOSSIBLE);
         expect_outcome(fixture, "http://[::1/", HTTP_IMPOSSIBLE);
         expect_outcome(fixture, "ftp://127.0.0.1/", HTTP_IMPOSSIBLE);
         expect_outcome(fixture, "file:///dev/null", HTTP_IMPOSSIBLE);
-
-        settings.ca_file = "/nonexistent/ca.pem";
-        fixture_client(fixture, &settings);
-        char url[1024];
-        (void)snprintf(url, sizeof(url), "https%s", loopback_url(fixture->server, "/") + 4);
-        expect_outcome(fixture, url, HTTP_IMPOSSIBLE);
-        assert_int_equal(loopback_requests(fixture->server), 0);
-}
-
-/* A local error; the text says what to correct. */
-static void test_no_ca_certificates(void **state)
-{
-        struct http_fixture *fixture = *state;
-        struct http_settings settings = fixture_settings();
-        struct noted noted = { .fixture = fixture };
-        char url[1024];
-
-        settings.ca_file = "/dev/null";
-        fixture_client(fixture, &settings);
-        (void)snprintf(url, sizeof(url), "https%s", loopback_url(fixture->server, "/") + 4);
-        struct http_call call = noted_call(&noted, url);
-        noted_run(&noted, answer_nothing, &call);
-        assert_int_equal(noted.end.outcome, HTTP_IMPOSSIBLE);
-        assert_non_null(strstr(noted.end.detail, "ca_file or ca-certificates missing"));
-        noted_clear(&noted);
 }
 
 /* A server that sends plain text at once. */
@@ -646,7 +620,6 @@ int main(void)
                 TEST(test_refused),
                 TEST(test_unresolved),
                 TEST(test_impossible),
-                TEST(test_no_ca_certificates),
                 TEST(test_server_without_tls),
                 TEST(test_broken),
                 TEST(test_invalid_status_lines),

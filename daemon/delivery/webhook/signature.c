@@ -40,14 +40,33 @@ static size_t decoded_size(const char *text)
         return (symbols + padding) / 4 * 3 - padding;
 }
 
+const char *webhook_key_problem(const char *secret)
+{
+        if (strncmp(secret, "v1,", 3) == 0)
+                return "begins with \"v1,\"; write the secret to it from \"whsec_\" on";
+        if (strncmp(secret, "whsk_", 5) == 0 || strncmp(secret, "whpk_", 5) == 0)
+                return "has an asymmetric key; write a symmetric secret to it, which begins with \"whsec_\"";
+        if (strncmp(secret, prefix, sizeof(prefix) - 1) != 0)
+                return "has no signing secret; write \"whsec_\" and 24 to 64 bytes in base64 to it, as the "
+                       "receiver shows them";
+
+        const char *text = secret + sizeof(prefix) - 1;
+        size_t size = decoded_size(text);
+        if (size == 0)
+                return "is not base64 after \"whsec_\"; copy the whole secret to it, with \"=\" at the end";
+        if (size < KEY_BYTES_MIN)
+                return "has a secret that is too short; write \"whsec_\" and 24 to 64 bytes in base64 to it";
+        if (size > KEY_BYTES_MAX)
+                return "has a secret that is too long; write \"whsec_\" and 24 to 64 bytes in base64 to it";
+        return NULL;
+}
+
 int webhook_key_new(const char *secret, struct webhook_key **ret_key)
 {
-        if (strncmp(secret, prefix, sizeof(prefix) - 1) != 0)
+        if (webhook_key_problem(secret) != NULL)
                 return -EINVAL;
         const char *text = secret + sizeof(prefix) - 1;
         size_t size = decoded_size(text);
-        if (size < KEY_BYTES_MIN || size > KEY_BYTES_MAX)
-                return -EINVAL;
 
         struct webhook_key *key = calloc(1, sizeof(*key));
         if (key == NULL)

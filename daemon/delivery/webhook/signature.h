@@ -11,6 +11,12 @@
 struct webhook_key;
 
 /*
+ * What is wrong with a secret, and what to write instead: continues a sentence that begins with the name of
+ * its file, and contains nothing of the secret. NULL if webhook_key_new() accepts it. Static.
+ */
+const char *webhook_key_problem(const char *secret);
+
+/*
  * Decodes a secret in the form shown by receivers: "whsec_" followed by base64 with padding. `secret` remains
  * the caller's, who wipes it. Returns 0, -EINVAL (another form, or a key that is too short or too long), or
  * -ENOMEM.

@@ -16,9 +16,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "delivery/webhook/files.h"
 #include "delivery/webhook/signature.h"
 #include "http/http.h"
-#include "platform/credential.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 #include "util/text.h"
@@ -32,11 +32,12 @@
 
 struct webhook {
         struct http_client *client;
-        struct webhook_key *key; /* NULL: requests are not signed */
-        char *url;
+        struct webhook_files files;
 };
 
 struct webhook_run {
+        const struct webhook *webhook;
+        const struct hook_config *hook;
         struct http_request *request; /* NULL: it has ended */
         struct http_headers *headers;
         void (*on_end)(void *userdata, const struct hook_end *end);
@@ -48,78 +49,39 @@ DEFINE_CLEANUP(struct webhook_run, webhook_cancel)
 
 /* ---- hooks ---- */
 
-int webhook_read_key(const struct hook_config *hook, const char *config_path, char **ret_message,
-                     struct webhook_key **ret_key)
+static void log_problem(void *userdata, const char *where, bool is_warning, const char *message)
 {
-        const struct credential credential = {
-                .key = "secret_file",
-                .source = hook->secret_file,
-                .config_path = config_path,
-                .form = CREDENTIAL_WORD,
-        };
-        CLEANUP(cleanup_free) char *file = NULL;
-        char *secret = NULL;
-
-        int r = credential_read(&credential, &secret, ret_message);
-        if (r < 0)
-                return r;
-        r = webhook_key_new(secret, ret_key);
-        secret_free(secret);
-        if (r != -EINVAL)
-                return r;
-
-        free(*ret_message);
-        *ret_message = NULL;
-        file = credential_file(hook->secret_file, config_path);
-        if (file == NULL)
-                return -ENOMEM;
-        return fail_with_message(r, ret_message,
-                                 "secret_file = %s: %s has no signing secret; write \"whsec_\" and 24 to 64 "
-                                 "bytes in base64 to it, as the receiver shows them",
-                                 hook->secret_file, file);
+        journal_print(userdata, is_warning ? LOG_WARNING : LOG_ERR, "%s: %s.", where, message);
 }
 
-static int read_key(const struct hook_context *context, const struct hook_config *hook, char **ret_reason,
-                    struct webhook_key **ret_key)
-{
-        CLEANUP(cleanup_free) char *message = NULL;
-
-        int r = webhook_read_key(hook, context->config_path, &message, ret_key);
-        if (r < 0)
-                *ret_reason = STEAL_POINTER(message);
-        else if (message != NULL)
-                journal_print(context->journal, LOG_WARNING, "hook %s: %s", hook->name, message);
-        return r;
-}
-
-int webhook_new(const struct hook_context *context, const struct hook_config *hook, char **ret_reason,
-                struct webhook **ret_webhook)
+int webhook_new(const struct hook_context *context, const struct config *config,
+                const struct hook_config *hook, struct webhook **ret_webhook)
 {
         CLEANUP(cleanup_webhook_free) struct webhook *webhook = calloc(1, sizeof(*webhook));
+        const struct webhook_files_call files = {
+                .config = config,
+                .hook = hook,
+                .on_problem = log_problem,
+                .userdata = context->journal,
+        };
+
+        if (webhook == NULL)
+                return -ENOMEM;
+        int r = webhook_files_read(&files, &webhook->files);
+        if (r < 0)
+                return r;
         const struct http_settings settings = {
                 .user_agent = "jobwatchd/" JOBWATCH_VERSION,
+                .authorities = webhook->files.authorities,
                 .timeout_us = hook->timeout_us,
                 .connect_timeout_us =
                         hook->timeout_us < CONNECT_TIMEOUT_MAX_US ? hook->timeout_us : CONNECT_TIMEOUT_MAX_US,
                 .body_max = RESPONSE_BYTES_MAX,
                 .connections_max = CONNECTIONS_MAX,
         };
-        int r;
-
-        *ret_reason = NULL;
-        if (webhook == NULL)
-                return -ENOMEM;
-        webhook->url = strdup(hook->target);
-        if (webhook->url == NULL)
-                return -ENOMEM;
         r = http_client_new(context->event, &settings, &webhook->client);
         if (r < 0)
                 return r;
-        if (hook->secret_file[0] != '\0') {
-                r = read_key(context, hook, ret_reason, &webhook->key);
-                if (r < 0)
-                        return r;
-        }
 
         *ret_webhook = STEAL_POINTER(webhook);
         return 0;
@@ -131,8 +93,7 @@ struct webhook *webhook_free(struct webhook *webhook)
                 return NULL;
 
         http_client_free(webhook->client);
-        webhook_key_free(webhook->key);
-        free(webhook->url);
+        webhook_files_clear(&webhook->files);
         free(webhook);
         return NULL;
 }
@@ -146,19 +107,42 @@ static bool is_success(const struct http_end *end)
                (end->outcome == HTTP_ANSWERED || end->outcome == HTTP_TOO_LARGE);
 }
 
-static char *explain(const struct http_end *end)
+static char *explain_untrusted(const struct webhook_run *run, const struct http_end *end)
+{
+        const struct hook_config *hook = run->hook;
+
+        if (*hook->ca_file != '\0')
+                return format_message("%s: %s; its authority is not in ca_file = %s",
+                                      http_outcome_to_string(end->outcome), end->detail, hook->ca_file);
+        return format_message(
+                "%s: %s; if its authority is a private one, set ca_file in [hook %s], or in [api] "
+                "for all hooks",
+                http_outcome_to_string(end->outcome), end->detail, hook->name);
+}
+
+static char *explain_status(const struct webhook_run *run, const struct http_end *end)
 {
         CLEANUP(cleanup_free) char *body = NULL;
 
-        if (end->outcome != HTTP_ANSWERED && end->outcome != HTTP_TOO_LARGE)
-                return format_message("%s: %s", http_outcome_to_string(end->outcome), end->detail);
         if (end->status >= 300 && end->status <= 399)
                 return format_message("HTTP %d: redirects are not followed; configure the final URL",
                                       end->status);
         if (end->excerpt_size == 0)
                 return format_message("HTTP %d", end->status);
+        if (webhook_files_are_repeated(&run->webhook->files, end->excerpt, end->excerpt_size))
+                return format_message("HTTP %d: the response may repeat a secret and is not shown",
+                                      end->status);
         body = text_escape(end->excerpt, end->excerpt_size, RESPONSE_BYTES_SHOWN);
         return body != NULL ? format_message("HTTP %d: %s", end->status, body) : NULL;
+}
+
+static char *explain(const struct webhook_run *run, const struct http_end *end)
+{
+        if (end->outcome == HTTP_ANSWERED || end->outcome == HTTP_TOO_LARGE)
+                return explain_status(run, end);
+        if (end->untrusted)
+                return explain_untrusted(run, end);
+        return format_message("%s: %s", http_outcome_to_string(end->outcome), end->detail);
 }
 
 static void on_end(void *userdata, const struct http_end *http_end)
@@ -169,7 +153,7 @@ static void on_end(void *userdata, const struct http_end *http_end)
 
         run->request = NULL;
         if (!end.success) {
-                reason = explain(http_end);
+                reason = explain(run, http_end);
                 end.reason = reason != NULL ? reason : http_outcome_to_string(http_end->outcome);
         }
         if (http_end->status == 409 || http_end->status == 429 || http_end->status == 503)
@@ -189,12 +173,12 @@ static int format_lines(const struct webhook *webhook, const struct hook_attempt
 
         if ((lines[0] = format_message("webhook-id: %s", attempt->event->id)) == NULL)
                 return -ENOMEM;
-        if (webhook->key == NULL)
+        if (webhook->files.key == NULL)
                 return 0;
 
         if (clock_gettime(CLOCK_REALTIME, &now) < 0)
                 return -errno;
-        r = webhook_sign(webhook->key, attempt->event->id, (uint64_t)now.tv_sec, attempt->document,
+        r = webhook_sign(webhook->files.key, attempt->event->id, (uint64_t)now.tv_sec, attempt->document,
                          attempt->document_size, signature);
         if (r < 0)
                 return r;
@@ -206,16 +190,26 @@ static int format_lines(const struct webhook *webhook, const struct hook_attempt
 static int make_headers(const struct webhook *webhook, const struct hook_attempt *attempt,
                         struct http_headers **ret_headers)
 {
-        char *own[3] = { NULL, NULL, NULL };
+        char **more = webhook->files.header_lines, *own[3] = { NULL, NULL, NULL };
+        CLEANUP(cleanup_free) const char **lines = NULL;
+        size_t count = 0;
+
+        while (more != NULL && more[count] != NULL)
+                count++;
+        lines = calloc(2 + 3 + count + 1, sizeof(*lines));
+        if (lines == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < count; i++)
+                lines[i] = more[i];
+        lines[count++] = "Content-Type: application/json";
+        /* Suppresses "Expect: 100-continue" and its round trip for large bodies. */
+        lines[count++] = "Expect:";
 
         int r = format_lines(webhook, attempt, own);
-        if (r == 0) {
-                /* "Expect:" suppresses "Expect: 100-continue" and its round trip for large bodies. */
-                const char *const lines[] = {
-                        "Content-Type: application/json", "Expect:", own[0], own[1], own[2], NULL,
-                };
+        for (size_t i = 0; i < 3 && own[i] != NULL; i++)
+                lines[count++] = own[i];
+        if (r == 0)
                 r = http_headers_new(lines, ret_headers);
-        }
         for (size_t i = 0; i < 3; i++)
                 free(own[i]);
         return r;
@@ -230,6 +224,8 @@ int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, c
         *ret_reason = NULL;
         if (run == NULL)
                 return -ENOMEM;
+        run->webhook = webhook;
+        run->hook = attempt->hook;
         run->on_end = attempt->on_end;
         run->userdata = attempt->userdata;
 
@@ -240,7 +236,7 @@ int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, c
         if (r < 0)
                 return r;
         const struct http_call call = {
-                .url = webhook->url,
+                .url = webhook->files.url,
                 .headers = run->headers,
                 .post = attempt->document,
                 .post_size = attempt->document_size,

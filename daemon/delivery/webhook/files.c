@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The files of a url hook are read when the configuration is loaded, so that a problem refuses a start or a
+ * reload and is not first seen when a job ends. --check reads them in the same way.
+ */
+
+#include "delivery/webhook/files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/value_checks.h"
+#include "delivery/webhook/header_lines.h"
+#include "delivery/webhook/signature.h"
+#include "http/authorities.h"
+#include "platform/credential.h"
+#include "util/cleanup.h"
+#include "util/message.h"
+#include "util/text.h"
+
+/* The size of what counts as repeated. */
+#define REPEATED_BYTES 4
+
+static void cleanup_secret(char **secret)
+{
+        secret_free(*secret);
+}
+
+/* `message` is freed. NULL: out of memory. */
+static int fail(const struct webhook_files_call *call, const char *where, char *message)
+{
+        if (message == NULL)
+                return -ENOMEM;
+        call->on_problem(call->userdata, where, false, message);
+        free(message);
+        return -EINVAL;
+}
+
+/* Returns 1 with the secret, 0 if it is skipped, -EINVAL if it cannot be read, which was reported, or
+ * -ENOMEM. */
+static int read_secret(const struct webhook_files_call *call, const struct credential *credential,
+                       const char *where, char **ret_secret)
+{
+        char *message = NULL;
+
+        if (call->skip_credentials && *credential->source != '/')
+                return 0;
+        int r = credential_read(credential, ret_secret, &message);
+        if (r < 0)
+                return r == -ENOMEM && message == NULL ? r : fail(call, where, message);
+        if (message != NULL)
+                call->on_problem(call->userdata, where, true, message);
+        free(message);
+        return 1;
+}
+
+/* A secret has been read but cannot be used. `problem` is what is wrong with the file, and what to write. */
+static int fail_content(const struct webhook_files_call *call, const struct credential *credential,
+                        const char *where, const char *problem)
+{
+        CLEANUP(cleanup_free) char *file = credential_file(credential->source, credential->config_path);
+
+        if (file == NULL)
+                return -ENOMEM;
+        return fail(call, where,
+                    format_message("%s = %s: %s %s", credential->key, credential->source, file, problem));
+}
+
+static int read_url(const struct webhook_files_call *call, struct webhook_files *files)
+{
+        const struct hook_config *hook = call->hook;
+        const struct credential credential = {
+                .key = "url_file",
+                .source = hook->url_file,
+                .config_path = call->config->path,
+                .form = CREDENTIAL_WORD,
+        };
+        CLEANUP(cleanup_secret) char *url = NULL;
+
+        if (hook->url_file == NULL)
+                return (files->url = strdup(hook->target)) != NULL ? 0 : -ENOMEM;
+        int r = read_secret(call, &credential, hook->where, &url);
+        if (r <= 0)
+                return r;
+        if (check_hook_url(url) != NULL) {
+                CLEANUP(cleanup_free)
+                char *problem = format_message("has an invalid URL; %s", check_hook_url(url));
+                return problem != NULL ? fail_content(call, &credential, hook->where, problem) : -ENOMEM;
+        }
+        files->url = STEAL_POINTER(url);
+        files->url_is_secret = true;
+        return 0;
+}
+
+static int read_key(const struct webhook_files_call *call, struct webhook_files *files)
+{
+        const struct hook_config *hook = call->hook;
+        const struct credential credential = {
+                .key = "secret_file",
+                .source = hook->secret_file,
+                .config_path = call->config->path,
+                .form = CREDENTIAL_WORD,
+        };
+        CLEANUP(cleanup_secret) char *secret = NULL;
+
+        if (*hook->secret_file == '\0')
+                return 0;
+        int r = read_secret(call, &credential, hook->where_secret_file, &secret);
+        if (r <= 0)
+                return r;
+        r = webhook_key_new(secret, &files->key);
+        if (r != -EINVAL)
+                return r;
+        return fail_content(call, &credential, hook->where_secret_file, webhook_key_problem(secret));
+}
+
+static int read_header_lines(const struct webhook_files_call *call, struct webhook_files *files)
+{
+        const struct hook_config *hook = call->hook;
+        const struct credential credential = {
+                .key = "header_file",
+                .source = hook->header_file,
+                .config_path = call->config->path,
+                .form = CREDENTIAL_LINES,
+        };
+        CLEANUP(cleanup_secret) char *text = NULL;
+        CLEANUP(cleanup_free) char *problem = NULL;
+
+        if (*hook->header_file == '\0')
+                return 0;
+        int r = read_secret(call, &credential, hook->where_header_file, &text);
+        if (r <= 0)
+                return r;
+        r = header_lines_parse(text, &problem, &files->header_lines);
+        if (r < 0 && problem != NULL)
+                return fail_content(call, &credential, hook->where_header_file, problem);
+        return r;
+}
+
+static int read_authorities(const struct webhook_files_call *call, struct webhook_files *files)
+{
+        const struct hook_config *hook = call->hook;
+        bool own = *hook->ca_file != '\0';
+        const char *path = own ? hook->ca_file : call->config->api.ca_file;
+        CLEANUP(cleanup_free) char *reason = NULL;
+
+        if (*path == '\0')
+                return 0;
+        int r = http_authorities_read(path, !own, &reason, &files->authorities);
+        if (r >= 0 || reason == NULL)
+                return r < 0 ? -ENOMEM : 0;
+        if (!own)
+                return -EINVAL;
+        return fail(call, hook->where_ca_file, format_message("ca_file = %s: %s", path, reason));
+}
+
+int webhook_files_read(const struct webhook_files_call *call, struct webhook_files *ret_files)
+{
+        static int (*const readers[])(const struct webhook_files_call *, struct webhook_files *) = {
+                read_url,
+                read_key,
+                read_header_lines,
+                read_authorities,
+        };
+        CLEANUP(webhook_files_clear) struct webhook_files files = { .url = NULL };
+        int result = 0;
+
+        for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+                int r = readers[i](call, &files);
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0)
+                        result = r;
+        }
+        if (result < 0)
+                return result;
+
+        *ret_files = files;
+        files = (struct webhook_files){ .url = NULL };
+        return 0;
+}
+
+void webhook_files_clear(struct webhook_files *files)
+{
+        secret_free(files->url);
+        webhook_key_free(files->key);
+        header_lines_free(files->header_lines);
+        http_authorities_free(files->authorities);
+        *files = (struct webhook_files){ .url = NULL };
+}
+
+/* ---- what must not be logged ---- */
+
+static bool repeats(const char *secret, const char *text, size_t size)
+{
+        size_t length = strlen(secret), part = length < REPEATED_BYTES ? length : REPEATED_BYTES;
+
+        if (length == 0)
+                return false;
+        for (size_t at = 0; at + part <= size; at++)
+                for (size_t from = 0; from + part <= length; from++)
+                        if (strncasecmp(text + at, secret + from, part) == 0)
+                                return true;
+        return false;
+}
+
+/* What follows the host, without the slash. */
+static const char *behind_host(const char *url)
+{
+        const char *authority = strstr(url, "://") + 3;
+        const char *end = authority + strcspn(authority, "/?");
+
+        return *end == '\0' ? end : end + 1;
+}
+
+bool webhook_files_are_repeated(const struct webhook_files *files, const char *text, size_t size)
+{
+        if (files->url_is_secret && repeats(behind_host(files->url), text, size))
+                return true;
+        for (char **line = files->header_lines; line != NULL && *line != NULL; line++)
+                if (repeats(header_line_value(*line), text, size))
+                        return true;
+        return false;
+}

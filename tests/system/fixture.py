@@ -20,6 +20,7 @@ import container
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["BUILD_DIR"]).resolve()
 os.environ["JOBWATCHD"] = str(BUILD / "daemon/jobwatchd")
+os.environ["JOBWATCHD_HOOK_RUN"] = str(BUILD / "hook-run/hook-run")
 os.environ["FAKE_NEXUDUS"] = str(BUILD / "tests/fake-nexudus/fake-nexudus")
 sys.path.insert(0, str(SOURCE / "tests/integration"))
 

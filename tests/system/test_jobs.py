@@ -91,7 +91,13 @@ class HooksDirectory(SystemTest):
         self.hook("15-off", "echo never\n", 0o644)
         self.hook("20-second.dpkg-old", "echo never\n")
         self.systemctl("start", self.UNIT)
-        self.assertEqual(self.said(), ['first 11 a "b" $c', '{"job": {"id": 11}}', '{"job": {"id": 11}}', "second"])
+        self.assertEqual(self.said(), [
+            'first 11 a "b" $c', '{"job": {"id": 11}}',
+            "Skipped /etc/jobwatchd/hooks.d/15-off: not executable (chmod a+x).",
+            '{"job": {"id": 11}}', "second",
+            "Skipped /etc/jobwatchd/hooks.d/20-second.dpkg-old: a name consists of letters, digits, _ and -."])
+        by_event = [entry["MESSAGE"] for entry in self.journal(f"JOBWATCH_EVENT_ID={HOOK_ID}")]
+        self.assertEqual([message for message in by_event if message in self.said()], self.said())
 
     def test_one_fails(self):
         self.hook("10-first", "echo first\n")
@@ -102,8 +108,13 @@ class HooksDirectory(SystemTest):
                                        "after it were not run."])
 
     def test_none(self):
-        self.systemctl("start", self.UNIT)
-        self.assertEqual(self.said(), [])
+        """An event does not count as delivered when nothing was run."""
+        self.assertNotEqual(self.system.run("systemctl", "start", self.UNIT, check=False).status, 0)
+        self.hook("10-notify.sh", "echo never\n")
+        self.assertNotEqual(self.system.run("systemctl", "start", self.UNIT, check=False).status, 0)
+        nothing = "There is no program to run in /etc/jobwatchd/hooks.d, so the event is not delivered."
+        self.assertEqual(self.said(), [
+            nothing, "Skipped /etc/jobwatchd/hooks.d/10-notify.sh: a name consists of letters, digits, _ and -.", nothing])
 
     def test_not_root(self):
         self.hook("10-who", "id -u; id -Gn\n")

@@ -59,6 +59,24 @@ class Sandbox(SystemTest):
         said = self.journal("SYSLOG_IDENTIFIER=jobwatch-mine")
         self.assertEqual([(entry["MESSAGE"], entry["PRIORITY"]) for entry in said],
                          [("it went well", "6"), ("or not", "3")])
+        event, = self.events("JOBWATCH_JOB=11")
+        for entry in said:
+            self.assertEqual([entry[f"JOBWATCH_{name}"] for name in ("JOB", "EVENT_ID", "HOOK", "ATTEMPT")],
+                             ["11", event["JOBWATCH_EVENT_ID"], "mine", "1"])
+
+    def test_descendants_of_a_hook(self):
+        """They end with it, sessions of their own and orphans too, although other processes are invisible in /proc."""
+        hook = self.program("hook", "#!/bin/sh\nsetsid sh -c 'echo $$ >> $HOME/pids; exec sleep 1000' &\n"
+                                    "(setsid sh -c 'echo $$ >> $HOME/pids; exec sleep 1000' & )\n"
+                                    "echo $$ >> $HOME/pids\nexec sleep 1000\n")
+        fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
+        self.configure(fake, (11,), f"[hook mine]\nexec = {hook}\ntimeout = 2s\nretries = 0\n")
+        self.start()
+        self.wait_for("hook mine: abandoned .*timed out after 2s")
+        pids = self.system.path(f"{STATE}/pids").read_text().split()
+        self.assertEqual(len(pids), 3)
+        for pid in pids:
+            self.assertNotEqual(self.system.run("test", "-e", f"/proc/{pid}", check=False).status, 0, pid)
 
     def test_tls(self):
         """By host name, so that it is resolved in the sandbox; with a private certificate authority."""

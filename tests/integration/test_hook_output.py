@@ -119,7 +119,7 @@ class Console(OutputTest):
                               "/usr/bin/python3")
         self.write_config(self.start_fake("[job 11]\nstep = 0s Completed\n"), [11], more=f"[hook mine]\nexec = {program}\n")
         daemon = self.assertEnds(EX_OK, "--exit-when-done")
-        self.assertIn("a\\x1b]0;x\\x07\\xff\\xc2\\x9b31m\\rb", daemon.lines)
+        self.assertIn("a\\x1b]0;x\\x07\\xff\\u009b31m\\rb", daemon.lines)
         self.assertIn("gut: é", daemon.lines)
 
     def test_polling_goes_on(self):

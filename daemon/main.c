@@ -35,6 +35,7 @@ struct options {
         uint64_t *job_ids;
         size_t job_count;
         bool once;
+        bool for_reload;
         uint64_t timeout_us;
         struct config_overrides overrides;
 };
@@ -50,18 +51,24 @@ static void print_help(void)
                 "      --exit-when-done    exit when all jobs have ended: 0 if all succeeded, else 1\n"
                 "      --timeout SPAN      exit with status 124 after this time, such as 30s or 2h\n"
                 "      --once              poll each job once, print its status and exit\n"
-                "      --check             check the configuration and exit\n"
+                "      --check             check the configuration and exit; as root, for the user of the "
+                "service\n"
+                "      --reload            with --check: for a reload of the service, whose credentials are "
+                "not\n"
+                "                          available to this check\n"
                 "      --print-config      print the effective configuration and exit\n"
                 "      --state-dir DIR     keep the state in this directory\n"
                 "      --log-target WHERE  auto, journal or console\n"
                 "      --log-level LEVEL   err, warning, notice, info or debug\n"
-                "      --version           print the version and exit\n"
+                "  -V, --version           print the version and exit\n"
                 "  -h, --help              print this help and exit\n"
                 "\n"
                 "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed or is gone,\n"
                 "or a delivery was abandoned; 64 invalid command line; 69 API unreachable;\n"
                 "74 state directory unusable; 77 credentials rejected; 78 invalid configuration;\n"
-                "124 --timeout expired.\n",
+                "124 --timeout expired.\n"
+                "\n"
+                "Full documentation: man 8 jobwatchd\n",
                 stdout);
 }
 
@@ -120,11 +127,11 @@ enum option_code {
         OPTION_TIMEOUT,
         OPTION_ONCE,
         OPTION_CHECK,
+        OPTION_RELOAD,
         OPTION_PRINT_CONFIG,
         OPTION_STATE_DIR,
         OPTION_LOG_TARGET,
         OPTION_LOG_LEVEL,
-        OPTION_VERSION,
 };
 
 static const struct option long_options[] = {
@@ -134,11 +141,12 @@ static const struct option long_options[] = {
         { "timeout", required_argument, NULL, OPTION_TIMEOUT },
         { "once", no_argument, NULL, OPTION_ONCE },
         { "check", no_argument, NULL, OPTION_CHECK },
+        { "reload", no_argument, NULL, OPTION_RELOAD },
         { "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
         { "state-dir", required_argument, NULL, OPTION_STATE_DIR },
         { "log-target", required_argument, NULL, OPTION_LOG_TARGET },
         { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
-        { "version", no_argument, NULL, OPTION_VERSION },
+        { "version", no_argument, NULL, 'V' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
 };
@@ -168,6 +176,9 @@ static int apply_option(struct options *options, int code, const char *value)
         case OPTION_CHECK:
                 options->action = ACTION_CHECK;
                 return 0;
+        case OPTION_RELOAD:
+                options->for_reload = true;
+                return 0;
         case OPTION_PRINT_CONFIG:
                 options->action = ACTION_PRINT_CONFIG;
                 return 0;
@@ -185,7 +196,7 @@ static int apply_option(struct options *options, int code, const char *value)
                 if (find_log_value("level", value, &options->overrides.log_level) < 0)
                         return bad_value("--log-level", value, "use err, warning, notice, info or debug");
                 return 0;
-        case OPTION_VERSION:
+        case 'V':
                 options->action = ACTION_VERSION;
                 return 0;
         default:
@@ -198,7 +209,7 @@ static int read_command_line(int argc, char *argv[], struct options *options)
 {
         int code;
 
-        while ((code = getopt_long(argc, argv, "c:h", long_options, NULL)) >= 0) {
+        while ((code = getopt_long(argc, argv, "c:hV", long_options, NULL)) >= 0) {
                 int r = apply_option(options, code, optarg);
                 if (r < 0)
                         return r;
@@ -207,6 +218,10 @@ static int read_command_line(int argc, char *argv[], struct options *options)
         }
         if (optind < argc)
                 return usage_error(argv[optind], "unexpected argument; to watch a job, use --job ID");
+
+        if (options->for_reload && options->action != ACTION_CHECK)
+                return usage_error("--reload",
+                                   "only with --check; to reload the service, use systemctl reload");
 
         options->overrides.job_ids = options->job_ids;
         options->overrides.job_count = options->job_count;
@@ -233,6 +248,7 @@ static enum exit_status run_action(const struct options *options)
                 .overrides = &options->overrides,
                 .once = options->once,
                 .timeout_us = options->timeout_us,
+                .for_reload = options->for_reload,
         };
 
         switch (options->action) {

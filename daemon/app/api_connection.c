@@ -9,7 +9,6 @@
 
 #include "journal/message_ids.h"
 #include "platform/credential.h"
-#include "platform/machine.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 #include "version.h"
@@ -36,7 +35,7 @@ struct credential api_credential(const struct config *config)
         };
 }
 
-/* Reads the token or password. Errors and warnings are logged. */
+/* Reads the token or password. Errors are logged; warnings have been, by check_environment(). */
 static int read_secret(const struct api_connection_parts *parts, char **ret_secret)
 {
         const struct credential credential = api_credential(parts->config);
@@ -46,8 +45,6 @@ static int read_secret(const struct api_connection_parts *parts, char **ret_secr
         if (r < 0)
                 journal_print_about(parts->journal, LOG_ERR, MESSAGE_ID_MISSING_CREDENTIAL, 0, NULL, "%s.",
                                     message != NULL ? message : strerror(-r));
-        else if (message != NULL)
-                journal_print(parts->journal, LOG_WARNING, "%s.", message);
         return r;
 }
 
@@ -72,19 +69,6 @@ static int read_authorities(const struct api_connection_parts *parts,
         if (r < 0)
                 journal_print(parts->journal, LOG_ERR, "%s: ca_file = %s: %s.", api->where_ca_file,
                               api->ca_file, reason != NULL ? reason : strerror(-r));
-        return r;
-}
-
-static int check_client_id(const struct api_connection_parts *parts)
-{
-        char name[MACHINE_CLIENT_ID_SIZE];
-
-        if (parts->config->api.auth != AUTH_PASSWORD || *parts->config->api.client_id != '\0')
-                return 0;
-        int r = machine_client_id(name);
-        if (r < 0)
-                journal_print(parts->journal, LOG_ERR, "auth = password: " MACHINE_ID_ADVICE ".",
-                              strerror(-r));
         return r;
 }
 
@@ -142,8 +126,7 @@ enum exit_status api_connection_open(const struct api_connection_parts *parts,
         CLEANUP(cleanup_secret) char *secret = NULL;
         struct api_connection connection = API_CONNECTION_NULL;
 
-        if (read_secret(parts, &secret) < 0 || check_client_id(parts) < 0 ||
-            read_authorities(parts, &connection.authorities) < 0)
+        if (read_secret(parts, &secret) < 0 || read_authorities(parts, &connection.authorities) < 0)
                 return EXIT_STATUS_CONFIG;
 
         int r = open_all(parts, &connection, secret);

@@ -42,9 +42,9 @@ struct api_connection_parts {
 struct credential api_credential(const struct config *config);
 
 /*
- * Reads the secrets and opens a connection. Errors are logged: EXIT_STATUS_CONFIG for a secret or certificate
- * that cannot be read, EXIT_STATUS_SOFTWARE for anything else. The parts are borrowed and must outlive the
- * connection, except `config`, which is only read.
+ * Reads the secret and opens a connection; check_environment() has found no error. Errors are logged:
+ * EXIT_STATUS_CONFIG for a secret that cannot be read now, EXIT_STATUS_SOFTWARE for anything else. The parts
+ * are borrowed and must outlive the connection, except `config`, which is only read.
  */
 enum exit_status api_connection_open(const struct api_connection_parts *parts,
                                      struct api_connection *ret_connection);
@@ -54,8 +54,8 @@ void api_connection_close(struct api_connection *connection);
 
 /*
  * For a reload, with the new configuration in `parts`. Returns 0 if the connection can stay (a changed token
- * of auth = token has then been put into use), 1 if a new one has to be opened, or a negative errno if a
- * secret or certificate cannot be read, which is logged.
+ * of auth = token has then been put into use), 1 if a new one has to be opened, or a negative errno if the
+ * secret cannot be read, which is logged.
  */
 int api_connection_renew(struct api_connection *connection, const struct api_connection_parts *parts,
                          const struct api_config *old);

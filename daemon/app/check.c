@@ -1,46 +1,111 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The part of --check that goes beyond the text of the configuration: secrets, certificates, hook programs.
+/*
+ * What goes beyond the text of the configuration: secrets, certificates, hook programs. --check and the
+ * daemon use the same code, so that what one refuses the other refuses, too.
  */
 
 #include "app/check.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
+#include <unistd.h>
 
 #include "app/api_connection.h"
+#include "app/hook_advice.h"
 #include "delivery/exec/exec.h"
 #include "delivery/exec/program.h"
 #include "delivery/webhook/files.h"
 #include "http/authorities.h"
+#include "journal/message_ids.h"
 #include "platform/credential.h"
+#include "platform/identity.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 
 struct check {
-        FILE *file;
-        size_t errors;
+        const struct config *config;
+        enum check_purpose purpose;
+        struct config_problems *problems;
+        int error; /* -ENOMEM once memory ran out */
 };
 
-static void report_secret(struct check *check, const char *where, int r, const char *message)
+/* Takes over `message`, which is NULL when out of memory. */
+static void add_problem(struct check *check, bool warning, char *message)
 {
-        if (r < 0)
-                check->errors++;
-        if (r < 0 || message != NULL)
-                (void)fprintf(check->file, "%s: %s%s\n", where,
-                              r < 0 ? "" : "warning: ", message != NULL ? message : strerror(-r));
+        struct config_problems *problems = check->problems;
+        struct config_problem *items =
+                reallocarray(problems->items, problems->count + 1, sizeof(*problems->items));
+
+        if (items != NULL)
+                problems->items = items;
+        if (items == NULL || message == NULL) {
+                free(message);
+                check->error = -ENOMEM;
+                return;
+        }
+        items[problems->count++] = (struct config_problem){ .message = message, .warning = warning };
+        problems->errors += !warning;
 }
 
-static void check_api_secret(struct check *check, const struct config *config)
+/* ---- secrets ---- */
+
+/*
+ * The result of reading a secret: an error, a warning or nothing. `where` is the line of the key, or just the
+ * main file if the key is not given; then the message says enough.
+ */
+static void report_secret(struct check *check, const char *where, int r, const char *message)
 {
-        const struct credential credential = api_credential(config);
+        const char *text = message != NULL ? message : strerror(-r);
+
+        if (r == -ENOMEM)
+                check->error = r;
+        if (r == -ENOMEM || (r >= 0 && message == NULL))
+                return;
+        add_problem(check, r >= 0,
+                    strcmp(where, check->config->path) == 0 ? strdup(text)
+                                                            : format_message("%s: %s", where, text));
+        if (r < 0 && check->error == 0)
+                check->problems->items[check->problems->count - 1].message_id = MESSAGE_ID_MISSING_CREDENTIAL;
+}
+
+/*
+ * Whether the secret cannot be judged here: systemd passes it to the daemon only, or it is encrypted for
+ * LoadCredentialEncrypted= as the unit suggests.
+ */
+static bool is_out_of_reach(const struct check *check, const char *source)
+{
+        CLEANUP(cleanup_free) char *file = NULL, *encrypted = NULL;
+
+        if (*source == '/' || *source == '\0' || check->purpose == CHECK_USE)
+                return false;
+        if (check->purpose == CHECK_RELOAD)
+                return true;
+        file = credential_file(source, check->config->path);
+        encrypted = file != NULL ? format_message("%s.cred", file) : NULL;
+        if (encrypted == NULL)
+                return false;
+        identity_suspend();
+        bool is_encrypted = access(file, F_OK) < 0 && access(encrypted, F_OK) == 0;
+        identity_resume();
+        return is_encrypted;
+}
+
+static void check_api_secret(struct check *check)
+{
+        const struct credential credential = api_credential(check->config);
         CLEANUP(cleanup_free) char *message = NULL;
         char *secret = NULL;
 
+        if (is_out_of_reach(check, credential.source))
+                return;
         int r = credential_read(&credential, &secret, &message);
         secret_free(secret);
-        report_secret(check, config->api.where_secret, r, message);
+        report_secret(check, check->config->api.where_secret, r, message);
 }
 
 static void report_problem(void *userdata, const char *where, bool is_warning, const char *message)
@@ -48,23 +113,41 @@ static void report_problem(void *userdata, const char *where, bool is_warning, c
         report_secret(userdata, where, is_warning ? 0 : -EINVAL, message);
 }
 
-static void check_hook_files(struct check *check, const struct config *config, const struct hook_config *hook)
+static void check_hook_files(struct check *check, const struct hook_config *hook)
 {
         const struct webhook_files_call call = {
-                .config = config,
+                .config = check->config,
                 .hook = hook,
+                .skip_credentials = is_out_of_reach(check, hook->secret_file) ||
+                                    is_out_of_reach(check, hook->header_file) ||
+                                    (hook->url_file != NULL && is_out_of_reach(check, hook->url_file)),
                 .on_problem = report_problem,
                 .userdata = check,
         };
         CLEANUP(webhook_files_clear) struct webhook_files files = { .url = NULL };
 
-        int r = webhook_files_read(&call, &files);
-        if (r < 0 && r != -EINVAL)
-                report_secret(check, hook->where, r, NULL);
+        if (webhook_files_read(&call, &files) == -ENOMEM)
+                check->error = -ENOMEM;
 }
 
-static void check_authorities(struct check *check, const struct api_config *api)
+/* ---- [api] ---- */
+
+static void check_client_id(struct check *check)
 {
+        const struct api_config *api = &check->config->api;
+        char name[MACHINE_CLIENT_ID_SIZE];
+
+        if (api->auth != AUTH_PASSWORD || *api->client_id != '\0')
+                return;
+        int r = machine_client_id(name);
+        if (r < 0)
+                add_problem(check, false,
+                            format_message("%s: " MACHINE_ID_ADVICE, api->where_secret, strerror(-r)));
+}
+
+static void check_certificates(struct check *check)
+{
+        const struct api_config *api = &check->config->api;
         CLEANUP(cleanup_free) char *reason = NULL;
         struct http_authorities *authorities = NULL;
 
@@ -72,76 +155,105 @@ static void check_authorities(struct check *check, const struct api_config *api)
                 return;
         int r = http_authorities_read(api->ca_file, false, &reason, &authorities);
         http_authorities_free(authorities);
-        if (r < 0) {
-                check->errors++;
-                (void)fprintf(check->file, "%s: ca_file = %s: %s\n", api->where_ca_file, api->ca_file,
-                              reason != NULL ? reason : strerror(-r));
-        }
+        if (r < 0)
+                add_problem(check, false,
+                            format_message("%s: ca_file = %s: %s", api->where_ca_file, api->ca_file,
+                                           reason != NULL ? reason : strerror(-r)));
 }
 
-static void check_client_id(struct check *check, const struct api_config *api)
+/* ---- hooks ---- */
+
+/* Takes over `advice`, which may be NULL. */
+static void add_advice(struct check *check, const struct hook_config *hook, char *advice)
 {
-        char name[MACHINE_CLIENT_ID_SIZE];
-
-        if (api->auth != AUTH_PASSWORD || *api->client_id != '\0')
-                return;
-        int r = machine_client_id(name);
-        if (r < 0) {
-                check->errors++;
-                (void)fprintf(check->file, "%s: " MACHINE_ID_ADVICE "\n", api->where_secret, strerror(-r));
-        }
+        if (advice != NULL)
+                add_problem(check, true, format_message("%s: [hook %s] %s", hook->where, hook->name, advice));
+        free(advice);
 }
 
-static void check_hook(struct check *check, const struct config *config, const struct hook_config *hook)
+static void check_program(struct check *check, const struct hook_config *hook)
 {
         CLEANUP(cleanup_free) char *reason = NULL;
 
+        int r = program_check(hook->target, &reason);
+        if (r == -ENOMEM)
+                check->error = r;
+        else if (r < 0)
+                add_problem(check, check->purpose == CHECK_USE,
+                            format_message("%s: [hook %s] exec = %s: %s", hook->where, hook->name,
+                                           hook->target, reason != NULL ? reason : strerror(-r)));
+        if (check->purpose == CHECK_USE)
+                return;
+        add_advice(check, hook, hook_advice_shell(hook->target));
+        add_advice(check, hook, hook_advice_specifier("exec", hook->target));
+        if (check->purpose == CHECK_FILES)
+                add_advice(check, hook, hook_advice_sandbox(hook->target));
+}
+
+static void check_hook(struct check *check, const struct hook_config *hook)
+{
         switch (hook->kind) {
-        case HOOK_EXEC: {
-                int r = program_check(hook->target, &reason);
-                if (r < 0) {
-                        check->errors++;
-                        (void)fprintf(check->file, "%s: [hook %s] exec = %s: %s\n", hook->where, hook->name,
-                                      hook->target, reason != NULL ? reason : strerror(-r));
-                }
+        case HOOK_EXEC:
+                check_program(check, hook);
                 break;
-        }
         case HOOK_URL:
-                check_hook_files(check, config, hook);
+                check_hook_files(check, hook);
+                if (check->purpose != CHECK_USE && hook->url_file == NULL)
+                        add_advice(check, hook, hook_advice_specifier("url", hook->target));
                 break;
         case HOOK_UNIT:
                 break;
         }
 }
 
-int check_hook_programs(const struct config *config, char **ret_reason)
-{
-        for (size_t i = 0; i < config->hook_count; i++)
-                if (config->hooks[i].kind == HOOK_EXEC)
-                        return hook_exec_check(ret_reason);
-        return 0;
-}
-
-static void check_installation(struct check *check, const struct config *config)
+/* Exec hooks need a program of this package. */
+static void check_installation(struct check *check)
 {
         CLEANUP(cleanup_free) char *reason = NULL;
 
-        int r = check_hook_programs(config, &reason);
-        if (r < 0) {
-                check->errors++;
-                (void)fprintf(check->file, "%s\n", reason != NULL ? reason : strerror(-r));
+        for (size_t i = 0; i < check->config->hook_count; i++) {
+                if (check->config->hooks[i].kind != HOOK_EXEC)
+                        continue;
+                int r = hook_exec_check(&reason);
+                if (r < 0)
+                        add_problem(check, false, strdup(reason != NULL ? reason : strerror(-r)));
+                break;
         }
 }
 
-size_t check_environment(const struct config *config, FILE *file)
+int check_environment(const struct config *config, enum check_purpose purpose,
+                      struct config_problems *problems)
 {
-        struct check check = { .file = file };
+        struct check check = { .config = config, .purpose = purpose, .problems = problems };
 
-        check_api_secret(&check, config);
-        check_client_id(&check, &config->api);
-        check_authorities(&check, &config->api);
+        check_api_secret(&check);
+        check_client_id(&check);
+        check_certificates(&check);
         for (size_t i = 0; i < config->hook_count; i++)
-                check_hook(&check, config, &config->hooks[i]);
-        check_installation(&check, config);
-        return check.errors;
+                check_hook(&check, &config->hooks[i]);
+        check_installation(&check);
+        return check.error;
+}
+
+void problems_log(struct journal *journal, const struct config_problems *problems)
+{
+        for (size_t i = 0; i < problems->count; i++) {
+                const struct config_problem *problem = &problems->items[i];
+                journal_print_about(journal, problem->warning ? LOG_WARNING : LOG_ERR, problem->message_id, 0,
+                                    NULL, "%s", problem->message);
+        }
+}
+
+void refusal_log(struct journal *journal, size_t errors, bool for_reload)
+{
+        const char *plural = errors == 1 ? "" : "s";
+
+        if (for_reload)
+                journal_print_about(
+                        journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
+                        "Configuration not reloaded: %zu error%s. Keeping the previous configuration.",
+                        errors, plural);
+        else
+                journal_print_about(journal, LOG_ERR, MESSAGE_ID_INVALID_CONFIGURATION, 0, NULL,
+                                    "Invalid configuration (%zu error%s), exiting.", errors, plural);
 }

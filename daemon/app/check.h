@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "config/config.h"
+#include "journal/journal.h"
+
+/* Why a configuration is checked. */
+enum check_purpose {
+        CHECK_FILES,  /* --check: everything, for the service */
+        CHECK_RELOAD, /* --check --reload, run by systemd before the daemon reloads: as above, but without
+                         credentials, which systemd passes to the daemon only */
+        CHECK_USE,    /* the daemon at its start or reload, for itself: hook programs that cannot be run are
+                         warnings, since they are needed only when an event occurs */
+};
 
 /*
- * Checks what the configuration refers to, as far as possible without the network: secrets given by an
- * absolute path can be read, hook programs can be run. systemd credentials exist only inside the service and
- * are not checked.
+ * Checks what the configuration refers to, as far as possible without the network: secrets, certificates, the
+ * machine ID, and programs and targets of hooks. What is an error here and in CHECK_USE is the same, except
+ * for hook programs.
  *
- * Prints one line per error and warning to `file`. Returns the number of errors.
+ * Appends to `problems` messages of the form "FILE:LINE: what is wrong; what to write instead". Returns 0
+ * (also if there are errors) or -ENOMEM. Blocks while it reads files.
  */
-size_t check_environment(const struct config *config, FILE *file);
+int check_environment(const struct config *config, enum check_purpose purpose,
+                      struct config_problems *problems);
 
-/* Whether this installation can run the hooks: 0, or a negative errno with a malloc()ed *ret_reason. */
-int check_hook_programs(const struct config *config, char **ret_reason);
+/* Logs errors and warnings, here and from config_load(). */
+void problems_log(struct journal *journal, const struct config_problems *problems);
+
+/* Logs after them that the configuration is not used, at a start or at a reload. */
+void refusal_log(struct journal *journal, size_t errors, bool for_reload);

@@ -7,12 +7,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/check.h"
 #include "app/daemon.h"
 #include "config/config_load.h"
 #include "journal/journal.h"
-#include "journal/message_ids.h"
+#include "platform/identity.h"
 #include "util/cleanup.h"
 
 DEFINE_CLEANUP(struct config, config_free)
@@ -48,24 +49,26 @@ static int log_problems(const struct command *command, const struct config_probl
         int r = journal_open(&settings, &journal);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < problems->count; i++)
-                journal_print(journal, problems->items[i].warning ? LOG_WARNING : LOG_ERR, "%s",
-                              problems->items[i].message);
+        problems_log(journal, problems);
         if (problems->errors > 0)
-                journal_print_about(journal, LOG_ERR, MESSAGE_ID_INVALID_CONFIGURATION, 0, NULL,
-                                    "Invalid configuration (%zu error%s), exiting.", problems->errors,
-                                    plural(problems->errors));
+                refusal_log(journal, problems->errors, command->for_reload);
         return 0;
 }
 
-/* Reports errors and warnings: to the log if `log`, else, or without a journal, to standard error. */
+/* To the log if `log`, else, or without a journal, to standard error. */
+static void report_problems(const struct command *command, bool log, const struct config_problems *problems)
+{
+        if (!log || log_problems(command, problems) < 0)
+                print_problems(problems);
+}
+
+/* Reports errors and warnings. */
 static enum exit_status load_config(const struct command *command, bool log, struct config **ret_config)
 {
         struct config_problems problems = { .items = NULL };
 
         int r = config_load(command->path, command->overrides, &problems, ret_config);
-        if (!log || log_problems(command, &problems) < 0)
-                print_problems(&problems);
+        report_problems(command, log, &problems);
         config_problems_clear(&problems);
         if (r == -ENOMEM) {
                 (void)fputs("jobwatchd: out of memory while reading the configuration\n", stderr);
@@ -75,6 +78,28 @@ static enum exit_status load_config(const struct command *command, bool log, str
 }
 
 /* ---- commands ---- */
+
+/*
+ * What the configuration refers to, checked for the daemon before it changes anything. Errors and warnings
+ * are logged.
+ */
+static enum exit_status check_before_run(const struct config *config, struct journal *journal)
+{
+        struct config_problems problems = { .items = NULL };
+
+        int r = check_environment(config, CHECK_USE, &problems);
+        problems_log(journal, &problems);
+        size_t errors = problems.errors;
+        config_problems_clear(&problems);
+        if (r < 0) {
+                journal_print(journal, LOG_ERR, "Cannot check the configuration: %s. Exiting.", strerror(-r));
+                return EXIT_STATUS_SOFTWARE;
+        }
+        if (errors == 0)
+                return EXIT_STATUS_SUCCESS;
+        refusal_log(journal, errors, false);
+        return EXIT_STATUS_CONFIG;
+}
 
 enum exit_status command_run(const struct command *command)
 {
@@ -99,18 +124,56 @@ enum exit_status command_run(const struct command *command)
                               strerror(-r));
                 return EXIT_STATUS_CONFIG;
         }
+        status = check_before_run(config, journal);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
         return daemon_run(&options, config, journal);
+}
+
+/* Root checks for the user of the service, who has to read the files and to run the programs. */
+static bool assume_service_user(void)
+{
+        if (geteuid() != 0)
+                return false;
+        int r = identity_assume(SERVICE_USER);
+        if (r < 0)
+                (void)fprintf(stderr,
+                              "warning: cannot check for the user " SERVICE_USER ": %s; checking as root\n",
+                              r == -ENOENT ? "there is no such user" : strerror(-r));
+        return r >= 0;
+}
+
+static enum exit_status check_config(const struct command *command, struct config **ret_config)
+{
+        struct config_problems problems = { .items = NULL };
+
+        enum exit_status status = load_config(command, command->for_reload, ret_config);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
+        int r = check_environment(*ret_config, command->for_reload ? CHECK_RELOAD : CHECK_FILES, &problems);
+        report_problems(command, command->for_reload, &problems);
+        if (problems.errors > 0)
+                status = EXIT_STATUS_CONFIG;
+        config_problems_clear(&problems);
+        if (r < 0) {
+                (void)fprintf(stderr, "jobwatchd: cannot check the configuration: %s\n", strerror(-r));
+                return EXIT_STATUS_SOFTWARE;
+        }
+        return status;
 }
 
 enum exit_status command_check(const struct command *command)
 {
         CLEANUP(cleanup_config_free) struct config *config = NULL;
 
-        enum exit_status status = load_config(command, false, &config);
-        if (status != EXIT_STATUS_SUCCESS)
+        bool assumed = assume_service_user();
+        enum exit_status status = check_config(command, &config);
+        if (assumed)
+                identity_restore();
+        if (status == EXIT_STATUS_CONFIG && assumed && !command->for_reload)
+                (void)fputs("This was checked for the user " SERVICE_USER " of the service.\n", stderr);
+        if (status != EXIT_STATUS_SUCCESS || command->for_reload)
                 return status;
-        if (check_environment(config, stderr) > 0)
-                return EXIT_STATUS_CONFIG;
         (void)printf("%s: OK (%zu job%s, %zu hook%s)\n", command->path, config->job_count,
                      plural(config->job_count), config->hook_count, plural(config->hook_count));
         return EXIT_STATUS_SUCCESS;

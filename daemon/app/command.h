@@ -13,6 +13,7 @@ struct command {
         const struct config_overrides *overrides;
         bool once;           /* poll each job once and exit */
         uint64_t timeout_us; /* 0: none */
+        bool for_reload;     /* check: as ExecReload= of the units */
 };
 
 /*
@@ -26,7 +27,10 @@ struct command {
  */
 enum exit_status command_run(const struct command *command);
 
-/* Validates the configuration, its secrets and hook programs. Errors go to standard error. */
+/*
+ * Validates the configuration, its secrets and hook programs; as root for the user of the service. Errors and
+ * warnings go to standard error; with `for_reload` to the log, and nothing is printed on success.
+ */
 enum exit_status command_check(const struct command *command);
 
 /* Prints the effective configuration as INI to standard output. Errors go to standard error. */

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "app/api_connection.h"
-#include "app/check.h"
 #include "app/reload.h"
 #include "app/status_line.h"
 #include "app/status_text.h"
@@ -264,17 +263,6 @@ static struct api_connection_parts connection_parts_of(struct daemon *daemon, co
         };
 }
 
-static enum exit_status check_hooks(struct daemon *daemon)
-{
-        CLEANUP(cleanup_free) char *reason = NULL;
-
-        int r = check_hook_programs(daemon->config, &reason);
-        if (r >= 0)
-                return EXIT_STATUS_SUCCESS;
-        journal_print(daemon->journal, LOG_ERR, "%s. Exiting.", reason != NULL ? reason : strerror(-r));
-        return EXIT_STATUS_CONFIG;
-}
-
 /* -EINVAL: a file of a hook cannot be used, which was logged. */
 static int build_outbox(struct daemon *daemon)
 {
@@ -434,9 +422,6 @@ static enum exit_status build_and_run(struct daemon *daemon)
         r = build_loop(daemon);
         if (r < 0)
                 return fail_with(daemon, "set up the event loop", r);
-        status = check_hooks(daemon);
-        if (status != EXIT_STATUS_SUCCESS)
-                return status;
         status = open_state(daemon);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;

@@ -42,13 +42,13 @@ static struct config *load_config(const struct reload *reload, const struct conf
         CLEANUP(cleanup_config_free) struct config *config = NULL;
         struct config_problems problems = { .items = NULL };
 
-        (void)config_load(reload->path, reload->overrides, &problems, &config);
-        for (size_t i = 0; i < problems.count; i++)
-                journal_print(reload->journal, problems.items[i].warning ? LOG_WARNING : LOG_ERR, "%s",
-                              problems.items[i].message);
+        int r = config_load(reload->path, reload->overrides, &problems, &config);
+        if (r >= 0)
+                r = check_environment(config, CHECK_USE, &problems);
+        problems_log(reload->journal, &problems);
         *ret_errors = problems.errors;
         config_problems_clear(&problems);
-        if (config == NULL)
+        if (r < 0 || *ret_errors > 0)
                 return NULL;
 
         if (strcmp(config_state_directory(config), config_state_directory(old)) != 0) {
@@ -56,13 +56,6 @@ static struct config *load_config(const struct reload *reload, const struct conf
                               "Cannot change the state directory from %s to %s while running; restart the "
                               "service.",
                               config_state_directory(old), config_state_directory(config));
-                *ret_errors = 1;
-                return NULL;
-        }
-        CLEANUP(cleanup_free) char *reason = NULL;
-        int r = check_hook_programs(config, &reason);
-        if (r < 0) {
-                journal_print(reload->journal, LOG_ERR, "%s", reason != NULL ? reason : strerror(-r));
                 *ret_errors = 1;
                 return NULL;
         }
@@ -137,10 +130,7 @@ bool reload_config(const struct reload *reload, struct config **config)
 
                 summary_log_reload(reload->journal, *config, &counts, changes != NULL ? changes : "jobs");
         } else if (errors > 0) {
-                journal_print_about(
-                        reload->journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
-                        "Configuration not reloaded: %zu error%s. Keeping the previous configuration.",
-                        errors, errors == 1 ? "" : "s");
+                refusal_log(reload->journal, errors, true);
         } else {
                 journal_print_about(reload->journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
                                     "Configuration not reloaded: %s. Keeping the previous configuration.",

@@ -142,6 +142,7 @@ struct config {
 struct config_problem {
         char *message;
         bool warning;
+        const char *message_id; /* of its log entry; NULL: none */
 };
 
 struct config_problems {

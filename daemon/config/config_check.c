@@ -16,9 +16,12 @@
 #include "config/suggestion.h"
 #include "config/value_checks.h"
 #include "config/value_syntax.h"
+#include "util/argv.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 #include "util/timespan.h"
+
+DEFINE_CLEANUP(char *, command_free)
 
 /* The location of a key; if it is not given, of its section, else the main file. `section` may be NULL. */
 static struct location location_of(const struct config_sources *sources,
@@ -245,6 +248,24 @@ static void check_url_key(const char *key, const char *value, const struct confi
                                   section->name, target->key->name);
 }
 
+/* Split here as the hook will split it, so that no command is refused only when it is to run. */
+static void check_command(const struct hook_config *hook, struct location location,
+                          struct diagnostics *diagnostics)
+{
+        CLEANUP(cleanup_command_free) char **words = NULL;
+
+        if (hook->kind != HOOK_EXEC || hook->target == NULL)
+                return;
+        int r = argv_split(hook->target, &words);
+        if (r == -ENOMEM)
+                diagnostics_no_memory(diagnostics);
+        else if (r < 0)
+                diagnostics_error(diagnostics, location,
+                                  "exec = %s is invalid: unclosed quote or unknown escape; "
+                                  "write \\\" or \\\\ for the character itself",
+                                  hook->target);
+}
+
 static void check_hook(const struct hook_config *hook, const struct config_sources *sources,
                        const struct section_settings *section, struct diagnostics *diagnostics)
 {
@@ -263,6 +284,8 @@ static void check_hook(const struct hook_config *hook, const struct config_sourc
                 diagnostics_error(diagnostics, on->location,
                                   "on is empty: the hook would never run; "
                                   "write events, as in \"on = succeeded, failed\", or remove the line");
+        if (targets == 1)
+                check_command(hook, target->location, diagnostics);
         if (targets != 1 || target->key->hook_kind == HOOK_URL)
                 return;
         check_url_key("secret_file", hook->secret_file, sources, section, target, diagnostics);

@@ -128,7 +128,8 @@ int diagnostics_finish(struct diagnostics *diagnostics, struct config_problems *
                                 free(entry->message);
                                 continue;
                         }
-                        grown[problems->count++] = (struct config_problem){ entry->message, entry->warning };
+                        grown[problems->count++] = (struct config_problem){ .message = entry->message,
+                                                                            .warning = entry->warning };
                         problems->errors += !entry->warning;
                 }
         }

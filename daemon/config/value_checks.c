@@ -157,30 +157,10 @@ const char *check_unit(const char *value)
         return NULL;
 }
 
-/* Whether the hook will be able to split the command: all quotes closed, no backslash at the end. */
-static bool quotes_are_closed(const char *value)
-{
-        char quote = '\0';
-
-        for (; *value != '\0'; value++) {
-                if (*value == '\\') {
-                        if (*++value == '\0')
-                                return false;
-                } else if (quote != '\0') {
-                        quote = (char)(*value == quote ? '\0' : quote);
-                } else if (*value == '"' || *value == '\'') {
-                        quote = *value;
-                }
-        }
-        return quote == '\0';
-}
-
 const char *check_exec(const char *value)
 {
         if (value[strspn(value, "\"'")] != '/')
                 return "begin with the absolute path of the program, such as /usr/local/bin/notify";
-        if (!quotes_are_closed(value))
-                return "unclosed quote or trailing backslash; write \\\" or \\\\ for the character itself";
         return NULL;
 }
 

@@ -16,7 +16,7 @@
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
-#include "platform/credential_form.h"
+#include "platform/identity.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 #include "util/text.h"
@@ -242,7 +242,12 @@ int credential_read(const struct credential *credential, char **ret_secret, char
         buffer = calloc(1, CREDENTIAL_BYTES_MAX + 2);
         if (buffer == NULL)
                 return -ENOMEM;
+        /* A credential is read as root by systemd, whoever the check is for. */
+        if (*credential->source != '/')
+                identity_suspend();
         int r = read_secret(credential, file, buffer, ret_message);
+        if (*credential->source != '/')
+                identity_resume();
         if (r >= 0) {
                 secret = strdup(buffer);
                 if (secret != NULL)

@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -257,6 +258,16 @@ class Daemon:
         return int(re.search(rf"^{field}:\s+(\d+) kB$", self.proc("status").decode(), re.M).group(1))
 
 
+def give_to_service(path):
+    """Makes a secret readable for the user of the service, for whom --check judges as root."""
+    try:
+        user = pwd.getpwnam("jobwatchd")
+    except KeyError:
+        return
+    if os.geteuid() == 0:
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
 def clean_environment(**more):
     keep = {"PATH", "HOME", "LANG", "TMPDIR"}
     env = {name: value for name, value in os.environ.items()
@@ -269,6 +280,7 @@ class IntegrationTest(unittest.TestCase):
 
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="jobwatchd-test-"))
+        self.directory.chmod(0o755)  # --check judges for the user of the service, if there is one
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
         self.config = self.directory / "jobwatchd.ini"
         self.state = self.directory / "state"
@@ -278,6 +290,7 @@ class IntegrationTest(unittest.TestCase):
         path = self.directory / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         path.chmod(mode)
+        give_to_service(path)
         return path
 
     def start_fake(self, scenario="", server="", **options):

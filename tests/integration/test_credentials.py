@@ -63,12 +63,12 @@ class Credentials(IntegrationTest):
         daemon = self.assertEnds(EX_CONFIG, env={"CREDENTIALS_DIRECTORY": str(directory)},
                                  says=f"add LoadCredential=nexudus.token:{self.directory}/nexudus.token under")
         self.assertNotIn(str(directory), daemon.text())
-        self.refused(f"error +No API token: {self.directory}/nexudus.token is missing or empty")
+        self.refused(f"error +.*No API token: {self.directory}/nexudus.token is missing or empty")
 
     def test_file_missing(self):
         path = self.directory / "none"
         self.configure(token_file=path)
-        self.refused(f"error +No API token: {path} is missing or empty")
+        self.refused(f"error +.*No API token: {path} is missing or empty")
 
     def test_empty(self):
         for content in ("", "\n", "\r\n"):

@@ -88,6 +88,8 @@ class Example(unittest.TestCase):
                 shutil.copy(example, self.directory)
         main = self.directory / "jobwatchd.ini"
         main.write_text("[jobs]\nids = 87654321\n")
+        (self.directory / "nexudus.token").write_text("t0ken\n")
+        self.directory.chmod(0o755)
         drop_ins = self.directory / "jobwatchd.ini.d"
         drop_ins.mkdir()
         text = (EXAMPLES / f"{name}.ini").read_text()

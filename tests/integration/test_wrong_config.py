@@ -34,6 +34,8 @@ class WrongConfig(unittest.TestCase):
         directory = tempfile.TemporaryDirectory(prefix="jobwatchd-config-")
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
+        self.directory.chmod(0o755)  # --check judges for the user of the service, if there is one
+        (self.directory / "nexudus.token").write_text("s3cr3t-t0k3n\n")
         self.file = self.directory / "jobwatchd.ini"
 
     def write(self, text):
@@ -62,10 +64,11 @@ class WrongConfig(unittest.TestCase):
                 first = path.read_bytes().split(b"\n", 1)[0].decode("utf-8")
                 expected = re.fullmatch(r"; expect: (\d+): (.+)", first)
                 self.assertIsNotNone(expected, "its first line says what is expected")
-                result = run("--check", "-c", path)
+                self.file.write_bytes(path.read_bytes())
+                result = run("--check", "-c", self.file)
                 self.assertEqual(result.returncode, EX_CONFIG, text_of(result))
                 self.assertRegex(text_of(result),
-                                 re.escape(f"{path}:{expected.group(1)}: ") + f".*(?:{expected.group(2)})")
+                                 re.escape(f"{self.file}:{expected.group(1)}: ") + f".*(?:{expected.group(2)})")
 
     def test_check_accepts_right_file(self):
         self.write("[jobs]\nids = 87654321\n")
@@ -92,7 +95,8 @@ class WrongConfig(unittest.TestCase):
         self.write("[jobs]\nids = 1\n[poll]\ninterval = 5 minuts\nmax_interval = 2s\n")
         result = run("--check", "-c", self.file)
         self.assertEqual(result.returncode, EX_CONFIG)
-        self.assertEqual(len(text_of(result).splitlines()), 1, text_of(result))
+        lines = [line for line in text_of(result).splitlines() if not line.startswith("warning: cannot check for")]
+        self.assertEqual(len(lines), 1, text_of(result))
         self.assertIn(f"{self.file}:4: interval = 5 minuts is invalid", text_of(result))
 
     def test_many_ids_over_indented_lines(self):

@@ -61,7 +61,7 @@ class OneJob(SystemTest):
     def test_settings_come_with_the_system(self):
         """job.ini was created at boot with the shipped contents."""
         self.assertEqual(self.run_inside("cat", "/etc/jobwatchd/job.ini"),
-                         self.system.path("/usr/share/doc/jobwatchd/job.ini").read_text())
+                         self.system.path("/usr/share/jobwatchd/job.ini").read_text())
 
 
 class HooksDirectory(SystemTest):
@@ -143,7 +143,7 @@ class UnitHooks(SystemTest):
 
     def allow(self, *units):
         """With the shipped rules file."""
-        rules = self.system.path("/usr/share/doc/jobwatchd/examples/50-jobwatchd.rules").read_text()
+        rules = self.system.path("/usr/share/jobwatchd/50-jobwatchd.rules").read_text()
         listed = "".join(f'    "{unit}",\n' for unit in units)
         self.system.write(self.RULES, rules.replace("var jobwatchdUnits = [\n", "var jobwatchdUnits = [\n" + listed))
         self.systemctl("try-restart", "polkit.service")

@@ -193,10 +193,10 @@ class Installed(SystemTest):
                  for path in self.system.installed.rglob("*") if not path.is_dir()}
         wanted = r"/usr/s?bin/jobwatch\w+|/usr/lib/systemd/(system/jobwatch\S+\.service|catalog/jobwatchd\.catalog)|" \
                  r"/usr/lib/(sysusers|tmpfiles)\.d/jobwatchd\.conf|/usr/libexec/jobwatchd/(run-hooks|hook-run)|" \
-                 r"/usr/share/man/man[578]/jobwatch\S+|/usr/share/doc/jobwatchd/\S+"
+                 r"/usr/share/man/man[578]/jobwatch\S+|/usr/share/(doc/)?jobwatchd/\S+"
         self.assertEqual([path for path in sorted(files) if not re.fullmatch(wanted, path)], [])
         for path in ("/usr/sbin/jobwatchd", "/usr/lib/systemd/system/jobwatchd.service",
-                     "/usr/share/man/man5/jobwatchd.ini.5", "/usr/share/doc/jobwatchd/examples/50-jobwatchd.rules"):
+                     "/usr/share/man/man5/jobwatchd.ini.5", "/usr/share/jobwatchd/50-jobwatchd.rules"):
             self.assertIn(path, files)
         here = str(pathlib.Path(self.system.installed))
         for path in files:
@@ -230,7 +230,7 @@ class Installed(SystemTest):
 
     def test_example_configuration_is_right(self):
         self.system.write("/etc/jobwatchd/jobwatchd.ini",
-                          self.system.path("/usr/share/doc/jobwatchd/jobwatchd.ini").read_text() + "[jobs]\nids = 1\n")
+                          self.system.path("/usr/share/jobwatchd/jobwatchd.ini").read_text() + "[jobs]\nids = 1\n")
         self.assertIn(": OK (", self.run_inside("jobwatchd", "--check"))
 
 

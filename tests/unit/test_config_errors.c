@@ -224,10 +224,11 @@ static void test_units_and_commands(void **state)
         assert_null(check_exec("\"/opt/my tool\" 'a b' \\\"x"));
         assert_non_null(check_exec("true"));
         assert_non_null(check_exec("-/bin/true"));
-        assert_non_null(check_exec("/bin/sh -c 'x"));
-        assert_non_null(check_exec("/bin/sh \\"));
         expect_bad("hook a", "unit = finished", "write the full name of a unit");
         expect_bad("hook a", "exec = mail -s x", "absolute path of the program");
+        expect_bad("hook a", "exec = /bin/sh -c 'x", "unclosed quote");
+        expect_bad("hook a", "exec = /bin/sh \\", "unknown escape");
+        expect_bad("hook a", "exec = /bin/sh \\$HOME", "unknown escape");
         expect_bad("hook a", "url = http://example.com", "write https://");
 }
 

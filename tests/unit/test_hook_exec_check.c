@@ -146,10 +146,38 @@ static void expect_unstarted(struct hook_fixture *fixture, const char *text, con
 
 static void test_unstarted(void **state)
 {
-        expect_unstarted(*state, "#!/nonexistent/interpreter\n", "interpreter");
-        expect_unstarted(*state, "echo no first line\n", "no #! line");
-        expect_unstarted(*state, "", "not a binary for this architecture");
-        expect_unstarted(*state, "#!/dev/null\n", "Permission denied");
+        expect_unstarted(*state, "\177ELF\n", "not a binary for this architecture");
+}
+
+/* What the kernel would refuse is found before an event occurs. */
+static void test_first_line(void **state)
+{
+        static const struct {
+                const char *text, *words;
+                int error;
+        } scripts[] = {
+                { "#!/nonexistent/interpreter\n", "its interpreter /nonexistent/interpreter does not exist",
+                  -ENOENT },
+                { "#! /bin/bsh -e\necho\n", "its interpreter /bin/bsh does not exist", -ENOENT },
+                { "#!/dev/null\n", "its interpreter /dev/null cannot be executed", -EACCES },
+                { "#!/bin/sh\r\necho\r\n", "Windows line endings", -ENOEXEC },
+                { "#!/bin/sh -e\r\necho\r\n", "Windows line endings", -ENOEXEC },
+                { "#!\n", "names no interpreter", -ENOEXEC },
+                { "echo no first line\n", "neither a binary nor a script", -ENOEXEC },
+                { "\xef\xbb\xbf#!/bin/sh\n", "byte order mark", -ENOEXEC },
+                { "", "is empty", -ENOEXEC },
+        };
+        struct hook_fixture *fixture = *state;
+        char path[128];
+
+        for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+                make_script(fixture, scripts[i].text, 0755, path);
+                expect_refused(fixture, path, scripts[i].error, scripts[i].words);
+                assert_return_code(unlink(path), errno);
+        }
+        make_script(fixture, "#! /bin/sh -e", 0755, path);
+        expect_accepted(path);
+        assert_return_code(unlink(path), errno);
 }
 
 /* Nothing starts and nothing leaks. */
@@ -212,10 +240,10 @@ static void test_end_without_memory(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                HOOK_TEST(test_command_line),       HOOK_TEST(test_path),
-                HOOK_TEST(test_writable_program),   HOOK_TEST(test_writable_directory),
-                HOOK_TEST(test_unstarted),          HOOK_TEST(test_out_of_memory),
-                HOOK_TEST(test_end_without_memory),
+                HOOK_TEST(test_command_line),     HOOK_TEST(test_path),
+                HOOK_TEST(test_writable_program), HOOK_TEST(test_writable_directory),
+                HOOK_TEST(test_unstarted),        HOOK_TEST(test_first_line),
+                HOOK_TEST(test_out_of_memory),    HOOK_TEST(test_end_without_memory),
         };
 
         return cmocka_run_group_tests_name("hook_exec_check", tests, NULL, NULL);

@@ -10,12 +10,14 @@
 #include "delivery/exec/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "delivery/exec/interpreter.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
 #include "util/message.h"
@@ -69,7 +71,7 @@ static int check_program(const char *path, char **ret_reason)
                 *ret_reason = format_message("%s is not a regular file", path);
                 return -EACCES;
         }
-        if (access(path, X_OK) < 0) {
+        if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
                 r = -errno;
                 *ret_reason = format_message("%s is not executable (chmod a+x %s)", path, path);
                 return r;
@@ -82,6 +84,8 @@ static int check_program(const char *path, char **ret_reason)
         r = check_directories(path, ret_reason);
         if (r == 0 && strcmp(path, target) != 0)
                 r = check_directories(target, ret_reason);
+        if (r == 0)
+                r = interpreter_check(path, ret_reason);
         return r;
 }
 

@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * Splits the command line of an exec hook into words and checks that its program may be run: an absolute
- * path to a regular executable file; neither it nor a directory on its path is writable by everyone
- * (directories with the sticky bit excepted).
+ * Splits the command line of an exec hook into words and checks that its program can and may be run: an
+ * absolute path to a regular executable file, for a script also its interpreter; neither it nor a directory
+ * on its path is writable by everyone (directories with the sticky bit excepted).
  *
  * Returns 0 with words to be freed with command_free(); or -EINVAL (command line), -EPERM (writable by
- * everyone), -EACCES, -ENOMEM, or the errno of a system call on the path, with *ret_reason (see hook.h).
+ * everyone), -EACCES, -ENOEXEC, -ENOMEM, or the errno of a system call on the path, with *ret_reason (see
+ * hook.h).
  */
 int program_split(const char *target, char ***ret_words, char **ret_reason);
 

@@ -49,9 +49,11 @@ DEFINE_CLEANUP(struct webhook_run, webhook_cancel)
 
 /* ---- hooks ---- */
 
+/* Warnings have been logged when the configuration was checked. */
 static void log_problem(void *userdata, const char *where, bool is_warning, const char *message)
 {
-        journal_print(userdata, is_warning ? LOG_WARNING : LOG_ERR, "%s: %s.", where, message);
+        if (!is_warning)
+                journal_print(userdata, LOG_ERR, "%s: %s.", where, message);
 }
 
 int webhook_new(const struct hook_context *context, const struct config *config,

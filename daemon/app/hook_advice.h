@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What is valid for an exec or url hook but probably not meant, for --check. Each returns a malloc()ed text
+ * that names the reason and what to write instead, or NULL if there is nothing to say (or without memory).
+ */
+
+/* Operators and variables of a shell, which no shell interprets. */
+char *hook_advice_shell(const char *command);
+
+/* %i, which is replaced in the names of units only. `value` is that of exec or url. */
+char *hook_advice_specifier(const char *key, const char *value);
+
+/* Programs that the sandbox of the services hides. */
+char *hook_advice_sandbox(const char *command);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The user of the services, as in systemd/service.conf and systemd/jobwatchd.sysusers. */
+#define SERVICE_USER "jobwatchd"
+
+/*
+ * For a process that runs as root and judges for another user what that user may read and run: the kernel
+ * decides, with that user's groups and the modes, owners and ACLs of the whole path. Only for a process with
+ * a single thread.
+ */
+
+/*
+ * Takes the effective user and groups of `user` until identity_restore(). Returns 0; -EPERM if the effective
+ * user is not root, -ENOENT if there is no such user, -ENOMEM, or another negative errno, with nothing
+ * changed. Must not be called twice in a row.
+ */
+int identity_assume(const char *user);
+
+/* Takes back root's. Without identity_assume() before, it does nothing. */
+void identity_restore(void);
+
+/*
+ * Between these two the effective user is root again, if an identity has been assumed: for files that systemd
+ * reads as root. Otherwise they do nothing.
+ */
+void identity_suspend(void);
+void identity_resume(void);

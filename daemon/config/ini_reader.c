@@ -12,6 +12,7 @@
 
 #include "config/ini_reader.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
@@ -241,6 +242,24 @@ static bool read_section(struct source *source, const struct ini_line *line, cha
         return true;
 }
 
+/* A line without a key. It is shown only if it looks like one: it may also be a secret that was pasted. */
+static void refuse_word(struct source *source, unsigned number, const char *text, size_t size)
+{
+        bool is_word = true;
+
+        for (size_t i = 0; i < size; i++)
+                is_word = is_word && (islower((unsigned char)text[i]) || text[i] == '_');
+        if (is_word)
+                refuse(source, number,
+                       "\"%.*s\" is neither a section nor a key with a value; "
+                       "write KEY = VALUE, or begin a comment with #",
+                       SHOWN(text, size));
+        else
+                refuse(source, number,
+                       "neither a section nor a key with a value; "
+                       "write KEY = VALUE, or begin a comment with #");
+}
+
 /*
  * The size of the key before the "=" of a line, or 0 if the line was refused. *ret_value is the rest of the
  * line.
@@ -252,10 +271,7 @@ static size_t split_key(struct source *source, const struct ini_line *line, stru
         bool adds = false;
 
         if (length == line->size || text[length] != '=') {
-                refuse(source, line->number,
-                       "\"%.*s\" is neither a section nor a key with a value; "
-                       "write KEY = VALUE, or begin a comment with #",
-                       SHOWN(text, size));
+                refuse_word(source, line->number, text, size);
                 return 0;
         }
         if (size > 0 && text[size - 1] == '+') {

@@ -70,6 +70,7 @@ const struct config_key config_keys[] = {
                 FIELD(api.base_url),
                 .default_text = "https://spaces.nexudus.com",
                 .check = check_base_url,
+                .may_contain_secret = true,
                 .normalise = normalise_base_url,
         },
         {
@@ -274,6 +275,7 @@ const struct config_key config_keys[] = {
                 KEY(HOOK, "url", TARGET),
                 OF_HOOK(target),
                 .check = check_hook_url,
+                .may_contain_secret = true,
                 .hook_kind = HOOK_URL,
         },
         {

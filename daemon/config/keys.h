@@ -57,6 +57,7 @@ struct config_key {
         uint64_t minimum, maximum;
         const struct config_choice *choices; /* KIND_CHOICE, KIND_EVENTS; ends with a NULL text */
         config_check_function *check;   /* KIND_STRING, KIND_TARGET, items of KIND_LIST; NULL: any value */
+        bool may_contain_secret;        /* an invalid value is not shown in messages */
         void (*normalise)(char *value); /* KIND_STRING: changes a valid value in place; may be NULL */
         int hook_kind;                  /* KIND_TARGET: an enum hook_kind */
         bool is_command;                /* KIND_TARGET: quoted as in ExecStart=, may be continued */

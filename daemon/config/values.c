@@ -46,7 +46,9 @@ static bool refuse_as(const char *fault, const struct config_key *key, const cha
                 diagnostics_error(diagnostics, location, "%s is empty; %s, or remove the line", key->name,
                                   hint);
         else
-                diagnostics_error(diagnostics, location, "%s = %s is %s %s%s", key->name, shown, fault, hint,
+                diagnostics_error(diagnostics, location, "%s%s%s is %s %s%s", key->name,
+                                  key->may_contain_secret ? "" : " = ", key->may_contain_secret ? "" : shown,
+                                  fault, hint,
                                   /* People expect a comment. */
                                   strstr(text, " #") != NULL ? "; a comment after a value starts with \" ;\""
                                                              : "");

@@ -315,7 +315,7 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code, cons
                 .retry_after_us = http_response_retry_after(response),
                 .body_size = response->body_size,
                 .untrusted = http_tls_is_untrusted(request->transfer.easy, code),
-                .detail = error != NULL ? error : http_response_detail(response, outcome, &result),
+                .detail = error != NULL ? error : http_response_detail(&request->response, outcome, &result),
                 .excerpt = response->excerpt,
                 .excerpt_size = response->excerpt_size,
         };

@@ -10,8 +10,11 @@
 
 #include "http/http_response.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "http/http_proxy.h"
 
 /* An error page up to this size is read to its end, so that the connection can be reused. */
 #define ERROR_PAGE_MAX (64 * 1024)
@@ -114,7 +117,37 @@ enum http_outcome http_response_finish(struct http_response *response, const str
         return outcome == HTTP_ANSWERED && response->head.status == 0 ? HTTP_BROKEN : outcome;
 }
 
-const char *http_response_detail(const struct http_response *response, enum http_outcome outcome,
+/* Returns NULL if there was no proxy or if it is not the cause. */
+static const char *describe_proxy_failure(struct http_response *response,
+                                          const struct http_curl_result *result)
+{
+        const char *url = NULL, *cause = http_curl_result_to_string(result);
+        long connect_status = 0;
+        char status[64];
+
+        (void)curl_easy_getinfo(response->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
+        (void)curl_easy_getinfo(response->easy, CURLINFO_EFFECTIVE_URL, &url);
+        if (url == NULL || !http_proxy_has_failed(result, connect_status))
+                return NULL;
+
+        struct http_proxy proxy = http_proxy_find(url);
+        if (proxy.variable == NULL)
+                return NULL;
+        if (connect_status > 0) {
+                (void)snprintf(status, sizeof(status), "HTTP %ld%s", connect_status,
+                               connect_status == 407 ? ", user name and password required" : "");
+                cause = status;
+        }
+        if (*proxy.address != '\0')
+                (void)snprintf(response->detail, sizeof(response->detail), "proxy %s: %s", proxy.address,
+                               cause);
+        else
+                (void)snprintf(response->detail, sizeof(response->detail), "invalid proxy URL in %s",
+                               proxy.variable);
+        return response->detail;
+}
+
+const char *http_response_detail(struct http_response *response, enum http_outcome outcome,
                                  const struct http_curl_result *result)
 {
         if (response->head_invalid)
@@ -122,7 +155,8 @@ const char *http_response_detail(const struct http_response *response, enum http
         if (outcome == HTTP_ANSWERED || outcome == HTTP_TOO_LARGE || outcome == HTTP_STOPPED ||
             result->code == CURLE_OK)
                 return http_outcome_to_string(outcome);
-        return http_curl_result_to_string(result);
+        const char *proxy = describe_proxy_failure(response, result);
+        return proxy != NULL ? proxy : http_curl_result_to_string(result);
 }
 
 /* That of the final response, not of an interim one or a trailer. The last header counts. */

@@ -9,6 +9,8 @@
 #include "http/http_header.h"
 #include "http/http_outcome.h"
 
+#define HTTP_DETAIL_SIZE 360
+
 /*
  * A response while it is received. The owner sets the first group of members, keeps it as long as the easy
  * handle, and reads the other members at the end.
@@ -28,6 +30,7 @@ struct http_response {
         bool head_invalid; /* not HTTP/1.1, or understood differently by libcurl */
         bool too_large;
         bool page_cut; /* aborted, since an error page is too long */
+        char detail[HTTP_DETAIL_SIZE];
 };
 
 /* Has the easy handle pass what it receives to the response. */
@@ -39,8 +42,10 @@ bool http_response_has_begun(const struct http_response *response);
 /* To be called once at the end of the transfer. Returns how the request ended. */
 enum http_outcome http_response_finish(struct http_response *response, const struct http_curl_result *result);
 
-/* The cause, for a message; never NULL; may point into `result`. After http_response_finish(). */
-const char *http_response_detail(const struct http_response *response, enum http_outcome outcome,
+/*
+ * The cause, for a message; never NULL; may point into `result` or `response`. After http_response_finish().
+ */
+const char *http_response_detail(struct http_response *response, enum http_outcome outcome,
                                  const struct http_curl_result *result);
 
 /* The time from now in microseconds, or HTTP_RETRY_NONE. */

@@ -190,7 +190,8 @@ static void test_keys(void **state)
         char text[256], events[256];
 
         (void)state;
-        expect_problem("x = 1\nfoo bar\n  c\ny = 2\n", "1 x= 1\n2 !\n4 y= 2\n", "\"foo bar\" is neither");
+        expect_problem("x = 1\nfoo bar\n  c\ny = 2\n", "1 x= 1\n2 !\n4 y= 2\n",
+                       "neither a section nor a key");
         expect_problem("x: 1\n", "1 !\n",
                        "\"x\" is neither a section nor a key with a value; write KEY = VALUE");
         expect_problem("x : 1 = 2\n", "1 !\n", "\"x\" is neither");
@@ -219,8 +220,13 @@ static void test_lines_of_any_length(void **state)
         }
         snprintf(text, sizeof(text), "[%0300d]\ny = 1\n", 7);
         expect_problem(text, "1 !\n", "use 1 to 49 bytes");
+        memset(text, 'k', 100000);
+        text[100000] = '\0';
+        expect_problem(text, "1 !\n", "k\" is neither");
+
+        /* What does not look like a key may be a secret, and is not shown. */
         snprintf(text, sizeof(text), "%0100000d\n", 7);
-        expect_problem(text, "1 !\n", "0\" is neither");
+        expect_problem(text, "1 !\n", "neither a section nor a key with a value");
 }
 
 static void test_many_lines(void **state)

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+
+/* libcurl does not say which proxy it used, so that is derived from the variables once more, for messages. */
+
+#include "http/http_proxy.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+
+#define SEPARATORS ", \t"
+
+static void cleanup_url(CURLU **url)
+{
+        curl_url_cleanup(*url);
+}
+
+static void cleanup_part(char **part)
+{
+        curl_free(*part);
+}
+
+/* The name of the first variable that is set, or NULL. */
+static const char *find_variable(const char *const names[])
+{
+        for (size_t i = 0; names[i] != NULL; i++)
+                if (getenv(names[i]) != NULL)
+                        return names[i];
+        return NULL;
+}
+
+/* Whether a pattern, "example.com" or ".example.com", is the host or a parent domain of it. */
+static bool pattern_matches(const char *pattern, size_t size, const char *host)
+{
+        size_t host_size = strlen(host);
+
+        while (size > 0 && *pattern == '.') {
+                pattern++;
+                size--;
+        }
+        if (size == 0 || size > host_size)
+                return false;
+        const char *tail = host + host_size - size;
+        return strncasecmp(tail, pattern, size) == 0 && (tail == host || tail[-1] == '.');
+}
+
+static bool is_exempt(const char *host)
+{
+        static const char *const names[] = { "no_proxy", "NO_PROXY", NULL };
+        const char *variable = find_variable(names);
+        const char *at = variable != NULL ? getenv(variable) : "";
+
+        if (strcmp(at, "*") == 0)
+                return true;
+        for (;;) {
+                at += strspn(at, SEPARATORS);
+                size_t size = strcspn(at, SEPARATORS);
+                if (size == 0)
+                        return false;
+                if (pattern_matches(at, size, host))
+                        return true;
+                at += size;
+        }
+}
+
+/* Leaves the address empty if the URL of the proxy is invalid. */
+static void read_address(const char *text, char ret_address[static HTTP_PROXY_ADDRESS_SIZE])
+{
+        CLEANUP(cleanup_url) CURLU *url = curl_url();
+        CLEANUP(cleanup_part) char *host = NULL;
+        CLEANUP(cleanup_part) char *port = NULL;
+
+        if (url == NULL ||
+            curl_url_set(url, CURLUPART_URL, text, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) !=
+                    CURLUE_OK ||
+            curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+                return;
+        (void)curl_url_get(url, CURLUPART_PORT, &port, 0);
+        (void)snprintf(ret_address, HTTP_PROXY_ADDRESS_SIZE, "%s:%s", host,
+                       port != NULL                            ? port
+                       : strncasecmp(text, "https://", 8) == 0 ? "443"
+                                                               : "1080");
+}
+
+struct http_proxy http_proxy_find(const char *url)
+{
+        static const char *const names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", NULL };
+        CLEANUP(cleanup_url) CURLU *parsed = curl_url();
+        CLEANUP(cleanup_part) char *host = NULL;
+        struct http_proxy proxy = { .variable = NULL };
+        const char *variable = find_variable(names);
+
+        if (variable == NULL || *getenv(variable) == '\0' || strncasecmp(url, "https:", 6) != 0 ||
+            parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
+            curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK || is_exempt(host))
+                return proxy;
+        proxy.variable = variable;
+        read_address(getenv(variable), proxy.address);
+        return proxy;
+}
+
+bool http_proxy_has_failed(const struct http_curl_result *result, long connect_status)
+{
+        if (result->sent || (connect_status >= 200 && connect_status <= 299))
+                return false;
+        switch (result->code) {
+        case CURLE_SSL_CONNECT_ERROR: /* of an https proxy, or of the host behind it */
+        case CURLE_PEER_FAILED_VERIFICATION:
+        case CURLE_COULDNT_RESOLVE_HOST:
+        case CURLE_SSL_CACERT_BADFILE:
+        case CURLE_OUT_OF_MEMORY:
+        case CURLE_FAILED_INIT:
+                return false;
+        default:
+                return true;
+        }
+}

@@ -132,7 +132,8 @@ struct config {
         size_t hook_count;
         enum exit_when exit_when;
         struct log_config log;
-        char *state_directory; /* "": see config_state_directory() */
+        char *state_directory;  /* "": see config_state_directory() */
+        uint64_t state_keep_us; /* how long events that are logged and delivered are kept */
 };
 
 /*

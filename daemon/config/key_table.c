@@ -350,6 +350,13 @@ const struct config_key config_keys[] = {
                 .default_text = "",
                 .check = check_absolute_path,
         },
+        {
+                KEY(STATE, "keep", TIMESPAN),
+                FIELD(state_keep_us),
+                .default_text = "90d",
+                .minimum = USEC_PER_HOUR,
+                .maximum = 10 * LONGEST_TIMESPAN,
+        },
 };
 
 const size_t config_key_count = LENGTH(config_keys);

@@ -11,6 +11,7 @@
 #include "delivery/outbox.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@
 #include "journal/message_ids.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 struct outbox {
@@ -235,14 +237,20 @@ struct outbox_counts outbox_count(struct outbox *outbox)
         return (struct outbox_counts){ outbox->pending, outbox->abandoned, state_error };
 }
 
+static bool has_hook(const struct config *config, const char *name)
+{
+        for (size_t i = 0; i < config->hook_count; i++)
+                if (strcmp(config->hooks[i].name, name) == 0)
+                        return true;
+        return false;
+}
+
 static void count_abandoned(void *userdata, uint64_t job_id, const char *hook)
 {
         struct outbox *outbox = userdata;
         const struct config *config = outbox->parts.config;
-        bool configured = false, watched = false;
+        bool configured = has_hook(config, hook), watched = false;
 
-        for (size_t i = 0; i < config->hook_count && !configured; i++)
-                configured = strcmp(config->hooks[i].name, hook) == 0;
         for (size_t i = 0; i < config->job_count && configured && !watched; i++)
                 watched = config->jobs[i].id == job_id;
         if (watched)
@@ -261,32 +269,42 @@ static void recount_abandoned(struct outbox *outbox)
 
 /* ---- configurations ---- */
 
-/* The names of all hooks, borrowed from the configuration; the array is the caller's. */
-static int get_hook_names(const struct config *config, const char ***ret_names)
-{
-        const char **names = calloc(config->hook_count + 1, sizeof(*names));
+struct removed_hooks {
+        const struct config *config;
+        char *text; /* "old (4), mail (1)", or NULL */
+};
 
-        if (names == NULL)
-                return -ENOMEM;
-        for (size_t i = 0; i < config->hook_count; i++)
-                names[i] = config->hooks[i].name;
-        *ret_names = names;
-        return 0;
+static void collect_removed(void *userdata, const char *hook, uint64_t count)
+{
+        struct removed_hooks *removed = userdata;
+
+        if (has_hook(removed->config, hook))
+                return;
+        char *longer = format_message("%s%s%s (%" PRIu64 ")", removed->text != NULL ? removed->text : "",
+                                      removed->text != NULL ? ", " : "", hook, count);
+        if (longer == NULL)
+                return;
+        free(removed->text);
+        removed->text = longer;
 }
 
-static void drop_unconfigured(struct outbox *outbox, const char *const names[])
+/* After a change of the configuration. Pending deliveries of removed hooks stay in the state. */
+static void report_removed(struct outbox *outbox)
 {
-        int dropped = state_drop_hooks(outbox->parts.state, names, outbox->parts.config->hook_count,
-                                       clock_wall_us());
+        struct removed_hooks removed = { .config = outbox->parts.config };
+        char keep[TIMESPAN_TEXT_MAX];
 
-        if (dropped < 0)
+        if (state_each_pending_hook(outbox->parts.state, collect_removed, &removed) < 0)
                 journal_print(outbox->parts.journal, LOG_WARNING,
-                              "Cannot drop pending deliveries of removed hooks: %s.",
+                              "Cannot read pending deliveries of removed hooks: %s.",
                               state_error(outbox->parts.state));
-        if (dropped > 0)
-                journal_print_about(outbox->parts.journal, LOG_WARNING, MESSAGE_ID_DELIVERIES_DROPPED, 0,
-                                    NULL, "Dropped %d pending %s of removed hooks.", dropped,
-                                    dropped == 1 ? "delivery" : "deliveries");
+        else if (removed.text != NULL)
+                journal_print_about(
+                        outbox->parts.journal, LOG_WARNING, MESSAGE_ID_HOOKS_REMOVED, 0, NULL,
+                        "Deliveries are pending for hooks that are not configured: %s. They are kept "
+                        "for %s, and made if the hook is configured again.",
+                        removed.text, timespan_format(outbox->parts.config->state_keep_us, keep));
+        free(removed.text);
 }
 
 /* For the first configuration that has unit hooks. */
@@ -339,12 +357,9 @@ static int add_queues(struct outbox *outbox, struct config *config)
 
 int outbox_reload(struct outbox *outbox, struct config *config)
 {
-        CLEANUP(cleanup_free) const char **names = NULL;
         size_t before = outbox->queue_count;
 
-        int r = get_hook_names(config, &names);
-        if (r >= 0)
-                r = add_queues(outbox, config);
+        int r = add_queues(outbox, config);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < before; i++)
@@ -352,7 +367,7 @@ int outbox_reload(struct outbox *outbox, struct config *config)
         config_free(outbox->parts.config);
         outbox->parts.config = config_ref(config);
 
-        drop_unconfigured(outbox, names);
+        report_removed(outbox);
         recount_abandoned(outbox);
         outbox_wake(outbox);
         return 0;
@@ -361,7 +376,6 @@ int outbox_reload(struct outbox *outbox, struct config *config)
 int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
 {
         CLEANUP(cleanup_outbox_free) struct outbox *outbox = calloc(1, sizeof(*outbox));
-        CLEANUP(cleanup_free) const char **names = NULL;
         int r;
 
         if (outbox == NULL)
@@ -388,10 +402,7 @@ int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
         if (r < 0)
                 return r;
         (void)sd_event_source_set_description(outbox->wake, "outbox-wake");
-        r = get_hook_names(parts->config, &names);
-        if (r < 0)
-                return r;
-        drop_unconfigured(outbox, names);
+        report_removed(outbox);
         recount_abandoned(outbox);
 
         *ret_outbox = STEAL_POINTER(outbox);

@@ -35,9 +35,9 @@ struct outbox_parts {
 };
 
 /*
- * The parts are borrowed. Pending deliveries of hooks that are not configured are dropped, which is logged.
- * Returns 0, -EINVAL if a file of a url hook (a secret, certificates) cannot be used, which is logged, or
- * another negative errno.
+ * The parts are borrowed. Pending deliveries of hooks that are not configured stay in the state, are named in
+ * a warning, and are made once the hook is configured. Returns 0, -EINVAL if a file of a url hook (a secret,
+ * certificates) cannot be used, which is logged, or another negative errno.
  */
 int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox);
 

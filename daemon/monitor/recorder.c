@@ -26,26 +26,22 @@
 #include "util/text.h"
 #include "util/timespan.h"
 
-/* How long events that are logged and delivered stay in the state. */
-#define HISTORY_MAX_US (90 * USEC_PER_DAY)
-
 /* Interval of attempts to log events that could not be logged. */
 #define REPLAY_RETRY_US (1 * USEC_PER_SEC)
 
-/* Old events are pruned at start and after this many new ones. */
-#define PRUNE_EVERY 1000
+/* Old events are pruned at start, and again after this time. */
+#define PRUNE_INTERVAL_US USEC_PER_HOUR
 
 struct recorder {
         struct state *state;
         struct outbox *outbox;
         struct journal *journal;
         const struct config *config;
-        const char **hooks;   /* for the names of all configured hooks; scratch space of recorder_record() */
-        unsigned since_prune; /* events recorded since the last prune */
+        const char **hooks;   /* for the names of all configured hooks; scratch space */
         bool state_failing;   /* the failure has been logged */
         char *state_error;    /* its cause; NULL without memory */
         bool journal_failing; /* logging has failed; later events wait for the replay */
-        sd_event_source *replay_timer;
+        sd_event_source *replay_timer, *prune_timer;
         bool status_json_logged, result_json_logged;
         bool in_transaction;   /* between recorder_begin() and recorder_commit() */
         struct event *pending; /* events to publish when the transaction is committed */
@@ -106,15 +102,29 @@ static int on_replay_time(sd_event_source *source, uint64_t time_us, void *userd
         return 0;
 }
 
-static void prune(struct recorder *recorder)
+/* A failure is not logged: if the disk is the cause, recording fails as well. */
+static int prune(struct recorder *recorder)
 {
-        recorder->since_prune = 0;
-        (void)state_prune(recorder->state, clock_wall_us(), HISTORY_MAX_US);
+        const struct config *config = recorder->config;
+
+        for (size_t i = 0; i < config->hook_count; i++)
+                recorder->hooks[i] = config->hooks[i].name;
+        (void)state_prune(recorder->state, clock_wall_us(), config->state_keep_us, recorder->hooks,
+                          config->hook_count);
+        int r = sd_event_source_set_time_relative(recorder->prune_timer, PRUNE_INTERVAL_US);
+        return r < 0 ? r : sd_event_source_set_enabled(recorder->prune_timer, SD_EVENT_ONESHOT);
+}
+
+static int on_prune_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        return prune(userdata);
 }
 
 int recorder_replay(struct recorder *recorder)
 {
-        prune(recorder);
+        (void)prune(recorder);
         int r = replay(recorder);
         if (r == -EUCLEAN)
                 journal_print(recorder->journal, LOG_ERR,
@@ -150,6 +160,11 @@ int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, st
                                   recorder);
         if (r >= 0)
                 r = sd_event_source_set_enabled(recorder->replay_timer, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(event, &recorder->prune_timer, CLOCK_BOOTTIME, 0,
+                                      PRUNE_INTERVAL_US / 10, on_prune_time, recorder);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(recorder->prune_timer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
         *ret_recorder = STEAL_POINTER(recorder);
@@ -163,6 +178,7 @@ struct recorder *recorder_free(struct recorder *recorder)
         if (recorder->journal_failing) /* last attempt before the next start */
                 (void)replay(recorder);
         sd_event_source_disable_unref(recorder->replay_timer);
+        sd_event_source_disable_unref(recorder->prune_timer);
         pending_clear(recorder);
         free(recorder->state_error);
         free(recorder->pending);
@@ -309,8 +325,6 @@ int recorder_record(struct recorder *recorder, const struct job_config *job, con
         note_state_recovered(recorder);
         (void)report_event(recorder, &event);
         outbox_wake(recorder->outbox);
-        if (++recorder->since_prune >= PRUNE_EVERY)
-                prune(recorder);
         return 0;
 }
 

@@ -179,11 +179,10 @@ typedef void (*failed_delivery_handler)(void *userdata, uint64_t job_id, const c
 /* Calls `handler` for each delivery that has failed and is still stored; `hook` is borrowed. */
 int state_each_failed_delivery(struct state *state, failed_delivery_handler handler, void *userdata);
 
-/*
- * Marks the pending deliveries of all other hooks than `kept_hooks` as failed, with that reason. Returns
- * their number, or a negative errno.
- */
-int state_drop_hooks(struct state *state, const char *const kept_hooks[], size_t hook_count, uint64_t now_us);
+typedef void (*pending_hook_handler)(void *userdata, const char *hook, uint64_t count);
+
+/* Calls `handler` for each hook with pending deliveries, configured or not, by name; `hook` is borrowed. */
+int state_each_pending_hook(struct state *state, pending_hook_handler handler, void *userdata);
 
 /* ---- statuses, values, pruning ---- */
 
@@ -200,8 +199,10 @@ int state_put_value(struct state *state, const char *key, const void *data, size
 int state_get_value(struct state *state, const char *key, void **ret_data, size_t *ret_size);
 
 /*
- * Deletes events that are logged, without pending delivery, and at least `age_us` old. Jobs are kept. The age
- * counts from `now_us` or from the latest event, whichever is earlier: a clock that is set far ahead deletes
- * nothing until events are recorded by it.
+ * Deletes events that are logged, at least `age_us` old, and without a pending delivery to one of `hooks`
+ * (names); pending deliveries to other hooks are deleted with them. Jobs are kept. The age counts from
+ * `now_us` or from the latest event, whichever is earlier: a clock that is set far ahead deletes nothing
+ * until events are recorded by it.
  */
-int state_prune(struct state *state, uint64_t now_us, uint64_t age_us);
+int state_prune(struct state *state, uint64_t now_us, uint64_t age_us, const char *const hooks[],
+                size_t hook_count);

@@ -144,8 +144,12 @@ class Retries(HookTest):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program))
         self.assertEnds(EX_OK, "--once", says="failed .attempt 1 of")
         self.write_config(self.fake, [11])
-        self.assertEnds(EX_OK, "--exit-when-done", says="Dropped 1 pending delivery of removed hooks")
-        self.assertEqual([row[1:3] for row in self.database.deliveries()], [("mail", "failed")])
+        self.assertEnds(EX_OK, "--exit-when-done", says=r"not configured: mail \(1\)\. They are kept for 90d")
+        self.assertEqual([row[1:3] for row in self.database.deliveries()], [("mail", "pending")])
+        self.write_config(self.fake, [11], more=self.hook("mail", self.program))
+        self.open.touch()
+        self.database.hurry()
+        self.assertEnds(EX_OK, "--exit-when-done", says=r": delivered \"succeeded\" \(attempt 2\)")
 
 
 class Misbehaviour(HookTest):

@@ -279,17 +279,17 @@ class Hooks(ReloadTest):
         daemon.wait_for(r'Job 11: hook new: delivered "succeeded" \(attempt 1\)')
         self.assertEqual([attempt.document["event"] for attempt in self.quick.attempts()], ["succeeded"])
 
-    def test_pending_deliveries_of_a_removed_hook_are_dropped(self):
+    def test_pending_deliveries_of_a_removed_hook_are_kept(self):
         self.write_config(self.fake, [11, 12], more=self.hook("old", "/bin/false"))
         daemon = self.start_daemon()
         daemon.wait_for("hook old: delivery of .* failed .attempt 1 of", count=2)
         self.write_config(self.fake, [11, 12], more=self.hook("other", self.quick.program))
         mark = self.reload(daemon)
-        daemon.wait_for(" warning .*Dropped 2 pending deliveries of removed hooks", since=mark)
+        daemon.wait_for(r" warning .*not configured: old \(2\)\. They are kept for 90d, and made if", since=mark)
         self.fake.job(11, status="Completed")
         daemon.wait_for("Job 11: hook other: delivered")
         daemon.stop()
-        self.assertEqual(self.deliveries(), [("old", "failed", 1)] * 2 + [("other", "done", 1)])
+        self.assertEqual(self.deliveries(), [("old", "pending", 1)] * 2 + [("other", "done", 1)])
 
     def test_a_changed_target_is_for_the_next_delivery(self):
         self.write_config(self.fake, [11, 12], more=self.hook("h", self.slow, on="changed"))

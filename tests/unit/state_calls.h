@@ -33,7 +33,7 @@ int call_each_failed_delivery(struct fixture *fixture);
 int call_delivery_done(struct fixture *fixture);
 int call_delivery_retry(struct fixture *fixture);
 int call_rebase_deliveries(struct fixture *fixture);
-int call_drop_hooks(struct fixture *fixture);
+int call_each_pending_hook(struct fixture *fixture);
 int call_status_reported(struct fixture *fixture);
 int call_put_value(struct fixture *fixture);
 int call_delete_value(struct fixture *fixture);

@@ -53,7 +53,7 @@ static void test_reload_without_memory(void **state)
                 }
         }
         config_free(next);
-        assert_true(nth > 4);
+        assert_true(nth > 3);
         record(test, 2, 20, "new");
         HOOK_WAIT(test->hook,
                   test->idle > 0); /* so the old hook, which would wait at the gate, was not run */

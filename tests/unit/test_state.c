@@ -410,6 +410,12 @@ static void test_deleted_value_leaves_the_file(void **state)
         free(file);
 }
 
+/* Prunes all that may be pruned. Both hooks are configured. */
+static void prune(struct fixture *fixture, uint64_t age_us)
+{
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, age_us, two_hooks, 2), 0);
+}
+
 static void test_prune(void **state)
 {
         struct fixture *fixture = *state;
@@ -427,7 +433,7 @@ static void test_prune(void **state)
         assert_int_equal(state_mark_logged(fixture->state, ids, 3), 0);
 
         /* 1 is old and logged; 2 is not logged; 3 has a delivery pending; 4 is not old. */
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 1), 0);
+        prune(fixture, 1);
         fixture_reopen(fixture);
         assert_int_equal(state_get_event(fixture->state, fixture_event_id(1), &event), 0);
         for (unsigned number = 2; number <= 4; number++) {
@@ -443,7 +449,7 @@ static void test_prune(void **state)
                 assert_int_equal(state_delivery_done(fixture->state, deliveries[0].id, 1), 0);
                 delivery_clear(&deliveries[0]);
         }
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 1), 0);
+        prune(fixture, 1);
         fixture_reopen(fixture);
         assert_int_equal(state_get_event(fixture->state, fixture_event_id(3), &event), 0);
         assert_int_equal(state_get_event(fixture->state, fixture_event_id(2), &event), 1);
@@ -469,7 +475,7 @@ static void test_sequence_numbers_grow_and_are_never_reused(void **state)
 
                 /* All that may be pruned is. */
                 assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-                assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0), 0);
+                assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, NULL, 0), 0);
                 fixture_reopen(fixture);
         }
 
@@ -496,8 +502,8 @@ static void test_history_outlives_a_wrong_clock(void **state)
 
         assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
         assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + years_us, keep_us), 0);
-        assert_int_equal(state_prune(fixture->state, 0, keep_us), 0); /* a machine without a clock */
+        assert_int_equal(state_prune(fixture->state, recorded_us + years_us, keep_us, NULL, 0), 0);
+        assert_int_equal(state_prune(fixture->state, 0, keep_us, NULL, 0), 0); /* a machine without a clock */
         assert_int_equal(state_get_event(fixture->state, id, &event), 1);
         event_clear(&event);
 
@@ -505,14 +511,14 @@ static void test_history_outlives_a_wrong_clock(void **state)
         struct event later = fixture_event(2, 1, EVENT_SEEN);
         later.time_us += years_us;
         assert_int_equal(state_record_event(fixture->state, &later, NULL, 0), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + day_us, keep_us), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + day_us, keep_us, NULL, 0), 0);
         assert_int_equal(state_get_event(fixture->state, id, &event), 1);
         event_clear(&event);
 
         later = fixture_event(3, 1, EVENT_SEEN);
         later.time_us = recorded_us + keep_us;
         assert_int_equal(state_record_event(fixture->state, &later, NULL, 0), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + keep_us, keep_us), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + keep_us, keep_us, NULL, 0), 0);
         assert_int_equal(state_get_event(fixture->state, id, &event), 0);
 }
 

@@ -31,7 +31,7 @@ static int (*const calls[])(struct fixture *fixture) = {
         call_delivery_done,
         call_delivery_retry,
         call_rebase_deliveries,
-        call_drop_hooks,
+        call_each_pending_hook,
         call_status_reported,
         call_put_value,
         call_get_value,

@@ -141,7 +141,7 @@ static void test_columns_without_memory(void **state)
         fail_columns(fixture, call_get_job_texts, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_get_value, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_due_deliveries, FAULT_SQLITE_DATA, -ENOMEM);
-        fail_columns(fixture, call_drop_hooks, FAULT_SQLITE_DATA, -ENOMEM);
+        fail_columns(fixture, call_each_pending_hook, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_reopen, FAULT_SQLITE_DATA, -ENOMEM);
 
         calls_prepare(fixture);

@@ -429,19 +429,6 @@ static void test_a_mark_with_the_number_of_the_next_event(void **context)
         assert_int_equal(count, 1);
 }
 
-/* The iteration over the names ends. */
-static void test_a_hook_with_a_damaged_name(void **context)
-{
-        static const char *const mail[] = { "mail" };
-        struct fixture *fixture = *context;
-        struct event event = fixture_event(1, 1, EVENT_SEEN);
-
-        assert_int_equal(state_record_event(fixture->state, &event, mail, 1), 0);
-        execute(fixture, "UPDATE deliveries SET hook = 'a' || char(0)");
-        assert_int_equal(state_drop_hooks(fixture->state, mail, 1, 1), -EUCLEAN);
-        assert_non_null(strstr(state_error(fixture->state), "name of a hook"));
-}
-
 static void test_the_earliest_delivery(void **context)
 {
         struct fixture *fixture = *context;
@@ -472,7 +459,6 @@ int main(void)
                 TEST(test_a_damaged_job_is_replaced),
                 TEST(test_a_mark_without_its_event),
                 TEST(test_a_mark_with_the_number_of_the_next_event),
-                TEST(test_a_hook_with_a_damaged_name),
                 TEST(test_the_earliest_delivery),
         };
 

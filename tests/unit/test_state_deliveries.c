@@ -243,7 +243,7 @@ static void test_ids_never_come_back(void **state)
         assert_due(fixture, "mail", 1000, NULL, 0, "001 ", first);
         assert_int_equal(state_delivery_done(fixture->state, first[0], 1), 0);
         assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0), 0);
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, NULL, 0), 0);
         fixture_reopen(fixture);
 
         record(fixture, 2, 1, 100, mail, 1);
@@ -251,22 +251,62 @@ static void test_ids_never_come_back(void **state)
         assert_true(second[0] > first[0]);
 }
 
-static void test_drop_hooks(void **state)
+static void add_hook(void *userdata, const char *hook, uint64_t count)
+{
+        char text[64];
+
+        (void)snprintf(text, sizeof(text), "%s %llu ", hook, (unsigned long long)count);
+        strcat(userdata, text);
+}
+
+static void assert_pending_hooks(struct fixture *fixture, const char *expected)
+{
+        char hooks[256] = "";
+
+        assert_int_equal(state_each_pending_hook(fixture->state, add_hook, hooks), 0);
+        assert_string_equal(hooks, expected);
+}
+
+static void test_pending_hooks(void **state)
 {
         struct fixture *fixture = *state;
         const char *const hooks[] = { "a", "mail", "restart", "z" };
+        uint64_t ids[16];
 
+        assert_pending_hooks(fixture, "");
         for (unsigned number = 1; number <= 3; number++)
-                record(fixture, number, number, 100, hooks, 4);
-        assert_int_equal(pending(fixture, hooks, 4), 12);
-        assert_int_equal(state_drop_hooks(fixture->state, hooks, 4, 1), 0);
-        assert_int_equal(state_drop_hooks(fixture->state, mail_and_restart, 2, 1), 6);
+                record(fixture, number, number, 100, hooks, number == 3 ? 3 : 4);
+        assert_due(fixture, "mail", 1000, NULL, 0, "001 002 003 ", ids);
+        assert_int_equal(state_delivery_failed(fixture->state, ids[0], 1, NULL), 0);
         fixture_reopen(fixture);
-        assert_int_equal(pending(fixture, hooks, 4), 6);
-        assert_int_equal(pending(fixture, mail_and_restart, 2), 6);
-        assert_due(fixture, "z", 1000, NULL, 0, "", NULL);
-        assert_int_equal(state_drop_hooks(fixture->state, NULL, 0, 1), 6);
-        assert_int_equal(pending(fixture, hooks, 4), 0);
+        assert_pending_hooks(fixture, "a 3 mail 2 restart 3 z 2 ");
+}
+
+/* Those of hooks that are not configured are kept as long as other events, in their order. */
+static void test_pending_deliveries_of_a_removed_hook(void **state)
+{
+        struct fixture *fixture = *state;
+        static const char *const old[] = { "old" };
+        const uint64_t recorded_us = fixture_event(1, 1, EVENT_CHANGED).time_us;
+        uint64_t ids[16];
+
+        for (unsigned number = 1; number <= 4; number++) {
+                const char *id = fixture_event_id(number);
+                record(fixture, number, 1 + number / 3, 100, number < 4 ? old : mail, 1);
+                assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+        }
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 1000, mail, 1), 0);
+        fixture_reopen(fixture);
+        assert_pending_hooks(fixture, "mail 1 old 3 ");
+        assert_due(fixture, "old", 1000, NULL, 0, "001 003 ", ids);
+        assert_int_equal(state_delivery_done(fixture->state, ids[0], 1), 0);
+        assert_due(fixture, "old", 1000, NULL, 0, "002 003 ", ids);
+
+        assert_int_equal(state_prune(fixture->state, recorded_us + 1000, 0, old, 1), 0);
+        assert_pending_hooks(fixture, "mail 1 old 2 ");
+        assert_int_equal(state_prune(fixture->state, recorded_us + 1000, 0, mail, 1), 0);
+        fixture_reopen(fixture);
+        assert_pending_hooks(fixture, "mail 1 ");
 }
 
 struct failed {
@@ -322,7 +362,8 @@ int main(void)
                 TEST(test_busy_ones_are_left_out),
                 TEST(test_thousand_deliveries),
                 TEST(test_ids_never_come_back),
-                TEST(test_drop_hooks),
+                TEST(test_pending_hooks),
+                TEST(test_pending_deliveries_of_a_removed_hook),
                 TEST(test_pending_and_failed_ones_are_counted),
         };
 

@@ -372,7 +372,7 @@ static bool try_damaged(struct fixture *fixture)
         bad += state_next_delivery(fixture->state, "mail", NULL, 0, &next_us) < 0;
         struct event event = fixture_event(JOBS + 1, 1, EVENT_CHANGED);
         bad += state_record_event(fixture->state, &event, mail, 1) < 0;
-        bad += state_prune(fixture->state, UINT64_MAX, 0) < 0;
+        bad += state_prune(fixture->state, UINT64_MAX, 0, NULL, 0) < 0;
         bad += state_batch_end(fixture->state, true) < 0;
         fixture_close(fixture);
         return bad > 0;

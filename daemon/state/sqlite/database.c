@@ -52,7 +52,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                                   "AND sequence < (SELECT max(sequence) FROM events) "
                                   "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "
                                   "AND NOT EXISTS (SELECT 1 FROM deliveries AS d "
-                                  "WHERE d.event = sequence AND d.state = 'pending')",
+                                  "WHERE d.event = sequence AND d.state = 'pending' "
+                                  "AND d.hook IN (SELECT hook FROM configured))",
+        [STATEMENT_CONFIGURED_PUT] = "INSERT OR IGNORE INTO configured (hook) VALUES (?1)",
 
         /* OR IGNORE: a damaged database may have a row that lost its event and has the number of the next
            one. */
@@ -81,10 +83,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_DELIVERY_FAILED] = "SELECT job, hook FROM deliveries WHERE state = 'failed'",
         [STATEMENT_DELIVERY_REBASE] = "UPDATE deliveries SET next_us = ?2 + " OWN_DELAY ", ended_us = ?2 "
                                       "WHERE state = 'pending' AND hook = ?1 AND next_us > ?2 + " OWN_DELAY,
-        [STATEMENT_HOOK_NEXT] = "SELECT min(hook) FROM deliveries WHERE state = 'pending' AND hook > ?1",
-        [STATEMENT_HOOK_DROP] = "UPDATE deliveries SET state = 'failed', ended_us = ?2, "
-                                "error = 'the hook is no longer configured' "
-                                "WHERE state = 'pending' AND hook = ?1",
+        [STATEMENT_DELIVERY_HOOKS] =
+                "SELECT hook, count(*) FROM deliveries WHERE state = 'pending' GROUP BY hook",
 
         [STATEMENT_STATUS_PUT] = "INSERT OR IGNORE INTO sights (hash, size) VALUES (?1, ?2)",
         [STATEMENT_STATUS_TRIM] = "DELETE FROM sights WHERE number <= (SELECT max(number) FROM sights) - ?1",

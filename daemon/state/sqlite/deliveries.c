@@ -240,82 +240,18 @@ int state_each_failed_delivery(struct state *state, failed_delivery_handler hand
         return r;
 }
 
-/* ---- by hook ---- */
-
-/* The next hook by name after `after` with a pending delivery, malloc()ed, or NULL. */
-static int hook_next(struct state *state, const char *after, char **ret_hook)
+int state_each_pending_hook(struct state *state, pending_hook_handler handler, void *userdata)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, STATEMENT_HOOK_NEXT, &statement);
+        int r = state_statement(state, STATEMENT_DELIVERY_HOOKS, &statement);
         if (r < 0)
                 return r;
-        (void)sqlite3_bind_text(statement, 1, after, -1, SQLITE_STATIC);
-        r = state_step(state, statement);
-        if (r < 0)
-                return r;
-        if (sqlite3_column_type(statement, 0) == SQLITE_NULL) { /* min() of no rows */
-                *ret_hook = NULL;
-                return 0;
+        while ((r = state_step(state, statement)) > 0) {
+                const char *hook = (const char *)sqlite3_column_text(statement, 0);
+                if (hook == NULL)
+                        return state_fail(state, -ENOMEM, "out of memory");
+                handler(userdata, hook, (uint64_t)sqlite3_column_int64(statement, 1));
         }
-
-        const char *hook = (const char *)sqlite3_column_text(statement, 0);
-        if (hook != NULL && strcmp(hook, after) <= 0) /* it contains a NUL: the loop would not end */
-                return state_fail(state, -EUCLEAN, "the name of a hook in the database is damaged");
-        char *copy = hook != NULL ? strdup(hook) : NULL;
-        if (copy == NULL)
-                return state_fail(state, -ENOMEM, "out of memory");
-        *ret_hook = copy;
-        return 0;
-}
-
-/* Returns the number of deliveries. */
-static int hook_drop(struct state *state, const char *hook, uint64_t now_us)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        int r = state_statement(state, STATEMENT_HOOK_DROP, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)now_us);
-        r = state_step(state, statement);
-        return r < 0 ? r : sqlite3_changes(state->database);
-}
-
-static int drop_hooks(struct state *state, const char *const kept_hooks[], size_t hook_count, uint64_t now_us)
-{
-        CLEANUP(cleanup_free) char *hook = strdup("");
-        int dropped = 0;
-
-        if (hook == NULL)
-                return state_fail(state, -ENOMEM, "out of memory");
-        for (;;) {
-                char *next = NULL;
-                int r = hook_next(state, hook, &next);
-                if (r < 0)
-                        return r;
-                if (next == NULL)
-                        return dropped;
-                free(hook);
-                hook = next;
-
-                bool kept = false;
-                for (size_t i = 0; i < hook_count && !kept; i++)
-                        kept = strcmp(hook, kept_hooks[i]) == 0;
-                if (kept)
-                        continue;
-                r = hook_drop(state, hook, now_us);
-                if (r < 0)
-                        return r;
-                dropped += r;
-        }
-}
-
-int state_drop_hooks(struct state *state, const char *const kept_hooks[], size_t hook_count, uint64_t now_us)
-{
-        int r = state_write_begin(state);
-        if (r < 0)
-                return r;
-        return state_write_end(state, drop_hooks(state, kept_hooks, hook_count, now_us));
+        return r;
 }

@@ -286,25 +286,3 @@ int state_mark_logged(struct state *state, const char *const event_ids[], size_t
         }
         return 0;
 }
-
-int state_prune(struct state *state, uint64_t now_us, uint64_t age_us)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        int r = state_statement(state, STATEMENT_EVENT_PRUNE, &statement);
-        if (r < 0)
-                return r;
-        r = state_write_begin(state);
-        if (r < 0)
-                return r;
-        r = marks_write(state);
-        if (r >= 0) {
-                (void)sqlite3_bind_int64(statement, 1,
-                                         now_us > INT64_MAX ? INT64_MAX : (sqlite3_int64)now_us);
-                (void)sqlite3_bind_int64(statement, 2,
-                                         age_us > INT64_MAX ? INT64_MAX : (sqlite3_int64)age_us);
-                r = state_step(state, statement);
-        }
-        cleanup_statement(&statement);
-        return state_write_end(state, r);
-}

@@ -250,7 +250,10 @@ static int schema_set_up(struct state *state, const char *path, bool fresh, int6
                         return r;
         }
 
-        r = state_execute(state, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL", NULL);
+        r = state_execute(state,
+                          "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                          "CREATE TEMP TABLE configured (hook TEXT PRIMARY KEY)",
+                          NULL);
         if (r < 0)
                 return r;
         /* Locks the database and reads the schema, so that errors occur here. */

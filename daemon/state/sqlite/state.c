@@ -8,7 +8,8 @@
  * The order of opening protects foreign and damaged files: the directory, its lock, the file by its header,
  * and only then SQLite, which checks the file before anything is written. The files, from top to bottom:
  *  - state.c                                     opening and closing
- *  - jobs.c, events.c, deliveries.c, values.c    the interface of state.h
+ *  - jobs.c, events.c, deliveries.c, values.c,
+ *    prune.c                                     the interface of state.h
  *  - row.c, transaction.c, marks.c               rows with checksums, transactions, marks of logged events
  *  - schema.c                                    settings, integrity checks and migrations
  *  - database.c                                  the connection: statements and errors

@@ -2,7 +2,10 @@
 
 /*
  * Reads arbitrary bytes as a configuration file. The result must be a configuration or at least one error,
- * and a configuration that is printed and read back must print the same.
+ * and a configuration that is printed and read back must have the same values and print the same.
+ *
+ * The same bytes are then taken for a Status: the line that is suggested for it must make it a success, and
+ * be kept when the configuration is printed.
  */
 
 #include <stddef.h>
@@ -12,7 +15,8 @@
 #include <string.h>
 
 #include "config/config_load.h"
-#include "config/keys.h"
+#include "config/status_line.h"
+#include "util/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,25 +45,87 @@ static char *print(const struct config *config, size_t *ret_size)
         return text;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check(bool condition)
+{
+        if (!condition)
+                abort();
+}
+
+static void check_lists(const struct string_list *left, const struct string_list *right)
+{
+        check(left->count == right->count);
+        for (size_t i = 0; i < left->count; i++)
+                check(strcmp(left->items[i], right->items[i]) == 0);
+}
+
+static void check_values(const struct config *left, const struct config *right)
+{
+        check(strcmp(left->api.base_url, right->api.base_url) == 0);
+        check(strcmp(left->api.username, right->api.username) == 0);
+        check(strcmp(left->api.token_file, right->api.token_file) == 0);
+        check(strcmp(left->api.ca_file, right->api.ca_file) == 0);
+        check(strcmp(left->state_directory, right->state_directory) == 0);
+        check_lists(&left->status_failure, &right->status_failure);
+        check_lists(&left->status_success, &right->status_success);
+        check_lists(&left->status_running, &right->status_running);
+        check_lists(&left->failed_result, &right->failed_result);
+
+        check(left->job_count == right->job_count);
+        for (size_t i = 0; i < left->job_count; i++)
+                check(left->jobs[i].id == right->jobs[i].id);
+        check(left->hook_count == right->hook_count);
+        for (size_t i = 0; i < left->hook_count; i++) {
+                check(left->hooks[i].kind == right->hooks[i].kind && left->hooks[i].on == right->hooks[i].on);
+                check(strcmp(left->hooks[i].target, right->hooks[i].target) == 0);
+        }
+}
+
+/* Prints the configuration, reads it back and compares. Takes the configuration. */
+static void check_round_trip(struct config *config)
 {
         size_t first_size, second_size;
 
-        struct config *config = load(size > 0 ? (const char *)data : "", size);
-        if (config == NULL)
-                return 0;
-
         char *first = print(config, &first_size);
         struct config *again = load(first, first_size);
-        if (again == NULL)
-                abort();
+        check(again != NULL);
+        check_values(config, again);
         char *second = print(again, &second_size);
-        if (first_size != second_size || memcmp(first, second, first_size) != 0)
-                abort();
+        check(first_size == second_size && memcmp(first, second, first_size) == 0);
 
         free(first);
         free(second);
         config_free(config);
         config_free(again);
+}
+
+static void check_status(const char *data, size_t size)
+{
+        static const char head[] = "[jobs]\nids = 1\n[status]\nfailure =\n";
+        struct text status = { 0 };
+
+        check(text_from(data, size, &status) == 0);
+        char *line = status_line_write(&status);
+        check(line != NULL);
+        char *text = malloc(sizeof(head) + strlen(line));
+        check(text != NULL);
+        strcpy(stpcpy(text, head), line);
+
+        struct config *config = load(text, strlen(text));
+        check(config != NULL);
+        check(status_classify(config->status_rules, &status, &TEXT_NULL).outcome == OUTCOME_SUCCESS);
+        check_round_trip(config);
+        free(text);
+        free(line);
+        text_clear(&status);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        const char *text = size > 0 ? (const char *)data : "";
+        struct config *config = load(text, size);
+
+        if (config != NULL)
+                check_round_trip(config);
+        check_status(text, size);
         return 0;
 }

@@ -44,7 +44,7 @@ class Console(IntegrationTest):
         daemon = self.start_daemon("--log-level=debug", terminal=True, env={"NO_COLOR": "1"})
         daemon.wait_for("first seen as")
         fake.job(11, status="Ev\x1b[2Jil\nJob 12: x\r\x07\x7f\u009b31m\u202e", result="a\x1b]0;t\x07\nb\x00c")
-        line = daemon.wait_for(r"notice +Job 11: Running → Ev\\x1b\[2Jil\\nJob 12: x\\r\\x07\\x7f\\xc2\\x9b31m")
+        line = daemon.wait_for(r"notice +Job 11: Running → Ev\\x1b\[2Jil\\nJob 12: x\\r\\x07\\x7f\\u009b31m\\u202e")
         self.assertRegex(line, r"\[changed, result of 11 bytes\]$")
         daemon.wait_for(r"warning .*status \"Ev\\x1b\[2Jil\\nJob 12")
         fake.job(11, result="c\x1b[31m\nd")

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "http/curl_loop.h"
@@ -65,6 +66,7 @@ struct http_request {
         void (*on_end)(void *userdata, const struct http_end *end);
         void *userdata;
 
+        int socket_error; /* errno of the last socket(); 0: it succeeded */
         bool sending;     /* has a connection, and is being sent or was sent */
         bool report_sent; /* on_sent() is to be called */
         bool kept_failed; /* a kept connection was lost, and libcurl tries another */
@@ -246,6 +248,17 @@ static int request_restart(struct http_request *request)
         return curl_loop_add(client->connections, &request->transfer);
 }
 
+/* As libcurl does it, but the errno is kept. */
+static curl_socket_t open_socket(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+        (void)purpose;
+        struct http_request *request = userdata;
+
+        int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+        request->socket_error = fd < 0 ? errno : 0;
+        return fd;
+}
+
 /* ---- ends ---- */
 
 static struct http_request *request_free(struct http_request *request)
@@ -272,10 +285,22 @@ static struct http_curl_result result_of(const struct http_request *request, CUR
         return (struct http_curl_result){
                 .code = (int)code,
                 .text = request->curl_error,
-                .os_error = (int)os_error,
+                .os_error = os_error != 0 ? (int)os_error : request->socket_error,
                 .sent = request->sending,
                 .contacted = sent > 0,
         };
+}
+
+/* See struct http_end. A network that is not available is no shortage. */
+static int shortage_of(const struct http_request *request, enum http_outcome outcome, CURLcode code)
+{
+        int error = request->socket_error;
+
+        if (code == CURLE_OUT_OF_MEMORY)
+                return ENOMEM;
+        if (outcome != HTTP_UNCONNECTED)
+                return 0;
+        return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ? error : 0;
 }
 
 /* Whether the end shows that a kept connection does not work, and so, perhaps, all of them. */
@@ -314,6 +339,7 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code, cons
                 .error = response->error,
                 .retry_after_us = http_response_retry_after(response),
                 .body_size = response->body_size,
+                .shortage = shortage_of(request, outcome, code),
                 .untrusted = http_tls_is_untrusted(request->transfer.easy, code),
                 .detail = error != NULL ? error : http_response_detail(&request->response, outcome, &result),
                 .excerpt = response->excerpt,
@@ -384,6 +410,8 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)client->body_max);
         SET(CURLOPT_PREREQFUNCTION, on_curl_ready);
         SET(CURLOPT_PREREQDATA, request);
+        SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+        SET(CURLOPT_OPENSOCKETDATA, request);
         if (plain)
                 SET(CURLOPT_PROXY, "");
         if (code == CURLE_OK)

@@ -57,6 +57,7 @@ struct http_end {
         int error;               /* HTTP_STOPPED: what on_body() returned */
         uint64_t retry_after_us; /* from now, whichever form the header had; HTTP_RETRY_NONE: none */
         uint64_t body_size;      /* decoded bytes received */
+        int shortage;        /* HTTP_UNCONNECTED, HTTP_IMPOSSIBLE: errno if no socket or no memory; else 0 */
         bool untrusted;      /* HTTP_TLS_FAILED: the certificate is from an authority that is not trusted */
         const char *detail;  /* one line for a message, without credentials; never NULL */
         const char *excerpt; /* the beginning of a body that was not passed to on_body(); never NULL */

@@ -84,6 +84,7 @@ class UrlRecorder:
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = 128  # for many connections at once
 
             def handle_error(self, request, client_address):
                 pass  # a client that was killed

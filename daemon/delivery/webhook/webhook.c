@@ -155,6 +155,7 @@ static void on_end(void *userdata, const struct http_end *http_end)
 
         run->request = NULL;
         if (!end.success) {
+                end.shortage = http_end->shortage != 0;
                 reason = explain(run, http_end);
                 end.reason = reason != NULL ? reason : http_outcome_to_string(http_end->outcome);
         }

@@ -333,7 +333,7 @@ static int64_t count_pending(const struct state *state)
 
 static void run(const uint8_t *data, size_t size)
 {
-        const struct event event = new_event();
+        struct event event = new_event();
 
         struct state *state = reopen();
         if (state == NULL) {

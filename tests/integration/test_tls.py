@@ -184,16 +184,24 @@ class Hooks(TlsTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.system = cls.certificates / "system"
-        cls.system.mkdir()
-        shutil.copy(cls.certificates / "right-ca.crt", cls.system / "ca-certificates.crt")
-        shutil.copy(cls.certificates / "right-ca.crt", cls.system / "right-ca.pem")
-        openssl(cls.system, "rehash", ".")
-        cls.trusts_right = in_a_system_that_trusts(cls.system)
+        # The authorities of a system are in one file, or each in a file that is found by its hash.
+        cls.systems = []
+        for kind, name in ("whole", "ca-certificates.crt"), ("hashed", "right-ca.pem"):
+            directory = cls.certificates / kind
+            directory.mkdir()
+            shutil.copy(cls.certificates / "right-ca.crt", directory / name)
+            if kind == "hashed":
+                openssl(directory, "rehash", ".")
+            cls.systems.append(in_a_system_that_trusts(directory))
+
+    def setUp(self):
+        super().setUp()
+        self.deliveries = 0
 
     def deliver(self, status, receiver, api=None, own=None, before=()):
         """One delivery to a receiver with this certificate. `api` and `own`: the authorities in ca_file."""
-        name = f"{receiver}-{api}-{own}-{bool(before)}"
+        self.deliveries += 1
+        name = f"{receiver}-{self.deliveries}"
         recorder = UrlRecorder(tls=self.pair(receiver))
         self.addCleanup(recorder.stop)
         fake = self.start_fake("[job 11]\nstep = 0s Completed\n", name=f"fake-{name}",
@@ -229,11 +237,12 @@ class Hooks(TlsTest):
 
     def test_the_authorities_of_the_system(self):
         """They count besides those of [api], and not besides those of the hook."""
-        if self.trusts_right is None:
+        if None in self.systems:
             self.skipTest("needs a mount namespace and the authorities of Debian")
-        self.accepted("right", before=self.trusts_right)
-        self.accepted("right", api="other-ca", before=self.trusts_right)
-        self.refused("its authority is not in ca_file", "right", own="other-ca", before=self.trusts_right)
+        self.accepted("right", before=self.systems[0])
+        for system in self.systems:
+            self.accepted("right", api="other-ca", before=system)
+            self.refused("its authority is not in ca_file", "right", own="other-ca", before=system)
 
     def test_ca_file_that_cannot_be_used(self):
         fake = self.start_fake("[job 11]\nstep = 0s Running\n")

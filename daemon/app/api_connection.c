@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "journal/message_ids.h"
+#include "monitor/request_slot.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 #include "version.h"
 
-/* One per request in flight. */
-#define CONNECTIONS_MAX 8
+/* One per request in flight, and one for a sign-in, which must not wait for requests that hang. */
+#define CONNECTIONS_MAX (MAX_IN_FLIGHT + 1)
 
 DEFINE_CLEANUP(struct http_authorities, http_authorities_free)
 

@@ -240,7 +240,7 @@ int monitor_reload(struct monitor *monitor, const struct config *config)
         for (size_t i = 0; i < config->job_count; i++)
                 if (!planner_jobs(monitor->jobs.planner)[i].adopted)
                         start_job(monitor, i);
-        monitor_poll_due(monitor);
+        sleep_until(monitor, monitor_now_us(monitor));
         return 0;
 }
 

@@ -8,7 +8,7 @@ import time
 import unittest
 import urllib.parse
 
-from harness import EX_OK, SLOW
+from harness import EX_OK, JOBS, SLOW
 from sign_in import PASSWORD, USERNAME, SignInTest, derived_client_id
 
 KILLS = int(os.environ.get("KILLS", "0")) or 50
@@ -110,6 +110,16 @@ class Life(SignInTest):
         self.assertEqual({poll["status"] for poll in self.polls_made()}, {200}, "it was never refused")
         self.assertEqual(len(self.tokens_used()), 2)
         self.assertEqual(self.tokens_used()[-1], self.kept()[0])
+
+    def test_a_renewal_does_not_wait_for_polls_that_hang(self):
+        """As many as there may be at a time."""
+        jobs = range(11, 19)
+        self.watch(jobs, server="token_lifetime = 6s", api={"timeout": "10min"})
+        self.start_signed_in(jobs=8)
+        self.fake.fault("stuck", path=f"*{JOBS}/*", hang="yes")
+        self.fake.wait(8, self.fake.stats()["last_seq"] - 8, path=f"*{JOBS}/*", arrived=1)
+        self.wait_sign_ins(2)
+        self.assertEqual(self.grants(), ["password", "refresh_token"])
 
     def test_dead_refresh_token(self):
         self.watch()

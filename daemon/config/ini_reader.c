@@ -12,23 +12,20 @@
 
 #include "config/ini_reader.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/array.h"
+#include "util/cleanup.h"
 #include "util/text.h"
-#include "util/utf8.h"
 
 struct source {
-        const char *at, *end; /* the unread rest */
-        unsigned number;      /* of the line before it */
-        bool skip_section;    /* the section header was refused */
+        struct ini_text text;
+        bool skip_section; /* the section header was refused */
         int error;
         struct ini_line *lines; /* the values of the file, each with its continuation lines */
         size_t count;
@@ -57,6 +54,8 @@ static void refuse(struct source *source, unsigned line, const char *format, ...
 
 /* For "%.*s": the start of a text from the file. */
 #define SHOWN(text, size) (int)text_cut(text, size, 60), text
+
+static const char key_characters[] = "abcdefghijklmnopqrstuvwxyz_";
 
 static bool is_blank(char c)
 {
@@ -91,66 +90,16 @@ static size_t size_without_blanks(const char *text, size_t size)
         return size;
 }
 
-/* Also an empty line. */
-static bool is_comment(const struct ini_line *line)
-{
-        return line->size == 0 || line->text[0] == '#' || line->text[0] == ';';
-}
-
-/* Takes the next line, without its indentation and its end. False at the end of the text. */
-static bool take_line(struct source *source, struct ini_line *ret_line)
-{
-        const char *start = source->at, *end = memchr(start, '\n', (size_t)(source->end - start));
-
-        if (start == source->end)
-                return false;
-        if (end == NULL)
-                end = source->end;
-        source->at = end < source->end ? end + 1 : end;
-        source->number++;
-        if (end > start && end[-1] == '\r')
-                end--;
-
-        const char *text = start + size_of(start, (size_t)(end - start), " \t");
-        *ret_line = (struct ini_line){
-                .text = text,
-                .size = size_without_blanks(text, (size_t)(end - text)),
-                .number = source->number,
-                .indented = text > start,
-        };
-        return true;
-}
-
-/* C0 without the tab, DEL, C1, and those that change the direction of the text around them. */
-static bool is_control(uint32_t point)
-{
-        return (point < 0x20 && point != '\t') || (point >= 0x7f && point < 0xa0) ||
-               (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
-}
-
-/* Refuses NUL bytes, control characters and invalid UTF-8. */
 static bool check_bytes(struct source *source, const struct ini_line *line)
 {
-        if (memchr(line->text, '\0', line->size) != NULL) {
-                refuse(source, line->number, "the line contains a NUL byte; save the file as UTF-8 text");
-                return false;
-        }
+        CLEANUP(cleanup_free) char *problem = NULL;
 
-        size_t i = 0, length;
-        uint32_t point = 0;
-        while ((length = utf8_character(line->text + i, line->size - i, &point)) > 0 && !is_control(point))
-                i += length;
-        if (i == line->size)
-                return true;
-
-        /* Show the character with the text before it. */
-        size_t from = i > 20 ? i - 20 : 0;
-        while (from < i && utf8_is_continuation(line->text[from]))
-                from++;
-        refuse(source, line->number,
-               "control character or invalid UTF-8 in \"%.*s\"; remove it, or save the file as UTF-8",
-               (int)(i + (length > 0 ? length : 1) - from), line->text + from);
-        return false;
+        int r = ini_line_check(line, &problem);
+        if (r == -EINVAL)
+                source->handlers->on_problem(source->userdata, line->number, problem);
+        else if (r < 0)
+                source->error = r;
+        return r == 0;
 }
 
 static void add_line(struct source *source, const struct ini_line *line)
@@ -170,7 +119,7 @@ static bool check_continuation(struct source *source, const struct ini_line *lin
 {
         const char *text = line->text;
         size_t used = size_without_blanks(text, size_until(text, line->size, ""));
-        size_t word = size_of(text, line->size, "abcdefghijklmnopqrstuvwxyz0123456789_");
+        size_t word = size_of(text, line->size, key_characters);
         size_t after = word + size_of(text + word, line->size - word, " \t+");
 
         if (text[0] == '[' && text[used - 1] == ']') {
@@ -198,15 +147,14 @@ static void take_continuations(struct source *source, bool keep)
         struct ini_line line;
 
         while (!source->skip_section) {
-                const char *at = source->at;
-                if (!take_line(source, &line))
+                struct ini_text before = source->text;
+                if (!ini_line_take(&source->text, &line))
                         return;
-                if (!line.indented && !is_comment(&line)) {
-                        source->at = at;
-                        source->number--;
+                if (!line.indented && !ini_line_is_comment(&line)) {
+                        source->text = before;
                         return;
                 }
-                if (check_bytes(source, &line) && keep && !is_comment(&line) &&
+                if (check_bytes(source, &line) && keep && !ini_line_is_comment(&line) &&
                     check_continuation(source, &line))
                         add_line(source, &line);
         }
@@ -245,19 +193,13 @@ static bool read_section(struct source *source, const struct ini_line *line, cha
 /* A line without a key. It is shown only if it looks like one: it may also be a secret that was pasted. */
 static void refuse_word(struct source *source, unsigned number, const char *text, size_t size)
 {
-        bool is_word = true;
+        static const char hint[] = "neither a section nor a key with a value; "
+                                   "write KEY = VALUE, or begin a comment with #";
 
-        for (size_t i = 0; i < size; i++)
-                is_word = is_word && (islower((unsigned char)text[i]) || text[i] == '_');
-        if (is_word)
-                refuse(source, number,
-                       "\"%.*s\" is neither a section nor a key with a value; "
-                       "write KEY = VALUE, or begin a comment with #",
-                       SHOWN(text, size));
+        if (size_of(text, size, key_characters) == size)
+                refuse(source, number, "\"%.*s\" is %s", SHOWN(text, size), hint);
         else
-                refuse(source, number,
-                       "neither a section nor a key with a value; "
-                       "write KEY = VALUE, or begin a comment with #");
+                refuse(source, number, "%s", hint);
 }
 
 /*
@@ -322,14 +264,15 @@ static char *source_read(char *buffer, int capacity, void *userdata)
         struct ini_line line;
 
         (void)capacity;
-        while (source->error == 0 && take_line(source, &line)) {
+        while (source->error == 0 && ini_line_take(&source->text, &line)) {
                 bool header = line.size > 0 && line.text[0] == '[';
 
                 if (!check_bytes(source, &line)) {
                         source->skip_section |= header;
                         if (!line.indented)
                                 take_continuations(source, false);
-                } else if (is_comment(&line) || (source->skip_section && (line.indented || !header))) {
+                } else if (ini_line_is_comment(&line) ||
+                           (source->skip_section && (line.indented || !header))) {
                         continue;
                 } else if (line.indented) {
                         refuse_indented(source, &line);
@@ -355,14 +298,18 @@ static int source_handle(void *userdata, const char *section, const char *name, 
 int ini_read(const char *data, size_t size, const struct ini_handlers *handlers, void *userdata)
 {
         static const char mark[] = "\xef\xbb\xbf";
-        struct source source = { .at = data, .end = data + size, .handlers = handlers, .userdata = userdata };
+        struct source source = {
+                .text = { .at = data, .end = data + size },
+                .handlers = handlers,
+                .userdata = userdata,
+        };
 
         if (size >= 2 && (memcmp(data, "\xff\xfe", 2) == 0 || memcmp(data, "\xfe\xff", 2) == 0)) {
                 refuse(&source, 1, "the file is UTF-16; save it as UTF-8");
                 return source.error;
         }
         if (size >= 3 && memcmp(data, mark, 3) == 0)
-                source.at += 3;
+                source.text.at += 3;
 
         /* A positive result is the line of a syntax error; lines with errors were not given to inih. */
         int r = ini_parse_stream(source_read, &source, source_handle, &source);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
+
+#include "config/ini_lines.h"
 
 /*
  * Reads INI text with inih, with line numbers and lines of any length.
@@ -15,20 +16,11 @@
 /* The longest section name and key. */
 #define INI_NAME_BYTES 49
 
-/* A line of a value: the text after the "=", or an indented line, as it is in the file. Not NUL-terminated.
- */
-struct ini_line {
-        const char *text; /* borrowed from the text of the file */
-        size_t size;
-        unsigned number; /* from 1 */
-        bool adds;       /* the key has "+=" */
-        bool indented;   /* false: the line of the key */
-};
-
 /* Called in the order of the lines. Names and messages are valid only during the call. */
 struct ini_handlers {
         void (*on_section)(void *userdata, unsigned line, const char *section);
-        /* `count` is at least 1; the first line is that of the key. Not called in a refused section. */
+        /* `count` is at least 1; the first line is that of the key, the others are indented. Not called in a
+         * refused section. */
         void (*on_value)(void *userdata, const char *key, const struct ini_line *lines, size_t count);
         /* The line was refused; `message` says why, and what to write instead. Reading goes on. */
         void (*on_problem)(void *userdata, unsigned line, const char *message);

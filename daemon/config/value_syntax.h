@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config/ini_reader.h"
+#include "config/ini_lines.h"
 
 /*
  * How values are written in a file. In each, " ;" begins a comment, and a "#" between blanks is refused,

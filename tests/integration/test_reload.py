@@ -95,6 +95,19 @@ class Jobs(ReloadTest):
         fake.job(11, status="Fertig")
         daemon.wait_for(r"Job 11: Running → Fertig(: .*)? \[succeeded")
 
+    def test_a_fifo_among_the_drop_ins_is_refused_without_waiting(self):
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, [11])
+        daemon = self.start_daemon()
+        daemon.wait_for("Job 11: first seen as Running")
+        drop_ins = self.directory / "jobwatchd.ini.d"
+        drop_ins.mkdir()
+        os.mkfifo(drop_ins / "x.ini")
+        self.refuse(daemon, r"x\.ini: not a regular file but a FIFO; fix or remove it")
+        fake.polls(3, job=11)
+        (drop_ins / "x.ini").unlink()
+        self.reload(daemon)
+
     def test_drop_ins_are_read_again(self):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, [11])

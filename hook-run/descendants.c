@@ -26,6 +26,8 @@ struct processes {
 /* Without memory the process is missed. */
 static void add(struct processes *found, pid_t pid)
 {
+        if (pid <= 0)
+                return;
         if (found->count == found->room) {
                 size_t room = found->room > 0 ? 2 * found->room : 64;
                 pid_t *pids = reallocarray(found->pids, room, sizeof(*pids));
@@ -41,16 +43,18 @@ static void add(struct processes *found, pid_t pid)
 static void add_children_of_thread(struct processes *found, pid_t pid, const char *thread)
 {
         char path[PATH_SIZE];
+        char *word = NULL;
+        size_t size = 0;
         FILE *file;
-        long child;
 
         if (snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)pid, thread) >= (int)sizeof(path))
                 return;
         file = fopen(path, "re");
         if (file == NULL)
                 return;
-        while (fscanf(file, "%ld", &child) == 1)
-                add(found, (pid_t)child);
+        while (getdelim(&word, &size, ' ', file) > 0)
+                add(found, (pid_t)strtol(word, NULL, 10));
+        free(word);
         (void)fclose(file);
 }
 

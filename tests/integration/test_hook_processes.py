@@ -81,7 +81,7 @@ class Processes(IntegrationTest):
         fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
         lines = "".join(f"{key} = {value}\n" for key, value in {"retries": 0, **keys}.items())
         self.write_config(fake, [11], more=f"[hook mine]\nexec = {program}\n{lines}")
-        daemon = self.start_daemon("--exit-when-done")
+        daemon = self.start_daemon()
         self.wait_until(lambda: len(self.pids()) >= wait_for)
         return daemon
 

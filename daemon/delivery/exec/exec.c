@@ -36,8 +36,12 @@
 
 #define DEFAULT_GRACE_US (5 * USEC_PER_SEC)
 
-/* What hook-run gets in addition to the grace period, to kill the descendants. */
-#define KILL_MARGIN_US (1 * USEC_PER_SEC)
+/*
+ * What hook-run gets in addition to the grace period, to kill the descendants: a stop has a time limit, and a
+ * timeout has not.
+ */
+#define STOP_MARGIN_US    (1 * USEC_PER_SEC)
+#define TIMEOUT_MARGIN_US (30 * USEC_PER_SEC)
 
 /* How long hook_exec_free() waits for hook-run to kill the program. */
 #define REAP_TIMEOUT_MS 500
@@ -82,7 +86,8 @@ static void run_end(struct hook_exec *run, enum ending ending)
 {
         run->ending = ending;
         (void)kill(run->pid, SIGTERM);
-        (void)timer_restart(run, run->grace_us + KILL_MARGIN_US);
+        (void)timer_restart(run, run->grace_us +
+                                         (ending == ENDING_TIMED_OUT ? TIMEOUT_MARGIN_US : STOP_MARGIN_US));
 }
 
 static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)

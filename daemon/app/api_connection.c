@@ -4,6 +4,7 @@
 
 #include "app/api_connection.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -158,6 +159,15 @@ static bool is_same(const struct api_config *left, const struct api_config *righ
                strcmp(left->client_id, right->client_id) == 0 && strcmp(left->ca_file, right->ca_file) == 0;
 }
 
+static int use_token(struct api_connection *connection, const char *token)
+{
+        int r = nexudus_set_token(connection->nexudus, token);
+
+        if (r >= 0)
+                connection->secret = digest_of(token);
+        return r;
+}
+
 int api_connection_renew(struct api_connection *connection, const struct api_connection_parts *parts,
                          const struct api_config *old)
 {
@@ -178,8 +188,19 @@ int api_connection_renew(struct api_connection *connection, const struct api_con
         if (parts->config->api.auth != AUTH_TOKEN)
                 return 1;
 
-        r = nexudus_set_token(connection->nexudus, secret);
-        if (r >= 0)
-                connection->secret = digest_of(secret);
-        return r;
+        return use_token(connection, secret);
+}
+
+int api_connection_reread_token(struct api_connection *connection, const struct config *config)
+{
+        const struct credential credential = api_credential(config);
+        CLEANUP(cleanup_free) char *message = NULL;
+        CLEANUP(cleanup_secret) char *secret = NULL;
+
+        assert(config->api.auth == AUTH_TOKEN);
+        int r = credential_read(&credential, &secret, &message);
+        if (r < 0 || text_digest_equal(connection->secret, digest_of(secret)))
+                return r;
+        r = use_token(connection, secret);
+        return r < 0 ? r : 1;
 }

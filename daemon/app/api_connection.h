@@ -53,6 +53,12 @@ enum exit_status api_connection_open(const struct api_connection_parts *parts,
 void api_connection_close(struct api_connection *connection);
 
 /*
+ * auth = token: the API has refused the token. Reads it again and puts it into use if it is another one: 1.
+ * Returns 0 if it is the same, or a negative errno if it cannot be read, which is not logged.
+ */
+int api_connection_reread_token(struct api_connection *connection, const struct config *config);
+
+/*
  * For a reload, with the new configuration in `parts`. Returns 0 if the connection can stay (a changed token
  * of auth = token has then been put into use), 1 if a new one has to be opened, or a negative errno if the
  * secret cannot be read, which is logged.

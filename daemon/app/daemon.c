@@ -250,6 +250,16 @@ static void on_sign_in(void *userdata, const struct token_result *answer)
         monitor_take_sign_in(daemon->monitor, answer);
 }
 
+static bool reread_token(void *userdata)
+{
+        struct daemon *daemon = userdata;
+
+        if (api_connection_reread_token(&daemon->connection, daemon->config) <= 0)
+                return false;
+        journal_print(daemon->journal, LOG_NOTICE, "The API token has been replaced. Using the new one.");
+        return true;
+}
+
 static struct api_connection_parts connection_parts_of(struct daemon *daemon, const struct config *config)
 {
         return (struct api_connection_parts){
@@ -301,6 +311,7 @@ static int build_parts(struct daemon *daemon)
                 .once = daemon->options->once,
                 .report = daemon->options->once,
                 .on_idle = on_idle,
+                .reread_token = reread_token,
                 .userdata = daemon,
         };
         return monitor_new(&parts, &daemon->monitor);

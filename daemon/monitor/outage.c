@@ -7,6 +7,9 @@
 #include <stdio.h>
 
 #include "journal/message_ids.h"
+#include "platform/credential.h"
+#include "util/cleanup.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 /* An outage that comes back within this time is the same one. */
@@ -33,11 +36,31 @@ static const char *next_step(const struct monitor *monitor, uint64_t until_us,
         return text;
 }
 
+/* What to do about a token or password that is not accepted. NULL: out of memory. */
+static char *secret_advice(const struct config *config)
+{
+        const struct api_config *api = &config->api;
+        const char *source = api->auth == AUTH_TOKEN ? api->token_file : api->password_file;
+        CLEANUP(cleanup_free) char *file = credential_file(source, config->path);
+        CLEANUP(cleanup_free) char *unit = credential_unit(config->path);
+        static const char check[] = "Check the credentials and the role BusinessBackgroundJob-Read.";
+
+        if (file == NULL || unit == NULL)
+                return NULL;
+        if (credential_is_passed(source))
+                return format_message(" %s After writing to %s run \"systemctl restart %s\".", check, file,
+                                      unit);
+        if (api->auth == AUTH_TOKEN)
+                return format_message(" %s A new token in %s is used at the next attempt.", check, file);
+        return format_message(" %s After writing to %s reload the configuration.", check, file);
+}
+
 static void log_refusal(const struct monitor *monitor, int priority, const struct outage_cause *cause,
                         const char *next)
 {
         const char *base_url = monitor->parts.config->api.base_url;
-        const char *advice = " Check them and the role BusinessBackgroundJob-Read, then restart.";
+        CLEANUP(cleanup_free) char *secret = NULL;
+        const char *advice = "";
 
         if (cause->blocked) {
                 journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNAUTHORIZED, 0, NULL,
@@ -46,11 +69,13 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
                                     base_url, cause->explanation, next);
                 return;
         }
-        if (cause->sign_in)
-                advice = "";
-        else if (monitor->parts.session != NULL) /* only the role can be missing */
+        if (monitor->parts.session == NULL) {
+                secret = secret_advice(monitor->parts.config);
+                advice = secret != NULL ? secret : "";
+        } else if (!cause->sign_in) { /* only the role can be missing */
                 advice = " Sign-in works, so the user lacks the role BusinessBackgroundJob-Read: grant it in "
                          "Nexudus.";
+        }
         journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNAUTHORIZED, 0, NULL,
                             "API at %s rejected the credentials: %s.%s %s", base_url, cause->explanation,
                             advice, next);

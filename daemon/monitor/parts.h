@@ -28,5 +28,10 @@ struct monitor_parts {
          * or, with `once`, has been answered or will not be.
          */
         void (*on_idle)(void *userdata);
+
+        /*
+         * auth = token: the token was refused. Reads it again. Returns whether another one is in use now.
+         */
+        bool (*reread_token)(void *userdata);
         void *userdata;
 };

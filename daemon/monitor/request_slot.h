@@ -18,7 +18,7 @@ struct request_slot {
         struct monitor *monitor; /* NULL: the slot is free */
         struct planner_request request;
         struct nexudus_request *http;
-        unsigned generation; /* of the session's token that the request carries */
+        unsigned generation; /* of the token that the request carries */
         bool sent;           /* the planner knows that the request was sent, or will not be */
 
         /* Of a batch: see batch.h. */

@@ -119,8 +119,8 @@ int requests_start(struct monitor *monitor, const struct planner_request *reques
         int r;
 
         *slot = (struct request_slot){ .monitor = monitor, .request = *request };
-        if (monitor->parts.session != NULL)
-                slot->generation = session_generation(monitor->parts.session);
+        slot->generation = monitor->parts.session != NULL ? session_generation(monitor->parts.session)
+                                                          : nexudus_token_generation(monitor->parts.nexudus);
         if (request->kind != REQUEST_SINGLE)
                 r = send_batch(slot);
         else

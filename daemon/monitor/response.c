@@ -51,13 +51,25 @@ static bool is_refused_for_token(struct request_slot *slot)
         return true;
 }
 
+/* auth = token: the token was replaced meanwhile, or its file was. */
+static bool has_new_token(const struct request_slot *slot)
+{
+        const struct monitor_parts *parts = &slot->monitor->parts;
+
+        return parts->config->api.auth == AUTH_TOKEN &&
+               (slot->generation != nexudus_token_generation(parts->nexudus) ||
+                parts->reread_token(parts->userdata));
+}
+
 /* Informs the session about the response to its token. Returns true if a new token is worth trying. */
 static bool may_retry_with_new_token(struct request_slot *slot, const struct nexudus_response *response)
 {
         struct session *session = slot->monitor->parts.session;
 
-        if (session == NULL || response->blocked)
+        if (response->blocked)
                 return false;
+        if (session == NULL)
+                return response->failure == FAILURE_REFUSED && has_new_token(slot);
         if (response->failure == FAILURE_REFUSED)
                 return is_refused_for_token(slot);
         if (response->failure == FAILURE_NONE || response->failure == FAILURE_NOT_FOUND)

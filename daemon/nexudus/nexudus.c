@@ -46,6 +46,7 @@ struct nexudus {
         struct http_headers *headers;
         char *base_url;
         char *token; /* NULL for Basic */
+        unsigned token_generation;
         char *username;
         char *password;
         size_t response_max;
@@ -62,9 +63,12 @@ static int headers_for(const char *token, struct http_headers **ret_headers)
         int r;
 
         if (token != NULL) {
-                authorization = format_message("Authorization: Bearer %s", token);
+                /* asprintf() would leave parts of the token behind as its buffer grows. */
+                size_t size = sizeof("Authorization: Bearer ") + strlen(token);
+                authorization = malloc(size);
                 if (authorization == NULL)
                         return -ENOMEM;
+                (void)snprintf(authorization, size, "Authorization: Bearer %s", token);
                 lines[1] = authorization;
         }
 
@@ -86,9 +90,15 @@ int nexudus_set_token(struct nexudus *nexudus, const char *token)
         }
         secret_free(nexudus->token);
         nexudus->token = copy;
+        nexudus->token_generation++;
         http_headers_free(nexudus->headers);
         nexudus->headers = headers;
         return 0;
+}
+
+unsigned nexudus_token_generation(const struct nexudus *nexudus)
+{
+        return nexudus->token_generation;
 }
 
 int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,

@@ -36,6 +36,9 @@ void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *use
 /* Later requests carry this bearer token, which is copied. On -ENOMEM the previous one stays. */
 int nexudus_set_token(struct nexudus *nexudus, const char *token);
 
+/* Increases with each token, so that a refusal of an earlier one can be told from one of the present one. */
+unsigned nexudus_token_generation(const struct nexudus *nexudus);
+
 /* Cancels all requests in flight. Accepts NULL, returns NULL. */
 struct nexudus *nexudus_free(struct nexudus *nexudus);
 

@@ -261,9 +261,9 @@ static void check_command(const struct hook_config *hook, struct location locati
                 diagnostics_no_memory(diagnostics);
         else if (r < 0)
                 diagnostics_error(diagnostics, location,
-                                  "exec = %s is invalid: unclosed quote or unknown escape; "
+                                  "exec = %.*s is invalid: unclosed quote or unknown escape; "
                                   "write \\\" or \\\\ for the character itself",
-                                  hook->target);
+                                  (int)text_cut(hook->target, strlen(hook->target), 200), hook->target);
 }
 
 static void check_hook(const struct hook_config *hook, const struct config_sources *sources,

@@ -134,6 +134,8 @@ static void test_long_values(void **state)
         expect_error(text, "f.ini:4", "00… is invalid: ");
         snprintf(text, sizeof(text), "[jobs]\nids = %0*dx\n", 90000, 15);
         expect_error(text, "f.ini:2", "invalid job ID \"000");
+        snprintf(text, sizeof(text), "[jobs]\nids = 1\n[hook a]\nexec = /%0*d \\q\n", 90000, 15);
+        expect_error(text, "f.ini:4", "000 is invalid: unclosed quote or unknown escape");
 }
 
 static void test_file_names(void **state)

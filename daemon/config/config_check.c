@@ -80,8 +80,8 @@ static void check_poll(const struct config *config, const struct config_sources 
         if (config->poll.max_interval_us >= config->poll.interval_us ||
             !is_certain(sources, section, "interval") || !is_certain(sources, section, "max_interval"))
                 return;
-        timespan_format(config->poll.interval_us, interval);
-        timespan_format(config->poll.max_interval_us, most);
+        (void)timespan_format(config->poll.interval_us, interval);
+        (void)timespan_format(config->poll.max_interval_us, most);
         if (section_find(section, "max_interval") == NULL)
                 diagnostics_error(diagnostics, location_of(sources, section, "interval"),
                                   "interval (%s) is longer than max_interval (default %s); "
@@ -108,8 +108,8 @@ static void check_job_intervals(const struct job_config *job, const struct confi
         if (!is_certain(sources, own_interval ? section : general, "interval") ||
             !is_certain(sources, own_most ? section : general, "max_interval"))
                 return;
-        timespan_format(job->poll.interval_us, interval);
-        timespan_format(job->poll.max_interval_us, most);
+        (void)timespan_format(job->poll.interval_us, interval);
+        (void)timespan_format(job->poll.max_interval_us, most);
         if (!own_most)
                 diagnostics_error(diagnostics, location_of(sources, section, "interval"),
                                   "interval (%s) is longer than max_interval in [poll] (%s); "

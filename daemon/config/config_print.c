@@ -23,9 +23,9 @@
 static void print_value(const char *key, const char *value, FILE *file)
 {
         if (value[0] == '\0')
-                fprintf(file, "%s =\n", key);
+                (void)fprintf(file, "%s =\n", key);
         else
-                fprintf(file, value[0] == ';' ? "%s =%s\n" : "%s = %s\n", key, value);
+                (void)fprintf(file, value[0] == ';' ? "%s =%s\n" : "%s = %s\n", key, value);
 }
 
 static int print_list(const char *key, const struct string_list *list, FILE *file)
@@ -63,7 +63,7 @@ static int print_key(const struct config_key *key, const void *base, FILE *file)
 
 static int print_section(enum config_section section, const void *base, FILE *file)
 {
-        fprintf(file, "[%s]\n", config_section_name(section));
+        (void)fprintf(file, "[%s]\n", config_section_name(section));
         for (size_t i = 0; i < config_key_count; i++)
                 if (config_keys[i].section == section) {
                         int r = print_key(&config_keys[i], base, file);
@@ -85,11 +85,11 @@ static int print_plain_jobs(const struct config *config, FILE *file)
                 char text[24];
                 if (job->name != NULL)
                         continue;
-                snprintf(text, sizeof(text), "%llu", (unsigned long long)job->id);
+                (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)job->id);
                 r = string_list_add(&ids, text);
         }
         if (r == 0 && ids.count > 0) {
-                fprintf(file, "[%s]\n", config_section_name(SECTION_JOBS));
+                (void)fprintf(file, "[%s]\n", config_section_name(SECTION_JOBS));
                 r = print_list(key, &ids, file);
                 (void)fputc('\n', file);
         }
@@ -114,7 +114,7 @@ static int is_inherited(const struct config_key *key, const struct job_config *j
 
 static int print_job(const struct config *config, const struct job_config *job, FILE *file)
 {
-        fprintf(file, "[%s %s]\n", config_section_name(SECTION_JOB), job->name);
+        (void)fprintf(file, "[%s %s]\n", config_section_name(SECTION_JOB), job->name);
         for (size_t i = 0; i < config_key_count; i++) {
                 const struct config_key *key = &config_keys[i];
                 if (key->section != SECTION_JOB || (key->kind == KIND_LIST && !job->hooks_given))
@@ -140,7 +140,7 @@ static bool is_other_target(const struct config_key *key, const struct hook_conf
 
 static int print_hook(const struct hook_config *hook, FILE *file)
 {
-        fprintf(file, "[%s %s]\n", config_section_name(SECTION_HOOK), hook->name);
+        (void)fprintf(file, "[%s %s]\n", config_section_name(SECTION_HOOK), hook->name);
         for (size_t i = 0; i < config_key_count; i++) {
                 const struct config_key *key = &config_keys[i];
                 if (key->section != SECTION_HOOK || is_other_target(key, hook))

@@ -28,9 +28,9 @@ const char *location_format(struct location location, char buffer[static LOCATIO
         if (location.file == NULL)
                 return "command line";
         if (location.line == 0)
-                snprintf(buffer, LOCATION_TEXT_MAX, "%s", location.file->path);
+                (void)snprintf(buffer, LOCATION_TEXT_MAX, "%s", location.file->path);
         else
-                snprintf(buffer, LOCATION_TEXT_MAX, "%.480s:%u", location.file->path, location.line);
+                (void)snprintf(buffer, LOCATION_TEXT_MAX, "%.480s:%u", location.file->path, location.line);
         return buffer;
 }
 

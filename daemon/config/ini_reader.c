@@ -186,7 +186,7 @@ static bool read_section(struct source *source, const struct ini_line *line, cha
 
         memcpy(name, line->text + 1, length);
         source->handlers->on_section(source->userdata, line->number, name);
-        sprintf(buffer, "[%s]\n", name);
+        (void)sprintf(buffer, "[%s]\n", name);
         return true;
 }
 
@@ -244,7 +244,7 @@ static bool read_key(struct source *source, const struct ini_line *line, char *b
                 add_line(source, &value);
         take_continuations(source, size > 0);
         if (size > 0)
-                sprintf(buffer, "%.*s = %zu\n", (int)size, line->text, place);
+                (void)sprintf(buffer, "%.*s = %zu\n", (int)size, line->text, place);
         return size > 0;
 }
 

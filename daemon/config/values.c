@@ -82,11 +82,11 @@ static void number_format(const struct config_key *key, uint64_t number,
                           char buffer[static TIMESPAN_TEXT_MAX])
 {
         if (key->kind == KIND_TIMESPAN)
-                timespan_format(number, buffer);
+                (void)timespan_format(number, buffer);
         else if (key->kind == KIND_SIZE)
-                size_format((size_t)number, buffer);
+                (void)size_format((size_t)number, buffer);
         else
-                snprintf(buffer, TIMESPAN_TEXT_MAX, "%" PRIu64, number);
+                (void)snprintf(buffer, TIMESPAN_TEXT_MAX, "%" PRIu64, number);
 }
 
 static bool in_range(const struct config_key *key, const char *text, uint64_t number,
@@ -98,7 +98,7 @@ static bool in_range(const struct config_key *key, const char *text, uint64_t nu
                 return true;
         number_format(key, key->minimum, least);
         number_format(key, key->maximum, most);
-        snprintf(hint, sizeof(hint), "write %s to %s", least, most);
+        (void)snprintf(hint, sizeof(hint), "write %s to %s", least, most);
         return refuse_as("out of range;", key, text, location, diagnostics, hint);
 }
 
@@ -190,7 +190,7 @@ static bool refuse_choice(const struct config_key *key, const char *text, struct
         }
         if (suggestion.nearest == NULL || *text == '\0')
                 return refuse(key, text, location, diagnostics, hint);
-        snprintf(hint, sizeof(hint), "did you mean \"%s\"?", suggestion.nearest);
+        (void)snprintf(hint, sizeof(hint), "did you mean \"%s\"?", suggestion.nearest);
         return refuse_as("invalid;", key, text, location, diagnostics, hint);
 }
 

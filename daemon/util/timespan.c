@@ -244,6 +244,6 @@ char *size_format(size_t size, char buffer[static TIMESPAN_TEXT_MAX])
                 size /= 1024;
                 suffix++;
         }
-        snprintf(buffer, TIMESPAN_TEXT_MAX, "%zu%.1s", size, &suffixes[suffix]);
+        (void)snprintf(buffer, TIMESPAN_TEXT_MAX, "%zu%.1s", size, &suffixes[suffix]);
         return buffer;
 }

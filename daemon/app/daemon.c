@@ -24,6 +24,7 @@
 #include "bus/connection.h"
 #include "delivery/outbox.h"
 #include "journal/message_ids.h"
+#include "monitor/last_run.h"
 #include "monitor/monitor.h"
 #include "monitor/recorder.h"
 #include "platform/clock.h"
@@ -415,6 +416,9 @@ static void log_start(struct daemon *daemon)
         const struct outbox_counts deliveries = outbox_count(daemon->outbox);
 
         summary_log_start(daemon->journal, daemon->config, &counts, deliveries.pending);
+        if (deliveries.pending > 0 && last_run_crashed(daemon->state))
+                journal_print(daemon->journal, LOG_NOTICE,
+                              "The last run did not end properly. Hooks that were running then run again.");
         /* That they have ended was reported by the run that observed it. */
         daemon->idle_reported = counts.open == 0 && daemon->config->exit_when != EXIT_DONE;
 }

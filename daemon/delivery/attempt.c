@@ -28,6 +28,7 @@
 #include "platform/clock.h"
 #include "platform/random.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 #include "util/timespan.h"
 
 bool attempt_is_free(const struct attempt *attempt)
@@ -147,8 +148,11 @@ void attempt_stop(struct attempt *attempt)
 {
         if (attempt->exec != NULL)
                 hook_exec_stop(attempt->exec);
-        else if (!attempt->ended)
+        else if (!attempt->ended) {
+                if (attempt->http != NULL)
+                        log_stopped(attempt, "stopped: no response yet");
                 attempt_clear(attempt);
+        }
 }
 
 int attempt_record(struct attempt *attempt)
@@ -216,6 +220,7 @@ static void on_hook_end(void *userdata, const struct hook_end *end)
                 attempt->ended = true;
                 attempt->success = end->success;
                 attempt->reason = strdup(end->reason);
+                text_strip_full_stop(attempt->reason);
                 attempt->retry_after_us = end->retry_after_us;
                 r = attempt_record(attempt);
         }

@@ -16,6 +16,7 @@
 #include "util/timespan.h"
 
 #define KEY_RUN   "last run"
+#define RUNNING   "running"
 #define KEY_PAUSE "retry after"
 
 #define ENDED "ended "
@@ -58,9 +59,17 @@ bool last_run_was_recent(struct state *state)
         return now_us < ended_us || now_us - ended_us < USEC_PER_DAY;
 }
 
+bool last_run_crashed(struct state *state)
+{
+        CLEANUP(cleanup_free) void *data = NULL;
+        size_t size = 0;
+
+        return state_get_value(state, KEY_RUN, &data, &size) > 0 && strcmp(data, RUNNING) == 0;
+}
+
 void last_run_begin(struct state *state)
 {
-        put(state, KEY_RUN, "running");
+        put(state, KEY_RUN, RUNNING);
 }
 
 void last_run_end(struct state *state)

@@ -18,6 +18,9 @@
  */
 bool last_run_was_recent(struct state *state);
 
+/* Whether the last run did not end properly. To be called before last_run_begin(). */
+bool last_run_crashed(struct state *state);
+
 /* This run has begun to make requests. */
 void last_run_begin(struct state *state);
 

@@ -19,6 +19,10 @@
 #define THROTTLING_QUIET_US (10 * USEC_PER_MIN)
 #define LONG_PAUSE_US       (1 * USEC_PER_MIN)
 
+/* A lasting outage is logged again after this time, and then at this interval. */
+#define FIRST_REMINDER_US (10 * USEC_PER_MIN)
+#define REMINDER_US       (1 * USEC_PER_HOUR)
+
 #define NEXT_STEP_MAX (TIMESPAN_TEXT_MAX + 40)
 
 /* How a message continues after the cause. */
@@ -119,6 +123,56 @@ static void log_outage(const struct monitor *monitor, const struct outage_cause 
                             base_url, cause->explanation, next);
 }
 
+/* ---- reminders ---- */
+
+uint64_t outage_reminder_after(uint64_t lasted_us)
+{
+        if (lasted_us < FIRST_REMINDER_US)
+                return FIRST_REMINDER_US;
+        return (lasted_us / REMINDER_US + 1) * REMINDER_US;
+}
+
+static void arm_reminder(struct monitor *monitor)
+{
+        struct outage_log *log = &monitor->outage;
+        uint64_t lasted_us = monitor_now_us(monitor) - log->since_us;
+
+        (void)sd_event_source_set_time(log->reminder, log->since_us + outage_reminder_after(lasted_us));
+        (void)sd_event_source_set_enabled(log->reminder, SD_EVENT_ONESHOT);
+}
+
+static int on_reminder(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        struct monitor *monitor = userdata;
+        const struct outage_log *log = &monitor->outage;
+        const struct breaker *breaker = planner_breaker(monitor->jobs.planner);
+        const char *base_url = monitor->parts.config->api.base_url;
+        char lasted[TIMESPAN_TEXT_MAX], next[NEXT_STEP_MAX];
+
+        if (breaker->state == BREAKER_CLOSED)
+                return 0; /* it has just ended */
+        journal_print_about(monitor->parts.journal, LOG_WARNING,
+                            breaker->failure == FAILURE_REFUSED ? MESSAGE_ID_API_UNAUTHORIZED
+                                                                : MESSAGE_ID_API_UNREACHABLE,
+                            0, NULL, "Still cannot use the API at %s after %s: %s. %s", base_url,
+                            timespan_format_rough(time_us - log->since_us, lasted), log->explanation,
+                            next_step(monitor, breaker->probe_us, next));
+        arm_reminder(monitor);
+        return 0;
+}
+
+/* Without memory for a timer there are no reminders. */
+static void start_reminders(struct monitor *monitor)
+{
+        struct outage_log *log = &monitor->outage;
+
+        if (log->reminder == NULL && sd_event_add_time(monitor->parts.event, &log->reminder, CLOCK_BOOTTIME,
+                                                       0, USEC_PER_SEC, on_reminder, monitor) < 0)
+                return;
+        arm_reminder(monitor);
+}
+
 /* ---- the end ---- */
 
 static int on_recovery(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -134,6 +188,8 @@ static int on_recovery(sd_event_source *source, uint64_t time_us, void *userdata
                             timespan_format_rough(log->ended_us - log->since_us, lasted));
         log->logged = false;
         log->since_us = 0;
+        if (log->reminder != NULL)
+                (void)sd_event_source_set_enabled(log->reminder, SD_EVENT_OFF);
         return 0;
 }
 
@@ -163,6 +219,7 @@ static bool is_recovering(const struct outage_log *log)
 void outage_stop(struct monitor *monitor)
 {
         monitor->outage.recovery = sd_event_source_disable_unref(monitor->outage.recovery);
+        monitor->outage.reminder = sd_event_source_disable_unref(monitor->outage.reminder);
 }
 
 /* ---- after each response ---- */
@@ -179,12 +236,15 @@ static void outage_continues(struct monitor *monitor, const struct outage_cause 
         if (cause->failure == FAILURE_NONE || cause->failure == FAILURE_THROTTLED)
                 return;
         log->blocked = cause->blocked;
+        (void)snprintf(log->explanation, sizeof(log->explanation), "%s", cause->explanation);
 
         bool certain = breaker->failure == FAILURE_UNREACHABLE || breaker->failed_probes > 0 ||
                        cause->sign_in || (monitor->parts.once && planner_is_idle(monitor->jobs.planner));
         bool is_new = certain && (!log->logged || log->failure != breaker->failure);
         log_outage(monitor, cause, is_new);
         if (is_new) {
+                if (!log->logged)
+                        start_reminders(monitor);
                 log->logged = true;
                 log->failure = breaker->failure;
         }

@@ -8,8 +8,8 @@
 
 /*
  * What is logged of the API as a whole: that it is down and why, that it is back, and that it throttles. An
- * outage is logged at once if the API is unreachable, otherwise when the first probe has failed too; its end
- * after 10 s without another one.
+ * outage is logged at once if the API is unreachable, otherwise when the first probe has failed too; again
+ * while it lasts; its end after 10 s without another one.
  */
 
 /* The failed or successful response that the planner has just been told of. */
@@ -25,6 +25,12 @@ void outage_update(struct monitor *monitor, const struct outage_cause *cause);
 
 /* All requests pause because of a throttled response. */
 void outage_note_pause(struct monitor *monitor, const char *explanation);
+
+/*
+ * When an outage that has lasted `lasted_us` is logged again, counted from its beginning: after 10 min, then
+ * after each full hour.
+ */
+uint64_t outage_reminder_after(uint64_t lasted_us);
 
 /* No line is logged any more. */
 void outage_stop(struct monitor *monitor);

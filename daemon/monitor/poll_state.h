@@ -14,13 +14,15 @@
 
 /* See outage.h. */
 struct outage_log {
-        bool logged;               /* the present outage, or one that ended less than 10 s ago */
-        enum failure failure;      /* as logged */
-        bool blocked;              /* of the last failure: by something in front of the API */
-        uint64_t since_us;         /* of its beginning; 0: there is none */
-        uint64_t ended_us;         /* while `recovery` is armed */
-        uint64_t throttled_us;     /* of the last line about throttling; 0: none yet */
-        sd_event_source *recovery; /* NULL until it is needed */
+        bool logged;                        /* the present outage, or one that ended less than 10 s ago */
+        enum failure failure;               /* as logged */
+        bool blocked;                       /* of the last failure: by something in front of the API */
+        uint64_t since_us;                  /* of its beginning; 0: there is none */
+        uint64_t ended_us;                  /* while `recovery` is armed */
+        uint64_t throttled_us;              /* of the last line about throttling; 0: none yet */
+        char explanation[EXPLANATION_SIZE]; /* of the last failure */
+        sd_event_source *recovery;          /* NULL until it is needed */
+        sd_event_source *reminder;          /* likewise */
 };
 
 /* The state of a monitor, shared by the files that implement it. Other components include monitor.h only. */

@@ -89,6 +89,7 @@ static enum failure failure_of(enum token_verdict verdict)
 {
         switch (verdict) {
         case TOKEN_REFUSED:
+        case TOKEN_BLOCKED:
                 return FAILURE_REFUSED;
         case TOKEN_THROTTLED:
                 return FAILURE_THROTTLED;
@@ -122,6 +123,7 @@ static void take_failure(struct monitor *monitor, enum failure failure, const st
         const struct planner_failure planner_failure = { .failure = failure,
                                                          .retry_after_us = result->retry_after_us };
         const struct outage_cause cause = { .failure = failure,
+                                            .blocked = result->verdict == TOKEN_BLOCKED,
                                             .sign_in = true,
                                             .explanation = result->explanation };
 

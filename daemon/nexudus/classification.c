@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nexudus/html_page.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -27,10 +28,7 @@ void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
         va_start(arguments, format);
         (void)vsnprintf(explanation, EXPLANATION_SIZE, format, arguments);
         va_end(arguments);
-
-        size_t size = strlen(explanation); /* what a server or a library says may end with a full stop */
-        if (size > 0 && explanation[size - 1] == '.')
-                explanation[size - 1] = '\0';
+        text_strip_full_stop(explanation);
 }
 
 static bool excerpt_contains(const struct http_end *end, const char *needle, size_t size)
@@ -57,15 +55,6 @@ static bool echoes_credentials(const struct http_end *end, const char *const sec
                contains_secret(end, secrets[1]);
 }
 
-static bool is_html(const struct http_end *end)
-{
-        size_t start = 0;
-
-        while (start < end->excerpt_size && strchr(" \t\r\n", end->excerpt[start]) != NULL)
-                start++;
-        return start < end->excerpt_size && end->excerpt[start] == '<';
-}
-
 /* The status, with the beginning of the body, escaped. */
 static void explain_status(const struct http_end *end, const char *const secrets[static 2],
                            char explanation[static EXPLANATION_SIZE])
@@ -75,7 +64,7 @@ static void explain_status(const struct http_end *end, const char *const secrets
         if (echoes_credentials(end, secrets))
                 explain(explanation, "HTTP %d; the response contains the credentials and is not shown",
                         end->status);
-        else if (is_html(end))
+        else if (is_html_page(end))
                 explain(explanation, "HTTP %d with an HTML page", end->status);
         else if (excerpt != NULL && *excerpt != '\0')
                 explain(explanation, "HTTP %d: %s", end->status, excerpt);
@@ -109,7 +98,7 @@ static struct response_class classify_status(const struct http_end *end, const c
 {
         struct response_class class = { .failure = failure_of_status(end) };
 
-        class.blocked = class.failure == FAILURE_REFUSED && is_html(end);
+        class.blocked = class.failure == FAILURE_REFUSED && is_html_page(end);
         if (end->status >= 300 && end->status <= 399)
                 explain(explanation,
                         "HTTP %d: redirects are not followed, to protect the credentials; check base_url",

@@ -17,9 +17,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "nexudus/html_page.h"
 #include "nexudus/percent.h"
 #include "nexudus/tokens.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define CODE_SHOWN        40
 #define DESCRIPTION_SHOWN 160
@@ -190,6 +192,10 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
         if (requires_second_factor(response))
                 return refuse_second_factor(response, explanation);
 
+        if (status == 403 && response->problem < 0 && is_html_page(response->end)) {
+                explain(explanation, "HTTP %d with an HTML page", status);
+                return TOKEN_BLOCKED;
+        }
         if (is_server_error(response)) {
                 explain(explanation, "HTTP %d", status);
                 explain_code(response, explanation);
@@ -282,8 +288,8 @@ static enum token_verdict verdict_of_document(const struct token_response *respo
         return TOKEN_OBTAINED;
 }
 
-enum token_verdict token_classify(const struct token_response *response,
-                                  char explanation[static TOKEN_EXPLANATION_SIZE])
+static enum token_verdict classify(const struct token_response *response,
+                                   char explanation[static TOKEN_EXPLANATION_SIZE])
 {
         const struct http_end *end = response->end;
 
@@ -308,4 +314,13 @@ enum token_verdict token_classify(const struct token_response *response,
         }
         explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
         return TOKEN_UNREACHABLE;
+}
+
+enum token_verdict token_classify(const struct token_response *response,
+                                  char explanation[static TOKEN_EXPLANATION_SIZE])
+{
+        enum token_verdict verdict = classify(response, explanation);
+
+        text_strip_full_stop(explanation);
+        return verdict;
 }

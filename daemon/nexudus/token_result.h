@@ -9,6 +9,7 @@
 enum token_verdict {
         TOKEN_OBTAINED,
         TOKEN_REFUSED,       /* credentials refused, or a second factor required: retrying is useless */
+        TOKEN_BLOCKED,       /* 403 with an HTML page: by something in front of the API */
         TOKEN_THROTTLED,     /* 409, 429, or an error with Retry-After */
         TOKEN_UNREACHABLE,   /* no response, server error, or unexpected response */
         TOKEN_NOT_PERSISTED, /* obtained, but persist() failed: not used, since a restart would lose it */

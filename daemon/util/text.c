@@ -152,6 +152,14 @@ char *text_escape(const char *data, size_t size, size_t limit)
         return escaped;
 }
 
+void text_strip_full_stop(char *text)
+{
+        size_t size = text != NULL ? strlen(text) : 0;
+
+        if (size > 0 && text[size - 1] == '.' && (size < 2 || text[size - 2] != '.'))
+                text[size - 1] = '\0';
+}
+
 char *secret_free(char *secret)
 {
         if (secret != NULL)

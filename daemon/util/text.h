@@ -53,6 +53,12 @@ size_t text_visible_size(const char *data, size_t size);
  */
 char *text_escape(const char *data, size_t size, size_t limit);
 
+/*
+ * Removes a full stop at the end of a text that becomes part of a message: what a server or a library says
+ * may end with one. Accepts NULL; an ellipsis of three stops stays.
+ */
+void text_strip_full_stop(char *text);
+
 /* Overwrites a secret before freeing it. Accepts NULL, returns NULL. */
 char *secret_free(char *secret);
 

@@ -393,5 +393,45 @@ class Selection(HookTest):
         self.assertRegex(daemon.text(), "hook slow: delivered")
 
 
+class Interrupted(IntegrationTest):
+    def start_gate(self):
+        """A hook that runs until it is killed."""
+        running, program = self.directory / "running", self.directory / "gate"
+        os.mkfifo(running)
+        program.write_text(f"#!/bin/sh\necho >{running}\nexec sleep 1000\n")
+        program.chmod(0o755)
+        fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
+        self.write_config(fake, [11], more=f"[hook slow]\non = terminal\nexec = {program}\n")
+        return running, program
+
+    def test_a_hook_that_a_stop_interrupts_is_named(self):
+        running, program = self.start_gate()
+        daemon = self.start_daemon()
+        running.read_text()
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(r"Job 11: hook slow: delivery of \"succeeded\" interrupted \(attempt 1\)"), 1, daemon.text())
+        program.write_text("#!/bin/sh\n")
+        again = self.start_daemon()
+        again.wait_for("started: .*, 1 delivery pending")
+        again.wait_for(r"hook slow: delivered")
+        self.assertEqual(again.count("did not end properly"), 0)
+
+    def test_after_a_crash_the_next_start_says_so(self):
+        running, program = self.start_gate()
+        daemon = self.start_daemon()
+        running.read_text()
+        daemon.process.kill()
+        daemon.wait_exit()
+        program.write_text("#!/bin/sh\n")
+        again = self.start_daemon()
+        again.wait_for("notice +The last run did not end properly. Hooks that were running then run again.")
+        again.wait_for(r"hook slow: delivered")
+        self.assertEqual(again.stop(), EX_OK)
+        last = self.start_daemon()
+        last.wait_for("started: ")
+        self.assertEqual(last.stop(), EX_OK)
+        self.assertEqual(last.count("did not end properly|pending"), 0)
+
+
 if __name__ == "__main__":
     unittest.main()

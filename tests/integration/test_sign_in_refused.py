@@ -39,8 +39,16 @@ class Refused(SignInTest):
         self.watch(range(11, 31), password="wr0ng")
         says = REFUSED + ".*The user name or password is incorrect"
         self.never_stormed(says, 1, 0)
-        self.assertEnds(EX_NOPERM, "--once", says=says)
+        daemon = self.assertEnds(EX_NOPERM, "--once", says=says)
         self.assertEqual(self.grants(), ["password"] * 2)
+        self.assertNotIn("..", daemon.text(), "what the server says ends with a full stop")
+
+    def test_blocked_by_a_firewall(self):
+        self.watch()
+        self.fake.fault("firewall", status=403, html="yes")
+        daemon = self.start_daemon()
+        daemon.wait_for(r"error +Requests to the API at \S+ are blocked.*: HTTP 403 with an HTML page\. Retrying in ")
+        self.assertNotRegex(daemon.text(), "role|credentials|password")
 
     def test_second_factor(self):
         self.watch(server="totp = 123456")

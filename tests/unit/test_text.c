@@ -244,15 +244,42 @@ static void test_digest(void **state)
         assert_false(text_digest_equal((struct text_digest){ 1, 2 }, (struct text_digest){ 2, 2 }));
 }
 
+static void test_full_stops_are_stripped(void **state)
+{
+        static const char *const texts[][2] = { { "is incorrect.", "is incorrect" },
+                                                { ".", "" },
+                                                { "", "" },
+                                                { "wait...", "wait..." },
+                                                { "a.b", "a.b" } };
+        (void)state;
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+                char *text = strdup(texts[i][0]);
+
+                assert_non_null(text);
+                text_strip_full_stop(text);
+                assert_string_equal(text, texts[i][1]);
+                free(text);
+        }
+        text_strip_full_stop(NULL);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_from_and_copy), cmocka_unit_test(test_equal),
-                cmocka_unit_test(test_or_empty),      cmocka_unit_test(test_cut),
-                cmocka_unit_test(test_escape),        cmocka_unit_test(test_escape_shows_what_is_invisible),
-                cmocka_unit_test(test_visible_size),  cmocka_unit_test(test_escape_of_invalid_utf8),
-                cmocka_unit_test(test_escape_cuts),   cmocka_unit_test(test_escape_every_pair_of_bytes),
-                cmocka_unit_test(test_secret_free),   cmocka_unit_test(test_digest),
+                cmocka_unit_test(test_full_stops_are_stripped),
+                cmocka_unit_test(test_from_and_copy),
+                cmocka_unit_test(test_equal),
+                cmocka_unit_test(test_or_empty),
+                cmocka_unit_test(test_cut),
+                cmocka_unit_test(test_escape),
+                cmocka_unit_test(test_escape_shows_what_is_invisible),
+                cmocka_unit_test(test_visible_size),
+                cmocka_unit_test(test_escape_of_invalid_utf8),
+                cmocka_unit_test(test_escape_cuts),
+                cmocka_unit_test(test_escape_every_pair_of_bytes),
+                cmocka_unit_test(test_secret_free),
+                cmocka_unit_test(test_digest),
         };
 
         return cmocka_run_group_tests_name("text", tests, NULL, NULL);

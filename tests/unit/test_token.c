@@ -133,6 +133,7 @@ static void test_refresh_remembered(void **state)
                 { { "503 No", .body = "" }, { 0 }, TOKEN_UNREACHABLE, false },
                 { { NULL, .body = "" }, { 0 }, TOKEN_UNREACHABLE, false },
                 { { "409 Wait", .body = "" }, { 0 }, TOKEN_THROTTLED, false },
+                { { "403 No", .body = "<html>" }, { 0 }, TOKEN_BLOCKED, false },
                 { { "400 No", .body = ERROR("server_error", "") }, { 0 }, TOKEN_UNREACHABLE, false },
                 { { "200 OK", .body = "<html>" }, { 0 }, TOKEN_UNREACHABLE, true },
                 { { "200 OK", .body = "{}" }, { 0 }, TOKEN_UNREACHABLE, true },

@@ -7,12 +7,13 @@ CLOCK_SHIFT_LIBRARY names the library that shifts the wall clock of the daemon, 
 """
 
 import os
+import signal
 import sqlite3
 import struct
 import time
 import unittest
 
-from harness import EX_OK, SLOW, IntegrationTest
+from harness import EX_OK, SLOW, Closed, IntegrationTest
 from sign_in import SignInTest
 
 LIBRARY = os.environ.get("CLOCK_SHIFT_LIBRARY", "")
@@ -32,6 +33,12 @@ class Clock:
 
     def shift(self, seconds):
         with open(self.path, "r+b", buffering=0) as file:
+            file.write(struct.pack("=q", seconds))
+
+    def pass_time(self, seconds):
+        """So many seconds since the start have passed, by the clock that runs while the machine sleeps too."""
+        with open(self.path, "r+b", buffering=0) as file:
+            file.seek(8)
             file.write(struct.pack("=q", seconds))
 
     def set_right(self):
@@ -198,6 +205,36 @@ class Tokens(SignInTest):
             daemon.stop()
             self.assertLessEqual(len(self.grants()), before + 1)
             self.assertEqual(daemon.count(TROUBLE), 0, daemon.text())
+
+
+@unittest.skipUnless(LIBRARY, "the library cannot be loaded into a daemon with a sanitizer")
+class Outage(IntegrationTest):
+    def test_a_lasting_outage_is_logged_after_ten_minutes_and_then_hourly(self):
+        closed = Closed()
+        self.addCleanup(closed.release)
+        clock = Clock(self.directory / "clock")
+        self.write_config(closed.url, [11])
+        daemon = self.start_daemon("--log-level=debug", env=clock.env)
+        probe = "Cannot reach the API"
+        daemon.wait_for("warning " + probe)
+        again = r"warning Still cannot use the API at \S+ after "
+        for minutes, says in (9, None), (10, "10min"), (50, None), (60, "(1h|60min)"), (119, None), (120, "2h"):
+            before = daemon.count(again)
+            clock.pass_time(minutes * 60)
+            if says is not None:
+                daemon.wait_for(again + says + r"( \d+s)?: could not connect \(Connection refused\)\. Retrying in ")
+            daemon.wait_for(probe, since=daemon.mark(), count=2)
+            self.assertEqual(daemon.count(again), before + (says is not None), daemon.text())
+
+        self.start_fake("[job 11]\nstep = 0s Running\n", port=closed.release())
+        daemon.wait_for("first seen as")
+        clock.pass_time(2 * HOUR + 11)
+        daemon.wait_for("API is reachable again after 2h")
+        clock.pass_time(4 * HOUR)
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("Configuration reloaded")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.assertEqual(daemon.count(again), 3, daemon.text())
 
 
 if __name__ == "__main__":

@@ -96,14 +96,14 @@ class Retries(HookTest):
 
     def test_given_up(self):
         self.write_config(self.fake, [11], more=self.hook("mail", self.program, retries=0))
-        daemon = self.assertEnds(EX_OK, "--exit-when-done")
+        daemon = self.assertEnds(EX_JOB_FAILED, "--exit-when-done")
         errors = [line for line in daemon.lines if re.search(r"^\S+ \S+ error", line)]
         self.assertEqual(len(errors), 1, daemon.text())
         self.assertRegex(errors[0], r'Job 11: hook mail: abandoned "succeeded" after 1 attempt: exit status 3$')
         self.assertEqual([row[1:] for row in self.database.deliveries()], [("mail", "failed", 1)])
 
         self.open.touch()
-        again = self.assertEnds(EX_OK, "--exit-when-done")
+        again = self.assertEnds(EX_JOB_FAILED, "--exit-when-done")
         self.assertNotIn("mail", again.text())
         self.assertEqual(len(self.read_events(self.output)), 1)
 
@@ -114,7 +114,7 @@ class Retries(HookTest):
             daemon.wait_for(f"failed .attempt {attempt} of")
             daemon.stop()
             self.database.hurry()
-        self.assertEnds(EX_OK, "--exit-when-done", says="abandoned .* after 3 attempts: ")
+        self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says="abandoned .* after 3 attempts: ")
         self.assertEqual([row[1:] for row in self.database.deliveries()], [("mail", "failed", 3)])
 
     def test_later_events_of_the_job_wait_and_those_of_others_do_not(self):
@@ -175,7 +175,7 @@ while :; do sleep 1000; done""")
         fake = self.start_fake("[job 11]\nstep = 0s Completed\n")
         self.write_config(fake, [11], more=self.hook("slow", "/bin/sleep 1000", timeout="300ms", retries=0))
         begin = time.monotonic()
-        self.assertEnds(EX_OK, "--exit-when-done", says="timed out after 300ms")
+        self.assertEnds(EX_JOB_FAILED, "--exit-when-done", says="timed out after 300ms")
         self.assertLess(time.monotonic() - begin, 4 * SLOW)
 
     def test_who_says_much(self):

@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Follows README.md on a freshly booted system, word by word: every command in it is run as it is written, in its order,
+as root in a checkout, and must do what the text says. BUILD_DIR names the build with the fake API.
+
+A command that is new in README.md fails this test until COMMANDS says what is to be observed. What differs from a user's
+system is provided around the commands:
+
+- Nexudus is the fake API, under the name of the real one: /etc/hosts, and a certificate of an authority that the system
+  trusts.
+- Drop-in files set `[poll] interval = 1s`, so that changes are noticed soon.
+- The packages are those of this machine; apt has no network and no lists of newer ones.
+- What a user types or pastes comes from standard input, and Ctrl-C is a SIGINT.
+"""
+
+import os
+import pathlib
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import container
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ["BUILD_DIR"]).resolve()
+os.environ["JOBWATCHD"] = str(BUILD / "daemon/jobwatchd")
+os.environ["FAKE_NEXUDUS"] = str(BUILD / "tests/fake-nexudus/fake-nexudus")
+sys.path.insert(0, str(SOURCE / "tests/integration"))
+
+from harness import TOKEN, Fake  # noqa: E402
+
+MESON_SKIP = 77
+CHECKOUT = "/root/jobwatchd"
+API_HOST = "spaces.nexudus.com"
+BUILD_PATIENCE = 400
+PATIENCE = 60
+
+SCENARIO = """
+[job 87654321]
+description = Import of members
+step = 0s Running | {"rows": 1}
+[job 87654322]
+description = Import of invoices
+step = 0s Running
+"""
+
+SYSTEM = None
+
+# Commands that are not run, and why.
+NOT_RUN = {
+    r"tests/run\b": "this test is part of it",
+}
+
+
+def shell_commands(text):
+    """The commands in the ```sh blocks, as a user pastes them: whole here-documents and continued lines."""
+    commands = []
+    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S):
+        lines = iter(block.splitlines())
+        for line in lines:
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            command = line
+            while command.endswith("\\"):
+                command += "\n" + next(lines)
+            end = re.search(r"<<-?\s*(['\"]?)(\w+)\1", command)
+            while end and command.rsplit("\n", 1)[-1].strip() != end[2]:
+                command += "\n" + next(lines)
+            commands.append(command)
+    return commands
+
+
+class Readme(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.system = SYSTEM
+
+    # ---- observing ----
+
+    def run_inside(self, *words, **how):
+        return self.system.run(*words, **how).output
+
+    def execute(self, command, status=0, **how):
+        """Runs a command of README.md literally. Returns its output."""
+        done = self.system.run("bash", "-c", f'cd "$0" && eval "$1"', CHECKOUT, command, check=False, **how)
+        self.assertEqual(done.status, status, f"{command}\n{done.output}")
+        return done.output
+
+    def log(self):
+        return self.run_inside("journalctl", "--quiet", "--no-pager", "-u", "jobwatch*")
+
+    def wait_for(self, condition, what):
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > end:
+                self.fail(f"waited in vain for {what}:\n{self.log()}")
+            time.sleep(0.1)
+
+    def wait_log(self, pattern):
+        self.wait_for(lambda: re.search(pattern, self.log()), pattern)
+
+    def show(self, name, unit="jobwatchd.service"):
+        return self.run_inside("systemctl", "show", "--value", "--property", name, unit).strip()
+
+    # ---- the commands ----
+
+    def demo(self, command):
+        said = self.execute(command, timeout=BUILD_PATIENCE)
+        self.assertRegex(said, r"Job 87654321 \(members-import\): .*Running → Completed")
+        self.assertIn("The demo did what it should.", said)
+
+    def packages(self, command):
+        said = self.execute(command)
+        self.assertIn("0 newly installed", said)
+
+    def install(self, command):
+        self.execute(command, timeout=BUILD_PATIENCE)
+        self.assertRegex(self.run_inside("jobwatchd", "--version"), r"jobwatchd \d")
+
+    def users_and_directories(self, command):
+        self.execute(command)
+        self.assertIn("jobwatchd", self.run_inside("getent", "passwd", "jobwatchd"))
+        self.assertTrue(self.system.path("/etc/jobwatchd/job.ini").exists())
+
+    def catalog(self, command):
+        self.execute(command)
+        self.assertIn("jobwatchd has started", self.run_inside("journalctl", "--list-catalog"))
+
+    def token(self, command):
+        self.execute(command, stdin=TOKEN.encode() + b"\n")
+        path = self.system.path("/etc/jobwatchd/nexudus.token")
+        self.assertEqual((path.read_text(), path.stat().st_mode & 0o777), (TOKEN + "\n", 0o600))
+
+    def write(self, command):
+        self.execute(command)
+
+    def enable(self, command):
+        said = self.execute(command)
+        self.assertIn(": OK (2 jobs, 0 hooks)", said)
+        for job in (87654321, 87654322):
+            self.wait_log(f"Job {job}: .*Running")
+        self.assertEqual((self.show("ActiveState"), self.show("UnitFileState")), ("active", "enabled"))
+
+    def first_hook(self, command):
+        """The jobs are still open, as the text asks for. They end, and the hook has written a line for each."""
+        finished = self.system.path("/var/lib/jobwatchd/finished")
+        self.assertIn(": OK (2 jobs, 1 hook)", self.execute(command))
+        self.wait_log("Reloaded|eloaded: ")
+        self.fake.job(87654321, '{"rows": 400}', status="Completed")
+        self.fake.job(87654322, "Row 17: no such price plan", status="Failed")
+        self.wait_for(lambda: finished.exists() and len(finished.read_text().splitlines()) == 2, "the hook")
+        self.assertEqual(sorted(finished.read_text().splitlines()), ["87654321 success", "87654322 failure"])
+
+    def status(self, command):
+        self.wait_for(lambda: "2 finished" in self.show("StatusText"), "the status")
+        self.assertRegex(self.execute(command), r'Status: "2 jobs \(0 open, 2 finished\)')
+
+    def reload(self, command):
+        before = self.show("MainPID")
+        self.execute(command)
+        self.assertEqual((self.show("ActiveState"), self.show("MainPID")), ("active", before))
+
+    def restart(self, command):
+        before = self.show("MainPID")
+        self.execute(command)
+        self.assertEqual(self.show("ActiveState"), "active")
+        self.assertNotEqual(self.show("MainPID"), before)
+
+    def follow(self, command):
+        """Until Ctrl-C: it shows what is there and what comes."""
+        words = self.system._inside(["bash", "-c", "eval \"exec $0\"", command])
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              bufsize=0) as follower, selectors.DefaultSelector() as selector:
+            try:
+                selector.register(follower.stdout, selectors.EVENT_READ)
+                said, end, reloaded = b"", time.monotonic() + PATIENCE, False
+                while not re.search(rb"(?s)eloaded.*eloaded", said):
+                    self.assertTrue(selector.select(end - time.monotonic()), f"{command} shows only {said}")
+                    piece = os.read(follower.stdout.fileno(), 1 << 16)
+                    self.assertTrue(piece, f"{command} ended: {said}")
+                    said += piece
+                    if not reloaded and b"eloaded" in said:
+                        said, reloaded = b"eloaded", True
+                        self.run_inside("systemctl", "reload", "jobwatchd")
+            finally:
+                follower.send_signal(signal.SIGINT)
+
+    def of_one_job(self, command):
+        said = self.execute(command)
+        self.assertRegex(said, r"Job 87654321.*Running → Completed")
+        self.assertNotIn("Job 87654322", said)
+
+    def of_failed_jobs(self, command):
+        said = self.execute(command)
+        self.assertRegex(said, r"Job 87654322.*Running → Failed")
+        self.assertNotIn("Job 87654321", said)
+
+    def explained(self, command):
+        self.assertIn("Subject: Job 87654322 failed", self.execute(command))
+
+    def one_job(self, command):
+        self.execute(command)
+        self.execute(command.replace("87654321", "87654322"), status=1)
+
+    def by_hand(self, command):
+        """In a script: the status tells how the job ended. Also while the service is stopped."""
+        self.assertEqual(self.show("ActiveState"), "active")
+        self.assertRegex(self.execute(command), "Job 87654321.*Completed")
+        self.assertEqual(self.show("ActiveState"), "active")
+        self.run_inside("systemctl", "stop", "jobwatchd")
+        self.execute(command)
+        self.execute(command.replace("87654321", "87654322"), status=1)
+        self.run_inside("systemctl", "start", "jobwatchd")
+
+    # What a command begins with, and how it is run and judged.
+    COMMANDS = (
+        ("tests/demo ", demo),
+        ("apt install ", packages),
+        ("meson setup build .*meson install", install),
+        ("systemd-sysusers ", users_and_directories),
+        ("systemctl daemon-reload && journalctl --update-catalog$", catalog),
+        ("install -m 600 /dev/stdin /etc/jobwatchd/nexudus.token$", token),
+        ("cat >>? ", write),
+        ("jobwatchd --check && systemctl enable --now jobwatchd$", enable),
+        ("jobwatchd --check && systemctl reload jobwatchd$", first_hook),
+        ("systemctl status jobwatchd ", status),
+        ("systemctl reload jobwatchd ", reload),
+        ("systemctl restart jobwatchd ", restart),
+        ("journalctl -u jobwatchd -f ", follow),
+        ("journalctl JOBWATCH_JOB=", of_one_job),
+        ("journalctl JOBWATCH_EVENT=failed ", of_failed_jobs),
+        ("journalctl -u jobwatchd -x ", explained),
+        ("systemctl start --wait jobwatch-job@", one_job),
+        ("jobwatchd .*--job 87654321 --exit-when-done", by_hand),
+    )
+
+    def prepare(self):
+        """What is provided around the commands; see above."""
+        def keep(directory, names):
+            return [name for name in names if name in (".git", "__pycache__", "build")]
+
+        shutil.copytree(SOURCE, self.system.path(CHECKOUT), symlinks=True, ignore=keep)
+        shutil.rmtree(self.system.path("/var/lib/apt/lists"))
+        self.system.path("/var/lib/apt/lists/partial").mkdir(parents=True)
+        for name in ("jobwatchd.ini", "job.ini"):
+            self.system.write(f"/etc/jobwatchd/{name}.d/test.ini", "[poll]\ninterval = 1s\nmax_interval = 1s\n")
+        self.system.write("/etc/hosts", f"127.0.0.1 localhost {API_HOST}\n")
+
+        work = self.system.directory / "tls"
+        work.mkdir()
+        self.certify(work)
+        self.system.write("/usr/local/share/ca-certificates/test.crt", (work / "ca.crt").read_text())
+        self.run_inside("update-ca-certificates")
+        self.fake = Fake(work, SCENARIO, port=443, tls=(work / "api.crt", work / "api.key"))
+        self.addCleanup(self.fake.stop)
+
+    @staticmethod
+    def certify(work):
+        def openssl(*words):
+            subprocess.run(["openssl", *words], cwd=work, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+        openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=Test authority", "-keyout", "ca.key", "-out", "ca.crt")
+        openssl("req", "-x509", *key, "-days", "2", "-subj", f"/CN={API_HOST}", "-addext", f"subjectAltName=DNS:{API_HOST}",
+                "-addext", "basicConstraints=critical,CA:FALSE", "-CA", "ca.crt", "-CAkey", "ca.key", "-keyout", "api.key",
+                "-out", "api.crt")
+
+    def test_commands(self):
+        self.prepare()
+        commands = shell_commands((SOURCE / "README.md").read_text())
+        self.assertGreater(len(commands), 15)
+        unused = {pattern for pattern, _ in self.COMMANDS} | set(NOT_RUN)
+        for command in commands:
+            known = [entry for entry in self.COMMANDS if re.match(entry[0], command)]
+            skipped = [pattern for pattern in NOT_RUN if re.match(pattern, command)]
+            with self.subTest(command):
+                self.assertEqual(len(known) + len(skipped), 1, "this command of README.md is in no table here, or in two")
+                unused -= {pattern for pattern, _ in known} | set(skipped)
+                begin = time.monotonic()
+                for _, run in known:
+                    run(self, command)
+                print(f"  {time.monotonic() - begin:5.1f} s  {command.splitlines()[0]}", file=sys.stderr)
+        self.assertEqual(unused, set(), "README.md does not have these commands any more")
+
+
+def main():
+    reason = container.why_not()
+    if reason is not None:
+        print(f"skipped: {reason}")
+        return MESON_SKIP
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up
+    container.enter()
+    global SYSTEM
+    SYSTEM = container.System()
+    try:
+        SYSTEM.boot()
+        suite = unittest.defaultTestLoader.loadTestsFromTestCase(Readme)
+        return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    finally:
+        SYSTEM.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

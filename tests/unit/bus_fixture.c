@@ -74,6 +74,11 @@ static char *unit_path(const char *unit)
         return path;
 }
 
+static void job_path(unsigned job, char path[static 64])
+{
+        (void)snprintf(path, 64, MANAGER_PATH "/job/%u", job);
+}
+
 static void send_properties(struct fake_systemd *systemd, const char *unit, const char *interface,
                             int (*append)(sd_bus_message *message, const struct unit_change *change),
                             const struct unit_change *change)
@@ -100,19 +105,18 @@ static int append_service(sd_bus_message *message, const struct unit_change *cha
 
 static int append_unit(sd_bus_message *message, const struct unit_change *change)
 {
-        return sd_bus_message_append(message, "a{sv}", 3, "ActiveState", "s", change->active, "SubState", "s",
-                                     "some", "ConditionResult", "b", !change->condition_failed);
+        char path[64];
+
+        job_path(change->job, path);
+        return sd_bus_message_append(message, "a{sv}", 4, "ActiveState", "s", change->active, "SubState", "s",
+                                     "some", "ConditionResult", "b", !change->condition_failed, "Job", "(uo)",
+                                     change->job, path);
 }
 
 void fake_send_change(struct fake_systemd *systemd, const char *unit, const struct unit_change *change)
 {
         send_properties(systemd, unit, "org.freedesktop.systemd1.Service", append_service, change);
         send_properties(systemd, unit, "org.freedesktop.systemd1.Unit", append_unit, change);
-}
-
-static void job_path(unsigned job, char path[static 64])
-{
-        (void)snprintf(path, 64, MANAGER_PATH "/job/%u", job);
 }
 
 void fake_send_removed(struct fake_systemd *systemd, unsigned job, const char *unit, const char *result)
@@ -161,6 +165,17 @@ static int reply_to_manager(struct fake_systemd *systemd, sd_bus_message *messag
                 note_call(systemd, member, unit);
                 return reply_to_start(systemd, message, unit);
         }
+        if (strcmp(member, "RefUnit") == 0) {
+                systemd->references++;
+                if (systemd->refuses_references)
+                        return sd_bus_reply_method_errorf(
+                                message, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "No.");
+                return sd_bus_reply_method_return(message, "");
+        }
+        if (strcmp(member, "UnrefUnit") == 0) {
+                systemd->releases++;
+                return sd_bus_reply_method_return(message, "");
+        }
         if (strcmp(member, "LoadUnit") == 0) {
                 assert_true(sd_bus_message_read(message, "s", &unit) >= 0);
                 note_call(systemd, member, unit);
@@ -189,9 +204,14 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
                 return 0;
         if (strcmp(member, "GetAll") == 0) {
                 systemd->checks++;
-                r = sd_bus_reply_method_return(message, "a{sv}", 4, "Wants", "as", 1, "x.target",
-                                               "ActiveState", "s", systemd->active, "SubState", "s",
-                                               systemd->sub, "ConditionResult", "b", 0);
+                r = sd_bus_reply_method_return(
+                        message, "a{sv}", 9, "Wants", "as", 1, "x.target", "LoadState", "s", systemd->load,
+                        "ActiveState", "s", systemd->active, "SubState", "s", systemd->sub, "ConditionResult",
+                        "b", !systemd->loaded.condition_failed, "Result", "s", systemd->loaded.result,
+                        "ExecMainCode", "i", systemd->loaded.code, "ExecMainStatus", "i",
+                        systemd->loaded.status, "InvocationID", "ay", systemd->invoked ? 2 : 0, 7, 8);
+        } else if (strcmp(member, "Ping") == 0) {
+                r = sd_bus_reply_method_return(message, "");
         } else if (strcmp(member, "Cancel") == 0) {
                 systemd->cancels++;
                 note_call(systemd, member, sd_bus_message_get_path(message));
@@ -211,6 +231,11 @@ void fake_connect(struct bus_fixture *fixture)
         assert_true(sd_bus_add_filter(systemd->bus, NULL, on_call, systemd) >= 0);
         assert_true(sd_bus_request_name(systemd->bus, "org.freedesktop.systemd1", 0) > 0);
         assert_true(sd_bus_attach_event(systemd->bus, fixture->hook->event, 0) >= 0);
+}
+
+void fake_add_polkit(struct fake_systemd *systemd)
+{
+        assert_true(sd_bus_request_name(systemd->bus, "org.freedesktop.PolicyKit1", 0) > 0);
 }
 
 void fake_disconnect(struct bus_fixture *fixture)
@@ -237,8 +262,11 @@ int bus_setup(void **state)
         assert_return_code(setenv("DBUS_SYSTEM_BUS_ADDRESS", fixture->address, 1), errno);
         assert_return_code(setenv("RUNTIME_DIRECTORY", fixture->hook->directory, 1), errno);
         bus_begin(fixture);
+        fixture->systemd.load = "loaded";
         fixture->systemd.active = "inactive";
         fixture->systemd.sub = "dead";
+        /* As systemd shows a unit that was loaded anew, whatever happened to it before. */
+        fixture->systemd.loaded = (struct unit_change){ .result = "success", .condition_failed = true };
         fake_connect(fixture);
         assert_int_equal(bus_connection_new(fixture->hook->event, &fixture->connection), 0);
         assert_int_equal(unit_hooks_new(&fixture->hook->context, fixture->connection, &fixture->unit_hooks),

@@ -3,8 +3,8 @@
 
 /*
  * A private system bus (a dbus-daemon on a socket in a directory) and a fake systemd on it, in the test's own
- * loop: it replies to LoadUnit, GetAll, StartUnit and Cancel at once, and the test has it send the signals
- * about units and jobs.
+ * loop: it replies to LoadUnit, RefUnit, GetAll, StartUnit and Cancel at once, and the test has it send the
+ * signals about units and jobs. There is no polkit until fake_add_polkit().
  */
 
 #include "bus/connection.h"
@@ -13,14 +13,25 @@
 
 #include <systemd/sd-bus.h>
 
+struct unit_change {
+        const char *active, *result;
+        bool condition_failed;
+        int code, status;
+        unsigned job; /* that is queued for it */
+};
+
 struct fake_systemd {
         sd_bus *bus;
         char calls[4096];                 /* "Subscribe;LoadUnit a.service;…" */
         unsigned checks, starts, cancels; /* calls of GetAll, StartUnit and Cancel */
+        unsigned references, releases;    /* calls of RefUnit and UnrefUnit */
         unsigned jobs;                    /* number of the last job */
-        const char *active, *sub;         /* of every unit, in the reply to GetAll */
+        const char *load, *active, *sub;  /* of every unit, in the reply to GetAll */
+        struct unit_change loaded;        /* its results there */
+        bool invoked;                     /* has an InvocationID there */
         const char *error;                /* reply to StartUnit, if not NULL */
         bool refuses_subscribers;
+        bool refuses_references;
         bool hurries; /* sends JobRemoved for this job and another unit's before the reply to StartUnit */
         void (*on_start)(void *userdata); /* before the reply; NULL: nothing */
         void *userdata;
@@ -35,12 +46,6 @@ struct bus_fixture {
         struct unit_hooks *unit_hooks;
 };
 
-struct unit_change {
-        const char *active, *result;
-        bool condition_failed;
-        int code, status;
-};
-
 int bus_setup(void **state);
 int bus_teardown(void **state);
 
@@ -50,6 +55,9 @@ void bus_begin(struct bus_fixture *fixture);
 
 void fake_connect(struct bus_fixture *fixture);
 void fake_disconnect(struct bus_fixture *fixture);
+
+/* From now on the bus knows polkit. */
+void fake_add_polkit(struct fake_systemd *systemd);
 
 /* PropertiesChanged, first of the service, then of the unit, as systemd sends them. */
 void fake_send_change(struct fake_systemd *systemd, const char *unit, const struct unit_change *change);

@@ -29,6 +29,7 @@
 
 #define ID       "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
 #define OTHER_ID "1f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
+#define UNIT     "import-finished@7.service"
 
 struct fixture {
         char root[64];       /* a temporary directory */
@@ -127,7 +128,7 @@ static void hold(struct event_files *files, const char *holder, const struct eve
 {
         char *reason = NULL;
 
-        int r = event_files_hold(files, holder, event, 2, "{}\n", 3, &reason);
+        int r = event_files_hold(files, holder, UNIT, event, 2, "{}\n", 3, &reason);
         if (r != 0)
                 fail_msg("%s: %s", strerror(-r), reason);
         assert_null(reason);
@@ -293,7 +294,7 @@ static void test_written(void **state)
         hold(files, "mail", &fixture->event);
         (void)umask(mask);
 
-        assert_int_equal(count_entries(fixture), 2); /* no temporary file is left */
+        assert_int_equal(count_entries(fixture), 3); /* the unit's name, and no temporary file */
         CLEANUP(cleanup_free) char *document = read_file(fixture, ID ".json");
         assert_string_equal(document, "{}\n");
         CLEANUP(cleanup_free) char *environment = read_file(fixture, ID ".env");
@@ -345,28 +346,79 @@ static void test_holders(void **state)
         event_files_free(files);
 }
 
+struct held {
+        char text[512];
+};
+
+static int note_held(void *userdata, const char *holder, const char *event_id, const char *unit)
+{
+        struct held *held = userdata;
+        size_t size = strlen(held->text);
+
+        (void)snprintf(held->text + size, sizeof(held->text) - size, "%s %s %s;", holder, event_id, unit);
+        return 0;
+}
+
+static void expect_held(const struct event_files *files, const char *text)
+{
+        struct held held = { .text = "" };
+
+        assert_int_equal(event_files_each(files, note_held, &held), 0);
+        assert_string_equal(held.text, text);
+}
+
+/* What was held when a daemon ended is held by the next one, and released by it. */
+static void test_next_daemon(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event_files *files = open_files(fixture);
+
+        hold(files, "mail.to-me_1", &fixture->event);
+        expect_held(files, "mail.to-me_1 " ID " " UNIT ";");
+        event_files_free(files);
+
+        files = open_files(fixture);
+        expect_held(files, "mail.to-me_1 " ID " " UNIT ";");
+        assert_true(event_files_is_held(files, "mail.to-me_1", ID));
+        assert_false(event_files_is_held(files, "mail", ID));
+        assert_true(exists(fixture, ID ".json"));
+        assert_true(exists(fixture, ID ".env"));
+        event_files_release(files, "mail.to-me_1", ID);
+        assert_int_equal(count_entries(fixture), 0);
+        event_files_free(files);
+
+        files = open_files(fixture);
+        expect_held(files, "");
+        event_files_free(files);
+}
+
 static void test_stale(void **state)
 {
         struct fixture *fixture = *state;
         struct event_files *files = open_files(fixture);
 
         hold(files, "mail", &fixture->event);
+        touch(fixture, OTHER_ID ".json");
+        touch(fixture, OTHER_ID ".env");
         touch(fixture, "." OTHER_ID ".json.new");
         touch(fixture, "." OTHER_ID ".env.new");
+        touch(fixture, "." OTHER_ID ".mail"); /* not a link */
         touch(fixture, "notes.json");
         touch(fixture, ID ".txt");
-        assert_int_equal(count_entries(fixture), 6);
+        assert_int_equal(count_entries(fixture), 10);
 
-        /* Another daemon does not remove files that are in use. */
+        /* Another daemon neither takes nor removes files that are in use. */
         struct event_files *beside = open_files(fixture);
-        assert_int_equal(count_entries(fixture), 6);
+        assert_int_equal(count_entries(fixture), 10);
+        expect_held(beside, "");
         event_files_free(beside);
 
-        /* The next daemon removes event files and nothing else. */
+        /* The next daemon removes event files that nothing holds, and nothing else. */
         event_files_free(files);
-        assert_true(exists(fixture, ID ".json"));
         files = open_files(fixture);
-        assert_int_equal(count_entries(fixture), 2);
+        assert_int_equal(count_entries(fixture), 6);
+        assert_true(exists(fixture, ID ".json"));
+        assert_true(exists(fixture, ID ".env"));
         assert_true(exists(fixture, "notes.json"));
         assert_true(exists(fixture, ID ".txt"));
         event_files_free(files);
@@ -396,7 +448,7 @@ static void test_errors(void **state)
         assert_return_code(fd, errno);
         close(fd);
         assert_int_equal(event_files_new(path, &files), 0);
-        assert_int_equal(event_files_hold(files, "mail", &fixture->event, 1, "", 0, &reason), -ENOTDIR);
+        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -ENOTDIR);
         assert_non_null(strstr(reason, path));
         assert_non_null(strstr(reason, "Not a directory"));
         free(reason);
@@ -406,9 +458,9 @@ static void test_errors(void **state)
         /* An invalid id does not become a path. */
         files = open_files(fixture);
         strcpy(fixture->event.id, "../../../../../../../../../etc/x....");
-        assert_int_equal(event_files_hold(files, "mail", &fixture->event, 1, "", 0, &reason), -EINVAL);
+        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -EINVAL);
         fixture->event.id[0] = '\0';
-        assert_int_equal(event_files_hold(files, "mail", &fixture->event, 1, "", 0, &reason), -EINVAL);
+        assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -EINVAL);
         event_files_free(files);
 }
 
@@ -444,7 +496,7 @@ static void test_no_memory(void **state)
         assert_true(nth > 2);
         for (nth = 1;; nth++) {
                 fault_malloc_arm(nth, true);
-                int r = event_files_hold(files, "mail", &fixture->event, 1, "{}", 2, &reason);
+                int r = event_files_hold(files, "mail", UNIT, &fixture->event, 1, "{}", 2, &reason);
                 if (!fault_malloc_disarm())
                         break;
                 assert_int_equal(r, -ENOMEM);
@@ -462,6 +514,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_shell_reads_lines, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_written, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_holders, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_next_daemon, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_stale, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_directory_removed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_errors, setup, teardown),

@@ -7,6 +7,9 @@
 static void test_timeout(void **state)
 {
         struct bus_fixture *fixture = *state;
+        const struct unit_change failed = {
+                .active = "failed", .result = "exit-code", .code = CLD_EXITED, .status = 1
+        };
         struct unit_run run;
         char *reason = NULL;
 
@@ -16,12 +19,15 @@ static void test_timeout(void **state)
                 unit_expect_failure(
                         &run,
                         "unit a.service did not finish within 1s (timeout = of the hook); left running");
-                /* The unit may still read them, until the delivery is abandoned. */
-                assert_int_equal(unit_has_files(fixture), attempt < 3);
                 HOOK_WAIT(fixture->hook, fixture->systemd.cancels == attempt);
                 unit_wait_starts(fixture, attempt);
+                /* The unit may still read them until it has ended, though the delivery is abandoned. */
+                assert_true(unit_has_files(fixture));
+                fake_send_change(&fixture->systemd, "a.service", &failed);
+                HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
         }
         assert_non_null(strstr(fixture->systemd.calls, "Cancel /org/freedesktop/systemd1/job/3;"));
+        HOOK_WAIT(fixture->hook, fixture->systemd.releases == 3);
 }
 
 /* A unit that succeeds after the timeout is not started again, whatever its name. */
@@ -170,6 +176,16 @@ static void test_active_target(void **state)
         unit_expect_end(&run, true, "");
 }
 
+static void next_daemon(struct bus_fixture *fixture)
+{
+        assert_null(unit_hooks_free(fixture->unit_hooks));
+        assert_null(bus_connection_free(fixture->connection));
+        fixture->systemd.checks = 0;
+        assert_int_equal(bus_connection_new(fixture->hook->event, &fixture->connection), 0);
+        assert_int_equal(unit_hooks_new(&fixture->hook->context, fixture->connection, &fixture->unit_hooks),
+                         0);
+}
+
 static void test_turns(void **state)
 {
         struct bus_fixture *fixture = *state;
@@ -224,20 +240,123 @@ static void test_cancel(void **state)
         HOOK_WAIT(fixture->hook, fixture->systemd.cancels == 1);
         assert_int_equal(run.ends, 0);
 
-        /* Files of units that may be running stay; the next daemon removes them. */
-        assert_null(unit_hooks_free(fixture->unit_hooks));
-        assert_int_equal(unit_hooks_new(&fixture->hook->context, fixture->connection, &fixture->unit_hooks),
-                         0);
+        /* Files of a unit that may be running stay; the next daemon removes them when it is inactive. */
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 5);
+        assert_null(hook_unit_cancel(run.run));
+        next_daemon(fixture);
+        assert_true(unit_has_files(fixture));
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
+}
+
+/* ---- the next daemon ---- */
+
+/* Starts a unit, which then runs, and ends the daemon. */
+static void leave_running(struct bus_fixture *fixture, const char *target)
+{
+        struct unit_run run;
+
+        unit_start(&run, fixture, target);
+        unit_wait_starts(fixture, 1);
+        assert_null(hook_unit_cancel(run.run));
+        fixture->systemd.active = "activating";
+        fixture->systemd.invoked = true;
+        next_daemon(fixture);
+        unit_wait_checks(fixture);
+        assert_true(unit_has_files(fixture));
+}
+
+static void test_files_outlive_the_daemon(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        const struct unit_change waiting = { .active = "inactive", .result = "success", .job = 7 };
+
+        leave_running(fixture, "a.service");
+        next_daemon(fixture); /* once more */
+        unit_wait_checks(fixture);
+        fake_send_change(&fixture->systemd, "b.service", &unit_success);
+        fake_send_change(&fixture->systemd, "a.service", &waiting); /* about to be started again */
+        for (unsigned i = 0; i < 20; i++)
+                assert_true(sd_event_run(fixture->hook->event, 1000) >= 0);
+        assert_true(unit_has_files(fixture));
+        fake_send_change(&fixture->systemd, "a.service", &unit_success);
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
+        assert_int_equal(fixture->systemd.starts, 1);
+}
+
+/* A unit with %e in its name can only have run for this event: what it did is the result of the next attempt.
+ */
+static void test_result_outlives_the_daemon(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+        char *reason = NULL;
+
+        leave_running(fixture, "a@%e.service");
+        fake_send_change(&fixture->systemd, "a@0f1e2d3c\\x2d4b5a\\x2d4978\\x2d8695\\x2da4b3c2d1e0f0.service",
+                         &unit_success);
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
+        assert_int_equal(unit_try(&run, fixture, "a@%e.service", 1, &reason), 0);
+        unit_expect_end(&run, true, "");
+        assert_int_equal(fixture->systemd.starts, 1);
+}
+
+/* Any other unit may run for another event, so it is waited for and started again. */
+static void test_start_after_the_daemon(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+        char *reason = NULL;
+
+        leave_running(fixture, "a.service");
+        assert_int_equal(unit_try(&run, fixture, "a.service", 1, &reason), 0);
+        fake_send_change(&fixture->systemd, "a.service", &unit_success);
+        unit_wait_starts(fixture, 2);
+        assert_true(unit_has_files(fixture));
+        fake_send_change(&fixture->systemd, "a.service", &unit_success);
+        fake_send_removed(&fixture->systemd, 2, "a.service", "done");
+        unit_expect_end(&run, true, "");
         assert_false(unit_has_files(fixture));
+}
+
+/* Without a bus, the files stay until there is one. */
+static void test_no_bus_at_start(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct unit_run run;
+
+        leave_running(fixture, "a.service");
+        fake_disconnect(fixture);
+        bus_kill(fixture);
+        next_daemon(fixture);
+        assert_true(unit_has_files(fixture));
+
+        bus_begin(fixture);
+        fake_connect(fixture);
+        fixture->systemd.active = "inactive";
+        unit_start(&run, fixture, "b.target");
+        unit_wait_starts(fixture, 2);
+        fake_send_removed(&fixture->systemd, 2, "b.target", "done");
+        unit_expect_end(&run, true, "");
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
 }
 
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, bus_setup, bus_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_timeout), TEST(test_late_success),    TEST(test_timeout_of_systemd),
-                TEST(test_busy),    TEST(test_busy_with_event), TEST(test_active_target),
-                TEST(test_turns),   TEST(test_cancel),
+                TEST(test_timeout),
+                TEST(test_late_success),
+                TEST(test_timeout_of_systemd),
+                TEST(test_busy),
+                TEST(test_busy_with_event),
+                TEST(test_active_target),
+                TEST(test_turns),
+                TEST(test_cancel),
+                TEST(test_files_outlive_the_daemon),
+                TEST(test_result_outlives_the_daemon),
+                TEST(test_start_after_the_daemon),
+                TEST(test_no_bus_at_start),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

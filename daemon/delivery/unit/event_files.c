@@ -4,8 +4,10 @@
  * Event files for units. Each is written under a temporary name and renamed, so that no reader sees a partial
  * file. Nothing is synchronized to disk: the directory is on a tmpfs, and the event itself is in the state.
  *
- * Files left by a daemon that was killed are removed at the next start. Each daemon that uses the directory
- * holds a shared lock on it; only one that gets the exclusive lock removes files.
+ * A unit may still run when the daemon is killed. So what is held is in the directory too: a symbolic link
+ * .EVENT_ID.HOLDER to the name of the unit, which no file has. It is made before the files and removed before
+ * them, and files without one are stale. Each daemon that uses the directory holds a shared lock on it; only
+ * one that gets the exclusive lock takes over what it finds.
  */
 
 #include "delivery/unit/event_files.h"
@@ -31,12 +33,13 @@
 
 #define ID_BYTES (EVENT_ID_SIZE - 1)
 
-/* A dot, the id, and the longest of the suffixes below. */
-#define NAME_SIZE (EVENT_ID_SIZE + 16)
+/* Names of units have up to 255 bytes, names of hooks fewer. */
+#define UNIT_SIZE 256
 
 struct holding {
         struct holding *next;
         char event_id[EVENT_ID_SIZE];
+        char unit[UNIT_SIZE];
         char holder[]; /* NUL-terminated */
 };
 
@@ -48,7 +51,7 @@ struct event_files {
 
 DEFINE_CLEANUP(struct event_files, event_files_free)
 
-/* ---- the directory ---- */
+/* ---- names ---- */
 
 static bool is_event_id(const char *text, size_t size)
 {
@@ -60,33 +63,141 @@ static bool is_event_id(const char *text, size_t size)
         return true;
 }
 
-/* Whether it is the name of an event file, or of a temporary one. */
-static bool is_own_name(const char *name)
+/* What follows the event's id in a name; NULL if there is no id. */
+static const char *suffix_of(const char *name)
 {
-        bool temporary = name[0] == '.';
-        const char *id = name + temporary;
-
-        if (strlen(id) < ID_BYTES || !is_event_id(id, ID_BYTES))
-                return false;
-        const char *suffix = id + ID_BYTES;
-        return strcmp(suffix, temporary ? ".json.new" : ".json") == 0 ||
-               strcmp(suffix, temporary ? ".env.new" : ".env") == 0;
+        return strlen(name) > ID_BYTES && is_event_id(name, ID_BYTES) ? name + ID_BYTES : NULL;
 }
 
-static void remove_stale(int directory_fd)
+static bool is_event_file(const char *name)
 {
-        int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const char *suffix = suffix_of(name);
+
+        return suffix != NULL && (strcmp(suffix, ".json") == 0 || strcmp(suffix, ".env") == 0);
+}
+
+static bool is_temporary(const char *name)
+{
+        const char *suffix = *name == '.' ? suffix_of(name + 1) : NULL;
+
+        return suffix != NULL && (strcmp(suffix, ".json.new") == 0 || strcmp(suffix, ".env.new") == 0);
+}
+
+/* The holder in the name of a link; NULL if it is not one. Borrowed. */
+static const char *holder_in(const char *name)
+{
+        const char *suffix = *name == '.' ? suffix_of(name + 1) : NULL;
+
+        return suffix != NULL && suffix[0] == '.' && suffix[1] != '\0' && !is_temporary(name) ? suffix + 1
+                                                                                              : NULL;
+}
+
+/* The name of a link; NULL when out of memory. */
+static char *link_name(const char *holder, const char *event_id)
+{
+        return format_message(".%s.%s", event_id, holder);
+}
+
+/* ---- holdings ---- */
+
+static struct holding **find_holding(struct event_files *files, const char *holder, const char *event_id)
+{
+        struct holding **at = &files->holdings;
+
+        while (*at != NULL && (strcmp((*at)->event_id, event_id) != 0 ||
+                               (holder != NULL && strcmp((*at)->holder, holder) != 0)))
+                at = &(*at)->next;
+        return at;
+}
+
+/* Adds one, or replaces the unit of an existing one. */
+static int add_holding(struct event_files *files, const char *holder, const char *event_id, const char *unit)
+{
+        struct holding *holding = *find_holding(files, holder, event_id);
+        size_t size = strlen(holder) + 1;
+
+        if (strlen(unit) >= UNIT_SIZE)
+                return -EINVAL;
+        if (holding == NULL) {
+                holding = calloc(1, sizeof(*holding) + size);
+                if (holding == NULL)
+                        return -ENOMEM;
+                memcpy(holding->event_id, event_id, ID_BYTES);
+                memcpy(holding->holder, holder, size);
+                holding->next = files->holdings;
+                files->holdings = holding;
+        }
+        (void)snprintf(holding->unit, sizeof(holding->unit), "%s", unit);
+        return 0;
+}
+
+bool event_files_is_held(const struct event_files *files, const char *holder, const char *event_id)
+{
+        for (const struct holding *holding = files->holdings; holding != NULL; holding = holding->next)
+                if (strcmp(holding->event_id, event_id) == 0 && strcmp(holding->holder, holder) == 0)
+                        return true;
+        return false;
+}
+
+int event_files_each(const struct event_files *files, event_files_handler handler, void *userdata)
+{
+        int r = 0;
+
+        for (const struct holding *holding = files->holdings; holding != NULL && r >= 0;
+             holding = holding->next)
+                r = handler(userdata, holding->holder, holding->event_id, holding->unit);
+        return r < 0 ? r : 0;
+}
+
+/* ---- the directory ---- */
+
+typedef int (*entry_handler)(struct event_files *files, int directory_fd, const char *name);
+
+static int each_entry(struct event_files *files, int directory_fd, entry_handler handler)
+{
+        int r = 0, fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 
         if (directory == NULL) {
+                r = -errno;
                 if (fd >= 0)
                         close(fd);
-                return;
+                return r;
         }
-        for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-                if (is_own_name(entry->d_name))
-                        (void)unlinkat(directory_fd, entry->d_name, 0);
+        for (struct dirent *entry; r >= 0 && (entry = readdir(directory)) != NULL;)
+                r = handler(files, directory_fd, entry->d_name);
         closedir(directory);
+        return r;
+}
+
+static int take_link(struct event_files *files, int directory_fd, const char *name)
+{
+        const char *holder = holder_in(name);
+        char event_id[EVENT_ID_SIZE] = "", unit[UNIT_SIZE];
+
+        if (holder == NULL)
+                return 0;
+        ssize_t size = readlinkat(directory_fd, name, unit, sizeof(unit) - 1);
+        if (size <= 0)
+                return 0; /* not ours */
+        unit[size] = '\0';
+        memcpy(event_id, name + 1, ID_BYTES);
+        return add_holding(files, holder, event_id, unit);
+}
+
+static int remove_stale(struct event_files *files, int directory_fd, const char *name)
+{
+        char event_id[EVENT_ID_SIZE] = "";
+
+        if (is_event_file(name)) {
+                memcpy(event_id, name, ID_BYTES);
+                if (*find_holding(files, NULL, event_id) != NULL)
+                        return 0;
+        } else if (!is_temporary(name)) {
+                return 0;
+        }
+        (void)unlinkat(directory_fd, name, 0);
+        return 0;
 }
 
 static int open_directory(struct event_files *files)
@@ -99,11 +210,15 @@ static int open_directory(struct event_files *files)
         /* A writable directory of another owner is accepted. */
         if (fchmod(fd, 0750) < 0 && errno != EPERM)
                 return -errno;
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-                remove_stale(fd);
+        int r = 0;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+                r = each_entry(files, fd, take_link);
+                if (r >= 0)
+                        r = each_entry(files, fd, remove_stale);
+        }
         (void)flock(fd, LOCK_SH | LOCK_NB);
         files->fd = STEAL_DESCRIPTOR(fd);
-        return 0;
+        return r < 0 ? r : 0;
 }
 
 /* Opens the directory; creates it and its parent if they do not exist. */
@@ -142,7 +257,8 @@ int event_files_new(const char *directory, struct event_files **ret_files)
         files->directory = directory != NULL ? strdup(directory) : default_directory();
         if (files->directory == NULL)
                 return -ENOMEM;
-        (void)open_directory(files); /* an error is reported when the directory is needed */
+        if (open_directory(files) == -ENOMEM) /* other errors are reported when the directory is needed */
+                return -ENOMEM;
         *ret_files = STEAL_POINTER(files);
         return 0;
 }
@@ -164,48 +280,22 @@ struct event_files *event_files_free(struct event_files *files)
         return NULL;
 }
 
-/* ---- holdings ---- */
-
-static struct holding **find_holding(struct event_files *files, const char *holder, const char *event_id)
-{
-        struct holding **at = &files->holdings;
-
-        while (*at != NULL && (strcmp((*at)->event_id, event_id) != 0 ||
-                               (holder != NULL && strcmp((*at)->holder, holder) != 0)))
-                at = &(*at)->next;
-        return at;
-}
-
-static int add_holding(struct event_files *files, const char *holder, const char *event_id)
-{
-        size_t size = strlen(holder) + 1;
-
-        if (*find_holding(files, holder, event_id) != NULL)
-                return 0;
-        struct holding *holding = malloc(sizeof(*holding) + size);
-        if (holding == NULL)
-                return -ENOMEM;
-        memcpy(holding->event_id, event_id, EVENT_ID_SIZE);
-        memcpy(holding->holder, holder, size);
-        holding->next = files->holdings;
-        files->holdings = holding;
-        return 0;
-}
+/* ---- release ---- */
 
 static void remove_file(const struct event_files *files, const char *event_id, const char *suffix)
 {
-        char name[NAME_SIZE];
+        char name[EVENT_ID_SIZE + 8];
 
         (void)snprintf(name, sizeof(name), "%s%s", event_id, suffix);
         (void)unlinkat(files->fd, name, 0);
 }
 
-static void remove_unheld(struct event_files *files, const char *event_id)
+static void remove_link(const struct event_files *files, const char *holder, const char *event_id)
 {
-        if (files->fd < 0 || *find_holding(files, NULL, event_id) != NULL)
-                return;
-        remove_file(files, event_id, ".env");
-        remove_file(files, event_id, ".json");
+        CLEANUP(cleanup_free) char *name = link_name(holder, event_id);
+
+        if (name != NULL)
+                (void)unlinkat(files->fd, name, 0);
 }
 
 void event_files_release(struct event_files *files, const char *holder, const char *event_id)
@@ -215,7 +305,13 @@ void event_files_release(struct event_files *files, const char *holder, const ch
         if (holding == NULL)
                 return;
         *at = holding->next;
-        remove_unheld(files, holding->event_id);
+        if (files->fd >= 0) {
+                remove_link(files, holder, holding->event_id);
+                if (*find_holding(files, NULL, holding->event_id) == NULL) {
+                        remove_file(files, holding->event_id, ".env");
+                        remove_file(files, holding->event_id, ".json");
+                }
+        }
         free(holding);
 }
 
@@ -224,7 +320,7 @@ void event_files_release(struct event_files *files, const char *holder, const ch
 static int write_file(const struct event_files *files, const char *event_id, const char *suffix,
                       const char *data, size_t size)
 {
-        char temporary[NAME_SIZE], name[NAME_SIZE];
+        char temporary[EVENT_ID_SIZE + 16], name[EVENT_ID_SIZE + 8];
 
         (void)snprintf(temporary, sizeof(temporary), ".%s%s.new", event_id, suffix);
         (void)snprintf(name, sizeof(name), "%s%s", event_id, suffix);
@@ -260,26 +356,32 @@ static char *environment_text(const struct event *event, unsigned attempt)
         return STEAL_POINTER(text);
 }
 
-static int write_both(struct event_files *files, const char *event_id, const char *document,
-                      size_t document_size, const char *environment)
+static int write_link(const struct event_files *files, const char *holder, const char *event_id,
+                      const char *unit)
+{
+        CLEANUP(cleanup_free) char *name = link_name(holder, event_id);
+
+        if (name == NULL)
+                return -ENOMEM;
+        (void)unlinkat(files->fd, name, 0);
+        return symlinkat(unit, files->fd, name) < 0 ? -errno : 0;
+}
+
+/* Opens the directory if it is not open, or was removed meanwhile. */
+static int prepare_directory(struct event_files *files)
 {
         struct stat status;
 
-        /* If the directory was removed meanwhile, create it again. */
         if (files->fd >= 0 && (fstat(files->fd, &status) < 0 || status.st_nlink == 0)) {
                 close(files->fd);
                 files->fd = -1;
         }
-        int r = files->fd >= 0 ? 0 : make_directory(files);
-        if (r == 0)
-                r = write_file(files, event_id, ".json", document, document_size);
-        if (r == 0)
-                r = write_file(files, event_id, ".env", environment, strlen(environment));
-        return r;
+        return files->fd >= 0 ? 0 : make_directory(files);
 }
 
-int event_files_hold(struct event_files *files, const char *holder, const struct event *event,
-                     unsigned attempt, const char *document, size_t document_size, char **ret_reason)
+int event_files_hold(struct event_files *files, const char *holder, const char *unit,
+                     const struct event *event, unsigned attempt, const char *document, size_t document_size,
+                     char **ret_reason)
 {
         *ret_reason = NULL;
         if (!is_event_id(event->id, strlen(event->id)))
@@ -288,16 +390,20 @@ int event_files_hold(struct event_files *files, const char *holder, const struct
         if (environment == NULL)
                 return -ENOMEM;
 
-        bool held = *find_holding(files, holder, event->id) != NULL;
-        int r = add_holding(files, holder, event->id);
-        if (r < 0)
-                return r;
-        r = write_both(files, event->id, document, document_size, environment);
-        if (r < 0) {
+        bool held = event_files_is_held(files, holder, event->id);
+        int r = prepare_directory(files);
+        if (r == 0)
+                r = add_holding(files, holder, event->id, unit);
+        if (r == 0)
+                r = write_link(files, holder, event->id, unit);
+        if (r == 0)
+                r = write_file(files, event->id, ".json", document, document_size);
+        if (r == 0)
+                r = write_file(files, event->id, ".env", environment, strlen(environment));
+        if (r < 0 && r != -ENOMEM)
                 *ret_reason =
                         format_message("cannot write event files to %s: %s", files->directory, strerror(-r));
-                if (!held)
-                        event_files_release(files, holder, event->id);
-        }
+        if (r < 0 && !held)
+                event_files_release(files, holder, event->id);
         return r;
 }

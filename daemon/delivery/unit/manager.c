@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "delivery/unit/unit_error.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 
 #define SYSTEMD_NAME       "org.freedesktop.systemd1"
 #define SYSTEMD_PATH       "/org/freedesktop/systemd1"
 #define MANAGER_INTERFACE  "org.freedesktop.systemd1.Manager"
-#define UNIT_INTERFACE     "org.freedesktop.systemd1.Unit"
 #define JOB_INTERFACE      "org.freedesktop.systemd1.Job"
 #define PROPERTY_INTERFACE "org.freedesktop.DBus.Properties"
 
@@ -67,6 +67,8 @@ static int on_connect(sd_bus *bus, void *userdata)
         if (r >= 0)
                 r = sd_bus_call_method_async(bus, &manager->subscribe, SYSTEMD_NAME, SYSTEMD_PATH,
                                              MANAGER_INTERFACE, "Subscribe", on_subscribed, manager, NULL);
+        if (r >= 0)
+                manager->listener.on_connected(manager->listener.userdata);
         return r;
 }
 
@@ -125,30 +127,54 @@ int manager_connect(struct manager *manager, char **ret_reason)
 
 /* ---- calls ---- */
 
+/* A call of the manager with the name of a unit, and for StartUnit() the mode. */
+static int call_manager(struct manager *manager, const char *method, const char *unit, const char *mode,
+                        sd_bus_message_handler_t on_reply, void *userdata, sd_bus_slot **ret_slot)
+{
+        int r = sd_bus_call_method_async(bus_connection_get(manager->connection), ret_slot, SYSTEMD_NAME,
+                                         SYSTEMD_PATH, MANAGER_INTERFACE, method, on_reply, userdata,
+                                         mode != NULL ? "ss" : "s", unit, mode);
+        return r < 0 ? r : 0;
+}
+
 int manager_load_unit(struct manager *manager, const char *unit, sd_bus_message_handler_t on_reply,
                       void *userdata, sd_bus_slot **ret_slot)
 {
-        int r = sd_bus_call_method_async(bus_connection_get(manager->connection), ret_slot, SYSTEMD_NAME,
-                                         SYSTEMD_PATH, MANAGER_INTERFACE, "LoadUnit", on_reply, userdata, "s",
-                                         unit);
-        return r < 0 ? r : 0;
+        return call_manager(manager, "LoadUnit", unit, NULL, on_reply, userdata, ret_slot);
+}
+
+int manager_ref_unit(struct manager *manager, const char *unit, sd_bus_message_handler_t on_reply,
+                     void *userdata, sd_bus_slot **ret_slot)
+{
+        return call_manager(manager, "RefUnit", unit, NULL, on_reply, userdata, ret_slot);
 }
 
 int manager_start_unit(struct manager *manager, const char *unit, sd_bus_message_handler_t on_reply,
                        void *userdata, sd_bus_slot **ret_slot)
 {
-        int r = sd_bus_call_method_async(bus_connection_get(manager->connection), ret_slot, SYSTEMD_NAME,
-                                         SYSTEMD_PATH, MANAGER_INTERFACE, "StartUnit", on_reply, userdata,
-                                         "ss", unit, "replace");
-        return r < 0 ? r : 0;
+        return call_manager(manager, "StartUnit", unit, "replace", on_reply, userdata, ret_slot);
+}
+
+void manager_unref_unit(struct manager *manager, const char *unit)
+{
+        (void)call_manager(manager, "UnrefUnit", unit, NULL, NULL, NULL, NULL);
 }
 
 int manager_get_unit(struct manager *manager, const char *path, sd_bus_message_handler_t on_reply,
                      void *userdata, sd_bus_slot **ret_slot)
 {
+        /* Of all interfaces: Result is a property of the service, ActiveState one of the unit. */
         int r = sd_bus_call_method_async(bus_connection_get(manager->connection), ret_slot, SYSTEMD_NAME,
-                                         path, PROPERTY_INTERFACE, "GetAll", on_reply, userdata, "s",
-                                         UNIT_INTERFACE);
+                                         path, PROPERTY_INTERFACE, "GetAll", on_reply, userdata, "s", "");
+        return r < 0 ? r : 0;
+}
+
+int manager_ping_polkit(struct manager *manager, sd_bus_message_handler_t on_reply, void *userdata,
+                        sd_bus_slot **ret_slot)
+{
+        int r = sd_bus_call_method_async(bus_connection_get(manager->connection), ret_slot,
+                                         "org.freedesktop.PolicyKit1", "/", "org.freedesktop.DBus.Peer",
+                                         "Ping", on_reply, userdata, "");
         return r < 0 ? r : 0;
 }
 
@@ -200,6 +226,8 @@ int manager_read_path(sd_bus_message *reply, const char *unit, const char **ret_
 int manager_read_unit(sd_bus_message *reply, const char *unit, struct unit_state *state, char **ret_reason)
 {
         int r = sd_bus_message_is_method_error(reply, NULL) ? 0 : unit_state_read(state, reply);
+        if (r >= 0)
+                unit_drop_unfounded(state);
 
         return check_reply(reply, unit, r, ret_reason);
 }

@@ -11,6 +11,9 @@
 struct manager;
 
 struct manager_listener {
+        /* The connection was made. Calls may be made, but no call that connects. */
+        void (*on_connected)(void *userdata);
+
         /* JobRemoved: a job of a unit has ended, with systemd's word for the result. */
         void (*on_job_removed)(void *userdata, const char *job, const char *unit, const char *result);
 
@@ -43,10 +46,22 @@ int manager_connect(struct manager *manager, char **ret_reason);
  */
 int manager_load_unit(struct manager *manager, const char *unit, sd_bus_message_handler_t on_reply,
                       void *userdata, sd_bus_slot **ret_slot);
+int manager_ref_unit(struct manager *manager, const char *unit, sd_bus_message_handler_t on_reply,
+                     void *userdata, sd_bus_slot **ret_slot);
 int manager_start_unit(struct manager *manager, const char *unit, sd_bus_message_handler_t on_reply,
                        void *userdata, sd_bus_slot **ret_slot);
 int manager_get_unit(struct manager *manager, const char *path, sd_bus_message_handler_t on_reply,
                      void *userdata, sd_bus_slot **ret_slot);
+
+/* Has the bus start polkit if necessary. The reply shows if it is not there or cannot be started. */
+int manager_ping_polkit(struct manager *manager, sd_bus_message_handler_t on_reply, void *userdata,
+                        sd_bus_slot **ret_slot);
+
+/*
+ * Gives up a reference that manager_ref_unit() has taken on this connection; those on an earlier one ended
+ * with it. The result is ignored.
+ */
+void manager_unref_unit(struct manager *manager, const char *unit);
 
 /* Cancels a job by its path. The result is ignored. The caller of StartUnit() is permitted to do this. */
 void manager_cancel_job(struct manager *manager, const char *job);
@@ -57,8 +72,9 @@ int manager_watch_unit(struct manager *manager, const char *path, sd_bus_message
 
 /*
  * These read a reply: the object path that LoadUnit() and StartUnit() return (borrowed from the message), or
- * the properties of a unit. They return 0, or a negative errno with *ret_reason if the reply is an error or
- * invalid. `unit` is for the reason only.
+ * the properties of a unit, those of its type included. They return 0, or a negative errno with *ret_reason
+ * if the reply is an error or invalid. `unit` is for the reason only. Results that are unfounded
+ * (unit_outcome.h) are dropped.
  */
 int manager_read_path(sd_bus_message *reply, const char *unit, const char **ret_path, char **ret_reason);
 int manager_read_unit(sd_bus_message *reply, const char *unit, struct unit_state *state, char **ret_reason);

@@ -89,11 +89,19 @@ static void on_job_removed(void *userdata, const char *job, const char *unit, co
         }
 }
 
+static void on_connected(void *userdata)
+{
+        struct unit_hooks *hooks = userdata;
+
+        if (hooks->context.detached != NULL)
+                detached_units_connect(hooks->context.detached);
+}
+
 static void on_lost(void *userdata)
 {
         struct unit_hooks *hooks = userdata;
 
-        detached_units_forget_active(hooks->context.detached);
+        detached_units_disconnect(hooks->context.detached);
         for (struct hook_unit *run = hooks->runs; run != NULL; run = run->next)
                 unit_run_abort(run->run, format_message("result of unit %s unknown: lost the connection to "
                                                         "the system bus",
@@ -110,11 +118,22 @@ static void on_unusable(void *userdata, const char *message)
                                                         unit_run_unit(run->run), message));
 }
 
+/* Units that an earlier daemon has started may still run. Without a bus, their files stay. */
+static void follow_left(struct unit_hooks *hooks)
+{
+        CLEANUP(cleanup_free) char *reason = NULL;
+
+        if (!detached_units_are_none(hooks->context.detached) &&
+            manager_connect(hooks->context.manager, &reason) >= 0)
+                detached_units_connect(hooks->context.detached);
+}
+
 int unit_hooks_new(const struct hook_context *context, struct bus_connection *connection,
                    struct unit_hooks **ret_hooks)
 {
         CLEANUP(cleanup_unit_hooks_free) struct unit_hooks *hooks = calloc(1, sizeof(*hooks));
         const struct manager_listener listener = {
+                .on_connected = on_connected,
                 .on_job_removed = on_job_removed,
                 .on_lost = on_lost,
                 .on_unusable = on_unusable,
@@ -127,11 +146,13 @@ int unit_hooks_new(const struct hook_context *context, struct bus_connection *co
         hooks->context.journal = context->journal;
         int r = manager_new(connection, &listener, &hooks->context.manager);
         if (r >= 0)
-                r = detached_units_new(hooks->context.manager, &hooks->context.detached);
-        if (r >= 0)
                 r = event_files_new(NULL, &hooks->context.files);
+        if (r >= 0)
+                r = detached_units_new(hooks->context.manager, hooks->context.files,
+                                       &hooks->context.detached);
         if (r < 0)
                 return r;
+        follow_left(hooks);
         *ret_hooks = STEAL_POINTER(hooks);
         return 0;
 }

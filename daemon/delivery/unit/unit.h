@@ -12,8 +12,9 @@ struct unit_hooks;
 struct hook_unit;
 
 /*
- * Removes event files left by an earlier daemon. `connection` (bus/connection.h) and the context's parts are
- * borrowed; the connection is made when the first unit is started. Returns 0 or a negative errno.
+ * Removes event files left by an earlier daemon, those of units that still run when they have ended.
+ * `connection` (bus/connection.h) and the context's parts are
+ * borrowed; the connection is made when it is first needed. Returns 0 or a negative errno.
  */
 int unit_hooks_new(const struct hook_context *context, struct bus_connection *connection,
                    struct unit_hooks **ret_hooks);
@@ -26,7 +27,8 @@ struct unit_hooks *unit_hooks_free(struct unit_hooks *hooks);
 
 /*
  * Starts the unit named by hook->target (unit_name.h) when no other run for the same unit is in progress,
- * with the event's files (event_files.h) written before. Success means: for a service of Type=oneshot, that
+ * with the event's files (event_files.h) written before; they are removed when the unit has ended. Success
+ * means: for a service of Type=oneshot, that
  * its commands succeeded; for any other unit, that it is active. A unit that systemd skips because of one of
  * its conditions is a success.
  *
@@ -41,7 +43,7 @@ int hook_unit_start(struct unit_hooks *hooks, const struct hook_attempt *attempt
 
 /*
  * Ends the run without calling on_end(). A unit whose start is pending is not started any more; one that is
- * running continues, and its files stay until the next unit_hooks_new(). Must not be called from its
- * on_end(). Accepts NULL, returns NULL.
+ * running continues, and its files stay: the next unit_hooks_new() takes care of them. Must not be called
+ * from its on_end(). Accepts NULL, returns NULL.
  */
 struct hook_unit *hook_unit_cancel(struct hook_unit *run);

@@ -18,10 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "delivery/unit/unit_name.h"
 #include "util/message.h"
 #include "util/text.h"
-
-#define SYSTEMD "org.freedesktop.systemd1."
 
 /* ---- properties ---- */
 
@@ -35,10 +34,26 @@ static int read_string(sd_bus_message *message, char *ret_text, size_t size)
         return r;
 }
 
+static int read_invocation(struct unit_state *state, sd_bus_message *message)
+{
+        const void *id;
+        size_t size;
+
+        int r = sd_bus_message_enter_container(message, 'v', "ay");
+        if (r >= 0)
+                r = sd_bus_message_read_array(message, 'y', &id, &size);
+        if (r >= 0)
+                state->has_invocation = size > 0;
+        return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 static int read_property(struct unit_state *state, sd_bus_message *message, const char *name)
 {
+        uint32_t job;
         int r, flag;
 
+        if (strcmp(name, "LoadState") == 0)
+                return read_string(message, state->load, sizeof(state->load));
         if (strcmp(name, "ActiveState") == 0)
                 return read_string(message, state->active, sizeof(state->active));
         if (strcmp(name, "SubState") == 0)
@@ -55,6 +70,14 @@ static int read_property(struct unit_state *state, sd_bus_message *message, cons
                         state->condition_failed = !flag;
                 return r;
         }
+        if (strcmp(name, "Job") == 0) {
+                r = sd_bus_message_read(message, "v", "(uo)", &job, NULL);
+                if (r >= 0)
+                        state->has_job = job != 0;
+                return r;
+        }
+        if (strcmp(name, "InvocationID") == 0)
+                return read_invocation(state, message);
         return sd_bus_message_skip(message, "v");
 }
 
@@ -83,6 +106,24 @@ static bool is(const char *text, const char *word)
 bool unit_is_inactive(const struct unit_state *state)
 {
         return is(state->active, "inactive") || is(state->active, "failed");
+}
+
+bool unit_is_in_use(const char *unit, const struct unit_state *state)
+{
+        if (state->has_job || !(unit_is_inactive(state) || is(state->active, "active")))
+                return true;
+        /* A target or mount may be active for ever. */
+        return is(state->active, "active") && unit_name_is_service(unit) && !is(state->sub, "exited");
+}
+
+void unit_drop_unfounded(struct unit_state *state)
+{
+        if (state->has_invocation)
+                return;
+        state->result[0] = '\0';
+        state->main_code = 0;
+        state->main_status = 0;
+        state->condition_failed = false;
 }
 
 bool unit_has_succeeded(const struct unit_state *state)
@@ -151,7 +192,12 @@ static char *explain_result(const char *unit, const struct unit_state *state)
         for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
                 if (is(state->result, known[i].result))
                         return format_message("unit %s failed: %s", unit, known[i].words);
-        if (is(state->result, "") || is(state->result, "success"))
+        if (is(state->result, ""))
+                return format_message(
+                        "unit %s failed; its result is unknown, since it was unloaded at once; see "
+                        "\"journalctl -u %s\"",
+                        unit, unit);
+        if (is(state->result, "success"))
                 return format_message("unit %s failed; see \"systemctl status %s\"", unit, unit);
         return format_message("unit %s failed: result \"%s\"", unit, state->result);
 }
@@ -175,38 +221,4 @@ char *unit_explain_failure(const char *unit, const struct unit_state *state, con
                 if (is(job, known[i].job))
                         return format_message("unit %s %s", unit, known[i].words);
         return format_message("unit %s not started: its start job ended with \"%s\"", unit, job);
-}
-
-/* ---- errors of calls ---- */
-
-char *unit_explain_error(const char *unit, const sd_bus_error *error)
-{
-        static const struct {
-                const char *name, *words;
-        } known[] = {
-                { SYSTEMD "NoSuchUnit", "does not exist; create it, or correct unit = in the configuration" },
-                { SYSTEMD "UnitMasked", "is masked; run \"systemctl unmask\" on it" },
-                { SYSTEMD "LoadFailed", "cannot be loaded; see \"systemctl status\"" },
-                { SYSTEMD "BadUnitSetting", "has an invalid setting; see \"systemctl status\"" },
-                { SYSTEMD "OnlyByDependency", "cannot be started directly (RefuseManualStart=)" },
-                { SYSTEMD "TransactionIsDestructive",
-                  "not started: the system is shutting down, or a conflicting unit has a pending job" },
-                { SYSTEMD "ShuttingDown", "not started: the system is shutting down" },
-        };
-        const char *message = error->message != NULL ? error->message : "unknown error";
-
-        for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-                if (is(error->name, known[i].name))
-                        return format_message("unit %s %s", unit, known[i].words);
-        if (is(error->name, SD_BUS_ERROR_ACCESS_DENIED) ||
-            is(error->name, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return format_message("not permitted to start unit %s; install polkitd and add a rule (see "
-                                      "\"Permission to start units\" in jobwatchd-hooks(7))",
-                                      unit);
-        if (is(error->name, SD_BUS_ERROR_SERVICE_UNKNOWN) || is(error->name, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-                return format_message("cannot start unit %s: systemd is not on the system bus", unit);
-        if (is(error->name, SD_BUS_ERROR_NO_REPLY) || is(error->name, SD_BUS_ERROR_TIMEOUT) ||
-            is(error->name, SD_BUS_ERROR_DISCONNECTED))
-                return format_message("no reply from systemd about unit %s: %s", unit, message);
-        return format_message("systemd refused to start unit %s: %s (%s)", unit, message, error->name);
 }

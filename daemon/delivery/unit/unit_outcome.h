@@ -6,9 +6,12 @@
 
 /* State of a unit as reported by systemd. Strings are systemd's own; an empty one was not reported yet. */
 struct unit_state {
+        char load[24];         /* LoadState: loaded, not-found, masked, … */
         char active[24];       /* ActiveState: inactive, activating, active, … */
         char sub[32];          /* SubState */
         char result[32];       /* Result: success, exit-code, … */
+        bool has_job;          /* a job is queued for it or in progress */
+        bool has_invocation;   /* InvocationID is not empty: it has run since it was loaded */
         bool condition_failed; /* ConditionResult is false */
         int main_code;         /* of the main process: CLD_EXITED, CLD_KILLED, …; 0: it has not ended */
         int main_status;       /* exit status or signal */
@@ -30,6 +33,15 @@ int unit_state_read(struct unit_state *state, sd_bus_message *message);
 /* Whether the unit is inactive or failed: it can be started. */
 bool unit_is_inactive(const struct unit_state *state);
 
+/* Whether processes of the unit run or are about to: they may read the event. */
+bool unit_is_in_use(const char *unit, const struct unit_state *state);
+
+/*
+ * To be called for properties that were read. Without an InvocationID the unit was loaded anew, and claims to
+ * be well whatever happened to it before: its results are dropped.
+ */
+void unit_drop_unfounded(struct unit_state *state);
+
 /* Whether a unit that was started is active or has ended with success; for units whose job is unknown. */
 bool unit_has_succeeded(const struct unit_state *state);
 
@@ -38,6 +50,3 @@ enum unit_verdict unit_judge(const struct unit_state *state, const char *job);
 
 /* Why it failed, in one line; malloc()ed, or NULL when out of memory. */
 char *unit_explain_failure(const char *unit, const struct unit_state *state, const char *job);
-
-/* Why a call about the unit failed; malloc()ed, or NULL when out of memory. */
-char *unit_explain_error(const char *unit, const sd_bus_error *error);

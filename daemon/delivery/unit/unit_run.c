@@ -3,22 +3,19 @@
 /*
  * One attempt to start a unit:
  *
- *     queued ──> loading ──> checking ──(inactive)──> starting ──> running ──(job done)──> verdict
- *                                └──> busy ──(inactive)──┘             └──> waiting ──> verdict
+ *     queued ──> checking ──(inactive)──> started ──> result
+ *                    └──> busy ──(inactive)──┘
  *
  * A unit that is running is never started: systemd would merge the new start job into the old one, and two
  * deliveries would share one run that knows only the first event. So the state of the unit is read first, and
  * a service that is busy is waited for.
  *
- * The state comes from PropertiesChanged, which systemd sends before the JobRemoved of the unit's job. It is
- * not read after that: an inactive unit may have been unloaded, and its Result with it. JobRemoved can arrive
- * before the reply to StartUnit() that names the job, so the last job that ended meanwhile is kept.
- *
- * At the timeout the job is cancelled and the attempt fails. The unit is left alone: a service that is
- * running has limits of its own (TimeoutStartSec=, RuntimeMaxSec=). The next attempt reports what became of
- * it meanwhile (detached.h) or waits until it is inactive, and starts it again only if it failed, under the
- * same event id. The same holds for a unit whose name contains the event's id (%e): it runs for this event,
- * even if an earlier daemon started it.
+ * At the timeout the start job is cancelled and the attempt fails. The unit is left alone: a service that is
+ * running has limits of its own (TimeoutStartSec=, RuntimeMaxSec=). Its job (unit_job.h) is handed to
+ * detached.h, which follows the unit and holds its event files until it has ended. The next attempt takes it
+ * back: it reports a success, or waits until the unit is inactive, and starts it again only if it failed,
+ * under the same event id. The same holds for a unit whose name contains the event's id (%e): it runs for
+ * this event, even if an earlier daemon started it.
  */
 
 #include "delivery/unit/unit_run.h"
@@ -34,14 +31,12 @@
 #include "util/message.h"
 #include "util/timespan.h"
 
-enum unit_stage {
+enum run_stage {
         STAGE_QUEUED,   /* not started yet */
-        STAGE_LOADING,  /* LoadUnit() sent */
-        STAGE_CHECKING, /* GetAll() sent */
+        STAGE_RESUMING, /* the job of an earlier attempt is looked at from the loop */
+        STAGE_CHECKING, /* wait for the unit's state */
         STAGE_BUSY,     /* the unit runs from an earlier start: wait until it is inactive */
-        STAGE_STARTING, /* StartUnit() sent */
-        STAGE_RUNNING,  /* the unit has a job: wait for its end */
-        STAGE_WAITING,  /* the job is done: wait until the unit is active or inactive */
+        STAGE_STARTED,  /* wait for the result */
         STAGE_FAILING,  /* a failure is reported from the loop */
         STAGE_DONE,     /* succeeded after an earlier attempt: success is reported from the loop */
 };
@@ -49,61 +44,62 @@ enum unit_stage {
 struct unit_run {
         const struct unit_run_context *context;
         struct hook_attempt attempt;
-        enum unit_stage stage;
+        enum run_stage stage;
         char *unit;
-        char *path; /* the unit's object; NULL until LoadUnit() has returned it */
-        struct unit_state state;
-        bool detached_before;         /* the unit may still run from an attempt that timed out */
-        char *job;                    /* path of the job, or of a job that ended in STAGE_STARTING; or NULL */
-        char job_result[24];          /* "" until JobRemoved */
+        bool of_event; /* what runs in the unit is about this event and no other */
+        struct unit_job_handler handler;
+        struct unit_job *job;         /* NULL: not made yet, or lost */
         char *failure;                /* STAGE_FAILING: the reason, or NULL */
-        sd_bus_slot *call;            /* the call that waits for its reply */
-        sd_bus_slot *properties;      /* the match for PropertiesChanged */
-        sd_event_source *time_source; /* the timeout; in STAGE_FAILING and STAGE_DONE the next iteration */
+        sd_event_source *time_source; /* the timeout; or the next iteration of the loop */
 };
 
 /* ---- end ---- */
 
 static struct unit_run *run_free(struct unit_run *run)
 {
-        sd_bus_slot_unref(run->call);
-        sd_bus_slot_unref(run->properties);
+        unit_job_free(run->job);
         sd_event_source_disable_unref(run->time_source);
         free(run->unit);
-        free(run->path);
-        free(run->job);
         free(run->failure);
         free(run);
         return NULL;
+}
+
+static bool is_held(const struct unit_run *run)
+{
+        return event_files_is_held(run->context->files, run->attempt.hook->name, run->attempt.event->id);
+}
+
+static bool may_read_event(const struct unit_run *run)
+{
+        const struct unit_state *state = run->job != NULL ? unit_job_state(run->job) : NULL;
+
+        return state == NULL || unit_is_in_use(run->unit, state);
+}
+
+/* Leaves the unit to detached.h if it may still read its event files. Otherwise they are removed. */
+static void leave_unit(struct unit_run *run, bool success)
+{
+        bool started = run->stage == STAGE_STARTED || (run->of_event && run->stage == STAGE_BUSY);
+
+        if (!is_held(run))
+                return;
+        if (run->job != NULL)
+                unit_job_cancel(run->job);
+        if (may_read_event(run))
+                detached_units_add(run->context->detached, &run->attempt, run->unit, STEAL_POINTER(run->job),
+                                   started, !success && run->attempt.attempt <= run->attempt.hook->retries);
+        else
+                event_files_release(run->context->files, run->attempt.hook->name, run->attempt.event->id);
 }
 
 static void run_end(struct unit_run *run, bool success, const char *reason)
 {
         const struct hook_end end = { .success = success, .reason = reason != NULL ? reason : "failed" };
 
+        leave_unit(run, success);
         run->attempt.on_end(run->attempt.userdata, &end);
         run_free(run);
-}
-
-/* The unit is inactive, or was never started. */
-static void release_files(struct unit_run *run)
-{
-        event_files_release(run->context->files, run->attempt.hook->name, run->attempt.event->id);
-}
-
-static void run_succeed(struct unit_run *run)
-{
-        release_files(run);
-        run_end(run, true, "");
-}
-
-/* Owns `reason`, which may be NULL. So does run_fail_later(), which reports it from the loop. */
-static void run_fail(struct unit_run *run, char *reason)
-{
-        CLEANUP(cleanup_free) char *owned = reason;
-
-        release_files(run);
-        run_end(run, false, owned);
 }
 
 static int timer_start(struct unit_run *run, uint64_t span_us)
@@ -113,6 +109,7 @@ static int timer_start(struct unit_run *run, uint64_t span_us)
         return r < 0 ? r : sd_event_source_set_enabled(run->time_source, SD_EVENT_ONESHOT);
 }
 
+/* Owns `reason`, which may be NULL. */
 static void run_fail_later(struct unit_run *run, char *reason)
 {
         if (run->stage == STAGE_FAILING) {
@@ -121,10 +118,61 @@ static void run_fail_later(struct unit_run *run, char *reason)
         }
         run->stage = STAGE_FAILING;
         run->failure = reason;
-        run->call = sd_bus_slot_unref(run->call);
-        run->properties = sd_bus_slot_unref(run->properties);
         (void)timer_start(run, 0); /* cannot fail: the source exists and the time is valid */
 }
+
+/* ---- timeout ---- */
+
+static char *explain_timeout(const struct unit_run *run)
+{
+        const struct unit_state *state = run->job != NULL ? unit_job_state(run->job) : NULL;
+        char span[TIMESPAN_TEXT_MAX];
+
+        (void)timespan_format(run->attempt.hook->timeout_us, span);
+        if (run->stage == STAGE_BUSY)
+                return format_message("unit %s not started: still running from an earlier start after %s",
+                                      run->unit, span);
+        if (run->stage != STAGE_STARTED)
+                return format_message("no reply from systemd about unit %s within %s", run->unit, span);
+        if (unit_is_inactive(state))
+                return format_message("unit %s not started: its start job waited for other jobs for %s "
+                                      "(timeout = of the hook)",
+                                      run->unit, span);
+        return format_message("unit %s did not finish within %s (timeout = of the hook); left running",
+                              run->unit, span);
+}
+
+static void resume(struct unit_run *run);
+
+static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        struct unit_run *run = userdata;
+        CLEANUP(cleanup_free) char *reason = NULL;
+
+        switch (run->stage) {
+        case STAGE_DONE:
+                run_end(run, true, "");
+                return 0;
+        case STAGE_RESUMING:
+                resume(run);
+                return 0;
+        case STAGE_FAILING:
+                reason = STEAL_POINTER(run->failure);
+                break;
+        case STAGE_QUEUED:
+        case STAGE_CHECKING:
+        case STAGE_BUSY:
+        case STAGE_STARTED:
+                reason = explain_timeout(run);
+                break;
+        }
+        run_end(run, false, reason);
+        return 0;
+}
+
+/* ---- the unit's job ---- */
 
 static void log_skipped(const struct unit_run *run)
 {
@@ -136,140 +184,22 @@ static void log_skipped(const struct unit_run *run)
                             label != NULL ? label : "A job", run->attempt.hook->name, run->unit);
 }
 
-/* Ends the run if the unit's state is final. */
-static void take_verdict(struct unit_run *run)
+static void on_result(void *userdata, enum unit_verdict verdict, const char *reason)
 {
-        switch (unit_judge(&run->state, run->job_result)) {
-        case UNIT_SKIPPED:
+        struct unit_run *run = userdata;
+
+        if (verdict == UNIT_SKIPPED)
                 log_skipped(run);
-                run_succeed(run);
-                return;
-        case UNIT_SUCCEEDED:
-                run_succeed(run);
-                return;
-        case UNIT_FAILED:
-                run_fail(run, unit_explain_failure(run->unit, &run->state, run->job_result));
-                return;
-        case UNIT_UNDECIDED:
-                run->stage = STAGE_WAITING;
-        }
+        run_end(run, verdict != UNIT_FAILED, verdict != UNIT_FAILED ? "" : reason);
 }
 
-/* ---- timeout ---- */
-
-/* Whether what runs in the unit is about this event and no other. */
-static bool unit_is_of_event(const struct unit_run *run)
+static void on_error(void *userdata, const char *reason)
 {
-        return run->detached_before || unit_pattern_has_event(run->attempt.hook->target);
-}
+        struct unit_run *run = userdata;
 
-/* Whether the unit may be running for this event. */
-static bool may_be_running(const struct unit_run *run)
-{
-        return run->stage == STAGE_RUNNING || run->stage == STAGE_WAITING ||
-               (run->stage == STAGE_BUSY && unit_is_of_event(run));
-}
-
-/* Removes the start job. A unit that is already running continues. */
-static void cancel_job(struct unit_run *run)
-{
-        if (run->stage == STAGE_RUNNING)
-                manager_cancel_job(run->context->manager, run->job);
-}
-
-static char *explain_timeout(const struct unit_run *run)
-{
-        char span[TIMESPAN_TEXT_MAX];
-
-        (void)timespan_format(run->attempt.hook->timeout_us, span);
-        switch (run->stage) {
-        case STAGE_RUNNING:
-        case STAGE_WAITING:
-                return format_message(
-                        "unit %s did not finish within %s (timeout = of the hook); left running", run->unit,
-                        span);
-        case STAGE_BUSY:
-                return format_message("unit %s not started: still running from an earlier start after %s",
-                                      run->unit, span);
-        case STAGE_QUEUED:
-        case STAGE_LOADING:
-        case STAGE_CHECKING:
-        case STAGE_STARTING:
-        case STAGE_FAILING:
-        case STAGE_DONE:
-                break;
-        }
-        return format_message("no reply from systemd about unit %s within %s", run->unit, span);
-}
-
-static void run_time_out(struct unit_run *run)
-{
-        CLEANUP(cleanup_free) char *reason = explain_timeout(run);
-
-        cancel_job(run);
-        /* A unit that still runs may still read its files; the next attempt uses them too. */
-        if (may_be_running(run) && run->attempt.attempt <= run->attempt.hook->retries)
-                detached_units_add(run->context->detached, &run->attempt, run->unit, run->path, &run->state);
-        else
-                release_files(run);
+        if (unit_job_state(run->job) == NULL)
+                run->job = unit_job_free(run->job);
         run_end(run, false, reason);
-}
-
-static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
-{
-        (void)source;
-        (void)time_us;
-        struct unit_run *run = userdata;
-
-        if (run->stage == STAGE_FAILING)
-                run_fail(run, STEAL_POINTER(run->failure));
-        else if (run->stage == STAGE_DONE)
-                run_succeed(run);
-        else
-                run_time_out(run);
-        return 0;
-}
-
-/* ---- from the start of the unit to the end of its job ---- */
-
-void unit_run_job_removed(struct unit_run *run, const char *job, const char *unit, const char *result)
-{
-        bool ours = run->stage == STAGE_RUNNING && strcmp(run->job, job) == 0;
-
-        if (!ours && (run->stage != STAGE_STARTING || !manager_path_is_of_unit(run->path, unit)))
-                return;
-        if (!ours) {
-                free(run->job);
-                run->job = strdup(job);
-        }
-        (void)snprintf(run->job_result, sizeof(run->job_result), "%s", result);
-        if (ours)
-                take_verdict(run);
-}
-
-static int on_started(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
-{
-        (void)ret_error;
-        struct unit_run *run = userdata;
-        const char *job = NULL;
-        char *reason = NULL;
-
-        run->call = sd_bus_slot_unref(run->call);
-        if (manager_read_path(message, run->unit, &job, &reason) < 0) {
-                run_fail(run, reason);
-                return 0;
-        }
-        run->stage = STAGE_RUNNING;
-        if (run->job != NULL && strcmp(run->job, job) == 0) {
-                take_verdict(run);
-                return 0;
-        }
-        free(run->job);
-        run->job_result[0] = '\0';
-        run->job = strdup(job);
-        if (run->job == NULL)
-                run_fail_later(run, NULL);
-        return 0;
 }
 
 /* The unit is inactive: writes its files and starts it. */
@@ -278,114 +208,94 @@ static void start_unit(struct unit_run *run)
         const struct hook_attempt *attempt = &run->attempt;
         CLEANUP(cleanup_free) char *reason = NULL;
 
-        int r = event_files_hold(run->context->files, attempt->hook->name, attempt->event, attempt->attempt,
-                                 attempt->document, attempt->document_size, &reason);
-        if (r >= 0) {
-                run->stage = STAGE_STARTING;
-                run->state = (struct unit_state){ .main_code = 0 };
-                r = timer_start(run, attempt->hook->timeout_us);
-        }
+        int r = event_files_hold(run->context->files, attempt->hook->name, run->unit, attempt->event,
+                                 attempt->attempt, attempt->document, attempt->document_size, &reason);
         if (r >= 0)
-                r = manager_start_unit(run->context->manager, run->unit, on_started, run, &run->call);
-        if (r < 0)
+                r = timer_start(run, attempt->hook->timeout_us);
+        if (r >= 0)
+                r = unit_job_start(run->job);
+        if (r >= 0)
+                run->stage = STAGE_STARTED;
+        else
                 run_fail_later(run, reason != NULL ? STEAL_POINTER(reason)
                                                    : format_message("cannot start unit %s: %s", run->unit,
                                                                     strerror(-r)));
 }
 
-/* ---- from the queue to the start of the unit ---- */
-
-static int on_change(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+static void check_state(struct unit_run *run)
 {
-        (void)ret_error;
-        struct unit_run *run = userdata;
+        const struct unit_state *state = unit_job_state(run->job);
+        CLEANUP(cleanup_free) char *reason = NULL;
 
-        if (manager_read_change(message, &run->state) < 0)
-                return 0; /* the timeout covers changes that are missed */
-        if (run->stage == STAGE_WAITING) {
-                take_verdict(run);
-        } else if (run->stage == STAGE_BUSY && unit_is_inactive(&run->state)) {
-                if (unit_is_of_event(run) && unit_has_succeeded(&run->state))
-                        run_succeed(run);
+        /* A target, timer or mount that is active is the desired state already, and starting it is harmless.
+         */
+        if (unit_is_inactive(state) || !unit_name_is_service(run->unit)) {
+                start_unit(run);
+        } else if (strcmp(state->sub, "exited") != 0) {
+                run->stage = STAGE_BUSY;
+        } else if (run->of_event) {
+                run_end(run, true, "");
+        } else {
+                reason = format_message("unit %s not started: still active from an earlier start; remove "
+                                        "RemainAfterExit=yes from it, or add %%e to its name",
+                                        run->unit);
+                run_end(run, false, reason);
+        }
+}
+
+static void on_state(void *userdata)
+{
+        struct unit_run *run = userdata;
+        const struct unit_state *state = unit_job_state(run->job);
+
+        if (run->stage == STAGE_CHECKING) {
+                check_state(run);
+        } else if (run->stage == STAGE_BUSY && unit_is_inactive(state)) {
+                if (run->of_event && unit_has_succeeded(state))
+                        run_end(run, true, "");
                 else
                         start_unit(run);
         }
-        return 0;
 }
 
-static int on_checked(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+/* The unit of an earlier attempt, which has not succeeded when the run was made. */
+static void resume(struct unit_run *run)
 {
-        (void)ret_error;
-        struct unit_run *run = userdata;
-        char *reason = NULL;
+        const struct unit_state *state = unit_job_state(run->job);
 
-        run->call = sd_bus_slot_unref(run->call);
-        if (manager_read_unit(message, run->unit, &run->state, &reason) < 0) {
-                run_fail(run, reason);
-                return 0;
-        }
-        /* A target, timer or mount that is active is the desired state already, and starting it is harmless.
-         */
-        if (unit_is_inactive(&run->state) || !unit_name_is_service(run->unit))
-                start_unit(run);
-        else if (strcmp(run->state.sub, "exited") != 0)
-                run->stage = STAGE_BUSY;
-        else if (unit_is_of_event(run))
-                run_succeed(run);
-        else
-                run_fail(run,
-                         format_message("unit %s not started: still active from an earlier start; remove "
-                                        "RemainAfterExit=yes from it, or add %%e to its name",
-                                        run->unit));
-        return 0;
+        (void)timer_start(run, run->attempt.hook->timeout_us);
+        run->stage = state != NULL && run->of_event && unit_is_inactive(state) ? STAGE_BUSY : STAGE_CHECKING;
+        if (state != NULL)
+                on_state(run);
 }
 
-static int on_loaded(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
-{
-        (void)ret_error;
-        struct unit_run *run = userdata;
-        const char *path = NULL;
-        char *reason = NULL;
+/* ---- start ---- */
 
-        run->call = sd_bus_slot_unref(run->call);
-        if (manager_read_path(message, run->unit, &path, &reason) < 0) {
-                run_fail(run, reason);
-                return 0;
-        }
-        run->path = strdup(path);
-        if (run->path == NULL) {
-                run_fail_later(run, NULL);
-                return 0;
-        }
-        run->stage = STAGE_CHECKING;
-        int r = manager_watch_unit(run->context->manager, path, on_change, run, &run->properties);
-        if (r >= 0)
-                r = manager_get_unit(run->context->manager, path, on_checked, run, &run->call);
-        if (r < 0)
-                run_fail_later(run, format_message("cannot query unit %s: %s", run->unit, strerror(-r)));
-        return 0;
-}
-
-static int load_unit(struct unit_run *run, char **ret_reason)
+static int make_job(struct unit_run *run, char **ret_reason)
 {
         int r = manager_connect(run->context->manager, ret_reason);
 
-        return r < 0 ? r : manager_load_unit(run->context->manager, run->unit, on_loaded, run, &run->call);
+        return r < 0 ? r : unit_job_new(run->context->manager, run->unit, &run->handler, &run->job);
 }
 
 int unit_run_start(struct unit_run *run, char **ret_reason)
 {
         assert(run->stage == STAGE_QUEUED);
 
-        int r = load_unit(run, ret_reason);
+        *ret_reason = NULL;
+        if (run->job != NULL) {
+                run->stage = STAGE_RESUMING;
+                return timer_start(run, 0);
+        }
+        int r = make_job(run, ret_reason);
         if (r == -ECONNRESET || r == -ENOTCONN) { /* the connection was lost, which shows only now */
                 free(*ret_reason);
-                r = load_unit(run, ret_reason);
+                r = make_job(run, ret_reason);
         }
         if (r >= 0)
                 r = timer_start(run, run->attempt.hook->timeout_us);
         if (r >= 0)
-                run->stage = STAGE_LOADING;
+                run->stage = STAGE_CHECKING;
         return r < 0 ? r : 0;
 }
 
@@ -402,10 +312,18 @@ void unit_run_start_or_abort(struct unit_run *run)
 
 void unit_run_abort(struct unit_run *run, char *reason)
 {
+        run->job = unit_job_free(run->job);
+        run->of_event = unit_pattern_has_event(run->attempt.hook->target);
         if (run->stage == STAGE_QUEUED || run->stage == STAGE_DONE)
                 free(reason);
         else
                 run_fail_later(run, reason);
+}
+
+void unit_run_job_removed(struct unit_run *run, const char *job, const char *unit, const char *result)
+{
+        if (run->job != NULL)
+                unit_job_removed(run->job, job, unit, result);
 }
 
 /* ---- making a run ---- */
@@ -422,6 +340,22 @@ static int timer_new(struct unit_run *run)
         return r < 0 ? r : 0;
 }
 
+/* Continues with what an earlier attempt left. */
+static void take_detached(struct unit_run *run)
+{
+        bool started;
+        enum detached_result before =
+                detached_units_take(run->context->detached, &run->attempt, run->unit, &run->job, &started);
+
+        if (run->job != NULL)
+                unit_job_set_handler(run->job, &run->handler);
+        run->of_event = started || unit_pattern_has_event(run->attempt.hook->target);
+        if (before == DETACHED_SUCCEEDED && run->of_event) {
+                run->stage = STAGE_DONE;
+                (void)timer_start(run, 0); /* cannot fail: the source exists and the time is valid */
+        }
+}
+
 int unit_run_new(const struct unit_run_context *context, const struct hook_attempt *attempt,
                  char **ret_reason, struct unit_run **ret_run)
 {
@@ -432,6 +366,12 @@ int unit_run_new(const struct unit_run_context *context, const struct hook_attem
                 return -ENOMEM;
         run->context = context;
         run->attempt = *attempt;
+        run->handler = (struct unit_job_handler){
+                .on_state = on_state,
+                .on_result = on_result,
+                .on_error = on_error,
+                .userdata = run,
+        };
 
         int r = unit_name_expand(attempt->hook->target, attempt->event, ret_reason, &run->unit);
         if (r >= 0)
@@ -440,12 +380,7 @@ int unit_run_new(const struct unit_run_context *context, const struct hook_attem
                 run_free(run);
                 return r;
         }
-        enum detached_result before = detached_units_take(context->detached, attempt, run->unit);
-        run->detached_before = before == DETACHED_ACTIVE;
-        if (before == DETACHED_SUCCEEDED) {
-                run->stage = STAGE_DONE;
-                (void)timer_start(run, 0); /* cannot fail: the source exists and the time is valid */
-        }
+        take_detached(run);
         *ret_run = run;
         return 0;
 }
@@ -455,7 +390,8 @@ struct unit_run *unit_run_cancel(struct unit_run *run)
         if (run == NULL)
                 return NULL;
 
-        cancel_job(run);
+        if (run->job != NULL)
+                unit_job_cancel(run->job);
         return run_free(run);
 }
 

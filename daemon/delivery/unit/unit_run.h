@@ -41,8 +41,8 @@ bool unit_run_is_queued(const struct unit_run *run);
 int unit_run_start(struct unit_run *run, char **ret_reason);
 
 /*
- * Ends the run with a failure, from the loop, unless it is queued or has succeeded. Takes ownership of
- * `reason`, which is malloc()ed or NULL.
+ * The connection was lost: ends the run with a failure, from the loop, unless it is queued or has succeeded.
+ * Takes ownership of `reason`, which is malloc()ed or NULL.
  */
 void unit_run_abort(struct unit_run *run, char *reason);
 

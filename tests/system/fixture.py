@@ -32,6 +32,8 @@ UNIT = "jobwatchd.service"
 STATE = "/var/lib/jobwatchd"
 UNITS = ("jobwatchd.service", "jobwatchd@*.service", "jobwatch-job@*.service", "jobwatch-hook@*.service", "test-*.service")
 
+ONE_SHOT = "[Service]\nType=oneshot\nExecStart={}\n"
+
 SYSTEM = None
 
 # Runs in the daemon's sandbox and records events in the state directory, the only one it can write to.
@@ -200,6 +202,32 @@ class SystemTest(unittest.TestCase):
 
     def database(self):
         return evidence.Database(self.system.path(STATE))
+
+
+class UnitHookTest(SystemTest):
+    """With a hook that starts a unit, which polkit permits by the shipped rule."""
+
+    RULES = "/etc/polkit-1/rules.d/50-jobwatchd.rules"
+
+    def setUp(self):
+        super().setUp()
+        if not self.system.path("/usr/lib/polkit-1/polkitd").exists():
+            self.skipTest("polkit is not installed")
+        self.addCleanup(self.system.remove, self.RULES)
+
+    def begin(self, unit, steps="step = 0s Completed | done\n", allow=(), more="", verbs='"start", "ref"'):
+        self.fake = self.start_fake("[job 11]\n" + steps)
+        self.configure(self.fake, (11,), f"[hook mine]\nunit = {unit}\n{more}")
+        self.allow(*allow, verbs=verbs)
+        self.start()
+
+    def allow(self, *units, verbs='"start", "ref"'):
+        rules = self.system.path("/usr/share/jobwatchd/50-jobwatchd.rules").read_text()
+        self.assertIn('["start", "ref"]', rules)
+        listed = "".join(f'    "{unit}",\n' for unit in units)
+        rules = rules.replace("var jobwatchdUnits = [\n", "var jobwatchdUnits = [\n" + listed)
+        self.system.write(self.RULES, rules.replace('"start", "ref"', verbs))
+        self.systemctl("try-restart", "polkit.service")
 
 
 class Recorder:

@@ -4,12 +4,10 @@
 import json
 import unittest
 
-from fixture import SystemTest
+from fixture import ONE_SHOT, SystemTest, UnitHookTest
 
 JOB = "jobwatch-job@11.service"
 HOOK_ID = "0ddba11c-5eed-4b1d-8bad-f00dcafe0001"
-
-ONE_SHOT = "[Service]\nType=oneshot\nExecStart={}\n"
 
 
 class OneJob(SystemTest):
@@ -124,29 +122,8 @@ class HooksDirectory(SystemTest):
         self.assertIn("jobwatchd", groups.split())
 
 
-class UnitHooks(SystemTest):
+class UnitHooks(UnitHookTest):
     """The daemon starts units over the bus, authorised by polkit."""
-
-    RULES = "/etc/polkit-1/rules.d/50-jobwatchd.rules"
-
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(self.system.remove, self.RULES)
-
-    def begin(self, unit, steps="step = 0s Completed | done\n", allow=(), more=""):
-        self.fake = self.start_fake("[job 11]\n" + steps)
-        self.configure(self.fake, (11,), f"[hook mine]\nunit = {unit}\n{more}")
-        if not self.system.path("/usr/lib/polkit-1/polkitd").exists():
-            self.skipTest("polkit is not installed")
-        self.allow(*allow)
-        self.start()
-
-    def allow(self, *units):
-        """With the shipped rules file."""
-        rules = self.system.path("/usr/share/jobwatchd/50-jobwatchd.rules").read_text()
-        listed = "".join(f'    "{unit}",\n' for unit in units)
-        self.system.write(self.RULES, rules.replace("var jobwatchdUnits = [\n", "var jobwatchdUnits = [\n" + listed))
-        self.systemctl("try-restart", "polkit.service")
 
     def test_success(self):
         self.write_unit("test-end@.service", "[Service]\nType=oneshot\n"

@@ -30,6 +30,7 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ["BUILD_DIR"]).resolve()
 os.environ["JOBWATCHD"] = str(BUILD / "daemon/jobwatchd")
 os.environ["FAKE_NEXUDUS"] = str(BUILD / "tests/fake-nexudus/fake-nexudus")
+os.environ["JOBWATCHD_HOOK_RUN"] = str(BUILD / "hook-run/hook-run")
 sys.path.insert(0, str(SOURCE / "tests/integration"))
 
 from harness import TOKEN, Fake  # noqa: E402

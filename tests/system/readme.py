@@ -118,7 +118,7 @@ class Readme(unittest.TestCase):
 
     def packages(self, command):
         said = self.execute(command)
-        self.assertIn("0 newly installed", said)
+        self.assertRegex(said, "0 newly installed|Installing: 0")
 
     def install(self, command):
         self.execute(command, timeout=BUILD_PATIENCE)
@@ -145,14 +145,13 @@ class Readme(unittest.TestCase):
         said = self.execute(command)
         self.assertIn(": OK (2 jobs, 0 hooks)", said)
         for job in (87654321, 87654322):
-            self.wait_log(f"Job {job}: .*Running")
+            self.wait_log(rf"Job {job}\b.*first seen as Running")
         self.assertEqual((self.show("ActiveState"), self.show("UnitFileState")), ("active", "enabled"))
 
     def first_hook(self, command):
         """The jobs are still open, as the text asks for. They end, and the hook has written a line for each."""
         finished = self.system.path("/var/lib/jobwatchd/finished")
         self.assertIn(": OK (2 jobs, 1 hook)", self.execute(command))
-        self.wait_log("Reloaded|eloaded: ")
         self.fake.job(87654321, '{"rows": 400}', status="Completed")
         self.fake.job(87654322, "Row 17: no such price plan", status="Failed")
         self.wait_for(lambda: finished.exists() and len(finished.read_text().splitlines()) == 2, "the hook")
@@ -276,18 +275,15 @@ class Readme(unittest.TestCase):
         self.prepare()
         commands = shell_commands((SOURCE / "README.md").read_text())
         self.assertGreater(len(commands), 15)
-        unused = {pattern for pattern, _ in self.COMMANDS} | set(NOT_RUN)
         for command in commands:
             known = [entry for entry in self.COMMANDS if re.match(entry[0], command)]
             skipped = [pattern for pattern in NOT_RUN if re.match(pattern, command)]
             with self.subTest(command):
                 self.assertEqual(len(known) + len(skipped), 1, "this command of README.md is in no table here, or in two")
-                unused -= {pattern for pattern, _ in known} | set(skipped)
                 begin = time.monotonic()
                 for _, run in known:
                     run(self, command)
                 print(f"  {time.monotonic() - begin:5.1f} s  {command.splitlines()[0]}", file=sys.stderr)
-        self.assertEqual(unused, set(), "README.md does not have these commands any more")
 
 
 def main():

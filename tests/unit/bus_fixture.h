@@ -42,6 +42,7 @@ struct bus_fixture {
         char address[128];
         pid_t daemon;
         struct fake_systemd systemd;
+        const char *hook_name; /* of the attempts that are started; NULL: "mail" */
         struct bus_connection *connection;
         struct unit_hooks *unit_hooks;
 };

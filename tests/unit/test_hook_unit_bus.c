@@ -50,6 +50,35 @@ static void test_bus_lost(void **state)
         unit_expect_end(&other, true, "");
 }
 
+/* The files of a unit whose result is unknown are removed when the bus is back and the unit inactive. */
+static void test_files_after_lost_bus(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        const struct unit_change active = { .active = "active", .result = "" };
+        struct unit_run run, other;
+
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        fake_disconnect(fixture);
+        bus_kill(fixture);
+        bus_begin(fixture);
+        fake_connect(fixture);
+        fixture->systemd.active = "activating";
+        fixture->systemd.checks = 0;
+        fixture->hook_name = "next";
+        unit_start(&other, fixture, "b.target");
+        unit_expect_failure(&run, "result of unit a.service unknown: ");
+        unit_wait_starts(fixture, 2);
+        assert_true(unit_has_files(fixture));
+        fake_send_change(&fixture->systemd, "b.target", &active);
+        fake_send_removed(&fixture->systemd, 2, "b.target", "done");
+        unit_expect_end(&other, true, "");
+        HOOK_WAIT(fixture->hook, fixture->systemd.checks == 2);
+        assert_true(unit_has_files(fixture));
+        fake_send_change(&fixture->systemd, "a.service", &unit_success);
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
+}
+
 static void test_no_systemd(void **state)
 {
         struct bus_fixture *fixture = *state;
@@ -114,10 +143,8 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, bus_setup, bus_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_bus_lost),
-                TEST(test_no_systemd),
-                TEST(test_no_subscription),
-                TEST(test_nothing_leaks),
+                TEST(test_bus_lost),        TEST(test_files_after_lost_bus), TEST(test_no_systemd),
+                TEST(test_no_subscription), TEST(test_nothing_leaks),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

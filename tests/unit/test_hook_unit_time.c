@@ -215,6 +215,9 @@ static void test_turns(void **state)
 static void test_cancel(void **state)
 {
         struct bus_fixture *fixture = *state;
+        const struct unit_change failed = {
+                .active = "failed", .result = "exit-code", .code = CLD_EXITED, .status = 1
+        };
         struct unit_run run;
 
         unit_start(&run, fixture, "a.service");
@@ -223,6 +226,7 @@ static void test_cancel(void **state)
         unit_wait_starts(fixture, 1);
         assert_null(hook_unit_cancel(run.run));
         assert_null(hook_unit_cancel(NULL));
+        fake_send_change(&fixture->systemd, "a.service", &failed); /* it has run nevertheless */
 
         /* The reply to the first may not have arrived; a run whose job is known is cancelled. */
         unit_start(&run, fixture, "b.service");
@@ -239,6 +243,8 @@ static void test_cancel(void **state)
         assert_null(hook_unit_cancel(run.run));
         HOOK_WAIT(fixture->hook, fixture->systemd.cancels == 1);
         assert_int_equal(run.ends, 0);
+        fake_send_change(&fixture->systemd, "a.service", &failed);
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
 
         /* Files of a unit that may be running stay; the next daemon removes them when it is inactive. */
         unit_start(&run, fixture, "a.service");

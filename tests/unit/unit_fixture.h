@@ -40,7 +40,9 @@ static inline void unit_on_end(void *userdata, const struct hook_end *end)
 static inline int unit_try(struct unit_run *run, struct bus_fixture *fixture, const char *target,
                            unsigned attempt, char **ret_reason)
 {
-        *run = (struct unit_run){ .fixture = fixture, .hook = fixture->hook->hook, .name = "mail" };
+        *run = (struct unit_run){ .fixture = fixture, .hook = fixture->hook->hook };
+        (void)snprintf(run->name, sizeof(run->name), "%s",
+                       fixture->hook_name != NULL ? fixture->hook_name : "mail");
         (void)snprintf(run->target, sizeof(run->target), "%s", target);
         run->hook.target = run->target;
         run->hook.name = run->name;

@@ -201,8 +201,10 @@ void detached_units_add(struct detached_units *units, const struct hook_attempt 
         detached->job = job;
         detached->started = started;
         detached->retried = retried;
-        if (job == NULL)
+        if (job == NULL) { /* the connection was lost; perhaps there is another one */
+                (void)unit_job_new(units->manager, unit, &detached->handler, &detached->job);
                 return;
+        }
         unit_job_set_handler(job, &detached->handler);
         if (unit_job_state(job) != NULL)
                 on_state(detached);

@@ -30,9 +30,9 @@ struct detached_units *detached_units_free(struct detached_units *units);
 bool detached_units_are_none(const struct detached_units *units);
 
 /*
- * Takes over `job` (NULL: it is made by detached_units_connect()) and the event files of the attempt.
- * `started`: what runs was started for this event and no other. `retried`: another attempt will take it.
- * Without memory, the files stay until the daemon is started again.
+ * Takes over `job` (NULL: it was lost, and another is made now or by detached_units_connect()) and the event
+ * files of the attempt. `started`: what runs was started for this event and no other. `retried`: another
+ * attempt will take it. Without memory, the files stay until the daemon is started again.
  */
 void detached_units_add(struct detached_units *units, const struct hook_attempt *attempt, const char *unit,
                         struct unit_job *job, bool started, bool retried);

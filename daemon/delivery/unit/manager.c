@@ -131,9 +131,12 @@ int manager_connect(struct manager *manager, char **ret_reason)
 static int call_manager(struct manager *manager, const char *method, const char *unit, const char *mode,
                         sd_bus_message_handler_t on_reply, void *userdata, sd_bus_slot **ret_slot)
 {
-        int r = sd_bus_call_method_async(bus_connection_get(manager->connection), ret_slot, SYSTEMD_NAME,
-                                         SYSTEMD_PATH, MANAGER_INTERFACE, method, on_reply, userdata,
-                                         mode != NULL ? "ss" : "s", unit, mode);
+        sd_bus *bus = bus_connection_get(manager->connection);
+
+        if (bus == NULL)
+                return -ENOTCONN;
+        int r = sd_bus_call_method_async(bus, ret_slot, SYSTEMD_NAME, SYSTEMD_PATH, MANAGER_INTERFACE, method,
+                                         on_reply, userdata, mode != NULL ? "ss" : "s", unit, mode);
         return r < 0 ? r : 0;
 }
 

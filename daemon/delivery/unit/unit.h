@@ -43,7 +43,7 @@ int hook_unit_start(struct unit_hooks *hooks, const struct hook_attempt *attempt
 
 /*
  * Ends the run without calling on_end(). A unit whose start is pending is not started any more; one that is
- * running continues, and its files stay: the next unit_hooks_new() takes care of them. Must not be called
+ * running continues, and its files stay until it has ended. Must not be called
  * from its on_end(). Accepts NULL, returns NULL.
  */
 struct hook_unit *hook_unit_cancel(struct hook_unit *run);

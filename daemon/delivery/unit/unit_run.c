@@ -82,10 +82,10 @@ static void leave_unit(struct unit_run *run, bool success)
 {
         bool started = run->stage == STAGE_STARTED || (run->of_event && run->stage == STAGE_BUSY);
 
-        if (!is_held(run))
-                return;
         if (run->job != NULL)
                 unit_job_cancel(run->job);
+        if (!is_held(run))
+                return;
         if (may_read_event(run))
                 detached_units_add(run->context->detached, &run->attempt, run->unit, STEAL_POINTER(run->job),
                                    started, !success && run->attempt.attempt <= run->attempt.hook->retries);
@@ -390,8 +390,7 @@ struct unit_run *unit_run_cancel(struct unit_run *run)
         if (run == NULL)
                 return NULL;
 
-        if (run->job != NULL)
-                unit_job_cancel(run->job);
+        leave_unit(run, false);
         return run_free(run);
 }
 

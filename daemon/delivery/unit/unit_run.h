@@ -28,7 +28,7 @@ int unit_run_new(const struct unit_run_context *context, const struct hook_attem
 
 /*
  * Cancels the unit's start job, if any, and frees the run without calling on_end(). A unit that is already
- * running continues. Must not be called from on_end(). Accepts NULL, returns NULL.
+ * running continues, and is left to detached.h. Must not be called from on_end(). Accepts NULL, returns NULL.
  */
 struct unit_run *unit_run_cancel(struct unit_run *run);
 

@@ -50,14 +50,6 @@ static int read_secret(const struct api_connection_parts *parts, char **ret_secr
         return r;
 }
 
-static struct text_digest digest_of(const char *secret)
-{
-        struct text text = { .size = strlen(secret) };
-
-        memcpy(&text.data, &secret, sizeof(secret)); /* drops the const; text_digest() only reads */
-        return text_digest(&text);
-}
-
 /* Reads ca_file. Errors are logged. */
 static int read_authorities(const struct api_connection_parts *parts,
                             struct http_authorities **ret_authorities)
@@ -113,7 +105,7 @@ static int open_all(const struct api_connection_parts *parts, struct api_connect
                 .response_max = api->max_response,
         };
 
-        connection->secret = digest_of(secret);
+        connection->secret = text_digest_of(secret);
         int r = http_client_new(parts->event, &http, &connection->client);
         if (r >= 0)
                 r = nexudus_new(connection->client, &nexudus, &connection->nexudus);
@@ -164,7 +156,7 @@ static int use_token(struct api_connection *connection, const char *token)
         int r = nexudus_set_token(connection->nexudus, token);
 
         if (r >= 0)
-                connection->secret = digest_of(token);
+                connection->secret = text_digest_of(token);
         return r;
 }
 
@@ -183,7 +175,7 @@ int api_connection_renew(struct api_connection *connection, const struct api_con
         if (!is_same(&parts->config->api, old) ||
             !http_authorities_equal(authorities, connection->authorities))
                 return 1;
-        if (text_digest_equal(connection->secret, digest_of(secret)))
+        if (text_digest_equal(connection->secret, text_digest_of(secret)))
                 return 0;
         if (parts->config->api.auth != AUTH_TOKEN)
                 return 1;
@@ -199,7 +191,7 @@ int api_connection_reread_token(struct api_connection *connection, const struct 
 
         assert(config->api.auth == AUTH_TOKEN);
         int r = credential_read(&credential, &secret, &message);
-        if (r < 0 || text_digest_equal(connection->secret, digest_of(secret)))
+        if (r < 0 || text_digest_equal(connection->secret, text_digest_of(secret)))
                 return r;
         r = use_token(connection, secret);
         return r < 0 ? r : 1;

@@ -139,7 +139,7 @@ static void check_client_id(struct check *check)
 
         if (api->auth != AUTH_PASSWORD || *api->client_id != '\0')
                 return;
-        int r = machine_client_id(name);
+        int r = machine_client_id(config_state_directory(check->config), name);
         if (r < 0)
                 add_problem(check, false,
                             format_message("%s: " MACHINE_ID_ADVICE, api->where_secret, strerror(-r)));

@@ -15,6 +15,7 @@
 #include "journal/journal.h"
 #include "platform/identity.h"
 #include "util/cleanup.h"
+#include "util/ownership.h"
 
 DEFINE_CLEANUP(struct config, config_free)
 DEFINE_CLEANUP(struct journal, journal_close)

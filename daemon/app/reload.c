@@ -21,6 +21,7 @@
 #include "app/summary.h"
 #include "config/config_load.h"
 #include "journal/message_ids.h"
+#include "platform/credential.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
@@ -36,6 +37,23 @@ static void notify_reloading(void)
                          (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000);
 }
 
+/* A secret has an error, and systemd passes secrets at a start only: say how a corrected one gets here. */
+static void log_restart_needed(const struct reload *reload, const struct config_problems *problems)
+{
+        CLEANUP(cleanup_free) char *unit = credential_unit(reload->path);
+        bool is_needed = false;
+
+        for (size_t i = 0; i < problems->count; i++)
+                is_needed |= !problems->items[i].warning && problems->items[i].message_id != NULL &&
+                             strcmp(problems->items[i].message_id, MESSAGE_ID_MISSING_CREDENTIAL) == 0;
+        if (is_needed && credential_is_passed("") && unit != NULL)
+                journal_print(
+                        reload->journal, LOG_ERR,
+                        "systemd passes credentials when the service starts: after adding or correcting "
+                        "one, run \"systemctl restart %s\".",
+                        unit);
+}
+
 /* Loads the configuration and logs its errors and warnings. Returns NULL with the number of errors. */
 static struct config *load_config(const struct reload *reload, const struct config *old, size_t *ret_errors)
 {
@@ -46,6 +64,7 @@ static struct config *load_config(const struct reload *reload, const struct conf
         if (r >= 0)
                 r = check_environment(config, CHECK_USE, &problems);
         problems_log(reload->journal, &problems);
+        log_restart_needed(reload, &problems);
         *ret_errors = problems.errors;
         config_problems_clear(&problems);
         if (r < 0 || *ret_errors > 0)

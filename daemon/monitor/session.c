@@ -43,14 +43,14 @@ struct session {
 
 DEFINE_CLEANUP(struct session, session_free)
 
-/* The configured client id, or one derived from the machine id. malloc()ed. */
+/* The configured client id, or one derived from the machine id and the state directory. malloc()ed. */
 static int client_id_of(const struct config *config, char **ret_client_id)
 {
         char derived[MACHINE_CLIENT_ID_SIZE];
         const char *name = config->api.client_id;
 
         if (*name == '\0') {
-                int r = machine_client_id(derived);
+                int r = machine_client_id(config_state_directory(config), derived);
                 if (r < 0)
                         return r;
                 name = derived;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The user of the services, as in systemd/service.conf and systemd/jobwatchd.sysusers. */
-#define SERVICE_USER "jobwatchd"
-
 /*
  * For a process that runs as root and judges for another user what that user may read and run: the kernel
  * decides, with that user's groups and the modes, owners and ACLs of the whole path. Only for a process with

@@ -184,6 +184,14 @@ struct text_digest text_digest(const struct text *text)
         return digest;
 }
 
+struct text_digest text_digest_of(const char *string)
+{
+        struct text text = { .size = strlen(string) };
+
+        memcpy(&text.data, &string, sizeof(string)); /* drops the const; text_digest() only reads */
+        return text_digest(&text);
+}
+
 bool text_digest_equal(struct text_digest left, struct text_digest right)
 {
         return left.hash == right.hash && left.size == right.size;

@@ -72,4 +72,5 @@ struct text_digest {
 };
 
 struct text_digest text_digest(const struct text *text);
+struct text_digest text_digest_of(const char *string);
 bool text_digest_equal(struct text_digest left, struct text_digest right);

@@ -17,10 +17,16 @@ PASSWORD = 'p&a=s+s %41 wört "5ecret'
 APPLICATION_ID = "5d0e27b49a3c4e0f8f5e61c27b90d4a8"
 
 
-def derived_client_id():
-    """The result of sd_id128_get_machine_app_specific() on this machine."""
+def derived_client_id(state):
+    """The result of sd_id128_get_machine_app_specific() on this machine, for the application that is the state
+    directory."""
+    hash64 = 0xcbf29ce484222325  # FNV-1a
+    for byte in str(state).encode():
+        hash64 = (hash64 ^ byte) * 0x100000001b3 % 2**64
+    application = bytes(one ^ other for one, other in
+                        zip(bytes.fromhex(APPLICATION_ID), hash64.to_bytes(8, "little") + bytes(8)))
     machine = bytes.fromhex(pathlib.Path("/etc/machine-id").read_text().strip())
-    digest = bytearray(hmac.new(machine, bytes.fromhex(APPLICATION_ID), hashlib.sha256).digest()[:16])
+    digest = bytearray(hmac.new(machine, application, hashlib.sha256).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x40
     digest[8] = digest[8] & 0x3F | 0x80
     return "jobwatchd-" + digest.hex()

@@ -11,13 +11,11 @@ import tempfile
 import unittest
 
 from harness import EX_CONFIG, EX_OK, JOBWATCHD, TOKEN, IntegrationTest, clean_environment
+from service_user import GID, UID, USER, can_replace_users, users
 
 EX_USAGE = 64
 RUNNING = "[job 11]\nstep = 0s Running\n"
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-USER = "jobwatchd"
-UID = 64999
-
 # Contents of a token file, and what the messages say about them.
 WRONG_TOKENS = {
     f'"{TOKEN}"\n': "quotes",
@@ -30,16 +28,6 @@ WRONG_TOKENS = {
     "\n": "missing or empty",
     "": "missing or empty",
 }
-
-# Run by a shell in a mount namespace of its own: $1 and $2 replace the lists of users and groups.
-WITH_USERS = 'mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/group && shift 2 && exec "$@"'
-
-
-def can_replace_users():
-    if os.geteuid() != 0:
-        return False
-    probe = ["unshare", "--mount", "mount", "--bind", "/etc/passwd", "/etc/passwd"]
-    return subprocess.run(probe, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 class CheckTest(IntegrationTest):
@@ -228,15 +216,8 @@ class ServiceUser(CheckTest):
         self.config.chmod(0o644)
         self.nexudus_token = self.secret("nexudus.token", TOKEN + "\n")
         os.chown(self.nexudus_token, 0, 0)
-        self.users = self.lists("users", f"{USER}:x:{UID}:{UID}::/:/bin/false\n", f"{USER}:x:{UID}:\nmore:x:{UID + 1}:{USER}\n")
-
-    def lists(self, name, user, group):
-        paths = []
-        for source, line in (("/etc/passwd", user), ("/etc/group", group)):
-            with open(source, encoding="utf-8") as stream:
-                kept = [row for row in stream if not row.startswith(f"{USER}:")]
-            paths.append(self.secret(f"{name}-{os.path.basename(source)}", "".join(kept) + line, 0o644))
-        return ["unshare", "--mount", "sh", "-c", WITH_USERS, "sh", *paths]
+        self.users = users(self, f"{USER}:x:{UID}:{GID}::/:/bin/false\n",
+                           f"{USER}:x:{GID}:\nmore:x:{GID + 1}:{USER}\n")
 
     def test_a_credential_of_root_is_right(self):
         """systemd reads it as root."""
@@ -253,7 +234,7 @@ class ServiceUser(CheckTest):
     def test_a_configuration_of_root_alone(self):
         self.config.chmod(0o600)
         self.assertInvalid(rf"{self.config}: cannot be read: Permission denied[^$]*for the user {USER}", before=self.users)
-        os.chown(self.config, 0, UID + 1)
+        os.chown(self.config, 0, GID + 1)
         self.config.chmod(0o640)
         self.assertValid(before=self.users)  # by one of its other groups
 
@@ -275,7 +256,7 @@ class ServiceUser(CheckTest):
 
     def test_without_that_user(self):
         """Before the installation is complete, root judges for root and says so."""
-        nobody = self.lists("none", "", "")
+        nobody = users(self, "", "")
         self.config.chmod(0o600)
         self.assertIn(f"cannot check for the user {USER}: there is no such user", self.assertValid(before=nobody))
 

@@ -28,7 +28,7 @@ class Life(SignInTest):
         self.assertEqual((requests[0]["method"], requests[0]["path"], requests[0]["query"]), ("POST", "/api/token", ""))
         sign_in, = self.sign_ins()
         self.assertEqual(sign_in["form"], [("grant_type", "password"), ("username", USERNAME), ("password", PASSWORD)])
-        self.assertEqual(sign_in["client_id"], derived_client_id())
+        self.assertEqual(sign_in["client_id"], derived_client_id(self.state))
         self.assertEqual(sign_in["authorization"], "")
         self.assertIn("application/json", sign_in["accept"])
         access, _ = self.kept()
@@ -52,7 +52,15 @@ class Life(SignInTest):
         return daemon
 
     def test_derived_client_id(self):
-        self.renewed_under(derived_client_id())
+        self.renewed_under(derived_client_id(self.state))
+
+    def test_another_state_has_another_client_id(self):
+        """So that a run by hand does not sign the service out."""
+        self.watch()
+        self.assertEnds(EX_OK, "--once")
+        self.assertEnds(EX_OK, "--once", "--state-dir", self.directory / "other")
+        first, second = self.sign_ins()
+        self.assertNotEqual(first["client_id"], second["client_id"])
 
     def test_configured_client_id(self):
         self.renewed_under("desk-7", {"client_id": "desk-7"})
@@ -124,7 +132,7 @@ class Life(SignInTest):
     def test_dead_refresh_token(self):
         self.watch()
         daemon = self.start_signed_in()
-        self.take_token(derived_client_id())
+        self.take_token(derived_client_id(self.state))
         self.expire()
         self.fake.polls(2, 11, status=200)
         daemon.stop()
@@ -286,7 +294,7 @@ class Secrets(SignInTest):
             secrets += self.kept()
             said += self.echoed(secrets[-1], fault, 1)
         for echo in PASSWORD.replace('"', '\\"'), "password=" + urllib.parse.quote_plus(PASSWORD):
-            self.take_token(derived_client_id())
+            self.take_token(derived_client_id(self.state))
             said += self.echoed(echo, {"status": 400, "body": '{"error": "invalid_grant", "error_description": "%s"}'}, 2)
         self.assertEqual(said.count("may contain a secret and is not shown"), 4, said)
 

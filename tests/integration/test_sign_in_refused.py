@@ -89,7 +89,7 @@ class Refused(SignInTest):
         self.watch()
         daemon = self.start_signed_in("--timeout", MEANWHILE)
         self.fake.server(password="other")
-        self.take_token(derived_client_id(), password="other")
+        self.take_token(derived_client_id(self.state), password="other")
         self.expire()
         daemon.wait_for(REFUSED + ".*The user name or password is incorrect")
         self.assertEqual(daemon.wait_exit(), EX_TIMEOUT)

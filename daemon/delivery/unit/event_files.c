@@ -28,6 +28,7 @@
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/message.h"
+#include "util/ownership.h"
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/jobwatchd"
 
@@ -221,20 +222,32 @@ static int open_directory(struct event_files *files)
         return r < 0 ? r : 0;
 }
 
+static int make_parent(const char *directory)
+{
+        if (mkdir(directory, 0755) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return ownership_give_to_service(directory);
+}
+
 /* Opens the directory; creates it and its parent if they do not exist. */
 static int make_directory(struct event_files *files)
 {
         char *slash = strrchr(files->directory, '/');
 
         *slash = '\0';
-        int r = *files->directory != '\0' && mkdir(files->directory, 0755) < 0 && errno != EEXIST ? -errno
-                                                                                                  : 0;
+        int r = *files->directory != '\0' ? make_parent(files->directory) : 0;
         *slash = '/';
         if (r < 0)
                 return r;
         if (mkdir(files->directory, 0750) < 0 && errno != EEXIST)
                 return -errno;
-        return open_directory(files);
+        r = open_directory(files);
+        if (r < 0)
+                return r;
+        *slash = '\0';
+        r = ownership_inherit(files->fd, *files->directory != '\0' ? files->directory : "/");
+        *slash = '/';
+        return r;
 }
 
 static char *default_directory(void)
@@ -332,6 +345,8 @@ static int write_file(const struct event_files *files, const char *event_id, con
         int r = file_write(fd, data, size);
         if (r == 0 && fchmod(fd, 0640) < 0) /* independent of the umask */
                 r = -errno;
+        if (r == 0)
+                r = ownership_inherit(fd, files->directory);
         if (r == 0 && renameat(files->fd, temporary, files->fd, name) < 0)
                 r = -errno;
         if (r < 0)

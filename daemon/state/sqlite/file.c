@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The state directory and its files, checked before SQLite opens them.
+ * The state directory and its files, checked before SQLite opens them. Those that root creates belong to the
+ * owner of the directory, and SQLite gives its own files to the owner of the database.
  *
  * SQLite would follow a symbolic link, replay the journal of another program's database, or create a file
  * with the mode of the current umask. This file therefore checks that the database is a regular file, and by
@@ -27,6 +28,7 @@
 
 #include "util/cleanup.h"
 #include "util/message.h"
+#include "util/ownership.h"
 
 #define LOCK_FILE_NAME "jobwatchd.lock"
 
@@ -52,6 +54,11 @@ int state_directory_open(const char *directory, char **ret_message, char **ret_d
         } else if (chmod(directory, 0700) < 0) { /* the umask may have removed bits of the owner */
                 return fail_with_message(-errno, ret_message, "Cannot set the mode of %s: %s.", directory,
                                          strerror(errno));
+        } else {
+                int r = ownership_give_to_service(directory);
+                if (r < 0)
+                        return fail_with_message(r, ret_message, "Cannot set the owner of %s: %s.", directory,
+                                                 strerror(-r));
         }
 
         char *resolved = realpath(directory, NULL);
@@ -97,7 +104,7 @@ int state_directory_lock(const char *directory, char **ret_message, int *ret_loc
 
         CLEANUP(cleanup_descriptor)
         int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-        if (lock < 0 || fchmod(lock, 0600) < 0)
+        if (lock < 0 || fchmod(lock, 0600) < 0 || ownership_inherit(lock, directory) < 0)
                 return fail_with_message(
                         -errno, ret_message,
                         "Cannot open %s: %s. The state directory must be writable by this user. Set another "
@@ -173,7 +180,7 @@ static int header_check(const char *path, const unsigned char *header, size_t si
 static int file_create(const char *directory, const char *path, char **ret_message)
 {
         CLEANUP(cleanup_descriptor) int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (file < 0 || fchmod(file, 0600) < 0)
+        if (file < 0 || fchmod(file, 0600) < 0 || ownership_inherit(file, directory) < 0)
                 return fail_with_message(
                         -errno, ret_message,
                         "Cannot create %s: %s. The state directory must be writable by this user.", path,

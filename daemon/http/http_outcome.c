@@ -95,7 +95,7 @@ static bool is_text_safe(const struct http_curl_result *result)
 const char *http_curl_result_to_string(const struct http_curl_result *result)
 {
         if (result->code == CURLE_SSL_CACERT_BADFILE)
-                return "no CA certificates could be read: ca_file or ca-certificates missing";
+                return "the CA certificates of the system are missing; install ca-certificates";
         if (*result->text != '\0' && is_text_safe(result))
                 return result->text;
         if (result->code == CURLE_COULDNT_CONNECT && result->os_error != 0)

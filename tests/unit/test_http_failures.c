@@ -4,6 +4,7 @@
 
 #include "http_fixture.h"
 
+#include <curl/curl.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -367,6 +368,16 @@ static void test_impossible(void **state)
         expect_outcome(fixture, "file:///dev/null", HTTP_IMPOSSIBLE);
 }
 
+/* A local error; the text says what to do. ca_file is read before any request. */
+static void test_system_without_authorities(void **state)
+{
+        const struct http_curl_result result = { .code = CURLE_SSL_CACERT_BADFILE, .text = "" };
+
+        (void)state;
+        assert_int_equal(http_outcome_from_curl(&result), HTTP_IMPOSSIBLE);
+        assert_non_null(strstr(http_curl_result_to_string(&result), "install ca-certificates"));
+}
+
 /* A server that sends plain text at once. */
 static int on_plain_listener(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
@@ -620,6 +631,7 @@ int main(void)
                 TEST(test_refused),
                 TEST(test_unresolved),
                 TEST(test_impossible),
+                TEST(test_system_without_authorities),
                 TEST(test_server_without_tls),
                 TEST(test_broken),
                 TEST(test_invalid_status_lines),

@@ -181,7 +181,9 @@ class Reload(SystemTest):
     def test_wrong(self):
         pid = self.main_pid()
         self.configure(self.fake, (12,), "[poll]\nintervall = 1s\n")
-        self.reload(r"/etc/jobwatchd/jobwatchd.ini:\d+: ")
+        self.assertNotEqual(self.system.run("systemctl", "reload", UNIT, check=False).status, 0)
+        self.wait_for(r"/etc/jobwatchd/jobwatchd.ini:\d+: ")
+        self.wait_show(UNIT, "ActiveState", "^active$")
         self.fake.polls(2, 11)
         self.assertEqual(self.main_pid(), pid)
         self.assertEqual(self.events("JOBWATCH_JOB=12"), [])

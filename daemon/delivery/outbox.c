@@ -49,23 +49,23 @@ DEFINE_CLEANUP(struct outbox, outbox_free)
 
 /* ---- selection ---- */
 
-static bool job_has_hook(const struct job_config *job, const char *name)
+static bool is_selected(const struct string_list *hooks, const char *name)
 {
-        if (!job->hooks_given)
+        if (hooks == NULL)
                 return true;
-        for (size_t i = 0; i < job->hooks.count; i++)
-                if (strcmp(job->hooks.items[i], name) == 0)
+        for (size_t i = 0; i < hooks->count; i++)
+                if (strcmp(hooks->items[i], name) == 0)
                         return true;
         return false;
 }
 
-size_t outbox_select(const struct config *config, const struct job_config *job, const struct event *event,
+size_t outbox_select(const struct config *config, const struct string_list *hooks, const struct event *event,
                      const char *ret_names[])
 {
         size_t count = 0;
 
         for (size_t i = 0; i < config->hook_count; i++)
-                if (event_wanted(event, config->hooks[i].on) && job_has_hook(job, config->hooks[i].name))
+                if (event_wanted(event, config->hooks[i].on) && is_selected(hooks, config->hooks[i].name))
                         ret_names[count++] = config->hooks[i].name;
         return count;
 }

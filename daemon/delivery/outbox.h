@@ -75,8 +75,8 @@ bool outbox_is_busy(const struct outbox *outbox);
 bool outbox_is_idle(const struct outbox *outbox);
 
 /*
- * The names of the hooks that select this event of this job; borrowed from the configuration. `ret_names` has
- * room for config->hook_count. Returns their number.
+ * The names of those of `hooks`, the hooks of a job (NULL: all), that select this event; borrowed from the
+ * configuration. `ret_names` has room for config->hook_count. Returns their number.
  */
-size_t outbox_select(const struct config *config, const struct job_config *job, const struct event *event,
+size_t outbox_select(const struct config *config, const struct string_list *hooks, const struct event *event,
                      const char *ret_names[]);

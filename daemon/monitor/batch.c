@@ -69,22 +69,20 @@ void batch_clear(struct request_slot *slot)
         slot->rows = NULL;
 }
 
-void batch_adopt(struct request_slot *slot, struct planner *planner)
+void batch_drop_removed(struct request_slot *slot)
 {
         struct planner_request *request = &slot->request;
         size_t kept = 0;
 
         for (size_t i = 0; i < request->count; i++) {
-                struct planner_job *job = planner_find_job(planner, request->jobs[i]->id);
-
-                if (job == NULL) {
+                if (request->jobs[i]->removed) {
                         if (slot->rows != NULL)
                                 first_observation_free(slot->rows[i].first);
                         continue;
                 }
                 if (slot->rows != NULL)
                         slot->rows[kept] = slot->rows[i];
-                request->jobs[kept++] = job;
+                request->jobs[kept++] = request->jobs[i];
         }
         for (size_t i = kept; slot->rows != NULL && i < request->count; i++)
                 slot->rows[i] = (struct batch_row){ .verdict = ROW_MISSING };
@@ -126,7 +124,7 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
         struct batch_row *row = &slot->rows[index];
         row->first = first_observation_free(row->first); /* of an earlier row with the same id */
 
-        row->verdict = planner_judge_row(monitor->jobs.planner, slot->request.jobs[index], record,
+        row->verdict = planner_judge_row(monitor->planner, slot->request.jobs[index], record,
                                          monitor_now_us(monitor));
         row->updated = updated_on_digest(record);
         slot->seen_result |= record->result.data != NULL;
@@ -152,16 +150,16 @@ static bool has_first(const struct request_slot *slot)
 static void record_first(struct monitor *monitor, struct planner_job *job, struct first_observation *first)
 {
         struct recorder *recorder = monitor->parts.recorder;
-        const struct job_config *config = monitor_job_config(monitor, job);
 
         first->observation =
-                planner_take_record(monitor->jobs.planner, job, &first->record, monitor_now_us(monitor));
+                planner_take_record(monitor->planner, job, &first->record, monitor_now_us(monitor));
         const struct change *change = &first->observation.change;
         first->seen = job_memory_of(&first->record, change->outcome);
-        monitor_report_record(monitor, job, &first->record.status, change->outcome);
+        monitor_report_record(monitor, job_of(job), &first->record.status, change->outcome);
         if (change->unrecognised_status)
-                recorder_note_unrecognised_status(recorder, config, &first->record.status);
-        first->recorded = recorder_record(recorder, config, &job->watch.memory, change, &first->record) >= 0;
+                recorder_note_unrecognised_status(recorder, job_of(job), &first->record.status);
+        first->recorded =
+                recorder_record(recorder, job_of(job), &job->watch.memory, change, &first->record) >= 0;
 }
 
 /* Records the first observations in one transaction: all of them or none. */
@@ -183,7 +181,7 @@ static void record_all_first(struct request_slot *slot)
 void batch_apply_rows(struct request_slot *slot)
 {
         struct monitor *monitor = slot->monitor;
-        struct planner *planner = monitor->jobs.planner;
+        struct planner *planner = monitor->planner;
         uint64_t now = monitor_now_us(monitor);
 
         planner_take_batch(planner, slot->seen_result);
@@ -194,9 +192,9 @@ void batch_apply_rows(struct request_slot *slot)
                 const struct batch_row *row = &slot->rows[i];
 
                 if (row->verdict == ROW_UNCHANGED || is_first(row))
-                        monitor_note_answered(monitor, job);
+                        job_of(job)->answered = true;
                 if (row->verdict == ROW_UNCHANGED)
-                        monitor_report(monitor, job, "unchanged (%s)",
+                        monitor_report(monitor, job_of(job), "unchanged (%s)",
                                        outcome_to_string(job->watch.memory.outcome));
                 if (is_first(row))
                         planner_complete(planner, job, &row->first->observation, row->first->recorded,

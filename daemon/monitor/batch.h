@@ -18,11 +18,8 @@ void batch_take_row(struct request_slot *slot, struct job_record *record);
 /* The document is complete: applies all rows. */
 void batch_apply_rows(struct request_slot *slot);
 
-/*
- * Moves the rows to the jobs that another planner has of the same ids; rows of other jobs are dropped. The
- * request then refers to the new jobs; it may have none left.
- */
-void batch_adopt(struct request_slot *slot, struct planner *planner);
+/* Takes jobs that were removed, with their rows, out of a request of any kind. It may have none left. */
+void batch_drop_removed(struct request_slot *slot);
 
 /* Frees the rows. The request must still have the jobs that the rows belong to. */
 void batch_clear(struct request_slot *slot);

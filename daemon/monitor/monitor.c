@@ -13,8 +13,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "monitor/job_changes.h"
 #include "monitor/last_run.h"
 #include "monitor/outage.h"
+#include "monitor/poll_limits.h"
 #include "monitor/poll_state.h"
 #include "monitor/requests.h"
 #include "monitor/sign_in.h"
@@ -33,7 +35,7 @@ static void sleep_until(struct monitor *monitor, uint64_t wake_us)
                 (void)sd_event_source_set_time(monitor->timer, wake_us);
                 (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_ONESHOT);
         }
-        if (planner_is_idle(monitor->jobs.planner))
+        if (planner_is_idle(monitor->planner))
                 (void)sd_event_source_set_enabled(monitor->idle, SD_EVENT_ONESHOT);
 }
 
@@ -47,7 +49,7 @@ static void monitor_poll_due(struct monitor *monitor)
                 return;
         outage_abandon_if_down(monitor);
         while (sign_in_is_done(monitor, &token_wake_us) &&
-               planner_next(monitor->jobs.planner, now, &request, &wake_us)) {
+               planner_next(monitor->planner, now, &request, &wake_us)) {
                 if (requests_start(monitor, &request) < 0) {
                         wake_us = now + USEC_PER_SEC; /* out of memory: retry later */
                         break;
@@ -77,7 +79,7 @@ static int on_idle(sd_event_source *source, void *userdata)
 
 void monitor_spend(struct monitor *monitor)
 {
-        planner_spend(monitor->jobs.planner, monitor_now_us(monitor));
+        planner_spend(monitor->planner, monitor_now_us(monitor));
 }
 
 void monitor_take_sign_in(struct monitor *monitor, const struct token_result *result)
@@ -107,9 +109,21 @@ static int add_event_sources(struct monitor *monitor)
         return sd_event_source_set_enabled(monitor->idle, SD_EVENT_OFF);
 }
 
-static int load_job(struct monitor *monitor, struct planner_job *job)
+/* Watches the jobs of a configuration. On failure (a negative errno) nothing has changed. */
+static int change_jobs(struct monitor *monitor, const struct config *config, struct job_changes *ret_changes)
 {
-        return job_set_load(monitor->parts.state, job, monitor_now_us(monitor));
+        uint64_t now_us = monitor_now_us(monitor);
+
+        int r = job_changes_prepare(ret_changes, &monitor->jobs, config, monitor->parts.state, now_us);
+        if (r < 0)
+                return r;
+        r = planner_reserve(monitor->planner, ret_changes->next.count);
+        if (r < 0) {
+                job_changes_clear(ret_changes);
+                return r;
+        }
+        job_changes_make(ret_changes, &monitor->jobs, monitor->planner, now_us);
+        return 0;
 }
 
 int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
@@ -123,14 +137,14 @@ int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
         monitor->poll_due = monitor_poll_due;
         requests_attach(monitor);
 
-        r = job_set_build(&monitor->jobs, parts->config, MAX_IN_FLIGHT, parts->once);
+        const struct planner_limits limits = poll_limits_of(parts->config, MAX_IN_FLIGHT, parts->once);
+        r = planner_new(&limits, parts->config->status_rules, &monitor->planner);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < parts->config->job_count; i++) {
-                r = load_job(monitor, &planner_jobs(monitor->jobs.planner)[i]);
-                if (r < 0)
-                        return r;
-        }
+        CLEANUP(job_changes_clear) struct job_changes changes = { .config = NULL };
+        r = change_jobs(monitor, parts->config, &changes);
+        if (r < 0)
+                return r;
         r = add_event_sources(monitor);
         if (r < 0)
                 return r;
@@ -164,7 +178,8 @@ struct monitor *monitor_free(struct monitor *monitor)
         requests_clear(monitor);
         outage_stop(monitor);
         failing_log_free(monitor->failing);
-        job_set_clear(&monitor->jobs);
+        planner_free(monitor->planner);
+        job_table_clear(&monitor->jobs);
         sd_event_source_disable_unref(monitor->timer);
         sd_event_source_disable_unref(monitor->idle);
         free(monitor);
@@ -174,24 +189,24 @@ struct monitor *monitor_free(struct monitor *monitor)
 /* ---- start, reload ---- */
 
 /* A gone job may come back. */
-static bool has_ended(const struct planner_job *job)
+static bool has_ended(const struct job *job)
 {
-        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome) &&
-               !planner_job_is_gone(job);
+        const struct job_memory *memory = &job->planning.watch.memory;
+
+        return memory->recorded && outcome_is_terminal(memory->outcome) &&
+               !planner_job_is_gone(&job->planning);
 }
 
-/* Starts polling the job with that index. An ended job is polled only if the command line names it. */
-static void start_job(struct monitor *monitor, size_t i)
+/* Starts polling a job. An ended job is polled only if the command line names it. */
+static void start_job(struct monitor *monitor, struct job *job)
 {
-        struct planner_job *job = &planner_jobs(monitor->jobs.planner)[i];
-
-        if (has_ended(job) && !monitor->parts.config->jobs[i].from_command_line) {
+        if (has_ended(job) && !job->from_command_line) {
                 monitor_report(monitor, job, "ended before (%s)",
-                               outcome_to_string(job->watch.memory.outcome));
-                monitor_note_answered(monitor, job);
+                               outcome_to_string(job->planning.watch.memory.outcome));
+                job->answered = true;
                 return;
         }
-        planner_start(monitor->jobs.planner, job, monitor_now_us(monitor), 0);
+        planner_start_job(monitor->planner, &job->planning, monitor_now_us(monitor), 0);
 }
 
 /* What an earlier run leaves to this one. */
@@ -201,9 +216,9 @@ static void begin_run(struct monitor *monitor)
         uint64_t now = monitor_now_us(monitor), pause_us = last_run_load_pause(state);
 
         if (last_run_was_recent(state))
-                planner_begin_empty(monitor->jobs.planner, now);
+                planner_begin_empty(monitor->planner, now);
         if (pause_us > 0)
-                planner_pause(monitor->jobs.planner, now + pause_us);
+                planner_pause(monitor->planner, now + pause_us);
         last_run_begin(state);
         monitor->started = true;
         monitor->started_us = now;
@@ -211,35 +226,29 @@ static void begin_run(struct monitor *monitor)
 
 void monitor_start(struct monitor *monitor)
 {
+        const struct config *config = monitor->parts.config;
+
         begin_run(monitor);
-        for (size_t i = 0; i < monitor->parts.config->job_count; i++)
-                start_job(monitor, i);
+        for (size_t i = 0; i < config->job_count; i++) /* in the user's order */
+                start_job(monitor, job_table_find(&monitor->jobs, config->jobs[i].id));
         outage_abandon_in_pause(monitor);
-        sleep_until(monitor, planner_is_idle(monitor->jobs.planner) ? USEC_NEVER : monitor_now_us(monitor));
+        sleep_until(monitor, planner_is_idle(monitor->planner) ? USEC_NEVER : monitor_now_us(monitor));
 }
 
 int monitor_reload(struct monitor *monitor, const struct config *config)
 {
-        CLEANUP(job_set_clear) struct job_set jobs = JOB_SET_EMPTY;
+        const struct planner_limits limits = poll_limits_of(config, MAX_IN_FLIGHT, monitor->parts.once);
+        CLEANUP(job_changes_clear) struct job_changes changes = { .config = NULL };
 
-        int r = job_set_build(&jobs, config, MAX_IN_FLIGHT, monitor->parts.once);
+        int r = change_jobs(monitor, config, &changes);
         if (r < 0)
                 return r;
-        r = planner_adopt(jobs.planner, monitor->jobs.planner, monitor_now_us(monitor));
-        for (size_t i = 0; r >= 0 && i < config->job_count; i++)
-                if (!planner_jobs(jobs.planner)[i].adopted)
-                        r = load_job(monitor, &planner_jobs(jobs.planner)[i]);
-        if (r < 0)
-                return r; /* the old set is unchanged */
-
-        struct job_set old = monitor->jobs;
-        monitor->jobs = jobs;
-        jobs = old; /* freed when this function returns; requests refer to its jobs until they are adopted */
+        requests_drop_removed(monitor);
         monitor->parts.config = config;
-        requests_adopt(monitor);
-        for (size_t i = 0; i < config->job_count; i++)
-                if (!planner_jobs(monitor->jobs.planner)[i].adopted)
-                        start_job(monitor, i);
+        planner_set_limits(monitor->planner, &limits, config->status_rules, monitor_now_us(monitor));
+        planner_hurry(monitor->planner, monitor_now_us(monitor));
+        for (size_t i = 0; i < changes.added_count; i++)
+                start_job(monitor, changes.added[i]);
         sleep_until(monitor, monitor_now_us(monitor));
         return 0;
 }
@@ -250,7 +259,7 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
         requests_cancel(monitor);
         sign_in_cancel(monitor);
         if (other_server)
-                planner_reset_api(monitor->jobs.planner);
+                planner_reset_api(monitor->planner, monitor_now_us(monitor));
         monitor->renew_again_us = 0;
         monitor->parts.nexudus = nexudus;
         requests_attach(monitor);
@@ -262,7 +271,7 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 
 bool monitor_is_idle(const struct monitor *monitor)
 {
-        return planner_is_idle(monitor->jobs.planner);
+        return planner_is_idle(monitor->planner);
 }
 
 static enum failure api_failure(const struct planner *planner, uint64_t now_us)
@@ -282,10 +291,9 @@ static uint64_t retry_at(const struct planner *planner)
 
 struct monitor_counts monitor_count(const struct monitor *monitor)
 {
-        struct planner *planner = monitor->jobs.planner;
-        const struct planner_job *jobs = planner_jobs(planner);
+        struct planner *planner = monitor->planner;
         struct monitor_counts counts = {
-                .watched = monitor->parts.config->job_count,
+                .watched = monitor->jobs.count,
                 .not_found = monitor->not_found,
                 .report_error = monitor->report_error,
                 .failure = api_failure(planner, monitor_now_us(monitor)),
@@ -297,11 +305,12 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
         };
 
         for (size_t i = 0; i < counts.watched; i++) {
-                const struct job_memory *memory = &jobs[i].watch.memory;
+                const struct job *job = monitor->jobs.jobs[i];
+                const struct job_memory *memory = &job->planning.watch.memory;
 
-                if (!monitor->jobs.answered[i])
+                if (!job->answered)
                         counts.unanswered++;
-                if (jobs[i].failing && jobs[i].failures > 0)
+                if (job->planning.failing && job->planning.failures > 0)
                         counts.failing++;
                 switch (memory->recorded ? memory->outcome : OUTCOME_OPEN) {
                 case OUTCOME_OPEN:

@@ -87,7 +87,7 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
 
 static void log_outage(const struct monitor *monitor, const struct outage_cause *cause, bool is_new)
 {
-        const struct breaker *breaker = planner_breaker(monitor->jobs.planner);
+        const struct breaker *breaker = planner_breaker(monitor->planner);
         struct journal *journal = monitor->parts.journal;
         const char *base_url = monitor->parts.config->api.base_url, *what = NULL;
         int priority = is_new ? LOG_WARNING : LOG_DEBUG;
@@ -146,7 +146,7 @@ static int on_reminder(sd_event_source *source, uint64_t time_us, void *userdata
         (void)source;
         struct monitor *monitor = userdata;
         const struct outage_log *log = &monitor->outage;
-        const struct breaker *breaker = planner_breaker(monitor->jobs.planner);
+        const struct breaker *breaker = planner_breaker(monitor->planner);
         const char *base_url = monitor->parts.config->api.base_url;
         char lasted[TIMESPAN_TEXT_MAX], next[NEXT_STEP_MAX];
 
@@ -226,7 +226,7 @@ void outage_stop(struct monitor *monitor)
 
 static void outage_continues(struct monitor *monitor, const struct outage_cause *cause)
 {
-        const struct breaker *breaker = planner_breaker(monitor->jobs.planner);
+        const struct breaker *breaker = planner_breaker(monitor->planner);
         struct outage_log *log = &monitor->outage;
 
         if (is_recovering(log))
@@ -239,7 +239,7 @@ static void outage_continues(struct monitor *monitor, const struct outage_cause 
         (void)snprintf(log->explanation, sizeof(log->explanation), "%s", cause->explanation);
 
         bool certain = breaker->failure == FAILURE_UNREACHABLE || breaker->failed_probes > 0 ||
-                       cause->sign_in || (monitor->parts.once && planner_is_idle(monitor->jobs.planner));
+                       cause->sign_in || (monitor->parts.once && planner_is_idle(monitor->planner));
         bool is_new = certain && (!log->logged || log->failure != breaker->failure);
         log_outage(monitor, cause, is_new);
         if (is_new) {
@@ -254,7 +254,7 @@ void outage_update(struct monitor *monitor, const struct outage_cause *cause)
 {
         struct outage_log *log = &monitor->outage;
 
-        if (planner_breaker(monitor->jobs.planner)->state != BREAKER_CLOSED) {
+        if (planner_breaker(monitor->planner)->state != BREAKER_CLOSED) {
                 outage_continues(monitor, cause);
                 return;
         }
@@ -270,7 +270,7 @@ void outage_note_pause(struct monitor *monitor, const char *explanation)
 {
         struct outage_log *log = &monitor->outage;
         uint64_t now_us = monitor_now_us(monitor),
-                 until_us = planner_throttle(monitor->jobs.planner)->pause_until_us;
+                 until_us = planner_throttle(monitor->planner)->pause_until_us;
         uint64_t pause_us = until_us > now_us ? until_us - now_us : 0;
         char pause[TIMESPAN_TEXT_MAX];
         bool is_new = log->throttled_us == 0 || now_us - log->throttled_us > THROTTLING_QUIET_US ||
@@ -288,13 +288,13 @@ void outage_note_pause(struct monitor *monitor, const char *explanation)
 
 static void on_abandoned(void *userdata, struct planner_job *job)
 {
-        monitor_report(userdata, job, "not polled");
+        monitor_report(userdata, job_of(job), "not polled");
 }
 
 void outage_abandon_in_pause(struct monitor *monitor)
 {
         uint64_t now_us = monitor_now_us(monitor),
-                 until_us = planner_throttle(monitor->jobs.planner)->pause_until_us;
+                 until_us = planner_throttle(monitor->planner)->pause_until_us;
         char span[TIMESPAN_TEXT_MAX];
 
         if (!monitor->parts.once || until_us <= now_us)
@@ -303,15 +303,15 @@ void outage_abandon_in_pause(struct monitor *monitor)
                             "Rate limited by the API at %s for another %s. Skipping this run.",
                             monitor->parts.config->api.base_url,
                             timespan_format_rough(until_us - now_us, span));
-        planner_abandon(monitor->jobs.planner, on_abandoned, monitor);
+        planner_abandon(monitor->planner, on_abandoned, monitor);
 }
 
 /* Until the outage is certain enough to be logged, the next job is the probe. */
 void outage_abandon_if_down(struct monitor *monitor)
 {
-        bool down = planner_breaker(monitor->jobs.planner)->state != BREAKER_CLOSED && monitor->outage.logged;
+        bool down = planner_breaker(monitor->planner)->state != BREAKER_CLOSED && monitor->outage.logged;
 
         if (monitor->parts.once &&
-            (down || planner_throttle(monitor->jobs.planner)->pause_until_us > monitor_now_us(monitor)))
-                planner_abandon(monitor->jobs.planner, on_abandoned, monitor);
+            (down || planner_throttle(monitor->planner)->pause_until_us > monitor_now_us(monitor)))
+                planner_abandon(monitor->planner, on_abandoned, monitor);
 }

@@ -19,30 +19,13 @@ uint64_t monitor_now_us(const struct monitor *monitor)
         return now;
 }
 
-/* Jobs of the planner, of the configuration and of `answered` are in the same order. */
-static size_t index_of(const struct monitor *monitor, const struct planner_job *job)
+void monitor_report(struct monitor *monitor, const struct job *job, const char *format, ...)
 {
-        return (size_t)(job - planner_jobs(monitor->jobs.planner));
-}
-
-const struct job_config *monitor_job_config(const struct monitor *monitor, const struct planner_job *job)
-{
-        return &monitor->parts.config->jobs[index_of(monitor, job)];
-}
-
-void monitor_note_answered(struct monitor *monitor, const struct planner_job *job)
-{
-        monitor->jobs.answered[index_of(monitor, job)] = true;
-}
-
-void monitor_report(struct monitor *monitor, const struct planner_job *job, const char *format, ...)
-{
-        const struct job_config *config = monitor_job_config(monitor, job);
         va_list arguments;
 
         if (!monitor->parts.report)
                 return;
-        CLEANUP(cleanup_free) char *label = job_label(config->id, config->name);
+        CLEANUP(cleanup_free) char *label = job_label(job->planning.id, job->name);
         (void)printf("%s: ", label != NULL ? label : "Job");
         va_start(arguments, format);
         (void)vprintf(format, arguments);
@@ -54,7 +37,7 @@ void monitor_report(struct monitor *monitor, const struct planner_job *job, cons
                 monitor->report_error = errno > 0 ? -errno : -EIO;
 }
 
-void monitor_report_record(struct monitor *monitor, const struct planner_job *job, const struct text *status,
+void monitor_report_record(struct monitor *monitor, const struct job *job, const struct text *status,
                            enum outcome outcome)
 {
         if (!monitor->parts.report)

@@ -6,7 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "monitor/failing.h"
-#include "monitor/job_set.h"
+#include "monitor/job_table.h"
 #include "monitor/parts.h"
 #include "monitor/request_slot.h"
 #include "nexudus/classification.h"
@@ -28,7 +28,8 @@ struct outage_log {
 /* The state of a monitor, shared by the files that implement it. Other components include monitor.h only. */
 struct monitor {
         struct monitor_parts parts;
-        struct job_set jobs;
+        struct planner *planner;
+        struct job_table jobs;
         struct request_slot slots[MAX_IN_FLIGHT];
         struct outage_log outage;
         struct failing_log *failing;
@@ -54,19 +55,13 @@ struct monitor {
 /* CLOCK_BOOTTIME of this iteration of the loop, in microseconds. */
 uint64_t monitor_now_us(const struct monitor *monitor);
 
-/* The configuration of a job. */
-const struct job_config *monitor_job_config(const struct monitor *monitor, const struct planner_job *job);
-
-/* The job has had a usable response. */
-void monitor_note_answered(struct monitor *monitor, const struct planner_job *job);
-
 /*
  * With `once` and `report`: prints a line about the job on standard output; otherwise does nothing. An error
  * is kept in report_error.
  */
-void monitor_report(struct monitor *monitor, const struct planner_job *job, const char *format, ...)
+void monitor_report(struct monitor *monitor, const struct job *job, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
 /* Likewise: its Status and outcome. */
-void monitor_report_record(struct monitor *monitor, const struct planner_job *job, const struct text *status,
+void monitor_report_record(struct monitor *monitor, const struct job *job, const struct text *status,
                            enum outcome outcome);

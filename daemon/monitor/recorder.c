@@ -213,8 +213,8 @@ static int event_id_new(char ret_id[static EVENT_ID_SIZE])
 }
 
 /* A job that is gone has no record; its last one is loaded from the state. */
-static int event_fill_record(struct recorder *recorder, const struct job_config *job,
-                             struct job_record *record, struct event *event)
+static int event_fill_record(struct recorder *recorder, const struct job *job, struct job_record *record,
+                             struct event *event)
 {
         if (record != NULL) {
                 event->record = *record;
@@ -222,16 +222,15 @@ static int event_fill_record(struct recorder *recorder, const struct job_config 
                 return 0;
         }
 
-        int r = state_get_job_record(recorder->state, job->id, &event->record);
+        int r = state_get_job_record(recorder->state, job->planning.id, &event->record);
         if (r < 0)
                 return r;
-        event->record.id = job->id;
+        event->record.id = job->planning.id;
         return 0;
 }
 
-static int event_fill(struct recorder *recorder, const struct job_config *job,
-                      const struct job_memory *memory, const struct change *change, struct job_record *record,
-                      struct event *event)
+static int event_fill(struct recorder *recorder, const struct job *job, const struct job_memory *memory,
+                      const struct change *change, struct job_record *record, struct event *event)
 {
         int r;
 
@@ -248,7 +247,7 @@ static int event_fill(struct recorder *recorder, const struct job_config *job,
                         return r;
         }
         if (memory->recorded) {
-                r = state_get_job_texts(recorder->state, job->id, &event->status_before,
+                r = state_get_job_texts(recorder->state, job->planning.id, &event->status_before,
                                         &event->result_before);
                 if (r < 0)
                         return r;
@@ -300,7 +299,7 @@ static int pending_reserve(struct recorder *recorder)
         return 0;
 }
 
-int recorder_record(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
+int recorder_record(struct recorder *recorder, const struct job *job, const struct job_memory *memory,
                     const struct change *change, struct job_record *record)
 {
         CLEANUP(event_clear) struct event event = { .id = "" };
@@ -309,7 +308,7 @@ int recorder_record(struct recorder *recorder, const struct job_config *job, con
         if (r >= 0)
                 r = event_fill(recorder, job, memory, change, record, &event);
         if (r >= 0) {
-                size_t hooks = outbox_select(recorder->config, job, &event, recorder->hooks);
+                size_t hooks = outbox_select(recorder->config, job->hooks, &event, recorder->hooks);
                 r = state_record_event(recorder->state, &event, recorder->hooks, hooks);
         }
         if (r < 0) {
@@ -328,8 +327,7 @@ int recorder_record(struct recorder *recorder, const struct job_config *job, con
         return 0;
 }
 
-int recorder_store_result(struct recorder *recorder, const struct job_config *job,
-                          const struct job_record *record)
+int recorder_store_result(struct recorder *recorder, const struct job *job, const struct job_record *record)
 {
         int r = state_update_job(recorder->state, record);
 
@@ -340,8 +338,8 @@ int recorder_store_result(struct recorder *recorder, const struct job_config *jo
         note_state_recovered(recorder);
         if (record->result.data == NULL)
                 return 0;
-        CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
-        journal_print_about(recorder->journal, LOG_INFO, NULL, job->id, job->name,
+        CLEANUP(cleanup_free) char *label = job_label(job->planning.id, job->name);
+        journal_print_about(recorder->journal, LOG_INFO, NULL, job->planning.id, job->name,
                             "%s: ResultData read (%zu bytes): it existed before, but batches omit it.",
                             label != NULL ? label : "Job", record->result.size);
         return 0;
@@ -397,18 +395,18 @@ void recorder_note_json(struct recorder *recorder, bool status_is_json, bool res
                 note_json(recorder, "ResultData", &recorder->result_json_logged);
 }
 
-void recorder_note_unrecognised_status(struct recorder *recorder, const struct job_config *job,
+void recorder_note_unrecognised_status(struct recorder *recorder, const struct job *job,
                                        const struct text *status)
 {
         if (state_status_reported(recorder->state, status) == 0)
                 return;
 
         CLEANUP(cleanup_free) char *shown = text_escape(status->data, status->size, 80);
-        CLEANUP(cleanup_free) char *label = job_label(job->id, job->name);
+        CLEANUP(cleanup_free) char *label = job_label(job->planning.id, job->name);
         CLEANUP(cleanup_free) char *line = status_line_write(status);
         if (shown == NULL || label == NULL || line == NULL)
                 return;
-        journal_print_about(recorder->journal, LOG_WARNING, MESSAGE_ID_UNRECOGNISED_STATUS, job->id,
+        journal_print_about(recorder->journal, LOG_WARNING, MESSAGE_ID_UNRECOGNISED_STATUS, job->planning.id,
                             job->name,
                             "%s: unrecognised status \"%s\", treated as open. "
                             "Classify it with a line under [status] in %s, for instance: %s",

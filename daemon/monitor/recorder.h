@@ -10,6 +10,7 @@
 #include "journal/journal.h"
 #include "model/change.h"
 #include "model/event.h"
+#include "monitor/job.h"
 #include "state/state.h"
 
 /* Turns changes into events: an event is committed to the state, then logged and queued for hooks. */
@@ -35,15 +36,14 @@ int recorder_replay(struct recorder *recorder);
  * then logged and delivered, now or after a restart. On failure (a negative errno, already logged) nothing
  * was recorded, and the change has to be detected again.
  */
-int recorder_record(struct recorder *recorder, const struct job_config *job, const struct job_memory *memory,
+int recorder_record(struct recorder *recorder, const struct job *job, const struct job_memory *memory,
                     const struct change *change, struct job_record *record);
 
 /*
  * Stores a ResultData that was unknown when the job was recorded; there is no event. Returns 0 once it is
  * stored; on failure (a negative errno, already logged) it has to be read again.
  */
-int recorder_store_result(struct recorder *recorder, const struct job_config *job,
-                          const struct job_record *record);
+int recorder_store_result(struct recorder *recorder, const struct job *job, const struct job_record *record);
 
 /*
  * Records several changes in one transaction: events passed to recorder_record() after recorder_begin() are
@@ -64,5 +64,5 @@ const char *recorder_state_error(const struct recorder *recorder);
 void recorder_note_json(struct recorder *recorder, bool status_is_json, bool result_is_json);
 
 /* Warns of an unrecognised status, once per value, also across restarts. */
-void recorder_note_unrecognised_status(struct recorder *recorder, const struct job_config *job,
+void recorder_note_unrecognised_status(struct recorder *recorder, const struct job *job,
                                        const struct text *status);

@@ -21,12 +21,12 @@ static void note_sent(struct request_slot *slot)
         if (slot->sent)
                 return;
         slot->sent = true;
-        planner_note_sent(slot->monitor->jobs.planner, monitor_now_us(slot->monitor));
+        planner_note_sent(slot->monitor->planner, monitor_now_us(slot->monitor));
 }
 
 static void cancel(struct request_slot *slot)
 {
-        struct planner *planner = slot->monitor->jobs.planner;
+        struct planner *planner = slot->monitor->planner;
         uint64_t now = monitor_now_us(slot->monitor);
 
         nexudus_cancel(slot->http);
@@ -70,7 +70,7 @@ static void on_response(void *userdata, const struct nexudus_response *response)
         struct monitor *monitor = slot->monitor;
 
         note_sent(slot);
-        planner_end_request(monitor->jobs.planner, &slot->request, monitor_now_us(monitor));
+        planner_end_request(monitor->planner, &slot->request, monitor_now_us(monitor));
         response_take(slot, response);
         release(slot);
         monitor->poll_due(monitor);
@@ -128,8 +128,8 @@ int requests_start(struct monitor *monitor, const struct planner_request *reques
                                     &slot->http);
         if (r < 0) {
                 note_sent(slot);
-                planner_end_request(monitor->jobs.planner, request, monitor_now_us(monitor));
-                planner_requeue(monitor->jobs.planner, request, monitor_now_us(monitor));
+                planner_end_request(monitor->planner, request, monitor_now_us(monitor));
+                planner_requeue(monitor->planner, request, monitor_now_us(monitor));
                 release(slot);
         }
         return r;
@@ -153,14 +153,14 @@ void requests_clear(struct monitor *monitor)
                 }
 }
 
-void requests_adopt(struct monitor *monitor)
+void requests_drop_removed(struct monitor *monitor)
 {
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
                 struct request_slot *slot = &monitor->slots[i];
 
                 if (slot->monitor == NULL)
                         continue;
-                batch_adopt(slot, monitor->jobs.planner);
+                batch_drop_removed(slot);
                 if (slot->request.count == 0)
                         cancel(slot);
         }

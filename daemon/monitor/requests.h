@@ -17,11 +17,8 @@ void requests_cancel(struct monitor *monitor);
 /* Cancels all requests without informing the planner, which is about to be freed. */
 void requests_clear(struct monitor *monitor);
 
-/*
- * The monitor has another planner, which has adopted the one of the requests: they continue for the jobs that
- * the new one has too; a request without any is cancelled. The old planner must still exist.
- */
-void requests_adopt(struct monitor *monitor);
+/* Jobs were removed from the planner: requests continue for their other jobs, or are cancelled. */
+void requests_drop_removed(struct monitor *monitor);
 
 /* Installs the handler for sent requests in the monitor's API client. */
 void requests_attach(struct monitor *monitor);

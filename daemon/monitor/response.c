@@ -41,8 +41,7 @@ static bool is_refused_for_token(struct request_slot *slot)
         struct planner_request *request = &slot->request;
         bool polls = request->kind == REQUEST_SINGLE || request->kind == REQUEST_BATCH;
 
-        if (polls && planner_breaker(monitor->jobs.planner)->state == BREAKER_CLOSED &&
-            token_was_renewed(request))
+        if (polls && planner_breaker(monitor->planner)->state == BREAKER_CLOSED && token_was_renewed(request))
                 return false;
         if (!session_note_refused(monitor->parts.session, slot->generation))
                 return false;
@@ -92,7 +91,7 @@ static void note_failed_batch(struct monitor *monitor, const struct planner_requ
  * cause. */
 static void log_batch_size(struct monitor *monitor, unsigned before)
 {
-        unsigned now = planner_batch_size(monitor->jobs.planner, monitor_now_us(monitor));
+        unsigned now = planner_batch_size(monitor->planner, monitor_now_us(monitor));
 
         if (now >= before)
                 return;
@@ -110,40 +109,39 @@ static void log_batch_size(struct monitor *monitor, unsigned before)
 
 static void take_record(struct monitor *monitor, struct planner_job *job, struct job_record *record)
 {
-        const struct job_config *config = monitor_job_config(monitor, job);
         struct recorder *recorder = monitor->parts.recorder;
         uint64_t now = monitor_now_us(monitor);
         bool was_missing = job->watch.not_found_count > 0;
 
         record->has_result = true; /* in a single response an omitted ResultData is null */
-        struct observation observation = planner_take_record(monitor->jobs.planner, job, record, now);
+        struct observation observation = planner_take_record(monitor->planner, job, record, now);
         const struct change *change = &observation.change;
         struct job_memory seen = job_memory_of(record, change->outcome);
         bool recorded = false;
 
         if (was_missing)
                 not_found_clear(monitor->parts.state, job->id);
-        monitor_note_answered(monitor, job);
+        job_of(job)->answered = true;
         recorder_note_json(recorder, record->status_is_json, record->result_is_json);
-        monitor_report_record(monitor, job, &record->status, change->outcome);
+        monitor_report_record(monitor, job_of(job), &record->status, change->outcome);
         if (change->has_event) {
                 if (change->unrecognised_status)
-                        recorder_note_unrecognised_status(recorder, config, &record->status);
-                recorded = recorder_record(recorder, config, &job->watch.memory, change, record) >= 0;
+                        recorder_note_unrecognised_status(recorder, job_of(job), &record->status);
+                recorded = recorder_record(recorder, job_of(job), &job->watch.memory, change, record) >= 0;
         } else if (change->result_read) {
-                recorded = recorder_store_result(recorder, config, record) >= 0;
+                recorded = recorder_store_result(recorder, job_of(job), record) >= 0;
         }
-        planner_complete(monitor->jobs.planner, job, &observation, recorded, &seen, now, random_u64());
+        planner_complete(monitor->planner, job, &observation, recorded, &seen, now, random_u64());
 }
 
 static void take_gone(struct monitor *monitor, struct planner_job *job)
 {
-        struct observation observation = planner_take_gone(monitor->jobs.planner, job);
+        struct observation observation = planner_take_gone(monitor->planner, job);
 
         not_found_clear(monitor->parts.state, job->id);
-        bool recorded = recorder_record(monitor->parts.recorder, monitor_job_config(monitor, job),
-                                        &job->watch.memory, &observation.change, NULL) >= 0;
-        planner_complete(monitor->jobs.planner, job, &observation, recorded, NULL, monitor_now_us(monitor),
+        bool recorded = recorder_record(monitor->parts.recorder, job_of(job), &job->watch.memory,
+                                        &observation.change, NULL) >= 0;
+        planner_complete(monitor->planner, job, &observation, recorded, NULL, monitor_now_us(monitor),
                          random_u64());
 }
 
@@ -155,10 +153,9 @@ static void log_recovered(struct monitor *monitor, const struct planner_request 
                 return;
         for (size_t i = 0; i < request->count; i++) {
                 const struct planner_job *job = request->jobs[i];
-                const struct job_config *config = monitor_job_config(monitor, job);
 
                 if (job->failing && job->failures >= FAILURES_LOGGED)
-                        failing_log_end(monitor->failing, config->id, config->name);
+                        failing_log_end(monitor->failing, job->id, job_of(job)->name);
         }
 }
 
@@ -170,7 +167,7 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
         uint64_t now = monitor_now_us(monitor);
 
         log_recovered(monitor, request);
-        planner_succeeded(monitor->jobs.planner, request, now);
+        planner_succeeded(monitor->planner, request, now);
         outage_update(monitor, &success);
         switch (request->kind) {
         case REQUEST_SINGLE:
@@ -180,8 +177,7 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
                 batch_apply_rows(slot);
                 break;
         case REQUEST_GONE_CHECK:
-                if (planner_take_gone_check(monitor->jobs.planner, request, slot->seen_job, now,
-                                            random_u64()))
+                if (planner_take_gone_check(monitor->planner, request, slot->seen_job, now, random_u64()))
                         take_gone(monitor, request->jobs[0]);
                 break;
         case REQUEST_CHECK:
@@ -195,10 +191,8 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
 static void log_failing(struct monitor *monitor, const struct planner_job *job,
                         const struct nexudus_response *response)
 {
-        const struct job_config *config = monitor_job_config(monitor, job);
-
         if (job->failures == FAILURES_LOGGED)
-                failing_log_start(monitor->failing, config->id, config->name, response->failure,
+                failing_log_start(monitor->failing, job->id, job_of(job)->name, response->failure,
                                   response->explanation);
 }
 
@@ -211,9 +205,11 @@ static void report_failure(struct monitor *monitor, const struct planner_request
                 if (!request->jobs[i]->done) /* it is requested again */
                         continue;
                 if (response->failure == FAILURE_NOT_FOUND)
-                        monitor_report(monitor, request->jobs[i], "not found (%s)", response->explanation);
+                        monitor_report(monitor, job_of(request->jobs[i]), "not found (%s)",
+                                       response->explanation);
                 else
-                        monitor_report(monitor, request->jobs[i], "no answer: %s", response->explanation);
+                        monitor_report(monitor, job_of(request->jobs[i]), "no answer: %s",
+                                       response->explanation);
         }
 }
 
@@ -231,7 +227,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
         uint64_t now = monitor_now_us(monitor);
 
         note_failed_batch(monitor, request, response);
-        switch (planner_failed(monitor->jobs.planner, request, &failure, false, now, random_u64())) {
+        switch (planner_failed(monitor->planner, request, &failure, false, now, random_u64())) {
         case ATTRIBUTED_TO_API:
                 if (response->failure != FAILURE_THROTTLED)
                         break;
@@ -243,18 +239,18 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 if (response->failure == FAILURE_NOT_FOUND) {
                         monitor->not_found++;
                         not_found_save(monitor->parts.state, job->id, &job->watch, now);
-                        monitor_note_answered(monitor, job);
+                        job_of(job)->answered = true;
                 }
                 log_failing(monitor, job, response);
                 break;
         case ATTRIBUTED_AS_GONE:
-                monitor_note_answered(monitor, job);
+                job_of(job)->answered = true;
                 take_gone(monitor, job);
                 break;
         case ATTRIBUTED_TO_NONE:
                 if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* as expected */
                         monitor->not_found++;
-                        monitor_note_answered(monitor, job);
+                        job_of(job)->answered = true;
                 }
                 break;
         }
@@ -265,10 +261,10 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
 void response_take(struct request_slot *slot, const struct nexudus_response *response)
 {
         struct monitor *monitor = slot->monitor;
-        unsigned batch_size = planner_batch_size(monitor->jobs.planner, monitor_now_us(monitor));
+        unsigned batch_size = planner_batch_size(monitor->planner, monitor_now_us(monitor));
 
         if (may_retry_with_new_token(slot, response))
-                planner_requeue(monitor->jobs.planner, &slot->request, monitor_now_us(monitor));
+                planner_requeue(monitor->planner, &slot->request, monitor_now_us(monitor));
         else if (response->failure == FAILURE_NONE)
                 take_success(slot, response);
         else

@@ -23,7 +23,7 @@ static void bring_forward(uint64_t *wake_us, uint64_t to_us)
 
 static void start_sign_in(struct monitor *monitor, uint64_t now, uint64_t *wake_us)
 {
-        planner_begin_sign_in(monitor->jobs.planner, &monitor->sign_in);
+        planner_begin_sign_in(monitor->planner, &monitor->sign_in);
         monitor->signing_in = true;
         if (session_renew(monitor->parts.session) >= 0)
                 return;
@@ -40,8 +40,8 @@ void sign_in_cancel(struct monitor *monitor)
         if (!monitor->signing_in)
                 return;
         monitor->signing_in = false;
-        planner_end_request(monitor->jobs.planner, &monitor->sign_in, now);
-        planner_requeue(monitor->jobs.planner, &monitor->sign_in, now);
+        planner_end_request(monitor->planner, &monitor->sign_in, now);
+        planner_requeue(monitor->planner, &monitor->sign_in, now);
 }
 
 bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
@@ -51,7 +51,7 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
 
         if (session == NULL)
                 return true;
-        at_us = planner_sign_in_at(monitor->jobs.planner, now);
+        at_us = planner_sign_in_at(monitor->planner, now);
 
         switch (session_need(session)) {
         case SESSION_READY: {
@@ -70,7 +70,7 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
                 return true;
         case SESSION_SIGN_IN:
                 /* Without a job to poll no token is needed. */
-                if (planner_next_due(monitor->jobs.planner) == USEC_NEVER)
+                if (planner_next_due(monitor->planner) == USEC_NEVER)
                         return false;
                 if (at_us <= now)
                         start_sign_in(monitor, now, wake_us);
@@ -112,7 +112,7 @@ static void postpone_renewal(struct monitor *monitor, enum failure failure, cons
         char span[TIMESPAN_TEXT_MAX];
 
         monitor->renew_again_us = now + RENEW_AGAIN_US;
-        planner_requeue(monitor->jobs.planner, &monitor->sign_in, now);
+        planner_requeue(monitor->planner, &monitor->sign_in, now);
         journal_print(monitor->parts.journal, is_new ? priority : LOG_DEBUG,
                       "Token renewal failed: %s. The current token stays in use; next attempt in %s.",
                       explanation, timespan_format_rough(RENEW_AGAIN_US, span));
@@ -127,7 +127,7 @@ static void take_failure(struct monitor *monitor, enum failure failure, const st
                                             .sign_in = true,
                                             .explanation = result->explanation };
 
-        (void)planner_failed(monitor->jobs.planner, &monitor->sign_in, &planner_failure, true,
+        (void)planner_failed(monitor->planner, &monitor->sign_in, &planner_failure, true,
                              monitor_now_us(monitor), random_u64());
         if (failure == FAILURE_THROTTLED) {
                 if (result->retry_after_us > 0)
@@ -140,7 +140,7 @@ static void take_failure(struct monitor *monitor, enum failure failure, const st
 static void take_success(struct monitor *monitor)
 {
         const struct outage_cause success = { .failure = FAILURE_NONE };
-        struct planner *planner = monitor->jobs.planner;
+        struct planner *planner = monitor->planner;
         const struct breaker *breaker = planner_breaker(planner);
 
         monitor->renew_again_us = 0;
@@ -158,7 +158,7 @@ void sign_in_take_result(struct monitor *monitor, const struct token_result *res
         enum failure failure = failure_of(result->verdict);
 
         monitor->signing_in = false;
-        planner_end_request(monitor->jobs.planner, &monitor->sign_in, monitor_now_us(monitor));
+        planner_end_request(monitor->planner, &monitor->sign_in, monitor_now_us(monitor));
         if (failure == FAILURE_NONE)
                 take_success(monitor);
         else if (failure != FAILURE_THROTTLED && session_need(monitor->parts.session) == SESSION_RENEW)

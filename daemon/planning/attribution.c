@@ -56,7 +56,7 @@ static void accuse(struct planner *planner, const struct planner_request *reques
         if (failure->too_large)
                 return;
         witnesses_accuse(planner, failure->failure, witness, request->kind == REQUEST_BATCH,
-                         request->jobs[0]->settings->interval_us, now_us, random);
+                         request->jobs[0]->settings.interval_us, now_us, random);
         witnesses_note_streak(planner, failure->failure, now_us, random);
 }
 

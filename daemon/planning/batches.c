@@ -44,12 +44,10 @@ bool batches_enabled(const struct planner_api *api, uint64_t now_us)
         return api->batch_size >= 2 && api->batches_from_us <= now_us;
 }
 
-void batches_disable(struct planner *planner, uint64_t now_us)
+void batches_release_parts(struct planner *planner, uint64_t now_us)
 {
         struct queue_entry *entry;
 
-        planner->api.batches_from_us = now_us + DISABLED_US;
-        batches_note_answered(&planner->api);
         while ((entry = queue_first(&planner->parts)) != NULL) {
                 struct planner_job *job = (struct planner_job *)entry;
 
@@ -57,6 +55,13 @@ void batches_disable(struct planner *planner, uint64_t now_us)
                 job->part = 0;
                 planner_put(planner, job, now_us);
         }
+}
+
+void batches_disable(struct planner *planner, uint64_t now_us)
+{
+        planner->api.batches_from_us = now_us + DISABLED_US;
+        batches_note_answered(&planner->api);
+        batches_release_parts(planner, now_us);
 }
 
 /* ---- runs of failed batches ---- */

@@ -18,10 +18,13 @@ bool batches_enabled(const struct planner_api *api, uint64_t now_us);
 /* Single requests for an hour. Jobs of parts that wait are due now. */
 void batches_disable(struct planner *planner, uint64_t now_us);
 
+/* Jobs of parts that wait are due now, and are no parts any more. */
+void batches_release_parts(struct planner *planner, uint64_t now_us);
+
 /*
  * A batch failed, in whatever class but unreachable and throttled: its halves are requested next, unless
- * batches are disabled for it or by now. It had two jobs or more when it was sent; a reload may have left
- * one, which is requested individually then.
+ * batches are disabled for it or by now. It had two jobs or more when it was sent; others may have been
+ * removed since. One alone is requested individually then.
  */
 void batches_note_failed(struct planner *planner, const struct planner_request *request, bool too_large,
                          uint64_t now_us);

@@ -12,7 +12,7 @@
 void job_charge(struct planner *planner, struct planner_job *job, const struct planner_failure *failure,
                 uint64_t now_us, uint64_t random)
 {
-        uint64_t pace_us = job->pace_us > 0 ? job->pace_us : job->settings->interval_us;
+        uint64_t pace_us = job->pace_us > 0 ? job->pace_us : job->settings.interval_us;
 
         job->failing = true;
         job->failure = failure->failure;
@@ -33,7 +33,7 @@ void job_charge(struct planner *planner, struct planner_job *job, const struct p
 void charges_undo(struct planner *planner, uint64_t since_us, uint64_t now_us)
 {
         for (size_t i = 0; i < planner->job_count; i++) {
-                struct planner_job *job = &planner->jobs[i];
+                struct planner_job *job = planner->jobs[i];
 
                 if (!job->failing || job->charged_us < since_us || job->in_flight || job->done ||
                     job->part != 0)

@@ -26,29 +26,18 @@
 
 DEFINE_CLEANUP(struct planner, planner_free)
 
-int planner_new(const struct planner_limits *limits, const struct status_rules *rules, size_t job_count,
+int planner_new(const struct planner_limits *limits, const struct status_rules *rules,
                 struct planner **ret_planner)
 {
         CLEANUP(cleanup_planner_free) struct planner *planner = calloc(1, sizeof(*planner));
 
         if (planner == NULL)
                 return -ENOMEM;
-        planner->limits = *limits;
-        if (planner->limits.batch_size > PLANNER_BATCH_MAX)
-                planner->limits.batch_size = PLANNER_BATCH_MAX;
-        planner->rules = rules;
+        planner_take_limits(planner, limits, rules);
         planner->api.batch_size = planner->limits.batch_size;
         planner->api.breaker = BREAKER_INITIAL;
         planner->api.throttle = THROTTLE_INITIAL;
         rate_limiter_init(&planner->api.rate_limiter, &limits->rate_limiter);
-
-        planner->job_count = job_count;
-        planner->jobs = calloc(job_count > 0 ? job_count : 1, sizeof(*planner->jobs));
-        if (planner->jobs == NULL || queue_reserve(&planner->due, job_count) < 0 ||
-            queue_reserve(&planner->gone, job_count) < 0 || queue_reserve(&planner->confirm, job_count) < 0 ||
-            queue_reserve(&planner->parts, job_count) < 0)
-                return -ENOMEM;
-
         *ret_planner = STEAL_POINTER(planner);
         return 0;
 }
@@ -62,20 +51,8 @@ struct planner *planner_free(struct planner *planner)
         queue_clear(&planner->confirm);
         queue_clear(&planner->parts);
         free(planner->jobs);
-        free(planner->by_id);
         free(planner);
         return NULL;
-}
-
-struct planner_job *planner_jobs(struct planner *planner)
-{
-        return planner->jobs;
-}
-
-void planner_start(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us)
-{
-        job->done = false;
-        planner_put(planner, job, now_us + span_us);
 }
 
 void planner_begin_empty(struct planner *planner, uint64_t now_us)
@@ -197,7 +174,7 @@ static struct planner_job *next_of_round(struct planner *planner, uint64_t now_u
         struct planner_job *best = NULL;
 
         for (size_t i = 0; i < planner->job_count; i++) {
-                struct planner_job *job = &planner->jobs[(planner->probe_position + i) % planner->job_count];
+                struct planner_job *job = planner->jobs[(planner->probe_position + i) % planner->job_count];
 
                 if (job->probe_round == planner->api.probe_round || !may_be_probed(job, now_us))
                         continue;
@@ -220,7 +197,7 @@ static struct planner_job *next_probe_job(struct planner *planner, uint64_t now_
         }
         if (job != NULL) {
                 job->probe_round = planner->api.probe_round;
-                planner->probe_position = (size_t)(job - planner->jobs) + 1;
+                planner->probe_position = job->index + 1;
         }
         return job;
 }
@@ -383,7 +360,7 @@ void planner_abandon(struct planner *planner, void (*abandoned)(void *userdata, 
                      void *userdata)
 {
         for (size_t i = 0; i < planner->job_count; i++) {
-                struct planner_job *job = &planner->jobs[i];
+                struct planner_job *job = planner->jobs[i];
 
                 if (job->entry.position == 0)
                         continue;

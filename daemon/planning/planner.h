@@ -21,34 +21,55 @@
  *      planner_end_request(), then planner_failed(), or planner_succeeded() and for each job
  *      planner_take_record() … planner_complete(), or planner_apply_row().
  *
- * Jobs and the arrays in requests are the planner's.
+ * Jobs are the caller's, and come and go while the planner runs.
  */
 struct planner;
 
-/* -ENOMEM. */
-int planner_new(const struct planner_limits *limits, const struct status_rules *rules, size_t job_count,
+/* The rules are borrowed. -ENOMEM. */
+int planner_new(const struct planner_limits *limits, const struct status_rules *rules,
                 struct planner **ret_planner);
+
+/* The jobs must still exist. Takes NULL, returns NULL. */
 struct planner *planner_free(struct planner *planner);
 
+/* Other limits and rules, as after a reload. What was learned of the API stays. */
+void planner_set_limits(struct planner *planner, const struct planner_limits *limits,
+                        const struct status_rules *rules, uint64_t now_us);
+
+/* Someone may have corrected what was wrong: gone jobs are polled, and an outage is probed, at once. */
+void planner_hurry(struct planner *planner, uint64_t now_us);
+
 /*
- * Takes over from another planner, as after a reload: what was learned of the API, and the requests in
- * flight. Jobs are matched by id: those that both have go on as they were, under the new settings; new ones
- * are the caller's to fill in and to start. Requests in flight point at jobs of the old planner: the caller
- * replaces them by planner_find_job(), and then frees the old planner. -ENOMEM, and nothing has happened.
+ * The API is another one: nothing is known of its state, and no job waits longer than its interval. No
+ * request is in flight.
  */
-int planner_adopt(struct planner *planner, const struct planner *old, uint64_t now_us);
+void planner_reset_api(struct planner *planner, uint64_t now_us);
 
-/* The API is another one: nothing is known of its state. No request is in flight. */
-void planner_reset_api(struct planner *planner);
+/* ---- jobs ---- */
 
-/* After planner_adopt(): the job of that id, or NULL. */
-struct planner_job *planner_find_job(struct planner *planner, uint64_t id);
+/* Makes room for so many jobs in all. On failure (-ENOMEM) nothing has changed. */
+int planner_reserve(struct planner *planner, size_t count);
 
-/* The planner's jobs, for the caller to fill in id, settings and watch before planner_start() of each. */
-struct planner_job *planner_jobs(struct planner *planner);
+/*
+ * Adds a job, for which planner_reserve() has made room. It is borrowed until planner_remove_job(); id,
+ * settings and watch are filled in, and all else is 0. It is not polled before planner_start_job().
+ */
+void planner_add_job(struct planner *planner, struct planner_job *job);
 
-/* Starts to poll a job, at once or after a span. */
-void planner_start(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us);
+/* Starts to poll a job, at once or after a span. It is in no queue. */
+void planner_start_job(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us);
+
+/* Other settings for a job. All that is known of it stays; a shorter interval takes effect at once. */
+void planner_update_job(struct planner *planner, struct planner_job *job,
+                        const struct planner_settings *settings, uint64_t now_us);
+
+/*
+ * The job is not polled any more, and job->removed is set. Before the caller frees it, he takes it out of
+ * each request in flight. A request for no other job is cancelled: planner_end_request(), planner_requeue().
+ */
+void planner_remove_job(struct planner *planner, struct planner_job *job);
+
+/* ---- the start of a run ---- */
 
 /* The buckets of the rate limiter are empty: an earlier run may have used them. */
 void planner_begin_empty(struct planner *planner, uint64_t now_us);

@@ -10,10 +10,11 @@
 #include "planning/queue.h"
 
 /*
- * What the planner knows of one job, and what a request is made of. Times are CLOCK_BOOTTIME in microseconds.
+ * What the planner knows of one job, and what a request is made of. It is part of the caller's job. Times are
+ * CLOCK_BOOTTIME in microseconds.
  */
 
-/* How one job is polled. The caller's, and must outlive the planner. */
+/* How one job is polled. */
 struct planner_settings {
         uint64_t interval_us;
         uint64_t max_interval_us;
@@ -24,13 +25,14 @@ struct planner_settings {
 struct planner_job {
         struct queue_entry entry; /* must be first: queues hand it back */
         uint64_t id;
-        const struct planner_settings *settings;
+        struct planner_settings settings;
         struct job_watch watch;
         uint64_t pace_us;          /* from the last poll to the next; 0: not polled yet */
         uint64_t polled_us;        /* of the last single request; 0: a row cannot be trusted before another */
         uint64_t updated;          /* updated_on_digest() last seen */
         uint64_t charged_us;       /* of the last failure that was charged to the job */
         uint64_t failing_since_us; /* of the first of those in a row; unless failures is 0 */
+        uint32_t index;            /* in the planner's list of jobs */
         uint32_t part;             /* of a failed batch, while that is being split: its number; 0: none */
         uint32_t throttle_mark;    /* see throttle.h */
         uint32_t probe_round;      /* of probes it was last part of */
@@ -52,7 +54,7 @@ struct planner_job {
         bool updated_on_moved : 1;  /* confirm: because of its UpdatedOn alone */
         bool result_missing : 1;    /* confirm: because its row had no ResultData */
         bool status_missing : 1;    /* confirm: because its row had no Status */
-        bool adopted : 1;           /* taken over from another planner */
+        bool removed : 1;           /* by planner_remove_job() */
         bool done : 1;              /* not polled any more: it has ended, or had its one poll */
 };
 

@@ -63,6 +63,6 @@ void planner_plan_by_pace(struct planner *planner, struct planner_job *job, bool
                           uint64_t random)
 {
         job->pace_us =
-                pace_next(job->pace_us, changed, job->settings->interval_us, job->settings->max_interval_us);
+                pace_next(job->pace_us, changed, job->settings.interval_us, job->settings.max_interval_us);
         planner_plan(planner, job, pace_jitter(job->pace_us, random), now_us);
 }

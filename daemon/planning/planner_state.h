@@ -42,7 +42,7 @@ struct too_large_part {
         unsigned halves;
 };
 
-/* What was learned of the API; outlives the jobs at a reload. */
+/* What was learned of the API. */
 struct planner_api {
         struct rate_limiter rate_limiter;
         struct breaker breaker;
@@ -94,16 +94,19 @@ struct planner_api {
 struct planner {
         struct planner_limits limits;
         const struct status_rules *rules;
-        struct planner_job *jobs;
-        size_t job_count;
-        struct planner_job **by_id; /* after planner_adopt(): the jobs, sorted */
-        size_t probe_position;      /* the job at which the rotation of probes goes on */
-        struct queue due;           /* polls of open jobs */
-        struct queue gone;          /* polls of gone jobs, which nobody waits for */
-        struct queue confirm;       /* before both */
-        struct queue parts;         /* of failed batches, before everything else; by part_key */
+        struct planner_job **jobs; /* in no order */
+        size_t job_count, job_capacity;
+        size_t probe_position; /* the job at which the rotation of probes goes on */
+        struct queue due;      /* polls of open jobs */
+        struct queue gone;     /* polls of gone jobs, which nobody waits for */
+        struct queue confirm;  /* before both */
+        struct queue parts;    /* of failed batches, before everything else; by part_key */
         struct planner_api api;
 };
+
+/* Limits and rules as given, within what the planner can do. */
+void planner_take_limits(struct planner *planner, const struct planner_limits *limits,
+                         const struct status_rules *rules);
 
 /* Puts a job into the queue it belongs to. It is in none. */
 void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_us);

@@ -23,7 +23,7 @@ int queue_reserve(struct queue *queue, size_t count)
         if (count <= queue->capacity)
                 return 0;
 
-        if (count > SIZE_MAX / sizeof(*queue->heap))
+        if (count > UINT32_MAX)
                 return -ENOMEM;
 
         struct queue_node *heap = realloc(queue->heap, count * sizeof(*heap));
@@ -42,7 +42,7 @@ static struct queue_node *node_at(const struct queue *queue, size_t position)
 static void put_at(struct queue *queue, size_t position, struct queue_node node)
 {
         *node_at(queue, position) = node;
-        node.entry->position = position;
+        node.entry->position = (uint32_t)position;
 }
 
 /*
@@ -102,7 +102,7 @@ int queue_put(struct queue *queue, struct queue_entry *entry, uint64_t due_us)
                         if (r < 0)
                                 return r;
                 }
-                entry->position = ++queue->count;
+                entry->position = (uint32_t)++queue->count;
         }
 
         entry->due_us = due_us;

@@ -11,7 +11,7 @@
  */
 struct queue_entry {
         uint64_t due_us;
-        size_t position; /* 1-based position in the heap; 0: not queued */
+        uint32_t position; /* 1-based position in the heap; 0: not queued */
 };
 
 /* The time is in the heap too, since entries are far apart in memory. */

@@ -13,8 +13,8 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
 {
         const struct watch_rules rules = {
                 .status = planner->rules,
-                .stalled_after_us = job->settings->stalled_after_us,
-                .result_wait_us = job->settings->result_wait_us,
+                .stalled_after_us = job->settings.stalled_after_us,
+                .result_wait_us = job->settings.result_wait_us,
         };
         struct observation observation = watch_observe(&job->watch, &rules, record, now_us);
 
@@ -55,7 +55,7 @@ void planner_complete(struct planner *planner, struct planner_job *job, const st
                 job->failures = job->single_left = 0;
         }
 
-        if (observation->poll_again_us > 0 && observation->poll_again_us < job->settings->interval_us)
+        if (observation->poll_again_us > 0 && observation->poll_again_us < job->settings.interval_us)
                 planner_plan(planner, job, observation->poll_again_us, now_us);
         else
                 planner_plan_by_pace(planner, job, changed || observation->poll_again_us > 0, now_us, random);

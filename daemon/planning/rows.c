@@ -86,7 +86,7 @@ static uint64_t nulls_round(const struct planner *planner)
  */
 static bool is_to_be_read(const struct planner *planner, const struct planner_job *job, uint64_t now_us)
 {
-        uint64_t turn = (uint64_t)(job - planner->jobs) + 1;
+        uint64_t turn = (uint64_t)job->index + 1;
         uint64_t span_us = nulls_round(planner) / planner->job_count * turn;
 
         return job->watch.memory.result_unread && (int64_t)now_us - job->watch.changed_us >= (int64_t)span_us;
@@ -98,7 +98,7 @@ static bool is_to_be_read(const struct planner *planner, const struct planner_jo
 static enum row_verdict judge_null(const struct planner *planner, const struct planner_job *job,
                                    const struct job_record *row, uint64_t now_us)
 {
-        uint64_t updated = updated_on_digest(row), span_us = job->settings->max_interval_us;
+        uint64_t updated = updated_on_digest(row), span_us = job->settings.max_interval_us;
 
         if (planner->api.row_results == ROW_RESULTS_THERE && row->has_result &&
             !job->watch.memory.result_unread)
@@ -119,7 +119,7 @@ static enum row_verdict judge_null(const struct planner *planner, const struct p
 /* Whether the job is stalled, or its end is held back: that depends on the clock and not on the row. */
 static bool needs_single_read(const struct planner_job *job, uint64_t now_us)
 {
-        const struct planner_settings *settings = job->settings;
+        const struct planner_settings *settings = &job->settings;
 
         if (job->watch.held_since_us != 0)
                 return true;

@@ -42,7 +42,7 @@ void throttling_note_answered(struct planner *planner, const struct planner_requ
 static bool another_is_due(const struct planner *planner, uint64_t at_us)
 {
         for (size_t i = 0; i < planner->job_count; i++) {
-                const struct planner_job *job = &planner->jobs[i];
+                const struct planner_job *job = planner->jobs[i];
 
                 if (job->in_flight ||
                     (job->entry.position != 0 && (job->part != 0 || job->entry.due_us <= at_us)))

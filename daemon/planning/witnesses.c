@@ -55,7 +55,7 @@ bool request_is_witness(const struct planner_request *request)
 static bool second_witness_is_due(const struct planner *planner, uint64_t interval_us, uint64_t now_us)
 {
         for (size_t i = 0; i < planner->job_count; i++) {
-                const struct planner_job *job = &planner->jobs[i];
+                const struct planner_job *job = planner->jobs[i];
 
                 if (job->failing || job->done || planner_job_is_gone(job))
                         continue;
@@ -96,7 +96,7 @@ static struct planner_job *next_witness(const struct planner *planner)
         struct planner_job *first = NULL;
 
         for (size_t i = 0; i < planner->job_count; i++) {
-                struct planner_job *job = &planner->jobs[i];
+                struct planner_job *job = planner->jobs[i];
 
                 if (!job->failing && job->entry.position != 0 && !job->confirm && !planner_job_is_gone(job) &&
                     (first == NULL || job->entry.due_us < first->entry.due_us))
@@ -154,7 +154,7 @@ bool witnesses_next_check(struct planner *planner, struct planner_request *ret_r
         struct planner_job *chosen = NULL;
 
         for (size_t i = 0; i < planner->job_count; i++) {
-                struct planner_job *job = &planner->jobs[i];
+                struct planner_job *job = planner->jobs[i];
 
                 if (job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome))
                         continue;

@@ -220,6 +220,7 @@ int world_draw(struct sim *sim, uint64_t seed)
 void world_clear(struct sim *sim)
 {
         planner_free(sim->planner);
+        free(sim->known);
         status_rules_free(sim->rules);
         free(sim->jobs);
         free(sim->heap);

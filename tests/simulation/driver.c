@@ -7,11 +7,12 @@
 
 #include "sim.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct sim_job *job_of(struct sim *sim, const struct planner_job *job)
 {
-        return &sim->jobs[job - planner_jobs(sim->planner)];
+        return &sim->jobs[job - sim->known];
 }
 
 uint64_t wall_us(const struct sim *sim)
@@ -60,7 +61,7 @@ static void job_load(struct sim *sim, struct sim_job *known, struct planner_job 
         int64_t age_us = (int64_t)wall_us(sim) - (int64_t)known->stored_wall_us;
 
         job->id = known->id;
-        job->settings = &known->settings;
+        job->settings = known->settings;
         if (known->stored_not_found > 0) {
                 uint64_t wall = wall_us(sim), since = known->stored_not_found_wall_us;
                 uint64_t span_us = wall > since ? wall - since : 0;
@@ -78,7 +79,9 @@ static void job_load(struct sim *sim, struct sim_job *known, struct planner_job 
 
 static void daemon_start(struct sim *sim)
 {
-        if (planner_new(&sim->limits, sim->rules, sim->job_count, &sim->planner) < 0) {
+        sim->known = calloc(sim->job_count, sizeof(*sim->known));
+        if (sim->known == NULL || planner_new(&sim->limits, sim->rules, &sim->planner) < 0 ||
+            planner_reserve(sim->planner, sim->job_count) < 0) {
                 sim_fail(sim, NULL, "out of memory");
                 return;
         }
@@ -88,18 +91,19 @@ static void daemon_start(struct sim *sim)
         start_limits(sim);
         start_pause(sim);
 
-        struct planner_job *jobs = planner_jobs(sim->planner);
+        struct planner_job *jobs = sim->known;
         for (size_t i = 0; i < sim->job_count; i++) {
                 const struct job_memory *stored = &sim->jobs[i].stored;
 
                 job_load(sim, &sim->jobs[i], &jobs[i]);
+                planner_add_job(sim->planner, &jobs[i]);
                 wire_job_start(sim, &sim->jobs[i]);
                 jobs[i].done = stored->recorded && outcome_is_terminal(stored->outcome) &&
                                stored->outcome != OUTCOME_GONE;
                 if (jobs[i].done)
                         continue;
                 sim->open_at_start++;
-                planner_start(sim->planner, &jobs[i], sim->now_us, 0);
+                planner_start_job(sim->planner, &jobs[i], sim->now_us, 0);
         }
         sim->wake_us = sim->fire_us = sim->now_us;
         sim->peek_us = USEC_NEVER;
@@ -114,6 +118,8 @@ void daemon_stop(struct sim *sim)
         }
         memset(sim->slots, 0, sizeof(sim->slots));
         sim->planner = planner_free(sim->planner);
+        free(sim->known);
+        sim->known = NULL;
         sim->fire_us = sim->peek_us = USEC_NEVER;
 }
 

@@ -283,9 +283,10 @@ struct sim {
         uint64_t fault_next_us; /* when the next fault begins or ends */
 
         /* the daemon */
-        struct planner *planner; /* NULL: it is down */
-        uint64_t up_us;          /* when it starts again */
-        uint64_t run_us;         /* when it started */
+        struct planner *planner;   /* NULL: it is down */
+        struct planner_job *known; /* its jobs, in the order of `jobs` */
+        uint64_t up_us;            /* when it starts again */
+        uint64_t run_us;           /* when it started */
         struct slot slots[MAX_IN_FLIGHT];
         uint64_t wake_us, fire_us, peek_us; /* when to be woken; when the timer fires; when to search for lost
                                                wake-ups */

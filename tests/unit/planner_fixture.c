@@ -55,26 +55,22 @@ struct planner_limits limits_of(unsigned batch_size)
         };
 }
 
-static struct planner *planner_of(struct fixture *fixture, const struct planner_limits *limits,
-                                  uint64_t first, size_t count, const struct planner_settings *settings)
+static void add_job(struct fixture *fixture, size_t index, const struct planner_settings *settings)
 {
-        struct planner *planner = NULL;
-
-        assert_true(count <= JOBS_MAX);
-        assert_int_equal(planner_new(limits, fixture->rules, count, &planner), 0);
-        for (size_t i = 0; i < count; i++) {
-                planner_jobs(planner)[i].id = first + i;
-                planner_jobs(planner)[i].settings = settings;
-        }
-        return planner;
+        fixture->jobs[index] = (struct planner_job){ .id = FIRST_ID + index, .settings = *settings };
+        planner_add_job(fixture->planner, &fixture->jobs[index]);
 }
 
 void make_with(struct fixture *fixture, const struct planner_limits *limits, size_t count,
                const struct planner_settings *settings)
 {
-        planner_free(fixture->planner);
-        fixture->planner = planner_of(fixture, limits, FIRST_ID, count, settings);
-        fixture->jobs = planner_jobs(fixture->planner);
+        assert_true(count <= JOBS_MAX);
+        fixture->planner = planner_free(fixture->planner);
+        memset(fixture->jobs, 0, sizeof(fixture->jobs));
+        assert_int_equal(planner_new(limits, fixture->rules, &fixture->planner), 0);
+        assert_int_equal(planner_reserve(fixture->planner, count), 0);
+        for (size_t i = 0; i < count; i++)
+                add_job(fixture, i, settings);
 }
 
 void make(struct fixture *fixture, const struct planner_limits *limits, size_t count)
@@ -88,7 +84,7 @@ void start_spread(struct fixture *fixture, unsigned batch_size, size_t count)
 
         make(fixture, &limits, count);
         for (size_t i = 0; i < count; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], fixture->now_us, i * INTERVAL / count);
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, i * INTERVAL / count);
 }
 
 void start_together(struct fixture *fixture, unsigned batch_size, size_t count)
@@ -97,40 +93,59 @@ void start_together(struct fixture *fixture, unsigned batch_size, size_t count)
 
         make(fixture, &limits, count);
         for (size_t i = 0; i < count; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
 }
 
-/* A request for jobs that are all gone from the configuration is forgotten, as one that was cancelled. */
-static void move_request(struct planner *planner, struct in_flight *in_flight)
+/* Jobs that were removed are not asked for any more; a request for no other job is cancelled. */
+static void drop_removed(struct fixture *fixture, struct in_flight *in_flight)
 {
         struct planner_request *request = &in_flight->request;
-        size_t count = 0;
+        size_t kept = 0;
 
-        for (size_t i = 0; i < request->count; i++) {
-                struct planner_job *job = planner_find_job(planner, request->jobs[i]->id);
+        for (size_t i = 0; i < request->count; i++)
+                if (!request->jobs[i]->removed)
+                        request->jobs[kept++] = request->jobs[i];
+        request->count = kept;
+        if (kept > 0)
+                return;
+        in_flight->sent = 0;
+        planner_end_request(fixture->planner, request, fixture->now_us);
+        planner_requeue(fixture->planner, request, fixture->now_us);
+}
 
-                if (job != NULL)
-                        request->jobs[count++] = job;
-        }
-        request->count = count;
+static bool is_among(size_t index, uint64_t first, size_t count)
+{
+        return FIRST_ID + index >= first && FIRST_ID + index < first + count;
 }
 
 void reload(struct fixture *fixture, const struct planner_limits *limits, uint64_t first, size_t count,
             const struct planner_settings *settings)
 {
-        struct planner *planner =
-                planner_of(fixture, limits, first, count, settings != NULL ? settings : &usual);
+        struct planner *planner = fixture->planner;
 
-        assert_int_equal(planner_adopt(planner, fixture->planner, fixture->now_us), 0);
+        if (settings == NULL)
+                settings = &usual;
+        assert_int_equal(planner_reserve(planner, count), 0);
+        for (size_t i = 0; i < JOBS_MAX; i++)
+                if (fixture->jobs[i].id != 0 && !is_among(i, first, count))
+                        planner_remove_job(planner, &fixture->jobs[i]);
         for (size_t i = 0; i < IN_FLIGHT; i++)
                 if (fixture->in_flight[i].sent != 0)
-                        move_request(planner, &fixture->in_flight[i]);
-        planner_free(fixture->planner);
-        fixture->planner = planner;
-        fixture->jobs = planner_jobs(planner);
-        for (size_t i = 0; i < count; i++)
-                if (!fixture->jobs[i].adopted)
-                        planner_start(planner, &fixture->jobs[i], fixture->now_us, 0);
+                        drop_removed(fixture, &fixture->in_flight[i]);
+        planner_set_limits(planner, limits, fixture->rules, fixture->now_us);
+        planner_hurry(planner, fixture->now_us);
+        for (size_t i = 0; i < JOBS_MAX; i++) {
+                struct planner_job *job = &fixture->jobs[i];
+
+                if (!is_among(i, first, count)) {
+                        *job = (struct planner_job){ .id = 0 };
+                } else if (job->id != 0) {
+                        planner_update_job(planner, job, settings, fixture->now_us);
+                } else {
+                        add_job(fixture, i, settings);
+                        planner_start_job(planner, job, fixture->now_us, 0);
+                }
+        }
 }
 
 /* ---- the API ---- */
@@ -269,8 +284,6 @@ static void answer(struct fixture *fixture, struct in_flight *in_flight)
         in_flight->sent = 0;
         sent->answered_us = fixture->now_us;
         planner_end_request(fixture->planner, &request, fixture->now_us);
-        if (request.count == 0)
-                return;
         if (in_flight->failure.failure == FAILURE_NONE) {
                 take_success(fixture, &request);
                 return;

@@ -66,7 +66,7 @@ struct recorded_event {
 
 struct fixture {
         struct planner *planner;
-        struct planner_job *jobs;
+        struct planner_job jobs[JOBS_MAX]; /* by id from FIRST_ID on; id 0: not in the planner */
         struct status_rules *rules;
         struct server server;
         uint64_t now_us;
@@ -103,7 +103,8 @@ void make_with(struct fixture *fixture, const struct planner_limits *limits, siz
 void start_spread(struct fixture *fixture, unsigned batch_size, size_t count);
 void start_together(struct fixture *fixture, unsigned batch_size, size_t count);
 
-/* A reload: another planner of `count` jobs with the ids from `first` on, started where they are new. */
+/* A reload: the `count` jobs with the ids from `first` on remain, or are added and started; others are
+ * removed. */
 void reload(struct fixture *fixture, const struct planner_limits *limits, uint64_t first, size_t count,
             const struct planner_settings *settings);
 

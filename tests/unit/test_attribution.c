@@ -94,8 +94,8 @@ static void test_a_slow_pace_is_kept_while_failing(void **state)
         struct planner_limits limits = limits_of(1);
 
         make_with(fixture, &limits, 2, &slow);
-        planner_start(fixture->planner, &fixture->jobs[0], fixture->now_us, 0);
-        planner_start(fixture->planner, &fixture->jobs[1], fixture->now_us, MIN);
+        planner_start_job(fixture->planner, &fixture->jobs[0], fixture->now_us, 0);
+        planner_start_job(fixture->planner, &fixture->jobs[1], fixture->now_us, MIN);
         fixture->server.jobs[0].single = FAILURE_SERVER_ERROR;
         run(fixture, USEC_PER_HOUR);
         assert_in_range(count_polls(fixture, 0, 0), 6, 7);
@@ -184,7 +184,7 @@ static void test_a_batch_and_its_jobs_are_one_witness(void **state)
         /* The second half of the jobs is due later, and is the second witness that there could be. */
         make(fixture, &limits, 8);
         for (size_t i = 0; i < 8; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], fixture->now_us, i < 4 ? 0 : 10 * SEC);
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, i < 4 ? 0 : 10 * SEC);
         server_jobs_fail(fixture, 0, 4, FAILURE_SERVER_ERROR);
         run(fixture, 10 * SEC - MIN / 60);
         assert_int_equal(count_kind(fixture, 0, REQUEST_BATCH), 3); /* 4, 2, 2 */

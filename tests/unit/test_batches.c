@@ -40,8 +40,8 @@ static void test_what_is_due_goes_together(void **state)
 
         make(fixture, &limits, 4);
         for (size_t i = 0; i < 3; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, i * USEC_PER_MSEC);
-        planner_start(fixture->planner, &fixture->jobs[3], START, 10 * SEC);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, i * USEC_PER_MSEC);
+        planner_start_job(fixture->planner, &fixture->jobs[3], START, 10 * SEC);
         run(fixture, 9 * SEC);
         assert_int_equal(fixture->sent_count, 1);
         assert_int_equal(fixture->sent[0].kind, REQUEST_BATCH);
@@ -58,7 +58,7 @@ static void test_the_length_of_the_request_is_bounded(void **state)
         limits.batch_bytes = 4 * 40;
         make(fixture, &limits, 100);
         for (size_t i = 0; i < 100; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
         run(fixture, SEC);
         assert_int_equal(fixture->sent_count, 3);
         assert_int_equal(largest_batch(fixture, 0), 40);
@@ -125,7 +125,7 @@ static void test_a_check_of_the_bad_record(void **state)
         limits.max_in_flight = 1;
         make(fixture, &limits, 100);
         for (size_t i = 0; i < 100; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
         server_jobs_fail(fixture, 0, 1, FAILURE_SERVER_ERROR);
         run(fixture, 10 * SEC);
         for (size_t i = 0; i < 100; i++)
@@ -178,7 +178,7 @@ static void test_halves_are_requested_next(void **state)
         limits.max_in_flight = 1;
         make(fixture, &limits, 64);
         for (size_t i = 0; i < 64; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
         server_jobs_fail(fixture, 20, 2, FAILURE_SERVER_ERROR);
         run(fixture, 3 * SEC);
         for (size_t i = 0; i < fixture->sent_count; i++) {

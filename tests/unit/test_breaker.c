@@ -67,7 +67,7 @@ static void test_an_interval_of_a_second_is_the_distance(void **state)
 
         limits.shortest_interval_us = SEC;
         make_with(fixture, &limits, 1, &fast);
-        planner_start(fixture->planner, &fixture->jobs[0], fixture->now_us, 0);
+        planner_start_job(fixture->planner, &fixture->jobs[0], fixture->now_us, 0);
         fixture->server.all = FAILURE_UNREACHABLE;
         run(fixture, MIN);
         check_distances(fixture, 1, SEC, SEC);

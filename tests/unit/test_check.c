@@ -134,7 +134,7 @@ static void test_the_check_uses_another_job(void **state)
         struct fixture *fixture = *state;
 
         start_spread(fixture, 1, 3);
-        fixture->jobs[2].settings = &slow;
+        fixture->jobs[2].settings = slow;
         fixture->server.jobs[0].single = FAILURE_UNEXPECTED;
         run(fixture, 5 * MIN);
         fixture->server.jobs[1].single = FAILURE_SERVER_ERROR;
@@ -173,7 +173,7 @@ static void test_an_outage_costs_few_requests_of_a_large_batch(void **state)
         for (limits.max_in_flight = 1; limits.max_in_flight <= 8; limits.max_in_flight *= 8) {
                 make(fixture, &limits, 100);
                 for (size_t i = 0; i < 100; i++)
-                        planner_start(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+                        planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
                 fixture->server.all = FAILURE_SERVER_ERROR;
                 size_t from = fixture->sent_count;
                 run(fixture, 2 * SEC);
@@ -236,7 +236,7 @@ static void test_once_with_failing_batches(void **state)
         limits.once = true;
         make(fixture, &limits, 20);
         for (size_t i = 0; i < 20; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
         fixture->server.lists = FAILURE_UNEXPECTED;
         run(fixture, MIN);
         assert_true(planner_is_idle(fixture->planner));

@@ -252,8 +252,8 @@ static void test_the_end_of_a_job_that_comes_back_waits_for_its_result_and_no_lo
 
                 make_with(fixture, &limits, JOBS, &settings);
                 for (size_t i = 0; i < JOBS; i++)
-                        planner_start(fixture->planner, &fixture->jobs[i], fixture->now_us,
-                                      i * INTERVAL / JOBS);
+                        planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us,
+                                          i * INTERVAL / JOBS);
                 delete_job(fixture, 1);
                 run(fixture, 10 * MIN);
                 assert_int_equal(count_events(fixture, 1, EVENT_GONE), 1);

@@ -35,7 +35,7 @@ static struct fixture *begin(void **state, uint64_t *seed, size_t count)
         limits.max_in_flight = random_next(seed) % 2 ? 1 : IN_FLIGHT;
         make(fixture, &limits, count);
         for (size_t i = 0; i < count; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, random_next(seed) % INTERVAL);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, random_next(seed) % INTERVAL);
         run(fixture, MIN);
         return fixture;
 }

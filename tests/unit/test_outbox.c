@@ -15,7 +15,8 @@ static void expect_selected(const struct config *config, uint64_t job, enum even
         size_t index = 0;
         while (config->jobs[index].id != job)
                 index++;
-        size_t count = outbox_select(config, &config->jobs[index], &event, names);
+        const struct string_list *hooks = config->jobs[index].hooks_given ? &config->jobs[index].hooks : NULL;
+        size_t count = outbox_select(config, hooks, &event, names);
         for (size_t i = 0; i < count; i++)
                 strcat(strcat(found, names[i]), " ");
         assert_string_equal(found, expected);

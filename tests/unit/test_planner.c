@@ -40,7 +40,7 @@ static void test_the_longest_overdue_goes_first(void **state)
 
         make(fixture, &limits, 6);
         for (size_t i = 0; i < 6; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, (i * 5 % 6) * SEC);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, (i * 5 % 6) * SEC);
         for (size_t i = 0; i < 6; i++)
                 assert_ptr_equal(next(fixture, START + MIN).jobs[0], &fixture->jobs[i * 5 % 6]);
 }
@@ -53,7 +53,7 @@ static void test_no_job_starves_where_the_limits_do_not_allow_its_pace(void **st
         limits.rate_limiter.per_minute = 60;
         make(fixture, &limits, 100); /* which wants 400 a minute */
         for (size_t i = 0; i < 100; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
         run(fixture, 30 * MIN);
         for (size_t i = 0; i < 100; i++)
                 assert_true(longest_gap(fixture, 0, i) <= 3 * MIN);
@@ -101,7 +101,7 @@ static void test_the_pace_falls_while_nothing_changes(void **state)
         struct planner_limits limits = limits_of(1);
 
         make_with(fixture, &limits, 1, &settings);
-        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+        planner_start_job(fixture->planner, &fixture->jobs[0], START, 0);
         run(fixture, 30 * MIN);
         size_t from = fixture->sent_count;
         run(fixture, 30 * MIN);
@@ -142,7 +142,7 @@ static void make_once(struct fixture *fixture, unsigned batch_size, size_t count
         limits.once = true;
         make(fixture, &limits, count);
         for (size_t i = 0; i < count; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
 }
 
 static void test_once_polls_every_job_once(void **state)
@@ -229,8 +229,8 @@ static void test_a_request_waits_to_be_sent(void **state)
         limits.reports_sent = true;
         limits.rate_limiter.min_spacing_us = 100 * USEC_PER_MSEC;
         make(fixture, &limits, 2);
-        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
-        planner_start(fixture->planner, &fixture->jobs[1], START, 0);
+        planner_start_job(fixture->planner, &fixture->jobs[0], START, 0);
+        planner_start_job(fixture->planner, &fixture->jobs[1], START, 0);
         (void)next(fixture, START);
         assert_int_equal(none(fixture, START + SEC), USEC_NEVER);
         planner_note_sent(fixture->planner, START + SEC);
@@ -246,8 +246,8 @@ static void test_without_spacing_nothing_waits(void **state)
 
         limits.reports_sent = true;
         make(fixture, &limits, 2);
-        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
-        planner_start(fixture->planner, &fixture->jobs[1], START, 0);
+        planner_start_job(fixture->planner, &fixture->jobs[0], START, 0);
+        planner_start_job(fixture->planner, &fixture->jobs[1], START, 0);
         (void)next(fixture, START);
         (void)next(fixture, START);
 }
@@ -260,7 +260,7 @@ static void test_so_many_requests_at_a_time(void **state)
         limits.max_in_flight = 3;
         make(fixture, &limits, 10);
         for (size_t i = 0; i < 10; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
         for (size_t i = 0; i < 3; i++)
                 (void)next(fixture, START);
         assert_int_equal(none(fixture, START + MIN), USEC_NEVER);

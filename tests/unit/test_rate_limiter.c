@@ -226,7 +226,7 @@ static void test_the_planner_polls_within_a_second_of_a_restart(void **state)
         make(fixture, &limits, 200);
         planner_begin_empty(fixture->planner, START);
         for (size_t i = 0; i < 200; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
         assert_true(run_requests(fixture, 1)->at_us <= START + SEC);
         run(fixture, 10 * MIN);
         struct history history = { 0 };

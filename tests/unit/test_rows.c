@@ -47,7 +47,7 @@ static bool read_job(struct fixture *fixture, size_t index, const struct job_rec
         uint64_t wake_us;
 
         if (job->entry.position == 0)
-                planner_start(fixture->planner, job, now_us, 0);
+                planner_start_job(fixture->planner, job, now_us, 0);
         assert_true(planner_next(fixture->planner, now_us, &request, &wake_us));
         assert_int_equal(request.kind, REQUEST_SINGLE);
         assert_ptr_equal(request.jobs[0], job);

@@ -181,7 +181,7 @@ static void test_a_throttled_part_of_a_batch_is_not_first_after_the_pause(void *
         limits.max_in_flight = 1;
         make(fixture, &limits, 4);
         for (size_t i = 0; i < 4; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, i < 2 ? 0 : 5 * SEC);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, i < 2 ? 0 : 5 * SEC);
         fixture->server.jobs[0].batch = FAILURE_SERVER_ERROR;
         fixture->server.jobs[0].single = FAILURE_THROTTLED;
         fixture->server.jobs[0].retry_after_us = MIN;
@@ -287,7 +287,7 @@ static void test_a_throttled_job_that_is_polled_alone_is_not_charged(void **stat
         struct fixture *fixture = *state;
 
         start_spread(fixture, 1, 2);
-        fixture->jobs[1].settings = &slow;
+        fixture->jobs[1].settings = slow;
         run(fixture, MIN);
         fixture->server.jobs[0].single = FAILURE_THROTTLED;
         fixture->server.jobs[0].retry_after_us = MIN;

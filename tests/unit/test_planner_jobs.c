@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 
-/* A reload: what one planner takes over from another, and both running out of memory at each allocation. */
+/* Jobs are added, removed and changed, as by a reload: what that changes, and what goes on as before. */
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -53,9 +54,6 @@ static void test_jobs_leave_and_new_ones_are_polled_at_once(void **state)
         start_spread(fixture, 1, 4);
         run(fixture, MIN);
         reload(fixture, &limits, FIRST_ID + 2, 4, NULL); /* 2 and 3 stay, 4 and 5 are new */
-        assert_null(planner_find_job(fixture->planner, FIRST_ID));
-        assert_true(planner_find_job(fixture->planner, FIRST_ID + 2)->adopted);
-        assert_false(planner_find_job(fixture->planner, FIRST_ID + 4)->adopted);
         size_t from = fixture->sent_count;
         run(fixture, SEC);
         assert_int_equal(count_polls(fixture, from, 4), 1);
@@ -72,7 +70,7 @@ static void test_a_shorter_interval_takes_effect_at_once(void **state)
         struct planner_limits limits = limits_of(1);
 
         make_with(fixture, &limits, 1, &slow);
-        planner_start(fixture->planner, &fixture->jobs[0], START, 0);
+        planner_start_job(fixture->planner, &fixture->jobs[0], START, 0);
         run(fixture, MIN);
         reload_all(fixture, 1, 1, &fast);
         size_t from = fixture->sent_count;
@@ -80,6 +78,22 @@ static void test_a_shorter_interval_takes_effect_at_once(void **state)
         assert_int_equal(count_polls(fixture, from, 0), 1);
         run(fixture, MIN);
         assert_true(longest_gap(fixture, from, 0) <= 2 * SEC + LATENCY);
+}
+
+/* … and counts for what follows a failure. */
+static void test_a_failing_job_waits_by_its_new_interval(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        make_with(fixture, &limits, 1, &slow);
+        planner_start_job(fixture->planner, &fixture->jobs[0], START, 0);
+        run(fixture, MIN);
+        reload_all(fixture, 1, 1, &fast);
+        fixture->server.jobs[0].single = FAILURE_SERVER_ERROR;
+        size_t from = fixture->sent_count;
+        run(fixture, MIN);
+        assert_in_range(count_polls(fixture, from, 0), 3, 10);
 }
 
 static void test_jobs_in_flight_are_not_polled_twice(void **state)
@@ -169,6 +183,167 @@ static void test_ended_jobs_are_not_polled(void **state)
         assert_int_equal(count_polls(fixture, from, 1), 0);
 }
 
+/* The requests with reloads that change nothing are those without. */
+static void test_a_reload_without_changes_changes_nothing(void **state)
+{
+        static const struct planner_settings slowing = { .interval_us = 10 * SEC,
+                                                         .max_interval_us = 10 * MIN };
+        struct planner_limits limits = limits_of(100);
+        struct sent *before = NULL;
+        size_t count = 0;
+
+        for (unsigned reloading = 0; reloading < 2; reloading++) {
+                fixture_teardown(state);
+                assert_int_equal(fixture_setup(state), 0);
+                struct fixture *fixture = *state;
+
+                fixture->server.jobs[3].single = fixture->server.jobs[3].batch = FAILURE_SERVER_ERROR;
+                make_with(fixture, &limits, 20, &slowing);
+                for (size_t i = 0; i < 20; i++)
+                        planner_start_job(fixture->planner, &fixture->jobs[i], START, i * SEC);
+                for (unsigned i = 0; i < 600; i++) {
+                        run(fixture, 7 * SEC);
+                        if (reloading)
+                                reload(fixture, &limits, FIRST_ID, 20, &slowing);
+                }
+                if (!reloading) {
+                        count = fixture->sent_count;
+                        before = fixture->sent;
+                        fixture->sent = NULL;
+                        continue;
+                }
+                assert_int_equal(fixture->sent_count, count);
+                for (size_t i = 0; i < count; i++) {
+                        assert_int_equal(fixture->sent[i].at_us, before[i].at_us);
+                        assert_int_equal(fixture->sent[i].count, before[i].count);
+                        assert_int_equal(fixture->sent[i].ids[0], before[i].ids[0]);
+                }
+        }
+        free(before);
+}
+
+/* ---- jobs that are removed ---- */
+
+/* All but the first `kept` jobs are removed. */
+static void keep(struct fixture *fixture, unsigned batch_size, size_t kept)
+{
+        reload_all(fixture, batch_size, kept, NULL);
+}
+
+static void test_requests_for_removed_jobs_end(void **state)
+{
+        struct fixture *fixture = *state;
+
+        for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
+                fixture_teardown(state);
+                assert_int_equal(fixture_setup(state), 0);
+                fixture = *state;
+                for (size_t i = 0; i < 4; i++)
+                        fixture->server.jobs[i].latency_us = 10 * SEC;
+                start_together(fixture, batch_size, 4);
+                run(fixture, LATENCY / 2); /* all are in flight */
+                keep(fixture, batch_size, 1);
+                size_t from = fixture->sent_count;
+                run(fixture, 10 * MIN);
+                assert_in_range(count_polls(fixture, from, 0), 20, 45);
+                for (size_t i = 0; i < 4; i++) {
+                        assert_int_equal(count_events(fixture, i, EVENT_SEEN), i == 0);
+                        assert_true(i == 0 || count_polls(fixture, from, i) == 0);
+                }
+                keep(fixture, batch_size, 0);
+                assert_true(planner_is_idle(fixture->planner));
+        }
+}
+
+/* Whatever stage of a split the removal comes at: the others are read, and the removed ones are not. */
+static void test_the_others_of_a_failed_batch_go_on(void **state)
+{
+        for (unsigned stage = 0; stage < 16; stage++) {
+                fixture_teardown(state);
+                assert_int_equal(fixture_setup(state), 0);
+                struct fixture *fixture = *state;
+
+                server_jobs_fail(fixture, 11, 1, FAILURE_SERVER_ERROR);
+                start_together(fixture, 100, 64);
+                run(fixture, stage * LATENCY / 2 + 1);
+                keep(fixture, 100, 32);
+                size_t from = fixture->sent_count;
+                run(fixture, 5 * SEC);
+                for (size_t i = 0; i < 64; i++) {
+                        assert_true(i < 32 || count_polls(fixture, from, i) == 0);
+                        assert_true(i >= 32 || count_events(fixture, i, EVENT_SEEN) == (i != 11));
+                }
+                assert_false(is_open(fixture));
+        }
+}
+
+static void test_a_removed_probe_is_followed_by_another(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_together(fixture, 1, 3);
+        fixture->server.all = FAILURE_UNREACHABLE;
+        run_until_open(fixture);
+        fixture->server.all = FAILURE_NONE;
+        for (size_t i = 0; i < 3; i++)
+                fixture->server.jobs[i].latency_us = MIN;
+        for (unsigned i = 0; i < 100 && !fixture->sent[fixture->sent_count - 1].probe; i++)
+                run(fixture, 100 * USEC_PER_MSEC);
+        assert_true(fixture->sent[fixture->sent_count - 1].probe);
+        size_t from = fixture->sent_count, probed = (size_t)(fixture->sent[from - 1].ids[0] - FIRST_ID);
+        struct planner_limits limits = limits_of(1);
+        /* Also jobs before it are removed. */
+        reload(fixture, &limits, FIRST_ID + probed + 1, 2, NULL);
+        run(fixture, SEC);
+        assert_true(fixture->sent_count > from && fixture->sent[from].probe);
+        assert_false(sent_has(&fixture->sent[from], FIRST_ID + probed));
+        run_until_closed(fixture);
+}
+
+/* A check, too, is made with another job. */
+static void test_a_removed_job_of_a_check_is_replaced(void **state)
+{
+        struct fixture *fixture = *state;
+
+        struct planner_limits limits = limits_of(1);
+
+        start_together(fixture, 1, 1);
+        run(fixture, MIN);
+        fixture->server.jobs[0].single = FAILURE_SERVER_ERROR;
+        fixture->server.lists = FAILURE_NO_RESPONSE;
+        fixture->server.failing_us = 10 * SEC;
+        for (unsigned i = 0; i < 60 && count_kind(fixture, 0, REQUEST_CHECK) == 0; i++)
+                run(fixture, SEC);
+        assert_int_equal(count_kind(fixture, 0, REQUEST_CHECK), 1); /* in flight */
+        size_t from = fixture->sent_count;
+        reload(fixture, &limits, FIRST_ID + 1, 1, NULL);
+        run(fixture, 10 * MIN);
+        for (size_t i = from; i < fixture->sent_count; i++)
+                assert_int_equal(fixture->sent[i].ids[0], FIRST_ID + 1);
+        assert_int_equal(count_kind(fixture, from, REQUEST_CHECK), 1);
+        assert_int_equal(count_events(fixture, 1, EVENT_SEEN), 1);
+}
+
+static void test_parts_of_a_batch_are_singles_without_batches(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+
+        limits.max_in_flight = 1;
+        server_jobs_fail(fixture, 11, 1, FAILURE_SERVER_ERROR);
+        make(fixture, &limits, 64);
+        for (size_t i = 0; i < 64; i++)
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
+        run(fixture, LATENCY + 1);
+        limits.batch_size = 0;
+        reload(fixture, &limits, FIRST_ID, 64, NULL);
+        size_t from = fixture->sent_count;
+        run(fixture, MIN);
+        assert_int_equal(count_kind(fixture, from, REQUEST_BATCH), 0);
+        for (size_t i = 0; i < 64; i++)
+                assert_int_equal(count_events(fixture, i, EVENT_SEEN), i != 11);
+}
+
 /* ---- what is known of the API ---- */
 
 static void test_an_outage_is_probed_at_once(void **state)
@@ -213,15 +388,10 @@ static void test_another_api_has_no_outage_and_no_pause(void **state)
                 run(fixture, MIN);
                 fixture->server.all = FAILURE_NONE;
                 reload_all(fixture, 1, 3, NULL);
-                planner_reset_api(fixture->planner);
-                run(fixture, INTERVAL);
+                planner_reset_api(fixture->planner, fixture->now_us);
+                run(fixture, INTERVAL + SEC);
                 for (size_t i = 0; i < 3; i++)
-                        assert_int_equal(count_events(fixture, i, EVENT_SEEN), throttled ? 0 : 1);
-                if (throttled) {
-                        run(fixture, 10 * MIN); /* the jobs themselves were put off until then */
-                        for (size_t i = 0; i < 3; i++)
-                                assert_int_equal(count_events(fixture, i, EVENT_SEEN), 1);
-                }
+                        assert_int_equal(count_events(fixture, i, EVENT_SEEN), 1);
         }
 }
 
@@ -249,7 +419,7 @@ static void test_what_was_spent_is_kept(void **state)
         limits.rate_limiter.per_hour = 5000;
         make(fixture, &limits, 100);
         for (size_t i = 0; i < 100; i++)
-                planner_start(fixture->planner, &fixture->jobs[i], START, 0);
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
         run(fixture, 10 * MIN);
         for (unsigned i = 0; i < 100; i++) {
                 reload(fixture, &limits, FIRST_ID, 100, NULL);
@@ -261,35 +431,28 @@ static void test_what_was_spent_is_kept(void **state)
         assert_true(rate_limiter_spent_hour(planner_rate_limiter(fixture->planner), fixture->now_us) > 1000);
 }
 
-/* On failure the old planner is as it was, and what was made of the new one can be freed. */
+/* Without memory nothing is added, and all goes on; the next attempt succeeds. */
 static void test_no_memory(void **state)
 {
         struct fixture *fixture = *state;
-        struct planner_limits limits = limits_of(100);
-        unsigned tried = 0;
+        unsigned failures = 0;
 
         start_together(fixture, 100, 3);
         for (unsigned nth = 1;; nth++) {
-                struct planner *new = NULL;
-
                 fault_malloc_arm(nth, false);
-                int r = planner_new(&limits, fixture->rules, 3, &new);
-                for (size_t i = 0; r >= 0 && i < 3; i++) {
-                        planner_jobs(new)[i].id = FIRST_ID + i;
-                        planner_jobs(new)[i].settings = &fast;
-                }
-                if (r >= 0)
-                        r = planner_adopt(new, fixture->planner, START);
+                int r = planner_reserve(fixture->planner, 5);
                 bool failed = fault_malloc_disarm();
 
-                planner_free(new);
                 assert_int_equal(r, failed ? -ENOMEM : 0);
-                assert_int_equal(planner_next_due(fixture->planner), START);
                 if (!failed)
                         break;
-                tried++;
+                failures++;
         }
-        assert_true(tried >= 7); /* the planner, its jobs, four queues, the order by id */
+        assert_true(failures >= 3);
+        reload_all(fixture, 100, 5, NULL);
+        run(fixture, MIN);
+        for (size_t i = 0; i < 5; i++)
+                assert_int_equal(count_events(fixture, i, EVENT_SEEN), 1);
 }
 
 int main(void)
@@ -297,13 +460,20 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_jobs_go_on),
+                TEST(test_a_reload_without_changes_changes_nothing),
                 TEST(test_jobs_leave_and_new_ones_are_polled_at_once),
                 TEST(test_a_shorter_interval_takes_effect_at_once),
+                TEST(test_a_failing_job_waits_by_its_new_interval),
                 TEST(test_jobs_in_flight_are_not_polled_twice),
                 TEST(test_a_failing_job_stays_failing),
                 TEST(test_the_parts_of_a_failed_batch_go_on),
                 TEST(test_gone_jobs_are_polled),
                 TEST(test_ended_jobs_are_not_polled),
+                TEST(test_requests_for_removed_jobs_end),
+                TEST(test_the_others_of_a_failed_batch_go_on),
+                TEST(test_a_removed_probe_is_followed_by_another),
+                TEST(test_a_removed_job_of_a_check_is_replaced),
+                TEST(test_parts_of_a_batch_are_singles_without_batches),
                 TEST(test_an_outage_is_probed_at_once),
                 TEST(test_a_pause_goes_on),
                 TEST(test_another_api_has_no_outage_and_no_pause),
@@ -312,5 +482,5 @@ int main(void)
                 TEST(test_no_memory),
         };
 
-        return cmocka_run_group_tests_name("planner_adopt", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("planner_jobs", tests, NULL, NULL);
 }

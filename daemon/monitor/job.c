@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The life of a watched job, and what the configuration and the state say of it. */
+
+#include "monitor/job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "monitor/not_found.h"
+#include "platform/clock.h"
+#include "util/cleanup.h"
+
+DEFINE_CLEANUP(struct job, job_free)
+
+static struct string_list *hooks_free(struct string_list *hooks)
+{
+        if (hooks != NULL)
+                string_list_clear(hooks);
+        free(hooks);
+        return NULL;
+}
+
+static int hooks_copy(const struct string_list *hooks, struct string_list **ret_copy)
+{
+        struct string_list *copy = calloc(1, sizeof(*copy));
+
+        if (copy == NULL)
+                return -ENOMEM;
+        for (size_t i = 0; i < hooks->count; i++)
+                if (string_list_add(copy, hooks->items[i]) < 0) {
+                        hooks_free(copy);
+                        return -ENOMEM;
+                }
+        *ret_copy = copy;
+        return 0;
+}
+
+int job_new(const struct job_config *config, struct job **ret_job)
+{
+        CLEANUP(cleanup_job_free) struct job *job = calloc(1, sizeof(*job));
+
+        if (job == NULL)
+                return -ENOMEM;
+        job->planning.id = config->id;
+        job->planning.settings = job_settings(config);
+        job->from_command_line = config->from_command_line;
+        if (config->name != NULL) {
+                job->name = strdup(config->name);
+                if (job->name == NULL)
+                        return -ENOMEM;
+        }
+        if (config->hooks_given) {
+                int r = hooks_copy(&config->hooks, &job->hooks);
+                if (r < 0)
+                        return r;
+        }
+        *ret_job = STEAL_POINTER(job);
+        return 0;
+}
+
+struct job *job_free(struct job *job)
+{
+        if (job == NULL)
+                return NULL;
+        hooks_free(job->hooks);
+        free(job->name);
+        free(job);
+        return NULL;
+}
+
+int job_load(struct job *job, struct state *state, uint64_t now_us)
+{
+        struct job_watch *watch = &job->planning.watch;
+        struct stored_job stored;
+
+        int r = state_get_job(state, job->planning.id, &stored);
+        if (r < 0)
+                return r;
+        not_found_load(state, job->planning.id, watch, now_us);
+        if (r == 0)
+                return 0;
+
+        /* The state is dated by the wall clock; durations are measured by CLOCK_BOOTTIME. */
+        int64_t age_us = (int64_t)clock_wall_us() - (int64_t)stored.changed_us;
+        watch->memory = (struct job_memory){
+                .status = stored.status,
+                .result = stored.result,
+                .updated = stored.updated_on.size != UINT64_MAX ? stored.updated_on.hash : 0,
+                .outcome = stored.outcome,
+                .recorded = true,
+                .result_unread = stored.result_unread,
+        };
+        watch->changed_us = (int64_t)now_us - (age_us > 0 ? age_us : 0);
+        watch->stalled = stored.stalled;
+        job->planning.updated = watch->memory.updated;
+        return 0;
+}
+
+/* ---- settings ---- */
+
+static bool has_name(const struct job *job, const char *name)
+{
+        if (job->name == NULL || name == NULL)
+                return job->name == name;
+        return strcmp(job->name, name) == 0;
+}
+
+static bool has_hooks(const struct job *job, const struct job_config *config)
+{
+        if (job->hooks == NULL || !config->hooks_given)
+                return job->hooks == NULL && !config->hooks_given;
+        if (job->hooks->count != config->hooks.count)
+                return false;
+        for (size_t i = 0; i < config->hooks.count; i++)
+                if (strcmp(job->hooks->items[i], config->hooks.items[i]) != 0)
+                        return false;
+        return true;
+}
+
+bool job_is_named(const struct job *job, const struct job_config *config)
+{
+        return has_name(job, config->name) && has_hooks(job, config) &&
+               job->from_command_line == config->from_command_line;
+}
+
+void job_swap_names(struct job *left, struct job *right)
+{
+        struct job other = *left;
+
+        left->name = right->name;
+        left->hooks = right->hooks;
+        left->from_command_line = right->from_command_line;
+        right->name = other.name;
+        right->hooks = other.hooks;
+        right->from_command_line = other.from_command_line;
+}
+
+struct planner_settings job_settings(const struct job_config *config)
+{
+        return (struct planner_settings){
+                .interval_us = config->poll.interval_us,
+                .max_interval_us = config->poll.max_interval_us,
+                .stalled_after_us = config->poll.stalled_after_us,
+                .result_wait_us = config->poll.result_wait_us,
+        };
+}

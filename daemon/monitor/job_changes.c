@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+
+/* From one configuration to the next: which jobs are added, removed and changed. */
+
+#include "monitor/job_changes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "util/cleanup.h"
+
+/* ---- preparing ---- */
+
+static int add_job(struct job_changes *changes, const struct job_config *config, struct state *state,
+                   uint64_t now_us, struct job **ret_job)
+{
+        struct job *job;
+
+        int r = job_new(config, &job);
+        if (r < 0)
+                return r;
+        changes->added[changes->added_count++] = job;
+        *ret_job = job;
+        return job_load(job, state, now_us);
+}
+
+static int rename_job(struct job_changes *changes, const struct job *job, const struct job_config *config)
+{
+        if (job_is_named(job, config))
+                return 0;
+        int r = job_new(config, &changes->renamed[changes->renamed_count]);
+        if (r >= 0)
+                changes->renamed_count++;
+        return r;
+}
+
+static int prepare(struct job_changes *changes, const struct job_table *table, struct state *state,
+                   uint64_t now_us)
+{
+        const struct config *config = changes->config;
+        size_t room = config->job_count + 1;
+
+        changes->next.jobs = calloc(room, sizeof(struct job *));
+        changes->added = calloc(room, sizeof(struct job *));
+        changes->renamed = calloc(room, sizeof(struct job *));
+        if (changes->next.jobs == NULL || changes->added == NULL || changes->renamed == NULL)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < config->job_count; i++) {
+                struct job *job = job_table_find(table, config->jobs[i].id);
+
+                int r = job != NULL ? rename_job(changes, job, &config->jobs[i])
+                                    : add_job(changes, &config->jobs[i], state, now_us, &job);
+                if (r < 0)
+                        return r;
+                changes->next.jobs[changes->next.count++] = job;
+        }
+        job_table_sort(&changes->next);
+        return 0;
+}
+
+int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
+                        const struct config *config, struct state *state, uint64_t now_us)
+{
+        *changes = (struct job_changes){ .config = config };
+        int r = prepare(changes, table, state, now_us);
+
+        if (r < 0)
+                job_changes_clear(changes);
+        return r;
+}
+
+/* ---- making ---- */
+
+/* Leaves in the old table the jobs that are removed. */
+static void remove_jobs(struct job_table *old, const struct job_table *next, struct planner *planner)
+{
+        size_t removed = 0;
+
+        for (size_t i = 0; i < old->count; i++) {
+                struct job *job = old->jobs[i];
+
+                if (job_table_find(next, job->planning.id) != NULL)
+                        continue;
+                planner_remove_job(planner, &job->planning);
+                old->jobs[removed++] = job;
+        }
+        old->count = removed;
+}
+
+void job_changes_make(struct job_changes *changes, struct job_table *table, struct planner *planner,
+                      uint64_t now_us)
+{
+        const struct config *config = changes->config;
+        struct job_table old = *table;
+
+        remove_jobs(&old, &changes->next, planner);
+        *table = changes->next;
+        changes->next = old;
+        changes->made = true;
+
+        for (size_t i = 0; i < changes->added_count; i++)
+                planner_add_job(planner, &changes->added[i]->planning);
+        for (size_t i = 0; i < config->job_count; i++) {
+                const struct planner_settings settings = job_settings(&config->jobs[i]);
+                struct job *job = job_table_find(table, config->jobs[i].id);
+
+                planner_update_job(planner, &job->planning, &settings, now_us);
+        }
+        for (size_t i = 0; i < changes->renamed_count; i++)
+                job_swap_names(job_table_find(table, changes->renamed[i]->planning.id), changes->renamed[i]);
+}
+
+void job_changes_clear(struct job_changes *changes)
+{
+        if (changes->made)
+                job_table_clear(&changes->next);
+        else
+                for (size_t i = 0; i < changes->added_count; i++)
+                        job_free(changes->added[i]);
+        for (size_t i = 0; i < changes->renamed_count; i++)
+                job_free(changes->renamed[i]);
+        if (!changes->made)
+                free(changes->next.jobs);
+        free(changes->added);
+        free(changes->renamed);
+        *changes = (struct job_changes){ .config = NULL };
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "monitor/job_table.h"
+#include "planning/planner.h"
+#include "state/state.h"
+
+/*
+ * The difference between the watched jobs and those of a configuration: prepared first, with all that can
+ * fail, and then made in place. Jobs that stay are the same objects; the difference only renames them and
+ * sets how they are polled.
+ */
+struct job_changes {
+        const struct config *config;
+        struct job_table next; /* the table as it will be; afterwards the jobs that were removed */
+        struct job **added;    /* in the order of the configuration */
+        size_t added_count;
+        struct job **renamed; /* names and hooks for jobs that stay, as jobs of the same id; owned */
+        size_t renamed_count;
+        bool made;
+};
+
+/*
+ * Compares a table with a configuration, which must outlive the changes. New jobs are loaded from the state.
+ * On failure (a negative errno) nothing is to be cleared.
+ */
+int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
+                        const struct config *config, struct state *state, uint64_t now_us);
+
+/*
+ * Makes the changes; planner_reserve() has made room for next.count jobs. New jobs are not started. The jobs
+ * that were removed exist until job_changes_clear(): until then the caller takes them out of all requests.
+ */
+void job_changes_make(struct job_changes *changes, struct job_table *table, struct planner *planner,
+                      uint64_t now_us);
+
+/* Frees what is not in use: the jobs that were removed, or, if the changes were not made, those to be added.
+ */
+void job_changes_clear(struct job_changes *changes);

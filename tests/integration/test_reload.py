@@ -83,6 +83,46 @@ class Jobs(ReloadTest):
         fake.polls(15, job=12)
         self.assertLessEqual(len(self.asked(fake, 11, since)), 1, "the look that was planned, and no other")
 
+    def test_a_job_that_stays_is_not_polled_sooner(self):
+        fake = self.start_fake(RUNNING)
+        more = "[job fast]\nid = 12\ninterval = 100ms\nmax_interval = 100ms\n"
+        poll = {"interval": "1s", "max_interval": "1h"}
+        self.write_config(fake, [11], poll=poll, more=more)
+        daemon = self.start_daemon()
+        daemon.wait_for("first seen as", count=2)
+        fake.wait(4, path=f"*{JOBS}/11")  # after 1, 1.5 and 2.25 s; the next one is 3.4 s later
+        for job in range(13, 16):
+            self.write_config(fake, [11, job], poll=poll, more=more)
+            self.reload(daemon)
+            daemon.wait_for(f"Job {job}: first seen as Running")
+        fake.polls(14, job=12)
+        self.assertEqual(len(self.asked(fake, 11, 0)), 4)
+
+    def test_a_job_that_stays_gets_its_new_name_and_hooks(self):
+        """Also if it is in flight meanwhile."""
+        fake = self.start_fake(RUNNING)
+        gate = self.start_gate(fake)
+        one, two = ExecRecorder(self.directory, "one"), ExecRecorder(self.directory, "two")
+        hooks = self.hook("one", one.program, on="changed") + self.hook("two", two.program, on="changed")
+        self.write_config(gate.url, [12], more=hooks + "[job first]\nid = 11\nhooks = one\n")
+        daemon = self.start_daemon()
+        daemon.wait_for(r"Job 11 \(first\): first seen as Running")
+        gate.close(f"{JOBS}/11")
+        gate.wait_waiting()
+        self.write_config(gate.url, [12], more=hooks + "[job second]\nid = 11\nhooks = two\n")
+        self.reload(daemon)
+        fake.job(11, status="Running", result="new")
+        gate.open()
+        daemon.wait_for(r"Job 11 \(second\): .*\[changed")
+        daemon.wait_for(r"Job 11 \(second\): hook two: delivered")
+        self.write_config(gate.url, [12, 11], more=hooks)
+        self.reload(daemon)
+        fake.job(11, status="Running", result="newer")
+        daemon.wait_for("Job 11: .*hook one: delivered")
+        daemon.wait_for("Job 11: .*hook two: delivered")
+        self.assertEqual([[attempt.document["job"]["name"] for attempt in hook.attempts()] for hook in (one, two)],
+                         [[None], ["second", None]])
+
     def test_changed_patterns_of_status_take_effect(self):
         fake = self.start_fake(RUNNING + "[job 21]\nstep = 0s Fertig\n")
         self.write_config(fake, [11, 21])

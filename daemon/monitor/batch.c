@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
-#include "monitor/poll_state.h"
+#include "monitor/observe.h"
 #include "platform/random.h"
 
 /*
@@ -20,39 +20,31 @@
  */
 #define FIRST_RESULT_MAX 4096
 
-/* The first observation of a job. */
-struct first_observation {
-        struct job_record record;
-        struct observation observation;
-        struct job_memory seen;
-        bool recorded;
-};
-
 struct batch_row {
         enum row_verdict verdict;
-        uint64_t updated;                /* updated_on_digest() */
-        struct first_observation *first; /* with ROW_FIRST and ROW_FIRST_WITHOUT_RESULT */
+        uint64_t updated;          /* updated_on_digest() */
+        struct job_record *record; /* with ROW_FIRST and ROW_FIRST_WITHOUT_RESULT */
 };
 
-static struct first_observation *first_observation_free(struct first_observation *first)
+static struct job_record *record_free(struct job_record *record)
 {
-        if (first != NULL)
-                job_record_clear(&first->record);
-        free(first);
+        if (record != NULL)
+                job_record_clear(record);
+        free(record);
         return NULL;
 }
 
 /* Moves the record out of its owner; NULL if out of memory. */
-static struct first_observation *first_observation_new(struct job_record *record, bool has_result)
+static struct job_record *record_keep(struct job_record *record, bool has_result)
 {
-        struct first_observation *first = calloc(1, sizeof(*first));
+        struct job_record *kept = calloc(1, sizeof(*kept));
 
-        if (first != NULL) {
-                first->record = *record;
-                first->record.has_result = has_result;
+        if (kept != NULL) {
+                *kept = *record;
+                kept->has_result = has_result;
                 *record = (struct job_record){ 0 };
         }
-        return first;
+        return kept;
 }
 
 int batch_prepare(struct request_slot *slot)
@@ -64,7 +56,7 @@ int batch_prepare(struct request_slot *slot)
 void batch_clear(struct request_slot *slot)
 {
         for (size_t i = 0; slot->rows != NULL && i < slot->request.count; i++)
-                first_observation_free(slot->rows[i].first);
+                record_free(slot->rows[i].record);
         free(slot->rows);
         slot->rows = NULL;
 }
@@ -77,7 +69,7 @@ void batch_drop_removed(struct request_slot *slot)
         for (size_t i = 0; i < request->count; i++) {
                 if (request->jobs[i]->removed) {
                         if (slot->rows != NULL)
-                                first_observation_free(slot->rows[i].first);
+                                record_free(slot->rows[i].record);
                         continue;
                 }
                 if (slot->rows != NULL)
@@ -122,7 +114,7 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
         if (index < 0)
                 return;
         struct batch_row *row = &slot->rows[index];
-        row->first = first_observation_free(row->first); /* of an earlier row with the same id */
+        row->record = record_free(row->record); /* of an earlier row with the same id */
 
         row->verdict = planner_judge_row(monitor->planner, slot->request.jobs[index], record,
                                          monitor_now_us(monitor));
@@ -132,50 +124,23 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
         slot->result_is_json |= record->result_is_json;
 
         if (is_first(row) && record->result.size <= FIRST_RESULT_MAX)
-                row->first = first_observation_new(record, row->verdict == ROW_FIRST);
-        if (is_first(row) && row->first == NULL)
+                row->record = record_keep(record, row->verdict == ROW_FIRST);
+        if (is_first(row) && row->record == NULL)
                 row->verdict = ROW_CONFIRM;
 }
 
 /* ---- the document is complete ---- */
 
-static bool has_first(const struct request_slot *slot)
+/* Records the first observations. */
+static void observe_first(struct request_slot *slot)
 {
+        struct observed observed[PLANNER_BATCH_MAX];
+        size_t count = 0;
+
         for (size_t i = 0; i < slot->request.count; i++)
                 if (is_first(&slot->rows[i]))
-                        return true;
-        return false;
-}
-
-static void record_first(struct monitor *monitor, struct planner_job *job, struct first_observation *first)
-{
-        struct recorder *recorder = monitor->parts.recorder;
-
-        first->observation =
-                planner_take_record(monitor->planner, job, &first->record, monitor_now_us(monitor));
-        const struct change *change = &first->observation.change;
-        first->seen = job_memory_of(&first->record, change->outcome);
-        monitor_report_record(monitor, job_of(job), &first->record.status, change->outcome);
-        if (change->unrecognised_status)
-                recorder_note_unrecognised_status(recorder, job_of(job), &first->record.status);
-        first->recorded =
-                recorder_record(recorder, job_of(job), &job->watch.memory, change, &first->record) >= 0;
-}
-
-/* Records the first observations in one transaction: all of them or none. */
-static void record_all_first(struct request_slot *slot)
-{
-        struct recorder *recorder = slot->monitor->parts.recorder;
-
-        if (!has_first(slot) || recorder_begin(recorder) < 0)
-                return;
-        for (size_t i = 0; i < slot->request.count; i++)
-                if (slot->rows[i].first != NULL)
-                        record_first(slot->monitor, slot->request.jobs[i], slot->rows[i].first);
-        if (recorder_commit(recorder) < 0)
-                for (size_t i = 0; i < slot->request.count; i++)
-                        if (slot->rows[i].first != NULL)
-                                slot->rows[i].first->recorded = false;
+                        observed[count++] = (struct observed){ slot->request.jobs[i], slot->rows[i].record };
+        observe(slot->monitor, observed, count);
 }
 
 void batch_apply_rows(struct request_slot *slot)
@@ -186,20 +151,18 @@ void batch_apply_rows(struct request_slot *slot)
 
         planner_take_batch(planner, slot->seen_result);
         recorder_note_json(monitor->parts.recorder, slot->status_is_json, slot->result_is_json);
-        record_all_first(slot);
+        observe_first(slot);
         for (size_t i = 0; i < slot->request.count; i++) {
                 struct planner_job *job = slot->request.jobs[i];
                 const struct batch_row *row = &slot->rows[i];
 
-                if (row->verdict == ROW_UNCHANGED || is_first(row))
+                if (is_first(row))
+                        continue;
+                if (row->verdict == ROW_UNCHANGED) {
                         job_of(job)->answered = true;
-                if (row->verdict == ROW_UNCHANGED)
                         monitor_report(monitor, job_of(job), "unchanged (%s)",
                                        outcome_to_string(job->watch.memory.outcome));
-                if (is_first(row))
-                        planner_complete(planner, job, &row->first->observation, row->first->recorded,
-                                         &row->first->seen, now, random_u64());
-                else
-                        planner_apply_row(planner, job, row->verdict, row->updated, now, random_u64());
+                }
+                planner_apply_row(planner, job, row->verdict, row->updated, now, random_u64());
         }
 }

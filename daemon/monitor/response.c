@@ -16,6 +16,7 @@
 #include "monitor/batch.h"
 #include "monitor/last_run.h"
 #include "monitor/not_found.h"
+#include "monitor/observe.h"
 #include "monitor/outage.h"
 #include "platform/random.h"
 
@@ -105,46 +106,6 @@ static void log_batch_size(struct monitor *monitor, unsigned before)
                               monitor->batch_failure);
 }
 
-/* ---- one job ---- */
-
-static void take_record(struct monitor *monitor, struct planner_job *job, struct job_record *record)
-{
-        struct recorder *recorder = monitor->parts.recorder;
-        uint64_t now = monitor_now_us(monitor);
-        bool was_missing = job->watch.not_found_count > 0;
-
-        record->has_result = true; /* in a single response an omitted ResultData is null */
-        struct observation observation = planner_take_record(monitor->planner, job, record, now);
-        const struct change *change = &observation.change;
-        struct job_memory seen = job_memory_of(record, change->outcome);
-        bool recorded = false;
-
-        if (was_missing)
-                not_found_clear(monitor->parts.state, job->id);
-        job_of(job)->answered = true;
-        recorder_note_json(recorder, record->status_is_json, record->result_is_json);
-        monitor_report_record(monitor, job_of(job), &record->status, change->outcome);
-        if (change->has_event) {
-                if (change->unrecognised_status)
-                        recorder_note_unrecognised_status(recorder, job_of(job), &record->status);
-                recorded = recorder_record(recorder, job_of(job), &job->watch.memory, change, record) >= 0;
-        } else if (change->result_read) {
-                recorded = recorder_store_result(recorder, job_of(job), record) >= 0;
-        }
-        planner_complete(monitor->planner, job, &observation, recorded, &seen, now, random_u64());
-}
-
-static void take_gone(struct monitor *monitor, struct planner_job *job)
-{
-        struct observation observation = planner_take_gone(monitor->planner, job);
-
-        not_found_clear(monitor->parts.state, job->id);
-        bool recorded = recorder_record(monitor->parts.recorder, job_of(job), &job->watch.memory,
-                                        &observation.change, NULL) >= 0;
-        planner_complete(monitor->planner, job, &observation, recorded, NULL, monitor_now_us(monitor),
-                         random_u64());
-}
-
 /* ---- success ---- */
 
 static void log_recovered(struct monitor *monitor, const struct planner_request *request)
@@ -171,14 +132,15 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
         outage_update(monitor, &success);
         switch (request->kind) {
         case REQUEST_SINGLE:
-                take_record(monitor, request->jobs[0], response->record);
+                response->record->has_result = true; /* here an omitted ResultData is null */
+                observe(monitor, &(struct observed){ request->jobs[0], response->record }, 1);
                 break;
         case REQUEST_BATCH:
                 batch_apply_rows(slot);
                 break;
         case REQUEST_GONE_CHECK:
                 if (planner_take_gone_check(monitor->planner, request, slot->seen_job, now, random_u64()))
-                        take_gone(monitor, request->jobs[0]);
+                        observe(monitor, &(struct observed){ .job = request->jobs[0] }, 1);
                 break;
         case REQUEST_CHECK:
         case REQUEST_SIGN_IN:
@@ -244,8 +206,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 log_failing(monitor, job, response);
                 break;
         case ATTRIBUTED_AS_GONE:
-                job_of(job)->answered = true;
-                take_gone(monitor, job);
+                observe(monitor, &(struct observed){ .job = job }, 1);
                 break;
         case ATTRIBUTED_TO_NONE:
                 if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* as expected */

@@ -41,11 +41,13 @@ class ServiceManager:
 
 
 class Gate:
-    """A proxy of a fake. Requests that match the held pattern are forwarded, but answered only after open()."""
+    """A proxy of a fake. Requests that match the held pattern are forwarded, but answered, or answered in full, only
+    after open()."""
 
     def __init__(self, fake):
         self.fake = fake
         self.held = None
+        self.tail = False  # hold back only the last byte of the body
         self.waiting = []  # paths, as they come to the closed gate
         self.changed = threading.Condition()
         gate = self
@@ -77,19 +79,28 @@ class Gate:
         body = answer.read()
         connection.close()
         with self.changed:
-            if self.held is not None and fnmatch.fnmatch(handler.path, self.held):
-                self.waiting.append(handler.path)
-                self.changed.notify_all()
-                self.changed.wait_for(lambda: self.held is None)
+            hold = self.held is not None and fnmatch.fnmatch(handler.path, self.held)
+            sent = len(body) - 1 if hold and self.tail else 0
+        if hold and not self.tail:
+            self.wait_open(handler.path)
         handler.send_response(answer.status)
         handler.send_header("Content-Type", "application/json")
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(body)
+        handler.wfile.write(body[:sent])
+        if sent:
+            self.wait_open(handler.path)
+        handler.wfile.write(body[sent:])
 
-    def close(self, pattern="*"):
+    def wait_open(self, path):
         with self.changed:
-            self.held, self.waiting = pattern, []
+            self.waiting.append(path)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.held is None)
+
+    def close(self, pattern="*", tail=False):
+        with self.changed:
+            self.held, self.tail, self.waiting = pattern, tail, []
 
     def open(self):
         with self.changed:

@@ -446,6 +446,29 @@ class Api(ReloadTest):
         self.assertEqual(told, [(job, kind) for job in (12, 14, 15) for kind in ("seen", "succeeded")] + [(16, "seen")])
         self.assertEqual(daemon.count(" (warning|error) "), 0, daemon.text())
 
+    def test_rows_under_way_are_judged_by_the_new_patterns(self):
+        """Running by the old ones, an end without its result by the new ones: it is reported once, with the result."""
+        fake = self.start_fake("[jobs 11-12]\nstep = 0s Running | half\n[job 13]\nstep = 0s Fertig\n")
+        fake.job(14, status="Running", result="x" * 300000)  # the rest of the batch, which comes later
+        gate = self.start_gate(fake)
+        settings = {"poll": {"batch": "auto", "result_wait": "1h"}, "api": {"timeout": "10min"}}
+        old = {"running": "Running, Fertig"}
+        self.write_config(gate.url, [11, 12], status=old, **settings)
+        daemon = self.start_daemon()
+        daemon.wait_for("first seen as Running", count=2)  # so rows are known to have ResultData
+        gate.close(f"{JOBS}/?id=*13*", tail=True)
+        self.write_config(gate.url, range(11, 15), status=old, **settings)
+        self.reload(daemon)
+        gate.wait_waiting()
+        self.write_config(gate.url, range(11, 15), status={"success": "Fertig"}, **settings)
+        self.reload(daemon)
+        since = fake.stats()["last_seq"]
+        gate.open()
+        fake.wait(3, since, path=f"*{JOBS}/13")
+        fake.job(13, status="Fertig", result="the end")
+        daemon.wait_for(r"Job 13: .*the end.*\[succeeded")
+        self.assertEqual([kind for job, kind, _ in daemon.events() if job == 13], ["succeeded"], daemon.text())
+
     def test_a_batch_without_jobs_is_cancelled(self):
         fake = self.start_fake(RUNNING)
         fake.fault("stuck", path=f"*{JOBS}/?id=*11*", hang="yes")

@@ -148,9 +148,69 @@ class Credentials(SystemTest):
         self.assertIn("status=78/CONFIG", self.systemctl("status", "--no-pager", UNIT, check=False))
         self.assertEqual(self.fake.requests(), [])
 
+    def assertNamed(self, problem):
+        """The service and --check say the same, and neither names the copy that systemd passes."""
+        self.assertRefused(problem)
+        self.assertNotIn("/run/credentials", self.log())
+        checked = self.system.run("jobwatchd", "--check", check=False)
+        self.assertEqual(checked.status, 78, checked.output)
+        self.assertRegex(checked.output, problem)
+
     def test_missing(self):
         self.system.remove("/etc/jobwatchd/nexudus.token")
-        self.assertRefused("nexudus.token")
+        self.assertNamed("No API token: /etc/jobwatchd/nexudus.token is missing or empty")
+
+    def test_in_quotes(self):
+        self.system.write("/etc/jobwatchd/nexudus.token", f'"{TOKEN}"\n', 0o600)
+        self.assertNamed("/etc/jobwatchd/nexudus.token contains quotes")
+
+    def test_check_is_for_the_service(self):
+        """A token of root is right, a configuration of root is not."""
+        self.assertIn("OK (1 job, 0 hooks)", self.run_inside("jobwatchd", "--check"))
+        self.system.path("/etc/jobwatchd/jobwatchd.ini").chmod(0o600)
+        self.assertNamed("/etc/jobwatchd/jobwatchd.ini: cannot be read: Permission denied")
+
+    def assertReloadFails(self, says):
+        self.mark()
+        self.assertNotEqual(self.system.run("systemctl", "reload", UNIT, check=False).status, 0)
+        self.wait_for(says)
+        self.assertEqual(self.show(UNIT, "ActiveState"), "active")
+
+    def test_reload(self):
+        """It fails for an invalid configuration, and succeeds once that is corrected."""
+        self.start()
+        self.wait_for("Job 11 .*first seen as Running")
+        self.configure(self.fake, (11, 12), "[poll]\nintervall = 1s\n")
+        self.assertReloadFails(r"/etc/jobwatchd/jobwatchd.ini:\d+: .*intervall")
+        self.configure(self.fake, (11, 12), "[hook a]\nexec = /opt/test/missing\n")
+        self.assertReloadFails("/opt/test/missing: no such program")
+        self.configure(self.fake, (11, 12))
+        self.systemctl("reload", UNIT)
+        self.wait_for("Job 12\\b.*first seen as")
+
+    def test_reload_with_a_credential_that_was_not_passed(self):
+        """The service keeps its configuration and names what is to be done."""
+        self.start()
+        self.wait_for("Job 11 .*first seen as Running")
+        self.system.write("/etc/jobwatchd/web.secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", 0o600)
+        self.configure(self.fake, (11, 12), "[hook web]\nurl = http://127.0.0.1:9/\nsecret_file = web.secret\n")
+        self.systemctl("reload", UNIT)
+        self.wait_for("add LoadCredential=web.secret:/etc/jobwatchd/web.secret")
+        self.wait_for(f'run "systemctl restart {UNIT}"')
+        self.wait_for("Configuration not reloaded: 1 error")
+        self.assertNotIn("Job 12", self.log())
+
+    def test_by_hand(self):
+        """As the README has it, while the service runs."""
+        self.start()
+        self.wait_for("Job 11 .*first seen as Running")
+        self.configure(self.fake, path="/etc/jobwatchd/job.ini")
+        self.run_inside("jobwatchd", "-c", "/etc/jobwatchd/job.ini", "--state-dir", "/var/lib/jobwatchd-wait",
+                        "--job", "12", "--once")
+        uid, gid = self.user()
+        for path in [self.system.path("/var/lib/jobwatchd-wait"), *self.system.path("/var/lib/jobwatchd-wait").iterdir()]:
+            self.assertEqual((path.stat().st_uid, path.stat().st_gid), (uid, gid), path)
+        self.assertEqual(self.system.run("jobwatchd", "--once", check=False).status, 74)
 
     def test_empty(self):
         self.system.write("/etc/jobwatchd/nexudus.token", "", 0o600)

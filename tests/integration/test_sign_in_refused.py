@@ -104,7 +104,7 @@ class Refused(SignInTest):
             self.skipTest("needs root and a mount namespace of its own")
         says = "cannot derive client_id from /etc/machine-id: .*set a unique client_id in \\[api\\]"
         self.watch()
-        self.assertEnds(EX_CONFIG, says="error   auth = password: " + says, before=before)
+        self.assertEnds(EX_CONFIG, says=r"error +\S+:\d+: " + says, before=before)
         self.assertEqual(self.polls_made(), [])
         check = subprocess.run([*before, JOBWATCHD, "-c", self.config, "--check"], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, check=False)

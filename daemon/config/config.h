@@ -134,6 +134,7 @@ struct config {
         struct log_config log;
         char *state_directory;  /* "": see config_state_directory() */
         uint64_t state_keep_us; /* how long events that are logged and delivered are kept */
+        size_t state_max_size;  /* of the database */
 };
 
 /*

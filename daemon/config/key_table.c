@@ -357,6 +357,13 @@ const struct config_key config_keys[] = {
                 .minimum = USEC_PER_HOUR,
                 .maximum = 10 * LONGEST_TIMESPAN,
         },
+        {
+                KEY(STATE, "max_size", SIZE),
+                FIELD(state_max_size),
+                .default_text = "256M",
+                .minimum = 1 << 20,
+                .maximum = UINT64_C(1) << 40,
+        },
 };
 
 const size_t config_key_count = LENGTH(config_keys);

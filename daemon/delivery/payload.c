@@ -218,7 +218,9 @@ static void write_document(struct writer *writer, const struct event *event, uns
 {
         /* The first observation has no state before, even if the texts are set. */
         const struct text *status_before = event->first_observation ? &TEXT_NULL : &event->status_before;
-        const struct text *result_before = event->first_observation ? &TEXT_NULL : &event->result_before;
+        bool before_known = !event->first_observation && event->result_before_size == 0;
+        const struct text *result_before = before_known ? &event->result_before : &TEXT_NULL;
+        const struct text *result = event->result_size == 0 ? &event->record.result : &TEXT_NULL;
 
         open_map(writer);
         put_number(writer, "schema", EVENT_DOCUMENT_SCHEMA);
@@ -230,9 +232,9 @@ static void write_document(struct writer *writer, const struct event *event, uns
         put_text(writer, "status", &event->record.status);
         put_text(writer, "status_before", status_before);
         put_literal(writer, "outcome", outcome_to_string(event->outcome));
-        put_text(writer, "result", &event->record.result);
+        put_text(writer, "result", result);
         put_text(writer, "result_before", result_before);
-        put_truth(writer, "result_known", event->record.has_result);
+        put_truth(writer, "result_known", event->record.has_result && event->result_size == 0);
         put_number(writer, "attempt", attempt);
         close_map(writer);
         sink_add(&writer->sink, "\n", 2); /* and the terminating NUL, which is not counted */

@@ -395,7 +395,8 @@ static void entry_add_event(struct entry *entry, const struct journal *journal, 
         entry_add_cut(entry, "JOBWATCH_RESULT", &record->result, journal->result_bytes);
         entry_add_cut(entry, "JOBWATCH_RESULT_BEFORE", &event->result_before, journal->result_bytes);
         if (record->has_result)
-                entry_add_number(entry, "JOBWATCH_RESULT_BYTES", record->result.size);
+                entry_add_number(entry, "JOBWATCH_RESULT_BYTES",
+                                 event->result_size != 0 ? event->result_size : record->result.size);
         entry_add_string(entry, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
         entry_add_text(entry, "JOBWATCH_DESCRIPTION", &record->description);
         entry_add_text(entry, "JOBWATCH_BUSINESS", &record->business);

@@ -37,7 +37,9 @@ struct event {
         struct job_record record; /* the job as observed */
         struct text status_before;
         struct text result_before;
-        bool first_observation; /* nothing was recorded before: the _before texts are meaningless */
+        uint64_t result_size;        /* not 0: record.result is only the beginning of a text of this size */
+        uint64_t result_before_size; /* likewise of result_before */
+        bool first_observation;      /* nothing was recorded before: the _before texts are meaningless */
 };
 
 /* Frees the texts and resets the event. */

@@ -39,6 +39,7 @@ struct recorder {
         const struct config *config;
         const char **hooks;   /* for the names of all configured hooks; scratch space */
         bool state_failing;   /* the failure has been logged */
+        bool disk_low;        /* likewise, see note_disk() */
         char *state_error;    /* its cause; NULL without memory */
         bool journal_failing; /* logging has failed; later events wait for the replay */
         sd_event_source *replay_timer, *prune_timer;
@@ -102,15 +103,43 @@ static int on_replay_time(sd_event_source *source, uint64_t time_us, void *userd
         return 0;
 }
 
+/* Logged once, until there is room again. */
+static void note_disk(struct recorder *recorder)
+{
+        const char *directory = config_state_directory(recorder->config);
+
+        if (state_disk_is_low(recorder->state) == recorder->disk_low)
+                return;
+        recorder->disk_low = !recorder->disk_low;
+        if (recorder->disk_low)
+                journal_print(
+                        recorder->journal, LOG_WARNING,
+                        "The disk of %s is almost full. Old events are deleted when there is no room for "
+                        "new ones.",
+                        directory);
+        else
+                journal_print(recorder->journal, LOG_NOTICE, "The disk of %s has room again.", directory);
+}
+
 /* A failure is not logged: if the disk is the cause, recording fails as well. */
 static int prune(struct recorder *recorder)
 {
         const struct config *config = recorder->config;
+        CLEANUP(cleanup_free) uint64_t *jobs = calloc(config->job_count + 1, sizeof(*jobs));
 
         for (size_t i = 0; i < config->hook_count; i++)
                 recorder->hooks[i] = config->hooks[i].name;
-        (void)state_prune(recorder->state, clock_wall_us(), config->state_keep_us, recorder->hooks,
-                          config->hook_count);
+        for (size_t i = 0; i < config->job_count && jobs != NULL; i++)
+                jobs[i] = config->jobs[i].id;
+        const struct state_configured configured = {
+                .hooks = recorder->hooks,
+                .hook_count = config->hook_count,
+                .jobs = jobs,
+                .job_count = config->job_count,
+        };
+        if (jobs != NULL)
+                (void)state_prune(recorder->state, clock_wall_us(), config->state_keep_us, &configured);
+        note_disk(recorder);
         int r = sd_event_source_set_time_relative(recorder->prune_timer, PRUNE_INTERVAL_US);
         return r < 0 ? r : sd_event_source_set_enabled(recorder->prune_timer, SD_EVENT_ONESHOT);
 }
@@ -153,6 +182,7 @@ int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, st
         recorder->outbox = outbox;
         recorder->journal = journal;
         recorder->config = config;
+        state_set_max_size(state, config->state_max_size);
         recorder->hooks = calloc(config->hook_count + 1, sizeof(*recorder->hooks));
         if (recorder->hooks == NULL)
                 return -ENOMEM;
@@ -196,6 +226,7 @@ int recorder_reload(struct recorder *recorder, const struct config *config)
         free(recorder->hooks);
         recorder->hooks = hooks;
         recorder->config = config;
+        state_set_max_size(recorder->state, config->state_max_size);
         return 0;
 }
 
@@ -322,6 +353,7 @@ int recorder_record(struct recorder *recorder, const struct job *job, const stru
                 return 0;
         }
         note_state_recovered(recorder);
+        note_disk(recorder);
         (void)report_event(recorder, &event);
         outbox_wake(recorder->outbox);
         return 0;
@@ -368,6 +400,7 @@ int recorder_commit(struct recorder *recorder)
         } else {
                 if (recorder->pending_count > 0)
                         note_state_recovered(recorder);
+                note_disk(recorder);
                 for (size_t i = 0; i < recorder->pending_count; i++)
                         (void)report_event(recorder, &recorder->pending[i]);
                 outbox_wake(recorder->outbox);

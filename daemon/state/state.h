@@ -15,8 +15,8 @@
  *
  * All functions block until the disk has finished. A write is atomic, and on disk when it returns 0 (except
  * state_mark_logged()). Functions return 0 or a negative errno: -ENOSPC, -EROFS, -EIO, -EACCES from the disk,
- * -ENOMEM, -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After any of these the state
- * remains usable and the call can be repeated. state_error() describes the error.
+ * -EDQUOT for max_size, -ENOMEM, -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After
+ * any of these the state remains usable and the call can be repeated. state_error() describes the error.
  *
  * Damage is detected at opening (a file of up to 64 MiB is checked completely), and by a checksum when a job,
  * event or value is read: the data returned is the data stored. Deliveries have no checksum. Recording an
@@ -84,7 +84,8 @@ int state_get_job_record(struct state *state, uint64_t id, struct job_record *re
  * Records in one transaction: the event, the new state of its job, and a pending delivery for each of `hooks`
  * (names), due at once even if the clock is set back. event->record is the new record of the job,
  * event->outcome its outcome; its texts are stored as they are, null ones too, and has_status and has_result
- * with them. An event `stalled` sets the `stalled` of the job; every other event clears it and sets
+ * with them. Once the event is logged, delivered and not the last one of its job, its results are cut to
+ * their first 4 KiB. An event `stalled` sets the `stalled` of the job; every other event clears it and sets
  * changed_us to the event's time. On success event->sequence is set: greater than that of every event
  * recorded before, and never used again, whatever is pruned. An event id that is already recorded: -EEXIST.
  */
@@ -198,11 +199,34 @@ int state_put_value(struct state *state, const char *key, const void *data, size
 /* Returns 1 and malloc()ed data, terminated by a NUL, which the caller wipes and frees; or 0. */
 int state_get_value(struct state *state, const char *key, void **ret_data, size_t *ret_size);
 
+/* What is configured, for state_prune(). */
+struct state_configured {
+        const char *const *hooks; /* names */
+        size_t hook_count;
+        const uint64_t *jobs; /* ids */
+        size_t job_count;
+};
+
 /*
- * Deletes events that are logged, at least `age_us` old, and without a pending delivery to one of `hooks`
- * (names); pending deliveries to other hooks are deleted with them. Jobs are kept. The age counts from
- * `now_us` or from the latest event, whichever is earlier: a clock that is set far ahead deletes nothing
- * until events are recorded by it.
+ * Deletes what is at least `age_us` old: events that are logged and have no pending delivery to a configured
+ * hook (pending deliveries to other hooks are deleted with them); jobs that have not been configured for that
+ * time; and values with a key "KIND of SUBJECT" that have not been written. The age counts from `now_us` or
+ * from the latest event, whichever is earlier: a clock that is set far ahead deletes nothing until events are
+ * recorded by it.
  */
-int state_prune(struct state *state, uint64_t now_us, uint64_t age_us, const char *const hooks[],
-                size_t hook_count);
+int state_prune(struct state *state, uint64_t now_us, uint64_t age_us,
+                const struct state_configured *configured);
+
+/*
+ * Limits the size of the database in bytes; 0, the default: no limit. A write of an event or a result that
+ * would exceed it deletes a tenth of the history, oldest events first. If there is none, the write fails with
+ * -EDQUOT. If ResultData that is kept only for pending deliveries takes more than half of the limit, the
+ * oldest events `changed` among them lose theirs: see `result_size` in model/event.h.
+ */
+void state_set_max_size(struct state *state, uint64_t max_size);
+
+/*
+ * Whether the disk is full, or nearly. On a full disk a tenth of the history is deleted with each failed
+ * write, so that recording can go on; space for that is kept in reserve.
+ */
+bool state_disk_is_low(const struct state *state);

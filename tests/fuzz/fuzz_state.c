@@ -333,6 +333,8 @@ static int64_t count_pending(const struct state *state)
 
 static void run(const uint8_t *data, size_t size)
 {
+        static const uint64_t jobs[] = { 1, 2, 3 };
+        static const struct state_configured configured = { hooks, HOOK_COUNT, jobs, JOB_COUNT };
         struct event event = new_event();
 
         struct state *state = reopen();
@@ -354,7 +356,7 @@ static void run(const uint8_t *data, size_t size)
         if (recorded == 0)
                 check(after == before + 1 || !valid);
         check_result(state, state_each_pending_hook(state, on_pending_hook, NULL));
-        check_result(state, state_prune(state, UINT64_C(1700000000000000), 0, hooks, HOOK_COUNT));
+        check_result(state, state_prune(state, UINT64_C(1700000000000000), 0, &configured));
         state = state_close(state);
 
         state = reopen();

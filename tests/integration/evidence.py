@@ -189,8 +189,10 @@ class Database:
 
     def events(self):
         """(id, kind, job, status, result, status_before, result_before) in recorded order."""
-        rows = self.ask("SELECT id, kind, job, status, result, status_before, "
-                        "CASE WHEN same_result THEN result ELSE result_before END FROM events ORDER BY sequence")
+        result = ("(SELECT CAST(head || coalesce(rest, '') AS BLOB) FROM texts AS t WHERE t.job = e.job "
+                  "AND t.hash = e.{0}_hash AND t.size = e.{0}_size)").format
+        rows = self.ask(f"SELECT id, kind, job, status, {result('result')}, status_before, {result('before')} "
+                        "FROM events AS e ORDER BY sequence")
         text = lambda value: value.decode() if isinstance(value, bytes) else value
         return [Recorded(row[0], row[1], row[2], *map(text, row[3:7])) for row in rows]
 

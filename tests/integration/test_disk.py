@@ -20,6 +20,7 @@ from harness import EX_IOERR, EX_OK, PATIENCE, SANITIZED, SLOW, IntegrationTest
 LIBRARY = os.environ.get("CRASH_POINTS", "")
 TROUBLE = "Cannot save state in"
 BACK = "is writable again"
+ALMOST_FULL = "is almost full"
 
 
 class DiskTest(IntegrationTest):
@@ -72,13 +73,18 @@ class Full(DiskTest):
             self.skipTest(reason)
         self.state.mkdir()
 
-    def start_on_small_disk(self, *options):
-        mount = "mount -t tmpfs -o size=16m,mode=700 tmpfs \"$0\" && exec \"$@\""
+    def start_on_small_disk(self, *options, size="16m"):
+        mount = f"mount -t tmpfs -o size={size},mode=700 tmpfs \"$0\" && exec \"$@\""
         daemon = self.start_daemon(*options, before=["unshare", "-m", "sh", "-c", mount, str(self.state)])
         daemon.wait_for("started: watching")
         self.disk = pathlib.Path(f"/proc/{daemon.pid}/root{self.state}")
         self.filler = self.disk / "filler"
         return daemon
+
+    def fill_all(self):
+        """The reserve, too, is in use by something else."""
+        (self.disk / "reserve").unlink()
+        self.fill()
 
     def fill(self):
         with open(self.filler, "wb", buffering=0) as file:
@@ -91,7 +97,46 @@ class Full(DiskTest):
     def test_polling_goes_on(self):
         self.write_config(self.fake, range(11, 16), more=self.more)
         daemon = self.start_on_small_disk("--exit-when-done")
-        self.check_outage(daemon, self.fill, self.filler.unlink, "x" * 30000)
+        self.check_outage(daemon, self.fill_all, self.filler.unlink, "x" * 1000000)
+
+    def test_an_end_on_a_full_disk(self):
+        """It is recorded in the space of the reserve, and at the expense of the history."""
+        self.write_config(self.fake, range(11, 16), more=self.more)
+        daemon = self.start_on_small_disk("--exit-when-done")
+        daemon.wait_for("first seen as", count=5)
+        reserve = self.disk / "reserve"
+        self.assertEqual((reserve.stat().st_size, reserve.stat().st_mode & 0o7777), (8 << 20, 0o600))
+        self.assertEqual(reserve.stat().st_blocks * 512, 8 << 20)
+        self.fill()
+        for job in range(11, 15):
+            self.fake.job(job, status="Completed", result=f"{job}" + "x" * 30000)
+        daemon.wait_for(r"\[succeeded", count=4)
+        daemon.wait_for("hook h: delivered", count=4)
+        self.assertFalse(reserve.exists())
+        self.assertEqual(daemon.count(TROUBLE), 0, daemon.text())
+        self.assertEqual(daemon.count(ALMOST_FULL), 1)
+
+        self.filler.unlink()
+        self.fake.job(15, status="Completed")
+        daemon.wait_for("has room again")
+        self.assertTrue(reserve.exists())
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+        self.assertEqual(daemon.count(ALMOST_FULL), 1)
+        self.assertEqual([(job, kind) for job, kind, _ in self.reported()],
+                         [(job, "succeeded") for job in range(11, 16)])
+
+    def test_large_results_on_a_small_disk(self):
+        """Of results that change, only the last is kept whole."""
+        self.write_config(self.fake, [11])
+        daemon = self.start_on_small_disk("--exit-when-done", size="20m")
+        daemon.wait_for("first seen as")
+        for number in range(24):
+            self.fake.job(11, result=f"{number} " + "x" * (1 << 20))
+            daemon.wait_for(r"\[changed", count=number + 1)
+        self.fake.job(11, status="Completed", result="done")
+        self.assertEqual(daemon.wait_exit(), EX_OK)
+        self.assertEqual(daemon.count(r"\[succeeded"), 1)
+        self.assertEqual((daemon.count(TROUBLE), daemon.count(ALMOST_FULL)), (0, 0), daemon.text())
 
     def test_no_room_at_the_start(self):
         """A state directory that is not writable is an error at start."""

@@ -118,6 +118,30 @@ class Unlogged(StateTest):
                          {event.id for event in self.database.events()})
 
 
+class Size(IntegrationTest):
+    def test_beyond_max_size_nothing_is_recorded(self):
+        """And nothing is lost: it is once the limit is raised."""
+        fake = self.start_fake("".join(f"[job {id}]\nstep = 0s Running\n" for id in range(11, 16)))
+        more = "[hook h]\non = terminal\nexec = /bin/false\n"
+        self.write_config(fake, range(11, 16), more=more, state={"max_size": "1M"})
+        daemon = self.start_daemon()
+        daemon.wait_for("first seen as", count=5)
+        for job in range(11, 16):
+            fake.job(job, status="Completed", result="x" * 300000)
+        daemon.wait_for("Cannot save state in .*: max_size is reached")
+        fake.polls(3, 15)
+        recorded = daemon.count(r"\[succeeded")
+        self.assertIn(recorded, (1, 2, 3))
+        self.assertLess((self.state / "jobwatchd.db").stat().st_size, 3 << 19)
+
+        self.write_config(fake, range(11, 16), more=more, state={"max_size": "16M"})
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(r"\[succeeded", count=5)
+        daemon.wait_for("is writable again")
+        daemon.stop()
+        self.assertEqual(daemon.count("Cannot save state"), 1)
+
+
 class Directory(StateTest):
     def refused(self, says):
         before = self.fingerprint()

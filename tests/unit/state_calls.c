@@ -30,7 +30,7 @@ void calls_prepare(struct fixture *fixture)
 
         assert_int_equal(state_execute(fixture->state,
                                        "DELETE FROM unlogged; DELETE FROM deliveries; DELETE FROM events;"
-                                       "DELETE FROM jobs; DELETE FROM results",
+                                       "DELETE FROM jobs; DELETE FROM texts",
                                        NULL),
                          0);
         /* The contents of the events depend on the factors of their numbers. */
@@ -132,7 +132,7 @@ int call_prune(struct fixture *fixture)
         const char *id = fixture_event_id(call_number);
 
         int r = state_mark_logged(fixture->state, &id, 1);
-        return r < 0 ? r : state_prune(fixture->state, 1, 0, NULL, 0);
+        return r < 0 ? r : state_prune(fixture->state, 1, 0, &NOTHING_CONFIGURED);
 }
 
 int call_due_deliveries(struct fixture *fixture)

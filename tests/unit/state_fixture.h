@@ -52,6 +52,8 @@ const char *fixture_event_id(unsigned number);
  */
 struct event fixture_event(unsigned number, uint64_t job, enum event_kind kind);
 
+#define NOTHING_CONFIGURED ((const struct state_configured){ .hook_count = 0 })
+
 /* How many deliveries of the hook are pending in the database. */
 uint64_t fixture_pending(const struct state *state, const char *hook);
 

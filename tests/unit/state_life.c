@@ -153,7 +153,7 @@ static int step_mark_and_prune(struct fixture *life)
         int r = state_mark_logged(life->state, ids, 2);
         if (r < 0)
                 return r;
-        return state_prune(life->state, UINT64_MAX, 0, NULL, 0);
+        return state_prune(life->state, UINT64_MAX, 0, &NOTHING_CONFIGURED);
 }
 
 static void count_hook(void *userdata, const char *hook, uint64_t count)

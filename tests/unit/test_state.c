@@ -413,7 +413,9 @@ static void test_deleted_value_leaves_the_file(void **state)
 /* Prunes all that may be pruned. Both hooks are configured. */
 static void prune(struct fixture *fixture, uint64_t age_us)
 {
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, age_us, two_hooks, 2), 0);
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, age_us,
+                                     &(struct state_configured){ .hooks = two_hooks, .hook_count = 2 }),
+                         0);
 }
 
 static void test_prune(void **state)
@@ -475,7 +477,7 @@ static void test_sequence_numbers_grow_and_are_never_reused(void **state)
 
                 /* All that may be pruned is. */
                 assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-                assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, NULL, 0), 0);
+                assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED), 0);
                 fixture_reopen(fixture);
         }
 
@@ -502,8 +504,10 @@ static void test_history_outlives_a_wrong_clock(void **state)
 
         assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
         assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + years_us, keep_us, NULL, 0), 0);
-        assert_int_equal(state_prune(fixture->state, 0, keep_us, NULL, 0), 0); /* a machine without a clock */
+        assert_int_equal(state_prune(fixture->state, recorded_us + years_us, keep_us, &NOTHING_CONFIGURED),
+                         0);
+        assert_int_equal(state_prune(fixture->state, 0, keep_us, &NOTHING_CONFIGURED),
+                         0); /* a machine without a clock */
         assert_int_equal(state_get_event(fixture->state, id, &event), 1);
         event_clear(&event);
 
@@ -511,14 +515,14 @@ static void test_history_outlives_a_wrong_clock(void **state)
         struct event later = fixture_event(2, 1, EVENT_SEEN);
         later.time_us += years_us;
         assert_int_equal(state_record_event(fixture->state, &later, NULL, 0), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + day_us, keep_us, NULL, 0), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + day_us, keep_us, &NOTHING_CONFIGURED), 0);
         assert_int_equal(state_get_event(fixture->state, id, &event), 1);
         event_clear(&event);
 
         later = fixture_event(3, 1, EVENT_SEEN);
         later.time_us = recorded_us + keep_us;
         assert_int_equal(state_record_event(fixture->state, &later, NULL, 0), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + keep_us, keep_us, NULL, 0), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + keep_us, keep_us, &NOTHING_CONFIGURED), 0);
         assert_int_equal(state_get_event(fixture->state, id, &event), 0);
 }
 

@@ -386,12 +386,38 @@ static void test_a_damaged_job_is_replaced(void **context)
 
         /* An unchanged result is not written again. */
         third.record.result = second.record.result;
-        execute(fixture, "UPDATE results SET result = NULL");
+        execute(fixture, "UPDATE texts SET sum = 1");
         record(fixture, &third);
         struct job_record known;
         assert_int_equal(state_get_job_record(fixture->state, 1, &known), -EUCLEAN);
-        execute(fixture, "DELETE FROM results");
+        execute(fixture, "DELETE FROM texts");
         assert_int_equal(state_get_job_record(fixture->state, 1, &known), -EUCLEAN);
+}
+
+static void test_damaged_results(void **context)
+{
+        static const char *const damages[] = {
+                "UPDATE texts SET rest = x'00'", "UPDATE texts SET rest = 5", "UPDATE texts SET head = x'00'",
+                "UPDATE texts SET rest = NULL", /* that of a job is whole */
+        };
+        struct fixture *fixture = *context;
+        struct event event = fixture_event(1, 1, EVENT_SEEN);
+        struct job_record known;
+        char result[10001];
+
+        memset(result, 'r', sizeof(result));
+        result[10000] = '\0';
+        event.record.result = (struct text){ result, 10000 };
+        record(fixture, &event);
+        for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
+                execute(fixture, "SAVEPOINT whole");
+                execute(fixture, damages[i]);
+                assert_int_equal(state_get_job_record(fixture->state, 1, &known), -EUCLEAN);
+                execute(fixture, "ROLLBACK TO whole; RELEASE whole");
+        }
+        assert_int_equal(state_get_job_record(fixture->state, 1, &known), 1);
+        assert_text_equal(&known.result, &event.record.result);
+        job_record_clear(&known);
 }
 
 static int count_event(void *userdata, const struct event *event)
@@ -457,6 +483,7 @@ int main(void)
                 TEST(test_version_below_zero),
                 TEST(test_unknown_kinds_and_outcomes),
                 TEST(test_a_damaged_job_is_replaced),
+                TEST(test_damaged_results),
                 TEST(test_a_mark_without_its_event),
                 TEST(test_a_mark_with_the_number_of_the_next_event),
                 TEST(test_the_earliest_delivery),

@@ -243,7 +243,7 @@ static void test_ids_never_come_back(void **state)
         assert_due(fixture, "mail", 1000, NULL, 0, "001 ", first);
         assert_int_equal(state_delivery_done(fixture->state, first[0], 1), 0);
         assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, NULL, 0), 0);
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED), 0);
         fixture_reopen(fixture);
 
         record(fixture, 2, 1, 100, mail, 1);
@@ -295,16 +295,22 @@ static void test_pending_deliveries_of_a_removed_hook(void **state)
                 record(fixture, number, 1 + number / 3, 100, number < 4 ? old : mail, 1);
                 assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
         }
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 1000, mail, 1), 0);
+        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 1000,
+                                     &(struct state_configured){ .hooks = mail, .hook_count = 1 }),
+                         0);
         fixture_reopen(fixture);
         assert_pending_hooks(fixture, "mail 1 old 3 ");
         assert_due(fixture, "old", 1000, NULL, 0, "001 003 ", ids);
         assert_int_equal(state_delivery_done(fixture->state, ids[0], 1), 0);
         assert_due(fixture, "old", 1000, NULL, 0, "002 003 ", ids);
 
-        assert_int_equal(state_prune(fixture->state, recorded_us + 1000, 0, old, 1), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + 1000, 0,
+                                     &(struct state_configured){ .hooks = old, .hook_count = 1 }),
+                         0);
         assert_pending_hooks(fixture, "mail 1 old 2 ");
-        assert_int_equal(state_prune(fixture->state, recorded_us + 1000, 0, mail, 1), 0);
+        assert_int_equal(state_prune(fixture->state, recorded_us + 1000, 0,
+                                     &(struct state_configured){ .hooks = mail, .hook_count = 1 }),
+                         0);
         fixture_reopen(fixture);
         assert_pending_hooks(fixture, "mail 1 ");
 }

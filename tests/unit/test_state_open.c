@@ -57,7 +57,7 @@ static void assert_refused(struct fixture *fixture, int error, const char *words
 static void test_modes(void **context)
 {
         struct fixture *fixture = *context;
-        const char *const names[] = { "jobwatchd.db", "jobwatchd.db-wal", "jobwatchd.lock" };
+        const char *const names[] = { "jobwatchd.db", "jobwatchd.db-wal", "jobwatchd.lock", "reserve" };
         struct event event = fixture_event(1, 1, EVENT_SEEN);
         char directory[300];
         struct stat status;
@@ -73,7 +73,7 @@ static void test_modes(void **context)
                 umask(before);
                 assert_int_equal(stat(directory, &status), 0);
                 assert_int_equal(status.st_mode & 07777, 0700);
-                for (unsigned name = 0; name < 3; name++) {
+                for (unsigned name = 0; name < 4; name++) {
                         assert_int_equal(stat(fixture_path(&below, names[name]), &status), 0);
                         assert_int_equal(status.st_mode & 07777, 0600);
                 }
@@ -81,7 +81,7 @@ static void test_modes(void **context)
                 fixture_close(&below);
                 assert_int_equal(access(fixture_path(&below, "jobwatchd.db-wal"), F_OK), -1);
                 assert_int_equal(access(fixture_path(&below, "jobwatchd.db-journal"), F_OK), -1);
-                for (unsigned name = 0; name < 3; name++)
+                for (unsigned name = 0; name < 4; name++)
                         (void)remove(fixture_path(&below, names[name]));
                 assert_int_equal(rmdir(directory), 0);
         }
@@ -231,9 +231,9 @@ static void test_newer_schema(void **context)
 
         assert_int_equal(state_record_event(fixture->state, &event, mail, 1), 0);
         fixture_close(fixture);
-        execute(database_path(fixture), "PRAGMA user_version = 2");
+        execute(database_path(fixture), "PRAGMA user_version = 3");
         assert_refused(fixture, -EOPNOTSUPP, "newer jobwatchd");
-        execute(database_path(fixture), "PRAGMA user_version = 1");
+        execute(database_path(fixture), "PRAGMA user_version = 2");
         fixture_open(fixture);
         assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
 }
@@ -372,7 +372,7 @@ static bool try_damaged(struct fixture *fixture)
         bad += state_next_delivery(fixture->state, "mail", NULL, 0, &next_us) < 0;
         struct event event = fixture_event(JOBS + 1, 1, EVENT_CHANGED);
         bad += state_record_event(fixture->state, &event, mail, 1) < 0;
-        bad += state_prune(fixture->state, UINT64_MAX, 0, NULL, 0) < 0;
+        bad += state_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED) < 0;
         bad += state_batch_end(fixture->state, true) < 0;
         fixture_close(fixture);
         return bad > 0;

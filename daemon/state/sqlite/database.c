@@ -18,6 +18,20 @@
         "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
         "status"
 
+/* The text t is the last result of its job. */
+#define CURRENT                                                                                              \
+        "EXISTS (SELECT 1 FROM jobs WHERE id = t.job AND result_hash = t.hash AND result_size = t.size)"
+
+/* ?1, or the time of the latest event if that is earlier; and ?2 before that */
+#define NOW "min(?1, coalesce((SELECT time_us FROM events ORDER BY sequence DESC LIMIT 1), ?1))"
+#define OLD "(" NOW " - ?2)"
+
+/* Not the latest event, logged, and without pending deliveries, up to a closing parenthesis. */
+#define PRUNABLE                                                                                             \
+        "sequence < (SELECT max(sequence) FROM events) "                                                     \
+        "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "                                    \
+        "AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = sequence AND d.state = 'pending'"
+
 /* How long a pending delivery had to wait at its last attempt: at most ?3, and that if it is not stored. */
 #define OWN_DELAY "min(max(next_us - coalesce(ended_us, 0), 0), ?3)"
 
@@ -31,30 +45,54 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
         [STATEMENT_JOB_GET] = "SELECT outcome, stalled, changed_us, result_hash, result_size, " RECORD_COLUMNS
                               ", sum FROM jobs WHERE id = ?1",
+        /* An upsert, so that the triggers of an update run. */
         [STATEMENT_JOB_PUT] =
-                "INSERT OR REPLACE INTO jobs (id, outcome, stalled, changed_us, result_hash, "
+                "INSERT INTO jobs (id, outcome, stalled, changed_us, result_hash, "
                 "result_size, " RECORD_COLUMNS ", sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-                "?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-        [STATEMENT_RESULT_GET] = "SELECT result FROM results WHERE job = ?1",
-        [STATEMENT_RESULT_PUT] = "INSERT OR REPLACE INTO results (job, result) VALUES (?1, ?2)",
+                "?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT (id) DO UPDATE SET (outcome, stalled, "
+                "changed_us, result_hash, result_size, " RECORD_COLUMNS ", sum) = (?2, ?3, ?4, ?5, ?6, ?7, "
+                "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+        /* When a job was first found not to be configured; 0: it is. */
+        [STATEMENT_JOB_CONFIGURED] =
+                "UPDATE jobs SET removed_us = iif(id IN (SELECT job FROM configured WHERE job IS NOT NULL), "
+                "0, max(1, " NOW ")) "
+                "WHERE (removed_us = 0) <> (id IN (SELECT job FROM configured WHERE job IS NOT NULL))",
+        [STATEMENT_JOB_PRUNE] = "DELETE FROM jobs WHERE removed_us > 0 AND removed_us <= " OLD,
 
-        [STATEMENT_EVENT_GET] = "SELECT id, kind, outcome, time_us, job, first_sight, same_result, "
-                                "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum "
-                                "FROM events WHERE sequence = ?1",
+        [STATEMENT_TEXT_FIND] = "SELECT 1 FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3 "
+                                "AND (rest IS NOT NULL OR length(head) = size)",
+        [STATEMENT_TEXT_GET] = "SELECT head, sum, rest FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3",
+        [STATEMENT_TEXT_PUT] = "INSERT OR REPLACE INTO texts (job, hash, size, head, sum, rest) "
+                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        [STATEMENT_TEXT_PENDING] =
+                "SELECT sum(length(rest)) FROM texts AS t WHERE rest IS NOT NULL AND NOT " CURRENT,
+        /* The oldest one that only events `changed` need. */
+        [STATEMENT_TEXT_CUT] =
+                "UPDATE texts SET rest = NULL WHERE id = (SELECT id FROM texts AS t WHERE rest IS NOT NULL "
+                "AND NOT " CURRENT " AND NOT EXISTS (SELECT 1 FROM events AS e JOIN deliveries AS d "
+                "ON d.event = e.sequence WHERE e.job = t.job AND e.kind <> 'changed' AND d.state <> 'done' "
+                "AND ((e.result_hash = t.hash AND e.result_size = t.size) "
+                "OR (e.before_hash = t.hash AND e.before_size = t.size))) ORDER BY id LIMIT 1)",
+
+        [STATEMENT_EVENT_GET] =
+                "SELECT id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_COLUMNS
+                ", status_before, result_hash, result_size, before_hash, before_size, sum "
+                "FROM events WHERE sequence = ?1",
         [STATEMENT_EVENT_FIND] = "SELECT sequence FROM events WHERE id = ?1",
         [STATEMENT_EVENT_PUT] =
-                "INSERT INTO events (id, kind, outcome, time_us, job, first_sight, same_result, "
-                "job_name, " RECORD_COLUMNS ", status_before, result_before, result, sum) "
+                "INSERT INTO events (id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_COLUMNS
+                ", status_before, result_hash, result_size, before_hash, before_size, sum) "
                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-                "?19, ?20, ?21, ?22, ?23)",
-        [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us <= min(?1, "
-                                  "(SELECT time_us FROM events ORDER BY sequence DESC LIMIT 1)) - ?2 "
-                                  "AND sequence < (SELECT max(sequence) FROM events) "
-                                  "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "
-                                  "AND NOT EXISTS (SELECT 1 FROM deliveries AS d "
-                                  "WHERE d.event = sequence AND d.state = 'pending' "
-                                  "AND d.hook IN (SELECT hook FROM configured))",
-        [STATEMENT_CONFIGURED_PUT] = "INSERT OR IGNORE INTO configured (hook) VALUES (?1)",
+                "?19, ?20, ?21, ?22, ?23, ?24)",
+        [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us <= " OLD " AND " PRUNABLE
+                                  " AND d.hook IN (SELECT hook FROM configured))",
+        [STATEMENT_EVENT_PRUNE_TENTH] =
+                "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE " PRUNABLE
+                ") ORDER BY sequence LIMIT (SELECT count(*) / 10 + 1 FROM events))",
+        [STATEMENT_CONFIGURED_PUT] = "INSERT INTO configured (hook, job) VALUES (?1, ?2)",
+        [STATEMENT_CONFIGURED_DELETE] = "DELETE FROM configured",
+        [STATEMENT_USAGE] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
+                            "pragma_freelist_count, pragma_page_size",
 
         /* OR IGNORE: a damaged database may have a row that lost its event and has the number of the next
            one. */
@@ -92,6 +130,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_VALUE_GET] = "SELECT data, sum FROM \"values\" WHERE key = ?1",
         [STATEMENT_VALUE_PUT] = "INSERT OR REPLACE INTO \"values\" (key, data, sum) VALUES (?1, ?2, ?3)",
         [STATEMENT_VALUE_DELETE] = "DELETE FROM \"values\" WHERE key = ?1",
+        /* Those about an account or a job. */
+        [STATEMENT_VALUE_PRUNE] = "DELETE FROM \"values\" WHERE key GLOB '* of *' "
+                                  "AND written * 1000000 <= " OLD,
 };
 
 /* ---- errors ---- */
@@ -259,4 +300,17 @@ int state_step(struct state *state, sqlite3_stmt *statement)
         if (code == SQLITE_DONE)
                 return 0;
         return state_fail_sqlite(state, code);
+}
+
+int state_run(struct state *state, enum statement which, int64_t *ret_number)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = state_statement(state, which, &statement);
+        if (r < 0)
+                return r;
+        r = state_step(state, statement);
+        if (r >= 0 && ret_number != NULL)
+                *ret_number = r > 0 ? sqlite3_column_int64(statement, 0) : 0;
+        return r < 0 ? r : 0;
 }

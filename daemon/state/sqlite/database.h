@@ -18,6 +18,9 @@
 /* The maximum number of marks that are kept in memory until the next transaction. */
 #define STATE_MARKS_MAX 64
 
+/* The bytes of a result that stay in the history of a job. */
+#define TEXT_HEAD_SIZE 4096
+
 /* All prepared statements. Those from BEGIN to STEP_UNDO control transactions. */
 enum statement {
         STATEMENT_BEGIN,
@@ -28,13 +31,21 @@ enum statement {
         STATEMENT_STEP_UNDO,
         STATEMENT_JOB_GET,
         STATEMENT_JOB_PUT,
-        STATEMENT_RESULT_GET,
-        STATEMENT_RESULT_PUT,
+        STATEMENT_JOB_CONFIGURED,
+        STATEMENT_JOB_PRUNE,
+        STATEMENT_TEXT_FIND,
+        STATEMENT_TEXT_GET,
+        STATEMENT_TEXT_PUT,
+        STATEMENT_TEXT_PENDING,
+        STATEMENT_TEXT_CUT,
         STATEMENT_EVENT_GET,
         STATEMENT_EVENT_FIND,
         STATEMENT_EVENT_PUT,
         STATEMENT_EVENT_PRUNE,
+        STATEMENT_EVENT_PRUNE_TENTH,
         STATEMENT_CONFIGURED_PUT,
+        STATEMENT_CONFIGURED_DELETE,
+        STATEMENT_USAGE,
         STATEMENT_UNLOGGED_PUT,
         STATEMENT_UNLOGGED_NEXT,
         STATEMENT_UNLOGGED_DELETE,
@@ -51,14 +62,17 @@ enum statement {
         STATEMENT_VALUE_GET,
         STATEMENT_VALUE_PUT,
         STATEMENT_VALUE_DELETE,
+        STATEMENT_VALUE_PRUNE,
 };
 
-#define STATEMENT_COUNT (STATEMENT_VALUE_DELETE + 1)
+#define STATEMENT_COUNT (STATEMENT_VALUE_PRUNE + 1)
 
 struct state {
         sqlite3 *database;
         sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at first use, kept until closing */
         int lock;                                  /* descriptor of the lock file */
+        bool has_reserve;                          /* see reserve.h */
+        uint64_t max_size;                         /* 0: unlimited */
 
         bool in_batch;
         int batch_error; /* negative errno if the open batch is lost, else 0 */
@@ -89,6 +103,9 @@ static inline void cleanup_statement(sqlite3_stmt **statement)
 
 /* Returns 1 if there is a row to read, 0 at the end. */
 int state_step(struct state *state, sqlite3_stmt *statement);
+
+/* Runs a statement without parameters. Sets *ret_number (may be NULL) as state_execute() does. */
+int state_run(struct state *state, enum statement which, int64_t *ret_number);
 
 /* Frees all statements. */
 void state_statements_finalize(struct state *state);

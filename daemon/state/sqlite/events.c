@@ -3,8 +3,8 @@
 /*
  * Events, and which of them have not been logged.
  *
- * An event is a complete snapshot: logging or delivering it needs no other row. An unchanged result is stored
- * once. An event is logged when its row in `unlogged` has been deleted (marks.h).
+ * An event is a snapshot of its job; its results are in a table of their own (texts.h). An event is logged
+ * when its row in `unlogged` has been deleted (marks.h).
  *
  * The sequence number is the rowid: SQLite gives a new row the highest one plus 1. The latest event is
  * therefore never pruned, or its number would be given again.
@@ -15,17 +15,23 @@
 
 #include "state/sqlite/jobs.h"
 #include "state/sqlite/marks.h"
+#include "state/sqlite/room.h"
 #include "state/sqlite/row.h"
+#include "state/sqlite/texts.h"
 #include "state/sqlite/transaction.h"
 
 /* ---- writing ---- */
 
-static int event_write(struct state *state, const struct event *event)
+static int event_write(struct state *state, const struct event *event, struct text_digest result)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        bool same_result = text_equal(&event->record.result, &event->result_before);
+        struct text_digest before = text_digest(&event->result_before);
 
-        int r = state_statement(state, STATEMENT_EVENT_PUT, &statement);
+        int r = state_text_write(state, event->record.id, &event->record.result, result);
+        if (r >= 0)
+                r = state_text_write(state, event->record.id, &event->result_before, before);
+        if (r >= 0)
+                r = state_statement(state, STATEMENT_EVENT_PUT, &statement);
         if (r < 0)
                 return r;
 
@@ -36,12 +42,13 @@ static int event_write(struct state *state, const struct event *event)
         row_write_number(&row, event->time_us);
         row_write_number(&row, event->record.id);
         row_write_number(&row, event->first_observation);
-        row_write_number(&row, same_result);
         row_write_text(&row, &event->job_name);
         row_write_record(&row, &event->record);
         row_write_text(&row, &event->status_before);
-        row_write_text(&row, same_result ? &TEXT_NULL : &event->result_before);
-        row_write_text(&row, &event->record.result);
+        row_write_number(&row, result.hash);
+        row_write_number(&row, result.size);
+        row_write_number(&row, before.hash);
+        row_write_number(&row, before.size);
         row_write_sum(&row);
         r = row_write_end(state, &row);
         if (r == -EEXIST)
@@ -76,14 +83,14 @@ static int delivery_write(struct state *state, int64_t sequence, const struct ev
         return row_write_end(state, &row);
 }
 
-/* Writes the job's new state, and its result if it differs. */
-static int event_apply(struct state *state, const struct event *event)
+/* Writes the job's new state. */
+static int event_apply(struct state *state, const struct event *event, struct text_digest result)
 {
         CLEANUP(job_row_clear) struct job_row before = { 0 };
         struct stored_job job = {
                 .id = event->record.id,
                 .outcome = event->outcome,
-                .result = text_digest(&event->record.result),
+                .result = result,
                 .changed_us = event->time_us,
                 .stalled = event->kind == EVENT_STALLED,
         };
@@ -91,23 +98,19 @@ static int event_apply(struct state *state, const struct event *event)
         int known = state_job_read(state, job.id, &before);
         if (known < 0 && known != -EUCLEAN)
                 return known;
-        if (known == -EUCLEAN)
-                known = 0; /* the damaged row is replaced */
-
         if (known > 0 && event->kind == EVENT_STALLED)
                 job.changed_us = before.job.changed_us;
-        if (known == 0 || !text_digest_equal(before.job.result, job.result)) {
-                int r = state_result_write(state, job.id, &event->record.result);
-                if (r < 0)
-                        return r;
-        }
         return state_job_write(state, &job, &event->record);
 }
 
 static int event_record(struct state *state, const struct event *event, const char *const hooks[],
                         size_t hook_count, int64_t *ret_sequence)
 {
-        int r = event_write(state, event);
+        struct text_digest result = text_digest(&event->record.result);
+
+        int r = state_make_room(state, event->record.result.size);
+        if (r >= 0)
+                r = event_write(state, event, result);
         if (r < 0)
                 return r;
 
@@ -117,17 +120,23 @@ static int event_record(struct state *state, const struct event *event, const ch
                 r = delivery_write(state, sequence, event, hooks[i]);
         if (r < 0)
                 return r;
-        return event_apply(state, event);
+        return event_apply(state, event, result);
 }
 
 int state_record_event(struct state *state, struct event *event, const char *const hooks[], size_t hook_count)
 {
         int64_t sequence = 0;
+        int r;
 
-        int r = state_write_begin(state);
-        if (r < 0)
-                return r;
-        r = state_write_end(state, event_record(state, event, hooks, hook_count, &sequence));
+        /* On a full disk, the end of the first write has made room. */
+        for (unsigned attempt = 0; attempt < 2; attempt++) {
+                r = state_write_begin(state);
+                if (r < 0)
+                        return r;
+                r = state_write_end(state, event_record(state, event, hooks, hook_count, &sequence));
+                if (r != -ENOSPC || state->in_batch)
+                        break;
+        }
         if (r >= 0)
                 event->sequence = (uint64_t)sequence;
         return r;
@@ -139,6 +148,7 @@ static int event_read(struct state *state, int64_t sequence, struct event *ret_e
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         CLEANUP(event_clear) struct event event = { 0 };
+        struct text_digest result, before;
         char kind[16], outcome[16];
 
         int r = state_statement(state, STATEMENT_EVENT_GET, &statement);
@@ -157,20 +167,25 @@ static int event_read(struct state *state, int64_t sequence, struct event *ret_e
         event.time_us = row_read_number(&row);
         event.record.id = row_read_number(&row);
         event.first_observation = row_read_number(&row) != 0;
-        bool same_result = row_read_number(&row) != 0;
         row_read_text(&row, &event.job_name);
         row_read_record(&row, &event.record);
         row_read_text(&row, &event.status_before);
-        row_read_text(&row, &event.result_before);
-        row_read_text(&row, &event.record.result);
+        result.hash = row_read_number(&row);
+        result.size = row_read_number(&row);
+        before.hash = row_read_number(&row);
+        before.size = row_read_number(&row);
         r = row_read_end(state, &row);
         if (r < 0)
                 return r;
 
         if (!event_kind_from_string(kind, &event.kind) || !outcome_from_string(outcome, &event.outcome))
                 return state_fail(state, -EUCLEAN, "an event in the database has an unknown kind or outcome");
-        if (same_result && text_copy(&event.record.result, &event.result_before) < 0)
-                return state_fail(state, -ENOMEM, "out of memory");
+        r = state_text_read(state, event.record.id, result, &event.record.result, &event.result_size);
+        if (r >= 0)
+                r = state_text_read(state, event.record.id, before, &event.result_before,
+                                    &event.result_before_size);
+        if (r < 0)
+                return r;
 
         *ret_event = event;
         event = (struct event){ 0 };

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Jobs as last recorded. The row of a job has its record except the result, which is in a table of its own;
- * the row has its digest. Looking up a job reads no result, and recording a change writes one only if it
- * differs. The digest is also the checksum of the result.
+ * Jobs as last recorded. The row of a job has its record except the result, which is in a table of its own
+ * (texts.h); the row has its digest. Looking up a job reads no result, and recording a change writes one only
+ * if it differs.
  */
 
 #include "state/sqlite/jobs.h"
 
 #include <errno.h>
 
+#include "state/sqlite/room.h"
 #include "state/sqlite/row.h"
+#include "state/sqlite/texts.h"
 #include "state/sqlite/transaction.h"
 
 void job_row_clear(struct job_row *row)
@@ -72,46 +74,6 @@ int state_job_write(struct state *state, const struct stored_job *job, const str
         return row_write_end(state, &row);
 }
 
-int state_result_write(struct state *state, uint64_t id, const struct text *result)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        int r = state_statement(state, STATEMENT_RESULT_PUT, &statement);
-        if (r < 0)
-                return r;
-
-        struct row_writer row = row_write(statement);
-        row_write_number(&row, id);
-        row_write_text(&row, result);
-        return row_write_end(state, &row);
-}
-
-static int result_read(struct state *state, uint64_t id, struct text_digest expected, struct text *ret_result)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        CLEANUP(text_clear) struct text result = TEXT_NULL;
-
-        int r = state_statement(state, STATEMENT_RESULT_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
-        r = state_step(state, statement);
-        if (r < 0)
-                return r;
-        if (r > 0) {
-                struct row_reader row = row_read(statement);
-                row_read_text(&row, &result);
-                if (row.error == -ENOMEM)
-                        return state_fail(state, -ENOMEM, "out of memory");
-        }
-
-        if (!text_digest_equal(text_digest(&result), expected))
-                return state_fail(state, -EUCLEAN, "the result of a job in the database is damaged");
-        *ret_result = result;
-        result = TEXT_NULL;
-        return 0;
-}
-
 int state_get_job(struct state *state, uint64_t id, struct stored_job *ret_job)
 {
         CLEANUP(job_row_clear) struct job_row row = { 0 };
@@ -129,11 +91,14 @@ int state_get_job(struct state *state, uint64_t id, struct stored_job *ret_job)
 int state_get_job_record(struct state *state, uint64_t id, struct job_record *ret_record)
 {
         CLEANUP(job_row_clear) struct job_row row = { 0 };
+        uint64_t size;
 
         int r = state_job_read(state, id, &row);
         if (r <= 0)
                 return r;
-        r = result_read(state, id, row.job.result, &row.record.result);
+        r = state_text_read(state, id, row.job.result, &row.record.result, &size);
+        if (r >= 0 && size != 0)
+                r = state_fail(state, -EUCLEAN, "the last ResultData of a job is not complete");
         if (r < 0)
                 return r;
 
@@ -171,13 +136,12 @@ static int update_job(struct state *state, const struct job_record *record)
         merged.status = row.record.status;
         merged.has_status = row.record.has_status;
 
-        struct text_digest result = text_digest(&record->result);
-        if (!text_digest_equal(row.job.result, result)) {
-                row.job.result = result;
-                r = state_result_write(state, record->id, &record->result);
-                if (r < 0)
-                        return r;
-        }
+        row.job.result = text_digest(&record->result);
+        r = state_make_room(state, record->result.size);
+        if (r >= 0)
+                r = state_text_write(state, record->id, &record->result, row.job.result);
+        if (r < 0)
+                return r;
         return state_job_write(state, &row.job, &merged);
 }
 

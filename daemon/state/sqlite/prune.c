@@ -1,26 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * How the state is bounded in time: events that are logged, delivered and old are deleted. The temporary table
- * `configured` has the names of the configured hooks; pending deliveries to others do not keep an event.
+ * How the state is bounded in time. The temporary table `configured` has the names of the configured hooks
+ * and the ids of the configured jobs. Pending deliveries to other hooks do not keep an event, and other jobs
+ * are forgotten.
  */
 
 #include "state/sqlite/marks.h"
 #include "state/sqlite/transaction.h"
 
-static int configured_write(struct state *state, const char *const hooks[], size_t hook_count)
+/* Gives back free pages above a third of the file. */
+#define SHRINK "SELECT 1 FROM pragma_page_count, pragma_freelist_count WHERE freelist_count * 3 > page_count"
+
+static int configured_add(struct state *state, const char *hook, uint64_t job)
 {
-        int r = state_execute(state, "DELETE FROM configured", NULL);
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        for (size_t i = 0; r >= 0 && i < hook_count; i++) {
-                CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        int r = state_statement(state, STATEMENT_CONFIGURED_PUT, &statement);
+        if (r < 0)
+                return r;
+        if (hook != NULL)
+                (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+        else
+                (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)job);
+        return state_step(state, statement);
+}
 
-                r = state_statement(state, STATEMENT_CONFIGURED_PUT, &statement);
-                if (r < 0)
-                        return r;
-                (void)sqlite3_bind_text(statement, 1, hooks[i], -1, SQLITE_STATIC);
-                r = state_step(state, statement);
-        }
+static int configured_write(struct state *state, const struct state_configured *configured)
+{
+        int r = state_run(state, STATEMENT_CONFIGURED_DELETE, NULL);
+
+        for (size_t i = 0; r >= 0 && i < configured->hook_count; i++)
+                r = configured_add(state, configured->hooks[i], 0);
+        for (size_t i = 0; r >= 0 && i < configured->job_count; i++)
+                r = configured_add(state, NULL, configured->jobs[i]);
         return r;
 }
 
@@ -29,28 +42,40 @@ static sqlite3_int64 number_up_to_max(uint64_t number)
         return number > INT64_MAX ? INT64_MAX : (sqlite3_int64)number;
 }
 
-static int prune(struct state *state, uint64_t now_us, uint64_t age_us, const char *const hooks[],
-                 size_t hook_count)
+static int prune(struct state *state, uint64_t now_us, uint64_t age_us,
+                 const struct state_configured *configured)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        static const enum statement prunes[] = { STATEMENT_JOB_CONFIGURED, STATEMENT_JOB_PRUNE,
+                                                 STATEMENT_VALUE_PRUNE, STATEMENT_EVENT_PRUNE };
 
         int r = marks_write(state);
         if (r >= 0)
-                r = configured_write(state, hooks, hook_count);
-        if (r >= 0)
-                r = state_statement(state, STATEMENT_EVENT_PRUNE, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, number_up_to_max(now_us));
-        (void)sqlite3_bind_int64(statement, 2, number_up_to_max(age_us));
-        return state_step(state, statement);
+                r = configured_write(state, configured);
+        for (size_t i = 0; r >= 0 && i < sizeof(prunes) / sizeof(prunes[0]); i++) {
+                CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+                r = state_statement(state, prunes[i], &statement);
+                if (r < 0)
+                        return r;
+                (void)sqlite3_bind_int64(statement, 1, number_up_to_max(now_us));
+                (void)sqlite3_bind_int64(statement, 2, number_up_to_max(age_us));
+                r = state_step(state, statement);
+        }
+        return r;
 }
 
-int state_prune(struct state *state, uint64_t now_us, uint64_t age_us, const char *const hooks[],
-                size_t hook_count)
+int state_prune(struct state *state, uint64_t now_us, uint64_t age_us,
+                const struct state_configured *configured)
 {
+        int64_t sparse = 0;
+
         int r = state_write_begin(state);
         if (r < 0)
                 return r;
-        return state_write_end(state, prune(state, now_us, age_us, hooks, hook_count));
+        r = state_write_end(state, prune(state, now_us, age_us, configured));
+        if (r >= 0)
+                r = state_execute(state, SHRINK, &sparse);
+        if (r >= 0 && sparse != 0)
+                r = state_execute(state, "PRAGMA incremental_vacuum(1000)", NULL);
+        return r;
 }

@@ -228,3 +228,62 @@ int row_read_end(struct state *state, struct row_reader *row)
                 return state_fail(state, row->error, "out of memory");
         return 0;
 }
+
+/* ---- SQL functions ---- */
+
+static void row_sum(sqlite3_context *context, int count, sqlite3_value *values[])
+{
+        uint64_t sum = SUM_START;
+
+        for (int i = 0; i < count; i++) {
+                int type = sqlite3_value_type(values[i]);
+
+                if (type == SQLITE_INTEGER) {
+                        sum = sum_head(sum, 'n', (uint64_t)sqlite3_value_int64(values[i]));
+                } else {
+                        const void *data = sqlite3_value_blob(values[i]);
+                        sum = sum_value(sum, data == NULL && type != SQLITE_NULL ? "" : data,
+                                        (size_t)sqlite3_value_bytes(values[i]));
+                }
+        }
+        sqlite3_result_int64(context, (sqlite3_int64)sum);
+}
+
+/* A borrowed text of a BLOB or null. */
+static struct text value_text(sqlite3_value *value)
+{
+        const void *data = sqlite3_value_blob(value);
+
+        if (data == NULL && sqlite3_value_type(value) != SQLITE_NULL)
+                data = "";
+        return (struct text){ (char *)(uintptr_t)data, (size_t)sqlite3_value_bytes(value) };
+}
+
+static void text_hash(sqlite3_context *context, int count, sqlite3_value *values[])
+{
+        (void)count;
+        struct text text = value_text(values[0]);
+
+        sqlite3_result_int64(context, (sqlite3_int64)text_digest(&text).hash);
+}
+
+static void text_head(sqlite3_context *context, int count, sqlite3_value *values[])
+{
+        (void)count;
+        struct text text = value_text(values[0]);
+
+        sqlite3_result_blob(context, text.data, (int)text_cut(text.data, text.size, TEXT_HEAD_SIZE),
+                            SQLITE_TRANSIENT);
+}
+
+int row_functions_add(sqlite3 *database)
+{
+        const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+        int code = sqlite3_create_function(database, "row_sum", -1, flags, NULL, row_sum, NULL, NULL);
+
+        if (code == SQLITE_OK)
+                code = sqlite3_create_function(database, "text_hash", 1, flags, NULL, text_hash, NULL, NULL);
+        if (code == SQLITE_OK)
+                code = sqlite3_create_function(database, "text_head", 1, flags, NULL, text_head, NULL, NULL);
+        return code;
+}

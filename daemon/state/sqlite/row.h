@@ -55,3 +55,6 @@ void row_read_known_string(struct row_reader *row, const char *string);
 void row_read_record(struct row_reader *row, struct job_record *ret_record);
 /* Reads the sum and compares it: -EUCLEAN if the row is damaged. */
 int row_read_end(struct state *state, struct row_reader *row);
+
+/* Adds the SQL functions of the migrations: row_sum(VALUE…), text_hash(DATA), text_head(DATA). */
+int row_functions_add(sqlite3 *database);

@@ -19,6 +19,7 @@
  *  - trusted_schema=OFF, cell_size_check=ON: limit what a damaged file can cause
  *  - secure_delete=FAST: a deleted or replaced token is zeroed in its page if that needs no extra write. Old
  *    pages remain in the WAL until it is reused; the protection is mode 0600.
+ *  - auto_vacuum=INCREMENTAL: free pages can be given back to the disk
  *  - foreign_keys=ON: deliveries and marks are deleted with their event
  *
  * quick_check runs at every open of a file of up to CHECK_LIMIT; it reads every page and would delay the
@@ -38,9 +39,12 @@
 #include <sys/stat.h>
 
 #include "state/sqlite/file.h"
+#include "state/sqlite/reserve.h"
+#include "state/sqlite/row.h"
 #include "util/message.h"
 
-#define CHECK_LIMIT (64 * 1024 * 1024)
+#define CHECK_LIMIT  (64 * 1024 * 1024)
+#define VACUUM_LIMIT (64 * 1024 * 1024)
 
 #define TEXT_(x)  #x
 #define NUMBER(x) TEXT_(x)
@@ -49,6 +53,35 @@
 #define RECORD_COLUMNS                                                                                       \
         "flags INTEGER NOT NULL, business_id INTEGER NOT NULL, guid BLOB, description BLOB, files BLOB, "    \
         "business BLOB, user BLOB, email BLOB, created_on BLOB, updated_on BLOB, status BLOB, "
+
+#define RECORD_NAMES                                                                                         \
+        "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
+        "status"
+
+/* A text is used if a job or an event refers to it. It is needed whole by its job, until it is logged, and by
+ * deliveries that are pending or have failed. */
+#define REFERENCES(prefix)                                                                                   \
+        ".job = texts.job AND " prefix "_hash = texts.hash AND " prefix "_size = texts.size"
+#define USED                                                                                                 \
+        "(EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = texts.job AND result_hash = texts.hash "              \
+        "AND result_size = texts.size) "                                                                     \
+        "OR EXISTS (SELECT 1 FROM events AS e WHERE e" REFERENCES(                                           \
+                "result") ") "                                                                               \
+                          "OR EXISTS (SELECT 1 FROM events AS e WHERE e" REFERENCES("before") "))"
+#define NEEDS_WHOLE                                                                                          \
+        "(EXISTS (SELECT 1 FROM unlogged WHERE event = e.sequence) "                                         \
+        "OR EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = e.sequence AND d.state <> 'done'))"
+#define USED_WHOLE                                                                                           \
+        "(EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = texts.job AND result_hash = texts.hash "              \
+        "AND result_size = texts.size) "                                                                     \
+        "OR EXISTS (SELECT 1 FROM events AS e WHERE e" REFERENCES(                                           \
+                "result") " AND " NEEDS_WHOLE ") "                                                           \
+                          "OR EXISTS (SELECT 1 FROM events AS e WHERE e" REFERENCES(                         \
+                                  "before") " AND " NEEDS_WHOLE "))"
+#define DELETE_UNUSED(job_, hash_, size_)                                                                    \
+        "DELETE FROM texts WHERE job = " job_ " AND hash = " hash_ " AND size = " size_ " AND NOT " USED ";" \
+        " "
+#define CUT "UPDATE texts SET rest = NULL WHERE rest IS NOT NULL AND NOT " USED_WHOLE
 
 static const char *const migrations[] = {
         /* 1 */
@@ -75,6 +108,58 @@ static const char *const migrations[] = {
         "CREATE TABLE sights (number INTEGER PRIMARY KEY, hash INTEGER NOT NULL, size INTEGER NOT NULL, "
         "UNIQUE (hash, size));"
         "CREATE TABLE \"values\" (key TEXT PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL);",
+
+        /* 2: results in a table of their own (texts.c); jobs and values expire */
+        "CREATE TABLE texts (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, hash INTEGER NOT NULL, "
+        "size INTEGER NOT NULL, sum INTEGER NOT NULL, head BLOB NOT NULL, rest BLOB, "
+        "UNIQUE (job, hash, size));"
+        "CREATE INDEX texts_whole ON texts (job) WHERE rest IS NOT NULL;"
+        "INSERT OR IGNORE INTO texts (job, hash, size, sum, head, rest) "
+        "SELECT job, text_hash(data), length(data), "
+        "row_sum(job, text_hash(data), length(data), text_head(data)), text_head(data), "
+        "iif(length(data) > length(text_head(data)), substr(data, length(text_head(data)) + 1), NULL) "
+        "FROM (SELECT job, result_before AS data FROM events UNION ALL SELECT job, result FROM events "
+        "UNION ALL SELECT job, result FROM results) WHERE data IS NOT NULL;"
+        "DROP TABLE results;"
+        "ALTER TABLE events ADD COLUMN result_hash INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN result_size INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN before_hash INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN before_size INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE events SET result_hash = text_hash(result), result_size = coalesce(length(result), -1), "
+        "before_hash = text_hash(iif(same_result, result, result_before)), "
+        "before_size = coalesce(length(iif(same_result, result, result_before)), -1);"
+        /* A damaged row stays so. */
+        "UPDATE events SET sum = iif(sum = row_sum(id, kind, outcome, time_us, job, first_sight, "
+        "same_result, "
+        "job_name, " RECORD_NAMES ", status_before, result_before, result), "
+        "row_sum(id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_NAMES ", status_before, "
+        "result_hash, result_size, before_hash, before_size), sum + 1), result = NULL, result_before = NULL;"
+        "ALTER TABLE events DROP COLUMN result;"
+        "ALTER TABLE events DROP COLUMN result_before;"
+        "ALTER TABLE events DROP COLUMN same_result;"
+        "CREATE INDEX events_by_result ON events (job, result_hash, result_size);"
+        "CREATE INDEX events_by_before ON events (job, before_hash, before_size);"
+        "ALTER TABLE jobs ADD COLUMN removed_us INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE kept (key TEXT PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL, "
+        "written INTEGER NOT NULL DEFAULT (unixepoch()));"
+        "INSERT INTO kept (key, data, sum) SELECT key, data, sum FROM \"values\";"
+        "DROP TABLE \"values\";"
+        "ALTER TABLE kept RENAME TO \"values\";" CUT ";"
+        "CREATE TRIGGER job_changed AFTER UPDATE OF result_hash, result_size ON jobs "
+        "WHEN old.result_hash <> new.result_hash OR old.result_size <> new.result_size "
+        "BEGIN " DELETE_UNUSED("old.id", "old.result_hash", "old.result_size") CUT
+        " AND job = old.id; END;"
+        "CREATE TRIGGER job_deleted AFTER DELETE ON jobs "
+        "BEGIN " DELETE_UNUSED("old.id", "old.result_hash", "old.result_size") CUT
+        " AND job = old.id; END;"
+        "CREATE TRIGGER event_deleted AFTER DELETE ON events "
+        "BEGIN " DELETE_UNUSED("old.job", "old.result_hash", "old.result_size")
+                DELETE_UNUSED("old.job", "old.before_hash", "old.before_size") CUT
+        " AND job = old.job; END;"
+        "CREATE TRIGGER event_logged AFTER DELETE ON unlogged "
+        "BEGIN " CUT " AND job = (SELECT job FROM events WHERE sequence = old.event); END;"
+        "CREATE TRIGGER delivery_done AFTER UPDATE OF state ON deliveries WHEN new.state = 'done' "
+        "BEGIN " CUT " AND job = old.job; END;",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
@@ -83,16 +168,21 @@ static int schema_migrate(struct state *state, int64_t version)
 {
         char sql[64];
 
-        int r = state_execute(state, "BEGIN IMMEDIATE", NULL);
+        int code = row_functions_add(state->database);
+        if (code != SQLITE_OK)
+                return state_fail_sqlite(state, code);
+        /* The id first: a crash may leave any page of the transaction in the file. */
+        int r = state_execute(state,
+                              "BEGIN; PRAGMA auto_vacuum = INCREMENTAL;"
+                              "PRAGMA application_id = " NUMBER(STATE_APPLICATION_ID),
+                              NULL);
         for (int64_t i = version; r >= 0 && i < SCHEMA_VERSION; i++)
                 r = state_execute(state, migrations[i], NULL);
         if (r >= 0) {
-                (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)SCHEMA_VERSION);
+                (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld; COMMIT",
+                               (long long)SCHEMA_VERSION);
                 r = state_execute(state, sql, NULL);
         }
-        if (r >= 0)
-                r = state_execute(state, "PRAGMA application_id = " NUMBER(STATE_APPLICATION_ID) "; COMMIT",
-                                  NULL);
         return r; /* closing the connection rolls back */
 }
 
@@ -164,6 +254,8 @@ static int schema_make(int64_t version, sqlite3 **ret_made)
 {
         int code = sqlite3_open_v2(":memory:", ret_made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
+        if (code == SQLITE_OK)
+                code = row_functions_add(*ret_made);
         for (int64_t i = 0; code == SQLITE_OK && i < version; i++)
                 code = sqlite3_exec(*ret_made, migrations[i], NULL, NULL, NULL);
         return code;
@@ -215,6 +307,25 @@ static int schema_compare(struct state *state, int64_t version)
         return r;
 }
 
+/*
+ * A file of release 0.1.0 cannot shrink until it has been vacuumed: once, if there is room on the disk and in
+ * memory, where SQLite makes the copy (temp_store). If that fails, the file is as good as before.
+ */
+static int schema_vacuum(struct state *state)
+{
+        int64_t mode = 0, used = 0;
+
+        int r = state_execute(state, "PRAGMA auto_vacuum", &mode);
+        if (r < 0 || mode != 0)
+                return r;
+        r = state_run(state, STATEMENT_USAGE, &used);
+        if (r >= 0 && used <= VACUUM_LIMIT && state_disk_has_room(state, 2 * (uint64_t)used))
+                (void)state_execute(
+                        state, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
+                        NULL);
+        return r;
+}
+
 static int schema_set_up(struct state *state, const char *path, bool fresh, int64_t *ret_version)
 {
         static const char settings[] =
@@ -252,8 +363,10 @@ static int schema_set_up(struct state *state, const char *path, bool fresh, int6
 
         r = state_execute(state,
                           "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-                          "CREATE TEMP TABLE configured (hook TEXT PRIMARY KEY)",
+                          "CREATE TEMP TABLE configured (hook TEXT, job INTEGER)",
                           NULL);
+        if (r >= 0)
+                r = schema_vacuum(state);
         if (r < 0)
                 return r;
         /* Locks the database and reads the schema, so that errors occur here. */

@@ -10,7 +10,9 @@
  *  - state.c                                     opening and closing
  *  - jobs.c, events.c, deliveries.c, values.c,
  *    prune.c                                     the interface of state.h
- *  - row.c, transaction.c, marks.c               rows with checksums, transactions, marks of logged events
+ *  - texts.c, row.c, transaction.c, marks.c      results, rows with checksums, transactions, marks of logged
+ *                                                events
+ *  - room.c, reserve.c                           the limit of the size, and what happens on a full disk
  *  - schema.c                                    settings, integrity checks and migrations
  *  - database.c                                  the connection: statements and errors
  *  - file.c                                      the directory, the lock and the header of the file
@@ -22,6 +24,7 @@
 #include <stdio.h>
 
 #include "state/sqlite/file.h"
+#include "state/sqlite/reserve.h"
 #include "state/sqlite/schema.h"
 #include "state/sqlite/transaction.h"
 #include "util/message.h"
@@ -56,6 +59,7 @@ static int state_open_in(const char *directory, char **ret_message, struct state
         if (r < 0)
                 return r;
 
+        state_reserve_create(state);
         state->error[0] = '\0';
         *ret_state = STEAL_POINTER(state);
         return 0;

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "state/sqlite/marks.h"
+#include "state/sqlite/reserve.h"
+#include "state/sqlite/room.h"
 
 /* Runs a statement that begin() has prepared. */
 static int run(struct state *state, enum statement which)
@@ -68,7 +70,16 @@ static int commit(struct state *state)
         }
 
         marks_clear(state);
+        state_reserve_create(state);
         return 0;
+}
+
+/* The end of a transaction: on a full disk, makes room for the next one. */
+static int ended(struct state *state, int r)
+{
+        if (r == -ENOSPC)
+                state_relieve_disk(state);
+        return r;
 }
 
 int state_write_begin(struct state *state)
@@ -85,10 +96,10 @@ int state_write_end(struct state *state, int r)
         if (!state->in_batch) {
                 if (r >= 0) {
                         int committed = commit(state);
-                        return committed < 0 ? committed : r;
+                        return committed < 0 ? ended(state, committed) : r;
                 }
                 rollback(state);
-                return r;
+                return ended(state, r);
         }
 
         if (r < 0 && !sqlite3_get_autocommit(state->database) && undo(state, STATEMENT_STEP_UNDO) >= 0 &&
@@ -125,8 +136,8 @@ int state_batch_end(struct state *state, bool keep)
 
         state->in_batch = false;
         if (keep && state->batch_error == 0)
-                return commit(state);
+                return ended(state, commit(state));
 
         rollback(state);
-        return keep ? state->batch_error : 0;
+        return keep ? ended(state, state->batch_error) : 0;
 }

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+
+#include "state/sqlite/database.h"
+
+/*
+ * The reserve: a file of allocated blocks beside the database. On a full disk SQLite can neither delete nor
+ * checkpoint; without the reserve it can.
+ */
+
+#define RESERVE_SIZE (8 * 1024 * 1024)
+
+/* Whether so many bytes are free on the disk. */
+bool state_disk_has_room(const struct state *state, uint64_t bytes);
+
+/* Creates the reserve if it is missing and the disk has room for it and more. */
+void state_reserve_create(struct state *state);
+
+/* Returns its blocks to the disk. */
+void state_reserve_release(struct state *state);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdint.h>
+
+#include "state/sqlite/database.h"
+
+/*
+ * ResultData, each text of a job stored once: events and jobs refer to it by its digest. A null text has a
+ * digest but no row.
+ */
+
+/* Stores a text within the open transaction, unless it is already there as a whole. */
+int state_text_write(struct state *state, uint64_t job, const struct text *text, struct text_digest digest);
+
+/*
+ * Reads a text, which the caller owns. If only its beginning is left, *ret_size is its whole size, else 0.
+ * -EUCLEAN if it is damaged or missing.
+ */
+int state_text_read(struct state *state, uint64_t job, struct text_digest digest, struct text *ret_text,
+                    uint64_t *ret_size);

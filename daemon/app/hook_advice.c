@@ -85,7 +85,9 @@ static bool is_operator(const struct raw_word *word)
 static bool has_expansion(const struct raw_word *word)
 {
         for (size_t i = 0; i < word->size; i++) {
-                char next = i + 1 < word->size ? word->text[i + 1] : '\0';
+                char next = '\0';
+                if (i + 1 < word->size)
+                        next = word->text[i + 1];
 
                 if (word->text[i] == '`')
                         return true;

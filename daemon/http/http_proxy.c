@@ -23,12 +23,16 @@ static void cleanup_part(char **part)
         curl_free(*part);
 }
 
-/* The name of the first variable that is set, or NULL. */
-static const char *find_variable(const char *const names[])
+/* The value of the first variable that is set, or NULL, with the name of that variable. */
+static const char *find_variable(const char *const names[], const char **ret_name)
 {
-        for (size_t i = 0; names[i] != NULL; i++)
-                if (getenv(names[i]) != NULL)
-                        return names[i];
+        for (size_t i = 0; names[i] != NULL; i++) {
+                const char *value = getenv(names[i]);
+                if (value != NULL) {
+                        *ret_name = names[i];
+                        return value;
+                }
+        }
         return NULL;
 }
 
@@ -50,9 +54,11 @@ static bool pattern_matches(const char *pattern, size_t size, const char *host)
 static bool is_exempt(const char *host)
 {
         static const char *const names[] = { "no_proxy", "NO_PROXY", NULL };
-        const char *variable = find_variable(names);
-        const char *at = variable != NULL ? getenv(variable) : "";
+        const char *variable;
+        const char *at = find_variable(names, &variable);
 
+        if (at == NULL)
+                return false;
         if (strcmp(at, "*") == 0)
                 return true;
         for (;;) {
@@ -76,7 +82,7 @@ static void read_address(const char *text, char ret_address[static HTTP_PROXY_AD
         if (url == NULL ||
             curl_url_set(url, CURLUPART_URL, text, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME) !=
                     CURLUE_OK ||
-            curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+            curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK || host == NULL)
                 return;
         (void)curl_url_get(url, CURLUPART_PORT, &port, 0);
         (void)snprintf(ret_address, HTTP_PROXY_ADDRESS_SIZE, "%s:%s", host,
@@ -91,14 +97,15 @@ struct http_proxy http_proxy_find(const char *url)
         CLEANUP(cleanup_url) CURLU *parsed = curl_url();
         CLEANUP(cleanup_part) char *host = NULL;
         struct http_proxy proxy = { .variable = NULL };
-        const char *variable = find_variable(names);
+        const char *variable;
+        const char *value = find_variable(names, &variable);
 
-        if (variable == NULL || *getenv(variable) == '\0' || strncasecmp(url, "https:", 6) != 0 ||
-            parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
-            curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK || is_exempt(host))
+        if (value == NULL || *value == '\0' || strncasecmp(url, "https:", 6) != 0 || parsed == NULL ||
+            curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
+            curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK || host == NULL || is_exempt(host))
                 return proxy;
         proxy.variable = variable;
-        read_address(getenv(variable), proxy.address);
+        read_address(value, proxy.address);
         return proxy;
 }
 

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/types.h>
@@ -33,6 +34,8 @@ static int read_own_groups(void)
         int count = getgroups(0, NULL);
         if (count < 0)
                 return -errno;
+        if (count > NGROUPS_MAX)
+                return -E2BIG;
         gid_t *groups = calloc((size_t)count + 1, sizeof(*groups));
         if (groups == NULL)
                 return -ENOMEM;
@@ -70,30 +73,30 @@ static int take_groups(const struct passwd *user)
         return 0;
 }
 
-int identity_assume(const char *name)
+int identity_assume(const char *user)
 {
         assert(assumed == 0);
         if (geteuid() != 0)
                 return -EPERM;
 
         errno = 0;
-        const struct passwd *user = getpwnam(name);
-        if (user == NULL)
+        const struct passwd *entry = getpwnam(user);
+        if (entry == NULL)
                 return errno == ENOMEM ? -ENOMEM : -ENOENT;
-        if (user->pw_uid == 0)
+        if (entry->pw_uid == 0)
                 return 0;
 
         int r = read_own_groups();
         if (r < 0)
                 return r;
-        r = take_groups(user);
-        if (r >= 0 && seteuid(user->pw_uid) < 0)
+        r = take_groups(entry);
+        if (r >= 0 && seteuid(entry->pw_uid) < 0)
                 r = -errno;
         if (r < 0) {
                 take_back_groups();
                 return r;
         }
-        assumed = user->pw_uid;
+        assumed = entry->pw_uid;
         return 0;
 }
 

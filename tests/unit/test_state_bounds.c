@@ -6,12 +6,16 @@
  */
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "state/sqlite/database.h"
 #include "state_fixture.h"
 
 #define KIB 1024
@@ -197,6 +201,102 @@ static void test_nothing_is_recorded_beyond_max_size(void **state)
         assert_int_equal(record_next(fixture, number, EVENT_SUCCEEDED, 300 * KIB, true), 0);
 }
 
+/* The file shrinks when its contents have expired. */
+static void test_free_pages_are_given_back(void **state)
+{
+        struct fixture *fixture = *state;
+
+        for (unsigned number = 0; number < 1500; number++)
+                assert_int_equal(record_next(fixture, number, EVENT_CHANGED, 3 * KIB, false), 0);
+        fixture_reopen(fixture);
+        assert_true(file_size(fixture, "jobwatchd.db") > 5 * MIB);
+        for (unsigned turn = 0; turn < 5; turn++)
+                assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED), 0);
+        fixture_reopen(fixture);
+        assert_true(file_size(fixture, "jobwatchd.db") < MIB);
+}
+
+/* ---- a full disk ---- */
+
+/* A limit of SQLite stands for the end of the disk. */
+static void test_history_makes_room_on_a_full_disk(void **state)
+{
+        struct fixture *fixture = *state;
+        unsigned failures = 0, number = 0;
+        struct event event;
+
+        assert_false(state_disk_is_low(fixture->state));
+        assert_int_equal(state_execute(fixture->state, "PRAGMA max_page_count = 200", NULL), 0);
+        for (; number < 500; number++) {
+                int r = record_next(fixture, number, EVENT_CHANGED, 3 * KIB, number == 5);
+                if (r < 0) {
+                        assert_int_equal(r, -ENOSPC);
+                        assert_true(state_disk_is_low(fixture->state));
+                        assert_int_equal(access(fixture_path(fixture, "reserve"), F_OK), -1);
+                        r = record_next(fixture, number, EVENT_CHANGED, 3 * KIB,
+                                        false); /* as by the next poll */
+                        failures++;
+                }
+                assert_int_equal(r, 0);
+                assert_false(state_disk_is_low(fixture->state));
+                assert_int_equal(access(fixture_path(fixture, "reserve"), F_OK), 0);
+        }
+        assert_in_range(failures, 1, 100);
+        fixture_reopen(fixture);
+        assert_int_equal(state_get_event(fixture->state, fixture_event_id(10), &event), 0);
+        assert_int_equal(cut_from(fixture, 5), 0); /* pending */
+        for (number = 480; number < 500; number++)
+                assert_int_equal(cut_from(fixture, number), 0);
+}
+
+/* A batch is lost, but the next one is not. */
+static void test_a_batch_on_a_full_disk(void **state)
+{
+        struct fixture *fixture = *state;
+        int r = 0;
+
+        assert_int_equal(state_execute(fixture->state, "PRAGMA max_page_count = 200", NULL), 0);
+        for (unsigned number = 0; number < 200; number += 10)
+                for (unsigned attempt = 0; attempt < 4; attempt++) {
+                        assert_int_equal(state_batch_begin(fixture->state), 0);
+                        for (unsigned i = 0; i < 10; i++)
+                                (void)record_next(fixture, number + i, EVENT_CHANGED, 3 * KIB, false);
+                        r = state_batch_end(fixture->state, true);
+                        if (r == 0)
+                                break;
+                        assert_int_equal(r, -ENOSPC);
+                }
+        assert_int_equal(r, 0);
+        fixture_reopen(fixture);
+        for (unsigned number = 190; number < 200; number++)
+                assert_int_equal(cut_from(fixture, number), 0);
+}
+
+/* Neither is an error at opening, and recording works. */
+static void test_no_reserve(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct rlimit limit = { 4 * MIB, RLIM_INFINITY }, unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+        fixture_close(fixture);
+        assert_int_equal(remove(fixture_path(fixture, "reserve")), 0);
+        assert_int_equal(mkdir(fixture_path(fixture, "reserve"), 0700), 0);
+        fixture_open(fixture);
+        assert_true(state_disk_is_low(fixture->state));
+        assert_int_equal(record_next(fixture, 1, EVENT_CHANGED, KIB, false), 0);
+        fixture_close(fixture);
+        assert_int_equal(rmdir(fixture_path(fixture, "reserve")), 0);
+
+        assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        fixture_open(fixture);
+        assert_true(state_disk_is_low(fixture->state));
+        assert_int_equal(access(fixture_path(fixture, "reserve"), F_OK), -1);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+        assert_int_equal(record_next(fixture, 2, EVENT_CHANGED, KIB, false), 0);
+        assert_false(state_disk_is_low(fixture->state));
+}
+
 /* ---- keep ---- */
 
 static void test_jobs_that_are_not_configured_expire(void **state)
@@ -263,6 +363,10 @@ int main(void)
                 TEST(test_history_goes_first),
                 TEST(test_pending_deliveries_take_half),
                 TEST(test_nothing_is_recorded_beyond_max_size),
+                TEST(test_free_pages_are_given_back),
+                TEST(test_history_makes_room_on_a_full_disk),
+                TEST(test_a_batch_on_a_full_disk),
+                TEST(test_no_reserve),
                 TEST(test_jobs_that_are_not_configured_expire),
                 TEST(test_tokens_of_former_accounts_expire),
         };

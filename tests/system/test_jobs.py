@@ -134,9 +134,9 @@ class UnitHooks(UnitHookTest):
         self.begin("test-end@%e.service", allow=("test-end@*.service",))
         self.wait_for("hook mine: delivered")
         event, = [entry for entry in self.events() if entry["JOBWATCH_EVENT"] == "succeeded"]
-        said = [entry["MESSAGE"] for entry in self.journal() if entry.get("_COMM") == "echo"]
+        said = [entry["MESSAGE"] for entry in self.journal() if entry.get("SYSLOG_IDENTIFIER") == "echo"]
         self.assertEqual(said, [f"instance {event['JOBWATCH_EVENT_ID']}, the event is for 11"])
-        document, = [entry["MESSAGE"] for entry in self.journal() if entry.get("_COMM") == "cat"]
+        document, = [entry["MESSAGE"] for entry in self.journal() if entry.get("SYSLOG_IDENTIFIER") == "cat"]
         self.assertEqual(json.loads(document)["event_id"], event["JOBWATCH_EVENT_ID"])
         self.assertEqual(self.run_inside("ls", "/run/jobwatchd/events"), "")
 

@@ -13,18 +13,26 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "util/ownership.h"
+
 #define RESERVE_FILE_NAME "reserve"
 
 /* What must be free to create it: it is not to fill the disk itself. */
 #define RESERVE_ROOM (RESERVE_SIZE + RESERVE_SIZE / 2)
 
-/* Writes the path of the reserve, which is beside the database. */
-static void reserve_path(const struct state *state, char ret_path[static PATH_MAX])
+/* The reserve is beside the database. */
+static void state_directory(const struct state *state, char ret_path[static PATH_MAX])
 {
         const char *database = sqlite3_db_filename(state->database, "main");
-        int directory = (int)(strrchr(database, '/') - database);
 
-        (void)snprintf(ret_path, PATH_MAX, "%.*s/" RESERVE_FILE_NAME, directory, database);
+        (void)snprintf(ret_path, PATH_MAX, "%.*s", (int)(strrchr(database, '/') - database), database);
+}
+
+static void reserve_path(const struct state *state, char ret_path[static PATH_MAX])
+{
+        state_directory(state, ret_path);
+        size_t size = strlen(ret_path);
+        (void)snprintf(ret_path + size, PATH_MAX - size, "/" RESERVE_FILE_NAME);
 }
 
 bool state_disk_has_room(const struct state *state, uint64_t bytes)
@@ -38,7 +46,7 @@ bool state_disk_has_room(const struct state *state, uint64_t bytes)
 /* Creates the file anew: one of an earlier run may be incomplete. */
 void state_reserve_create(struct state *state)
 {
-        char path[PATH_MAX];
+        char path[PATH_MAX], directory[PATH_MAX];
 
         if (state->has_reserve)
                 return;
@@ -50,7 +58,9 @@ void state_reserve_create(struct state *state)
         int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file < 0)
                 return;
-        if (fchmod(file, 0600) == 0 && posix_fallocate(file, 0, RESERVE_SIZE) == 0)
+        state_directory(state, directory);
+        if (fchmod(file, 0600) == 0 && ownership_inherit(file, directory) == 0 &&
+            posix_fallocate(file, 0, RESERVE_SIZE) == 0)
                 state->has_reserve = true;
         else
                 state_reserve_release(state);

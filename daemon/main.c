@@ -42,34 +42,30 @@ struct options {
 
 static void print_help(void)
 {
-        (void)fputs(
-                "Usage: jobwatchd [OPTION]...\n"
-                "Watch Nexudus background jobs: log their changes, and run hooks when they end.\n"
-                "\n"
-                "  -c, --config FILE       configuration file (default: " DEFAULT_PATH ")\n"
-                "      --job ID            also watch this job, even if it has already ended; repeatable\n"
-                "      --exit-when-done    exit when all jobs have ended: 0 if all succeeded, else 1\n"
-                "      --timeout SPAN      exit with status 124 after this time, such as 30s or 2h\n"
-                "      --once              poll each job once, print its status and exit\n"
-                "      --check             check the configuration and exit; as root, for the user of the "
-                "service\n"
-                "      --reload            with --check: for a reload of the service, whose credentials are "
-                "not\n"
-                "                          available to this check\n"
-                "      --print-config      print the effective configuration and exit\n"
-                "      --state-dir DIR     keep the state in this directory\n"
-                "      --log-target WHERE  auto, journal or console\n"
-                "      --log-level LEVEL   err, warning, notice, info or debug\n"
-                "  -V, --version           print the version and exit\n"
-                "  -h, --help              print this help and exit\n"
-                "\n"
-                "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed or is gone,\n"
-                "or a delivery was abandoned; 64 invalid command line; 69 API unreachable;\n"
-                "74 state directory unusable; 77 credentials rejected; 78 invalid configuration;\n"
-                "124 --timeout expired.\n"
-                "\n"
-                "Full documentation: man 8 jobwatchd\n",
-                stdout);
+        (void)fputs("Usage: jobwatchd [OPTION]...\n"
+                    "Watch Nexudus background jobs: log changes, run hooks when they have finished.\n"
+                    "\n"
+                    "  -c, --config FILE       configuration (default: " DEFAULT_PATH ")\n"
+                    "      --job ID            also watch this job, even if finished; repeatable\n"
+                    "      --exit-when-done    exit when all jobs have finished; see exit status\n"
+                    "      --timeout SPAN      exit with status 124 after this time, such as 2h\n"
+                    "      --once              poll each job once, print its status and exit\n"
+                    "      --check             check the configuration and exit\n"
+                    "      --reload            with --check: before a reload; skips credentials\n"
+                    "      --print-config      print the effective configuration and exit\n"
+                    "      --state-dir DIR     keep the state in this directory\n"
+                    "      --log-target WHERE  auto, journal or console\n"
+                    "      --log-level LEVEL   err, warning, notice, info or debug\n"
+                    "  -V, --version           print the version and exit\n"
+                    "  -h, --help              print this help and exit\n"
+                    "\n"
+                    "Exit status: 0 all jobs succeeded, or normal stop; 1 a job failed or is gone,\n"
+                    "or a delivery was abandoned; 64 invalid command line; 69 API unreachable;\n"
+                    "70 out of memory; 74 state directory unusable; 77 credentials rejected;\n"
+                    "78 invalid configuration; 124 --timeout expired.\n"
+                    "\n"
+                    "Full documentation: man 8 jobwatchd\n",
+                    stdout);
 }
 
 static void print_version(void)

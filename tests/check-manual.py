@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Checks that the manual pages say what the program knows: every key of the configuration with its default, every
 option and exit status, every event, variable, field of the journal and of the document; and nothing that it does not.
+Options and exit statuses are also compared with --help and README.md.
 
 usage: check-manual.py SOURCE_ROOT | --self-test
 """
@@ -45,9 +46,15 @@ def words(text, pattern):
     return set(re.findall(pattern, text))
 
 
-def compare(what, known, said):
-    return [f"{what}: {name} is not in the manual" for name in sorted(known - said)] + \
-           [f"{what}: the manual has {name}, which there is not" for name in sorted(said - known)]
+def compare(what, known, said, where="the manual"):
+    return [f"{what}: {name} is not in {where}" for name in sorted(known - said)] + \
+           [f"{what}: {where} has {name}, which does not exist" for name in sorted(said - known)]
+
+
+def help_of(source):
+    """The text of print_help()."""
+    body = source[source.index("static void print_help"):source.index("static void print_version")]
+    return "".join(C_STRING.findall(body)).replace("\\n", "\n")
 
 
 def check(root):
@@ -63,10 +70,17 @@ def check(root):
             problems.append(f"{name(key)}: the default is {table[key]!r}, the manual says {manual[key]!r}")
 
     options = source("daemon/main.c")
-    problems += compare("option", words(options, r'\{ "([a-z-]+)",'), words(service, r"\.It Fl (?:\w , Fl )?-([a-z-]+)"))
+    known = words(options, r'\{ "([a-z-]+)",')
+    problems += compare("option", known, words(service, r"\.It Fl (?:\w , Fl )?-([a-z-]+)"))
+    help_text = help_of(options)
+    problems += compare("option", known, words(help_text, r"(?m)^  (?:   |-\w,) --([a-z-]+)"), "--help")
     statuses = {match if match.isdigit() else str(SYSEXITS[match])
                 for match in words(source("daemon/app/exit_status.h"), r"= (EXIT_SUCCESS|EX_\w+|\d+),")}
     problems += compare("exit status", statuses, words(service, r"(?m)^\.It (\d+)$"))
+    footer = help_text[help_text.index("Exit status:"):]
+    problems += compare("exit status", statuses, words(footer, r"(?<=[:;]\s)(\d+) "), "--help")
+    table = re.findall(r"(?m)^\| (\d[\d, ]*) \|", source("README.md"))
+    problems += compare("exit status", statuses, words(" ".join(table), r"\d+"), "README.md")
 
     journal = source("daemon/journal/journal.c")
     problems += compare("field", words(journal, r'"(JOBWATCH_\w+)"'), words(fields(service), r"JOBWATCH_\w+"))
@@ -104,7 +118,8 @@ def self_test():
            ".It Ic d\nText.\n.El\n.Sh SEE\n.It Ic e\n"
     manual = keys_of_manual(page)
     assert manual == {("api", "a"): "1s b", ("job", "b"): "", ("job", "c"): "", ("job", "d"): ""}, manual
-    assert compare("x", {"a", "b"}, {"b", "c"}) == ["x: a is not in the manual", "x: the manual has c, which there is not"]
+    assert compare("x", {"a", "b"}, {"b", "c"}) == ["x: a is not in the manual", "x: the manual has c, which does not exist"]
+    assert help_of('static void print_help(void) { puts("a\\n" "  --b\\n"); }\nstatic void print_version') == "a\n  --b\n"
 
 
 def main():

@@ -140,7 +140,7 @@ static bool assume_service_user(void)
         if (r < 0)
                 (void)fprintf(stderr,
                               "warning: cannot check for the user " SERVICE_USER ": %s; checking as root\n",
-                              r == -ENOENT ? "there is no such user" : strerror(-r));
+                              r == -ENOENT ? "no such user (systemd-sysusers creates it)" : strerror(-r));
         return r >= 0;
 }
 

@@ -418,7 +418,7 @@ static void log_start(struct daemon *daemon)
         summary_log_start(daemon->journal, daemon->config, &counts, deliveries.pending);
         if (deliveries.pending > 0 && last_run_crashed(daemon->state))
                 journal_print(daemon->journal, LOG_NOTICE,
-                              "The last run did not end properly. Hooks that were running then run again.");
+                              "The last run did not end cleanly. Hooks that were running are run again.");
         /* That they have ended was reported by the run that observed it. */
         daemon->idle_reported = counts.open == 0 && daemon->config->exit_when != EXIT_DONE;
 }

@@ -108,9 +108,10 @@ char *hook_advice_shell(const char *command)
         while (next_word(&at, &word)) {
                 if (!word.is_plain || (!is_operator(&word) && !has_expansion(&word)))
                         continue;
-                return format_message("\"%.*s\" is passed to the program as it stands, since no shell is "
-                                      "involved; for a shell write /bin/sh -c '…'",
-                                      (int)word.size, word.text);
+                return format_message(
+                        "\"%.*s\" is passed to the program unchanged, since no shell is involved; "
+                        "for a shell, write /bin/sh -c '…'",
+                        (int)word.size, word.text);
         }
         return NULL;
 }

@@ -278,7 +278,7 @@ static void check_hook(const struct hook_config *hook, const struct config_sourc
         if (targets > 1)
                 diagnostics_error(diagnostics, target->location,
                                   "[hook %s] has more than one of unit, exec, url and url_file; "
-                                  "keep one, and move the others to sections of their own",
+                                  "keep one, and move the others to other sections",
                                   section->name);
         if (on != NULL && on->count == 0 && on->replaced_by != NULL && !on->refused)
                 diagnostics_error(diagnostics, on->location,

@@ -174,7 +174,7 @@ static bool read_section(struct source *source, const struct ini_line *line, cha
         rest += size_of(line->text + rest, line->size - rest, " \t");
         if (rest < line->size && line->text[rest] != ';' && line->text[rest] != '#') {
                 refuse(source, line->number,
-                       "text after the \"]\" of a section header; move it to a line of its own");
+                       "text after the \"]\" of a section header; move it to the next line");
                 return false;
         }
         if (length == 0 || length > INI_NAME_BYTES) {

@@ -301,7 +301,8 @@ static void read_list(const struct reading *reading, struct setting *setting, co
                       size_t count)
 {
         if (lines->adds && setting->key->replaced_only) {
-                refuse_line(reading, setting, lines, "there is nothing to add to; write \"=\" and all items");
+                refuse_line(reading, setting, lines,
+                            "\"+=\" has no list to add to; write \"=\" and all items");
                 return;
         }
         if (setting->location.file != reading->file) {

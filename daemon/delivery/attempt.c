@@ -125,8 +125,8 @@ static void log_shortage(const struct attempt *attempt, const char *reason)
 
         fields.job_id = attempt->delivery.job_id; /* the event may not have been read */
         journal_print_delivery(attempt->context->hook_context.journal, LOG_WARNING, NULL, &fields,
-                               "%s: hook %s cannot be started now: %s; retrying every second until it can, "
-                               "which does not count as an attempt",
+                               "%s: hook %s cannot be started now: %s; retrying every second, which does not "
+                               "count as an attempt",
                                label != NULL ? label : "A job", fields.hook, reason);
 }
 

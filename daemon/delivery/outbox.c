@@ -302,7 +302,7 @@ static void report_removed(struct outbox *outbox)
                 journal_print_about(
                         outbox->parts.journal, LOG_WARNING, MESSAGE_ID_HOOKS_REMOVED, 0, NULL,
                         "Deliveries are pending for hooks that are not configured: %s. They are kept "
-                        "for %s, and made if the hook is configured again.",
+                        "for %s, and delivered if the hook is configured again.",
                         removed.text, timespan_format(outbox->parts.config->state_keep_us, keep));
         free(removed.text);
 }

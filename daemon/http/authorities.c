@@ -111,7 +111,7 @@ int http_authorities_read(const char *path, bool besides_system, char **ret_reas
         if (r == 0)
                 return fail_with_message(
                         -EBADMSG, ret_reason,
-                        "there is no certificate in the file; write PEM to it, which begins with "
+                        "the file contains no certificate; write it in PEM, which begins with "
                         "-----BEGIN CERTIFICATE-----");
         if (r == -EBADMSG)
                 return fail_with_message(r, ret_reason,

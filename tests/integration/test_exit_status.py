@@ -63,6 +63,18 @@ class ExitStatus(IntegrationTest):
                 self.assertNotIn("%", daemon.text())
         self.assertEqual(self.fake.stats()["requests"], 0)
 
+    def test_version_and_help(self):
+        """Both are printed to standard output, whatever else is on the command line."""
+        for option, expected in (("-V", r"jobwatchd \d+\.\d+\.\d+\nlibcurl/"), ("--version", r"jobwatchd \d+\."),
+                                 ("-h", r"Usage: jobwatchd .*\n"), ("--help", r"Usage: jobwatchd .*\n")):
+            with self.subTest(option):
+                daemon = self.assertEnds(EX_OK, "-c", "/missing.ini", "--once", option)
+                self.assertRegex(daemon.output, "^" + expected)
+                self.assertEqual(daemon.text(), "")
+        lines = daemon.output.splitlines()
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.assertEqual(lines[-1], "Full documentation: man 8 jobwatchd")
+
     def test_wrong_configuration(self):
         self.watch(poll={"intervall": "1s"})
         self.assertEnds(EX_CONFIG, says=r"jobwatchd\.ini:\d+: .*intervall")

@@ -148,7 +148,7 @@ class Console(OutputTest):
         daemon.wait_for("hook mine: delivered", count=80)
         gate.unlink()
         daemon.wait_for("^late$", count=64)
-        self.assertEqual(daemon.count("hook mine: the output of its background processes is not read any more: "), 80 - 64)
+        self.assertEqual(daemon.count("hook mine: the output of its background processes is no longer read: "), 80 - 64)
         daemon.stop()
         self.assertEqual(daemon.count("^late$"), 64)
 

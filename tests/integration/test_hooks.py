@@ -414,7 +414,7 @@ class Interrupted(IntegrationTest):
         again = self.start_daemon()
         again.wait_for("started: .*, 1 delivery pending")
         again.wait_for(r"hook slow: delivered")
-        self.assertEqual(again.count("did not end properly"), 0)
+        self.assertEqual(again.count("did not end cleanly"), 0)
 
     def test_after_a_crash_the_next_start_says_so(self):
         running, program = self.start_gate()
@@ -424,13 +424,13 @@ class Interrupted(IntegrationTest):
         daemon.wait_exit()
         program.write_text("#!/bin/sh\n")
         again = self.start_daemon()
-        again.wait_for("notice +The last run did not end properly. Hooks that were running then run again.")
+        again.wait_for("notice +The last run did not end cleanly. Hooks that were running are run again.")
         again.wait_for(r"hook slow: delivered")
         self.assertEqual(again.stop(), EX_OK)
         last = self.start_daemon()
         last.wait_for("started: ")
         self.assertEqual(last.stop(), EX_OK)
-        self.assertEqual(last.count("did not end properly|pending"), 0)
+        self.assertEqual(last.count("did not end cleanly|pending"), 0)
 
 
 if __name__ == "__main__":

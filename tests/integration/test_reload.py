@@ -338,7 +338,7 @@ class Hooks(ReloadTest):
         daemon.wait_for("hook old: delivery of .* failed .attempt 1 of", count=2)
         self.write_config(self.fake, [11, 12], more=self.hook("other", self.quick.program))
         mark = self.reload(daemon)
-        daemon.wait_for(r" warning .*not configured: old \(2\)\. They are kept for 90d, and made if", since=mark)
+        daemon.wait_for(r" warning .*not configured: old \(2\)\. They are kept for 90d, and delivered if", since=mark)
         self.fake.job(11, status="Completed")
         daemon.wait_for("Job 11: hook other: delivered")
         daemon.stop()

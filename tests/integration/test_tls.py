@@ -150,8 +150,8 @@ class Api(TlsTest):
         self.refuse_ca_file(self.directory / "none.pem", "No such file or directory")
 
     def test_ca_file_without_a_certificate(self):
-        self.refuse_ca_file(self.secret("empty.pem", ""), "there is no certificate in the file; write PEM")
-        self.refuse_ca_file(self.secret("text.pem", "what is this?\n"), "there is no certificate in the file")
+        self.refuse_ca_file(self.secret("empty.pem", ""), "the file contains no certificate; write it in PEM")
+        self.refuse_ca_file(self.secret("text.pem", "what is this?\n"), "the file contains no certificate")
         whole = self.ca("right-ca").read_text()
         self.refuse_ca_file(self.secret("cut.pem", whole[:len(whole) // 2]), "a certificate in the file is damaged")
 
@@ -247,7 +247,7 @@ class Hooks(TlsTest):
     def test_ca_file_that_cannot_be_used(self):
         fake = self.start_fake("[job 11]\nstep = 0s Running\n")
         for path, says in ((self.directory / "none.pem", "No such file or directory"),
-                           (self.secret("text.pem", "text"), "there is no certificate in the file")):
+                           (self.secret("text.pem", "text"), "the file contains no certificate")):
             self.write_config(fake, (11,), more=f"[hook web]\nurl = https://127.0.0.1/\nca_file = {path}\n")
             line = 1 + self.config.read_text().split("\n").index(f"ca_file = {path}")
             for options in ("--check",), ():
@@ -262,7 +262,7 @@ class Hooks(TlsTest):
         daemon.wait_for("Job 11: first seen")
         path.write_text("")
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for(f"error .*ca_file = {path}: there is no certificate in the file")
+        daemon.wait_for(f"error .*ca_file = {path}: the file contains no certificate")
         daemon.wait_for("Configuration not reloaded: 1 error")
         self.assertEqual(daemon.stop(), EX_OK)
 

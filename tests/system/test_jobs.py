@@ -110,7 +110,7 @@ class HooksDirectory(SystemTest):
         self.assertNotEqual(self.system.run("systemctl", "start", self.UNIT, check=False).status, 0)
         self.hook("10-notify.sh", "echo never\n")
         self.assertNotEqual(self.system.run("systemctl", "start", self.UNIT, check=False).status, 0)
-        nothing = "There is no program to run in /etc/jobwatchd/hooks.d, so the event is not delivered."
+        nothing = "No program to run in /etc/jobwatchd/hooks.d: the event is not delivered."
         self.assertEqual(self.said(), [
             nothing, "Skipped /etc/jobwatchd/hooks.d/10-notify.sh: a name consists of letters, digits, _ and -.", nothing])
 

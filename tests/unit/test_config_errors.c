@@ -258,7 +258,7 @@ static void test_hooks(void **state)
         expect_bad("hook a", "secret_file = a\nexec = /a", "secret_file is for url hooks only");
         expect_bad("hook a", "retries = 1001\nexec = /a", "write 0 to 1000");
         expect_error("[job a]\nid = 1\nhooks += mail\n[hook mail]\nexec = /a\n", "f.ini:3",
-                     "hooks is invalid: there is nothing to add to");
+                     "hooks is invalid: \"+=\" has no list to add to");
         expect_error("[job a]\nid = 1\nhooks = mail\n", "f.ini:3", "unknown hook \"mail\"; add a section");
         expect_error("[job a]\nid = 1\nhooks = mal\n[hook mail]\nexec = /a\n", "f.ini:3",
                      "did you mean \"mail\"?");

@@ -305,7 +305,7 @@ static void test_files_without_certificates(void **state)
 
         write_file(fixture, "no certificate\n");
         fixture->hook.ca_file = fixture->file;
-        expect_refused(fixture, "j.ini:4", "there is no certificate in the file; write PEM",
+        expect_refused(fixture, "j.ini:4", "the file contains no certificate; write it in PEM",
                        "no certificate\n");
         write_file(fixture, CERTIFICATE "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
         fixture->hook.ca_file = fixture->file;

@@ -180,8 +180,8 @@ static void close_oldest(struct outputs *outputs)
 
         journal_print_delivery(
                 oldest->journal, LOG_WARNING, NULL, &oldest->fields,
-                "%s: hook %s: the output of its background processes is not read any more: more than %d "
-                "ended hooks have such processes",
+                "%s: hook %s: the output of its background processes is no longer read: more than %d "
+                "attempts have left such processes",
                 label != NULL ? label : "A job", oldest->fields.hook, OUTPUTS_MAX);
         output_free(oldest);
 }

@@ -21,7 +21,12 @@ struct job {
 /* The job that this is part of. */
 static inline struct job *job_of(const struct planner_job *planning)
 {
-        return (struct job *)(uintptr_t)planning;
+        union {
+                const struct planner_job *planning;
+                struct job *job;
+        } part = { .planning = planning };
+
+        return part.job;
 }
 
 /* A job as it is configured. Nothing is recorded of it, and no planner has it. -ENOMEM. */

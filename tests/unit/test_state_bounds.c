@@ -181,7 +181,7 @@ static void test_pending_deliveries_take_half(void **state)
 static void test_nothing_is_recorded_beyond_max_size(void **state)
 {
         struct fixture *fixture = *state;
-        struct stored_job job, before;
+        struct stored_job job, before = { .id = 0 };
         unsigned number = 0;
         int r;
 

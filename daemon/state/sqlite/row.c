@@ -252,11 +252,14 @@ static void row_sum(sqlite3_context *context, int count, sqlite3_value *values[]
 /* A borrowed text of a BLOB or null. */
 static struct text value_text(sqlite3_value *value)
 {
-        const void *data = sqlite3_value_blob(value);
+        union {
+                const void *data;
+                char *borrowed;
+        } blob = { .data = sqlite3_value_blob(value) };
 
-        if (data == NULL && sqlite3_value_type(value) != SQLITE_NULL)
-                data = "";
-        return (struct text){ (char *)(uintptr_t)data, (size_t)sqlite3_value_bytes(value) };
+        if (blob.data == NULL && sqlite3_value_type(value) != SQLITE_NULL)
+                blob.data = "";
+        return (struct text){ blob.borrowed, (size_t)sqlite3_value_bytes(value) };
 }
 
 static void text_hash(sqlite3_context *context, int count, sqlite3_value *values[])

@@ -334,6 +334,12 @@ void hook_queue_retire(struct hook_queue *queue)
         queue->waiting = false;
 }
 
+void hook_queue_close_idle(struct hook_queue *queue)
+{
+        if (queue->context.webhook != NULL)
+                webhook_close_idle(queue->context.webhook);
+}
+
 void hook_queue_stop(struct hook_queue *queue)
 {
         queue->stopping = true;

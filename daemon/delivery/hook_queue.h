@@ -73,6 +73,9 @@ bool hook_queue_is_retired(const struct hook_queue *queue);
  */
 void hook_queue_stop(struct hook_queue *queue);
 
+/* Gives back descriptors that are only kept for the next attempt. Called from the loop, not by a callback. */
+void hook_queue_close_idle(struct hook_queue *queue);
+
 /* The name of the hook; lives as long as the queue. */
 const char *hook_queue_name(const struct hook_queue *queue);
 

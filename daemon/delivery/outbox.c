@@ -168,7 +168,11 @@ static int on_shortage_time(sd_event_source *source, uint64_t time_us, void *use
 {
         (void)source;
         (void)time_us;
-        outbox_wake(userdata);
+        struct outbox *outbox = userdata;
+
+        for (size_t i = 0; i < outbox->queue_count; i++)
+                hook_queue_close_idle(outbox->queues[i]);
+        outbox_wake(outbox);
         return 0;
 }
 

@@ -35,6 +35,12 @@ class Shortage(IntegrationTest):
         self.addCleanup(recorder.stop)
         self.expect_delivered(4, 50, f"url = {recorder.url}")
 
+    def test_more_urls_than_descriptors(self):
+        """Each hook keeps its connection as long as nothing else needs a descriptor."""
+        recorder = UrlRecorder()
+        self.addCleanup(recorder.stop)
+        self.expect_delivered(1, 300, f"url = {recorder.url}")
+
 
 if __name__ == "__main__":
     unittest.main()

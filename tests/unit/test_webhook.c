@@ -2,6 +2,7 @@
 
 /* Deliveries by POST to a server in the same loop. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -272,6 +273,46 @@ static void test_connection_is_used_again(void **state)
         assert_int_equal(loopback_accepted(fixture->server), 1);
 }
 
+static unsigned open_descriptors(void)
+{
+        unsigned count = 0;
+        DIR *directory = opendir("/proc/self/fd");
+
+        assert_non_null(directory);
+        while (readdir(directory) != NULL)
+                count++;
+        closedir(directory);
+        return count;
+}
+
+/* A hook that has nothing to deliver holds no descriptors, if they are needed elsewhere. */
+static void test_idle_descriptors_are_given_back(void **state)
+{
+        struct fixture *fixture = *state;
+
+        open_hook(fixture);
+        deliver(fixture); /* makes the timers of the loop */
+        webhook_close_idle(fixture->webhook);
+        loop_settle(fixture->event);
+        unsigned before = open_descriptors();
+        open_hook(fixture);
+        webhook_close_idle(fixture->webhook);
+        assert_int_equal(open_descriptors(), before);
+
+        deliver(fixture);
+        assert_true(open_descriptors() > before);
+        webhook_close_idle(fixture->webhook);
+        loop_settle(fixture->event); /* the server closes its end */
+        assert_int_equal(open_descriptors(), before);
+
+        /* Not while an attempt is in progress. */
+        fixture->ends = 0;
+        start(fixture);
+        webhook_close_idle(fixture->webhook);
+        loop_until(fixture->event, &fixture->ends, 1);
+        assert_true(fixture->success);
+}
+
 /* ---- responses ---- */
 
 static void expect_response(struct fixture *fixture, const char *status, const char *headers,
@@ -479,6 +520,7 @@ int main(void)
                 WEBHOOK_TEST(test_signature),
                 WEBHOOK_TEST(test_large_document),
                 WEBHOOK_TEST(test_connection_is_used_again),
+                WEBHOOK_TEST(test_idle_descriptors_are_given_back),
                 WEBHOOK_TEST(test_success),
                 WEBHOOK_TEST(test_failure),
                 WEBHOOK_TEST(test_redirect_is_not_followed),

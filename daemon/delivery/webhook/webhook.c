@@ -2,7 +2,8 @@
 
 /*
  * A POST request that delivers an event. Each hook has its own HTTP client, so a slow or unreachable receiver
- * delays only its own deliveries, and connections are reused.
+ * delays only its own deliveries, and connections are reused. The client takes several descriptors, so it is
+ * made when it is needed, and there may be more hooks than descriptors.
  *
  * The body is the document, byte for byte as signed. The signature covers the time of the attempt, since
  * receivers reject signatures that are some minutes old; each attempt is signed anew under the same event id.
@@ -10,6 +11,7 @@
 
 #include "delivery/webhook/webhook.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,12 +33,15 @@
 #define CONNECTIONS_MAX        4
 
 struct webhook {
-        struct http_client *client;
+        sd_event *event;
+        struct http_settings settings;
+        struct http_client *client; /* NULL: none is needed */
+        size_t run_count;           /* in progress; each uses the client */
         struct webhook_files files;
 };
 
 struct webhook_run {
-        const struct webhook *webhook;
+        struct webhook *webhook;
         const struct hook_config *hook;
         struct http_request *request; /* NULL: it has ended */
         struct http_headers *headers;
@@ -72,7 +77,8 @@ int webhook_new(const struct hook_context *context, const struct config *config,
         int r = webhook_files_read(&files, &webhook->files);
         if (r < 0)
                 return r;
-        const struct http_settings settings = {
+        webhook->event = context->event;
+        webhook->settings = (struct http_settings){
                 .user_agent = "jobwatchd/" JOBWATCH_VERSION,
                 .authorities = webhook->files.authorities,
                 .timeout_us = hook->timeout_us,
@@ -81,10 +87,6 @@ int webhook_new(const struct hook_context *context, const struct config *config,
                 .body_max = RESPONSE_BYTES_MAX,
                 .connections_max = CONNECTIONS_MAX,
         };
-        r = http_client_new(context->event, &settings, &webhook->client);
-        if (r < 0)
-                return r;
-
         *ret_webhook = STEAL_POINTER(webhook);
         return 0;
 }
@@ -94,10 +96,24 @@ struct webhook *webhook_free(struct webhook *webhook)
         if (webhook == NULL)
                 return NULL;
 
+        assert(webhook->run_count == 0);
         http_client_free(webhook->client);
         webhook_files_clear(&webhook->files);
         free(webhook);
         return NULL;
+}
+
+static int open_client(struct webhook *webhook)
+{
+        return webhook->client != NULL
+                       ? 0
+                       : http_client_new(webhook->event, &webhook->settings, &webhook->client);
+}
+
+void webhook_close_idle(struct webhook *webhook)
+{
+        if (webhook->run_count == 0)
+                webhook->client = http_client_free(webhook->client);
 }
 
 /* ---- the end of a run ---- */
@@ -228,6 +244,7 @@ int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, c
         if (run == NULL)
                 return -ENOMEM;
         run->webhook = webhook;
+        webhook->run_count++;
         run->hook = attempt->hook;
         run->on_end = attempt->on_end;
         run->userdata = attempt->userdata;
@@ -246,7 +263,9 @@ int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, c
                 .on_end = on_end,
                 .userdata = run,
         };
-        r = http_start(webhook->client, &call, &run->request);
+        r = open_client(webhook);
+        if (r == 0)
+                r = http_start(webhook->client, &call, &run->request);
         if (r < 0)
                 return r;
 
@@ -261,6 +280,7 @@ struct webhook_run *webhook_cancel(struct webhook_run *run)
 
         http_cancel(run->request);
         http_headers_free(run->headers);
+        run->webhook->run_count--;
         free(run);
         return NULL;
 }

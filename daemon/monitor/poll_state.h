@@ -33,7 +33,7 @@ struct monitor {
         struct request_slot slots[MAX_IN_FLIGHT];
         struct outage_log outage;
         struct failing_log *failing;
-        char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch */
+        char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch; "": one was answered since */
         bool batch_too_large;                 /* it was */
         int report_error; /* negative errno of the first line of the report that was not written; 0: none */
         size_t not_found; /* with `once`: jobs that were answered 404 or 410 */

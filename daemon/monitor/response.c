@@ -88,8 +88,10 @@ static void note_failed_batch(struct monitor *monitor, const struct planner_requ
         monitor->batch_too_large = response->too_large;
 }
 
-/* Batches may be abandoned because of a failed batch, or of a read that shows that its jobs are not the
- * cause. */
+/*
+ * Batches may be abandoned because of a failed batch, or of a read that shows that its jobs are not the
+ * cause, or, if none has failed since one was answered, that rows have no Status.
+ */
 static void log_batch_size(struct monitor *monitor, unsigned before)
 {
         unsigned now = planner_batch_size(monitor->planner, monitor_now_us(monitor));
@@ -100,6 +102,9 @@ static void log_batch_size(struct monitor *monitor, unsigned before)
                 journal_print(monitor->parts.journal, LOG_NOTICE,
                               "Batches are too large: %s. Reducing the batch size to %u.",
                               monitor->batch_failure, now);
+        else if (*monitor->batch_failure == '\0')
+                journal_print(monitor->parts.journal, LOG_NOTICE,
+                              "Batches omit the Status of jobs. Polling jobs individually for 1h.");
         else
                 journal_print(monitor->parts.journal, LOG_NOTICE,
                               "The API refuses batches (%s). Polling jobs individually for 1h.",
@@ -136,6 +141,8 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
                 observe(monitor, &(struct observed){ request->jobs[0], response->record }, 1);
                 break;
         case REQUEST_BATCH:
+                monitor->batch_failure[0] = '\0';
+                monitor->batch_too_large = false;
                 batch_apply_rows(slot);
                 break;
         case REQUEST_GONE_CHECK:

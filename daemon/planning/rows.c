@@ -32,6 +32,22 @@
 /* The part of the request rate that goes into confirming nulls. */
 #define NULLS_PART 8
 
+/* Whether the row that a read confirms had no Status though the job had one then. */
+static bool status_was_omitted(const struct planner_job *job, const struct job_record *record)
+{
+        const struct job_memory *memory = &job->watch.memory;
+        uint64_t updated = updated_on_digest(record);
+
+        if (!job->status_missing)
+                return false;
+        if (record->status.data == NULL) /* where a null is recorded, the row had not even that */
+                return memory->recorded && memory->status.size == UINT64_MAX && updated != 0 &&
+                       job->updated == updated;
+        /* The Status may have come since the row, which may be long ago, unless one of these is the same. */
+        return (updated != 0 && job->updated == updated) ||
+               (memory->recorded && text_digest_equal(memory->status, text_digest(&record->status)));
+}
+
 void rows_learn(struct planner *planner, struct planner_job *job, const struct job_record *record,
                 bool changed, bool read, uint64_t now_us)
 {
@@ -42,12 +58,7 @@ void rows_learn(struct planner *planner, struct planner_job *job, const struct j
         if (was_there || (job->result_missing && record->result.data != NULL && same_version))
                 planner->api.row_results = ROW_RESULTS_OMITTED;
 
-        /* Where a null is recorded, the row omitted something only if the record has a Status. */
-        bool omitted = record->status.data != NULL ||
-                       (job->watch.memory.recorded && job->watch.memory.status.size == UINT64_MAX);
-        /* Without UpdatedOn the Status may have changed since the row, which may be long ago. */
-        if (job->status_missing && omitted && same_version && updated != 0 && job->updated != 0 &&
-            ++planner->api.statuses_omitted >= STATUSES_OMITTED_MAX) {
+        if (status_was_omitted(job, record) && ++planner->api.statuses_omitted >= STATUSES_OMITTED_MAX) {
                 planner->api.statuses_omitted = 0;
                 batches_disable(planner, now_us);
         }

@@ -236,6 +236,27 @@ static void test_rows_without_a_status_disable_batches(void **state)
         assert_int_equal(planner_batch_size(fixture->planner, START), 1);
 }
 
+/* The same for a Status that is recorded, unless it has changed. */
+static void test_rows_without_the_recorded_status_disable_batches(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct job_record bare = record_of(TEXT_NULL, TEXT_NULL, TEXT_NULL);
+        const struct job_record queued = record_of(TEXT_LITERAL("Queued"), TEXT_NULL, TEXT_LITERAL("1"));
+        const struct job_record running = record_of(RUNNING, TEXT_NULL, TEXT_LITERAL("1"));
+
+        make_rows(fixture, 6);
+        for (size_t i = 0; i < 6; i++) {
+                struct planner_job *job = &fixture->jobs[i];
+
+                assert_int_equal(planner_batch_size(fixture->planner, START), 100);
+                job->watch.memory = job_memory_of(i < 3 ? &queued : &running, OUTCOME_OPEN);
+                assert_int_equal(judge(fixture, i, &bare, START), ROW_STATUS_MISSING);
+                planner_apply_row(fixture->planner, job, ROW_STATUS_MISSING, 0, START, 0);
+                assert_int_equal(read_job(fixture, i, &running, true, START), i < 3);
+        }
+        assert_int_equal(planner_batch_size(fixture->planner, START), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -249,6 +270,7 @@ int main(void)
                 TEST(test_an_end_in_a_row_is_confirmed),
                 TEST(test_a_missing_row_is_read_individually),
                 TEST(test_rows_without_a_status_disable_batches),
+                TEST(test_rows_without_the_recorded_status_disable_batches),
         };
 
         return cmocka_run_group_tests_name("rows", tests, NULL, NULL);

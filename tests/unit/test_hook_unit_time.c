@@ -94,6 +94,34 @@ static void test_timeout_of_systemd(void **state)
         assert_false(unit_has_files(fixture));
 }
 
+/* An attempt ends with the start job, though the unit still stops; the next one waits for that and starts it.
+ */
+static void test_stopped_while_starting(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct fake_systemd *systemd = &fixture->systemd;
+        const struct unit_change stopping = { .active = "deactivating", .result = "success" };
+        const struct unit_change stopped = { .active = "inactive", .result = "success" };
+        struct unit_run run;
+        char *reason = NULL;
+
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        fake_send_change(systemd, "a.service", &stopping);
+        fake_send_removed(systemd, 1, "a.service", "canceled");
+        unit_expect_end(&run, false, "unit a.service was stopped or cancelled before it finished");
+        assert_true(unit_has_files(fixture));
+
+        assert_int_equal(unit_try(&run, fixture, "a.service", 2, &reason), 0);
+        fake_send_change(systemd, "a.service", &stopping);
+        fake_send_change(systemd, "a.service", &stopped);
+        unit_wait_starts(fixture, 2);
+        fake_send_change(systemd, "a.service", &unit_success);
+        fake_send_removed(systemd, 2, "a.service", "done");
+        unit_expect_end(&run, true, "");
+        assert_false(unit_has_files(fixture));
+}
+
 /* ---- units that are running ---- */
 
 static void test_busy(void **state)
@@ -354,6 +382,7 @@ int main(void)
                 TEST(test_timeout),
                 TEST(test_late_success),
                 TEST(test_timeout_of_systemd),
+                TEST(test_stopped_while_starting),
                 TEST(test_busy),
                 TEST(test_busy_with_event),
                 TEST(test_active_target),

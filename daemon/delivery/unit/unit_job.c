@@ -75,6 +75,14 @@ struct unit_job *unit_job_free(struct unit_job *job)
         return NULL;
 }
 
+/* The start has ended, or is given up: it can be made again. */
+static void follow(struct unit_job *job)
+{
+        free(job->path);
+        job->path = NULL;
+        job->stage = STAGE_FOLLOWING;
+}
+
 /* Owns `reason`, which may be NULL. The job may be freed meanwhile. */
 static void report_error(struct unit_job *job, char *reason)
 {
@@ -100,7 +108,7 @@ static void take_verdict(struct unit_job *job)
         }
         if (verdict == UNIT_FAILED)
                 reason = unit_explain_failure(job->unit, &job->state, job->result);
-        job->stage = STAGE_FOLLOWING;
+        follow(job);
         job->handler->on_result(job->handler->userdata, verdict, reason);
 }
 
@@ -150,7 +158,7 @@ void unit_job_removed(struct unit_job *job, const char *path, const char *unit, 
 static void set_not_started(struct unit_job *job)
 {
         (void)snprintf(job->state.active, sizeof(job->state.active), "inactive");
-        job->stage = STAGE_FOLLOWING;
+        follow(job);
 }
 
 static int on_polkit(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
@@ -230,9 +238,7 @@ void unit_job_cancel(struct unit_job *job)
         if (job->stage < STAGE_STARTING)
                 return;
         job->call = sd_bus_slot_unref(job->call);
-        free(job->path);
-        job->path = NULL;
-        job->stage = STAGE_FOLLOWING;
+        follow(job);
 }
 
 /* ---- the state ---- */

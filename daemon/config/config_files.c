@@ -101,7 +101,11 @@ static void read_file(const char *path, const char *hint, struct settings *setti
         else if (r == -EFBIG)
                 diagnostics_error(diagnostics, location, "not a configuration file: larger than 64M");
         else if (r < 0)
-                diagnostics_error(diagnostics, location, "cannot be read: %s; %s", strerror(-r), hint);
+                diagnostics_error(diagnostics, location, "cannot be read: %s; %s%s", strerror(-r),
+                                  r == -ENOENT ? "create it, or " : "",
+                                  r == -EACCES ? "let the user that jobwatchd runs as read it, for instance "
+                                                 "with chmod a+r"
+                                               : hint);
         if (r < 0)
                 return;
 
@@ -157,7 +161,7 @@ static void read_drop_ins(const char *directory, struct settings *settings, stru
 
 void config_files_read(const char *path, struct settings *settings, struct diagnostics *diagnostics)
 {
-        read_file(path, "name a readable configuration file with -c FILE", settings, diagnostics);
+        read_file(path, "name another configuration file with -c FILE", settings, diagnostics);
 
         char *directory = format_message("%s.d", path);
         if (directory == NULL) {

@@ -137,6 +137,7 @@ const char *check_client_id(const char *value)
 const char *check_unit(const char *value)
 {
         static const char *const kinds[] = { ".service", ".target", ".timer", ".path", ".socket", ".mount" };
+        static const char hooks_unit[] = "jobwatch-hook@";
         const char *kind = strrchr(value, '.');
         bool startable = false;
 
@@ -154,6 +155,9 @@ const char *check_unit(const char *value)
                 if (at[1] == '\0' || strchr("ineo%", at[1]) == NULL)
                         return "unknown specifier; use %i (job ID), %n (name), "
                                "%e (event ID), %o (outcome) or %%";
+        if (strncmp(value, hooks_unit, strlen(hooks_unit)) == 0 &&
+            strcmp(value + strlen(hooks_unit), "%e.service") != 0)
+                return "the instance of this unit is the event ID; write jobwatch-hook@%e.service";
         return NULL;
 }
 

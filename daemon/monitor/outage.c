@@ -67,7 +67,7 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
         const char *advice = "";
 
         if (cause->blocked) {
-                journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNAUTHORIZED, 0, NULL,
+                journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNREACHABLE, 0, NULL,
                                     "Requests to the API at %s are blocked, probably by a firewall or proxy "
                                     "in front of it: %s. %s",
                                     base_url, cause->explanation, next);

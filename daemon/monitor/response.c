@@ -177,7 +177,7 @@ static void report_failure(struct monitor *monitor, const struct planner_request
                         monitor_report(monitor, job_of(request->jobs[i]), "not found (%s)",
                                        response->explanation);
                 else
-                        monitor_report(monitor, job_of(request->jobs[i]), "no answer: %s",
+                        monitor_report(monitor, job_of(request->jobs[i]), "request failed: %s",
                                        response->explanation);
         }
 }

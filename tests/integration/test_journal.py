@@ -18,7 +18,7 @@ import time
 import unittest
 import uuid
 
-from harness import EX_CONFIG, EX_JOB_FAILED, EX_OK, PATIENCE, SLOW, IntegrationTest
+from harness import EX_CONFIG, EX_JOB_FAILED, EX_NOPERM, EX_OK, PATIENCE, SLOW, IntegrationTest
 
 INSIDE = os.environ.get("JOURNAL_TEST_INSIDE") == "1"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -219,6 +219,15 @@ files = members.csv
         self.assertEqual([message for message in logged if message[0] in (down, back)], [(down, "4"), (back, "5")])
         self.assertEqual((logged[0], logged[-1]), (("17219b64b3f54b19955aca8b4edfebc0", "6"),
                                                    ("ba9a3af211b542eb8755ccb1f0490a53", "5")))
+
+    def test_blocked_by_a_firewall(self):
+        """Its explanation must not be that of rejected credentials."""
+        fake = self.start_fake("[job 514]\nstep = 0s Running\n")
+        fake.fault("all", status=403, html="yes")
+        self.write_config(fake, [514], log={"target": "journal"})
+        daemon = self.assertEnds(EX_NOPERM, "--once")
+        entry, = [entry for entry in self.entries(None, f"_PID={daemon.pid}") if "are blocked" in entry["MESSAGE"]]
+        self.assertEqual((entry["MESSAGE_ID"], entry["PRIORITY"]), ("240c42353546494c9894ad9e1df86015", "3"))
 
     def test_wrong_configuration_reaches_the_journal(self):
         self.config.write_text("[poll]\nintervall = 1s\n")

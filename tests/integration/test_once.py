@@ -31,10 +31,10 @@ class EachJob(IntegrationTest):
         return next(line for line in lines if line.startswith(f"Job {BROKEN}: "))
 
     def test_one_broken_job(self):
-        for name, fault, says in (("500", "status = 500", "no answer: HTTP 500"), ("403", "status = 403", "no answer: HTTP 403"),
-                                  ("401", "status = 401", "no answer: HTTP 401"), ("reset", "reset = body", "no answer: "),
-                                  ("hang", "hang = yes", "no answer: timed out"), ("html", "html = yes", "no answer: "),
-                                  ("oversize", "oversize = 400K", "no answer: .*max_response")):
+        for name, fault, says in (("500", "status = 500", "request failed: HTTP 500"), ("403", "status = 403", "request failed: HTTP 403"),
+                                  ("401", "status = 401", "request failed: HTTP 401"), ("reset", "reset = body", "request failed: "),
+                                  ("hang", "hang = yes", "request failed: timed out"), ("html", "html = yes", "request failed: "),
+                                  ("oversize", "oversize = 400K", "request failed: .*max_response")):
             for batch in ("off", "auto"):
                 with self.subTest(name, batch=batch):
                     self.assertRegex(self.once(name, fault, batch, EX_UNAVAILABLE), says)

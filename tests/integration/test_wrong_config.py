@@ -126,7 +126,7 @@ class WrongConfig(unittest.TestCase):
         self.refused(re.escape(f"{drop_ins}/40-d.ini:3: ") + "unknown key")
 
     def test_missing_file(self):
-        self.refused(re.escape(f"{self.file}: ") + "cannot be read: No such file or directory")
+        self.refused(re.escape(f"{self.file}: ") + "cannot be read: No such file or directory; create it, or name another")
 
     def make_irregular(self, kind, path):
         if kind == "a directory":

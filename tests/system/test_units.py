@@ -28,6 +28,11 @@ class Results(UnitHookTest):
                 self.setUp()
                 self.check_failure(collect, verbs)
 
+    def test_could_not_be_set_up(self):
+        self.write_unit("test-end.service", ONE_SHOT.format("/bin/true") + "EnvironmentFile=/run/missing\n")
+        self.begin("test-end.service", allow=("test-end.service",))
+        self.wait_for('unit test-end.service failed: could not be set up; see "journalctl -u test-end.service"')
+
     def check_references(self, verbs, pattern):
         self.write_unit("test-end.service", ONE_SHOT.format(f"/bin/sh -c '{WAIT}'"))
         self.begin("test-end.service", allow=("test-end.service",), verbs=verbs)

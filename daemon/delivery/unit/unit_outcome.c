@@ -175,7 +175,6 @@ static char *explain_result(const char *unit, const struct unit_state *state)
                 { "watchdog", "watchdog timeout" },
                 { "start-limit-hit", "started too often (StartLimitBurst=); "
                                      "StartLimitIntervalSec=0 in [Unit] removes the limit" },
-                { "resources", "could not be set up; see \"systemctl status\"" },
                 { "protocol", "did not report readiness as Type= requires" },
                 { "oom-kill", "a process was killed by the OOM killer" },
                 { "exec-condition", "ExecCondition= failed" },
@@ -197,6 +196,9 @@ static char *explain_result(const char *unit, const struct unit_state *state)
                         "unit %s failed; its result is unknown, since it was unloaded at once; see "
                         "\"journalctl -u %s\"",
                         unit, unit);
+        if (is(state->result, "resources"))
+                return format_message("unit %s failed: could not be set up; see \"journalctl -u %s\"", unit,
+                                      unit);
         if (is(state->result, "success"))
                 return format_message("unit %s failed; see \"systemctl status %s\"", unit, unit);
         return format_message("unit %s failed: result \"%s\"", unit, state->result);

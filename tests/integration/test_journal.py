@@ -258,8 +258,8 @@ files = members.csv
                                check=True, stdout=subprocess.PIPE, text=True).stdout
         self.assertIn("Subject: Now watching job 513", shown)
         self.assertIn("Subject: Job 513 failed", shown)
-        self.assertIn("ended with the Status Failed, which", shown)
-        self.assertRegex(shown, r"with the Status\n\W*Running\. It is polled until it has ended\.")
+        self.assertIn("finished with the Status Failed, which", shown)
+        self.assertRegex(shown, r"with the Status\n\W*Running\. It is polled until it has finished\.")
         self.assertNotIn("@JOBWATCH", shown)
 
         source = (ROOT / "daemon/journal/message_ids.h").read_text()

@@ -79,7 +79,7 @@ class Service(SystemTest):
         self.wait_for("Job 13: first seen as Failed")
         explained = self.run_inside("journalctl", "-x", "-u", UNIT, self.since, "JOBWATCH_JOB=13")
         self.assertIn("Subject: Job 13 failed", explained)
-        self.assertIn("The background job 13 ended with the Status Failed", explained)
+        self.assertIn("The background job 13 finished with the Status Failed", explained)
         started = self.run_inside("journalctl", "-x", "-u", UNIT, self.since)
         self.assertIn("Subject: jobwatchd has started", started)
 

@@ -55,30 +55,29 @@ static void add_problem(struct check *check, bool warning, char *message)
 /* ---- secrets ---- */
 
 /*
- * The result of reading a secret: an error, a warning or nothing. `where` is the line of the key, or just the
- * main file if the key is not given; then the message says enough.
+ * A problem with the secret in `source`. `where` is the line of the key, or just the main file if the key is
+ * not given; then the message says enough.
  */
-static void report_secret(struct check *check, const char *where, int r, const char *message)
+static void report_secret(void *userdata, const char *where, const char *source, bool is_warning,
+                          const char *message)
 {
-        const char *text = message != NULL ? message : strerror(-r);
+        struct check *check = userdata;
 
-        if (r == -ENOMEM)
-                check->error = r;
-        if (r == -ENOMEM || (r >= 0 && message == NULL))
-                return;
-        add_problem(check, r >= 0,
-                    strcmp(where, check->config->path) == 0 ? strdup(text)
-                                                            : format_message("%s: %s", where, text));
-        if (r < 0 && check->error == 0)
-                check->problems->items[check->problems->count - 1].message_id = MESSAGE_ID_MISSING_CREDENTIAL;
+        add_problem(check, is_warning,
+                    strcmp(where, check->config->path) == 0 ? strdup(message)
+                                                            : format_message("%s: %s", where, message));
+        if (check->error == 0)
+                check->problems->items[check->problems->count - 1].needs_restart =
+                        !is_warning && credential_is_passed(source);
 }
 
 /*
  * Whether the secret cannot be judged here: systemd passes it to the daemon only, or it is encrypted for
  * LoadCredentialEncrypted= as the unit suggests.
  */
-static bool is_out_of_reach(const struct check *check, const char *source)
+static bool is_out_of_reach(void *userdata, const char *source)
 {
+        const struct check *check = userdata;
         CLEANUP(cleanup_free) char *file = NULL, *encrypted = NULL;
 
         if (*source == '/' || *source == '\0' || check->purpose == CHECK_USE)
@@ -105,12 +104,13 @@ static void check_api_secret(struct check *check)
                 return;
         int r = credential_read(&credential, &secret, &message);
         secret_free(secret);
-        report_secret(check, check->config->api.where_secret, r, message);
-}
-
-static void report_problem(void *userdata, const char *where, bool is_warning, const char *message)
-{
-        report_secret(userdata, where, is_warning ? 0 : -EINVAL, message);
+        if (r == -ENOMEM)
+                check->error = r;
+        else if (r < 0 || message != NULL)
+                report_secret(check, check->config->api.where_secret, credential.source, r >= 0,
+                              message != NULL ? message : strerror(-r));
+        if (r < 0 && check->error == 0)
+                check->problems->items[check->problems->count - 1].message_id = MESSAGE_ID_MISSING_CREDENTIAL;
 }
 
 static void check_hook_files(struct check *check, const struct hook_config *hook)
@@ -118,10 +118,8 @@ static void check_hook_files(struct check *check, const struct hook_config *hook
         const struct webhook_files_call call = {
                 .config = check->config,
                 .hook = hook,
-                .skip_credentials = is_out_of_reach(check, hook->secret_file) ||
-                                    is_out_of_reach(check, hook->header_file) ||
-                                    (hook->url_file != NULL && is_out_of_reach(check, hook->url_file)),
-                .on_problem = report_problem,
+                .leaves_out = is_out_of_reach,
+                .on_problem = report_secret,
                 .userdata = check,
         };
         CLEANUP(webhook_files_clear) struct webhook_files files = { .url = NULL };
@@ -246,14 +244,12 @@ void problems_log(struct journal *journal, const struct config_problems *problem
 
 void refusal_log(struct journal *journal, size_t errors, bool for_reload)
 {
-        const char *plural = errors == 1 ? "" : "s";
-
         if (for_reload)
                 journal_print_about(
                         journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
                         "Configuration not reloaded: %zu error%s. Keeping the previous configuration.",
-                        errors, plural);
+                        errors, plural(errors));
         else
                 journal_print_about(journal, LOG_ERR, MESSAGE_ID_INVALID_CONFIGURATION, 0, NULL,
-                                    "Invalid configuration (%zu error%s), exiting.", errors, plural);
+                                    "Invalid configuration (%zu error%s), exiting.", errors, plural(errors));
 }

@@ -15,15 +15,11 @@
 #include "journal/journal.h"
 #include "platform/identity.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/ownership.h"
 
 DEFINE_CLEANUP(struct config, config_free)
 DEFINE_CLEANUP(struct journal, journal_close)
-
-static const char *plural(size_t count)
-{
-        return count == 1 ? "" : "s";
-}
 
 /* ---- configuration ---- */
 
@@ -169,8 +165,6 @@ enum exit_status command_check(const struct command *command)
 
         bool assumed = assume_service_user();
         enum exit_status status = check_config(command, &config);
-        if (assumed)
-                identity_restore();
         if (status == EXIT_STATUS_CONFIG && assumed && !command->for_reload)
                 (void)fputs("This was checked for the user " SERVICE_USER " of the service.\n", stderr);
         if (status != EXIT_STATUS_SUCCESS || command->for_reload)

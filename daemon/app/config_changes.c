@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/message.h"
 
 #define NAMED_MAX 10
 
@@ -126,7 +127,7 @@ static int print_changes(FILE *file, const struct config *old, const struct conf
 
         struct list added = { .file = file, .what = "added", .open = &open };
         struct list removed = { .file = file, .what = "removed", .open = &open };
-        (void)fprintf(file, "%zu job%s", new->job_count, new->job_count == 1 ? "" : "s");
+        (void)fprintf(file, "%zu job%s", new->job_count, plural(new->job_count));
         print_jobs(&added, new, old_ids, old->job_count);
         print_jobs(&removed, old, new_ids, new->job_count);
         (void)fputs(open ? ")" : "", file);
@@ -134,7 +135,7 @@ static int print_changes(FILE *file, const struct config *old, const struct conf
         open = false;
         added = (struct list){ .file = file, .what = "added", .open = &open };
         removed = (struct list){ .file = file, .what = "removed", .open = &open };
-        (void)fprintf(file, ", %zu hook%s", new->hook_count, new->hook_count == 1 ? "" : "s");
+        (void)fprintf(file, ", %zu hook%s", new->hook_count, plural(new->hook_count));
         print_hooks(&added, new, old);
         print_hooks(&removed, old, new);
         (void)fputs(open ? ")" : "", file);

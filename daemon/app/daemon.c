@@ -183,7 +183,7 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
 
         daemon->last_status = format_message("--timeout %s expired: %zu of %zu job%s still open",
                                              timespan_format(daemon->options->timeout_us, span), counts.open,
-                                             counts.watched, counts.watched == 1 ? "" : "s");
+                                             counts.watched, plural(counts.watched));
         journal_print(daemon->journal, LOG_WARNING, "%s. Exiting.",
                       daemon->last_status != NULL ? daemon->last_status : "--timeout expired");
         return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_TIMEOUT);

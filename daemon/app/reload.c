@@ -37,19 +37,18 @@ static void notify_reloading(void)
                          (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000);
 }
 
-/* A secret has an error, and systemd passes secrets at a start only: say how a corrected one gets here. */
+/* If a credential has an error, a reload cannot help. */
 static void log_restart_needed(const struct reload *reload, const struct config_problems *problems)
 {
         CLEANUP(cleanup_free) char *unit = credential_unit(reload->path);
         bool is_needed = false;
 
         for (size_t i = 0; i < problems->count; i++)
-                is_needed |= !problems->items[i].warning && problems->items[i].message_id != NULL &&
-                             strcmp(problems->items[i].message_id, MESSAGE_ID_MISSING_CREDENTIAL) == 0;
-        if (is_needed && credential_is_passed("") && unit != NULL)
+                is_needed |= problems->items[i].needs_restart;
+        if (is_needed && unit != NULL)
                 journal_print(
                         reload->journal, LOG_ERR,
-                        "systemd passes credentials when the service starts: after adding or correcting "
+                        "systemd passes credentials only when the service starts. After adding or correcting "
                         "one, run \"systemctl restart %s\".",
                         unit);
 }

@@ -8,12 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "util/message.h"
 #include "util/timespan.h"
-
-static const char *plural(size_t count)
-{
-        return count == 1 ? "" : "s";
-}
 
 /* Prints a time of CLOCK_BOOTTIME as a time of day, with the date unless it is today. */
 static void print_time(FILE *file, const struct status_facts *facts, uint64_t time_us)
@@ -31,37 +27,26 @@ static void print_time(FILE *file, const struct status_facts *facts, uint64_t ti
         (void)fputs(text, file);
 }
 
+/* As the log says it. */
 static const char *failure_text(const struct monitor_counts *jobs)
 {
-        switch (jobs->failure) {
-        case FAILURE_UNREACHABLE:
-                return "unreachable";
-        case FAILURE_NO_RESPONSE:
-                return "no response";
-        case FAILURE_SERVER_ERROR:
-                return "server error";
-        case FAILURE_REFUSED:
+        if (jobs->failure == FAILURE_REFUSED)
                 return jobs->blocked ? "requests blocked" : "credentials rejected";
-        case FAILURE_NOT_FOUND:
+        if (jobs->failure == FAILURE_NOT_FOUND)
                 return "answers 404 to everything";
-        case FAILURE_THROTTLED:
+        if (jobs->failure == FAILURE_THROTTLED)
                 return "rate limited";
-        case FAILURE_UNEXPECTED:
-                return "unexpected responses";
-        case FAILURE_NONE:
-                break;
-        }
-        return "";
+        return failure_to_string(jobs->failure);
 }
 
 static void print_deliveries(FILE *file, const struct outbox_counts *deliveries)
 {
         if (deliveries->pending > 0)
                 (void)fprintf(file, ", %zu deliver%s pending", deliveries->pending,
-                              deliveries->pending == 1 ? "y" : "ies");
+                              plural_y(deliveries->pending));
         if (deliveries->abandoned > 0)
                 (void)fprintf(file, ", %zu deliver%s abandoned", deliveries->abandoned,
-                              deliveries->abandoned == 1 ? "y" : "ies");
+                              plural_y(deliveries->abandoned));
 }
 
 static void print_problems(FILE *file, const struct status_facts *facts)

@@ -15,12 +15,6 @@
 /* "15s to 2min", with its NUL. */
 #define INTERVALS_TEXT_MAX (2 * TIMESPAN_TEXT_MAX + 4)
 
-/* The plural ending of a noun. */
-static const char *plural(size_t count)
-{
-        return count == 1 ? "" : "s";
-}
-
 /* The shortest interval of all jobs. */
 static uint64_t shortest_interval(const struct config *config)
 {
@@ -77,7 +71,7 @@ void summary_log_start(struct journal *journal, const struct config *config,
 
         if (pending > 0)
                 (void)snprintf(deliveries, sizeof(deliveries), ", %zu deliver%s pending", pending,
-                               pending == 1 ? "y" : "ies");
+                               plural_y(pending));
         journal_print_about(
                 journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
                 "jobwatchd %s started: watching %zu job%s (%zu open, %zu finished) at %s, polling "
@@ -115,7 +109,7 @@ char *summary_of_end(const struct monitor_counts *counts, size_t abandoned)
 
         if (abandoned > 0)
                 (void)snprintf(deliveries, sizeof(deliveries), "; %zu deliver%s abandoned", abandoned,
-                               abandoned == 1 ? "y" : "ies");
+                               plural_y(abandoned));
         if (counts->open > 0)
                 return format_message("%zu of %zu job%s still open%s", counts->open, counts->watched,
                                       plural(counts->watched), deliveries);

@@ -144,6 +144,7 @@ struct config {
 struct config_problem {
         char *message;
         bool warning;
+        bool needs_restart;     /* a credential, which systemd passes only when the service starts */
         const char *message_id; /* of its log entry; NULL: none */
 };
 

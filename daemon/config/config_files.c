@@ -9,17 +9,17 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/message.h"
 
 /* Enough for millions of jobs. */
-#define FILE_BYTES_MAX (64u << 20)
+#define FILE_BYTES_MAX ((size_t)64 << 20)
 
 /* What the path names instead of a regular file; NULL: a regular file. */
 static const char *other_kind(mode_t mode)
@@ -36,42 +36,6 @@ static const char *other_kind(mode_t mode)
         default:
                 return "a device";
         }
-}
-
-/*
- * Reads to the end. 0, -ENOMEM, -EFBIG if there are more than FILE_BYTES_MAX, or the error of open() or
- * read(). Opening does not wait, should the file have been replaced by a FIFO meanwhile.
- */
-static int read_all(const char *path, char **ret_data, size_t *ret_size)
-{
-        CLEANUP(cleanup_free) char *data = NULL;
-        size_t size = 0, capacity = 0;
-
-        CLEANUP(cleanup_descriptor) int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (descriptor < 0)
-                return -errno;
-        for (;;) {
-                if (size == capacity) {
-                        capacity = capacity == 0 ? 16384 : capacity * 2;
-                        char *grown = realloc(data, capacity);
-                        if (grown == NULL)
-                                return -ENOMEM;
-                        data = grown;
-                }
-                ssize_t count = read(descriptor, data + size, capacity - size);
-                if (count < 0 && errno == EINTR)
-                        continue;
-                if (count < 0)
-                        return -errno;
-                if (count == 0)
-                        break;
-                size += (size_t)count;
-                if (size > FILE_BYTES_MAX)
-                        return -EFBIG;
-        }
-        *ret_data = STEAL_POINTER(data);
-        *ret_size = size;
-        return 0;
 }
 
 static void read_file(const char *path, const char *hint, struct settings *settings,
@@ -95,11 +59,11 @@ static void read_file(const char *path, const char *hint, struct settings *setti
                 return;
         }
         if (r == 0)
-                r = read_all(path, &data, &size);
+                r = file_read(path, FILE_BYTES_MAX, &data, &size);
         if (r == -ENOMEM)
                 diagnostics_no_memory(diagnostics);
         else if (r == -EFBIG)
-                diagnostics_error(diagnostics, location, "not a configuration file: larger than 64M");
+                diagnostics_error(diagnostics, location, "not a configuration file: larger than 64 MiB");
         else if (r < 0)
                 diagnostics_error(diagnostics, location, "cannot be read: %s; %s%s", strerror(-r),
                                   r == -ENOENT ? "create it, or " : "",

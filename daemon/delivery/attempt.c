@@ -28,6 +28,7 @@
 #include "platform/clock.h"
 #include "platform/random.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
@@ -89,7 +90,7 @@ static void log_abandoned(const struct attempt *attempt)
                                &fields, "%s: hook %s: abandoned \"%s\" after %u attempt%s: %s",
                                label != NULL ? label : "A job", fields.hook,
                                event_kind_to_string(attempt->event.kind), fields.attempt,
-                               fields.attempt == 1 ? "" : "s", attempt_reason(attempt));
+                               plural(fields.attempt), attempt_reason(attempt));
 }
 
 static void log_retry(const struct attempt *attempt, uint64_t delay_us)

@@ -35,11 +35,6 @@
 #define CONNECTION_LIFE_MAX_S 3600L
 #define CONNECTION_IDLE_MAX_S 150L
 
-struct http_headers {
-        struct curl_slist *list;
-        unsigned references; /* the owner's, and one per request */
-};
-
 struct http_client {
         sd_event *event;
         struct curl_loop *connections;
@@ -78,40 +73,7 @@ struct http_request {
         LIST_ENTRY(http_request) link;
 };
 
-DEFINE_CLEANUP(struct http_headers, http_headers_free)
 DEFINE_CLEANUP(struct http_client, http_client_free)
-
-/* ---- headers ---- */
-
-int http_headers_new(const char *const lines[], struct http_headers **ret_headers)
-{
-        CLEANUP(cleanup_http_headers_free) struct http_headers *headers = calloc(1, sizeof(*headers));
-
-        if (headers == NULL)
-                return -ENOMEM;
-        headers->references = 1;
-        for (; *lines != NULL; lines++) {
-                struct curl_slist *list = curl_slist_append(headers->list, *lines);
-                if (list == NULL)
-                        return -ENOMEM;
-                headers->list = list;
-        }
-
-        *ret_headers = STEAL_POINTER(headers);
-        return 0;
-}
-
-struct http_headers *http_headers_free(struct http_headers *headers)
-{
-        if (headers == NULL || --headers->references > 0)
-                return NULL;
-
-        for (struct curl_slist *line = headers->list; line != NULL; line = line->next)
-                explicit_bzero(line->data, strlen(line->data));
-        curl_slist_free_all(headers->list);
-        free(headers);
-        return NULL;
-}
 
 /* ---- time ---- */
 

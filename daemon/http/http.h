@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "http/http_headers.h"
 #include "http/http_outcome.h"
 
 /*
@@ -22,7 +23,6 @@
 struct http_client;
 struct http_authorities;
 struct http_request;
-struct http_headers;
 
 struct http_settings {
         const char *user_agent;
@@ -43,13 +43,6 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
  * resolution in progress. Must not be called from a callback. Accepts NULL, returns NULL.
  */
 struct http_client *http_client_free(struct http_client *client);
-
-/*
- * Header lines ("Name: value") for any number of requests. They may contain secrets; they are wiped when the
- * owner has freed them and no request uses them any more. `lines` ends with NULL. Returns -ENOMEM.
- */
-int http_headers_new(const char *const lines[], struct http_headers **ret_headers);
-struct http_headers *http_headers_free(struct http_headers *headers);
 
 struct http_end {
         enum http_outcome outcome;

@@ -4,6 +4,7 @@
 
 #include "http/http_proxy.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,38 @@ static bool pattern_matches(const char *pattern, size_t size, const char *host)
         return strncasecmp(tail, pattern, size) == 0 && (tail == host || tail[-1] == '.');
 }
 
+/* Whether a pattern, "10.0.0.0/8" or "2001:db8::1", is a network or address that contains the host. */
+static bool network_contains(const char *pattern, size_t size, const char *host)
+{
+        static const struct {
+                int family;
+                unsigned bits;
+        } kinds[] = { { AF_INET, 32 }, { AF_INET6, 128 } };
+        unsigned char network[sizeof(struct in6_addr)], address[sizeof(struct in6_addr)];
+        char text[INET6_ADDRSTRLEN + 4];
+
+        if (size >= sizeof(text))
+                return false;
+        (void)snprintf(text, sizeof(text), "%.*s", (int)size, pattern);
+        char *slash = strchr(text, '/');
+        unsigned long bits = slash != NULL ? strtoul(slash + 1, NULL, 10) : 0;
+        if (slash != NULL)
+                *slash = '\0';
+
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+                if (inet_pton(kinds[i].family, text, network) != 1 ||
+                    inet_pton(kinds[i].family, host, address) != 1)
+                        continue;
+                size_t used = bits == 0 ? kinds[i].bits : bits; /* as libcurl does it */
+                size_t at = 0;
+                while (at < used && used <= kinds[i].bits &&
+                       ((network[at / 8] ^ address[at / 8]) >> (7 - at % 8) & 1) == 0)
+                        at++;
+                return at == used;
+        }
+        return false;
+}
+
 static bool is_exempt(const char *host)
 {
         static const char *const names[] = { "no_proxy", "NO_PROXY", NULL };
@@ -66,10 +99,21 @@ static bool is_exempt(const char *host)
                 size_t size = strcspn(at, SEPARATORS);
                 if (size == 0)
                         return false;
-                if (pattern_matches(at, size, host))
+                if (pattern_matches(at, size, host) || network_contains(at, size, host))
                         return true;
                 at += size;
         }
+}
+
+/* Removes the brackets of an IPv6 address. */
+static const char *bare_host(char *host)
+{
+        size_t size = strlen(host);
+
+        if (*host != '[' || host[size - 1] != ']')
+                return host;
+        host[size - 1] = '\0';
+        return host + 1;
 }
 
 /* Leaves the address empty if the URL of the proxy is invalid. */
@@ -102,7 +146,8 @@ struct http_proxy http_proxy_find(const char *url)
 
         if (value == NULL || *value == '\0' || strncasecmp(url, "https:", 6) != 0 || parsed == NULL ||
             curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
-            curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK || host == NULL || is_exempt(host))
+            curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK || host == NULL ||
+            is_exempt(bare_host(host)))
                 return proxy;
         proxy.variable = variable;
         read_address(value, proxy.address);

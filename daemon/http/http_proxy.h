@@ -14,8 +14,7 @@ struct http_proxy {
 
 /*
  * Finds the proxy for an https URL: https_proxy, HTTPS_PROXY, all_proxy or ALL_PROXY, unless no_proxy or
- * NO_PROXY names the host. Networks in no_proxy (10.0.0.0/8) are not understood here, though libcurl honours
- * them: what is found is for messages only.
+ * NO_PROXY contains the host, a domain or a network of it.
  */
 struct http_proxy http_proxy_find(const char *url);
 

@@ -8,14 +8,11 @@
  */
 
 /*
- * Takes the effective user and groups of `user` until identity_restore(). Returns 0; -EPERM if the effective
- * user is not root, -ENOENT if there is no such user, -ENOMEM, or another negative errno, with nothing
- * changed. Must not be called twice in a row.
+ * Takes the effective user and groups of `user` until the process ends. Returns 0; -EPERM if the effective
+ * user is not root, -ENOENT if there is no such user, -ENOMEM, or another negative errno. On failure the user
+ * is still root, but the groups may have changed. Must not be called twice.
  */
 int identity_assume(const char *user);
-
-/* Takes back root's. Without identity_assume() before, it does nothing. */
-void identity_restore(void);
 
 /*
  * Between these two the effective user is root again, if an identity has been assumed: for files that systemd

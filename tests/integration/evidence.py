@@ -127,7 +127,7 @@ class UrlRecorder:
     def wait_for(self, count, patience):
         with self.lock:
             if not self.lock.wait_for(lambda: len(self.received) >= count, patience):
-                raise AssertionError(f"{len(self.received)} of {count} posts came: {self.taken}")
+                raise AssertionError(f"{len(self.received)} of {count} posts came: {self.received}")
 
     def stop(self):
         self.server.shutdown()

@@ -117,6 +117,14 @@ class Secrets(CheckTest):
         self.secret("nexudus.token.cred", "encrypted")
         self.assertValid()
 
+    def test_an_encrypted_credential_hides_no_other_problem(self):
+        self.write_config("http://127.0.0.1:1", (11,), more="[hook web]\nurl_file = web.url\nsecret_file = web.secret\n")
+        self.secret("web.url.cred", "encrypted")
+        self.secret("web.secret", KEY)
+        self.assertValid()
+        self.secret("web.secret", "not a key")
+        self.assertInvalid(f"secret_file = web.secret: {self.directory}/web.secret .*blanks")
+
     def test_readable_by_all(self):
         self.write_config("http://127.0.0.1:1", (11,), api={"token_file": None})
         self.secret("nexudus.token", TOKEN + "\n", 0o644)

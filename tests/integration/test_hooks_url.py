@@ -346,12 +346,22 @@ class Secrets(UrlTest):
         self.write_config(self.fake, [12], more=plain)
         daemon = self.start_daemon(env={"CREDENTIALS_DIRECTORY": str(credentials)})
         daemon.wait_for("Job 12: first seen")
+        restart = "systemd passes credentials only when the service starts"
         for key in "secret_file", "header_file":
             with self.subTest(key):
+                mark = daemon.mark()
                 self.write_config(self.fake, [12], more=plain + f"{key} = chat.more\n")
                 self.reload(daemon, f"error .*{self.config}:\\d+: {key} = chat.more: the service was not given this "
                                     "credential; add LoadCredential=chat.more:.*, then restart the service")
-                daemon.wait_for("Configuration not reloaded: 1 error")
+                daemon.wait_for(restart, since=mark)
+                daemon.wait_for("Configuration not reloaded: 1 error", since=mark)
+        # A file is not passed by systemd.
+        mark = daemon.mark()
+        self.write_config(self.fake, [12], more=plain + f"secret_file = {self.directory}/chat.more\n")
+        self.reload(daemon, f"error .*{self.directory}/chat.more is missing or empty")
+        daemon.wait_for("Configuration not reloaded: 1 error", since=mark)
+        self.assertEqual(daemon.count(restart), 2, daemon.text())
+        self.write_config(self.fake, [12], more=plain + "header_file = chat.more\n")
         self.fake.job(12, result="a")
         self.server.wait_for(1, PATIENCE)
         self.assertEqual(daemon.count("Configuration reloaded"), 0)

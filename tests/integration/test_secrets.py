@@ -110,9 +110,11 @@ class Proxies(SecretTest):
 
     def test_no_proxy(self):
         self.write_config(self.API, [11])
-        daemon = self.start(env={"https_proxy": f"http://user:{SECRET}@proxy.invalid:3128", "no_proxy": "127.0.0.1"})
-        daemon.wait_for(r"Cannot reach the API at https://127.0.0.1:1: could not connect \(Connection refused\)")
-        self.assertSecret(daemon)
+        for exempt in "127.0.0.1", "127.0.0.0/8":
+            with self.subTest(exempt):
+                daemon = self.start(env={"https_proxy": f"http://user:{SECRET}@proxy.invalid:3128", "no_proxy": exempt})
+                daemon.wait_for(r"Cannot reach the API at https://127.0.0.1:1: could not connect \(Connection refused\)")
+                self.assertSecret(daemon)
 
 
 class Planted(SecretTest):

@@ -126,6 +126,37 @@ static void test_exempt_hosts(void **state)
         expect(URL, NULL, NULL);
 }
 
+/* The host is an address, and the list contains addresses and networks. */
+static void test_exempt_networks(void **state)
+{
+        static const struct {
+                const char *url, *list;
+                bool exempt;
+        } cases[] = {
+                { "https://10.1.2.3/", "10.0.0.0/8", true },
+                { "https://10.1.2.3/", "example.com,10.1.2.2/31", true },
+                { "https://10.1.2.3/", "10.1.2.3", true },
+                { "https://10.1.2.3/", "10.1.2.3/32", true },
+                { "https://10.1.2.3/", "10.1.2.0/31", false },
+                { "https://10.1.2.3/", "11.0.0.0/8", false },
+                { "https://10.1.2.3/", "10.1.2.3/33", false },
+                { "https://10.1.2.3/", "2001:db8::/32", false },
+                { "https://10.example.com/", "10.0.0.0/8", false },
+                { "https://[2001:db8::7]/", "2001:db8::/32", true },
+                { "https://[2001:db8::7]:8443/", "2001:db8::7", true },
+                { "https://[2001:db9::7]/", "2001:db8::/32", false },
+                { "https://[2001:db8::7]/", "2001:db8::/129", false },
+                { "https://[2001:db8::7]/", "10.0.0.0/8", false },
+        };
+        (void)state;
+
+        assert_int_equal(setenv("https_proxy", "http://a:1", 1), 0);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                assert_int_equal(setenv("no_proxy", cases[i].list, 1), 0);
+                expect(cases[i].url, cases[i].exempt ? NULL : "https_proxy", "a:1");
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -133,6 +164,7 @@ int main(void)
                 cmocka_unit_test_setup(test_addresses, forget),
                 cmocka_unit_test_setup(test_a_long_address_is_cut, forget),
                 cmocka_unit_test_setup(test_exempt_hosts, forget),
+                cmocka_unit_test_setup(test_exempt_networks, forget),
         };
 
         return cmocka_run_group_tests_name("http_proxy", tests, NULL, NULL);

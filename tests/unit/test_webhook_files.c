@@ -44,8 +44,10 @@ struct fixture {
         unsigned errors, warnings;
 };
 
-static void on_problem(void *userdata, const char *where, bool is_warning, const char *message)
+static void on_problem(void *userdata, const char *where, const char *source, bool is_warning,
+                       const char *message)
 {
+        (void)source;
         struct fixture *fixture = userdata;
 
         fixture->errors += !is_warning;

@@ -30,29 +30,29 @@ static void cleanup_secret(char **secret)
 }
 
 /* `message` is freed. NULL: out of memory. */
-static int fail(const struct webhook_files_call *call, const char *where, char *message)
+static int fail(const struct webhook_files_call *call, const char *where, const char *source, char *message)
 {
         if (message == NULL)
                 return -ENOMEM;
-        call->on_problem(call->userdata, where, false, message);
+        call->on_problem(call->userdata, where, source, false, message);
         free(message);
         return -EINVAL;
 }
 
-/* Returns 1 with the secret, 0 if it is skipped, -EINVAL if it cannot be read, which was reported, or
+/* Returns 1 with the secret, 0 if it is left out, -EINVAL if it cannot be read, which was reported, or
  * -ENOMEM. */
 static int read_secret(const struct webhook_files_call *call, const struct credential *credential,
                        const char *where, char **ret_secret)
 {
         char *message = NULL;
 
-        if (call->skip_credentials && *credential->source != '/')
+        if (call->leaves_out != NULL && call->leaves_out(call->userdata, credential->source))
                 return 0;
         int r = credential_read(credential, ret_secret, &message);
         if (r < 0)
-                return r == -ENOMEM && message == NULL ? r : fail(call, where, message);
+                return r == -ENOMEM && message == NULL ? r : fail(call, where, credential->source, message);
         if (message != NULL)
-                call->on_problem(call->userdata, where, true, message);
+                call->on_problem(call->userdata, where, credential->source, true, message);
         free(message);
         return 1;
 }
@@ -65,7 +65,7 @@ static int fail_content(const struct webhook_files_call *call, const struct cred
 
         if (file == NULL)
                 return -ENOMEM;
-        return fail(call, where,
+        return fail(call, where, credential->source,
                     format_message("%s = %s: %s %s", credential->key, credential->source, file, problem));
 }
 
@@ -154,7 +154,7 @@ static int read_authorities(const struct webhook_files_call *call, struct webhoo
                 return r < 0 ? -ENOMEM : 0;
         if (!own)
                 return -EINVAL;
-        return fail(call, hook->where_ca_file, format_message("ca_file = %s: %s", path, reason));
+        return fail(call, hook->where_ca_file, path, format_message("ca_file = %s: %s", path, reason));
 }
 
 int webhook_files_read(const struct webhook_files_call *call, struct webhook_files *ret_files)

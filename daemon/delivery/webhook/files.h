@@ -21,14 +21,17 @@ struct webhook_files {
 struct webhook_files_call {
         const struct config *config;
         const struct hook_config *hook; /* of kind url, part of `config` */
-        bool skip_credentials;          /* leave out what is a systemd credential; for --check */
+
+        /* Whether to leave out the secret in this credential or file; NULL: read all of them. */
+        bool (*leaves_out)(void *userdata, const char *source);
 
         /*
-         * Receives each problem: the location of the key, and one line with neither location nor full stop
-         * that contains no secret. A warning (all users can read a secret) is no error. Problems with ca_file
-         * of [api] are not reported, since [api] does that.
+         * Receives each problem: the location and the value of the key, and one line with neither location
+         * nor full stop that contains no secret. Warnings (all users can read a secret) are not errors.
+         * Problems with ca_file of [api] are not reported, since [api] does that.
          */
-        void (*on_problem)(void *userdata, const char *where, bool is_warning, const char *message);
+        void (*on_problem)(void *userdata, const char *where, const char *source, bool is_warning,
+                           const char *message);
         void *userdata;
 };
 

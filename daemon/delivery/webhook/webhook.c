@@ -55,8 +55,10 @@ DEFINE_CLEANUP(struct webhook_run, webhook_cancel)
 /* ---- hooks ---- */
 
 /* Warnings have been logged when the configuration was checked. */
-static void log_problem(void *userdata, const char *where, bool is_warning, const char *message)
+static void log_problem(void *userdata, const char *where, const char *source, bool is_warning,
+                        const char *message)
 {
+        (void)source;
         if (!is_warning)
                 journal_print(userdata, LOG_ERR, "%s: %s.", where, message);
 }

@@ -38,8 +38,9 @@ enum http_outcome http_outcome_from_curl(const struct http_curl_result *result)
         case CURLE_OK:
                 return HTTP_ANSWERED;
         case CURLE_COULDNT_RESOLVE_HOST:
-        case CURLE_COULDNT_RESOLVE_PROXY:
                 return HTTP_UNRESOLVED;
+        case CURLE_COULDNT_RESOLVE_PROXY: /* or its URL is invalid */
+                return HTTP_UNCONNECTED;
         case CURLE_SSL_CONNECT_ERROR:
         case CURLE_PEER_FAILED_VERIFICATION:
         case CURLE_SSL_CERTPROBLEM:

@@ -41,7 +41,7 @@ static const char *next_step(const struct monitor *monitor, uint64_t until_us,
 }
 
 /* What to do about a token or password that is not accepted. NULL: out of memory. */
-static char *secret_advice(const struct config *config)
+static char *secret_advice(const struct config *config, bool once)
 {
         const struct api_config *api = &config->api;
         const char *source = api->auth == AUTH_TOKEN ? api->token_file : api->password_file;
@@ -54,6 +54,8 @@ static char *secret_advice(const struct config *config)
         if (credential_is_passed(source))
                 return format_message(" %s After writing to %s run \"systemctl restart %s\".", check, file,
                                       unit);
+        if (once)
+                return format_message(" Check %s and the role BusinessBackgroundJob-Read.", file);
         if (api->auth == AUTH_TOKEN)
                 return format_message(" %s A new token in %s is used at the next attempt.", check, file);
         return format_message(" %s After writing to %s reload the configuration.", check, file);
@@ -74,7 +76,7 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
                 return;
         }
         if (monitor->parts.session == NULL) {
-                secret = secret_advice(monitor->parts.config);
+                secret = secret_advice(monitor->parts.config, monitor->parts.once);
                 advice = secret != NULL ? secret : "";
         } else if (!cause->sign_in) { /* only the role can be missing */
                 advice = " Sign-in works, so the user lacks the role BusinessBackgroundJob-Read: grant it in "

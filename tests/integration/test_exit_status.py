@@ -160,7 +160,7 @@ class Once(IntegrationTest):
     def test_wrong_token(self):
         fake = self.start_fake(RUNNING)
         self.write_config(fake, (11,), api={"token_file": self.secret("wrong", "wr0ng")})
-        self.assertEnds(EX_NOPERM, "--once", says="error .*rejected the credentials")
+        self.assertEnds(EX_NOPERM, "--once", says=r"error .*rejected the credentials: .* Check \S+ and the role \S+ Skipping the remaining jobs")
 
     def test_missing_role(self):
         fake = self.start_fake(RUNNING, "roles = list")

@@ -91,13 +91,13 @@ class Proxies(SecretTest):
 
     def test_name_that_cannot_be_resolved(self):
         self.check(f"http://user:{SECRET}@proxy.invalid:3128",
-                   r"host name could not be resolved \(proxy proxy\.invalid:3128: ")
+                   r"could not connect \(proxy proxy\.invalid:3128: ")
 
     def test_invalid_urls(self):
         for proxy in (f"http://user:{SECRET}@127.0.0.1:99999", f"http://user:{SECRET}@", f"http://user:{SECRET}",
                       f"http://user:{SECRET}@[::1"):
             with self.subTest(proxy):
-                self.check(proxy, r".*\(invalid proxy URL in https_proxy\)")
+                self.check(proxy, r"could not connect \(invalid proxy URL in https_proxy\)")
 
     def test_answers_of_the_proxy(self):
         for status, says in ((407, "HTTP 407, user name and password required"), (403, "HTTP 403"), (502, "HTTP 502")):

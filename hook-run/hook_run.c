@@ -17,11 +17,13 @@
  *
  * The exit status is that of the program, 128 + N if signal N killed it, or 127 if it could not be executed.
  * Which of these it was, is written to descriptor 3 (delivery/exec/report.h), if there is one. If this
- * process is killed, so is the program.
+ * process is killed, so is the program. If the daemon is killed, that is a SIGTERM: the next daemon makes the
+ * attempt again.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -182,6 +184,15 @@ static int pass_on(const struct run *run)
         return 128 + WTERMSIG(run->status);
 }
 
+/* The end of the parent is a SIGTERM. Returns whether it has ended already: nobody can read the report. */
+static bool follow_parent(void)
+{
+        struct pollfd report = { .fd = REPORT_DESCRIPTOR };
+
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        return poll(&report, 1, 0) > 0 && (report.revents & POLLERR) != 0;
+}
+
 /* `ret_signals` are those to wait for. */
 static void block_signals(sigset_t *ret_signals)
 {
@@ -213,6 +224,8 @@ int main(int argc, char *argv[])
         block_signals(&signals);
         (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
         (void)fcntl(REPORT_DESCRIPTOR, F_SETFD, FD_CLOEXEC);
+        if (follow_parent())
+                return EXIT_NOT_STARTED;
 
         run.program = start(argv + 2);
         if (run.program < 0)

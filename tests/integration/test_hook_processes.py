@@ -172,6 +172,15 @@ class Ends(Processes):
         daemon.wait_for("abandoned .*: hook-run was killed by SIGKILL")
         self.wait_until(lambda: state_of(program) in (None, "Z"))
 
+    def test_the_daemon_is_killed(self):
+        """The next one makes the attempt again, and finds nothing of this one. A descendant has 5 s to clean up."""
+        done = self.directory / "done"
+        body = f"(setsid {self.sleeper()} & )\ntrap 'touch {done}; exit 1' TERM\n{self.sleeper()} &\nwait"
+        daemon = self.start_hook(self.script("hook", body), 2)
+        self.assertEqual(daemon.stop(signal.SIGKILL), -signal.SIGKILL)
+        self.wait_until(lambda: all(state_of(pid) in (None, "Z") for pid in self.pids()))
+        self.wait_until(done.exists)
+
     def test_stop(self):
         """Descendants that obey end at once; those that do not are killed after 5 s; the attempt does not count."""
         for before, most in (("", 4 * SLOW), ("trap '' TERM", 5 + 2 * SLOW)):

@@ -14,7 +14,8 @@ struct spawned {
 
 /*
  * Spawns hook-run with words[0] as its program, in a process group of its own. The caller waits for it and
- * closes the descriptors. Returns 0 or a negative errno with *ret_reason (see hook.h).
+ * closes the descriptors. hook-run ends the program when the calling thread ends, so that must be the last
+ * one of this process. Returns 0 or a negative errno with *ret_reason (see hook.h).
  */
 int spawn_program(const struct hook_attempt *attempt, uint64_t grace_us, char *const words[],
                   char *const environment[], char **ret_reason, struct spawned *ret_spawned);

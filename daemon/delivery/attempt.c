@@ -138,7 +138,6 @@ void attempt_clear(struct attempt *attempt)
         hook_exec_free(attempt->exec);
         webhook_cancel(attempt->http);
         hook_unit_cancel(attempt->unit);
-        delivery_clear(&attempt->delivery);
         event_clear(&attempt->event);
         free(attempt->document);
         free(attempt->reason);
@@ -264,13 +263,12 @@ static int start_hook(struct attempt *attempt, char **ret_reason)
         return -EOPNOTSUPP;
 }
 
-void attempt_start(struct attempt *attempt, struct attempt_context *context, struct delivery *delivery)
+void attempt_start(struct attempt *attempt, struct attempt_context *context, const struct delivery *delivery)
 {
         CLEANUP(cleanup_free) char *reason = NULL;
 
         assert(attempt_is_free(attempt));
         *attempt = (struct attempt){ .context = context, .delivery = *delivery };
-        *delivery = (struct delivery){ .hook = NULL };
 
         int r = check_descriptors();
         if (r >= 0)

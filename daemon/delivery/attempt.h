@@ -55,9 +55,9 @@ struct attempt {
 
 /*
  * Starts an attempt in a free slot. An attempt that cannot be started counts as failed, unless that is for a
- * shortage. Moves the delivery.
+ * shortage.
  */
-void attempt_start(struct attempt *attempt, struct attempt_context *context, struct delivery *delivery);
+void attempt_start(struct attempt *attempt, struct attempt_context *context, const struct delivery *delivery);
 
 /*
  * Records the result of an attempt that has ended, and frees its slot. Returns 0, or a negative errno if the

@@ -219,19 +219,16 @@ static int rebase(struct hook_queue *queue)
         return r;
 }
 
-static void start_attempts(struct hook_queue *queue, struct delivery due[], size_t count)
+static void start_attempts(struct hook_queue *queue, const struct delivery due[], size_t count)
 {
         queue->shortage = false;
-        for (size_t i = 0; i < count; i++)
-                if (queue->shortage)
-                        delivery_clear(&due[i]);
-                else
-                        attempt_start(free_slot(queue), &queue->context, &due[i]);
+        for (size_t i = 0; i < count && !queue->shortage; i++)
+                attempt_start(free_slot(queue), &queue->context, &due[i]);
 }
 
 void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t other_count)
 {
-        struct delivery due[HOOK_CONCURRENCY] = { { .hook = NULL } };
+        struct delivery due[HOOK_CONCURRENCY];
         uint64_t busy[IDS_MAX];
 
         bool unrecorded = record_results(queue);

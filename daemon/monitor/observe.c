@@ -26,7 +26,7 @@ static void compare(struct monitor *monitor, const struct observed *observed, st
         bool was_missing = record == NULL || job->watch.not_found_count > 0;
 
         if (record == NULL) {
-                result->observation = planner_take_gone(monitor->planner, job);
+                result->observation = planner_take_gone(job);
         } else {
                 result->observation =
                         planner_take_record(monitor->planner, job, record, monitor_now_us(monitor));

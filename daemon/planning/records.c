@@ -25,9 +25,8 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
         return observation;
 }
 
-struct observation planner_take_gone(struct planner *planner, struct planner_job *job)
+struct observation planner_take_gone(const struct planner_job *job)
 {
-        (void)planner;
         assert(!planner_job_is_gone(job));
 
         return (struct observation){

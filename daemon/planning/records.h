@@ -22,7 +22,7 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
                                        const struct job_record *record, uint64_t now_us);
 
 /* The job is gone, as planner_failed() or planner_take_gone_check() said. The change is to be recorded. */
-struct observation planner_take_gone(struct planner *planner, struct planner_job *job);
+struct observation planner_take_gone(const struct planner_job *job);
 
 /*
  * Ends what one of the above began. `seen` is job_memory_of() the record, and NULL for a gone job. A change

@@ -133,18 +133,15 @@ struct delivery {
         uint64_t id;
         char event_id[EVENT_ID_SIZE];
         uint64_t job_id;
-        char *hook;        /* malloc()ed */
         unsigned attempts; /* made so far */
         uint64_t next_us;  /* not before this time; 0 before the first attempt */
 };
 
-void delivery_clear(struct delivery *delivery);
-
 /*
  * Returns the pending deliveries of `hook` that may start: due at `now_us`, first in the order of their job
  * and hook, and not in `busy` (ids of deliveries in progress, sorted ascending). At most `max`, longest due
- * first (before the first attempt a delivery is due since its event). Fills `ret_deliveries`, each of which
- * the caller clears, and returns their number, or a negative errno.
+ * first (before the first attempt a delivery is due since its event). Fills `ret_deliveries` and returns their
+ * number, or a negative errno.
  */
 int state_due_deliveries(struct state *state, const char *hook, uint64_t now_us, const uint64_t busy[],
                          size_t busy_count, struct delivery ret_deliveries[], size_t max);

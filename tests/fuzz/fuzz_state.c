@@ -250,7 +250,6 @@ static void end_deliveries(struct state *state)
                             : k % 3 == 1 ? state_delivery_retry(state, id, 1, 1, "not now")
                                          : state_delivery_failed(state, id, 3, NULL);
                         check_result(state, r);
-                        delivery_clear(&deliveries[k]);
                 }
                 check_result(state, state_next_delivery(state, hooks[i], NULL, 0, &next_us));
         }

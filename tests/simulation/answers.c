@@ -107,7 +107,7 @@ static void take_shown(struct sim *sim, struct planner_job *job, const struct sh
 static void take_gone(struct sim *sim, struct planner_job *job)
 {
         struct sim_job *known = job_of(sim, job);
-        struct observation observation = planner_take_gone(sim->planner, job);
+        struct observation observation = planner_take_gone(job);
         bool recorded = record_change(sim, known, &observation.change, NULL, NULL, false);
 
         planner_complete(sim->planner, job, &observation, recorded, NULL, sim->now_us, chance(sim));

@@ -228,7 +228,7 @@ static void take_record(struct fixture *fixture, struct planner_job *job)
 
 static void take_gone(struct fixture *fixture, struct planner_job *job)
 {
-        struct observation observation = planner_take_gone(fixture->planner, job);
+        struct observation observation = planner_take_gone(job);
 
         add_event(fixture, job, observation.change.kind);
         planner_complete(fixture->planner, job, &observation, true, NULL, fixture->now_us,

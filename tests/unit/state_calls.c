@@ -38,7 +38,6 @@ void calls_prepare(struct fixture *fixture)
         assert_int_equal(call_record_number(fixture, call_number), 0);
         assert_int_equal(state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, &delivery, 1), 1);
         delivery_id = delivery.id;
-        delivery_clear(&delivery);
         state_statements_finalize(fixture->state);
 }
 
@@ -139,10 +138,7 @@ int call_due_deliveries(struct fixture *fixture)
 {
         struct delivery deliveries[2];
 
-        int r = state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, 2);
-        for (int i = 0; i < r; i++)
-                delivery_clear(&deliveries[i]);
-        return r;
+        return state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, 2);
 }
 
 int call_next_delivery(struct fixture *fixture)

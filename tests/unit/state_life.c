@@ -103,8 +103,6 @@ static int step_deliver(struct fixture *life)
                 return count;
         assert_int_equal(count, 4);
         uint64_t done = deliveries[0].id, retried = deliveries[1].id;
-        for (int i = 0; i < count; i++)
-                delivery_clear(&deliveries[i]);
 
         int r = state_batch_begin(life->state);
         if (r < 0)

@@ -134,9 +134,9 @@ static void test_due_without_memory(void **state)
         begin_capture(&capture);
         for (unsigned i = 0; i < 2; i++) {
                 outbox_wake(test->outbox);
-                fault_malloc_arm(1, true);
+                fault_sqlite_arm_column(FAULT_SQLITE_DATA, 1);
                 HOOK_WAIT(test->hook, is_done(test));
-                assert_true(fault_malloc_disarm());
+                assert_true(fault_sqlite_disarm());
         }
         end_capture(&capture);
         assert_int_equal(count_in(capture.text, "Cannot read pending deliveries of hook mail"), 1);

@@ -449,7 +449,6 @@ static void test_prune(void **state)
                                                       deliveries, 2),
                                  1);
                 assert_int_equal(state_delivery_done(fixture->state, deliveries[0].id, 1), 0);
-                delivery_clear(&deliveries[0]);
         }
         prune(fixture, 1);
         fixture_reopen(fixture);

@@ -76,10 +76,8 @@ static void deliver_all(struct fixture *fixture)
 {
         struct delivery delivery;
 
-        while (state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, &delivery, 1) == 1) {
+        while (state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, &delivery, 1) == 1)
                 assert_int_equal(state_delivery_done(fixture->state, delivery.id, 1), 0);
-                delivery_clear(&delivery);
-        }
 }
 
 /* ---- history ---- */

@@ -32,12 +32,10 @@ static void assert_due(struct fixture *fixture, const char *hook, uint64_t now_u
         int count = state_due_deliveries(fixture->state, hook, now_us, busy, busy_count, deliveries, 16);
         assert_true(count >= 0);
         for (int i = 0; i < count; i++) {
-                assert_string_equal(deliveries[i].hook, hook);
                 strcat(found, deliveries[i].event_id + EVENT_ID_SIZE - 4);
                 strcat(found, " ");
                 if (ret_ids != NULL)
                         ret_ids[i] = deliveries[i].id;
-                delivery_clear(&deliveries[i]);
         }
         assert_string_equal(found, expected);
 }
@@ -107,7 +105,6 @@ static void test_retry_holds_the_queue(void **state)
         assert_int_equal(delivery.attempts, 1);
         assert_int_equal(delivery.job_id, 10);
         assert_int_equal(delivery.next_us, 5000);
-        delivery_clear(&delivery);
 
         /* A failed delivery is not due again; the next one is. */
         assert_int_equal(state_delivery_failed(fixture->state, ids[0], 5001, NULL), 0);
@@ -223,7 +220,6 @@ static void test_thousand_deliveries(void **state)
                         assert_true(event > last_event[event % 10]);
                         last_event[event % 10] = event;
                         assert_int_equal(state_delivery_done(fixture->state, deliveries[i].id, 2000), 0);
-                        delivery_clear(&deliveries[i]);
                 }
                 if (done % 100 < 7)
                         fixture_reopen(fixture);

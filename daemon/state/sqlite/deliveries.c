@@ -17,12 +17,6 @@
 /* Bytes of an error text; the complete text is in the journal. */
 #define ERROR_SIZE_MAX 1024
 
-void delivery_clear(struct delivery *delivery)
-{
-        free(delivery->hook);
-        *delivery = (struct delivery){ 0 };
-}
-
 static bool is_busy(uint64_t id, const uint64_t busy[], size_t busy_count)
 {
         size_t low = 0, high = busy_count;
@@ -53,8 +47,7 @@ static int due_begin(struct state *state, const char *hook, uint64_t now_us, sql
         return 0;
 }
 
-static int delivery_read(struct state *state, sqlite3_stmt *statement, const char *hook,
-                         struct delivery *ret_delivery)
+static int delivery_read(struct state *state, sqlite3_stmt *statement, struct delivery *ret_delivery)
 {
         struct delivery delivery = { 0 };
 
@@ -66,9 +59,7 @@ static int delivery_read(struct state *state, sqlite3_stmt *statement, const cha
         delivery.next_us = row_read_number(&row);
         if (row.error == -EUCLEAN)
                 return state_fail(state, -EUCLEAN, "a delivery in the database is damaged");
-        if (row.error == 0)
-                delivery.hook = strdup(hook);
-        if (delivery.hook == NULL)
+        if (row.error < 0)
                 return state_fail(state, -ENOMEM, "out of memory");
 
         *ret_delivery = delivery;
@@ -88,17 +79,12 @@ int state_due_deliveries(struct state *state, const char *hook, uint64_t now_us,
                         break;
                 if (is_busy((uint64_t)sqlite3_column_int64(statement, 0), busy, busy_count))
                         continue;
-                r = delivery_read(state, statement, hook, &ret_deliveries[count]);
+                r = delivery_read(state, statement, &ret_deliveries[count]);
                 if (r >= 0)
                         count++;
         }
 
-        if (r < 0) {
-                while (count > 0)
-                        delivery_clear(&ret_deliveries[--count]);
-                return r;
-        }
-        return (int)count;
+        return r < 0 ? r : (int)count;
 }
 
 int state_next_delivery(struct state *state, const char *hook, const uint64_t busy[], size_t busy_count,

@@ -33,7 +33,8 @@ struct line {
 
 struct group {
         struct line lines[LINES_MAX];
-        size_t count; /* jobs, of which at most LINES_MAX have a line */
+        size_t line_count;
+        size_t count; /* jobs; more than lines if there were more than LINES_MAX at a time */
 };
 
 struct failing_log {
@@ -66,20 +67,22 @@ static void log_line(struct failing_log *log, enum failure failure, const struct
 
 static void log_group(struct failing_log *log, enum failure failure, const struct group *group)
 {
-        const struct line *first = &group->lines[0];
+        const char *example = group->line_count > 0 ? group->lines[0].text : NULL;
 
-        if (group->count <= LINES_MAX) {
-                for (size_t i = 0; i < group->count; i++)
+        if (group->count == group->line_count) {
+                for (size_t i = 0; i < group->line_count; i++)
                         log_line(log, failure, &group->lines[i]);
                 return;
         }
+        const char *plural = group->count == 1 ? "" : "s";
         if (failure == FAILURE_NONE)
-                journal_print(log->journal, LOG_NOTICE, "%zu jobs can be polled again.", group->count);
+                journal_print(log->journal, LOG_NOTICE, "%zu job%s can be polled again.", group->count,
+                              plural);
         else
                 journal_print(log->journal, LOG_WARNING,
-                              "%zu jobs cannot be polled (%s) and are polled less often. One of them: %s",
-                              group->count, failure_to_string(failure),
-                              first->text != NULL ? first->text : "out of memory");
+                              "%zu job%s cannot be polled (%s); polling less often.%s%s", group->count,
+                              plural, failure_to_string(failure), example != NULL ? " One of them: " : "",
+                              example != NULL ? example : "");
 }
 
 static void flush(struct failing_log *log)
@@ -153,10 +156,10 @@ static void group_add(struct failing_log *log, enum failure failure, uint64_t jo
 {
         struct group *group = &log->groups[failure];
 
-        if (group->count < LINES_MAX)
-                group->lines[group->count] = (struct line){ .job_id = job_id,
-                                                            .name = name != NULL ? strdup(name) : NULL,
-                                                            .text = text };
+        if (group->line_count < LINES_MAX)
+                group->lines[group->line_count++] = (struct line){ .job_id = job_id,
+                                                                   .name = name != NULL ? strdup(name) : NULL,
+                                                                   .text = text };
         else
                 free(text);
         group->count++;
@@ -166,16 +169,17 @@ static void group_add(struct failing_log *log, enum failure failure, uint64_t jo
 /* Returns true if a line about the job was waiting. */
 static bool group_remove(struct group *group, uint64_t job_id)
 {
-        for (size_t i = 0; i < LINES_MAX; i++) {
+        for (size_t i = 0; i < group->line_count; i++) {
                 struct line *line = &group->lines[i];
 
                 if (line->job_id != job_id)
                         continue;
                 free(line->name);
                 free(line->text);
-                memmove(line, line + 1, (LINES_MAX - 1 - i) * sizeof(*line));
-                group->lines[LINES_MAX - 1] = (struct line){ .job_id = 0 };
+                group->line_count--;
                 group->count--;
+                memmove(line, line + 1, (group->line_count - i) * sizeof(*line));
+                group->lines[group->line_count] = (struct line){ .job_id = 0 };
                 return true;
         }
         return false;

@@ -7,7 +7,6 @@
  * it can wait for the children of a program that has ended.
  */
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -28,6 +27,7 @@
 
 #include "delivery/exec/exec.h"
 #include "delivery/exec/output.h"
+#include "open_descriptors.h"
 #include "util/timespan.h"
 
 /* For a loaded machine under a sanitizer; a passing test needs less than a hundredth of it. */
@@ -240,16 +240,4 @@ static inline siginfo_t hook_reap(pid_t pid)
 
         assert_return_code(waitid(P_PID, (id_t)pid, &death, WEXITED), errno);
         return death;
-}
-
-static inline unsigned hook_open_descriptors(void)
-{
-        unsigned count = 0;
-        DIR *directory = opendir("/proc/self/fd");
-
-        assert_non_null(directory);
-        while (readdir(directory) != NULL)
-                count++;
-        closedir(directory);
-        return count;
 }

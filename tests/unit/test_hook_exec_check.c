@@ -190,7 +190,7 @@ static void test_out_of_memory(void **state)
 
         hook_run(&first, "/bin/true"); /* the loop opens its own descriptors when they are first needed */
         hook_clear(&first);
-        unsigned before = hook_open_descriptors();
+        unsigned before = open_descriptors();
         fixture->sample.job_name = TEXT_LITERAL("a-name");
         fixture->hook.target = strdup("/bin/sh -c 'exit 4'");
         assert_non_null(fixture->hook.target);
@@ -216,7 +216,7 @@ static void test_out_of_memory(void **state)
                 hook_clear(&run);
         }
         assert_true(nth > 15);
-        assert_int_equal(hook_open_descriptors(), before);
+        assert_int_equal(open_descriptors(), before);
         free(fixture->hook.target);
 }
 

@@ -134,9 +134,9 @@ static void test_nothing_leaks(void **state)
                 assert_int_equal(run.success, i % 3 != 1);
                 fixture->systemd.calls[0] = '\0';
                 if (i == 10)
-                        open = hook_open_descriptors();
+                        open = open_descriptors();
         }
-        assert_int_equal(hook_open_descriptors(), open);
+        assert_int_equal(open_descriptors(), open);
 }
 
 int main(void)

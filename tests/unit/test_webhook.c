@@ -2,7 +2,6 @@
 
 /* Deliveries by POST to a server in the same loop. */
 
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 #include "delivery/webhook/webhook.h"
 #include "fault_malloc.h"
 #include "loopback.h"
+#include "open_descriptors.h"
 #include "util/timespan.h"
 #include "version.h"
 
@@ -271,18 +271,6 @@ static void test_connection_is_used_again(void **state)
                 deliver(fixture);
         assert_int_equal(loopback_requests(fixture->server), 5);
         assert_int_equal(loopback_accepted(fixture->server), 1);
-}
-
-static unsigned open_descriptors(void)
-{
-        unsigned count = 0;
-        DIR *directory = opendir("/proc/self/fd");
-
-        assert_non_null(directory);
-        while (readdir(directory) != NULL)
-                count++;
-        closedir(directory);
-        return count;
 }
 
 /* A hook that has nothing to deliver holds no descriptors, if they are needed elsewhere. */

@@ -2,8 +2,8 @@
 
 /*
  * A reload in three steps: load and validate the new configuration, open a new API connection if [api] has
- * changed, hand the configuration to each part. Nothing has changed if one of the first two fails. The third
- * fails only when out of memory; parts that already use the new configuration then keep it.
+ * changed, hand the configuration to each part. If a step fails, nothing has changed, unless memory ran out
+ * when the outbox had the new configuration already, which it then keeps.
  */
 
 #include "app/reload.h"
@@ -84,13 +84,17 @@ static struct config *load_config(const struct reload *reload, const struct conf
 static int apply_config(const struct reload *reload, struct config *config, const struct config *old,
                         struct api_connection *connection)
 {
-        int r = outbox_reload(reload->outbox, config); /* -EINVAL: logged */
-        if (r >= 0)
-                r = recorder_reload(reload->recorder, config);
-        if (r >= 0)
-                r = monitor_reload(reload->monitor, config);
+        int r = monitor_prepare(reload->monitor, config);
         if (r < 0)
                 return r;
+        r = outbox_reload(reload->outbox, config); /* -EINVAL: logged */
+        if (r >= 0)
+                r = recorder_reload(reload->recorder, config);
+        if (r < 0) {
+                monitor_keep(reload->monitor);
+                return r;
+        }
+        monitor_reload(reload->monitor);
 
         if (connection->client != NULL) {
                 bool elsewhere = strcmp(config->api.base_url, old->api.base_url) != 0;

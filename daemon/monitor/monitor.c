@@ -10,10 +10,10 @@
 
 #include "monitor/monitor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "monitor/job_changes.h"
 #include "monitor/last_run.h"
 #include "monitor/outage.h"
 #include "monitor/poll_limits.h"
@@ -109,21 +109,32 @@ static int add_event_sources(struct monitor *monitor)
         return sd_event_source_set_enabled(monitor->idle, SD_EVENT_OFF);
 }
 
-/* Watches the jobs of a configuration. On failure (a negative errno) nothing has changed. */
-static int change_jobs(struct monitor *monitor, const struct config *config, struct job_changes *ret_changes)
+int monitor_prepare(struct monitor *monitor, const struct config *config)
 {
-        uint64_t now_us = monitor_now_us(monitor);
+        struct job_changes *changes = &monitor->changes;
 
-        int r = job_changes_prepare(ret_changes, &monitor->jobs, config, monitor->parts.state, now_us);
+        assert(changes->config == NULL);
+        int r = job_changes_prepare(changes, &monitor->jobs, config, monitor->parts.state,
+                                    monitor_now_us(monitor));
         if (r < 0)
                 return r;
-        r = planner_reserve(monitor->planner, ret_changes->next.count);
-        if (r < 0) {
-                job_changes_clear(ret_changes);
-                return r;
-        }
-        job_changes_make(ret_changes, &monitor->jobs, monitor->planner, now_us);
-        return 0;
+        r = planner_reserve(monitor->planner, changes->next.count);
+        if (r < 0)
+                job_changes_clear(changes);
+        return r;
+}
+
+void monitor_keep(struct monitor *monitor)
+{
+        job_changes_clear(&monitor->changes);
+}
+
+/* Watches the jobs of the configuration that was prepared. */
+static void make_changes(struct monitor *monitor)
+{
+        assert(monitor->changes.config != NULL);
+        job_changes_make(&monitor->changes, &monitor->jobs, monitor->planner, monitor_now_us(monitor));
+        monitor->parts.config = monitor->changes.config;
 }
 
 int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
@@ -141,10 +152,11 @@ int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
         r = planner_new(&limits, parts->config->status_rules, &monitor->planner);
         if (r < 0)
                 return r;
-        CLEANUP(job_changes_clear) struct job_changes changes = { .config = NULL };
-        r = change_jobs(monitor, parts->config, &changes);
+        r = monitor_prepare(monitor, parts->config);
         if (r < 0)
                 return r;
+        make_changes(monitor);
+        job_changes_clear(&monitor->changes);
         r = add_event_sources(monitor);
         if (r < 0)
                 return r;
@@ -235,22 +247,19 @@ void monitor_start(struct monitor *monitor)
         sleep_until(monitor, planner_is_idle(monitor->planner) ? USEC_NEVER : monitor_now_us(monitor));
 }
 
-int monitor_reload(struct monitor *monitor, const struct config *config)
+void monitor_reload(struct monitor *monitor)
 {
+        const struct config *config = monitor->changes.config;
         const struct planner_limits limits = poll_limits_of(config, MAX_IN_FLIGHT, monitor->parts.once);
-        CLEANUP(job_changes_clear) struct job_changes changes = { .config = NULL };
 
-        int r = change_jobs(monitor, config, &changes);
-        if (r < 0)
-                return r;
+        make_changes(monitor);
         requests_drop_removed(monitor);
-        monitor->parts.config = config;
         planner_set_limits(monitor->planner, &limits, config->status_rules, monitor_now_us(monitor));
         planner_hurry(monitor->planner, monitor_now_us(monitor));
-        for (size_t i = 0; i < changes.added_count; i++)
-                start_job(monitor, changes.added[i]);
+        for (size_t i = 0; i < monitor->changes.added_count; i++)
+                start_job(monitor, monitor->changes.added[i]);
+        job_changes_clear(&monitor->changes);
         sleep_until(monitor, monitor_now_us(monitor));
-        return 0;
 }
 
 void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct session *session,

@@ -33,11 +33,19 @@ struct monitor *monitor_free(struct monitor *monitor);
 void monitor_start(struct monitor *monitor);
 
 /*
- * Switches to another configuration, which must stay valid until the next switch or monitor_free(). Jobs that
- * are in both continue as they were, new ones are started, removed ones are stopped and their requests
- * cancelled. On failure (a negative errno) nothing has changed.
+ * Prepares the switch to another configuration: all that can fail. monitor_reload() or monitor_keep() is to
+ * follow at once. On failure (a negative errno) nothing has changed.
  */
-int monitor_reload(struct monitor *monitor, const struct config *config);
+int monitor_prepare(struct monitor *monitor, const struct config *config);
+
+/*
+ * Switches to the configuration, which must stay valid until the next switch or monitor_free(). Jobs that are
+ * in both continue as they were, new ones are started, removed ones are stopped and their requests cancelled.
+ */
+void monitor_reload(struct monitor *monitor);
+
+/* The configuration stays after all. */
+void monitor_keep(struct monitor *monitor);
 
 /*
  * Switches to another API client. Requests in flight are cancelled and sent again through the new one. With

@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "monitor/failing.h"
+#include "monitor/job_changes.h"
 #include "monitor/job_table.h"
 #include "monitor/parts.h"
 #include "monitor/request_slot.h"
@@ -30,6 +31,7 @@ struct monitor {
         struct monitor_parts parts;
         struct planner *planner;
         struct job_table jobs;
+        struct job_changes changes; /* prepared by monitor_prepare(); otherwise empty */
         struct request_slot slots[MAX_IN_FLIGHT];
         struct outage_log outage;
         struct failing_log *failing;

@@ -63,6 +63,25 @@ class Jobs(ReloadTest):
         self.assertEqual(self.asked(fake, 11, since), [], "a job that has ended is asked for again")
         self.assertEqual([kind for job, kind, _ in daemon.events() if job == 11], ["seen", "succeeded"])
 
+    def test_a_job_that_cannot_be_read_from_the_state(self):
+        """The reload is refused, and hooks are the previous ones too."""
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, [11, 12])
+        daemon = self.start_daemon()
+        daemon.wait_for("first seen as", count=2)
+        self.assertEqual(daemon.stop(), EX_OK)
+        Database(self.state).ask("UPDATE jobs SET changed_us = changed_us + 1 WHERE id = 12")
+        before, after = (ExecRecorder(self.directory, name) for name in ("before", "after"))
+
+        self.write_config(fake, [11], more=f"[hook mine]\nexec = {before.program}\n")
+        daemon = self.start_daemon()
+        fake.polls(1, job=11)
+        self.write_config(fake, [11, 12], more=f"[hook mine]\nexec = {after.program}\n")
+        self.reload(daemon, REFUSED)
+        fake.job(11, status="Completed")
+        daemon.wait_for("hook mine: delivered")
+        self.assertEqual((len(before.attempts()), len(after.attempts())), (1, 0))
+
     def test_a_changed_interval_takes_effect(self):
         fake = self.start_fake(RUNNING)
         fast = "[job fast]\nid = 12\ninterval = 100ms\nmax_interval = 100ms\n"

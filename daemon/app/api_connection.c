@@ -12,6 +12,7 @@
 #include "monitor/request_slot.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
+#include "util/message.h"
 #include "util/timespan.h"
 #include "version.h"
 
@@ -50,19 +51,30 @@ static int read_secret(const struct api_connection_parts *parts, char **ret_secr
         return r;
 }
 
-/* Reads ca_file. Errors are logged. */
-static int read_authorities(const struct api_connection_parts *parts,
-                            struct http_authorities **ret_authorities)
+int api_authorities_read(const struct config *config, struct http_authorities **ret_authorities,
+                         char **ret_message)
 {
-        const struct api_config *api = &parts->config->api;
+        const struct api_config *api = &config->api;
         CLEANUP(cleanup_free) char *reason = NULL;
 
         if (*api->ca_file == '\0')
                 return 0;
         int r = http_authorities_read(api->ca_file, false, &reason, ret_authorities);
+        if (r >= 0)
+                return 0;
+        return fail_with_message(r, ret_message, "%s: ca_file = %s: %s", api->where_ca_file, api->ca_file,
+                                 reason != NULL ? reason : strerror(-r));
+}
+
+/* Reads ca_file. Errors are logged. */
+static int read_authorities(const struct api_connection_parts *parts,
+                            struct http_authorities **ret_authorities)
+{
+        CLEANUP(cleanup_free) char *message = NULL;
+
+        int r = api_authorities_read(parts->config, ret_authorities, &message);
         if (r < 0)
-                journal_print(parts->journal, LOG_ERR, "%s: ca_file = %s: %s.", api->where_ca_file,
-                              api->ca_file, reason != NULL ? reason : strerror(-r));
+                journal_print(parts->journal, LOG_ERR, "%s.", message != NULL ? message : strerror(-r));
         return r;
 }
 

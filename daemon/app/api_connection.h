@@ -42,6 +42,13 @@ struct api_connection_parts {
 struct credential api_credential(const struct config *config);
 
 /*
+ * Reads ca_file of [api]; without it, *ret_authorities is untouched. Returns 0, or a negative errno with a
+ * malloc()ed message, "FILE:LINE: what is wrong" without a full stop (NULL when out of memory).
+ */
+int api_authorities_read(const struct config *config, struct http_authorities **ret_authorities,
+                         char **ret_message);
+
+/*
  * Reads the secret and opens a connection; check_environment() has found no error. Errors are logged:
  * EXIT_STATUS_CONFIG for a secret that cannot be read now, EXIT_STATUS_SOFTWARE for anything else. The parts
  * are borrowed and must outlive the connection, except `config`, which is only read.

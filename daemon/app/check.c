@@ -145,18 +145,12 @@ static void check_client_id(struct check *check)
 
 static void check_certificates(struct check *check)
 {
-        const struct api_config *api = &check->config->api;
-        CLEANUP(cleanup_free) char *reason = NULL;
         struct http_authorities *authorities = NULL;
+        char *message = NULL;
 
-        if (*api->ca_file == '\0')
-                return;
-        int r = http_authorities_read(api->ca_file, false, &reason, &authorities);
+        if (api_authorities_read(check->config, &authorities, &message) < 0)
+                add_problem(check, false, message);
         http_authorities_free(authorities);
-        if (r < 0)
-                add_problem(check, false,
-                            format_message("%s: ca_file = %s: %s", api->where_ca_file, api->ca_file,
-                                           reason != NULL ? reason : strerror(-r)));
 }
 
 /* ---- hooks ---- */

@@ -7,7 +7,7 @@ import unittest
 
 from evidence import Database
 from fake_journal import FakeJournal, may_mount
-from harness import EX_JOB_FAILED, EX_OK, IntegrationTest
+from harness import EX_JOB_FAILED, EX_OK, PATIENCE, IntegrationTest
 
 
 class OutputTest(IntegrationTest):
@@ -28,7 +28,8 @@ class Entries(OutputTest):
     def run_hook(self, more, jobs=(11,), options=("--exit-when-done",), statuses=(EX_OK,)):
         fake = self.start_fake("[jobs 11-13]\nstep = 0s Completed\n")
         self.write_config(fake, jobs, more=more, log={"target": "journal"})
-        status, daemon = self.run_daemon(*options, before=self.journal.in_front())
+        daemon = self.start_daemon(*options, before=self.journal.in_front())
+        status = daemon.wait_exit(4 * PATIENCE)  # tens of thousands of entries may have to be read
         self.assertIn(status, statuses)
         self.assertEqual(daemon.text(), "", "all goes to the journal")
         return self.journal.entries()

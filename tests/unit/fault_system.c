@@ -60,6 +60,8 @@ int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __real_open64(const char *path, int flags, mode_t mode);
 int __wrap_open64(const char *path, int flags, ...);
+int __wrap___open64_2(const char *path, int flags);
+ssize_t __wrap___pread64_chk(int fd, void *data, size_t size, off_t offset, size_t room);
 ssize_t __real_pread64(int fd, void *data, size_t size, off_t offset);
 ssize_t __wrap_pread64(int fd, void *data, size_t size, off_t offset);
 char *__real_realpath(const char *path, char *resolved);
@@ -114,9 +116,20 @@ int __wrap_open64(const char *path, int flags, ...)
         return hit(FAULT_OPEN) ? -1 : __real_open64(path, flags, mode);
 }
 
+/* With clang and recent C libraries, the fortified functions have names of their own. */
+int __wrap___open64_2(const char *path, int flags)
+{
+        return __wrap_open64(path, flags);
+}
+
 ssize_t __wrap_pread64(int fd, void *data, size_t size, off_t offset)
 {
         return hit(FAULT_PREAD) ? -1 : __real_pread64(fd, data, size, offset);
+}
+
+ssize_t __wrap___pread64_chk(int fd, void *data, size_t size, off_t offset, size_t room)
+{
+        return __wrap_pread64(fd, data, size < room ? size : room, offset);
 }
 
 char *__wrap_realpath(const char *path, char *resolved)

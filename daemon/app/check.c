@@ -239,10 +239,8 @@ void problems_log(struct journal *journal, const struct config_problems *problem
 void refusal_log(struct journal *journal, size_t errors, bool for_reload)
 {
         if (for_reload)
-                journal_print_about(
-                        journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
-                        "Configuration not reloaded: %zu error%s. Keeping the previous configuration.",
-                        errors, plural(errors));
+                journal_print_about(journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
+                                    RELOAD_REFUSED_FORMAT, errors, plural(errors));
         else
                 journal_print_about(journal, LOG_ERR, MESSAGE_ID_INVALID_CONFIGURATION, 0, NULL,
                                     "Invalid configuration (%zu error%s), exiting.", errors, plural(errors));

@@ -30,5 +30,8 @@ int check_environment(const struct config *config, enum check_purpose purpose,
 /* Logs errors and warnings, here and from config_load(). */
 void problems_log(struct journal *journal, const struct config_problems *problems);
 
+/* The number of errors, and its plural. */
+#define RELOAD_REFUSED_FORMAT "Configuration not reloaded: %zu error%s. Keeping the previous configuration."
+
 /* Logs after them that the configuration is not used, at a start or at a reload. */
 void refusal_log(struct journal *journal, size_t errors, bool for_reload);

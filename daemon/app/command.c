@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "app/check.h"
@@ -23,11 +24,20 @@ DEFINE_CLEANUP(struct journal, journal_close)
 
 /* ---- configuration ---- */
 
+/* With the level as systemd reads it at the beginning of a line, if that is where the line goes. */
+static const char *level_prefix(const char *level)
+{
+        return journal_is_standard_error() ? level : "";
+}
+
 static void print_problems(const struct config_problems *problems)
 {
-        for (size_t i = 0; i < problems->count; i++)
-                (void)fprintf(stderr, "%s%s\n", problems->items[i].warning ? "warning: " : "",
-                              problems->items[i].message);
+        for (size_t i = 0; i < problems->count; i++) {
+                const struct config_problem *problem = &problems->items[i];
+
+                (void)fprintf(stderr, "%s%s%s\n", level_prefix(problem->warning ? SD_WARNING : SD_ERR),
+                              problem->warning ? "warning: " : "", problem->message);
+        }
 }
 
 /*
@@ -48,15 +58,22 @@ static int log_problems(const struct command *command, const struct config_probl
                 return r;
         problems_log(journal, problems);
         if (problems->errors > 0)
-                refusal_log(journal, problems->errors, command->for_reload);
+                refusal_log(journal, problems->errors, false);
         return 0;
 }
 
-/* To the log if `log`, else, or without a journal, to standard error. */
+/*
+ * To the log if `log`, else, or without a journal, to standard error. A check ends so soon after its last
+ * line that the journal may not learn which unit an entry is from; of a line on standard error it always
+ * knows.
+ */
 static void report_problems(const struct command *command, bool log, const struct config_problems *problems)
 {
         if (!log || log_problems(command, problems) < 0)
                 print_problems(problems);
+        if (command->for_reload && problems->errors > 0)
+                (void)fprintf(stderr, "%s" RELOAD_REFUSED_FORMAT "\n", level_prefix(SD_ERR), problems->errors,
+                              plural(problems->errors));
 }
 
 /* Reports errors and warnings. */
@@ -144,11 +161,11 @@ static enum exit_status check_config(const struct command *command, struct confi
 {
         struct config_problems problems = { .items = NULL };
 
-        enum exit_status status = load_config(command, command->for_reload, ret_config);
+        enum exit_status status = load_config(command, false, ret_config);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         int r = check_environment(*ret_config, command->for_reload ? CHECK_RELOAD : CHECK_FILES, &problems);
-        report_problems(command, command->for_reload, &problems);
+        report_problems(command, false, &problems);
         if (problems.errors > 0)
                 status = EXIT_STATUS_CONFIG;
         config_problems_clear(&problems);

@@ -29,7 +29,7 @@ enum exit_status command_run(const struct command *command);
 
 /*
  * Validates the configuration, its secrets and hook programs; as root for the user of the service. Errors and
- * warnings go to standard error; with `for_reload` to the log, and nothing is printed on success.
+ * warnings go to standard error. With `for_reload` nothing is printed on success.
  */
 enum exit_status command_check(const struct command *command);
 

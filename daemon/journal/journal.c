@@ -167,7 +167,7 @@ static int console_write(const struct journal *journal, int priority, const char
 /* ---- opening ---- */
 
 /* $JOURNAL_STREAM holds device and inode of the stream to the journal: systemd.exec(5). */
-static bool stderr_is_journal(void)
+bool journal_is_standard_error(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");
         struct stat st;
@@ -185,7 +185,7 @@ static bool stderr_is_journal(void)
 int journal_open(const struct log_config *settings, struct journal **ret_journal)
 {
         bool native = settings->target == LOG_TARGET_JOURNAL ||
-                      (settings->target == LOG_TARGET_AUTO && stderr_is_journal());
+                      (settings->target == LOG_TARGET_AUTO && journal_is_standard_error());
 
         /* sd_journal_sendv() reports success without a journal, and all entries would be lost silently. */
         if (native && access(JOURNAL_SOCKET, F_OK) < 0)

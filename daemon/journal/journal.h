@@ -25,6 +25,9 @@ struct journal *journal_close(struct journal *journal);
 /* Applies new settings. The target cannot be changed: a warning is logged if it differs. */
 void journal_set(struct journal *journal, const struct log_config *settings);
 
+/* Whether standard error is connected to the journal. */
+bool journal_is_standard_error(void);
+
 /* Whether entries go to the journal, not to the console. */
 bool journal_is_native(const struct journal *journal);
 

@@ -11,7 +11,7 @@
  *    after it, since the effect of a failed fsync is unknown; on a full disk, history may be missing;
  *  - the step succeeds when it is repeated without the fault, and the run ends with the same rows.
  *
- * With "all" as its argument the test runs every fault, which takes hours; otherwise the first 10 faults of
+ * With "all" as its argument the test runs every fault, which takes hours; otherwise the first faults of
  * each kind and then a decreasing part of the others.
  */
 
@@ -197,13 +197,20 @@ static bool live(struct fixture *life, const struct faults *faults, unsigned nth
 
 static bool every_fault;
 
+/* A sanitizer takes five times as long. */
+#ifdef SANITIZED
+#define FAULTS_OF_EACH_KIND 3
+#else
+#define FAULTS_OF_EACH_KIND 10
+#endif
+
 static void live_all(struct fixture *life, const struct faults *faults)
 {
         unsigned nth = 1, failures = 0;
 
         live_without_faults(life);
         while (live(life, faults, nth, &failures))
-                nth += every_fault ? 1 : 1 + nth / 10;
+                nth += every_fault ? 1 : 1 + nth / FAULTS_OF_EACH_KIND;
         assert_true(nth > 1);
         if (faults->errors[0] != 0)
                 assert_true(failures > 0);

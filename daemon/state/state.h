@@ -140,8 +140,8 @@ struct delivery {
 /*
  * Returns the pending deliveries of `hook` that may start: due at `now_us`, first in the order of their job
  * and hook, and not in `busy` (ids of deliveries in progress, sorted ascending). At most `max`, longest due
- * first (before the first attempt a delivery is due since its event). Fills `ret_deliveries` and returns their
- * number, or a negative errno.
+ * first (before the first attempt a delivery is due since its event). Fills `ret_deliveries` and returns
+ * their number, or a negative errno.
  */
 int state_due_deliveries(struct state *state, const char *hook, uint64_t now_us, const uint64_t busy[],
                          size_t busy_count, struct delivery ret_deliveries[], size_t max);

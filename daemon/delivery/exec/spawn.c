@@ -42,9 +42,8 @@ int spawn_check(char **ret_reason)
         if (access(hook_run_path(), X_OK) == 0)
                 return 0;
         int r = -errno;
-        *ret_reason =
-                format_message("Cannot run exec hooks: %s: %s; install jobwatchd again",
-                               hook_run_path(), strerror(-r));
+        *ret_reason = format_message("Cannot run exec hooks: %s: %s; install jobwatchd again",
+                                     hook_run_path(), strerror(-r));
         return r;
 }
 

@@ -82,7 +82,7 @@ static void on_state(void *userdata)
                 detached_end(detached);
 }
 
-/* Its start was given up before. */
+/* Its start was abandoned before. */
 static void on_result(void *userdata, enum unit_verdict verdict, const char *reason)
 {
         (void)verdict;

@@ -75,7 +75,7 @@ struct unit_job *unit_job_free(struct unit_job *job)
         return NULL;
 }
 
-/* The start has ended, or is given up: it can be made again. */
+/* The start has ended, or is abandoned: it can be made again. */
 static void follow(struct unit_job *job)
 {
         free(job->path);

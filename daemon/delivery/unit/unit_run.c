@@ -33,7 +33,7 @@
 
 enum run_stage {
         STAGE_QUEUED,   /* not started yet */
-        STAGE_RESUMING, /* the job of an earlier attempt is looked at from the loop */
+        STAGE_RESUMING, /* the job of an earlier attempt is checked from the loop */
         STAGE_CHECKING, /* wait for the unit's state */
         STAGE_BUSY,     /* the unit runs from an earlier start: wait until it is inactive */
         STAGE_STARTED,  /* wait for the result */

@@ -23,7 +23,7 @@ LAYERS = {
     "delivery": "state journal http config planning model platform util",
     "bus": "util",
     "nexudus": "http model util",
-    "state": "model util",
+    "state": "model platform util",
     "journal": "config model util",
     "http": "util",
     "config": "model util",

@@ -12,7 +12,7 @@
 #include "monitor/session.h"
 #include "nexudus/nexudus.h"
 #include "platform/credential.h"
-#include "state/state.h"
+#include "state/store.h"
 #include "util/text.h"
 
 /* What is built from [api]: the HTTP client, the endpoints and the session. All NULL: not open. */
@@ -28,7 +28,7 @@ struct api_connection {
 
 struct api_connection_parts {
         sd_event *event;
-        struct state *state;
+        struct store *state;
         struct journal *journal;
         const struct config *config;
 

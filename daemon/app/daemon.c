@@ -230,7 +230,7 @@ static enum exit_status open_state(struct daemon *daemon)
         CLEANUP(cleanup_free) char *message = NULL;
         const char *directory = config_state_directory(daemon->config);
 
-        int r = state_open(directory, &message, &daemon->state);
+        int r = state_open(daemon->event, directory, &message, &daemon->state);
         if (r >= 0)
                 return EXIT_STATUS_SUCCESS;
         journal_print(daemon->journal, LOG_ERR, "%s", message != NULL ? message : strerror(-r));
@@ -265,7 +265,7 @@ static struct api_connection_parts connection_parts_of(struct daemon *daemon, co
 {
         return (struct api_connection_parts){
                 .event = daemon->event,
-                .state = daemon->state,
+                .state = state_store(daemon->state),
                 .journal = daemon->journal,
                 .config = config,
                 .on_spend = on_spend,
@@ -283,7 +283,7 @@ static int build_outbox(struct daemon *daemon)
 
         const struct outbox_parts outbox = {
                 .event = daemon->event,
-                .state = daemon->state,
+                .state = state_store(daemon->state),
                 .journal = daemon->journal,
                 .bus = daemon->bus,
                 .config = daemon->config,
@@ -296,8 +296,8 @@ static int build_outbox(struct daemon *daemon)
 
 static int build_parts(struct daemon *daemon)
 {
-        int r = recorder_new(daemon->event, daemon->state, daemon->outbox, daemon->journal, daemon->config,
-                             &daemon->recorder);
+        int r = recorder_new(daemon->event, state_store(daemon->state), daemon->outbox, daemon->journal,
+                             daemon->config, &daemon->recorder);
         if (r < 0)
                 return r;
 
@@ -305,7 +305,7 @@ static int build_parts(struct daemon *daemon)
                 .event = daemon->event,
                 .nexudus = daemon->connection.nexudus,
                 .session = daemon->connection.session,
-                .state = daemon->state,
+                .state = state_store(daemon->state),
                 .recorder = daemon->recorder,
                 .journal = daemon->journal,
                 .config = daemon->config,
@@ -416,7 +416,7 @@ static void log_start(struct daemon *daemon)
         const struct outbox_counts deliveries = outbox_count(daemon->outbox);
 
         summary_log_start(daemon->journal, daemon->config, &counts, deliveries.pending);
-        if (deliveries.pending > 0 && last_run_crashed(daemon->state))
+        if (deliveries.pending > 0 && last_run_crashed(state_store(daemon->state)))
                 journal_print(daemon->journal, LOG_NOTICE,
                               "The last run did not end cleanly. Hooks that were running are run again.");
         /* That they have ended was reported by the run that observed it. */

@@ -157,17 +157,17 @@ void attempt_stop(struct attempt *attempt)
 
 int attempt_record(struct attempt *attempt)
 {
-        struct state *state = attempt->context->state;
+        struct store *state = attempt->context->state;
         unsigned made = attempt->delivery.attempts + 1;
         int r;
 
         assert(attempt->ended);
         if (attempt->success) {
-                r = state_delivery_done(state, attempt->delivery.id, clock_wall_us());
+                r = store_delivery_done(state, attempt->delivery.id, clock_wall_us());
                 if (r >= 0)
                         log_delivered(attempt);
         } else if (made > attempt->context->hook->retries) {
-                r = state_delivery_failed(state, attempt->delivery.id, clock_wall_us(),
+                r = store_delivery_failed(state, attempt->delivery.id, clock_wall_us(),
                                           attempt_reason(attempt));
                 if (r >= 0) {
                         (*attempt->context->abandoned)++;
@@ -176,7 +176,7 @@ int attempt_record(struct attempt *attempt)
         } else {
                 uint64_t delay_us = delivery_delay(made, attempt->retry_after_us, random_u64());
 
-                r = state_delivery_retry(state, attempt->delivery.id, clock_process_us(), delay_us,
+                r = store_delivery_retry(state, attempt->delivery.id, clock_process_us(), delay_us,
                                          attempt_reason(attempt));
                 if (r >= 0)
                         log_retry(attempt, delay_us);
@@ -235,7 +235,7 @@ static int start_hook(struct attempt *attempt, char **ret_reason)
         unsigned number = attempt->delivery.attempts + 1;
         size_t size;
 
-        int r = state_get_event(context->state, attempt->delivery.event_id, &attempt->event);
+        int r = store_get_event(context->state, attempt->delivery.event_id, &attempt->event);
         if (r == 0)
                 return -ENOENT;
         if (r >= 0)

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 #include "delivery/hook.h"
-#include "state/state.h"
+#include "state/store.h"
 
 struct hook_exec;
 struct hook_unit;
@@ -15,7 +15,7 @@ struct webhook_run;
 /* What all attempts of one hook share. Its owner keeps it until the last of them has ended. */
 struct attempt_context {
         struct hook_context hook_context;
-        struct state *state;
+        struct store *state;
         const struct hook_config *hook;
         struct unit_hooks *unit_hooks; /* needed by a unit hook; borrowed */
         struct webhook *webhook;       /* needed by a url hook; freed by the owner */

@@ -142,7 +142,7 @@ static void on_attempt_done(void *userdata, int r)
         if (r < 0) {
                 journal_print(
                         queue->parts.journal, LOG_WARNING, "Cannot record the result of hook %s: %s. %s",
-                        hook_queue_name(queue), state_error(queue->parts.state),
+                        hook_queue_name(queue), store_error(queue->parts.state),
                         queue->stopping
                                 ? "If it cannot be recorded before the exit, the hook runs again after "
                                   "the next start."
@@ -181,7 +181,7 @@ static void handle_state_error(struct hook_queue *queue, const char *action)
         queue->state_failed = true;
         journal_print(queue->parts.journal, LOG_WARNING,
                       "Cannot %s pending deliveries of hook %s: %s. Retrying every 5s.", action,
-                      hook_queue_name(queue), state_error(queue->parts.state));
+                      hook_queue_name(queue), store_error(queue->parts.state));
 }
 
 /* Sets the timer for the earliest delivery that is not due, and for results that are not recorded. */
@@ -189,7 +189,7 @@ static void set_timer(struct hook_queue *queue, const uint64_t busy[], size_t bu
 {
         uint64_t next_us, now_us = clock_process_us();
 
-        int r = state_next_delivery(queue->parts.state, hook_queue_name(queue), busy, busy_count, &next_us);
+        int r = store_next_delivery(queue->parts.state, hook_queue_name(queue), busy, busy_count, &next_us);
         if (r < 0) {
                 handle_state_error(queue, "read");
                 return;
@@ -213,7 +213,7 @@ static int rebase(struct hook_queue *queue)
 {
         if (queue->rebased)
                 return 0;
-        int r = state_rebase_deliveries(queue->parts.state, hook_queue_name(queue), clock_process_us(),
+        int r = store_rebase_deliveries(queue->parts.state, hook_queue_name(queue), clock_process_us(),
                                         DELIVERY_DELAY_MAX_US);
         queue->rebased = r >= 0;
         return r;
@@ -245,7 +245,7 @@ void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t o
         size_t busy_count = collect_busy(queue, others, other_count, busy);
         if (busy_count < HOOK_CONCURRENCY) {
                 int count =
-                        state_due_deliveries(queue->parts.state, hook_queue_name(queue), clock_process_us(),
+                        store_due_deliveries(queue->parts.state, hook_queue_name(queue), clock_process_us(),
                                              busy, busy_count, due, HOOK_CONCURRENCY - busy_count);
                 if (count < 0) { /* set_timer() would have the timer elapse at once, repeatedly */
                         handle_state_error(queue, "read");

@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 #include "journal/journal.h"
-#include "state/state.h"
+#include "state/store.h"
 
 /* Attempts in progress for one hook. */
 #define HOOK_CONCURRENCY 4
@@ -22,7 +22,7 @@ struct unit_hooks;
 /* Borrowed. */
 struct hook_queue_parts {
         sd_event *event;
-        struct state *state;
+        struct store *state;
         struct journal *journal;
         struct unit_hooks *unit_hooks; /* needed by a unit hook */
         size_t *abandoned;             /* incremented for each delivery that is abandoned */

@@ -228,7 +228,7 @@ struct outbox_counts outbox_count(struct outbox *outbox)
         for (size_t i = 0; i < config->hook_count && !outbox->counted; i++) {
                 uint64_t count;
 
-                if (state_count_pending(outbox->parts.state, config->hooks[i].name, &count) < 0) {
+                if (store_count_pending(outbox->parts.state, config->hooks[i].name, &count) < 0) {
                         state_error = true;
                         continue;
                 }
@@ -267,7 +267,7 @@ static void recount_abandoned(struct outbox *outbox)
         size_t before = outbox->abandoned;
 
         outbox->abandoned = 0;
-        if (state_each_failed_delivery(outbox->parts.state, count_abandoned, outbox) < 0)
+        if (store_each_failed_delivery(outbox->parts.state, count_abandoned, outbox) < 0)
                 outbox->abandoned = before;
 }
 
@@ -298,10 +298,10 @@ static void report_removed(struct outbox *outbox)
         struct removed_hooks removed = { .config = outbox->parts.config };
         char keep[TIMESPAN_TEXT_MAX];
 
-        if (state_each_pending_hook(outbox->parts.state, collect_removed, &removed) < 0)
+        if (store_each_pending_hook(outbox->parts.state, collect_removed, &removed) < 0)
                 journal_print(outbox->parts.journal, LOG_WARNING,
                               "Cannot read pending deliveries of removed hooks: %s.",
-                              state_error(outbox->parts.state));
+                              store_error(outbox->parts.state));
         else if (removed.text != NULL)
                 journal_print_about(
                         outbox->parts.journal, LOG_WARNING, MESSAGE_ID_HOOKS_REMOVED, 0, NULL,

@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "journal/journal.h"
 #include "model/event.h"
-#include "state/state.h"
+#include "state/store.h"
 
 /*
  * Delivers recorded events to the hooks that selected them: at least once, in order for one job and hook,
@@ -21,7 +21,7 @@ struct bus_connection;
 
 struct outbox_parts {
         sd_event *event;
-        struct state *state;
+        struct store *state;
         struct journal *journal;
         struct bus_connection *bus; /* for unit hooks (bus/connection.h); opened when first needed */
         struct config *config;      /* the outbox takes a reference */

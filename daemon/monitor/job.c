@@ -70,12 +70,12 @@ struct job *job_free(struct job *job)
         return NULL;
 }
 
-int job_load(struct job *job, struct state *state, uint64_t now_us)
+int job_load(struct job *job, struct store *state, uint64_t now_us)
 {
         struct job_watch *watch = &job->planning.watch;
         struct stored_job stored;
 
-        int r = state_get_job(state, job->planning.id, &stored);
+        int r = store_get_job(state, job->planning.id, &stored);
         if (r < 0)
                 return r;
         not_found_load(state, job->planning.id, watch, now_us);

@@ -6,7 +6,7 @@
 
 #include "config/config.h"
 #include "planning/planner.h"
-#include "state/state.h"
+#include "state/store.h"
 
 /* A watched job: the only object that knows it. Found by its id in the table of the monitor (job_table.h). */
 struct job {
@@ -36,7 +36,7 @@ int job_new(const struct job_config *config, struct job **ret_job);
 struct job *job_free(struct job *job);
 
 /* Loads from the state what is recorded of a job. `now_us` is CLOCK_BOOTTIME. 0 or a negative errno. */
-int job_load(struct job *job, struct state *state, uint64_t now_us);
+int job_load(struct job *job, struct store *state, uint64_t now_us);
 
 /* Whether name, hooks and origin are as configured; how it is polled is not compared. */
 bool job_is_named(const struct job *job, const struct job_config *config);

@@ -11,7 +11,7 @@
 
 /* ---- preparing ---- */
 
-static int add_job(struct job_changes *changes, const struct job_config *config, struct state *state,
+static int add_job(struct job_changes *changes, const struct job_config *config, struct store *state,
                    uint64_t now_us, struct job **ret_job)
 {
         struct job *job;
@@ -34,7 +34,7 @@ static int rename_job(struct job_changes *changes, const struct job *job, const 
         return r;
 }
 
-static int prepare(struct job_changes *changes, const struct job_table *table, struct state *state,
+static int prepare(struct job_changes *changes, const struct job_table *table, struct store *state,
                    uint64_t now_us)
 {
         const struct config *config = changes->config;
@@ -60,7 +60,7 @@ static int prepare(struct job_changes *changes, const struct job_table *table, s
 }
 
 int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
-                        const struct config *config, struct state *state, uint64_t now_us)
+                        const struct config *config, struct store *state, uint64_t now_us)
 {
         *changes = (struct job_changes){ .config = config };
         int r = prepare(changes, table, state, now_us);

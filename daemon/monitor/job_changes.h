@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "monitor/job_table.h"
 #include "planning/planner.h"
-#include "state/state.h"
+#include "state/store.h"
 
 /*
  * The difference between the watched jobs and those of a configuration: prepared first, with all that can
@@ -30,7 +30,7 @@ struct job_changes {
  * On failure (a negative errno) nothing is to be cleared.
  */
 int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
-                        const struct config *config, struct state *state, uint64_t now_us);
+                        const struct config *config, struct store *state, uint64_t now_us);
 
 /*
  * Makes the changes; planner_reserve() has made room for next.count jobs. New jobs are not started. The jobs

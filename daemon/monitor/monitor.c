@@ -224,7 +224,7 @@ static void start_job(struct monitor *monitor, struct job *job)
 /* What an earlier run leaves to this one. */
 static void begin_run(struct monitor *monitor)
 {
-        struct state *state = monitor->parts.state;
+        struct store *state = monitor->parts.state;
         uint64_t now = monitor_now_us(monitor), pause_us = last_run_load_pause(state);
 
         if (last_run_was_recent(state))

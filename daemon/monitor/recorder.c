@@ -33,7 +33,7 @@
 #define PRUNE_INTERVAL_US USEC_PER_HOUR
 
 struct recorder {
-        struct state *state;
+        struct store *state;
         struct outbox *outbox;
         struct journal *journal;
         const struct config *config;
@@ -71,7 +71,7 @@ static int report_event(struct recorder *recorder, const struct event *event)
                 replay_later(recorder);
                 return r;
         }
-        (void)state_mark_logged(recorder->state, ids, 1); /* if that fails, it is logged twice */
+        (void)store_mark_logged(recorder->state, ids, 1); /* if that fails, it is logged twice */
         return 0;
 }
 
@@ -84,7 +84,7 @@ static int replay_one(void *userdata, const struct event *event)
 static int replay(struct recorder *recorder)
 {
         recorder->journal_failing = false;
-        int r = state_each_unlogged(recorder->state, replay_one, recorder);
+        int r = store_each_unlogged(recorder->state, replay_one, recorder);
         if (r < 0 && r != -EUCLEAN)
                 replay_later(recorder);
         return r;
@@ -108,7 +108,7 @@ static void note_disk(struct recorder *recorder)
 {
         const char *directory = config_state_directory(recorder->config);
 
-        if (state_disk_is_low(recorder->state) == recorder->disk_low)
+        if (store_disk_is_low(recorder->state) == recorder->disk_low)
                 return;
         recorder->disk_low = !recorder->disk_low;
         if (recorder->disk_low)
@@ -131,14 +131,14 @@ static int prune(struct recorder *recorder)
                 recorder->hooks[i] = config->hooks[i].name;
         for (size_t i = 0; i < config->job_count && jobs != NULL; i++)
                 jobs[i] = config->jobs[i].id;
-        const struct state_configured configured = {
+        const struct store_configured configured = {
                 .hooks = recorder->hooks,
                 .hook_count = config->hook_count,
                 .jobs = jobs,
                 .job_count = config->job_count,
         };
         if (jobs != NULL)
-                (void)state_prune(recorder->state, clock_wall_us(), config->state_keep_us, &configured);
+                (void)store_prune(recorder->state, clock_wall_us(), config->state_keep_us, &configured);
         note_disk(recorder);
         int r = sd_event_source_set_time_relative(recorder->prune_timer, PRUNE_INTERVAL_US);
         return r < 0 ? r : sd_event_source_set_enabled(recorder->prune_timer, SD_EVENT_ONESHOT);
@@ -158,7 +158,7 @@ int recorder_replay(struct recorder *recorder)
         if (r == -EUCLEAN)
                 journal_print(recorder->journal, LOG_ERR,
                               "Cannot log a damaged event of the state in %s: %s.",
-                              config_state_directory(recorder->config), state_error(recorder->state));
+                              config_state_directory(recorder->config), store_error(recorder->state));
         return r;
 }
 
@@ -171,7 +171,7 @@ static void pending_clear(struct recorder *recorder)
         recorder->pending_count = 0;
 }
 
-int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
+int recorder_new(sd_event *event, struct store *state, struct outbox *outbox, struct journal *journal,
                  const struct config *config, struct recorder **ret_recorder)
 {
         CLEANUP(cleanup_recorder_free) struct recorder *recorder = calloc(1, sizeof(*recorder));
@@ -182,7 +182,7 @@ int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, st
         recorder->outbox = outbox;
         recorder->journal = journal;
         recorder->config = config;
-        state_set_max_size(state, config->state_max_size);
+        store_set_max_size(state, config->state_max_size);
         recorder->hooks = calloc(config->hook_count + 1, sizeof(*recorder->hooks));
         if (recorder->hooks == NULL)
                 return -ENOMEM;
@@ -226,7 +226,7 @@ int recorder_reload(struct recorder *recorder, const struct config *config)
         free(recorder->hooks);
         recorder->hooks = hooks;
         recorder->config = config;
-        state_set_max_size(recorder->state, config->state_max_size);
+        store_set_max_size(recorder->state, config->state_max_size);
         return 0;
 }
 
@@ -253,7 +253,7 @@ static int event_fill_record(struct recorder *recorder, const struct job *job, s
                 return 0;
         }
 
-        int r = state_get_job_record(recorder->state, job->planning.id, &event->record);
+        int r = store_get_job_record(recorder->state, job->planning.id, &event->record);
         if (r < 0)
                 return r;
         event->record.id = job->planning.id;
@@ -278,7 +278,7 @@ static int event_fill(struct recorder *recorder, const struct job *job, const st
                         return r;
         }
         if (memory->recorded) {
-                r = state_get_job_texts(recorder->state, job->planning.id, &event->status_before,
+                r = store_get_job_texts(recorder->state, job->planning.id, &event->status_before,
                                         &event->result_before);
                 if (r < 0)
                         return r;
@@ -293,11 +293,11 @@ static void note_state_failed(struct recorder *recorder)
                 return;
         recorder->state_failing = true;
         free(recorder->state_error);
-        recorder->state_error = strdup(state_error(recorder->state));
+        recorder->state_error = strdup(store_error(recorder->state));
         journal_print_about(
                 recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, 0, NULL,
                 "Cannot save state in %s: %s. Events and hooks are held back until it can be written.",
-                config_state_directory(recorder->config), state_error(recorder->state));
+                config_state_directory(recorder->config), store_error(recorder->state));
 }
 
 const char *recorder_state_error(const struct recorder *recorder)
@@ -340,7 +340,7 @@ int recorder_record(struct recorder *recorder, const struct job *job, const stru
                 r = event_fill(recorder, job, memory, change, record, &event);
         if (r >= 0) {
                 size_t hooks = outbox_select(recorder->config, job->hooks, &event, recorder->hooks);
-                r = state_record_event(recorder->state, &event, recorder->hooks, hooks);
+                r = store_record_event(recorder->state, &event, recorder->hooks, hooks);
         }
         if (r < 0) {
                 note_state_failed(recorder);
@@ -361,7 +361,7 @@ int recorder_record(struct recorder *recorder, const struct job *job, const stru
 
 int recorder_store_result(struct recorder *recorder, const struct job *job, const struct job_record *record)
 {
-        int r = state_update_job(recorder->state, record);
+        int r = store_update_job(recorder->state, record);
 
         if (r < 0) {
                 note_state_failed(recorder);
@@ -380,7 +380,7 @@ int recorder_store_result(struct recorder *recorder, const struct job *job, cons
 int recorder_begin(struct recorder *recorder)
 {
         assert(!recorder->in_transaction);
-        int r = state_batch_begin(recorder->state);
+        int r = store_batch_begin(recorder->state);
 
         if (r < 0)
                 note_state_failed(recorder);
@@ -392,7 +392,7 @@ int recorder_begin(struct recorder *recorder)
 int recorder_commit(struct recorder *recorder)
 {
         assert(recorder->in_transaction);
-        int r = state_batch_end(recorder->state, true);
+        int r = store_batch_end(recorder->state, true);
 
         recorder->in_transaction = false;
         if (r < 0) {
@@ -431,7 +431,7 @@ void recorder_note_json(struct recorder *recorder, bool status_is_json, bool res
 void recorder_note_unrecognised_status(struct recorder *recorder, const struct job *job,
                                        const struct text *status)
 {
-        if (state_status_reported(recorder->state, status) == 0)
+        if (store_status_reported(recorder->state, status) == 0)
                 return;
 
         CLEANUP(cleanup_free) char *shown = text_escape(status->data, status->size, 80);

@@ -11,13 +11,13 @@
 #include "model/change.h"
 #include "model/event.h"
 #include "monitor/job.h"
-#include "state/state.h"
+#include "state/store.h"
 
 /* Turns changes into events: an event is committed to the state, then logged and queued for hooks. */
 struct recorder;
 
 /* The arguments are borrowed and must outlive the recorder. Returns 0, -ENOMEM, or an error of the timer. */
-int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
+int recorder_new(sd_event *event, struct store *state, struct outbox *outbox, struct journal *journal,
                  const struct config *config, struct recorder **ret_recorder);
 struct recorder *recorder_free(struct recorder *recorder);
 

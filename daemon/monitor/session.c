@@ -71,7 +71,7 @@ static int persist(void *userdata, const struct tokens *tokens)
 
         int r = tokens_format(tokens, &text);
         if (r >= 0)
-                r = state_put_value(session->parts.state, session->key, text, strlen(text));
+                r = store_put_value(session->parts.state, session->key, text, strlen(text));
         secret_free(text);
         return r;
 }
@@ -85,7 +85,7 @@ static void load(struct session *session, struct tokens *tokens)
         void *data = NULL;
         size_t size;
 
-        if (state_get_value(session->parts.state, session->key, &data, &size) <= 0)
+        if (store_get_value(session->parts.state, session->key, &data, &size) <= 0)
                 return;
         uint64_t now_us = clock_process_us();
         if (tokens_parse(data, tokens) == 0 && tokens->obtained_us > now_us)

@@ -8,7 +8,7 @@
 #include "journal/journal.h"
 #include "nexudus/nexudus.h"
 #include "nexudus/token.h"
-#include "state/state.h"
+#include "state/store.h"
 
 /*
  * The bearer token of auth = password: stored in the state, renewed in time, renewed when it is refused, and
@@ -20,7 +20,7 @@ struct session;
 struct session_parts {
         struct http_client *client;
         struct nexudus *nexudus;
-        struct state *state;
+        struct store *state;
         struct journal *journal;
         const struct config *config;
         const char *password;

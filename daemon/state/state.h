@@ -3,227 +3,68 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <systemd/sd-event.h>
 
-#include "model/event.h"
-#include "model/status.h"
-#include "util/text.h"
+#include "platform/worker.h"
+#include "state/store.h"
 
 /*
- * The persistent state: jobs as last recorded, events, deliveries and tokens, in a state directory that one
- * process uses at a time.
- *
- * All functions block until the disk has finished. A write is atomic, and on disk when it returns 0 (except
- * state_mark_logged()). Functions return 0 or a negative errno: -ENOSPC, -EROFS, -EIO, -EACCES from the disk,
- * -EDQUOT for max_size, -ENOMEM, -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After
- * any of these the state remains usable and the call can be repeated. state_error() describes the error.
- *
- * Damage is detected at opening (a file of up to 64 MiB is checked completely), and by a checksum when a job,
- * event or value is read: the data returned is the data stored. Deliveries have no checksum. Recording an
- * event of a job whose stored data is damaged replaces that data.
- *
- * One thread at a time. No function may be called from within a callback, except from that of
- * state_each_unlogged(). Times are CLOCK_REALTIME microseconds, to be valid after a reboot; the times of
- * deliveries before their end are of a clock that starts at CLOCK_REALTIME and is never set.
+ * The state, from the point of view of the event loop: a store (store.h) and a thread that reads and writes
+ * it, the state writer. Before state_start() the loop uses the store itself; after that only operations do.
  */
 struct state;
 
-/*
- * Opens or creates the state. The last component of `directory` is created if it is missing. On failure
- * *ret_message (malloc()ed; NULL without memory) describes the cause and what the user can do:
- *  - the directory cannot be created or written: the errno of that
- *  - another process (given by its PID) holds it: -EBUSY
- *  - the file is a symbolic link (-ELOOP), a directory (-EISDIR) or not a regular file (-EINVAL)
- *  - the file is not a database, belongs to another program, is damaged, or has an altered schema: -EUCLEAN
- *  - its schema is newer than this program: -EOPNOTSUPP
- * A file that is refused is not changed. On success *ret_message is untouched.
- */
-int state_open(const char *directory, char **ret_message, struct state **ret_state);
+/* As store_open(). */
+int state_open(sd_event *event, const char *directory, char **ret_message, struct state **ret_state);
 
-/* Rolls back an open batch, and writes pending marks of logged events. Accepts NULL, returns NULL. */
+/* The store, for reading and writing at once. Must not be called after state_start(). */
+struct store *state_store(struct state *state);
+
+/*
+ * Starts the writer, to which the store belongs from now on. Without it, state_queue() executes operations
+ * at once. Returns 0 or a negative errno.
+ */
+int state_start(struct state *state);
+
+#define STATE_ERROR_MAX 256
+
+/*
+ * Something to be read or written, as part of a larger object that has the arguments and the results. The
+ * owner frees it, in done() or later, and must not touch it in between.
+ */
+struct state_operation {
+        /*
+         * Called on the writer's thread. It may use the operation and the store, and nothing else. Returns 0
+         * or more, or a negative errno. Operations are executed in the order of their queueing. Neighbouring
+         * ones may share a transaction: if that cannot be committed, each has its error as result.
+         */
+        int (*run)(struct state_operation *operation, struct store *store);
+
+        /*
+         * Called from the loop, never from state_queue(), once what was written is on disk. `r` is the result
+         * of run(), or a negative errno if nothing was written; `operation->error` describes it.
+         */
+        void (*done)(struct state_operation *operation, int r);
+
+        char error[STATE_ERROR_MAX]; /* as store_error() */
+
+        /* private */
+        struct work work;
+        struct state *state;
+        int result;
+};
+
+/* Called from the loop. `run` and `done` are set. */
+void state_queue(struct state *state, struct state_operation *operation);
+
+/* Stores a value as store_put_value() does, later. Failures are ignored. NULL data deletes it. */
+void state_put_value(struct state *state, const char *key, const void *data, size_t size);
+
+/* Whether every operation is done. */
+bool state_is_idle(const struct state *state);
+
+/*
+ * Waits until all operations are done, calls their done(), and closes the store. If the disk does not
+ * respond, this waits for it: state_is_idle() tells before. Accepts NULL, returns NULL.
+ */
 struct state *state_close(struct state *state);
-
-/*
- * Describes the last failed call: "disk full (SQLite: database or disk is full, code 13)". Never NULL;
- * borrowed, and valid until the next call.
- */
-const char *state_error(const struct state *state);
-
-/* ---- jobs ---- */
-
-/* The last recorded state of a job. The texts remain on disk; their digests show whether they changed. */
-struct stored_job {
-        uint64_t id;
-        enum outcome outcome;
-        struct text_digest status; /* see util/text.h */
-        struct text_digest result;
-        bool result_unread;            /* it was recorded with has_result = false */
-        struct text_digest updated_on; /* of the last recorded record */
-        uint64_t changed_us;           /* when the last change was recorded */
-        bool stalled;                  /* an event `stalled` was recorded since then */
-};
-
-/* Looks up a job without reading its result. Returns 1 and *ret_job, or 0 if the job is unknown. */
-int state_get_job(struct state *state, uint64_t id, struct stored_job *ret_job);
-
-/*
- * Reads the last recorded texts of a job, which the caller owns, and returns 1. If the job is unknown, both
- * are null: 0.
- */
-int state_get_job_texts(struct state *state, uint64_t id, struct text *ret_status, struct text *ret_result);
-
-/*
- * Reads the complete last recorded record of a job (events `gone` and `stalled` repeat it); the caller clears
- * it. Returns 1, or 0 if the job is unknown.
- */
-int state_get_job_record(struct state *state, uint64_t id, struct job_record *ret_record);
-
-/* ---- events ---- */
-
-/*
- * Records in one transaction: the event, the new state of its job, and a pending delivery for each of `hooks`
- * (names), due at once even if the clock is set back. event->record is the new record of the job,
- * event->outcome its outcome; its texts are stored as they are, null ones too, and has_status and has_result
- * with them. Once the event is logged, delivered and not the last one of its job, its results are cut to
- * their first 4 KiB. An event `stalled` sets the `stalled` of the job; every other event clears it and sets
- * changed_us to the event's time. On success event->sequence is set: greater than that of every event
- * recorded before, and never used again, whatever is pruned. An event id that is already recorded: -EEXIST.
- */
-int state_record_event(struct state *state, struct event *event, const char *const hooks[],
-                       size_t hook_count);
-
-/*
- * A batch combines the writes between begin and end in one transaction. A write that fails with -EEXIST or
- * -ENOENT is undone alone. If the disk or an allocation fails, the whole batch may be lost: later writes and
- * state_batch_end(keep = true) then fail as well, and nothing of it is stored. Without `keep` the batch is
- * rolled back. A second begin: -EBUSY; an end without a begin: -EINVAL. After state_batch_end() no batch is
- * open, whatever it returned.
- */
-int state_batch_begin(struct state *state);
-int state_batch_end(struct state *state, bool keep);
-
-/*
- * Updates the stored record of a job (result, description, updated_on, …) without an event. Status and
- * has_status of `record` are ignored. The job must be known (-ENOENT).
- */
-int state_update_job(struct state *state, const struct job_record *record);
-
-typedef int (*event_handler)(void *userdata, const struct event *event);
-
-/*
- * Calls `handler` for each event not marked as logged, in the order of recording; the event is borrowed. The
- * handler may call any function except state_close(). Its negative result ends the iteration and is returned.
- * Damaged events are skipped, and the iteration then returns -EUCLEAN.
- */
-int state_each_unlogged(struct state *state, event_handler handler, void *userdata);
-
-/*
- * Marks events as logged; unknown ids are ignored. Losing a mark costs a repeated log entry, never a lost
- * one. Up to 64 marks are therefore kept in memory and written with the next transaction, with one of their
- * own if there are more, or by state_close(). If that transaction fails, some events may remain unmarked.
- */
-int state_mark_logged(struct state *state, const char *const event_ids[], size_t count);
-
-/* Reads an event by its id: 1 and *ret_event, which the caller clears, or 0. */
-int state_get_event(struct state *state, const char *event_id, struct event *ret_event);
-
-/* ---- deliveries ---- */
-
-struct delivery {
-        uint64_t id;
-        char event_id[EVENT_ID_SIZE];
-        uint64_t job_id;
-        unsigned attempts; /* made so far */
-        uint64_t next_us;  /* not before this time; 0 before the first attempt */
-};
-
-/*
- * Returns the pending deliveries of `hook` that may start: due at `now_us`, first in the order of their job
- * and hook, and not in `busy` (ids of deliveries in progress, sorted ascending). At most `max`, longest due
- * first (before the first attempt a delivery is due since its event). Fills `ret_deliveries` and returns
- * their number, or a negative errno.
- */
-int state_due_deliveries(struct state *state, const char *hook, uint64_t now_us, const uint64_t busy[],
-                         size_t busy_count, struct delivery ret_deliveries[], size_t max);
-
-/*
- * The earliest next_us (0: at once) of the deliveries of `hook` that are first in the order of their job and
- * not in `busy`. Returns 1 and *ret_us, or 0 if there are none.
- */
-int state_next_delivery(struct state *state, const char *hook, const uint64_t busy[], size_t busy_count,
-                        uint64_t *ret_us);
-
-/*
- * To be called at start: the clock may have been set since `hook`'s deliveries were dated. A delivery that is
- * due later than its own delay (that of its last attempt; `delay_max_us` if it is longer or not stored) after
- * `now_us` becomes due then. Repeating it has no effect.
- */
-int state_rebase_deliveries(struct state *state, const char *hook, uint64_t now_us, uint64_t delay_max_us);
-
-/*
- * Record the end of an attempt and count it; a retry is due `delay_us` after `now_us`. -ENOENT if no such
- * delivery is pending. `error` may be NULL; its first 1024 bytes are stored.
- */
-int state_delivery_done(struct state *state, uint64_t delivery_id, uint64_t now_us);
-int state_delivery_retry(struct state *state, uint64_t delivery_id, uint64_t now_us, uint64_t delay_us,
-                         const char *error);
-int state_delivery_failed(struct state *state, uint64_t delivery_id, uint64_t now_us, const char *error);
-
-/* Counts the pending deliveries of `hook`. Returns 0 and *ret_count. */
-int state_count_pending(struct state *state, const char *hook, uint64_t *ret_count);
-
-typedef void (*failed_delivery_handler)(void *userdata, uint64_t job_id, const char *hook);
-
-/* Calls `handler` for each delivery that has failed and is still stored; `hook` is borrowed. */
-int state_each_failed_delivery(struct state *state, failed_delivery_handler handler, void *userdata);
-
-typedef void (*pending_hook_handler)(void *userdata, const char *hook, uint64_t count);
-
-/* Calls `handler` for each hook with pending deliveries, configured or not, by name; `hook` is borrowed. */
-int state_each_pending_hook(struct state *state, pending_hook_handler handler, void *userdata);
-
-/* ---- statuses, values, pruning ---- */
-
-/*
- * Remembers that an unrecognised Status has been reported, for the latest 256 of them. Returns 1 the first
- * time, 0 after that.
- */
-int state_status_reported(struct state *state, const struct text *status);
-
-/* Stores a value by key (tokens, the use of the rate limits). NULL data deletes it. */
-int state_put_value(struct state *state, const char *key, const void *data, size_t size);
-
-/* Returns 1 and malloc()ed data, terminated by a NUL, which the caller wipes and frees; or 0. */
-int state_get_value(struct state *state, const char *key, void **ret_data, size_t *ret_size);
-
-/* What is configured, for state_prune(). */
-struct state_configured {
-        const char *const *hooks; /* names */
-        size_t hook_count;
-        const uint64_t *jobs; /* ids */
-        size_t job_count;
-};
-
-/*
- * Deletes what is at least `age_us` old: events that are logged and have no pending delivery to a configured
- * hook (pending deliveries to other hooks are deleted with them); jobs that have not been configured for that
- * time; and values with a key "KIND of SUBJECT" that have not been written. The age counts from `now_us` or
- * from the latest event, whichever is earlier: a clock that is set far ahead deletes nothing until events are
- * recorded by it.
- */
-int state_prune(struct state *state, uint64_t now_us, uint64_t age_us,
-                const struct state_configured *configured);
-
-/*
- * Limits the size of the database in bytes; 0, the default: no limit. A write of an event or a result that
- * would exceed it deletes a tenth of the history, oldest events first. If there is none, the write fails with
- * -EDQUOT. If ResultData that is kept only for pending deliveries takes more than half of the limit, the
- * oldest events `changed` among them lose theirs: see `result_size` in model/event.h.
- */
-void state_set_max_size(struct state *state, uint64_t max_size);
-
-/*
- * Whether the disk is full, or nearly. On a full disk a tenth of the history is deleted with each failed
- * write, so that recording can go on; space for that is kept in reserve.
- */
-bool state_disk_is_low(const struct state *state);

@@ -154,9 +154,9 @@ static bool file_is_valid(const uint8_t *data, size_t size)
 
 /* ---- contents ---- */
 
-static void check_result(const struct state *state, int r)
+static void check_result(const struct store *state, int r)
 {
-        check(r >= 0 || (strcmp(state_error(state), "no error") != 0 && *state_error(state) != '\0'));
+        check(r >= 0 || (strcmp(store_error(state), "no error") != 0 && *store_error(state) != '\0'));
 }
 
 static void check_event(const struct event *event)
@@ -206,11 +206,11 @@ static int on_unlogged(void *userdata, const struct event *event)
 
         check_event(event);
         if (event->id[0] != 'f')
-                (void)state_mark_logged(userdata, ids, 1);
+                (void)store_mark_logged(userdata, ids, 1);
         return 0;
 }
 
-static void read_jobs(struct state *state)
+static void read_jobs(struct store *state)
 {
         for (uint64_t id = 1; id <= JOB_COUNT; id++) {
                 CLEANUP(job_record_clear) struct job_record record = { 0 };
@@ -218,40 +218,40 @@ static void read_jobs(struct state *state)
                 CLEANUP(text_clear) struct text result = TEXT_NULL;
                 struct stored_job job;
 
-                int r = state_get_job(state, id, &job);
+                int r = store_get_job(state, id, &job);
                 check_result(state, r);
                 check(r <= 0 || (job.id == id && outcome_to_string(job.outcome) != NULL));
-                check_result(state, state_get_job_texts(state, id, &status, &result));
-                r = state_get_job_record(state, id, &record);
+                check_result(state, store_get_job_texts(state, id, &status, &result));
+                r = store_get_job_record(state, id, &record);
                 check_result(state, r);
                 check(r <= 0 || record.id == id);
                 if (r > 0)
-                        check_result(state, state_update_job(state, &record));
+                        check_result(state, store_update_job(state, &record));
         }
 }
 
-static void end_deliveries(struct state *state)
+static void end_deliveries(struct store *state)
 {
         for (size_t i = 0; i < HOOK_COUNT; i++) {
                 struct delivery deliveries[4];
                 uint64_t next_us;
 
-                int due = state_due_deliveries(state, hooks[i], UINT64_MAX, NULL, 0, deliveries, 4);
+                int due = store_due_deliveries(state, hooks[i], UINT64_MAX, NULL, 0, deliveries, 4);
                 check_result(state, due);
                 check(due <= 4);
                 for (int k = 0; k < due; k++) {
                         CLEANUP(event_clear) struct event event = { .id = "" };
                         uint64_t id = deliveries[k].id;
 
-                        int r = state_get_event(state, deliveries[k].event_id, &event);
+                        int r = store_get_event(state, deliveries[k].event_id, &event);
                         check_result(state, r);
                         check(r <= 0 || strcmp(event.id, deliveries[k].event_id) == 0);
-                        r = k % 3 == 0   ? state_delivery_done(state, id, 1)
-                            : k % 3 == 1 ? state_delivery_retry(state, id, 1, 1, "not now")
-                                         : state_delivery_failed(state, id, 3, NULL);
+                        r = k % 3 == 0   ? store_delivery_done(state, id, 1)
+                            : k % 3 == 1 ? store_delivery_retry(state, id, 1, 1, "not now")
+                                         : store_delivery_failed(state, id, 3, NULL);
                         check_result(state, r);
                 }
-                check_result(state, state_next_delivery(state, hooks[i], NULL, 0, &next_us));
+                check_result(state, store_next_delivery(state, hooks[i], NULL, 0, &next_us));
         }
 }
 
@@ -261,19 +261,19 @@ static void on_pending_hook(void *userdata, const char *hook, uint64_t count)
         check(hook != NULL && count > 0);
 }
 
-static void read_values(struct state *state)
+static void read_values(struct store *state)
 {
         static const struct text status = TEXT_LITERAL("Paused");
         void *value = NULL;
         size_t value_size = 0;
 
-        int r = state_get_value(state, "token", &value, &value_size);
+        int r = store_get_value(state, "token", &value, &value_size);
         check_result(state, r);
         check(r <= 0 || ((const char *)value)[value_size] == '\0');
         free(value);
-        check_result(state, state_status_reported(state, &status));
-        if (state_put_value(state, "token", "new", 3) == 0) {
-                r = state_get_value(state, "token", &value, &value_size);
+        check_result(state, store_status_reported(state, &status));
+        if (store_put_value(state, "token", "new", 3) == 0) {
+                r = store_get_value(state, "token", &value, &value_size);
                 if (r > 0) {
                         check(value_size == 3 && memcmp(value, "new", 4) == 0);
                         free(value);
@@ -283,12 +283,12 @@ static void read_values(struct state *state)
 
 /* ---- a run ---- */
 
-static struct state *reopen(void)
+static struct store *reopen(void)
 {
-        struct state *state = NULL;
+        struct store *state = NULL;
         char *message = NULL;
 
-        int r = state_open(directory, &message, &state);
+        int r = store_open(directory, &message, &state);
         check((r == 0) == (state != NULL) && r <= 0);
         check((r < 0) == (message != NULL));
         check(message == NULL || strstr(message, directory) != NULL);
@@ -297,26 +297,26 @@ static struct state *reopen(void)
 }
 
 /* The event that was recorded, after closing and opening. */
-static void check_kept(struct state *state, bool valid)
+static void check_kept(struct store *state, bool valid)
 {
         CLEANUP(event_clear) struct event found = { .id = "" };
         const struct event expected = new_event();
         struct stored_job job;
 
-        int r = state_get_event(state, NEW_EVENT, &found);
+        int r = store_get_event(state, NEW_EVENT, &found);
         check_result(state, r);
         if (r > 0)
                 check_events_equal(&found, &expected);
         check(r > 0 || !valid);
 
-        r = state_get_job(state, 1, &job);
+        r = store_get_job(state, 1, &job);
         check_result(state, r);
         check(r > 0 || !valid);
         check(r <= 0 || job.outcome == OUTCOME_SUCCESS);
 }
 
 /* How many deliveries of the first hook are pending; -1 if the database does not say. */
-static int64_t count_pending(const struct state *state)
+static int64_t count_pending(const struct store *state)
 {
         static const char sql[] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1";
         sqlite3_stmt *statement = NULL;
@@ -333,36 +333,36 @@ static int64_t count_pending(const struct state *state)
 static void run(const uint8_t *data, size_t size)
 {
         static const uint64_t jobs[] = { 1, 2, 3 };
-        static const struct state_configured configured = { hooks, HOOK_COUNT, jobs, JOB_COUNT };
+        static const struct store_configured configured = { hooks, HOOK_COUNT, jobs, JOB_COUNT };
         struct event event = new_event();
 
-        struct state *state = reopen();
+        struct store *state = reopen();
         if (state == NULL) {
                 check(file_is(data, size));
                 return;
         }
         bool valid = size == 0 || file_is_valid(data, size);
 
-        (void)state_each_unlogged(state, on_unlogged, state);
+        (void)store_each_unlogged(state, on_unlogged, state);
         read_jobs(state);
         end_deliveries(state);
         read_values(state);
         int64_t before = count_pending(state);
-        int recorded = state_record_event(state, &event, hooks, 1);
+        int recorded = store_record_event(state, &event, hooks, 1);
         check_result(state, recorded);
         check(recorded == 0 || !valid);
         int64_t after = count_pending(state);
         if (recorded == 0)
                 check(after == before + 1 || !valid);
-        check_result(state, state_each_pending_hook(state, on_pending_hook, NULL));
-        check_result(state, state_prune(state, UINT64_C(1700000000000000), 0, &configured));
-        state = state_close(state);
+        check_result(state, store_each_pending_hook(state, on_pending_hook, NULL));
+        check_result(state, store_prune(state, UINT64_C(1700000000000000), 0, &configured));
+        state = store_close(state);
 
         state = reopen();
         check(state != NULL || !valid);
         if (state != NULL && recorded == 0)
                 check_kept(state, valid);
-        state_close(state);
+        store_close(state);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

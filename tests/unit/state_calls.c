@@ -20,7 +20,7 @@ int call_record_number(struct fixture *fixture, unsigned number)
 {
         struct event event = fixture_event(number, number, EVENT_SEEN);
 
-        return state_record_event(fixture->state, &event, hooks, 2);
+        return store_record_event(fixture->state, &event, hooks, 2);
 }
 
 /* A single event, and no prepared statement. */
@@ -28,7 +28,7 @@ void calls_prepare(struct fixture *fixture)
 {
         struct delivery delivery;
 
-        assert_int_equal(state_execute(fixture->state,
+        assert_int_equal(store_execute(fixture->state,
                                        "DELETE FROM unlogged; DELETE FROM deliveries; DELETE FROM events;"
                                        "DELETE FROM jobs; DELETE FROM texts",
                                        NULL),
@@ -36,9 +36,9 @@ void calls_prepare(struct fixture *fixture)
         /* The contents of the events depend on the factors of their numbers. */
         call_number = (call_number / 210 + 1) * 210;
         assert_int_equal(call_record_number(fixture, call_number), 0);
-        assert_int_equal(state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, &delivery, 1), 1);
+        assert_int_equal(store_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, &delivery, 1), 1);
         delivery_id = delivery.id;
-        state_statements_finalize(fixture->state);
+        store_statements_finalize(fixture->state);
 }
 
 /* ---- the calls ---- */
@@ -53,28 +53,28 @@ int call_record_known(struct fixture *fixture)
         struct event event = fixture_event(call_number + 1, call_number, EVENT_CHANGED);
 
         call_number++;
-        return state_record_event(fixture->state, &event, hooks, 1);
+        return store_record_event(fixture->state, &event, hooks, 1);
 }
 
 /* All calls are made, as by a caller that checks for errors only at the end. */
 int call_batch(struct fixture *fixture)
 {
-        int r = state_batch_begin(fixture->state);
+        int r = store_batch_begin(fixture->state);
         if (r < 0)
                 return r;
         int first = call_record_number(fixture, ++call_number),
             second = call_record_number(fixture, ++call_number);
-        r = state_batch_end(fixture->state, true);
+        r = store_batch_end(fixture->state, true);
         return first < 0 ? first : second < 0 ? second : r;
 }
 
 int call_batch_dropped(struct fixture *fixture)
 {
-        int r = state_batch_begin(fixture->state);
+        int r = store_batch_begin(fixture->state);
         if (r < 0)
                 return r;
         r = call_record_number(fixture, ++call_number);
-        (void)state_batch_end(fixture->state, false);
+        (void)store_batch_end(fixture->state, false);
         return r;
 }
 
@@ -82,7 +82,7 @@ int call_get_event(struct fixture *fixture)
 {
         struct event event = { 0 };
 
-        int r = state_get_event(fixture->state, fixture_event_id(call_number), &event);
+        int r = store_get_event(fixture->state, fixture_event_id(call_number), &event);
         event_clear(&event);
         return r;
 }
@@ -98,7 +98,7 @@ int call_each_unlogged(struct fixture *fixture)
 {
         unsigned count = 0;
 
-        int r = state_each_unlogged(fixture->state, count_event, &count);
+        int r = store_each_unlogged(fixture->state, count_event, &count);
         if (r >= 0)
                 assert_true(count > 0);
         return r;
@@ -109,7 +109,7 @@ int call_mark_logged(struct fixture *fixture)
 {
         for (unsigned i = 0; i <= STATE_MARKS_MAX; i++) {
                 const char *id = fixture_event_id(1000000 + i);
-                int r = state_mark_logged(fixture->state, &id, 1);
+                int r = store_mark_logged(fixture->state, &id, 1);
                 if (r < 0)
                         return r;
         }
@@ -118,11 +118,11 @@ int call_mark_logged(struct fixture *fixture)
 
 int call_mark_logged_in_batch(struct fixture *fixture)
 {
-        int r = state_batch_begin(fixture->state);
+        int r = store_batch_begin(fixture->state);
         if (r < 0)
                 return r;
         r = call_mark_logged(fixture);
-        int ended = state_batch_end(fixture->state, true);
+        int ended = store_batch_end(fixture->state, true);
         return r < 0 ? r : ended;
 }
 
@@ -130,29 +130,29 @@ int call_prune(struct fixture *fixture)
 {
         const char *id = fixture_event_id(call_number);
 
-        int r = state_mark_logged(fixture->state, &id, 1);
-        return r < 0 ? r : state_prune(fixture->state, 1, 0, &NOTHING_CONFIGURED);
+        int r = store_mark_logged(fixture->state, &id, 1);
+        return r < 0 ? r : store_prune(fixture->state, 1, 0, &NOTHING_CONFIGURED);
 }
 
 int call_due_deliveries(struct fixture *fixture)
 {
         struct delivery deliveries[2];
 
-        return state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, 2);
+        return store_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, 2);
 }
 
 int call_next_delivery(struct fixture *fixture)
 {
         uint64_t next_us;
 
-        return state_next_delivery(fixture->state, "mail", NULL, 0, &next_us);
+        return store_next_delivery(fixture->state, "mail", NULL, 0, &next_us);
 }
 
 int call_count_pending(struct fixture *fixture)
 {
         uint64_t count = 0;
 
-        int r = state_count_pending(fixture->state, "mail", &count);
+        int r = store_count_pending(fixture->state, "mail", &count);
         assert_true(r < 0 || count > 0);
         return r;
 }
@@ -170,27 +170,27 @@ int call_each_failed_delivery(struct fixture *fixture)
 {
         unsigned count = 0;
 
-        int r = state_delivery_failed(fixture->state, delivery_id, 5, "exit status 1");
+        int r = store_delivery_failed(fixture->state, delivery_id, 5, "exit status 1");
         if (r >= 0 || r == -ENOENT) /* it may have failed before */
-                r = state_each_failed_delivery(fixture->state, count_failed, &count);
+                r = store_each_failed_delivery(fixture->state, count_failed, &count);
         assert_true(r < 0 || count > 0);
         return r;
 }
 
 int call_delivery_done(struct fixture *fixture)
 {
-        return state_delivery_done(fixture->state, delivery_id, 5);
+        return store_delivery_done(fixture->state, delivery_id, 5);
 }
 
 int call_delivery_retry(struct fixture *fixture)
 {
-        return state_delivery_retry(fixture->state, delivery_id, 5, 1, "exit status 1");
+        return store_delivery_retry(fixture->state, delivery_id, 5, 1, "exit status 1");
 }
 
 int call_rebase_deliveries(struct fixture *fixture)
 {
         int r = call_delivery_retry(fixture);
-        return r < 0 ? r : state_rebase_deliveries(fixture->state, "mail", 1, 1);
+        return r < 0 ? r : store_rebase_deliveries(fixture->state, "mail", 1, 1);
 }
 
 static void count_hook(void *userdata, const char *hook, uint64_t count)
@@ -204,7 +204,7 @@ int call_each_pending_hook(struct fixture *fixture)
 {
         unsigned count = 0;
 
-        int r = state_each_pending_hook(fixture->state, count_hook, &count);
+        int r = store_each_pending_hook(fixture->state, count_hook, &count);
         if (r >= 0)
                 assert_true(count > 0);
         return r;
@@ -215,17 +215,17 @@ int call_status_reported(struct fixture *fixture)
         char status[32];
 
         (void)snprintf(status, sizeof(status), "Paused %u", call_number);
-        return state_status_reported(fixture->state, &(struct text){ status, strlen(status) });
+        return store_status_reported(fixture->state, &(struct text){ status, strlen(status) });
 }
 
 int call_put_value(struct fixture *fixture)
 {
-        return state_put_value(fixture->state, "token", "first", 5);
+        return store_put_value(fixture->state, "token", "first", 5);
 }
 
 int call_delete_value(struct fixture *fixture)
 {
-        return state_put_value(fixture->state, "nothing", NULL, 0);
+        return store_put_value(fixture->state, "nothing", NULL, 0);
 }
 
 int call_get_value(struct fixture *fixture)
@@ -233,7 +233,7 @@ int call_get_value(struct fixture *fixture)
         void *data = NULL;
         size_t size = 0;
 
-        int r = state_get_value(fixture->state, "token", &data, &size);
+        int r = store_get_value(fixture->state, "token", &data, &size);
         if (r >= 0)
                 assert_int_equal(r, 1);
         free(data);
@@ -244,8 +244,8 @@ int call_update_job(struct fixture *fixture)
 {
         struct job_record job = { .id = call_number, .description = TEXT_LITERAL("new") };
 
-        int r = state_update_job(fixture->state, &job);
-        return r < 0 ? r : state_update_job(fixture->state, &job); /* its result is now unchanged */
+        int r = store_update_job(fixture->state, &job);
+        return r < 0 ? r : store_update_job(fixture->state, &job); /* its result is now unchanged */
 }
 
 int call_reopen(struct fixture *fixture)
@@ -253,7 +253,7 @@ int call_reopen(struct fixture *fixture)
         char *message = NULL;
 
         fixture_close(fixture);
-        int r = state_open(fixture->directory, &message, &fixture->state);
+        int r = store_open(fixture->directory, &message, &fixture->state);
         free(message);
         return r;
 }
@@ -262,14 +262,14 @@ int call_get_job(struct fixture *fixture)
 {
         struct stored_job job;
 
-        return state_get_job(fixture->state, call_number, &job);
+        return store_get_job(fixture->state, call_number, &job);
 }
 
 int call_get_job_texts(struct fixture *fixture)
 {
         struct text status, result;
 
-        int r = state_get_job_texts(fixture->state, call_number, &status, &result);
+        int r = store_get_job_texts(fixture->state, call_number, &status, &result);
         if (r >= 0) {
                 text_clear(&status);
                 text_clear(&result);

@@ -48,14 +48,14 @@ void fixture_open(struct fixture *fixture)
 {
         char *message = NULL;
 
-        int r = state_open(fixture->directory, &message, &fixture->state);
+        int r = store_open(fixture->directory, &message, &fixture->state);
         if (r < 0)
-                fail_msg("state_open: %s (%s)", strerror(-r), message != NULL ? message : "no message");
+                fail_msg("store_open: %s (%s)", strerror(-r), message != NULL ? message : "no message");
 }
 
 void fixture_close(struct fixture *fixture)
 {
-        fixture->state = state_close(fixture->state);
+        fixture->state = store_close(fixture->state);
 }
 
 void fixture_reopen(struct fixture *fixture)
@@ -74,10 +74,10 @@ pid_t fixture_holder_start(struct fixture *fixture, int *ret_leash)
         pid_t holder = fork();
         assert_true(holder >= 0);
         if (holder == 0) {
-                struct state *state = NULL;
+                struct store *state = NULL;
                 char *message = NULL;
                 close(leash[1]);
-                byte = state_open(fixture->directory, &message, &state) == 0;
+                byte = store_open(fixture->directory, &message, &state) == 0;
                 (void)!write(ready[1], &byte, 1);
                 (void)!read(leash[0], &byte, 1); /* until it is closed */
                 _exit(0);                        /* without closing the store: the lock ends all the same */
@@ -111,7 +111,7 @@ const char *fixture_path(const struct fixture *fixture, const char *name)
         return path;
 }
 
-uint64_t fixture_pending(const struct state *state, const char *hook)
+uint64_t fixture_pending(const struct store *state, const char *hook)
 {
         static const char sql[] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1";
         sqlite3_stmt *statement = NULL;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "state/state.h"
+#include "state/store.h"
 
 /*
  * A state in a directory of its own under $TMPDIR, for tests. All functions fail the calling test instead of
@@ -17,7 +17,7 @@
  */
 struct fixture {
         char directory[256];
-        struct state *state;
+        struct store *state;
 };
 
 /* For cmocka: *state becomes a struct fixture with an open state. The teardown removes the directory. */
@@ -52,10 +52,10 @@ const char *fixture_event_id(unsigned number);
  */
 struct event fixture_event(unsigned number, uint64_t job, enum event_kind kind);
 
-#define NOTHING_CONFIGURED ((const struct state_configured){ .hook_count = 0 })
+#define NOTHING_CONFIGURED ((const struct store_configured){ .hook_count = 0 })
 
 /* How many deliveries of the hook are pending in the database. */
-uint64_t fixture_pending(const struct state *state, const char *hook);
+uint64_t fixture_pending(const struct store *state, const char *hook);
 
 void assert_text_equal(const struct text *left, const struct text *right);
 void assert_record_equal(const struct job_record *left, const struct job_record *right);

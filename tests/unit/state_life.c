@@ -23,14 +23,14 @@ static int record(struct fixture *life, unsigned number, uint64_t job, enum even
         for (size_t i = 0; i < state_life_result_size; i++)
                 large[i] = (char)('a' + (i * 7 + number) % 26);
         event.record.result = (struct text){ large, state_life_result_size };
-        return state_record_event(life->state, &event, hooks, hook_count);
+        return store_record_event(life->state, &event, hooks, hook_count);
 }
 
 static int step_open(struct fixture *life)
 {
         char *message = NULL;
 
-        int r = state_open(life->directory, &message, &life->state);
+        int r = store_open(life->directory, &message, &life->state);
         if (r < 0 && r != -ENOMEM)
                 assert_non_null(message);
         free(message);
@@ -39,7 +39,7 @@ static int step_open(struct fixture *life)
 
 static int step_reopen(struct fixture *life)
 {
-        life->state = state_close(life->state);
+        life->state = store_close(life->state);
         return step_open(life);
 }
 
@@ -50,7 +50,7 @@ static int step_first_event(struct fixture *life)
 
 static int step_value(struct fixture *life)
 {
-        return state_put_value(life->state, "token", "first", 5);
+        return store_put_value(life->state, "token", "first", 5);
 }
 
 static int step_value_again(struct fixture *life)
@@ -58,20 +58,20 @@ static int step_value_again(struct fixture *life)
         void *data = NULL;
         size_t size = 0;
 
-        int r = state_get_value(life->state, "token", &data, &size);
+        int r = store_get_value(life->state, "token", &data, &size);
         if (r < 0)
                 return r;
         assert_int_equal(r, 1);
         assert_string_equal(data, "first");
         free(data);
-        return state_put_value(life->state, "token", "second", 6);
+        return store_put_value(life->state, "token", "second", 6);
 }
 
 static int step_status(struct fixture *life)
 {
         struct text status = TEXT_LITERAL("Paused");
 
-        int r = state_status_reported(life->state, &status);
+        int r = store_status_reported(life->state, &status);
         if (r >= 0)
                 assert_int_equal(r, 1);
         return r;
@@ -79,7 +79,7 @@ static int step_status(struct fixture *life)
 
 static int step_batch(struct fixture *life)
 {
-        int r = state_batch_begin(life->state);
+        int r = store_batch_begin(life->state);
         if (r < 0)
                 return r;
 
@@ -90,7 +90,7 @@ static int step_batch(struct fixture *life)
                 if (r < 0 && failed == 0)
                         failed = r;
         }
-        r = state_batch_end(life->state, failed == 0);
+        r = store_batch_end(life->state, failed == 0);
         return failed != 0 ? failed : r;
 }
 
@@ -98,19 +98,19 @@ static int step_deliver(struct fixture *life)
 {
         struct delivery deliveries[8];
 
-        int count = state_due_deliveries(life->state, "mail", UINT64_MAX, NULL, 0, deliveries, 8);
+        int count = store_due_deliveries(life->state, "mail", UINT64_MAX, NULL, 0, deliveries, 8);
         if (count < 0)
                 return count;
         assert_int_equal(count, 4);
         uint64_t done = deliveries[0].id, retried = deliveries[1].id;
 
-        int r = state_batch_begin(life->state);
+        int r = store_batch_begin(life->state);
         if (r < 0)
                 return r;
-        r = state_delivery_done(life->state, done, 5);
+        r = store_delivery_done(life->state, done, 5);
         if (r >= 0)
-                r = state_delivery_retry(life->state, retried, 5, 1, "exit status 1");
-        int ended = state_batch_end(life->state, r >= 0);
+                r = store_delivery_retry(life->state, retried, 5, 1, "exit status 1");
+        int ended = store_batch_end(life->state, r >= 0);
         return r < 0 ? r : ended;
 }
 
@@ -118,7 +118,7 @@ static int step_update(struct fixture *life)
 {
         struct job_record record = { .id = 2, .description = TEXT_LITERAL("new") };
 
-        return state_update_job(life->state, &record);
+        return store_update_job(life->state, &record);
 }
 
 static int step_change(struct fixture *life)
@@ -126,11 +126,11 @@ static int step_change(struct fixture *life)
         struct job_record known;
         struct stored_job job;
 
-        int r = state_get_job(life->state, 1, &job);
+        int r = store_get_job(life->state, 1, &job);
         if (r < 0)
                 return r;
         assert_int_equal(job.result.size, state_life_result_size);
-        r = state_get_job_record(life->state, 1, &known);
+        r = store_get_job_record(life->state, 1, &known);
         if (r < 0)
                 return r;
         assert_int_equal(known.result.size, state_life_result_size);
@@ -148,10 +148,10 @@ static int step_mark_and_prune(struct fixture *life)
         const char *ids[] = { "00000000-0000-4000-8000-000000000006",
                               "00000000-0000-4000-8000-000000000001" };
 
-        int r = state_mark_logged(life->state, ids, 2);
+        int r = store_mark_logged(life->state, ids, 2);
         if (r < 0)
                 return r;
-        return state_prune(life->state, UINT64_MAX, 0, &NOTHING_CONFIGURED);
+        return store_prune(life->state, UINT64_MAX, 0, &NOTHING_CONFIGURED);
 }
 
 static void count_hook(void *userdata, const char *hook, uint64_t count)
@@ -164,7 +164,7 @@ static int step_pending(struct fixture *life)
 {
         uint64_t count = 0;
 
-        int r = state_each_pending_hook(life->state, count_hook, &count);
+        int r = store_each_pending_hook(life->state, count_hook, &count);
         if (r >= 0)
                 assert_true(count > 0);
         return r;
@@ -181,7 +181,7 @@ static int step_unlogged(struct fixture *life)
 {
         unsigned count = 0;
 
-        int r = state_each_unlogged(life->state, count_event, &count);
+        int r = store_each_unlogged(life->state, count_event, &count);
         if (r >= 0)
                 assert_int_equal(count, 4);
         return r;

@@ -68,7 +68,7 @@ static void test_retried_later(void **state)
         assert_int_equal(test->idle, 0);
         expect_states(test, ALL_STATES, "pending 1");
 
-        assert_int_equal(state_delivery_retry(test->state->state, 1, 0, 0, "now"), 0);
+        assert_int_equal(store_delivery_retry(test->state->state, 1, 0, 0, "now"), 0);
         start(test);
         HOOK_WAIT(test->hook, test->idle > 0);
         expect_states(test, ALL_STATES, "failed 3");

@@ -79,7 +79,7 @@ static void test_delivery_without_memory(void **state)
                 HOOK_WAIT(test->hook, is_done(test));
                 if (pending(test, "mail") > 0) { /* it would be retried in some seconds */
                         assert_true(failed);
-                        assert_int_equal(state_delivery_retry(test->state->state, number, 0, 0, "now"), 0);
+                        assert_int_equal(store_delivery_retry(test->state->state, number, 0, 0, "now"), 0);
                         outbox_wake(test->outbox);
                         HOOK_WAIT(test->hook, pending(test, "mail") == 0);
                 }

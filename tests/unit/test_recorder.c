@@ -77,7 +77,7 @@ static unsigned unlogged(struct recorder_test *test)
 {
         unsigned count = 0;
 
-        assert_int_equal(state_each_unlogged(test->outbox->state->state, on_unlogged, &count), 0);
+        assert_int_equal(store_each_unlogged(test->outbox->state->state, on_unlogged, &count), 0);
         return count;
 }
 

@@ -17,9 +17,9 @@ static void record(struct fixture *fixture, unsigned number, uint64_t job, enum 
 {
         struct event event = fixture_event(number, job, kind);
 
-        int r = state_record_event(fixture->state, &event, two_hooks, 2);
+        int r = store_record_event(fixture->state, &event, two_hooks, 2);
         if (r != 0)
-                fail_msg("state_record_event: %d, %s", r, state_error(fixture->state));
+                fail_msg("store_record_event: %d, %s", r, store_error(fixture->state));
 }
 
 static int collect_id(void *userdata, const struct event *event)
@@ -34,7 +34,7 @@ static void assert_unlogged(struct fixture *fixture, const char *expected)
 {
         char ids[4096] = "";
 
-        assert_int_equal(state_each_unlogged(fixture->state, collect_id, ids), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, collect_id, ids), 0);
         assert_string_equal(ids, expected);
 }
 
@@ -42,7 +42,7 @@ static void assert_event_kept(struct fixture *fixture, const struct event *expec
 {
         struct event event;
 
-        assert_int_equal(state_get_event(fixture->state, expected->id, &event), 1);
+        assert_int_equal(store_get_event(fixture->state, expected->id, &event), 1);
         assert_event_equal(&event, expected);
         event_clear(&event);
 }
@@ -58,10 +58,10 @@ static void test_event_comes_back_whole(void **state)
                         fixture_event(number, 1000 + number, (enum event_kind)(number % EVENT_KIND_COUNT));
                 struct job_record job;
 
-                assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
+                assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
                 fixture_reopen(fixture);
                 assert_event_kept(fixture, &event);
-                assert_int_equal(state_get_job_record(fixture->state, 1000 + number, &job), 1);
+                assert_int_equal(store_get_job_record(fixture->state, 1000 + number, &job), 1);
                 assert_record_equal(&job, &event.record);
                 job_record_clear(&job);
         }
@@ -74,12 +74,12 @@ static void test_job_follows_its_events(void **state)
         struct stored_job job = { .id = 77 };
         struct text status, result;
 
-        assert_int_equal(state_get_job(fixture->state, UINT64_MAX, &job), 0);
+        assert_int_equal(store_get_job(fixture->state, UINT64_MAX, &job), 0);
         assert_int_equal(job.id, 77);
-        assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
         fixture_reopen(fixture);
 
-        assert_int_equal(state_get_job(fixture->state, UINT64_MAX, &job), 1);
+        assert_int_equal(store_get_job(fixture->state, UINT64_MAX, &job), 1);
         assert_true(job.id == UINT64_MAX);
         assert_int_equal(job.outcome, OUTCOME_OPEN);
         assert_false(job.stalled);
@@ -90,20 +90,20 @@ static void test_job_follows_its_events(void **state)
         /* `stalled` sets that of the job and keeps the time of its change; the next change clears it. */
         uint64_t changed_us = event.time_us;
         event = fixture_event(2, UINT64_MAX, EVENT_STALLED);
-        assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
         fixture_reopen(fixture);
-        assert_int_equal(state_get_job(fixture->state, UINT64_MAX, &job), 1);
+        assert_int_equal(store_get_job(fixture->state, UINT64_MAX, &job), 1);
         assert_true(job.stalled);
         assert_int_equal(job.changed_us, changed_us);
 
         event = fixture_event(3, UINT64_MAX, EVENT_SUCCEEDED);
-        assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
         fixture_reopen(fixture);
-        assert_int_equal(state_get_job(fixture->state, UINT64_MAX, &job), 1);
+        assert_int_equal(store_get_job(fixture->state, UINT64_MAX, &job), 1);
         assert_false(job.stalled);
         assert_int_equal(job.changed_us, event.time_us);
         assert_int_equal(job.outcome, OUTCOME_SUCCESS);
-        assert_int_equal(state_get_job_texts(fixture->state, UINT64_MAX, &status, &result), 1);
+        assert_int_equal(store_get_job_texts(fixture->state, UINT64_MAX, &status, &result), 1);
         assert_text_equal(&status, &event.record.status);
         assert_text_equal(&result, &event.record.result);
         text_clear(&status);
@@ -116,10 +116,10 @@ static void test_unknown_job_has_no_texts(void **state)
         struct text status = TEXT_LITERAL("x"), result = TEXT_LITERAL("y");
         struct job_record untouched = { .id = 5 };
 
-        assert_int_equal(state_get_job_texts(fixture->state, 1, &status, &result), 0);
+        assert_int_equal(store_get_job_texts(fixture->state, 1, &status, &result), 0);
         assert_null(status.data);
         assert_null(result.data);
-        assert_int_equal(state_get_job_record(fixture->state, 1, &untouched), 0);
+        assert_int_equal(store_get_job_record(fixture->state, 1, &untouched), 0);
         assert_int_equal(untouched.id, 5);
 }
 
@@ -142,10 +142,10 @@ static void test_large_result(void **state)
                 struct event event = fixture_event(i, 9, EVENT_CHANGED);
                 event.record.result = texts[i];
                 event.result_before = i > 0 ? texts[i - 1] : texts[0];
-                assert_int_equal(state_record_event(fixture->state, &event, two_hooks, 2), 0);
+                assert_int_equal(store_record_event(fixture->state, &event, two_hooks, 2), 0);
                 fixture_reopen(fixture);
                 assert_event_kept(fixture, &event);
-                assert_int_equal(state_get_job_record(fixture->state, 9, &job), 1);
+                assert_int_equal(store_get_job_record(fixture->state, 9, &job), 1);
                 assert_record_equal(&job, &event.record);
                 job_record_clear(&job);
         }
@@ -159,11 +159,11 @@ static void test_same_event_twice(void **state)
         struct event again = fixture_event(1, 1, EVENT_FAILED);
         struct stored_job job;
 
-        assert_int_equal(state_record_event(fixture->state, &first, two_hooks, 2), 0);
-        assert_int_equal(state_record_event(fixture->state, &again, two_hooks, 2), -EEXIST);
-        assert_string_equal(state_error(fixture->state), "an event with this ID is already recorded");
+        assert_int_equal(store_record_event(fixture->state, &first, two_hooks, 2), 0);
+        assert_int_equal(store_record_event(fixture->state, &again, two_hooks, 2), -EEXIST);
+        assert_string_equal(store_error(fixture->state), "an event with this ID is already recorded");
         fixture_reopen(fixture);
-        assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
+        assert_int_equal(store_get_job(fixture->state, 1, &job), 1);
         assert_int_equal(job.outcome, OUTCOME_OPEN);
         for (size_t i = 0; i < 2; i++)
                 assert_int_equal(fixture_pending(fixture->state, two_hooks[i]), 1);
@@ -181,22 +181,22 @@ static void test_update_job(void **state)
         struct stored_job known;
         struct job_record expected, job;
 
-        assert_int_equal(state_update_job(fixture->state, &refreshed), -ENOENT);
+        assert_int_equal(store_update_job(fixture->state, &refreshed), -ENOENT);
         event.record.has_result = false;
-        assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
-        assert_int_equal(state_get_job(fixture->state, 1, &known), 1);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_get_job(fixture->state, 1, &known), 1);
         assert_true(known.result_unread);
-        assert_int_equal(state_update_job(fixture->state, &refreshed), 0);
+        assert_int_equal(store_update_job(fixture->state, &refreshed), 0);
         fixture_reopen(fixture);
 
         /* Status comes from the event. */
         expected = refreshed;
         expected.status = event.record.status;
         expected.has_status = true;
-        assert_int_equal(state_get_job(fixture->state, 1, &known), 1);
+        assert_int_equal(store_get_job(fixture->state, 1, &known), 1);
         assert_false(known.result_unread);
         assert_int_equal(known.result.size, 4);
-        assert_int_equal(state_get_job_record(fixture->state, 1, &job), 1);
+        assert_int_equal(store_get_job_record(fixture->state, 1, &job), 1);
         assert_record_equal(&job, &expected);
         job_record_clear(&job);
         assert_event_kept(fixture, &event);
@@ -208,34 +208,34 @@ static void test_batch(void **state)
 {
         struct fixture *fixture = *state;
 
-        assert_int_equal(state_batch_begin(fixture->state), 0);
-        assert_int_equal(state_batch_begin(fixture->state), -EBUSY);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
+        assert_int_equal(store_batch_begin(fixture->state), -EBUSY);
         record(fixture, 1, 1, EVENT_SEEN);
         record(fixture, 2, 2, EVENT_SEEN);
-        assert_int_equal(state_batch_end(fixture->state, true), 0);
-        assert_int_equal(state_batch_end(fixture->state, true), -EINVAL);
+        assert_int_equal(store_batch_end(fixture->state, true), 0);
+        assert_int_equal(store_batch_end(fixture->state, true), -EINVAL);
         fixture_reopen(fixture);
         assert_unlogged(fixture, "001 002 ");
 
-        assert_int_equal(state_batch_begin(fixture->state), 0);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
         record(fixture, 3, 1, EVENT_CHANGED);
-        assert_int_equal(state_batch_end(fixture->state, false), 0);
+        assert_int_equal(store_batch_end(fixture->state, false), 0);
         assert_unlogged(fixture, "001 002 ");
 
         /* A write that fails is undone alone. */
         struct event known = fixture_event(1, 5, EVENT_SEEN);
         struct stored_job job;
-        assert_int_equal(state_batch_begin(fixture->state), 0);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
         record(fixture, 4, 4, EVENT_SEEN);
-        assert_int_equal(state_record_event(fixture->state, &known, two_hooks, 2), -EEXIST);
+        assert_int_equal(store_record_event(fixture->state, &known, two_hooks, 2), -EEXIST);
         record(fixture, 5, 4, EVENT_CHANGED);
-        assert_int_equal(state_batch_end(fixture->state, true), 0);
+        assert_int_equal(store_batch_end(fixture->state, true), 0);
         fixture_reopen(fixture);
         assert_unlogged(fixture, "001 002 004 005 ");
-        assert_int_equal(state_get_job(fixture->state, 5, &job), 0);
+        assert_int_equal(store_get_job(fixture->state, 5, &job), 0);
 
         /* Closing rolls a batch back. */
-        assert_int_equal(state_batch_begin(fixture->state), 0);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
         record(fixture, 6, 6, EVENT_SEEN);
         fixture_reopen(fixture);
         assert_unlogged(fixture, "001 002 004 005 ");
@@ -253,17 +253,17 @@ static void test_unlogged(void **state)
         assert_unlogged(fixture, "001 002 003 004 005 ");
 
         ids[0] = fixture_event_id(2);
-        assert_int_equal(state_mark_logged(fixture->state, ids, 1), 0);
-        assert_int_equal(state_mark_logged(fixture->state, ids, 1), 0);
+        assert_int_equal(store_mark_logged(fixture->state, ids, 1), 0);
+        assert_int_equal(store_mark_logged(fixture->state, ids, 1), 0);
         assert_unlogged(fixture, "001 003 004 005 ");
         fixture_reopen(fixture);
         assert_unlogged(fixture, "001 003 004 005 ");
 
         /* Written by the next transaction, even after one that was rolled back. */
         ids[0] = fixture_event_id(3);
-        assert_int_equal(state_mark_logged(fixture->state, ids, 1), 0);
-        assert_int_equal(state_batch_begin(fixture->state), 0);
-        assert_int_equal(state_batch_end(fixture->state, false), 0);
+        assert_int_equal(store_mark_logged(fixture->state, ids, 1), 0);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
+        assert_int_equal(store_batch_end(fixture->state, false), 0);
         assert_unlogged(fixture, "001 004 005 ");
         record(fixture, 6, 6, EVENT_SEEN);
         assert_unlogged(fixture, "001 004 005 006 ");
@@ -271,9 +271,9 @@ static void test_unlogged(void **state)
         assert_unlogged(fixture, "001 004 005 006 ");
 
         ids[0] = "no such event";
-        assert_int_equal(state_mark_logged(fixture->state, ids, 1), 0);
+        assert_int_equal(store_mark_logged(fixture->state, ids, 1), 0);
         ids[0] = "0123456789012345678901234567890123456789";
-        assert_int_equal(state_mark_logged(fixture->state, ids, 1), -EINVAL);
+        assert_int_equal(store_mark_logged(fixture->state, ids, 1), -EINVAL);
 }
 
 static void test_many_marks(void **state)
@@ -284,22 +284,22 @@ static void test_many_marks(void **state)
                 record(fixture, number, 1, EVENT_CHANGED);
         for (unsigned number = 0; number < 150; number++) {
                 const char *id = fixture_event_id(number);
-                assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+                assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
         }
         /* In a batch, too, whose transaction has the marks that no longer fit. */
-        assert_int_equal(state_batch_begin(fixture->state), 0);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
         for (unsigned number = 150; number < 199; number++) {
                 const char *id = fixture_event_id(number);
-                assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+                assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
         }
-        assert_int_equal(state_batch_end(fixture->state, true), 0);
+        assert_int_equal(store_batch_end(fixture->state, true), 0);
         assert_unlogged(fixture, "199 ");
         fixture_reopen(fixture);
         assert_unlogged(fixture, "199 ");
 }
 
 struct marker {
-        struct state *state;
+        struct store *state;
         unsigned count, stop_at;
 };
 
@@ -310,7 +310,7 @@ static int mark_in_handler(void *userdata, const struct event *event)
 
         if (++marker->count == marker->stop_at)
                 return -ECANCELED;
-        return state_mark_logged(marker->state, &id, 1);
+        return store_mark_logged(marker->state, &id, 1);
 }
 
 static void test_handler_may_use_the_state(void **state)
@@ -320,12 +320,12 @@ static void test_handler_may_use_the_state(void **state)
 
         for (unsigned number = 0; number < 150; number++)
                 record(fixture, number, 1, EVENT_CHANGED);
-        assert_int_equal(state_each_unlogged(fixture->state, mark_in_handler, &marker), -ECANCELED);
+        assert_int_equal(store_each_unlogged(fixture->state, mark_in_handler, &marker), -ECANCELED);
         assert_int_equal(marker.count, 100);
 
         fixture_reopen(fixture);
         marker = (struct marker){ .state = fixture->state };
-        assert_int_equal(state_each_unlogged(fixture->state, mark_in_handler, &marker), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, mark_in_handler, &marker), 0);
         assert_int_equal(marker.count, 51);
         assert_unlogged(fixture, "");
 }
@@ -340,21 +340,21 @@ static void test_status_is_reported_once(void **state)
                                    TEXT_LITERAL("a\0b"),   TEXT_LITERAL("a\0c") };
 
         for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-                assert_int_equal(state_status_reported(fixture->state, &statuses[i]), 1);
-                assert_int_equal(state_status_reported(fixture->state, &statuses[i]), 0);
+                assert_int_equal(store_status_reported(fixture->state, &statuses[i]), 1);
+                assert_int_equal(store_status_reported(fixture->state, &statuses[i]), 0);
                 fixture_reopen(fixture);
-                assert_int_equal(state_status_reported(fixture->state, &statuses[i]), 0);
+                assert_int_equal(store_status_reported(fixture->state, &statuses[i]), 0);
         }
 
         /* Remote data cannot fill the disk: the oldest are dropped. */
-        assert_int_equal(state_batch_begin(fixture->state), 0);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
         for (unsigned number = 0; number < 300; number++) {
                 struct text status = { (char *)(uintptr_t)fixture_event_id(number), EVENT_ID_SIZE - 1 };
-                assert_int_equal(state_status_reported(fixture->state, &status), 1);
-                assert_int_equal(state_status_reported(fixture->state, &status), 0);
+                assert_int_equal(store_status_reported(fixture->state, &status), 1);
+                assert_int_equal(store_status_reported(fixture->state, &status), 0);
         }
-        assert_int_equal(state_batch_end(fixture->state, true), 0);
-        assert_int_equal(state_status_reported(fixture->state, &statuses[0]), 1);
+        assert_int_equal(store_batch_end(fixture->state, true), 0);
+        assert_int_equal(store_status_reported(fixture->state, &statuses[0]), 1);
 }
 
 static void assert_value(struct fixture *fixture, const char *key, const void *expected, size_t expected_size)
@@ -362,7 +362,7 @@ static void assert_value(struct fixture *fixture, const char *key, const void *e
         void *data = NULL;
         size_t size = 0;
 
-        assert_int_equal(state_get_value(fixture->state, key, &data, &size), 1);
+        assert_int_equal(store_get_value(fixture->state, key, &data, &size), 1);
         assert_int_equal(size, expected_size);
         assert_memory_equal(data, expected, expected_size);
         assert_int_equal(((char *)data)[size], '\0');
@@ -375,22 +375,22 @@ static void test_values(void **state)
         void *data = fixture;
         size_t size = 42;
 
-        assert_int_equal(state_get_value(fixture->state, "token", &data, &size), 0);
+        assert_int_equal(store_get_value(fixture->state, "token", &data, &size), 0);
         assert_ptr_equal(data, fixture);
         assert_int_equal(size, 42);
 
-        assert_int_equal(state_put_value(fixture->state, "token", "s3cr\0et", 7), 0);
-        assert_int_equal(state_put_value(fixture->state, "window", "", 0), 0);
+        assert_int_equal(store_put_value(fixture->state, "token", "s3cr\0et", 7), 0);
+        assert_int_equal(store_put_value(fixture->state, "window", "", 0), 0);
         fixture_reopen(fixture);
         assert_value(fixture, "token", "s3cr\0et", 7);
         assert_value(fixture, "window", "", 0);
 
-        assert_int_equal(state_put_value(fixture->state, "token", "new", 3), 0);
+        assert_int_equal(store_put_value(fixture->state, "token", "new", 3), 0);
         assert_value(fixture, "token", "new", 3);
-        assert_int_equal(state_put_value(fixture->state, "token", NULL, 0), 0);
-        assert_int_equal(state_put_value(fixture->state, "token", NULL, 0), 0);
+        assert_int_equal(store_put_value(fixture->state, "token", NULL, 0), 0);
+        assert_int_equal(store_put_value(fixture->state, "token", NULL, 0), 0);
         fixture_reopen(fixture);
-        assert_int_equal(state_get_value(fixture->state, "token", &data, &size), 0);
+        assert_int_equal(store_get_value(fixture->state, "token", &data, &size), 0);
         assert_value(fixture, "window", "", 0);
 }
 
@@ -400,9 +400,9 @@ static void test_deleted_value_leaves_the_file(void **state)
         static const char secret[] = "a-token-found-nowhere-else";
         size_t size;
 
-        assert_int_equal(state_put_value(fixture->state, "token", secret, sizeof(secret) - 1), 0);
+        assert_int_equal(store_put_value(fixture->state, "token", secret, sizeof(secret) - 1), 0);
         fixture_reopen(fixture);
-        assert_int_equal(state_put_value(fixture->state, "token", NULL, 0), 0);
+        assert_int_equal(store_put_value(fixture->state, "token", NULL, 0), 0);
         fixture_close(fixture);
 
         char *file = fixture_read_file(fixture_path(fixture, "jobwatchd.db"), &size);
@@ -413,8 +413,8 @@ static void test_deleted_value_leaves_the_file(void **state)
 /* Prunes all that may be pruned. Both hooks are configured. */
 static void prune(struct fixture *fixture, uint64_t age_us)
 {
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, age_us,
-                                     &(struct state_configured){ .hooks = two_hooks, .hook_count = 2 }),
+        assert_int_equal(store_prune(fixture->state, UINT64_MAX, age_us,
+                                     &(struct store_configured){ .hooks = two_hooks, .hook_count = 2 }),
                          0);
 }
 
@@ -429,31 +429,31 @@ static void test_prune(void **state)
 
         for (unsigned number = 1; number <= 4; number++) {
                 struct event made = fixture_event(number, number, EVENT_SEEN);
-                assert_int_equal(state_record_event(fixture->state, &made, two_hooks, number == 3 ? 2 : 0),
+                assert_int_equal(store_record_event(fixture->state, &made, two_hooks, number == 3 ? 2 : 0),
                                  0);
         }
-        assert_int_equal(state_mark_logged(fixture->state, ids, 3), 0);
+        assert_int_equal(store_mark_logged(fixture->state, ids, 3), 0);
 
         /* 1 is old and logged; 2 is not logged; 3 has a delivery pending; 4 is not old. */
         prune(fixture, 1);
         fixture_reopen(fixture);
-        assert_int_equal(state_get_event(fixture->state, fixture_event_id(1), &event), 0);
+        assert_int_equal(store_get_event(fixture->state, fixture_event_id(1), &event), 0);
         for (unsigned number = 2; number <= 4; number++) {
-                assert_int_equal(state_get_event(fixture->state, fixture_event_id(number), &event), 1);
+                assert_int_equal(store_get_event(fixture->state, fixture_event_id(number), &event), 1);
                 event_clear(&event);
         }
-        assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
+        assert_int_equal(store_get_job(fixture->state, 1, &job), 1);
 
         for (unsigned i = 0; i < 2; i++) {
-                assert_int_equal(state_due_deliveries(fixture->state, two_hooks[i], UINT64_MAX, NULL, 0,
+                assert_int_equal(store_due_deliveries(fixture->state, two_hooks[i], UINT64_MAX, NULL, 0,
                                                       deliveries, 2),
                                  1);
-                assert_int_equal(state_delivery_done(fixture->state, deliveries[0].id, 1), 0);
+                assert_int_equal(store_delivery_done(fixture->state, deliveries[0].id, 1), 0);
         }
         prune(fixture, 1);
         fixture_reopen(fixture);
-        assert_int_equal(state_get_event(fixture->state, fixture_event_id(3), &event), 0);
-        assert_int_equal(state_get_event(fixture->state, fixture_event_id(2), &event), 1);
+        assert_int_equal(store_get_event(fixture->state, fixture_event_id(3), &event), 0);
+        assert_int_equal(store_get_event(fixture->state, fixture_event_id(2), &event), 1);
         event_clear(&event);
 }
 
@@ -467,28 +467,28 @@ static void test_sequence_numbers_grow_and_are_never_reused(void **state)
                 struct event made = fixture_event(number, 1, EVENT_CHANGED), found;
                 const char *id = fixture_event_id(number);
 
-                assert_int_equal(state_record_event(fixture->state, &made, NULL, 0), 0);
+                assert_int_equal(store_record_event(fixture->state, &made, NULL, 0), 0);
                 assert_true(made.sequence > last);
                 last = made.sequence;
-                assert_int_equal(state_get_event(fixture->state, id, &found), 1);
+                assert_int_equal(store_get_event(fixture->state, id, &found), 1);
                 assert_true(found.sequence == last);
                 event_clear(&found);
 
                 /* All that may be pruned is. */
-                assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-                assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED), 0);
+                assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
+                assert_int_equal(store_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED), 0);
                 fixture_reopen(fixture);
         }
 
         /* Nothing is recorded by a batch that is rolled back, nor by an event that is known. */
         struct event lost = fixture_event(6, 1, EVENT_CHANGED), known = fixture_event(5, 1, EVENT_CHANGED);
-        assert_int_equal(state_record_event(fixture->state, &known, NULL, 0), -EEXIST);
+        assert_int_equal(store_record_event(fixture->state, &known, NULL, 0), -EEXIST);
         assert_int_equal(known.sequence, 0);
-        assert_int_equal(state_batch_begin(fixture->state), 0);
-        assert_int_equal(state_record_event(fixture->state, &lost, NULL, 0), 0);
-        assert_int_equal(state_batch_end(fixture->state, false), 0);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
+        assert_int_equal(store_record_event(fixture->state, &lost, NULL, 0), 0);
+        assert_int_equal(store_batch_end(fixture->state, false), 0);
         struct event next = fixture_event(7, 1, EVENT_CHANGED);
-        assert_int_equal(state_record_event(fixture->state, &next, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &next, NULL, 0), 0);
         assert_true(next.sequence > last);
 }
 
@@ -501,28 +501,28 @@ static void test_history_outlives_a_wrong_clock(void **state)
         const char *id = "00000000-0000-4000-8000-000000000001";
         uint64_t recorded_us = event.time_us;
 
-        assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
-        assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + years_us, keep_us, &NOTHING_CONFIGURED),
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
+        assert_int_equal(store_prune(fixture->state, recorded_us + years_us, keep_us, &NOTHING_CONFIGURED),
                          0);
-        assert_int_equal(state_prune(fixture->state, 0, keep_us, &NOTHING_CONFIGURED),
+        assert_int_equal(store_prune(fixture->state, 0, keep_us, &NOTHING_CONFIGURED),
                          0); /* a machine without a clock */
-        assert_int_equal(state_get_event(fixture->state, id, &event), 1);
+        assert_int_equal(store_get_event(fixture->state, id, &event), 1);
         event_clear(&event);
 
         /* Events of the wrong clock do not make others old once it is right. */
         struct event later = fixture_event(2, 1, EVENT_SEEN);
         later.time_us += years_us;
-        assert_int_equal(state_record_event(fixture->state, &later, NULL, 0), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + day_us, keep_us, &NOTHING_CONFIGURED), 0);
-        assert_int_equal(state_get_event(fixture->state, id, &event), 1);
+        assert_int_equal(store_record_event(fixture->state, &later, NULL, 0), 0);
+        assert_int_equal(store_prune(fixture->state, recorded_us + day_us, keep_us, &NOTHING_CONFIGURED), 0);
+        assert_int_equal(store_get_event(fixture->state, id, &event), 1);
         event_clear(&event);
 
         later = fixture_event(3, 1, EVENT_SEEN);
         later.time_us = recorded_us + keep_us;
-        assert_int_equal(state_record_event(fixture->state, &later, NULL, 0), 0);
-        assert_int_equal(state_prune(fixture->state, recorded_us + keep_us, keep_us, &NOTHING_CONFIGURED), 0);
-        assert_int_equal(state_get_event(fixture->state, id, &event), 0);
+        assert_int_equal(store_record_event(fixture->state, &later, NULL, 0), 0);
+        assert_int_equal(store_prune(fixture->state, recorded_us + keep_us, keep_us, &NOTHING_CONFIGURED), 0);
+        assert_int_equal(store_get_event(fixture->state, id, &event), 0);
 }
 
 int main(void)

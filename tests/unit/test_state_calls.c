@@ -60,11 +60,11 @@ static bool fail_call(struct fixture *fixture, size_t i, unsigned nth, bool stay
                 return true; /* the next transaction rolls back */
         if (r != -EIO || again != -EIO)
                 fail_msg("call %zu, fault %u%s: %d, then %d", i, nth, stays ? " and on" : "", r, again);
-        assert_string_not_equal(state_error(fixture->state), "no error");
+        assert_string_not_equal(store_error(fixture->state), "no error");
         r = calls[i](fixture);
         if (r < 0)
                 fail_msg("call %zu after fault %u%s: %d (%s)", i, nth, stays ? " and on" : "", r,
-                         state_error(fixture->state));
+                         store_error(fixture->state));
         return true;
 }
 
@@ -88,13 +88,13 @@ static void test_undoing_fails(void **state)
 
         for (;; nth++) {
                 calls_prepare(fixture);
-                assert_int_equal(state_batch_begin(fixture->state), 0);
+                assert_int_equal(store_batch_begin(fixture->state), 0);
                 assert_int_equal(call_record_number(fixture, call_number + 1), 0);
                 fault_sqlite_arm(nth, SQLITE_IOERR_READ, false);
                 int r = call_record_number(fixture, call_number); /* exists already */
                 bool reached = fault_sqlite_disarm();
                 assert_true(r == -EEXIST || (reached && r == -EIO));
-                r = state_batch_end(fixture->state, true);
+                r = store_batch_end(fixture->state, true);
                 call_number++;
                 assert_int_equal(call_get_event(fixture), r < 0 ? 0 : 1);
                 lost += r < 0;
@@ -110,14 +110,14 @@ static void test_a_lost_batch(void **state)
         struct fixture *fixture = *state;
 
         calls_prepare(fixture);
-        assert_int_equal(state_batch_begin(fixture->state), 0);
-        assert_int_equal(state_execute(fixture->state, "ROLLBACK", NULL), 0); /* as SQLite does by itself */
+        assert_int_equal(store_batch_begin(fixture->state), 0);
+        assert_int_equal(store_execute(fixture->state, "ROLLBACK", NULL), 0); /* as SQLite does by itself */
         fault_sqlite_arm(1, SQLITE_IOERR_READ, true);
         assert_int_equal(call_next_delivery(fixture), -EIO);
         assert_int_equal(call_get_event(fixture), -EIO);
         assert_int_equal(call_record(fixture), -EIO);
         assert_true(fault_sqlite_disarm());
-        assert_int_equal(state_batch_end(fixture->state, true), -EIO);
+        assert_int_equal(store_batch_end(fixture->state, true), -EIO);
         assert_int_equal(call_record(fixture), 0);
 }
 
@@ -135,14 +135,14 @@ static void test_marks_are_lost_at_the_end(void **state)
 
         calls_prepare(fixture);
         const char *id = fixture_event_id(call_number);
-        assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+        assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
         fault_sqlite_arm(1, SQLITE_FULL, true);
         fixture_close(fixture);
         assert_true(fault_sqlite_disarm());
         fixture_open(fixture);
-        assert_int_equal(state_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, count_event, &count), 0);
         assert_int_equal(count, 1); /* it is logged again */
-        assert_string_equal(state_error(fixture->state), "no error");
+        assert_string_equal(store_error(fixture->state), "no error");
 }
 
 int main(void)

@@ -59,7 +59,7 @@ static void test_codes(void **state)
                 if (r != cases[i].expected)
                         fail_msg("code %d with errno %d is %d, not %d", cases[i].code, cases[i].system_errno,
                                  r, cases[i].expected);
-                assert_non_null(strstr(state_error(fixture->state), cases[i].words));
+                assert_non_null(strstr(store_error(fixture->state), cases[i].words));
         }
 }
 
@@ -81,7 +81,7 @@ static void test_opening_fails(void **state)
                         char *message = NULL;
 
                         fault_sqlite_arm(nth, cases[i].code, false);
-                        int r = state_open(fixture->directory, &message, &fixture->state);
+                        int r = store_open(fixture->directory, &message, &fixture->state);
                         if (!fault_sqlite_disarm()) {
                                 assert_int_equal(r, 0);
                                 fixture_close(fixture);

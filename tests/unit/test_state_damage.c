@@ -30,7 +30,7 @@ static void assert_refused(struct fixture *fixture, const char *directory, int e
 {
         char *message = NULL;
 
-        int r = state_open(directory, &message, &fixture->state);
+        int r = store_open(directory, &message, &fixture->state);
         if (r != expected || message == NULL || strstr(message, words) == NULL)
                 fail_msg("%d (%s), not %d with \"%s\"", r, message != NULL ? message : "no message", expected,
                          words);
@@ -147,7 +147,7 @@ static void test_garbage_and_a_journal(void **context)
                 char *message = NULL;
 
                 fault_malloc_arm(nth, false);
-                int r = state_open(fixture->directory, &message, &fixture->state);
+                int r = store_open(fixture->directory, &message, &fixture->state);
                 assert_true(fault_malloc_disarm());
                 if (r == -EUCLEAN) {
                         assert_null(message);
@@ -297,8 +297,8 @@ static void test_large_files_are_not_checked(void **context)
 
 static void execute(struct fixture *fixture, const char *sql)
 {
-        if (state_execute(fixture->state, sql, NULL) < 0)
-                fail_msg("%s: %s", sql, state_error(fixture->state));
+        if (store_execute(fixture->state, sql, NULL) < 0)
+                fail_msg("%s: %s", sql, store_error(fixture->state));
 }
 
 static void test_version_below_zero(void **context)
@@ -333,14 +333,14 @@ bool __wrap_outcome_from_string(const char *word, enum outcome *ret_outcome)
 
 static void record(struct fixture *fixture, struct event *event)
 {
-        assert_int_equal(state_record_event(fixture->state, event, hooks, 1), 0);
+        assert_int_equal(store_record_event(fixture->state, event, hooks, 1), 0);
 }
 
 static int get_event(struct fixture *fixture)
 {
         struct event event = { 0 };
 
-        int r = state_get_event(fixture->state, fixture_event_id(1), &event);
+        int r = store_get_event(fixture->state, fixture_event_id(1), &event);
         event_clear(&event);
         return r;
 }
@@ -361,7 +361,7 @@ static void test_unknown_kinds_and_outcomes(void **context)
         unknown_kind = false;
         unknown_outcome = true;
         assert_int_equal(get_event(fixture), -EUCLEAN);
-        assert_int_equal(state_get_job(fixture->state, 1, &job), -EUCLEAN);
+        assert_int_equal(store_get_job(fixture->state, 1, &job), -EUCLEAN);
         unknown_outcome = false;
         assert_int_equal(get_event(fixture), 1);
         for (size_t i = 0; i < 2; i++) {
@@ -379,9 +379,9 @@ static void test_a_damaged_job_is_replaced(void **context)
 
         record(fixture, &first);
         execute(fixture, "UPDATE jobs SET stalled = 2");
-        assert_int_equal(state_get_job(fixture->state, 1, &job), -EUCLEAN);
+        assert_int_equal(store_get_job(fixture->state, 1, &job), -EUCLEAN);
         record(fixture, &second);
-        assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
+        assert_int_equal(store_get_job(fixture->state, 1, &job), 1);
         assert_int_equal(job.changed_us, second.time_us);
 
         /* An unchanged result is not written again. */
@@ -389,9 +389,9 @@ static void test_a_damaged_job_is_replaced(void **context)
         execute(fixture, "UPDATE texts SET sum = 1");
         record(fixture, &third);
         struct job_record known;
-        assert_int_equal(state_get_job_record(fixture->state, 1, &known), -EUCLEAN);
+        assert_int_equal(store_get_job_record(fixture->state, 1, &known), -EUCLEAN);
         execute(fixture, "DELETE FROM texts");
-        assert_int_equal(state_get_job_record(fixture->state, 1, &known), -EUCLEAN);
+        assert_int_equal(store_get_job_record(fixture->state, 1, &known), -EUCLEAN);
 }
 
 static void test_damaged_results(void **context)
@@ -412,10 +412,10 @@ static void test_damaged_results(void **context)
         for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
                 execute(fixture, "SAVEPOINT whole");
                 execute(fixture, damages[i]);
-                assert_int_equal(state_get_job_record(fixture->state, 1, &known), -EUCLEAN);
+                assert_int_equal(store_get_job_record(fixture->state, 1, &known), -EUCLEAN);
                 execute(fixture, "ROLLBACK TO whole; RELEASE whole");
         }
-        assert_int_equal(state_get_job_record(fixture->state, 1, &known), 1);
+        assert_int_equal(store_get_job_record(fixture->state, 1, &known), 1);
         assert_text_equal(&known.result, &event.record.result);
         job_record_clear(&known);
 }
@@ -436,7 +436,7 @@ static void test_a_mark_without_its_event(void **context)
         record(fixture, &first);
         record(fixture, &second);
         execute(fixture, "PRAGMA foreign_keys = OFF; DELETE FROM events WHERE job = 1");
-        assert_int_equal(state_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, count_event, &count), 0);
         assert_int_equal(count, 1);
         assert_int_equal(get_event(fixture), 0);
 }
@@ -451,7 +451,7 @@ static void test_a_mark_with_the_number_of_the_next_event(void **context)
         execute(fixture, "PRAGMA foreign_keys = OFF; INSERT INTO unlogged (event) VALUES (1)");
         fixture_reopen(fixture);
         record(fixture, &event);
-        assert_int_equal(state_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, count_event, &count), 0);
         assert_int_equal(count, 1);
 }
 
@@ -463,8 +463,8 @@ static void test_the_earliest_delivery(void **context)
 
         record(fixture, &first);
         record(fixture, &second);
-        assert_int_equal(state_delivery_retry(fixture->state, 1, 4, 1, NULL), 0);
-        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(store_delivery_retry(fixture->state, 1, 4, 1, NULL), 0);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
         assert_int_equal(next_us, 0); /* that of the second event, due since its event */
 }
 

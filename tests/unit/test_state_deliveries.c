@@ -19,7 +19,7 @@ static void record(struct fixture *fixture, unsigned number, uint64_t job, uint6
         struct event event = fixture_event(number, job, EVENT_CHANGED);
 
         event.time_us = time_us;
-        assert_int_equal(state_record_event(fixture->state, &event, hooks, hook_count), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, hooks, hook_count), 0);
 }
 
 /* Compares the last digits of the event ids of the due deliveries, at most 16. */
@@ -29,7 +29,7 @@ static void assert_due(struct fixture *fixture, const char *hook, uint64_t now_u
         struct delivery deliveries[16];
         char found[512] = "";
 
-        int count = state_due_deliveries(fixture->state, hook, now_us, busy, busy_count, deliveries, 16);
+        int count = store_due_deliveries(fixture->state, hook, now_us, busy, busy_count, deliveries, 16);
         assert_true(count >= 0);
         for (int i = 0; i < count; i++) {
                 strcat(found, deliveries[i].event_id + EVENT_ID_SIZE - 4);
@@ -54,7 +54,7 @@ static void test_in_order_for_a_job_and_hook(void **state)
         struct fixture *fixture = *state;
         uint64_t ids[16], next_us = 7;
 
-        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 0);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 0);
         assert_int_equal(next_us, 7);
 
         record(fixture, 1, 10, 100, mail_and_restart, 2);
@@ -66,21 +66,21 @@ static void test_in_order_for_a_job_and_hook(void **state)
         assert_due(fixture, "mail", 1, NULL, 0, "003 001 ", ids);
         assert_due(fixture, "restart", 100, NULL, 0, "001 ", NULL);
         assert_due(fixture, "unknown", 100, NULL, 0, "", NULL);
-        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
         assert_int_equal(next_us, 0);
 
         /* A retried delivery waits for its time, and follows those that are due for longer. */
-        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 100, 20, "later"), 0);
+        assert_int_equal(store_delivery_retry(fixture->state, ids[0], 100, 20, "later"), 0);
         fixture_reopen(fixture);
         assert_due(fixture, "mail", 119, NULL, 0, "001 ", NULL);
         assert_due(fixture, "mail", 120, NULL, 0, "001 003 ", NULL);
-        assert_int_equal(state_next_delivery(fixture->state, "mail", &ids[1], 1, &next_us), 1);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", &ids[1], 1, &next_us), 1);
         assert_int_equal(next_us, 120);
-        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
         assert_int_equal(next_us, 0);
 
         /* Event 1 is done: event 2 is due for mail, and waits for it at the other hook. */
-        assert_int_equal(state_delivery_done(fixture->state, ids[1], 200), 0);
+        assert_int_equal(store_delivery_done(fixture->state, ids[1], 200), 0);
         fixture_reopen(fixture);
         assert_due(fixture, "mail", 120, NULL, 0, "002 003 ", NULL);
         assert_due(fixture, "restart", 100, NULL, 0, "001 ", NULL);
@@ -95,24 +95,24 @@ static void test_retry_holds_the_queue(void **state)
         record(fixture, 1, 10, 100, mail, 1);
         record(fixture, 2, 10, 101, mail, 1);
         assert_due(fixture, "mail", 1000, NULL, 0, "001 ", ids);
-        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 1000, 4000, "exit status 1"), 0);
+        assert_int_equal(store_delivery_retry(fixture->state, ids[0], 1000, 4000, "exit status 1"), 0);
         fixture_reopen(fixture);
 
         assert_due(fixture, "mail", 4999, NULL, 0, "", NULL);
-        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
         assert_int_equal(next_us, 5000);
-        assert_int_equal(state_due_deliveries(fixture->state, "mail", 5000, NULL, 0, &delivery, 1), 1);
+        assert_int_equal(store_due_deliveries(fixture->state, "mail", 5000, NULL, 0, &delivery, 1), 1);
         assert_int_equal(delivery.attempts, 1);
         assert_int_equal(delivery.job_id, 10);
         assert_int_equal(delivery.next_us, 5000);
 
         /* A failed delivery is not due again; the next one is. */
-        assert_int_equal(state_delivery_failed(fixture->state, ids[0], 5001, NULL), 0);
+        assert_int_equal(store_delivery_failed(fixture->state, ids[0], 5001, NULL), 0);
         fixture_reopen(fixture);
         assert_due(fixture, "mail", 5001, NULL, 0, "002 ", NULL);
-        assert_int_equal(state_delivery_done(fixture->state, ids[0], 5002), -ENOENT);
-        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 5002, 1, NULL), -ENOENT);
-        assert_int_equal(state_delivery_failed(fixture->state, 12345, 5002, "x"), -ENOENT);
+        assert_int_equal(store_delivery_done(fixture->state, ids[0], 5002), -ENOENT);
+        assert_int_equal(store_delivery_retry(fixture->state, ids[0], 5002, 1, NULL), -ENOENT);
+        assert_int_equal(store_delivery_failed(fixture->state, 12345, 5002, "x"), -ENOENT);
         assert_int_equal(pending(fixture, mail, 1), 1);
 }
 
@@ -120,7 +120,7 @@ static void assert_next(struct fixture *fixture, uint64_t expected_us)
 {
         uint64_t next_us;
 
-        assert_int_equal(state_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
         assert_int_equal(next_us, expected_us);
 }
 
@@ -129,7 +129,7 @@ static void assert_next(struct fixture *fixture, uint64_t expected_us)
 static void rebase(struct fixture *fixture, uint64_t now_us)
 {
         fixture_reopen(fixture);
-        assert_int_equal(state_rebase_deliveries(fixture->state, "mail", now_us, DELAY_MAX), 0);
+        assert_int_equal(store_rebase_deliveries(fixture->state, "mail", now_us, DELAY_MAX), 0);
 }
 
 static void test_waits_for_what_remains_of_its_delay(void **state)
@@ -141,7 +141,7 @@ static void test_waits_for_what_remains_of_its_delay(void **state)
         rebase(fixture, 50);
         assert_next(fixture, 0); /* at once */
         assert_due(fixture, "mail", 100, NULL, 0, "001 ", ids);
-        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 100000, 300, "later"), 0);
+        assert_int_equal(store_delivery_retry(fixture->state, ids[0], 100000, 300, "later"), 0);
 
         rebase(fixture, 100100); /* 200 remain */
         assert_next(fixture, 100300);
@@ -157,7 +157,7 @@ static void test_waits_for_what_remains_of_its_delay(void **state)
         assert_next(fixture, 4300);
         rebase(fixture, 4100);
         assert_next(fixture, 4300);
-        assert_int_equal(state_rebase_deliveries(fixture->state, "restart", 1, DELAY_MAX), 0);
+        assert_int_equal(store_rebase_deliveries(fixture->state, "restart", 1, DELAY_MAX), 0);
         assert_next(fixture, 4300); /* of another hook */
 }
 
@@ -168,12 +168,12 @@ static void test_no_delay_exceeds_the_longest(void **state)
 
         record(fixture, 1, 10, 100, mail, 1);
         assert_due(fixture, "mail", 100, NULL, 0, "001 ", ids);
-        assert_int_equal(state_delivery_retry(fixture->state, ids[0], 100000, 90000, "later"), 0);
+        assert_int_equal(store_delivery_retry(fixture->state, ids[0], 100000, 90000, "later"), 0);
         rebase(fixture, 100000);
         assert_next(fixture, 100000 + DELAY_MAX);
 
         /* Written by a version that stored no time of the attempt. */
-        assert_int_equal(state_execute(fixture->state, "UPDATE deliveries SET ended_us = NULL", NULL), 0);
+        assert_int_equal(store_execute(fixture->state, "UPDATE deliveries SET ended_us = NULL", NULL), 0);
         rebase(fixture, 100000 + DELAY_MAX - 1);
         assert_next(fixture, 100000 + DELAY_MAX);
         rebase(fixture, 1000);
@@ -193,9 +193,9 @@ static void test_busy_ones_are_left_out(void **state)
         /* A delivery in progress also blocks the next of its job. */
         uint64_t busy[] = { ids[0], ids[2], ids[4] };
         assert_due(fixture, "mail", 1000, busy, 3, "002 004 ", NULL);
-        assert_int_equal(state_next_delivery(fixture->state, "mail", busy, 3, &next_us), 1);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", busy, 3, &next_us), 1);
         assert_int_equal(next_us, 0);
-        assert_int_equal(state_next_delivery(fixture->state, "mail", ids, 5, &next_us), 0);
+        assert_int_equal(store_next_delivery(fixture->state, "mail", ids, 5, &next_us), 0);
         assert_due(fixture, "mail", 1000, ids, 5, "", NULL);
 }
 
@@ -205,21 +205,21 @@ static void test_thousand_deliveries(void **state)
         unsigned last_event[10] = { 0 }, done = 0;
         struct delivery deliveries[7];
 
-        assert_int_equal(state_batch_begin(fixture->state), 0);
+        assert_int_equal(store_batch_begin(fixture->state), 0);
         for (unsigned number = 1; number <= 1000; number++)
                 record(fixture, number, number % 10, 1000 - number, mail, 1);
-        assert_int_equal(state_batch_end(fixture->state, true), 0);
+        assert_int_equal(store_batch_end(fixture->state, true), 0);
         assert_int_equal(pending(fixture, mail, 1), 1000);
 
         while (done < 1000) {
-                int count = state_due_deliveries(fixture->state, "mail", 1000, NULL, 0, deliveries, 7);
+                int count = store_due_deliveries(fixture->state, "mail", 1000, NULL, 0, deliveries, 7);
                 assert_in_range(count, 1, 7);
                 for (int i = 0; i < count; i++, done++) {
                         unsigned event = (unsigned)strtoul(deliveries[i].event_id + 24, NULL, 10);
                         assert_int_equal(event % 10, deliveries[i].job_id);
                         assert_true(event > last_event[event % 10]);
                         last_event[event % 10] = event;
-                        assert_int_equal(state_delivery_done(fixture->state, deliveries[i].id, 2000), 0);
+                        assert_int_equal(store_delivery_done(fixture->state, deliveries[i].id, 2000), 0);
                 }
                 if (done % 100 < 7)
                         fixture_reopen(fixture);
@@ -237,9 +237,9 @@ static void test_ids_never_come_back(void **state)
 
         record(fixture, 1, 1, 100, mail, 1);
         assert_due(fixture, "mail", 1000, NULL, 0, "001 ", first);
-        assert_int_equal(state_delivery_done(fixture->state, first[0], 1), 0);
-        assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED), 0);
+        assert_int_equal(store_delivery_done(fixture->state, first[0], 1), 0);
+        assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
+        assert_int_equal(store_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED), 0);
         fixture_reopen(fixture);
 
         record(fixture, 2, 1, 100, mail, 1);
@@ -259,7 +259,7 @@ static void assert_pending_hooks(struct fixture *fixture, const char *expected)
 {
         char hooks[256] = "";
 
-        assert_int_equal(state_each_pending_hook(fixture->state, add_hook, hooks), 0);
+        assert_int_equal(store_each_pending_hook(fixture->state, add_hook, hooks), 0);
         assert_string_equal(hooks, expected);
 }
 
@@ -273,7 +273,7 @@ static void test_pending_hooks(void **state)
         for (unsigned number = 1; number <= 3; number++)
                 record(fixture, number, number, 100, hooks, number == 3 ? 3 : 4);
         assert_due(fixture, "mail", 1000, NULL, 0, "001 002 003 ", ids);
-        assert_int_equal(state_delivery_failed(fixture->state, ids[0], 1, NULL), 0);
+        assert_int_equal(store_delivery_failed(fixture->state, ids[0], 1, NULL), 0);
         fixture_reopen(fixture);
         assert_pending_hooks(fixture, "a 3 mail 2 restart 3 z 2 ");
 }
@@ -289,23 +289,23 @@ static void test_pending_deliveries_of_a_removed_hook(void **state)
         for (unsigned number = 1; number <= 4; number++) {
                 const char *id = fixture_event_id(number);
                 record(fixture, number, 1 + number / 3, 100, number < 4 ? old : mail, 1);
-                assert_int_equal(state_mark_logged(fixture->state, &id, 1), 0);
+                assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
         }
-        assert_int_equal(state_prune(fixture->state, UINT64_MAX, 1000,
-                                     &(struct state_configured){ .hooks = mail, .hook_count = 1 }),
+        assert_int_equal(store_prune(fixture->state, UINT64_MAX, 1000,
+                                     &(struct store_configured){ .hooks = mail, .hook_count = 1 }),
                          0);
         fixture_reopen(fixture);
         assert_pending_hooks(fixture, "mail 1 old 3 ");
         assert_due(fixture, "old", 1000, NULL, 0, "001 003 ", ids);
-        assert_int_equal(state_delivery_done(fixture->state, ids[0], 1), 0);
+        assert_int_equal(store_delivery_done(fixture->state, ids[0], 1), 0);
         assert_due(fixture, "old", 1000, NULL, 0, "002 003 ", ids);
 
-        assert_int_equal(state_prune(fixture->state, recorded_us + 1000, 0,
-                                     &(struct state_configured){ .hooks = old, .hook_count = 1 }),
+        assert_int_equal(store_prune(fixture->state, recorded_us + 1000, 0,
+                                     &(struct store_configured){ .hooks = old, .hook_count = 1 }),
                          0);
         assert_pending_hooks(fixture, "mail 1 old 2 ");
-        assert_int_equal(state_prune(fixture->state, recorded_us + 1000, 0,
-                                     &(struct state_configured){ .hooks = mail, .hook_count = 1 }),
+        assert_int_equal(store_prune(fixture->state, recorded_us + 1000, 0,
+                                     &(struct store_configured){ .hooks = mail, .hook_count = 1 }),
                          0);
         fixture_reopen(fixture);
         assert_pending_hooks(fixture, "mail 1 ");
@@ -332,22 +332,22 @@ static void test_pending_and_failed_ones_are_counted(void **state)
         struct failed failed = { .count = 0 };
         uint64_t ids[3], count = 7;
 
-        assert_int_equal(state_count_pending(fixture->state, "mail", &count), 0);
+        assert_int_equal(store_count_pending(fixture->state, "mail", &count), 0);
         assert_int_equal(count, 0);
-        assert_int_equal(state_each_failed_delivery(fixture->state, note_failed, &failed), 0);
+        assert_int_equal(store_each_failed_delivery(fixture->state, note_failed, &failed), 0);
         assert_int_equal(failed.count, 0);
 
         for (unsigned number = 1; number <= 3; number++)
                 record(fixture, number, number + 10, 100, mail_and_restart, 2);
         assert_due(fixture, "mail", 1000, NULL, 0, "001 002 003 ", ids);
-        assert_int_equal(state_delivery_failed(fixture->state, ids[1], 5, "exit status 1"), 0);
-        assert_int_equal(state_delivery_done(fixture->state, ids[2], 6), 0);
+        assert_int_equal(store_delivery_failed(fixture->state, ids[1], 5, "exit status 1"), 0);
+        assert_int_equal(store_delivery_done(fixture->state, ids[2], 6), 0);
         fixture_reopen(fixture);
-        assert_int_equal(state_count_pending(fixture->state, "mail", &count), 0);
+        assert_int_equal(store_count_pending(fixture->state, "mail", &count), 0);
         assert_int_equal(count, 1);
-        assert_int_equal(state_count_pending(fixture->state, "restart", &count), 0);
+        assert_int_equal(store_count_pending(fixture->state, "restart", &count), 0);
         assert_int_equal(count, 3);
-        assert_int_equal(state_each_failed_delivery(fixture->state, note_failed, &failed), 0);
+        assert_int_equal(store_each_failed_delivery(fixture->state, note_failed, &failed), 0);
         assert_int_equal(failed.count, 1);
         assert_int_equal(failed.job_id, 12);
         assert_string_equal(failed.hook, "mail");

@@ -134,7 +134,7 @@ static void live_without_faults(struct fixture *life)
                         fail_msg("step %zu: %d", step, r);
                 crash_fingerprints(life, expected[step]);
         }
-        life->state = state_close(life->state);
+        life->state = store_close(life->state);
         assert_true(fingerprint(fixture_path(life, "jobwatchd.db"), ROWS_ALL) ==
                     expected[STATE_LIFE_STEPS - 1][ROWS_ALL]);
         remove_files(life);
@@ -149,9 +149,9 @@ static void assert_failed_well(struct fixture *life, const struct faults *faults
                 error++;
         if (*error == 0)
                 fail_msg("fault %u, step %zu: it fails with %d (%s)", nth, step, r,
-                         life->state != NULL ? state_error(life->state) : "not open");
+                         life->state != NULL ? store_error(life->state) : "not open");
         if (life->state != NULL)
-                assert_string_not_equal(state_error(life->state), "no error");
+                assert_string_not_equal(store_error(life->state), "no error");
 
         uint64_t left[ROWS_COUNT];
         crash_fingerprints(life, left);
@@ -181,13 +181,13 @@ static bool live(struct fixture *life, const struct faults *faults, unsigned nth
                 r = state_life_step(life, step);
                 if (r < 0)
                         fail_msg("fault %u, step %zu: %d when done again (%s)", nth, step, r,
-                                 life->state != NULL ? state_error(life->state) : "not open");
+                                 life->state != NULL ? store_error(life->state) : "not open");
         }
-        life->state = state_close(life->state);
+        life->state = store_close(life->state);
         reached = faults->disarm() || reached;
 
         fixture_open(life);
-        life->state = state_close(life->state);
+        life->state = store_close(life->state);
         if (fingerprint(fixture_path(life, "jobwatchd.db"), ROWS_ALL) !=
             expected[STATE_LIFE_STEPS - 1][ROWS_ALL])
                 fail_msg("fault %u: another end", nth);

@@ -34,12 +34,12 @@ static void execute(const char *path, const char *sql)
 /* Opening fails with `error` and a message that contains `words`, and does not change the file. */
 static void assert_refused(struct fixture *fixture, int error, const char *words)
 {
-        struct state *untouched = (struct state *)fixture, *state = untouched;
+        struct store *untouched = (struct store *)fixture, *state = untouched;
         size_t before_size = 0, after_size = 0;
         char *message = NULL;
 
         char *before = fixture_read_file(database_path(fixture), &before_size);
-        assert_int_equal(state_open(fixture->directory, &message, &state), error);
+        assert_int_equal(store_open(fixture->directory, &message, &state), error);
         assert_ptr_equal(state, untouched);
         assert_non_null(message);
         if (strstr(message, words) == NULL)
@@ -69,7 +69,7 @@ static void test_modes(void **context)
         for (unsigned i = 0; i < 2; i++) {
                 mode_t before = umask(i == 0 ? 0 : 0277);
                 fixture_open(&below);
-                assert_int_equal(state_record_event(below.state, &event, mail, 1), 0);
+                assert_int_equal(store_record_event(below.state, &event, mail, 1), 0);
                 umask(before);
                 assert_int_equal(stat(directory, &status), 0);
                 assert_int_equal(status.st_mode & 07777, 0700);
@@ -98,13 +98,13 @@ static void test_modes(void **context)
 static void test_directory_that_cannot_be(void **context)
 {
         struct fixture *fixture = *context;
-        struct state *state = NULL;
+        struct store *state = NULL;
         char *message = NULL;
 
-        assert_int_equal(state_open(fixture_path(fixture, "no/such"), &message, &state), -ENOENT);
+        assert_int_equal(store_open(fixture_path(fixture, "no/such"), &message, &state), -ENOENT);
         assert_non_null(strstr(message, "--state-dir"));
         free(message);
-        assert_int_equal(state_open(database_path(fixture), &message, &state), -ENOTDIR);
+        assert_int_equal(store_open(database_path(fixture), &message, &state), -ENOTDIR);
         free(message);
         assert_null(state);
 }
@@ -159,13 +159,13 @@ static void test_killed(void **context)
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-                struct state *state = NULL;
+                struct store *state = NULL;
                 char *message = NULL;
-                if (state_open(fixture->directory, &message, &state) < 0)
+                if (store_open(fixture->directory, &message, &state) < 0)
                         _exit(1);
                 for (unsigned i = 1;; i++) {
                         struct event made = fixture_event(i, i, EVENT_SEEN);
-                        if (state_record_event(state, &made, mail, 1) < 0)
+                        if (store_record_event(state, &made, mail, 1) < 0)
                                 _exit(1);
                         if (write(acknowledged[1], &i, sizeof(i)) != sizeof(i))
                                 _exit(1);
@@ -185,7 +185,7 @@ static void test_killed(void **context)
         for (unsigned i = 1; i <= number; i++) {
                 struct event expected = fixture_event(i, i, EVENT_SEEN);
                 expected.sequence = i;
-                assert_int_equal(state_get_event(fixture->state, expected.id, &event), 1);
+                assert_int_equal(store_get_event(fixture->state, expected.id, &event), 1);
                 assert_event_equal(&event, &expected);
                 event_clear(&event);
         }
@@ -229,13 +229,13 @@ static void test_newer_schema(void **context)
         struct stored_job job;
         struct event event = fixture_event(1, 1, EVENT_SEEN);
 
-        assert_int_equal(state_record_event(fixture->state, &event, mail, 1), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, mail, 1), 0);
         fixture_close(fixture);
         execute(database_path(fixture), "PRAGMA user_version = 3");
         assert_refused(fixture, -EOPNOTSUPP, "newer jobwatchd");
         execute(database_path(fixture), "PRAGMA user_version = 2");
         fixture_open(fixture);
-        assert_int_equal(state_get_job(fixture->state, 1, &job), 1);
+        assert_int_equal(store_get_job(fixture->state, 1, &job), 1);
 }
 
 /* SQLite accepts another default, but then pending deliveries would not be found. */
@@ -256,7 +256,7 @@ static void test_damaged_schema(void **context)
 static void test_no_regular_file(void **context)
 {
         struct fixture *fixture = *context;
-        struct state *state = NULL;
+        struct store *state = NULL;
         char *message = NULL;
 
         fixture_close(fixture);
@@ -266,13 +266,13 @@ static void test_no_regular_file(void **context)
         assert_int_equal(remove(database_path(fixture)), 0);
 
         assert_int_equal(mkdir(database_path(fixture), 0700), 0);
-        assert_int_equal(state_open(fixture->directory, &message, &state), -EISDIR);
+        assert_int_equal(store_open(fixture->directory, &message, &state), -EISDIR);
         assert_non_null(strstr(message, "not a regular file"));
         free(message);
         assert_int_equal(rmdir(database_path(fixture)), 0);
 
         assert_int_equal(mkfifo(database_path(fixture), 0600), 0);
-        assert_int_equal(state_open(fixture->directory, &message, &state), -EINVAL);
+        assert_int_equal(store_open(fixture->directory, &message, &state), -EINVAL);
         free(message);
 }
 
@@ -286,8 +286,8 @@ static void fill(struct fixture *fixture)
         for (unsigned number = 1; number <= JOBS; number++) {
                 struct event event = fixture_event(number, number, EVENT_CHANGED);
                 const char *id = fixture_event_id(number);
-                assert_int_equal(state_record_event(fixture->state, &event, mail, 1), 0);
-                assert_int_equal(state_put_value(fixture->state, id, id, EVENT_ID_SIZE), 0);
+                assert_int_equal(store_record_event(fixture->state, &event, mail, 1), 0);
+                assert_int_equal(store_put_value(fixture->state, id, id, EVENT_ID_SIZE), 0);
         }
 }
 
@@ -295,7 +295,7 @@ static void fill(struct fixture *fixture)
  * the latter two. */
 static unsigned read_all(struct fixture *fixture)
 {
-        struct state *state = fixture->state;
+        struct store *state = fixture->state;
         unsigned bad = 0;
 
         for (unsigned number = 1; number <= JOBS; number++) {
@@ -306,26 +306,26 @@ static unsigned read_all(struct fixture *fixture)
                 size_t size;
 
                 expected.sequence = number;
-                int r = state_get_event(state, expected.id, &event);
+                int r = store_get_event(state, expected.id, &event);
                 if (r > 0) {
                         assert_event_equal(&event, &expected);
                         event_clear(&event);
                 }
                 bad += r <= 0;
 
-                r = state_get_job(state, number, &job);
+                r = store_get_job(state, number, &job);
                 if (r > 0)
                         assert_int_equal(job.changed_us, expected.time_us);
                 bad += r <= 0;
 
-                r = state_get_job_record(state, number, &record);
+                r = store_get_job_record(state, number, &record);
                 if (r > 0) {
                         assert_record_equal(&record, &expected.record);
                         job_record_clear(&record);
                 }
                 bad += r <= 0;
 
-                r = state_get_value(state, expected.id, &data, &size);
+                r = store_get_value(state, expected.id, &data, &size);
                 if (r > 0) {
                         assert_int_equal(size, EVENT_ID_SIZE);
                         assert_string_equal(data, expected.id);
@@ -351,7 +351,7 @@ static bool try_damaged(struct fixture *fixture)
         unsigned unlogged = 0;
         uint64_t next_us;
 
-        int r = state_open(fixture->directory, &message, &fixture->state);
+        int r = store_open(fixture->directory, &message, &fixture->state);
         if (r < 0) {
                 assert_non_null(message);
                 assert_true(r == -EUCLEAN || r == -EOPNOTSUPP);
@@ -360,18 +360,18 @@ static bool try_damaged(struct fixture *fixture)
         }
 
         unsigned bad = read_all(fixture);
-        bad += state_each_unlogged(fixture->state, count_event, &unlogged) < 0;
+        bad += store_each_unlogged(fixture->state, count_event, &unlogged) < 0;
         bad += unlogged != JOBS;
-        int count = state_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, JOBS);
-        bad += state_batch_begin(fixture->state) < 0;
+        int count = store_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, JOBS);
+        bad += store_batch_begin(fixture->state) < 0;
         for (int i = 0; i < count; i++)
-                bad += state_delivery_done(fixture->state, deliveries[i].id, 1) < 0;
+                bad += store_delivery_done(fixture->state, deliveries[i].id, 1) < 0;
         bad += count != JOBS;
-        bad += state_next_delivery(fixture->state, "mail", NULL, 0, &next_us) < 0;
+        bad += store_next_delivery(fixture->state, "mail", NULL, 0, &next_us) < 0;
         struct event event = fixture_event(JOBS + 1, 1, EVENT_CHANGED);
-        bad += state_record_event(fixture->state, &event, mail, 1) < 0;
-        bad += state_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED) < 0;
-        bad += state_batch_end(fixture->state, true) < 0;
+        bad += store_record_event(fixture->state, &event, mail, 1) < 0;
+        bad += store_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED) < 0;
+        bad += store_batch_end(fixture->state, true) < 0;
         fixture_close(fixture);
         return bad > 0;
 }

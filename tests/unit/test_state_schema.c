@@ -148,10 +148,10 @@ static void test_released_schemas_open(void **context)
                 fixture_close(fixture);
                 write_database(fixture, schemas[i], "");
                 fixture_open(fixture);
-                assert_int_equal(state_record_event(fixture->state, &event, NULL, 0), 0);
-                assert_int_equal(state_status_reported(fixture->state, &status), 1);
+                assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+                assert_int_equal(store_status_reported(fixture->state, &status), 1);
                 fixture_reopen(fixture);
-                assert_int_equal(state_get_event(fixture->state, event.id, &found), 1);
+                assert_int_equal(store_get_event(fixture->state, event.id, &found), 1);
                 assert_event_equal(&found, &event);
                 event_clear(&found);
         }
@@ -219,7 +219,7 @@ static void assert_whole(struct fixture *fixture, unsigned number)
 {
         struct event expected = old_event(number), found;
 
-        assert_int_equal(state_get_event(fixture->state, expected.id, &found), 1);
+        assert_int_equal(store_get_event(fixture->state, expected.id, &found), 1);
         assert_event_equal(&found, &expected);
         assert_int_equal(found.sequence, number);
         assert_int_equal(found.result_size, 0);
@@ -245,7 +245,7 @@ static void test_nothing_of_0_1_0_is_lost(void **context)
 
                 for (unsigned i = 0; i < 3; i++) {
                         struct event last = old_event(jobs[i].event);
-                        assert_int_equal(state_get_job_record(fixture->state, jobs[i].id, &record), 1);
+                        assert_int_equal(store_get_job_record(fixture->state, jobs[i].id, &record), 1);
                         assert_record_equal(&record, &last.record);
                         job_record_clear(&record);
                 }
@@ -253,26 +253,26 @@ static void test_nothing_of_0_1_0_is_lost(void **context)
                 assert_whole(fixture, 5);
                 assert_whole(fixture, 6); /* failed */
 
-                assert_int_equal(state_due_deliveries(fixture->state, "mail", 1000, NULL, 0, deliveries, 4),
+                assert_int_equal(store_due_deliveries(fixture->state, "mail", 1000, NULL, 0, deliveries, 4),
                                  1);
                 assert_string_equal(deliveries[0].event_id, fixture_event_id(2));
                 assert_int_equal(deliveries[0].attempts, 1);
                 assert_int_equal(fixture_pending(fixture->state, "old"), 1);
 
-                assert_int_equal(state_get_value(fixture->state, "grant of a for b at c", &token, &size), 1);
+                assert_int_equal(store_get_value(fixture->state, "grant of a for b at c", &token, &size), 1);
                 assert_string_equal(token, "token");
                 free(token);
         }
-        assert_int_equal(state_each_unlogged(fixture->state, count_unlogged, &unlogged), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, count_unlogged, &unlogged), 0);
         assert_int_equal(unlogged, 1);
 
         /* Sequence numbers and ids of deliveries go on. */
         struct event next = fixture_event(7, 7, EVENT_CHANGED);
         const char *const hooks[] = { "new" };
         struct delivery delivery;
-        assert_int_equal(state_record_event(fixture->state, &next, hooks, 1), 0);
+        assert_int_equal(store_record_event(fixture->state, &next, hooks, 1), 0);
         assert_int_equal(next.sequence, 7);
-        assert_int_equal(state_due_deliveries(fixture->state, "new", 1000, NULL, 0, &delivery, 1), 1);
+        assert_int_equal(store_due_deliveries(fixture->state, "new", 1000, NULL, 0, &delivery, 1), 1);
         assert_int_equal(delivery.id, 5);
 }
 
@@ -282,20 +282,20 @@ static void test_history_of_0_1_0_is_cut(void **context)
         struct event found, expected = old_event(4);
 
         open_rows_of_0_1_0(fixture);
-        assert_int_equal(state_delivery_failed(fixture->state, 1, 1, NULL), 0);
-        assert_int_equal(state_delivery_done(fixture->state, 2, 1), 0);
+        assert_int_equal(store_delivery_failed(fixture->state, 1, 1, NULL), 0);
+        assert_int_equal(store_delivery_done(fixture->state, 2, 1), 0);
         assert_whole(fixture, 2); /* a failed delivery may be retried */
-        assert_int_equal(state_get_event(fixture->state, expected.id, &found), 1);
+        assert_int_equal(store_get_event(fixture->state, expected.id, &found), 1);
         assert_text_equal(&found.record.result, &expected.record.result);
         event_clear(&found);
 
         open_rows_of_0_1_0(fixture);
-        assert_int_equal(state_delivery_done(fixture->state, 1, 1), 0);
+        assert_int_equal(store_delivery_done(fixture->state, 1, 1), 0);
         assert_whole(fixture, 2);
-        assert_int_equal(state_delivery_done(fixture->state, 2, 1), 0);
+        assert_int_equal(store_delivery_done(fixture->state, 2, 1), 0);
         for (unsigned number = 1; number <= 3; number++) {
                 expected = old_event(number);
-                assert_int_equal(state_get_event(fixture->state, expected.id, &found), 1);
+                assert_int_equal(store_get_event(fixture->state, expected.id, &found), 1);
                 assert_beginning(&found.record.result, found.result_size, &expected.record.result);
                 if (number > 1)
                         assert_beginning(&found.result_before, found.result_before_size,
@@ -316,7 +316,7 @@ static void test_a_damaged_row_of_0_1_0(void **context)
         fixture_close(fixture);
         write_database(fixture, schemas[0], rows);
         fixture_open(fixture);
-        assert_int_equal(state_get_event(fixture->state, fixture_event_id(2), &found), -EUCLEAN);
+        assert_int_equal(store_get_event(fixture->state, fixture_event_id(2), &found), -EUCLEAN);
         assert_whole(fixture, 6);
 }
 

@@ -219,35 +219,35 @@ static const char *describe_errno(int r)
         }
 }
 
-int state_fail_sqlite(struct state *state, int code)
+int store_fail_sqlite(struct store *store, int code)
 {
-        int r = errno_of_sqlite(state->database, code);
+        int r = errno_of_sqlite(store->database, code);
 
         /* Some errors, of reads too, end the transaction. Later writes must not run outside of it. */
-        if (state->in_batch && state->batch_error == 0 && sqlite3_get_autocommit(state->database))
-                state->batch_error = r;
+        if (store->in_batch && store->batch_error == 0 && sqlite3_get_autocommit(store->database))
+                store->batch_error = r;
 
-        (void)snprintf(state->error, sizeof(state->error), "%s (SQLite: %s, code %d)", describe_errno(r),
-                       state->database != NULL ? sqlite3_errmsg(state->database) : sqlite3_errstr(code),
+        (void)snprintf(store->error, sizeof(store->error), "%s (SQLite: %s, code %d)", describe_errno(r),
+                       store->database != NULL ? sqlite3_errmsg(store->database) : sqlite3_errstr(code),
                        code);
         return r;
 }
 
-int state_fail(struct state *state, int r, const char *description)
+int store_fail(struct store *store, int r, const char *description)
 {
-        (void)snprintf(state->error, sizeof(state->error), "%s", description);
+        (void)snprintf(store->error, sizeof(store->error), "%s", description);
         return r;
 }
 
 /* ---- statements ---- */
 
-int state_execute(struct state *state, const char *sql, int64_t *ret_number)
+int store_execute(struct store *store, const char *sql, int64_t *ret_number)
 {
         sqlite3_stmt *statement = NULL;
         int64_t number = 0;
 
         while (*sql != '\0') {
-                int code = sqlite3_prepare_v2(state->database, sql, -1, &statement, &sql);
+                int code = sqlite3_prepare_v2(store->database, sql, -1, &statement, &sql);
                 if (code == SQLITE_OK) {
                         code = sqlite3_step(statement);
                         if (code == SQLITE_ROW) {
@@ -259,7 +259,7 @@ int state_execute(struct state *state, const char *sql, int64_t *ret_number)
                                 code = SQLITE_OK;
                 }
 
-                int r = code != SQLITE_OK ? state_fail_sqlite(state, code) : 0;
+                int r = code != SQLITE_OK ? store_fail_sqlite(store, code) : 0;
                 (void)sqlite3_finalize(statement);
                 if (r < 0)
                         return r;
@@ -270,28 +270,28 @@ int state_execute(struct state *state, const char *sql, int64_t *ret_number)
         return 0;
 }
 
-int state_statement(struct state *state, enum statement which, sqlite3_stmt **ret_statement)
+int store_statement(struct store *store, enum statement which, sqlite3_stmt **ret_statement)
 {
-        if (state->statements[which] == NULL) {
-                int code = sqlite3_prepare_v3(state->database, statement_texts[which], -1,
-                                              SQLITE_PREPARE_PERSISTENT, &state->statements[which], NULL);
+        if (store->statements[which] == NULL) {
+                int code = sqlite3_prepare_v3(store->database, statement_texts[which], -1,
+                                              SQLITE_PREPARE_PERSISTENT, &store->statements[which], NULL);
                 if (code != SQLITE_OK)
-                        return state_fail_sqlite(state, code);
+                        return store_fail_sqlite(store, code);
         }
 
-        *ret_statement = state->statements[which];
+        *ret_statement = store->statements[which];
         return 0;
 }
 
-void state_statements_finalize(struct state *state)
+void store_statements_finalize(struct store *store)
 {
         for (size_t i = 0; i < STATEMENT_COUNT; i++) {
-                (void)sqlite3_finalize(state->statements[i]);
-                state->statements[i] = NULL;
+                (void)sqlite3_finalize(store->statements[i]);
+                store->statements[i] = NULL;
         }
 }
 
-int state_step(struct state *state, sqlite3_stmt *statement)
+int store_step(struct store *store, sqlite3_stmt *statement)
 {
         int code = sqlite3_step(statement);
 
@@ -299,17 +299,17 @@ int state_step(struct state *state, sqlite3_stmt *statement)
                 return 1;
         if (code == SQLITE_DONE)
                 return 0;
-        return state_fail_sqlite(state, code);
+        return store_fail_sqlite(store, code);
 }
 
-int state_run(struct state *state, enum statement which, int64_t *ret_number)
+int store_run(struct store *store, enum statement which, int64_t *ret_number)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, which, &statement);
+        int r = store_statement(store, which, &statement);
         if (r < 0)
                 return r;
-        r = state_step(state, statement);
+        r = store_step(store, statement);
         if (r >= 0 && ret_number != NULL)
                 *ret_number = r > 0 ? sqlite3_column_int64(statement, 0) : 0;
         return r < 0 ? r : 0;

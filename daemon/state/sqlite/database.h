@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 #include "model/event.h"
-#include "state/state.h"
+#include "state/store.h"
 #include "util/cleanup.h"
 
 /*
- * The connection and its statements. Functions return 0 or a negative errno, as in state.h, and set the text
- * of state_error().
+ * The connection and its statements. Functions return 0 or a negative errno, as in store.h, and set the text
+ * of store_error().
  */
 
 /* The maximum number of marks that are kept in memory until the next transaction. */
@@ -67,7 +67,7 @@ enum statement {
 
 #define STATEMENT_COUNT (STATEMENT_VALUE_PRUNE + 1)
 
-struct state {
+struct store {
         sqlite3 *database;
         sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at first use, kept until closing */
         int lock;                                  /* descriptor of the lock file */
@@ -87,11 +87,11 @@ struct state {
  * Executes SQL. Unless ret_number is NULL, sets *ret_number to the number in the first column of the first
  * row, or 0 without a row.
  */
-int state_execute(struct state *state, const char *sql, int64_t *ret_number);
+int store_execute(struct store *store, const char *sql, int64_t *ret_number);
 
 /* Returns the statement, reset and unbound. Release it with CLEANUP(cleanup_statement) when its rows are
  * read. */
-int state_statement(struct state *state, enum statement which, sqlite3_stmt **ret_statement);
+int store_statement(struct store *store, enum statement which, sqlite3_stmt **ret_statement);
 
 static inline void cleanup_statement(sqlite3_stmt **statement)
 {
@@ -102,16 +102,16 @@ static inline void cleanup_statement(sqlite3_stmt **statement)
 }
 
 /* Returns 1 if there is a row to read, 0 at the end. */
-int state_step(struct state *state, sqlite3_stmt *statement);
+int store_step(struct store *store, sqlite3_stmt *statement);
 
-/* Runs a statement without parameters. Sets *ret_number (may be NULL) as state_execute() does. */
-int state_run(struct state *state, enum statement which, int64_t *ret_number);
+/* Runs a statement without parameters. Sets *ret_number (may be NULL) as store_execute() does. */
+int store_run(struct store *store, enum statement which, int64_t *ret_number);
 
 /* Frees all statements. */
-void state_statements_finalize(struct state *state);
+void store_statements_finalize(struct store *store);
 
-/* Sets state_error() to a description of an error of SQLite and returns it as a negative errno. */
-int state_fail_sqlite(struct state *state, int code);
+/* Sets store_error() to a description of an error of SQLite and returns it as a negative errno. */
+int store_fail_sqlite(struct store *store, int code);
 
-/* Sets state_error() and returns `r`. */
-int state_fail(struct state *state, int r, const char *description);
+/* Sets store_error() and returns `r`. */
+int store_fail(struct store *store, int r, const char *description);

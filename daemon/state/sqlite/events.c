@@ -22,16 +22,16 @@
 
 /* ---- writing ---- */
 
-static int event_write(struct state *state, const struct event *event, struct text_digest result)
+static int event_write(struct store *store, const struct event *event, struct text_digest result)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         struct text_digest before = text_digest(&event->result_before);
 
-        int r = state_text_write(state, event->record.id, &event->record.result, result);
+        int r = store_text_write(store, event->record.id, &event->record.result, result);
         if (r >= 0)
-                r = state_text_write(state, event->record.id, &event->result_before, before);
+                r = store_text_write(store, event->record.id, &event->result_before, before);
         if (r >= 0)
-                r = state_statement(state, STATEMENT_EVENT_PUT, &statement);
+                r = store_statement(store, STATEMENT_EVENT_PUT, &statement);
         if (r < 0)
                 return r;
 
@@ -50,28 +50,28 @@ static int event_write(struct state *state, const struct event *event, struct te
         row_write_number(&row, before.hash);
         row_write_number(&row, before.size);
         row_write_sum(&row);
-        r = row_write_end(state, &row);
+        r = row_write_end(store, &row);
         if (r == -EEXIST)
-                return state_fail(state, r, "an event with this ID is already recorded");
+                return store_fail(store, r, "an event with this ID is already recorded");
         return r;
 }
 
-static int unlogged_write(struct state *state, int64_t sequence)
+static int unlogged_write(struct store *store, int64_t sequence)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, STATEMENT_UNLOGGED_PUT, &statement);
+        int r = store_statement(store, STATEMENT_UNLOGGED_PUT, &statement);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_int64(statement, 1, sequence);
-        return state_step(state, statement);
+        return store_step(store, statement);
 }
 
-static int delivery_write(struct state *state, int64_t sequence, const struct event *event, const char *hook)
+static int delivery_write(struct store *store, int64_t sequence, const struct event *event, const char *hook)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, STATEMENT_DELIVERY_PUT, &statement);
+        int r = store_statement(store, STATEMENT_DELIVERY_PUT, &statement);
         if (r < 0)
                 return r;
 
@@ -80,11 +80,11 @@ static int delivery_write(struct state *state, int64_t sequence, const struct ev
         row_write_number(&row, event->record.id);
         row_write_string(&row, hook);
         row_write_number(&row, 0); /* due at once, even if the clock is set back */
-        return row_write_end(state, &row);
+        return row_write_end(store, &row);
 }
 
 /* Writes the job's new state. */
-static int event_apply(struct state *state, const struct event *event, struct text_digest result)
+static int event_apply(struct store *store, const struct event *event, struct text_digest result)
 {
         CLEANUP(job_row_clear) struct job_row before = { 0 };
         struct stored_job job = {
@@ -95,46 +95,46 @@ static int event_apply(struct state *state, const struct event *event, struct te
                 .stalled = event->kind == EVENT_STALLED,
         };
 
-        int known = state_job_read(state, job.id, &before);
+        int known = store_job_read(store, job.id, &before);
         if (known < 0 && known != -EUCLEAN)
                 return known;
         if (known > 0 && event->kind == EVENT_STALLED)
                 job.changed_us = before.job.changed_us;
-        return state_job_write(state, &job, &event->record);
+        return store_job_write(store, &job, &event->record);
 }
 
-static int event_record(struct state *state, const struct event *event, const char *const hooks[],
+static int event_record(struct store *store, const struct event *event, const char *const hooks[],
                         size_t hook_count, int64_t *ret_sequence)
 {
         struct text_digest result = text_digest(&event->record.result);
 
-        int r = state_make_room(state, event->record.result.size);
+        int r = store_make_room(store, event->record.result.size);
         if (r >= 0)
-                r = event_write(state, event, result);
+                r = event_write(store, event, result);
         if (r < 0)
                 return r;
 
-        int64_t sequence = *ret_sequence = sqlite3_last_insert_rowid(state->database);
-        r = unlogged_write(state, sequence);
+        int64_t sequence = *ret_sequence = sqlite3_last_insert_rowid(store->database);
+        r = unlogged_write(store, sequence);
         for (size_t i = 0; r >= 0 && i < hook_count; i++)
-                r = delivery_write(state, sequence, event, hooks[i]);
+                r = delivery_write(store, sequence, event, hooks[i]);
         if (r < 0)
                 return r;
-        return event_apply(state, event, result);
+        return event_apply(store, event, result);
 }
 
-int state_record_event(struct state *state, struct event *event, const char *const hooks[], size_t hook_count)
+int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count)
 {
         int64_t sequence = 0;
         int r;
 
         /* On a full disk, the end of the first write has made room. */
         for (unsigned attempt = 0; attempt < 2; attempt++) {
-                r = state_write_begin(state);
+                r = store_write_begin(store);
                 if (r < 0)
                         return r;
-                r = state_write_end(state, event_record(state, event, hooks, hook_count, &sequence));
-                if (r != -ENOSPC || state->in_batch)
+                r = store_write_end(store, event_record(store, event, hooks, hook_count, &sequence));
+                if (r != -ENOSPC || store->in_batch)
                         break;
         }
         if (r >= 0)
@@ -144,18 +144,18 @@ int state_record_event(struct state *state, struct event *event, const char *con
 
 /* ---- reading ---- */
 
-static int event_read(struct state *state, int64_t sequence, struct event *ret_event)
+static int event_read(struct store *store, int64_t sequence, struct event *ret_event)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         CLEANUP(event_clear) struct event event = { 0 };
         struct text_digest result, before;
         char kind[16], outcome[16];
 
-        int r = state_statement(state, STATEMENT_EVENT_GET, &statement);
+        int r = store_statement(store, STATEMENT_EVENT_GET, &statement);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_int64(statement, 1, sequence);
-        r = state_step(state, statement);
+        r = store_step(store, statement);
         if (r <= 0)
                 return r;
 
@@ -174,15 +174,15 @@ static int event_read(struct state *state, int64_t sequence, struct event *ret_e
         result.size = row_read_number(&row);
         before.hash = row_read_number(&row);
         before.size = row_read_number(&row);
-        r = row_read_end(state, &row);
+        r = row_read_end(store, &row);
         if (r < 0)
                 return r;
 
         if (!event_kind_from_string(kind, &event.kind) || !outcome_from_string(outcome, &event.outcome))
-                return state_fail(state, -EUCLEAN, "an event in the database has an unknown kind or outcome");
-        r = state_text_read(state, event.record.id, result, &event.record.result, &event.result_size);
+                return store_fail(store, -EUCLEAN, "an event in the database has an unknown kind or outcome");
+        r = store_text_read(store, event.record.id, result, &event.record.result, &event.result_size);
         if (r >= 0)
-                r = state_text_read(state, event.record.id, before, &event.result_before,
+                r = store_text_read(store, event.record.id, before, &event.result_before,
                                     &event.result_before_size);
         if (r < 0)
                 return r;
@@ -193,33 +193,33 @@ static int event_read(struct state *state, int64_t sequence, struct event *ret_e
 }
 
 /* Returns 1 and the sequence number of an event, or 0. */
-static int event_find(struct state *state, const char *event_id, int64_t *ret_sequence)
+static int event_find(struct store *store, const char *event_id, int64_t *ret_sequence)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, STATEMENT_EVENT_FIND, &statement);
+        int r = store_statement(store, STATEMENT_EVENT_FIND, &statement);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_text(statement, 1, event_id, -1, SQLITE_STATIC);
-        r = state_step(state, statement);
+        r = store_step(store, statement);
         if (r > 0)
                 *ret_sequence = sqlite3_column_int64(statement, 0);
         return r;
 }
 
-int state_get_event(struct state *state, const char *event_id, struct event *ret_event)
+int store_get_event(struct store *store, const char *event_id, struct event *ret_event)
 {
         CLEANUP(event_clear) struct event event = { 0 };
         int64_t sequence = 0;
 
-        int r = event_find(state, event_id, &sequence);
+        int r = event_find(store, event_id, &sequence);
         if (r <= 0)
                 return r;
-        r = event_read(state, sequence, &event);
+        r = event_read(store, sequence, &event);
         if (r <= 0)
                 return r;
         if (strcmp(event.id, event_id) != 0) /* the index refers to another row */
-                return state_fail(state, -EUCLEAN,
+                return store_fail(store, -EUCLEAN,
                                   "the database is damaged: an index does not match its table");
 
         *ret_event = event;
@@ -230,42 +230,42 @@ int state_get_event(struct state *state, const char *event_id, struct event *ret
 /* ---- logged or not ---- */
 
 /* Returns 1 and the next unlogged event after *sequence, or 0. */
-static int unlogged_next(struct state *state, int64_t *sequence)
+static int unlogged_next(struct store *store, int64_t *sequence)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, STATEMENT_UNLOGGED_NEXT, &statement);
+        int r = store_statement(store, STATEMENT_UNLOGGED_NEXT, &statement);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_int64(statement, 1, *sequence);
-        r = state_step(state, statement);
+        r = store_step(store, statement);
         if (r > 0)
                 *sequence = sqlite3_column_int64(statement, 0);
         return r;
 }
 
-int state_each_unlogged(struct state *state, event_handler handler, void *userdata)
+int store_each_unlogged(struct store *store, event_handler handler, void *userdata)
 {
         int64_t sequence = 0;
         int damaged = 0;
 
         /* No statement is open while the handler runs, so it may call other functions. */
         for (;;) {
-                int r = unlogged_next(state, &sequence);
+                int r = unlogged_next(store, &sequence);
                 if (r < 0)
                         return r;
                 if (r == 0)
                         return damaged;
 
                 CLEANUP(event_clear) struct event event = { 0 };
-                r = event_read(state, sequence, &event);
+                r = event_read(store, sequence, &event);
                 if (r == -EUCLEAN) {
                         damaged = r; /* skipped, and reported at the end */
                         continue;
                 }
                 if (r < 0)
                         return r;
-                if (r == 0 || mark_is_pending(state, event.id))
+                if (r == 0 || mark_is_pending(store, event.id))
                         continue;
                 r = handler(userdata, &event);
                 if (r < 0)
@@ -274,30 +274,30 @@ int state_each_unlogged(struct state *state, event_handler handler, void *userda
 }
 
 /* Writes the pending marks. In a batch they are part of its transaction and are lost if it fails. */
-static int marks_flush(struct state *state)
+static int marks_flush(struct store *store)
 {
-        int r = state_write_begin(state);
+        int r = store_write_begin(store);
         if (r < 0)
                 return r;
-        r = state_write_end(state, state->in_batch ? marks_write(state) : 0);
+        r = store_write_end(store, store->in_batch ? marks_write(store) : 0);
         if (r >= 0)
-                marks_clear(state);
+                marks_clear(store);
         return r;
 }
 
-int state_mark_logged(struct state *state, const char *const event_ids[], size_t count)
+int store_mark_logged(struct store *store, const char *const event_ids[], size_t count)
 {
         for (size_t i = 0; i < count; i++) {
                 if (strlen(event_ids[i]) >= EVENT_ID_SIZE)
-                        return state_fail(state, -EINVAL, "an event ID is too long");
-                if (mark_is_pending(state, event_ids[i]))
+                        return store_fail(store, -EINVAL, "an event ID is too long");
+                if (mark_is_pending(store, event_ids[i]))
                         continue;
-                if (state->mark_count == STATE_MARKS_MAX) {
-                        int r = marks_flush(state);
+                if (store->mark_count == STATE_MARKS_MAX) {
+                        int r = marks_flush(store);
                         if (r < 0)
                                 return r;
                 }
-                mark_add(state, event_ids[i]);
+                mark_add(store, event_ids[i]);
         }
         return 0;
 }

@@ -21,17 +21,17 @@ void job_row_clear(struct job_row *row)
         *row = (struct job_row){ 0 };
 }
 
-int state_job_read(struct state *state, uint64_t id, struct job_row *ret_row)
+int store_job_read(struct store *store, uint64_t id, struct job_row *ret_row)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         CLEANUP(job_row_clear) struct job_row found = { .job.id = id, .record.id = id };
         char outcome[16];
 
-        int r = state_statement(state, STATEMENT_JOB_GET, &statement);
+        int r = store_statement(store, STATEMENT_JOB_GET, &statement);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
-        r = state_step(state, statement);
+        r = store_step(store, statement);
         if (r <= 0)
                 return r;
 
@@ -43,22 +43,22 @@ int state_job_read(struct state *state, uint64_t id, struct job_row *ret_row)
         found.job.result.hash = row_read_number(&row);
         found.job.result.size = row_read_number(&row);
         row_read_record(&row, &found.record);
-        r = row_read_end(state, &row);
+        r = row_read_end(store, &row);
         if (r < 0)
                 return r;
         if (!outcome_from_string(outcome, &found.job.outcome))
-                return state_fail(state, -EUCLEAN, "a job in the database has an unknown outcome");
+                return store_fail(store, -EUCLEAN, "a job in the database has an unknown outcome");
 
         *ret_row = found;
         found = (struct job_row){ 0 };
         return 1;
 }
 
-int state_job_write(struct state *state, const struct stored_job *job, const struct job_record *record)
+int store_job_write(struct store *store, const struct stored_job *job, const struct job_record *record)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, STATEMENT_JOB_PUT, &statement);
+        int r = store_statement(store, STATEMENT_JOB_PUT, &statement);
         if (r < 0)
                 return r;
 
@@ -71,14 +71,14 @@ int state_job_write(struct state *state, const struct stored_job *job, const str
         row_write_number(&row, job->result.size);
         row_write_record(&row, record);
         row_write_sum(&row);
-        return row_write_end(state, &row);
+        return row_write_end(store, &row);
 }
 
-int state_get_job(struct state *state, uint64_t id, struct stored_job *ret_job)
+int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job)
 {
         CLEANUP(job_row_clear) struct job_row row = { 0 };
 
-        int r = state_job_read(state, id, &row);
+        int r = store_job_read(store, id, &row);
         if (r <= 0)
                 return r;
         row.job.status = text_digest(&row.record.status);
@@ -88,17 +88,17 @@ int state_get_job(struct state *state, uint64_t id, struct stored_job *ret_job)
         return 1;
 }
 
-int state_get_job_record(struct state *state, uint64_t id, struct job_record *ret_record)
+int store_get_job_record(struct store *store, uint64_t id, struct job_record *ret_record)
 {
         CLEANUP(job_row_clear) struct job_row row = { 0 };
         uint64_t size;
 
-        int r = state_job_read(state, id, &row);
+        int r = store_job_read(store, id, &row);
         if (r <= 0)
                 return r;
-        r = state_text_read(state, id, row.job.result, &row.record.result, &size);
+        r = store_text_read(store, id, row.job.result, &row.record.result, &size);
         if (r >= 0 && size != 0)
-                r = state_fail(state, -EUCLEAN, "the last ResultData of a job is not complete");
+                r = store_fail(store, -EUCLEAN, "the last ResultData of a job is not complete");
         if (r < 0)
                 return r;
 
@@ -107,11 +107,11 @@ int state_get_job_record(struct state *state, uint64_t id, struct job_record *re
         return 1;
 }
 
-int state_get_job_texts(struct state *state, uint64_t id, struct text *ret_status, struct text *ret_result)
+int store_get_job_texts(struct store *store, uint64_t id, struct text *ret_status, struct text *ret_result)
 {
         CLEANUP(job_record_clear) struct job_record record = { 0 };
 
-        int r = state_get_job_record(state, id, &record);
+        int r = store_get_job_record(store, id, &record);
         if (r < 0)
                 return r;
 
@@ -122,33 +122,33 @@ int state_get_job_texts(struct state *state, uint64_t id, struct text *ret_statu
         return r;
 }
 
-static int update_job(struct state *state, const struct job_record *record)
+static int update_job(struct store *store, const struct job_record *record)
 {
         CLEANUP(job_row_clear) struct job_row row = { 0 };
 
-        int r = state_job_read(state, record->id, &row);
+        int r = store_job_read(store, record->id, &row);
         if (r < 0)
                 return r;
         if (r == 0)
-                return state_fail(state, -ENOENT, "unknown job");
+                return store_fail(store, -ENOENT, "unknown job");
 
         struct job_record merged = *record;
         merged.status = row.record.status;
         merged.has_status = row.record.has_status;
 
         row.job.result = text_digest(&record->result);
-        r = state_make_room(state, record->result.size);
+        r = store_make_room(store, record->result.size);
         if (r >= 0)
-                r = state_text_write(state, record->id, &record->result, row.job.result);
+                r = store_text_write(store, record->id, &record->result, row.job.result);
         if (r < 0)
                 return r;
-        return state_job_write(state, &row.job, &merged);
+        return store_job_write(store, &row.job, &merged);
 }
 
-int state_update_job(struct state *state, const struct job_record *record)
+int store_update_job(struct store *store, const struct job_record *record)
 {
-        int r = state_write_begin(state);
+        int r = store_write_begin(store);
         if (r < 0)
                 return r;
-        return state_write_end(state, update_job(state, record));
+        return store_write_end(store, update_job(store, record));
 }

@@ -15,7 +15,7 @@ struct job_row {
 void job_row_clear(struct job_row *row);
 
 /* Returns 1 and *ret_row, which the caller clears, or 0 if the job is unknown. */
-int state_job_read(struct state *state, uint64_t id, struct job_row *ret_row);
+int store_job_read(struct store *store, uint64_t id, struct job_row *ret_row);
 
 /* Writes the row of a job within the open transaction. */
-int state_job_write(struct state *state, const struct stored_job *job, const struct job_record *record);
+int store_job_write(struct store *store, const struct stored_job *job, const struct job_record *record);

@@ -11,13 +11,13 @@
  */
 
 /* Whether the event has a pending mark. */
-bool mark_is_pending(const struct state *state, const char *event_id);
+bool mark_is_pending(const struct store *store, const char *event_id);
 
 /* Adds a mark; fewer than STATE_MARKS_MAX must be pending. The id is shorter than EVENT_ID_SIZE. */
-void mark_add(struct state *state, const char *event_id);
+void mark_add(struct store *store, const char *event_id);
 
 /* Deletes the rows of all pending marks within the open transaction. The marks stay pending. */
-int marks_write(struct state *state);
+int marks_write(struct store *store);
 
 /* Forgets the pending marks: their rows have been deleted by a transaction that was committed. */
-void marks_clear(struct state *state);
+void marks_clear(struct store *store);

@@ -12,28 +12,28 @@
 /* Gives back free pages above a third of the file. */
 #define SHRINK "SELECT 1 FROM pragma_page_count, pragma_freelist_count WHERE freelist_count * 3 > page_count"
 
-static int configured_add(struct state *state, const char *hook, uint64_t job)
+static int configured_add(struct store *store, const char *hook, uint64_t job)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, STATEMENT_CONFIGURED_PUT, &statement);
+        int r = store_statement(store, STATEMENT_CONFIGURED_PUT, &statement);
         if (r < 0)
                 return r;
         if (hook != NULL)
                 (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
         else
                 (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)job);
-        return state_step(state, statement);
+        return store_step(store, statement);
 }
 
-static int configured_write(struct state *state, const struct state_configured *configured)
+static int configured_write(struct store *store, const struct store_configured *configured)
 {
-        int r = state_run(state, STATEMENT_CONFIGURED_DELETE, NULL);
+        int r = store_run(store, STATEMENT_CONFIGURED_DELETE, NULL);
 
         for (size_t i = 0; r >= 0 && i < configured->hook_count; i++)
-                r = configured_add(state, configured->hooks[i], 0);
+                r = configured_add(store, configured->hooks[i], 0);
         for (size_t i = 0; r >= 0 && i < configured->job_count; i++)
-                r = configured_add(state, NULL, configured->jobs[i]);
+                r = configured_add(store, NULL, configured->jobs[i]);
         return r;
 }
 
@@ -42,40 +42,40 @@ static sqlite3_int64 number_up_to_max(uint64_t number)
         return number > INT64_MAX ? INT64_MAX : (sqlite3_int64)number;
 }
 
-static int prune(struct state *state, uint64_t now_us, uint64_t age_us,
-                 const struct state_configured *configured)
+static int prune(struct store *store, uint64_t now_us, uint64_t age_us,
+                 const struct store_configured *configured)
 {
         static const enum statement prunes[] = { STATEMENT_JOB_CONFIGURED, STATEMENT_JOB_PRUNE,
                                                  STATEMENT_VALUE_PRUNE, STATEMENT_EVENT_PRUNE };
 
-        int r = marks_write(state);
+        int r = marks_write(store);
         if (r >= 0)
-                r = configured_write(state, configured);
+                r = configured_write(store, configured);
         for (size_t i = 0; r >= 0 && i < sizeof(prunes) / sizeof(prunes[0]); i++) {
                 CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-                r = state_statement(state, prunes[i], &statement);
+                r = store_statement(store, prunes[i], &statement);
                 if (r < 0)
                         return r;
                 (void)sqlite3_bind_int64(statement, 1, number_up_to_max(now_us));
                 (void)sqlite3_bind_int64(statement, 2, number_up_to_max(age_us));
-                r = state_step(state, statement);
+                r = store_step(store, statement);
         }
         return r;
 }
 
-int state_prune(struct state *state, uint64_t now_us, uint64_t age_us,
-                const struct state_configured *configured)
+int store_prune(struct store *store, uint64_t now_us, uint64_t age_us,
+                const struct store_configured *configured)
 {
         int64_t sparse = 0;
 
-        int r = state_write_begin(state);
+        int r = store_write_begin(store);
         if (r < 0)
                 return r;
-        r = state_write_end(state, prune(state, now_us, age_us, configured));
+        r = store_write_end(store, prune(store, now_us, age_us, configured));
         if (r >= 0)
-                r = state_execute(state, SHRINK, &sparse);
+                r = store_execute(store, SHRINK, &sparse);
         if (r >= 0 && sparse != 0)
-                r = state_execute(state, "PRAGMA incremental_vacuum(1000)", NULL);
+                r = store_execute(store, "PRAGMA incremental_vacuum(1000)", NULL);
         return r;
 }

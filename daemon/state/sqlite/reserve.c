@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The reserve: see reserve.h. That it cannot be created is no error; state_disk_is_low() tells. */
+/* The reserve: see reserve.h. That it cannot be created is no error; store_disk_is_low() tells. */
 
 #include "state/sqlite/reserve.h"
 
@@ -21,61 +21,61 @@
 #define RESERVE_ROOM (RESERVE_SIZE + RESERVE_SIZE / 2)
 
 /* The reserve is beside the database. */
-static void state_directory(const struct state *state, char ret_path[static PATH_MAX])
+static void state_directory(const struct store *store, char ret_path[static PATH_MAX])
 {
-        const char *database = sqlite3_db_filename(state->database, "main");
+        const char *database = sqlite3_db_filename(store->database, "main");
 
         (void)snprintf(ret_path, PATH_MAX, "%.*s", (int)(strrchr(database, '/') - database), database);
 }
 
-static void reserve_path(const struct state *state, char ret_path[static PATH_MAX])
+static void reserve_path(const struct store *store, char ret_path[static PATH_MAX])
 {
-        state_directory(state, ret_path);
+        state_directory(store, ret_path);
         size_t size = strlen(ret_path);
         (void)snprintf(ret_path + size, PATH_MAX - size, "/" RESERVE_FILE_NAME);
 }
 
-bool state_disk_has_room(const struct state *state, uint64_t bytes)
+bool store_disk_has_room(const struct store *store, uint64_t bytes)
 {
         struct statvfs status;
 
-        return statvfs(sqlite3_db_filename(state->database, "main"), &status) == 0 &&
+        return statvfs(sqlite3_db_filename(store->database, "main"), &status) == 0 &&
                (uint64_t)status.f_bavail * status.f_frsize >= bytes;
 }
 
 /* Creates the file anew: one of an earlier run may be incomplete. */
-void state_reserve_create(struct state *state)
+void store_reserve_create(struct store *store)
 {
         char path[PATH_MAX], directory[PATH_MAX];
 
-        if (state->has_reserve)
+        if (store->has_reserve)
                 return;
-        state_reserve_release(state);
-        if (!state_disk_has_room(state, RESERVE_ROOM))
+        store_reserve_release(store);
+        if (!store_disk_has_room(store, RESERVE_ROOM))
                 return;
-        reserve_path(state, path);
+        reserve_path(store, path);
         CLEANUP(cleanup_descriptor)
         int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file < 0)
                 return;
-        state_directory(state, directory);
+        state_directory(store, directory);
         if (fchmod(file, 0600) == 0 && ownership_inherit(file, directory) == 0 &&
             posix_fallocate(file, 0, RESERVE_SIZE) == 0)
-                state->has_reserve = true;
+                store->has_reserve = true;
         else
-                state_reserve_release(state);
+                store_reserve_release(store);
 }
 
-void state_reserve_release(struct state *state)
+void store_reserve_release(struct store *store)
 {
         char path[PATH_MAX];
 
-        reserve_path(state, path);
+        reserve_path(store, path);
         (void)unlink(path);
-        state->has_reserve = false;
+        store->has_reserve = false;
 }
 
-bool state_disk_is_low(const struct state *state)
+bool store_disk_is_low(const struct store *store)
 {
-        return !state->has_reserve;
+        return !store->has_reserve;
 }

@@ -13,10 +13,10 @@
 #define RESERVE_SIZE (8 * 1024 * 1024)
 
 /* Whether so many bytes are free on the disk. */
-bool state_disk_has_room(const struct state *state, uint64_t bytes);
+bool store_disk_has_room(const struct store *store, uint64_t bytes);
 
 /* Creates the reserve if it is missing and the disk has room for it and more. */
-void state_reserve_create(struct state *state);
+void store_reserve_create(struct store *store);
 
 /* Returns its blocks to the disk. */
-void state_reserve_release(struct state *state);
+void store_reserve_release(struct store *store);

@@ -104,11 +104,11 @@ void row_write_record(struct row_writer *row, const struct job_record *record)
         row_write_text(row, &record->status);
 }
 
-int row_write_end(struct state *state, struct row_writer *row)
+int row_write_end(struct store *store, struct row_writer *row)
 {
         if (row->code != SQLITE_OK)
-                return state_fail_sqlite(state, row->code);
-        return state_step(state, row->statement);
+                return store_fail_sqlite(store, row->code);
+        return store_step(store, row->statement);
 }
 
 struct row_reader row_read(sqlite3_stmt *statement)
@@ -216,16 +216,16 @@ void row_read_record(struct row_reader *row, struct job_record *ret_record)
         row_read_text(row, &ret_record->status);
 }
 
-int row_read_end(struct state *state, struct row_reader *row)
+int row_read_end(struct store *store, struct row_reader *row)
 {
         uint64_t expected = row->sum;
 
         if (row->error == 0 && row_read_number(row) != expected)
                 row_failed(row, -EUCLEAN);
         if (row->error == -EUCLEAN)
-                return state_fail(state, -EUCLEAN, "a row of the database is damaged (checksum mismatch)");
+                return store_fail(store, -EUCLEAN, "a row of the database is damaged (checksum mismatch)");
         if (row->error < 0)
-                return state_fail(state, row->error, "out of memory");
+                return store_fail(store, row->error, "out of memory");
         return 0;
 }
 

@@ -33,7 +33,7 @@ void row_write_sum(struct row_writer *row);
 /* business_id to updated_on, and status: 11 columns. */
 void row_write_record(struct row_writer *row, const struct job_record *record);
 /* Runs the statement, unless a value could not be bound. */
-int row_write_end(struct state *state, struct row_writer *row);
+int row_write_end(struct store *store, struct row_writer *row);
 
 /* Reads the columns of a row in the same order. The values are valid only if row_read_end() returns 0. */
 struct row_reader {
@@ -54,7 +54,7 @@ void row_read_known_number(struct row_reader *row, uint64_t number);
 void row_read_known_string(struct row_reader *row, const char *string);
 void row_read_record(struct row_reader *row, struct job_record *ret_record);
 /* Reads the sum and compares it: -EUCLEAN if the row is damaged. */
-int row_read_end(struct state *state, struct row_reader *row);
+int row_read_end(struct store *store, struct row_reader *row);
 
 /* Adds the SQL functions of the migrations: row_sum(VALUE…), text_hash(DATA), text_head(DATA). */
 int row_functions_add(sqlite3 *database);

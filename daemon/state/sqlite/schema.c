@@ -164,45 +164,45 @@ static const char *const migrations[] = {
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
-static int schema_migrate(struct state *state, int64_t version)
+static int schema_migrate(struct store *store, int64_t version)
 {
         char sql[64];
 
-        int code = row_functions_add(state->database);
+        int code = row_functions_add(store->database);
         if (code != SQLITE_OK)
-                return state_fail_sqlite(state, code);
+                return store_fail_sqlite(store, code);
         /* The id first: a crash may leave any page of the transaction in the file. */
-        int r = state_execute(state,
+        int r = store_execute(store,
                               "BEGIN; PRAGMA auto_vacuum = INCREMENTAL;"
                               "PRAGMA application_id = " NUMBER(STATE_APPLICATION_ID),
                               NULL);
         for (int64_t i = version; r >= 0 && i < SCHEMA_VERSION; i++)
-                r = state_execute(state, migrations[i], NULL);
+                r = store_execute(store, migrations[i], NULL);
         if (r >= 0) {
                 (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld; COMMIT",
                                (long long)SCHEMA_VERSION);
-                r = state_execute(state, sql, NULL);
+                r = store_execute(store, sql, NULL);
         }
         return r; /* closing the connection rolls back */
 }
 
-/* Returns 1 if the check finds damage, described by state_error(), else 0. */
-static int quick_check(struct state *state)
+/* Returns 1 if the check finds damage, described by store_error(), else 0. */
+static int quick_check(struct store *store)
 {
         sqlite3_stmt *statement = NULL;
         int r = 0;
 
-        int code = sqlite3_prepare_v2(state->database, "PRAGMA quick_check(1)", -1, &statement, NULL);
+        int code = sqlite3_prepare_v2(store->database, "PRAGMA quick_check(1)", -1, &statement, NULL);
         if (code == SQLITE_OK)
                 code = sqlite3_step(statement);
         if (code != SQLITE_ROW) {
-                r = state_fail_sqlite(state, code);
+                r = store_fail_sqlite(store, code);
         } else {
                 const char *finding = (const char *)sqlite3_column_text(statement, 0);
                 if (finding == NULL) {
-                        r = state_fail(state, -ENOMEM, "out of memory");
+                        r = store_fail(store, -ENOMEM, "out of memory");
                 } else if (strcmp(finding, "ok") != 0) {
-                        (void)snprintf(state->error, sizeof(state->error),
+                        (void)snprintf(store->error, sizeof(store->error),
                                        "the database is damaged (SQLite: %s)", finding);
                         r = 1;
                 }
@@ -212,13 +212,13 @@ static int quick_check(struct state *state)
 }
 
 /* Whether every byte of the file can be read. */
-static bool file_is_readable(struct state *state)
+static bool file_is_readable(struct store *store)
 {
         sqlite3_file *file = NULL;
         sqlite3_int64 size = 0;
         char page[4096];
 
-        if (sqlite3_file_control(state->database, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+        if (sqlite3_file_control(store->database, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
             file->pMethods->xFileSize(file, &size) != SQLITE_OK)
                 return false;
         for (sqlite3_int64 offset = 0; offset < size; offset += (sqlite3_int64)sizeof(page)) {
@@ -233,19 +233,19 @@ static bool file_is_readable(struct state *state)
  * quick_check reports a page that it could not read, because of a disk error or a lack of memory, as damage.
  * A finding therefore counts only if the whole file can be read and a second check finds it again.
  */
-static int schema_quick_check(struct state *state, const char *path)
+static int schema_quick_check(struct store *store, const char *path)
 {
         struct stat status;
 
         if (stat(path, &status) < 0 || status.st_size > CHECK_LIMIT)
                 return 0;
 
-        int r = quick_check(state);
+        int r = quick_check(store);
         if (r <= 0)
                 return r;
-        if (!file_is_readable(state))
-                return state_fail(state, -EIO, "the file cannot be read: disk error");
-        r = quick_check(state);
+        if (!file_is_readable(store))
+                return store_fail(store, -EIO, "the file cannot be read: disk error");
+        r = quick_check(store);
         return r > 0 ? -EUCLEAN : r;
 }
 
@@ -280,7 +280,7 @@ static int schema_find(sqlite3_stmt *made, sqlite3_stmt *find)
 }
 
 /* Returns -EUCLEAN if a table or an index differs from what the migrations create. */
-static int schema_compare(struct state *state, int64_t version)
+static int schema_compare(struct store *store, int64_t version)
 {
         sqlite3 *made = NULL;
         sqlite3_stmt *rows = NULL, *find = NULL;
@@ -290,7 +290,7 @@ static int schema_compare(struct state *state, int64_t version)
                 code = sqlite3_prepare_v2(made, "SELECT type, name, sql FROM sqlite_schema", -1, &rows, NULL);
         if (code == SQLITE_OK)
                 code = sqlite3_prepare_v2(
-                        state->database,
+                        store->database,
                         "SELECT 1 FROM sqlite_schema WHERE type = ? AND name = ? AND sql IS ?", -1, &find,
                         NULL);
         if (code == SQLITE_OK)
@@ -298,9 +298,9 @@ static int schema_compare(struct state *state, int64_t version)
 
         int r = 0;
         if (code == SQLITE_ROW)
-                r = state_fail(state, -EUCLEAN, "the database is damaged (its schema was altered)");
+                r = store_fail(store, -EUCLEAN, "the database is damaged (its schema was altered)");
         else if (code != SQLITE_DONE)
-                r = state_fail_sqlite(state, code);
+                r = store_fail_sqlite(store, code);
         (void)sqlite3_finalize(find);
         (void)sqlite3_finalize(rows);
         (void)sqlite3_close(made);
@@ -311,22 +311,22 @@ static int schema_compare(struct state *state, int64_t version)
  * A file of release 0.1.0 cannot shrink until it has been vacuumed: once, if there is room on the disk and in
  * memory, where SQLite makes the copy (temp_store). If that fails, the file is as good as before.
  */
-static int schema_vacuum(struct state *state)
+static int schema_vacuum(struct store *store)
 {
         int64_t mode = 0, used = 0;
 
-        int r = state_execute(state, "PRAGMA auto_vacuum", &mode);
+        int r = store_execute(store, "PRAGMA auto_vacuum", &mode);
         if (r < 0 || mode != 0)
                 return r;
-        r = state_run(state, STATEMENT_USAGE, &used);
-        if (r >= 0 && used <= VACUUM_LIMIT && state_disk_has_room(state, 2 * (uint64_t)used))
-                (void)state_execute(
-                        state, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
+        r = store_run(store, STATEMENT_USAGE, &used);
+        if (r >= 0 && used <= VACUUM_LIMIT && store_disk_has_room(store, 2 * (uint64_t)used))
+                (void)store_execute(
+                        store, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
                         NULL);
         return r;
 }
 
-static int schema_set_up(struct state *state, const char *path, bool fresh, int64_t *ret_version)
+static int schema_set_up(struct store *store, const char *path, bool fresh, int64_t *ret_version)
 {
         static const char settings[] =
                 "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
@@ -337,11 +337,11 @@ static int schema_set_up(struct state *state, const char *path, bool fresh, int6
         int64_t version = 0;
 
         /* First, since several of the settings read the schema. */
-        int r = fresh ? 0 : state_execute(state, "PRAGMA locking_mode = EXCLUSIVE", NULL);
+        int r = fresh ? 0 : store_execute(store, "PRAGMA locking_mode = EXCLUSIVE", NULL);
         if (r >= 0)
-                r = state_execute(state, settings, NULL);
+                r = store_execute(store, settings, NULL);
         if (r >= 0)
-                r = state_execute(state, "PRAGMA user_version", &version);
+                r = store_execute(store, "PRAGMA user_version", &version);
         if (r < 0)
                 return r;
         *ret_version = version;
@@ -349,52 +349,52 @@ static int schema_set_up(struct state *state, const char *path, bool fresh, int6
                 return -EOPNOTSUPP;
 
         if (version > 0) {
-                r = schema_quick_check(state, path);
+                r = schema_quick_check(store, path);
                 if (r >= 0)
-                        r = schema_compare(state, version);
+                        r = schema_compare(store, version);
                 if (r < 0)
                         return r;
         }
         if (version < SCHEMA_VERSION) {
-                r = schema_migrate(state, version);
+                r = schema_migrate(store, version);
                 if (r < 0)
                         return r;
         }
 
-        r = state_execute(state,
+        r = store_execute(store,
                           "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
                           "CREATE TEMP TABLE configured (hook TEXT, job INTEGER)",
                           NULL);
         if (r >= 0)
-                r = schema_vacuum(state);
+                r = schema_vacuum(store);
         if (r < 0)
                 return r;
         /* Locks the database and reads the schema, so that errors occur here. */
-        return state_execute(state, "SELECT count(*) FROM unlogged", NULL);
+        return store_execute(store, "SELECT count(*) FROM unlogged", NULL);
 }
 
-int state_schema_open(struct state *state, const char *path, bool fresh, char **ret_message)
+int store_schema_open(struct store *store, const char *path, bool fresh, char **ret_message)
 {
         int64_t version = 0;
 
-        int code = sqlite3_open_v2(path, &state->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+        int code = sqlite3_open_v2(path, &store->database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
         int r;
         if (code != SQLITE_OK) {
-                r = state_fail_sqlite(state, code);
+                r = store_fail_sqlite(store, code);
         } else {
-                (void)sqlite3_extended_result_codes(state->database, 1);
+                (void)sqlite3_extended_result_codes(store->database, 1);
                 /* No checkpoint of an existing WAL into the file before it has been checked. */
-                (void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-                (void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-                if (sqlite3_db_readonly(state->database, "main") == 1)
-                        r = state_fail(state, -EACCES, "the file is not writable by this user");
+                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+                if (sqlite3_db_readonly(store->database, "main") == 1)
+                        r = store_fail(store, -EACCES, "the file is not writable by this user");
                 else
-                        r = schema_set_up(state, path, fresh, &version);
+                        r = schema_set_up(store, path, fresh, &version);
         }
 
         switch (-r) {
         case 0:
-                (void)sqlite3_db_config(state->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+                (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
                 return 0;
         case EOPNOTSUPP:
                 return fail_with_message(
@@ -409,7 +409,7 @@ int state_schema_open(struct state *state, const char *path, bool fresh, char **
                         "%s cannot be used: %s. It was not changed. Restore a backup, or move it "
                         "and its -wal "
                         "file away to start afresh; all watched jobs are then reported again.",
-                        path, state->error);
+                        path, store->error);
         case EBUSY:
                 return fail_with_message(
                         r, ret_message,
@@ -420,6 +420,6 @@ int state_schema_open(struct state *state, const char *path, bool fresh, char **
                 return fail_with_message(
                         r, ret_message,
                         "Cannot open %s: %s. No data was lost. Fix the cause and start again.", path,
-                        state->error);
+                        store->error);
         }
 }

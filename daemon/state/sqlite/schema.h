@@ -9,4 +9,4 @@
  * Opens the connection, configures it, checks the file and migrates its schema. `fresh`: the file has no
  * schema yet. *ret_message as in file.h.
  */
-int state_schema_open(struct state *state, const char *path, bool fresh, char **ret_message);
+int store_schema_open(struct store *store, const char *path, bool fresh, char **ret_message);

@@ -21,28 +21,28 @@ static void bind_digest(sqlite3_stmt *statement, uint64_t job, struct text_diges
 }
 
 /* Returns 1 if the whole text is stored, else 0. */
-static int text_find(struct state *state, uint64_t job, struct text_digest digest)
+static int text_find(struct store *store, uint64_t job, struct text_digest digest)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, STATEMENT_TEXT_FIND, &statement);
+        int r = store_statement(store, STATEMENT_TEXT_FIND, &statement);
         if (r < 0)
                 return r;
         bind_digest(statement, job, digest);
-        return state_step(state, statement);
+        return store_step(store, statement);
 }
 
-int state_text_write(struct state *state, uint64_t job, const struct text *text, struct text_digest digest)
+int store_text_write(struct store *store, uint64_t job, const struct text *text, struct text_digest digest)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         size_t head = text_cut(text->data, text->size, TEXT_HEAD_SIZE);
 
         if (text->data == NULL)
                 return 0;
-        int r = text_find(state, job, digest);
+        int r = text_find(store, job, digest);
         if (r != 0)
                 return r < 0 ? r : 0;
-        r = state_statement(state, STATEMENT_TEXT_PUT, &statement);
+        r = store_statement(store, STATEMENT_TEXT_PUT, &statement);
         if (r < 0)
                 return r;
 
@@ -53,23 +53,23 @@ int state_text_write(struct state *state, uint64_t job, const struct text *text,
         row_write_bytes(&row, text->data, head);
         row_write_sum(&row);
         row_write_bytes(&row, text->size > head ? text->data + head : NULL, text->size - head);
-        return row_write_end(state, &row);
+        return row_write_end(store, &row);
 }
 
 /* Appends the rest to the head. */
-static int text_join(struct state *state, struct text *head, const struct text *rest)
+static int text_join(struct store *store, struct text *head, const struct text *rest)
 {
         char *data = realloc(head->data, head->size + rest->size + 1);
 
         if (data == NULL)
-                return state_fail(state, -ENOMEM, "out of memory");
+                return store_fail(store, -ENOMEM, "out of memory");
         memcpy(data + head->size, rest->data, rest->size + 1);
         head->data = data;
         head->size += rest->size;
         return 0;
 }
 
-int state_text_read(struct state *state, uint64_t job, struct text_digest digest, struct text *ret_text,
+int store_text_read(struct store *store, uint64_t job, struct text_digest digest, struct text *ret_text,
                     uint64_t *ret_size)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -80,35 +80,35 @@ int state_text_read(struct state *state, uint64_t job, struct text_digest digest
         *ret_text = TEXT_NULL;
         if (text_digest_equal(digest, text_digest(&TEXT_NULL)))
                 return 0;
-        int r = state_statement(state, STATEMENT_TEXT_GET, &statement);
+        int r = store_statement(store, STATEMENT_TEXT_GET, &statement);
         if (r < 0)
                 return r;
         bind_digest(statement, job, digest);
-        r = state_step(state, statement);
+        r = store_step(store, statement);
         if (r < 0)
                 return r;
         if (r == 0)
-                return state_fail(state, -EUCLEAN, "a ResultData is missing in the database");
+                return store_fail(store, -EUCLEAN, "a ResultData is missing in the database");
 
         struct row_reader row = row_read(statement);
         row_read_known_number(&row, job);
         row_read_known_number(&row, digest.hash);
         row_read_known_number(&row, digest.size);
         row_read_text(&row, &text);
-        r = row_read_end(state, &row);
+        r = row_read_end(store, &row);
         if (r < 0)
                 return r;
         row_read_text(&row, &rest);
         if (row.error == -ENOMEM)
-                return state_fail(state, -ENOMEM, "out of memory");
+                return store_fail(store, -ENOMEM, "out of memory");
         if (rest.data != NULL) {
-                r = text_join(state, &text, &rest);
+                r = text_join(store, &text, &rest);
                 if (r < 0)
                         return r;
         }
         bool cut = rest.data == NULL && text.size < digest.size;
         if (row.error < 0 || (!cut && !text_digest_equal(text_digest(&text), digest)))
-                return state_fail(state, -EUCLEAN, "a ResultData in the database is damaged");
+                return store_fail(store, -EUCLEAN, "a ResultData in the database is damaged");
 
         if (cut)
                 *ret_size = digest.size;

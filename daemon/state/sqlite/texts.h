@@ -11,11 +11,11 @@
  */
 
 /* Stores a text within the open transaction, unless it is already there as a whole. */
-int state_text_write(struct state *state, uint64_t job, const struct text *text, struct text_digest digest);
+int store_text_write(struct store *store, uint64_t job, const struct text *text, struct text_digest digest);
 
 /*
  * Reads a text, which the caller owns. If only its beginning is left, *ret_size is its whole size, else 0.
  * -EUCLEAN if it is damaged or missing.
  */
-int state_text_read(struct state *state, uint64_t job, struct text_digest digest, struct text *ret_text,
+int store_text_read(struct store *store, uint64_t job, struct text_digest digest, struct text *ret_text,
                     uint64_t *ret_size);

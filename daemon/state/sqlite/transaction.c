@@ -16,128 +16,128 @@
 #include "state/sqlite/room.h"
 
 /* Runs a statement that begin() has prepared. */
-static int run(struct state *state, enum statement which)
+static int run(struct store *store, enum statement which)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = state->statements[which];
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = store->statements[which];
 
-        return state_step(state, statement);
+        return store_step(store, statement);
 }
 
-/* Runs a statement that undoes a failed write, and keeps the text of state_error(). */
-static int undo(struct state *state, enum statement which)
+/* Runs a statement that undoes a failed write, and keeps the text of store_error(). */
+static int undo(struct store *store, enum statement which)
 {
-        char error[sizeof(state->error)];
+        char error[sizeof(store->error)];
 
-        memcpy(error, state->error, sizeof(error));
-        int r = run(state, which);
-        memcpy(state->error, error, sizeof(error));
+        memcpy(error, store->error, sizeof(error));
+        int r = run(store, which);
+        memcpy(store->error, error, sizeof(error));
         return r;
 }
 
-static int begin(struct state *state)
+static int begin(struct store *store)
 {
         /* Prepared before the transaction begins, so that a rollback needs no memory. */
         for (enum statement which = STATEMENT_BEGIN; which <= STATEMENT_STEP_UNDO; which++) {
                 sqlite3_stmt *statement;
-                int r = state_statement(state, which, &statement);
+                int r = store_statement(store, which, &statement);
                 if (r < 0)
                         return r;
         }
 
         /* An earlier rollback may have failed. */
-        if (!sqlite3_get_autocommit(state->database)) {
-                int r = run(state, STATEMENT_ROLLBACK);
+        if (!sqlite3_get_autocommit(store->database)) {
+                int r = run(store, STATEMENT_ROLLBACK);
                 if (r < 0)
                         return r;
         }
-        return run(state, STATEMENT_BEGIN);
+        return run(store, STATEMENT_BEGIN);
 }
 
-static void rollback(struct state *state)
+static void rollback(struct store *store)
 {
-        if (!sqlite3_get_autocommit(state->database))
-                (void)undo(state, STATEMENT_ROLLBACK);
+        if (!sqlite3_get_autocommit(store->database))
+                (void)undo(store, STATEMENT_ROLLBACK);
 }
 
-static int commit(struct state *state)
+static int commit(struct store *store)
 {
-        int r = marks_write(state);
+        int r = marks_write(store);
         if (r >= 0)
-                r = run(state, STATEMENT_COMMIT);
+                r = run(store, STATEMENT_COMMIT);
         if (r < 0) {
-                rollback(state);
+                rollback(store);
                 return r;
         }
 
-        marks_clear(state);
-        state_reserve_create(state);
+        marks_clear(store);
+        store_reserve_create(store);
         return 0;
 }
 
 /* The end of a transaction: on a full disk, makes room for the next one. */
-static int ended(struct state *state, int r)
+static int ended(struct store *store, int r)
 {
         if (r == -ENOSPC)
-                state_relieve_disk(state);
+                store_relieve_disk(store);
         return r;
 }
 
-int state_write_begin(struct state *state)
+int store_write_begin(struct store *store)
 {
-        if (!state->in_batch)
-                return begin(state);
-        if (state->batch_error < 0)
-                return state_fail(state, state->batch_error, "an earlier write of the same batch failed");
-        return run(state, STATEMENT_STEP_BEGIN);
+        if (!store->in_batch)
+                return begin(store);
+        if (store->batch_error < 0)
+                return store_fail(store, store->batch_error, "an earlier write of the same batch failed");
+        return run(store, STATEMENT_STEP_BEGIN);
 }
 
-int state_write_end(struct state *state, int r)
+int store_write_end(struct store *store, int r)
 {
-        if (!state->in_batch) {
+        if (!store->in_batch) {
                 if (r >= 0) {
-                        int committed = commit(state);
-                        return committed < 0 ? ended(state, committed) : r;
+                        int committed = commit(store);
+                        return committed < 0 ? ended(store, committed) : r;
                 }
-                rollback(state);
-                return ended(state, r);
+                rollback(store);
+                return ended(store, r);
         }
 
-        if (r < 0 && !sqlite3_get_autocommit(state->database) && undo(state, STATEMENT_STEP_UNDO) >= 0 &&
-            undo(state, STATEMENT_STEP_KEEP) >= 0)
+        if (r < 0 && !sqlite3_get_autocommit(store->database) && undo(store, STATEMENT_STEP_UNDO) >= 0 &&
+            undo(store, STATEMENT_STEP_KEEP) >= 0)
                 return r;
 
         if (r >= 0) {
-                int kept = run(state, STATEMENT_STEP_KEEP);
+                int kept = run(store, STATEMENT_STEP_KEEP);
                 if (kept >= 0)
                         return r;
                 r = kept;
         }
-        state->batch_error = r;
+        store->batch_error = r;
         return r;
 }
 
-int state_batch_begin(struct state *state)
+int store_batch_begin(struct store *store)
 {
-        if (state->in_batch)
-                return state_fail(state, -EBUSY, "a batch is already open");
+        if (store->in_batch)
+                return store_fail(store, -EBUSY, "a batch is already open");
 
-        int r = begin(state);
+        int r = begin(store);
         if (r < 0)
                 return r;
-        state->in_batch = true;
-        state->batch_error = 0;
+        store->in_batch = true;
+        store->batch_error = 0;
         return 0;
 }
 
-int state_batch_end(struct state *state, bool keep)
+int store_batch_end(struct store *store, bool keep)
 {
-        if (!state->in_batch)
-                return state_fail(state, -EINVAL, "no batch is open");
+        if (!store->in_batch)
+                return store_fail(store, -EINVAL, "no batch is open");
 
-        state->in_batch = false;
-        if (keep && state->batch_error == 0)
-                return ended(state, commit(state));
+        store->in_batch = false;
+        if (keep && store->batch_error == 0)
+                return ended(store, commit(store));
 
-        rollback(state);
-        return keep ? ended(state, state->batch_error) : 0;
+        rollback(store);
+        return keep ? ended(store, store->batch_error) : 0;
 }

@@ -4,9 +4,9 @@
 #include "state/sqlite/database.h"
 
 /*
- * A write: everything between the two calls happens completely or not at all. state_write_end() receives the
+ * A write: everything between the two calls happens completely or not at all. store_write_end() receives the
  * result so far and returns it, or the error of the commit. In a batch, a failed write is undone alone. The
  * commit also writes the pending marks (marks.h).
  */
-int state_write_begin(struct state *state);
-int state_write_end(struct state *state, int r);
+int store_write_begin(struct store *store);
+int store_write_end(struct store *store, int r);

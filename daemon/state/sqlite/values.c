@@ -16,44 +16,44 @@
 
 #define STATUSES_MAX 256
 
-static int status_write(struct state *state, const struct text *status)
+static int status_write(struct store *store, const struct text *status)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *put = NULL;
         CLEANUP(cleanup_statement) sqlite3_stmt *trim = NULL;
         struct text_digest digest = text_digest(status);
 
-        int r = state_statement(state, STATEMENT_STATUS_PUT, &put);
+        int r = store_statement(store, STATEMENT_STATUS_PUT, &put);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_int64(put, 1, (sqlite3_int64)digest.hash);
         (void)sqlite3_bind_int64(put, 2, (sqlite3_int64)digest.size);
-        r = state_step(state, put);
+        r = store_step(store, put);
         if (r < 0)
                 return r;
-        if (sqlite3_changes(state->database) == 0)
+        if (sqlite3_changes(store->database) == 0)
                 return 0;
 
-        r = state_statement(state, STATEMENT_STATUS_TRIM, &trim);
+        r = store_statement(store, STATEMENT_STATUS_TRIM, &trim);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_int64(trim, 1, STATUSES_MAX);
-        r = state_step(state, trim);
+        r = store_step(store, trim);
         return r < 0 ? r : 1;
 }
 
-int state_status_reported(struct state *state, const struct text *status)
+int store_status_reported(struct store *store, const struct text *status)
 {
-        int r = state_write_begin(state);
+        int r = store_write_begin(store);
         if (r < 0)
                 return r;
-        return state_write_end(state, status_write(state, status));
+        return store_write_end(store, status_write(store, status));
 }
 
-static int value_write(struct state *state, const char *key, const void *data, size_t size)
+static int value_write(struct store *store, const char *key, const void *data, size_t size)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = state_statement(state, data != NULL ? STATEMENT_VALUE_PUT : STATEMENT_VALUE_DELETE,
+        int r = store_statement(store, data != NULL ? STATEMENT_VALUE_PUT : STATEMENT_VALUE_DELETE,
                                 &statement);
         if (r < 0)
                 return r;
@@ -64,15 +64,15 @@ static int value_write(struct state *state, const char *key, const void *data, s
                 row_write_bytes(&row, data, size);
                 row_write_sum(&row);
         }
-        return row_write_end(state, &row);
+        return row_write_end(store, &row);
 }
 
-int state_put_value(struct state *state, const char *key, const void *data, size_t size)
+int store_put_value(struct store *store, const char *key, const void *data, size_t size)
 {
-        int r = state_write_begin(state);
+        int r = store_write_begin(store);
         if (r < 0)
                 return r;
-        return state_write_end(state, value_write(state, key, data, size));
+        return store_write_end(store, value_write(store, key, data, size));
 }
 
 static void secret_clear(struct text *text)
@@ -82,23 +82,23 @@ static void secret_clear(struct text *text)
         text_clear(text);
 }
 
-int state_get_value(struct state *state, const char *key, void **ret_data, size_t *ret_size)
+int store_get_value(struct store *store, const char *key, void **ret_data, size_t *ret_size)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         CLEANUP(secret_clear) struct text value = TEXT_NULL;
 
-        int r = state_statement(state, STATEMENT_VALUE_GET, &statement);
+        int r = store_statement(store, STATEMENT_VALUE_GET, &statement);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
-        r = state_step(state, statement);
+        r = store_step(store, statement);
         if (r <= 0)
                 return r;
 
         struct row_reader row = row_read(statement);
         row_read_known_string(&row, key);
         row_read_text(&row, &value);
-        r = row_read_end(state, &row);
+        r = row_read_end(store, &row);
         if (r < 0)
                 return r;
 

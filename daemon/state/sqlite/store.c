@@ -9,7 +9,7 @@
  * and only then SQLite, which checks the file before anything is written. The files, from top to bottom:
  *  - state.c                                     opening and closing
  *  - jobs.c, events.c, deliveries.c, values.c,
- *    prune.c                                     the interface of state.h
+ *    prune.c                                     the interface of store.h
  *  - texts.c, row.c, transaction.c, marks.c      results, rows with checksums, transactions, marks of logged
  *                                                events
  *  - room.c, reserve.c                           the limit of the size, and what happens on a full disk
@@ -18,7 +18,7 @@
  *  - file.c                                      the directory, the lock and the header of the file
  */
 
-#include "state/state.h"
+#include "state/store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,23 +29,23 @@
 #include "state/sqlite/transaction.h"
 #include "util/message.h"
 
-DEFINE_CLEANUP(struct state, state_close)
+DEFINE_CLEANUP(struct store, store_close)
 
-static int state_open_in(const char *directory, char **ret_message, struct state **ret_state)
+static int store_open_in(const char *directory, char **ret_message, struct store **ret_state)
 {
         CLEANUP(cleanup_free) char *resolved = NULL;
         CLEANUP(cleanup_free) char *path = NULL;
         bool fresh = false;
 
-        CLEANUP(cleanup_state_close) struct state *state = calloc(1, sizeof(*state));
-        if (state == NULL)
+        CLEANUP(cleanup_store_close) struct store *store = calloc(1, sizeof(*store));
+        if (store == NULL)
                 return -ENOMEM;
-        state->lock = -1;
+        store->lock = -1;
 
         int r = state_directory_open(directory, ret_message, &resolved);
         if (r < 0)
                 return r;
-        r = state_directory_lock(resolved, ret_message, &state->lock);
+        r = state_directory_lock(resolved, ret_message, &store->lock);
         if (r < 0)
                 return r;
 
@@ -55,46 +55,46 @@ static int state_open_in(const char *directory, char **ret_message, struct state
         r = state_file_prepare(resolved, path, ret_message, &fresh);
         if (r < 0)
                 return r;
-        r = state_schema_open(state, path, fresh, ret_message);
+        r = store_schema_open(store, path, fresh, ret_message);
         if (r < 0)
                 return r;
 
-        state_reserve_create(state);
-        state->error[0] = '\0';
-        *ret_state = STEAL_POINTER(state);
+        store_reserve_create(store);
+        store->error[0] = '\0';
+        *ret_state = STEAL_POINTER(store);
         return 0;
 }
 
-int state_open(const char *directory, char **ret_message, struct state **ret_state)
+int store_open(const char *directory, char **ret_message, struct store **ret_state)
 {
         char *message = NULL;
 
-        int r = state_open_in(directory, &message, ret_state);
+        int r = store_open_in(directory, &message, ret_state);
         if (r < 0)
                 *ret_message = message;
         return r;
 }
 
-struct state *state_close(struct state *state)
+struct store *store_close(struct store *store)
 {
-        if (state == NULL)
+        if (store == NULL)
                 return NULL;
 
-        if (state->in_batch)
-                (void)state_batch_end(state, false);
+        if (store->in_batch)
+                (void)store_batch_end(store, false);
         /* A lost mark costs a repeated log entry only, so an error is ignored. */
-        if (state->mark_count > 0 && state_write_begin(state) >= 0)
-                (void)state_write_end(state, 0);
+        if (store->mark_count > 0 && store_write_begin(store) >= 0)
+                (void)store_write_end(store, 0);
 
-        state_statements_finalize(state);
-        (void)sqlite3_close(state->database);
-        if (state->lock >= 0)
-                (void)close(state->lock);
-        free(state);
+        store_statements_finalize(store);
+        (void)sqlite3_close(store->database);
+        if (store->lock >= 0)
+                (void)close(store->lock);
+        free(store);
         return NULL;
 }
 
-const char *state_error(const struct state *state)
+const char *store_error(const struct store *store)
 {
-        return state->error[0] != '\0' ? state->error : "no error";
+        return store->error[0] != '\0' ? store->error : "no error";
 }

@@ -58,8 +58,7 @@ static void commit(struct monitor *monitor, const struct observed *observed, str
         if (change->has_event && change->unrecognised_status)
                 recorder_note_unrecognised_status(recorder, job, &observed->record->status);
         if (change->has_event)
-                result->recorded = recorder_record(recorder, job, &observed->job->watch.memory, change,
-                                                   observed->record) >= 0;
+                result->recorded = recorder_record(recorder, job, change, observed->record) >= 0;
         else if (change->result_read)
                 result->recorded = recorder_store_result(recorder, job, observed->record) >= 0;
 }

@@ -32,6 +32,9 @@
 /* Old events are pruned at start, and again after this time. */
 #define PRUNE_INTERVAL_US USEC_PER_HOUR
 
+/* Unrecognised statuses that are remembered, so that each is logged once. */
+#define STATUSES_MAX 256
+
 struct recorder {
         struct store *state;
         struct outbox *outbox;
@@ -44,8 +47,10 @@ struct recorder {
         bool journal_failing; /* logging has failed; later events wait for the replay */
         sd_event_source *replay_timer, *prune_timer;
         bool status_json_logged, result_json_logged;
-        bool in_transaction;   /* between recorder_begin() and recorder_commit() */
-        struct event *pending; /* events to publish when the transaction is committed */
+        struct text_digest statuses[STATUSES_MAX]; /* unrecognised ones that were logged */
+        size_t status_count;                       /* of all; the latest STATUSES_MAX are known */
+        bool in_transaction;                       /* between recorder_begin() and recorder_commit() */
+        struct event *pending;                     /* events to publish when the transaction is committed */
         size_t pending_count, pending_capacity;
 };
 
@@ -243,32 +248,14 @@ static int event_id_new(char ret_id[static EVENT_ID_SIZE])
         return 0;
 }
 
-/* A job that is gone has no record; its last one is loaded from the state. */
-static int event_fill_record(struct recorder *recorder, const struct job *job, struct job_record *record,
-                             struct event *event)
-{
-        if (record != NULL) {
-                event->record = *record;
-                *record = (struct job_record){ 0 };
-                return 0;
-        }
-
-        int r = store_get_job_record(recorder->state, job->planning.id, &event->record);
-        if (r < 0)
-                return r;
-        event->record.id = job->planning.id;
-        return 0;
-}
-
-static int event_fill(struct recorder *recorder, const struct job *job, const struct job_memory *memory,
-                      const struct change *change, struct job_record *record, struct event *event)
+static int event_fill(struct recorder *recorder, const struct job *job, const struct change *change,
+                      struct job_record *record, struct event *event)
 {
         int r;
 
         event->kind = change->kind;
         event->outcome = change->outcome;
         event->time_us = clock_wall_us();
-        event->first_observation = !memory->recorded;
         r = event_id_new(event->id);
         if (r < 0)
                 return r;
@@ -277,13 +264,12 @@ static int event_fill(struct recorder *recorder, const struct job *job, const st
                 if (r < 0)
                         return r;
         }
-        if (memory->recorded) {
-                r = store_get_job_texts(recorder->state, job->planning.id, &event->status_before,
-                                        &event->result_before);
-                if (r < 0)
-                        return r;
+        if (record != NULL) {
+                event->record = *record;
+                *record = (struct job_record){ 0 };
         }
-        return event_fill_record(recorder, job, record, event);
+        event->record.id = job->planning.id;
+        return store_fill_event(recorder->state, event);
 }
 
 /* Logged once, until recording works again. */
@@ -330,17 +316,17 @@ static int pending_reserve(struct recorder *recorder)
         return 0;
 }
 
-int recorder_record(struct recorder *recorder, const struct job *job, const struct job_memory *memory,
-                    const struct change *change, struct job_record *record)
+int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
+                    struct job_record *record)
 {
         CLEANUP(event_clear) struct event event = { .id = "" };
 
         int r = pending_reserve(recorder);
         if (r >= 0)
-                r = event_fill(recorder, job, memory, change, record, &event);
+                r = event_fill(recorder, job, change, record, &event);
         if (r >= 0) {
                 size_t hooks = outbox_select(recorder->config, job->hooks, &event, recorder->hooks);
-                r = store_record_event(recorder->state, &event, recorder->hooks, hooks);
+                r = store_record_event(recorder->state, &event, recorder->hooks, hooks, NULL);
         }
         if (r < 0) {
                 note_state_failed(recorder);
@@ -428,10 +414,22 @@ void recorder_note_json(struct recorder *recorder, bool status_is_json, bool res
                 note_json(recorder, "ResultData", &recorder->result_json_logged);
 }
 
+/* Whether a status is new to this run. */
+static bool remember_status(struct recorder *recorder, const struct text *status)
+{
+        const struct text_digest digest = text_digest(status);
+
+        for (size_t i = 0; i < recorder->status_count && i < STATUSES_MAX; i++)
+                if (text_digest_equal(recorder->statuses[i], digest))
+                        return false;
+        recorder->statuses[recorder->status_count++ % STATUSES_MAX] = digest;
+        return true;
+}
+
 void recorder_note_unrecognised_status(struct recorder *recorder, const struct job *job,
                                        const struct text *status)
 {
-        if (store_status_reported(recorder->state, status) == 0)
+        if (!remember_status(recorder, status))
                 return;
 
         CLEANUP(cleanup_free) char *shown = text_escape(status->data, status->size, 80);

@@ -32,12 +32,12 @@ int recorder_replay(struct recorder *recorder);
 
 /*
  * Records a change as an event and publishes it. `record` is the observation (its texts are moved out; NULL
- * for a job that is gone), `memory` what was recorded before. Returns 0 once the event is recorded; it is
- * then logged and delivered, now or after a restart. On failure (a negative errno, already logged) nothing
- * was recorded, and the change has to be detected again.
+ * for a job that is gone). Returns 0 once the event is recorded; it is then logged and delivered, now or
+ * after a restart. On failure (a negative errno, already logged) nothing was recorded, and the change has to
+ * be detected again.
  */
-int recorder_record(struct recorder *recorder, const struct job *job, const struct job_memory *memory,
-                    const struct change *change, struct job_record *record);
+int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
+                    struct job_record *record);
 
 /*
  * Stores a ResultData that was unknown when the job was recorded; there is no event. Returns 0 once it is
@@ -63,6 +63,6 @@ const char *recorder_state_error(const struct recorder *recorder);
  */
 void recorder_note_json(struct recorder *recorder, bool status_is_json, bool result_is_json);
 
-/* Warns of an unrecognised status, once per value, also across restarts. */
+/* Warns of an unrecognised status, once in the life of the recorder. */
 void recorder_note_unrecognised_status(struct recorder *recorder, const struct job *job,
                                        const struct text *status);

@@ -66,16 +66,7 @@ struct stored_job {
 /* Looks up a job without reading its result. Returns 1 and *ret_job, or 0 if the job is unknown. */
 int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job);
 
-/*
- * Reads the last recorded texts of a job, which the caller owns, and returns 1. If the job is unknown, both
- * are null: 0.
- */
-int store_get_job_texts(struct store *store, uint64_t id, struct text *ret_status, struct text *ret_result);
-
-/*
- * Reads the complete last recorded record of a job (events `gone` and `stalled` repeat it); the caller clears
- * it. Returns 1, or 0 if the job is unknown.
- */
+/* Reads the complete last recorded record of a job, which the caller clears: 1, or 0 if it is unknown. */
 int store_get_job_record(struct store *store, uint64_t id, struct job_record *ret_record);
 
 /* ---- events ---- */
@@ -88,9 +79,17 @@ int store_get_job_record(struct store *store, uint64_t id, struct job_record *re
  * their first 4 KiB. An event `stalled` sets the `stalled` of the job; every other event clears it and sets
  * changed_us to the event's time. On success event->sequence is set: greater than that of every event
  * recorded before, and never used again, whatever is pruned. An event id that is already recorded: -EEXIST.
+ * `ret_deliveries` gets the ids of the deliveries, in the order of `hooks`; NULL: they are not wanted.
  */
-int store_record_event(struct store *store, struct event *event, const char *const hooks[],
-                       size_t hook_count);
+int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count,
+                       uint64_t ret_deliveries[]);
+
+/*
+ * To be called before that, in the same batch: fills in what was recorded of the job, event->record.id,
+ * before this event. That is first_observation, the texts before, and for EVENT_GONE the record, which it
+ * repeats.
+ */
+int store_fill_event(struct store *store, struct event *event);
 
 /*
  * A batch combines the writes between begin and end in one transaction. A write that fails with -EEXIST or
@@ -182,13 +181,7 @@ typedef void (*pending_hook_handler)(void *userdata, const char *hook, uint64_t 
 /* Calls `handler` for each hook with pending deliveries, configured or not, by name; `hook` is borrowed. */
 int store_each_pending_hook(struct store *store, pending_hook_handler handler, void *userdata);
 
-/* ---- statuses, values, pruning ---- */
-
-/*
- * Remembers that an unrecognised Status has been reported, for the latest 256 of them. Returns 1 the first
- * time, 0 after that.
- */
-int store_status_reported(struct store *store, const struct text *status);
+/* ---- values, pruning ---- */
 
 /* Stores a value by key (tokens, the use of the rate limits). NULL data deletes it. */
 int store_put_value(struct store *store, const char *key, const void *data, size_t size);

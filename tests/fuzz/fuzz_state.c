@@ -214,14 +214,11 @@ static void read_jobs(struct store *state)
 {
         for (uint64_t id = 1; id <= JOB_COUNT; id++) {
                 CLEANUP(job_record_clear) struct job_record record = { 0 };
-                CLEANUP(text_clear) struct text status = TEXT_NULL;
-                CLEANUP(text_clear) struct text result = TEXT_NULL;
                 struct stored_job job;
 
                 int r = store_get_job(state, id, &job);
                 check_result(state, r);
                 check(r <= 0 || (job.id == id && outcome_to_string(job.outcome) != NULL));
-                check_result(state, store_get_job_texts(state, id, &status, &result));
                 r = store_get_job_record(state, id, &record);
                 check_result(state, r);
                 check(r <= 0 || record.id == id);
@@ -263,7 +260,6 @@ static void on_pending_hook(void *userdata, const char *hook, uint64_t count)
 
 static void read_values(struct store *state)
 {
-        static const struct text status = TEXT_LITERAL("Paused");
         void *value = NULL;
         size_t value_size = 0;
 
@@ -271,7 +267,6 @@ static void read_values(struct store *state)
         check_result(state, r);
         check(r <= 0 || ((const char *)value)[value_size] == '\0');
         free(value);
-        check_result(state, store_status_reported(state, &status));
         if (store_put_value(state, "token", "new", 3) == 0) {
                 r = store_get_value(state, "token", &value, &value_size);
                 if (r > 0) {
@@ -348,7 +343,7 @@ static void run(const uint8_t *data, size_t size)
         end_deliveries(state);
         read_values(state);
         int64_t before = count_pending(state);
-        int recorded = store_record_event(state, &event, hooks, 1);
+        int recorded = store_record_event(state, &event, hooks, 1, NULL);
         check_result(state, recorded);
         check(recorded == 0 || !valid);
         int64_t after = count_pending(state);

@@ -126,7 +126,7 @@ static inline void record(struct outbox_test *test, unsigned number, uint64_t jo
 {
         struct event event = fixture_event(number, job, EVENT_SUCCEEDED);
 
-        assert_int_equal(store_record_event(test->state->state, &event, &hook, 1), 0);
+        assert_int_equal(store_record_event(test->state->state, &event, &hook, 1, NULL), 0);
 }
 
 static inline uint64_t pending(struct outbox_test *test, const char *hook)

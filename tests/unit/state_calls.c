@@ -20,7 +20,7 @@ int call_record_number(struct fixture *fixture, unsigned number)
 {
         struct event event = fixture_event(number, number, EVENT_SEEN);
 
-        return store_record_event(fixture->state, &event, hooks, 2);
+        return store_record_event(fixture->state, &event, hooks, 2, NULL);
 }
 
 /* A single event, and no prepared statement. */
@@ -53,7 +53,7 @@ int call_record_known(struct fixture *fixture)
         struct event event = fixture_event(call_number + 1, call_number, EVENT_CHANGED);
 
         call_number++;
-        return store_record_event(fixture->state, &event, hooks, 1);
+        return store_record_event(fixture->state, &event, hooks, 1, NULL);
 }
 
 /* All calls are made, as by a caller that checks for errors only at the end. */
@@ -210,14 +210,6 @@ int call_each_pending_hook(struct fixture *fixture)
         return r;
 }
 
-int call_status_reported(struct fixture *fixture)
-{
-        char status[32];
-
-        (void)snprintf(status, sizeof(status), "Paused %u", call_number);
-        return store_status_reported(fixture->state, &(struct text){ status, strlen(status) });
-}
-
 int call_put_value(struct fixture *fixture)
 {
         return store_put_value(fixture->state, "token", "first", 5);
@@ -265,14 +257,9 @@ int call_get_job(struct fixture *fixture)
         return store_get_job(fixture->state, call_number, &job);
 }
 
-int call_get_job_texts(struct fixture *fixture)
+int call_fill_event(struct fixture *fixture)
 {
-        struct text status, result;
+        CLEANUP(event_clear) struct event event = { .kind = EVENT_GONE, .record.id = call_number };
 
-        int r = store_get_job_texts(fixture->state, call_number, &status, &result);
-        if (r >= 0) {
-                text_clear(&status);
-                text_clear(&result);
-        }
-        return r;
+        return store_fill_event(fixture->state, &event);
 }

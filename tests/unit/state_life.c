@@ -23,7 +23,7 @@ static int record(struct fixture *life, unsigned number, uint64_t job, enum even
         for (size_t i = 0; i < state_life_result_size; i++)
                 large[i] = (char)('a' + (i * 7 + number) % 26);
         event.record.result = (struct text){ large, state_life_result_size };
-        return store_record_event(life->state, &event, hooks, hook_count);
+        return store_record_event(life->state, &event, hooks, hook_count, NULL);
 }
 
 static int step_open(struct fixture *life)
@@ -65,16 +65,6 @@ static int step_value_again(struct fixture *life)
         assert_string_equal(data, "first");
         free(data);
         return store_put_value(life->state, "token", "second", 6);
-}
-
-static int step_status(struct fixture *life)
-{
-        struct text status = TEXT_LITERAL("Paused");
-
-        int r = store_status_reported(life->state, &status);
-        if (r >= 0)
-                assert_int_equal(r, 1);
-        return r;
 }
 
 static int step_batch(struct fixture *life)
@@ -196,11 +186,10 @@ static int step_filler(struct fixture *life)
 }
 
 static int (*const steps[])(struct fixture *life) = {
-        step_open,          step_first_event,    step_value,    step_status,      step_batch,
-        step_deliver,       step_update,         step_reopen,   step_value_again, step_change,
-        step_without_hooks, step_mark_and_prune, step_unlogged, step_pending,     step_filler,
-        step_filler,        step_filler,         step_filler,   step_filler,      step_filler,
-        step_filler,        step_filler,         step_reopen,
+        step_open,    step_first_event, step_value,  step_batch,         step_deliver,        step_update,
+        step_reopen,  step_value_again, step_change, step_without_hooks, step_mark_and_prune, step_unlogged,
+        step_pending, step_filler,      step_filler, step_filler,        step_filler,         step_filler,
+        step_filler,  step_filler,      step_filler, step_reopen,
 };
 
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == STATE_LIFE_STEPS, "the header counts the steps");

@@ -51,12 +51,11 @@ static int recorder_teardown(void **state)
 static void record_event(struct recorder_test *test, enum event_kind kind, const char *status)
 {
         const struct job job = { .planning.id = 1 };
-        const struct job_memory memory = { .recorded = kind != EVENT_SEEN };
         const struct change change = { .has_event = true, .kind = kind, .outcome = OUTCOME_OPEN };
         CLEANUP(job_record_clear) struct job_record record = { .id = 1, .has_status = true };
 
         assert_int_equal(text_from(status, strlen(status), &record.status), 0);
-        assert_int_equal(recorder_record(test->recorder, &job, &memory, &change, &record), 0);
+        assert_int_equal(recorder_record(test->recorder, &job, &change, &record), 0);
 }
 
 static void wait_for_entries(struct recorder_test *test, unsigned count)

@@ -11,13 +11,15 @@
 
 #include "state_fixture.h"
 
+#include "util/cleanup.h"
+
 static const char *const two_hooks[] = { "mail", "restart" };
 
 static void record(struct fixture *fixture, unsigned number, uint64_t job, enum event_kind kind)
 {
         struct event event = fixture_event(number, job, kind);
 
-        int r = store_record_event(fixture->state, &event, two_hooks, 2);
+        int r = store_record_event(fixture->state, &event, two_hooks, 2, NULL);
         if (r != 0)
                 fail_msg("store_record_event: %d, %s", r, store_error(fixture->state));
 }
@@ -58,7 +60,7 @@ static void test_event_comes_back_whole(void **state)
                         fixture_event(number, 1000 + number, (enum event_kind)(number % EVENT_KIND_COUNT));
                 struct job_record job;
 
-                assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+                assert_int_equal(store_record_event(fixture->state, &event, NULL, 0, NULL), 0);
                 fixture_reopen(fixture);
                 assert_event_kept(fixture, &event);
                 assert_int_equal(store_get_job_record(fixture->state, 1000 + number, &job), 1);
@@ -72,11 +74,11 @@ static void test_job_follows_its_events(void **state)
         struct fixture *fixture = *state;
         struct event event = fixture_event(1, UINT64_MAX, EVENT_SEEN);
         struct stored_job job = { .id = 77 };
-        struct text status, result;
+        CLEANUP(job_record_clear) struct job_record record = { 0 };
 
         assert_int_equal(store_get_job(fixture->state, UINT64_MAX, &job), 0);
         assert_int_equal(job.id, 77);
-        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0, NULL), 0);
         fixture_reopen(fixture);
 
         assert_int_equal(store_get_job(fixture->state, UINT64_MAX, &job), 1);
@@ -90,37 +92,84 @@ static void test_job_follows_its_events(void **state)
         /* `stalled` sets that of the job and keeps the time of its change; the next change clears it. */
         uint64_t changed_us = event.time_us;
         event = fixture_event(2, UINT64_MAX, EVENT_STALLED);
-        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0, NULL), 0);
         fixture_reopen(fixture);
         assert_int_equal(store_get_job(fixture->state, UINT64_MAX, &job), 1);
         assert_true(job.stalled);
         assert_int_equal(job.changed_us, changed_us);
 
         event = fixture_event(3, UINT64_MAX, EVENT_SUCCEEDED);
-        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0, NULL), 0);
         fixture_reopen(fixture);
         assert_int_equal(store_get_job(fixture->state, UINT64_MAX, &job), 1);
         assert_false(job.stalled);
         assert_int_equal(job.changed_us, event.time_us);
         assert_int_equal(job.outcome, OUTCOME_SUCCESS);
-        assert_int_equal(store_get_job_texts(fixture->state, UINT64_MAX, &status, &result), 1);
-        assert_text_equal(&status, &event.record.status);
-        assert_text_equal(&result, &event.record.result);
-        text_clear(&status);
-        text_clear(&result);
+        assert_int_equal(store_get_job_record(fixture->state, UINT64_MAX, &record), 1);
+        assert_text_equal(&record.status, &event.record.status);
+        assert_text_equal(&record.result, &event.record.result);
 }
 
-static void test_unknown_job_has_no_texts(void **state)
+static void test_an_event_knows_what_was_before(void **state)
 {
         struct fixture *fixture = *state;
-        struct text status = TEXT_LITERAL("x"), result = TEXT_LITERAL("y");
+        struct event first = fixture_event(1, 9, EVENT_CHANGED);
+        struct event next = { .kind = EVENT_CHANGED, .record.id = 9 };
+        struct event gone = { .kind = EVENT_GONE, .record.id = 9, .first_observation = true };
+
+        assert_int_equal(store_fill_event(fixture->state, &next), 0);
+        assert_true(next.first_observation);
+        assert_null(next.status_before.data);
+        assert_null(next.result_before.data);
+
+        assert_int_equal(store_record_event(fixture->state, &first, NULL, 0, NULL), 0);
+        for (unsigned i = 0; i < 2; i++) { /* again, as after a failed transaction */
+                assert_int_equal(store_fill_event(fixture->state, &next), 0);
+                assert_false(next.first_observation);
+                assert_text_equal(&next.status_before, &first.record.status);
+                assert_text_equal(&next.result_before, &first.record.result);
+                assert_null(next.record.status.data);
+        }
+        assert_int_equal(store_fill_event(fixture->state, &gone), 0);
+        assert_false(gone.first_observation);
+        assert_text_equal(&gone.status_before, &first.record.status);
+        assert_record_equal(&gone.record, &first.record);
+        event_clear(&next);
+        event_clear(&gone);
+}
+
+static void test_an_event_of_an_unknown_job_that_is_gone(void **state)
+{
+        struct fixture *fixture = *state;
+        struct event gone = { .kind = EVENT_GONE, .record.id = 5 };
         struct job_record untouched = { .id = 5 };
 
-        assert_int_equal(store_get_job_texts(fixture->state, 1, &status, &result), 0);
-        assert_null(status.data);
-        assert_null(result.data);
+        assert_int_equal(store_fill_event(fixture->state, &gone), 0);
+        assert_true(gone.first_observation);
+        assert_int_equal(gone.record.id, 5);
+        assert_null(gone.record.result.data);
         assert_int_equal(store_get_job_record(fixture->state, 1, &untouched), 0);
         assert_int_equal(untouched.id, 5);
+}
+
+/* The ids are those by which the outbox reports. */
+static void test_deliveries_are_known_by_their_ids(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t ids[2] = { 0 };
+        struct delivery due[1];
+
+        for (unsigned number = 1; number <= 2; number++) {
+                struct event event = fixture_event(number, number, EVENT_CHANGED);
+
+                assert_int_equal(store_record_event(fixture->state, &event, two_hooks, 2, ids), 0);
+                for (unsigned i = 0; i < 2; i++) {
+                        assert_int_equal(
+                                store_due_deliveries(fixture->state, two_hooks[i], 0, NULL, 0, due, 1), 1);
+                        assert_int_equal(due[0].id, ids[i]);
+                        assert_int_equal(store_delivery_done(fixture->state, ids[i], 1), 0);
+                }
+        }
 }
 
 static void test_large_result(void **state)
@@ -142,7 +191,7 @@ static void test_large_result(void **state)
                 struct event event = fixture_event(i, 9, EVENT_CHANGED);
                 event.record.result = texts[i];
                 event.result_before = i > 0 ? texts[i - 1] : texts[0];
-                assert_int_equal(store_record_event(fixture->state, &event, two_hooks, 2), 0);
+                assert_int_equal(store_record_event(fixture->state, &event, two_hooks, 2, NULL), 0);
                 fixture_reopen(fixture);
                 assert_event_kept(fixture, &event);
                 assert_int_equal(store_get_job_record(fixture->state, 9, &job), 1);
@@ -159,8 +208,8 @@ static void test_same_event_twice(void **state)
         struct event again = fixture_event(1, 1, EVENT_FAILED);
         struct stored_job job;
 
-        assert_int_equal(store_record_event(fixture->state, &first, two_hooks, 2), 0);
-        assert_int_equal(store_record_event(fixture->state, &again, two_hooks, 2), -EEXIST);
+        assert_int_equal(store_record_event(fixture->state, &first, two_hooks, 2, NULL), 0);
+        assert_int_equal(store_record_event(fixture->state, &again, two_hooks, 2, NULL), -EEXIST);
         assert_string_equal(store_error(fixture->state), "an event with this ID is already recorded");
         fixture_reopen(fixture);
         assert_int_equal(store_get_job(fixture->state, 1, &job), 1);
@@ -183,7 +232,7 @@ static void test_update_job(void **state)
 
         assert_int_equal(store_update_job(fixture->state, &refreshed), -ENOENT);
         event.record.has_result = false;
-        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0, NULL), 0);
         assert_int_equal(store_get_job(fixture->state, 1, &known), 1);
         assert_true(known.result_unread);
         assert_int_equal(store_update_job(fixture->state, &refreshed), 0);
@@ -227,7 +276,7 @@ static void test_batch(void **state)
         struct stored_job job;
         assert_int_equal(store_batch_begin(fixture->state), 0);
         record(fixture, 4, 4, EVENT_SEEN);
-        assert_int_equal(store_record_event(fixture->state, &known, two_hooks, 2), -EEXIST);
+        assert_int_equal(store_record_event(fixture->state, &known, two_hooks, 2, NULL), -EEXIST);
         record(fixture, 5, 4, EVENT_CHANGED);
         assert_int_equal(store_batch_end(fixture->state, true), 0);
         fixture_reopen(fixture);
@@ -330,32 +379,7 @@ static void test_handler_may_use_the_state(void **state)
         assert_unlogged(fixture, "");
 }
 
-/* ---- statuses and values ---- */
-
-static void test_status_is_reported_once(void **state)
-{
-        struct fixture *fixture = *state;
-        struct text statuses[] = { TEXT_LITERAL("Paused"), TEXT_LITERAL("paused"),
-                                   TEXT_LITERAL(""),       TEXT_NULL,
-                                   TEXT_LITERAL("a\0b"),   TEXT_LITERAL("a\0c") };
-
-        for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-                assert_int_equal(store_status_reported(fixture->state, &statuses[i]), 1);
-                assert_int_equal(store_status_reported(fixture->state, &statuses[i]), 0);
-                fixture_reopen(fixture);
-                assert_int_equal(store_status_reported(fixture->state, &statuses[i]), 0);
-        }
-
-        /* Remote data cannot fill the disk: the oldest are dropped. */
-        assert_int_equal(store_batch_begin(fixture->state), 0);
-        for (unsigned number = 0; number < 300; number++) {
-                struct text status = { (char *)(uintptr_t)fixture_event_id(number), EVENT_ID_SIZE - 1 };
-                assert_int_equal(store_status_reported(fixture->state, &status), 1);
-                assert_int_equal(store_status_reported(fixture->state, &status), 0);
-        }
-        assert_int_equal(store_batch_end(fixture->state, true), 0);
-        assert_int_equal(store_status_reported(fixture->state, &statuses[0]), 1);
-}
+/* ---- values ---- */
 
 static void assert_value(struct fixture *fixture, const char *key, const void *expected, size_t expected_size)
 {
@@ -429,8 +453,8 @@ static void test_prune(void **state)
 
         for (unsigned number = 1; number <= 4; number++) {
                 struct event made = fixture_event(number, number, EVENT_SEEN);
-                assert_int_equal(store_record_event(fixture->state, &made, two_hooks, number == 3 ? 2 : 0),
-                                 0);
+                assert_int_equal(
+                        store_record_event(fixture->state, &made, two_hooks, number == 3 ? 2 : 0, NULL), 0);
         }
         assert_int_equal(store_mark_logged(fixture->state, ids, 3), 0);
 
@@ -467,7 +491,7 @@ static void test_sequence_numbers_grow_and_are_never_reused(void **state)
                 struct event made = fixture_event(number, 1, EVENT_CHANGED), found;
                 const char *id = fixture_event_id(number);
 
-                assert_int_equal(store_record_event(fixture->state, &made, NULL, 0), 0);
+                assert_int_equal(store_record_event(fixture->state, &made, NULL, 0, NULL), 0);
                 assert_true(made.sequence > last);
                 last = made.sequence;
                 assert_int_equal(store_get_event(fixture->state, id, &found), 1);
@@ -482,13 +506,13 @@ static void test_sequence_numbers_grow_and_are_never_reused(void **state)
 
         /* Nothing is recorded by a batch that is rolled back, nor by an event that is known. */
         struct event lost = fixture_event(6, 1, EVENT_CHANGED), known = fixture_event(5, 1, EVENT_CHANGED);
-        assert_int_equal(store_record_event(fixture->state, &known, NULL, 0), -EEXIST);
+        assert_int_equal(store_record_event(fixture->state, &known, NULL, 0, NULL), -EEXIST);
         assert_int_equal(known.sequence, 0);
         assert_int_equal(store_batch_begin(fixture->state), 0);
-        assert_int_equal(store_record_event(fixture->state, &lost, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &lost, NULL, 0, NULL), 0);
         assert_int_equal(store_batch_end(fixture->state, false), 0);
         struct event next = fixture_event(7, 1, EVENT_CHANGED);
-        assert_int_equal(store_record_event(fixture->state, &next, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &next, NULL, 0, NULL), 0);
         assert_true(next.sequence > last);
 }
 
@@ -501,7 +525,7 @@ static void test_history_outlives_a_wrong_clock(void **state)
         const char *id = "00000000-0000-4000-8000-000000000001";
         uint64_t recorded_us = event.time_us;
 
-        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0, NULL), 0);
         assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
         assert_int_equal(store_prune(fixture->state, recorded_us + years_us, keep_us, &NOTHING_CONFIGURED),
                          0);
@@ -513,14 +537,14 @@ static void test_history_outlives_a_wrong_clock(void **state)
         /* Events of the wrong clock do not make others old once it is right. */
         struct event later = fixture_event(2, 1, EVENT_SEEN);
         later.time_us += years_us;
-        assert_int_equal(store_record_event(fixture->state, &later, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &later, NULL, 0, NULL), 0);
         assert_int_equal(store_prune(fixture->state, recorded_us + day_us, keep_us, &NOTHING_CONFIGURED), 0);
         assert_int_equal(store_get_event(fixture->state, id, &event), 1);
         event_clear(&event);
 
         later = fixture_event(3, 1, EVENT_SEEN);
         later.time_us = recorded_us + keep_us;
-        assert_int_equal(store_record_event(fixture->state, &later, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &later, NULL, 0, NULL), 0);
         assert_int_equal(store_prune(fixture->state, recorded_us + keep_us, keep_us, &NOTHING_CONFIGURED), 0);
         assert_int_equal(store_get_event(fixture->state, id, &event), 0);
 }
@@ -532,7 +556,9 @@ int main(void)
                 TEST(test_event_comes_back_whole),
                 TEST(test_sequence_numbers_grow_and_are_never_reused),
                 TEST(test_job_follows_its_events),
-                TEST(test_unknown_job_has_no_texts),
+                TEST(test_an_event_knows_what_was_before),
+                TEST(test_an_event_of_an_unknown_job_that_is_gone),
+                TEST(test_deliveries_are_known_by_their_ids),
                 TEST(test_large_result),
                 TEST(test_same_event_twice),
                 TEST(test_update_job),
@@ -540,7 +566,6 @@ int main(void)
                 TEST(test_unlogged),
                 TEST(test_many_marks),
                 TEST(test_handler_may_use_the_state),
-                TEST(test_status_is_reported_once),
                 TEST(test_values),
                 TEST(test_deleted_value_leaves_the_file),
                 TEST(test_prune),

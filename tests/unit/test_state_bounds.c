@@ -46,7 +46,7 @@ static int record_next(struct fixture *fixture, unsigned number, enum event_kind
         if (number > 0)
                 event.result_before = result_of(number - 1, size);
         event.record.result = result_of(number, size);
-        int r = store_record_event(fixture->state, &event, mail, hook);
+        int r = store_record_event(fixture->state, &event, mail, hook, NULL);
         if (r >= 0)
                 assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
         return r;
@@ -111,7 +111,7 @@ static void test_a_result_is_whole_while_it_is_needed(void **state)
 
         /* Until it is logged, delivered, and not the last of its job. */
         first.record.result = result_of(1, 10000);
-        assert_int_equal(store_record_event(fixture->state, &first, mail, 1), 0);
+        assert_int_equal(store_record_event(fixture->state, &first, mail, 1, NULL), 0);
         assert_int_equal(record_next(fixture, 2, EVENT_CHANGED, 10000, false), 0);
         assert_int_equal(record_next(fixture, 3, EVENT_CHANGED, 10000, false), 0);
         fixture_reopen(fixture);
@@ -128,7 +128,7 @@ static void test_a_result_is_whole_while_it_is_needed(void **state)
         assert_int_equal(record_next(fixture, 4, EVENT_CHANGED, 10000, false), 0);
         struct event again = fixture_event(5, 1, EVENT_CHANGED);
         again.record.result = result_of(1, 10000);
-        assert_int_equal(store_record_event(fixture->state, &again, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &again, NULL, 0, NULL), 0);
         struct job_record known;
         assert_int_equal(store_get_job_record(fixture->state, 1, &known), 1);
         assert_text_equal(&known.result, &again.record.result);
@@ -309,13 +309,13 @@ static void test_jobs_that_are_not_configured_expire(void **state)
 
         for (unsigned number = 1; number <= 3; number++) {
                 struct event event = fixture_event(number, number, EVENT_SUCCEEDED);
-                assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+                assert_int_equal(store_record_event(fixture->state, &event, NULL, 0, NULL), 0);
                 now_us = event.time_us;
         }
         assert_int_equal(store_prune(fixture->state, now_us, keep_us, &both), 0);
         struct event later = fixture_event(4, 1, EVENT_CHANGED);
         later.time_us = now_us + 10 * keep_us;
-        assert_int_equal(store_record_event(fixture->state, &later, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &later, NULL, 0, NULL), 0);
 
         /* Job 2 was configured so far, 3 was not. */
         assert_int_equal(store_prune(fixture->state, now_us + keep_us, keep_us, &one), 0);
@@ -340,7 +340,7 @@ static void test_tokens_of_former_accounts_expire(void **state)
         size_t size;
 
         event.time_us = (uint64_t)time(NULL) * 1000000 + day_us;
-        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, NULL, 0, NULL), 0);
         assert_int_equal(store_put_value(fixture->state, "grant of A for B at C", "token", 5), 0);
         assert_int_equal(store_put_value(fixture->state, "last run", "running", 7), 0);
         assert_int_equal(store_prune(fixture->state, event.time_us, 2 * day_us, &NOTHING_CONFIGURED), 0);

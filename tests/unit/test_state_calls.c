@@ -32,13 +32,12 @@ static int (*const calls[])(struct fixture *fixture) = {
         call_delivery_retry,
         call_rebase_deliveries,
         call_each_pending_hook,
-        call_status_reported,
         call_put_value,
         call_get_value,
         call_delete_value,
         call_update_job,
         call_get_job,
-        call_get_job_texts,
+        call_fill_event,
 };
 
 #define CALLS (sizeof(calls) / sizeof(calls[0]))

@@ -125,7 +125,7 @@ static void test_columns_of_other_types(void **state)
         assert_int_equal(call_put_value(fixture), 0);
         fail_columns(fixture, call_get_event, FAULT_SQLITE_TYPE, -EUCLEAN);
         fail_columns(fixture, call_get_job, FAULT_SQLITE_TYPE, -EUCLEAN);
-        fail_columns(fixture, call_get_job_texts, FAULT_SQLITE_TYPE, -EUCLEAN);
+        fail_columns(fixture, call_fill_event, FAULT_SQLITE_TYPE, -EUCLEAN);
         fail_columns(fixture, call_get_value, FAULT_SQLITE_TYPE, -EUCLEAN);
         fail_columns(fixture, call_due_deliveries, FAULT_SQLITE_TYPE, -EUCLEAN);
 }
@@ -138,7 +138,7 @@ static void test_columns_without_memory(void **state)
         assert_int_equal(call_put_value(fixture), 0);
         fail_columns(fixture, call_get_event, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_get_job, FAULT_SQLITE_DATA, -ENOMEM);
-        fail_columns(fixture, call_get_job_texts, FAULT_SQLITE_DATA, -ENOMEM);
+        fail_columns(fixture, call_fill_event, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_get_value, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_due_deliveries, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_each_pending_hook, FAULT_SQLITE_DATA, -ENOMEM);

@@ -333,7 +333,7 @@ bool __wrap_outcome_from_string(const char *word, enum outcome *ret_outcome)
 
 static void record(struct fixture *fixture, struct event *event)
 {
-        assert_int_equal(store_record_event(fixture->state, event, hooks, 1), 0);
+        assert_int_equal(store_record_event(fixture->state, event, hooks, 1, NULL), 0);
 }
 
 static int get_event(struct fixture *fixture)

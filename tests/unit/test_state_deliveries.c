@@ -19,7 +19,7 @@ static void record(struct fixture *fixture, unsigned number, uint64_t job, uint6
         struct event event = fixture_event(number, job, EVENT_CHANGED);
 
         event.time_us = time_us;
-        assert_int_equal(store_record_event(fixture->state, &event, hooks, hook_count), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, hooks, hook_count, NULL), 0);
 }
 
 /* Compares the last digits of the event ids of the due deliveries, at most 16. */

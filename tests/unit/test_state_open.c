@@ -69,7 +69,7 @@ static void test_modes(void **context)
         for (unsigned i = 0; i < 2; i++) {
                 mode_t before = umask(i == 0 ? 0 : 0277);
                 fixture_open(&below);
-                assert_int_equal(store_record_event(below.state, &event, mail, 1), 0);
+                assert_int_equal(store_record_event(below.state, &event, mail, 1, NULL), 0);
                 umask(before);
                 assert_int_equal(stat(directory, &status), 0);
                 assert_int_equal(status.st_mode & 07777, 0700);
@@ -165,7 +165,7 @@ static void test_killed(void **context)
                         _exit(1);
                 for (unsigned i = 1;; i++) {
                         struct event made = fixture_event(i, i, EVENT_SEEN);
-                        if (store_record_event(state, &made, mail, 1) < 0)
+                        if (store_record_event(state, &made, mail, 1, NULL) < 0)
                                 _exit(1);
                         if (write(acknowledged[1], &i, sizeof(i)) != sizeof(i))
                                 _exit(1);
@@ -229,7 +229,7 @@ static void test_newer_schema(void **context)
         struct stored_job job;
         struct event event = fixture_event(1, 1, EVENT_SEEN);
 
-        assert_int_equal(store_record_event(fixture->state, &event, mail, 1), 0);
+        assert_int_equal(store_record_event(fixture->state, &event, mail, 1, NULL), 0);
         fixture_close(fixture);
         execute(database_path(fixture), "PRAGMA user_version = 3");
         assert_refused(fixture, -EOPNOTSUPP, "newer jobwatchd");
@@ -286,7 +286,7 @@ static void fill(struct fixture *fixture)
         for (unsigned number = 1; number <= JOBS; number++) {
                 struct event event = fixture_event(number, number, EVENT_CHANGED);
                 const char *id = fixture_event_id(number);
-                assert_int_equal(store_record_event(fixture->state, &event, mail, 1), 0);
+                assert_int_equal(store_record_event(fixture->state, &event, mail, 1, NULL), 0);
                 assert_int_equal(store_put_value(fixture->state, id, id, EVENT_ID_SIZE), 0);
         }
 }
@@ -369,7 +369,7 @@ static bool try_damaged(struct fixture *fixture)
         bad += count != JOBS;
         bad += store_next_delivery(fixture->state, "mail", NULL, 0, &next_us) < 0;
         struct event event = fixture_event(JOBS + 1, 1, EVENT_CHANGED);
-        bad += store_record_event(fixture->state, &event, mail, 1) < 0;
+        bad += store_record_event(fixture->state, &event, mail, 1, NULL) < 0;
         bad += store_prune(fixture->state, UINT64_MAX, 0, &NOTHING_CONFIGURED) < 0;
         bad += store_batch_end(fixture->state, true) < 0;
         fixture_close(fixture);

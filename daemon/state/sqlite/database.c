@@ -124,9 +124,6 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_DELIVERY_HOOKS] =
                 "SELECT hook, count(*) FROM deliveries WHERE state = 'pending' GROUP BY hook",
 
-        [STATEMENT_STATUS_PUT] = "INSERT OR IGNORE INTO sights (hash, size) VALUES (?1, ?2)",
-        [STATEMENT_STATUS_TRIM] = "DELETE FROM sights WHERE number <= (SELECT max(number) FROM sights) - ?1",
-
         [STATEMENT_VALUE_GET] = "SELECT data, sum FROM \"values\" WHERE key = ?1",
         [STATEMENT_VALUE_PUT] = "INSERT OR REPLACE INTO \"values\" (key, data, sum) VALUES (?1, ?2, ?3)",
         [STATEMENT_VALUE_DELETE] = "DELETE FROM \"values\" WHERE key = ?1",

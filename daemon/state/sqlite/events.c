@@ -104,7 +104,7 @@ static int event_apply(struct store *store, const struct event *event, struct te
 }
 
 static int event_record(struct store *store, const struct event *event, const char *const hooks[],
-                        size_t hook_count, int64_t *ret_sequence)
+                        size_t hook_count, int64_t *ret_sequence, uint64_t ret_deliveries[])
 {
         struct text_digest result = text_digest(&event->record.result);
 
@@ -116,14 +116,18 @@ static int event_record(struct store *store, const struct event *event, const ch
 
         int64_t sequence = *ret_sequence = sqlite3_last_insert_rowid(store->database);
         r = unlogged_write(store, sequence);
-        for (size_t i = 0; r >= 0 && i < hook_count; i++)
+        for (size_t i = 0; r >= 0 && i < hook_count; i++) {
                 r = delivery_write(store, sequence, event, hooks[i]);
+                if (r >= 0 && ret_deliveries != NULL)
+                        ret_deliveries[i] = (uint64_t)sqlite3_last_insert_rowid(store->database);
+        }
         if (r < 0)
                 return r;
         return event_apply(store, event, result);
 }
 
-int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count)
+int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count,
+                       uint64_t ret_deliveries[])
 {
         int64_t sequence = 0;
         int r;
@@ -133,13 +137,41 @@ int store_record_event(struct store *store, struct event *event, const char *con
                 r = store_write_begin(store);
                 if (r < 0)
                         return r;
-                r = store_write_end(store, event_record(store, event, hooks, hook_count, &sequence));
+                r = store_write_end(store,
+                                    event_record(store, event, hooks, hook_count, &sequence, ret_deliveries));
                 if (r != -ENOSPC || store->in_batch)
                         break;
         }
         if (r >= 0)
                 event->sequence = (uint64_t)sequence;
         return r;
+}
+
+int store_fill_event(struct store *store, struct event *event)
+{
+        CLEANUP(job_record_clear) struct job_record known = { 0 };
+        uint64_t id = event->record.id;
+
+        int r = store_get_job_record(store, id, &known);
+        if (r < 0)
+                return r;
+        event->first_observation = r == 0;
+        text_clear(&event->status_before);
+        text_clear(&event->result_before);
+        if (event->kind == EVENT_GONE) {
+                if (text_copy(&known.status, &event->status_before) < 0 ||
+                    text_copy(&known.result, &event->result_before) < 0)
+                        return store_fail(store, -ENOMEM, "out of memory");
+                job_record_clear(&event->record);
+                event->record = known;
+                event->record.id = id;
+                known = (struct job_record){ 0 };
+        } else {
+                event->status_before = known.status;
+                event->result_before = known.result;
+                known.status = known.result = TEXT_NULL;
+        }
+        return 0;
 }
 
 /* ---- reading ---- */

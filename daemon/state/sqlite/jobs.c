@@ -107,21 +107,6 @@ int store_get_job_record(struct store *store, uint64_t id, struct job_record *re
         return 1;
 }
 
-int store_get_job_texts(struct store *store, uint64_t id, struct text *ret_status, struct text *ret_result)
-{
-        CLEANUP(job_record_clear) struct job_record record = { 0 };
-
-        int r = store_get_job_record(store, id, &record);
-        if (r < 0)
-                return r;
-
-        *ret_status = record.status;
-        *ret_result = record.result;
-        record.status = TEXT_NULL;
-        record.result = TEXT_NULL;
-        return r;
-}
-
 static int update_job(struct store *store, const struct job_record *record)
 {
         CLEANUP(job_row_clear) struct job_row row = { 0 };

@@ -109,7 +109,8 @@ static const char *const migrations[] = {
         "UNIQUE (hash, size));"
         "CREATE TABLE \"values\" (key TEXT PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL);",
 
-        /* 2: results in a table of their own (texts.c); jobs and values expire */
+        /* 2: results in a table of their own (texts.c); jobs and values expire;
+         * unrecognised statuses are not stored any more */
         "CREATE TABLE texts (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, hash INTEGER NOT NULL, "
         "size INTEGER NOT NULL, sum INTEGER NOT NULL, head BLOB NOT NULL, rest BLOB, "
         "UNIQUE (job, hash, size));"
@@ -145,6 +146,7 @@ static const char *const migrations[] = {
         "INSERT INTO kept (key, data, sum) SELECT key, data, sum FROM \"values\";"
         "DROP TABLE \"values\";"
         "ALTER TABLE kept RENAME TO \"values\";" CUT ";"
+        "DROP TABLE sights;"
         "CREATE TRIGGER job_changed AFTER UPDATE OF result_hash, result_size ON jobs "
         "WHEN old.result_hash <> new.result_hash OR old.result_size <> new.result_size "
         "BEGIN " DELETE_UNUSED("old.id", "old.result_hash", "old.result_size") CUT

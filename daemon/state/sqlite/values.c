@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Values by key, and the unrecognised statuses that have been reported.
- *
- * A value is copied only for the caller; SQLite has a copy in its page cache, and schema.c describes what
- * remains on disk. Statuses are stored as digests, the latest STATUSES_MAX of them, so that remote data
- * cannot fill the disk.
+ * Values by key. A value is copied only for the caller; SQLite has a copy in its page cache, and schema.c
+ * describes what remains on disk.
  */
 
 #include <errno.h>
@@ -13,41 +10,6 @@
 
 #include "state/sqlite/row.h"
 #include "state/sqlite/transaction.h"
-
-#define STATUSES_MAX 256
-
-static int status_write(struct store *store, const struct text *status)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *put = NULL;
-        CLEANUP(cleanup_statement) sqlite3_stmt *trim = NULL;
-        struct text_digest digest = text_digest(status);
-
-        int r = store_statement(store, STATEMENT_STATUS_PUT, &put);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(put, 1, (sqlite3_int64)digest.hash);
-        (void)sqlite3_bind_int64(put, 2, (sqlite3_int64)digest.size);
-        r = store_step(store, put);
-        if (r < 0)
-                return r;
-        if (sqlite3_changes(store->database) == 0)
-                return 0;
-
-        r = store_statement(store, STATEMENT_STATUS_TRIM, &trim);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(trim, 1, STATUSES_MAX);
-        r = store_step(store, trim);
-        return r < 0 ? r : 1;
-}
-
-int store_status_reported(struct store *store, const struct text *status)
-{
-        int r = store_write_begin(store);
-        if (r < 0)
-                return r;
-        return store_write_end(store, status_write(store, status));
-}
 
 static int value_write(struct store *store, const char *key, const void *data, size_t size)
 {

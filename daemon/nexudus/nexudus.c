@@ -24,9 +24,6 @@
 
 #define JOBS_PATH "/api/sys/businessbackgroundjobs/"
 
-/* Job records nest four levels deep. */
-#define DEPTH_MAX 64
-
 struct nexudus_request {
         struct nexudus *nexudus;
         struct http_request *http;
@@ -35,7 +32,6 @@ struct nexudus_request {
         uint64_t id;                /* single request */
         nexudus_row_handler on_row; /* batch; NULL: single request */
         bool brief;
-        int problem; /* enum record_problem or negative errno of the reader */
         nexudus_handler on_response;
         void *userdata;
         LIST_ENTRY(nexudus_request) link;
@@ -58,23 +54,17 @@ DEFINE_CLEANUP(struct nexudus, nexudus_free)
 
 static int headers_for(const char *token, struct http_headers **ret_headers)
 {
-        CLEANUP(cleanup_free) char *authorization = NULL;
         const char *lines[3] = { "Accept: application/json" };
-        int r;
+        char *authorization = NULL;
 
         if (token != NULL) {
-                /* asprintf() would leave parts of the token behind as its buffer grows. */
-                size_t size = sizeof("Authorization: Bearer ") + strlen(token);
-                authorization = malloc(size);
+                lines[1] = authorization = format_message("Authorization: Bearer %s", token);
                 if (authorization == NULL)
                         return -ENOMEM;
-                (void)snprintf(authorization, size, "Authorization: Bearer %s", token);
-                lines[1] = authorization;
         }
 
-        r = http_headers_new(lines, ret_headers);
-        if (authorization != NULL)
-                explicit_bzero(authorization, strlen(authorization));
+        int r = http_headers_new(lines, ret_headers);
+        secret_free(authorization);
         return r;
 }
 
@@ -201,10 +191,7 @@ static int on_body(void *userdata, const void *data, size_t size)
 {
         struct nexudus_request *request = userdata;
 
-        request->problem = record_reader_feed(request->reader, data, size);
-        if (request->problem < 0)
-                return request->problem;
-        return request->problem > 0 ? -EBADMSG : 0;
+        return record_reader_feed(request->reader, data, size);
 }
 
 /* ---- classification ---- */
@@ -215,14 +202,7 @@ static struct response_class classify_document(struct nexudus_request *request, 
 {
         const struct response_class unexpected = { .failure = FAILURE_UNEXPECTED };
 
-        if (request->problem == RECORD_OK)
-                request->problem = record_reader_finish(request->reader);
-
-        if (request->problem == -ENOMEM || end->error == -ENOMEM) {
-                explain(explanation, "out of memory");
-                return unexpected;
-        }
-        if (request->problem != RECORD_OK) {
+        if (record_reader_finish(request->reader) < 0) {
                 explain(explanation, "HTTP %d, not a job record: %s", end->status,
                         record_reader_explain(request->reader));
                 return unexpected;
@@ -268,8 +248,6 @@ static int request_start(struct nexudus_request *request, const char *url, size_
 {
         struct nexudus *nexudus = request->nexudus;
         const struct record_limits limits = {
-                .depth_max = DEPTH_MAX,
-                .string_max = nexudus->response_max,
                 .records_max = records_max,
                 .brief = request->brief,
         };
@@ -284,10 +262,10 @@ static int request_start(struct nexudus_request *request, const char *url, size_
                 .userdata = request,
         };
 
-        int r = record_reader_new(request->on_row != NULL ? RECORD_SHAPE_ARRAY : RECORD_SHAPE_OBJECT, &limits,
-                                  on_record, request, &request->reader);
-        if (r >= 0)
-                r = http_start(nexudus->client, &call, &request->http);
+        request->reader =
+                record_reader_new(request->on_row != NULL ? RECORD_SHAPE_ARRAY : RECORD_SHAPE_OBJECT, &limits,
+                                  on_record, request);
+        int r = http_start(nexudus->client, &call, &request->http);
         if (r < 0) {
                 request_free(request);
                 return r;

@@ -21,7 +21,7 @@ struct nexudus_settings {
         const char *token;    /* bearer token; NULL for Basic, or if it is set by nexudus_set_token() */
         const char *username; /* NULL unless Basic */
         const char *password;
-        size_t response_max; /* bytes; also bounds a single string of a response */
+        size_t response_max; /* bytes: body_max of the client, for messages */
 };
 
 /*

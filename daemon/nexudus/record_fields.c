@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/memory.h"
 
 #define QUOTED_MAX 60 /* bytes of a quoted remote text */
 
@@ -69,22 +70,56 @@ static void *field_at(struct record_reading *reading, size_t offset)
 
 static void field_reset(struct record_reading *reading, const struct record_field *field, bool seen)
 {
-        switch (field->kind) {
-        case FIELD_ID:
-                reading->has_bad_id = seen;
-                *(uint64_t *)field_at(reading, field->offset) = 0;
-                break;
-        case FIELD_NUMBER:
-                *(uint64_t *)field_at(reading, field->offset) = 0;
-                break;
-        case FIELD_TEXT:
+        if (field->kind == FIELD_TEXT)
                 text_clear(field_at(reading, field->offset));
-                break;
-        }
+        else
+                *(uint64_t *)field_at(reading, field->offset) = 0;
         if (field->seen != 0)
                 *(bool *)field_at(reading, field->seen) = seen;
         if (field->json != 0)
                 *(bool *)field_at(reading, field->json) = false;
+}
+
+static void field_copy(struct record_reading *reading, const struct record_field *field, const char *data,
+                       size_t size)
+{
+        if (text_from(data, size, field_at(reading, field->offset)) < 0)
+                memory_exhausted();
+}
+
+/* An integer without sign, fraction or exponent, up to 2^63-1; 0 for any other value. */
+static uint64_t number_of(const struct json_token *value)
+{
+        uint64_t number = 0;
+
+        for (size_t i = 0; i < value->size; i++) {
+                uint64_t digit = (uint64_t)(value->data[i] - '0');
+                if (digit > 9 || number > (INT64_MAX - digit) / 10)
+                        return 0;
+                number = number * 10 + digit;
+        }
+        return value->kind == JSON_NUMBER ? number : 0;
+}
+
+void record_reading_set(struct record_reading *reading, const struct record_field *field,
+                        const struct json_token *value)
+{
+        bool is_container = value->kind == JSON_OBJECT || value->kind == JSON_ARRAY;
+        size_t size = value->size;
+
+        field_reset(reading, field, !is_container);
+        if (field->kind != FIELD_TEXT) {
+                uint64_t number = number_of(value);
+                *(uint64_t *)field_at(reading, field->offset) = number;
+                if (field->kind == FIELD_ID)
+                        reading->has_bad_id = number == 0;
+                return;
+        }
+        if (is_container || value->kind == JSON_NULL)
+                return;
+        if (size > RECORD_DETAIL_MAX && !record_field_keeps_json(field))
+                size = text_cut(value->data, size, RECORD_DETAIL_MAX);
+        field_copy(reading, field, value->data, size);
 }
 
 bool record_field_keeps_json(const struct record_field *field)
@@ -93,77 +128,12 @@ bool record_field_keeps_json(const struct record_field *field)
 }
 
 void record_reading_set_json(struct record_reading *reading, const struct record_field *field,
-                             struct text *json)
+                             const char *json, size_t size)
 {
         assert(record_field_keeps_json(field));
         field_reset(reading, field, true);
-        *(struct text *)field_at(reading, field->offset) = *json;
-        *json = TEXT_NULL;
+        field_copy(reading, field, json, size);
         *(bool *)field_at(reading, field->json) = true;
-}
-
-void record_reading_set_null(struct record_reading *reading, const struct record_field *field)
-{
-        field_reset(reading, field, true);
-}
-
-void record_reading_set_missing(struct record_reading *reading, const struct record_field *field)
-{
-        field_reset(reading, field, false);
-        if (field->kind == FIELD_ID)
-                reading->has_bad_id = true;
-}
-
-int record_reading_set_text(struct record_reading *reading, const struct record_field *field,
-                            const void *data, size_t size)
-{
-        field_reset(reading, field, true);
-        if (field->kind != FIELD_TEXT)
-                return 0;
-        if (size > RECORD_DETAIL_MAX && !record_field_keeps_json(field))
-                size = text_cut(data, size, RECORD_DETAIL_MAX);
-        return text_from(data, size, field_at(reading, field->offset));
-}
-
-int record_reading_set_boolean(struct record_reading *reading, const struct record_field *field, bool value)
-{
-        const char *text = value ? "true" : "false";
-
-        return record_reading_set_text(reading, field, text, strlen(text));
-}
-
-/* Parses an integer without sign, fraction or exponent, up to 2^63-1. */
-static bool number_parse(const char *digits, size_t size, uint64_t *ret_number)
-{
-        uint64_t number = 0;
-
-        for (size_t i = 0; i < size; i++) {
-                if (digits[i] < '0' || digits[i] > '9')
-                        return false;
-                uint64_t digit = (uint64_t)(digits[i] - '0');
-                if (number > (INT64_MAX - digit) / 10)
-                        return false;
-                number = number * 10 + digit;
-        }
-        *ret_number = number;
-        return size > 0;
-}
-
-int record_reading_set_number(struct record_reading *reading, const struct record_field *field,
-                              const char *digits, size_t size)
-{
-        uint64_t number;
-
-        if (field->kind == FIELD_TEXT)
-                return record_reading_set_text(reading, field, digits, size);
-
-        field_reset(reading, field, true);
-        if (number_parse(digits, size, &number)) {
-                *(uint64_t *)field_at(reading, field->offset) = number;
-                if (field->kind == FIELD_ID)
-                        reading->has_bad_id = number == 0;
-        }
-        return 0;
 }
 
 void record_reading_clear(struct record_reading *reading)

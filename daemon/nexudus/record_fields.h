@@ -3,9 +3,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "model/record.h"
+#include "nexudus/json_parser.h"
 
 /* An object being read: a record, and what identifies an object that is not one. */
 struct record_reading {
@@ -24,29 +24,22 @@ struct record_field;
 const struct record_field *record_field_find(const char *name, size_t size, bool details);
 
 /*
- * Set a field to a value of the document; a previous value is replaced. A value of another type than the
- * field's is not an error: in a text field, numbers and booleans become their JSON text; any other mismatch
- * leaves the field null. Texts are copied; those other than Status and ResultData are cut at
- * RECORD_DETAIL_MAX bytes, between characters. Return -ENOMEM.
+ * Sets a field to a value, of which an object or an array is the token that begins it; a previous value is
+ * replaced. In a text field, numbers and booleans become their JSON text, and an object or an array makes the
+ * field missing. Any other mismatch leaves it null. Texts are copied; those other than Status and ResultData
+ * are cut at RECORD_DETAIL_MAX bytes, between characters.
  */
 #define RECORD_DETAIL_MAX 65536
 
-int record_reading_set_text(struct record_reading *reading, const struct record_field *field,
-                            const void *data, size_t size);
-int record_reading_set_number(struct record_reading *reading, const struct record_field *field,
-                              const char *digits, size_t size);
-int record_reading_set_boolean(struct record_reading *reading, const struct record_field *field, bool value);
-void record_reading_set_null(struct record_reading *reading, const struct record_field *field);
+void record_reading_set(struct record_reading *reading, const struct record_field *field,
+                        const struct json_token *value);
 
 /* Whether an object or an array is kept in this field as its JSON text: in Status and ResultData. */
 bool record_field_keeps_json(const struct record_field *field);
 
-/* Moves the JSON text of an object or an array to a field that keeps it. */
+/* Sets a field that keeps it to the JSON text of an object or an array, which is copied. */
 void record_reading_set_json(struct record_reading *reading, const struct record_field *field,
-                             struct text *json);
-
-/* For an object or an array in any other field: as if the field were missing. */
-void record_reading_set_missing(struct record_reading *reading, const struct record_field *field);
+                             const char *json, size_t size);
 
 /* Frees the texts and leaves an empty reading. */
 void record_reading_clear(struct record_reading *reading);

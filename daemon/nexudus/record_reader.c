@@ -1,262 +1,237 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Reads job records from a JSON body that arrives in pieces.
- *
- * The body passes through two stages. The scanner (json_scanner.h) checks UTF-8, bounds the length of tokens
- * and finds where they end. Complete tokens go to the parser, yajl; a token that is split between pieces is
- * held until it is complete. yajl lexes an incomplete token again from its start with every piece, so it must
- * never be fed one.
- *
- * The parser's callbacks read the records (record_document.h).
- *
- * Memory: an escape takes six bytes for one, so a held token may reach six times string_max; yajl keeps a
- * copy of it and, if it has escapes, a decoded one, in buffers of up to twice their size. yajl does not check
- * its allocations; they come from a reserve (reserve.h), and when that is exhausted, the next callback stops
- * with -ENOMEM.
+ * The job records in a JSON document, read from its tokens (json_parser.h). At the level of a record's own
+ * fields a key selects the field of the next value (record_fields.h). Everything deeper is skipped, except
+ * within an object or array that is the value of Status or ResultData: yajl's generator writes that anew, in
+ * the one form that does not depend on how it was sent.
  */
 
 #include "nexudus/record_reader.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yajl/yajl_parse.h>
+#include <yajl/yajl_gen.h>
 
-#include "nexudus/json_scanner.h"
-#include "nexudus/record_document.h"
-#include "util/reserve.h"
-
-#define SLICE_MAX 4096 /* bytes of the body scanned at a time */
-
-static const unsigned char byte_order_mark[] = { 0xef, 0xbb, 0xbf };
+#include "nexudus/json_parser.h"
+#include "nexudus/record_fields.h"
+#include "util/cleanup.h"
+#include "util/memory.h"
 
 struct record_reader {
-        struct record_document document;
-        struct json_scanner scanner;
-        uint64_t body_size;    /* bytes consumed so far */
-        size_t mark_size;      /* bytes of a byte order mark matched so far */
-        struct json_held held; /* the open token */
-        yajl_handle parser;
-        uint64_t parsed_size; /* bytes passed to the parser */
-        struct reserve reserve;
+        struct json_parser *parser;
+        struct record_limits limits;
+        record_handler on_record;
+        void *userdata;
+
+        size_t level;     /* the depth of the fields of a record */
+        bool is_envelope; /* an object where an array was expected */
+        size_t rows;
+        const struct record_field *field; /* of the next value; NULL: skip that value */
+        struct record_reading reading;
+
+        const struct record_field *kept_field; /* of the open object or array that is kept; NULL: none */
+        yajl_gen kept;
 };
 
-static int fail_malformed(struct record_reader *reader)
-{
-        uint64_t position = reader->parsed_size + yajl_get_bytes_consumed(reader->parser);
-        unsigned char *error = yajl_get_error(reader->parser, 0, NULL, 0);
-        const char *reason = error != NULL ? (const char *)error : "";
-        const char *colon = strstr(reason, ": ");
+/* ---- objects and arrays that are kept ---- */
 
-        if (colon != NULL)
-                reason = colon + 2;
-        (void)record_document_fail(&reader->document, RECORD_MALFORMED, "not JSON at byte %" PRIu64 ": %.*s",
-                                   position, (int)strcspn(reason, "\n"), reason);
-        if (error != NULL)
-                yajl_free_error(reader->parser, error);
-        return reader->document.result;
+static void keep_begin(struct record_reader *reader, const struct record_field *field)
+{
+        yajl_alloc_funcs memory = { memory_malloc, memory_realloc, memory_free, NULL };
+
+        reader->kept_field = field;
+        reader->kept = yajl_gen_alloc(&memory);
 }
 
-/* Checks the result of a call of yajl. */
-static int parser_check(struct record_reader *reader, yajl_status status)
+static void keep_end(struct record_reader *reader)
 {
-        if (reader->reserve.exhausted)
-                return record_document_fail_memory(&reader->document);
-        if (reader->document.result == 0 && status != yajl_status_ok)
-                return fail_malformed(reader);
-        return reader->document.result;
+        const unsigned char *json;
+        size_t size;
+
+        (void)yajl_gen_get_buf(reader->kept, &json, &size);
+        record_reading_set_json(&reader->reading, STEAL_POINTER(reader->kept_field), (const char *)json,
+                                size);
+        yajl_gen_free(STEAL_POINTER(reader->kept));
 }
 
-/*
- * Reserves what yajl may allocate until its next callback while it parses `size` bytes: its fixed parts (5
- * kB), its stack (a byte per level), a copy of the first token (it always copies that one), and its buffer
- * for strings with escapes, which grows by doubling.
- */
-static int parser_reserve(struct record_reader *reader, size_t size, bool has_escapes)
+static void keep(struct record_reader *reader, const struct json_token *token)
 {
-        size_t buffers = size * (has_escapes ? 6 : 2);
+        yajl_gen_status status = yajl_gen_status_ok;
 
-        if (reserve_prepare(&reader->reserve, 16384 + reader->document.limits.depth_max + buffers) < 0)
-                return record_document_fail_memory(&reader->document);
+        switch (token->kind) {
+        case JSON_NULL:
+        case JSON_BOOLEAN:
+        case JSON_NUMBER: /* written as it is */
+                status = yajl_gen_number(reader->kept, token->data, token->size);
+                break;
+        case JSON_STRING:
+        case JSON_KEY:
+                status = yajl_gen_string(reader->kept, (const unsigned char *)token->data, token->size);
+                break;
+        case JSON_OBJECT:
+                status = yajl_gen_map_open(reader->kept);
+                break;
+        case JSON_OBJECT_END:
+                status = yajl_gen_map_close(reader->kept);
+                break;
+        case JSON_ARRAY:
+                status = yajl_gen_array_open(reader->kept);
+                break;
+        case JSON_ARRAY_END:
+                status = yajl_gen_array_close(reader->kept);
+                break;
+        }
+        assert(status == yajl_gen_status_ok); /* the tokens are those of a document */
+        (void)status;
+}
+
+/* ---- tokens ---- */
+
+/* At the level of the fields. */
+static void take_field(struct record_reader *reader, const struct json_token *token)
+{
+        if (token->kind == JSON_KEY) {
+                reader->field = record_field_find(token->data, token->size, !reader->limits.brief);
+                return;
+        }
+
+        const struct record_field *field = STEAL_POINTER(reader->field);
+        if (field == NULL)
+                return;
+        if ((token->kind == JSON_OBJECT || token->kind == JSON_ARRAY) && record_field_keeps_json(field)) {
+                keep_begin(reader, field);
+                keep(reader, token);
+        } else {
+                record_reading_set(&reader->reading, field, token);
+        }
+}
+
+static int end_record(struct record_reader *reader)
+{
+        char summary[RECORD_SUMMARY_MAX];
+
+        if (reader->is_envelope || reader->reading.record.id == 0) {
+                record_reading_describe(&reader->reading, summary);
+                return json_parser_fail(
+                        reader->parser, -ENOMSG, "%s%s",
+                        reader->is_envelope          ? "an object where an array of job records was expected"
+                        : reader->reading.has_bad_id ? "an object whose Id is not a positive integer"
+                                                     : "an object without Id",
+                        summary);
+        }
+        int r = reader->on_record(reader->userdata, &reader->reading.record);
+        record_reading_clear(&reader->reading);
+        if (r < 0)
+                return json_parser_fail(reader->parser, r, "cannot process a record: %s", strerror(-r));
         return 0;
 }
 
-/* Passes complete tokens to yajl: the held bytes, or those at `data` if none are held. */
-static int parse(struct record_reader *reader, const unsigned char *data, size_t size)
+/* Around the fields: an array of rows, and the records themselves. */
+static int take_outer(struct record_reader *reader, const struct json_token *token)
 {
-        bool has_escapes = memchr(data, '\\', size) != NULL;
-        int r;
+        bool is_outermost = token->depth + 2 == reader->level; /* where the array of rows is expected */
+        const char *what = "";
 
-        if (parser_reserve(reader, size, has_escapes) != 0)
-                return reader->document.result;
-        if (has_escapes && json_fix_surrogates(&reader->held, &data, size) < 0)
-                return record_document_fail_memory(&reader->document);
-
-        r = parser_check(reader, yajl_parse(reader->parser, data, size));
-        reader->parsed_size += size;
-        reader->held.size = 0;
-        return r;
-}
-
-static int fail_scan(struct record_reader *reader, enum json_scan problem, uint64_t position)
-{
-        switch (problem) {
-        case JSON_SCAN_OK:
+        switch (token->kind) {
+        case JSON_OBJECT:
+                if (is_outermost) {
+                        /* Perhaps an error envelope, whose fields are reported. */
+                        reader->is_envelope = true;
+                        reader->level = 1;
+                } else if (reader->rows++ == reader->limits.records_max) {
+                        return json_parser_fail(reader->parser, -E2BIG, "more than %zu records",
+                                                reader->limits.records_max);
+                }
+                return 0;
+        case JSON_OBJECT_END:
+                return end_record(reader);
+        case JSON_ARRAY:
+                if (is_outermost)
+                        return 0;
+                what = "an array";
                 break;
-        case JSON_SCAN_INVALID_UTF8:
-                return record_document_fail(&reader->document, RECORD_MALFORMED,
-                                            "invalid UTF-8 at byte %" PRIu64, position);
-        case JSON_SCAN_STRING_TOO_LONG:
-                return record_document_fail_string(&reader->document);
-        case JSON_SCAN_CONTROL:
-                return record_document_fail(
-                        &reader->document, RECORD_MALFORMED,
-                        "not JSON at byte %" PRIu64 ": control character outside a string", position);
-        case JSON_SCAN_BARE_TOO_LONG:
-                return record_document_fail(&reader->document, RECORD_TOO_LONG,
-                                            "a number longer than %d bytes", JSON_BARE_MAX);
+        case JSON_ARRAY_END:
+                return 0;
+        case JSON_NULL:
+                what = "null";
+                break;
+        case JSON_BOOLEAN:
+                what = "a boolean";
+                break;
+        case JSON_NUMBER:
+                what = "a number";
+                break;
+        case JSON_STRING:
+                what = "a string";
+                break;
+        case JSON_KEY:
+                break; /* only in an object */
         }
-        return reader->document.result;
+        return json_parser_fail(reader->parser, -ENOMSG, "%s where %s was expected", what,
+                                is_outermost ? "an array of job records" : "a job record");
 }
 
-static int feed_slice(struct record_reader *reader, const unsigned char *data, size_t size)
+static int on_token(void *userdata, const struct json_token *token)
 {
-        size_t whole, scanned;
-        enum json_scan problem =
-                json_scan(&reader->scanner, data, size, reader->document.limits.string_max, &whole, &scanned);
-        int r = 0;
+        struct record_reader *reader = userdata;
 
-        if (whole == JSON_NO_END) {
-                whole = 0;
-        } else if (reader->held.size == 0) {
-                r = parse(reader, data, whole);
-        } else {
-                r = json_hold(&reader->held, data, whole) < 0
-                            ? record_document_fail_memory(&reader->document)
-                            : parse(reader, reader->held.data, reader->held.size);
+        if (reader->kept_field != NULL) {
+                keep(reader, token);
+                if (token->depth == reader->level)
+                        keep_end(reader);
+                return 0;
         }
-        /* The parser goes first, so that the first problem in the body is reported. */
-        if (r == 0)
-                r = fail_scan(reader, problem, reader->body_size + scanned);
-        if (r == 0 && json_hold(&reader->held, data + whole, scanned - whole) < 0)
-                r = record_document_fail_memory(&reader->document);
-        reader->body_size += size;
-        return r;
+        if (token->depth < reader->level)
+                return take_outer(reader, token);
+        if (token->depth == reader->level)
+                take_field(reader, token);
+        return 0;
 }
 
-/* Skips a byte order mark, which may be split. Returns how many bytes of `data` belong to it. */
-static size_t skip_mark(struct record_reader *reader, const unsigned char *data, size_t size)
+/* ---- readers ---- */
+
+struct record_reader *record_reader_new(enum record_shape shape, const struct record_limits *limits,
+                                        record_handler on_record, void *userdata)
 {
-        size_t skipped = 0;
-
-        while (skipped < size && reader->body_size < sizeof(byte_order_mark) &&
-               reader->body_size == reader->mark_size &&
-               data[skipped] == byte_order_mark[reader->mark_size]) {
-                reader->mark_size++;
-                reader->body_size++;
-                reader->parsed_size++;
-                skipped++;
-        }
-        return skipped;
-}
-
-int record_reader_feed(struct record_reader *reader, const void *data, size_t size)
-{
-        const unsigned char *at = data;
-
-        if (reader->document.result != 0 || size == 0)
-                return reader->document.result;
-
-        size_t skipped = skip_mark(reader, at, size);
-        at += skipped;
-        size -= skipped;
-        if (size > 0 && reader->mark_size > 0 && reader->mark_size < sizeof(byte_order_mark))
-                return record_document_fail(&reader->document, RECORD_MALFORMED,
-                                            "not JSON at byte 0: incomplete byte order mark");
-
-        while (size > 0 && reader->document.result == 0) {
-                size_t slice = size < SLICE_MAX ? size : SLICE_MAX;
-                (void)feed_slice(reader, at, slice);
-                at += slice;
-                size -= slice;
-        }
-        return reader->document.result;
-}
-
-int record_reader_finish(struct record_reader *reader)
-{
-        if (reader->document.result != 0)
-                return reader->document.result;
-        if (reader->document.fields_depth == 0 && reader->held.size == 0)
-                return record_document_fail(&reader->document, RECORD_MALFORMED, "the body is empty");
-        if (reader->document.fields_depth > 0 && reader->document.depth == 0 && reader->held.size > 0)
-                return record_document_fail(&reader->document, RECORD_MALFORMED,
-                                            "trailing data at byte %" PRIu64, reader->parsed_size);
-
-        if (!reader->scanner.in_string) {
-                if (reader->held.size > 0 && parse(reader, reader->held.data, reader->held.size) != 0)
-                        return reader->document.result;
-                yajl_status status = yajl_complete_parse(reader->parser);
-                if (status == yajl_status_ok || reader->document.result != 0 || reader->reserve.exhausted)
-                        return parser_check(reader, status);
-        }
-        return record_document_fail(&reader->document, RECORD_MALFORMED, "truncated at byte %" PRIu64,
-                                    reader->body_size);
-}
-
-int record_reader_new(enum record_shape shape, const struct record_limits *limits, record_handler on_record,
-                      void *userdata, struct record_reader **ret_reader)
-{
-        struct record_reader *reader = calloc(1, sizeof(*reader));
+        struct record_reader *reader = memory_malloc(NULL, sizeof(*reader));
 
         assert(on_record != NULL);
-        if (reader == NULL)
-                return -ENOMEM;
-        reader->document = (struct record_document){
-                .shape = shape,
+        *reader = (struct record_reader){
+                .parser = json_parser_new(on_token, reader),
                 .limits = *limits,
                 .on_record = on_record,
                 .userdata = userdata,
-                .reserve = &reader->reserve,
+                .level = shape == RECORD_SHAPE_ARRAY ? 2 : 1,
         };
-
-        yajl_alloc_funcs memory = {
-                .malloc = reserve_malloc,
-                .realloc = reserve_realloc,
-                .free = reserve_free,
-                .ctx = &reader->reserve,
-        };
-        if (parser_reserve(reader, 0, false) == 0)
-                reader->parser = yajl_alloc(&record_document_callbacks, &memory, &reader->document);
-        if (reader->parser == NULL || reader->reserve.exhausted) {
-                record_reader_free(reader);
-                return -ENOMEM;
-        }
-        (void)yajl_config(reader->parser, yajl_dont_validate_strings,
-                          1); /* the scanner does, and is stricter */
-
-        *ret_reader = reader;
-        return 0;
+        return reader;
 }
 
 struct record_reader *record_reader_free(struct record_reader *reader)
 {
         if (reader == NULL)
                 return NULL;
-        assert(!reader->document.in_handler);
-        if (reader->parser != NULL)
-                yajl_free(reader->parser);
-        reserve_clear(&reader->reserve);
-        record_document_clear(&reader->document);
-        json_held_clear(&reader->held);
+        json_parser_free(reader->parser); /* which asserts that this is not the callback */
+        record_reading_clear(&reader->reading);
+        if (reader->kept != NULL)
+                yajl_gen_free(reader->kept);
         free(reader);
         return NULL;
 }
 
+int record_reader_feed(struct record_reader *reader, const void *data, size_t size)
+{
+        return json_parser_feed(reader->parser, data, size);
+}
+
+int record_reader_finish(struct record_reader *reader)
+{
+        return json_parser_finish(reader->parser);
+}
+
 const char *record_reader_explain(const struct record_reader *reader)
 {
-        return reader->document.result != 0 ? reader->document.explanation : "no problem";
+        return json_parser_explain(reader->parser);
 }

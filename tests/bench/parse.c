@@ -73,11 +73,9 @@ static int on_record(void *userdata, struct job_record *record)
 
 static void parse_records(size_t size, bool brief)
 {
-        const struct record_limits limits = { 64, 1 << 20, ROWS, brief };
-        struct record_reader *reader;
+        const struct record_limits limits = { ROWS, brief };
+        struct record_reader *reader = record_reader_new(RECORD_SHAPE_ARRAY, &limits, on_record, NULL);
 
-        if (record_reader_new(RECORD_SHAPE_ARRAY, &limits, on_record, NULL, &reader) < 0)
-                die();
         for (size_t at = 0; at < size; at += CHUNK)
                 if (record_reader_feed(reader, body + at, chunk_size(size - at)) != 0)
                         die();

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The end of the process when memory runs out. Neither the message nor the exit allocates. */
+
+#include "util/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+void memory_exhausted(void)
+{
+        static const char message[] = "jobwatchd: out of memory\n";
+
+        if (write(STDERR_FILENO, message, strlen(message)) < 0)
+                _exit(EX_OSERR);
+        _exit(EX_SOFTWARE);
+}
+
+void *memory_malloc(void *unused, size_t size)
+{
+        return memory_realloc(unused, NULL, size);
+}
+
+void *memory_realloc(void *unused, void *block, size_t size)
+{
+        (void)unused;
+        void *grown = realloc(block, size > 0 ? size : 1);
+
+        if (grown == NULL)
+                memory_exhausted();
+        return grown;
+}
+
+void memory_free(void *unused, void *block)
+{
+        (void)unused;
+        free(block);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+
+/*
+ * Running out of memory may end the process: the state survives that at any instruction, and systemd restarts
+ * the service. It does so where no caller can be told, such as in callbacks of a library.
+ */
+
+/* Ends the process with the message "out of memory" and the status 70. */
+_Noreturn void memory_exhausted(void);
+
+/*
+ * malloc(), realloc() and free(), but the first two end the process instead of returning NULL. For libraries
+ * that do not check what they allocate; `unused` is their context.
+ */
+void *memory_malloc(void *unused, size_t size);
+void *memory_realloc(void *unused, void *block, size_t size);
+void memory_free(void *unused, void *block);

@@ -151,6 +151,16 @@ void outbox_wake(struct outbox *outbox)
         (void)sd_event_source_set_enabled(outbox->wake, SD_EVENT_ONESHOT);
 }
 
+void outbox_add(struct outbox *outbox, const struct event *event, const char *const hooks[],
+                const uint64_t delivery_ids[], size_t count)
+{
+        (void)event;
+        (void)hooks;
+        (void)delivery_ids;
+        if (count > 0)
+                outbox_wake(outbox);
+}
+
 static bool on_queue_shortage(void *userdata)
 {
         struct outbox *outbox = userdata;

@@ -50,7 +50,14 @@ int outbox_reload(struct outbox *outbox, struct config *config);
 /* Kills attempts in progress; their deliveries remain due. Accepts NULL, returns NULL. */
 struct outbox *outbox_free(struct outbox *outbox);
 
-/* An event was recorded, or the first call: deliveries that are due are started, later and from the loop. */
+/*
+ * An event was recorded with these deliveries, one for each of `hooks`. They are started later, from the
+ * loop. All arguments are borrowed during the call.
+ */
+void outbox_add(struct outbox *outbox, const struct event *event, const char *const hooks[],
+                const uint64_t delivery_ids[], size_t count);
+
+/* To be called once: pending deliveries are started, later and from the loop. */
 void outbox_wake(struct outbox *outbox);
 
 /*

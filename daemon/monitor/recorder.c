@@ -35,6 +35,14 @@
 /* Unrecognised statuses that are remembered, so that each is logged once. */
 #define STATUSES_MAX 256
 
+/* An event and its deliveries. */
+struct recorded {
+        struct event event;
+        const char **hooks; /* names, borrowed from the configuration */
+        uint64_t *deliveries;
+        size_t hook_count;
+};
+
 struct recorder {
         struct store *state;
         struct outbox *outbox;
@@ -50,7 +58,7 @@ struct recorder {
         struct text_digest statuses[STATUSES_MAX]; /* unrecognised ones that were logged */
         size_t status_count;                       /* of all; the latest STATUSES_MAX are known */
         bool in_transaction;                       /* between recorder_begin() and recorder_commit() */
-        struct event *pending;                     /* events to publish when the transaction is committed */
+        struct recorded *pending;                  /* to be published when the transaction is committed */
         size_t pending_count, pending_capacity;
 };
 
@@ -169,10 +177,18 @@ int recorder_replay(struct recorder *recorder)
 
 /* ---- the recorder ---- */
 
+static void recorded_clear(struct recorded *recorded)
+{
+        event_clear(&recorded->event);
+        free(recorded->hooks);
+        free(recorded->deliveries);
+        *recorded = (struct recorded){ .hooks = NULL };
+}
+
 static void pending_clear(struct recorder *recorder)
 {
         for (size_t i = 0; i < recorder->pending_count; i++)
-                event_clear(&recorder->pending[i]);
+                recorded_clear(&recorder->pending[i]);
         recorder->pending_count = 0;
 }
 
@@ -308,7 +324,7 @@ static int pending_reserve(struct recorder *recorder)
                 return 0;
 
         size_t capacity = recorder->pending_capacity == 0 ? 16 : recorder->pending_capacity * 2;
-        struct event *pending = reallocarray(recorder->pending, capacity, sizeof(*pending));
+        struct recorded *pending = reallocarray(recorder->pending, capacity, sizeof(*pending));
         if (pending == NULL)
                 return -ENOMEM;
         recorder->pending = pending;
@@ -316,17 +332,36 @@ static int pending_reserve(struct recorder *recorder)
         return 0;
 }
 
+static int hooks_reserve(const struct recorder *recorder, struct recorded *recorded)
+{
+        recorded->hooks = calloc(recorder->config->hook_count + 1, sizeof(*recorded->hooks));
+        recorded->deliveries = calloc(recorder->config->hook_count + 1, sizeof(*recorded->deliveries));
+        return recorded->hooks == NULL || recorded->deliveries == NULL ? -ENOMEM : 0;
+}
+
+/* After the commit. */
+static void publish(struct recorder *recorder, const struct recorded *recorded)
+{
+        (void)report_event(recorder, &recorded->event);
+        outbox_add(recorder->outbox, &recorded->event, recorded->hooks, recorded->deliveries,
+                   recorded->hook_count);
+}
+
 int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
                     struct job_record *record)
 {
-        CLEANUP(event_clear) struct event event = { .id = "" };
+        CLEANUP(recorded_clear) struct recorded recorded = { .hooks = NULL };
 
         int r = pending_reserve(recorder);
         if (r >= 0)
-                r = event_fill(recorder, job, change, record, &event);
+                r = hooks_reserve(recorder, &recorded);
+        if (r >= 0)
+                r = event_fill(recorder, job, change, record, &recorded.event);
         if (r >= 0) {
-                size_t hooks = outbox_select(recorder->config, job->hooks, &event, recorder->hooks);
-                r = store_record_event(recorder->state, &event, recorder->hooks, hooks, NULL);
+                recorded.hook_count =
+                        outbox_select(recorder->config, job->hooks, &recorded.event, recorded.hooks);
+                r = store_record_event(recorder->state, &recorded.event, recorded.hooks, recorded.hook_count,
+                                       recorded.deliveries);
         }
         if (r < 0) {
                 note_state_failed(recorder);
@@ -334,14 +369,13 @@ int recorder_record(struct recorder *recorder, const struct job *job, const stru
         }
 
         if (recorder->in_transaction) {
-                recorder->pending[recorder->pending_count++] = event;
-                event = (struct event){ .id = "" };
+                recorder->pending[recorder->pending_count++] = recorded;
+                recorded = (struct recorded){ .hooks = NULL };
                 return 0;
         }
         note_state_recovered(recorder);
         note_disk(recorder);
-        (void)report_event(recorder, &event);
-        outbox_wake(recorder->outbox);
+        publish(recorder, &recorded);
         return 0;
 }
 
@@ -388,8 +422,7 @@ int recorder_commit(struct recorder *recorder)
                         note_state_recovered(recorder);
                 note_disk(recorder);
                 for (size_t i = 0; i < recorder->pending_count; i++)
-                        (void)report_event(recorder, &recorder->pending[i]);
-                outbox_wake(recorder->outbox);
+                        publish(recorder, &recorder->pending[i]);
         }
         pending_clear(recorder);
         return r;

@@ -86,6 +86,23 @@ static void test_in_order_for_a_job_and_hook(void **state)
         assert_due(fixture, "restart", 100, NULL, 0, "001 ", NULL);
 }
 
+/* Each hook's delivery can be identified from the moment when the event is recorded. */
+static void test_ids_are_returned(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t ids[2], due[16];
+
+        for (unsigned number = 1; number <= 2; number++) {
+                struct event event = fixture_event(number, number, EVENT_CHANGED);
+
+                assert_int_equal(store_record_event(fixture->state, &event, mail_and_restart, 2, ids), 0);
+                assert_due(fixture, "mail", 1000, NULL, 0, number == 1 ? "001 " : "001 002 ", due);
+                assert_int_equal(ids[0], due[number - 1]);
+                assert_due(fixture, "restart", 1000, NULL, 0, number == 1 ? "001 " : "001 002 ", due);
+                assert_int_equal(ids[1], due[number - 1]);
+        }
+}
+
 static void test_retry_holds_the_queue(void **state)
 {
         struct fixture *fixture = *state;
@@ -358,6 +375,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_in_order_for_a_job_and_hook),
+                TEST(test_ids_are_returned),
                 TEST(test_retry_holds_the_queue),
                 TEST(test_waits_for_what_remains_of_its_delay),
                 TEST(test_no_delay_exceeds_the_longest),

@@ -14,7 +14,6 @@
 #include "app/exit_status.h"
 #include "config/config.h"
 #include "config/keys.h"
-#include "config/values.h"
 #include "util/timespan.h"
 #include "version.h"
 

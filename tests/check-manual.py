@@ -13,8 +13,8 @@ import sys
 
 SECTION = re.compile(r"\.Ss \[(\w+)(?: NAME)?\]")
 C_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
-ROW = re.compile(r'KEY\((\w+), "(\w+)", \w+\),(.*?)(?=KEY\(|\Z)', re.S)
-DEFAULT = re.compile(r'\.default_text =\s*((?:"(?:[^"\\]|\\.)*"\s*)+),')
+ROW = re.compile(r'KEY\((\w+), "(\w+)", \w+\)(.*?)(?=KEY\(|\Z)', re.S)
+DEFAULT = re.compile(r'DEFAULT\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
 
 
 def keys_of_table(source):
@@ -111,8 +111,8 @@ def fields(page):
 
 
 def self_test():
-    table = keys_of_table('{ KEY(JOB, "b", SPAN), .maximum = 2 }, '
-                          '{ KEY(API, "a", SPAN), .default_text = "1s "\n "b", .maximum = 1 }')
+    table = keys_of_table('{ KEY(JOB, "b", timespan), RANGE(1, 2) }, '
+                          '{ KEY(API, "a", timespan), DEFAULT("1s "\n "b"), RANGE(0, 1) }')
     assert table == {("api", "a"): "1s b", ("job", "b"): ""}, table
     page = ".Ss [api]\\&\n.Bl\n.It Ic a\nText.\n.br\nDefault: 1s\nb\n.El\n.Ss [job NAME]\n.It Ic b\n.It Ic c\nBoth.\n" \
            ".It Ic d\nText.\n.El\n.Sh SEE\n.It Ic e\n"

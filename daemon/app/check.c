@@ -37,19 +37,8 @@ struct check {
 /* Takes over `message`, which is NULL when out of memory. */
 static void add_problem(struct check *check, bool warning, char *message)
 {
-        struct config_problems *problems = check->problems;
-        struct config_problem *items =
-                reallocarray(problems->items, problems->count + 1, sizeof(*problems->items));
-
-        if (items != NULL)
-                problems->items = items;
-        if (items == NULL || message == NULL) {
-                free(message);
+        if (config_problems_add(check->problems, warning, message) < 0)
                 check->error = -ENOMEM;
-                return;
-        }
-        items[problems->count++] = (struct config_problem){ .message = message, .warning = warning };
-        problems->errors += !warning;
 }
 
 /* ---- secrets ---- */

@@ -4,9 +4,10 @@
 
 #include "config/config.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-#include "util/cleanup.h"
+#include "config/keys.h"
 
 struct config *config_ref(struct config *config)
 {
@@ -14,44 +15,44 @@ struct config *config_ref(struct config *config)
         return config;
 }
 
+/* Frees the values of a section; `base` is what the fields of its keys are in. */
+static void clear_section(enum config_section section, void *base)
+{
+        for (size_t i = 0; i < config_key_count; i++)
+                if (config_keys[i].section == section && config_keys[i].type->clear != NULL)
+                        config_keys[i].type->clear((char *)base + config_keys[i].offset);
+}
+
 struct config *config_free(struct config *config)
 {
-        if (config == NULL || --config->references > 0)
+        if (config == NULL)
+                return NULL;
+        assert(config->references > 0);
+        if (--config->references > 0)
                 return NULL;
 
         for (size_t i = 0; i < config->job_count; i++) {
                 free(config->jobs[i].name);
-                string_list_clear(&config->jobs[i].hooks);
+                clear_section(SECTION_JOB, &config->jobs[i]);
         }
+        for (size_t i = 0; i < config->hook_count; i++) {
+                struct hook_config *hook = &config->hooks[i];
+                free(hook->name);
+                free(hook->where);
+                free(hook->where_secret_file);
+                free(hook->where_header_file);
+                free(hook->where_ca_file);
+                clear_section(SECTION_HOOK, hook);
+        }
+        for (unsigned section = 0; section < SECTION_COUNT; section++)
+                if (!config_section_is_named((enum config_section)section))
+                        clear_section((enum config_section)section, config);
+        free(config->jobs);
+        free(config->hooks);
         free(config->api.where_secret);
         free(config->api.where_ca_file);
-        free(config->jobs);
-        for (size_t i = 0; i < config->hook_count; i++) {
-                free(config->hooks[i].name);
-                free(config->hooks[i].target);
-                free(config->hooks[i].url_file);
-                free(config->hooks[i].secret_file);
-                free(config->hooks[i].header_file);
-                free(config->hooks[i].ca_file);
-                free(config->hooks[i].where);
-                free(config->hooks[i].where_secret_file);
-                free(config->hooks[i].where_header_file);
-                free(config->hooks[i].where_ca_file);
-        }
-        free(config->hooks);
-        free(config->api.base_url);
-        free(config->api.token_file);
-        free(config->api.username);
-        free(config->api.password_file);
-        free(config->api.client_id);
-        free(config->api.ca_file);
-        string_list_clear(&config->status_failure);
-        string_list_clear(&config->status_success);
-        string_list_clear(&config->status_running);
-        string_list_clear(&config->failed_result);
         status_rules_free(config->status_rules);
         free(config->status_file);
-        free(config->state_directory);
         free(config->path);
         free(config);
         return NULL;

@@ -146,6 +146,7 @@ struct config_problem {
         bool warning;
         bool needs_restart;     /* a credential, which systemd passes only when the service starts */
         const char *message_id; /* of its log entry; NULL: none */
+        unsigned order[3];      /* file, line and number; for diagnostics.c only */
 };
 
 struct config_problems {
@@ -153,6 +154,9 @@ struct config_problems {
         size_t count;
         size_t errors; /* count without the warnings */
 };
+
+/* Takes over `message`; NULL: out of memory. Returns 0 or -ENOMEM. */
+int config_problems_add(struct config_problems *problems, bool warning, char *message);
 
 void config_problems_clear(struct config_problems *problems);
 

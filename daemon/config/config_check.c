@@ -8,13 +8,11 @@
 
 #include "config/config_check.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config/suggestion.h"
-#include "config/value_checks.h"
 #include "config/value_syntax.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
@@ -23,289 +21,201 @@
 
 DEFINE_CLEANUP(char *, command_free)
 
+struct check {
+        const struct config *config;
+        const struct settings *settings;
+        struct diagnostics *diagnostics;
+};
+
 /* The location of a key; if it is not given, of its section, else the main file. `section` may be NULL. */
-static struct location location_of(const struct config_sources *sources,
-                                   const struct section_settings *section, const char *key)
+static struct location location_of(const struct check *check, const struct section_settings *section,
+                                   const char *key)
 {
         const struct setting *setting = section_find(section, key);
 
         if (setting != NULL)
                 return setting->location;
-        return section != NULL ? section->location : (struct location){ sources->main_file, 0 };
+        return section != NULL ? section->location : (struct location){ check->settings->files[0], 0 };
 }
 
 /* Whether the value of a key, or its default, is what the files say. `section` may be NULL. */
-static bool is_certain(const struct config_sources *sources, const struct section_settings *section,
-                       const char *key)
+static bool is_certain(const struct check *check, const struct section_settings *section, const char *key)
 {
         const struct setting *setting = section_find(section, key);
 
-        return !sources->settings->damaged && (section == NULL || !section->damaged) &&
+        return !check->settings->damaged && (section == NULL || !section->damaged) &&
                (setting == NULL || !setting->refused);
 }
 
-static void check_api(const struct config *config, const struct config_sources *sources,
-                      struct diagnostics *diagnostics)
+static void check_api(const struct check *check)
 {
-        const struct section_settings *section = settings_find_section(sources->settings, SECTION_API, NULL);
-        const struct api_config *api = &config->api;
-        const char *method = api->auth == AUTH_BASIC ? "basic" : "password";
+        const struct section_settings *section = settings_find_section(check->settings, SECTION_API, NULL);
+        const struct api_config *api = &check->config->api;
+        bool is_token = api->auth == AUTH_TOKEN;
+        const char *method = is_token ? "token" : api->auth == AUTH_BASIC ? "basic" : "password";
+        const char *file_key = is_token ? "token_file" : "password_file";
+        const char *file = is_token ? api->token_file : api->password_file;
 
-        if (!is_certain(sources, section, "auth"))
+        if (!is_certain(check, section, "auth"))
                 return;
-        if (api->auth == AUTH_TOKEN) {
-                if (api->token_file[0] == '\0' && is_certain(sources, section, "token_file"))
-                        diagnostics_error(diagnostics, location_of(sources, section, "token_file"),
-                                          "auth = token needs token_file; "
-                                          "write the name of a credential or an absolute path, "
-                                          "or remove the line");
-                return;
-        }
-        if (api->username[0] == '\0' && is_certain(sources, section, "username"))
-                diagnostics_error(diagnostics, location_of(sources, section, "auth"),
+        if (!is_token && api->username[0] == '\0' && is_certain(check, section, "username"))
+                diagnostics_error(check->diagnostics, location_of(check, section, "auth"),
                                   "auth = %s needs a username; add \"username = NAME\" to [api]", method);
-        if (api->password_file[0] == '\0' && is_certain(sources, section, "password_file"))
-                diagnostics_error(diagnostics, location_of(sources, section, "password_file"),
-                                  "auth = %s needs password_file; "
+        if (file[0] == '\0' && is_certain(check, section, file_key))
+                diagnostics_error(check->diagnostics, location_of(check, section, file_key),
+                                  "auth = %s needs %s; "
                                   "write the name of a credential or an absolute path, or remove the line",
-                                  method);
+                                  method, file_key);
 }
 
-static void check_poll(const struct config *config, const struct config_sources *sources,
-                       struct diagnostics *diagnostics)
+/*
+ * Checks that an interval is not longer than the longest, in [poll] or, with a job, in its section. There,
+ * one or both values may be those of [poll].
+ */
+static void check_intervals(const struct check *check, const struct poll_config *poll,
+                            const struct section_settings *section, const char *job)
 {
-        const struct section_settings *section = settings_find_section(sources->settings, SECTION_POLL, NULL);
+        const struct section_settings *general = settings_find_section(check->settings, SECTION_POLL, NULL);
+        bool own_interval = section_find(section, "interval") != NULL;
+        bool own_most = section_find(section, "max_interval") != NULL;
+        struct location at = location_of(check, section, own_most ? "max_interval" : "interval");
         char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
-        if (config->poll.max_interval_us >= config->poll.interval_us ||
-            !is_certain(sources, section, "interval") || !is_certain(sources, section, "max_interval"))
+        /* If both are those of [poll], that is reported there. */
+        if (poll->max_interval_us >= poll->interval_us || (!own_interval && !own_most) ||
+            !is_certain(check, own_interval ? section : general, "interval") ||
+            !is_certain(check, own_most ? section : general, "max_interval"))
                 return;
-        (void)timespan_format(config->poll.interval_us, interval);
-        (void)timespan_format(config->poll.max_interval_us, most);
-        if (section_find(section, "max_interval") == NULL)
-                diagnostics_error(diagnostics, location_of(sources, section, "interval"),
+        (void)timespan_format(poll->interval_us, interval);
+        (void)timespan_format(poll->max_interval_us, most);
+        if (!own_most && job == NULL)
+                diagnostics_error(check->diagnostics, at,
                                   "interval (%s) is longer than max_interval (default %s); "
                                   "add \"max_interval = %s\" or more",
                                   interval, most, interval);
-        else
-                diagnostics_error(diagnostics, location_of(sources, section, "max_interval"),
-                                  "max_interval (%s) is shorter than interval (%s); write %s or more", most,
-                                  interval, interval);
-}
-
-/* The same for a job, where one or both values may be those of [poll]. */
-static void check_job_intervals(const struct job_config *job, const struct config_sources *sources,
-                                const struct section_settings *section, struct diagnostics *diagnostics)
-{
-        bool own_interval = section_find(section, "interval") != NULL;
-        bool own_most = section_find(section, "max_interval") != NULL;
-        const struct section_settings *general = settings_find_section(sources->settings, SECTION_POLL, NULL);
-        char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
-
-        /* If both are those of [poll], check_poll() reports it. */
-        if (job->poll.max_interval_us >= job->poll.interval_us || (!own_interval && !own_most))
-                return;
-        if (!is_certain(sources, own_interval ? section : general, "interval") ||
-            !is_certain(sources, own_most ? section : general, "max_interval"))
-                return;
-        (void)timespan_format(job->poll.interval_us, interval);
-        (void)timespan_format(job->poll.max_interval_us, most);
-        if (!own_most)
-                diagnostics_error(diagnostics, location_of(sources, section, "interval"),
+        else if (!own_most)
+                diagnostics_error(check->diagnostics, at,
                                   "interval (%s) is longer than max_interval in [poll] (%s); "
                                   "add \"max_interval = %s\" or more to [job %s]",
-                                  interval, most, interval, job->name);
-        else if (!own_interval)
-                diagnostics_error(diagnostics, location_of(sources, section, "max_interval"),
+                                  interval, most, interval, job);
+        else if (!own_interval && job != NULL)
+                diagnostics_error(check->diagnostics, at,
                                   "max_interval (%s) is shorter than interval in [poll] (%s); "
                                   "add \"interval = %s\" or less to [job %s]",
-                                  most, interval, most, job->name);
+                                  most, interval, most, job);
         else
-                diagnostics_error(diagnostics, location_of(sources, section, "max_interval"),
+                diagnostics_error(check->diagnostics, at,
                                   "max_interval (%s) is shorter than interval (%s); write %s or more", most,
                                   interval, interval);
 }
 
-static const char *nearest_hook(const struct config *config, const char *name)
+void check_hook_name(const struct settings *settings, const char *name, struct location location,
+                     struct diagnostics *diagnostics)
 {
         struct suggestion suggestion = suggestion_start(name);
 
-        for (size_t i = 0; i < config->hook_count; i++)
-                suggestion_consider(&suggestion, config->hooks[i].name);
-        return suggestion.nearest;
-}
-
-static void check_job_hooks(const struct config *config, const struct config_sources *sources,
-                            const struct section_settings *section, struct diagnostics *diagnostics)
-{
-        const struct setting *hooks = section_find(section, "hooks");
-
-        if (sources->settings->damaged)
+        if (settings->damaged || settings_find_section(settings, SECTION_HOOK, name) != NULL)
                 return;
-        for (size_t i = 0; hooks != NULL && i < hooks->count; i++) {
-                const struct setting_text *text = &hooks->texts[i];
-                if (settings_find_section(sources->settings, SECTION_HOOK, text->text) != NULL ||
-                    check_name(text->text) != NULL)
-                        continue;
-                const char *nearest = nearest_hook(config, text->text);
-                if (nearest != NULL)
-                        diagnostics_error(diagnostics, text->location,
-                                          "unknown hook \"%s\"; did you mean \"%s\"?", text->text, nearest);
-                else
-                        diagnostics_error(diagnostics, text->location,
-                                          "unknown hook \"%s\"; add a section [hook %s], or remove the name",
-                                          text->text, text->text);
-        }
+        for (size_t i = 0; i < settings->count; i++)
+                if (settings->sections[i]->section == SECTION_HOOK)
+                        suggestion_consider(&suggestion, settings->sections[i]->name);
+        if (suggestion.nearest != NULL)
+                diagnostics_error(diagnostics, location, "unknown hook \"%s\"; did you mean \"%s\"?", name,
+                                  suggestion.nearest);
+        else
+                diagnostics_error(diagnostics, location,
+                                  "unknown hook \"%s\"; add a section [hook %s], or remove the name", name,
+                                  name);
 }
 
-struct job_reference {
-        uint64_t id;
-        size_t index;
-};
-
-static int compare_references(const void *left_pointer, const void *right_pointer)
+static void check_jobs(const struct check *check)
 {
-        const struct job_reference *left = left_pointer, *right = right_pointer;
+        const struct section_settings *plain = settings_find_section(check->settings, SECTION_JOBS, NULL);
 
-        if (left->id != right->id)
-                return left->id < right->id ? -1 : 1;
-        return (left->index > right->index) - (left->index < right->index);
-}
-
-/* Duplicate ids. Sorted to find them, since there may be many jobs. */
-static void check_duplicates(const struct config *config, const struct config_sources *sources,
-                             struct diagnostics *diagnostics)
-{
-        char first[LOCATION_TEXT_MAX];
-
-        if (config->job_count < 2)
-                return;
-        CLEANUP(cleanup_free)
-        struct job_reference *references = calloc(config->job_count, sizeof(*references));
-        if (references == NULL) {
-                diagnostics_no_memory(diagnostics);
-                return;
-        }
-        for (size_t i = 0; i < config->job_count; i++)
-                references[i] = (struct job_reference){ config->jobs[i].id, i };
-        qsort(references, config->job_count, sizeof(*references), compare_references);
-
-        for (size_t i = 1; i < config->job_count; i++)
-                if (references[i].id != 0 && references[i].id == references[i - 1].id)
-                        diagnostics_error(
-                                diagnostics, sources->job_locations[references[i].index],
-                                "job %" PRIu64 " is listed twice, also at %s; remove one of the two",
-                                references[i].id,
-                                location_format(sources->job_locations[references[i - 1].index], first));
-}
-
-static void check_jobs(const struct config *config, const struct config_sources *sources,
-                       struct diagnostics *diagnostics)
-{
-        const struct section_settings *plain = settings_find_section(sources->settings, SECTION_JOBS, NULL);
-        const struct setting *ids = section_find(plain, "ids");
-
-        if (config->job_count == 0 && (ids == NULL || ids->count == 0) && is_certain(sources, plain, "ids"))
-                diagnostics_error(diagnostics, location_of(sources, plain, "ids"),
+        if (check->config->job_count == 0 && is_certain(check, plain, "ids"))
+                diagnostics_error(check->diagnostics, location_of(check, plain, "ids"),
                                   "no jobs to watch; add \"ids = NUMBER\" under [jobs], or use --job NUMBER");
 
-        for (size_t i = 0; i < config->job_count; i++) {
-                const struct section_settings *section = sources->job_sections[i];
-                if (section == NULL)
+        for (size_t i = 0; i < check->settings->count; i++) {
+                const struct section_settings *section = check->settings->sections[i];
+                if (section->section != SECTION_JOB)
                         continue;
                 if (section_find(section, "id") == NULL && !section->damaged)
-                        diagnostics_error(diagnostics, section->location,
+                        diagnostics_error(check->diagnostics, section->location,
                                           "[job %s] has no id; add \"id = NUMBER\"", section->name);
-                check_job_intervals(&config->jobs[i], sources, section, diagnostics);
-                check_job_hooks(config, sources, section, diagnostics);
+                check_intervals(check, &check->config->jobs[section->index].poll, section, section->name);
         }
-        check_duplicates(config, sources, diagnostics);
 }
 
-/* The number of unit, exec, url and url_file in the section, and the last one of them. */
-static size_t count_targets(const struct section_settings *section, const struct setting **ret_last)
+const struct setting *section_target(const struct section_settings *section, size_t *ret_count)
 {
+        const struct setting *last = NULL;
         size_t count = 0;
 
+        assert(section->section == SECTION_HOOK);
         for (size_t i = 0; i < section->count; i++) {
                 const struct setting *setting = &section->settings[i];
-                bool given = setting->refused || (setting->count > 0 && setting->texts[0].text[0] != '\0');
-                if (setting->key->kind != KIND_TARGET || !given)
+                if (!setting->key->is_target || (setting->empty && !setting->refused))
                         continue;
-                *ret_last = setting;
+                last = setting;
                 count++;
         }
-        return count;
-}
-
-static void check_url_key(const char *key, const char *value, const struct config_sources *sources,
-                          const struct section_settings *section, const struct setting *target,
-                          struct diagnostics *diagnostics)
-{
-        if (value[0] != '\0')
-                diagnostics_error(diagnostics, location_of(sources, section, key),
-                                  "%s is for url hooks only, but [hook %s] has %s; remove the line", key,
-                                  section->name, target->key->name);
+        if (ret_count != NULL)
+                *ret_count = count;
+        return last;
 }
 
 /* Split here as the hook will split it, so that no command is refused only when it is to run. */
-static void check_command(const struct hook_config *hook, struct location location,
-                          struct diagnostics *diagnostics)
+static void check_command(const struct check *check, const char *command, struct location location)
 {
         CLEANUP(cleanup_command_free) char **words = NULL;
 
-        if (hook->kind != HOOK_EXEC || hook->target == NULL)
-                return;
-        int r = argv_split(hook->target, &words);
-        if (r == -ENOMEM)
-                diagnostics_no_memory(diagnostics);
-        else if (r < 0)
-                diagnostics_error(diagnostics, location,
+        if (diagnostics_note(check->diagnostics, argv_split(command, &words)) == -EINVAL)
+                diagnostics_error(check->diagnostics, location,
                                   "exec = %.*s is invalid: unclosed quote or unknown escape; "
                                   "write \\\" or \\\\ for the character itself",
-                                  (int)text_cut(hook->target, strlen(hook->target), 200), hook->target);
+                                  (int)text_cut(command, strlen(command), 200), command);
 }
 
-static void check_hook(const struct hook_config *hook, const struct config_sources *sources,
-                       const struct section_settings *section, struct diagnostics *diagnostics)
+static void check_hook(const struct check *check, const struct section_settings *section)
 {
-        const struct setting *target = NULL, *on = section_find(section, "on");
-        size_t targets = count_targets(section, &target);
+        static const char *const url_keys[] = { "secret_file", "header_file", "ca_file" };
+        const struct hook_config *hook = &check->config->hooks[section->index];
+        const char *const url_values[] = { hook->secret_file, hook->header_file, hook->ca_file };
+        const struct setting *on = section_find(section, "on");
+        size_t targets;
+        const struct setting *target = section_target(section, &targets);
 
         if (targets == 0 && !section->damaged)
-                diagnostics_error(diagnostics, section->location,
+                diagnostics_error(check->diagnostics, section->location,
                                   "[hook %s] has no target; add unit, exec, url or url_file", section->name);
         if (targets > 1)
-                diagnostics_error(diagnostics, target->location,
+                diagnostics_error(check->diagnostics, target->location,
                                   "[hook %s] has more than one of unit, exec, url and url_file; "
                                   "keep one, and move the others to other sections",
                                   section->name);
-        if (on != NULL && on->count == 0 && on->replaced_by != NULL && !on->refused)
-                diagnostics_error(diagnostics, on->location,
+        if (on != NULL && hook->on == 0 && !on->refused)
+                diagnostics_error(check->diagnostics, on->location,
                                   "on is empty: the hook would never run; "
                                   "write events, as in \"on = succeeded, failed\", or remove the line");
-        if (targets == 1)
-                check_command(hook, target->location, diagnostics);
-        if (targets != 1 || target->key->hook_kind == HOOK_URL)
-                return;
-        check_url_key("secret_file", hook->secret_file, sources, section, target, diagnostics);
-        check_url_key("header_file", hook->header_file, sources, section, target, diagnostics);
-        check_url_key("ca_file", hook->ca_file, sources, section, target, diagnostics);
+        if (targets == 1 && hook->kind == HOOK_EXEC && hook->target != NULL)
+                check_command(check, hook->target, target->location);
+        for (size_t i = 0; targets == 1 && hook->kind != HOOK_URL && i < 3; i++)
+                if (url_values[i][0] != '\0')
+                        diagnostics_error(check->diagnostics, location_of(check, section, url_keys[i]),
+                                          "%s is for url hooks only, but [hook %s] has %s; remove the line",
+                                          url_keys[i], section->name, target->key->name);
 }
 
 /* Like a directory in a file, since --print-config must be able to print it. */
-static void check_state_directory(const struct config_sources *sources, struct diagnostics *diagnostics)
+static void check_state_directory(const char *directory, struct diagnostics *diagnostics)
 {
-        const char *directory = sources->overrides->state_directory, *hint = NULL;
+        const struct ini_line line = { .text = directory, .size = strlen(directory) };
         CLEANUP(cleanup_free) char *text = NULL;
+        const char *hint = NULL;
 
-        if (directory == NULL)
+        if (diagnostics_note(diagnostics, value_text_read(&line, NULL, &text, &hint)) == -ENOMEM)
                 return;
-        struct ini_line line = { .text = directory, .size = strlen(directory) };
-        if (value_text_read(&line, NULL, &text, &hint) == -ENOMEM) {
-                diagnostics_no_memory(diagnostics);
-                return;
-        }
         if (directory[0] != '/')
                 hint = "write an absolute path";
         else if (text == NULL || strcmp(text, directory) != 0 ||
@@ -317,13 +227,17 @@ static void check_state_directory(const struct config_sources *sources, struct d
                                   directory, hint);
 }
 
-void config_check(const struct config *config, const struct config_sources *sources,
-                  struct diagnostics *diagnostics)
+void config_check(const struct config *config, const struct settings *settings,
+                  const struct config_overrides *overrides, struct diagnostics *diagnostics)
 {
-        check_api(config, sources, diagnostics);
-        check_poll(config, sources, diagnostics);
-        check_jobs(config, sources, diagnostics);
-        for (size_t i = 0; i < config->hook_count; i++)
-                check_hook(&config->hooks[i], sources, sources->hook_sections[i], diagnostics);
-        check_state_directory(sources, diagnostics);
+        const struct check check = { config, settings, diagnostics };
+
+        check_api(&check);
+        check_intervals(&check, &config->poll, settings_find_section(settings, SECTION_POLL, NULL), NULL);
+        check_jobs(&check);
+        for (size_t i = 0; i < settings->count; i++)
+                if (settings->sections[i]->section == SECTION_HOOK)
+                        check_hook(&check, settings->sections[i]);
+        if (overrides->state_directory != NULL)
+                check_state_directory(overrides->state_directory, diagnostics);
 }

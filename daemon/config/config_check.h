@@ -5,16 +5,19 @@
 #include "config/diagnostics.h"
 #include "config/settings.h"
 
-/* The settings that a configuration was built from, so that messages can name the line to change. */
-struct config_sources {
-        const struct settings *settings;
-        const struct config_file *main_file;           /* NULL if it could not be added */
-        const struct config_overrides *overrides;      /* never NULL */
-        struct location *job_locations;                /* one for each of config->jobs */
-        const struct section_settings **job_sections;  /* likewise; NULL for jobs without a section */
-        const struct section_settings **hook_sections; /* one for each of config->hooks */
-};
+/*
+ * Checks what concerns more than one value. The settings are those that the configuration was built from;
+ * errors with the line to change are added to the diagnostics.
+ */
+void config_check(const struct config *config, const struct settings *settings,
+                  const struct config_overrides *overrides, struct diagnostics *diagnostics);
 
-/* Validates what concerns more than one value; errors are added to the diagnostics. */
-void config_check(const struct config *config, const struct config_sources *sources,
-                  struct diagnostics *diagnostics);
+/* Checks that there is a section [hook NAME]. */
+void check_hook_name(const struct settings *settings, const char *name, struct location location,
+                     struct diagnostics *diagnostics);
+
+/*
+ * The last of unit, exec, url and url_file in a section [hook NAME] that was built; NULL: none. Counts them
+ * in *ret_count, which may be NULL.
+ */
+const struct setting *section_target(const struct section_settings *section, size_t *ret_count);

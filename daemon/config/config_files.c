@@ -41,17 +41,13 @@ static const char *other_kind(mode_t mode)
 static void read_file(const char *path, const char *hint, struct settings *settings,
                       struct diagnostics *diagnostics)
 {
-        CLEANUP(cleanup_free) char *data = NULL;
-        size_t size = 0;
-
-        const struct config_file *file = settings_add_file(settings, path);
-        if (file == NULL) {
-                diagnostics_no_memory(diagnostics);
-                return;
-        }
-
+        struct config_file *file = diagnostics_note_memory(diagnostics, settings_add_file(settings, path));
         struct location location = { file, 0 };
         struct stat status;
+        size_t size = 0;
+
+        if (file == NULL)
+                return;
         int r = stat(path, &status) < 0 ? -errno : 0;
         const char *kind = r == 0 ? other_kind(status.st_mode) : NULL;
         if (kind != NULL) {
@@ -59,23 +55,25 @@ static void read_file(const char *path, const char *hint, struct settings *setti
                 return;
         }
         if (r == 0)
-                r = file_read(path, FILE_BYTES_MAX, &data, &size);
-        if (r == -ENOMEM)
-                diagnostics_no_memory(diagnostics);
-        else if (r == -EFBIG)
+                r = file_read(path, FILE_BYTES_MAX, &file->data, &size);
+        if (diagnostics_note(diagnostics, r) == -ENOMEM)
+                return;
+        if (r == -EFBIG) {
                 diagnostics_error(diagnostics, location, "not a configuration file: larger than 64 MiB");
-        else if (r < 0)
+                return;
+        }
+        if (r < 0) {
                 diagnostics_error(diagnostics, location, "cannot be read: %s; %s%s", strerror(-r),
                                   r == -ENOENT ? "create it, or " : "",
                                   r == -EACCES ? "let the user that jobwatchd runs as read it, for instance "
                                                  "with chmod a+r"
                                                : hint);
-        if (r < 0)
                 return;
+        }
 
         if ((status.st_mode & S_IWOTH) != 0)
                 diagnostics_warning(diagnostics, location, "the file is world-writable; run chmod o-w on it");
-        settings_read(settings, file, data, size, diagnostics);
+        settings_read(settings, file, file->data, size, diagnostics);
 }
 
 static int is_drop_in(const struct dirent *entry)
@@ -96,28 +94,23 @@ static void read_drop_ins(const char *directory, struct settings *settings, stru
         struct dirent **entries = NULL;
 
         int count = scandir(directory, &entries, is_drop_in, compare_names);
-        if (count < 0 && errno == ENOMEM)
-                diagnostics_no_memory(diagnostics);
-        else if (count < 0 && errno != ENOENT) {
-                int error = errno;
-                const struct config_file *file = settings_add_file(settings, directory);
-                if (file == NULL)
-                        diagnostics_no_memory(diagnostics);
-                else
-                        diagnostics_error(diagnostics, (struct location){ file, 0 },
+        int error = count < 0 ? errno : 0;
+        if (diagnostics_note(diagnostics, -error) != -ENOMEM && error != 0 && error != ENOENT) {
+                const struct config_file *file =
+                        diagnostics_note_memory(diagnostics, settings_add_file(settings, directory));
+                if (file != NULL)
+                        diagnostics_error(diagnostics, (struct location){ .file = file },
                                           "cannot be listed: %s; make it a directory that this user can "
                                           "read, or remove it",
                                           strerror(error));
         }
 
         for (int i = 0; i < count; i++) {
-                char *path = format_message("%s/%s", directory, entries[i]->d_name);
-                if (path == NULL)
-                        diagnostics_no_memory(diagnostics);
-                else {
+                CLEANUP(cleanup_free)
+                char *path = diagnostics_note_memory(diagnostics,
+                                                     format_message("%s/%s", directory, entries[i]->d_name));
+                if (path != NULL)
                         read_file(path, "fix or remove it", settings, diagnostics);
-                        free(path);
-                }
                 free(entries[i]);
         }
         free(entries);
@@ -125,13 +118,10 @@ static void read_drop_ins(const char *directory, struct settings *settings, stru
 
 void config_files_read(const char *path, struct settings *settings, struct diagnostics *diagnostics)
 {
-        read_file(path, "name another configuration file with -c FILE", settings, diagnostics);
+        CLEANUP(cleanup_free)
+        char *directory = diagnostics_note_memory(diagnostics, format_message("%s.d", path));
 
-        char *directory = format_message("%s.d", path);
-        if (directory == NULL) {
-                diagnostics_no_memory(diagnostics);
-                return;
-        }
-        read_drop_ins(directory, settings, diagnostics);
-        free(directory);
+        read_file(path, "name another configuration file with -c FILE", settings, diagnostics);
+        if (directory != NULL)
+                read_drop_ins(directory, settings, diagnostics);
 }

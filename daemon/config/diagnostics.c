@@ -10,17 +10,26 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
-void diagnostics_no_memory(struct diagnostics *diagnostics)
+int diagnostics_note(struct diagnostics *diagnostics, int r)
 {
-        diagnostics->error = -ENOMEM;
+        if (r == -ENOMEM)
+                diagnostics->error = r;
+        return r;
+}
+
+void *diagnostics_note_memory(struct diagnostics *diagnostics, void *allocated)
+{
+        if (allocated == NULL)
+                diagnostics->error = -ENOMEM;
+        return allocated;
 }
 
 const char *location_format(struct location location, char buffer[static LOCATION_TEXT_MAX])
@@ -34,108 +43,55 @@ const char *location_format(struct location location, char buffer[static LOCATIO
         return buffer;
 }
 
-static void diagnostics_add(struct diagnostics *diagnostics, struct location location, bool warning,
-                            const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
-
-static void diagnostics_add(struct diagnostics *diagnostics, struct location location, bool warning,
-                            const char *format, va_list arguments)
+void diagnostics_add(struct diagnostics *diagnostics, struct location location, bool warning, char *what)
 {
+        struct config_problems *problems = diagnostics->problems;
+        CLEANUP(cleanup_free) char *raw = NULL;
         char where[LOCATION_TEXT_MAX];
-        CLEANUP(cleanup_free) char *what = NULL, *raw = NULL;
 
-        struct diagnostic *grown =
-                array_grow(diagnostics->entries, diagnostics->count, sizeof(*diagnostics->entries));
-        if (grown == NULL) {
-                diagnostics_no_memory(diagnostics);
+        if (what != NULL)
+                raw = format_message("%s: %s", location_format(location, where), what);
+        free(what);
+        char *message = raw != NULL ? text_escape(raw, strlen(raw), 0) : NULL;
+        if (diagnostics_note(diagnostics, config_problems_add(problems, warning, message)) < 0)
                 return;
+        struct config_problem *added = &problems->items[problems->count - 1];
+        added->order[0] = location.file != NULL ? location.file->order : UINT_MAX;
+        added->order[1] = location.line;
+        added->order[2] = (unsigned)problems->count;
+}
+
+static int compare_problems(const void *left_pointer, const void *right_pointer)
+{
+        const struct config_problem *left = left_pointer, *right = right_pointer;
+        unsigned i = 0;
+
+        while (i < 2 && left->order[i] == right->order[i])
+                i++;
+        return (left->order[i] > right->order[i]) - (left->order[i] < right->order[i]);
+}
+
+void diagnostics_finish(struct diagnostics *diagnostics)
+{
+        if (diagnostics->problems->count > 0)
+                qsort(diagnostics->problems->items, diagnostics->problems->count,
+                      sizeof(*diagnostics->problems->items), compare_problems);
+}
+
+int config_problems_add(struct config_problems *problems, bool warning, char *message)
+{
+        struct config_problem *items = NULL;
+
+        if (message != NULL)
+                items = array_grow(problems->items, problems->count, sizeof(*items));
+        if (items == NULL) {
+                free(message);
+                return -ENOMEM;
         }
-        diagnostics->entries = grown;
-
-        if (vasprintf(&what, format, arguments) < 0) {
-                what = NULL;
-                diagnostics_no_memory(diagnostics);
-                return;
-        }
-        int size = asprintf(&raw, "%s: %s", location_format(location, where), what);
-        if (size < 0)
-                raw = NULL;
-        char *message = raw != NULL ? text_escape(raw, (size_t)size, 0) : NULL;
-        if (message == NULL) {
-                diagnostics_no_memory(diagnostics);
-                return;
-        }
-        grown[diagnostics->count] = (struct diagnostic){
-                .message = message,
-                .file_order = location.file != NULL ? location.file->order : UINT_MAX,
-                .line = location.line,
-                .serial = (unsigned)diagnostics->count,
-                .warning = warning,
-        };
-        diagnostics->count++;
-        if (!warning)
-                diagnostics->errors++;
-}
-
-void diagnostics_error(struct diagnostics *diagnostics, struct location location, const char *format, ...)
-{
-        va_list arguments;
-
-        va_start(arguments, format);
-        diagnostics_add(diagnostics, location, false, format, arguments);
-        va_end(arguments);
-}
-
-void diagnostics_warning(struct diagnostics *diagnostics, struct location location, const char *format, ...)
-{
-        va_list arguments;
-
-        va_start(arguments, format);
-        diagnostics_add(diagnostics, location, true, format, arguments);
-        va_end(arguments);
-}
-
-static int compare_numbers(unsigned left, unsigned right)
-{
-        return (left > right) - (left < right);
-}
-
-static int compare_entries(const void *left_pointer, const void *right_pointer)
-{
-        const struct diagnostic *left = left_pointer, *right = right_pointer;
-
-        int order = compare_numbers(left->file_order, right->file_order);
-        if (order == 0)
-                order = compare_numbers(left->line, right->line);
-        return order != 0 ? order : compare_numbers(left->serial, right->serial);
-}
-
-int diagnostics_finish(struct diagnostics *diagnostics, struct config_problems *problems)
-{
-        int r = diagnostics->error;
-
-        if (diagnostics->count > 0) {
-                qsort(diagnostics->entries, diagnostics->count, sizeof(*diagnostics->entries),
-                      compare_entries);
-                struct config_problem *grown = reallocarray(
-                        problems->items, problems->count + diagnostics->count, sizeof(*problems->items));
-                if (grown == NULL)
-                        r = -ENOMEM;
-                else
-                        problems->items = grown;
-                for (size_t i = 0; i < diagnostics->count; i++) {
-                        struct diagnostic *entry = &diagnostics->entries[i];
-                        if (grown == NULL) {
-                                free(entry->message);
-                                continue;
-                        }
-                        grown[problems->count++] = (struct config_problem){ .message = entry->message,
-                                                                            .warning = entry->warning };
-                        problems->errors += !entry->warning;
-                }
-        }
-        free(diagnostics->entries);
-        *diagnostics = (struct diagnostics){ 0 };
-        return r;
+        problems->items = items;
+        items[problems->count++] = (struct config_problem){ .message = message, .warning = warning };
+        problems->errors += !warning;
+        return 0;
 }
 
 void config_problems_clear(struct config_problems *problems)

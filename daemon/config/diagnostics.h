@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "config/config.h"
+#include "util/message.h"
 
 /*
  * Errors and warnings found while reading a configuration, each with its location. Several passes find them;
@@ -15,6 +13,7 @@
 struct config_file {
         char *path;
         unsigned order; /* in which files are read, from 0 */
+        char *data;     /* its text, if the file owns it */
 };
 
 struct location {
@@ -22,33 +21,28 @@ struct location {
         unsigned line;                  /* from 1; 0: the file as a whole */
 };
 
-struct diagnostic {
-        char *message; /* with the location in front */
-        unsigned file_order, line, serial;
-        bool warning;
-};
-
 struct diagnostics {
-        struct diagnostic *entries;
-        size_t count;
-        size_t errors;
-        int error; /* -ENOMEM once memory ran out; diagnostics may be missing then */
+        struct config_problems *problems;
+        int error; /* -ENOMEM once memory ran out; problems may be missing then */
 };
 
-/* Both take the message without its location and without a newline. */
-void diagnostics_error(struct diagnostics *diagnostics, struct location location, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-void diagnostics_warning(struct diagnostics *diagnostics, struct location location, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
+/* Both take the message as printf() does, without its location and without a newline. */
+#define diagnostics_error(diagnostics, location, ...)                                                        \
+        diagnostics_add(diagnostics, location, false, format_message(__VA_ARGS__))
+#define diagnostics_warning(diagnostics, location, ...)                                                      \
+        diagnostics_add(diagnostics, location, true, format_message(__VA_ARGS__))
 
-/* Notes that memory ran out. */
-void diagnostics_no_memory(struct diagnostics *diagnostics);
+/* Takes over `what`; NULL: memory ran out. */
+void diagnostics_add(struct diagnostics *diagnostics, struct location location, bool warning, char *what);
 
-/*
- * Appends the diagnostics to `problems`, sorted by location, and empties them. Returns 0, or -ENOMEM if
- * memory ran out now or before.
- */
-int diagnostics_finish(struct diagnostics *diagnostics, struct config_problems *problems);
+/* Notes that memory ran out if `r` is -ENOMEM. Returns `r`. */
+int diagnostics_note(struct diagnostics *diagnostics, int r);
+
+/* Notes that memory ran out if `allocated` is NULL. Returns `allocated`. */
+void *diagnostics_note_memory(struct diagnostics *diagnostics, void *allocated);
+
+/* Sorts the problems by location. */
+void diagnostics_finish(struct diagnostics *diagnostics);
 
 /* "FILE:LINE", "FILE" or "command line"; in `buffer`, or static. */
 #define LOCATION_TEXT_MAX 512

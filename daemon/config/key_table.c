@@ -8,17 +8,21 @@
 #include "config/keys.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "config/config.h"
+#include "config/suggestion.h"
 #include "config/value_checks.h"
 #include "util/timespan.h"
 
 #define LENGTH(array)               (sizeof(array) / sizeof(*(array)))
-#define KEY(section_, name_, kind_) .section = SECTION_##section_, .name = name_, .kind = KIND_##kind_
+#define KEY(section_, name_, type_) .section = SECTION_##section_, .name = name_, .type = &config_type_##type_
 #define FIELD(field)                .offset = offsetof(struct config, field)
 #define OF_JOB(field)               .offset = offsetof(struct job_config, field)
 #define OF_HOOK(field)              .offset = offsetof(struct hook_config, field)
+#define DEFAULT(text)               .default_text = text
+#define RANGE(least, most)          .minimum = least, .maximum = most
 
 /* Limits that keep sums within their types. */
 #define LONGEST_TIMESPAN (365 * USEC_PER_DAY)
@@ -37,25 +41,27 @@ static const struct config_choice target_choices[] = { { "auto", LOG_TARGET_AUTO
                                                        { "console", LOG_TARGET_CONSOLE },
                                                        { 0 } };
 
-static const struct config_choice level_choices[] = { { "emerg", LOG_EMERG },
-                                                      { "alert", LOG_ALERT },
-                                                      { "crit", LOG_CRIT },
-                                                      { "err", LOG_ERR },
-                                                      { "warning", LOG_WARNING },
-                                                      { "notice", LOG_NOTICE },
-                                                      { "info", LOG_INFO },
-                                                      { "debug", LOG_DEBUG },
-                                                      { "error", LOG_ERR },
-                                                      { "warn", LOG_WARNING },
-                                                      { "0", LOG_EMERG },
-                                                      { "1", LOG_ALERT },
-                                                      { "2", LOG_CRIT },
-                                                      { "3", LOG_ERR },
-                                                      { "4", LOG_WARNING },
-                                                      { "5", LOG_NOTICE },
-                                                      { "6", LOG_INFO },
-                                                      { "7", LOG_DEBUG },
-                                                      { 0 } };
+static const struct config_choice level_choices[] = {
+        { "emerg", LOG_EMERG },
+        { "alert", LOG_ALERT },
+        { "crit", LOG_CRIT },
+        { "err", LOG_ERR },
+        { "warning", LOG_WARNING },
+        { "notice", LOG_NOTICE },
+        { "info", LOG_INFO },
+        { "debug", LOG_DEBUG },
+        { "error", LOG_ERR },
+        { "warn", LOG_WARNING },
+        { "0", LOG_EMERG },
+        { "1", LOG_ALERT },
+        { "2", LOG_CRIT },
+        { "3", LOG_ERR },
+        { "4", LOG_WARNING },
+        { "5", LOG_NOTICE },
+        { "6", LOG_INFO },
+        { "7", LOG_DEBUG },
+        { 0 },
+};
 
 static const struct config_choice event_choices[] = {
         { "seen", EVENT_MASK_SEEN },           { "changed", EVENT_MASK_CHANGED },
@@ -65,305 +71,135 @@ static const struct config_choice event_choices[] = {
 };
 
 const struct config_key config_keys[] = {
-        {
-                KEY(API, "base_url", STRING),
-                FIELD(api.base_url),
-                .default_text = "https://spaces.nexudus.com",
-                .check = check_base_url,
-                .may_contain_secret = true,
-                .normalise = normalise_base_url,
-        },
-        {
-                KEY(API, "auth", CHOICE),
-                FIELD(api.auth),
-                .default_text = "token",
-                .choices = auth_choices,
-        },
-        {
-                KEY(API, "token_file", STRING),
-                FIELD(api.token_file),
-                .default_text = "nexudus.token",
-                .check = check_secret_file,
-        },
-        {
-                KEY(API, "username", STRING),
-                FIELD(api.username),
-                .default_text = "",
-        },
-        {
-                KEY(API, "password_file", STRING),
-                FIELD(api.password_file),
-                .default_text = "nexudus.password",
-                .check = check_secret_file,
-        },
-        {
-                KEY(API, "client_id", STRING),
-                FIELD(api.client_id),
-                .default_text = "",
-                .check = check_client_id,
-        },
-        {
-                KEY(API, "ca_file", STRING),
-                FIELD(api.ca_file),
-                .default_text = "",
-                .check = check_absolute_path,
-        },
-        {
-                KEY(API, "timeout", TIMESPAN),
-                FIELD(api.timeout_us),
-                .default_text = "30s",
-                .minimum = USEC_PER_MSEC,
-                .maximum = USEC_PER_DAY,
-        },
-        {
-                KEY(API, "connect_timeout", TIMESPAN),
-                FIELD(api.connect_timeout_us),
-                .default_text = "10s",
-                .minimum = USEC_PER_MSEC,
-                .maximum = USEC_PER_DAY,
-        },
-        {
-                KEY(API, "max_response", SIZE),
-                FIELD(api.max_response),
-                .default_text = "16M",
-                .minimum = 1024,
-                .maximum = 1 << 30,
-        },
-        {
-                KEY(POLL, "interval", TIMESPAN),
-                FIELD(poll.interval_us),
-                .default_text = "15s",
-                .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(POLL, "max_interval", TIMESPAN),
-                FIELD(poll.max_interval_us),
-                .default_text = "2min",
-                .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(POLL, "batch", CHOICE),
-                FIELD(poll.batch),
-                .default_text = "auto",
-                .choices = batch_choices,
-        },
-        {
-                KEY(POLL, "batch_size", UNSIGNED),
-                FIELD(poll.batch_size),
-                .default_text = "100",
-                .minimum = 1,
-                .maximum = 100,
-        },
-        {
-                KEY(POLL, "stalled_after", TIMESPAN),
-                FIELD(poll.stalled_after_us),
-                .default_text = "0",
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(POLL, "result_wait", TIMESPAN),
-                FIELD(poll.result_wait_us),
-                .default_text = "0",
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(LIMITS, "min_spacing", TIMESPAN),
-                FIELD(limits.min_spacing_us),
-                .default_text = "100ms",
-                .maximum = USEC_PER_HOUR,
-        },
-        {
-                KEY(LIMITS, "per_minute", UNSIGNED),
-                FIELD(limits.per_minute),
-                .default_text = "120",
-                .maximum = HIGHEST_COUNT,
-        },
-        {
-                KEY(LIMITS, "per_hour", UNSIGNED),
-                FIELD(limits.per_hour),
-                .default_text = "5000",
-                .maximum = HIGHEST_COUNT,
-        },
-        {
-                KEY(LIMITS, "per_day", UNSIGNED),
-                FIELD(limits.per_day),
-                .default_text = "200000",
-                .maximum = HIGHEST_COUNT,
-        },
-        {
-                KEY(STATUS, "failure", LIST),
-                FIELD(status_failure),
-                .default_text =
-                        "Failed, Failure, Faulted, Error, Errored, Aborted, Cancelled, Canceled, Deleted, "
-                        "Completed with errors, CompletedWithErrors, Partially completed",
-        },
-        {
-                KEY(STATUS, "success", LIST),
-                FIELD(status_success),
-                .default_text =
-                        "Completed, Complete, Succeeded, Success, Successful, Finished, Done, Processed",
-        },
-        {
-                KEY(STATUS, "running", LIST),
-                FIELD(status_running),
-                .default_text =
-                        "Pending, Queued, Enqueued, Scheduled, Created, New, Waiting, Started, Running, "
-                        "Processing, In progress, InProgress",
-        },
-        {
-                KEY(STATUS, "failed_result", LIST),
-                FIELD(failed_result),
-                .default_text = "",
-        },
-        {
-                KEY(JOBS, "ids", ID_LIST),
-        },
-        {
-                KEY(JOB, "id", ID),
-                OF_JOB(id),
-        },
-        {
-                KEY(JOB, "interval", TIMESPAN),
-                OF_JOB(poll.interval_us),
-                .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(JOB, "max_interval", TIMESPAN),
-                OF_JOB(poll.max_interval_us),
-                .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(JOB, "stalled_after", TIMESPAN),
-                OF_JOB(poll.stalled_after_us),
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(JOB, "result_wait", TIMESPAN),
-                OF_JOB(poll.result_wait_us),
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(JOB, "hooks", LIST),
-                OF_JOB(hooks),
-                .check = check_name,
-                .replaced_only = true,
-        },
-        {
-                KEY(HOOK, "on", EVENTS),
-                OF_HOOK(on),
-                .default_text = "terminal",
-                .choices = event_choices,
-        },
-        {
-                KEY(HOOK, "unit", TARGET),
-                OF_HOOK(target),
-                .check = check_unit,
-                .hook_kind = HOOK_UNIT,
-        },
-        {
-                KEY(HOOK, "exec", TARGET),
-                OF_HOOK(target),
-                .check = check_exec,
-                .hook_kind = HOOK_EXEC,
-                .is_command = true,
-        },
-        {
-                KEY(HOOK, "url", TARGET),
-                OF_HOOK(target),
-                .check = check_hook_url,
-                .may_contain_secret = true,
-                .hook_kind = HOOK_URL,
-        },
-        {
-                KEY(HOOK, "url_file", TARGET),
-                OF_HOOK(url_file),
-                .check = check_secret_file,
-                .hook_kind = HOOK_URL,
-        },
-        {
-                KEY(HOOK, "timeout", TIMESPAN),
-                OF_HOOK(timeout_us),
-                .default_text = "1min",
-                .minimum = 100 * USEC_PER_MSEC,
-                .maximum = LONGEST_TIMESPAN,
-        },
-        {
-                KEY(HOOK, "retries", UNSIGNED),
-                OF_HOOK(retries),
-                .default_text = "8",
-                .maximum = 1000,
-        },
-        {
-                KEY(HOOK, "secret_file", STRING),
-                OF_HOOK(secret_file),
-                .default_text = "",
-                .check = check_secret_file,
-        },
-        {
-                KEY(HOOK, "header_file", STRING),
-                OF_HOOK(header_file),
-                .default_text = "",
-                .check = check_secret_file,
-        },
-        {
-                KEY(HOOK, "ca_file", STRING),
-                OF_HOOK(ca_file),
-                .default_text = "",
-                .check = check_absolute_path,
-        },
-        {
-                KEY(EXIT, "when", CHOICE),
-                FIELD(exit_when),
-                .default_text = "never",
-                .choices = exit_choices,
-        },
-        {
-                KEY(LOG, "level", CHOICE),
-                FIELD(log.level),
-                .default_text = "info",
-                .choices = level_choices,
-        },
-        {
-                KEY(LOG, "target", CHOICE),
-                FIELD(log.target),
-                .default_text = "auto",
-                .choices = target_choices,
-        },
-        {
-                KEY(LOG, "result_bytes", SIZE),
-                FIELD(log.result_bytes),
-                .default_text = "1K",
-                .maximum = 1 << 30,
-        },
-        {
-                KEY(LOG, "personal_data", BOOLEAN),
-                FIELD(log.personal_data),
-                .default_text = "no",
-        },
-        {
-                KEY(STATE, "directory", STRING),
-                FIELD(state_directory),
-                .default_text = "",
-                .check = check_absolute_path,
-        },
-        {
-                KEY(STATE, "keep", TIMESPAN),
-                FIELD(state_keep_us),
-                .default_text = "90d",
-                .minimum = USEC_PER_HOUR,
-                .maximum = 10 * LONGEST_TIMESPAN,
-        },
-        {
-                KEY(STATE, "max_size", SIZE),
-                FIELD(state_max_size),
-                .default_text = "256M",
-                .minimum = 1 << 20,
-                .maximum = UINT64_C(1) << 40,
-        },
+        { KEY(API, "base_url", text), FIELD(api.base_url), DEFAULT("https://spaces.nexudus.com"),
+          .check = check_base_url, .may_contain_secret = true, .normalise = normalise_base_url },
+        { KEY(API, "auth", choice), FIELD(api.auth), DEFAULT("token"), .choices = auth_choices },
+        { KEY(API, "token_file", text), FIELD(api.token_file), DEFAULT("nexudus.token"),
+          .check = check_secret_file },
+        { KEY(API, "username", text), FIELD(api.username), DEFAULT("") },
+        { KEY(API, "password_file", text), FIELD(api.password_file), DEFAULT("nexudus.password"),
+          .check = check_secret_file },
+        { KEY(API, "client_id", text), FIELD(api.client_id), DEFAULT(""), .check = check_client_id },
+        { KEY(API, "ca_file", text), FIELD(api.ca_file), DEFAULT(""), .check = check_absolute_path },
+        { KEY(API, "timeout", timespan), FIELD(api.timeout_us), DEFAULT("30s"),
+          RANGE(USEC_PER_MSEC, USEC_PER_DAY) },
+        { KEY(API, "connect_timeout", timespan), FIELD(api.connect_timeout_us), DEFAULT("10s"),
+          RANGE(USEC_PER_MSEC, USEC_PER_DAY) },
+        { KEY(API, "max_response", size), FIELD(api.max_response), DEFAULT("16M"), RANGE(1024, 1 << 30) },
+
+        { KEY(POLL, "interval", timespan), FIELD(poll.interval_us), DEFAULT("15s"),
+          RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
+        { KEY(POLL, "max_interval", timespan), FIELD(poll.max_interval_us), DEFAULT("2min"),
+          RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
+        { KEY(POLL, "batch", choice), FIELD(poll.batch), DEFAULT("auto"), .choices = batch_choices },
+        { KEY(POLL, "batch_size", count), FIELD(poll.batch_size), DEFAULT("100"), RANGE(1, 100) },
+        { KEY(POLL, "stalled_after", timespan), FIELD(poll.stalled_after_us), DEFAULT("0"),
+          RANGE(0, LONGEST_TIMESPAN) },
+        { KEY(POLL, "result_wait", timespan), FIELD(poll.result_wait_us), DEFAULT("0"),
+          RANGE(0, LONGEST_TIMESPAN) },
+
+        { KEY(LIMITS, "min_spacing", timespan), FIELD(limits.min_spacing_us), DEFAULT("100ms"),
+          RANGE(0, USEC_PER_HOUR) },
+        { KEY(LIMITS, "per_minute", count), FIELD(limits.per_minute), DEFAULT("120"),
+          RANGE(0, HIGHEST_COUNT) },
+        { KEY(LIMITS, "per_hour", count), FIELD(limits.per_hour), DEFAULT("5000"), RANGE(0, HIGHEST_COUNT) },
+        { KEY(LIMITS, "per_day", count), FIELD(limits.per_day), DEFAULT("200000"), RANGE(0, HIGHEST_COUNT) },
+
+        { KEY(STATUS, "failure", list), FIELD(status_failure),
+          DEFAULT("Failed, Failure, Faulted, Error, Errored, Aborted, Cancelled, Canceled, Deleted, "
+                  "Completed with errors, CompletedWithErrors, Partially completed") },
+        { KEY(STATUS, "success", list), FIELD(status_success),
+          DEFAULT("Completed, Complete, Succeeded, Success, Successful, Finished, Done, Processed") },
+        { KEY(STATUS, "running", list), FIELD(status_running),
+          DEFAULT("Pending, Queued, Enqueued, Scheduled, Created, New, Waiting, Started, Running, "
+                  "Processing, In progress, InProgress") },
+        { KEY(STATUS, "failed_result", list), FIELD(failed_result), DEFAULT("") },
+
+        { KEY(JOBS, "ids", ids) },
+
+        { KEY(JOB, "id", id), OF_JOB(id), RANGE(1, INT64_MAX) },
+        { KEY(JOB, "interval", timespan), OF_JOB(poll.interval_us),
+          RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
+        { KEY(JOB, "max_interval", timespan), OF_JOB(poll.max_interval_us),
+          RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
+        { KEY(JOB, "stalled_after", timespan), OF_JOB(poll.stalled_after_us), RANGE(0, LONGEST_TIMESPAN) },
+        { KEY(JOB, "result_wait", timespan), OF_JOB(poll.result_wait_us), RANGE(0, LONGEST_TIMESPAN) },
+        { KEY(JOB, "hooks", list), OF_JOB(hooks), .check = check_name, .names_hooks = true },
+
+        { KEY(HOOK, "on", events), OF_HOOK(on), DEFAULT("terminal"), .choices = event_choices },
+        { KEY(HOOK, "unit", text), OF_HOOK(target), .check = check_unit, .is_target = true,
+          .hook_kind = HOOK_UNIT },
+        { KEY(HOOK, "exec", text), OF_HOOK(target), .check = check_exec, .is_target = true,
+          .hook_kind = HOOK_EXEC, .is_command = true },
+        { KEY(HOOK, "url", text), OF_HOOK(target), .check = check_hook_url, .may_contain_secret = true,
+          .is_target = true, .hook_kind = HOOK_URL },
+        { KEY(HOOK, "url_file", text), OF_HOOK(url_file), .check = check_secret_file, .is_target = true,
+          .hook_kind = HOOK_URL },
+        { KEY(HOOK, "timeout", timespan), OF_HOOK(timeout_us), DEFAULT("1min"),
+          RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
+        { KEY(HOOK, "retries", count), OF_HOOK(retries), DEFAULT("8"), RANGE(0, 1000) },
+        { KEY(HOOK, "secret_file", text), OF_HOOK(secret_file), DEFAULT(""), .check = check_secret_file },
+        { KEY(HOOK, "header_file", text), OF_HOOK(header_file), DEFAULT(""), .check = check_secret_file },
+        { KEY(HOOK, "ca_file", text), OF_HOOK(ca_file), DEFAULT(""), .check = check_absolute_path },
+
+        { KEY(EXIT, "when", choice), FIELD(exit_when), DEFAULT("never"), .choices = exit_choices },
+
+        { KEY(LOG, "level", choice), FIELD(log.level), DEFAULT("info"), .choices = level_choices },
+        { KEY(LOG, "target", choice), FIELD(log.target), DEFAULT("auto"), .choices = target_choices },
+        { KEY(LOG, "result_bytes", size), FIELD(log.result_bytes), DEFAULT("1K"), RANGE(0, 1 << 30) },
+        { KEY(LOG, "personal_data", boolean), FIELD(log.personal_data), DEFAULT("no") },
+
+        { KEY(STATE, "directory", text), FIELD(state_directory), DEFAULT(""), .check = check_absolute_path },
+        { KEY(STATE, "keep", timespan), FIELD(state_keep_us), DEFAULT("90d"),
+          RANGE(USEC_PER_HOUR, 10 * LONGEST_TIMESPAN) },
+        { KEY(STATE, "max_size", size), FIELD(state_max_size), DEFAULT("256M"),
+          RANGE(1 << 20, UINT64_C(1) << 40) },
 };
 
 const size_t config_key_count = LENGTH(config_keys);
+
+/* ---- look-ups ---- */
+
+static const char *const section_names[SECTION_COUNT] = {
+        [SECTION_API] = "api",       [SECTION_POLL] = "poll", [SECTION_LIMITS] = "limits",
+        [SECTION_STATUS] = "status", [SECTION_JOBS] = "jobs", [SECTION_JOB] = "job",
+        [SECTION_HOOK] = "hook",     [SECTION_EXIT] = "exit", [SECTION_LOG] = "log",
+        [SECTION_STATE] = "state",
+};
+
+const char *config_section_name(enum config_section section)
+{
+        return section_names[section];
+}
+
+bool config_section_is_named(enum config_section section)
+{
+        return section == SECTION_JOB || section == SECTION_HOOK;
+}
+
+const struct config_key *config_key_find(enum config_section section, const char *name)
+{
+        for (size_t i = 0; i < config_key_count; i++)
+                if (config_keys[i].section == section && strcmp(config_keys[i].name, name) == 0)
+                        return &config_keys[i];
+        return NULL;
+}
+
+const char *config_key_nearest(enum config_section section, const char *name)
+{
+        struct suggestion suggestion = suggestion_start(name);
+
+        for (size_t i = 0; i < config_key_count; i++)
+                if (config_keys[i].section == section)
+                        suggestion_consider(&suggestion, config_keys[i].name);
+        return suggestion.nearest;
+}
+
+const char *config_section_nearest(const char *name)
+{
+        struct suggestion suggestion = suggestion_start(name);
+
+        for (unsigned section = 0; section < SECTION_COUNT; section++)
+                suggestion_consider(&suggestion, section_names[section]);
+        return suggestion.nearest;
+}

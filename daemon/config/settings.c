@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Collects the sections and values of ini_reader, file after file, and refuses what the table of keys does
- * not contain. The sections are kept in order and, since there may be one for each of many jobs, in a search
- * tree besides.
+ * Collects the sections and lines of ini_reader, file after file, and refuses what the table of keys does not
+ * contain. The sections are kept in order and, since there may be one for each of many jobs, in a search tree
+ * besides.
  */
 
 #include "config/settings.h"
@@ -15,7 +15,6 @@
 
 #include "config/ini_reader.h"
 #include "config/value_checks.h"
-#include "config/value_syntax.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 
@@ -33,7 +32,7 @@ static struct location location_at(const struct reading *reading, unsigned line)
         return (struct location){ reading->file, line };
 }
 
-const struct config_file *settings_add_file(struct settings *settings, const char *path)
+struct config_file *settings_add_file(struct settings *settings, const char *path)
 {
         struct config_file **grown =
                 array_grow(settings->files, settings->file_count, sizeof(*settings->files));
@@ -89,7 +88,7 @@ static struct section_settings *add_section(struct settings *settings, enum conf
         return grown[settings->count++] = STEAL_POINTER(added);
 }
 
-const struct setting *section_find(const struct section_settings *section, const char *key)
+struct setting *section_find(const struct section_settings *section, const char *key)
 {
         for (size_t i = 0; section != NULL && i < section->count; i++)
                 if (strcmp(section->settings[i].key->name, key) == 0)
@@ -110,12 +109,10 @@ static void refuse_section(const struct reading *reading, unsigned line, const c
 {
         const char *nearest = config_section_nearest(name);
 
-        if (nearest != NULL && (strcmp(nearest, "job") == 0 || strcmp(nearest, "hook") == 0))
+        if (nearest != NULL)
                 diagnostics_error(reading->diagnostics, location_at(reading, line),
-                                  "unknown section [%s]; did you mean [%s NAME]?", header, nearest);
-        else if (nearest != NULL)
-                diagnostics_error(reading->diagnostics, location_at(reading, line),
-                                  "unknown section [%s]; did you mean [%s]?", header, nearest);
+                                  "unknown section [%s]; did you mean [%s%s]?", header, nearest,
+                                  strcmp(nearest, "job") == 0 || strcmp(nearest, "hook") == 0 ? " NAME" : "");
         else
                 diagnostics_error(reading->diagnostics, location_at(reading, line),
                                   "unknown section [%s]; "
@@ -177,208 +174,115 @@ static void read_section(void *userdata, unsigned line, const char *header)
         reading->section = settings_find_section(reading->settings, section, name);
         if (reading->section == NULL)
                 reading->section = add_section(reading->settings, section, name, location_at(reading, line));
-        if (reading->section == NULL)
-                diagnostics_no_memory(reading->diagnostics);
+        (void)diagnostics_note_memory(reading->diagnostics, reading->section);
 }
 
-/* ---- keys and values ---- */
-
-static void add_text(const struct reading *reading, struct setting *setting, struct location location,
-                     const char *text)
-{
-        struct setting_text *grown = array_grow(setting->texts, setting->count, sizeof(*setting->texts));
-        if (grown == NULL) {
-                diagnostics_no_memory(reading->diagnostics);
-                return;
-        }
-        setting->texts = grown;
-        char *copy = strdup(text);
-        if (copy == NULL) {
-                diagnostics_no_memory(reading->diagnostics);
-                return;
-        }
-        grown[setting->count++] = (struct setting_text){ copy, location };
-}
-
-static void clear_texts(struct setting *setting)
-{
-        for (size_t i = 0; i < setting->count; i++)
-                free(setting->texts[i].text);
-        free(setting->texts);
-        setting->texts = NULL;
-        setting->count = 0;
-}
+/* ---- keys ---- */
 
 /* Names the section that the key belongs to, or the key that was probably meant. */
 static void refuse_key(const struct reading *reading, unsigned line, const char *name)
 {
-        struct location location = location_at(reading, line);
+        const struct section_settings *section = reading->section;
         const struct config_key *elsewhere = NULL;
+        CLEANUP(cleanup_free) char *hint = NULL;
 
-        for (size_t i = 0; i < config_key_count && elsewhere == NULL; i++)
-                if (strcmp(config_keys[i].name, name) == 0)
-                        elsewhere = &config_keys[i];
-        const char *home = elsewhere != NULL ? config_section_name(elsewhere->section) : NULL;
+        for (unsigned i = 0; i < SECTION_COUNT && elsewhere == NULL; i++)
+                elsewhere = config_key_find((enum config_section)i, name);
+        const char *home = elsewhere != NULL ? config_section_name(elsewhere->section) : "SECTION";
         const char *named = elsewhere != NULL && config_section_is_named(elsewhere->section) ? " NAME" : "";
 
         if (!reading->section_seen) {
                 diagnostics_error(
-                        reading->diagnostics, location,
+                        reading->diagnostics, location_at(reading, line),
                         "\"%s\" is before the first section; write a section header, [%s%s], above it", name,
-                        home != NULL ? home : "SECTION", named);
+                        home, named);
                 return;
         }
 
-        const struct section_settings *section = reading->section;
-        const char *header = config_section_name(section->section);
         const char *nearest = config_key_nearest(section->section, name);
-        const char *space = section->name != NULL ? " " : "",
-                   *own = section->name != NULL ? section->name : "";
-        if (home != NULL)
-                diagnostics_error(reading->diagnostics, location,
-                                  "unknown key \"%s\" in [%s%s%s]; it belongs to [%s%s]", name, header, space,
-                                  own, home, named);
+        if (elsewhere != NULL)
+                hint = format_message("it belongs to [%s%s]", home, named);
         else if (nearest != NULL)
-                diagnostics_error(reading->diagnostics, location,
-                                  "unknown key \"%s\" in [%s%s%s]; did you mean \"%s\"?", name, header, space,
-                                  own, nearest);
+                hint = format_message("did you mean \"%s\"?", nearest);
         else
-                diagnostics_error(reading->diagnostics, location,
-                                  "unknown key \"%s\" in [%s%s%s]; remove the line, or see jobwatchd.ini(5)",
-                                  name, header, space, own);
+                hint = format_message("remove the line, or see jobwatchd.ini(5)");
+        if (diagnostics_note_memory(reading->diagnostics, hint) != NULL)
+                diagnostics_error(reading->diagnostics, location_at(reading, line),
+                                  "unknown key \"%s\" in [%s%s%s]; %s", name,
+                                  config_section_name(section->section), section->name != NULL ? " " : "",
+                                  section->name != NULL ? section->name : "", hint);
 }
 
 /* Finds or adds the setting of a key in the current section. NULL if out of memory. */
 static struct setting *open_setting(const struct reading *reading, const struct config_key *key)
 {
         struct section_settings *section = reading->section;
+        struct setting *found = section_find(section, key->name);
 
-        for (size_t i = 0; i < section->count; i++)
-                if (section->settings[i].key == key)
-                        return &section->settings[i];
-
+        if (found != NULL)
+                return found;
         struct setting *grown = array_grow(section->settings, section->count, sizeof(*section->settings));
-        if (grown == NULL) {
-                diagnostics_no_memory(reading->diagnostics);
+        if (diagnostics_note_memory(reading->diagnostics, grown) == NULL)
                 return NULL;
-        }
         section->settings = grown;
         grown[section->count] = (struct setting){ .key = key };
         return &grown[section->count++];
 }
 
-/* Reports what is wrong with a line of a setting. */
-static void refuse_line(const struct reading *reading, struct setting *setting, const struct ini_line *line,
-                        const char *hint)
+/*
+ * Refuses lines that do not fit the kind of the key. Returns how many of the lines are left, or 0 if the key
+ * is not set by them.
+ */
+static size_t check_lines(const struct reading *reading, struct setting *setting,
+                          const struct ini_line *lines, size_t count)
 {
-        struct location location = location_at(reading, line->number);
+        const struct config_key *key = setting->key;
+        struct location location = location_at(reading, lines->number);
+        bool is_list = key->type->is_list;
 
-        diagnostics_error(reading->diagnostics, location, "%s is invalid: %s", setting->key->name, hint);
-        setting->refused = true;
-        if (setting->location.file == NULL)
-                setting->location = location;
-}
-
-static void read_items(const struct reading *reading, struct setting *setting, const struct ini_line *line)
-{
-        size_t at = 0;
-
-        for (;;) {
-                CLEANUP(cleanup_free) char *item = NULL;
-                const char *hint = NULL;
-                int r = list_item_read(line, &at, &item, &hint);
-                if (r == -EINVAL)
-                        refuse_line(reading, setting, line, hint);
-                else if (r < 0)
-                        diagnostics_no_memory(reading->diagnostics);
-                if (r <= 0)
-                        return;
-                add_text(reading, setting, location_at(reading, line->number), item);
-        }
-}
-
-static void read_list(const struct reading *reading, struct setting *setting, const struct ini_line *lines,
-                      size_t count)
-{
-        if (lines->adds && setting->key->replaced_only) {
-                refuse_line(reading, setting, lines,
-                            "\"+=\" has no list to add to; write \"=\" and all items");
-                return;
-        }
-        if (setting->location.file != reading->file) {
-                setting->location = location_at(reading, lines->number);
-                if (!lines->adds && setting->key->kind != KIND_ID_LIST) {
-                        clear_texts(setting);
-                        setting->replaced_by = reading->file;
-                }
-        }
-        for (size_t i = 0; i < count; i++)
-                read_items(reading, setting, &lines[i]);
-}
-
-/* The lines of a single value, joined with blanks. NULL if they were refused or memory ran out. */
-static char *join_lines(const struct reading *reading, struct setting *setting, const struct ini_line *lines,
-                        size_t count)
-{
-        size_t size = 1;
-        char quote = '\0', *end;
-
-        for (size_t i = 0; i < count; i++)
-                size += lines[i].size + 1;
-        CLEANUP(cleanup_free) char *joined = end = malloc(size);
-        if (joined == NULL) {
-                diagnostics_no_memory(reading->diagnostics);
-                return NULL;
-        }
-        *end = '\0';
-        for (size_t i = 0; i < count; i++) {
-                CLEANUP(cleanup_free) char *text = NULL;
-                const char *hint = NULL;
-                int r = value_text_read(&lines[i], setting->key->is_command ? &quote : NULL, &text, &hint);
-                if (r == -EINVAL)
-                        refuse_line(reading, setting, &lines[i], hint);
-                else if (r < 0)
-                        diagnostics_no_memory(reading->diagnostics);
-                if (r < 0)
-                        return NULL;
-                if (end > joined && text[0] != '\0')
-                        *end++ = ' ';
-                end = stpcpy(end, text);
-        }
-        return STEAL_POINTER(joined);
-}
-
-static void read_text(const struct reading *reading, struct setting *setting, const struct ini_line *lines,
-                      size_t count)
-{
-        const char *name = setting->key->name;
-
-        if (lines->adds) {
-                refuse_line(reading, setting, lines,
-                            "\"+=\" adds to a list, but this is a single value; write \"=\"");
-                return;
-        }
-        if (setting->location.file == reading->file) {
-                diagnostics_error(reading->diagnostics, location_at(reading, lines->number),
-                                  "%s is set twice, first in line %u; remove one of the lines", name,
+        if (lines->adds && (!is_list || key->names_hooks)) {
+                diagnostics_error(reading->diagnostics, location, "%s is invalid: %s", key->name,
+                                  is_list ? "\"+=\" has no list to add to; write \"=\" and all items"
+                                          : "\"+=\" adds to a list, but this is a single value; write \"=\"");
+                if (setting->location.file == NULL)
+                        setting->location = location;
+                count = 0;
+        } else if (!is_list && setting->location.file == reading->file) {
+                diagnostics_error(reading->diagnostics, location,
+                                  "%s is set twice, first in line %u; remove one of the lines", key->name,
                                   setting->location.line);
-                setting->refused = true;
-                return;
-        }
-        if (count > 1 && !setting->key->is_command) {
+                count = 0;
+        } else if (!is_list && count > 1 && !key->is_command) {
                 diagnostics_error(reading->diagnostics, location_at(reading, lines[1].number),
                                   "the indented line continues line %u, but %s takes a single value; "
                                   "begin keys in column 1",
-                                  lines->number, name);
-                setting->refused = true;
+                                  lines->number, key->name);
                 count = 1;
+        } else {
+                return count;
         }
+        setting->refused = true;
+        return count;
+}
 
-        setting->location = location_at(reading, lines->number);
-        clear_texts(setting);
-        CLEANUP(cleanup_free) char *text = join_lines(reading, setting, lines, count);
-        if (text != NULL)
-                add_text(reading, setting, setting->location, text);
+static void add_lines(const struct reading *reading, struct setting *setting, const struct ini_line *lines,
+                      size_t count)
+{
+        if (setting->location.file != reading->file) {
+                setting->location = location_at(reading, lines->number);
+                if (!lines->adds && setting->key->type != &config_type_ids) {
+                        setting->count = 0;
+                        setting->replaced_by = reading->file;
+                }
+        }
+        for (size_t i = 0; i < count; i++) {
+                struct setting_line *grown =
+                        array_grow(setting->lines, setting->count, sizeof(*setting->lines));
+                if (diagnostics_note_memory(reading->diagnostics, grown) == NULL)
+                        return;
+                setting->lines = grown;
+                grown[setting->count++] = (struct setting_line){ lines[i], reading->file };
+        }
 }
 
 static void read_value(void *userdata, const char *name, const struct ini_line *lines, size_t count)
@@ -399,10 +303,9 @@ static void read_value(void *userdata, const char *name, const struct ini_line *
         struct setting *setting = open_setting(reading, key);
         if (setting == NULL)
                 return;
-        if (config_kind_is_list(key->kind))
-                read_list(reading, setting, lines, count);
-        else
-                read_text(reading, setting, lines, count);
+        count = check_lines(reading, setting, lines, count);
+        if (count > 0)
+                add_lines(reading, setting, lines, count);
 }
 
 static void read_problem(void *userdata, unsigned line, const char *message)
@@ -421,8 +324,7 @@ void settings_read(struct settings *settings, const struct config_file *file, co
         static const struct ini_handlers handlers = { read_section, read_value, read_problem };
         struct reading reading = { .settings = settings, .diagnostics = diagnostics, .file = file };
 
-        if (ini_read(data, size, &handlers, &reading) < 0)
-                diagnostics_no_memory(diagnostics);
+        (void)diagnostics_note(diagnostics, ini_read(data, size, &handlers, &reading));
 }
 
 static void section_free(void *pointer)
@@ -430,7 +332,7 @@ static void section_free(void *pointer)
         struct section_settings *section = pointer;
 
         for (size_t i = 0; i < section->count; i++)
-                clear_texts(&section->settings[i]);
+                free(section->settings[i].lines);
         free(section->settings);
         free(section->name);
         free(section);
@@ -441,6 +343,7 @@ void settings_clear(struct settings *settings)
         tdestroy(settings->by_name, section_free);
         free(settings->sections);
         for (size_t i = 0; i < settings->file_count; i++) {
+                free(settings->files[i]->data);
                 free(settings->files[i]->path);
                 free(settings->files[i]);
         }

@@ -201,7 +201,7 @@ char *timespan_format_rough(uint64_t span_us, char buffer[static TIMESPAN_TEXT_M
         return timespan_format(span_us, buffer);
 }
 
-int size_parse(const char *text, size_t *ret_size)
+int size_parse(const char *text, uint64_t *ret_size)
 {
         const char *at = skip_blanks(text);
         uint64_t number;
@@ -228,14 +228,14 @@ int size_parse(const char *text, size_t *ret_size)
                 at++;
         if (*skip_blanks(at) != '\0')
                 return -EINVAL;
-        if (number > (SIZE_MAX >> shift))
+        if (number > (UINT64_MAX >> shift))
                 return -ERANGE;
 
-        *ret_size = (size_t)number << shift;
+        *ret_size = number << shift;
         return 0;
 }
 
-char *size_format(size_t size, char buffer[static TIMESPAN_TEXT_MAX])
+char *size_format(uint64_t size, char buffer[static TIMESPAN_TEXT_MAX])
 {
         static const char suffixes[] = { '\0', 'K', 'M', 'G' };
         size_t suffix = 0;
@@ -244,6 +244,6 @@ char *size_format(size_t size, char buffer[static TIMESPAN_TEXT_MAX])
                 size /= 1024;
                 suffix++;
         }
-        (void)snprintf(buffer, TIMESPAN_TEXT_MAX, "%zu%.1s", size, &suffixes[suffix]);
+        (void)snprintf(buffer, TIMESPAN_TEXT_MAX, "%" PRIu64 "%.1s", size, &suffixes[suffix]);
         return buffer;
 }

@@ -42,7 +42,7 @@ char *timespan_format_rough(uint64_t span_us, char buffer[static TIMESPAN_TEXT_M
  * Parses "1024", "16K", "16M", "1G": powers of 1024, either case, with an optional trailing B. Returns 0,
  * -EINVAL, or -ERANGE on overflow; *ret_size is untouched on failure.
  */
-int size_parse(const char *text, size_t *ret_size);
+int size_parse(const char *text, uint64_t *ret_size);
 
 /* Formats a size exactly, for size_parse(), with the largest suffix possible. Returns `buffer`. */
-char *size_format(size_t size, char buffer[static TIMESPAN_TEXT_MAX]);
+char *size_format(uint64_t size, char buffer[static TIMESPAN_TEXT_MAX]);

@@ -136,7 +136,8 @@ static void test_table(void **state)
                 const struct config_key *key = &config_keys[i];
                 assert_ptr_equal(config_key_find(key->section, key->name), key);
                 assert_true(key->minimum <= key->maximum);
-                assert_true((key->kind == KIND_CHOICE || key->kind == KIND_EVENTS) == (key->choices != NULL));
+                assert_true((key->type == &config_type_choice || key->type == &config_type_events) ==
+                            (key->choices != NULL));
                 assert_true(strlen(key->name) <= INI_NAME_BYTES);
         }
 }

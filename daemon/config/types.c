@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The types of values. Printing is exact: what is printed is read back as the same value. For that, items of
+ * a list that could be misread are in quotes, and a single value that begins like a comment is written
+ * directly after the "=".
+ */
+
+#include "config/types.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/string_list.h"
+#include "config/suggestion.h"
+#include "config/value_syntax.h"
+#include "util/cleanup.h"
+
+/* Where long lists are wrapped. */
+#define PRINT_COLUMNS 100
+
+static int refuse(struct value_fault *ret_fault, const char *fault, const char *hint)
+{
+        ret_fault->fault = fault;
+        ret_fault->hint = hint;
+        return -EINVAL;
+}
+
+/* ---- numbers ---- */
+
+static int read_digits(const char *text, uint64_t *ret_number)
+{
+        size_t digits = strspn(text, "0123456789");
+
+        if (digits == 0 || text[digits] != '\0')
+                return -EINVAL;
+        errno = 0;
+        *ret_number = strtoull(text, NULL, 10);
+        return errno != 0 ? -errno : 0;
+}
+
+int job_id_parse(const char *text, uint64_t *ret_id)
+{
+        uint64_t id;
+
+        if (read_digits(text, &id) < 0 || id == 0 || id > INT64_MAX)
+                return -EINVAL;
+        *ret_id = id;
+        return 0;
+}
+
+static char *format_digits(uint64_t number, char buffer[static TIMESPAN_TEXT_MAX])
+{
+        (void)snprintf(buffer, TIMESPAN_TEXT_MAX, "%" PRIu64, number);
+        return buffer;
+}
+
+static int parse_number(const struct config_key *key, const char *text, void *field,
+                        struct value_fault *ret_fault)
+{
+        const struct config_type *type = key->type;
+        char least[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
+        uint64_t number = 0;
+
+        int r = type->read(text, &number);
+        if (r == -EINVAL)
+                return refuse(ret_fault, NULL, type->hint);
+        if (r == -ERANGE || number < key->minimum || number > key->maximum) {
+                (void)snprintf(ret_fault->text, sizeof(ret_fault->text), "write %s to %s",
+                               type->format(key->minimum, least), type->format(key->maximum, most));
+                return refuse(ret_fault, "out of range;", ret_fault->text);
+        }
+        if (type->size == sizeof(unsigned))
+                *(unsigned *)field = (unsigned)number;
+        else
+                *(uint64_t *)field = number;
+        return 0;
+}
+
+static int print_number(const struct config_key *key, const void *field, FILE *file)
+{
+        uint64_t number =
+                key->type->size == sizeof(unsigned) ? *(const unsigned *)field : *(const uint64_t *)field;
+        char text[TIMESPAN_TEXT_MAX];
+
+        (void)fprintf(file, " %s", key->type->format(number, text));
+        return 0;
+}
+
+#define NUMBER(field_type) .parse = parse_number, .print = print_number, .size = sizeof(field_type)
+
+const struct config_type config_type_timespan = {
+        NUMBER(uint64_t),
+        .read = timespan_parse,
+        .format = timespan_format,
+        .hint = "write a time span such as 15s, 1min 30s or 2h",
+};
+
+const struct config_type config_type_size = {
+        NUMBER(size_t),
+        .read = size_parse,
+        .format = size_format,
+        .hint = "write a number of bytes such as 4096, 64K or 16M",
+};
+
+const struct config_type config_type_count = {
+        NUMBER(unsigned),
+        .read = read_digits,
+        .format = format_digits,
+        .hint = "write a whole number",
+};
+
+const struct config_type config_type_id = {
+        NUMBER(uint64_t),
+        .read = job_id_parse,
+        .format = format_digits,
+        .hint = "write a job ID, a number from 1 to 9223372036854775807",
+};
+
+/* ---- words ---- */
+
+static int parse_boolean(const struct config_key *key, const char *text, void *field,
+                         struct value_fault *ret_fault)
+{
+        static const char *const words[] = { "no", "yes", "false", "true", "off", "on",
+                                             "0",  "1",   "n",     "y",    "f",   "t" };
+
+        (void)key;
+        for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+                if (strcasecmp(text, words[i]) == 0) {
+                        *(bool *)field = i % 2 == 1;
+                        return 0;
+                }
+        return refuse(ret_fault, NULL, "write yes or no");
+}
+
+static int print_boolean(const struct config_key *key, const void *field, FILE *file)
+{
+        (void)key;
+        (void)fputs(*(const bool *)field ? " yes" : " no", file);
+        return 0;
+}
+
+const struct config_type config_type_boolean = { .parse = parse_boolean, .print = print_boolean };
+
+/* Suggests the most similar choice, or lists them all: "write token, password or basic". */
+static int refuse_choice(const struct config_key *key, const char *text, struct value_fault *ret_fault)
+{
+        struct suggestion suggestion = suggestion_start(text);
+        char *hint = ret_fault->text;
+        size_t used = 0, size = sizeof(ret_fault->text);
+
+        for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++) {
+                const char *before = choice == key->choices   ? "write "
+                                     : choice[1].text == NULL ? " or "
+                                                              : ", ";
+                suggestion_consider(&suggestion, choice->text);
+                used += (size_t)snprintf(hint + used, size - used, "%s%s", before, choice->text);
+                assert(used < size);
+        }
+        if (suggestion.nearest == NULL || *text == '\0')
+                return refuse(ret_fault, NULL, hint);
+        (void)snprintf(hint, size, "did you mean \"%s\"?", suggestion.nearest);
+        return refuse(ret_fault, "invalid;", hint);
+}
+
+static const struct config_choice *find_choice(const struct config_key *key, const char *text)
+{
+        const struct config_choice *choice = key->choices;
+
+        while (choice->text != NULL && strcmp(choice->text, text) != 0)
+                choice++;
+        return choice->text != NULL ? choice : NULL;
+}
+
+static int parse_choice(const struct config_key *key, const char *text, void *field,
+                        struct value_fault *ret_fault)
+{
+        const struct config_choice *choice = find_choice(key, text);
+
+        if (choice == NULL)
+                return refuse_choice(key, text, ret_fault);
+        *(unsigned *)field = (unsigned)choice->value;
+        return 0;
+}
+
+static int print_choice(const struct config_key *key, const void *field, FILE *file)
+{
+        const struct config_choice *choice = key->choices;
+
+        while ((unsigned)choice->value != *(const unsigned *)field) {
+                choice++;
+                assert(choice->text != NULL);
+        }
+        (void)fprintf(file, " %s", choice->text);
+        return 0;
+}
+
+const struct config_type config_type_choice = { .parse = parse_choice, .print = print_choice };
+
+static int parse_event(const struct config_key *key, const char *text, void *field,
+                       struct value_fault *ret_fault)
+{
+        const struct config_choice *choice = find_choice(key, text);
+
+        if (choice == NULL)
+                return refuse_choice(key, text, ret_fault);
+        *(unsigned *)field |= (unsigned)choice->value;
+        return 0;
+}
+
+static int print_events(const struct config_key *key, const void *field, FILE *file)
+{
+        struct item_printer printer = { .file = file };
+
+        for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++) {
+                unsigned bits = (unsigned)choice->value;
+                if (__builtin_popcount(bits) == 1 && (*(const unsigned *)field & bits) != 0)
+                        item_print(&printer, choice->text);
+        }
+        return 0;
+}
+
+static void clear_events(void *field)
+{
+        *(unsigned *)field = 0;
+}
+
+const struct config_type config_type_events = {
+        .is_list = true,
+        .parse = parse_event,
+        .print = print_events,
+        .clear = clear_events,
+};
+
+/* ---- texts ---- */
+
+static int check_text(const struct config_key *key, const char *text, struct value_fault *ret_fault)
+{
+        const char *hint = key->check != NULL ? key->check(text) : NULL;
+
+        return hint != NULL ? refuse(ret_fault, NULL, hint) : 0;
+}
+
+static int parse_text(const struct config_key *key, const char *text, void *field,
+                      struct value_fault *ret_fault)
+{
+        char **value = field;
+
+        int r = check_text(key, text, ret_fault);
+        if (r < 0)
+                return r;
+        char *copy = strdup(text);
+        if (copy == NULL)
+                return -ENOMEM;
+        if (key->normalise != NULL)
+                key->normalise(copy);
+        free(*value);
+        *value = copy;
+        return 0;
+}
+
+static int print_text(const struct config_key *key, const void *field, FILE *file)
+{
+        const char *value = *(char *const *)field;
+
+        (void)key;
+        (void)fprintf(file, value[0] == ';' || value[0] == '\0' ? "%s" : " %s", value);
+        return 0;
+}
+
+static void clear_text(void *field)
+{
+        char **value = field;
+
+        free(*value);
+        *value = NULL;
+}
+
+const struct config_type config_type_text = { .parse = parse_text, .print = print_text, .clear = clear_text };
+
+/* ---- lists ---- */
+
+static int parse_item(const struct config_key *key, const char *text, void *field,
+                      struct value_fault *ret_fault)
+{
+        int r = check_text(key, text, ret_fault);
+
+        return r < 0 ? r : string_list_add(field, text);
+}
+
+void item_print(struct item_printer *printer, const char *item)
+{
+        const char *before = " ";
+
+        if (printer->count > 0) {
+                before = ", ";
+                printer->column++;
+        }
+        if (printer->count > 0 && printer->column + strlen(item) + 2 > PRINT_COLUMNS) {
+                before = ",\n    ";
+                printer->column = strlen("   ");
+        }
+        (void)fprintf(printer->file, "%s%s", before, item);
+        printer->column += 1 + strlen(item);
+        printer->count++;
+}
+
+static int print_list(const struct config_key *key, const void *field, FILE *file)
+{
+        const struct string_list *list = field;
+        struct item_printer printer = { .file = file, .column = strlen(key->name) + strlen(" =") };
+
+        for (size_t i = 0; i < list->count; i++) {
+                const char *item = list->items[i];
+                CLEANUP(cleanup_free) char *quoted = NULL;
+                if (!list_item_is_plain(item)) {
+                        quoted = list_item_quote(item, strlen(item));
+                        if (quoted == NULL)
+                                return -ENOMEM;
+                }
+                item_print(&printer, quoted != NULL ? quoted : item);
+        }
+        return 0;
+}
+
+static void clear_list(void *field)
+{
+        string_list_clear(field);
+}
+
+const struct config_type config_type_list = {
+        .is_list = true,
+        .parse = parse_item,
+        .print = print_list,
+        .clear = clear_list,
+};
+
+const struct config_type config_type_ids = { .is_list = true };

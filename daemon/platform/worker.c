@@ -11,12 +11,16 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
+
+/* How much work is given back before other event sources have their turn. */
+#define GIVE_BACK_MAX 100
 
 struct work_list {
         struct work *first;
@@ -26,9 +30,10 @@ struct work_list {
 struct worker {
         struct worker_parts parts;
         sd_event_source *source;
-        int wake;     /* eventfd */
-        size_t count; /* work that was not given back; only the loop uses it */
-        bool started;
+        int wake;           /* eventfd */
+        size_t count;       /* work that was not given back; this and the next three only the loop uses */
+        struct work *ready; /* taken from `finished`, not yet given back */
+        bool giving_back, started;
         pthread_t thread;
 
         pthread_mutex_t lock; /* of what follows */
@@ -64,14 +69,29 @@ static struct work *list_take(struct work_list *list)
 
 /* ---- the thread ---- */
 
+/* Called with the lock, which is released in between. */
+static void wait_for_work(struct worker *worker)
+{
+        bool more_to_do = worker->parts.on_idle != NULL;
+
+        while (worker->queued.first == NULL && !worker->ending) {
+                if (more_to_do) {
+                        (void)pthread_mutex_unlock(&worker->lock);
+                        more_to_do = worker->parts.on_idle(worker->parts.userdata);
+                        (void)pthread_mutex_lock(&worker->lock);
+                } else {
+                        (void)pthread_cond_wait(&worker->pushed, &worker->lock);
+                }
+        }
+}
+
 static void *run(void *userdata)
 {
         struct worker *worker = userdata;
 
         for (;;) {
                 (void)pthread_mutex_lock(&worker->lock);
-                while (worker->queued.first == NULL && !worker->ending)
-                        (void)pthread_cond_wait(&worker->pushed, &worker->lock);
+                wait_for_work(worker);
                 struct work *work = list_take(&worker->queued);
                 (void)pthread_mutex_unlock(&worker->lock);
 
@@ -109,29 +129,43 @@ int worker_start(struct worker *worker)
 
 /* ---- the loop ---- */
 
-static void give_back(struct worker *worker)
+/* Returns whether there was any. */
+static bool take_finished(struct worker *worker)
 {
+        eventfd_t count;
+
+        (void)eventfd_read(worker->wake, &count);
         (void)pthread_mutex_lock(&worker->lock);
-        struct work *work = list_take(&worker->finished);
+        worker->ready = list_take(&worker->finished);
         (void)pthread_mutex_unlock(&worker->lock);
+        return worker->ready != NULL;
+}
 
-        while (work != NULL) {
-                struct work *next = work->next;
+static void give_back(struct worker *worker, size_t max)
+{
+        worker->giving_back = true;
+        while (max-- > 0 && worker->ready != NULL) {
+                struct work *work = worker->ready;
 
+                worker->ready = work->next;
                 worker->count--;
                 work->done(work); /* may free it, and may push more */
-                work = next;
         }
+        worker->giving_back = false;
 }
 
 static int on_finished(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
         (void)source;
+        (void)fd;
         (void)events;
-        eventfd_t count;
+        struct worker *worker = userdata;
 
-        (void)eventfd_read(fd, &count);
-        give_back(userdata);
+        if (worker->ready == NULL)
+                (void)take_finished(worker);
+        give_back(worker, GIVE_BACK_MAX);
+        if (worker->ready != NULL) /* the rest in the next iteration */
+                (void)eventfd_write(worker->wake, 1);
         return 0;
 }
 
@@ -183,6 +217,7 @@ struct worker *worker_free(struct worker *worker)
 {
         if (worker == NULL)
                 return NULL;
+        assert(!worker->giving_back);
         if (worker->started) {
                 (void)pthread_mutex_lock(&worker->lock);
                 worker->ending = true;
@@ -191,7 +226,10 @@ struct worker *worker_free(struct worker *worker)
                 (void)pthread_join(worker->thread, NULL);
                 worker->started = false;
         }
-        give_back(worker);
+        do /* what done() pushes is executed at once */
+                give_back(worker, SIZE_MAX);
+        while (take_finished(worker));
+        assert(worker_is_idle(worker));
         sd_event_source_disable_unref(worker->source);
         if (worker->wake >= 0)
                 (void)close(worker->wake);

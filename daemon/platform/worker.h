@@ -28,6 +28,12 @@ struct worker_parts {
          * pass each item to worker_finish() once, in any order; after that it must not touch the item.
          */
         void (*execute)(void *userdata, struct work *list);
+
+        /*
+         * Called on the thread when no work is waiting, after each execute() and at first: a chance for
+         * housekeeping in short steps. Returns whether there is more of it. May be NULL.
+         */
+        bool (*on_idle)(void *userdata);
         void *userdata;
 };
 
@@ -40,7 +46,7 @@ int worker_new(const struct worker_parts *parts, struct worker **ret_worker);
 /* Starts the thread, which blocks all signals. Returns 0 or a negative errno. */
 int worker_start(struct worker *worker);
 
-/* Called from the loop. */
+/* Called from the loop, done() included. */
 void worker_push(struct worker *worker, struct work *work);
 
 /* Called from execute(). */
@@ -50,7 +56,8 @@ void worker_finish(struct worker *worker, struct work *work);
 bool worker_is_idle(const struct worker *worker);
 
 /*
- * Waits for the thread to execute everything, ends it, and gives back all work. The thread must not be
- * blocked for good: then the process has to end by _exit(). Accepts NULL, returns NULL.
+ * Waits for the thread to execute everything, ends it, and gives back all work, also what is pushed by done()
+ * meanwhile. The thread must not be blocked for good: then the process has to end by _exit(). Must not be
+ * called from done(). Accepts NULL, returns NULL.
  */
 struct worker *worker_free(struct worker *worker);

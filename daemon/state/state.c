@@ -3,6 +3,9 @@
 /*
  * The state writer. Operations that wait are executed in groups, each group in one transaction, so that a
  * thousand events that are recorded together cost a few syncs of the disk.
+ *
+ * On a full disk the store makes room when a transaction fails, and the group is repeated once. Marks of
+ * logged events wait for the next operation, since they are not worth a transaction of their own.
  */
 
 #include "state/state.h"
@@ -15,14 +18,35 @@
 
 #include "util/cleanup.h"
 #include "util/container.h"
+#include "util/timespan.h"
 
 /* Operations in one transaction. */
 #define GROUP_MAX 1000
+
+/* Marks that wait for another operation. */
+#define MARKS_MAX 64
+
+/* How long the writer takes for an operation before this is reported. */
+#define SLOW_US (10 * USEC_PER_SEC)
+
+struct state_marks {
+        struct state_operation operation; /* if nothing else is to be written */
+        size_t count;
+        const char *ids[MARKS_MAX];
+        char texts[MARKS_MAX][EVENT_ID_SIZE];
+};
 
 struct state {
         struct store *store; /* used by the thread once it is started */
         struct worker *worker;
         bool started;
+        struct state_marks *marks; /* for the next operation; NULL: none */
+
+        sd_event_source *slow_timer;
+        state_slow_handler on_slow;
+        void *userdata;
+        uint64_t progress_us; /* when an operation was done last, or the first of them queued */
+        bool is_slow;
 };
 
 DEFINE_CLEANUP(struct state, state_close)
@@ -41,26 +65,50 @@ static void set_result(struct state *state, struct state_operation *operation, i
                 (void)snprintf(operation->error, sizeof(operation->error), "%s", store_error(state->store));
 }
 
-/* Executes up to GROUP_MAX operations in a transaction. Returns the first of the others. */
-static struct work *execute_group(struct state *state, struct work *first)
+static int run_operation(struct state *state, struct state_operation *operation)
+{
+        const struct state_marks *marks = operation->marks;
+
+        if (marks != NULL)
+                (void)store_mark_logged(state->store, marks->ids, marks->count);
+        return operation->run(operation, state->store);
+}
+
+/*
+ * Executes operations in a transaction, from `first` on. Returns the first one that is not part of it, and
+ * *ret_r, the result of the transaction.
+ */
+static struct work *run_group(struct state *state, struct work *first, int *ret_r)
 {
         struct work *end = first;
         size_t count = 0;
 
         int r = store_batch_begin(state->store);
-        for (; end != NULL && count < GROUP_MAX; end = end->next, count++) {
-                struct state_operation *operation = operation_of(end);
-
-                set_result(state, operation, r < 0 ? r : operation->run(operation, state->store));
+        if (r < 0) {
+                *ret_r = r;
+                return first->next;
         }
-        if (r >= 0)
-                r = store_batch_end(state->store, true);
+        do {
+                set_result(state, operation_of(end), run_operation(state, operation_of(end)));
+                end = end->next;
+        } while (end != NULL && ++count < GROUP_MAX && !store_batch_is_full(state->store));
+        *ret_r = store_batch_end(state->store, true);
+        return end;
+}
+
+static struct work *execute_group(struct state *state, struct work *first)
+{
+        int r;
+
+        struct work *end = run_group(state, first, &r);
+        if (r == -ENOSPC) /* the store has made room */
+                end = run_group(state, first, &r);
 
         for (struct work *next, *work = first; work != end; work = next) {
                 struct state_operation *operation = operation_of(work);
 
                 next = work->next;
-                if (r < 0 && operation->result >= 0)
+                if (r < 0)
                         set_result(state, operation, r);
                 worker_finish(state->worker, work);
         }
@@ -73,19 +121,91 @@ static void execute(void *userdata, struct work *list)
                 list = execute_group(userdata, list);
 }
 
+static bool on_idle(void *userdata)
+{
+        const struct state *state = userdata;
+
+        return store_tidy(state->store);
+}
+
+/* ---- slow operations ---- */
+
+/* Not CLOCK_BOOTTIME: a suspended machine is not a slow disk. */
+static uint64_t now_us(const struct state *state)
+{
+        uint64_t now = 0;
+
+        (void)sd_event_now(sd_event_source_get_event(state->slow_timer), CLOCK_MONOTONIC, &now);
+        return now;
+}
+
+static void set_slow(struct state *state, bool is_slow)
+{
+        if (state->is_slow == is_slow)
+                return;
+        state->is_slow = is_slow;
+        if (state->on_slow != NULL)
+                state->on_slow(state->userdata, is_slow);
+}
+
+/* Stays armed for as long as operations are in progress, so that they need not arm it one by one. */
+static int on_slow_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)time_us;
+        struct state *state = userdata;
+
+        if (state_is_idle(state))
+                return 0;
+        if (now_us(state) >= state->progress_us + SLOW_US)
+                set_slow(state, true);
+        else
+                (void)sd_event_source_set_time(source, state->progress_us + SLOW_US);
+        return sd_event_source_set_enabled(source, state->is_slow ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static void watch_progress(struct state *state)
+{
+        int enabled = SD_EVENT_OFF;
+
+        state->progress_us = now_us(state);
+        set_slow(state, false);
+        (void)sd_event_source_get_enabled(state->slow_timer, &enabled);
+        if (enabled != SD_EVENT_OFF)
+                return;
+        (void)sd_event_source_set_time(state->slow_timer, state->progress_us + SLOW_US);
+        (void)sd_event_source_set_enabled(state->slow_timer, SD_EVENT_ONESHOT);
+}
+
+void state_on_slow(struct state *state, state_slow_handler handler, void *userdata)
+{
+        state->on_slow = handler;
+        state->userdata = userdata;
+}
+
 /* ---- the loop ---- */
 
 static void on_done(struct work *work)
 {
         struct state_operation *operation = operation_of(work);
+        struct state *state = operation->state;
+        struct state_marks *marks = STEAL_POINTER(operation->marks);
 
-        operation->done(operation, operation->result);
+        int r = operation->result;
+
+        watch_progress(state);
+        operation->done(operation, r);     /* may free it; marks may contain it */
+        if (r < 0 && state->marks == NULL) /* they may not have been written */
+                state->marks = STEAL_POINTER(marks);
+        free(marks);
 }
 
 void state_queue(struct state *state, struct state_operation *operation)
 {
         assert(operation->run != NULL && operation->done != NULL);
+        if (state_is_idle(state))
+                watch_progress(state);
         operation->state = state;
+        operation->marks = STEAL_POINTER(state->marks);
         operation->work.done = on_done;
         worker_push(state->worker, &operation->work);
 }
@@ -99,6 +219,47 @@ struct store *state_store(struct state *state)
 bool state_is_idle(const struct state *state)
 {
         return worker_is_idle(state->worker);
+}
+
+/* ---- marks ---- */
+
+static int marks_run(struct state_operation *operation, struct store *store)
+{
+        (void)operation;
+        (void)store;
+        return 0;
+}
+
+static void marks_done(struct state_operation *operation, int r)
+{
+        (void)operation;
+        (void)r;
+}
+
+void state_flush(struct state *state)
+{
+        struct state_marks *marks = state->marks;
+
+        if (marks == NULL)
+                return;
+        marks->operation = (struct state_operation){ .run = marks_run, .done = marks_done };
+        state_queue(state, &marks->operation);
+}
+
+void state_mark_logged(struct state *state, const char *event_id)
+{
+        size_t length = strlen(event_id);
+
+        assert(length < EVENT_ID_SIZE);
+        if (state->marks == NULL)
+                state->marks = calloc(1, sizeof(*state->marks));
+        if (state->marks == NULL)
+                return;
+        char *text = state->marks->texts[state->marks->count];
+        memcpy(text, event_id, length + 1);
+        state->marks->ids[state->marks->count++] = text;
+        if (state->marks->count == MARKS_MAX)
+                state_flush(state);
 }
 
 /* ---- values ---- */
@@ -164,9 +325,15 @@ int state_open(sd_event *event, const char *directory, char **ret_message, struc
                 .event = event,
                 .name = "state",
                 .execute = execute,
+                .on_idle = on_idle,
                 .userdata = state,
         };
         r = worker_new(&parts, &state->worker);
+        if (r >= 0)
+                r = sd_event_add_time(event, &state->slow_timer, CLOCK_MONOTONIC, 0, SLOW_US / 10,
+                                      on_slow_time, state);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(state->slow_timer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
         *ret_state = STEAL_POINTER(state);
@@ -185,7 +352,11 @@ struct state *state_close(struct state *state)
 {
         if (state == NULL)
                 return NULL;
+        if (state->worker != NULL)
+                state_flush(state);
         worker_free(state->worker);
+        free(state->marks);
+        sd_event_source_disable_unref(state->slow_timer);
         store_close(state->store);
         free(state);
         return NULL;

@@ -37,6 +37,9 @@ struct state_operation {
          * Called on the writer's thread. It may use the operation and the store, and nothing else. Returns 0
          * or more, or a negative errno. Operations are executed in the order of their queueing. Neighbouring
          * ones may share a transaction: if that cannot be committed, each has its error as result.
+         *
+         * On a full disk it is called a second time, after nothing of the first has been kept. It is to set
+         * all results anew, and to clear those of the first call.
          */
         int (*run)(struct state_operation *operation, struct store *store);
 
@@ -51,6 +54,7 @@ struct state_operation {
         /* private */
         struct work work;
         struct state *state;
+        struct state_marks *marks;
         int result;
 };
 
@@ -60,11 +64,28 @@ void state_queue(struct state *state, struct state_operation *operation);
 /* Stores a value as store_put_value() does, later. Failures are ignored. NULL data deletes it. */
 void state_put_value(struct state *state, const char *key, const void *data, size_t size);
 
-/* Whether every operation is done. */
+/*
+ * Marks an event as logged, as store_mark_logged() does, with the next operation that is queued, or when
+ * there are many. A lost mark costs a repeated log entry.
+ */
+void state_mark_logged(struct state *state, const char *event_id);
+
+/* Queues the marks that wait. */
+void state_flush(struct state *state);
+
+/* Whether every operation is done. Marks that wait do not count. */
 bool state_is_idle(const struct state *state);
 
+typedef void (*state_slow_handler)(void *userdata, bool is_slow);
+
 /*
- * Waits until all operations are done, calls their done(), and closes the store. If the disk does not
- * respond, this waits for it: state_is_idle() tells before. Accepts NULL, returns NULL.
+ * Calls `handler` from the loop with true when no operation has ended for 10 s although some are in progress,
+ * and with false when one has. At most one handler.
+ */
+void state_on_slow(struct state *state, state_slow_handler handler, void *userdata);
+
+/*
+ * Waits until all operations are done, marks included, calls their done(), and closes the store. If the disk
+ * does not respond, this waits for it: state_is_idle() tells before. Accepts NULL, returns NULL.
  */
 struct state *state_close(struct state *state);

@@ -101,6 +101,9 @@ int store_fill_event(struct store *store, struct event *event);
 int store_batch_begin(struct store *store);
 int store_batch_end(struct store *store, bool keep);
 
+/* Whether the open batch should end here: it is lost, or has written some MiB. */
+bool store_batch_is_full(const struct store *store);
+
 /*
  * Updates the stored record of a job (result, description, updated_on, …) without an event. Status and
  * has_status of `record` are ignored. The job must be known (-ENOENT).
@@ -220,3 +223,9 @@ void store_set_max_size(struct store *store, uint64_t max_size);
  * write, so that recording can go on; space for that is kept in reserve.
  */
 bool store_disk_is_low(const struct store *store);
+
+/*
+ * To be called without a batch when nothing is to be written: moves what was written to its final place and
+ * gives free space back to the disk, a few MiB at a time. Returns whether to call it again.
+ */
+bool store_tidy(struct store *store);

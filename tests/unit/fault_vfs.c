@@ -20,6 +20,7 @@ static struct {
 } fault;
 
 static sqlite3_vfs *real_vfs;
+static unsigned sync_count;
 
 struct fault_file {
         sqlite3_file base;
@@ -35,6 +36,11 @@ void fault_vfs_arm(enum fault_vfs_operation operation, enum fault_vfs_failure fa
         fault.stays = stays;
         fault.reached = false;
         fault.armed = true;
+}
+
+unsigned fault_vfs_sync_count(void)
+{
+        return sync_count;
 }
 
 bool fault_vfs_disarm(void)
@@ -95,6 +101,7 @@ static int file_sync(sqlite3_file *file, int flags)
 {
         (void)file;
         (void)flags;
+        sync_count++;
         return hit(FAULT_VFS_SYNC) ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 

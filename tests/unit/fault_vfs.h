@@ -30,5 +30,8 @@ int fault_vfs_register(void);
 void fault_vfs_arm(enum fault_vfs_operation operation, enum fault_vfs_failure failure, unsigned nth,
                    bool stays);
 
+/* How often files were synced. To be called while no other thread uses the VFS. */
+unsigned fault_vfs_sync_count(void);
+
 /* Operations succeed again. Returns whether one has failed since it was armed. */
 bool fault_vfs_disarm(void);

@@ -70,6 +70,7 @@ struct store {
         sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at first use, kept until closing */
         int lock;                                  /* descriptor of the lock file */
         bool has_reserve;                          /* see reserve.h */
+        int wal_pages;                             /* see checkpoint.h */
         uint64_t max_size;                         /* 0: unlimited */
 
         bool in_batch;

@@ -9,9 +9,6 @@
 #include "state/sqlite/marks.h"
 #include "state/sqlite/transaction.h"
 
-/* Gives back free pages above a third of the file. */
-#define SHRINK "SELECT 1 FROM pragma_page_count, pragma_freelist_count WHERE freelist_count * 3 > page_count"
-
 static int configured_add(struct store *store, const char *hook, uint64_t job)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -67,15 +64,7 @@ static int prune(struct store *store, uint64_t now_us, uint64_t age_us,
 int store_prune(struct store *store, uint64_t now_us, uint64_t age_us,
                 const struct store_configured *configured)
 {
-        int64_t sparse = 0;
-
         int r = store_write_begin(store);
-        if (r < 0)
-                return r;
-        r = store_write_end(store, prune(store, now_us, age_us, configured));
-        if (r >= 0)
-                r = store_execute(store, SHRINK, &sparse);
-        if (r >= 0 && sparse != 0)
-                r = store_execute(store, "PRAGMA incremental_vacuum(1000)", NULL);
-        return r;
+
+        return r < 0 ? r : store_write_end(store, prune(store, now_us, age_us, configured));
 }

@@ -14,6 +14,7 @@
  * shell
  *  - synchronous=FULL: in WAL mode, NORMAL would lose acknowledged commits in a power cut
  *  - cache_size=128 KiB: a larger transaction spills into the WAL
+ *  - wal_autocheckpoint=0: see checkpoint.c
  *  - journal_size_limit: truncates a WAL that grew by a large batch
  *  - mmap_size=0: an I/O error is an error, not a SIGBUS
  *  - trusted_schema=OFF, cell_size_check=ON: limit what a damaged file can cause
@@ -38,6 +39,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "state/sqlite/checkpoint.h"
 #include "state/sqlite/file.h"
 #include "state/sqlite/reserve.h"
 #include "state/sqlite/row.h"
@@ -334,7 +336,7 @@ static int schema_set_up(struct store *store, const char *path, bool fresh, int6
                 "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
                 "PRAGMA mmap_size = 0; PRAGMA cache_size = -128; PRAGMA temp_store = MEMORY;"
                 "PRAGMA secure_delete = FAST; PRAGMA foreign_keys = ON;"
-                "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256;"
+                "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
                 "PRAGMA journal_size_limit = 1048576;";
         int64_t version = 0;
 
@@ -396,6 +398,7 @@ int store_schema_open(struct store *store, const char *path, bool fresh, char **
 
         switch (-r) {
         case 0:
+                store_wal_watch(store);
                 (void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
                 return 0;
         case EOPNOTSUPP:

@@ -7,12 +7,13 @@
  *
  * The order of opening protects foreign and damaged files: the directory, its lock, the file by its header,
  * and only then SQLite, which checks the file before anything is written. The files, from top to bottom:
- *  - state.c                                     opening and closing
+ *  - store.c                                     opening and closing
  *  - jobs.c, events.c, deliveries.c, values.c,
  *    prune.c                                     the interface of store.h
  *  - texts.c, row.c, transaction.c, marks.c      results, rows with checksums, transactions, marks of logged
  *                                                events
  *  - room.c, reserve.c                           the limit of the size, and what happens on a full disk
+ *  - checkpoint.c                                checkpoints, and free pages
  *  - schema.c                                    settings, integrity checks and migrations
  *  - database.c                                  the connection: statements and errors
  *  - file.c                                      the directory, the lock and the header of the file

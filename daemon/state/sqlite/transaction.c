@@ -2,18 +2,23 @@
 
 /*
  * Transactions. A batch is a transaction, and each write in it a savepoint, so that a failed write is undone
- * alone. On some errors (full disk, I/O error) SQLite rolls the whole transaction back; the batch is then
+ * alone. If the disk is full, or SQLite rolls the whole transaction back (as on an I/O error), the batch is
  * lost: every later write in it fails with the same error, and so does its end.
  */
 
 #include "state/sqlite/transaction.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
+#include "state/sqlite/checkpoint.h"
 #include "state/sqlite/marks.h"
 #include "state/sqlite/reserve.h"
 #include "state/sqlite/room.h"
+
+/* The size of a batch that should end: 4 MiB. */
+#define BATCH_PAGES_MAX 1024
 
 /* Runs a statement that begin() has prepared. */
 static int run(struct store *store, enum statement which)
@@ -36,6 +41,7 @@ static int undo(struct store *store, enum statement which)
 
 static int begin(struct store *store)
 {
+        store_wal_limit(store);
         /* Prepared before the transaction begins, so that a rollback needs no memory. */
         for (enum statement which = STATEMENT_BEGIN; which <= STATEMENT_STEP_UNDO; which++) {
                 sqlite3_stmt *statement;
@@ -102,8 +108,8 @@ int store_write_end(struct store *store, int r)
                 return ended(store, r);
         }
 
-        if (r < 0 && !sqlite3_get_autocommit(store->database) && undo(store, STATEMENT_STEP_UNDO) >= 0 &&
-            undo(store, STATEMENT_STEP_KEEP) >= 0)
+        if (r < 0 && r != -ENOSPC && !sqlite3_get_autocommit(store->database) &&
+            undo(store, STATEMENT_STEP_UNDO) >= 0 && undo(store, STATEMENT_STEP_KEEP) >= 0)
                 return r;
 
         if (r >= 0) {
@@ -116,6 +122,15 @@ int store_write_end(struct store *store, int r)
         return r;
 }
 
+/* The pages that did not fit into the cache, since the last reset. */
+static int written_pages(const struct store *store, bool reset)
+{
+        int pages = 0, unused;
+
+        (void)sqlite3_db_status(store->database, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &unused, reset);
+        return pages;
+}
+
 int store_batch_begin(struct store *store)
 {
         if (store->in_batch)
@@ -126,7 +141,14 @@ int store_batch_begin(struct store *store)
                 return r;
         store->in_batch = true;
         store->batch_error = 0;
+        (void)written_pages(store, true);
         return 0;
+}
+
+bool store_batch_is_full(const struct store *store)
+{
+        assert(store->in_batch);
+        return store->batch_error < 0 || written_pages(store, false) > BATCH_PAGES_MAX;
 }
 
 int store_batch_end(struct store *store, bool keep)

@@ -15,12 +15,15 @@
  * failures, several such parts fail in a row after all others were answered.
  *
  * A response that is too large says nothing against the jobs. Only if both halves of a batch are too large
- * too is the batch size the cause, and halved.
+ * too is the batch size the cause, and halved; and again if that holds for a half. It does not count for a
+ * part whose sibling was answered: two records that are too large by themselves are the halves of a part of
+ * every batch with both, perhaps of a small one.
  */
 
 #include "planning/batches.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "util/timespan.h"
 
@@ -42,6 +45,12 @@
 bool batches_enabled(const struct planner_api *api, uint64_t now_us)
 {
         return api->batch_size >= 2 && api->batches_from_us <= now_us;
+}
+
+void batches_set_size(struct planner_api *api, unsigned size)
+{
+        api->batch_size = size;
+        memset(api->too_large, 0, sizeof(api->too_large));
 }
 
 void batches_release_parts(struct planner *planner, uint64_t now_us)
@@ -146,15 +155,32 @@ static struct too_large_part *too_large_of(struct planner_api *api, uint32_t par
         return &api->too_large[part % TOO_LARGE_PARTS];
 }
 
-/* A half of a part was too large as well; if both were, so is the batch size. */
+/* Whether both halves of it were too large, and of each part that it is in, up to the batch. */
+static bool size_is_too_large(struct planner_api *api, const struct too_large_part *part)
+{
+        while (part->halves >= 2 && part->parent != 0) {
+                const struct too_large_part *parent = too_large_of(api, part->parent);
+
+                if (parent->part != part->parent)
+                        return false;
+                part = parent;
+        }
+        return part->halves >= 2;
+}
+
+/* The second half of a batch may be requested after all parts of the first. */
 static void note_too_large_half(struct planner_api *api, uint32_t part)
 {
         struct too_large_part *parent = too_large_of(api, part);
 
         if (part == 0 || parent->part != part || ++parent->halves < 2)
                 return;
-        if (api->batch_size > parent->size / 2)
-                api->batch_size = parent->size / 2;
+        for (size_t i = 0; i < TOO_LARGE_PARTS; i++) {
+                const struct too_large_part *each = &api->too_large[i];
+
+                if (api->batch_size > each->size / 2 && size_is_too_large(api, each))
+                        api->batch_size = each->size / 2;
+        }
 }
 
 static void split(struct planner *planner, const struct planner_request *request, bool too_large)
@@ -172,8 +198,9 @@ static void split(struct planner *planner, const struct planner_request *request
         if (another_part_was_answered(api, request->part))
                 note_part_answered(api, api->last_part);
         if (too_large)
-                *too_large_of(api, api->last_part) =
-                        (struct too_large_part){ .part = api->last_part, .size = count };
+                *too_large_of(api, api->last_part) = (struct too_large_part){ .part = api->last_part,
+                                                                              .parent = request->part,
+                                                                              .size = count };
         for (unsigned i = 0; i < count; i++) {
                 struct planner_job *job = request->jobs[i];
 

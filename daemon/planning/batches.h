@@ -15,6 +15,9 @@
 /* True while batches may be used. */
 bool batches_enabled(const struct planner_api *api, uint64_t now_us);
 
+/* What was learned of the size of batches does not hold any more. */
+void batches_set_size(struct planner_api *api, unsigned size);
+
 /* Single requests for an hour. Jobs of parts that wait are due now. */
 void batches_disable(struct planner *planner, uint64_t now_us);
 

@@ -112,7 +112,7 @@ void planner_set_limits(struct planner *planner, const struct planner_limits *li
 
         planner_take_limits(planner, limits, rules);
         if (!reduced || api->batch_size > planner->limits.batch_size)
-                api->batch_size = planner->limits.batch_size;
+                batches_set_size(api, planner->limits.batch_size);
         if (!batches_enabled(api, now_us))
                 batches_release_parts(planner, now_us);
         rate_limiter_set_limits(&api->rate_limiter, &planner->limits.rate_limiter, now_us);
@@ -130,7 +130,7 @@ void planner_reset_api(struct planner *planner, uint64_t now_us)
         api->no_checks_until_us = api->batches_from_us = 0;
         api->failed_gone_checks = 0;
         api->no_gone_checks_until_us = 0;
-        api->batch_size = planner->limits.batch_size;
+        batches_set_size(api, planner->limits.batch_size);
         batches_note_answered(api);
         for (size_t i = 0; i < planner->job_count; i++)
                 hurry_job(planner, planner->jobs[i], now_us + planner->jobs[i]->settings.interval_us);

@@ -30,16 +30,17 @@ struct planner_limits {
 /* Due before everything else, parts of batches included: see attribution.c. */
 #define DUE_FIRST 1
 
-/* Two failed batches whose halves were both too large make the batch size too large; see batches.c. */
-#define TOO_LARGE_PARTS 8
+/* So many of the newest batches and parts that were too large are remembered; see batches.c. */
+#define TOO_LARGE_PARTS 64
 
 /* So many of the newest parts of failed batches are remembered as answered in part. */
 #define ANSWERED_PARTS 64
 
 struct too_large_part {
-        uint32_t part;
+        uint32_t part;   /* what its halves are parts of */
+        uint32_t parent; /* what it is a part of itself; 0: a batch */
         unsigned size;
-        unsigned halves;
+        unsigned halves; /* that were too large as well */
 };
 
 /* What was learned of the API. */

@@ -195,6 +195,9 @@ uint64_t longest_gap(const struct sim *sim, const struct sim_job *job)
                 batch = sim->limits.batch_bytes / (job->id > UINT64_C(10000000000) ? 19 : 9);
         if (batch > sim->batch_most) /* halved until it fits, or below */
                 batch = sim->batch_most / 2;
+        /* R3: with one in each half of a batch it is halved; with one in each quarter, once more. */
+        for (size_t large = sim->large_count; large > 1; large /= 2)
+                batch /= 2;
         if (batch < 2 || singles)
                 batch = 1;
 

@@ -149,8 +149,6 @@ static void break_job(struct sim *sim, struct sim_job *job, enum fault fault)
 /* One in a hundred, or exactly one; or a third of them, in a row, is refused: a location. */
 static void draw_broken(struct sim *sim)
 {
-        bool large_one = false;
-
         sim->fault_next_us = USEC_NEVER;
         if (chance_permille(sim, 100) && sim->job_count >= 3) {
                 size_t count = sim->job_count / 3, first = chance_below(sim, sim->job_count - count + 1);
@@ -168,9 +166,9 @@ static void draw_broken(struct sim *sim)
         for (size_t i = 0; i < count; i++) {
                 enum fault fault = (enum fault)(1 + chance_below(sim, FAULTS - 1));
 
-                if (fault == FAULT_TOO_LARGE && (large_one || sim->batch_most < PLANNER_BATCH_MAX))
-                        fault = FAULT_ERROR; /* two of them make batches small */
-                large_one |= fault == FAULT_TOO_LARGE;
+                if (fault == FAULT_TOO_LARGE && sim->batch_most < PLANNER_BATCH_MAX)
+                        fault = FAULT_ERROR; /* it would not show whose fault the size is */
+                sim->large_count += fault == FAULT_TOO_LARGE;
                 break_job(sim, &sim->jobs[chance_below(sim, sim->job_count)], fault);
         }
 }

@@ -266,6 +266,7 @@ struct sim {
         bool shuffled, fixed_windows, spoils_batches;
         unsigned odd_permille, miss_permille, fail_permille, limit_permille;
         unsigned batch_most;                     /* ids; more are too large */
+        size_t large_count;                      /* jobs that are too large by themselves, some time */
         unsigned result_permille, beat_permille; /* of jobs, at first */
         uint64_t window_offset_us;
         enum site site;

@@ -269,6 +269,59 @@ static void test_one_half_too_large_leaves_the_size(void **state)
         assert_int_equal(fixture->opened, 0);
 }
 
+static size_t place_in(const struct sent *sent, uint64_t id)
+{
+        size_t place = 0;
+
+        while (place < sent->count && sent->ids[place] != id)
+                place++;
+        return place;
+}
+
+/* Two records that are too large by themselves: the smallest part with both of them does not decide. */
+static void test_two_records_that_are_too_large_halve_the_size_at_most(void **state)
+{
+        size_t kept = 0;
+
+        for (size_t other = 1; other < 100; other++) {
+                fixture_teardown(state);
+                assert_int_equal(fixture_setup(state), 0);
+                struct fixture *fixture = *state;
+
+                for (size_t i = 0; i <= other; i += other) {
+                        fixture->server.jobs[i].batch = fixture->server.jobs[i].single = FAILURE_UNEXPECTED;
+                        fixture->server.jobs[i].too_large = true;
+                }
+                start_together(fixture, 100, 100);
+                run(fixture, 10 * MIN);
+                const struct sent *batch = &fixture->sent[0];
+                bool in_one_half =
+                        (place_in(batch, FIRST_ID) < 50) == (place_in(batch, FIRST_ID + other) < 50);
+                assert_int_equal(batch->count, 100);
+                assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us),
+                                 in_one_half ? 100 : 50);
+                kept += in_one_half;
+                for (size_t i = 0; i < 100; i++)
+                        assert_int_equal(fixture->jobs[i].failing, i == 0 || i == other);
+        }
+        assert_int_equal(kept, 49);
+}
+
+/* One request at a time: the parts of the first half are requested before the second half. */
+static void test_a_size_of_a_few_is_found_in_one_batch(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+
+        limits.max_in_flight = 1;
+        fixture->server.too_large_from = 7;
+        make(fixture, &limits, 100);
+        for (size_t i = 0; i < 100; i++)
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+        run(fixture, 10 * SEC);
+        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 12);
+}
+
 /* ---- batches that do not work ---- */
 
 static void test_batches_are_disabled_where_single_reads_succeed(void **state)
@@ -395,6 +448,8 @@ int main(void)
                 TEST(test_unreachable_and_throttled_batches_are_not_split),
                 TEST(test_both_halves_too_large_halve_the_size),
                 TEST(test_one_half_too_large_leaves_the_size),
+                TEST(test_two_records_that_are_too_large_halve_the_size_at_most),
+                TEST(test_a_size_of_a_few_is_found_in_one_batch),
                 TEST(test_batches_are_disabled_where_single_reads_succeed),
                 TEST(test_a_failing_job_does_not_disable_batches),
                 TEST(test_an_answered_batch_resets_the_count),

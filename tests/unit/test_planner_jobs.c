@@ -411,6 +411,21 @@ static void test_the_batch_size_that_was_learned_is_kept(void **state)
         assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 80);
 }
 
+static void test_another_api_has_a_batch_size_of_its_own(void **state)
+{
+        struct fixture *fixture = *state;
+
+        fixture->server.too_large_from = 7;
+        start_together(fixture, 100, 100);
+        run(fixture, MIN);
+        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 12);
+        fixture->server.too_large_from = 40;
+        planner_reset_api(fixture->planner, fixture->now_us);
+        assert_int_equal(planner_batch_size(fixture->planner, fixture->now_us), 100);
+        run(fixture, 10 * MIN);
+        assert_in_range(planner_batch_size(fixture->planner, fixture->now_us), 20, 50); /* half of one */
+}
+
 static void test_what_was_spent_is_kept(void **state)
 {
         struct fixture *fixture = *state;
@@ -478,6 +493,7 @@ int main(void)
                 TEST(test_a_pause_goes_on),
                 TEST(test_another_api_has_no_outage_and_no_pause),
                 TEST(test_the_batch_size_that_was_learned_is_kept),
+                TEST(test_another_api_has_a_batch_size_of_its_own),
                 TEST(test_what_was_spent_is_kept),
                 TEST(test_no_memory),
         };

@@ -4,11 +4,13 @@
 
 import json
 import os
+import signal
 import time
 import unittest
 
 from evidence import Database, ExecRecorder
 from harness import EX_JOB_FAILED, EX_OK, JOBS, PATIENCE, IntegrationTest
+from test_clock import LIBRARY, Clock
 
 
 class GoneTest(IntegrationTest):
@@ -90,6 +92,54 @@ class Gone(GoneTest):
                 self.assertEqual(daemon.count("warning"), 1, daemon.text())
                 self.assertEqual(daemon.stop(), EX_OK)
                 self.assertEqual(daemon.count(r"\[gone"), 0)
+
+
+@unittest.skipUnless(LIBRARY, "the library cannot be loaded into a daemon with a sanitizer")
+class Returned(GoneTest):
+    def test_a_gone_job_that_answers_again(self):
+        """It is read once an hour, at a reload and at a start; its return is one event, after its last known Status."""
+        fake = self.start_fake("[jobs 11-15]\nstep = 0s Running | a\n")
+        clock = Clock(self.directory / "clock")
+        recorder, hook = self.hook("all", "changed, terminal")
+        self.write_config(fake, range(11, 16), more=hook)
+        daemon = self.start_daemon(env=clock.env)
+        daemon.wait_for("first seen as", count=5)
+        for job in range(11, 15):
+            fake.job(job, gone="1")
+        daemon.wait_for("warning +Job 1[1-4]: not found", count=4)
+        clock.pass_time(61)
+        daemon.wait_for(r"Job 1[1-4]: Running → gone \(no longer in Nexudus\) \[gone", count=4, patience=4 * PATIENCE)
+
+        for job, status in (11, "Failed"), (12, "Waiting"), (13, "Completed"):
+            fake.job(job, status=status, result="b")
+        seq = fake.stats()["last_seq"]
+        fake.polls(10, 15)
+        self.assertFalse([request for request in fake.requests() if request["seq"] > seq
+                          and not request["path"].endswith("/15")], "they are not read before their time")
+        fake.job(12, gone="1")
+        fake.job(13, gone="1")
+        clock.pass_time(61 + 3601)
+        daemon.wait_for(r"error +Job 11: .*Failed.* \[failed")
+        fake.job(12, status="Waiting", result="b")
+        fake.polls(10, 15)
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for(r"Job 12: .*Waiting.* \[changed")
+        fake.job(13, status="Completed", result="b")
+        fake.job(12, result="c")
+        daemon.wait_for(r"Job 12: .*is now c \[changed")  # it is polled like any other again
+        daemon.stop()
+        daemon = self.start_daemon(env=clock.env)
+        daemon.wait_for(r"Job 13: .*Completed.* \[succeeded")
+        fake.polls(10, 15)
+        self.assertEqual(len(daemon.events()), 1, daemon.text())
+        daemon.stop()
+        told = {job: [(document["event"], document["status_before"], document["status"], document["result"])
+                      for attempt in recorder.attempts() if (document := attempt.document)["job"]["id"] == job]
+                for job in range(11, 16)}
+        gone = ("gone", "Running", "Running", "a")
+        self.assertEqual(told, {11: [gone, ("failed", "Running", "Failed", "b")],
+                                12: [gone, ("changed", "Running", "Waiting", "b"), ("changed", "Waiting", "Waiting", "c")],
+                                13: [gone, ("succeeded", "Running", "Completed", "b")], 14: [gone], 15: []})
 
 
 class Stalled(GoneTest):

@@ -278,6 +278,22 @@ class Restarts(LimitsTest):
         fake.wait(3, fake.stats()["last_seq"])
         self.assertEqual(daemon.stop(), EX_OK)
 
+    def test_first_request(self):
+        """It is made within a second of the start, however the run before has ended and whatever it has spent."""
+        fake = self.start_server(1000)
+        for how in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+            before = fake.stats()["last_seq"]
+            daemon = self.watch(fake, 1000, batch="off", **PUBLISHED)
+            started = r"started: watching"
+            daemon.wait_for(started)
+            fake.wait(4, before)
+            at = daemon.time_of(started) - fake.began()
+            daemon.stop(how)
+            first = min(request["t"] for request in fake.requests() if request["seq"] > before)
+            print(f"the first request {first - at:.2f} s after the start", flush=True)
+            self.assertLess(first - at, 1 * SLOW)
+        self.assertEqual(fake.stats()["throttled"], 0)
+
     def test_pause(self):
         """A Retry-After of the API survives a kill of the daemon."""
         fake = self.start_server(1, "")

@@ -176,8 +176,8 @@ class Thousand(IntegrationTest):
         messages = site.daemon.messages()
         singles = sum(1 for _, _, ids in site.requests if len(ids) == 1)
         late = sum(1 for t, _, ids in site.requests if len(ids) == 1 and t > SECONDS - 15)
-        print(f"{site.name:22} {len(site.requests)} requests, {singles} of them single, {late} of these in the last 15 s; broken at most {broken}, other "
-              f"{min(healthy)} to {max(healthy)}, longest distance {longest:5.2f} s, end after {latency:.2f} s, "
+        print(f"{site.name:22} {len(site.requests)} requests, {singles} of them single, {late} of these in the last 15 s; broken at "
+              f"most {broken}, other {min(healthy)} to {max(healthy)}, longest distance {longest:5.2f} s, end after {latency:.2f} s, "
               f"{len(messages)} messages", flush=True)
         self.assertEqual(len(first), len(self.JOBS), "every job was asked for")
         self.assertLess(longest, 2 * self.INTERVAL * SLOW)

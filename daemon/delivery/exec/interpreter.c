@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The first line of scripts, as the kernel reads it; see execve(2). */
+/* What a program begins with, as the kernel reads it; see execve(2). */
 
 #include "delivery/exec/interpreter.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "delivery/exec/binfmt.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 
@@ -63,6 +64,9 @@ int interpreter_check(const char *path, char **ret_reason)
                                          "%s begins with a byte order mark, which hides its #! line; save it "
                                          "without one",
                                          path);
+        /* The sandbox of the service hides the handlers; there the kernel decides when the program is run. */
+        if (access("/proc/sys", F_OK) < 0 || binfmt_handles(BINFMT_DIRECTORY, path, head, (size_t)size))
+                return 0;
         return fail_with_message(-ENOEXEC, ret_reason,
                                  "%s is neither a binary nor a script with an interpreter; write one such as "
                                  "#!/bin/sh on its first line",

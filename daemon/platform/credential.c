@@ -18,6 +18,7 @@
 
 #include "platform/identity.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/message.h"
 #include "util/text.h"
 
@@ -176,24 +177,6 @@ static int open_secret(const struct credential *credential, const char *file, ch
         return STEAL_DESCRIPTOR(fd);
 }
 
-static int read_whole(int fd, char buffer[static CREDENTIAL_BYTES_MAX + 1], size_t *ret_size)
-{
-        size_t size = 0;
-
-        while (size <= CREDENTIAL_BYTES_MAX) {
-                ssize_t n = read(fd, buffer + size, CREDENTIAL_BYTES_MAX + 1 - size);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                size += (size_t)n;
-        }
-        *ret_size = size;
-        return 0;
-}
-
 /* Reads into the zeroed `buffer` and checks the form. */
 static int read_secret(const struct credential *credential, const char *file,
                        char buffer[static CREDENTIAL_BYTES_MAX + 2], char **ret_message)
@@ -203,7 +186,7 @@ static int read_secret(const struct credential *credential, const char *file,
         CLEANUP(cleanup_descriptor) int fd = open_secret(credential, file, ret_message);
         if (fd < 0)
                 return fd;
-        int r = read_whole(fd, buffer, &size);
+        int r = file_read_into(fd, buffer, CREDENTIAL_BYTES_MAX + 1, &size);
         if (r < 0)
                 return fail_unreadable(credential, file, r, ret_message);
 

@@ -27,6 +27,24 @@ int file_write(int fd, const char *data, size_t size)
         return 0;
 }
 
+int file_read_into(int fd, char *buffer, size_t capacity, size_t *ret_size)
+{
+        size_t size = 0;
+
+        while (size < capacity) {
+                ssize_t n = read(fd, buffer + size, capacity - size);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                size += (size_t)n;
+        }
+        *ret_size = size;
+        return 0;
+}
+
 int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_size)
 {
         CLEANUP(cleanup_descriptor) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -41,20 +59,12 @@ int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_si
         if (status.st_size > (off_t)size_max)
                 return -EFBIG;
 
-        size_t room = (size_t)status.st_size;
-        data = malloc(room + 1);
+        data = malloc((size_t)status.st_size + 1);
         if (data == NULL)
                 return -ENOMEM;
-        while (size < room) {
-                ssize_t n = read(fd, data + size, room - size);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        break;
-                size += (size_t)n;
-        }
+        int r = file_read_into(fd, data, (size_t)status.st_size, &size);
+        if (r < 0)
+                return r;
         data[size] = '\0';
 
         *ret_data = STEAL_POINTER(data);

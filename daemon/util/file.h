@@ -11,6 +11,12 @@
 int file_write(int fd, const char *data, size_t size);
 
 /*
+ * Reads from a descriptor until its end or until the buffer is full, continuing after interruptions and short
+ * reads. Returns 0, or a negative errno with *ret_size untouched.
+ */
+int file_read_into(int fd, char *buffer, size_t capacity, size_t *ret_size);
+
+/*
  * Reads a regular file of at most `size_max` bytes. Returns 0 with malloc()ed data, followed by a NUL that is
  * not counted, or a negative errno: -EINVAL if it is not a regular file, -EFBIG if it is larger.
  */

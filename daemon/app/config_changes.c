@@ -9,137 +9,104 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
 #include "util/message.h"
 
 #define NAMED_MAX 10
 
-static int compare_ids(const void *left, const void *right)
-{
-        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-        return (a > b) - (a < b);
-}
-
-/* The ids of all jobs, ascending; NULL when out of memory. */
-static uint64_t *sorted_ids(const struct config *config)
-{
-        uint64_t *ids = calloc(config->job_count + 1, sizeof(*ids));
-
-        if (ids == NULL)
-                return NULL;
-        for (size_t i = 0; i < config->job_count; i++)
-                ids[i] = config->jobs[i].id;
-        qsort(ids, config->job_count, sizeof(*ids), compare_ids);
-        return ids;
-}
-
-static bool has_hook(const struct config *config, const char *name)
-{
-        for (size_t i = 0; i < config->hook_count; i++)
-                if (strcmp(config->hooks[i].name, name) == 0)
-                        return true;
-        return false;
-}
-
-static void print_job(FILE *file, const struct job_config *job)
-{
-        (void)fprintf(file, "%" PRIu64, job->id);
-        if (job->name != NULL)
-                (void)fprintf(file, " (%s)", job->name);
-}
-
-/* Prints "2 added: A, B". Each part of a parenthesis: the first opens it, later ones follow a semicolon. */
-struct list {
-        FILE *file;
-        const char *what;
-        size_t total; /* to be listed */
-        size_t shown;
-        bool *open; /* whether the parenthesis is */
+/* A job, or a hook, whose id is 0. Jobs are the same if their ids are, whatever their names. */
+struct item {
+        uint64_t id;
+        const char *name; /* of a job perhaps NULL */
 };
 
-static void list_begin(struct list *list)
+struct item_set {
+        struct item *items, *sorted;
+        size_t count;
+};
+
+static int compare_items(const void *left_pointer, const void *right_pointer)
 {
-        (void)fprintf(list->file, "%s%zu %s: ", *list->open ? "; " : " (", list->total, list->what);
-        *list->open = true;
+        const struct item *left = left_pointer, *right = right_pointer;
+
+        if (left->id != right->id)
+                return left->id < right->id ? -1 : 1;
+        return left->id == 0 ? strcmp(left->name, right->name) : 0;
 }
 
-/* Returns whether the next item is to be printed. */
-static bool list_next(struct list *list)
+/* The jobs or the hooks of a configuration. Without memory `items` or `sorted` is NULL. */
+static struct item_set collect(const struct config *config, bool hooks)
 {
-        if (list->shown == 0)
-                list_begin(list);
-        list->shown++;
-        if (list->shown > NAMED_MAX)
-                return false;
-        if (list->shown > 1)
-                (void)fputs(", ", list->file);
-        return true;
+        size_t count = hooks ? config->hook_count : config->job_count;
+        struct item_set set = {
+                .items = calloc(count + 1, sizeof(*set.items)),
+                .sorted = calloc(count + 1, sizeof(*set.sorted)),
+                .count = count,
+        };
+
+        if (set.items == NULL || set.sorted == NULL)
+                return set;
+        for (size_t i = 0; i < count; i++)
+                set.items[i] = hooks ? (struct item){ .name = config->hooks[i].name }
+                                     : (struct item){ config->jobs[i].id, config->jobs[i].name };
+        memcpy(set.sorted, set.items, count * sizeof(*set.items));
+        qsort(set.sorted, count, sizeof(*set.sorted), compare_items);
+        return set;
 }
 
-static void list_end(const struct list *list)
+static bool contains(const struct item_set *set, const struct item *item)
 {
-        if (list->shown > NAMED_MAX)
-                (void)fprintf(list->file, " and %zu more", list->shown - NAMED_MAX);
+        return bsearch(item, set->sorted, set->count, sizeof(*set->sorted), compare_items) != NULL;
 }
 
-/* The jobs of `config` that are not among `others`. */
-static void print_jobs(struct list *list, const struct config *config, const uint64_t others[],
-                       size_t other_count)
+static void print_item(FILE *file, const struct item *item)
 {
-        for (unsigned printing = 0; printing < 2; printing++)
-                for (size_t i = 0; i < config->job_count; i++) {
-                        const struct job_config *job = &config->jobs[i];
+        if (item->id == 0)
+                (void)fputs(item->name, file);
+        else if (item->name == NULL)
+                (void)fprintf(file, "%" PRIu64, item->id);
+        else
+                (void)fprintf(file, "%" PRIu64 " (%s)", item->id, item->name);
+}
 
-                        if (bsearch(&job->id, others, other_count, sizeof(*others), compare_ids) != NULL)
-                                continue;
-                        if (printing == 0)
-                                list->total++;
-                        else if (list_next(list))
-                                print_job(list->file, job);
+/* Prints what the other set lacks, as in "2 added: A, B" after `before`. Returns what to print before more.
+ */
+static const char *print_lacking(FILE *file, const char *before, const char *what, const struct item_set *set,
+                                 const struct item_set *other)
+{
+        size_t lacking = 0, shown = 0;
+
+        for (size_t i = 0; i < set->count; i++)
+                lacking += !contains(other, &set->items[i]);
+        if (lacking == 0)
+                return before;
+        (void)fprintf(file, "%s%zu %s: ", before, lacking, what);
+        for (size_t i = 0; i < set->count && shown < NAMED_MAX; i++)
+                if (!contains(other, &set->items[i])) {
+                        (void)fputs(shown++ > 0 ? ", " : "", file);
+                        print_item(file, &set->items[i]);
                 }
-        list_end(list);
+        if (lacking > shown)
+                (void)fprintf(file, " and %zu more", lacking - shown);
+        return "; ";
 }
 
-/* The hooks of `config` that are not in `other`. */
-static void print_hooks(struct list *list, const struct config *config, const struct config *other)
+/* Prints "4 jobs (1 added: 14)". Returns false when out of memory. */
+static bool print_changes(FILE *file, const char *noun, struct item_set old, struct item_set new)
 {
-        for (unsigned printing = 0; printing < 2; printing++)
-                for (size_t i = 0; i < config->hook_count; i++) {
-                        if (has_hook(other, config->hooks[i].name))
-                                continue;
-                        if (printing == 0)
-                                list->total++;
-                        else if (list_next(list))
-                                (void)fputs(config->hooks[i].name, list->file);
-                }
-        list_end(list);
-}
+        static const char begin[] = " (";
+        bool complete = old.items != NULL && old.sorted != NULL && new.items != NULL &&new.sorted != NULL;
 
-static int print_changes(FILE *file, const struct config *old, const struct config *new)
-{
-        CLEANUP(cleanup_free) uint64_t *old_ids = sorted_ids(old);
-        CLEANUP(cleanup_free) uint64_t *new_ids = sorted_ids(new);
-        bool open = false;
-
-        if (old_ids == NULL || new_ids == NULL)
-                return -1;
-
-        struct list added = { .file = file, .what = "added", .open = &open };
-        struct list removed = { .file = file, .what = "removed", .open = &open };
-        (void)fprintf(file, "%zu job%s", new->job_count, plural(new->job_count));
-        print_jobs(&added, new, old_ids, old->job_count);
-        print_jobs(&removed, old, new_ids, new->job_count);
-        (void)fputs(open ? ")" : "", file);
-
-        open = false;
-        added = (struct list){ .file = file, .what = "added", .open = &open };
-        removed = (struct list){ .file = file, .what = "removed", .open = &open };
-        (void)fprintf(file, ", %zu hook%s", new->hook_count, plural(new->hook_count));
-        print_hooks(&added, new, old);
-        print_hooks(&removed, old, new);
-        (void)fputs(open ? ")" : "", file);
-        return 0;
+        if (complete) {
+                (void)fprintf(file, "%zu %s%s", new.count, noun, plural(new.count));
+                const char *before = print_lacking(file, begin, "added", &new, &old);
+                before = print_lacking(file, before, "removed", &old, &new);
+                (void)fputs(before != begin ? ")" : "", file);
+        }
+        free(old.items);
+        free(old.sorted);
+        free(new.items);
+        free(new.sorted);
+        return complete;
 }
 
 char *config_changes_text(const struct config *old, const struct config *new)
@@ -150,8 +117,10 @@ char *config_changes_text(const struct config *old, const struct config *new)
 
         if (file == NULL)
                 return NULL;
-        int r = print_changes(file, old, new);
-        if (fclose(file) != 0 || r < 0) {
+        bool complete = print_changes(file, "job", collect(old, false), collect(new, false));
+        (void)fputs(", ", file);
+        complete = print_changes(file, "hook", collect(old, true), collect(new, true)) && complete;
+        if (fclose(file) != 0 || !complete) {
                 free(text);
                 return NULL;
         }

@@ -166,6 +166,7 @@ static void check_program(struct check *check, const struct hook_config *hook)
         if (check->purpose == CHECK_USE)
                 return;
         add_advice(check, hook, hook_advice_shell(hook->target));
+        add_advice(check, hook, hook_advice_comment(hook->comment));
         add_advice(check, hook, hook_advice_specifier("exec", hook->target));
         if (check->purpose == CHECK_FILES)
                 add_advice(check, hook, hook_advice_sandbox(hook->target));

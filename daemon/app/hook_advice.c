@@ -17,6 +17,7 @@
 #include "util/argv.h"
 #include "util/cleanup.h"
 #include "util/message.h"
+#include "util/text.h"
 
 DEFINE_CLEANUP(char *, command_free)
 
@@ -70,29 +71,23 @@ static bool is_shell_command(const char *command)
         return false;
 }
 
+/* |, ||, &&, ;, (, >, >>FILE, 2>, 2>&1, <, ... */
 static bool is_operator(const struct raw_word *word)
 {
-        static const char *const operators[] = { "|", "||", "|&", "&", "&&", ";", ";;", "&>", "(", ")" };
         size_t digits = strspn(word->text, "0123456789");
+        size_t signs = strspn(word->text + digits, "|&;<>()");
 
-        for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
-                if (word->size == strlen(operators[i]) && memcmp(word->text, operators[i], word->size) == 0)
-                        return true;
-        /* >, >>, <, 2>, 2>&1, >FILE */
-        return digits < word->size && strchr("<>", word->text[digits]) != NULL;
+        return signs > 0 &&
+               (strchr("<>", word->text[digits]) != NULL || (digits == 0 && signs == word->size));
 }
 
+/* $NAME, ${, $( and ` */
 static bool has_expansion(const struct raw_word *word)
 {
         for (size_t i = 0; i < word->size; i++) {
-                char next = '\0';
-                if (i + 1 < word->size)
-                        next = word->text[i + 1];
-
-                if (word->text[i] == '`')
-                        return true;
-                if (word->text[i] == '$' && (isalpha((unsigned char)next) || strchr("_{(", next) != NULL) &&
-                    next != '\0')
+                char next = i + 1 < word->size ? word->text[i + 1] : ' ';
+                if (word->text[i] == '`' ||
+                    (word->text[i] == '$' && (isalpha((unsigned char)next) || strchr("_{(", next) != NULL)))
                         return true;
         }
         return false;
@@ -114,6 +109,15 @@ char *hook_advice_shell(const char *command)
                         (int)word.size, word.text);
         }
         return NULL;
+}
+
+char *hook_advice_comment(const char *comment)
+{
+        if (comment == NULL)
+                return NULL;
+        return format_message("\"%.*s\" is a comment, which the program does not get; for a shell, write "
+                              "/bin/sh -c '…'; a comment is better above the line",
+                              (int)text_cut(comment, strlen(comment), 60), comment);
 }
 
 char *hook_advice_specifier(const char *key, const char *value)

@@ -9,6 +9,9 @@
 /* Operators and variables of a shell, which no shell interprets. */
 char *hook_advice_shell(const char *command);
 
+/* What follows " ;" outside of quotes, as of struct hook_config: perhaps a second command. */
+char *hook_advice_comment(const char *comment);
+
 /* %i, which is replaced in the names of units only. `value` is that of exec or url. */
 char *hook_advice_specifier(const char *key, const char *value);
 

@@ -38,6 +38,7 @@ struct config *config_free(struct config *config)
         for (size_t i = 0; i < config->hook_count; i++) {
                 struct hook_config *hook = &config->hooks[i];
                 free(hook->name);
+                free(hook->comment);
                 free(hook->where);
                 free(hook->where_secret_file);
                 free(hook->where_header_file);

@@ -101,6 +101,7 @@ struct hook_config {
         enum hook_kind kind;
         char *target;   /* the value of unit, exec or url; NULL with url_file */
         char *url_file; /* the URL is in it: the name of a systemd credential, or an absolute path; or NULL */
+        char *comment;  /* of exec: what follows " ;" on its lines, with the ";"; NULL: nothing */
         uint64_t timeout_us;
         unsigned retries;
         char *secret_file; /* these three are for url hooks; "": none */

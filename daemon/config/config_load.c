@@ -159,6 +159,9 @@ static void build_hook(struct loading *loading, struct section_settings *section
         const struct setting *target = section_target(section, NULL);
         if (target != NULL)
                 hook->kind = (enum hook_kind)target->key->hook_kind;
+        if (target != NULL && target->comment.size > 0)
+                hook->comment = diagnostics_note_memory(loading->diagnostics,
+                                                        strndup(target->comment.text, target->comment.size));
         hook->where = location_text(loading, target);
         hook->where_secret_file = location_text(loading, section_find(section, "secret_file"));
         hook->where_header_file = location_text(loading, section_find(section, "header_file"));

@@ -30,6 +30,7 @@ struct setting {
                 *replaced_by; /* the last file that has "=" first; NULL: adds to the default */
         struct setting_line *lines;
         size_t count;
+        struct ini_line comment; /* of a command that was read: the last one on its lines; or empty */
         bool refused; /* one of its lines or values was, so no error may follow from the value that it has */
         bool empty;   /* a target without a value, which counts as not given */
 };

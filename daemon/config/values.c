@@ -108,6 +108,20 @@ static void apply_list(const struct settings *settings, struct setting *setting,
         }
 }
 
+/* Notes what follows the text of a command on its line, which can only be a comment. */
+static void note_comment(struct setting *setting, const struct ini_line *line, const char *text)
+{
+        size_t at = 0;
+
+        while (at < line->size && (line->text[at] == ' ' || line->text[at] == '\t'))
+                at++;
+        at += strlen(text);
+        while (at < line->size && line->text[at] != ';')
+                at++;
+        if (at + 1 < line->size)
+                setting->comment = (struct ini_line){ .text = line->text + at, .size = line->size - at };
+}
+
 /* The lines of a single value, joined with blanks. NULL if they were refused or memory ran out. */
 static char *join_lines(struct setting *setting, struct diagnostics *diagnostics)
 {
@@ -128,6 +142,8 @@ static char *join_lines(struct setting *setting, struct diagnostics *diagnostics
                         refuse_line(setting, &setting->lines[i], r, hint, diagnostics);
                         return NULL;
                 }
+                if (setting->key->is_command)
+                        note_comment(setting, &setting->lines[i].line, text);
                 if (end > joined && text[0] != '\0')
                         *end++ = ' ';
                 end = stpcpy(end, text);

@@ -178,6 +178,16 @@ class Hooks(CheckTest):
         self.hook("/bin/sh -c 'echo \"$JOBWATCH_JOB\" | cat >> /dev/null; date +%i'")
         self.assertNotIn("warning: /", self.assertValid())
 
+    def test_a_command_after_a_semicolon_is_a_comment(self):
+        program = self.program("ok")
+        self.hook(f"{program} ; /bin/echo done")
+        self.assertIn('"; /bin/echo done" is a comment, which the program does not get', self.assertValid())
+        for command in (f"{program} ';' x", f"{program} \\; x", f"{program} ;", f"{program}\n  ; a line of its own\n  x",
+                        f"/bin/sh -c 'a ; b'"):
+            with self.subTest(command):
+                self.hook(command)
+                self.assertNotIn("is a comment", self.assertValid())
+
     def test_specifiers_belong_to_units(self):
         self.hook(f"{self.program('ok')} %i")
         self.assertIn("%i is not replaced in exec; the program has the job ID in $JOBWATCH_JOB", self.assertValid())

@@ -24,7 +24,7 @@ LAYERS = {
     "bus": "util",
     "nexudus": "http model util",
     "state": "model platform util",
-    "journal": "config model util",
+    "journal": "config model platform util",
     "http": "util",
     "config": "model util",
     "planning": "model util",

@@ -43,6 +43,9 @@
 #define STOP_TIMEOUT_US        (7 * USEC_PER_SEC)
 #define STOP_RECORD_TIMEOUT_US (2 * USEC_PER_SEC)
 
+/* How long the log sender gets at least for the last messages, even if the time to stop is over. */
+#define LOG_TIME_MIN_US (100 * USEC_PER_MSEC)
+
 /*
  * Every part exists from the start of the loop to its end, whatever the state.
  *
@@ -69,9 +72,10 @@ struct daemon {
         sd_event_source *summary;
         struct status_line *status;
         enum daemon_state life;
-        bool idle_reported; /* that all jobs have ended */
-        bool reload_failed; /* the last reload did */
-        char *last_status;  /* STATUS= after the end; NULL: none */
+        uint64_t stop_by_us; /* clock_process_us() at which the process has to end; 0: not stopping */
+        bool idle_reported;  /* that all jobs have ended */
+        bool reload_failed;  /* the last reload did */
+        char *last_status;   /* STATUS= after the end; NULL: none */
 };
 
 /* ---- exit ---- */
@@ -169,6 +173,7 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         monitor_stop(daemon->monitor);
         outbox_stop(daemon->outbox);
         uint64_t limit_us = outbox_is_busy(daemon->outbox) ? STOP_TIMEOUT_US : STOP_RECORD_TIMEOUT_US;
+        daemon->stop_by_us = clock_process_us() + limit_us;
         int r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, limit_us, USEC_PER_MSEC,
                                            on_stop_time, daemon);
         return r < 0 ? sd_event_exit(daemon->event, EXIT_STATUS_SUCCESS) : 0; /* without a timer: at once */
@@ -429,6 +434,16 @@ static enum exit_status fail_with(struct daemon *daemon, const char *what, int e
         return EXIT_STATUS_SOFTWARE;
 }
 
+/* How long the log sender may take at most after the loop. */
+static uint64_t log_time_left(const struct daemon *daemon)
+{
+        const uint64_t now_us = clock_process_us();
+
+        if (daemon->stop_by_us == 0)
+                return STOP_TIMEOUT_US;
+        return daemon->stop_by_us > now_us + LOG_TIME_MIN_US ? daemon->stop_by_us - now_us : LOG_TIME_MIN_US;
+}
+
 static enum exit_status build_and_run(struct daemon *daemon)
 {
         enum exit_status status;
@@ -459,6 +474,9 @@ static enum exit_status build_and_run(struct daemon *daemon)
         (void)recorder_replay(daemon->recorder);
         outbox_wake(daemon->outbox);
         monitor_start(daemon->monitor);
+        r = journal_start(daemon->journal, daemon->event);
+        if (r < 0)
+                return fail_with(daemon, "start the log sender", r);
         (void)sd_notify(false, "READY=1");
 
         r = sd_event_loop(daemon->event);
@@ -471,6 +489,8 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         struct daemon daemon = { .options = options, .config = config_ref(config), .journal = journal };
 
         enum exit_status status = build_and_run(&daemon);
+        (void)journal_stop(journal,
+                           log_time_left(&daemon)); /* before the recorder, which learns what was sent */
         (void)sd_notifyf(false, "STATUS=%s", daemon.last_status != NULL ? daemon.last_status : "");
         free(daemon.last_status);
 

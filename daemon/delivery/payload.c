@@ -17,12 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <yajl/yajl_gen.h>
 
 #include "util/cleanup.h"
 #include "util/reserve.h"
-#include "util/timespan.h"
+#include "util/timestamp.h"
 #include "util/utf8.h"
 
 #define SINK_START 4096
@@ -166,14 +165,9 @@ static void put_id(struct writer *writer, const char *key, uint64_t id)
 
 static void put_time(struct writer *writer, const char *key, uint64_t time_us)
 {
-        char seconds[64], stamp[96];
-        time_t time = (time_t)(time_us / USEC_PER_SEC);
-        struct tm utc;
+        char stamp[TIMESTAMP_TEXT_MAX];
 
-        if (gmtime_r(&time, &utc) == NULL || strftime(seconds, sizeof(seconds), "%FT%T", &utc) == 0)
-                seconds[0] = '\0';
-        (void)snprintf(stamp, sizeof(stamp), "%s.%06uZ", seconds, (unsigned)(time_us % USEC_PER_SEC));
-        put_literal(writer, key, stamp);
+        put_literal(writer, key, timestamp_format(time_us, stamp));
 }
 
 static void open_map(struct writer *writer)

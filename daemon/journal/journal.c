@@ -1,212 +1,135 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Entries are built as fields (struct entry) and sent to journald by sd_journal_sendv(), or written to
- * standard error as one line. sd_journal_print() is not used because it cuts long lines.
+ * What is logged: messages, events, and the output of hooks. Each becomes an entry, which is made from the
+ * settings of now and handed to the sender.
  */
-
-/* CODE_FILE= and the like are of no use in entries about jobs. */
-#define SD_JOURNAL_SUPPRESS_LOCATION
 
 #include "journal/journal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <systemd/sd-journal.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "journal/entry.h"
+#include "journal/event_entry.h"
 #include "journal/event_message.h"
-#include "journal/message_ids.h"
+#include "journal/sender.h"
+#include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/message.h"
-#include "util/timespan.h"
 
-#define JOURNAL_SOCKET "/run/systemd/journal/socket"
-
-/* No entry has more. */
-#define FIELDS_MAX 32
-
-/* Bytes of a remote text in a field, except ResultData, for which there is a setting. */
-#define TEXT_BYTES_MAX 1024
+/* Bytes of a message for which there is no memory, and of everything else in its entry. */
+#define SPARE_MESSAGE_BYTES 1024
+#define SPARE_OTHER_BYTES   256
 
 struct journal {
-        bool native;
-        bool coloured;
-        enum log_target target; /* as configured at start */
+        struct target target;
+        enum log_target configured; /* at start */
         int level;
         size_t result_bytes;
         bool personal_data;
+        struct journal_callbacks callbacks;
+        struct sender *sender;
+        bool abandoned;      /* a thread that is stuck uses all of this until the process ends */
+        struct entry *spare; /* for a message without memory; NULL while it is queued */
 };
 
-struct entry {
-        struct iovec fields[FIELDS_MAX];
-        size_t count;
-        bool incomplete; /* out of memory for a field */
-};
-
-/* ---- entries ---- */
-
-static void entry_clear(struct entry *entry)
-{
-        for (size_t i = 0; i < entry->count; i++)
-                free(entry->fields[i].iov_base);
-        entry->count = 0;
-}
-
-static void entry_add(struct entry *entry, const char *name, const char *data, size_t size)
-{
-        size_t name_size = strlen(name);
-        char *field = malloc(name_size + 1 + size);
-
-        if (field == NULL || entry->count == FIELDS_MAX) {
-                free(field);
-                entry->incomplete = true;
-                return;
-        }
-        memcpy(field, name, name_size);
-        field[name_size] = '=';
-        if (size > 0)
-                memcpy(field + name_size + 1, data, size);
-        entry->fields[entry->count++] = (struct iovec){ field, name_size + 1 + size };
-}
-
-static void entry_add_string(struct entry *entry, const char *name, const char *string)
-{
-        entry_add(entry, name, string, strlen(string));
-}
-
-static void entry_add_number(struct entry *entry, const char *name, uint64_t number)
-{
-        char digits[24];
-
-        (void)snprintf(digits, sizeof(digits), "%" PRIu64, number);
-        entry_add_string(entry, name, digits);
-}
-
-/* Adds a field unless the text is null. `limit` in bytes, 0: none. */
-static void entry_add_cut(struct entry *entry, const char *name, const struct text *text, size_t limit)
-{
-        if (text->data != NULL)
-                entry_add(entry, name, text->data, text_cut(text->data, text->size, limit));
-}
-
-static void entry_add_text(struct entry *entry, const char *name, const struct text *text)
-{
-        entry_add_cut(entry, name, text, TEXT_BYTES_MAX);
-}
-
-static void entry_add_delivery(struct entry *entry, const struct journal_delivery *delivery)
-{
-        if (delivery->job_id != 0)
-                entry_add_number(entry, "JOBWATCH_JOB", delivery->job_id);
-        if (delivery->job_name != NULL)
-                entry_add_string(entry, "JOBWATCH_JOB_NAME", delivery->job_name);
-        if (delivery->event_id != NULL)
-                entry_add_string(entry, "JOBWATCH_EVENT_ID", delivery->event_id);
-        if (delivery->hook != NULL) {
-                entry_add_string(entry, "JOBWATCH_HOOK", delivery->hook);
-                entry_add_number(entry, "JOBWATCH_ATTEMPT", delivery->attempt);
-        }
-}
-
-static void entry_add_head(struct entry *entry, int priority, const char *message_id, const char *message)
-{
-        entry_add_string(entry, "MESSAGE", message);
-        entry_add_number(entry, "PRIORITY", (uint64_t)priority);
-        entry_add_string(entry, "SYSLOG_IDENTIFIER", "jobwatchd");
-        if (message_id != NULL)
-                entry_add_string(entry, "MESSAGE_ID", message_id);
-}
-
-/* An incomplete entry is not sent: the event is logged again later, and both entries must be equal. */
-static int entry_send(struct entry *entry)
-{
-        if (entry->incomplete)
-                return -ENOMEM;
-
-        int r = sd_journal_sendv(entry->fields, (int)entry->count);
-        return r < 0 ? r : 0;
-}
-
-/* ---- the console ---- */
-
-static const char *colour_of(int priority)
-{
-        if (priority <= LOG_ERR)
-                return "\x1b[1;31m";
-        if (priority == LOG_WARNING)
-                return "\x1b[1;33m";
-        if (priority == LOG_NOTICE)
-                return "\x1b[1m";
-        return priority == LOG_DEBUG ? "\x1b[2m" : "";
-}
-
-static int console_write(const struct journal *journal, int priority, const char *message)
-{
-        static const char *const words[] = { "emerg",   "alert",  "crit", "error",
-                                             "warning", "notice", "info", "debug" };
-        const char *colour = journal->coloured ? colour_of(priority) : "";
-        char stamp[sizeof("2026-01-01 00:00:00")] = "";
-        time_t now = time(NULL);
-        struct tm local;
-
-        if (localtime_r(&now, &local) != NULL)
-                (void)strftime(stamp, sizeof(stamp), "%F %T", &local);
-        int r = fprintf(stderr, "%s%s %-7s %s%s\n", colour, stamp, words[priority], message,
-                        *colour != '\0' ? "\x1b[0m" : "");
-        return r < 0 ? -EIO : 0;
-}
+DEFINE_CLEANUP(struct journal, journal_close)
 
 /* ---- opening ---- */
 
-/* $JOURNAL_STREAM holds device and inode of the stream to the journal: systemd.exec(5). */
 bool journal_is_standard_error(void)
 {
-        const char *stream = getenv("JOURNAL_STREAM");
-        struct stat st;
-        char *end;
+        return target_is_standard_error();
+}
 
-        if (stream == NULL)
-                return false;
-        unsigned long long device = strtoull(stream, &end, 10);
-        if (*end != ':')
-                return false;
-        unsigned long long inode = strtoull(end + 1, NULL, 10);
-        return fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+static void on_sent(void *userdata, const char *event_id)
+{
+        const struct journal *journal = userdata;
+
+        if (journal->callbacks.on_sent != NULL)
+                journal->callbacks.on_sent(journal->callbacks.userdata, event_id);
+}
+
+static void on_drained(void *userdata, size_t dropped, int refused)
+{
+        struct journal *journal = userdata;
+
+        if (dropped > 0)
+                journal_print(journal, LOG_WARNING,
+                              "%zu log entr%s dropped: the journal did not accept %s in time.", dropped,
+                              dropped == 1 ? "y was" : "ies were", dropped == 1 ? "it" : "them");
+        if (refused < 0 && journal->callbacks.on_drained != NULL)
+                journal->callbacks.on_drained(journal->callbacks.userdata, refused);
 }
 
 int journal_open(const struct log_config *settings, struct journal **ret_journal)
 {
-        bool native = settings->target == LOG_TARGET_JOURNAL ||
-                      (settings->target == LOG_TARGET_AUTO && journal_is_standard_error());
+        struct target target;
 
-        /* sd_journal_sendv() reports success without a journal, and all entries would be lost silently. */
-        if (native && access(JOURNAL_SOCKET, F_OK) < 0)
-                return -errno;
+        int r = target_open(settings->target, &target);
+        if (r < 0)
+                return r;
 
-        struct journal *journal = calloc(1, sizeof(*journal));
+        CLEANUP(cleanup_journal_close) struct journal *journal = calloc(1, sizeof(*journal));
         if (journal == NULL)
                 return -ENOMEM;
-        journal->native = native;
-        journal->coloured = !native && isatty(STDERR_FILENO) && getenv("NO_COLOR") == NULL;
-        journal->target = settings->target;
+        journal->target = target;
+        journal->configured = settings->target;
+        const struct sender_parts parts = {
+                .target = target,
+                .on_sent = on_sent,
+                .on_drained = on_drained,
+                .userdata = journal,
+        };
+        journal->sender = sender_new(&parts);
+        journal->spare = entry_new_spare(SPARE_MESSAGE_BYTES + SPARE_OTHER_BYTES);
+        if (journal->sender == NULL || journal->spare == NULL)
+                return -ENOMEM;
+        journal->spare->home = &journal->spare;
         journal_set(journal, settings);
 
-        *ret_journal = journal;
+        *ret_journal = STEAL_POINTER(journal);
         return 0;
 }
 
 struct journal *journal_close(struct journal *journal)
 {
+        if (journal == NULL || journal->abandoned)
+                return NULL;
+        sender_free(journal->sender);
+        free(journal->spare);
         free(journal);
         return NULL;
+}
+
+void journal_set_callbacks(struct journal *journal, const struct journal_callbacks *callbacks)
+{
+        journal->callbacks = callbacks != NULL ? *callbacks : (struct journal_callbacks){ 0 };
+}
+
+int journal_start(struct journal *journal, sd_event *event)
+{
+        return sender_start(journal->sender, event);
+}
+
+bool journal_stop(struct journal *journal, uint64_t timeout_us)
+{
+        journal->abandoned = !sender_stop(journal->sender, timeout_us);
+        return !journal->abandoned;
+}
+
+bool journal_is_idle(const struct journal *journal)
+{
+        return sender_is_idle(journal->sender);
+}
+
+bool journal_is_busy(const struct journal *journal)
+{
+        return sender_is_busy(journal->sender);
 }
 
 void journal_set(struct journal *journal, const struct log_config *settings)
@@ -214,35 +137,71 @@ void journal_set(struct journal *journal, const struct log_config *settings)
         journal->level = settings->level;
         journal->result_bytes = settings->result_bytes;
         journal->personal_data = settings->personal_data;
-        if (settings->target != journal->target)
+        if (settings->target != journal->configured)
                 journal_print(journal, LOG_WARNING,
                               "Cannot change [log] target while running; restart the service.");
 }
 
 bool journal_is_native(const struct journal *journal)
 {
-        return journal->native;
+        return journal->target.native;
 }
 
 /* ---- messages ---- */
 
-/* Returns 0, -ENOMEM, or the error of sd_journal_sendv(). */
+static void add_head(struct field_list *fields, int priority, const char *identifier, uint64_t time_us)
+{
+        fields_add_number(fields, "PRIORITY", (uint64_t)priority);
+        fields_add_string(fields, "SYSLOG_IDENTIFIER", identifier);
+        fields_add_time(fields, "JOBWATCH_TIME", time_us);
+}
+
+static void add_delivery(struct field_list *fields, const struct journal_delivery *delivery)
+{
+        if (delivery->job_id != 0)
+                fields_add_number(fields, "JOBWATCH_JOB", delivery->job_id);
+        if (delivery->job_name != NULL)
+                fields_add_string(fields, "JOBWATCH_JOB_NAME", delivery->job_name);
+        if (delivery->event_id != NULL)
+                fields_add_string(fields, "JOBWATCH_EVENT_ID", delivery->event_id);
+        if (delivery->hook != NULL) {
+                fields_add_string(fields, "JOBWATCH_HOOK", delivery->hook);
+                fields_add_number(fields, "JOBWATCH_ATTEMPT", delivery->attempt);
+        }
+}
+
+/* The message alone, without what needs memory. */
+static void add_message(const struct journal *journal, struct field_list *fields, int priority,
+                        const char *message)
+{
+        if (!journal->target.native) {
+                target_add_line(&journal->target, fields, priority, message);
+                return;
+        }
+        fields_add_string(fields, "MESSAGE", message);
+        add_head(fields, priority, "jobwatchd", clock_wall_us());
+}
+
+/* Returns -ENOMEM, or 0 also if the entry could not be sent: nobody would do anything about it. */
 static int send_message(struct journal *journal, int priority, const char *message_id,
                         const struct journal_delivery *about, const char *raw, size_t size)
 {
         CLEANUP(cleanup_free) char *message = text_escape(raw, size, 0);
-        struct entry entry = { .count = 0 };
+        struct field_list fields = { .count = 0 };
 
         if (message == NULL)
                 return -ENOMEM;
-        if (!journal->native)
-                return console_write(journal, priority, message);
-
-        entry_add_head(&entry, priority, message_id, message);
-        entry_add_delivery(&entry, about);
-        int r = entry_send(&entry);
-        entry_clear(&entry);
-        return r;
+        add_message(journal, &fields, priority, message);
+        if (journal->target.native) {
+                if (message_id != NULL)
+                        fields_add_string(&fields, "MESSAGE_ID", message_id);
+                add_delivery(&fields, about);
+        }
+        struct entry *entry = entry_new(&fields);
+        if (entry == NULL)
+                return -ENOMEM;
+        (void)sender_send(journal->sender, entry);
+        return 0;
 }
 
 /* The fallback when out of memory: sends the first kilobyte of the message, in ASCII, without other fields.
@@ -252,27 +211,22 @@ static void print_without_memory(struct journal *journal, int priority, const ch
 
 static void print_without_memory(struct journal *journal, int priority, const char *format, va_list arguments)
 {
-        static const char name[] = "MESSAGE=";
-        char field[sizeof(name) + 1024], digit[] = "PRIORITY=0", identifier[] = "SYSLOG_IDENTIFIER=jobwatchd";
-        char *message = field + sizeof(name) - 1;
+        char message[SPARE_MESSAGE_BYTES];
+        struct field_list fields = { .count = 0 };
+        struct entry *entry = journal->spare;
 
-        memcpy(field, name, sizeof(name));
-        (void)vsnprintf(message, sizeof(field) - (sizeof(name) - 1), format, arguments);
+        if (entry == NULL) {
+                sender_drop(journal->sender);
+                return;
+        }
+        journal->spare = NULL;
+        (void)vsnprintf(message, sizeof(message), format, arguments);
         for (char *c = message; *c != '\0'; c++)
                 if (*c < ' ' || *c > '~')
                         *c = '?';
-        if (!journal->native) {
-                (void)console_write(journal, priority, message);
-                return;
-        }
-
-        digit[sizeof(digit) - 2] = (char)('0' + priority);
-        const struct iovec fields[] = {
-                { field, strlen(field) },
-                { digit, strlen(digit) },
-                { identifier, strlen(identifier) },
-        };
-        (void)sd_journal_sendv(fields, sizeof(fields) / sizeof(fields[0]));
+        add_message(journal, &fields, priority, message);
+        entry_fill(entry, &fields);
+        (void)sender_send(journal->sender, entry);
 }
 
 static void print(struct journal *journal, int priority, const char *message_id,
@@ -291,7 +245,7 @@ static void print(struct journal *journal, int priority, const char *message_id,
         int length = vasprintf(&raw, format, arguments);
         if (length < 0)
                 raw = NULL;
-        if (length < 0 || send_message(journal, priority, message_id, about, raw, (size_t)length) == -ENOMEM)
+        if (length < 0 || send_message(journal, priority, message_id, about, raw, (size_t)length) < 0)
                 print_without_memory(journal, priority, format, again);
         va_end(again);
 }
@@ -330,116 +284,60 @@ void journal_print_delivery(struct journal *journal, int priority, const char *m
 void journal_print_output(struct journal *journal, const struct journal_delivery *delivery, int priority,
                           const char *line, size_t size)
 {
-        CLEANUP(cleanup_free) char *identifier = NULL;
-        struct entry entry = { .count = 0 };
+        CLEANUP(cleanup_free) char *text = NULL;
+        struct field_list fields = { .count = 0 };
 
-        if (!journal->native) {
-                CLEANUP(cleanup_free) char *text = text_escape(line, size, 0);
-
-                (void)fprintf(stderr, "%s\n", text != NULL ? text : "");
-                return;
+        if (journal->target.native) {
+                text = format_message("jobwatch-%s", delivery->hook);
+                if (text == NULL)
+                        return;
+                fields_add(&fields, "MESSAGE", line, size);
+                add_head(&fields, priority, text, clock_wall_us());
+                add_delivery(&fields, delivery);
+        } else {
+                text = text_escape(line, size, 0);
+                if (text == NULL)
+                        return;
+                fields_add_string(&fields, NULL, text);
+                fields_add_string(&fields, NULL, "\n");
         }
-        identifier = format_message("jobwatch-%s", delivery->hook);
-        if (identifier == NULL)
-                return;
-        entry_add(&entry, "MESSAGE", line, size);
-        entry_add_number(&entry, "PRIORITY", (uint64_t)priority);
-        entry_add_string(&entry, "SYSLOG_IDENTIFIER", identifier);
-        entry_add_delivery(&entry, delivery);
-        (void)entry_send(&entry);
-        entry_clear(&entry);
+        struct entry *entry = entry_new(&fields);
+        if (entry != NULL)
+                (void)sender_send(journal->sender, entry);
 }
 
 /* ---- events ---- */
 
-int event_priority(enum event_kind kind)
+static struct entry *make_event(const struct journal *journal, const struct event *event)
 {
-        switch (kind) {
-        case EVENT_FAILED:
-        case EVENT_GONE:
-                return LOG_ERR;
-        case EVENT_STALLED:
-                return LOG_WARNING;
-        case EVENT_CHANGED:
-        case EVENT_SUCCEEDED:
-                return LOG_NOTICE;
-        case EVENT_SEEN:
-                break;
-        }
-        return LOG_INFO;
-}
-
-const char *event_message_id(enum event_kind kind)
-{
-        static const char *const ids[EVENT_KIND_COUNT] = {
-                [EVENT_SEEN] = MESSAGE_ID_SEEN,           [EVENT_CHANGED] = MESSAGE_ID_CHANGED,
-                [EVENT_SUCCEEDED] = MESSAGE_ID_SUCCEEDED, [EVENT_FAILED] = MESSAGE_ID_FAILED,
-                [EVENT_GONE] = MESSAGE_ID_GONE,           [EVENT_STALLED] = MESSAGE_ID_STALLED,
-        };
-
-        return ids[kind];
-}
-
-static void entry_add_event(struct entry *entry, const struct journal *journal, const struct event *event)
-{
-        const struct job_record *record = &event->record;
-
-        entry_add_string(entry, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
-        entry_add_string(entry, "JOBWATCH_EVENT_ID", event->id);
-        entry_add_number(entry, "JOBWATCH_SEQUENCE", event->sequence);
-        entry_add_number(entry, "JOBWATCH_JOB", record->id);
-        entry_add_text(entry, "JOBWATCH_JOB_NAME", &event->job_name);
-        entry_add_text(entry, "JOBWATCH_JOB_GUID", &record->guid);
-        entry_add_text(entry, "JOBWATCH_STATUS", &record->status);
-        entry_add_text(entry, "JOBWATCH_STATUS_BEFORE", &event->status_before);
-        entry_add_cut(entry, "JOBWATCH_RESULT", &record->result, journal->result_bytes);
-        entry_add_cut(entry, "JOBWATCH_RESULT_BEFORE", &event->result_before, journal->result_bytes);
-        if (record->has_result)
-                entry_add_number(entry, "JOBWATCH_RESULT_BYTES",
-                                 event->result_size != 0 ? event->result_size : record->result.size);
-        entry_add_string(entry, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
-        entry_add_text(entry, "JOBWATCH_DESCRIPTION", &record->description);
-        entry_add_text(entry, "JOBWATCH_BUSINESS", &record->business);
-        if (record->business_id != 0)
-                entry_add_number(entry, "JOBWATCH_BUSINESS_ID", record->business_id);
-        entry_add_text(entry, "JOBWATCH_UPDATED_ON", &record->updated_on);
-        if (journal->personal_data) {
-                entry_add_text(entry, "JOBWATCH_USER", &record->user);
-                entry_add_text(entry, "JOBWATCH_USER_EMAIL", &record->email);
-        }
-}
-
-/* The console has no fields: the line also shows the event and the size of ResultData. */
-static int console_event(const struct journal *journal, const struct event *event, const char *message)
-{
+        CLEANUP(cleanup_free) char *message = event_message(event, journal->result_bytes);
         CLEANUP(cleanup_free) char *line = NULL;
-        const struct text *result = &event->record.result;
+        const int priority = event_priority(event->kind);
+        struct field_list fields = { .count = 0 };
 
-        if (result->data == NULL)
-                line = format_message(
-                        "%s [%s%s]", message, event_kind_to_string(event->kind),
-                        event->kind == EVENT_SEEN && !event->record.has_result ? ", result not known" : "");
-        else
-                line = format_message("%s [%s, result of %zu bytes]", message,
-                                      event_kind_to_string(event->kind), result->size);
-        if (line == NULL)
-                return -ENOMEM;
-        return console_write(journal, event_priority(event->kind), line);
+        if (message == NULL)
+                return NULL;
+        if (journal->target.native) {
+                /* An entry that is repeated is the same one, so it has the time of the event. */
+                fields_add_string(&fields, "MESSAGE", message);
+                add_head(&fields, priority, "jobwatchd", event->time_us);
+                fields_add_string(&fields, "MESSAGE_ID", event_message_id(event->kind));
+                event_add_fields(&fields, event, journal->result_bytes, journal->personal_data);
+        } else {
+                line = event_console_message(event, message);
+                if (line == NULL)
+                        return NULL;
+                target_add_line(&journal->target, &fields, priority, line);
+        }
+        return entry_new(&fields);
 }
 
 int journal_event(struct journal *journal, const struct event *event)
 {
-        CLEANUP(cleanup_free) char *message = event_message(event, journal->result_bytes);
-        struct entry entry = { .count = 0 };
+        struct entry *entry = make_event(journal, event);
 
-        if (message == NULL)
-                return -ENOMEM;
-        if (!journal->native)
-                return console_event(journal, event, message);
-
-        entry_add_head(&entry, event_priority(event->kind), event_message_id(event->kind), message);
-        entry_add_event(&entry, journal, event);
-        int r = entry_send(&entry);
-        entry_clear(&entry);
-        return r;
+        if (entry == NULL)
+                return sender_refuse_event(journal->sender, -ENOMEM);
+        memcpy(entry->event_id, event->id, sizeof(entry->event_id));
+        return sender_send(journal->sender, entry);
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <syslog.h>
+#include <systemd/sd-event.h>
 
 #include "config/config.h"
 #include "model/event.h"
@@ -11,6 +12,9 @@
 /*
  * The log: entries with fields in the journal, or lines on standard error. Only app, monitor and delivery
  * log; the layers below return errors.
+ *
+ * Until journal_start() and after journal_stop() an entry is sent at once, which may block. In between a
+ * thread of its own, the log sender, sends all of them in order, from a queue of at most 4 MiB.
  */
 struct journal;
 
@@ -20,7 +24,44 @@ struct journal;
  * missing.
  */
 int journal_open(const struct log_config *settings, struct journal **ret_journal);
+
+/* Waits for a sender that was not stopped; one that is stuck keeps the memory. Accepts NULL, returns NULL. */
 struct journal *journal_close(struct journal *journal);
+
+/* Starts the log sender. Returns 0 or a negative errno, after which entries are still sent at once. */
+int journal_start(struct journal *journal, sd_event *event);
+
+/*
+ * Waits until all entries are sent, at most for this time, and ends the log sender. Returns whether all were
+ * sent. Otherwise the sender is stuck and is left alone: all entries from now on are lost, journal_event()
+ * fails, and the process must end without joining threads.
+ */
+bool journal_stop(struct journal *journal, uint64_t timeout_us);
+
+/* Whether no entry waits to be sent. */
+bool journal_is_idle(const struct journal *journal);
+
+/*
+ * Whether more than a quarter of the queue is used and the sender gets on: whoever has many entries and can
+ * wait should do so for a moment. False if the sender is stuck.
+ */
+bool journal_is_busy(const struct journal *journal);
+
+struct journal_callbacks {
+        /* An event was sent; the id is borrowed. Called from the loop, or by journal_event() itself. */
+        void (*on_sent)(void *userdata, const char *event_id);
+
+        /*
+         * Events were refused with -EXFULL, or could not be sent after journal_event() had accepted them.
+         * Now no event waits any more: all without on_sent() are to be logged again, in order. `r` is
+         * the errno of the first one. Called from the loop.
+         */
+        void (*on_drained)(void *userdata, int r);
+        void *userdata;
+};
+
+/* Sets the callbacks, which are copied. NULL: none. */
+void journal_set_callbacks(struct journal *journal, const struct journal_callbacks *callbacks);
 
 /* Applies new settings. The target cannot be changed: a warning is logged if it differs. */
 void journal_set(struct journal *journal, const struct log_config *settings);
@@ -33,7 +74,8 @@ bool journal_is_native(const struct journal *journal);
 
 /*
  * Logs a message: what happened, the cause after a colon, what happens next. Dropped if `priority` is less
- * urgent than the configured level. Control characters are escaped.
+ * urgent than the configured level. Control characters are escaped. If the queue is full, it is dropped; a
+ * message says later how many were.
  */
 void journal_print(struct journal *journal, int priority, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -68,11 +110,8 @@ void journal_print_output(struct journal *journal, const struct journal_delivery
                           const char *line, size_t size);
 
 /*
- * Logs an event with all its fields, regardless of the level. Returns 0, or a negative errno if the entry may
- * not have reached the journal and has to be logged again.
+ * Logs an event with all its fields, regardless of the level. Returns 0 if it was sent or is queued, or a
+ * negative errno: it has to be logged again. With -EXFULL the queue is full, or an earlier event could not be
+ * sent; on_drained() says when the time for that has come.
  */
 int journal_event(struct journal *journal, const struct event *event);
-
-/* The syslog priority and the MESSAGE_ID of an event kind. */
-int event_priority(enum event_kind kind);
-const char *event_message_id(enum event_kind kind);

@@ -75,17 +75,19 @@ static void replay_later(struct recorder *recorder)
 
 static int report_event(struct recorder *recorder, const struct event *event)
 {
-        const char *const ids[] = { event->id };
-
         if (recorder->journal_failing)
                 return 0;
         int r = journal_event(recorder->journal, event);
-        if (r < 0) {
+        if (r < 0)
                 replay_later(recorder);
-                return r;
-        }
-        (void)store_mark_logged(recorder->state, ids, 1); /* if that fails, it is logged twice */
-        return 0;
+        return r;
+}
+
+static void on_sent(void *userdata, const char *event_id)
+{
+        const struct recorder *recorder = userdata;
+
+        (void)store_mark_logged(recorder->state, &event_id, 1); /* if that fails, it is logged twice */
 }
 
 static int replay_one(void *userdata, const struct event *event)
@@ -103,17 +105,36 @@ static int replay(struct recorder *recorder)
         return r;
 }
 
+static void replay_delayed(struct recorder *recorder)
+{
+        (void)replay(recorder);
+        if (!recorder->journal_failing)
+                journal_print(recorder->journal, LOG_WARNING,
+                              "The journal is available again. Delayed entries have been logged.");
+}
+
 static int on_replay_time(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)source;
         (void)time_us;
         struct recorder *recorder = userdata;
 
-        (void)replay(recorder);
-        if (!recorder->journal_failing)
-                journal_print(recorder->journal, LOG_WARNING,
-                              "The journal is available again. Delayed entries have been logged.");
+        if (journal_is_idle(recorder->journal))
+                replay_delayed(recorder);
+        else /* what waits would be logged twice */
+                replay_later(recorder);
         return 0;
+}
+
+/* After an error there is a pause; if the queue was full, there is room now. */
+static void on_drained(void *userdata, int r)
+{
+        struct recorder *recorder = userdata;
+
+        if (r == -EXFULL)
+                replay_delayed(recorder);
+        else
+                replay_later(recorder);
 }
 
 /* Logged once, until there is room again. */
@@ -218,6 +239,12 @@ int recorder_new(sd_event *event, struct store *state, struct outbox *outbox, st
                 r = sd_event_source_set_enabled(recorder->prune_timer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
+        const struct journal_callbacks callbacks = {
+                .on_sent = on_sent,
+                .on_drained = on_drained,
+                .userdata = recorder,
+        };
+        journal_set_callbacks(journal, &callbacks);
         *ret_recorder = STEAL_POINTER(recorder);
         return 0;
 }
@@ -228,6 +255,7 @@ struct recorder *recorder_free(struct recorder *recorder)
                 return NULL;
         if (recorder->journal_failing) /* last attempt before the next start */
                 (void)replay(recorder);
+        journal_set_callbacks(recorder->journal, NULL);
         sd_event_source_disable_unref(recorder->replay_timer);
         sd_event_source_disable_unref(recorder->prune_timer);
         pending_clear(recorder);

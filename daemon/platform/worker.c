@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,7 +18,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/timespan.h"
 
 /* How much work is given back before other event sources have their turn. */
 #define GIVE_BACK_MAX 100
@@ -187,6 +190,29 @@ void worker_push(struct worker *worker, struct work *work)
 bool worker_is_idle(const struct worker *worker)
 {
         return worker->count == 0;
+}
+
+bool worker_wait(struct worker *worker, uint64_t timeout_us)
+{
+        const uint64_t end_us = clock_process_us() + timeout_us;
+        struct pollfd wake = { .fd = worker->wake, .events = POLLIN };
+
+        assert(!worker->giving_back);
+        for (;;) {
+                give_back(worker, SIZE_MAX);
+                const uint64_t now_us = clock_process_us();
+                if (worker->count == 0 || now_us >= end_us)
+                        return worker->count == 0;
+                if (take_finished(worker))
+                        continue;
+
+                const uint64_t left_us = end_us - now_us;
+                const struct timespec left = {
+                        .tv_sec = (time_t)(left_us / USEC_PER_SEC),
+                        .tv_nsec = (long)(left_us % USEC_PER_SEC) * 1000,
+                };
+                (void)ppoll(&wake, 1, &left, NULL);
+        }
 }
 
 /* ---- life ---- */

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <systemd/sd-event.h>
 
 /*
@@ -54,6 +55,12 @@ void worker_finish(struct worker *worker, struct work *work);
 
 /* Whether there is no work that was not given back. */
 bool worker_is_idle(const struct worker *worker);
+
+/*
+ * Waits until all work was executed and given back, at most for this time. Work that done() pushes counts,
+ * too. Returns whether the worker is idle. Must not be called from done().
+ */
+bool worker_wait(struct worker *worker, uint64_t timeout_us);
 
 /*
  * Waits for the thread to execute everything, ends it, and gives back all work, also what is pushed by done()

@@ -48,6 +48,8 @@ class Entries(OutputTest):
         """All that concerns a job is found by its number, and what two jobs cause the same hook to print is told apart."""
         program = self.script("hook", "echo begins >&2\necho '<4>about' $JOBWATCH_JOB")
         entries = self.run_hook(f"[hook mine]\nexec = {program}\n[job named]\nid = 13\n", jobs=(11, 12))
+        for entry in entries:
+            self.assertRegex(entry.pop("JOBWATCH_TIME"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
         for job in 11, 12, 13:
             life = [entry for entry in entries if entry.get("JOBWATCH_JOB") == str(job)]
             event, = [entry for entry in life if "JOBWATCH_EVENT" in entry]

@@ -128,7 +128,9 @@ files = members.csv
                 self.assertEqual(entry.get(name), value, name)
             self.assertEqual(str(uuid.UUID(entry["JOBWATCH_EVENT_ID"])), entry["JOBWATCH_EVENT_ID"])
             self.assertRegex(entry["JOBWATCH_UPDATED_ON"], r"^\d{4}-|^/Date\(")
-            known = set(common) | set(fields) | {"JOBWATCH_EVENT_ID", "JOBWATCH_SEQUENCE", "JOBWATCH_UPDATED_ON"}
+            self.assertRegex(entry["JOBWATCH_TIME"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+            known = set(common) | set(fields) | {"JOBWATCH_EVENT_ID", "JOBWATCH_SEQUENCE", "JOBWATCH_TIME",
+                                                 "JOBWATCH_UPDATED_ON"}
             self.assertEqual({name for name in entry if name.startswith("JOBWATCH_")} - known, set())
         self.assertNotIn("JOBWATCH_STATUS_BEFORE", seen)
         self.assertNotEqual(seen["JOBWATCH_EVENT_ID"], succeeded["JOBWATCH_EVENT_ID"])

@@ -15,10 +15,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "journal/event_entry.h"
 #include "journal_capture.h"
 
 static int journal_setup(void **state)
@@ -66,8 +68,9 @@ static void test_every_field(void **state)
         expect_field("JOBWATCH_BUSINESS", "Harbour");
         expect_field("JOBWATCH_BUSINESS_ID", "4711");
         expect_field("JOBWATCH_UPDATED_ON", "2026-01-15T10:30:00Z");
-        assert_non_null(capture_name(19));
-        assert_null(capture_name(20)); /* and no other */
+        expect_field("JOBWATCH_TIME", "2023-11-14T22:13:20.000000Z"); /* of the event */
+        assert_non_null(capture_name(20));
+        assert_null(capture_name(21)); /* and no other */
 }
 
 static void test_field_names_are_valid(void **state)
@@ -295,6 +298,33 @@ static void test_messages(void **state)
         expect_field("JOBWATCH_ATTEMPT", "2");
 }
 
+/* The time at which a message was made, which may be long before the journal has it. */
+static void test_messages_have_their_time(void **state)
+{
+        const struct journal_delivery delivery = { .job_id = 7, .hook = "mail", .attempt = 1 };
+        char before[32], after[32];
+        size_t size;
+
+        for (int output = 0; output < 2; output++) {
+                time_t now = time(NULL);
+                (void)strftime(before, sizeof(before), "%FT%T", gmtime(&now));
+                if (output)
+                        journal_print_output(*state, &delivery, LOG_INFO, "x", 1);
+                else
+                        journal_print(*state, LOG_INFO, "x");
+                now = time(NULL);
+                (void)strftime(after, sizeof(after), "%FT%TZ", gmtime(&now));
+
+                const char *found = capture_field("JOBWATCH_TIME", &size);
+                assert_non_null(found);
+                assert_int_equal(size, strlen("2026-01-01T00:00:00.000000Z"));
+                assert_true(strcmp(found, before) > 0);
+                assert_true(strncmp(found, after, strlen("2026-01-01T00:00:00")) <= 0);
+                assert_int_equal(strspn(found + 20, "0123456789"), 6);
+                assert_string_equal(found + 26, "Z");
+        }
+}
+
 static void test_no_journal(void **state)
 {
         const struct log_config settings = capture_settings();
@@ -479,6 +509,7 @@ int main(void)
                 TEST(test_events_ignore_the_level),
                 TEST(test_journal_errors_are_returned),
                 TEST(test_messages),
+                TEST(test_messages_have_their_time),
                 TEST(test_no_journal),
                 cmocka_unit_test(test_console_lines),
                 cmocka_unit_test(test_console_colours_on_a_terminal),

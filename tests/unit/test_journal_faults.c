@@ -16,7 +16,7 @@
 #include "fault_malloc.h"
 #include "journal/journal.h"
 
-/* A fake journal that does not allocate: the last entry, one line per field. */
+/* A fake journal that does not allocate: the last entry, one line per field, except JOBWATCH_TIME. */
 static char entry[4096];
 static unsigned entries;
 
@@ -29,6 +29,8 @@ int __wrap_sd_journal_sendv(const struct iovec *fields, int count)
 
         entries++;
         for (int i = 0; i < count; i++) {
+                if (strncmp(fields[i].iov_base, "JOBWATCH_TIME=", strlen("JOBWATCH_TIME=")) == 0)
+                        continue;
                 assert_true(fields[i].iov_len + 2 < sizeof(entry) - size);
                 memcpy(entry + size, fields[i].iov_base, fields[i].iov_len);
                 size += fields[i].iov_len;
@@ -75,7 +77,8 @@ static void test_message(void **state)
                                                     "MESSAGE_ID=0f1e2d3c4b5a49788695a4b3c2d1e0f0\n"
                                                     "JOBWATCH_JOB=7\nJOBWATCH_JOB_NAME=import\n");
         }
-        assert_true(round > 10);
+        assert_true(round >
+                    8); /* the line, its escaped form and the entry: each alone, and with all after it */
         journal_close(journal);
 }
 

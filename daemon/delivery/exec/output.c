@@ -6,6 +6,8 @@
  *     read from the loop --(the program has ended)--> detached: in the list --(closed by all)--> freed
  *
  * The loop reads one buffer at a time, so that a program that prints a lot does not keep it from other work.
+ * Reading pauses while the journal is busy, so that nothing is dropped. It does not if the journal is stuck:
+ * a program never waits for that.
  */
 
 #include "delivery/exec/output.h"
@@ -21,6 +23,7 @@
 #include "journal/event_message.h"
 #include "util/cleanup.h"
 #include "util/text.h"
+#include "util/timespan.h"
 
 #define LINE_BYTES_MAX   4096
 #define OUTPUT_BYTES_MAX ((size_t)1 << 20)
@@ -30,6 +33,9 @@
 
 #define READ_SIZE 4096
 
+/* How long a program that prints faster than lines can be logged is made to wait. */
+#define PAUSE_US (10 * USEC_PER_MSEC)
+
 /* How much output_end() reads at most: what a pipe holds. */
 #define PIPE_SIZE 65536
 
@@ -37,6 +43,7 @@ struct output {
         struct outputs *outputs;
         struct journal *journal;
         sd_event_source *source;
+        sd_event_source *pause; /* enabled while the source is not, because the journal is busy */
         char *hook, *job_name;
         char event_id[EVENT_ID_SIZE];
         struct journal_delivery fields; /* borrowed from the above */
@@ -160,6 +167,28 @@ static size_t read_some(struct output *output)
         return 0;
 }
 
+static bool pause_reading(struct output *output)
+{
+        int r = sd_event_source_set_time_relative(output->pause, PAUSE_US);
+
+        if (r >= 0)
+                r = sd_event_source_set_enabled(output->pause, SD_EVENT_ONESHOT);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(output->source, SD_EVENT_OFF);
+        return r >= 0;
+}
+
+static int on_pause_end(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        const struct output *output = userdata;
+
+        if (!output->closed)
+                (void)sd_event_source_set_enabled(output->source, SD_EVENT_ON);
+        return 0;
+}
+
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         (void)source;
@@ -167,6 +196,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         (void)revents;
         struct output *output = userdata;
 
+        if (!output->discarding && journal_is_busy(output->journal) && pause_reading(output))
+                return 0;
         (void)read_some(output);
         if (output->closed && output->detached)
                 output_free(output);
@@ -236,6 +267,11 @@ int output_new(const struct hook_context *context, const struct hook_attempt *at
 
         int r = output->hook == NULL || (output->job_name == NULL && job_name != NULL) ? -ENOMEM : 0;
         if (r == 0)
+                r = sd_event_add_time(context->event, &output->pause, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
+                                      on_pause_end, output);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(output->pause, SD_EVENT_OFF);
+        if (r >= 0)
                 r = sd_event_add_io(context->event, &output->source, pipe_fd, EPOLLIN, on_readable, output);
         if (r >= 0)
                 r = sd_event_source_set_io_fd_own(output->source, true);
@@ -259,6 +295,7 @@ struct output *output_free(struct output *output)
                 output->outputs->count--;
         }
         sd_event_source_disable_unref(output->source);
+        sd_event_source_disable_unref(output->pause);
         free(output->hook);
         free(output->job_name);
         free(output);

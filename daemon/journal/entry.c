@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Making an entry: its fields are collected in a list that borrows everything, then copied into one
+ * allocation, which is all that waits for the sender.
+ */
+
+#include "journal/entry.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/timestamp.h"
+
+#define SPARE_FIELDS 4
+
+/* ---- the list ---- */
+
+void fields_add(struct field_list *fields, const char *name, const char *data, size_t size)
+{
+        assert(fields->count < ENTRY_FIELDS_MAX);
+        fields->items[fields->count].name = name;
+        fields->items[fields->count].data = data;
+        fields->items[fields->count].size = size;
+        fields->count++;
+}
+
+void fields_add_string(struct field_list *fields, const char *name, const char *string)
+{
+        fields_add(fields, name, string, strlen(string));
+}
+
+void fields_add_copy(struct field_list *fields, const char *name, const char *text)
+{
+        size_t size = strlen(text);
+        char *copy = fields->texts + fields->texts_used;
+
+        assert(size <= sizeof(fields->texts) - fields->texts_used);
+        memcpy(copy, text, size);
+        fields->texts_used += size;
+        fields_add(fields, name, copy, size);
+}
+
+void fields_add_number(struct field_list *fields, const char *name, uint64_t number)
+{
+        char digits[24];
+
+        (void)snprintf(digits, sizeof(digits), "%" PRIu64, number);
+        fields_add_copy(fields, name, digits);
+}
+
+void fields_add_time(struct field_list *fields, const char *name, uint64_t time_us)
+{
+        char stamp[TIMESTAMP_TEXT_MAX];
+
+        fields_add_copy(fields, name, timestamp_format(time_us, stamp));
+}
+
+void fields_add_text(struct field_list *fields, const char *name, const struct text *text, size_t limit)
+{
+        if (text->data != NULL)
+                fields_add(fields, name, text->data, text_cut(text->data, text->size, limit));
+}
+
+/* ---- the entry ---- */
+
+static size_t prefix_size(const char *name)
+{
+        return name != NULL ? strlen(name) + 1 : 0;
+}
+
+static size_t content_size(const struct field_list *fields)
+{
+        size_t size = 0;
+
+        for (size_t i = 0; i < fields->count; i++)
+                size += prefix_size(fields->items[i].name) + fields->items[i].size;
+        return size;
+}
+
+static struct entry *entry_allocate(size_t count, size_t content)
+{
+        size_t size = sizeof(struct entry) + count * sizeof(struct iovec) + content;
+        struct entry *entry = malloc(size);
+
+        if (entry != NULL)
+                *entry = (struct entry){ .size = size };
+        return entry;
+}
+
+void entry_fill(struct entry *entry, const struct field_list *fields)
+{
+        char *at = (char *)&entry->fields[fields->count];
+
+        assert((size_t)(at - (char *)entry) + content_size(fields) <= entry->size);
+        entry->count = fields->count;
+        for (size_t i = 0; i < fields->count; i++) {
+                const char *name = fields->items[i].name;
+                size_t prefix = prefix_size(name), size = fields->items[i].size;
+
+                entry->fields[i] = (struct iovec){ at, prefix + size };
+                if (name != NULL) {
+                        memcpy(at, name, prefix - 1);
+                        at[prefix - 1] = '=';
+                }
+                if (size > 0)
+                        memcpy(at + prefix, fields->items[i].data, size);
+                at += prefix + size;
+        }
+}
+
+struct entry *entry_new(const struct field_list *fields)
+{
+        struct entry *entry = entry_allocate(fields->count, content_size(fields));
+
+        if (entry != NULL)
+                entry_fill(entry, fields);
+        return entry;
+}
+
+struct entry *entry_new_spare(size_t size)
+{
+        return entry_allocate(SPARE_FIELDS, size);
+}
+
+struct entry *entry_free(struct entry *entry)
+{
+        if (entry != NULL && entry->home != NULL)
+                *entry->home = entry;
+        else
+                free(entry);
+        return NULL;
+}

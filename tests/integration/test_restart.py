@@ -119,7 +119,7 @@ class Restart(IntegrationTest):
         steps = [what.split(" → ") for what in told if " → " in what]
         unrepeated = [step for place, step in enumerate(steps) if step not in steps[:place]]
         for earlier, later in zip(unrepeated, unrepeated[1:]):
-            self.assertEqual(earlier[1], later[0], "each step begins where the one before ended")
+            self.assertEqual(earlier[1].split(": ")[0], later[0], "each step begins where the one before ended")
 
     def test_a_change_while_the_token_was_wrong(self):
         self.first_run()

@@ -44,7 +44,8 @@ ERRORS = {
     "epoll_create1": "EMFILE ENOMEM", "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "poll": "EINTR ENOMEM",
     "timerfd_create": "EMFILE ENOMEM", "timerfd_settime": "ENOMEM", "signalfd": "EMFILE ENOMEM",
     "pipe2": "EMFILE ENFILE", "posix_spawn": "EAGAIN ENOMEM", "kill": "EPERM",
-    "mmap": "ENOMEM", "mmap64": "ENOMEM", "getrandom": "EAGAIN ENOSYS", "close": "EIO EINTR",
+    "mmap": "ENOMEM", "mmap64": "ENOMEM", "getrandom": "EAGAIN ENOSYS", "getpwnam": "ENOMEM EIO",
+    "close": "EIO EINTR",
     "waitid": "",  # of a child of ours that need not be waited for, nothing
 }
 

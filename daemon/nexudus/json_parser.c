@@ -262,9 +262,12 @@ static void check_status(struct json_parser *parser, yajl_status status)
 /* Passes what is held to yajl. */
 static void parse(struct json_parser *parser, bool more_follow)
 {
-        size_t size = fix_surrogates(parser->held, parser->held_size, more_follow), skipped = 0;
+        size_t skipped = 0;
 
-        if (parser->result != 0 || size == 0)
+        if (parser->result != 0 || parser->held_size == 0)
+                return;
+        size_t size = fix_surrogates(parser->held, parser->held_size, more_follow);
+        if (size == 0)
                 return;
         if (parser->parsed_size == 0 && size >= sizeof(byte_order_mark) &&
             memcmp(parser->held, byte_order_mark, sizeof(byte_order_mark)) == 0)

@@ -8,9 +8,6 @@
  *
  * A refresh token works once: a response with a new one invalidates the old one. The new one is therefore
  * written to disk before it is used.
- *
- * All memory of a request is allocated before it is sent: a refresh token whose response cannot be read is
- * lost, and only the password remains.
  */
 
 #include "nexudus/token.h"
@@ -21,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nexudus/percent.h"
+#include "nexudus/form.h"
 #include "nexudus/token_body.h"
 #include "nexudus/token_error.h"
 #include "nexudus/tokens.h"
@@ -55,7 +52,6 @@ struct token {
         uint64_t requested_us;
         bool is_refresh;
         char *form;
-        size_t form_size;
         char *body; /* allocated with TOKEN_BODY_MAX bytes */
         size_t body_size;
 };
@@ -119,14 +115,12 @@ int token_new(struct http_client *client, const struct token_settings *settings,
 /* Wipes the form and the body of a request that has ended or was cancelled. */
 static void request_clear(struct token *token)
 {
-        if (token->form != NULL)
-                explicit_bzero(token->form, token->form_size);
         if (token->body != NULL)
                 explicit_bzero(token->body, token->body_size);
-        free(token->form);
         free(token->body);
-        token->form = token->body = NULL;
-        token->form_size = token->body_size = 0;
+        token->body = NULL;
+        token->body_size = 0;
+        token->form = secret_free(token->form);
 }
 
 struct token *token_free(struct token *token)
@@ -277,15 +271,14 @@ static int send_request(struct token *token, const char *refresh_token, uint64_t
         token->is_refresh = refresh_token != NULL;
         token->requested_us = now_us;
         token->body = malloc(TOKEN_BODY_MAX);
-        r = token->body != NULL ? form_encode(token->is_refresh ? by_refresh : by_password, &token->form,
-                                              &token->form_size)
-                                : -ENOMEM;
+        token->form = form_encode(token->is_refresh ? by_refresh : by_password);
+        r = token->body != NULL && token->form != NULL ? 0 : -ENOMEM;
         if (r == 0) {
                 const struct http_call call = {
                         .url = token->url,
                         .headers = token->headers,
                         .post = token->form,
-                        .post_size = token->form_size,
+                        .post_size = strlen(token->form),
                         .on_body = on_body,
                         .on_end = on_end,
                         .userdata = token,
@@ -331,20 +324,18 @@ static enum token_verdict read_response(struct token *token, const struct http_e
                 token->unpersisted.access_token,
                 token->unpersisted.refresh_token,
         };
-        struct token_response response = {
+        bool is_success = http_status_is_success(end->status);
+        int r = is_success ? token_body_parse(token->body, token->body_size, false, body)
+                           : token_body_parse(end->excerpt, end->excerpt_size,
+                                              end->body_size > end->excerpt_size, body);
+        const struct token_response response = {
                 .end = end,
-                .problem = -EBADMSG,
-                .body = body,
+                .body = r == 0 ? body : NULL,
                 .was_refresh = token->is_refresh,
                 .secrets = secrets,
                 .secrets_count = sizeof(secrets) / sizeof(secrets[0]),
         };
 
-        if (end->outcome == HTTP_ANSWERED && http_status_is_success(end->status))
-                response.problem = token_body_parse(token->body, token->body_size, false, body);
-        else if (end->outcome == HTTP_ANSWERED)
-                response.problem = token_body_parse(end->excerpt, end->excerpt_size,
-                                                    end->body_size > end->excerpt_size, body);
         return token_classify(&response, explanation);
 }
 
@@ -352,7 +343,8 @@ static enum token_verdict read_response(struct token *token, const struct http_e
 static enum token_verdict accept_tokens(struct token *token, struct token_body *body,
                                         char explanation[static TOKEN_EXPLANATION_SIZE])
 {
-        struct tokens tokens = { .obtained_us = token->requested_us, .lifetime_us = body->lifetime_us };
+        struct tokens tokens = { .obtained_us = token->requested_us,
+                                 .lifetime_us = token_body_lifetime_us(body) };
 
         tokens.access_token = STEAL_POINTER(body->access_token.data);
         /* An invalid refresh token is ignored: it could be neither stored nor sent. */

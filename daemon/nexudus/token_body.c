@@ -1,77 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * Parses the body of a response to POST /api/token. It is small, so yajl parses it in one call; the callbacks
- * read the fields of the outermost object only.
- *
- * yajl copies strings that have escapes, and a token may be one. Its allocator therefore wipes what it frees:
- * each block starts with its size, and a block that grows is copied to a new one. The memory comes from a
- * reserve (reserve.h), since yajl does not check its allocations.
- */
+/* The fields of the outermost object in the body of a response to POST /api/token. */
 
 #include "nexudus/token_body.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <yajl/yajl_parse.h>
 
+#include "nexudus/json_parser.h"
 #include "util/cleanup.h"
-#include "util/reserve.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
-#define DEPTH_MAX 64
-
 /* Longer lifetimes are cut to this. */
-#define LIFETIME_MAX_US (3650 * USEC_PER_DAY)
+#define LIFETIME_MAX_S (3650 * USEC_PER_DAY / USEC_PER_SEC)
 
-struct parse {
+static const struct {
+        const char *name;
+        size_t offset;
+} fields[] = {
+        { "access_token", offsetof(struct token_body, access_token) },
+        { "AccessToken", offsetof(struct token_body, access_token) },
+        { "refresh_token", offsetof(struct token_body, refresh_token) },
+        { "token_type", offsetof(struct token_body, token_type) },
+        { "error", offsetof(struct token_body, error) },
+        { "error_description", offsetof(struct token_body, error_description) },
+        { "Message", offsetof(struct token_body, message) },
+        { "expires_in", offsetof(struct token_body, expires_in) },
+};
+
+struct reading {
         struct token_body body;
-        struct reserve reserve;
-        size_t depth;
         bool is_object;
-        struct text *field; /* where the next value goes; NULL: it is skipped */
-        bool is_lifetime;   /* the next value is the lifetime */
-        bool is_out_of_memory;
+        struct text *field; /* of the next value; NULL: it is skipped */
 };
 
-/* ---- memory that is wiped ---- */
-
-struct block {
-        _Alignas(max_align_t) size_t size; /* of the bytes behind it */
-};
-
-static void *wiping_malloc(void *userdata, size_t size)
-{
-        struct block *block = reserve_malloc(userdata, sizeof(*block) + size);
-
-        if (block == NULL)
-                return NULL;
-        block->size = size;
-        return block + 1;
-}
-
-static void wiping_free(void *userdata, void *data)
-{
-        if (data == NULL)
-                return;
-
-        struct block *block = (struct block *)data - 1;
-        explicit_bzero(data, block->size);
-        reserve_free(userdata, block);
-}
-
-static void *wiping_realloc(void *userdata, void *data, size_t size)
-{
-        void *grown = wiping_malloc(userdata, size);
-
-        if (grown == NULL || data == NULL)
-                return grown;
-        size_t old_size = ((struct block *)data - 1)->size;
-        memcpy(grown, data, old_size < size ? old_size : size);
-        wiping_free(userdata, data);
-        return grown;
-}
+DEFINE_CLEANUP(struct json_parser, json_parser_free)
 
 static void secret_text_clear(struct text *text)
 {
@@ -82,212 +46,69 @@ static void secret_text_clear(struct text *text)
 
 void token_body_clear(struct token_body *body)
 {
-        secret_text_clear(&body->access_token);
-        secret_text_clear(&body->refresh_token);
-        secret_text_clear(&body->token_type);
-        secret_text_clear(&body->error);
-        secret_text_clear(&body->error_description);
-        secret_text_clear(&body->message);
-        *body = TOKEN_BODY_NULL;
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+                secret_text_clear((struct text *)(void *)((char *)body + fields[i].offset));
 }
 
-/* ---- yajl's callbacks, which return 0 to stop ---- */
-
-/* "604799" or "604799.0"; 0 for any other form. */
-static uint64_t lifetime_of(const char *digits, size_t size)
+static int on_token(void *userdata, const struct json_token *token)
 {
-        uint64_t seconds = 0;
-        size_t i = 0;
+        struct reading *reading = userdata;
 
-        for (; i < size && digits[i] >= '0' && digits[i] <= '9'; i++)
-                if (seconds <= LIFETIME_MAX_US / USEC_PER_SEC)
-                        seconds = seconds * 10 + (uint64_t)(digits[i] - '0');
-        if (i > 0 && i + 1 < size && digits[i] == '.')
-                for (i++; i < size && digits[i] >= '0' && digits[i] <= '9';)
-                        i++;
-        if (i < size)
+        if (token->depth == 0) {
+                reading->is_object = token->kind == JSON_OBJECT || token->kind == JSON_OBJECT_END;
+                return reading->is_object ? 0 : -EBADMSG;
+        }
+        if (token->depth > 1)
                 return 0;
-        return seconds < LIFETIME_MAX_US / USEC_PER_SEC ? seconds * USEC_PER_SEC : LIFETIME_MAX_US;
-}
 
-/* Begins a value: returns its field and resets it for the next one. Returns 0 if no value is allowed here. */
-static int value_begin(struct parse *parse, struct text **ret_field, bool *ret_is_lifetime)
-{
-        *ret_field = STEAL_POINTER(parse->field);
-        *ret_is_lifetime = parse->is_lifetime;
-        parse->is_lifetime = false;
-        return parse->depth > 0 && !parse->reserve.exhausted;
-}
-
-static int value_skip(struct parse *parse)
-{
-        struct text *field;
-        bool is_lifetime;
-
-        return value_begin(parse, &field, &is_lifetime);
-}
-
-static int on_null(void *userdata)
-{
-        return value_skip(userdata);
-}
-
-static int on_boolean(void *userdata, int value)
-{
-        (void)value;
-        return value_skip(userdata);
-}
-
-static int on_number(void *userdata, const char *digits, size_t size)
-{
-        struct parse *parse = userdata;
-        struct text *field;
-        bool is_lifetime;
-
-        if (!value_begin(parse, &field, &is_lifetime))
-                return 0;
-        if (is_lifetime)
-                parse->body.lifetime_us = lifetime_of(digits, size);
-        return 1;
-}
-
-static int on_string(void *userdata, const unsigned char *data, size_t size)
-{
-        struct parse *parse = userdata;
-        struct text *field, text;
-        bool is_lifetime;
-
-        if (!value_begin(parse, &field, &is_lifetime))
-                return 0;
-        if (is_lifetime)
-                parse->body.lifetime_us = lifetime_of((const char *)data, size);
-        if (field == NULL)
-                return 1;
-
-        if (text_from((const char *)data, size, &text) < 0) {
-                parse->is_out_of_memory = true;
+        struct text *field = STEAL_POINTER(reading->field);
+        if (token->kind == JSON_KEY) {
+                for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+                        if (token->size == strlen(fields[i].name) &&
+                            memcmp(token->data, fields[i].name, token->size) == 0)
+                                reading->field =
+                                        (struct text *)(void *)((char *)&reading->body + fields[i].offset);
                 return 0;
         }
-        secret_text_clear(field);
-        *field = text;
-        return 1;
-}
-
-static int on_key(void *userdata, const unsigned char *data, size_t size)
-{
-        struct parse *parse = userdata;
-        struct token_body *body = &parse->body;
-        const struct {
-                const char *name;
-                struct text *field;
-        } fields[] = {
-                { "access_token", &body->access_token },
-                { "AccessToken", &body->access_token },
-                { "refresh_token", &body->refresh_token },
-                { "token_type", &body->token_type },
-                { "error", &body->error },
-                { "error_description", &body->error_description },
-                { "Message", &body->message },
-                { "expires_in", NULL },
-        };
-
-        parse->field = NULL;
-        parse->is_lifetime = false;
-        for (size_t i = 0; parse->depth == 1 && i < sizeof(fields) / sizeof(fields[0]); i++)
-                if (size == strlen(fields[i].name) && memcmp(data, fields[i].name, size) == 0) {
-                        parse->field = fields[i].field;
-                        parse->is_lifetime = fields[i].field == NULL;
-                }
-        return !parse->reserve.exhausted;
-}
-
-static int on_object_start(void *userdata)
-{
-        struct parse *parse = userdata;
-
-        if (parse->depth == 0)
-                parse->is_object = true;
-        else if (!value_skip(parse))
+        bool is_wanted = token->kind == JSON_STRING ||
+                         (token->kind == JSON_NUMBER && field == &reading->body.expires_in);
+        if (field == NULL || !is_wanted)
                 return 0;
-        return ++parse->depth <= DEPTH_MAX && !parse->reserve.exhausted;
-}
-
-static int on_array_start(void *userdata)
-{
-        struct parse *parse = userdata;
-
-        return value_skip(parse) && ++parse->depth <= DEPTH_MAX;
-}
-
-static int on_end(void *userdata)
-{
-        struct parse *parse = userdata;
-
-        parse->depth--;
-        return !parse->reserve.exhausted;
-}
-
-static const yajl_callbacks callbacks = {
-        .yajl_null = on_null,
-        .yajl_boolean = on_boolean,
-        .yajl_number = on_number,
-        .yajl_string = on_string,
-        .yajl_map_key = on_key,
-        .yajl_start_map = on_object_start,
-        .yajl_end_map = on_end,
-        .yajl_start_array = on_array_start,
-        .yajl_end_array = on_end,
-};
-
-static int parse_body(struct parse *parse, const unsigned char *data, size_t size, bool is_part)
-{
-        yajl_alloc_funcs memory = {
-                .malloc = wiping_malloc,
-                .realloc = wiping_realloc,
-                .free = wiping_free,
-                .ctx = &parse->reserve,
-        };
-
-        /* yajl's fixed parts, its stack, a copy of one token and, in doubling steps, its decoded form. */
-        if (reserve_prepare(&parse->reserve, 16384 + DEPTH_MAX + 6 * size) < 0)
-                return -ENOMEM;
-        yajl_handle parser = yajl_alloc(&callbacks, &memory, parse);
-        if (parser == NULL)
-                return -ENOMEM;
-
-        yajl_status status = yajl_status_error;
-        if (!parse->reserve.exhausted)
-                status = yajl_parse(parser, data, size);
-        if (status == yajl_status_ok && !is_part && !parse->reserve.exhausted)
-                status = yajl_complete_parse(parser);
-        yajl_free(parser);
-
-        if (parse->reserve.exhausted || parse->is_out_of_memory)
-                return -ENOMEM;
-        return status == yajl_status_ok && parse->is_object ? 0 : -EBADMSG;
+        secret_text_clear(field);
+        if (text_from(token->data, token->size, field) < 0)
+                memory_exhausted();
+        return 0;
 }
 
 int token_body_parse(const void *data, size_t size, bool is_part, struct token_body *ret_body)
 {
-        static const unsigned char byte_order_mark[] = { 0xef, 0xbb, 0xbf };
-        struct parse parse = { .body = TOKEN_BODY_NULL, .reserve = RESERVE_NULL };
-        const unsigned char *at = data;
+        struct reading reading = { .field = NULL };
+        CLEANUP(cleanup_json_parser_free) struct json_parser *parser = json_parser_new(on_token, &reading);
 
-        if (size > TOKEN_BODY_MAX)
+        (void)json_parser_feed(parser, data, size);
+        int r = json_parser_finish(parser);
+        if (r == -ENODATA && is_part)
+                r = 0;
+        if (r < 0 || !reading.is_object) {
+                token_body_clear(&reading.body);
                 return -EBADMSG;
-        if (size >= sizeof(byte_order_mark) && memcmp(at, byte_order_mark, sizeof(byte_order_mark)) == 0) {
-                at += sizeof(byte_order_mark);
-                size -= sizeof(byte_order_mark);
         }
-        if (size == 0)
-                return -EBADMSG;
-
-        int r = parse_body(&parse, at, size, is_part);
-        reserve_clear(&parse.reserve); /* its blocks have been wiped */
-        if (r < 0) {
-                token_body_clear(&parse.body);
-                return r;
-        }
-        *ret_body = parse.body;
+        *ret_body = reading.body;
         return 0;
+}
+
+/* "604799" or "604799.0"; 0 for any other form. */
+uint64_t token_body_lifetime_us(const struct token_body *body)
+{
+        const char *at = text_or_empty(&body->expires_in), *start = at;
+        uint64_t seconds = 0;
+
+        for (; *at >= '0' && *at <= '9'; at++)
+                if (seconds < LIFETIME_MAX_S)
+                        seconds = seconds * 10 + (uint64_t)(*at - '0');
+        if (at > start && *at == '.' && at[1] != '\0')
+                at += 1 + strspn(at + 1, "0123456789");
+        if (at == start || (size_t)(at - start) != body->expires_in.size)
+                return 0;
+        return (seconds < LIFETIME_MAX_S ? seconds : LIFETIME_MAX_S) * USEC_PER_SEC;
 }

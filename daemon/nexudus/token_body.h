@@ -15,7 +15,7 @@ struct token_body {
         struct text error;             /* a code such as "invalid_grant" */
         struct text error_description; /* for a person */
         struct text message;           /* for a person: "Message", as the other endpoints name it */
-        uint64_t lifetime_us;          /* "expires_in", a number or a string; at most ten years; 0: unknown */
+        struct text expires_in;        /* or the text of a number */
 };
 
 #define TOKEN_BODY_NULL ((struct token_body){ 0 })
@@ -25,12 +25,14 @@ struct token_body {
 
 /*
  * Parses a body, which must be one JSON object; of a repeated field the last string counts. With `is_part`
- * the body was truncated: it need not be complete, and the fields before the end are read. Texts are
- * arbitrary bytes, including NUL. Returns -EBADMSG for any other body, and for one of more than
- * TOKEN_BODY_MAX bytes or 64 levels; -ENOMEM. No copy of the data stays in memory except in *ret_body, which
- * the caller clears with token_body_clear().
+ * the body was truncated: it need not be complete, and the fields before the end are read. Texts are valid
+ * UTF-8 that may contain NUL. Returns 0 with *ret_body, to be cleared with token_body_clear(), or -EBADMSG
+ * for any other body.
  */
 int token_body_parse(const void *data, size_t size, bool is_part, struct token_body *ret_body);
+
+/* The lifetime of the access token in microseconds: at most ten years; 0: unknown. */
+uint64_t token_body_lifetime_us(const struct token_body *body);
 
 /* Wipes and frees all texts. */
 void token_body_clear(struct token_body *body);

@@ -9,8 +9,6 @@
 
 #include "nexudus/token_error.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +16,6 @@
 #include <strings.h>
 
 #include "nexudus/html_page.h"
-#include "nexudus/percent.h"
 #include "nexudus/tokens.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -40,31 +37,16 @@ __attribute__((format(printf, 2, 3))) static void explain(char explanation[stati
         va_end(arguments);
 }
 
-static bool contains_secret(const struct token_response *response, const char *data, size_t size)
+/* A server may echo the form that it was sent, in which secrets are encoded. */
+static bool may_contain_secret(const struct token_response *response, const struct text *text)
 {
         for (size_t i = 0; i < response->secrets_count; i++) {
                 const char *secret = response->secrets[i];
-                if (secret != NULL && *secret != '\0' && memmem(data, size, secret, strlen(secret)) != NULL)
+                if (secret != NULL && *secret != '\0' &&
+                    memmem(text->data, text->size, secret, strlen(secret)) != NULL)
                         return true;
         }
-        return false;
-}
-
-/* Whether a text contains a secret, as it is or percent-encoded. */
-static bool echoes_secret(const struct token_response *response, const struct text *text)
-{
-        struct text decoded;
-        bool echoes = contains_secret(response, text->data, text->size);
-
-        for (int plus = 0; plus <= 1 && !echoes; plus++) {
-                if (text_copy(text, &decoded) < 0)
-                        return true; /* unknown: assume the worst */
-                size_t size = percent_decode(decoded.data, decoded.size, plus);
-                echoes = contains_secret(response, decoded.data, size);
-                explicit_bzero(decoded.data, decoded.size);
-                text_clear(&decoded);
-        }
-        return echoes;
+        return memchr(text->data, '%', text->size) != NULL || memchr(text->data, '+', text->size) != NULL;
 }
 
 static bool has_text(const struct text *text)
@@ -72,104 +54,36 @@ static bool has_text(const struct text *text)
         return text->data != NULL && text->size > 0;
 }
 
+/* What the server says: its error code, and its reason for a person. */
 static void explain_reason(const struct token_response *response,
                            char explanation[static TOKEN_EXPLANATION_SIZE])
 {
         const struct token_body *body = response->body;
 
-        if (response->problem < 0)
+        if (body == NULL)
                 return;
+        if (has_text(&body->error) && !may_contain_secret(response, &body->error)) {
+                CLEANUP(cleanup_free)
+                char *code = text_escape(body->error.data, body->error.size, CODE_SHOWN);
+                explain(explanation, " (%s)", code != NULL ? code : "");
+        }
         const struct text *reason =
                 has_text(&body->error_description) ? &body->error_description : &body->message;
         if (!has_text(reason))
                 return;
-        if (echoes_secret(response, reason)) {
+        if (may_contain_secret(response, reason)) {
                 explain(explanation, "; the reason may contain a secret and is not shown");
                 return;
         }
         CLEANUP(cleanup_free) char *shown = text_escape(reason->data, reason->size, DESCRIPTION_SHOWN);
-        if (shown != NULL)
-                explain(explanation, ": %s", shown);
-}
-
-static void explain_code(const struct token_response *response,
-                         char explanation[static TOKEN_EXPLANATION_SIZE])
-{
-        if (response->problem < 0 || !has_text(&response->body->error) ||
-            echoes_secret(response, &response->body->error))
-                return;
-
-        const struct text *code = &response->body->error;
-        CLEANUP(cleanup_free) char *shown = text_escape(code->data, code->size, CODE_SHOWN);
-        if (shown != NULL)
-                explain(explanation, " (%s)", shown);
-}
-
-/* ---- a second factor ---- */
-
-/* Whether `data` contains `word` as a whole word, ignoring case. */
-static bool has_word(const char *data, size_t size, const char *word)
-{
-        size_t length = strlen(word);
-
-        for (size_t i = 0; i + length <= size; i++)
-                if (strncasecmp(data + i, word, length) == 0 &&
-                    (i == 0 || !isalnum((unsigned char)data[i - 1])) &&
-                    (i + length == size || !isalnum((unsigned char)data[i + length])))
-                        return true;
-        return false;
-}
-
-static bool names_second_factor(const char *data, size_t size)
-{
-        static const char *const words[] = {
-                "totp",          "otp",           "2fa",
-                "mfa",           "two-factor",    "two factor",
-                "two_factor",    "twofactor",     "second factor",
-                "second-factor", "second_factor", "two-step",
-                "two step",      "multi-factor",  "multi factor",
-                "multifactor",   "multi_factor",  "one-time password",
-                "one-time code",
-        };
-
-        for (size_t i = 0; data != NULL && i < sizeof(words) / sizeof(words[0]); i++)
-                if (has_word(data, size, words[i]))
-                        return true;
-        return false;
-}
-
-static bool requires_second_factor(const struct token_response *response)
-{
-        const struct token_body *body = response->body;
-
-        if (response->problem < 0)
-                return names_second_factor(response->end->excerpt, response->end->excerpt_size);
-        return names_second_factor(body->error.data, body->error.size) ||
-               names_second_factor(body->error_description.data, body->error_description.size) ||
-               names_second_factor(body->message.data, body->message.size);
-}
-
-static enum token_verdict refuse_second_factor(const struct token_response *response,
-                                               char explanation[static TOKEN_EXPLANATION_SIZE])
-{
-        explain(explanation,
-                "the account requires a second factor, which jobwatchd does not support; use auth = "
-                "token or another account");
-        explain_reason(response, explanation);
-        return TOKEN_REFUSED;
+        explain(explanation, ": %s", shown != NULL ? shown : "");
 }
 
 /* ---- refusals ---- */
 
-static enum token_verdict fail_memory(char explanation[static TOKEN_EXPLANATION_SIZE])
-{
-        explain(explanation, "out of memory");
-        return TOKEN_UNREACHABLE;
-}
-
 static bool error_is(const struct token_response *response, const char *code)
 {
-        return response->problem == 0 && response->body->error.size == strlen(code) &&
+        return response->body != NULL && response->body->error.size == strlen(code) &&
                strncasecmp(text_or_empty(&response->body->error), code, strlen(code)) == 0;
 }
 
@@ -183,29 +97,24 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
                                              char explanation[static TOKEN_EXPLANATION_SIZE])
 {
         int status = response->end->status;
-        bool has_reason = response->problem == 0 &&
-                          (has_text(&response->body->error) || has_text(&response->body->error_description) ||
-                           has_text(&response->body->message));
+        const struct token_body *body = response->body;
+        bool has_reason = body != NULL && (has_text(&body->error) || has_text(&body->error_description) ||
+                                           has_text(&body->message));
 
-        if (response->problem == -ENOMEM)
-                return fail_memory(explanation);
-        if (requires_second_factor(response))
-                return refuse_second_factor(response, explanation);
-
-        if (status == 403 && response->problem < 0 && is_html_page(response->end)) {
+        if (status == 403 && is_html_page(response->end)) {
                 explain(explanation, "HTTP %d with an HTML page", status);
                 return TOKEN_BLOCKED;
         }
         if (is_server_error(response)) {
                 explain(explanation, "HTTP %d", status);
-                explain_code(response, explanation);
                 explain_reason(response, explanation);
                 return TOKEN_UNREACHABLE;
         }
         if (response->was_refresh) {
                 explain(explanation, "refresh token rejected");
         } else if (error_is(response, "invalid_grant")) {
-                explain(explanation, "wrong user name or password");
+                explain(explanation, "wrong user name or password; if the account requires a second factor, "
+                                     "use auth = token");
         } else if (error_is(response, "unsupported_grant_type")) {
                 explain(explanation, "signing in with a password is not permitted; use auth = token");
         } else if (error_is(response, "invalid_client") || error_is(response, "unauthorized_client")) {
@@ -216,7 +125,6 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
                 explain(explanation, "HTTP %d without a reason", status);
                 return TOKEN_UNREACHABLE;
         }
-        explain_code(response, explanation);
         explain_reason(response, explanation);
         return TOKEN_REFUSED;
 }
@@ -258,15 +166,13 @@ static enum token_verdict verdict_of_document(const struct token_response *respo
         const struct token_body *body = response->body;
         int status = response->end->status;
 
-        if (response->problem == -ENOMEM)
-                return fail_memory(explanation);
-        if (response->problem < 0) {
+        if (body == NULL) {
                 explain(explanation, "unexpected response (HTTP %d, not a JSON object); check base_url",
                         status);
                 return TOKEN_UNREACHABLE;
         }
         if (!has_text(&body->access_token)) {
-                if (has_text(&body->error) || requires_second_factor(response))
+                if (has_text(&body->error))
                         return verdict_of_refusal(response, explanation);
                 explain(explanation, "HTTP %d without an access token", status);
                 explain_reason(response, explanation);

@@ -14,8 +14,7 @@
 
 struct token_response {
         const struct http_end *end;
-        int problem;                   /* of parsing the body: 0, -EBADMSG, -ENOMEM */
-        const struct token_body *body; /* read only if problem is 0 */
+        const struct token_body *body; /* NULL: it is not a JSON object */
         bool was_refresh;              /* the response to a refresh token, not to a password */
         const char *const *secrets;    /* texts that must not be shown; any may be NULL */
         size_t secrets_count;
@@ -25,7 +24,8 @@ struct token_response {
  * Returns the verdict, never TOKEN_NOT_PERSISTED, with an explanation of one line. TOKEN_OBTAINED: the body
  * has a valid access token. TOKEN_REFUSED of a refresh: this refresh token is invalid; try the password.
  *
- * Of the body only known JSON fields are shown, and only if they contain no secret.
+ * Of the body only known JSON fields are shown, and only if they contain neither a secret nor something that
+ * may be percent-encoded, as secrets are in the request.
  */
 enum token_verdict token_classify(const struct token_response *response,
                                   char explanation[static TOKEN_EXPLANATION_SIZE]);

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Tokens: copying, wiping, and their stored form: "1 OBTAINED LIFETIME ACCESS [REFRESH]", the times in
- * microseconds, the tokens percent-encoded. The 1 is the version of the form.
+ * Tokens: copying, wiping, and their stored form: "2 OBTAINED LIFETIME ACCESS [REFRESH]", the times in
+ * microseconds. The 2 is the version of the form.
  */
 
 #include "nexudus/tokens.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nexudus/percent.h"
+#include "util/message.h"
 #include "util/text.h"
-
-/* "1 ", and two numbers of 20 digits with a blank each, and a NUL. */
-#define HEAD_MAX 64
 
 void tokens_clear(struct tokens *tokens)
 {
@@ -60,20 +56,11 @@ int tokens_format(const struct tokens *tokens, char **ret_text)
             (refresh != NULL && !token_is_valid(refresh, strlen(refresh))))
                 return -EINVAL;
 
-        char *text = malloc(HEAD_MAX + PERCENT_SIZE(strlen(access)) +
-                            (refresh != NULL ? PERCENT_SIZE(strlen(refresh)) + 1 : 0));
+        char *text =
+                format_message("2 %" PRIu64 " %" PRIu64 " %s%s%s", tokens->obtained_us, tokens->lifetime_us,
+                               access, refresh != NULL ? " " : "", refresh != NULL ? refresh : "");
         if (text == NULL)
                 return -ENOMEM;
-
-        char *end =
-                text + sprintf(text, "1 %" PRIu64 " %" PRIu64 " ", tokens->obtained_us, tokens->lifetime_us);
-        end = percent_encode(end, access);
-        if (refresh != NULL) {
-                *end++ = ' ';
-                end = percent_encode(end, refresh);
-        }
-        *end = '\0';
-
         *ret_text = text;
         return 0;
 }
@@ -99,20 +86,13 @@ static bool parse_number(const char **at, uint64_t *ret_number)
 static int parse_token(const char **at, char **ret_token)
 {
         size_t size = strcspn(*at, " ");
-        char *token = strndup(*at, size);
 
-        if (token == NULL)
-                return -ENOMEM;
-        size_t decoded = percent_decode(token, size, false);
-        if (!token_is_valid(token, decoded)) {
-                explicit_bzero(token, size);
-                free(token);
+        if (!token_is_valid(*at, size))
                 return -EINVAL;
-        }
-        /* Wipes the rest of the encoded form, which secret_free() would not reach. */
-        explicit_bzero(token + decoded, size - decoded);
+        *ret_token = strndup(*at, size);
+        if (*ret_token == NULL)
+                return -ENOMEM;
         *at += size;
-        *ret_token = token;
         return 0;
 }
 
@@ -122,7 +102,7 @@ int tokens_parse(const char *text, struct tokens *ret_tokens)
         const char *at = text;
         int r;
 
-        if (strncmp(at, "1 ", 2) != 0)
+        if (strncmp(at, "2 ", 2) != 0)
                 return -EINVAL;
         at += 2;
         if (!parse_number(&at, &tokens.obtained_us) || !parse_number(&at, &tokens.lifetime_us))

@@ -84,7 +84,8 @@ static void check_body(const struct token_body *whole, const char *body, size_t 
         check_text(&whole->error, &part.error);
         check_text(&whole->error_description, &part.error_description);
         check_text(&whole->message, &part.message);
-        check(whole->lifetime_us == part.lifetime_us && whole->lifetime_us <= LIFETIME_MAX_US);
+        check_text(&whole->expires_in, &part.expires_in);
+        check(token_body_lifetime_us(whole) <= LIFETIME_MAX_US);
         token_body_clear(&part);
 }
 
@@ -102,11 +103,11 @@ static void check_classification(int status, bool was_refresh, const char *body,
                 .excerpt = body,
                 .excerpt_size = excerpt_size,
         };
+        int r = status == 200 ? token_body_parse(body, size, false, &parsed)
+                              : token_body_parse(body, excerpt_size, size > excerpt_size, &parsed);
         const struct token_response response = {
                 .end = &end,
-                .problem = status == 200 ? token_body_parse(body, size, false, &parsed)
-                                         : token_body_parse(body, excerpt_size, size > excerpt_size, &parsed),
-                .body = &parsed,
+                .body = r == 0 ? &parsed : NULL,
                 .was_refresh = was_refresh,
                 .secrets = secrets,
                 .secrets_count = 2,
@@ -127,7 +128,7 @@ static void check_classification(int status, bool was_refresh, const char *body,
                         .refresh_token = refresh->data != NULL && token_is_valid(refresh->data, refresh->size)
                                                  ? refresh->data
                                                  : NULL,
-                        .lifetime_us = parsed.lifetime_us,
+                        .lifetime_us = token_body_lifetime_us(&parsed),
                 };
                 check_tokens(&tokens);
         }

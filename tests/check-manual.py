@@ -93,7 +93,7 @@ def check(root):
     variables = source("daemon/delivery/variables.c") + source("daemon/delivery/exec/environment.c")
     problems += compare("variable", words(variables, r'"(JOBWATCH_\w+)"'), words(hooks, r"\.It Ev (JOBWATCH_\w+)"))
     document = source("daemon/delivery/payload.c")
-    problems += compare("field of the document", words(document, r'put_\w+\(writer, "(\w+)"'),
+    problems += compare("field of the document", words(document, r'put_\w+\(generator, "(\w+)"'),
                         words(hooks, r'"(\w+)": ') | words(hooks, r"\.Li (user\w*)\b"))
     events = words(source("daemon/model/event.c"), r'\[EVENT_\w+\] = "(\w+)"')
     problems += compare("event", events, words(hooks[hooks.index(".Sh EVENTS"):hooks.index(".Sh UNITS")],

@@ -62,6 +62,8 @@ int __wrap___asprintf_chk(char **ret_string, int flag, const char *format, ...)
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *pointer, size_t size);
+void *__wrap_memory_malloc(void *unused, size_t size);
+void *__wrap_memory_realloc(void *unused, void *pointer, size_t size);
 char *__wrap_strdup(const char *string);
 char *__wrap_strndup(const char *string, size_t size);
 int __wrap_vasprintf(char **ret_string, const char *format, va_list arguments)
@@ -81,6 +83,20 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *pointer, size_t size)
 {
         return fault_malloc_hit() ? NULL : __real_realloc(pointer, size);
+}
+
+/* Those of memory.h end the process when they fail: they are not failed. */
+
+void *__wrap_memory_malloc(void *unused, size_t size)
+{
+        (void)unused;
+        return __real_malloc(size);
+}
+
+void *__wrap_memory_realloc(void *unused, void *pointer, size_t size)
+{
+        (void)unused;
+        return __real_realloc(pointer, size);
 }
 
 char *__wrap_strdup(const char *string)

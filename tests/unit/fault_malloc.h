@@ -10,6 +10,7 @@
  *     -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
  *     -Wl,--wrap=strdup,--wrap=strndup,--wrap=asprintf,--wrap=vasprintf
  *     -Wl,--wrap=__asprintf_chk,--wrap=__vasprintf_chk
+ *     -Wl,--wrap=memory_malloc,--wrap=memory_realloc
  *
  *     for (unsigned nth = 1;; nth++) {
  *             fault_malloc_arm(nth, false);

@@ -15,7 +15,6 @@
 #include <yajl/yajl_tree.h>
 
 #include "delivery/payload.h"
-#include "fault_malloc.h"
 
 static struct event sample(enum event_kind kind)
 {
@@ -330,36 +329,6 @@ static void test_what_is_no_utf8(void **state)
         EXPECT_RESULT("\0\xff\0", "\0" X "\0");
 }
 
-static void test_out_of_memory(void **state)
-{
-        struct event event = sample(EVENT_SUCCEEDED);
-        char *large = malloc(100000);
-        bool stays = false;
-
-        (void)state;
-        assert_non_null(large);
-        memset(large, '\n', 100000);
-        event.record.description = TEXT_LITERAL("\xff");
-        event.record.result = (struct text){ large, 100000 };
-        do {
-                bool failed = true;
-                unsigned nth = 1;
-                for (; failed; nth++) {
-                        char *document = NULL;
-                        size_t size = 0;
-                        fault_malloc_arm(nth, stays);
-                        int r = payload_write(&event, 1, true, &document, &size);
-                        failed = fault_malloc_disarm();
-                        assert_int_equal(r, failed ? -ENOMEM : 0);
-                        assert_true((document != NULL) == !failed);
-                        free(document);
-                }
-                assert_true(nth > 6);
-                stays = !stays;
-        } while (stays);
-        free(large);
-}
-
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -372,7 +341,6 @@ int main(void)
                 cmocka_unit_test(test_large_result),
                 cmocka_unit_test(test_control_characters),
                 cmocka_unit_test(test_what_is_no_utf8),
-                cmocka_unit_test(test_out_of_memory),
         };
 
         return cmocka_run_group_tests_name("event_document", tests, NULL, NULL);

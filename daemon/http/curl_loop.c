@@ -26,24 +26,22 @@
 #include <time.h>
 
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 TAILQ_HEAD(transfer_list, curl_transfer);
 
 struct curl_loop {
         unsigned references;
-        CURLM *multi; /* NULL: lost, and there was no memory for another */
-        long connections_max;
+        CURLM *multi;
         int epoll_fd;
         sd_event_source *socket_source;
         sd_event_source *timer_source;
         sd_event_source *wake_source; /* calls loop_run() once */
         bool in_libcurl;
-        bool running;        /* in loop_run() */
-        bool broken;         /* libcurl failed as a whole */
-        bool some_notified;  /* a transfer is `notified` */
-        bool some_unwatched; /* a transfer has a `watch_error` */
-        bool act_now;        /* libcurl's timer has expired, or is set to 0 */
+        bool running;       /* in loop_run() */
+        bool some_notified; /* a transfer is `notified` */
+        bool act_now;       /* libcurl's timer has expired, or is set to 0 */
         bool timer_changed;
         long timer_ms; /* what libcurl requested last; -1: no timer */
         struct transfer_list active;
@@ -63,19 +61,9 @@ static struct curl_transfer *transfer_of(CURL *easy)
 
 /* ---- callbacks of libcurl: these only record ---- */
 
-/* Up to 8.x, libcurl aborts all transfers if the callback fails, and then uses freed memory. */
-static void note_unwatched(struct curl_loop *loop, CURL *easy, int error)
-{
-        struct curl_transfer *transfer = transfer_of(easy);
-
-        if (transfer == NULL)
-                return;
-        transfer->watch_error = error;
-        loop->some_unwatched = true;
-}
-
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_data)
 {
+        (void)easy;
         (void)socket_data;
         struct curl_loop *loop = userdata;
         struct epoll_event interest = { .data.fd = fd };
@@ -96,7 +84,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
         if (r < 0 && errno == ENOENT)
                 r = epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &interest);
         if (r < 0)
-                note_unwatched(loop, easy, errno);
+                memory_exhausted(); /* in the kernel; the transfer would never end */
         return 0;
 }
 
@@ -111,63 +99,7 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata)
         return 0;
 }
 
-/* ---- the multi handle ---- */
-
-/* Creates the multi handle if there is none. Returns -ENOMEM. */
-static int multi_ensure(struct curl_loop *loop)
-{
-        if (loop->multi != NULL)
-                return 0;
-
-        CURLM *multi = curl_multi_init();
-        if (multi == NULL)
-                return -ENOMEM;
-        if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
-            curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, loop) != CURLM_OK ||
-            curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
-            curl_multi_setopt(multi, CURLMOPT_TIMERDATA, loop) != CURLM_OK ||
-            curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, loop->connections_max) != CURLM_OK ||
-            curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, loop->connections_max) != CURLM_OK) {
-                (void)curl_multi_cleanup(multi);
-                return -ENOMEM;
-        }
-        loop->multi = multi;
-        return 0;
-}
-
-static void transfer_end(struct curl_loop *loop, struct curl_transfer *transfer, CURLcode code,
-                         const char *error)
-{
-        transfer->code = code;
-        transfer->error = error;
-        transfer->ended = true;
-        TAILQ_REMOVE(&loop->active, transfer, link);
-        TAILQ_INSERT_TAIL(&loop->ended, transfer, link);
-}
-
-/*
- * libcurl has met an error that is not one of a transfer, probably a lack of memory. The multi handle must
- * not be used any more (7.88 divides by zero then): all its transfers end, and another handle replaces it. If
- * that fails, curl_loop_add() tries again.
- */
-static void multi_renew(struct curl_loop *loop)
-{
-        struct curl_transfer *transfer;
-
-        loop->broken = false;
-        while ((transfer = TAILQ_FIRST(&loop->active)) != NULL)
-                transfer_end(loop, transfer, CURLE_OUT_OF_MEMORY, "libcurl failed, probably out of memory");
-        TAILQ_FOREACH(transfer, &loop->ended, link)
-        {
-                (void)curl_multi_remove_handle(loop->multi, transfer->easy);
-        }
-        (void)curl_multi_cleanup(loop->multi);
-        loop->multi = NULL;
-        loop->act_now = false;
-        loop->timer_ms = -1;
-        loop->timer_changed = true;
-        (void)multi_ensure(loop);
-}
+/* ---- one run ---- */
 
 static void act(struct curl_loop *loop, int fd, int action)
 {
@@ -175,11 +107,9 @@ static void act(struct curl_loop *loop, int fd, int action)
 
         loop->in_libcurl = true;
         if (curl_multi_socket_action(loop->multi, fd, action, &running) != CURLM_OK)
-                loop->broken = true;
+                memory_exhausted(); /* nothing else that fails is not the error of a transfer */
         loop->in_libcurl = false;
 }
-
-/* ---- one run ---- */
 
 static void collect_ended(struct curl_loop *loop)
 {
@@ -191,21 +121,10 @@ static void collect_ended(struct curl_loop *loop)
                         continue;
                 struct curl_transfer *transfer = transfer_of(message->easy_handle);
                 assert(transfer != NULL);
-                transfer_end(loop, transfer, message->data.result, NULL);
-        }
-}
-
-/* A transfer whose socket is not watched would never end. */
-static void end_unwatched(struct curl_loop *loop)
-{
-        if (!loop->some_unwatched)
-                return;
-        loop->some_unwatched = false;
-        for (struct curl_transfer *transfer = TAILQ_FIRST(&loop->active), *next; transfer != NULL;
-             transfer = next) {
-                next = TAILQ_NEXT(transfer, link);
-                if (transfer->watch_error != 0)
-                        transfer_end(loop, transfer, CURLE_OUT_OF_MEMORY, "cannot watch the socket");
+                transfer->code = message->data.result;
+                transfer->ended = true;
+                TAILQ_REMOVE(&loop->active, transfer, link);
+                TAILQ_INSERT_TAIL(&loop->ended, transfer, link);
         }
 }
 
@@ -232,15 +151,9 @@ static void notify_transfers(struct curl_loop *loop)
 static void complete_transfer(struct curl_transfer *transfer)
 {
         CURLcode code = transfer->code;
-        char error[128] = "";
 
-        if (transfer->watch_error != 0)
-                (void)snprintf(error, sizeof(error), "%s: %s", transfer->error,
-                               strerror(transfer->watch_error));
-        else if (transfer->error != NULL)
-                (void)snprintf(error, sizeof(error), "%s", transfer->error);
         curl_loop_remove(transfer);
-        transfer->on_done(transfer, code, *error != '\0' ? error : NULL);
+        transfer->on_done(transfer, code);
 }
 
 /*
@@ -275,14 +188,11 @@ static int loop_run(struct curl_loop *loop)
         referenced->references++;
         loop->running = true;
         do {
-                while (loop->act_now && !loop->broken) {
+                while (loop->act_now) {
                         loop->act_now = false;
                         act(loop, CURL_SOCKET_TIMEOUT, 0);
                 }
                 collect_ended(loop);
-                end_unwatched(loop);
-                if (loop->broken)
-                        multi_renew(loop);
                 notify_transfers(loop);
 
                 struct curl_transfer *transfer = TAILQ_FIRST(&loop->ended);
@@ -302,7 +212,7 @@ static int on_sockets_ready(sd_event_source *source, int fd, uint32_t revents, v
         struct epoll_event ready[64];
 
         int count = epoll_wait(fd, ready, sizeof(ready) / sizeof(ready[0]), 0);
-        for (int i = 0; i < count && !loop->broken; i++) {
+        for (int i = 0; i < count; i++) {
                 int action = 0;
 
                 if (ready[i].events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
@@ -360,9 +270,7 @@ int curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer)
         assert(transfer->loop == NULL);
         assert(!loop->in_libcurl);
 
-        int r = multi_ensure(loop);
-        if (r >= 0)
-                r = loop_wake(loop);
+        int r = loop_wake(loop);
         if (r < 0)
                 return r;
         if (curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, (char *)transfer) != CURLE_OK ||
@@ -370,8 +278,6 @@ int curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer)
                 return -ENOMEM;
 
         transfer->loop = loop;
-        transfer->error = NULL;
-        transfer->watch_error = 0;
         transfer->notified = transfer->ended = false;
         TAILQ_INSERT_TAIL(&loop->active, transfer, link);
         loop->references++;
@@ -403,16 +309,9 @@ void curl_loop_move(struct curl_transfer *transfer, struct curl_loop *to)
         if (transfer->ended)
                 return;
 
-        from->references++;
         curl_loop_remove(transfer);
-        if (curl_loop_add(to, transfer) < 0) {
-                transfer->loop = from; /* with the reference taken above */
-                TAILQ_INSERT_TAIL(&from->active, transfer, link);
-                transfer_end(from, transfer, CURLE_OUT_OF_MEMORY, "out of memory");
-                (void)loop_wake(from);
-                return;
-        }
-        curl_loop_unref(from);
+        if (curl_loop_add(to, transfer) < 0)
+                memory_exhausted();
 }
 
 void curl_transfer_notify(struct curl_transfer *transfer)
@@ -432,7 +331,6 @@ int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_
         if (loop == NULL)
                 return -ENOMEM;
         loop->references = 1;
-        loop->connections_max = connections_max;
         TAILQ_INIT(&loop->active);
         TAILQ_INIT(&loop->ended);
 
@@ -459,9 +357,14 @@ int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_
         (void)sd_event_source_set_description(loop->timer_source, "curl-timer");
         (void)sd_event_source_set_description(loop->wake_source, "curl-wake");
 
-        r = multi_ensure(loop);
-        if (r < 0)
-                return r;
+        CURLM *multi = loop->multi = curl_multi_init();
+        if (multi == NULL || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, loop) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_TIMERDATA, loop) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max) != CURLM_OK ||
+            curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections_max) != CURLM_OK)
+                return -ENOMEM;
 
         *ret_loop = STEAL_POINTER(loop);
         return 0;

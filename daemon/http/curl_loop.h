@@ -8,7 +8,7 @@
 
 /*
  * A libcurl multi handle on the event loop: a pool of connections, and the transfers that use it. Knows easy
- * handles only, nothing about what they transfer.
+ * handles only, nothing about what they transfer. Without memory for all of them the process ends.
  */
 struct curl_loop;
 
@@ -20,11 +20,10 @@ struct curl_transfer {
         CURL *easy;
 
         /*
-         * The transfer has ended and is no longer in the loop. `error` is NULL, or says why the loop itself
-         * ended the transfer; valid during the call. Called from the event loop, never from within a
-         * function below. May call all of them, and free the transfer.
+         * The transfer has ended and is no longer in the loop. Called from the event loop, never from within
+         * a function below. May call all of them, and free the transfer.
          */
-        void (*on_done)(struct curl_transfer *transfer, CURLcode code, const char *error);
+        void (*on_done)(struct curl_transfer *transfer, CURLcode code);
 
         /* Called from the event loop after curl_transfer_notify(). May call all functions below. */
         void (*on_notify)(struct curl_transfer *transfer);
@@ -32,8 +31,6 @@ struct curl_transfer {
         /* Private to curl_loop.c. */
         struct curl_loop *loop; /* NULL: in none */
         CURLcode code;          /* how it ended */
-        const char *error;      /* static; why the loop ended it */
-        int watch_error;        /* errno: its socket cannot be watched */
         bool notified;
         bool ended; /* in `ended` of the loop, else in `active` */
         TAILQ_ENTRY(curl_transfer) link;
@@ -60,7 +57,7 @@ void curl_loop_remove(struct curl_transfer *transfer);
 
 /*
  * Restarts a transfer in another loop, unless it has ended, in which case on_done() will be called as usual.
- * It ends with CURLE_OUT_OF_MEMORY if it cannot be added there. Must not be called from libcurl.
+ * Must not be called from libcurl.
  */
 void curl_loop_move(struct curl_transfer *transfer, struct curl_loop *to);
 

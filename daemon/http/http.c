@@ -29,6 +29,7 @@
 #include "http/http_response.h"
 #include "http/http_tls.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* Connections are replaced after this time, so that a change in DNS is noticed. */
@@ -40,7 +41,7 @@ struct http_client {
         struct curl_loop *connections;
         unsigned generation; /* how often `connections` was replaced */
         LIST_HEAD(, http_request) requests;
-        bool in_callback;
+        bool in_end, in_sent; /* within a callback */
 
         char *user_agent;
         const struct http_authorities *authorities;
@@ -190,14 +191,14 @@ static void on_transfer_notify(struct curl_transfer *transfer)
 
                 request->report_sent = false;
                 request->on_sent = NULL; /* once */
-                request->client->in_callback = true;
+                request->client->in_sent = true;
                 on_sent(request->userdata);
-                request->client->in_callback = false;
+                request->client->in_sent = false;
         }
 }
 
-/* Sends the request again on a new connection. Returns -ENOMEM. */
-static int request_restart(struct http_request *request)
+/* Sends the request again on a new connection. */
+static void request_restart(struct http_request *request)
 {
         struct http_client *client = request->client;
 
@@ -205,9 +206,8 @@ static int request_restart(struct http_request *request)
         request->sending = request->report_sent = request->kept_failed = request->restart = false;
         *request->curl_error = '\0';
         request->generation = client->generation;
-        if (set_time_left(request) != CURLE_OK)
-                return -ENOMEM;
-        return curl_loop_add(client->connections, &request->transfer);
+        if (set_time_left(request) != CURLE_OK || curl_loop_add(client->connections, &request->transfer) < 0)
+                memory_exhausted();
 }
 
 /* As libcurl does it, but the errno is kept. */
@@ -276,17 +276,13 @@ static bool is_suspicious(const struct http_request *request, enum http_outcome 
                (outcome == HTTP_BROKEN && !http_response_has_begun(&request->response));
 }
 
-static void on_transfer_done(struct curl_transfer *transfer, CURLcode code, const char *error)
+static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
 {
         CLEANUP(cleanup_request_free) struct http_request *request = request_of(transfer);
 
         if (request->restart && code == CURLE_ABORTED_BY_CALLBACK) {
-                if (request_restart(request) >= 0) {
-                        request = NULL;
-                        return;
-                }
-                code = CURLE_OUT_OF_MEMORY;
-                error = "out of memory";
+                request_restart(STEAL_POINTER(request));
+                return;
         }
 
         const struct http_curl_result result = result_of(request, code);
@@ -303,14 +299,14 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code, cons
                 .body_size = response->body_size,
                 .shortage = shortage_of(request, outcome, code),
                 .untrusted = http_tls_is_untrusted(request->transfer.easy, code),
-                .detail = error != NULL ? error : http_response_detail(&request->response, outcome, &result),
+                .detail = http_response_detail(&request->response, outcome, &result),
                 .excerpt = response->excerpt,
                 .excerpt_size = response->excerpt_size,
         };
         request->ending = true;
-        request->client->in_callback = true;
+        request->client->in_end = true;
         request->on_end(request->userdata, &end);
-        request->client->in_callback = false;
+        request->client->in_end = false;
 }
 
 /* ---- requests ---- */
@@ -398,6 +394,7 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
 {
         CLEANUP(cleanup_request_free) struct http_request *request = calloc(1, sizeof(*request));
 
+        assert(call->url != NULL && call->on_end != NULL);
         assert(call->username == NULL || call->password != NULL);
         if (request == NULL)
                 return -ENOMEM;
@@ -442,7 +439,7 @@ struct http_request *http_cancel(struct http_request *request)
         if (request == NULL)
                 return NULL;
 
-        assert(!request->ending);
+        assert(!request->ending && !request->client->in_sent);
         return request_free(request);
 }
 
@@ -479,7 +476,7 @@ struct http_client *http_client_free(struct http_client *client)
         if (client == NULL)
                 return NULL;
 
-        assert(!client->in_callback);
+        assert(!client->in_end && !client->in_sent);
         while (!LIST_EMPTY(&client->requests))
                 request_free(LIST_FIRST(&client->requests));
         curl_loop_unref(client->connections);

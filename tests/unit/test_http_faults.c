@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* HTTP when the kernel cannot watch a socket, and when libcurl runs out of memory. */
+/*
+ * HTTP without memory, in the kernel or in libcurl: a request ends once or is not started, and later ones are
+ * answered; or the process ends. No request waits for ever. Each scene runs in a process of its own.
+ */
 
 #include "http_fixture.h"
 
 #include <curl/curl.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
+#include <sysexits.h>
 
 static void answer_ok(struct loopback_peer *peer, const char *head, const char *body, void *userdata)
 {
@@ -32,34 +37,65 @@ int __wrap_epoll_ctl(int fd, int operation, int about, struct epoll_event *event
         return __real_epoll_ctl(fd, operation, about, event);
 }
 
-/* The request ends at once with the cause, or is not affected; later ones are answered. */
+/* How the process of a scene ends, besides by memory_exhausted(). */
+enum { SCENE_PASSED = 10, SCENE_NOT_HIT };
+
+/* Runs a scene with the nth call failing, for every n that is reached. Returns how many that were. */
+static unsigned run_scenes(bool (*scene)(struct http_fixture *fixture, unsigned nth), bool *ret_exited)
+{
+        unsigned nth = 0;
+        int status = 0;
+
+        *ret_exited = false;
+        while (status != SCENE_NOT_HIT) {
+                nth++;
+                pid_t pid = fork();
+                assert_true(pid >= 0);
+                if (pid == 0) {
+                        void *state = NULL;
+                        assert_int_equal(fixture_setup(&state), 0);
+                        _exit(scene(state, nth) ? SCENE_PASSED : SCENE_NOT_HIT);
+                }
+                int raw;
+                assert_int_equal(waitpid(pid, &raw, 0), pid);
+                assert_true(WIFEXITED(raw));
+                status = WEXITSTATUS(raw);
+                if (status != EX_SOFTWARE && status != SCENE_PASSED && status != SCENE_NOT_HIT)
+                        fail_msg("with call %u failing: status %d", nth, status);
+                *ret_exited |= status == EX_SOFTWARE;
+        }
+        return nth - 1;
+}
+
+static void expect_answers(struct noted *noted, loopback_handler handler)
+{
+        noted_clear(noted);
+        for (unsigned i = 0; i < 3; i++) {
+                noted_get(noted, handler, "/");
+                assert_int_equal(noted->end.outcome, HTTP_ANSWERED);
+                noted_clear(noted);
+        }
+}
+
+static bool watch_scene(struct http_fixture *fixture, unsigned nth)
+{
+        struct noted noted = { .fixture = fixture };
+
+        watch_in = nth;
+        noted_get(&noted, answer_ok, "/");
+        watch_in = 0;
+        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+        expect_answers(&noted, answer_ok);
+        return watch_failed;
+}
+
 static void test_socket_that_cannot_be_watched(void **state)
 {
-        struct http_fixture *fixture = *state;
-        struct noted noted = { .fixture = fixture };
-        unsigned nth = 0;
+        bool exited;
 
-        do {
-                const struct http_settings settings = fixture_settings();
-
-                fixture_client(fixture, &settings);
-                watch_failed = false;
-                watch_in = ++nth;
-                noted_get(&noted, answer_ok, "/");
-                watch_in = 0;
-                if (noted.end.outcome == HTTP_IMPOSSIBLE)
-                        assert_string_equal(noted.end.detail,
-                                            "cannot watch the socket: Cannot allocate memory");
-                else
-                        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
-                noted_clear(&noted);
-                for (unsigned i = 0; i < 3; i++) {
-                        noted_get(&noted, answer_ok, "/");
-                        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
-                        noted_clear(&noted);
-                }
-        } while (watch_failed);
-        assert_true(nth > 2);
+        (void)state;
+        assert_true(run_scenes(watch_scene, &exited) > 1);
+        assert_true(exited);
 }
 
 /* ---- memory ---- */
@@ -95,39 +131,42 @@ static void *curl_calloc(size_t count, size_t size)
         return allocation_fails() ? NULL : calloc(count, size);
 }
 
-/* A request ends once or is not started; later ones are answered. */
+/* A request with this allocation failing, and then others. */
+static bool request_without_memory(struct http_fixture *fixture, loopback_handler handler, unsigned nth)
+{
+        struct noted noted = { .fixture = fixture };
+        struct http_call call = noted_call(&noted, loopback_url(fixture->server, "/"));
+
+        fixture->handler = handler;
+        allocation_in = nth;
+        int r = http_start(fixture->client, &call, NULL);
+        if (r == 0) {
+                loop_until(fixture->event, &noted.ends, 1);
+                loop_settle(fixture->event);
+                assert_int_equal(noted.ends, 1);
+        } else {
+                assert_int_equal(r, -ENOMEM);
+                assert_true(allocation_failed);
+        }
+        allocation_in = 0;
+        if (!allocation_failed)
+                assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
+        expect_answers(&noted, handler);
+        return allocation_failed;
+}
+
+static bool memory_scene(struct http_fixture *fixture, unsigned nth)
+{
+        return request_without_memory(fixture, answer_ok, nth);
+}
+
 static void test_memory(void **state)
 {
-        struct http_fixture *fixture = *state;
-        struct noted noted = { .fixture = fixture };
-        unsigned nth = 0;
+        bool exited;
 
-        do {
-                const struct http_settings settings = fixture_settings();
-                struct http_call call = noted_call(&noted, loopback_url(fixture->server, "/"));
-
-                fixture_client(fixture, &settings);
-                fixture->handler = answer_ok;
-                allocation_failed = false;
-                allocation_in = ++nth;
-                int r = http_start(fixture->client, &call, NULL);
-                if (r == 0) {
-                        loop_until(fixture->event, &noted.ends, 1);
-                        loop_settle(fixture->event);
-                        assert_int_equal(noted.ends, 1);
-                } else {
-                        assert_int_equal(r, -ENOMEM);
-                        assert_true(allocation_failed);
-                }
-                allocation_in = 0;
-                noted_clear(&noted);
-                for (unsigned i = 0; i < 3; i++) {
-                        noted_get(&noted, answer_ok, "/");
-                        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
-                        noted_clear(&noted);
-                }
-        } while (allocation_failed);
-        assert_true(nth > 50);
+        (void)state;
+        assert_true(run_scenes(memory_scene, &exited) > 50);
+        assert_true(exited);
 }
 
 static struct loopback_peer *held[2];
@@ -166,47 +205,27 @@ static void open_dead_connections(struct http_fixture *fixture)
         dead_max = loopback_accepted(fixture->server);
 }
 
-/* Without memory the connections may remain in use, until the next request that finds them dead. */
+static bool replacement_scene(struct http_fixture *fixture, unsigned nth)
+{
+        open_dead_connections(fixture);
+        return request_without_memory(fixture, answer_or_reset, nth);
+}
+
 static void test_memory_while_connections_are_replaced(void **state)
 {
-        struct http_fixture *fixture = *state;
-        struct noted noted = { .fixture = fixture };
-        unsigned nth = 0;
+        bool exited;
 
-        dead_max = 0;
-        do {
-                open_dead_connections(fixture);
-                struct http_call call = noted_call(&noted, loopback_url(fixture->server, "/"));
-                allocation_failed = false;
-                allocation_in = ++nth;
-                int r = http_start(fixture->client, &call, NULL);
-                if (r == 0) {
-                        loop_until(fixture->event, &noted.ends, 1);
-                        loop_settle(fixture->event);
-                        assert_int_equal(noted.ends, 1);
-                } else
-                        assert_int_equal(r, -ENOMEM);
-                allocation_in = 0;
-                if (!allocation_failed)
-                        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
-                noted_clear(&noted);
-                for (unsigned i = 0; i < 3; i++) {
-                        noted_get(&noted, answer_or_reset, "/");
-                        assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
-                        noted_clear(&noted);
-                }
-        } while (allocation_failed);
-        assert_true(nth > 50);
+        (void)state;
+        assert_true(run_scenes(replacement_scene, &exited) > 50);
+        assert_true(exited);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_socket_that_cannot_be_watched, fixture_setup,
-                                                fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_memory, fixture_setup, fixture_teardown),
-                cmocka_unit_test_setup_teardown(test_memory_while_connections_are_replaced, fixture_setup,
-                                                fixture_teardown),
+                cmocka_unit_test(test_socket_that_cannot_be_watched),
+                cmocka_unit_test(test_memory),
+                cmocka_unit_test(test_memory_while_connections_are_replaced),
         };
 
         if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, free, curl_realloc, curl_strdup,

@@ -10,7 +10,7 @@ enum exit_status {
         EXIT_STATUS_JOB_FAILED = 1,         /* a job failed or is gone when all are done, or was not found */
         EXIT_STATUS_USAGE = EX_USAGE,       /* invalid command line */
         EXIT_STATUS_API = EX_UNAVAILABLE,   /* API unreachable, with --once */
-        EXIT_STATUS_SOFTWARE = EX_SOFTWARE, /* out of memory or file descriptors at start */
+        EXIT_STATUS_SOFTWARE = EX_SOFTWARE, /* out of memory, or out of file descriptors at start */
         EXIT_STATUS_STATE = EX_IOERR,       /* state directory unusable, or output not written */
         EXIT_STATUS_REFUSED = EX_NOPERM,    /* credentials rejected or role missing, with --once */
         EXIT_STATUS_CONFIG = EX_CONFIG,     /* invalid configuration */

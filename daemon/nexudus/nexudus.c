@@ -47,6 +47,7 @@ struct nexudus {
         char *password;
         size_t response_max;
         void (*on_sent)(void *userdata); /* may be NULL */
+        bool in_row;                     /* within on_row(), which must call no function */
         LIST_HEAD(, nexudus_request) requests;
 };
 
@@ -72,6 +73,8 @@ int nexudus_set_token(struct nexudus *nexudus, const char *token)
 {
         struct http_headers *headers = NULL;
         char *copy = strdup(token);
+
+        assert(!nexudus->in_row);
 
         int r = copy != NULL ? headers_for(token, &headers) : -ENOMEM;
         if (r < 0) {
@@ -143,6 +146,7 @@ struct nexudus *nexudus_free(struct nexudus *nexudus)
         if (nexudus == NULL)
                 return NULL;
 
+        assert(!nexudus->in_row);
         while (!LIST_EMPTY(&nexudus->requests))
                 nexudus_cancel(LIST_FIRST(&nexudus->requests));
         http_headers_free(nexudus->headers);
@@ -159,6 +163,7 @@ struct nexudus_request *nexudus_cancel(struct nexudus_request *request)
         if (request == NULL)
                 return NULL;
 
+        assert(!request->nexudus->in_row);
         http_cancel(request->http);
         return request_free(request);
 }
@@ -170,7 +175,9 @@ static int on_record(void *userdata, struct job_record *record)
         struct nexudus_request *request = userdata;
 
         if (request->on_row != NULL) {
+                request->nexudus->in_row = true;
                 request->on_row(request->userdata, record);
+                request->nexudus->in_row = false;
                 return 0;
         }
         /* One object, one record; used only if the document turns out to be complete. */
@@ -294,6 +301,7 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_hand
 {
         struct nexudus_request *request = calloc(1, sizeof(*request));
 
+        assert(!nexudus->in_row);
         if (request == NULL)
                 return NULL;
         request->nexudus = nexudus;
@@ -334,6 +342,7 @@ static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *
                         *end++ = ',';
                 end = write_number(end, batch->ids[i]);
         }
+        assert((size_t)(end - url) - base_size - strlen(query) <= NEXUDUS_IDS_MAX);
         memcpy(end, "%5D", sizeof("%5D"));
         *ret_url = url;
         return 0;
@@ -344,7 +353,7 @@ int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
 {
         CLEANUP(cleanup_free) char *url = NULL;
 
-        assert(batch->count > 0);
+        assert(batch->count > 0 && batch->on_row != NULL);
         int r = batch_url(nexudus, batch, &url);
         if (r < 0)
                 return r;

@@ -88,6 +88,7 @@ int token_new(struct http_client *client, const struct token_settings *settings,
 
         if (token == NULL)
                 return -ENOMEM;
+        assert(known == NULL || known->obtained_us <= settings->now());
         token->client = client;
         token->callbacks = *callbacks;
         token->now = settings->now;
@@ -154,6 +155,7 @@ const char *token_current(const struct token *token, uint64_t now_us)
 {
         const struct tokens *tokens = &token->tokens;
 
+        assert(!token->in_persist);
         if (tokens->access_token == NULL)
                 return NULL;
         if (tokens->lifetime_us > 0 && now_us >= add_saturating(tokens->obtained_us, tokens->lifetime_us))
@@ -166,6 +168,7 @@ uint64_t token_renew_at(const struct token *token)
         const struct tokens *tokens = &token->tokens;
         uint64_t ahead = tokens->lifetime_us / 10;
 
+        assert(!token->in_persist);
         if (tokens->access_token == NULL)
                 return 0;
         if (tokens->lifetime_us == 0)
@@ -177,6 +180,7 @@ uint64_t token_renew_at(const struct token *token)
 
 void token_reject(struct token *token)
 {
+        assert(!token->in_persist);
         token->tokens.access_token = secret_free(token->tokens.access_token);
 }
 
@@ -307,6 +311,7 @@ int token_renew(struct token *token, void (*spend)(void *userdata))
 
 void token_stop(struct token *token)
 {
+        assert(!token->in_persist);
         token->stopped = true;
 }
 

@@ -57,7 +57,7 @@ struct http_request {
         struct curl_transfer transfer;
         unsigned generation;  /* of the connections that it uses */
         uint64_t deadline_us; /* CLOCK_MONOTONIC */
-        struct http_headers *headers;
+        struct curl_slist *headers;
         void (*on_sent)(void *userdata);
         void (*on_end)(void *userdata, const struct http_end *end);
         void *userdata;
@@ -231,7 +231,9 @@ static struct http_request *request_free(struct http_request *request)
         LIST_REMOVE(request, link);
         curl_loop_remove(&request->transfer);
         curl_easy_cleanup(request->transfer.easy);
-        http_headers_free(request->headers);
+        for (struct curl_slist *line = request->headers; line != NULL; line = line->next)
+                explicit_bzero(line->data, strlen(line->data)); /* perhaps credentials */
+        curl_slist_free_all(request->headers);
         free(request);
         return NULL;
 }
@@ -343,6 +345,17 @@ static CURLcode set_url(CURL *easy, const char *url)
         return code;
 }
 
+static CURLcode copy_headers(struct http_request *request, const char *const *lines)
+{
+        for (; lines != NULL && *lines != NULL; lines++) {
+                struct curl_slist *list = curl_slist_append(request->headers, *lines);
+                if (list == NULL)
+                        return CURLE_OUT_OF_MEMORY;
+                request->headers = list;
+        }
+        return CURLE_OK;
+}
+
 /* A failure means that memory is short, or that libcurl was built without what is needed. */
 static CURLcode set_options(struct http_request *request, const struct http_call *call)
 {
@@ -374,8 +387,7 @@ static CURLcode set_options(struct http_request *request, const struct http_call
                 SET(CURLOPT_PROXY, "");
         if (code == CURLE_OK)
                 code = http_tls_set_authorities(easy, client->authorities);
-        if (request->headers != NULL)
-                SET(CURLOPT_HTTPHEADER, request->headers->list);
+        SET(CURLOPT_HTTPHEADER, request->headers);
         if (call->username != NULL) {
                 SET(CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
                 SET(CURLOPT_USERNAME, call->username);
@@ -413,16 +425,13 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
         request->on_sent = call->on_sent;
         request->on_end = call->on_end;
         request->userdata = call->userdata;
-        if (call->headers != NULL) {
-                request->headers = call->headers;
-                request->headers->references++;
-        }
         request->transfer = (struct curl_transfer){
                 .easy = curl_easy_init(),
                 .on_done = on_transfer_done,
                 .on_notify = on_transfer_notify,
         };
-        if (request->transfer.easy == NULL || set_options(request, call) != CURLE_OK)
+        if (request->transfer.easy == NULL || copy_headers(request, call->headers) != CURLE_OK ||
+            set_options(request, call) != CURLE_OK)
                 return -ENOMEM;
 
         int r = curl_loop_add(client->connections, &request->transfer);

@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "http/http_headers.h"
 #include "http/http_outcome.h"
 
 /*
@@ -58,11 +57,12 @@ struct http_end {
 };
 
 struct http_call {
-        const char *url;              /* http or https; copied. With http, no proxy is used. */
-        struct http_headers *headers; /* may be NULL */
-        const char *username;         /* not NULL: Basic authentication; copied */
-        const char *password;         /* copied; not NULL if `username` is not */
-        const void *post; /* not NULL: POST with this body, which must stay until the request has ended */
+        const char *url; /* http or https; copied. With http, no proxy is used. */
+        /* Lines ("Name: value"), NULL at the end; copied, and wiped with the request. May be NULL. */
+        const char *const *headers;
+        const char *username; /* not NULL: Basic authentication; copied */
+        const char *password; /* copied; not NULL if `username` is not */
+        const void *post;     /* not NULL: POST with this body, which must stay until the request has ended */
         size_t post_size;
 
         /*

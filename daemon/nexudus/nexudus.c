@@ -22,6 +22,7 @@
 #include "util/message.h"
 #include "util/text.h"
 
+#define BEARER    "Authorization: Bearer "
 #define JOBS_PATH "/api/sys/businessbackgroundjobs/"
 
 struct nexudus_request {
@@ -39,9 +40,8 @@ struct nexudus_request {
 
 struct nexudus {
         struct http_client *client;
-        struct http_headers *headers;
         char *base_url;
-        char *token; /* NULL for Basic */
+        char *authorization; /* the header with the bearer token; NULL for Basic */
         unsigned token_generation;
         char *username;
         char *password;
@@ -53,39 +53,16 @@ struct nexudus {
 
 DEFINE_CLEANUP(struct nexudus, nexudus_free)
 
-static int headers_for(const char *token, struct http_headers **ret_headers)
-{
-        const char *lines[3] = { "Accept: application/json" };
-        char *authorization = NULL;
-
-        if (token != NULL) {
-                lines[1] = authorization = format_message("Authorization: Bearer %s", token);
-                if (authorization == NULL)
-                        return -ENOMEM;
-        }
-
-        int r = http_headers_new(lines, ret_headers);
-        secret_free(authorization);
-        return r;
-}
-
 int nexudus_set_token(struct nexudus *nexudus, const char *token)
 {
-        struct http_headers *headers = NULL;
-        char *copy = strdup(token);
+        char *authorization = format_message(BEARER "%s", token);
 
         assert(!nexudus->in_row);
-
-        int r = copy != NULL ? headers_for(token, &headers) : -ENOMEM;
-        if (r < 0) {
-                secret_free(copy);
-                return r;
-        }
-        secret_free(nexudus->token);
-        nexudus->token = copy;
+        if (authorization == NULL)
+                return -ENOMEM;
+        secret_free(nexudus->authorization);
+        nexudus->authorization = authorization;
         nexudus->token_generation++;
-        http_headers_free(nexudus->headers);
-        nexudus->headers = headers;
         return 0;
 }
 
@@ -115,10 +92,8 @@ int nexudus_new(struct http_client *client, const struct nexudus_settings *setti
                         return -ENOMEM;
         }
 
-        int r = settings->token != NULL ? nexudus_set_token(nexudus, settings->token)
-                                        : headers_for(NULL, &nexudus->headers);
-        if (r < 0)
-                return r;
+        if (settings->token != NULL && nexudus_set_token(nexudus, settings->token) < 0)
+                return -ENOMEM;
 
         *ret_nexudus = STEAL_POINTER(nexudus);
         return 0;
@@ -149,10 +124,9 @@ struct nexudus *nexudus_free(struct nexudus *nexudus)
         assert(!nexudus->in_row);
         while (!LIST_EMPTY(&nexudus->requests))
                 nexudus_cancel(LIST_FIRST(&nexudus->requests));
-        http_headers_free(nexudus->headers);
         free(nexudus->base_url);
         free(nexudus->username);
-        secret_free(nexudus->token);
+        secret_free(nexudus->authorization);
         secret_free(nexudus->password);
         free(nexudus);
         return NULL;
@@ -227,7 +201,9 @@ static void on_end(void *userdata, const struct http_end *end)
         struct nexudus_request *request = userdata;
         char explanation[EXPLANATION_SIZE];
 
-        const char *const secrets[] = { request->nexudus->token, request->nexudus->password };
+        const char *authorization = request->nexudus->authorization;
+        const char *const secrets[] = { authorization != NULL ? authorization + strlen(BEARER) : NULL,
+                                        request->nexudus->password };
         bool complete = (end->outcome == HTTP_ANSWERED && http_status_is_success(end->status)) ||
                         end->outcome == HTTP_STOPPED;
 
@@ -258,9 +234,10 @@ static int request_start(struct nexudus_request *request, const char *url, size_
                 .records_max = records_max,
                 .brief = request->brief,
         };
+        const char *const headers[] = { "Accept: application/json", nexudus->authorization, NULL };
         const struct http_call call = {
                 .url = url,
-                .headers = nexudus->headers,
+                .headers = headers,
                 .username = nexudus->username,
                 .password = nexudus->password,
                 .on_body = on_body,

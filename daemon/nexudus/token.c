@@ -34,7 +34,7 @@
 
 struct token {
         struct http_client *client;
-        struct http_headers *headers;
+        char *client_line; /* a header */
         char *url;
         char *username;
         char *password;
@@ -62,30 +62,13 @@ static void on_end(void *userdata, const struct http_end *end);
 
 /* ---- creation and destruction ---- */
 
-static int headers_for(const char *client_id, struct http_headers **ret_headers)
-{
-        CLEANUP(cleanup_free) char *client_line = NULL;
-
-        if (!token_is_valid(client_id, strlen(client_id)))
-                return -EINVAL;
-        client_line = format_message("client_id: %s", client_id);
-        if (client_line == NULL)
-                return -ENOMEM;
-        const char *const lines[] = {
-                "Accept: application/json",
-                "Content-Type: application/x-www-form-urlencoded",
-                client_line,
-                NULL,
-        };
-        return http_headers_new(lines, ret_headers);
-}
-
 int token_new(struct http_client *client, const struct token_settings *settings,
               const struct token_callbacks *callbacks, const struct tokens *known, struct token **ret_token)
 {
         CLEANUP(cleanup_token_free) struct token *token = calloc(1, sizeof(*token));
-        int r;
 
+        if (!token_is_valid(settings->client_id, strlen(settings->client_id)))
+                return -EINVAL;
         if (token == NULL)
                 return -ENOMEM;
         assert(known == NULL || known->obtained_us <= settings->now());
@@ -93,21 +76,13 @@ int token_new(struct http_client *client, const struct token_settings *settings,
         token->callbacks = *callbacks;
         token->now = settings->now;
 
-        r = headers_for(settings->client_id, &token->headers);
-        if (r < 0)
-                return r;
+        token->client_line = format_message("client_id: %s", settings->client_id);
         token->url = format_message("%s" TOKEN_PATH, settings->base_url);
-        if (token->url == NULL)
-                return -ENOMEM;
         token->username = strdup(settings->username);
         token->password = strdup(settings->password);
-        if (token->username == NULL || token->password == NULL)
+        if (token->client_line == NULL || token->url == NULL || token->username == NULL ||
+            token->password == NULL || (known != NULL && tokens_copy(known, &token->tokens) < 0))
                 return -ENOMEM;
-        if (known != NULL) {
-                r = tokens_copy(known, &token->tokens);
-                if (r < 0)
-                        return r;
-        }
 
         *ret_token = STEAL_POINTER(token);
         return 0;
@@ -132,7 +107,7 @@ struct token *token_free(struct token *token)
         assert(!token->in_persist);
         http_cancel(token->http);
         request_clear(token);
-        http_headers_free(token->headers);
+        free(token->client_line);
         tokens_clear(&token->tokens);
         tokens_clear(&token->unpersisted);
         secret_free(token->password);
@@ -259,6 +234,12 @@ static int on_body(void *userdata, const void *data, size_t size)
 /* Sends a request with `refresh_token`, or with the password if it is NULL. On -ENOMEM none is in flight. */
 static int send_request(struct token *token, const char *refresh_token, uint64_t now_us)
 {
+        const char *const headers[] = {
+                "Accept: application/json",
+                "Content-Type: application/x-www-form-urlencoded",
+                token->client_line,
+                NULL,
+        };
         const char *const by_refresh[][2] = {
                 { "grant_type", "refresh_token" },
                 { "refresh_token", refresh_token },
@@ -280,7 +261,7 @@ static int send_request(struct token *token, const char *refresh_token, uint64_t
         if (r == 0) {
                 const struct http_call call = {
                         .url = token->url,
-                        .headers = token->headers,
+                        .headers = headers,
                         .post = token->form,
                         .post_size = strlen(token->form),
                         .on_body = on_body,

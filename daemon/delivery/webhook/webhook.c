@@ -44,7 +44,6 @@ struct webhook_run {
         struct webhook *webhook;
         const struct hook_config *hook;
         struct http_request *request; /* NULL: it has ended */
-        struct http_headers *headers;
         void (*on_end)(void *userdata, const struct hook_end *end);
         void *userdata;
 };
@@ -208,9 +207,10 @@ static int format_lines(const struct webhook *webhook, const struct hook_attempt
         return lines[1] != NULL && lines[2] != NULL ? 0 : -ENOMEM;
 }
 
-static int make_headers(const struct webhook *webhook, const struct hook_attempt *attempt,
-                        struct http_headers **ret_headers)
+/* Sends the request of a run. */
+static int send_request(struct webhook_run *run, const struct hook_attempt *attempt)
 {
+        struct webhook *webhook = run->webhook;
         char **more = webhook->files.header_lines, *own[3] = { NULL, NULL, NULL };
         CLEANUP(cleanup_free) const char **lines = NULL;
         size_t count = 0;
@@ -229,8 +229,18 @@ static int make_headers(const struct webhook *webhook, const struct hook_attempt
         int r = format_lines(webhook, attempt, own);
         for (size_t i = 0; i < 3 && own[i] != NULL; i++)
                 lines[count++] = own[i];
+        const struct http_call call = {
+                .url = webhook->files.url,
+                .headers = lines,
+                .post = attempt->document,
+                .post_size = attempt->document_size,
+                .on_end = on_end,
+                .userdata = run,
+        };
         if (r == 0)
-                r = http_headers_new(lines, ret_headers);
+                r = open_client(webhook);
+        if (r == 0)
+                r = http_start(webhook->client, &call, &run->request);
         for (size_t i = 0; i < 3; i++)
                 free(own[i]);
         return r;
@@ -251,26 +261,12 @@ int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, c
         run->on_end = attempt->on_end;
         run->userdata = attempt->userdata;
 
-        r = make_headers(webhook, attempt, &run->headers);
+        r = send_request(run, attempt);
         if (r == -ENOTSUP)
                 *ret_reason =
                         format_message("cannot sign the request: libcrypto does not provide HMAC-SHA256");
         if (r < 0)
                 return r;
-        const struct http_call call = {
-                .url = webhook->files.url,
-                .headers = run->headers,
-                .post = attempt->document,
-                .post_size = attempt->document_size,
-                .on_end = on_end,
-                .userdata = run,
-        };
-        r = open_client(webhook);
-        if (r == 0)
-                r = http_start(webhook->client, &call, &run->request);
-        if (r < 0)
-                return r;
-
         *ret_run = STEAL_POINTER(run);
         return 0;
 }
@@ -281,7 +277,6 @@ struct webhook_run *webhook_cancel(struct webhook_run *run)
                 return NULL;
 
         http_cancel(run->request);
-        http_headers_free(run->headers);
         run->webhook->run_count--;
         free(run);
         return NULL;

@@ -27,7 +27,8 @@ class FakeJournal:
         self.directory = directory
         directory.mkdir()
         self.received = []
-        self.lock = threading.Lock()
+        self.changed = threading.Condition()
+        self.reading = threading.Lock()
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.socket.bind(str(directory / "socket"))
@@ -43,7 +44,8 @@ class FakeJournal:
     def _listen(self):
         while True:
             try:
-                data, control, _, _ = self.socket.recvmsg(1 << 20, socket.CMSG_SPACE(4))
+                with self.reading:
+                    data, control, _, _ = self.socket.recvmsg(1 << 20, socket.CMSG_SPACE(4))
             except TimeoutError:
                 if self.ending:
                     return
@@ -54,8 +56,9 @@ class FakeJournal:
                     fd, = array.array("i", content[:4])
                     with os.fdopen(fd, "rb") as file:
                         data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
-            with self.lock:
+            with self.changed:
                 self.received.append(self._parse(data))
+                self.changed.notify_all()
 
     @staticmethod
     def _parse(data):
@@ -69,6 +72,28 @@ class FakeJournal:
                 value, data = data[8:8 + size], data[8 + size + 1:]
             entry[name.decode()] = value.decode("utf-8", "backslashreplace")
         return entry
+
+    def pause(self):
+        """Does not read until resume(), as a journald that is stopped. Its socket is full."""
+        self.reading.acquire()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            sender.connect(str(self.directory / "socket"))
+            try:
+                while True:
+                    sender.send(b"MESSAGE=the socket is full\n")
+            except BlockingIOError:
+                pass
+
+    def resume(self):
+        if self.reading.locked():
+            self.reading.release()
+
+    def wait_for(self, matches, count, patience):
+        """Waits until it has `count` entries for which matches(entry) is true."""
+        with self.changed:
+            if not self.changed.wait_for(lambda: sum(map(matches, self.received)) >= count, patience):
+                raise AssertionError(f"{sum(map(matches, self.received))} of {count} entries arrived")
 
     def entries(self):
         """All entries of programs that have ended by now. Stops listening."""

@@ -114,6 +114,22 @@ class Failures(SystemTest):
         self.start()
         self.wait_for("hook stubborn: delivered")
 
+    def test_stopped_journald(self):
+        """With its socket full, polling, deliveries and the stop go on. Entries follow after the next start."""
+        self.start_watching(11)
+        self.addCleanup(self.systemctl, "kill", "--signal=CONT", "systemd-journald.service")
+        self.systemctl("kill", "--signal=STOP", "systemd-journald.service")
+        for number in range(1, 41):  # each has two entries; the socket takes ten
+            self.change(11, "Running", str(number))
+            self.wait_delivered(number)
+        begin = time.monotonic()
+        self.systemctl("stop", UNIT)
+        self.assertLess(time.monotonic() - begin, 3, "no exec hook runs")
+        self.assertEqual((self.show(UNIT, "Result"), self.show(UNIT, "ExecMainStatus")), ("success", "0"))
+        self.systemctl("kill", "--signal=CONT", "systemd-journald.service")
+        self.start()
+        self.check_journal(self.check())
+
     def test_api_down_at_boot(self):
         closed = Closed()
         self.addCleanup(closed.release)

@@ -195,6 +195,22 @@ static void test_what_waits_is_one_list(void **state)
         assert_true(bench->list_count < 50);
 }
 
+static void test_waiting_for_all_work_has_a_limit(void **state)
+{
+        struct bench *bench = *state;
+
+        bench->gated = true;
+        assert_int_equal(worker_start(bench->worker), 0);
+        push(bench, 0)->more = 2;
+        assert_false(worker_wait(bench->worker, 0));
+        assert_false(worker_wait(bench->worker, 20000));
+        assert_int_equal(bench->done, 0);
+        for (unsigned i = 0; i < 3; i++)
+                assert_int_equal(sem_post(&bench->gate), 0);
+        assert_true(worker_wait(bench->worker, UINT64_C(60000000)));
+        assert_int_equal(bench->done, 3); /* also what done() pushed */
+}
+
 static void test_much_work_does_not_occupy_the_loop(void **state)
 {
         struct bench *bench = *state;
@@ -272,6 +288,7 @@ int main(void)
                 TEST(test_without_a_thread_work_comes_back_from_the_loop_too),
                 TEST(test_what_was_executed_before_the_start_comes_back_after_it),
                 TEST(test_what_waits_is_one_list),
+                TEST(test_waiting_for_all_work_has_a_limit),
                 TEST(test_much_work_does_not_occupy_the_loop),
                 TEST(test_done_may_push_more),
                 TEST(test_the_thread_does_housekeeping_when_nothing_waits),

@@ -82,7 +82,11 @@ int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itim
         struct itimerspec value = *new;
 
         if (shift != NULL && fd >= 0 && fd < FILES_MAX && is_boot_timer[fd] && (flags & TFD_TIMER_ABSTIME) &&
-            value.it_value.tv_sec > shift[1])
-                value.it_value.tv_sec -= shift[1];
+            (value.it_value.tv_sec != 0 || value.it_value.tv_nsec != 0)) {
+                if (value.it_value.tv_sec > shift[1])
+                        value.it_value.tv_sec -= shift[1];
+                else /* it was computed before more time passed than the machine has been up: due */
+                        value.it_value = (struct timespec){ .tv_nsec = 1 };
+        }
         return (int)syscall(SYS_timerfd_settime, fd, flags, &value, ret_old);
 }

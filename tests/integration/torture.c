@@ -265,7 +265,6 @@ PASS(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message
 PASS(int, fsync, (int fd), (fd))
 PASS(int, fdatasync, (int fd), (fd))
 PASS(int, ftruncate64, (int fd, off64_t size), (fd, size))
-PASS(int, close, (int fd), (fd))
 PASS(int, dup2, (int from, int to), (from, to))
 PASS(int, stat, (const char *path, struct stat *status), (path, status))
 PASS(int, stat64, (const char *path, struct stat64 *status), (path, status))
@@ -310,6 +309,21 @@ PASS_OR(MAP_FAILED, void *, mmap64,
         (void *at, size_t size, int protection, int flags, int fd, off64_t offset),
         (at, size, protection, flags, fd, offset))
 PASS(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags))
+
+/* Linux closes the descriptor whatever it returns, so it is out of each epoll set. */
+EXPORT int close(int fd)
+{
+        static struct point point = { .name = "close" };
+        static void *known;
+        bool failed = fails(&point);
+        int error = errno;
+
+        int r = REAL(close)(fd);
+        if (!failed)
+                return r;
+        errno = error;
+        return -1;
+}
 
 /* To remove a descriptor needs no memory and always succeeds; libsystemd frees the source in any case. */
 EXPORT int epoll_ctl(int fd, int operation, int about, struct epoll_event *event)

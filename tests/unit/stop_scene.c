@@ -30,8 +30,10 @@ static struct {
         sd_event_source *timeout, *summary;
         struct loopback_peer *poll, *sign_in; /* wait for their responses */
         unsigned polls, sign_ins;
-        int gate, started; /* fifos: what the hook reads, and what it writes */
-        pid_t hook_pid;    /* of its hook-run */
+        int gate, started,
+                asked;  /* fifos: what the hook reads, and writes at its start and when it gets SIGTERM */
+        pid_t hook_pid; /* of its hook-run */
+        bool hook_was_asked, hook_must_fail;
         bool unauthorized; /* a poll was answered with 401 */
         bool ready;
         bool stop_sent;
@@ -198,9 +200,30 @@ static void end_hook(const char *line)
         assert_return_code(waitid(P_PID, (id_t)scene.hook_pid, &death, WEXITED | WNOWAIT), errno);
 }
 
+/* If hook-run learns of the end before it is asked to stop the program, that is a failure of the program. */
+static void fail_hook_if_asked(void)
+{
+        if (scene.hook_must_fail && scene.hook_was_asked)
+                end_hook("1\n");
+}
+
 void scene_fail_hook(void)
 {
-        end_hook("1\n");
+        scene.hook_must_fail = true;
+        fail_hook_if_asked();
+}
+
+static int on_hook_asked(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        (void)source;
+        (void)revents;
+        (void)userdata;
+        char line[64];
+
+        assert_true(read(fd, line, sizeof(line)) > 0);
+        scene.hook_was_asked = true;
+        fail_hook_if_asked();
+        return 0;
 }
 
 static int on_hook_started(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -303,13 +326,25 @@ void scene_cause(enum occurrence occurrence)
 
 /* ---- the run ---- */
 
-static int on_call_time(sd_event_source *source, uint64_t time_us, void *userdata)
+static int on_idle(sd_event_source *source, void *userdata)
 {
         (void)source;
-        (void)time_us;
         void (*const *function)(void) = userdata;
 
         (*function)();
+        return 0;
+}
+
+/* What the previous call has caused comes first, however late this timer is on a busy machine. */
+static int on_call_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)time_us;
+        sd_event_source *idle = NULL;
+
+        assert_true(sd_event_add_defer(sd_event_source_get_event(source), &idle, on_idle, userdata) >= 0);
+        assert_true(sd_event_source_set_priority(idle, SD_EVENT_PRIORITY_IDLE) >= 0);
+        assert_true(sd_event_source_set_floating(idle, true) >= 0);
+        sd_event_source_unref(idle);
         return 0;
 }
 
@@ -376,11 +411,12 @@ static void write_hook(void)
         else
                 (void)snprintf(
                         text, sizeof(text),
-                        "#!/bin/sh\n%s\necho $PPID >%s/started\nread status <%s/gate\n"
+                        "#!/bin/sh\n%s\nstatus=\necho $PPID >%s/started\nwhile [ -z \"$status\" ]; do read "
+                        "status <%s/gate; done\n"
                         "[ \"$status\" != 0 ] || echo $JOBWATCH_EVENT_ID $JOBWATCH_EVENT >>%s/delivered\n"
                         "exit $status\n",
-                        scene.options->hook_ignores_term ? "trap '' TERM" : "", directory, directory,
-                        directory);
+                        scene.options->hook_ignores_term ? "trap 'echo asked >${0%/*}/asked' TERM" : "",
+                        directory, directory, directory);
         write_file("hook", 0700, text);
 }
 
@@ -412,6 +448,7 @@ static void scene_open(void)
         scene.server = loopback_new(scene.hook.event, serve, NULL);
         scene.gate = open_fifo("gate");
         scene.started = open_fifo("started");
+        scene.asked = open_fifo("asked");
         write_hook();
         write_config();
 
@@ -426,6 +463,7 @@ static void scene_open(void)
 
         assert_true(sd_event_add_io(scene.hook.event, NULL, scene.started, EPOLLIN, on_hook_started, NULL) >=
                     0);
+        assert_true(sd_event_add_io(scene.hook.event, NULL, scene.asked, EPOLLIN, on_hook_asked, NULL) >= 0);
         if (scene.options->on_ready != NULL)
                 assert_true(sd_event_add_post(scene.hook.event, NULL, on_post, NULL) >= 0);
 }
@@ -444,6 +482,7 @@ static void scene_close(void)
         loopback_free(scene.server);
         close(scene.gate);
         close(scene.started);
+        close(scene.asked);
         sd_event_unref(scene.hook.event);
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child and no zombie is left */
         assert_int_equal(errno, ECHILD);

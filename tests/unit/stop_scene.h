@@ -34,7 +34,7 @@ const char *occurrence_to_string(enum occurrence occurrence);
 /* Makes it happen now, before the loop runs on. Does nothing if it cannot happen any more. */
 void scene_cause(enum occurrence occurrence);
 
-/* Ends the exec hook with status 1, if it runs. */
+/* Ends the exec hook with status 1, if it runs, as soon as it has got SIGTERM. */
 void scene_fail_hook(void);
 
 struct scene_options {
@@ -49,7 +49,7 @@ struct scene_options {
 /* Runs daemon_run(). */
 enum exit_status scene_run(const struct scene_options *options);
 
-/* Calls a function from the loop after this time. */
+/* Calls a function from the loop after this time, when nothing else is due. */
 void scene_call_after(unsigned milliseconds, void (*function)(void));
 
 /* CLOCK_MONOTONIC in milliseconds of the first signal or timeout that was caused; 0: none. */

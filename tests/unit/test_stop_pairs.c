@@ -298,6 +298,26 @@ static void check_second(const char *directory, const struct delivery_row before
 
 /* ---- one case ---- */
 
+/* What run_checked() calls. */
+static void (*tested)(const char *directory);
+static const char *tested_directory;
+
+static void run_tested(void **state)
+{
+        (void)state;
+        tested(tested_directory);
+}
+
+/* Below cmocka, which otherwise does not print what has failed. Returns the exit status. */
+static int run_checked(void (*function)(const char *directory), const char *directory)
+{
+        const struct CMUnitTest tests[] = { cmocka_unit_test(run_tested) };
+
+        tested = function;
+        tested_directory = directory;
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 /* Calls the function in a process, which must end with status 0. */
 static void run_apart(void (*function)(const char *directory), const char *directory)
 {
@@ -308,8 +328,7 @@ static void run_apart(void (*function)(const char *directory), const char *direc
         assert_return_code(pid, errno);
         if (pid == 0) {
                 (void)alarm(RUN_MAX / 1000);
-                function(directory);
-                exit(0);
+                exit(run_checked(function, directory));
         }
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
@@ -365,8 +384,7 @@ static void start_case(struct test_case *slot, unsigned number)
         assert_return_code(fd, errno);
         assert_return_code(dup2(fd, STDOUT_FILENO), errno);
         assert_return_code(dup2(fd, STDERR_FILENO), errno);
-        run_case(slot->directory);
-        exit(0);
+        exit(run_checked(run_case, slot->directory));
 }
 
 static void print_log(const char *directory)
@@ -439,8 +457,8 @@ static int run_single(const char *number)
 
         assert_non_null(mkdtemp(directory));
         select_case((unsigned)strtoul(number, NULL, 10));
-        run_case(directory);
-        return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+        int status = run_checked(run_case, directory);
+        return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS) == 0 ? status : EXIT_FAILURE;
 }
 
 int main(int argc, char *argv[])
@@ -448,6 +466,7 @@ int main(int argc, char *argv[])
         unsigned failed = 0, next = 0, busy = 0;
         unsigned long start = scene_now();
 
+        assert_non_null(getenv("JOBWATCHD_HOOK_RUN")); /* without it no scene gets ready */
         if (argc > 1)
                 return run_single(argv[1]);
         assert_return_code(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), errno);

@@ -11,6 +11,7 @@
 
 struct config *config_ref(struct config *config)
 {
+        assert(config->references > 0);
         config->references++;
         return config;
 }

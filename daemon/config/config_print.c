@@ -13,26 +13,6 @@
 
 #include "config/keys.h"
 
-static int print_key(const struct config_key *key, const void *base, FILE *file)
-{
-        (void)fprintf(file, "%s =", key->name);
-        int r = key->type->print(key, (const char *)base + key->offset, file);
-        (void)fputc('\n', file);
-        return r;
-}
-
-static int print_section(enum config_section section, const void *base, FILE *file)
-{
-        int r = 0;
-
-        (void)fprintf(file, "[%s]\n", config_section_name(section));
-        for (size_t i = 0; i < config_key_count && r == 0; i++)
-                if (config_keys[i].section == section)
-                        r = print_key(&config_keys[i], base, file);
-        (void)fputc('\n', file);
-        return r;
-}
-
 static void print_plain_jobs(const struct config *config, FILE *file)
 {
         struct item_printer printer = { .file = file };
@@ -64,21 +44,6 @@ static bool is_inherited(const struct config_key *key, const struct job_config *
                       key->type->size) == 0;
 }
 
-static int print_job(const struct config *config, const struct job_config *job, FILE *file)
-{
-        int r = 0;
-
-        (void)fprintf(file, "[job %s]\n", job->name);
-        for (size_t i = 0; i < config_key_count && r == 0; i++) {
-                const struct config_key *key = &config_keys[i];
-                if (key->section == SECTION_JOB && !(key->names_hooks && !job->hooks_given) &&
-                    !is_inherited(key, job, config))
-                        r = print_key(key, job, file);
-        }
-        (void)fputc('\n', file);
-        return r;
-}
-
 /* Of the keys for targets, only the one that is given. */
 static bool is_other_target(const struct config_key *key, const struct hook_config *hook)
 {
@@ -88,14 +53,32 @@ static bool is_other_target(const struct config_key *key, const struct hook_conf
                  (hook->url_file != NULL) != (key->offset == offsetof(struct hook_config, url_file))));
 }
 
-static int print_hook(const struct hook_config *hook, FILE *file)
+/* Whether a key of a section is left out, since the value of another takes effect. */
+static bool is_left_out(const struct config_key *key, const void *base, const struct config *config)
+{
+        const struct job_config *job = base;
+
+        if (key->section == SECTION_JOB)
+                return key->names_hooks ? !job->hooks_given : is_inherited(key, job, config);
+        return key->section == SECTION_HOOK && is_other_target(key, base);
+}
+
+/* `name` is NULL if the section has none. */
+static int print_section(const struct config *config, enum config_section section, const char *name,
+                         const void *base, FILE *file)
 {
         int r = 0;
 
-        (void)fprintf(file, "[hook %s]\n", hook->name);
-        for (size_t i = 0; i < config_key_count && r == 0; i++)
-                if (config_keys[i].section == SECTION_HOOK && !is_other_target(&config_keys[i], hook))
-                        r = print_key(&config_keys[i], hook, file);
+        (void)fprintf(file, "[%s%s%s]\n", config_section_name(section), name != NULL ? " " : "",
+                      name != NULL ? name : "");
+        for (size_t i = 0; i < config_key_count && r == 0; i++) {
+                const struct config_key *key = &config_keys[i];
+                if (key->section != section || is_left_out(key, base, config))
+                        continue;
+                (void)fprintf(file, "%s =", key->name);
+                r = key->type->print(key, (const char *)base + key->offset, file);
+                (void)fputc('\n', file);
+        }
         (void)fputc('\n', file);
         return r;
 }
@@ -106,29 +89,16 @@ int config_print(const struct config *config, FILE *file)
 
         for (unsigned i = 0; i < SECTION_COUNT && r == 0; i++) {
                 enum config_section section = (enum config_section)i;
-                switch (section) {
-                case SECTION_JOBS:
+                if (section == SECTION_JOBS)
                         print_plain_jobs(config, file);
-                        break;
-                case SECTION_JOB:
-                        for (size_t k = 0; k < config->job_count && r == 0; k++)
-                                if (config->jobs[k].name != NULL)
-                                        r = print_job(config, &config->jobs[k], file);
-                        break;
-                case SECTION_HOOK:
-                        for (size_t k = 0; k < config->hook_count && r == 0; k++)
-                                r = print_hook(&config->hooks[k], file);
-                        break;
-                case SECTION_API:
-                case SECTION_POLL:
-                case SECTION_LIMITS:
-                case SECTION_STATUS:
-                case SECTION_EXIT:
-                case SECTION_LOG:
-                case SECTION_STATE:
-                        r = print_section(section, config, file);
-                        break;
-                }
+                else if (!config_section_is_named(section))
+                        r = print_section(config, section, NULL, config, file);
+                for (size_t k = 0; section == SECTION_JOB && k < config->job_count && r == 0; k++)
+                        if (config->jobs[k].name != NULL)
+                                r = print_section(config, section, config->jobs[k].name, &config->jobs[k],
+                                                  file);
+                for (size_t k = 0; section == SECTION_HOOK && k < config->hook_count && r == 0; k++)
+                        r = print_section(config, section, config->hooks[k].name, &config->hooks[k], file);
         }
         if (r < 0)
                 return r;

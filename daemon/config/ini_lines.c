@@ -49,10 +49,9 @@ static bool is_control(uint32_t point)
 
 int ini_line_check(const struct ini_line *line, char **ret_problem)
 {
-        if (memchr(line->text, '\0', line->size) != NULL) {
-                *ret_problem = format_message("the line contains a NUL byte; save the file as UTF-8 text");
-                return *ret_problem != NULL ? -EINVAL : -ENOMEM;
-        }
+        if (memchr(line->text, '\0', line->size) != NULL)
+                return fail_with_message(-EINVAL, ret_problem,
+                                         "the line contains a NUL byte; save the file as UTF-8 text");
 
         size_t i = 0, length;
         uint32_t point = 0;
@@ -65,8 +64,8 @@ int ini_line_check(const struct ini_line *line, char **ret_problem)
         size_t from = i > 20 ? i - 20 : 0;
         while (from < i && utf8_is_continuation(line->text[from]))
                 from++;
-        *ret_problem = format_message(
+        return fail_with_message(
+                -EINVAL, ret_problem,
                 "control character or invalid UTF-8 in \"%.*s\"; remove it, or save the file as UTF-8",
                 (int)(i + (length > 0 ? length : 1) - from), line->text + from);
-        return *ret_problem != NULL ? -EINVAL : -ENOMEM;
 }

@@ -32,6 +32,6 @@ bool ini_line_is_comment(const struct ini_line *line);
 
 /*
  * Checks the characters of a line. Returns 0, or -EINVAL for NUL bytes, control characters and invalid UTF-8,
- * with what is wrong in *ret_problem, which the caller frees; or -ENOMEM.
+ * with what is wrong in *ret_problem, which the caller frees. NULL: no memory.
  */
 int ini_line_check(const struct ini_line *line, char **ret_problem);

@@ -12,15 +12,15 @@
 
 #include "config/ini_reader.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ini.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/array.h"
-#include "util/cleanup.h"
+#include "util/message.h"
 #include "util/text.h"
 
 struct source {
@@ -33,24 +33,17 @@ struct source {
         void *userdata;
 };
 
-static void refuse(struct source *source, unsigned line, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
-
-static void refuse(struct source *source, unsigned line, const char *format, ...)
+/* Reports a line; takes over the message. NULL: memory ran out. */
+static void report(struct source *source, unsigned line, char *message)
 {
-        char *message;
-        va_list arguments;
-
-        va_start(arguments, format);
-        int length = vasprintf(&message, format, arguments);
-        va_end(arguments);
-        if (length < 0) {
+        if (message == NULL)
                 source->error = -ENOMEM;
-                return;
-        }
-        source->handlers->on_problem(source->userdata, line, message);
+        else
+                source->handlers->on_problem(source->userdata, line, message);
         free(message);
 }
+
+#define refuse(source, line, ...) report(source, line, format_message(__VA_ARGS__))
 
 /* For "%.*s": the start of a text from the file. */
 #define SHOWN(text, size) (int)text_cut(text, size, 60), text
@@ -92,13 +85,11 @@ static size_t size_without_blanks(const char *text, size_t size)
 
 static bool check_bytes(struct source *source, const struct ini_line *line)
 {
-        CLEANUP(cleanup_free) char *problem = NULL;
-
+        char *problem = NULL;
         int r = ini_line_check(line, &problem);
-        if (r == -EINVAL)
-                source->handlers->on_problem(source->userdata, line->number, problem);
-        else if (r < 0)
-                source->error = r;
+
+        if (r < 0)
+                report(source, line->number, problem);
         return r == 0;
 }
 
@@ -289,6 +280,7 @@ static int source_handle(void *userdata, const char *section, const char *name, 
         size_t place = strtoul(value, NULL, 10), count = 1;
 
         (void)section;
+        assert(place < source->count && !source->lines[place].indented);
         while (place + count < source->count && source->lines[place + count].indented)
                 count++;
         source->handlers->on_value(source->userdata, name, source->lines + place, count);

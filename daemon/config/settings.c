@@ -8,7 +8,7 @@
 
 #include "config/settings.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +129,7 @@ static bool parse_header(const struct reading *reading, unsigned line, const cha
         size_t length = strcspn(header, " \t");
         const char *name = header + length + strspn(header + length, " \t");
 
+        assert(length < sizeof(first));
         memcpy(first, header, length);
         first[length] = '\0';
 
@@ -322,6 +323,7 @@ void settings_read(struct settings *settings, const struct config_file *file, co
                    struct diagnostics *diagnostics)
 {
         static const struct ini_handlers handlers = { read_section, read_value, read_problem };
+        assert(settings->file_count > 0 && settings->files[settings->file_count - 1] == file);
         struct reading reading = { .settings = settings, .diagnostics = diagnostics, .file = file };
 
         (void)diagnostics_note(diagnostics, ini_read(data, size, &handlers, &reading));

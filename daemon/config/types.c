@@ -66,6 +66,8 @@ static int parse_number(const struct config_key *key, const char *text, void *fi
         char least[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
         uint64_t number = 0;
 
+        assert(key->minimum <= key->maximum &&
+               (type->size == sizeof(unsigned) || type->size == sizeof(number)));
         int r = type->read(text, &number);
         if (r == -EINVAL)
                 return refuse(ret_fault, NULL, type->hint);

@@ -76,6 +76,7 @@ bool item_next(struct item_reader *reader, struct diagnostics *diagnostics, char
 {
         struct setting *setting = reader->setting;
 
+        assert(setting->key->type->is_list);
         for (; reader->line < setting->count; reader->line++, reader->at = 0) {
                 const struct setting_line *line = &setting->lines[reader->line];
                 const char *hint = NULL;

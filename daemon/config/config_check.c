@@ -211,15 +211,13 @@ static void check_hook(const struct check *check, const struct section_settings 
 static void check_state_directory(const char *directory, struct diagnostics *diagnostics)
 {
         const struct ini_line line = { .text = directory, .size = strlen(directory) };
-        CLEANUP(cleanup_free) char *text = NULL;
+        struct ini_line text = { .size = 0 };
         const char *hint = NULL;
 
-        if (diagnostics_note(diagnostics, value_text_read(&line, NULL, &text, &hint)) == -ENOMEM)
-                return;
+        (void)value_text_read(&line, NULL, &text);
         if (directory[0] != '/')
                 hint = "write an absolute path";
-        else if (text == NULL || strcmp(text, directory) != 0 ||
-                 text_visible_size(directory, line.size) < line.size)
+        else if (text.size != line.size || text_visible_size(directory, line.size) < line.size)
                 hint = "write a path without \" ;\", \" # \", a blank at its end, or characters that are not "
                        "visible";
         if (hint != NULL)

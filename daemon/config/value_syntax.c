@@ -17,6 +17,8 @@
 /* The letters of escapes, and the characters they stand for. */
 static const char escape_letters[] = "\\\"abfnrtv", escape_meanings[] = "\\\"\a\b\f\n\r\t\v";
 
+static const char hash_hint[] = "\"#\" does not start a comment here; write \" ;\" instead";
+
 static bool is_blank(char c)
 {
         return c == ' ' || c == '\t';
@@ -45,26 +47,17 @@ static int refuse(const char *hint, const char **ret_hint)
         return -EINVAL;
 }
 
-static int refuse_hash_comment(const char **ret_hint)
-{
-        return refuse("\"#\" does not start a comment here; write \" ;\" instead", ret_hint);
-}
-
-/* Copies a part of a line without the blanks around it. */
-static int copy_trimmed(const struct ini_line *line, size_t start, size_t end, char **ret_text)
+/* A part of a line without the blanks around it. */
+static struct ini_line trim(const struct ini_line *line, size_t start, size_t end)
 {
         while (start < end && is_blank(line->text[start]))
                 start++;
         while (end > start && is_blank(line->text[end - 1]))
                 end--;
-        char *text = strndup(line->text + start, end - start);
-        if (text == NULL)
-                return -ENOMEM;
-        *ret_text = text;
-        return 0;
+        return (struct ini_line){ .text = line->text + start, .size = end - start };
 }
 
-int value_text_read(const struct ini_line *line, char *quote, char **ret_text, const char **ret_hint)
+const char *value_text_read(const struct ini_line *line, char *quote, struct ini_line *ret_text)
 {
         size_t i;
 
@@ -78,7 +71,7 @@ int value_text_read(const struct ini_line *line, char *quote, char **ret_text, c
                 } else if (is_comment_at(line, i)) {
                         break;
                 } else if (is_hash_comment_at(line, i)) {
-                        return refuse_hash_comment(ret_hint);
+                        return hash_hint;
                 } else if (quote != NULL && c == '\\') {
                         i++;
                 } else if (quote != NULL && (c == '"' || c == '\'')) {
@@ -86,15 +79,11 @@ int value_text_read(const struct ini_line *line, char *quote, char **ret_text, c
                 }
         }
 
-        CLEANUP(cleanup_free) char *text = NULL;
-        int r = copy_trimmed(line, 0, i < line->size ? i : line->size, &text);
-        if (r < 0)
-                return r;
-        size_t size = strlen(text);
-        if (quote == NULL && size >= 2 && text[0] == '"' && text[size - 1] == '"')
-                return refuse("a single value takes no quotes; remove them", ret_hint);
-        *ret_text = STEAL_POINTER(text);
-        return 0;
+        struct ini_line text = trim(line, 0, i < line->size ? i : line->size);
+        if (quote == NULL && text.size >= 2 && text.text[0] == '"' && text.text[text.size - 1] == '"')
+                return "a single value takes no quotes; remove them";
+        *ret_text = text;
+        return NULL;
 }
 
 /* The character of the escape after a backslash at *at, which is advanced; -1 if it is invalid. */
@@ -183,10 +172,14 @@ int list_item_read(const struct ini_line *line, size_t *at, char **ret_item, con
         size_t end = start;
         for (; end < line->size && line->text[end] != ',' && !is_comment_at(line, end); end++)
                 if (is_hash_comment_at(line, end))
-                        return refuse_hash_comment(ret_hint);
+                        return refuse(hash_hint, ret_hint);
         *at = end;
-        int r = copy_trimmed(line, start, end, ret_item);
-        return r < 0 ? r : 1;
+        const struct ini_line text = trim(line, start, end);
+        char *item = strndup(text.text, text.size);
+        if (item == NULL)
+                return -ENOMEM;
+        *ret_item = item;
+        return 1;
 }
 
 char *list_item_quote(const char *data, size_t size)

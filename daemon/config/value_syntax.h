@@ -15,18 +15,19 @@
  *  - The items of a list are separated by commas. One that begins with a double quote ends at the next, and
  *    has the escapes \\ \" \a \b \f \n \r \t \v \xHH (two digits) and \NNN (three octal digits). Elsewhere a
  *    quote is an ordinary character.
- *
- * The functions that read return -EINVAL with a static text in *ret_hint, what is wrong and what to write
- * instead, or -ENOMEM. The caller frees the texts.
  */
 
 /*
- * Reads a line of a single value or, with `quote`, of a command. *quote is '\0', or the quote that is open
- * at the start and then at the end of the line. Returns 0.
+ * Finds the text on a line of a single value or, with `quote`, of a command. *quote is '\0', or the quote
+ * that is open at the start and then at the end of the line. Returns NULL, or a static text: what is wrong
+ * and what to write instead.
  */
-int value_text_read(const struct ini_line *line, char *quote, char **ret_text, const char **ret_hint);
+const char *value_text_read(const struct ini_line *line, char *quote, struct ini_line *ret_text);
 
-/* Reads the next item of a list and advances *at, which is 0 at the start of a line. 1, or 0 at the end. */
+/*
+ * Reads the next item of a list and advances *at, which is 0 at the start of a line. Returns 1 with an item,
+ * which the caller frees; 0 at the end; -EINVAL with a static text as above in *ret_hint; or -ENOMEM.
+ */
 int list_item_read(const struct ini_line *line, size_t *at, char **ret_item, const char **ret_hint);
 
 /*

@@ -25,13 +25,11 @@ static struct location location_of(const struct setting_line *line)
         return (struct location){ line->file, line->line.number };
 }
 
-/* Reports what is wrong with the syntax of a line, or that memory ran out. */
-static void refuse_line(struct setting *setting, const struct setting_line *line, int r, const char *hint,
+/* Reports what is wrong with the syntax of a line. */
+static void refuse_line(struct setting *setting, const struct setting_line *line, const char *hint,
                         struct diagnostics *diagnostics)
 {
-        if (diagnostics_note(diagnostics, r) != -ENOMEM)
-                diagnostics_error(diagnostics, location_of(line), "%s is invalid: %s", setting->key->name,
-                                  hint);
+        diagnostics_error(diagnostics, location_of(line), "%s is invalid: %s", setting->key->name, hint);
         setting->refused = true;
 }
 
@@ -81,13 +79,14 @@ bool item_next(struct item_reader *reader, struct diagnostics *diagnostics, char
                 const struct setting_line *line = &setting->lines[reader->line];
                 const char *hint = NULL;
 
-                int r = list_item_read(&line->line, &reader->at, ret_item, &hint);
+                int r = diagnostics_note(diagnostics,
+                                         list_item_read(&line->line, &reader->at, ret_item, &hint));
                 if (r > 0) {
                         *ret_location = location_of(line);
                         return true;
                 }
-                if (r < 0)
-                        refuse_line(setting, line, r, hint, diagnostics);
+                if (r == -EINVAL)
+                        refuse_line(setting, line, hint, diagnostics);
         }
         return false;
 }
@@ -110,17 +109,14 @@ static void apply_list(const struct settings *settings, struct setting *setting,
 }
 
 /* Notes what follows the text of a command on its line, which can only be a comment. */
-static void note_comment(struct setting *setting, const struct ini_line *line, const char *text)
+static void note_comment(struct setting *setting, const struct ini_line *line, const struct ini_line *text)
 {
-        size_t at = 0;
+        const char *comment = text->text + text->size, *end = line->text + line->size;
 
-        while (at < line->size && (line->text[at] == ' ' || line->text[at] == '\t'))
-                at++;
-        at += strlen(text);
-        while (at < line->size && line->text[at] != ';')
-                at++;
-        if (at + 1 < line->size)
-                setting->comment = (struct ini_line){ .text = line->text + at, .size = line->size - at };
+        while (comment < end && *comment != ';')
+                comment++;
+        if (end - comment > 1)
+                setting->comment = (struct ini_line){ .text = comment, .size = (size_t)(end - comment) };
 }
 
 /* The lines of a single value, joined with blanks. NULL if they were refused or memory ran out. */
@@ -135,19 +131,19 @@ static char *join_lines(struct setting *setting, struct diagnostics *diagnostics
         if (diagnostics_note_memory(diagnostics, joined) == NULL)
                 return NULL;
         for (size_t i = 0; i < setting->count; i++) {
-                CLEANUP(cleanup_free) char *text = NULL;
-                const char *hint = NULL;
-                int r = value_text_read(&setting->lines[i].line, setting->key->is_command ? &quote : NULL,
-                                        &text, &hint);
-                if (r < 0) {
-                        refuse_line(setting, &setting->lines[i], r, hint, diagnostics);
+                const struct setting_line *line = &setting->lines[i];
+                struct ini_line text;
+                const char *hint =
+                        value_text_read(&line->line, setting->key->is_command ? &quote : NULL, &text);
+                if (hint != NULL) {
+                        refuse_line(setting, line, hint, diagnostics);
                         return NULL;
                 }
                 if (setting->key->is_command)
-                        note_comment(setting, &setting->lines[i].line, text);
-                if (end > joined && text[0] != '\0')
+                        note_comment(setting, &line->line, &text);
+                if (end > joined && text.size > 0)
                         *end++ = ' ';
-                end = stpcpy(end, text);
+                end = mempcpy(end, text.text, text.size);
         }
         return STEAL_POINTER(joined);
 }

@@ -18,7 +18,6 @@
 #include "config/ini_reader.h"
 #include "config/keys.h"
 #include "config/value_syntax.h"
-#include "util/cleanup.h"
 
 #ifndef CONF_DIR
 #define CONF_DIR "conf"
@@ -78,12 +77,12 @@ static void example_value(void *userdata, const char *name, const struct ini_lin
         example->keys++;
         example->last = key;
         for (size_t i = 0; i < count; i++) {
-                CLEANUP(cleanup_free) char *text = NULL;
-                const char *hint = NULL;
+                struct ini_line text;
                 char quote = '\0';
-                assert_int_equal(value_text_read(&lines[i], &quote, &text, &hint), 0);
+                assert_null(value_text_read(&lines[i], &quote, &text));
                 size_t used = strlen(example->value);
-                snprintf(example->value + used, sizeof(example->value) - used, i > 0 ? " %s" : "%s", text);
+                snprintf(example->value + used, sizeof(example->value) - used, i > 0 ? " %.*s" : "%.*s",
+                         (int)text.size, text.text);
         }
 }
 

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "config/string_list.h"
 #include "model/status.h"
+#include "util/string_list.h"
 
 /*
  * The configuration: files and command line combined and checked, with all defaults filled in. It does not

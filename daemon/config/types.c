@@ -15,10 +15,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/string_list.h"
 #include "config/suggestion.h"
 #include "config/value_syntax.h"
 #include "util/cleanup.h"
+#include "util/string_list.h"
 
 /* Where long lists are wrapped. */
 #define PRINT_COLUMNS 100

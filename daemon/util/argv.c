@@ -17,13 +17,9 @@
 
 #include "util/cleanup.h"
 #include "util/digits.h"
+#include "util/string_list.h"
 
 #define WHITE_SPACE " \t\n\r"
-
-struct command {
-        char **words;
-        size_t count, capacity;
-};
 
 /* Reads exactly `digits` digits in base 8 or 16 and advances *line. */
 static bool read_digits(const char **line, unsigned base, unsigned digits, uint32_t *ret_number)
@@ -118,41 +114,25 @@ static int read_word(const char **line, char *buffer)
         return 0;
 }
 
-static int add_word(struct command *command, const char *word)
-{
-        if (command->count + 1 >= command->capacity) {
-                size_t capacity = command->capacity > 0 ? command->capacity * 2 : 8;
-                char **words = realloc(command->words, capacity * sizeof(*words));
-                if (words == NULL)
-                        return -ENOMEM;
-                command->words = words;
-                command->capacity = capacity;
-        }
-        /* The array is NULL-terminated at any time, so that it can be freed. */
-        command->words[command->count] = strdup(word);
-        command->words[command->count + 1] = NULL;
-        return command->words[command->count++] != NULL ? 0 : -ENOMEM;
-}
-
 int argv_split(const char *line, char ***ret_words)
 {
         CLEANUP(cleanup_free) char *buffer = malloc(strlen(line) + 1);
-        struct command command = { 0 };
+        struct string_list words = { 0 };
         int r = buffer != NULL ? 0 : -ENOMEM;
 
         while (r == 0 && *(line += strspn(line, WHITE_SPACE)) != '\0') {
                 r = read_word(&line, buffer);
                 if (r == 0)
-                        r = add_word(&command, buffer);
+                        r = string_list_add(&words, buffer);
         }
-        if (r == 0 && command.count == 0)
+        if (r == 0 && words.count == 0)
                 r = -EINVAL;
         if (r < 0) {
-                command_free(command.words);
+                string_list_clear(&words);
                 return r;
         }
 
-        *ret_words = command.words;
+        *ret_words = words.items;
         return 0;
 }
 

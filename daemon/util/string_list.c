@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Lists of strings, as configuration keys have them. */
+/* Lists of strings that grow one by one. */
 
-#include "config/string_list.h"
+#include "util/string_list.h"
 
 #include <errno.h>
 #include <stdlib.h>

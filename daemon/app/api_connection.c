@@ -82,12 +82,14 @@ static int open_session(const struct api_connection_parts *parts, struct api_con
                         const char *password)
 {
         const struct session_parts session = {
+                .event = parts->event,
                 .client = connection->client,
                 .nexudus = connection->nexudus,
                 .state = parts->state,
                 .journal = parts->journal,
                 .config = parts->config,
                 .password = password,
+                .stored = parts->tokens,
                 .spend = parts->on_spend,
                 .on_answer = parts->on_sign_in,
                 .userdata = parts->userdata,

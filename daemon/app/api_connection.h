@@ -12,7 +12,7 @@
 #include "monitor/session.h"
 #include "nexudus/nexudus.h"
 #include "platform/credential.h"
-#include "state/store.h"
+#include "state/state.h"
 #include "util/text.h"
 
 /* What is built from [api]: the HTTP client, the endpoints and the session. All NULL: not open. */
@@ -28,9 +28,10 @@ struct api_connection {
 
 struct api_connection_parts {
         sd_event *event;
-        struct store *state;
+        struct state *state;
         struct journal *journal;
         const struct config *config;
+        const char *tokens; /* by session_load() */
 
         /* See session.h; both are called from the loop only. */
         void (*on_spend)(void *userdata);
@@ -51,7 +52,7 @@ int api_authorities_read(const struct config *config, struct http_authorities **
 /*
  * Reads the secret and opens a connection; check_environment() has found no error. Errors are logged:
  * EXIT_STATUS_CONFIG for a secret that cannot be read now, EXIT_STATUS_SOFTWARE for anything else. The parts
- * are borrowed and must outlive the connection, except `config`, which is only read.
+ * are borrowed and must outlive the connection, except `config` and `tokens`, which are only read.
  */
 enum exit_status api_connection_open(const struct api_connection_parts *parts,
                                      struct api_connection *ret_connection);

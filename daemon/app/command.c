@@ -12,6 +12,7 @@
 
 #include "app/check.h"
 #include "app/daemon.h"
+#include "app/signals.h"
 #include "config/config_load.h"
 #include "journal/journal.h"
 #include "platform/identity.h"
@@ -126,7 +127,7 @@ enum exit_status command_run(const struct command *command)
         CLEANUP(cleanup_config_free) struct config *config = NULL;
         CLEANUP(cleanup_journal_close) struct journal *journal = NULL;
 
-        daemon_block_signals();
+        signals_block();
         enum exit_status status = load_config(command, true, &config);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;

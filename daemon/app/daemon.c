@@ -18,6 +18,7 @@
 
 #include "app/api_connection.h"
 #include "app/reload.h"
+#include "app/signals.h"
 #include "app/status_line.h"
 #include "app/status_text.h"
 #include "app/summary.h"
@@ -31,7 +32,10 @@
 #include "state/state.h"
 #include "util/cleanup.h"
 #include "util/message.h"
+#include "util/text.h"
 #include "util/timespan.h"
+
+DEFINE_CLEANUP(char, secret_free)
 
 /* How often the journal gets a summary. */
 #define SUMMARY_INTERVAL_US (1 * USEC_PER_DAY)
@@ -68,6 +72,7 @@ struct daemon {
         struct outbox *outbox;
         struct recorder *recorder;
         struct monitor *monitor;
+        struct reload *reload;
         sd_event_source *timeout;
         sd_event_source *summary;
         struct status_line *status;
@@ -80,38 +85,22 @@ struct daemon {
 
 /* ---- exit ---- */
 
-static enum exit_status status_when_done(const struct monitor_counts *counts,
-                                         const struct outbox_counts *deliveries)
-{
-        return counts->failed > 0 || deliveries->abandoned > 0 ? EXIT_STATUS_JOB_FAILED : EXIT_STATUS_SUCCESS;
-}
-
-static enum exit_status status_of_round(const struct daemon *daemon, const struct monitor_counts *counts,
-                                        const struct outbox_counts *deliveries)
-{
-        if (counts->report_error < 0) {
-                journal_print(daemon->journal, LOG_ERR, "Cannot write the report to standard output: %s.",
-                              strerror(-counts->report_error));
-                return EXIT_STATUS_STATE;
-        }
-        if (counts->failure == FAILURE_REFUSED)
-                return EXIT_STATUS_REFUSED;
-        if (counts->failure != FAILURE_NONE || counts->unanswered > 0)
-                return EXIT_STATUS_API;
-        if (counts->not_found > 0)
-                return EXIT_STATUS_JOB_FAILED;
-        return daemon->config->exit_when == EXIT_DONE ? status_when_done(counts, deliveries)
-                                                      : EXIT_STATUS_SUCCESS;
-}
-
 /* All jobs have ended, and no delivery is pending. */
 static void exit_when_finished(struct daemon *daemon, const struct monitor_counts *counts)
 {
         const struct outbox_counts deliveries = outbox_count(daemon->outbox);
-        enum exit_status status = daemon->options->once ? status_of_round(daemon, counts, &deliveries)
-                                                        : status_when_done(counts, &deliveries);
+        bool when_done = daemon->config->exit_when == EXIT_DONE;
+        enum exit_status status = EXIT_STATUS_SUCCESS;
 
-        if (daemon->config->exit_when == EXIT_DONE)
+        if (daemon->options->once)
+                status = exit_status_of_round(counts);
+        if (counts->report_error < 0)
+                journal_print(daemon->journal, LOG_ERR, "Cannot write the report to standard output: %s.",
+                              strerror(-counts->report_error));
+        if (status == EXIT_STATUS_SUCCESS && when_done)
+                status = exit_status_when_done(counts, deliveries.abandoned);
+
+        if (when_done)
                 summary_log_abandoned(daemon->journal, deliveries.abandoned);
         daemon->last_status = summary_of_end(counts, deliveries.abandoned);
         (void)sd_event_exit(daemon->event, status);
@@ -122,12 +111,7 @@ static void on_idle(void *userdata)
 {
         struct daemon *daemon = userdata;
 
-        if (daemon->life == DAEMON_STOPPING) {
-                if (outbox_is_idle(daemon->outbox))
-                        (void)sd_event_exit(daemon->event, EXIT_STATUS_SUCCESS);
-                return;
-        }
-        if (!monitor_is_idle(daemon->monitor))
+        if (daemon->life == DAEMON_STOPPING || !monitor_is_idle(daemon->monitor))
                 return;
 
         struct monitor_counts counts = monitor_count(daemon->monitor);
@@ -141,6 +125,16 @@ static void on_idle(void *userdata)
         daemon->idle_reported = true;
         if (outbox_is_idle(daemon->outbox) && (daemon->options->once || exit_when_done))
                 exit_when_finished(daemon, &counts);
+}
+
+/* After each iteration of the loop while stopping: exits when hooks have ended and all is recorded. */
+static int on_stop_post(sd_event_source *source, void *userdata)
+{
+        const struct daemon *daemon = userdata;
+
+        if (!outbox_is_idle(daemon->outbox) || !state_is_idle(daemon->state))
+                return 0;
+        return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_SUCCESS);
 }
 
 static int on_stop_time(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -170,12 +164,15 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         /* Running hooks get some time to end. Deliveries not done by then are made after the next start. */
         daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
         daemon->summary = sd_event_source_disable_unref(daemon->summary);
+        reload_stop(daemon->reload);
         monitor_stop(daemon->monitor);
         outbox_stop(daemon->outbox);
         uint64_t limit_us = outbox_is_busy(daemon->outbox) ? STOP_TIMEOUT_US : STOP_RECORD_TIMEOUT_US;
         daemon->stop_by_us = clock_process_us() + limit_us;
         int r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, limit_us, USEC_PER_MSEC,
                                            on_stop_time, daemon);
+        if (r >= 0)
+                r = sd_event_add_post(daemon->event, NULL, on_stop_post, daemon);
         return r < 0 ? sd_event_exit(daemon->event, EXIT_STATUS_SUCCESS) : 0; /* without a timer: at once */
 }
 
@@ -270,7 +267,7 @@ static struct api_connection_parts connection_parts_of(struct daemon *daemon, co
 {
         return (struct api_connection_parts){
                 .event = daemon->event,
-                .state = state_store(daemon->state),
+                .state = daemon->state,
                 .journal = daemon->journal,
                 .config = config,
                 .on_spend = on_spend,
@@ -301,8 +298,8 @@ static int build_outbox(struct daemon *daemon)
 
 static int build_parts(struct daemon *daemon)
 {
-        int r = recorder_new(daemon->event, state_store(daemon->state), daemon->outbox, daemon->journal,
-                             daemon->config, &daemon->recorder);
+        int r = recorder_new(daemon->event, daemon->state, daemon->outbox, daemon->journal, daemon->config,
+                             &daemon->recorder);
         if (r < 0)
                 return r;
 
@@ -310,7 +307,7 @@ static int build_parts(struct daemon *daemon)
                 .event = daemon->event,
                 .nexudus = daemon->connection.nexudus,
                 .session = daemon->connection.session,
-                .state = state_store(daemon->state),
+                .state = daemon->state,
                 .recorder = daemon->recorder,
                 .journal = daemon->journal,
                 .config = daemon->config,
@@ -323,6 +320,34 @@ static int build_parts(struct daemon *daemon)
         return monitor_new(&parts, &daemon->monitor);
 }
 
+static void on_reload_end(void *userdata, bool succeeded)
+{
+        struct daemon *daemon = userdata;
+
+        daemon->reload_failed = !succeeded;
+        if (monitor_count(daemon->monitor).open > 0)
+                daemon->idle_reported = false;
+}
+
+static int build_reload(struct daemon *daemon)
+{
+        const struct reload_parts parts = {
+                .path = daemon->options->path,
+                .overrides = daemon->options->overrides,
+                .config = &daemon->config,
+                .state = daemon->state,
+                .journal = daemon->journal,
+                .outbox = daemon->outbox,
+                .recorder = daemon->recorder,
+                .monitor = daemon->monitor,
+                .connection = &daemon->connection,
+                .api = connection_parts_of(daemon, NULL),
+                .on_end = on_reload_end,
+                .userdata = daemon,
+        };
+        return reload_new(&parts, &daemon->reload);
+}
+
 /* ---- signals and timers ---- */
 
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -330,50 +355,9 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         (void)source;
         (void)info;
         struct daemon *daemon = userdata;
-        const struct reload reload = {
-                .path = daemon->options->path,
-                .overrides = daemon->options->overrides,
-                .journal = daemon->journal,
-                .outbox = daemon->outbox,
-                .recorder = daemon->recorder,
-                .monitor = daemon->monitor,
-                .connection = &daemon->connection,
-                .api = connection_parts_of(daemon, NULL),
-        };
 
-        if (daemon->life == DAEMON_STOPPING)
-                return 0;
-        daemon->reload_failed = !reload_config(&reload, &daemon->config);
-        if (monitor_count(daemon->monitor).open > 0)
-                daemon->idle_reported = false;
+        reload_request(daemon->reload);
         return 0;
-}
-
-void daemon_block_signals(void)
-{
-        sigset_t signals;
-
-        (void)sigemptyset(&signals);
-        (void)sigaddset(&signals, SIGTERM);
-        (void)sigaddset(&signals, SIGINT);
-        (void)sigaddset(&signals, SIGHUP);
-        (void)sigaddset(&signals, SIGCHLD);
-        (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-        (void)signal(SIGPIPE, SIG_IGN);
-}
-
-/* Dispatched before all other sources, so that nothing new is started once the signal has arrived. */
-static int add_stop_signal(struct daemon *daemon, int number)
-{
-        sd_event_source *source = NULL;
-
-        int r = sd_event_add_signal(daemon->event, &source, number, on_stop_signal, daemon);
-        if (r >= 0)
-                r = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IMPORTANT);
-        if (r >= 0)
-                r = sd_event_source_set_floating(source, true);
-        sd_event_source_unref(source);
-        return r;
 }
 
 static int build_loop(struct daemon *daemon)
@@ -383,13 +367,7 @@ static int build_loop(struct daemon *daemon)
         r = sd_event_new(&daemon->event);
         if (r < 0)
                 return r;
-        r = add_stop_signal(daemon, SIGTERM);
-        if (r < 0)
-                return r;
-        r = add_stop_signal(daemon, SIGINT);
-        if (r < 0)
-                return r;
-        r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_reload_signal, daemon);
+        r = signals_add(daemon->event, on_stop_signal, on_reload_signal, daemon);
         if (r < 0)
                 return r;
         return sd_event_set_watchdog(daemon->event, true);
@@ -456,7 +434,9 @@ static enum exit_status build_and_run(struct daemon *daemon)
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
 
-        const struct api_connection_parts parts = connection_parts_of(daemon, daemon->config);
+        struct api_connection_parts parts = connection_parts_of(daemon, daemon->config);
+        CLEANUP(cleanup_secret_free) char *tokens = session_load(state_store(daemon->state), daemon->config);
+        parts.tokens = tokens;
         status = api_connection_open(&parts, &daemon->connection);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
@@ -465,6 +445,8 @@ static enum exit_status build_and_run(struct daemon *daemon)
                 return EXIT_STATUS_CONFIG;
         if (r >= 0)
                 r = build_parts(daemon);
+        if (r >= 0)
+                r = build_reload(daemon);
         if (r >= 0)
                 r = add_timers(daemon);
         if (r < 0)
@@ -480,6 +462,7 @@ static enum exit_status build_and_run(struct daemon *daemon)
         (void)sd_notify(false, "READY=1");
 
         r = sd_event_loop(daemon->event);
+        last_run_end(daemon->state);
         return r >= 0 ? (enum exit_status)r : fail_with(daemon, "run the event loop", r);
 }
 
@@ -494,16 +477,20 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         (void)sd_notifyf(false, "STATUS=%s", daemon.last_status != NULL ? daemon.last_status : "");
         free(daemon.last_status);
 
+        /* Operations of the state end while the parts that have queued them exist. */
+        reload_stop(daemon.reload);
+        state_close(daemon.state);
+
         /* In reverse order, the loop last: each part releases its event sources. */
         sd_event_source_disable_unref(daemon.timeout);
         sd_event_source_disable_unref(daemon.summary);
         status_line_free(daemon.status);
+        reload_free(daemon.reload);
         monitor_free(daemon.monitor);
         recorder_free(daemon.recorder);
         outbox_free(daemon.outbox);
         bus_connection_free(daemon.bus);
         api_connection_close(&daemon.connection);
-        state_close(daemon.state);
         sd_event_unref(daemon.event);
         config_free(daemon.config);
         return status;

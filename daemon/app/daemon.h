@@ -17,12 +17,6 @@ struct daemon_options {
 };
 
 /*
- * Blocks the signals that the loop handles. Call it before daemon_run() and before any thread is created: a
- * signal that arrives during the start is then handled once the loop runs, and threads inherit the mask.
- */
-void daemon_block_signals(void);
-
-/*
  * Builds the parts, runs the loop and returns the exit status of the process. Errors are logged. `journal` is
  * borrowed; the daemon takes its own reference to `config`, which a reload replaces.
  */

@@ -16,3 +16,11 @@ enum exit_status {
         EXIT_STATUS_CONFIG = EX_CONFIG,     /* invalid configuration */
         EXIT_STATUS_TIMEOUT = 124,          /* --timeout expired, as in timeout(1) */
 };
+
+struct monitor_counts;
+
+/* All jobs have ended, with exit_when = done; `abandoned` deliveries. */
+enum exit_status exit_status_when_done(const struct monitor_counts *counts, size_t abandoned);
+
+/* The round of --once has ended, whatever the jobs' outcomes. */
+enum exit_status exit_status_of_round(const struct monitor_counts *counts);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A reload in three steps: load and validate the new configuration, open a new API connection if [api] has
- * changed, hand the configuration to each part. If a step fails, nothing has changed, unless memory ran out
- * when the outbox had the new configuration already, which it then keeps.
+ *      request: the new configuration is loaded and checked
+ *         └──> operation: what is recorded of new jobs is read from the state
+ *                 └──> apply: a new API connection if [api] has changed, and all parts get the configuration
+ *
+ * The daemon goes on meanwhile. If a step fails, nothing has changed.
  */
 
 #include "app/reload.h"
@@ -12,6 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -23,9 +26,40 @@
 #include "journal/message_ids.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
+#include "util/container.h"
+#include "util/text.h"
 #include "util/timespan.h"
 
+/* A configuration that was checked and is being completed from the state. */
+struct loading {
+        struct state_operation operation;
+        struct reload *reload;
+        struct config *config;
+        char *tokens; /* of the account of [api] */
+};
+
+struct reload {
+        struct reload_parts parts;
+        struct loading *loading; /* NULL: no reload is in progress */
+        bool again;              /* another was requested meanwhile */
+        bool stopped;
+};
+
 DEFINE_CLEANUP(struct config, config_free)
+
+static struct loading *loading_free(struct loading *loading)
+{
+        if (loading == NULL)
+                return NULL;
+        config_free(loading->config);
+        secret_free(loading->tokens);
+        free(loading);
+        return NULL;
+}
+
+DEFINE_CLEANUP(struct loading, loading_free)
+
+/* ---- loading and checking ---- */
 
 /* systemd(1) matches the time with its own request, so both are sent in one message. */
 static void notify_reloading(void)
@@ -38,39 +72,40 @@ static void notify_reloading(void)
 }
 
 /* If a credential has an error, a reload cannot help. */
-static void log_restart_needed(const struct reload *reload, const struct config_problems *problems)
+static void log_restart_needed(const struct reload_parts *parts, const struct config_problems *problems)
 {
-        CLEANUP(cleanup_free) char *unit = credential_unit(reload->path);
+        CLEANUP(cleanup_free) char *unit = credential_unit(parts->path);
         bool is_needed = false;
 
         for (size_t i = 0; i < problems->count; i++)
                 is_needed |= problems->items[i].needs_restart;
         if (is_needed && unit != NULL)
                 journal_print(
-                        reload->journal, LOG_ERR,
+                        parts->journal, LOG_ERR,
                         "systemd passes credentials only when the service starts. After adding or correcting "
                         "one, run \"systemctl restart %s\".",
                         unit);
 }
 
 /* Loads the configuration and logs its errors and warnings. Returns NULL with the number of errors. */
-static struct config *load_config(const struct reload *reload, const struct config *old, size_t *ret_errors)
+static struct config *load_config(const struct reload_parts *parts, size_t *ret_errors)
 {
         CLEANUP(cleanup_config_free) struct config *config = NULL;
         struct config_problems problems = { .items = NULL };
+        const struct config *old = *parts->config;
 
-        int r = config_load(reload->path, reload->overrides, &problems, &config);
+        int r = config_load(parts->path, parts->overrides, &problems, &config);
         if (r >= 0)
                 r = check_environment(config, CHECK_USE, &problems);
-        problems_log(reload->journal, &problems);
-        log_restart_needed(reload, &problems);
+        problems_log(parts->journal, &problems);
+        log_restart_needed(parts, &problems);
         *ret_errors = problems.errors;
         config_problems_clear(&problems);
         if (r < 0 || *ret_errors > 0)
                 return NULL;
 
         if (strcmp(config_state_directory(config), config_state_directory(old)) != 0) {
-                journal_print(reload->journal, LOG_ERR,
+                journal_print(parts->journal, LOG_ERR,
                               "Cannot change the state directory from %s to %s while running; restart the "
                               "service.",
                               config_state_directory(old), config_state_directory(config));
@@ -80,84 +115,174 @@ static struct config *load_config(const struct reload *reload, const struct conf
         return STEAL_POINTER(config);
 }
 
+/* ---- the end ---- */
+
+static void log_refused(const struct reload_parts *parts, size_t errors, const char *cause)
+{
+        if (errors > 0)
+                refusal_log(parts->journal, errors, true);
+        else
+                journal_print_about(parts->journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
+                                    "Configuration not reloaded: %s. Keeping the previous configuration.",
+                                    cause);
+}
+
+static void end_reload(struct reload *reload, bool succeeded)
+{
+        reload->loading = loading_free(reload->loading);
+        (void)sd_notify(false, "READY=1");
+        reload->parts.on_end(reload->parts.userdata, succeeded);
+        if (reload->again) {
+                reload->again = false;
+                reload_request(reload);
+        }
+}
+
+/* `errors` were logged; without any, `cause` is the reason. */
+static void refuse(struct reload *reload, size_t errors, const char *cause)
+{
+        log_refused(&reload->parts, errors, cause);
+        end_reload(reload, false);
+}
+
+/* ---- applying ---- */
+
 /* `connection` is the new API connection, empty if the present one stays. It is taken over and left empty. */
-static int apply_config(const struct reload *reload, struct config *config, const struct config *old,
+static int apply_config(const struct reload_parts *parts, struct config *config,
                         struct api_connection *connection)
 {
-        int r = monitor_prepare(reload->monitor, config);
+        const struct config *old = *parts->config;
+
+        int r = outbox_reload(parts->outbox, config); /* -EINVAL: logged */
         if (r < 0)
                 return r;
-        r = outbox_reload(reload->outbox, config); /* -EINVAL: logged */
-        if (r >= 0)
-                r = recorder_reload(reload->recorder, config);
-        if (r < 0) {
-                monitor_keep(reload->monitor);
-                return r;
-        }
-        monitor_reload(reload->monitor);
+        recorder_reload(parts->recorder, config);
+        monitor_reload(parts->monitor);
 
         if (connection->client != NULL) {
                 bool elsewhere = strcmp(config->api.base_url, old->api.base_url) != 0;
 
-                monitor_set_api(reload->monitor, connection->nexudus, connection->session, elsewhere);
-                api_connection_close(reload->connection);
-                *reload->connection = *connection;
+                monitor_set_api(parts->monitor, connection->nexudus, connection->session, elsewhere);
+                api_connection_close(parts->connection);
+                *parts->connection = *connection;
                 *connection = API_CONNECTION_NULL;
         }
-        journal_set(reload->journal, &config->log);
+        journal_set(parts->journal, &config->log);
         return 0;
 }
 
-/* Returns 0 and what was changed, or a negative errno; *ret_errors is the number of errors that were logged.
- */
-static int replace_config(const struct reload *reload, struct config **config, char **ret_changes,
-                          size_t *ret_errors)
+/* Returns 0, -EINVAL if the reason was logged, or another negative errno. The monitor was prepared. */
+static int replace_config(const struct reload_parts *parts, const struct loading *loading)
 {
-        CLEANUP(cleanup_config_free) struct config *new = load_config(reload, *config, ret_errors);
         struct api_connection connection = API_CONNECTION_NULL;
+        struct api_connection_parts api = parts->api;
+        struct config *new = loading->config;
 
-        if (new == NULL)
-                return *ret_errors > 0 ? -EINVAL : -ENOMEM;
-
-        struct api_connection_parts parts = reload->api;
-        parts.config = new;
-        int r = api_connection_renew(reload->connection, &parts, &(*config)->api);
-        if (r < 0 || (r > 0 && api_connection_open(&parts, &connection) != EXIT_STATUS_SUCCESS)) {
-                *ret_errors = 1;
-                return -EINVAL;
-        }
-
-        r = apply_config(reload, new, *config, &connection);
+        api.config = new;
+        api.tokens = loading->tokens;
+        int r = api_connection_renew(parts->connection, &api, &(*parts->config)->api);
+        if (r < 0 || (r > 0 && api_connection_open(&api, &connection) != EXIT_STATUS_SUCCESS))
+                r = -EINVAL;
+        else
+                r = apply_config(parts, new, &connection);
         api_connection_close(&connection);
-        if (r == -EINVAL)
-                *ret_errors = 1;
         if (r < 0)
-                return r;
-        *ret_changes = config_changes_text(*config, new);
-        config_free(*config);
-        *config = STEAL_POINTER(new);
-        return 0;
+                monitor_keep(parts->monitor);
+        return r;
 }
 
-bool reload_config(const struct reload *reload, struct config **config)
+static void apply(struct reload *reload)
 {
-        CLEANUP(cleanup_free) char *changes = NULL;
+        const struct reload_parts *parts = &reload->parts;
+        struct config *old = *parts->config;
+
+        int r = replace_config(parts, reload->loading);
+        if (r < 0) {
+                refuse(reload, r == -EINVAL ? 1 : 0, strerror(-r));
+                return;
+        }
+        *parts->config = config_ref(reload->loading->config);
+        const struct monitor_counts counts = monitor_count(parts->monitor);
+        CLEANUP(cleanup_free) char *changes = config_changes_text(old, *parts->config);
+        summary_log_reload(parts->journal, *parts->config, &counts, changes != NULL ? changes : "jobs");
+        config_free(old);
+        end_reload(reload, true);
+}
+
+/* ---- the operation ---- */
+
+static int loading_run(struct state_operation *operation, struct store *store)
+{
+        struct loading *loading = CONTAINER_OF(operation, struct loading, operation);
+
+        secret_free(loading->tokens);
+        loading->tokens = session_load(store, loading->config);
+        return monitor_load(loading->reload->parts.monitor, store);
+}
+
+static void loading_done(struct state_operation *operation, int r)
+{
+        struct loading *loading = CONTAINER_OF(operation, struct loading, operation);
+        struct reload *reload = loading->reload;
+
+        if (r >= 0 && !reload->stopped) {
+                apply(reload);
+                return;
+        }
+        monitor_keep(reload->parts.monitor);
+        if (reload->stopped)
+                reload->loading = loading_free(loading);
+        else
+                refuse(reload, 0, operation->error);
+}
+
+/* ---- requests ---- */
+
+void reload_request(struct reload *reload)
+{
+        const struct reload_parts *parts = &reload->parts;
         size_t errors = 0;
 
-        assert(*config != NULL);
-        notify_reloading();
-        int r = replace_config(reload, config, &changes, &errors);
-        if (r >= 0) {
-                const struct monitor_counts counts = monitor_count(reload->monitor);
-
-                summary_log_reload(reload->journal, *config, &counts, changes != NULL ? changes : "jobs");
-        } else if (errors > 0) {
-                refusal_log(reload->journal, errors, true);
-        } else {
-                journal_print_about(reload->journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
-                                    "Configuration not reloaded: %s. Keeping the previous configuration.",
-                                    strerror(-r));
+        if (reload->stopped)
+                return;
+        if (reload->loading != NULL) {
+                reload->again = true;
+                return;
         }
-        (void)sd_notify(false, "READY=1");
-        return r >= 0;
+        notify_reloading();
+        CLEANUP(cleanup_config_free) struct config *config = load_config(parts, &errors);
+        CLEANUP(cleanup_loading_free) struct loading *loading = calloc(1, sizeof(*loading));
+        if (config == NULL || loading == NULL || monitor_prepare(parts->monitor, config) < 0) {
+                refuse(reload, errors, strerror(ENOMEM));
+                return;
+        }
+        loading->operation = (struct state_operation){ .run = loading_run, .done = loading_done };
+        loading->reload = reload;
+        loading->config = STEAL_POINTER(config);
+        reload->loading = STEAL_POINTER(loading);
+        state_queue(parts->state, &reload->loading->operation);
+}
+
+void reload_stop(struct reload *reload)
+{
+        if (reload != NULL)
+                reload->stopped = true;
+}
+
+int reload_new(const struct reload_parts *parts, struct reload **ret_reload)
+{
+        struct reload *reload = calloc(1, sizeof(*reload));
+
+        if (reload == NULL)
+                return -ENOMEM;
+        reload->parts = *parts;
+        *ret_reload = reload;
+        return 0;
+}
+
+struct reload *reload_free(struct reload *reload)
+{
+        assert(reload == NULL || reload->loading == NULL);
+        free(reload);
+        return NULL;
 }

@@ -9,23 +9,44 @@
 #include "journal/journal.h"
 #include "monitor/monitor.h"
 #include "monitor/recorder.h"
+#include "state/state.h"
+
+/*
+ * Loads the configuration again and puts it into effect. The previous one stays in effect until then, and if
+ * it fails. Logs the outcome and sends RELOADING=1 and READY=1 to the service manager.
+ */
+struct reload;
 
 /* What a reload reads and replaces. All of it is borrowed from the daemon. */
-struct reload {
+struct reload_parts {
         const char *path; /* of the configuration file */
         const struct config_overrides *overrides;
+        struct config **config; /* a reference, replaced with one to the new configuration */
+        struct state *state;
         struct journal *journal;
         struct outbox *outbox;
         struct recorder *recorder;
         struct monitor *monitor;
         struct api_connection *connection; /* replaced if [api] or its secret has changed */
-        struct api_connection_parts api;   /* for a new connection; `config` is set by the reload */
+        struct api_connection_parts
+                api; /* for a new connection; `config` and `tokens` are set by the reload */
+
+        /* A reload has ended. Called from the loop. */
+        void (*on_end)(void *userdata, bool succeeded);
+        void *userdata;
 };
 
+/* Returns 0 or -ENOMEM. */
+int reload_new(const struct reload_parts *parts, struct reload **ret_reload);
+
+/* No reload is in progress. Accepts NULL, returns NULL. */
+struct reload *reload_free(struct reload *reload);
+
 /*
- * Loads the configuration again and puts it into effect. On success the caller's reference *config is
- * released and replaced with one to the new configuration. On failure the previous configuration stays in
- * effect. Logs the outcome and sends RELOADING=1 and READY=1 to the service manager. Returns whether it
- * succeeded. Called from the loop, never from a callback of one of the parts.
+ * Starts a reload. One that is requested while another is in progress follows that. Called from the loop,
+ * never from a callback of one of the parts.
  */
-bool reload_config(const struct reload *reload, struct config **config);
+void reload_request(struct reload *reload);
+
+/* Abandons the reload in progress, and ignores requests. Accepts NULL. */
+void reload_stop(struct reload *reload);

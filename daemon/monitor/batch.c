@@ -2,7 +2,7 @@
 
 /*
  * Of most rows only the verdict of the planner is kept until the document is complete. First observations of
- * jobs are recorded from the row itself, all of one batch in one transaction.
+ * jobs are recorded from the row itself.
  */
 
 #include "monitor/batch.h"
@@ -131,18 +131,6 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
 
 /* ---- the document is complete ---- */
 
-/* Records the first observations. */
-static void observe_first(struct request_slot *slot)
-{
-        struct observed observed[PLANNER_BATCH_MAX];
-        size_t count = 0;
-
-        for (size_t i = 0; i < slot->request.count; i++)
-                if (is_first(&slot->rows[i]))
-                        observed[count++] = (struct observed){ slot->request.jobs[i], slot->rows[i].record };
-        observe(slot->monitor, observed, count);
-}
-
 void batch_apply_rows(struct request_slot *slot)
 {
         struct monitor *monitor = slot->monitor;
@@ -151,13 +139,14 @@ void batch_apply_rows(struct request_slot *slot)
 
         planner_take_batch(planner, slot->seen_result);
         recorder_note_json(monitor->parts.recorder, slot->status_is_json, slot->result_is_json);
-        observe_first(slot);
         for (size_t i = 0; i < slot->request.count; i++) {
                 struct planner_job *job = slot->request.jobs[i];
                 const struct batch_row *row = &slot->rows[i];
 
-                if (is_first(row))
+                if (is_first(row)) {
+                        observe(monitor, job, row->record);
                         continue;
+                }
                 if (row->verdict == ROW_UNCHANGED) {
                         job_of(job)->answered = true;
                         monitor_report(monitor, job_of(job), "unchanged (%s)",

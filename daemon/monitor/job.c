@@ -70,15 +70,15 @@ struct job *job_free(struct job *job)
         return NULL;
 }
 
-int job_load(struct job *job, struct store *state, uint64_t now_us)
+int job_load(struct job *job, struct store *store, uint64_t now_us)
 {
         struct job_watch *watch = &job->planning.watch;
         struct stored_job stored;
 
-        int r = store_get_job(state, job->planning.id, &stored);
+        int r = store_get_job(store, job->planning.id, &stored);
         if (r < 0)
                 return r;
-        not_found_load(state, job->planning.id, watch, now_us);
+        not_found_load(store, job->planning.id, watch, now_us);
         if (r == 0)
                 return 0;
 

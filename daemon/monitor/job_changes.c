@@ -11,17 +11,13 @@
 
 /* ---- preparing ---- */
 
-static int add_job(struct job_changes *changes, const struct job_config *config, struct store *state,
-                   uint64_t now_us, struct job **ret_job)
+static int add_job(struct job_changes *changes, const struct job_config *config, struct job **ret_job)
 {
-        struct job *job;
+        int r = job_new(config, ret_job);
 
-        int r = job_new(config, &job);
-        if (r < 0)
-                return r;
-        changes->added[changes->added_count++] = job;
-        *ret_job = job;
-        return job_load(job, state, now_us);
+        if (r >= 0)
+                changes->added[changes->added_count++] = *ret_job;
+        return r;
 }
 
 static int rename_job(struct job_changes *changes, const struct job *job, const struct job_config *config)
@@ -34,8 +30,7 @@ static int rename_job(struct job_changes *changes, const struct job *job, const 
         return r;
 }
 
-static int prepare(struct job_changes *changes, const struct job_table *table, struct store *state,
-                   uint64_t now_us)
+static int prepare(struct job_changes *changes, const struct job_table *table)
 {
         const struct config *config = changes->config;
         size_t room = config->job_count + 1;
@@ -50,7 +45,7 @@ static int prepare(struct job_changes *changes, const struct job_table *table, s
                 struct job *job = job_table_find(table, config->jobs[i].id);
 
                 int r = job != NULL ? rename_job(changes, job, &config->jobs[i])
-                                    : add_job(changes, &config->jobs[i], state, now_us, &job);
+                                    : add_job(changes, &config->jobs[i], &job);
                 if (r < 0)
                         return r;
                 changes->next.jobs[changes->next.count++] = job;
@@ -60,13 +55,22 @@ static int prepare(struct job_changes *changes, const struct job_table *table, s
 }
 
 int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
-                        const struct config *config, struct store *state, uint64_t now_us)
+                        const struct config *config, uint64_t now_us)
 {
-        *changes = (struct job_changes){ .config = config };
-        int r = prepare(changes, table, state, now_us);
+        *changes = (struct job_changes){ .config = config, .now_us = now_us };
+        int r = prepare(changes, table);
 
         if (r < 0)
                 job_changes_clear(changes);
+        return r;
+}
+
+int job_changes_load(struct job_changes *changes, struct store *store)
+{
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < changes->added_count; i++)
+                r = job_load(changes->added[i], store, changes->now_us);
         return r;
 }
 

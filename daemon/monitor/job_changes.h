@@ -17,6 +17,7 @@
  */
 struct job_changes {
         const struct config *config;
+        uint64_t now_us;       /* CLOCK_BOOTTIME of the comparison */
         struct job_table next; /* the table as it will be; afterwards the jobs that were removed */
         struct job **added;    /* in the order of the configuration */
         size_t added_count;
@@ -26,11 +27,17 @@ struct job_changes {
 };
 
 /*
- * Compares a table with a configuration, which must outlive the changes. New jobs are loaded from the state.
- * On failure (a negative errno) nothing is to be cleared.
+ * Compares a table with a configuration, which must outlive the changes. On failure (-ENOMEM) nothing is to
+ * be cleared.
  */
 int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
-                        const struct config *config, struct store *state, uint64_t now_us);
+                        const struct config *config, uint64_t now_us);
+
+/*
+ * Loads new jobs from the state. May be called on the writer's thread, while the table is in use. Returns 0
+ * or a negative errno.
+ */
+int job_changes_load(struct job_changes *changes, struct store *store);
 
 /*
  * Makes the changes; planner_reserve() has made room for next.count jobs. New jobs are not started. The jobs

@@ -23,9 +23,9 @@
 
 #define VALUE_SIZE 64
 
-static void put(struct store *state, const char *key, const char *value)
+static void put(struct state *state, const char *key, const char *value)
 {
-        (void)store_put_value(state, key, value, strlen(value));
+        state_put_value(state, key, value, strlen(value));
 }
 
 /* Reads a decimal number at the start of *text, and moves *text behind it. */
@@ -41,13 +41,13 @@ static bool read_number(const char **text, uint64_t *ret_number)
         return errno == 0;
 }
 
-bool last_run_was_recent(struct store *state)
+bool last_run_was_recent(struct store *store)
 {
         CLEANUP(cleanup_free) void *data = NULL;
         uint64_t ended_us, now_us = clock_wall_us();
         size_t size = 0;
 
-        int r = store_get_value(state, KEY_RUN, &data, &size);
+        int r = store_get_value(store, KEY_RUN, &data, &size);
         if (r <= 0)
                 return r < 0; /* a state without one was never used */
         const char *text = data;
@@ -59,20 +59,20 @@ bool last_run_was_recent(struct store *state)
         return now_us < ended_us || now_us - ended_us < USEC_PER_DAY;
 }
 
-bool last_run_crashed(struct store *state)
+bool last_run_crashed(struct store *store)
 {
         CLEANUP(cleanup_free) void *data = NULL;
         size_t size = 0;
 
-        return store_get_value(state, KEY_RUN, &data, &size) > 0 && strcmp(data, RUNNING) == 0;
+        return store_get_value(store, KEY_RUN, &data, &size) > 0 && strcmp(data, RUNNING) == 0;
 }
 
-void last_run_begin(struct store *state)
+void last_run_begin(struct state *state)
 {
         put(state, KEY_RUN, RUNNING);
 }
 
-void last_run_end(struct store *state)
+void last_run_end(struct state *state)
 {
         char value[VALUE_SIZE];
 
@@ -80,7 +80,7 @@ void last_run_end(struct store *state)
         put(state, KEY_RUN, value);
 }
 
-void last_run_save_pause(struct store *state, uint64_t span_us)
+void last_run_save_pause(struct state *state, uint64_t span_us)
 {
         char value[VALUE_SIZE];
 
@@ -88,13 +88,13 @@ void last_run_save_pause(struct store *state, uint64_t span_us)
         put(state, KEY_PAUSE, value);
 }
 
-uint64_t last_run_load_pause(struct store *state)
+uint64_t last_run_load_pause(struct store *store)
 {
         CLEANUP(cleanup_free) void *data = NULL;
         uint64_t saved_us, span_us, now_us = clock_wall_us();
         size_t size = 0;
 
-        if (store_get_value(state, KEY_PAUSE, &data, &size) <= 0)
+        if (store_get_value(store, KEY_PAUSE, &data, &size) <= 0)
                 return 0;
         const char *text = data;
         if (!read_number(&text, &saved_us) || *text++ != ' ' || !read_number(&text, &span_us))

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "state/store.h"
+#include "state/state.h"
 
 /*
  * What one run leaves to the next, so that restarts cannot exceed the rate limits: when it ended, and a
@@ -16,19 +16,19 @@
  * Whether a run may have made requests within the last day: one ended in that time, or after the present time
  * by a clock that was set back, or did not end properly.
  */
-bool last_run_was_recent(struct store *state);
+bool last_run_was_recent(struct store *store);
 
 /* Whether the last run did not end properly. To be called before last_run_begin(). */
-bool last_run_crashed(struct store *state);
+bool last_run_crashed(struct store *store);
 
 /* This run has begun to make requests. */
-void last_run_begin(struct store *state);
+void last_run_begin(struct state *state);
 
 /* It has ended properly. */
-void last_run_end(struct store *state);
+void last_run_end(struct state *state);
 
 /* The API asked for a pause of `span_us` from now. */
-void last_run_save_pause(struct store *state, uint64_t span_us);
+void last_run_save_pause(struct state *state, uint64_t span_us);
 
 /* What remains of that pause, at most its whole length and RETRY_AFTER_MAX_US; 0 if nothing does. */
-uint64_t last_run_load_pause(struct store *state);
+uint64_t last_run_load_pause(struct store *store);

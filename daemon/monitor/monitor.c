@@ -35,7 +35,7 @@ static void sleep_until(struct monitor *monitor, uint64_t wake_us)
                 (void)sd_event_source_set_time(monitor->timer, wake_us);
                 (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_ONESHOT);
         }
-        if (planner_is_idle(monitor->planner))
+        if (monitor_is_idle(monitor))
                 (void)sd_event_source_set_enabled(monitor->idle, SD_EVENT_ONESHOT);
 }
 
@@ -114,14 +114,18 @@ int monitor_prepare(struct monitor *monitor, const struct config *config)
         struct job_changes *changes = &monitor->changes;
 
         assert(changes->config == NULL);
-        int r = job_changes_prepare(changes, &monitor->jobs, config, monitor->parts.state,
-                                    monitor_now_us(monitor));
+        int r = job_changes_prepare(changes, &monitor->jobs, config, monitor_now_us(monitor));
         if (r < 0)
                 return r;
         r = planner_reserve(monitor->planner, changes->next.count);
         if (r < 0)
                 job_changes_clear(changes);
         return r;
+}
+
+int monitor_load(struct monitor *monitor, struct store *store)
+{
+        return job_changes_load(&monitor->changes, store);
 }
 
 void monitor_keep(struct monitor *monitor)
@@ -153,6 +157,8 @@ int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
         if (r < 0)
                 return r;
         r = monitor_prepare(monitor, parts->config);
+        if (r >= 0)
+                r = monitor_load(monitor, state_store(parts->state));
         if (r < 0)
                 return r;
         make_changes(monitor);
@@ -185,11 +191,11 @@ struct monitor *monitor_free(struct monitor *monitor)
         if (monitor == NULL)
                 return NULL;
 
-        if (monitor->started)
-                last_run_end(monitor->parts.state);
+        assert(monitor->commits == 0);
         requests_clear(monitor);
         outage_stop(monitor);
         failing_log_free(monitor->failing);
+        job_changes_clear(&monitor->changes);
         planner_free(monitor->planner);
         job_table_clear(&monitor->jobs);
         sd_event_source_disable_unref(monitor->timer);
@@ -224,15 +230,15 @@ static void start_job(struct monitor *monitor, struct job *job)
 /* What an earlier run leaves to this one. */
 static void begin_run(struct monitor *monitor)
 {
-        struct store *state = monitor->parts.state;
-        uint64_t now = monitor_now_us(monitor), pause_us = last_run_load_pause(state);
+        struct state *state = monitor->parts.state;
+        struct store *store = state_store(state);
+        uint64_t now = monitor_now_us(monitor), pause_us = last_run_load_pause(store);
 
-        if (last_run_was_recent(state))
+        if (last_run_was_recent(store))
                 planner_begin_empty(monitor->planner, now);
         if (pause_us > 0)
                 planner_pause(monitor->planner, now + pause_us);
         last_run_begin(state);
-        monitor->started = true;
         monitor->started_us = now;
 }
 
@@ -280,7 +286,7 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 
 bool monitor_is_idle(const struct monitor *monitor)
 {
-        return planner_is_idle(monitor->planner);
+        return planner_is_idle(monitor->planner) && monitor->commits == 0;
 }
 
 static enum failure api_failure(const struct planner *planner, uint64_t now_us)

@@ -17,7 +17,7 @@
  */
 struct monitor;
 
-/* Loads from the state what is recorded of each job. Returns 0 or a negative errno. */
+/* Loads from the state what is recorded of each job, before state_start(). Returns 0 or a negative errno. */
 int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor);
 
 /*
@@ -26,17 +26,20 @@ int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
  */
 void monitor_stop(struct monitor *monitor);
 
-/* Cancels requests in flight. Takes NULL, returns NULL. */
+/* Cancels requests in flight. No change is being recorded any more. Takes NULL, returns NULL. */
 struct monitor *monitor_free(struct monitor *monitor);
 
-/* Starts polling. on_idle() is called from the loop if all jobs have ended already. */
+/* Starts polling. To be called before state_start(). on_idle() is called from the loop if all jobs have ended
+ * already. */
 void monitor_start(struct monitor *monitor);
 
 /*
- * Prepares the switch to another configuration: all that can fail. monitor_reload() or monitor_keep() is to
- * follow at once. On failure (a negative errno) nothing has changed.
+ * Prepares the switch to another configuration, in two steps: all that can fail, and then, on the writer's
+ * thread, what is recorded of new jobs. monitor_reload() or monitor_keep() is to follow; the monitor goes on
+ * meanwhile. On failure (a negative errno) of the first nothing has changed.
  */
 int monitor_prepare(struct monitor *monitor, const struct config *config);
+int monitor_load(struct monitor *monitor, struct store *store);
 
 /*
  * Switches to the configuration, which must stay valid until the next switch or monitor_free(). Jobs that are
@@ -58,7 +61,7 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 void monitor_spend(struct monitor *monitor);
 void monitor_take_sign_in(struct monitor *monitor, const struct token_result *result);
 
-/* True if nothing is left to poll (see on_idle()). */
+/* True if nothing is left to poll or to record (see on_idle()). */
 bool monitor_is_idle(const struct monitor *monitor);
 
 struct monitor_counts {

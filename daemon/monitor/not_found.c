@@ -28,14 +28,14 @@ static const char *key_of(uint64_t job_id, char key[static KEY_SIZE])
         return key;
 }
 
-void not_found_load(struct store *state, uint64_t job_id, struct job_watch *watch, uint64_t now_us)
+void not_found_load(struct store *store, uint64_t job_id, struct job_watch *watch, uint64_t now_us)
 {
         CLEANUP(cleanup_free) void *data = NULL;
         struct stored_not_found stored;
         char key[KEY_SIZE];
         size_t size = 0;
 
-        if (store_get_value(state, key_of(job_id, key), &data, &size) <= 0 || size != sizeof(stored))
+        if (store_get_value(store, key_of(job_id, key), &data, &size) <= 0 || size != sizeof(stored))
                 return;
         memcpy(&stored, data, sizeof(stored));
 
@@ -46,7 +46,7 @@ void not_found_load(struct store *state, uint64_t job_id, struct job_watch *watc
         watch->not_found_since_us = now_us > age_us ? now_us - age_us : 0;
 }
 
-void not_found_save(struct store *state, uint64_t job_id, const struct job_watch *watch, uint64_t now_us)
+void not_found_save(struct state *state, uint64_t job_id, const struct job_watch *watch, uint64_t now_us)
 {
         const struct stored_not_found stored = {
                 .first_us = clock_wall_us() - (now_us - watch->not_found_since_us),
@@ -54,12 +54,12 @@ void not_found_save(struct store *state, uint64_t job_id, const struct job_watch
         };
         char key[KEY_SIZE];
 
-        (void)store_put_value(state, key_of(job_id, key), &stored, sizeof(stored));
+        state_put_value(state, key_of(job_id, key), &stored, sizeof(stored));
 }
 
-void not_found_clear(struct store *state, uint64_t job_id)
+void not_found_clear(struct state *state, uint64_t job_id)
 {
         char key[KEY_SIZE];
 
-        (void)store_put_value(state, key_of(job_id, key), NULL, 0);
+        state_put_value(state, key_of(job_id, key), NULL, 0);
 }

@@ -1,95 +1,102 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Compare, commit, complete: a job is planned again only when it is known whether its change is on disk. Of
- * several jobs all changes are recorded or none.
+ *      compare ──as recorded──────────────────────────────> complete: the next poll is planned
+ *         └──changed──> commit (recorder.h) ──on disk or not──^
+ *
+ * Between compare and complete the job is in no queue of the planner, so it is not polled. It may be removed
+ * meanwhile; then the commit is not that of any job, and nothing is left to complete.
  */
 
 #include "monitor/observe.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "monitor/not_found.h"
 #include "platform/random.h"
 
-/* What became of one observation. */
-struct result {
+/* A commit in progress. */
+struct commit {
+        struct monitor *monitor;
+        uint64_t job_id;
         struct observation observation;
         struct job_memory seen;
-        bool recorded;
 };
 
-static void compare(struct monitor *monitor, const struct observed *observed, struct result *result)
+static void complete(struct monitor *monitor, struct planner_job *job, const struct observation *observation,
+                     const struct job_memory *seen, bool recorded)
 {
-        struct planner_job *job = observed->job;
-        const struct job_record *record = observed->record;
-        bool was_missing = record == NULL || job->watch.not_found_count > 0;
-
-        if (record == NULL) {
-                result->observation = planner_take_gone(job);
-        } else {
-                result->observation =
-                        planner_take_record(monitor->planner, job, record, monitor_now_us(monitor));
-                result->seen = job_memory_of(record, result->observation.change.outcome);
-        }
-        if (was_missing)
-                not_found_clear(monitor->parts.state, job->id);
+        planner_complete(monitor->planner, job, observation, recorded, seen, monitor_now_us(monitor),
+                         random_u64());
 }
 
-static void report(struct monitor *monitor, const struct observed *observed, const struct change *change)
+static void on_recorded(void *userdata, bool recorded)
 {
-        const struct job_record *record = observed->record;
+        struct commit *commit = userdata;
+        struct monitor *monitor = commit->monitor;
+        struct job *job = job_table_find(&monitor->jobs, commit->job_id);
+
+        monitor->commits--;
+        if (job != NULL && job->commit == commit) {
+                job->commit = NULL;
+                complete(monitor, &job->planning, &commit->observation, &commit->seen, recorded);
+        }
+        free(commit);
+        monitor_poll_soon(monitor);
+}
+
+/* Returns false if nothing is recorded. */
+static bool begin_commit(struct monitor *monitor, struct job *job, const struct observation *observation,
+                         const struct job_memory *seen, struct job_record *record)
+{
+        struct commit *commit = malloc(sizeof(*commit));
+
+        assert(job->commit == NULL);
+        if (commit == NULL)
+                return false;
+        *commit = (struct commit){ monitor, job->planning.id, *observation, *seen };
+        if (recorder_record(monitor->parts.recorder, job, &observation->change, record, on_recorded, commit) <
+            0) {
+                free(commit);
+                return false;
+        }
+        job->commit = commit;
+        monitor->commits++;
+        return true;
+}
+
+static void report(struct monitor *monitor, struct job *job, const struct job_record *record,
+                   const struct change *change)
+{
         struct recorder *recorder = monitor->parts.recorder;
-        struct job *job = job_of(observed->job);
 
         job->answered = true;
         if (record == NULL)
                 return;
         recorder_note_json(recorder, record->status_is_json, record->result_is_json);
+        if (change->has_event && change->unrecognised_status)
+                recorder_note_unrecognised_status(recorder, job, &record->status);
         monitor_report_record(monitor, job, &record->status, change->outcome);
 }
 
-static void commit(struct monitor *monitor, const struct observed *observed, struct result *result)
+void observe(struct monitor *monitor, struct planner_job *job, struct job_record *record)
 {
-        const struct change *change = &result->observation.change;
-        struct recorder *recorder = monitor->parts.recorder;
-        const struct job *job = job_of(observed->job);
+        bool was_missing = record == NULL || job->watch.not_found_count > 0;
+        struct job_memory seen = { .recorded = false };
+        struct observation observation;
 
-        if (change->has_event && change->unrecognised_status)
-                recorder_note_unrecognised_status(recorder, job, &observed->record->status);
-        if (change->has_event)
-                result->recorded = recorder_record(recorder, job, change, observed->record) >= 0;
-        else if (change->result_read)
-                result->recorded = recorder_store_result(recorder, job, observed->record) >= 0;
-}
-
-static void record_all(struct monitor *monitor, const struct observed observed[], struct result results[],
-                       size_t count)
-{
-        struct recorder *recorder = monitor->parts.recorder;
-        bool together = count > 1;
-
-        if (together && recorder_begin(recorder) < 0)
-                return;
-        for (size_t i = 0; i < count; i++)
-                commit(monitor, &observed[i], &results[i]);
-        if (together && recorder_commit(recorder) < 0)
-                for (size_t i = 0; i < count; i++)
-                        results[i].recorded = false;
-}
-
-void observe(struct monitor *monitor, const struct observed observed[], size_t count)
-{
-        struct result results[PLANNER_BATCH_MAX] = { { .recorded = false } };
-
-        assert(count <= PLANNER_BATCH_MAX);
-        for (size_t i = 0; i < count; i++) {
-                compare(monitor, &observed[i], &results[i]);
-                report(monitor, &observed[i], &results[i].observation.change);
+        if (record == NULL) {
+                observation = planner_take_gone(job);
+        } else {
+                observation = planner_take_record(monitor->planner, job, record, monitor_now_us(monitor));
+                seen = job_memory_of(record, observation.change.outcome);
         }
-        record_all(monitor, observed, results, count);
-        for (size_t i = 0; i < count; i++)
-                planner_complete(monitor->planner, observed[i].job, &results[i].observation,
-                                 results[i].recorded, &results[i].seen, monitor_now_us(monitor),
-                                 random_u64());
+        if (was_missing)
+                not_found_clear(monitor->parts.state, job->id);
+        report(monitor, job_of(job), record, &observation.change);
+
+        bool is_new = observation.change.has_event || observation.change.result_read;
+        if (!is_new || !begin_commit(monitor, job_of(job), &observation, &seen, record))
+                complete(monitor, job, &observation, &seen, false);
 }

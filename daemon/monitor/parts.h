@@ -9,14 +9,14 @@
 #include "monitor/recorder.h"
 #include "monitor/session.h"
 #include "nexudus/nexudus.h"
-#include "state/store.h"
+#include "state/state.h"
 
 /* The components that a monitor works with. They are borrowed and must outlive it. */
 struct monitor_parts {
         sd_event *event;
         struct nexudus *nexudus;
         struct session *session; /* NULL unless auth = password */
-        struct store *state;
+        struct state *state;
         struct recorder *recorder;
         struct journal *journal;
         const struct config *config;

@@ -19,6 +19,14 @@ uint64_t monitor_now_us(const struct monitor *monitor)
         return now;
 }
 
+void monitor_poll_soon(struct monitor *monitor)
+{
+        if (monitor->stopped)
+                return;
+        (void)sd_event_source_set_time(monitor->timer, 0);
+        (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_ONESHOT);
+}
+
 void monitor_report(struct monitor *monitor, const struct job *job, const char *format, ...)
 {
         va_list arguments;

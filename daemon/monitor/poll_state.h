@@ -38,9 +38,9 @@ struct monitor {
         char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch; "": one was answered since */
         bool batch_too_large;                 /* it was */
         int report_error; /* negative errno of the first line of the report that was not written; 0: none */
+        size_t commits;   /* changes that are being recorded */
         size_t not_found; /* with `once`: jobs that were answered 404 or 410 */
-        bool started;     /* monitor_start() was called */
-        uint64_t started_us; /* when, by CLOCK_BOOTTIME */
+        uint64_t started_us; /* CLOCK_BOOTTIME of monitor_start() */
         bool stopped;        /* no request is sent any more */
 
         struct planner_request sign_in; /* the sign-in in progress */
@@ -56,6 +56,9 @@ struct monitor {
 
 /* CLOCK_BOOTTIME of this iteration of the loop, in microseconds. */
 uint64_t monitor_now_us(const struct monitor *monitor);
+
+/* Requests that are due are sent in the next iteration of the loop, and idleness is noticed. */
+void monitor_poll_soon(struct monitor *monitor);
 
 /*
  * With `once` and `report`: prints a line about the job on standard output; otherwise does nothing. An error

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Each change becomes an event with a new id: committed to the state in one transaction, then logged in one
- * journal entry and queued for hooks.
+ * Each change becomes an event with a new id. One operation of the state commits it; then, in the same
+ * iteration of the loop, it is logged and its deliveries may start.
  *
- * - If the transaction fails there is no event, and the next poll detects the change again.
- * - If the process dies between commit and log entry, recorder_replay() logs it at the next start.
- * - If logging fails, this and all later events wait in the state until they can be replayed in order.
+ * - If the commit fails there is no event, and the next poll detects the change again.
+ * - If the process dies between commit and log entry, it is logged at the next start: see event_log.h.
  */
 
 #include "monitor/recorder.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -21,120 +19,78 @@
 #include "config/status_line.h"
 #include "journal/event_message.h"
 #include "journal/message_ids.h"
+#include "monitor/event_log.h"
+#include "monitor/upkeep.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/container.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
-/* Interval of attempts to log events that could not be logged. */
-#define REPLAY_RETRY_US (1 * USEC_PER_SEC)
-
-/* Old events are pruned at start, and again after this time. */
-#define PRUNE_INTERVAL_US USEC_PER_HOUR
+/* The state is bounded at start, at each reload, and after this time. */
+#define UPKEEP_INTERVAL_US USEC_PER_HOUR
 
 /* Unrecognised statuses that are remembered, so that each is logged once. */
 #define STATUSES_MAX 256
 
-/* An event and its deliveries. */
-struct recorded {
-        struct event event;
-        const char **hooks; /* names, borrowed from the configuration */
-        uint64_t *deliveries;
-        size_t hook_count;
-};
-
 struct recorder {
-        struct store *state;
+        struct state *state;
         struct outbox *outbox;
         struct journal *journal;
-        const struct config *config;
-        const char **hooks;   /* for the names of all configured hooks; scratch space */
-        bool state_failing;   /* the failure has been logged */
-        bool disk_low;        /* likewise, see note_disk() */
-        char *state_error;    /* its cause; NULL without memory */
-        bool journal_failing; /* logging has failed; later events wait for the replay */
-        sd_event_source *replay_timer, *prune_timer;
+        struct config *config;
+        struct event_log *log;
+        sd_event_source *upkeep_timer;
+        bool state_failing;                /* the failure has been logged */
+        char state_error[STATE_ERROR_MAX]; /* its cause */
+        bool disk_low;                     /* that was logged, see note_disk() */
         bool status_json_logged, result_json_logged;
         struct text_digest statuses[STATUSES_MAX]; /* unrecognised ones that were logged */
         size_t status_count;                       /* of all; the latest STATUSES_MAX are known */
-        bool in_transaction;                       /* between recorder_begin() and recorder_commit() */
-        struct recorded *pending;                  /* to be published when the transaction is committed */
-        size_t pending_count, pending_capacity;
+};
+
+/* A change on its way to the disk. */
+struct recording {
+        struct state_operation operation;
+        struct recorder *recorder;
+        recorded_handler done;
+        void *userdata;
+        bool result_only;      /* there is no event: a ResultData that was unread is stored */
+        struct event event;    /* completed by the writer */
+        struct config *config; /* a reference, for the names of hooks */
+        const char **hooks;
+        uint64_t *deliveries; /* their ids, by the writer */
+        size_t hook_count;
 };
 
 DEFINE_CLEANUP(struct recorder, recorder_free)
 
-/* ---- logging ---- */
+/* ---- the state ---- */
 
-static void replay_later(struct recorder *recorder)
+/* Logged once, until recording works again. */
+static void note_state_failed(struct recorder *recorder, const char *error)
 {
-        recorder->journal_failing = true;
-        (void)sd_event_source_set_time_relative(recorder->replay_timer, REPLAY_RETRY_US);
-        (void)sd_event_source_set_enabled(recorder->replay_timer, SD_EVENT_ONESHOT);
+        if (recorder->state_failing)
+                return;
+        recorder->state_failing = true;
+        (void)snprintf(recorder->state_error, sizeof(recorder->state_error), "%s", error);
+        journal_print_about(
+                recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, 0, NULL,
+                "Cannot save state in %s: %s. Events and hooks are held back until it can be written.",
+                config_state_directory(recorder->config), error);
 }
 
-static int report_event(struct recorder *recorder, const struct event *event)
+static void note_state_recovered(struct recorder *recorder)
 {
-        if (recorder->journal_failing)
-                return 0;
-        int r = journal_event(recorder->journal, event);
-        if (r < 0)
-                replay_later(recorder);
-        return r;
+        if (!recorder->state_failing)
+                return;
+        recorder->state_failing = false;
+        journal_print(recorder->journal, LOG_NOTICE, "State in %s is writable again, resuming.",
+                      config_state_directory(recorder->config));
 }
 
-static void on_sent(void *userdata, const char *event_id)
+const char *recorder_state_error(const struct recorder *recorder)
 {
-        const struct recorder *recorder = userdata;
-
-        (void)store_mark_logged(recorder->state, &event_id, 1); /* if that fails, it is logged twice */
-}
-
-static int replay_one(void *userdata, const struct event *event)
-{
-        return report_event(userdata, event);
-}
-
-/* Logs the recorded events that are not logged yet, in order. */
-static int replay(struct recorder *recorder)
-{
-        recorder->journal_failing = false;
-        int r = store_each_unlogged(recorder->state, replay_one, recorder);
-        if (r < 0 && r != -EUCLEAN)
-                replay_later(recorder);
-        return r;
-}
-
-static void replay_delayed(struct recorder *recorder)
-{
-        (void)replay(recorder);
-        if (!recorder->journal_failing)
-                journal_print(recorder->journal, LOG_WARNING,
-                              "The journal is available again. Delayed entries have been logged.");
-}
-
-static int on_replay_time(sd_event_source *source, uint64_t time_us, void *userdata)
-{
-        (void)source;
-        (void)time_us;
-        struct recorder *recorder = userdata;
-
-        if (journal_is_idle(recorder->journal))
-                replay_delayed(recorder);
-        else /* what waits would be logged twice */
-                replay_later(recorder);
-        return 0;
-}
-
-/* After an error there is a pause; if the queue was full, there is room now. */
-static void on_drained(void *userdata, int r)
-{
-        struct recorder *recorder = userdata;
-
-        if (r == -EXFULL)
-                replay_delayed(recorder);
-        else
-                replay_later(recorder);
+        return recorder->state_failing ? recorder->state_error : NULL;
 }
 
 /* Logged once, until there is room again. */
@@ -142,7 +98,7 @@ static void note_disk(struct recorder *recorder)
 {
         const char *directory = config_state_directory(recorder->config);
 
-        if (store_disk_is_low(recorder->state) == recorder->disk_low)
+        if (state_disk_is_low(recorder->state) == recorder->disk_low)
                 return;
         recorder->disk_low = !recorder->disk_low;
         if (recorder->disk_low)
@@ -155,66 +111,25 @@ static void note_disk(struct recorder *recorder)
                 journal_print(recorder->journal, LOG_NOTICE, "The disk of %s has room again.", directory);
 }
 
-/* A failure is not logged: if the disk is the cause, recording fails as well. */
-static int prune(struct recorder *recorder)
+static int upkeep(struct recorder *recorder)
 {
-        const struct config *config = recorder->config;
-        CLEANUP(cleanup_free) uint64_t *jobs = calloc(config->job_count + 1, sizeof(*jobs));
-
-        for (size_t i = 0; i < config->hook_count; i++)
-                recorder->hooks[i] = config->hooks[i].name;
-        for (size_t i = 0; i < config->job_count && jobs != NULL; i++)
-                jobs[i] = config->jobs[i].id;
-        const struct store_configured configured = {
-                .hooks = recorder->hooks,
-                .hook_count = config->hook_count,
-                .jobs = jobs,
-                .job_count = config->job_count,
-        };
-        if (jobs != NULL)
-                (void)store_prune(recorder->state, clock_wall_us(), config->state_keep_us, &configured);
         note_disk(recorder);
-        int r = sd_event_source_set_time_relative(recorder->prune_timer, PRUNE_INTERVAL_US);
-        return r < 0 ? r : sd_event_source_set_enabled(recorder->prune_timer, SD_EVENT_ONESHOT);
+        upkeep_queue(recorder->state, recorder->config);
+        int r = sd_event_source_set_time_relative(recorder->upkeep_timer, UPKEEP_INTERVAL_US);
+        return r < 0 ? r : sd_event_source_set_enabled(recorder->upkeep_timer, SD_EVENT_ONESHOT);
 }
 
-static int on_prune_time(sd_event_source *source, uint64_t time_us, void *userdata)
+static int on_upkeep_time(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)source;
         (void)time_us;
-        return prune(userdata);
-}
-
-int recorder_replay(struct recorder *recorder)
-{
-        (void)prune(recorder);
-        int r = replay(recorder);
-        if (r == -EUCLEAN)
-                journal_print(recorder->journal, LOG_ERR,
-                              "Cannot log a damaged event of the state in %s: %s.",
-                              config_state_directory(recorder->config), store_error(recorder->state));
-        return r;
+        return upkeep(userdata);
 }
 
 /* ---- the recorder ---- */
 
-static void recorded_clear(struct recorded *recorded)
-{
-        event_clear(&recorded->event);
-        free(recorded->hooks);
-        free(recorded->deliveries);
-        *recorded = (struct recorded){ .hooks = NULL };
-}
-
-static void pending_clear(struct recorder *recorder)
-{
-        for (size_t i = 0; i < recorder->pending_count; i++)
-                recorded_clear(&recorder->pending[i]);
-        recorder->pending_count = 0;
-}
-
-int recorder_new(sd_event *event, struct store *state, struct outbox *outbox, struct journal *journal,
-                 const struct config *config, struct recorder **ret_recorder)
+int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
+                 struct config *config, struct recorder **ret_recorder)
 {
         CLEANUP(cleanup_recorder_free) struct recorder *recorder = calloc(1, sizeof(*recorder));
 
@@ -223,28 +138,15 @@ int recorder_new(sd_event *event, struct store *state, struct outbox *outbox, st
         recorder->state = state;
         recorder->outbox = outbox;
         recorder->journal = journal;
-        recorder->config = config;
-        store_set_max_size(state, config->state_max_size);
-        recorder->hooks = calloc(config->hook_count + 1, sizeof(*recorder->hooks));
-        if (recorder->hooks == NULL)
-                return -ENOMEM;
-        int r = sd_event_add_time(event, &recorder->replay_timer, CLOCK_BOOTTIME, 0, 0, on_replay_time,
-                                  recorder);
+        recorder->config = config_ref(config);
+        int r = event_log_new(event, state, journal, &recorder->log);
         if (r >= 0)
-                r = sd_event_source_set_enabled(recorder->replay_timer, SD_EVENT_OFF);
+                r = sd_event_add_time(event, &recorder->upkeep_timer, CLOCK_BOOTTIME, 0,
+                                      UPKEEP_INTERVAL_US / 10, on_upkeep_time, recorder);
         if (r >= 0)
-                r = sd_event_add_time(event, &recorder->prune_timer, CLOCK_BOOTTIME, 0,
-                                      PRUNE_INTERVAL_US / 10, on_prune_time, recorder);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(recorder->prune_timer, SD_EVENT_OFF);
+                r = sd_event_source_set_enabled(recorder->upkeep_timer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        const struct journal_callbacks callbacks = {
-                .on_sent = on_sent,
-                .on_drained = on_drained,
-                .userdata = recorder,
-        };
-        journal_set_callbacks(journal, &callbacks);
         *ret_recorder = STEAL_POINTER(recorder);
         return 0;
 }
@@ -253,33 +155,93 @@ struct recorder *recorder_free(struct recorder *recorder)
 {
         if (recorder == NULL)
                 return NULL;
-        if (recorder->journal_failing) /* last attempt before the next start */
-                (void)replay(recorder);
-        journal_set_callbacks(recorder->journal, NULL);
-        sd_event_source_disable_unref(recorder->replay_timer);
-        sd_event_source_disable_unref(recorder->prune_timer);
-        pending_clear(recorder);
-        free(recorder->state_error);
-        free(recorder->pending);
-        free(recorder->hooks);
+        event_log_free(recorder->log);
+        sd_event_source_disable_unref(recorder->upkeep_timer);
+        config_free(recorder->config);
         free(recorder);
         return NULL;
 }
 
-int recorder_reload(struct recorder *recorder, const struct config *config)
+void recorder_reload(struct recorder *recorder, struct config *config)
 {
-        const char **hooks = calloc(config->hook_count + 1, sizeof(*hooks));
-
-        if (hooks == NULL)
-                return -ENOMEM;
-        free(recorder->hooks);
-        recorder->hooks = hooks;
+        config_ref(config);
+        config_free(recorder->config);
         recorder->config = config;
-        store_set_max_size(recorder->state, config->state_max_size);
-        return 0;
+        (void)upkeep(recorder);
+}
+
+int recorder_replay(struct recorder *recorder)
+{
+        (void)upkeep(recorder);
+        int r = event_log_start(recorder->log);
+        if (r == -EUCLEAN)
+                journal_print(
+                        recorder->journal, LOG_ERR, "Cannot log a damaged event of the state in %s: %s.",
+                        config_state_directory(recorder->config), store_error(state_store(recorder->state)));
+        return r;
 }
 
 /* ---- recording ---- */
+
+static struct recording *recording_free(struct recording *recording)
+{
+        if (recording == NULL)
+                return NULL;
+        event_clear(&recording->event);
+        config_free(recording->config);
+        free(recording->hooks);
+        free(recording->deliveries);
+        free(recording);
+        return NULL;
+}
+
+DEFINE_CLEANUP(struct recording, recording_free)
+
+static int recording_run(struct state_operation *operation, struct store *store)
+{
+        struct recording *recording = CONTAINER_OF(operation, struct recording, operation);
+
+        if (recording->result_only)
+                return store_update_job(store, &recording->event.record);
+        int r = store_fill_event(store, &recording->event);
+        return r < 0 ? r
+                     : store_record_event(store, &recording->event, recording->hooks, recording->hook_count,
+                                          recording->deliveries);
+}
+
+static void report_result(struct recorder *recorder, const struct event *event)
+{
+        const char *name = event->job_name.data;
+
+        if (event->record.result.data == NULL)
+                return;
+        CLEANUP(cleanup_free) char *label = job_label(event->record.id, name);
+        journal_print_about(recorder->journal, LOG_INFO, NULL, event->record.id, name,
+                            "%s: ResultData read (%zu bytes): it existed before, but batches omit it.",
+                            label != NULL ? label : "Job", event->record.result.size);
+}
+
+static void recording_done(struct state_operation *operation, int r)
+{
+        CLEANUP(cleanup_recording_free)
+        struct recording *recording = CONTAINER_OF(operation, struct recording, operation);
+        struct recorder *recorder = recording->recorder;
+
+        if (r < 0) {
+                note_state_failed(recorder, operation->error);
+        } else {
+                note_state_recovered(recorder);
+                note_disk(recorder);
+                if (recording->result_only) {
+                        report_result(recorder, &recording->event);
+                } else {
+                        event_log_add(recorder->log, &recording->event);
+                        outbox_add(recorder->outbox, &recording->event, recording->hooks,
+                                   recording->deliveries, recording->hook_count);
+                }
+        }
+        recording->done(recording->userdata, r >= 0);
+}
 
 static int event_id_new(char ret_id[static EVENT_ID_SIZE])
 {
@@ -292,169 +254,55 @@ static int event_id_new(char ret_id[static EVENT_ID_SIZE])
         return 0;
 }
 
-static int event_fill(struct recorder *recorder, const struct job *job, const struct change *change,
-                      struct job_record *record, struct event *event)
+/* All that is known here: the rest comes from the state. */
+static int event_begin(struct event *event, const struct job *job, const struct change *change,
+                       struct job_record *record)
 {
-        int r;
-
         event->kind = change->kind;
         event->outcome = change->outcome;
         event->time_us = clock_wall_us();
-        r = event_id_new(event->id);
+        int r = event_id_new(event->id);
+        if (r >= 0 && job->name != NULL)
+                r = text_from(job->name, strlen(job->name), &event->job_name);
         if (r < 0)
                 return r;
-        if (job->name != NULL) {
-                r = text_from(job->name, strlen(job->name), &event->job_name);
-                if (r < 0)
-                        return r;
-        }
         if (record != NULL) {
                 event->record = *record;
                 *record = (struct job_record){ 0 };
         }
         event->record.id = job->planning.id;
-        return store_fill_event(recorder->state, event);
-}
-
-/* Logged once, until recording works again. */
-static void note_state_failed(struct recorder *recorder)
-{
-        if (recorder->state_failing)
-                return;
-        recorder->state_failing = true;
-        free(recorder->state_error);
-        recorder->state_error = strdup(store_error(recorder->state));
-        journal_print_about(
-                recorder->journal, LOG_ERR, MESSAGE_ID_STATE_UNWRITABLE, 0, NULL,
-                "Cannot save state in %s: %s. Events and hooks are held back until it can be written.",
-                config_state_directory(recorder->config), store_error(recorder->state));
-}
-
-const char *recorder_state_error(const struct recorder *recorder)
-{
-        if (!recorder->state_failing)
-                return NULL;
-        return recorder->state_error != NULL ? recorder->state_error : "cannot be written";
-}
-
-static void note_state_recovered(struct recorder *recorder)
-{
-        if (!recorder->state_failing)
-                return;
-        recorder->state_failing = false;
-        journal_print(recorder->journal, LOG_NOTICE, "State in %s is writable again, resuming.",
-                      config_state_directory(recorder->config));
-}
-
-static int pending_reserve(struct recorder *recorder)
-{
-        if (recorder->pending_count < recorder->pending_capacity)
-                return 0;
-
-        size_t capacity = recorder->pending_capacity == 0 ? 16 : recorder->pending_capacity * 2;
-        struct recorded *pending = reallocarray(recorder->pending, capacity, sizeof(*pending));
-        if (pending == NULL)
-                return -ENOMEM;
-        recorder->pending = pending;
-        recorder->pending_capacity = capacity;
         return 0;
-}
-
-static int hooks_reserve(const struct recorder *recorder, struct recorded *recorded)
-{
-        recorded->hooks = calloc(recorder->config->hook_count + 1, sizeof(*recorded->hooks));
-        recorded->deliveries = calloc(recorder->config->hook_count + 1, sizeof(*recorded->deliveries));
-        return recorded->hooks == NULL || recorded->deliveries == NULL ? -ENOMEM : 0;
-}
-
-/* After the commit. */
-static void publish(struct recorder *recorder, const struct recorded *recorded)
-{
-        (void)report_event(recorder, &recorded->event);
-        outbox_add(recorder->outbox, &recorded->event, recorded->hooks, recorded->deliveries,
-                   recorded->hook_count);
 }
 
 int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
-                    struct job_record *record)
+                    struct job_record *record, recorded_handler done, void *userdata)
 {
-        CLEANUP(recorded_clear) struct recorded recorded = { .hooks = NULL };
+        CLEANUP(cleanup_recording_free) struct recording *recording = calloc(1, sizeof(*recording));
+        size_t room = recorder->config->hook_count + 1;
 
-        int r = pending_reserve(recorder);
-        if (r >= 0)
-                r = hooks_reserve(recorder, &recorded);
-        if (r >= 0)
-                r = event_fill(recorder, job, change, record, &recorded.event);
-        if (r >= 0) {
-                recorded.hook_count =
-                        outbox_select(recorder->config, job->hooks, &recorded.event, recorded.hooks);
-                r = store_record_event(recorder->state, &recorded.event, recorded.hooks, recorded.hook_count,
-                                       recorded.deliveries);
-        }
-        if (r < 0) {
-                note_state_failed(recorder);
-                return r;
-        }
-
-        if (recorder->in_transaction) {
-                recorder->pending[recorder->pending_count++] = recorded;
-                recorded = (struct recorded){ .hooks = NULL };
-                return 0;
-        }
-        note_state_recovered(recorder);
-        note_disk(recorder);
-        publish(recorder, &recorded);
-        return 0;
-}
-
-int recorder_store_result(struct recorder *recorder, const struct job *job, const struct job_record *record)
-{
-        int r = store_update_job(recorder->state, record);
-
-        if (r < 0) {
-                note_state_failed(recorder);
-                return r;
-        }
-        note_state_recovered(recorder);
-        if (record->result.data == NULL)
-                return 0;
-        CLEANUP(cleanup_free) char *label = job_label(job->planning.id, job->name);
-        journal_print_about(recorder->journal, LOG_INFO, NULL, job->planning.id, job->name,
-                            "%s: ResultData read (%zu bytes): it existed before, but batches omit it.",
-                            label != NULL ? label : "Job", record->result.size);
-        return 0;
-}
-
-int recorder_begin(struct recorder *recorder)
-{
-        assert(!recorder->in_transaction);
-        int r = store_batch_begin(recorder->state);
-
+        if (recording == NULL)
+                return -ENOMEM;
+        recording->operation = (struct state_operation){ .run = recording_run, .done = recording_done };
+        recording->recorder = recorder;
+        recording->done = done;
+        recording->userdata = userdata;
+        recording->result_only = !change->has_event;
+        recording->config = config_ref(recorder->config);
+        recording->hooks = calloc(room, sizeof(*recording->hooks));
+        recording->deliveries = calloc(room, sizeof(*recording->deliveries));
+        if (recording->hooks == NULL || recording->deliveries == NULL)
+                return -ENOMEM;
+        int r = event_begin(&recording->event, job, change, record);
         if (r < 0)
-                note_state_failed(recorder);
-        else
-                recorder->in_transaction = true;
-        return r;
+                return r;
+        if (change->has_event)
+                recording->hook_count =
+                        outbox_select(recorder->config, job->hooks, &recording->event, recording->hooks);
+        state_queue(recorder->state, &STEAL_POINTER(recording)->operation);
+        return 0;
 }
 
-int recorder_commit(struct recorder *recorder)
-{
-        assert(recorder->in_transaction);
-        int r = store_batch_end(recorder->state, true);
-
-        recorder->in_transaction = false;
-        if (r < 0) {
-                note_state_failed(recorder);
-        } else {
-                if (recorder->pending_count > 0)
-                        note_state_recovered(recorder);
-                note_disk(recorder);
-                for (size_t i = 0; i < recorder->pending_count; i++)
-                        publish(recorder, &recorder->pending[i]);
-        }
-        pending_clear(recorder);
-        return r;
-}
+/* ---- what the administrator should know ---- */
 
 static void note_json(struct recorder *recorder, const char *field, bool *logged)
 {

@@ -138,7 +138,7 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
         switch (request->kind) {
         case REQUEST_SINGLE:
                 response->record->has_result = true; /* here an omitted ResultData is null */
-                observe(monitor, &(struct observed){ request->jobs[0], response->record }, 1);
+                observe(monitor, request->jobs[0], response->record);
                 break;
         case REQUEST_BATCH:
                 monitor->batch_failure[0] = '\0';
@@ -147,7 +147,7 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
                 break;
         case REQUEST_GONE_CHECK:
                 if (planner_take_gone_check(monitor->planner, request, slot->seen_job, now, random_u64()))
-                        observe(monitor, &(struct observed){ .job = request->jobs[0] }, 1);
+                        observe(monitor, request->jobs[0], NULL);
                 break;
         case REQUEST_CHECK:
         case REQUEST_SIGN_IN:
@@ -213,7 +213,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 log_failing(monitor, job, response);
                 break;
         case ATTRIBUTED_AS_GONE:
-                observe(monitor, &(struct observed){ .job = job }, 1);
+                observe(monitor, job, NULL);
                 break;
         case ATTRIBUTED_TO_NONE:
                 if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* as expected */

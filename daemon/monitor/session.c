@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/token_store.h"
 #include "platform/clock.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
@@ -32,11 +33,10 @@
 struct session {
         struct session_parts parts;
         struct token *token;
-        char *key;            /* key of the tokens in the state; includes account and client id */
+        struct token_store *store;
         uint64_t obtained_us; /* when this process obtained the token in use; 0: from the state */
         unsigned generation;  /* of the token in use */
         bool accepted;        /* the API has accepted the token in use */
-        bool in_use;          /* requests carry a token */
         unsigned renewals;    /* because of refusals, since renewals_since_us */
         uint64_t renewals_since_us;
 };
@@ -62,36 +62,37 @@ static int client_id_of(const struct config *config, char **ret_client_id)
         return 0;
 }
 
-/* ---- tokens in the state ---- */
-
-static int persist(void *userdata, const struct tokens *tokens)
+/* The key of the tokens in the state: those of this account and client id. malloc()ed. */
+static int key_of(const struct config *config, const char *client_id, char **ret_key)
 {
-        struct session *session = userdata;
-        char *text = NULL;
-
-        int r = tokens_format(tokens, &text);
-        if (r >= 0)
-                r = store_put_value(session->parts.state, session->key, text, strlen(text));
-        secret_free(text);
-        return r;
+        *ret_key = format_message("grant of %s for %s at %s", client_id, config->api.username,
+                                  config->api.base_url);
+        return *ret_key != NULL ? 0 : -ENOMEM;
 }
 
-/*
- * Loads the tokens of an earlier run. Unreadable ones are ignored. If the clock was set back since then they
- * count as new, so that they are used no longer than their lifetime.
- */
-static void load(struct session *session, struct tokens *tokens)
+char *session_load(struct store *store, const struct config *config)
 {
+        CLEANUP(cleanup_free) char *client_id = NULL;
+        CLEANUP(cleanup_free) char *key = NULL;
         void *data = NULL;
         size_t size;
 
-        if (store_get_value(session->parts.state, session->key, &data, &size) <= 0)
-                return;
+        if (config->api.auth != AUTH_PASSWORD || client_id_of(config, &client_id) < 0 ||
+            key_of(config, client_id, &key) < 0)
+                return NULL;
+        return store_get_value(store, key, &data, &size) > 0 ? data : NULL;
+}
+
+/*
+ * Reads the tokens of an earlier run. Unreadable ones are ignored. If the clock was set back since then they
+ * count as new, so that they are used no longer than their lifetime.
+ */
+static void read_stored(const char *text, struct tokens *tokens)
+{
         uint64_t now_us = clock_process_us();
-        if (tokens_parse(data, tokens) == 0 && tokens->obtained_us > now_us)
+
+        if (text != NULL && tokens_parse(text, tokens) == 0 && tokens->obtained_us > now_us)
                 tokens->obtained_us = now_us;
-        explicit_bzero(data, size);
-        free(data);
 }
 
 /* ---- answers ---- */
@@ -102,7 +103,6 @@ static int use_token(struct session *session)
 
         session->accepted = false;
         session->generation++;
-        session->in_use = current != NULL;
         return current != NULL ? nexudus_set_token(session->parts.nexudus, current) : 0;
 }
 
@@ -112,6 +112,7 @@ static void on_token_answer(void *userdata, const struct token_result *answer)
 
         if (answer->verdict == TOKEN_OBTAINED) {
                 session->obtained_us = clock_process_us();
+                token_store_save(session->store, answer->tokens);
                 if (use_token(session) < 0)
                         token_reject(session->token); /* out of memory: as if there were no token */
                 journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
@@ -133,6 +134,7 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
 {
         CLEANUP(cleanup_session_free) struct session *session = calloc(1, sizeof(*session));
         CLEANUP(cleanup_free) char *client_id = NULL;
+        CLEANUP(cleanup_free) char *key = NULL;
         CLEANUP(tokens_clear) struct tokens stored = { .access_token = NULL };
         const struct api_config *api = &parts->config->api;
         int r;
@@ -141,12 +143,13 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                 return -ENOMEM;
         session->parts = *parts;
         r = client_id_of(parts->config, &client_id);
+        if (r >= 0)
+                r = key_of(parts->config, client_id, &key);
+        if (r >= 0)
+                r = token_store_new(parts->event, parts->state, key, &session->store);
         if (r < 0)
                 return r;
-        session->key = format_message("grant of %s for %s at %s", client_id, api->username, api->base_url);
-        if (session->key == NULL)
-                return -ENOMEM;
-        load(session, &stored);
+        read_stored(parts->stored, &stored);
 
         const struct token_settings settings = {
                 .base_url = api->base_url,
@@ -155,9 +158,7 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                 .password = parts->password,
                 .now = clock_process_us,
         };
-        const struct token_callbacks callbacks = { .persist = persist,
-                                                   .on_result = on_token_answer,
-                                                   .userdata = session };
+        const struct token_callbacks callbacks = { .on_result = on_token_answer, .userdata = session };
         r = token_new(parts->client, &settings, &callbacks, stored.access_token != NULL ? &stored : NULL,
                       &session->token);
         if (r >= 0)
@@ -165,7 +166,7 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
         if (r < 0)
                 return r;
 
-        session->parts.password = NULL;
+        session->parts.password = session->parts.stored = NULL;
         *ret_session = STEAL_POINTER(session);
         return 0;
 }
@@ -175,7 +176,7 @@ struct session *session_free(struct session *session)
         if (session == NULL)
                 return NULL;
         token_free(session->token);
-        free(session->key);
+        token_store_free(session->store);
         free(session);
         return NULL;
 }
@@ -203,19 +204,13 @@ uint64_t session_renew_in(const struct session *session)
 
 int session_renew(struct session *session)
 {
-        int r = token_renew(session->token, on_spend);
-
-        /*
-         * Tokens that could not be persisted before may have been persisted now, so that there is a valid
-         * one already.
-         */
-        if (r >= 0 && !session->in_use && token_current(session->token, clock_process_us()) != NULL)
-                (void)use_token(session);
-        return r;
+        token_store_retry(session->store);
+        return token_renew(session->token, on_spend);
 }
 
 void session_stop(struct session *session)
 {
+        token_store_retry(session->store);
         token_stop(session->token);
 }
 
@@ -257,6 +252,5 @@ bool session_note_refused(struct session *session, unsigned generation)
         if (fresh || !may_renew(session, now))
                 return false;
         token_reject(session->token);
-        session->in_use = false;
         return true;
 }

@@ -8,7 +8,7 @@
 #include "journal/journal.h"
 #include "nexudus/nexudus.h"
 #include "nexudus/token.h"
-#include "state/store.h"
+#include "state/state.h"
 
 /*
  * The bearer token of auth = password: stored in the state, renewed in time, renewed when it is refused, and
@@ -18,12 +18,14 @@
 struct session;
 
 struct session_parts {
+        sd_event *event;
         struct http_client *client;
         struct nexudus *nexudus;
-        struct store *state;
+        struct state *state;
         struct journal *journal;
         const struct config *config;
         const char *password;
+        const char *stored; /* by session_load() */
 
         void (*spend)(void *userdata); /* a sign-in request is about to be sent */
         /*
@@ -35,8 +37,14 @@ struct session_parts {
 };
 
 /*
- * The parts are borrowed and must outlive the session; the password is copied. Continues with the token of
- * an earlier run, if one is stored. Returns 0 or a negative errno.
+ * Reads from the state the tokens that an earlier run has saved, for session_parts: a secret, see
+ * secret_free(). NULL: there are none. On the writer's thread or before state_start().
+ */
+char *session_load(struct store *store, const struct config *config);
+
+/*
+ * The parts are borrowed and must outlive the session, `password` and `stored` only the call. Continues with
+ * the tokens of an earlier run, if there are any. Returns 0 or a negative errno.
  */
 int session_new(const struct session_parts *parts, struct session **ret_session);
 struct session *session_free(struct session *session);
@@ -60,7 +68,8 @@ uint64_t session_renew_in(const struct session *session);
 int session_renew(struct session *session);
 
 /*
- * Sends no further request; one in flight continues, and the tokens of its response are stored.
+ * Sends no further request; one in flight continues, and the tokens of its response are saved. So are those
+ * that could not be saved before, if they can now.
  * session_renew() must not be called again.
  */
 void session_stop(struct session *session);

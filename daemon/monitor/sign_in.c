@@ -95,8 +95,6 @@ static enum failure failure_of(enum token_verdict verdict)
                 return FAILURE_THROTTLED;
         case TOKEN_UNREACHABLE:
                 return FAILURE_UNREACHABLE;
-        case TOKEN_NOT_PERSISTED:
-                return FAILURE_UNEXPECTED;
         case TOKEN_OBTAINED:
                 break;
         }

@@ -3,11 +3,11 @@
 /*
  * Renews the bearer token. One renewal is one request, or two if the refresh token is refused:
  *
- *     idle → refresh → obtained → persist() → in use
- *               └→ password ┘         └→ unpersisted: not in use; its refresh token serves the next renewal
+ *     idle → refresh → obtained: in use
+ *               └→ password ┘
  *
- * A refresh token works once: a response with a new one invalidates the old one. The new one is therefore
- * written to disk before it is used.
+ * A refresh token works once: a response with a new one invalidates the old one. So new tokens are used at
+ * once, whether they are on disk or not: the old ones are of no use any more.
  */
 
 #include "nexudus/token.h"
@@ -41,10 +41,8 @@ struct token {
         struct token_callbacks callbacks;
         uint64_t (*now)(void);
 
-        struct tokens tokens;      /* in use; on disk */
-        struct tokens unpersisted; /* newer than `tokens`, but not on disk; without an access token: none */
-        bool in_persist;           /* within the callback, which must not call token_ functions */
-        bool stopped;              /* no further request */
+        struct tokens tokens; /* in use */
+        bool stopped;         /* no further request */
 
         /* While a request is in flight. */
         struct http_request *http;
@@ -104,12 +102,10 @@ struct token *token_free(struct token *token)
         if (token == NULL)
                 return NULL;
 
-        assert(!token->in_persist);
         http_cancel(token->http);
         request_clear(token);
         free(token->client_line);
         tokens_clear(&token->tokens);
-        tokens_clear(&token->unpersisted);
         secret_free(token->password);
         free(token->username);
         free(token->url);
@@ -130,7 +126,6 @@ const char *token_current(const struct token *token, uint64_t now_us)
 {
         const struct tokens *tokens = &token->tokens;
 
-        assert(!token->in_persist);
         if (tokens->access_token == NULL)
                 return NULL;
         if (tokens->lifetime_us > 0 && now_us >= add_saturating(tokens->obtained_us, tokens->lifetime_us))
@@ -143,7 +138,6 @@ uint64_t token_renew_at(const struct token *token)
         const struct tokens *tokens = &token->tokens;
         uint64_t ahead = tokens->lifetime_us / 10;
 
-        assert(!token->in_persist);
         if (tokens->access_token == NULL)
                 return 0;
         if (tokens->lifetime_us == 0)
@@ -155,7 +149,6 @@ uint64_t token_renew_at(const struct token *token)
 
 void token_reject(struct token *token)
 {
-        assert(!token->in_persist);
         token->tokens.access_token = secret_free(token->tokens.access_token);
 }
 
@@ -164,60 +157,19 @@ bool token_is_busy(const struct token *token)
         return token->http != NULL;
 }
 
-/* Persists new tokens, which it owns, and puts them in use; if that fails, keeps them as unpersisted. */
-static int tokens_persist(struct token *token, struct tokens *tokens)
-{
-        token->in_persist = true;
-        int r = token->callbacks.persist(token->callbacks.userdata, tokens);
-        token->in_persist = false;
-        struct tokens owned = *tokens;
-
-        *tokens = TOKENS_NULL;
-        tokens_clear(&token->unpersisted);
-        if (r < 0) {
-                token->unpersisted = owned;
-                token->tokens.refresh_token =
-                        secret_free(token->tokens.refresh_token); /* replaced: invalid */
-        } else {
-                tokens_clear(&token->tokens);
-                token->tokens = owned;
-        }
-        return r;
-}
-
-static void persist_pending(struct token *token)
-{
-        struct tokens tokens = token->unpersisted;
-
-        if (tokens.access_token == NULL)
-                return;
-        token->unpersisted = TOKENS_NULL;
-        (void)tokens_persist(token, &tokens); /* if it fails again, they stay unpersisted */
-}
-
 /* ---- requests ---- */
-
-/* The tokens whose refresh token is the newest. */
-static struct tokens *newest_tokens(struct token *token)
-{
-        return token->unpersisted.access_token != NULL ? &token->unpersisted : &token->tokens;
-}
 
 static void drop_refresh_token(struct token *token)
 {
-        struct tokens *tokens = newest_tokens(token);
-
-        tokens->refresh_token = secret_free(tokens->refresh_token);
+        token->tokens.refresh_token = secret_free(token->tokens.refresh_token);
 }
 
 /* The refresh token to try, or NULL. One that is too old is dropped. */
 static const char *refresh_token_at(struct token *token, uint64_t now_us)
 {
-        const struct tokens *tokens = newest_tokens(token);
-
-        if (now_us >= add_saturating(tokens->obtained_us, REFRESH_LIFETIME_US))
+        if (now_us >= add_saturating(token->tokens.obtained_us, REFRESH_LIFETIME_US))
                 drop_refresh_token(token);
-        return tokens->refresh_token;
+        return token->tokens.refresh_token;
 }
 
 static int on_body(void *userdata, const void *data, size_t size)
@@ -281,18 +233,16 @@ int token_renew(struct token *token, void (*spend)(void *userdata))
 {
         uint64_t now_us = token->now();
 
-        assert(!token->in_persist && !token->stopped);
+        assert(!token->stopped);
         if (token_is_busy(token))
                 return -EBUSY;
 
-        persist_pending(token);
         token->spend = spend;
         return send_request(token, refresh_token_at(token, now_us), now_us);
 }
 
 void token_stop(struct token *token)
 {
-        assert(!token->in_persist);
         token->stopped = true;
 }
 
@@ -307,8 +257,6 @@ static enum token_verdict read_response(struct token *token, const struct http_e
                 token->password,
                 token->tokens.access_token,
                 token->tokens.refresh_token,
-                token->unpersisted.access_token,
-                token->unpersisted.refresh_token,
         };
         bool is_success = http_status_is_success(end->status);
         int r = is_success ? token_body_parse(token->body, token->body_size, false, body)
@@ -325,9 +273,8 @@ static enum token_verdict read_response(struct token *token, const struct http_e
         return token_classify(&response, explanation);
 }
 
-/* Persists the tokens of a valid body and puts them in use. */
-static enum token_verdict accept_tokens(struct token *token, struct token_body *body,
-                                        char explanation[static TOKEN_EXPLANATION_SIZE])
+/* Puts the tokens of a valid body in use. */
+static void accept_tokens(struct token *token, struct token_body *body)
 {
         struct tokens tokens = { .obtained_us = token->requested_us,
                                  .lifetime_us = token_body_lifetime_us(body) };
@@ -337,15 +284,8 @@ static enum token_verdict accept_tokens(struct token *token, struct token_body *
         if (body->refresh_token.data != NULL &&
             token_is_valid(body->refresh_token.data, body->refresh_token.size))
                 tokens.refresh_token = STEAL_POINTER(body->refresh_token.data);
-
-        int r = tokens_persist(token, &tokens);
-        if (r == 0)
-                return TOKEN_OBTAINED;
-        (void)snprintf(explanation, TOKEN_EXPLANATION_SIZE,
-                       "signed in, but the new token cannot be saved (%s) and is not used; check the state "
-                       "directory",
-                       strerror(-r));
-        return TOKEN_NOT_PERSISTED;
+        tokens_clear(&token->tokens);
+        token->tokens = tokens;
 }
 
 /* Ends a renewal. The token may have been freed when this returns. */
@@ -357,6 +297,7 @@ static void report_result(struct token *token, enum token_verdict verdict, uint6
                 .refreshed = token->is_refresh,
                 .retry_after_us = retry_after_us,
                 .explanation = explanation,
+                .tokens = verdict == TOKEN_OBTAINED ? &token->tokens : NULL,
         };
 
         token->callbacks.on_result(token->callbacks.userdata, &result);
@@ -371,7 +312,7 @@ static void on_end(void *userdata, const struct http_end *end)
         token->http = NULL;
         enum token_verdict verdict = read_response(token, end, &body, explanation);
         if (verdict == TOKEN_OBTAINED)
-                verdict = accept_tokens(token, &body, explanation);
+                accept_tokens(token, &body);
         token_body_clear(&body);
         request_clear(token);
 

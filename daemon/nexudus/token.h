@@ -29,14 +29,7 @@ struct token_settings {
         uint64_t (*now)(void);
 };
 
-/* persist() must not call token_ functions; on_result() may. Both are called with `userdata`. */
 struct token_callbacks {
-        /*
-         * Writes new tokens to disk before they are used, since the refresh token they replace is now
-         * invalid. Returns 0 or a negative errno. The tokens are borrowed, and valid during the call. Called
-         * from the event loop, and from within token_renew() for tokens that could not be persisted before.
-         */
-        int (*persist)(void *userdata, const struct tokens *tokens);
         /*
          * A renewal has ended. Called once for each token_renew() that returned 0, from the event loop only.
          * The token is idle by then: it may be renewed again, and it may be freed.
@@ -47,7 +40,7 @@ struct token_callbacks {
 
 /*
  * Sends no request yet. The settings and the callbacks are copied; `client` must outlive the token. `known`
- * is what was persisted before (NULL: nothing), obtained at or before now(); it is copied. Returns -ENOMEM,
+ * are tokens of an earlier run (NULL: none), obtained at or before now(); it is copied. Returns -ENOMEM,
  * or -EINVAL for a client_id that is empty or not visible ASCII.
  */
 int token_new(struct http_client *client, const struct token_settings *settings,
@@ -77,8 +70,7 @@ bool token_is_busy(const struct token *token);
 /*
  * Requests new tokens: by the refresh token if it may still be valid, otherwise by the password. If the
  * refresh token is refused, the password follows within the same renewal, so on_result() is called once. The
- * current access token stays in use meanwhile. Tokens that could not be persisted are first passed to
- * persist() again; their refresh token is used whether that succeeds or not.
+ * current access token stays in use meanwhile.
  *
  * `spend` (may be NULL) is called with the callbacks' userdata before each HTTP request, for the rate
  * limiter: once from within this function, and once from the event loop if the password follows. Returns 0,
@@ -87,7 +79,7 @@ bool token_is_busy(const struct token *token);
 int token_renew(struct token *token, void (*spend)(void *userdata));
 
 /*
- * Sends no further request. One that is in flight continues, so that its tokens are persisted if the response
+ * Sends no further request. One that is in flight continues, so that its tokens are not lost if the response
  * comes in time; a refusal of the refresh token is then reported as such. token_renew() must not be called
  * again.
  */

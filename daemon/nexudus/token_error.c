@@ -9,7 +9,6 @@
 
 #include "nexudus/token_error.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,7 +227,6 @@ enum token_verdict token_classify(const struct token_response *response,
 {
         enum token_verdict verdict = classify(response, explanation);
 
-        assert(verdict != TOKEN_NOT_PERSISTED);
         text_strip_full_stop(explanation);
         return verdict;
 }

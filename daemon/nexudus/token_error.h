@@ -21,7 +21,7 @@ struct token_response {
 };
 
 /*
- * Returns the verdict, never TOKEN_NOT_PERSISTED, with an explanation of one line. TOKEN_OBTAINED: the body
+ * Returns the verdict with an explanation of one line. TOKEN_OBTAINED: the body
  * has a valid access token. TOKEN_REFUSED of a refresh: this refresh token is invalid; try the password.
  *
  * Of the body only known JSON fields are shown, and only if they contain neither a secret nor something that

@@ -4,15 +4,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "nexudus/tokens.h"
+
 /* The result of a token renewal. */
 
 enum token_verdict {
         TOKEN_OBTAINED,
-        TOKEN_REFUSED,       /* credentials refused, or a second factor required: retrying is useless */
-        TOKEN_BLOCKED,       /* 403 with an HTML page: by something in front of the API */
-        TOKEN_THROTTLED,     /* 409, 429, or an error with Retry-After */
-        TOKEN_UNREACHABLE,   /* no response, server error, or unexpected response */
-        TOKEN_NOT_PERSISTED, /* obtained, but persist() failed: not used, since a restart would lose it */
+        TOKEN_REFUSED,     /* credentials refused, or a second factor required: retrying is useless */
+        TOKEN_BLOCKED,     /* 403 with an HTML page: by something in front of the API */
+        TOKEN_THROTTLED,   /* 409, 429, or an error with Retry-After */
+        TOKEN_UNREACHABLE, /* no response, server error, or unexpected response */
 };
 
 struct token_result {
@@ -21,4 +22,6 @@ struct token_result {
         uint64_t retry_after_us; /* HTTP_RETRY_NONE without Retry-After */
         const char *explanation; /* for a log message: one line without a full stop, with the server's reason,
                                     without secrets; valid during the call; never NULL */
+        const struct tokens *tokens; /* TOKEN_OBTAINED: those in use now, to be stored. Borrowed until the
+                                        next call of a token_ function */
 };

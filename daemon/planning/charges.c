@@ -35,8 +35,7 @@ void charges_undo(struct planner *planner, uint64_t since_us, uint64_t now_us)
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = planner->jobs[i];
 
-                if (!job->failing || job->charged_us < since_us || job->in_flight || job->done ||
-                    job->part != 0)
+                if (!job->failing || job->charged_us < since_us || job->entry.position == 0 || job->part != 0)
                         continue;
                 job->failures = job->failing_since_us >= since_us ? 0 : job->failures - 1;
                 planner_take_out(planner, job);

@@ -13,8 +13,8 @@
 #include "planning/throttle.h"
 
 /*
- * The planner's data, for the files of this directory only. A job that is neither done nor in flight is in
- * exactly one of the four queues.
+ * The planner's data, for the files of this directory only. A job that is neither done, nor in flight, nor
+ * observed and not completed yet (records.h), is in exactly one of the four queues.
  */
 
 struct planner_limits {

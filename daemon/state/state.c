@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct state {
         struct store *store; /* used by the thread once it is started */
         struct worker *worker;
         bool started;
+        atomic_bool disk_is_low;   /* as of the last transaction */
         struct state_marks *marks; /* for the next operation; NULL: none */
 
         sd_event_source *slow_timer;
@@ -93,6 +95,7 @@ static struct work *run_group(struct state *state, struct work *first, int *ret_
                 end = end->next;
         } while (end != NULL && ++count < GROUP_MAX && !store_batch_is_full(state->store));
         *ret_r = store_batch_end(state->store, true);
+        atomic_store(&state->disk_is_low, store_disk_is_low(state->store));
         return end;
 }
 
@@ -216,6 +219,11 @@ struct store *state_store(struct state *state)
         return state->store;
 }
 
+bool state_disk_is_low(const struct state *state)
+{
+        return atomic_load(&state->disk_is_low);
+}
+
 bool state_is_idle(const struct state *state)
 {
         return worker_is_idle(state->worker);
@@ -321,6 +329,7 @@ int state_open(sd_event *event, const char *directory, char **ret_message, struc
         int r = store_open(directory, ret_message, &state->store);
         if (r < 0)
                 return r;
+        state->disk_is_low = store_disk_is_low(state->store);
         const struct worker_parts parts = {
                 .event = event,
                 .name = "state",

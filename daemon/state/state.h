@@ -65,6 +65,12 @@ void state_queue(struct state *state, struct state_operation *operation);
 void state_put_value(struct state *state, const char *key, const void *data, size_t size);
 
 /*
+ * Whether the disk was full, or nearly, after the last transaction: see store_disk_is_low(). Called from the
+ * loop.
+ */
+bool state_disk_is_low(const struct state *state);
+
+/*
  * Marks an event as logged, as store_mark_logged() does, with the next operation that is queued, or when
  * there are many. A lost mark costs a repeated log entry.
  */

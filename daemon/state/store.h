@@ -110,14 +110,15 @@ bool store_batch_is_full(const struct store *store);
  */
 int store_update_job(struct store *store, const struct job_record *record);
 
-typedef int (*event_handler)(void *userdata, const struct event *event);
+typedef int (*event_handler)(void *userdata, struct event *event);
 
 /*
- * Calls `handler` for each event not marked as logged, in the order of recording; the event is borrowed. The
- * handler may call any function except store_close(). Its negative result ends the iteration and is returned.
- * Damaged events are skipped, and the iteration then returns -EUCLEAN.
+ * Calls `handler` for each event with a sequence above `after` that is not marked as logged, in the order of
+ * recording. The event is cleared afterwards; its contents may be moved out. The handler may call any
+ * function except store_close(). Its negative result ends the iteration and is returned. Damaged events are
+ * skipped, and the iteration then returns -EUCLEAN.
  */
-int store_each_unlogged(struct store *store, event_handler handler, void *userdata);
+int store_each_unlogged(struct store *store, uint64_t after, event_handler handler, void *userdata);
 
 /*
  * Marks events as logged; unknown ids are ignored. Losing a mark costs a repeated log entry, never a lost

@@ -200,7 +200,7 @@ static struct event new_event(void)
         };
 }
 
-static int on_unlogged(void *userdata, const struct event *event)
+static int on_unlogged(void *userdata, struct event *event)
 {
         const char *const ids[] = { event->id };
 
@@ -338,7 +338,7 @@ static void run(const uint8_t *data, size_t size)
         }
         bool valid = size == 0 || file_is_valid(data, size);
 
-        (void)store_each_unlogged(state, on_unlogged, state);
+        (void)store_each_unlogged(state, 0, on_unlogged, state);
         read_jobs(state);
         end_deliveries(state);
         read_values(state);

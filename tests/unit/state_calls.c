@@ -87,7 +87,7 @@ int call_get_event(struct fixture *fixture)
         return r;
 }
 
-static int count_event(void *userdata, const struct event *event)
+static int count_event(void *userdata, struct event *event)
 {
         (void)event;
         ++*(unsigned *)userdata;
@@ -98,7 +98,7 @@ int call_each_unlogged(struct fixture *fixture)
 {
         unsigned count = 0;
 
-        int r = store_each_unlogged(fixture->state, count_event, &count);
+        int r = store_each_unlogged(fixture->state, 0, count_event, &count);
         if (r >= 0)
                 assert_true(count > 0);
         return r;

@@ -160,7 +160,7 @@ static int step_pending(struct fixture *life)
         return r;
 }
 
-static int count_event(void *userdata, const struct event *event)
+static int count_event(void *userdata, struct event *event)
 {
         assert_int_equal(event->record.result.size, state_life_result_size);
         ++*(unsigned *)userdata;
@@ -171,7 +171,7 @@ static int step_unlogged(struct fixture *life)
 {
         unsigned count = 0;
 
-        int r = store_each_unlogged(life->state, count_event, &count);
+        int r = store_each_unlogged(life->state, 0, count_event, &count);
         if (r >= 0)
                 assert_int_equal(count, 4);
         return r;

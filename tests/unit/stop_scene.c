@@ -7,6 +7,7 @@
 #include "loopback.h"
 
 #include "app/daemon.h"
+#include "app/signals.h"
 #include "config/config_load.h"
 #include "delivery/attempt.h"
 #include "http/http.h"
@@ -442,7 +443,7 @@ static void scene_open(void)
 {
         const char *directory = scene.options->directory;
 
-        daemon_block_signals();
+        signals_block();
         assert_true(__real_sd_event_new(&scene.hook.event) >= 0);
         (void)snprintf(scene.hook.directory, sizeof(scene.hook.directory), "%s", directory);
         scene.server = loopback_new(scene.hook.event, serve, NULL);

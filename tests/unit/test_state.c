@@ -24,7 +24,7 @@ static void record(struct fixture *fixture, unsigned number, uint64_t job, enum 
                 fail_msg("store_record_event: %d, %s", r, store_error(fixture->state));
 }
 
-static int collect_id(void *userdata, const struct event *event)
+static int collect_id(void *userdata, struct event *event)
 {
         strcat(userdata, event->id + EVENT_ID_SIZE - 4);
         strcat(userdata, " ");
@@ -36,7 +36,7 @@ static void assert_unlogged(struct fixture *fixture, const char *expected)
 {
         char ids[4096] = "";
 
-        assert_int_equal(store_each_unlogged(fixture->state, collect_id, ids), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, 0, collect_id, ids), 0);
         assert_string_equal(ids, expected);
 }
 
@@ -150,26 +150,6 @@ static void test_an_event_of_an_unknown_job_that_is_gone(void **state)
         assert_null(gone.record.result.data);
         assert_int_equal(store_get_job_record(fixture->state, 1, &untouched), 0);
         assert_int_equal(untouched.id, 5);
-}
-
-/* The ids are those by which the outbox reports. */
-static void test_deliveries_are_known_by_their_ids(void **state)
-{
-        struct fixture *fixture = *state;
-        uint64_t ids[2] = { 0 };
-        struct delivery due[1];
-
-        for (unsigned number = 1; number <= 2; number++) {
-                struct event event = fixture_event(number, number, EVENT_CHANGED);
-
-                assert_int_equal(store_record_event(fixture->state, &event, two_hooks, 2, ids), 0);
-                for (unsigned i = 0; i < 2; i++) {
-                        assert_int_equal(
-                                store_due_deliveries(fixture->state, two_hooks[i], 0, NULL, 0, due, 1), 1);
-                        assert_int_equal(due[0].id, ids[i]);
-                        assert_int_equal(store_delivery_done(fixture->state, ids[i], 1), 0);
-                }
-        }
 }
 
 static void test_large_result(void **state)
@@ -352,7 +332,7 @@ struct marker {
         unsigned count, stop_at;
 };
 
-static int mark_in_handler(void *userdata, const struct event *event)
+static int mark_in_handler(void *userdata, struct event *event)
 {
         struct marker *marker = userdata;
         const char *id = event->id;
@@ -369,12 +349,12 @@ static void test_handler_may_use_the_state(void **state)
 
         for (unsigned number = 0; number < 150; number++)
                 record(fixture, number, 1, EVENT_CHANGED);
-        assert_int_equal(store_each_unlogged(fixture->state, mark_in_handler, &marker), -ECANCELED);
+        assert_int_equal(store_each_unlogged(fixture->state, 0, mark_in_handler, &marker), -ECANCELED);
         assert_int_equal(marker.count, 100);
 
         fixture_reopen(fixture);
         marker = (struct marker){ .state = fixture->state };
-        assert_int_equal(store_each_unlogged(fixture->state, mark_in_handler, &marker), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, 0, mark_in_handler, &marker), 0);
         assert_int_equal(marker.count, 51);
         assert_unlogged(fixture, "");
 }
@@ -558,7 +538,6 @@ int main(void)
                 TEST(test_job_follows_its_events),
                 TEST(test_an_event_knows_what_was_before),
                 TEST(test_an_event_of_an_unknown_job_that_is_gone),
-                TEST(test_deliveries_are_known_by_their_ids),
                 TEST(test_large_result),
                 TEST(test_same_event_twice),
                 TEST(test_update_job),

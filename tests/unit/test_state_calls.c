@@ -120,7 +120,7 @@ static void test_a_lost_batch(void **state)
         assert_int_equal(call_record(fixture), 0);
 }
 
-static int count_event(void *userdata, const struct event *event)
+static int count_event(void *userdata, struct event *event)
 {
         (void)event;
         ++*(unsigned *)userdata;
@@ -139,7 +139,7 @@ static void test_marks_are_lost_at_the_end(void **state)
         fixture_close(fixture);
         assert_true(fault_sqlite_disarm());
         fixture_open(fixture);
-        assert_int_equal(store_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, 0, count_event, &count), 0);
         assert_int_equal(count, 1); /* it is logged again */
         assert_string_equal(store_error(fixture->state), "no error");
 }

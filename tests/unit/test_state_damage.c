@@ -420,7 +420,7 @@ static void test_damaged_results(void **context)
         job_record_clear(&known);
 }
 
-static int count_event(void *userdata, const struct event *event)
+static int count_event(void *userdata, struct event *event)
 {
         (void)event;
         ++*(unsigned *)userdata;
@@ -436,7 +436,7 @@ static void test_a_mark_without_its_event(void **context)
         record(fixture, &first);
         record(fixture, &second);
         execute(fixture, "PRAGMA foreign_keys = OFF; DELETE FROM events WHERE job = 1");
-        assert_int_equal(store_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, 0, count_event, &count), 0);
         assert_int_equal(count, 1);
         assert_int_equal(get_event(fixture), 0);
 }
@@ -451,7 +451,7 @@ static void test_a_mark_with_the_number_of_the_next_event(void **context)
         execute(fixture, "PRAGMA foreign_keys = OFF; INSERT INTO unlogged (event) VALUES (1)");
         fixture_reopen(fixture);
         record(fixture, &event);
-        assert_int_equal(store_each_unlogged(fixture->state, count_event, &count), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, 0, count_event, &count), 0);
         assert_int_equal(count, 1);
 }
 

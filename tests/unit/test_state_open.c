@@ -336,7 +336,7 @@ static unsigned read_all(struct fixture *fixture)
         return bad;
 }
 
-static int count_event(void *userdata, const struct event *event)
+static int count_event(void *userdata, struct event *event)
 {
         (void)event;
         ++*(unsigned *)userdata;
@@ -360,7 +360,7 @@ static bool try_damaged(struct fixture *fixture)
         }
 
         unsigned bad = read_all(fixture);
-        bad += store_each_unlogged(fixture->state, count_event, &unlogged) < 0;
+        bad += store_each_unlogged(fixture->state, 0, count_event, &unlogged) < 0;
         bad += unlogged != JOBS;
         int count = store_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, JOBS);
         bad += store_batch_begin(fixture->state) < 0;

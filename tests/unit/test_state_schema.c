@@ -198,7 +198,7 @@ static void assert_beginning(const struct text *text, uint64_t size, const struc
         assert_memory_equal(text->data, whole->data, 4096);
 }
 
-static int count_unlogged(void *userdata, const struct event *event)
+static int count_unlogged(void *userdata, struct event *event)
 {
         assert_string_equal(event->id, fixture_event_id(6));
         ++*(unsigned *)userdata;
@@ -261,7 +261,7 @@ static void test_nothing_of_0_1_0_is_lost(void **context)
                 assert_string_equal(token, "token");
                 free(token);
         }
-        assert_int_equal(store_each_unlogged(fixture->state, count_unlogged, &unlogged), 0);
+        assert_int_equal(store_each_unlogged(fixture->state, 0, count_unlogged, &unlogged), 0);
         assert_int_equal(unlogged, 1);
 
         /* Sequence numbers and ids of deliveries go on. */

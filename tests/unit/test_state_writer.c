@@ -447,7 +447,7 @@ static void test_beyond_max_size_an_event_fails_alone(void **state)
 
 /* ---- marks ---- */
 
-static int count_unlogged(void *userdata, const struct event *event)
+static int count_unlogged(void *userdata, struct event *event)
 {
         (void)event;
         ++*(unsigned *)userdata;
@@ -458,7 +458,7 @@ static unsigned unlogged(struct store *store)
 {
         unsigned count = 0;
 
-        assert_int_equal(store_each_unlogged(store, count_unlogged, &count), 0);
+        assert_int_equal(store_each_unlogged(store, 0, count_unlogged, &count), 0);
         return count;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Sign-in: which requests are sent, which token is used, and when tokens are persisted. */
+/* Sign-in: which requests are sent, and which token is used. */
 
 #include "token_script.h"
 
@@ -20,7 +20,7 @@ static void test_password(void **state)
         assert_int_equal(notes.verdict, TOKEN_OBTAINED);
         assert_false(notes.refreshed);
         assert_int_equal(notes.spends, 1);
-        assert_int_equal(notes.persists, 1);
+        assert_int_equal(notes.obtained, 1);
         assert_string_equal(notes.saved_access, "acc-1");
         assert_string_equal(notes.saved_refresh, "ref-1");
         assert_string_equal(forms[0], FORM_PASSWORD);
@@ -93,7 +93,7 @@ static void test_refresh_refused(void **state)
         }
 }
 
-/* Stopped while the request is in flight: its tokens are persisted, but no second request follows. */
+/* Stopped while the request is in flight: its tokens are obtained, but no second request follows. */
 static void test_stop(void **state)
 {
         struct http_fixture *fixture = *state;
@@ -113,7 +113,7 @@ static void test_stop(void **state)
                 loop_until(fixture->event, &notes.results, 1);
                 loop_settle(fixture->event);
                 assert_int_equal(notes.verdict, refused ? TOKEN_REFUSED : TOKEN_OBTAINED);
-                assert_int_equal(notes.persists, refused ? 0 : 1);
+                assert_int_equal(notes.obtained, refused ? 0 : 1);
                 assert_int_equal(request_count, 1);
                 assert_int_equal(notes.spends, 1);
                 assert_false(token_is_busy(token));
@@ -147,7 +147,7 @@ static void test_refresh_remembered(void **state)
 
                 renew(fixture, token, &notes, cases[i].first, cases[i].second);
                 assert_int_equal(notes.verdict, cases[i].verdict);
-                assert_int_equal(notes.persists, 0);
+                assert_int_equal(notes.obtained, 0);
                 assert_string_equal(token_current(token, now_realtime()), "acc-0"); /* still valid */
                 renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
                 assert_int_equal(notes.refreshed, !cases[i].dropped);
@@ -171,62 +171,6 @@ static void test_refresh_too_old(void **state)
                 assert_int_equal(notes.spends, 1);
                 token_free(token);
         }
-}
-
-/* ---- persisting ---- */
-
-static void test_not_persisted(void **state)
-{
-        struct http_fixture *fixture = *state;
-        struct token_notes notes = { .persist_error = -ENOSPC };
-        struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
-        struct token *token = make(fixture, &notes, &known);
-
-        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
-        assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
-        assert_non_null(strstr(notes.explanation, strerror(ENOSPC)));
-        assert_string_equal(token_current(token, now_realtime()), "acc-0");
-
-        /* Still full: persisting is tried again, and the new refresh token is used all the same. */
-        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-2", "ref-2")), NOTHING);
-        assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
-        assert_int_equal(notes.persists, 3);
-        assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-1");
-        assert_string_equal(token_current(token, now_realtime()), "acc-0");
-
-        /* With space again, the unpersisted tokens are persisted first, even if the renewal fails. */
-        notes.persist_error = 0;
-        renew(fixture, token, &notes, REPLY("503 No", .body = ""), NOTHING);
-        assert_int_equal(notes.persists, 4);
-        assert_string_equal(notes.saved_refresh, "ref-2");
-        assert_string_equal(token_current(token, now_realtime()), "acc-2");
-
-        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-3", "ref-3")), NOTHING);
-        assert_int_equal(notes.verdict, TOKEN_OBTAINED);
-        assert_int_equal(notes.persists, 5);
-        assert_string_equal(forms[0], "grant_type=refresh_token&refresh_token=ref-2");
-        assert_string_equal(token_current(token, now_realtime()), "acc-3");
-        token_free(token);
-}
-
-/* Unpersisted tokens whose refresh token is refused: the password follows. */
-static void test_not_persisted_then_refused(void **state)
-{
-        struct http_fixture *fixture = *state;
-        struct token_notes notes = { .persist_error = -EIO };
-        struct token *token = make(fixture, &notes, NULL);
-
-        renew(fixture, token, &notes, REPLY("200 OK", .body = GOOD("acc-1", "ref-1")), NOTHING);
-        assert_int_equal(notes.verdict, TOKEN_NOT_PERSISTED);
-        assert_null(token_current(token, now_realtime()));
-        renew(fixture, token, &notes, REPLY("400 No", .body = REFUSED),
-              REPLY("400 No", .body = ERROR("invalid_grant", "")));
-        assert_int_equal(notes.verdict, TOKEN_REFUSED);
-        assert_int_equal(request_count, 2);
-        renew(fixture, token, &notes, REPLY("400 No", .body = ERROR("invalid_grant", "")), NOTHING);
-        assert_int_equal(request_count, 1); /* not tried again */
-        assert_string_equal(forms[0], FORM_PASSWORD);
-        token_free(token);
 }
 
 /* ---- calls from callbacks, cancelling, errors ---- */
@@ -319,7 +263,6 @@ int main(void)
                 TEST(test_password),           TEST(test_refresh),
                 TEST(test_refresh_refused),    TEST(test_stop),
                 TEST(test_refresh_remembered), TEST(test_refresh_too_old),
-                TEST(test_not_persisted),      TEST(test_not_persisted_then_refused),
                 TEST(test_renew_in_callback),  TEST(test_free_in_callback),
                 TEST(test_free_while_busy),    TEST(test_unreachable),
                 TEST(test_bad_client_id),

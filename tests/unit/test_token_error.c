@@ -84,7 +84,7 @@ static void test_verdicts(void **state)
                         fail_msg("%s %s: verdict %d: %s", cases[i].response.status, cases[i].response.body,
                                  notes.verdict, notes.explanation);
                 assert_int_equal(notes.spends, 1);
-                assert_int_equal(notes.persists, obtained);
+                assert_int_equal(notes.obtained, obtained);
                 assert_int_equal(notes.retry_after_us,
                                  cases[i].response.headers != NULL && notes.verdict == TOKEN_THROTTLED
                                          ? 7 * USEC_PER_SEC

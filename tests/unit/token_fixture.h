@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Shared by the tests of token.h: an account, and callbacks that note what was persisted and reported.
+ * Shared by the tests of token.h: an account, and callbacks that note what was obtained and reported.
  * Include after cmocka.h.
  */
 
@@ -19,9 +19,8 @@
 #define CLIENT   "client-1"
 
 struct token_notes {
-        unsigned results, persists, spends;
-        int persist_error;
-        char saved_access[256], saved_refresh[256]; /* of the last persist() that returned 0 */
+        unsigned results, obtained, spends;
+        char saved_access[256], saved_refresh[256]; /* those obtained last */
         enum token_verdict verdict;
         bool refreshed;
         uint64_t retry_after_us;
@@ -30,25 +29,20 @@ struct token_notes {
         struct token **free_in_result; /* not NULL: freed there */
 };
 
-static inline int noted_persist(void *userdata, const struct tokens *tokens)
-{
-        struct token_notes *notes = userdata;
-
-        assert_non_null(tokens->access_token);
-        notes->persists++;
-        if (notes->persist_error < 0)
-                return notes->persist_error;
-        (void)snprintf(notes->saved_access, sizeof(notes->saved_access), "%s", tokens->access_token);
-        (void)snprintf(notes->saved_refresh, sizeof(notes->saved_refresh), "%s",
-                       tokens->refresh_token != NULL ? tokens->refresh_token : "(none)");
-        return 0;
-}
-
 static inline void noted_spend(void *userdata)
 {
         struct token_notes *notes = userdata;
 
         notes->spends++;
+}
+
+static inline void noted_tokens(struct token_notes *notes, const struct tokens *tokens)
+{
+        assert_non_null(tokens->access_token);
+        notes->obtained++;
+        (void)snprintf(notes->saved_access, sizeof(notes->saved_access), "%s", tokens->access_token);
+        (void)snprintf(notes->saved_refresh, sizeof(notes->saved_refresh), "%s",
+                       tokens->refresh_token != NULL ? tokens->refresh_token : "(none)");
 }
 
 static inline void noted_result(void *userdata, const struct token_result *result)
@@ -59,6 +53,9 @@ static inline void noted_result(void *userdata, const struct token_result *resul
         notes->verdict = result->verdict;
         notes->refreshed = result->refreshed;
         notes->retry_after_us = result->retry_after_us;
+        assert_int_equal(result->tokens != NULL, result->verdict == TOKEN_OBTAINED);
+        if (result->tokens != NULL)
+                noted_tokens(notes, result->tokens);
         assert_non_null(result->explanation);
         assert_true(strlen(result->explanation) > 0);
         assert_null(strpbrk(result->explanation, "\n\r\t\x1b"));
@@ -92,7 +89,6 @@ static inline int token_make(struct http_client *client, const char *base_url, s
                 .now = now_realtime,
         };
         const struct token_callbacks callbacks = {
-                .persist = noted_persist,
                 .on_result = noted_result,
                 .userdata = notes,
         };

@@ -276,9 +276,9 @@ static int unlogged_next(struct store *store, int64_t *sequence)
         return r;
 }
 
-int store_each_unlogged(struct store *store, event_handler handler, void *userdata)
+int store_each_unlogged(struct store *store, uint64_t after, event_handler handler, void *userdata)
 {
-        int64_t sequence = 0;
+        int64_t sequence = (int64_t)after;
         int damaged = 0;
 
         /* No statement is open while the handler runs, so it may call other functions. */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * One operation at a time. Tokens that arrive meanwhile replace those that wait. A store may be freed while
+ * its operation is in progress; then nothing follows.
+ */
+
+#include "monitor/token_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/container.h"
+#include "util/text.h"
+#include "util/timespan.h"
+
+#define RETRY_US (1 * USEC_PER_MIN)
+
+/* An operation. */
+struct save {
+        struct state_operation operation;
+        struct token_store *store; /* NULL: it was freed */
+        char *key;
+        char *text;
+};
+
+struct token_store {
+        struct state *state;
+        char *key;
+        char *text; /* to be saved; NULL: nothing */
+        struct save *save;
+        sd_event_source *timer;
+};
+
+DEFINE_CLEANUP(struct token_store, token_store_free)
+
+static struct save *save_free(struct save *save)
+{
+        if (save == NULL)
+                return NULL;
+        secret_free(save->text);
+        free(save->key);
+        free(save);
+        return NULL;
+}
+
+static int save_run(struct state_operation *operation, struct store *store)
+{
+        const struct save *save = CONTAINER_OF(operation, struct save, operation);
+
+        return store_put_value(store, save->key, save->text, strlen(save->text));
+}
+
+static void save_done(struct state_operation *operation, int r)
+{
+        struct save *save = CONTAINER_OF(operation, struct save, operation);
+        struct token_store *store = save->store;
+
+        if (store != NULL) {
+                store->save = NULL;
+                if (r < 0 && store->text == NULL)
+                        store->text = STEAL_POINTER(save->text);
+                if (r >= 0)
+                        token_store_retry(store);
+        }
+        save_free(save);
+}
+
+void token_store_retry(struct token_store *store)
+{
+        if (store->text == NULL || store->save != NULL)
+                return;
+        /* In any case: if it succeeds, the timer finds nothing to do. */
+        (void)sd_event_source_set_time_relative(store->timer, RETRY_US);
+        (void)sd_event_source_set_enabled(store->timer, SD_EVENT_ONESHOT);
+
+        struct save *save = calloc(1, sizeof(*save));
+        if (save == NULL)
+                return;
+        save->operation = (struct state_operation){ .run = save_run, .done = save_done };
+        save->key = strdup(store->key);
+        if (save->key == NULL) {
+                save_free(save);
+                return;
+        }
+        save->store = store;
+        save->text = STEAL_POINTER(store->text);
+        store->save = save;
+        state_queue(store->state, &save->operation);
+}
+
+void token_store_save(struct token_store *store, const struct tokens *tokens)
+{
+        char *text = NULL;
+
+        if (tokens_format(tokens, &text) < 0)
+                return; /* without memory they are lost with this run */
+        secret_free(store->text);
+        store->text = text;
+        token_store_retry(store);
+}
+
+static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)source;
+        (void)time_us;
+        token_store_retry(userdata);
+        return 0;
+}
+
+int token_store_new(sd_event *event, struct state *state, const char *key, struct token_store **ret_store)
+{
+        CLEANUP(cleanup_token_store_free) struct token_store *store = calloc(1, sizeof(*store));
+
+        if (store == NULL)
+                return -ENOMEM;
+        store->state = state;
+        store->key = strdup(key);
+        if (store->key == NULL)
+                return -ENOMEM;
+        int r = sd_event_add_time(event, &store->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, store);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(store->timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        *ret_store = STEAL_POINTER(store);
+        return 0;
+}
+
+struct token_store *token_store_free(struct token_store *store)
+{
+        if (store == NULL)
+                return NULL;
+        if (store->save != NULL)
+                store->save->store = NULL;
+        sd_event_source_disable_unref(store->timer);
+        secret_free(store->text);
+        free(store->key);
+        free(store);
+        return NULL;
+}

@@ -40,8 +40,9 @@ struct state_marks {
 struct state {
         struct store *store; /* used by the thread once it is started */
         struct worker *worker;
-        bool started;
-        atomic_bool disk_is_low;   /* as of the last transaction */
+        atomic_bool disk_is_low;        /* as of the last transaction */
+        struct state_operation closing; /* the last one; see state_finish() */
+        bool started, finishing;
         struct state_marks *marks; /* for the next operation; NULL: none */
 
         sd_event_source *slow_timer;
@@ -59,6 +60,11 @@ static struct state_operation *operation_of(struct work *work)
 }
 
 /* ---- the writer ---- */
+
+static bool is_closing(const struct state *state, const struct work *work)
+{
+        return work == &state->closing.work;
+}
 
 static void set_result(struct state *state, struct state_operation *operation, int r)
 {
@@ -93,7 +99,8 @@ static struct work *run_group(struct state *state, struct work *first, int *ret_
         do {
                 set_result(state, operation_of(end), run_operation(state, operation_of(end)));
                 end = end->next;
-        } while (end != NULL && ++count < GROUP_MAX && !store_batch_is_full(state->store));
+        } while (end != NULL && !is_closing(state, end) && ++count < GROUP_MAX &&
+                 !store_batch_is_full(state->store));
         *ret_r = store_batch_end(state->store, true);
         atomic_store(&state->disk_is_low, store_disk_is_low(state->store));
         return end;
@@ -118,17 +125,43 @@ static struct work *execute_group(struct state *state, struct work *first)
         return end;
 }
 
+/* The last operation closes the store. Returns the next one. */
+static struct work *execute_closing(struct state *state, struct work *work)
+{
+        struct work *next = work->next;
+
+        state->store = store_close(state->store);
+        worker_finish(state->worker, work);
+        return next;
+}
+
+/* Too late. Returns the next one. */
+static struct work *refuse(struct state *state, struct work *work)
+{
+        struct state_operation *operation = operation_of(work);
+        struct work *next = work->next;
+
+        operation->result = -ESHUTDOWN;
+        (void)snprintf(operation->error, sizeof(operation->error), "the state is closed");
+        worker_finish(state->worker, work);
+        return next;
+}
+
 static void execute(void *userdata, struct work *list)
 {
+        struct state *state = userdata;
+
+        while (list != NULL && state->store != NULL)
+                list = is_closing(state, list) ? execute_closing(state, list) : execute_group(state, list);
         while (list != NULL)
-                list = execute_group(userdata, list);
+                list = refuse(state, list);
 }
 
 static bool on_idle(void *userdata)
 {
         const struct state *state = userdata;
 
-        return store_tidy(state->store);
+        return state->store != NULL && store_tidy(state->store);
 }
 
 /* ---- slow operations ---- */
@@ -231,14 +264,14 @@ bool state_is_idle(const struct state *state)
 
 /* ---- marks ---- */
 
-static int marks_run(struct state_operation *operation, struct store *store)
+static int nothing_run(struct state_operation *operation, struct store *store)
 {
         (void)operation;
         (void)store;
         return 0;
 }
 
-static void marks_done(struct state_operation *operation, int r)
+static void ignore_done(struct state_operation *operation, int r)
 {
         (void)operation;
         (void)r;
@@ -250,7 +283,7 @@ void state_flush(struct state *state)
 
         if (marks == NULL)
                 return;
-        marks->operation = (struct state_operation){ .run = marks_run, .done = marks_done };
+        marks->operation = (struct state_operation){ .run = nothing_run, .done = ignore_done };
         state_queue(state, &marks->operation);
 }
 
@@ -349,6 +382,16 @@ int state_open(sd_event *event, const char *directory, char **ret_message, struc
         return 0;
 }
 
+void state_finish(struct state *state)
+{
+        if (state->finishing)
+                return;
+        state_flush(state);
+        state->closing = (struct state_operation){ .run = nothing_run, .done = ignore_done };
+        state_queue(state, &state->closing);
+        state->finishing = true;
+}
+
 int state_start(struct state *state)
 {
         int r = worker_start(state->worker);
@@ -361,7 +404,8 @@ struct state *state_close(struct state *state)
 {
         if (state == NULL)
                 return NULL;
-        if (state->worker != NULL)
+        state->on_slow = NULL;
+        if (state->worker != NULL && !state->finishing)
                 state_flush(state);
         worker_free(state->worker);
         free(state->marks);

@@ -91,6 +91,12 @@ typedef void (*state_slow_handler)(void *userdata, bool is_slow);
 void state_on_slow(struct state *state, state_slow_handler handler, void *userdata);
 
 /*
+ * Queues the last operation: the marks that wait are written and the store is closed. When state_is_idle()
+ * says so, this is done, and state_close() does not wait. Operations queued from now on fail with -ESHUTDOWN.
+ */
+void state_finish(struct state *state);
+
+/*
  * Waits until all operations are done, marks included, calls their done(), and closes the store. If the disk
  * does not respond, this waits for it: state_is_idle() tells before. Accepts NULL, returns NULL.
  */

@@ -173,6 +173,21 @@ static void assert_recorded(struct store *store, unsigned number, bool expected)
         event_clear(&event);
 }
 
+static int count_unlogged(void *userdata, struct event *event)
+{
+        (void)event;
+        ++*(unsigned *)userdata;
+        return 0;
+}
+
+static unsigned unlogged(struct store *store)
+{
+        unsigned count = 0;
+
+        assert_int_equal(store_each_unlogged(store, 0, count_unlogged, &count), 0);
+        return count;
+}
+
 /* ---- order, threads ---- */
 
 static void test_operations_run_on_the_writer_and_end_on_the_loop_in_order(void **state)
@@ -237,6 +252,44 @@ static void test_closing_waits_for_all_operations(void **state)
         assert_true(last.is_done);
         for (unsigned i = 0; i < MANY + 1; i++)
                 assert_recorded(store, i + 1, true);
+}
+
+/* The loop learns when the store is closed; closing the state then waits for nothing. */
+static void test_the_store_is_closed_by_the_writer(void **state)
+{
+        struct bench *bench = *state;
+        struct record first, second, late;
+
+        assert_int_equal(state_start(bench->state), 0);
+        record_queue(bench, &first, 1);
+        run_until_idle(bench);
+        block(bench);
+        state_mark_logged(bench->state, fixture_event_id(1));
+        record_queue(bench, &second, 2);
+        state_finish(bench->state);
+        record_queue(bench, &late, 3);
+        assert_false(state_is_idle(bench->state));
+        release(bench);
+        run_until_idle(bench);
+        assert_int_equal(late.result, -ESHUTDOWN);
+        unsigned syncs = fault_vfs_sync_count();
+
+        struct store *store = reopen(bench); /* which would be refused if it were still open */
+        assert_int_equal(fault_vfs_sync_count(), syncs);
+        assert_recorded(store, 1, true);
+        assert_recorded(store, 2, true);
+        assert_int_equal(unlogged(store), 1);
+}
+
+static void test_without_a_thread_the_store_is_closed_at_once(void **state)
+{
+        struct bench *bench = *state;
+        struct record record;
+
+        record_queue(bench, &record, 1);
+        state_finish(bench->state);
+        run_until_idle(bench);
+        assert_recorded(reopen(bench), 1, true);
 }
 
 static void test_values_are_stored_in_order(void **state)
@@ -447,21 +500,6 @@ static void test_beyond_max_size_an_event_fails_alone(void **state)
 
 /* ---- marks ---- */
 
-static int count_unlogged(void *userdata, struct event *event)
-{
-        (void)event;
-        ++*(unsigned *)userdata;
-        return 0;
-}
-
-static unsigned unlogged(struct store *store)
-{
-        unsigned count = 0;
-
-        assert_int_equal(store_each_unlogged(store, 0, count_unlogged, &count), 0);
-        return count;
-}
-
 static void test_marks_cost_no_transaction_of_their_own(void **state)
 {
         struct bench *bench = *state;
@@ -517,6 +555,8 @@ int main(void)
                 TEST(test_before_the_start_operations_run_at_once_and_end_on_the_loop),
                 TEST(test_done_may_queue_another),
                 TEST(test_closing_waits_for_all_operations),
+                TEST(test_the_store_is_closed_by_the_writer),
+                TEST(test_without_a_thread_the_store_is_closed_at_once),
                 TEST(test_values_are_stored_in_order),
                 TEST(test_a_thousand_events_cost_few_syncs),
                 TEST(test_an_operation_that_cannot_be_fails_alone),

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "app/api_connection.h"
+#include "app/ending.h"
 #include "app/reload.h"
 #include "app/signals.h"
 #include "app/status_line.h"
@@ -40,27 +41,6 @@ DEFINE_CLEANUP(char, secret_free)
 /* How often the journal gets a summary. */
 #define SUMMARY_INTERVAL_US (1 * USEC_PER_DAY)
 
-/*
- * How long stopping takes at most: with running exec hooks, which are killed after 5 s, and without, to
- * record results.
- */
-#define STOP_TIMEOUT_US        (7 * USEC_PER_SEC)
-#define STOP_RECORD_TIMEOUT_US (2 * USEC_PER_SEC)
-
-/* How long the log sender gets at least for the last messages, even if the time to stop is over. */
-#define LOG_TIME_MIN_US (100 * USEC_PER_MSEC)
-
-/*
- * Every part exists from the start of the loop to its end, whatever the state.
- *
- *      RUNNING --SIGTERM, SIGINT--> STOPPING --hooks have ended, or a time limit--> exit
- *         +-----all jobs have ended, --once, --timeout--------------------------------^
- */
-enum daemon_state {
-        DAEMON_RUNNING,
-        DAEMON_STOPPING, /* no new request or attempt; reload, --timeout and the summary are ignored */
-};
-
 struct daemon {
         const struct daemon_options *options;
         struct config *config;
@@ -76,14 +56,25 @@ struct daemon {
         sd_event_source *timeout;
         sd_event_source *summary;
         struct status_line *status;
-        enum daemon_state life;
-        uint64_t stop_by_us; /* clock_process_us() at which the process has to end; 0: not stopping */
-        bool idle_reported;  /* that all jobs have ended */
-        bool reload_failed;  /* the last reload did */
-        char *last_status;   /* STATUS= after the end; NULL: none */
+        struct ending ending; /* until it begins, every part exists and runs, whatever the state */
+        bool idle_reported;   /* that all jobs have ended */
+        bool reload_failed;   /* the last reload did */
+        bool state_slow;      /* writing to it makes no progress */
+        char *last_status;    /* STATUS= after the end; NULL: none */
 };
 
 /* ---- exit ---- */
+
+/* Nothing new is started from now on; running hooks are asked to end. */
+static void end(struct daemon *daemon, enum exit_status status, bool wait_for_hooks)
+{
+        daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
+        daemon->summary = sd_event_source_disable_unref(daemon->summary);
+        reload_stop(daemon->reload);
+        monitor_stop(daemon->monitor);
+        outbox_stop(daemon->outbox);
+        ending_begin(&daemon->ending, status, wait_for_hooks);
+}
 
 /* All jobs have ended, and no delivery is pending. */
 static void exit_when_finished(struct daemon *daemon, const struct monitor_counts *counts)
@@ -103,7 +94,7 @@ static void exit_when_finished(struct daemon *daemon, const struct monitor_count
         if (when_done)
                 summary_log_abandoned(daemon->journal, deliveries.abandoned);
         daemon->last_status = summary_of_end(counts, deliveries.abandoned);
-        (void)sd_event_exit(daemon->event, status);
+        end(daemon, status, false);
 }
 
 /* Nothing is left to poll, or a delivery has ended: exits if there is nothing left to do. */
@@ -111,7 +102,7 @@ static void on_idle(void *userdata)
 {
         struct daemon *daemon = userdata;
 
-        if (daemon->life == DAEMON_STOPPING || !monitor_is_idle(daemon->monitor))
+        if (ending_has_begun(&daemon->ending) || !monitor_is_idle(daemon->monitor))
                 return;
 
         struct monitor_counts counts = monitor_count(daemon->monitor);
@@ -127,57 +118,25 @@ static void on_idle(void *userdata)
                 exit_when_finished(daemon, &counts);
 }
 
-/* After each iteration of the loop while stopping: exits when hooks have ended and all is recorded. */
-static int on_stop_post(sd_event_source *source, void *userdata)
-{
-        const struct daemon *daemon = userdata;
-
-        if (!outbox_is_idle(daemon->outbox) || !state_is_idle(daemon->state))
-                return 0;
-        return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_SUCCESS);
-}
-
-static int on_stop_time(sd_event_source *source, uint64_t time_us, void *userdata)
-{
-        (void)time_us;
-        struct daemon *daemon = userdata;
-
-        journal_print(daemon->journal, LOG_WARNING,
-                      "%s. Exiting; the events are delivered again after the next start.",
-                      outbox_is_busy(daemon->outbox) ? "Hooks did not end when killed"
-                                                     : "Results of hooks could not be recorded");
-        return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_SUCCESS);
-}
-
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
         (void)source;
         struct daemon *daemon = userdata;
 
-        if (daemon->life == DAEMON_STOPPING)
+        if (ending_has_begun(&daemon->ending))
                 return 0;
-        daemon->life = DAEMON_STOPPING;
         (void)sd_notify(false, "STOPPING=1");
         journal_print_about(daemon->journal, LOG_INFO, MESSAGE_ID_STOPPING, 0, NULL, "Received %s, stopping.",
                             info->ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
 
         /* Running hooks get some time to end. Deliveries not done by then are made after the next start. */
-        daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
-        daemon->summary = sd_event_source_disable_unref(daemon->summary);
-        reload_stop(daemon->reload);
-        monitor_stop(daemon->monitor);
-        outbox_stop(daemon->outbox);
-        uint64_t limit_us = outbox_is_busy(daemon->outbox) ? STOP_TIMEOUT_US : STOP_RECORD_TIMEOUT_US;
-        daemon->stop_by_us = clock_process_us() + limit_us;
-        int r = sd_event_add_time_relative(daemon->event, NULL, CLOCK_BOOTTIME, limit_us, USEC_PER_MSEC,
-                                           on_stop_time, daemon);
-        if (r >= 0)
-                r = sd_event_add_post(daemon->event, NULL, on_stop_post, daemon);
-        return r < 0 ? sd_event_exit(daemon->event, EXIT_STATUS_SUCCESS) : 0; /* without a timer: at once */
+        end(daemon, EXIT_STATUS_SUCCESS, true);
+        return 0;
 }
 
 static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
 {
+        (void)source;
         (void)time_us;
         struct daemon *daemon = userdata;
         struct monitor_counts counts = monitor_count(daemon->monitor);
@@ -188,7 +147,8 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
                                              counts.watched, plural(counts.watched));
         journal_print(daemon->journal, LOG_WARNING, "%s. Exiting.",
                       daemon->last_status != NULL ? daemon->last_status : "--timeout expired");
-        return sd_event_exit(sd_event_source_get_event(source), EXIT_STATUS_TIMEOUT);
+        end(daemon, EXIT_STATUS_TIMEOUT, false);
+        return 0;
 }
 
 /* ---- status ---- */
@@ -197,13 +157,14 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
 {
         struct daemon *daemon = userdata;
 
-        if (daemon->life == DAEMON_STOPPING)
+        if (ending_has_begun(&daemon->ending))
                 return NULL;
         const struct status_facts facts = {
                 .config = daemon->config,
                 .jobs = monitor_count(daemon->monitor),
                 .deliveries = outbox_count(daemon->outbox),
                 .state_error = recorder_state_error(daemon->recorder),
+                .state_slow = daemon->state_slow,
                 .reload_failed = daemon->reload_failed,
                 .now_us = now_us,
                 .wall_us = clock_wall_us(),
@@ -212,6 +173,21 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
         /* In the middle of a poll the next one is not known; this text may stay until then. */
         *ret_stable = facts.jobs.open == 0 || facts.jobs.next_us != USEC_NEVER;
         return status_text(&facts);
+}
+
+static void on_state_slow(void *userdata, bool is_slow)
+{
+        struct daemon *daemon = userdata;
+        const char *directory = config_state_directory(daemon->config);
+
+        daemon->state_slow = is_slow;
+        if (is_slow)
+                journal_print(daemon->journal, LOG_WARNING,
+                              "Writing to %s takes longer than 10s. Polling continues; events and hooks wait "
+                              "until the disk responds.",
+                              directory);
+        else
+                journal_print(daemon->journal, LOG_NOTICE, "The disk of %s responds again.", directory);
 }
 
 static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -412,14 +388,18 @@ static enum exit_status fail_with(struct daemon *daemon, const char *what, int e
         return EXIT_STATUS_SOFTWARE;
 }
 
-/* How long the log sender may take at most after the loop. */
-static uint64_t log_time_left(const struct daemon *daemon)
+/* From now on the loop waits for nothing but events. */
+static int start_threads(struct daemon *daemon)
 {
-        const uint64_t now_us = clock_process_us();
+        int r = journal_start(daemon->journal, daemon->event);
 
-        if (daemon->stop_by_us == 0)
-                return STOP_TIMEOUT_US;
-        return daemon->stop_by_us > now_us + LOG_TIME_MIN_US ? daemon->stop_by_us - now_us : LOG_TIME_MIN_US;
+        if (r < 0)
+                return r;
+        state_on_slow(daemon->state, on_state_slow, daemon);
+        daemon->ending.event = daemon->event;
+        daemon->ending.state = daemon->state;
+        daemon->ending.outbox = daemon->outbox;
+        return 0;
 }
 
 static enum exit_status build_and_run(struct daemon *daemon)
@@ -456,26 +436,29 @@ static enum exit_status build_and_run(struct daemon *daemon)
         (void)recorder_replay(daemon->recorder);
         outbox_wake(daemon->outbox);
         monitor_start(daemon->monitor);
-        r = journal_start(daemon->journal, daemon->event);
+        r = start_threads(daemon);
         if (r < 0)
-                return fail_with(daemon, "start the log sender", r);
+                return fail_with(daemon, "start threads", r);
         (void)sd_notify(false, "READY=1");
 
         r = sd_event_loop(daemon->event);
-        last_run_end(daemon->state);
         return r >= 0 ? (enum exit_status)r : fail_with(daemon, "run the event loop", r);
 }
 
 enum exit_status daemon_run(const struct daemon_options *options, struct config *config,
                             struct journal *journal)
 {
-        struct daemon daemon = { .options = options, .config = config_ref(config), .journal = journal };
+        struct daemon daemon = {
+                .options = options,
+                .config = config_ref(config),
+                .journal = journal,
+                .ending.journal = journal,
+        };
 
         enum exit_status status = build_and_run(&daemon);
-        (void)journal_stop(journal,
-                           log_time_left(&daemon)); /* before the recorder, which learns what was sent */
         (void)sd_notifyf(false, "STATUS=%s", daemon.last_status != NULL ? daemon.last_status : "");
         free(daemon.last_status);
+        ending_finish(&daemon.ending);
 
         /* Operations of the state end while the parts that have queued them exist. */
         reload_stop(daemon.reload);

@@ -60,7 +60,9 @@ static void print_problems(FILE *file, const struct status_facts *facts)
                         (void)fputs("now", file);
                 }
         }
-        if (facts->state_error != NULL)
+        if (facts->state_slow)
+                (void)fputs("; state: the disk does not respond", file);
+        else if (facts->state_error != NULL)
                 (void)fprintf(file, "; state: %s", facts->state_error);
         else if (facts->deliveries.state_error)
                 (void)fputs("; state: results of hooks cannot be recorded", file);

@@ -45,7 +45,7 @@ class Service(SystemTest):
             self.wait_for(line)
         self.assertEqual(self.systemctl("is-active", UNIT).strip(), "active")
         self.assertEqual(self.systemctl("is-active", "network-online.target").strip(), "active")
-        self.assertEqual(self.show(UNIT, "WatchdogUSec"), "2min")
+        self.assertEqual(self.show(UNIT, "WatchdogUSec"), "30s")
         self.wait_show(UNIT, "StatusText", r"^3 jobs \(1 open, 2 finished\); next poll at ")
         status = self.systemctl("status", "--no-pager", UNIT)
         self.assertRegex(status, r'Status: "3 jobs \(1 open, 2 finished\)')

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ *      ENDING_HOOKS ──> ENDING_QUEUES ──> ENDING_STATE ──> the loop exits
+ *            └────────────────┴─────────────────┴── the time is over ──> the loop exits
+ *
+ * If the time is over and the writer of the state is stuck, the process ends without waiting for it.
+ *
+ * A post source moves on, since each phase ends in an iteration of the loop. What was not written in time is
+ * observed or delivered again after the next start; nobody can wait for a disk that does not respond.
+ */
+
+#include "app/ending.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "monitor/last_run.h"
+#include "util/timespan.h"
+
+/* How long the end takes at most: with running exec hooks, which are killed after 5 s, and without. */
+#define HOOKS_TIMEOUT_US  (7 * USEC_PER_SEC)
+#define QUEUES_TIMEOUT_US (2 * USEC_PER_SEC)
+
+/* For the last messages, when the time is over. */
+#define LOG_TIMEOUT_US (100 * USEC_PER_MSEC)
+
+static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)time_us;
+        struct ending *ending = userdata;
+
+        ending->is_overdue = true;
+        if (outbox_is_busy(ending->outbox))
+                journal_print(ending->journal, LOG_WARNING,
+                              "Hooks did not end when killed. Exiting; the events are delivered again after "
+                              "the next start.");
+        else if (!state_is_idle(ending->state))
+                journal_print(ending->journal, LOG_WARNING,
+                              "The state could not be written in time. Exiting; what is missing is observed "
+                              "or delivered again after the next start.");
+        return sd_event_exit(sd_event_source_get_event(source), ending->status);
+}
+
+static int on_post(sd_event_source *source, void *userdata)
+{
+        struct ending *ending = userdata;
+
+        if (ending->phase == ENDING_HOOKS && outbox_is_idle(ending->outbox))
+                ending->phase = ENDING_QUEUES;
+        if (ending->phase == ENDING_HOOKS || !journal_is_idle(ending->journal) ||
+            !state_is_idle(ending->state))
+                return 0;
+        if (ending->phase == ENDING_STATE)
+                return sd_event_exit(sd_event_source_get_event(source), ending->status);
+
+        last_run_end(ending->state);
+        state_finish(ending->state);
+        ending->phase = ENDING_STATE;
+        return 0;
+}
+
+void ending_begin(struct ending *ending, enum exit_status status, bool wait_for_hooks)
+{
+        if (ending_has_begun(ending))
+                return;
+        ending->phase = wait_for_hooks ? ENDING_HOOKS : ENDING_QUEUES;
+        ending->status = status;
+        bool is_busy = wait_for_hooks && outbox_is_busy(ending->outbox);
+        int r = sd_event_add_time_relative(ending->event, &ending->timer, CLOCK_BOOTTIME,
+                                           is_busy ? HOOKS_TIMEOUT_US : QUEUES_TIMEOUT_US, USEC_PER_MSEC,
+                                           on_time, ending);
+        if (r >= 0)
+                r = sd_event_add_post(ending->event, &ending->post, on_post, ending);
+        if (r >= 0)
+                return;
+        ending->is_overdue = true; /* without memory: at once */
+        (void)sd_event_exit(ending->event, status);
+}
+
+bool ending_has_begun(const struct ending *ending)
+{
+        return ending->phase != ENDING_NOT_BEGUN;
+}
+
+void ending_finish(struct ending *ending)
+{
+        ending->timer = sd_event_source_disable_unref(ending->timer);
+        ending->post = sd_event_source_disable_unref(ending->post);
+        (void)journal_stop(ending->journal, ending->is_overdue ? LOG_TIMEOUT_US : QUEUES_TIMEOUT_US);
+        if (!ending->is_overdue || state_is_idle(ending->state))
+                return;
+        (void)fflush(stdout);
+        _exit((int)ending->status);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "app/exit_status.h"
+#include "delivery/outbox.h"
+#include "journal/journal.h"
+#include "state/state.h"
+
+/*
+ * The end of the process, from the decision to the exit of the event loop: running hooks end, what is queued
+ * for the state and the journal is written, and the state is closed, all within a limited time.
+ */
+struct ending {
+        sd_event *event; /* this and the next three are borrowed, the journal is always set */
+        struct journal *journal;
+        struct state *state;
+        struct outbox *outbox;
+
+        /* Private; zero before the end. */
+        enum {
+                ENDING_NOT_BEGUN,
+                ENDING_HOOKS, /* waits for exec hooks to end */
+                ENDING_QUEUES,
+                ENDING_STATE, /* waits for the state to be closed */
+        } phase;
+        enum exit_status status;
+        sd_event_source *timer, *post;
+        bool is_overdue;
+};
+
+/*
+ * Begins the end with this status; the first one counts. No part starts anything new from now on. If
+ * `wait_for_hooks`, running hooks were asked to end, and what they report is recorded.
+ */
+void ending_begin(struct ending *ending, enum exit_status status, bool wait_for_hooks);
+
+bool ending_has_begun(const struct ending *ending);
+
+/*
+ * To be called when the loop has exited, before any part is freed. Stops the log sender. If the time was over
+ * and the writer of the state is stuck, the process ends here.
+ */
+void ending_finish(struct ending *ending);

@@ -372,6 +372,35 @@ static void test_an_entry_larger_than_the_queue(void **state)
         check_events(scene);
 }
 
+/* Even if it would fit. A message does not wait. */
+static void test_no_event_overtakes_one_that_was_refused(void **state)
+{
+        const struct log_config settings = { .level = LOG_INFO, .target = LOG_TARGET_JOURNAL };
+        struct scene *scene = *state;
+        size_t size = QUEUE_BYTES / 4;
+        char *text = malloc(size);
+
+        assert_non_null(text);
+        memset(text, 'x', size);
+        journal_set(scene->journal, &settings);
+        close_gate();
+        for (unsigned i = 1; i <= 4; i++) {
+                struct event event = make_event(i);
+
+                event.record.result = (struct text){ text, size };
+                assert_int_equal(journal_event(scene->journal, &event), i <= 3 ? 0 : -EXFULL);
+        }
+        const struct event small = make_event(5);
+        assert_int_equal(journal_event(scene->journal, &small), -EXFULL);
+        journal_print(scene->journal, LOG_INFO, "number 1");
+        open_gate();
+        scene->recorded = 5;
+        read_all(scene);
+        check_events(scene);
+        assert_int_equal(scene->number_count, 1);
+        free(text);
+}
+
 /* Later events wait until it can be logged again, and then follow in order. */
 static void test_an_event_that_cannot_be_sent(void **state)
 {
@@ -501,6 +530,7 @@ int main(void)
                 TEST(test_a_stopped_journal),
                 TEST(test_dropped_messages_are_counted),
                 TEST(test_an_entry_larger_than_the_queue),
+                TEST(test_no_event_overtakes_one_that_was_refused),
                 TEST(test_an_event_that_cannot_be_sent),
                 TEST(test_messages_without_memory),
                 TEST(test_all_is_sent_before_the_end),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One operation at a time. Tokens that arrive meanwhile replace those that wait. A store may be freed while
- * its operation is in progress; then nothing follows.
+ * Each save is an operation; the state executes them in order. If the latest fails, its tokens are kept until
+ * another try. A store may be freed while operations are in progress; then nothing follows.
  */
 
 #include "monitor/token_store.h"
@@ -21,7 +21,7 @@
 /* An operation. */
 struct save {
         struct state_operation operation;
-        struct token_store *store; /* NULL: it was freed */
+        struct token_store *store; /* NULL: it was freed, or a later operation follows */
         char *key;
         char *text;
 };
@@ -29,8 +29,8 @@ struct save {
 struct token_store {
         struct state *state;
         char *key;
-        char *text; /* to be saved; NULL: nothing */
-        struct save *save;
+        struct save *latest; /* NULL: no operation is in progress */
+        char *text;          /* could not be saved; NULL: nothing */
         sd_event_source *timer;
 };
 
@@ -59,35 +59,34 @@ static void save_done(struct state_operation *operation, int r)
         struct token_store *store = save->store;
 
         if (store != NULL) {
-                store->save = NULL;
-                if (r < 0 && store->text == NULL)
+                store->latest = NULL;
+                if (r < 0) {
                         store->text = STEAL_POINTER(save->text);
-                if (r >= 0)
-                        token_store_retry(store);
+                        (void)sd_event_source_set_time_relative(store->timer, RETRY_US);
+                        (void)sd_event_source_set_enabled(store->timer, SD_EVENT_ONESHOT);
+                }
         }
         save_free(save);
 }
 
-void token_store_retry(struct token_store *store)
+/* Takes the text over. Without memory it is lost with this run. */
+static void queue_save(struct token_store *store, char *text)
 {
-        if (store->text == NULL || store->save != NULL)
-                return;
-        /* In any case: if it succeeds, the timer finds nothing to do. */
-        (void)sd_event_source_set_time_relative(store->timer, RETRY_US);
-        (void)sd_event_source_set_enabled(store->timer, SD_EVENT_ONESHOT);
-
         struct save *save = calloc(1, sizeof(*save));
-        if (save == NULL)
-                return;
-        save->operation = (struct state_operation){ .run = save_run, .done = save_done };
-        save->key = strdup(store->key);
-        if (save->key == NULL) {
+
+        if (save != NULL)
+                save->key = strdup(store->key);
+        if (save == NULL || save->key == NULL) {
+                secret_free(text);
                 save_free(save);
                 return;
         }
+        save->operation = (struct state_operation){ .run = save_run, .done = save_done };
+        save->text = text;
         save->store = store;
-        save->text = STEAL_POINTER(store->text);
-        store->save = save;
+        if (store->latest != NULL)
+                store->latest->store = NULL;
+        store->latest = save;
         state_queue(store->state, &save->operation);
 }
 
@@ -95,11 +94,15 @@ void token_store_save(struct token_store *store, const struct tokens *tokens)
 {
         char *text = NULL;
 
-        if (tokens_format(tokens, &text) < 0)
-                return; /* without memory they are lost with this run */
-        secret_free(store->text);
-        store->text = text;
-        token_store_retry(store);
+        store->text = secret_free(store->text);
+        if (tokens_format(tokens, &text) == 0)
+                queue_save(store, text);
+}
+
+void token_store_retry(struct token_store *store)
+{
+        if (store->text != NULL)
+                queue_save(store, STEAL_POINTER(store->text));
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -133,8 +136,8 @@ struct token_store *token_store_free(struct token_store *store)
 {
         if (store == NULL)
                 return NULL;
-        if (store->save != NULL)
-                store->save->store = NULL;
+        if (store->latest != NULL)
+                store->latest->store = NULL;
         sd_event_source_disable_unref(store->timer);
         secret_free(store->text);
         free(store->key);

@@ -15,7 +15,7 @@ struct token_store;
  */
 int token_store_new(sd_event *event, struct state *state, const char *key, struct token_store **ret_store);
 
-/* What is being written is written. Accepts NULL, returns NULL. */
+/* What is being saved is saved. Accepts NULL, returns NULL. */
 struct token_store *token_store_free(struct token_store *store);
 
 /* Saves tokens instead of earlier ones, later. If that fails, it is tried again every minute. */

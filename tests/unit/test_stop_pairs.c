@@ -9,7 +9,8 @@
  * - Every event is recorded once. Its deliveries are made in order, and what a hook has reported is recorded:
  *   a delivery that succeeded in the first run is not made again, any other is made again.
  *
- * Each case is a process of its own, and many run at a time.
+ * Each case is a process of its own, and many run at a time. Each has a bus of its own, since each has a
+ * systemd.
  */
 
 #include <errno.h>
@@ -318,14 +319,23 @@ static int run_checked(void (*function)(const char *directory), const char *dire
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
+/* As fork(). The child does not outlive this process. */
+static pid_t fork_dependent(void)
+{
+        (void)fflush(NULL);
+        pid_t parent = getpid(), pid = fork();
+        assert_return_code(pid, errno);
+        if (pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent))
+                _exit(EXIT_FAILURE);
+        return pid;
+}
+
 /* Calls the function in a process, which must end with status 0. */
 static void run_apart(void (*function)(const char *directory), const char *directory)
 {
         int status = 0;
 
-        (void)fflush(NULL);
-        pid_t pid = fork();
-        assert_return_code(pid, errno);
+        pid_t pid = fork_dependent();
         if (pid == 0) {
                 (void)alarm(RUN_MAX / 1000);
                 exit(run_checked(function, directory));
@@ -374,9 +384,7 @@ static void start_case(struct test_case *slot, unsigned number)
         *slot = (struct test_case){ .number = number, .directory = "/tmp/jobwatch-stop-XXXXXX" };
         select_case(number);
         assert_non_null(mkdtemp(slot->directory));
-        (void)fflush(NULL);
-        slot->pid = fork();
-        assert_return_code(slot->pid, errno);
+        slot->pid = fork_dependent();
         if (slot->pid > 0)
                 return;
         (void)snprintf(path, sizeof(path), "%s/log", slot->directory);

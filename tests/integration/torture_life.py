@@ -38,6 +38,10 @@ class Failure(Exception):
     pass
 
 
+class SlowerThanUsual(Failure):
+    pass
+
+
 class Life:
     def __init__(self, test, number, stays=False):
         self.test, self.stays = test, stays
@@ -169,7 +173,7 @@ class Life:
         if status == EX_OK and self.missed is not None:
             raise Failure(f"it did not take step {self.missed}")
         if usual is not None and self.took > usual + SLOWER and not said:
-            raise Failure(f"it took {self.took:.1f} s rather than {usual:.1f} s and does not say why")
+            raise SlowerThanUsual(f"it took {self.took:.1f} s rather than {usual:.1f} s and does not say why")
 
     def finish(self):
         """A daemon without faults reports the rest."""

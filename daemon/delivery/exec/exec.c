@@ -43,8 +43,11 @@
 #define STOP_MARGIN_US    (1 * USEC_PER_SEC)
 #define TIMEOUT_MARGIN_US (30 * USEC_PER_SEC)
 
-/* How long hook_exec_free() waits for hook-run to kill the program. */
-#define REAP_TIMEOUT_MS 500
+/*
+ * How long hook_exec_free() waits for hook-run to kill the program and its descendants, which takes
+ * milliseconds unless the machine is overloaded. If hook-run is killed itself, descendants are left behind.
+ */
+#define REAP_TIMEOUT_MS 2000
 
 DEFINE_CLEANUP(char *, command_free)
 DEFINE_CLEANUP(struct hook_exec, hook_exec_free)

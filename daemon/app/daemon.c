@@ -63,6 +63,8 @@ struct daemon {
         char *last_status;    /* STATUS= after the end; NULL: none */
 };
 
+DEFINE_CLEANUP(struct outbox_load, outbox_load_free)
+
 /* ---- exit ---- */
 
 /* Nothing new is started from now on; running hooks are asked to end. */
@@ -255,13 +257,17 @@ static struct api_connection_parts connection_parts_of(struct daemon *daemon, co
 /* -EINVAL: a file of a hook cannot be used, which was logged. */
 static int build_outbox(struct daemon *daemon)
 {
+        CLEANUP(cleanup_outbox_load_free) struct outbox_load *load = NULL;
+
         int r = bus_connection_new(daemon->event, &daemon->bus);
+        if (r >= 0)
+                r = outbox_load(state_store(daemon->state), daemon->config, &load);
         if (r < 0)
                 return r;
 
         const struct outbox_parts outbox = {
                 .event = daemon->event,
-                .state = state_store(daemon->state),
+                .state = daemon->state,
                 .journal = daemon->journal,
                 .bus = daemon->bus,
                 .config = daemon->config,
@@ -269,7 +275,7 @@ static int build_outbox(struct daemon *daemon)
                 .on_idle = on_idle,
                 .userdata = daemon,
         };
-        return outbox_new(&outbox, &daemon->outbox);
+        return outbox_new(&outbox, load, &daemon->outbox);
 }
 
 static int build_parts(struct daemon *daemon)
@@ -434,7 +440,6 @@ static enum exit_status build_and_run(struct daemon *daemon)
 
         log_start(daemon);
         (void)recorder_replay(daemon->recorder);
-        outbox_wake(daemon->outbox);
         monitor_start(daemon->monitor);
         r = start_threads(daemon);
         if (r < 0)
@@ -462,6 +467,7 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
 
         /* Operations of the state end while the parts that have queued them exist. */
         reload_stop(daemon.reload);
+        outbox_abort(daemon.outbox);
         state_close(daemon.state);
 
         /* In reverse order, the loop last: each part releases its event sources. */

@@ -36,6 +36,7 @@ struct loading {
         struct reload *reload;
         struct config *config;
         char *tokens; /* of the account of [api] */
+        struct outbox_load *deliveries;
 };
 
 struct reload {
@@ -53,6 +54,7 @@ static struct loading *loading_free(struct loading *loading)
                 return NULL;
         config_free(loading->config);
         secret_free(loading->tokens);
+        outbox_load_free(loading->deliveries);
         free(loading);
         return NULL;
 }
@@ -149,11 +151,11 @@ static void refuse(struct reload *reload, size_t errors, const char *cause)
 
 /* `connection` is the new API connection, empty if the present one stays. It is taken over and left empty. */
 static int apply_config(const struct reload_parts *parts, struct config *config,
-                        struct api_connection *connection)
+                        const struct outbox_load *deliveries, struct api_connection *connection)
 {
         const struct config *old = *parts->config;
 
-        int r = outbox_reload(parts->outbox, config); /* -EINVAL: logged */
+        int r = outbox_reload(parts->outbox, config, deliveries); /* -EINVAL: logged */
         if (r < 0)
                 return r;
         recorder_reload(parts->recorder, config);
@@ -184,7 +186,7 @@ static int replace_config(const struct reload_parts *parts, const struct loading
         if (r < 0 || (r > 0 && api_connection_open(&api, &connection) != EXIT_STATUS_SUCCESS))
                 r = -EINVAL;
         else
-                r = apply_config(parts, new, &connection);
+                r = apply_config(parts, new, loading->deliveries, &connection);
         api_connection_close(&connection);
         if (r < 0)
                 monitor_keep(parts->monitor);
@@ -217,7 +219,9 @@ static int loading_run(struct state_operation *operation, struct store *store)
 
         secret_free(loading->tokens);
         loading->tokens = session_load(store, loading->config);
-        return monitor_load(loading->reload->parts.monitor, store);
+        loading->deliveries = outbox_load_free(loading->deliveries);
+        int r = outbox_load(store, loading->config, &loading->deliveries);
+        return r < 0 ? r : monitor_load(loading->reload->parts.monitor, store);
 }
 
 static void loading_done(struct state_operation *operation, int r)

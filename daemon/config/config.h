@@ -95,6 +95,8 @@ struct job_config {
         bool from_command_line;   /* --job: polled even if it is recorded as ended */
 };
 
+#define HOOK_PARALLEL_MAX 64
+
 struct hook_config {
         char *name;
         unsigned on; /* event_mask bits; default EVENT_MASK_TERMINAL */
@@ -104,6 +106,7 @@ struct hook_config {
         char *comment;  /* of exec: what follows " ;" on its lines, with the ";"; NULL: nothing */
         uint64_t timeout_us;
         unsigned retries;
+        unsigned parallel; /* attempts at a time, at most HOOK_PARALLEL_MAX */
         char *secret_file; /* these three are for url hooks; "": none */
         char *header_file;
         char *ca_file; /* "": see delivery/webhook/files.h */

@@ -138,6 +138,7 @@ const struct config_key config_keys[] = {
         { KEY(HOOK, "timeout", timespan), OF_HOOK(timeout_us), DEFAULT("1min"),
           RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
         { KEY(HOOK, "retries", count), OF_HOOK(retries), DEFAULT("8"), RANGE(0, 1000) },
+        { KEY(HOOK, "parallel", count), OF_HOOK(parallel), DEFAULT("4"), RANGE(1, HOOK_PARALLEL_MAX) },
         { KEY(HOOK, "secret_file", text), OF_HOOK(secret_file), DEFAULT(""), .check = check_secret_file },
         { KEY(HOOK, "header_file", text), OF_HOOK(header_file), DEFAULT(""), .check = check_secret_file },
         { KEY(HOOK, "ca_file", text), OF_HOOK(ca_file), DEFAULT(""), .check = check_absolute_path },

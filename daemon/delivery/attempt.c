@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One attempt in a slot of a hook's queue:
+ *      reading ──> running ──> recording ──> recorded
+ *         │           │         │     ↑
+ *         │           │       unrecorded
+ *         └──> unread, short, stopped
  *
- *     free ──(start)──> in progress ──(end)──> ended ──(recorded)──> free
+ * The event is read, and the result recorded, by the state writer. Until the result is recorded the attempt
+ * is in progress, so that the event is not delivered twice in a row.
  *
- * The slot is free only when the result is recorded. If that fails (disk full), the attempt stays in its
- * slot, so that the event is not delivered twice in a row, and the queue retries. An attempt that was ended
- * by a stop, or not made for a shortage, frees its slot without a result.
+ * The writer uses the attempt while it reads or records. One that is freed then is only detached, and freed
+ * when the writer has finished.
  */
 
 #include "delivery/attempt.h"
@@ -18,7 +21,6 @@
 #include <string.h>
 
 #include "delivery/exec/exec.h"
-#include "delivery/payload.h"
 #include "delivery/shortage.h"
 #include "delivery/unit/unit.h"
 #include "delivery/webhook/webhook.h"
@@ -28,31 +30,60 @@
 #include "platform/clock.h"
 #include "platform/random.h"
 #include "util/cleanup.h"
+#include "util/container.h"
 #include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
-bool attempt_is_free(const struct attempt *attempt)
+struct attempt {
+        struct attempt_parts parts;
+        struct hook_setup *setup;
+        struct delivery delivery;
+        struct state_operation operation;
+        bool is_queued; /* the writer has the operation */
+        bool detached;
+        enum attempt_stage stage;
+        struct event event;
+        struct attempt_run run;
+        enum attempt_result result;
+        char *reason;      /* of a failure or shortage; NULL without memory */
+        uint64_t ended_us; /* when a delivery ended, by the wall clock, or an attempt before a retry, by
+                              clock_process_us() */
+        uint64_t delay_us; /* before a retry */
+        bool error_taken;
+};
+
+enum attempt_stage attempt_stage(const struct attempt *attempt)
 {
-        return attempt->context == NULL;
+        return attempt->stage;
 }
 
-bool attempt_is_unrecorded(const struct attempt *attempt)
+enum attempt_result attempt_result(const struct attempt *attempt, uint64_t *ret_due_us)
 {
-        return attempt->ended;
+        assert(attempt->stage == ATTEMPT_RECORDED);
+        *ret_due_us = attempt->delivery.next_us;
+        return attempt->result;
 }
 
-uint64_t attempt_delivery_id(const struct attempt *attempt)
+const struct delivery *attempt_delivery(const struct attempt *attempt)
 {
-        assert(!attempt_is_free(attempt));
-        return attempt->delivery.id;
+        return &attempt->delivery;
+}
+
+const char *attempt_take_error(struct attempt *attempt)
+{
+        assert(attempt->stage == ATTEMPT_UNRECORDED || attempt->stage == ATTEMPT_UNREAD);
+        if (attempt->error_taken)
+                return NULL;
+        attempt->error_taken = true;
+        return attempt->operation.error;
 }
 
 /* ---- log ---- */
 
 static char *attempt_label(const struct attempt *attempt)
 {
-        return job_label(attempt->event.record.id, text_or_empty(&attempt->event.job_name));
+        return job_label(attempt->delivery.job_id, text_or_empty(&attempt->event.job_name));
 }
 
 static const char *attempt_reason(const struct attempt *attempt)
@@ -60,14 +91,15 @@ static const char *attempt_reason(const struct attempt *attempt)
         return attempt->reason != NULL ? attempt->reason : "out of memory";
 }
 
+/* Of the attempt that is in progress or has just been counted. */
 static struct journal_delivery delivery_fields(const struct attempt *attempt)
 {
         return (struct journal_delivery){
-                .job_id = attempt->event.record.id,
+                .job_id = attempt->delivery.job_id,
                 .job_name = attempt->event.job_name.data,
                 .event_id = attempt->delivery.event_id,
-                .hook = attempt->context->hook->name,
-                .attempt = attempt->delivery.attempts + 1,
+                .hook = hook_setup_hook(attempt->setup)->name,
+                .attempt = attempt->delivery.attempts + (attempt->stage != ATTEMPT_RECORDED),
         };
 }
 
@@ -76,7 +108,7 @@ static void log_delivered(const struct attempt *attempt)
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
         const struct journal_delivery fields = delivery_fields(attempt);
 
-        journal_print_delivery(attempt->context->hook_context.journal, LOG_INFO, NULL, &fields,
+        journal_print_delivery(attempt->parts.journal, LOG_INFO, NULL, &fields,
                                "%s: hook %s: delivered \"%s\" (attempt %u)", label != NULL ? label : "A job",
                                fields.hook, event_kind_to_string(attempt->event.kind), fields.attempt);
 }
@@ -86,25 +118,25 @@ static void log_abandoned(const struct attempt *attempt)
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
         const struct journal_delivery fields = delivery_fields(attempt);
 
-        journal_print_delivery(attempt->context->hook_context.journal, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED,
-                               &fields, "%s: hook %s: abandoned \"%s\" after %u attempt%s: %s",
+        journal_print_delivery(attempt->parts.journal, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED, &fields,
+                               "%s: hook %s: abandoned \"%s\" after %u attempt%s: %s",
                                label != NULL ? label : "A job", fields.hook,
                                event_kind_to_string(attempt->event.kind), fields.attempt,
                                plural(fields.attempt), attempt_reason(attempt));
 }
 
-static void log_retry(const struct attempt *attempt, uint64_t delay_us)
+static void log_retry(const struct attempt *attempt)
 {
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
         const struct journal_delivery fields = delivery_fields(attempt);
         char delay[TIMESPAN_TEXT_MAX];
 
         journal_print_delivery(
-                attempt->context->hook_context.journal, LOG_WARNING, MESSAGE_ID_DELIVERY_RETRY, &fields,
+                attempt->parts.journal, LOG_WARNING, MESSAGE_ID_DELIVERY_RETRY, &fields,
                 "%s: hook %s: delivery of \"%s\" failed (attempt %u of %u): %s; retrying in %s",
                 label != NULL ? label : "A job", fields.hook, event_kind_to_string(attempt->event.kind),
-                fields.attempt, attempt->context->hook->retries + 1, attempt_reason(attempt),
-                timespan_format_rough(delay_us, delay));
+                fields.attempt, hook_setup_hook(attempt->setup)->retries + 1, attempt_reason(attempt),
+                timespan_format_rough(attempt->delay_us, delay));
 }
 
 static void log_stopped(const struct attempt *attempt, const char *reason)
@@ -112,171 +144,242 @@ static void log_stopped(const struct attempt *attempt, const char *reason)
         CLEANUP(cleanup_free) char *label = attempt_label(attempt);
         const struct journal_delivery fields = delivery_fields(attempt);
 
-        journal_print_delivery(attempt->context->hook_context.journal, LOG_INFO, NULL, &fields,
+        journal_print_delivery(attempt->parts.journal, LOG_INFO, NULL, &fields,
                                "%s: hook %s: delivery of \"%s\" interrupted (attempt %u): %s; it is repeated "
                                "after the next start",
                                label != NULL ? label : "A job", fields.hook,
                                event_kind_to_string(attempt->event.kind), fields.attempt, reason);
 }
 
-static void log_shortage(const struct attempt *attempt, const char *reason)
+void attempt_log_shortage(const struct attempt *attempt)
 {
-        CLEANUP(cleanup_free) char *label = job_label(attempt->delivery.job_id, attempt->event.job_name.data);
-        struct journal_delivery fields = delivery_fields(attempt);
+        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
+        const struct journal_delivery fields = delivery_fields(attempt);
 
-        fields.job_id = attempt->delivery.job_id; /* the event may not have been read */
-        journal_print_delivery(attempt->context->hook_context.journal, LOG_WARNING, NULL, &fields,
+        assert(attempt->stage == ATTEMPT_SHORT);
+        journal_print_delivery(attempt->parts.journal, LOG_WARNING, NULL, &fields,
                                "%s: hook %s cannot be started now: %s; retrying every second, which does not "
                                "count as an attempt",
-                               label != NULL ? label : "A job", fields.hook, reason);
+                               label != NULL ? label : "A job", fields.hook, attempt_reason(attempt));
 }
 
-/* ---- end ---- */
+/* ---- the end ---- */
 
-void attempt_clear(struct attempt *attempt)
+static void set_stage(struct attempt *attempt, enum attempt_stage stage)
 {
-        hook_exec_free(attempt->exec);
-        webhook_cancel(attempt->http);
-        hook_unit_cancel(attempt->unit);
+        attempt->stage = stage;
+        attempt->parts.on_change(attempt->parts.userdata);
+}
+
+static void destroy(struct attempt *attempt)
+{
+        attempt_run_clear(&attempt->run);
+        hook_setup_unref(attempt->setup);
         event_clear(&attempt->event);
-        free(attempt->document);
         free(attempt->reason);
-        *attempt = (struct attempt){ .context = NULL };
+        free(attempt);
+}
+
+struct attempt *attempt_free(struct attempt *attempt)
+{
+        if (attempt == NULL)
+                return NULL;
+        if (attempt->is_queued) {
+                attempt->detached = true;
+                attempt->setup = hook_setup_unref(attempt->setup);
+        } else {
+                destroy(attempt);
+        }
+        return NULL;
 }
 
 void attempt_stop(struct attempt *attempt)
 {
-        if (attempt->exec != NULL)
-                hook_exec_stop(attempt->exec);
-        else if (!attempt->ended) {
-                if (attempt->http != NULL)
+        if (attempt->run.exec != NULL) {
+                hook_exec_stop(attempt->run.exec);
+        } else if (attempt->stage == ATTEMPT_READING || attempt->stage == ATTEMPT_RUNNING) {
+                if (attempt->run.http != NULL)
                         log_stopped(attempt, "stopped: no response yet");
-                attempt_clear(attempt);
+                attempt_run_clear(&attempt->run);
+                set_stage(attempt, ATTEMPT_STOPPED);
         }
 }
 
-int attempt_record(struct attempt *attempt)
+/* ---- the result ---- */
+
+/* Has the writer execute `run`. */
+static void queue_operation(struct attempt *attempt,
+                            int (*run)(struct state_operation *operation, struct store *store),
+                            void (*done)(struct state_operation *operation, int r))
 {
-        struct store *state = attempt->context->state;
+        attempt->operation = (struct state_operation){ .run = run, .done = done };
+        attempt->is_queued = true;
+        state_queue(attempt->parts.state, &attempt->operation);
+}
+
+static int record_run(struct state_operation *operation, struct store *store)
+{
+        const struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
+        uint64_t id = attempt->delivery.id;
+
+        switch (attempt->result) {
+        case ATTEMPT_DELIVERED:
+                return store_delivery_done(store, id, attempt->ended_us);
+        case ATTEMPT_ABANDONED:
+                return store_delivery_failed(store, id, attempt->ended_us, attempt_reason(attempt));
+        case ATTEMPT_RETRY:
+                return store_delivery_retry(store, id, attempt->ended_us, attempt->delay_us,
+                                            attempt_reason(attempt));
+        }
+        return -EINVAL;
+}
+
+static void log_result(const struct attempt *attempt)
+{
+        switch (attempt->result) {
+        case ATTEMPT_DELIVERED:
+                log_delivered(attempt);
+                return;
+        case ATTEMPT_ABANDONED:
+                log_abandoned(attempt);
+                return;
+        case ATTEMPT_RETRY:
+                log_retry(attempt);
+                return;
+        }
+}
+
+static void record_done(struct state_operation *operation, int r)
+{
+        struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
+
+        attempt->is_queued = false;
+        if (attempt->detached) {
+                destroy(attempt);
+                return;
+        }
+        /* -ENOENT: it is not pending any more, whoever ended it. */
+        if (r < 0 && r != -ENOENT) {
+                set_stage(attempt, ATTEMPT_UNRECORDED);
+                return;
+        }
+        attempt->stage = ATTEMPT_RECORDED;
+        attempt->delivery.attempts++;
+        attempt->delivery.delay_us = attempt->delay_us;
+        attempt->delivery.next_us = attempt->ended_us + attempt->delay_us;
+        if (r >= 0)
+                log_result(attempt);
+        else
+                attempt->result = ATTEMPT_DELIVERED;
+        attempt->parts.on_change(attempt->parts.userdata);
+}
+
+void attempt_record(struct attempt *attempt)
+{
+        assert(attempt->stage == ATTEMPT_UNRECORDED);
+        attempt->stage = ATTEMPT_RECORDING;
+        queue_operation(attempt, record_run, record_done);
+}
+
+static void take_result(struct attempt *attempt, const struct hook_end *end)
+{
         unsigned made = attempt->delivery.attempts + 1;
-        int r;
 
-        assert(attempt->ended);
-        if (attempt->success) {
-                r = store_delivery_done(state, attempt->delivery.id, clock_wall_us());
-                if (r >= 0)
-                        log_delivered(attempt);
-        } else if (made > attempt->context->hook->retries) {
-                r = store_delivery_failed(state, attempt->delivery.id, clock_wall_us(),
-                                          attempt_reason(attempt));
-                if (r >= 0) {
-                        (*attempt->context->abandoned)++;
-                        log_abandoned(attempt);
-                }
+        attempt->reason = strdup(end->reason);
+        text_strip_full_stop(attempt->reason);
+        if (end->success || made > hook_setup_hook(attempt->setup)->retries) {
+                attempt->result = end->success ? ATTEMPT_DELIVERED : ATTEMPT_ABANDONED;
+                attempt->ended_us = clock_wall_us();
         } else {
-                uint64_t delay_us = delivery_delay(made, attempt->retry_after_us, random_u64());
-
-                r = store_delivery_retry(state, attempt->delivery.id, clock_process_us(), delay_us,
-                                         attempt_reason(attempt));
-                if (r >= 0)
-                        log_retry(attempt, delay_us);
+                attempt->result = ATTEMPT_RETRY;
+                attempt->ended_us = clock_process_us();
+                attempt->delay_us = delivery_delay(made, end->retry_after_us, random_u64());
         }
-        /* -ENOENT: no longer pending, dropped by a reload that removed its hook. */
-        if (r < 0 && r != -ENOENT)
-                return r;
-        attempt_clear(attempt);
-        return 0;
-}
-
-static void postpone(struct attempt *attempt, const char *reason)
-{
-        struct attempt_context *context = attempt->context;
-
-        if (context->on_shortage(context->userdata))
-                log_shortage(attempt, reason);
-        attempt_clear(attempt);
+        attempt->stage = ATTEMPT_UNRECORDED;
+        attempt_record(attempt);
 }
 
 static void on_hook_end(void *userdata, const struct hook_end *end)
 {
         struct attempt *attempt = userdata;
-        struct attempt_context *context = attempt->context;
-        int r = 0;
 
-        /* The run is freed when this returns. */
-        attempt->exec = NULL;
-        attempt->http = NULL;
-        attempt->unit = NULL;
-
+        attempt_run_ended(&attempt->run);
         if (end->shortage) {
-                postpone(attempt, end->reason);
-                return;
-        }
-        /* An attempt that was ended by a stop has not failed; the event is delivered after the next start. */
-        if (end->stopped) {
-                log_stopped(attempt, end->reason);
-                attempt_clear(attempt);
-        } else {
-                attempt->ended = true;
-                attempt->success = end->success;
                 attempt->reason = strdup(end->reason);
-                text_strip_full_stop(attempt->reason);
-                attempt->retry_after_us = end->retry_after_us;
-                r = attempt_record(attempt);
+                set_stage(attempt, ATTEMPT_SHORT);
+        } else if (end->stopped) { /* it has not failed */
+                log_stopped(attempt, end->reason);
+                set_stage(attempt, ATTEMPT_STOPPED);
+        } else {
+                take_result(attempt, end);
         }
-        context->on_done(context->userdata, r);
 }
 
-/* ---- start ---- */
+/* ---- the start ---- */
 
-static int start_hook(struct attempt *attempt, char **ret_reason)
+static void fail_to_start(struct attempt *attempt, int r, const char *reason)
 {
-        struct attempt_context *context = attempt->context;
-        unsigned number = attempt->delivery.attempts + 1;
-        size_t size;
+        const struct hook_end end = { .shortage = is_shortage(-r),
+                                      .reason = reason != NULL ? reason : strerror(-r) };
 
-        int r = store_get_event(context->state, attempt->delivery.event_id, &attempt->event);
-        if (r == 0)
-                return -ENOENT;
-        if (r >= 0)
-                r = payload_write(&attempt->event, number, context->personal_data, &attempt->document, &size);
-        if (r < 0)
-                return r;
-
-        const struct hook_attempt call = {
-                .hook = context->hook,
-                .event = &attempt->event,
-                .document = attempt->document,
-                .document_size = size,
-                .attempt = number,
-                .on_end = on_hook_end,
-                .userdata = attempt,
-        };
-        switch (context->hook->kind) {
-        case HOOK_EXEC:
-                return hook_exec_start(&context->hook_context, &call, ret_reason, &attempt->exec);
-        case HOOK_URL:
-                return webhook_start(context->webhook, &call, ret_reason, &attempt->http);
-        case HOOK_UNIT:
-                return hook_unit_start(context->unit_hooks, &call, ret_reason, &attempt->unit);
-        }
-        return -EOPNOTSUPP;
+        on_hook_end(attempt, &end);
 }
 
-void attempt_start(struct attempt *attempt, struct attempt_context *context, const struct delivery *delivery)
+static int read_run(struct state_operation *operation, struct store *store)
 {
+        struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
+
+        event_clear(&attempt->event);
+        return store_get_event(store, attempt->delivery.event_id, &attempt->event);
+}
+
+static void read_done(struct state_operation *operation, int r)
+{
+        struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
         CLEANUP(cleanup_free) char *reason = NULL;
 
-        assert(attempt_is_free(attempt));
-        *attempt = (struct attempt){ .context = context, .delivery = *delivery };
-
-        int r = check_descriptors();
-        if (r >= 0)
-                r = start_hook(attempt, &reason);
-        if (r < 0) {
-                const struct hook_end end = { .shortage = is_shortage(-r),
-                                              .reason = reason != NULL ? reason : strerror(-r) };
-
-                on_hook_end(attempt, &end);
+        attempt->is_queued = false;
+        if (attempt->detached) {
+                destroy(attempt);
+                return;
         }
+        if (attempt->stage == ATTEMPT_STOPPED)
+                return;
+        attempt->stage = ATTEMPT_RUNNING;
+        if (r == 0) {
+                fail_to_start(attempt, -ENOENT, NULL);
+                return;
+        }
+        if (r == -EUCLEAN) { /* it will not get better */
+                fail_to_start(attempt, r, operation->error);
+                return;
+        }
+        if (r < 0) {
+                set_stage(attempt, ATTEMPT_UNREAD);
+                return;
+        }
+        r = check_descriptors();
+        if (r >= 0)
+                r = hook_setup_start(attempt->setup, &attempt->event, attempt->delivery.attempts + 1,
+                                     on_hook_end, attempt, &reason, &attempt->run);
+        if (r < 0)
+                fail_to_start(attempt, r, reason);
+}
+
+int attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
+                  const struct delivery *delivery, struct attempt **ret_attempt)
+{
+        struct attempt *attempt = calloc(1, sizeof(*attempt));
+
+        if (attempt == NULL)
+                return -ENOMEM;
+        *attempt = (struct attempt){
+                .parts = *parts,
+                .setup = hook_setup_ref(setup),
+                .delivery = *delivery,
+                .stage = ATTEMPT_READING,
+        };
+        queue_operation(attempt, read_run, read_done);
+        *ret_attempt = attempt;
+        return 0;
 }

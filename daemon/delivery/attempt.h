@@ -3,82 +3,77 @@
 
 #include <stdbool.h>
 
-#include "delivery/hook.h"
-#include "state/store.h"
+#include "delivery/hook_setup.h"
+#include "state/state.h"
 
-struct hook_exec;
-struct hook_unit;
-struct unit_hooks;
-struct webhook;
-struct webhook_run;
+/* One attempt to make a delivery, from reading its event to recording its result. */
+struct attempt;
 
-/* What all attempts of one hook share. Its owner keeps it until the last of them has ended. */
-struct attempt_context {
-        struct hook_context hook_context;
-        struct store *state;
-        const struct hook_config *hook;
-        struct unit_hooks *unit_hooks; /* needed by a unit hook; borrowed */
-        struct webhook *webhook;       /* needed by a url hook; freed by the owner */
-        bool personal_data;            /* in the document */
-        size_t *abandoned;             /* incremented for each delivery that is abandoned; borrowed */
+enum attempt_stage {
+        ATTEMPT_READING, /* its event */
+        ATTEMPT_RUNNING,
+        ATTEMPT_RECORDING,  /* its result */
+        ATTEMPT_UNRECORDED, /* its result could not be recorded: see attempt_record() */
 
-        /*
-         * An attempt has ended. With 0 its slot is free. With a negative errno its result could not be
-         * recorded, and its slot stays occupied until attempt_record() succeeds. Called from the loop or from
-         * attempt_start().
-         */
-        void (*on_done)(void *userdata, int r);
+        /* The other stages are final; in all but the last, the delivery remains due. */
+        ATTEMPT_UNREAD, /* its event could not be read */
+        ATTEMPT_SHORT,  /* it could not be made for want of descriptors, memory or processes */
+        ATTEMPT_STOPPED,
+        ATTEMPT_RECORDED,
+};
 
-        /*
-         * The attempt could not be made for want of descriptors, memory or processes. Its slot is free, and
-         * the delivery remains due; it is to be tried again soon. Called instead of on_done(). Returns
-         * whether to log this.
-         */
-        bool (*on_shortage)(void *userdata);
+enum attempt_result {
+        ATTEMPT_DELIVERED,
+        ATTEMPT_ABANDONED, /* the last attempt has failed */
+        ATTEMPT_RETRY,
+};
+
+/* Borrowed until the attempt is freed. */
+struct attempt_parts {
+        struct state *state;
+        struct journal *journal;
+
+        /* It has reached another stage than those in progress. Called from the loop. It must not be freed by
+         * that. */
+        void (*on_change)(void *userdata);
         void *userdata;
 };
 
-/* A slot of a hook's queue, in which one attempt after another is made. Zeroed: free. Fields are private. */
-struct attempt {
-        struct attempt_context *context; /* NULL: the slot is free */
-        struct delivery delivery;
-        struct event event;
-        char *document;
-        struct hook_exec *exec;
-        struct webhook_run *http;
-        struct hook_unit *unit;
-        bool ended; /* but not recorded yet */
-        bool success;
-        char *reason; /* of a failure; NULL when out of memory */
-        uint64_t retry_after_us;
-};
-
 /*
- * Starts an attempt in a free slot. An attempt that cannot be started counts as failed, unless that is for a
- * shortage.
+ * Starts an attempt. It takes a reference to the setup. One that fails to start counts as failed, unless that
+ * is for a shortage. Returns 0 or -ENOMEM.
  */
-void attempt_start(struct attempt *attempt, struct attempt_context *context, const struct delivery *delivery);
+int attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
+                  const struct delivery *delivery, struct attempt **ret_attempt);
 
 /*
- * Records the result of an attempt that has ended, and frees its slot. Returns 0, or a negative errno if the
- * state cannot be written, and then the slot stays occupied.
+ * Frees it, whatever its stage. If it is in progress it ends without a result; a result that is being
+ * recorded will be recorded. Must not be called by on_change(). Accepts NULL, returns NULL.
  */
-int attempt_record(struct attempt *attempt);
+struct attempt *attempt_free(struct attempt *attempt);
 
 /*
- * Ends an attempt: a program is asked to end and on_done() is called when it has; otherwise the slot is freed
- * at once, without on_done(), and the delivery remains due. An attempt that has ended stays in its slot until
- * its result is recorded. Accepts a free slot.
+ * Ends an attempt: a program is asked to end, and its result is recorded; every other attempt is in its final
+ * stage when this returns, unless it has a result already.
  */
 void attempt_stop(struct attempt *attempt);
 
-/* Ends an attempt without on_done() and frees its slot. The delivery remains due. Accepts a free slot. */
-void attempt_clear(struct attempt *attempt);
+/* Tries again to record the result. To be called in stage ATTEMPT_UNRECORDED. */
+void attempt_record(struct attempt *attempt);
 
-bool attempt_is_free(const struct attempt *attempt);
+enum attempt_stage attempt_stage(const struct attempt *attempt);
 
-/* Whether the attempt has ended but its result is not recorded. */
-bool attempt_is_unrecorded(const struct attempt *attempt);
+/* In stage ATTEMPT_RECORDED. Before a retry the delivery waits until *ret_due_us, by clock_process_us(). */
+enum attempt_result attempt_result(const struct attempt *attempt, uint64_t *ret_due_us);
 
-/* The id of the delivery in an occupied slot. */
-uint64_t attempt_delivery_id(const struct attempt *attempt);
+/* The delivery. It counts this attempt once its result is recorded. Borrowed. */
+const struct delivery *attempt_delivery(const struct attempt *attempt);
+
+/*
+ * In the stages ATTEMPT_UNRECORDED and ATTEMPT_UNREAD: why, when that is asked for the first time; then NULL.
+ * Borrowed.
+ */
+const char *attempt_take_error(struct attempt *attempt);
+
+/* In stage ATTEMPT_SHORT. */
+void attempt_log_shortage(const struct attempt *attempt);

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The deliveries of one hook:
+ * The deliveries of one hook.
  *
- *      fill: start what is due ──> attempt ──> result recorded ──> on_change() ──> fill
- *        └──> timer for the earliest delivery that is not due ──> on_change() ──> fill
+ *      wake ──> fill ──> attempt ──> result recorded ──> wake
+ *                ├──> timer for the next delivery that is not due ──> wake
+ *                └──> page of deliveries from the state ──> wake
  *
- * The queue itself is in the state; only attempts in progress are in memory. A result that cannot be recorded
- * (disk full) keeps its slot and is retried every RETRY_US, or every STOP_RETRY_US after hook_queue_stop().
+ * Deliveries are in memory in the order of their ids, up to HOOK_QUEUE_MAX. If there are more in the state
+ * (`more`), new ones are not added but stay there too, and the next page is read when half of the memory is
+ * free. A new queue reads its first page like all others.
+ *
+ * What the state writer could not read or record (disk full) is retried every RETRY_US, or STOP_RETRY_US
+ * after hook_queue_stop(). A result that is not recorded keeps its slot.
  */
 
 #include "delivery/hook_queue.h"
@@ -15,11 +20,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "delivery/attempt.h"
-#include "delivery/webhook/webhook.h"
+#include "delivery/pending.h"
+#include "journal/journal.h"
 #include "planning/backoff.h"
 #include "platform/clock.h"
+#include "util/container.h"
 #include "util/timespan.h"
 
 /* The interval after which a failed access to the state is retried. Named in messages. */
@@ -28,280 +36,434 @@
 /* The same while the daemon is stopping, which takes seconds at most. */
 #define STOP_RETRY_US (200 * USEC_PER_MSEC)
 
-#define IDS_MAX (HOOK_QUEUE_OTHERS_MAX + HOOK_CONCURRENCY)
+/* A page of deliveries that is being read. Without a queue it is only freed. */
+struct page {
+        struct state_operation operation;
+        struct hook_queue *queue;
+        char *hook;
+        uint64_t after; /* an id */
+        size_t max;
+        struct delivery *deliveries;
+};
 
 struct hook_queue {
         struct hook_queue_parts parts;
-        struct config *config; /* owns context.hook */
-        struct attempt_context context;
-        struct attempt slots[HOOK_CONCURRENCY];
+        struct attempt_parts attempt_parts;
+        char *name;
+        struct hook_setup *setup; /* NULL: not configured */
+        struct pending pending;   /* in memory */
+        uint64_t total;           /* of pending ones, in memory or not */
+        uint64_t last_id;         /* the highest in memory so far */
+        bool more;                /* the state has others */
+        struct page *page;
+        struct attempt *slots[HOOK_PARALLEL_MAX];
+        size_t occupied; /* the first ones */
         sd_event_source *timer;
-        bool rebased;      /* no delivery waits longer than its own delay, whatever clock dated it */
-        bool waiting;      /* deliveries wait for their time */
-        bool state_failed; /* the state cannot be read or written, which was logged */
-        bool shortage;     /* an attempt of this round could not be made */
-        bool retired;
+        uint64_t retry_us; /* when to retry what the state refused, by clock_process_us(); 0: nothing */
+        bool unreadable;   /* that is reading */
+        bool read_failed;  /* which was logged */
+        bool paused;       /* for a shortage */
+        bool woken;
         bool stopping;
 };
 
-static void timer_set(struct hook_queue *queue, uint64_t span_us)
-{
-        (void)sd_event_source_set_time_relative(queue->timer, span_us);
-        (void)sd_event_source_set_enabled(queue->timer, SD_EVENT_ONESHOT);
-}
-
-/* ---- slots ---- */
-
 const char *hook_queue_name(const struct hook_queue *queue)
 {
-        return queue->context.hook->name;
+        return queue->name;
 }
 
-bool hook_queue_is_retired(const struct hook_queue *queue)
+bool hook_queue_is_configured(const struct hook_queue *queue)
 {
-        return queue->retired;
+        return queue->setup != NULL;
+}
+
+uint64_t hook_queue_pending(const struct hook_queue *queue)
+{
+        return queue->setup != NULL ? queue->total : 0;
 }
 
 bool hook_queue_is_waiting(const struct hook_queue *queue)
 {
-        return queue->waiting;
-}
-
-bool hook_queue_has_state_error(const struct hook_queue *queue)
-{
-        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
-                if (!attempt_is_free(&queue->slots[i]) && attempt_is_unrecorded(&queue->slots[i]))
-                        return true;
-        return queue->state_failed;
-}
-
-bool hook_queue_is_busy(const struct hook_queue *queue)
-{
-        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
-                if (!attempt_is_free(&queue->slots[i]) && !attempt_is_unrecorded(&queue->slots[i]))
-                        return true;
-        return false;
+        return queue->setup != NULL && (queue->total > 0 || queue->pending.count > 0 || queue->more);
 }
 
 bool hook_queue_is_occupied(const struct hook_queue *queue)
 {
-        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
-                if (!attempt_is_free(&queue->slots[i]))
+        return queue->occupied > 0;
+}
+
+static bool has_unrecorded(const struct hook_queue *queue)
+{
+        for (size_t i = 0; i < queue->occupied; i++)
+                if (attempt_stage(queue->slots[i]) == ATTEMPT_UNRECORDED)
                         return true;
         return false;
 }
 
-size_t hook_queue_get_deliveries(const struct hook_queue *queue, uint64_t ret_ids[static HOOK_CONCURRENCY])
+bool hook_queue_has_state_error(const struct hook_queue *queue)
 {
-        size_t count = 0;
-
-        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
-                if (!attempt_is_free(&queue->slots[i]))
-                        ret_ids[count++] = attempt_delivery_id(&queue->slots[i]);
-        return count;
+        return queue->read_failed || has_unrecorded(queue);
 }
 
-static struct attempt *free_slot(struct hook_queue *queue)
+bool hook_queue_is_busy(const struct hook_queue *queue)
 {
-        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
-                if (attempt_is_free(&queue->slots[i]))
-                        return &queue->slots[i];
-        return NULL;
-}
+        for (size_t i = 0; i < queue->occupied; i++) {
+                enum attempt_stage stage = attempt_stage(queue->slots[i]);
 
-static int compare_ids(const void *left, const void *right)
-{
-        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-        return (a > b) - (a < b);
-}
-
-/* Ids of all deliveries of the hook that are in progress, for the state to leave out: sorted. */
-static size_t collect_busy(const struct hook_queue *queue, const uint64_t others[], size_t other_count,
-                           uint64_t ret_ids[static IDS_MAX])
-{
-        size_t count = hook_queue_get_deliveries(queue, ret_ids);
-
-        for (size_t i = 0; i < other_count && i < HOOK_QUEUE_OTHERS_MAX; i++)
-                ret_ids[count++] = others[i];
-        qsort(ret_ids, count, sizeof(*ret_ids), compare_ids);
-        return count;
-}
-
-/* ---- attempts ---- */
-
-static void retry_record(struct hook_queue *queue)
-{
-        timer_set(queue, queue->stopping ? STOP_RETRY_US : RETRY_US);
-}
-
-static void on_attempt_done(void *userdata, int r)
-{
-        struct hook_queue *queue = userdata;
-
-        if (r < 0) {
-                journal_print(
-                        queue->parts.journal, LOG_WARNING, "Cannot record the result of hook %s: %s. %s",
-                        hook_queue_name(queue), store_error(queue->parts.state),
-                        queue->stopping
-                                ? "If it cannot be recorded before the exit, the hook runs again after "
-                                  "the next start."
-                                : "Retrying every 5s; until then the hook handles fewer events at once.");
-                retry_record(queue);
+                if (stage == ATTEMPT_READING || stage == ATTEMPT_RUNNING)
+                        return true;
         }
-        queue->parts.on_change(queue->parts.userdata);
+        return false;
 }
 
-static bool on_attempt_shortage(void *userdata)
+bool hook_queue_is_active(const struct hook_queue *queue)
 {
-        struct hook_queue *queue = userdata;
-
-        queue->shortage = true;
-        return queue->parts.on_shortage(queue->parts.userdata);
+        for (size_t i = 0; i < queue->occupied; i++)
+                if (attempt_stage(queue->slots[i]) != ATTEMPT_UNRECORDED)
+                        return true;
+        return queue->woken || queue->page != NULL;
 }
 
-/* Records results that could not be recorded before. Returns whether some still cannot. */
-static bool record_results(struct hook_queue *queue)
+static void wake(struct hook_queue *queue)
 {
-        bool unrecorded = false;
-
-        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
-                if (attempt_is_unrecorded(&queue->slots[i]) && attempt_record(&queue->slots[i]) < 0)
-                        unrecorded = true;
-        return unrecorded;
+        queue->woken = true;
+        queue->parts.on_wake(queue->parts.userdata);
 }
 
-/* Logged once until the state can be accessed again. */
-static void handle_state_error(struct hook_queue *queue, const char *action)
+static void on_attempt_change(void *userdata)
 {
-        queue->waiting = true; /* deliveries that cannot be read may be waiting */
-        timer_set(queue, RETRY_US);
-        if (queue->state_failed)
-                return;
-        queue->state_failed = true;
-        journal_print(queue->parts.journal, LOG_WARNING,
-                      "Cannot %s pending deliveries of hook %s: %s. Retrying every 5s.", action,
-                      hook_queue_name(queue), store_error(queue->parts.state));
-}
-
-/* Sets the timer for the earliest delivery that is not due, and for results that are not recorded. */
-static void set_timer(struct hook_queue *queue, const uint64_t busy[], size_t busy_count, bool unrecorded)
-{
-        uint64_t next_us, now_us = clock_process_us();
-
-        int r = store_next_delivery(queue->parts.state, hook_queue_name(queue), busy, busy_count, &next_us);
-        if (r < 0) {
-                handle_state_error(queue, "read");
-                return;
-        }
-        queue->waiting = r > 0;
-        queue->state_failed = false;
-        /* If all slots are occupied, the end of an attempt causes the next fill. */
-        if (r > 0 && busy_count < HOOK_CONCURRENCY) {
-                uint64_t span_us = next_us > now_us ? next_us - now_us : 0;
-                timer_set(queue, unrecorded && span_us > RETRY_US ? RETRY_US : span_us);
-        } else if (unrecorded) {
-                timer_set(queue, RETRY_US);
-        }
-}
-
-/*
- * Deliveries were dated by the clock of an earlier process, which may have been wrong, or this one may be.
- * Has no effect on those that this process dated.
- */
-static int rebase(struct hook_queue *queue)
-{
-        if (queue->rebased)
-                return 0;
-        int r = store_rebase_deliveries(queue->parts.state, hook_queue_name(queue), clock_process_us(),
-                                        DELIVERY_DELAY_MAX_US);
-        queue->rebased = r >= 0;
-        return r;
-}
-
-static void start_attempts(struct hook_queue *queue, const struct delivery due[], size_t count)
-{
-        queue->shortage = false;
-        for (size_t i = 0; i < count && !queue->shortage; i++)
-                attempt_start(free_slot(queue), &queue->context, &due[i]);
-}
-
-void hook_queue_fill(struct hook_queue *queue, const uint64_t others[], size_t other_count)
-{
-        struct delivery due[HOOK_CONCURRENCY];
-        uint64_t busy[IDS_MAX];
-
-        bool unrecorded = record_results(queue);
-        if (queue->retired || queue->stopping) {
-                if (unrecorded)
-                        retry_record(queue);
-                return;
-        }
-
-        if (rebase(queue) < 0) {
-                handle_state_error(queue, "update");
-                return;
-        }
-        size_t busy_count = collect_busy(queue, others, other_count, busy);
-        if (busy_count < HOOK_CONCURRENCY) {
-                int count =
-                        store_due_deliveries(queue->parts.state, hook_queue_name(queue), clock_process_us(),
-                                             busy, busy_count, due, HOOK_CONCURRENCY - busy_count);
-                if (count < 0) { /* set_timer() would have the timer elapse at once, repeatedly */
-                        handle_state_error(queue, "read");
-                        return;
-                }
-                start_attempts(queue, due, (size_t)count);
-                if (queue->shortage) { /* a delivery is due, and the timer would elapse at once */
-                        queue->waiting = true;
-                        return;
-                }
-                busy_count = collect_busy(queue, others, other_count, busy);
-        }
-        set_timer(queue, busy, busy_count, unrecorded);
+        wake(userdata);
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)source;
         (void)time_us;
-        struct hook_queue *queue = userdata;
-
-        queue->parts.on_change(queue->parts.userdata);
+        wake(userdata);
         return 0;
+}
+
+/* ---- failures of the state ---- */
+
+static void retry_later(struct hook_queue *queue)
+{
+        if (queue->retry_us == 0)
+                queue->retry_us = clock_process_us() + (queue->stopping ? STOP_RETRY_US : RETRY_US);
+}
+
+/* Logged once until deliveries can be read again. */
+static void note_unreadable(struct hook_queue *queue, const char *error)
+{
+        queue->unreadable = true;
+        retry_later(queue);
+        if (queue->read_failed)
+                return;
+        queue->read_failed = true;
+        journal_print(queue->parts.journal, LOG_WARNING,
+                      "Cannot read pending deliveries of hook %s: %s. Retrying every 5s.", queue->name,
+                      error);
+}
+
+static void note_unrecorded(struct hook_queue *queue, struct attempt *attempt)
+{
+        const char *error = attempt_take_error(attempt);
+
+        retry_later(queue);
+        if (error != NULL)
+                journal_print(
+                        queue->parts.journal, LOG_WARNING, "Cannot record the result of hook %s: %s. %s",
+                        queue->name, error,
+                        queue->stopping
+                                ? "If it cannot be recorded before the exit, the hook runs again after "
+                                  "the next start."
+                                : "Retrying every 5s; until then the hook handles fewer events at once.");
+}
+
+static void retry_state(struct hook_queue *queue)
+{
+        if (queue->retry_us == 0 || clock_process_us() < queue->retry_us)
+                return;
+        queue->retry_us = 0;
+        queue->unreadable = false;
+        for (size_t i = 0; i < queue->occupied; i++)
+                if (attempt_stage(queue->slots[i]) == ATTEMPT_UNRECORDED)
+                        attempt_record(queue->slots[i]);
+}
+
+/* ---- reading ---- */
+
+static struct page *page_free(struct page *page)
+{
+        if (page != NULL) {
+                free(page->deliveries);
+                free(page->hook);
+        }
+        free(page);
+        return NULL;
+}
+
+static int page_run(struct state_operation *operation, struct store *store)
+{
+        const struct page *page = CONTAINER_OF(operation, struct page, operation);
+
+        return store_pending_deliveries(store, page->hook, page->after, page->deliveries, page->max);
+}
+
+/* In the order of ids, unless they wait for a retry: ids are less than any time. */
+static uint64_t due_time(const struct delivery *delivery)
+{
+        uint64_t due_us = delivery_due(delivery->next_us, delivery->delay_us, clock_process_us());
+
+        return due_us != 0 ? due_us : delivery->id;
+}
+
+static int take_page(struct hook_queue *queue, const struct page *page, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                int r = pending_add(&queue->pending, &page->deliveries[i], due_time(&page->deliveries[i]));
+                if (r < 0)
+                        return r;
+                queue->last_id = page->deliveries[i].id;
+        }
+        /* If the hook was removed and is back, some may be in progress since before. */
+        for (size_t i = 0; i < queue->occupied; i++)
+                pending_begin(&queue->pending, attempt_delivery(queue->slots[i]));
+        return 0;
+}
+
+static void page_done(struct state_operation *operation, int r)
+{
+        struct page *page = CONTAINER_OF(operation, struct page, operation);
+        struct hook_queue *queue = page->queue;
+
+        if (queue != NULL) {
+                size_t count = r < 0 ? 0 : (size_t)r;
+                const char *error = r < 0 ? operation->error : "out of memory";
+
+                queue->page = NULL;
+                if (r >= 0)
+                        r = take_page(queue, page, count);
+                if (r < 0)
+                        note_unreadable(queue, error);
+                else
+                        queue->read_failed = false;
+                if (r < 0 || count == page->max)
+                        queue->more = true;
+                wake(queue);
+        }
+        page_free(page);
+}
+
+/* Room for those that are known, and one more to notice others. */
+static size_t page_size(const struct hook_queue *queue)
+{
+        size_t held = queue->pending.count, known = queue->total > held ? queue->total - held + 1 : 1;
+
+        return known < HOOK_QUEUE_MAX - held ? known : HOOK_QUEUE_MAX - held;
+}
+
+static int page_new(struct hook_queue *queue, struct page **ret_page)
+{
+        struct page *page = calloc(1, sizeof(*page));
+
+        if (page == NULL)
+                return -ENOMEM;
+        *page = (struct page){
+                .operation = { .run = page_run, .done = page_done },
+                .queue = queue,
+                .hook = strdup(queue->name),
+                .after = queue->last_id,
+                .max = page_size(queue),
+        };
+        page->deliveries = reallocarray(NULL, page->max, sizeof(*page->deliveries));
+        if (page->hook == NULL || page->deliveries == NULL) {
+                page_free(page);
+                return -ENOMEM;
+        }
+        *ret_page = page;
+        return 0;
+}
+
+/* Reads the next page if there is one and enough room for it. */
+static void read_page(struct hook_queue *queue)
+{
+        if (!queue->more || queue->page != NULL || queue->unreadable ||
+            queue->pending.count > HOOK_QUEUE_MAX / 2)
+                return;
+        if (page_new(queue, &queue->page) < 0) {
+                note_unreadable(queue, "out of memory");
+                return;
+        }
+        queue->more = false; /* those recorded from now on may not be in the page: see hook_queue_add() */
+        state_queue(queue->parts.state, &queue->page->operation);
+}
+
+/* Without memory the delivery is read later. */
+void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery)
+{
+        if (queue->setup == NULL)
+                return;
+        queue->total++;
+        if (queue->more || queue->page != NULL || queue->pending.count >= HOOK_QUEUE_MAX ||
+            pending_add(&queue->pending, delivery, clock_process_us()) < 0)
+                queue->more = true;
+        else
+                queue->last_id = delivery->id;
+        wake(queue);
+}
+
+/* ---- attempts ---- */
+
+static void take_recorded(struct hook_queue *queue, struct attempt *attempt)
+{
+        uint64_t due_us;
+
+        enum attempt_result result = attempt_result(attempt, &due_us);
+        if (!queue->unreadable) /* its event was read */
+                queue->read_failed = false;
+        if (result == ATTEMPT_RETRY) {
+                pending_return(&queue->pending, attempt_delivery(attempt), due_us);
+                return;
+        }
+        if (result == ATTEMPT_ABANDONED)
+                (*queue->parts.abandoned)++;
+        if (queue->total > 0)
+                queue->total--;
+        pending_end(&queue->pending, attempt_delivery(attempt));
+}
+
+/* The delivery remains due, as it was. */
+static void take_back(struct hook_queue *queue, struct attempt *attempt)
+{
+        pending_return(&queue->pending, attempt_delivery(attempt), due_time(attempt_delivery(attempt)));
+}
+
+/* Returns whether its slot becomes free. */
+static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
+{
+        const char *error;
+
+        switch (attempt_stage(attempt)) {
+        case ATTEMPT_READING:
+        case ATTEMPT_RUNNING:
+        case ATTEMPT_RECORDING:
+                return false;
+        case ATTEMPT_UNRECORDED:
+                note_unrecorded(queue, attempt);
+                return false;
+        case ATTEMPT_UNREAD:
+                error = attempt_take_error(attempt);
+                note_unreadable(queue, error != NULL ? error : "");
+                break;
+        case ATTEMPT_SHORT:
+                queue->paused = true;
+                if (queue->parts.on_shortage(queue->parts.userdata))
+                        attempt_log_shortage(attempt);
+                break;
+        case ATTEMPT_STOPPED:
+                break;
+        case ATTEMPT_RECORDED:
+                take_recorded(queue, attempt);
+                return true;
+        }
+        take_back(queue, attempt);
+        return true;
+}
+
+/* Frees the slots of attempts that are over. */
+static void take_attempts(struct hook_queue *queue)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < queue->occupied; i++) {
+                if (take_attempt(queue, queue->slots[i]))
+                        attempt_free(queue->slots[i]);
+                else
+                        queue->slots[kept++] = queue->slots[i];
+        }
+        queue->occupied = kept;
+}
+
+/* Whether another attempt may start, once a delivery is due. */
+static bool may_start(const struct hook_queue *queue)
+{
+        return queue->setup != NULL && !queue->stopping && !queue->paused && !queue->unreadable &&
+               queue->occupied < hook_setup_hook(queue->setup)->parallel;
+}
+
+static void start_attempts(struct hook_queue *queue)
+{
+        const struct delivery *first;
+        uint64_t due_us;
+
+        while (may_start(queue) && (first = pending_first(&queue->pending, &due_us)) != NULL &&
+               due_us <= clock_process_us()) {
+                struct attempt **slot = &queue->slots[queue->occupied];
+
+                if (attempt_start(&queue->attempt_parts, queue->setup, first, slot) < 0) {
+                        queue->paused = true;
+                        if (queue->parts.on_shortage(queue->parts.userdata))
+                                journal_print(queue->parts.journal, LOG_WARNING,
+                                              "Cannot start hook %s: out of memory. Retrying every second.",
+                                              queue->name);
+                        return;
+                }
+                queue->occupied++;
+                pending_begin(&queue->pending, attempt_delivery(*slot));
+        }
+}
+
+static void set_timer(struct hook_queue *queue)
+{
+        uint64_t due_us, next_us = queue->retry_us != 0 ? queue->retry_us : UINT64_MAX;
+
+        if (may_start(queue) && pending_first(&queue->pending, &due_us) != NULL && due_us < next_us)
+                next_us = due_us;
+        if (next_us == UINT64_MAX) {
+                (void)sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
+                return;
+        }
+        uint64_t now_us = clock_process_us();
+        (void)sd_event_source_set_time_relative(queue->timer, next_us > now_us ? next_us - now_us : 0);
+        (void)sd_event_source_set_enabled(queue->timer, SD_EVENT_ONESHOT);
+}
+
+void hook_queue_fill(struct hook_queue *queue)
+{
+        if (!queue->woken)
+                return;
+        queue->woken = false;
+        take_attempts(queue);
+        retry_state(queue);
+        start_attempts(queue);
+        if (queue->setup != NULL && !queue->stopping)
+                read_page(queue);
+        set_timer(queue);
 }
 
 /* ---- life ---- */
 
-int hook_queue_new(const struct hook_queue_parts *parts, struct config *config,
-                   const struct hook_config *hook, struct hook_queue **ret_queue)
+int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struct hook_queue **ret_queue)
 {
         struct hook_queue *queue = calloc(1, sizeof(*queue));
 
         if (queue == NULL)
                 return -ENOMEM;
         queue->parts = *parts;
-        queue->config = config_ref(config);
-        queue->context = (struct attempt_context){
-                .hook_context = { .event = parts->event,
-                                  .journal = parts->journal,
-                                  .outputs = parts->outputs },
+        queue->attempt_parts = (struct attempt_parts){
                 .state = parts->state,
-                .hook = hook,
-                .unit_hooks = parts->unit_hooks,
-                .personal_data = config->log.personal_data,
-                .abandoned = parts->abandoned,
-                .on_done = on_attempt_done,
-                .on_shortage = on_attempt_shortage,
+                .journal = parts->journal,
+                .on_change = on_attempt_change,
                 .userdata = queue,
         };
+        queue->name = strdup(name);
 
-        int r = sd_event_add_time(parts->event, &queue->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
-                                  on_timer, queue);
+        int r = queue->name == NULL ? -ENOMEM : 0;
+        if (r >= 0)
+                r = sd_event_add_time(parts->event, &queue->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
+                                      on_timer, queue);
         if (r >= 0)
                 r = sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
-        if (r >= 0 && hook->kind == HOOK_URL)
-                r = webhook_new(&queue->context.hook_context, config, hook, &queue->context.webhook);
         if (r < 0) {
                 hook_queue_free(queue);
                 return r;
@@ -316,30 +478,59 @@ struct hook_queue *hook_queue_free(struct hook_queue *queue)
         if (queue == NULL)
                 return NULL;
 
-        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
-                attempt_clear(&queue->slots[i]);
-        webhook_free(queue->context.webhook);
+        hook_queue_abort(queue);
+        hook_queue_remove(queue);
         sd_event_source_disable_unref(queue->timer);
-        config_free(queue->config);
+        free(queue->name);
         free(queue);
         return NULL;
 }
 
-void hook_queue_retire(struct hook_queue *queue)
+void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, uint64_t pending)
 {
-        queue->retired = true;
-        queue->waiting = false;
+        if (queue->setup == NULL) {
+                queue->total = pending;
+                queue->last_id = 0;
+                queue->more = pending > 0;
+        }
+        hook_setup_unref(queue->setup);
+        queue->setup = hook_setup_ref(setup);
+        wake(queue);
 }
 
-void hook_queue_close_idle(struct hook_queue *queue)
+void hook_queue_remove(struct hook_queue *queue)
 {
-        if (queue->context.webhook != NULL)
-                webhook_close_idle(queue->context.webhook);
+        queue->setup = hook_setup_unref(queue->setup);
+        pending_clear(&queue->pending);
+        if (queue->page != NULL)
+                queue->page->queue = NULL;
+        queue->page = NULL;
+        queue->more = false;
+        queue->unreadable = false;
+        queue->read_failed = false;
+}
+
+void hook_queue_resume(struct hook_queue *queue)
+{
+        if (queue->setup != NULL)
+                hook_setup_close_idle(queue->setup);
+        queue->paused = false;
+        wake(queue);
+}
+
+void hook_queue_abort(struct hook_queue *queue)
+{
+        queue->stopping = true;
+        while (queue->occupied > 0)
+                attempt_free(queue->slots[--queue->occupied]);
 }
 
 void hook_queue_stop(struct hook_queue *queue)
 {
         queue->stopping = true;
-        for (size_t i = 0; i < HOOK_CONCURRENCY; i++)
-                attempt_stop(&queue->slots[i]);
+        if (queue->retry_us != 0)
+                queue->retry_us = clock_process_us();
+        for (size_t i = 0; i < queue->occupied; i++)
+                attempt_stop(queue->slots[i]);
+        wake(queue);
 }

@@ -2,16 +2,15 @@
 
 /*
  * One queue per configured hook (hook_queue.h). Queues are independent, so a hook that hangs occupies its own
- * slots only. After a reload, queues of the old configuration are retired: they start nothing and are freed
- * when their last attempt has ended.
+ * slots only. The queue of a hook that was removed by a reload is freed when its last attempt has ended.
  *
- *      wake ──> on_wake: free retired queues, fill the others ──> on_idle(), if nothing is left to do
+ *      wake ──> on_wake: fill the queues concerned, free removed ones ──> on_idle(), if nothing is left to do
  */
 
 #include "delivery/outbox.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +20,6 @@
 #include "journal/message_ids.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
-#include "util/message.h"
 #include "util/timespan.h"
 
 struct outbox {
@@ -33,11 +31,9 @@ struct outbox {
         sd_event_source *wake;
         sd_event_source *shortage_timer;
         uint64_t short_us; /* when an attempt could last not be made, by clock_process_us(); 0: never */
-        bool shortage;     /* an attempt could not be made since the queues were filled */
-        bool woken;        /* deliveries may be due */
+        bool shortage;     /* until shortage_timer elapses */
+        bool woken;        /* a queue is to be filled */
         bool stopping;
-        size_t pending; /* as of the last count */
-        bool counted;   /* nothing has changed since */
         size_t abandoned;
 };
 
@@ -72,63 +68,30 @@ size_t outbox_select(const struct config *config, const struct string_list *hook
 
 /* ---- the loop ---- */
 
-/* Fills a queue. Retired queues may still have deliveries of the same hook in progress. */
-static void fill_queue(struct outbox *outbox, struct hook_queue *queue)
+static void wake(struct outbox *outbox)
 {
-        uint64_t others[HOOK_QUEUE_OTHERS_MAX];
-        size_t count = 0;
-
-        for (size_t i = 0; i < outbox->queue_count; i++) {
-                const struct hook_queue *other = outbox->queues[i];
-
-                if (other != queue && strcmp(hook_queue_name(other), hook_queue_name(queue)) == 0 &&
-                    count + HOOK_CONCURRENCY <= HOOK_QUEUE_OTHERS_MAX)
-                        count += hook_queue_get_deliveries(other, others + count);
-        }
-        hook_queue_fill(queue, others, count);
+        outbox->woken = true;
+        (void)sd_event_source_set_enabled(outbox->wake, SD_EVENT_ONESHOT);
 }
 
-static void free_retired_queues(struct outbox *outbox)
+static void on_queue_wake(void *userdata)
+{
+        wake(userdata);
+}
+
+static void free_removed_queues(struct outbox *outbox)
 {
         size_t kept = 0;
 
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 struct hook_queue *queue = outbox->queues[i];
 
-                if (hook_queue_is_retired(queue) && !hook_queue_is_occupied(queue))
-                        hook_queue_free(queue);
-                else
+                if (hook_queue_is_configured(queue) || hook_queue_is_occupied(queue))
                         outbox->queues[kept++] = queue;
+                else
+                        hook_queue_free(queue);
         }
         outbox->queue_count = kept;
-}
-
-/* Makes the queue at `first` the first one. */
-static void rotate_queues(struct outbox *outbox, size_t first)
-{
-        for (size_t i = 0; i < first; i++) {
-                struct hook_queue *queue = outbox->queues[0];
-
-                memmove(outbox->queues, outbox->queues + 1,
-                        (outbox->queue_count - 1) * sizeof(struct hook_queue *));
-                outbox->queues[outbox->queue_count - 1] = queue;
-        }
-}
-
-/*
- * Other queues would find the same shortage. When the round has to end early, the queue concerned becomes the
- * first, so that all get their turn.
- */
-static void fill_queues(struct outbox *outbox)
-{
-        outbox->shortage = false;
-        for (size_t i = 0; i < outbox->queue_count; i++) {
-                fill_queue(outbox, outbox->queues[i]);
-                if (outbox->shortage) {
-                        rotate_queues(outbox, i);
-                        return;
-                }
-        }
 }
 
 static int on_wake(sd_event_source *source, void *userdata)
@@ -137,28 +100,35 @@ static int on_wake(sd_event_source *source, void *userdata)
         struct outbox *outbox = userdata;
 
         outbox->woken = false;
-        free_retired_queues(outbox);
-        fill_queues(outbox);
+        for (size_t i = 0; i < outbox->queue_count; i++)
+                hook_queue_fill(outbox->queues[i]);
+        free_removed_queues(outbox);
         if (outbox_is_idle(outbox))
                 outbox->parts.on_idle(outbox->parts.userdata);
         return 0;
 }
 
-void outbox_wake(struct outbox *outbox)
+static struct hook_queue *find_queue(const struct outbox *outbox, const char *hook)
 {
-        outbox->woken = true;
-        outbox->counted = false;
-        (void)sd_event_source_set_enabled(outbox->wake, SD_EVENT_ONESHOT);
+        for (size_t i = 0; i < outbox->queue_count; i++)
+                if (strcmp(hook_queue_name(outbox->queues[i]), hook) == 0)
+                        return outbox->queues[i];
+        return NULL;
 }
 
 void outbox_add(struct outbox *outbox, const struct event *event, const char *const hooks[],
                 const uint64_t delivery_ids[], size_t count)
 {
-        (void)event;
-        (void)hooks;
-        (void)delivery_ids;
-        if (count > 0)
-                outbox_wake(outbox);
+        struct delivery delivery = { .job_id = event->record.id };
+
+        memcpy(delivery.event_id, event->id, sizeof(delivery.event_id));
+        for (size_t i = 0; i < count; i++) {
+                struct hook_queue *queue = find_queue(outbox, hooks[i]);
+
+                delivery.id = delivery_ids[i];
+                if (queue != NULL) /* otherwise the hook was removed since it was selected */
+                        hook_queue_add(queue, &delivery);
+        }
 }
 
 static bool on_queue_shortage(void *userdata)
@@ -168,10 +138,22 @@ static bool on_queue_shortage(void *userdata)
         bool is_new = outbox->short_us == 0 || now_us - outbox->short_us > SHORTAGE_EPISODE_US;
 
         outbox->short_us = now_us;
-        outbox->shortage = true;
-        (void)sd_event_source_set_time_relative(outbox->shortage_timer, SHORTAGE_RETRY_US);
-        (void)sd_event_source_set_enabled(outbox->shortage_timer, SD_EVENT_ONESHOT);
+        if (!outbox->shortage) {
+                outbox->shortage = true;
+                (void)sd_event_source_set_time_relative(outbox->shortage_timer, SHORTAGE_RETRY_US);
+                (void)sd_event_source_set_enabled(outbox->shortage_timer, SD_EVENT_ONESHOT);
+        }
         return is_new;
+}
+
+/* So that each queue is the first in its turn. */
+static void rotate_queues(struct outbox *outbox)
+{
+        if (outbox->queue_count == 0)
+                return;
+        struct hook_queue *first = outbox->queues[0];
+        memmove(outbox->queues, outbox->queues + 1, (outbox->queue_count - 1) * sizeof(struct hook_queue *));
+        outbox->queues[outbox->queue_count - 1] = first;
 }
 
 static int on_shortage_time(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -180,15 +162,11 @@ static int on_shortage_time(sd_event_source *source, uint64_t time_us, void *use
         (void)time_us;
         struct outbox *outbox = userdata;
 
+        outbox->shortage = false;
+        rotate_queues(outbox);
         for (size_t i = 0; i < outbox->queue_count; i++)
-                hook_queue_close_idle(outbox->queues[i]);
-        outbox_wake(outbox);
+                hook_queue_resume(outbox->queues[i]);
         return 0;
-}
-
-static void on_queue_change(void *userdata)
-{
-        outbox_wake(userdata);
 }
 
 void outbox_stop(struct outbox *outbox)
@@ -196,7 +174,13 @@ void outbox_stop(struct outbox *outbox)
         outbox->stopping = true;
         for (size_t i = 0; i < outbox->queue_count; i++)
                 hook_queue_stop(outbox->queues[i]);
-        outbox_wake(outbox);
+        wake(outbox);
+}
+
+void outbox_abort(struct outbox *outbox)
+{
+        for (size_t i = 0; outbox != NULL && i < outbox->queue_count; i++)
+                hook_queue_abort(outbox->queues[i]);
 }
 
 bool outbox_is_busy(const struct outbox *outbox)
@@ -216,7 +200,7 @@ bool outbox_is_idle(const struct outbox *outbox)
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 const struct hook_queue *queue = outbox->queues[i];
 
-                if (hook_queue_is_busy(queue) || (waits_for_retries && hook_queue_is_waiting(queue)))
+                if (hook_queue_is_active(queue) || (waits_for_retries && hook_queue_is_waiting(queue)))
                         return false;
                 /* With `once`, a result that cannot be recorded is not waited for. */
                 if (!outbox->parts.once && hook_queue_is_occupied(queue))
@@ -225,30 +209,29 @@ bool outbox_is_idle(const struct outbox *outbox)
         return true;
 }
 
-/* ---- counting ---- */
-
-struct outbox_counts outbox_count(struct outbox *outbox)
+struct outbox_counts outbox_count(const struct outbox *outbox)
 {
-        const struct config *config = outbox->parts.config;
-        bool state_error = false;
-        size_t pending = 0;
+        struct outbox_counts counts = { .abandoned = outbox->abandoned };
 
-        for (size_t i = 0; i < outbox->queue_count; i++)
-                state_error = state_error || hook_queue_has_state_error(outbox->queues[i]);
-        for (size_t i = 0; i < config->hook_count && !outbox->counted; i++) {
-                uint64_t count;
+        for (size_t i = 0; i < outbox->queue_count; i++) {
+                counts.pending += hook_queue_pending(outbox->queues[i]);
+                counts.state_error |= hook_queue_has_state_error(outbox->queues[i]);
+        }
+        return counts;
+}
 
-                if (store_count_pending(outbox->parts.state, config->hooks[i].name, &count) < 0) {
-                        state_error = true;
-                        continue;
-                }
-                pending += count;
-        }
-        if (!outbox->counted && !state_error) {
-                outbox->pending = pending;
-                outbox->counted = true;
-        }
-        return (struct outbox_counts){ outbox->pending, outbox->abandoned, state_error };
+/* ---- configurations ---- */
+
+static void log_removed(const struct outbox *outbox, const struct outbox_load *load)
+{
+        char keep[TIMESPAN_TEXT_MAX];
+
+        if (load->removed != NULL)
+                journal_print_about(
+                        outbox->parts.journal, LOG_WARNING, MESSAGE_ID_HOOKS_REMOVED, 0, NULL,
+                        "Deliveries are pending for hooks that are not configured: %s. They are kept "
+                        "for %s, and delivered if the hook is configured again.",
+                        load->removed, timespan_format(outbox->parts.config->state_keep_us, keep));
 }
 
 static bool has_hook(const struct config *config, const char *name)
@@ -257,68 +240,6 @@ static bool has_hook(const struct config *config, const char *name)
                 if (strcmp(config->hooks[i].name, name) == 0)
                         return true;
         return false;
-}
-
-static void count_abandoned(void *userdata, uint64_t job_id, const char *hook)
-{
-        struct outbox *outbox = userdata;
-        const struct config *config = outbox->parts.config;
-        bool configured = has_hook(config, hook), watched = false;
-
-        for (size_t i = 0; i < config->job_count && configured && !watched; i++)
-                watched = config->jobs[i].id == job_id;
-        if (watched)
-                outbox->abandoned++;
-}
-
-/* After a change of the configuration. If the state cannot be read, only those of this run are known. */
-static void recount_abandoned(struct outbox *outbox)
-{
-        size_t before = outbox->abandoned;
-
-        outbox->abandoned = 0;
-        if (store_each_failed_delivery(outbox->parts.state, count_abandoned, outbox) < 0)
-                outbox->abandoned = before;
-}
-
-/* ---- configurations ---- */
-
-struct removed_hooks {
-        const struct config *config;
-        char *text; /* "old (4), mail (1)", or NULL */
-};
-
-static void collect_removed(void *userdata, const char *hook, uint64_t count)
-{
-        struct removed_hooks *removed = userdata;
-
-        if (has_hook(removed->config, hook))
-                return;
-        char *longer = format_message("%s%s%s (%" PRIu64 ")", removed->text != NULL ? removed->text : "",
-                                      removed->text != NULL ? ", " : "", hook, count);
-        if (longer == NULL)
-                return;
-        free(removed->text);
-        removed->text = longer;
-}
-
-/* After a change of the configuration. Pending deliveries of removed hooks stay in the state. */
-static void report_removed(struct outbox *outbox)
-{
-        struct removed_hooks removed = { .config = outbox->parts.config };
-        char keep[TIMESPAN_TEXT_MAX];
-
-        if (store_each_pending_hook(outbox->parts.state, collect_removed, &removed) < 0)
-                journal_print(outbox->parts.journal, LOG_WARNING,
-                              "Cannot read pending deliveries of removed hooks: %s.",
-                              store_error(outbox->parts.state));
-        else if (removed.text != NULL)
-                journal_print_about(
-                        outbox->parts.journal, LOG_WARNING, MESSAGE_ID_HOOKS_REMOVED, 0, NULL,
-                        "Deliveries are pending for hooks that are not configured: %s. They are kept "
-                        "for %s, and delivered if the hook is configured again.",
-                        removed.text, timespan_format(outbox->parts.config->state_keep_us, keep));
-        free(removed.text);
 }
 
 /* For the first configuration that has unit hooks. */
@@ -333,92 +254,125 @@ static int open_unit_hooks(struct outbox *outbox, const struct config *config)
         return 0;
 }
 
-/* Adds queues for the hooks of a configuration. On failure nothing has changed. */
-static int add_queues(struct outbox *outbox, struct config *config)
-{
-        struct hook_queue **queues = reallocarray(
-                outbox->queues, outbox->queue_count + config->hook_count + 1, sizeof(struct hook_queue *));
-        size_t before = outbox->queue_count;
+/* What a configuration needs, made before the previous one is given up. */
+struct hook_setups {
+        struct hook_setup **items; /* one for each of its hooks, and a queue if the hook has none yet */
+        struct hook_queue **queues;
+        size_t count;
+};
 
-        if (queues == NULL)
-                return -ENOMEM;
-        outbox->queues = queues;
-        int r = open_unit_hooks(outbox, config);
-        if (r < 0)
-                return r;
+static void setups_clear(struct hook_setups *setups)
+{
+        for (size_t i = 0; i < setups->count; i++) {
+                hook_setup_unref(setups->items[i]);
+                hook_queue_free(setups->queues[i]);
+        }
+        free(setups->items);
+        free(setups->queues);
+}
+
+static int make_queue(struct outbox *outbox, const char *hook, struct hook_queue **ret_queue)
+{
         const struct hook_queue_parts parts = {
                 .event = outbox->parts.event,
                 .state = outbox->parts.state,
                 .journal = outbox->parts.journal,
-                .unit_hooks = outbox->unit_hooks,
                 .abandoned = &outbox->abandoned,
-                .outputs = outbox->outputs,
-                .on_change = on_queue_change,
+                .on_wake = on_queue_wake,
                 .on_shortage = on_queue_shortage,
                 .userdata = outbox,
         };
+
+        return find_queue(outbox, hook) != NULL ? 0 : hook_queue_new(&parts, hook, ret_queue);
+}
+
+static int make_setups(struct outbox *outbox, struct config *config, struct hook_setups *setups)
+{
+        const struct hook_context context = { .event = outbox->parts.event,
+                                              .journal = outbox->parts.journal,
+                                              .outputs = outbox->outputs };
+
+        setups->items = calloc(config->hook_count + 1, sizeof(struct hook_setup *));
+        setups->queues = calloc(config->hook_count + 1, sizeof(struct hook_queue *));
+        struct hook_queue **queues = reallocarray(
+                outbox->queues, outbox->queue_count + config->hook_count + 1, sizeof(struct hook_queue *));
+        if (queues != NULL)
+                outbox->queues = queues;
+        if (setups->items == NULL || setups->queues == NULL || queues == NULL)
+                return -ENOMEM;
+        setups->count = config->hook_count;
+
+        int r = open_unit_hooks(outbox, config);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < config->hook_count; i++) {
-                int made = hook_queue_new(&parts, config, &config->hooks[i], &queues[outbox->queue_count]);
+                int made = hook_setup_new(&context, outbox->unit_hooks, config, &config->hooks[i],
+                                          &setups->items[i]);
                 if (made >= 0)
-                        outbox->queue_count++;
-                else if (r >= 0) /* the problems of the other hooks are logged, too */
+                        made = make_queue(outbox, config->hooks[i].name, &setups->queues[i]);
+                if (made < 0 && r >= 0) /* the problems of the other hooks are logged, too */
                         r = made;
         }
-        while (r < 0 && outbox->queue_count > before)
-                hook_queue_free(queues[--outbox->queue_count]);
         return r;
 }
 
-int outbox_reload(struct outbox *outbox, struct config *config)
+/* Cannot fail. */
+static void apply_setups(struct outbox *outbox, const struct config *config, struct hook_setups *setups,
+                         const struct outbox_load *load)
 {
-        size_t before = outbox->queue_count;
+        for (size_t i = 0; i < outbox->queue_count; i++)
+                if (!has_hook(config, hook_queue_name(outbox->queues[i])))
+                        hook_queue_remove(outbox->queues[i]);
+        for (size_t i = 0; i < setups->count; i++) {
+                if (setups->queues[i] != NULL)
+                        outbox->queues[outbox->queue_count++] = STEAL_POINTER(setups->queues[i]);
+                hook_queue_configure(find_queue(outbox, config->hooks[i].name), setups->items[i],
+                                     load->pending[i]);
+        }
+        outbox->abandoned = load->abandoned;
+}
 
-        int r = add_queues(outbox, config);
+int outbox_reload(struct outbox *outbox, struct config *config, const struct outbox_load *load)
+{
+        CLEANUP(setups_clear) struct hook_setups setups = { .count = 0 };
+
+        assert(load->hook_count == config->hook_count);
+        int r = make_setups(outbox, config, &setups);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < before; i++)
-                hook_queue_retire(outbox->queues[i]);
-        config_free(outbox->parts.config);
+        apply_setups(outbox, config, &setups, load);
+        struct config *previous = outbox->parts.config;
         outbox->parts.config = config_ref(config);
-
-        report_removed(outbox);
-        recount_abandoned(outbox);
-        outbox_wake(outbox);
+        config_free(previous);
+        log_removed(outbox, load);
+        wake(outbox);
         return 0;
 }
 
-int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox)
+int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load, struct outbox **ret_outbox)
 {
         CLEANUP(cleanup_outbox_free) struct outbox *outbox = calloc(1, sizeof(*outbox));
-        int r;
 
         if (outbox == NULL)
                 return -ENOMEM;
         outbox->parts = *parts;
-        config_ref(parts->config);
+        outbox->parts.config = NULL;
 
-        r = outputs_new(&outbox->outputs);
-        if (r < 0)
-                return r;
-        r = add_queues(outbox, parts->config);
-        if (r < 0)
-                return r;
-        r = sd_event_add_time(parts->event, &outbox->shortage_timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
-                              on_shortage_time, outbox);
+        int r = outputs_new(&outbox->outputs);
+        if (r >= 0)
+                r = sd_event_add_time(parts->event, &outbox->shortage_timer, CLOCK_BOOTTIME, 0,
+                                      10 * USEC_PER_MSEC, on_shortage_time, outbox);
         if (r >= 0)
                 r = sd_event_source_set_enabled(outbox->shortage_timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(outbox->wake, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(outbox->wake, SD_EVENT_OFF);
+        if (r >= 0)
+                r = outbox_reload(outbox, parts->config, load);
         if (r < 0)
                 return r;
         (void)sd_event_source_set_description(outbox->wake, "outbox-wake");
-        report_removed(outbox);
-        recount_abandoned(outbox);
-
         *ret_outbox = STEAL_POINTER(outbox);
         return 0;
 }

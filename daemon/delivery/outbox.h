@@ -7,13 +7,14 @@
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
+#include "delivery/outbox_load.h"
 #include "journal/journal.h"
 #include "model/event.h"
-#include "state/store.h"
+#include "state/state.h"
 
 /*
  * Delivers recorded events to the hooks that selected them: at least once, in order for one job and hook,
- * several at once. Deliveries are in the state; the outbox holds only those in progress.
+ * several at once. The state has all deliveries; those that are pending are in memory too, up to a number.
  */
 struct outbox;
 
@@ -21,7 +22,7 @@ struct bus_connection;
 
 struct outbox_parts {
         sd_event *event;
-        struct store *state;
+        struct state *state;
         struct journal *journal;
         struct bus_connection *bus; /* for unit hooks (bus/connection.h); opened when first needed */
         struct config *config;      /* the outbox takes a reference */
@@ -35,20 +36,29 @@ struct outbox_parts {
 };
 
 /*
- * The parts are borrowed. Pending deliveries of hooks that are not configured stay in the state, are named in
- * a warning, and are made once the hook is configured. Returns 0, -EINVAL if a file of a url hook (a secret,
+ * The parts are borrowed. `load` is of the same configuration. Deliveries that are due are started later,
+ * from the loop. Pending deliveries of hooks that are not configured stay in the state, are named in a
+ * warning, and are made once the hook is configured. Returns 0, -EINVAL if a file of a url hook (a secret,
  * certificates) cannot be used, which is logged, or another negative errno.
  */
-int outbox_new(const struct outbox_parts *parts, struct outbox **ret_outbox);
+int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load, struct outbox **ret_outbox);
 
 /*
- * Replaces the configuration: its hooks get events recorded from now on and pending deliveries. Attempts in
- * progress continue under the old one. Returns as outbox_new() does; after an error nothing has changed.
+ * Replaces the configuration: its hooks get events that are selected from now on and pending deliveries.
+ * Attempts in progress continue under the old one. outbox_add() must have been called for all events that
+ * were recorded before `load` was read, and for no other. Returns as outbox_new() does; after an error
+ * nothing has changed.
  */
-int outbox_reload(struct outbox *outbox, struct config *config);
+int outbox_reload(struct outbox *outbox, struct config *config, const struct outbox_load *load);
 
-/* Kills attempts in progress; their deliveries remain due. Accepts NULL, returns NULL. */
+/* As outbox_abort(), too. Accepts NULL, returns NULL. */
 struct outbox *outbox_free(struct outbox *outbox);
+
+/*
+ * Kills attempts in progress, whose deliveries remain due, and starts no more. Results that are being
+ * recorded will be. To be called when the loop has ended, before the state is closed. Accepts NULL.
+ */
+void outbox_abort(struct outbox *outbox);
 
 /*
  * An event was recorded with these deliveries, one for each of `hooks`. They are started later, from the
@@ -56,9 +66,6 @@ struct outbox *outbox_free(struct outbox *outbox);
  */
 void outbox_add(struct outbox *outbox, const struct event *event, const char *const hooks[],
                 const uint64_t delivery_ids[], size_t count);
-
-/* To be called once: pending deliveries are started, later and from the loop. */
-void outbox_wake(struct outbox *outbox);
 
 /*
  * Starts no more attempts and ends those in progress: programs are asked to end, other attempts are
@@ -72,10 +79,9 @@ struct outbox_counts {
         bool state_error; /* results cannot be recorded, or pending deliveries cannot be read */
 };
 
-/* Reads the state only if something may have changed since the last call. */
-struct outbox_counts outbox_count(struct outbox *outbox);
+struct outbox_counts outbox_count(const struct outbox *outbox);
 
-/* Whether attempts are in progress. */
+/* Whether attempts are in progress whose results are not known yet. */
 bool outbox_is_busy(const struct outbox *outbox);
 
 /* Whether nothing is in progress and, unless `once` or stopped, no delivery is pending. */

@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-#define POLL_BACKOFF_MAX_US (5 * USEC_PER_MIN)
+#define POLL_BACKOFF_MAX_US   (5 * USEC_PER_MIN)
+#define DELIVERY_DELAY_MAX_US (70 * USEC_PER_MIN) /* 1 h and a tenth, and a little more */
 
 static uint64_t limit_retry_after(uint64_t retry_after_us)
 {
@@ -41,4 +42,11 @@ uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random)
         delay_us += random % (delay_us / 10 + 1);
         retry_after_us = limit_retry_after(retry_after_us);
         return retry_after_us > delay_us ? retry_after_us : delay_us;
+}
+
+uint64_t delivery_due(uint64_t next_us, uint64_t delay_us, uint64_t now_us)
+{
+        if (delay_us == 0 || delay_us > DELIVERY_DELAY_MAX_US)
+                delay_us = DELIVERY_DELAY_MAX_US;
+        return next_us > now_us && next_us - now_us > delay_us ? now_us + delay_us : next_us;
 }

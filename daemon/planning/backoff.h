@@ -18,12 +18,16 @@
  */
 uint64_t poll_backoff(unsigned failures, uint64_t pace_us, uint64_t retry_after_us, uint64_t random);
 
-/* No delivery waits longer than this for its next attempt, unless the receiver asks for it. */
-#define DELIVERY_DELAY_MAX_US (70 * USEC_PER_MIN)
-
 /*
  * The delay after the failed attempt number `made` (from 1) of a delivery: 5 s, 30 s, 2 min, 10 min, 30 min,
  * then 1 h, each up to a tenth longer by `random`. A longer `retry_after_us` (0: none) of the receiver
  * counts instead, at most RETRY_AFTER_MAX_US.
  */
 uint64_t delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random);
+
+/*
+ * When a delivery that was to wait until `next_us` with a delay of `delay_us` is due. The clock may have been
+ * set since then: it waits for what remains of its delay from `now_us` on, at most for all of it. No delay is
+ * longer than 70 min; one that is not known (0) is taken for that.
+ */
+uint64_t delivery_due(uint64_t next_us, uint64_t delay_us, uint64_t now_us);

@@ -138,30 +138,15 @@ struct delivery {
         uint64_t job_id;
         unsigned attempts; /* made so far */
         uint64_t next_us;  /* not before this time; 0 before the first attempt */
+        uint64_t delay_us; /* how long that was after the last attempt; 0 before the first */
 };
 
 /*
- * Returns the pending deliveries of `hook` that may start: due at `now_us`, first in the order of their job
- * and hook, and not in `busy` (ids of deliveries in progress, sorted ascending). At most `max`, longest due
- * first (before the first attempt a delivery is due since its event). Fills `ret_deliveries` and returns
- * their number, or a negative errno.
+ * Reads the first `max` pending deliveries of `hook` with ids greater than `after`, by id. They are to be
+ * made in this order for each job. Fills `ret_deliveries` and returns their number, or a negative errno.
  */
-int store_due_deliveries(struct store *store, const char *hook, uint64_t now_us, const uint64_t busy[],
-                         size_t busy_count, struct delivery ret_deliveries[], size_t max);
-
-/*
- * The earliest next_us (0: at once) of the deliveries of `hook` that are first in the order of their job and
- * not in `busy`. Returns 1 and *ret_us, or 0 if there are none.
- */
-int store_next_delivery(struct store *store, const char *hook, const uint64_t busy[], size_t busy_count,
-                        uint64_t *ret_us);
-
-/*
- * To be called at start: the clock may have been set since `hook`'s deliveries were dated. A delivery that is
- * due later than its own delay (that of its last attempt; `delay_max_us` if it is longer or not stored) after
- * `now_us` becomes due then. Repeating it has no effect.
- */
-int store_rebase_deliveries(struct store *store, const char *hook, uint64_t now_us, uint64_t delay_max_us);
+int store_pending_deliveries(struct store *store, const char *hook, uint64_t after,
+                             struct delivery ret_deliveries[], size_t max);
 
 /*
  * Record the end of an attempt and count it; a retry is due `delay_us` after `now_us`. -ENOENT if no such
@@ -171,9 +156,6 @@ int store_delivery_done(struct store *store, uint64_t delivery_id, uint64_t now_
 int store_delivery_retry(struct store *store, uint64_t delivery_id, uint64_t now_us, uint64_t delay_us,
                          const char *error);
 int store_delivery_failed(struct store *store, uint64_t delivery_id, uint64_t now_us, const char *error);
-
-/* Counts the pending deliveries of `hook`. Returns 0 and *ret_count. */
-int store_count_pending(struct store *store, const char *hook, uint64_t *ret_count);
 
 typedef void (*failed_delivery_handler)(void *userdata, uint64_t job_id, const char *hook);
 

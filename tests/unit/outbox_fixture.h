@@ -5,37 +5,51 @@
  * What the tests of the outbox share: a real state and real programs. A "gate" hook is in progress until the
  * test lets it go: it reads a line from a fifo. It and a "log" hook append the event's id to a file. Link
  * with state_fixture.c.
+ *
+ * Every test runs twice: with a state that executes operations at once, and with the state writer.
  */
 
 #include <sqlite3.h>
 
-#include "delivery/hook_queue.h"
 #include "delivery/outbox.h"
 #include "hook_fixture.h"
+#include "state/state.h"
 #include "state_fixture.h"
+#include "util/container.h"
 
 #include "config_helpers.h" /* after cmocka.h */
 
 struct outbox_test {
         struct hook_fixture *hook;
-        struct fixture *state;
+        struct fixture *files; /* of the state; its store is closed */
+        struct state *state;
+        bool has_writer;
         struct config *config;
         struct outbox *outbox;
         int gate;
         unsigned idle;
 };
 
+static inline void open_state(struct outbox_test *test)
+{
+        char *message = NULL;
+
+        assert_int_equal(state_open(test->hook->event, test->files->directory, &message, &test->state), 0);
+}
+
 static inline int setup(void **context)
 {
         struct outbox_test *test = calloc(1, sizeof(*test));
-        void *hook, *state;
+        void *hook, *files;
         char path[96];
 
         assert_non_null(test);
         assert_int_equal(hook_setup(&hook), 0);
-        assert_int_equal(fixture_setup(&state), 0);
+        assert_int_equal(fixture_setup(&files), 0);
         test->hook = hook;
-        test->state = state;
+        test->files = files;
+        fixture_close(test->files);
+        open_state(test);
         (void)snprintf(path, sizeof(path), "%s/gate", test->hook->directory);
         assert_return_code(mkfifo(path, 0600), errno);
         test->gate = open(path, O_RDWR | O_CLOEXEC);
@@ -46,20 +60,29 @@ static inline int setup(void **context)
         return 0;
 }
 
+static inline int setup_with_writer(void **context)
+{
+        assert_int_equal(setup(context), 0);
+        struct outbox_test *test = *context;
+        test->has_writer = true;
+        return 0;
+}
+
 static inline int teardown(void **context)
 {
         struct outbox_test *test = *context;
-        void *hook = test->hook, *state = test->state;
+        void *hook = test->hook, *files = test->files;
         char path[96];
 
         outbox_free(test->outbox);
+        state_close(test->state);
         config_free(test->config);
         close(test->gate);
         (void)snprintf(path, sizeof(path), "%s/gate", test->hook->directory);
         assert_return_code(unlink(path), errno);
         (void)snprintf(path, sizeof(path), "%s/delivered", test->hook->directory);
         assert_return_code(unlink(path), errno);
-        assert_int_equal(fixture_teardown(&state), 0);
+        assert_int_equal(fixture_teardown(&files), 0);
         assert_int_equal(hook_teardown(&hook), 0);
         free(test);
         return 0;
@@ -69,7 +92,7 @@ static inline int teardown(void **context)
 static inline struct config *load_hooks(const struct outbox_test *test, const char *const hooks[],
                                         unsigned retries)
 {
-        char text[2048] = "[jobs]\nids = 1\n";
+        char text[4096] = "[jobs]\nids = 1\n";
 
         for (size_t i = 0; hooks[i] != NULL; i++) {
                 const char *kind = strchr(hooks[i], ' ') + 1;
@@ -105,33 +128,119 @@ static inline int try_new(struct outbox_test *test)
 {
         const struct outbox_parts parts = {
                 .event = test->hook->event,
-                .state = test->state->state,
+                .state = test->state,
                 .journal = test->hook->journal,
                 .config = test->config,
                 .on_idle = on_idle,
                 .userdata = test,
         };
+        struct outbox_load *load;
 
-        return outbox_new(&parts, &test->outbox);
+        int r = outbox_load(state_store(test->state), test->config, &load);
+        if (r < 0)
+                return r;
+        r = outbox_new(&parts, load, &test->outbox);
+        outbox_load_free(load);
+        return r;
 }
 
+/* Makes the outbox, in place of an earlier one, and starts the writer if the test has one. */
 static inline void start(struct outbox_test *test)
 {
+        test->outbox = outbox_free(test->outbox);
+        test->state = state_close(test->state);
+        open_state(test);
         test->idle = 0;
         assert_int_equal(try_new(test), 0);
-        outbox_wake(test->outbox);
+        if (test->has_writer)
+                assert_int_equal(state_start(test->state), 0);
 }
 
+/* Something that a test does with the store, between the operations of the outbox. */
+struct store_access {
+        struct state_operation operation;
+        int (*run)(struct store_access *access, struct store *store);
+        int result;
+        bool done;
+        struct event event;
+        const char *hook;
+        uint64_t number; /* an argument or a result */
+        const struct config *config;
+        struct outbox_load *load;
+};
+
+static inline int access_run(struct state_operation *operation, struct store *store)
+{
+        struct store_access *access = CONTAINER_OF(operation, struct store_access, operation);
+
+        return access->run(access, store);
+}
+
+static inline void access_done(struct state_operation *operation, int r)
+{
+        struct store_access *access = CONTAINER_OF(operation, struct store_access, operation);
+
+        access->result = r;
+        access->done = true;
+}
+
+/* Returns what `run` returns. The loop goes on meanwhile. */
+static inline int access_store(struct outbox_test *test, struct store_access *access)
+{
+        access->operation = (struct state_operation){ .run = access_run, .done = access_done };
+        access->done = false;
+        state_queue(test->state, &access->operation);
+        HOOK_WAIT(test->hook, access->done);
+        return access->result;
+}
+
+static inline int access_record(struct store_access *access, struct store *store)
+{
+        return store_record_event(store, &access->event, &access->hook, 1, &access->number);
+}
+
+/* Records an event that the hook gets. */
 static inline void record(struct outbox_test *test, unsigned number, uint64_t job, const char *hook)
 {
-        struct event event = fixture_event(number, job, EVENT_SUCCEEDED);
+        struct store_access access = { .run = access_record,
+                                       .event = fixture_event(number, job, EVENT_SUCCEEDED),
+                                       .hook = hook };
 
-        assert_int_equal(store_record_event(test->state->state, &event, &hook, 1, NULL), 0);
+        assert_int_equal(access_store(test, &access), 0);
+        if (test->outbox != NULL)
+                outbox_add(test->outbox, &access.event, &hook, &access.number, 1);
 }
 
+static inline int access_load(struct store_access *access, struct store *store)
+{
+        return outbox_load(store, access->config, &access->load);
+}
+
+static inline int try_reload(struct outbox_test *test, struct config *config)
+{
+        struct store_access access = { .run = access_load, .config = config };
+
+        int r = access_store(test, &access);
+        if (r < 0)
+                return r;
+        r = outbox_reload(test->outbox, config, access.load);
+        outbox_load_free(access.load);
+        return r;
+}
+
+static inline int access_pending(struct store_access *access, struct store *store)
+{
+        access->number = fixture_pending(store, access->hook);
+        return 0;
+}
+
+/* How many deliveries are pending in the state. */
 static inline uint64_t pending(struct outbox_test *test, const char *hook)
 {
-        return fixture_pending(test->state->state, hook);
+        struct store_access access = { .run = access_pending, .hook = hook };
+
+        assert_int_equal(access_store(test, &access), 0);
+        return access.number;
 }
 
 static inline void open_gate(struct outbox_test *test)
@@ -144,9 +253,24 @@ static inline void settle(const struct outbox_test *test)
 {
         int r;
 
-        while ((r = sd_event_run(test->hook->event, 0)) > 0)
-                ;
+        do
+                while ((r = sd_event_run(test->hook->event, 0)) > 0)
+                        ;
+        while (r >= 0 && !state_is_idle(test->state));
         assert_int_equal(r, 0);
+}
+
+static inline int access_retry(struct store_access *access, struct store *store)
+{
+        return store_delivery_retry(store, access->number, 0, 0, "now");
+}
+
+/* For the next outbox. Counts as an attempt. */
+static inline void make_due(struct outbox_test *test, uint64_t delivery)
+{
+        struct store_access access = { .run = access_retry, .number = delivery };
+
+        assert_int_equal(access_store(test, &access), 0);
 }
 
 /* Attempts in progress: the children of this process. Allocates no memory. */
@@ -196,17 +320,22 @@ static inline void expect_states(struct outbox_test *test, const char *query, co
         sqlite3 *database;
 
         test->outbox = outbox_free(test->outbox);
-        fixture_close(test->state);
-        assert_int_equal(sqlite3_open(fixture_path(test->state, "jobwatchd.db"), &database), SQLITE_OK);
+        test->state = state_close(test->state);
+        assert_int_equal(sqlite3_open(fixture_path(test->files, "jobwatchd.db"), &database), SQLITE_OK);
         assert_int_equal(sqlite3_prepare_v2(database, query, -1, &statement, NULL), SQLITE_OK);
         assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
         assert_string_equal((const char *)sqlite3_column_text(statement, 0), expected);
         sqlite3_finalize(statement);
         sqlite3_close(database);
-        fixture_open(test->state);
+        open_state(test);
 }
 
 /* For expect_states(): all deliveries, oldest first. */
 #define ALL_STATES "SELECT group_concat(state || ' ' || attempts) FROM (SELECT * FROM deliveries ORDER BY id)"
 
-#define OUTBOX_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+/* Twice: see above. */
+#define OUTBOX_TEST(function)                                                                                \
+        cmocka_unit_test_setup_teardown(function, setup, teardown),                                          \
+        {                                                                                                    \
+#function " with the writer", function, setup_with_writer, teardown, NULL                    \
+        }

@@ -36,7 +36,7 @@ void calls_prepare(struct fixture *fixture)
         /* The contents of the events depend on the factors of their numbers. */
         call_number = (call_number / 210 + 1) * 210;
         assert_int_equal(call_record_number(fixture, call_number), 0);
-        assert_int_equal(store_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, &delivery, 1), 1);
+        assert_int_equal(store_pending_deliveries(fixture->state, "mail", 0, &delivery, 1), 1);
         delivery_id = delivery.id;
         store_statements_finalize(fixture->state);
 }
@@ -134,27 +134,11 @@ int call_prune(struct fixture *fixture)
         return r < 0 ? r : store_prune(fixture->state, 1, 0, &NOTHING_CONFIGURED);
 }
 
-int call_due_deliveries(struct fixture *fixture)
+int call_pending_deliveries(struct fixture *fixture)
 {
         struct delivery deliveries[2];
 
-        return store_due_deliveries(fixture->state, "mail", UINT64_MAX, NULL, 0, deliveries, 2);
-}
-
-int call_next_delivery(struct fixture *fixture)
-{
-        uint64_t next_us;
-
-        return store_next_delivery(fixture->state, "mail", NULL, 0, &next_us);
-}
-
-int call_count_pending(struct fixture *fixture)
-{
-        uint64_t count = 0;
-
-        int r = store_count_pending(fixture->state, "mail", &count);
-        assert_true(r < 0 || count > 0);
-        return r;
+        return store_pending_deliveries(fixture->state, "mail", 0, deliveries, 2);
 }
 
 static void count_failed(void *userdata, uint64_t job_id, const char *hook)
@@ -185,12 +169,6 @@ int call_delivery_done(struct fixture *fixture)
 int call_delivery_retry(struct fixture *fixture)
 {
         return store_delivery_retry(fixture->state, delivery_id, 5, 1, "exit status 1");
-}
-
-int call_rebase_deliveries(struct fixture *fixture)
-{
-        int r = call_delivery_retry(fixture);
-        return r < 0 ? r : store_rebase_deliveries(fixture->state, "mail", 1, 1);
 }
 
 static void count_hook(void *userdata, const char *hook, uint64_t count)

@@ -9,7 +9,7 @@
 #include "app/daemon.h"
 #include "app/signals.h"
 #include "config/config_load.h"
-#include "delivery/attempt.h"
+#include "delivery/hook_setup.h"
 #include "http/http.h"
 #include "monitor/monitor.h"
 
@@ -63,10 +63,12 @@ int __real_sd_event_new(sd_event **ret_event);
 int __wrap_sd_event_new(sd_event **ret_event);
 int __real_http_start(struct http_client *client, const struct http_call *call, struct http_request **ret);
 int __wrap_http_start(struct http_client *client, const struct http_call *call, struct http_request **ret);
-void __real_attempt_start(struct attempt *attempt, struct attempt_context *context,
-                          struct delivery *delivery);
-void __wrap_attempt_start(struct attempt *attempt, struct attempt_context *context,
-                          struct delivery *delivery);
+int __real_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
+                            void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
+                            char **ret_reason, struct attempt_run *ret_run);
+int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
+                            void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
+                            char **ret_reason, struct attempt_run *ret_run);
 struct monitor *__real_monitor_free(struct monitor *monitor);
 int __real_kill(pid_t pid, int number);
 int __wrap_kill(pid_t pid, int number);
@@ -99,10 +101,12 @@ int __wrap_http_start(struct http_client *client, const struct http_call *call, 
         return __real_http_start(client, call, ret);
 }
 
-void __wrap_attempt_start(struct attempt *attempt, struct attempt_context *context, struct delivery *delivery)
+int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
+                            void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
+                            char **ret_reason, struct attempt_run *ret_run)
 {
         assert_false(scene.stop_sent); /* no new attempt */
-        __real_attempt_start(attempt, context, delivery);
+        return __real_hook_setup_start(setup, event, number, on_end, userdata, ret_reason, ret_run);
 }
 
 struct monitor *__wrap_monitor_free(struct monitor *monitor)

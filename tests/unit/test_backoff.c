@@ -68,6 +68,8 @@ static void test_retry_after_is_a_lower_bound_of_at_most_an_hour(void **state)
         assert_int_equal(poll_backoff(1, 10 * USEC_PER_SEC, 1, 0), 10 * USEC_PER_SEC);
 }
 
+#define LONGEST_DELIVERY_DELAY (70 * USEC_PER_MIN)
+
 static void test_deliveries_back_off(void **state)
 {
         static const uint64_t seconds[] = { 5, 5, 30, 120, 600, 1800, 3600, 3600 };
@@ -78,12 +80,30 @@ static void test_deliveries_back_off(void **state)
                         uint64_t delay_us = delivery_delay(made, 0, random);
                         assert_in_range(delay_us, seconds[made] * USEC_PER_SEC,
                                         seconds[made] * USEC_PER_SEC * 11 / 10);
-                        assert_true(delay_us <= DELIVERY_DELAY_MAX_US);
+                        assert_true(delay_us <= LONGEST_DELIVERY_DELAY);
                 }
         /* What the receiver asks for is a lower bound, and has one above. */
         assert_int_equal(delivery_delay(1, 40 * USEC_PER_SEC, 0), 40 * USEC_PER_SEC);
         assert_int_equal(delivery_delay(1, 1, 0), 5 * USEC_PER_SEC);
         assert_int_equal(delivery_delay(1, UINT64_MAX, 0), USEC_PER_HOUR);
+}
+
+/* Whatever clock dated it: what remains of its delay, at least 0 and at most all of it. */
+static void test_deliveries_wait_for_what_remains_of_their_delay(void **state)
+{
+        const uint64_t now_us = 1000 * USEC_PER_HOUR, delay_us = 30 * USEC_PER_SEC;
+        (void)state;
+
+        assert_int_equal(delivery_due(0, 0, now_us), 0);
+        for (uint64_t passed_us = 0; passed_us < 60 * USEC_PER_SEC; passed_us += USEC_PER_SEC)
+                assert_int_equal(delivery_due(now_us - passed_us + delay_us, delay_us, now_us),
+                                 now_us - passed_us + delay_us);
+        for (uint64_t back_us = 1; back_us < 100 * USEC_PER_HOUR; back_us *= 3)
+                assert_int_equal(delivery_due(now_us + back_us + delay_us, delay_us, now_us),
+                                 now_us + delay_us);
+        assert_int_equal(delivery_due(UINT64_MAX, UINT64_MAX, now_us), now_us + LONGEST_DELIVERY_DELAY);
+        assert_int_equal(delivery_due(now_us + 2 * USEC_PER_HOUR, 0, now_us),
+                         now_us + LONGEST_DELIVERY_DELAY);
 }
 
 int main(void)
@@ -93,6 +113,7 @@ int main(void)
                 cmocka_unit_test(test_polls_spread),
                 cmocka_unit_test(test_retry_after_is_a_lower_bound_of_at_most_an_hour),
                 cmocka_unit_test(test_deliveries_back_off),
+                cmocka_unit_test(test_deliveries_wait_for_what_remains_of_their_delay),
         };
 
         return cmocka_run_group_tests_name("backoff", tests, NULL, NULL);

@@ -130,6 +130,7 @@ static void test_values(void **state)
         assert_int_equal(config->hooks[0].kind, HOOK_EXEC);
         assert_string_equal(config->hooks[0].target, "/bin/true x");
         assert_int_equal(config->hooks[0].retries, 0);
+        assert_int_equal(config->hooks[0].parallel, 4);
         assert_int_equal(config->hooks[0].timeout_us, USEC_PER_MIN);
         assert_string_equal(config->hooks[0].secret_file, "");
         assert_int_equal(config->hooks[1].on, EVENT_MASK_TERMINAL);
@@ -279,7 +280,8 @@ static void test_print(void **state)
                 "5\nhooks =\n"
                 "[job c]\nid = 6\nmax_interval = 20d\nstalled_after = 0\nresult_wait = 2s\n"
                 "[hook h1]\non = seen, changed, stalled\nexec = /bin/sh -c 'a; b # c' \"d\"\ntimeout = 2min\n"
-                "[hook h2]\nunit = a@%i.service\nretries = 3\n[hook h3]\nurl = https://a.b/?c\nsecret_file = "
+                "[hook h2]\nunit = a@%i.service\nretries = 3\nparallel = 1\n[hook h3]\nurl = "
+                "https://a.b/?c\nsecret_file = "
                 "s\n"
                 "[exit]\nwhen = done\n[log]\nlevel = warn\ntarget = console\nresult_bytes = 0\npersonal_data "
                 "= yes\n"

@@ -257,6 +257,8 @@ static void test_hooks(void **state)
         expect_bad("hook a", "on = succeded\nexec = /a", "did you mean \"succeeded\"?");
         expect_bad("hook a", "secret_file = a\nexec = /a", "secret_file is for url hooks only");
         expect_bad("hook a", "retries = 1001\nexec = /a", "write 0 to 1000");
+        expect_bad("hook a", "parallel = 0\nexec = /a", "write 1 to 64");
+        expect_bad("hook a", "parallel = 65\nexec = /a", "write 1 to 64");
         expect_error("[job a]\nid = 1\nhooks += mail\n[hook mail]\nexec = /a\n", "f.ini:3",
                      "hooks is invalid: \"+=\" has no list to add to");
         expect_error("[job a]\nid = 1\nhooks = mail\n", "f.ini:3", "unknown hook \"mail\"; add a section");

@@ -166,14 +166,19 @@ static struct config *load_config(const struct monitor_test *test)
         return config;
 }
 
+static void on_outbox_idle(void *userdata)
+{
+        (void)userdata;
+}
+
 static void build(struct monitor_test *test)
 {
         const struct outbox_parts outbox = {
                 .event = test->event,
-                .state = state_store(test->state),
+                .state = test->state,
                 .journal = test->journal,
                 .config = test->config,
-                .on_idle = on_idle,
+                .on_idle = on_outbox_idle,
                 .userdata = test,
         };
         const struct api_connection_parts api = {
@@ -185,7 +190,10 @@ static void build(struct monitor_test *test)
         };
 
         assert_int_equal(api_connection_open(&api, &test->connection), EXIT_STATUS_SUCCESS);
-        assert_int_equal(outbox_new(&outbox, &test->outbox), 0);
+        struct outbox_load *load;
+        assert_int_equal(outbox_load(state_store(test->state), test->config, &load), 0);
+        assert_int_equal(outbox_new(&outbox, load, &test->outbox), 0);
+        outbox_load_free(load);
         assert_int_equal(recorder_new(test->event, test->state, test->outbox, test->journal, test->config,
                                       &test->recorder),
                          0);

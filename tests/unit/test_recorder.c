@@ -13,7 +13,7 @@
 
 struct recorder_test {
         struct outbox_test *outbox;
-        struct state *state;
+        struct state *state; /* of the outbox */
         struct journal *journal;
         struct recorder *recorder;
         unsigned recorded, failed; /* what done() was called with */
@@ -23,7 +23,6 @@ static int recorder_setup(void **state)
 {
         const struct log_config settings = capture_settings();
         struct recorder_test *test = calloc(1, sizeof(*test));
-        char *message = NULL;
         void *outbox;
 
         assert_non_null(test);
@@ -32,11 +31,7 @@ static int recorder_setup(void **state)
         test->outbox->config = load_text("[jobs]\nids = 1\n");
         capture_reset();
         assert_int_equal(journal_open(&settings, &test->journal), 0);
-        fixture_close(test->outbox->state);
-        assert_int_equal(
-                state_open(test->outbox->hook->event, test->outbox->state->directory, &message, &test->state),
-                0);
-        test->outbox->state->state = state_store(test->state);
+        test->state = test->outbox->state;
         assert_int_equal(try_new(test->outbox), 0);
         assert_int_equal(recorder_new(test->outbox->hook->event, test->state, test->outbox->outbox,
                                       test->journal, test->outbox->config, &test->recorder),
@@ -50,8 +45,7 @@ static int recorder_teardown(void **state)
         struct recorder_test *test = *state;
         void *outbox = test->outbox;
 
-        test->state = state_close(test->state);
-        test->outbox->state->state = NULL;
+        test->outbox->state = state_close(test->state);
         recorder_free(test->recorder);
         assert_int_equal(teardown(&outbox), 0);
         journal_close(test->journal);
@@ -109,7 +103,7 @@ static unsigned unlogged(struct recorder_test *test)
 
         state_flush(test->state);
         run_until_idle(test);
-        assert_int_equal(store_each_unlogged(test->outbox->state->state, 0, on_unlogged, &count), 0);
+        assert_int_equal(store_each_unlogged(state_store(test->state), 0, on_unlogged, &count), 0);
         return count;
 }
 

@@ -24,13 +24,10 @@ static int (*const calls[])(struct fixture *fixture) = {
         call_mark_logged,
         call_mark_logged_in_batch,
         call_prune,
-        call_due_deliveries,
-        call_next_delivery,
-        call_count_pending,
+        call_pending_deliveries,
         call_each_failed_delivery,
         call_delivery_done,
         call_delivery_retry,
-        call_rebase_deliveries,
         call_each_pending_hook,
         call_put_value,
         call_get_value,
@@ -112,7 +109,7 @@ static void test_a_lost_batch(void **state)
         assert_int_equal(store_batch_begin(fixture->state), 0);
         assert_int_equal(store_execute(fixture->state, "ROLLBACK", NULL), 0); /* as SQLite does by itself */
         fault_sqlite_arm(1, SQLITE_IOERR_READ, true);
-        assert_int_equal(call_next_delivery(fixture), -EIO);
+        assert_int_equal(call_pending_deliveries(fixture), -EIO);
         assert_int_equal(call_get_event(fixture), -EIO);
         assert_int_equal(call_record(fixture), -EIO);
         assert_true(fault_sqlite_disarm());

@@ -54,7 +54,7 @@ static void test_codes(void **state)
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 fault_sqlite_arm(1, cases[i].code, false);
                 fault_sqlite_set_errno(cases[i].system_errno);
-                int r = call_next_delivery(fixture);
+                int r = call_pending_deliveries(fixture);
                 assert_true(fault_sqlite_disarm());
                 if (r != cases[i].expected)
                         fail_msg("code %d with errno %d is %d, not %d", cases[i].code, cases[i].system_errno,
@@ -127,7 +127,7 @@ static void test_columns_of_other_types(void **state)
         fail_columns(fixture, call_get_job, FAULT_SQLITE_TYPE, -EUCLEAN);
         fail_columns(fixture, call_fill_event, FAULT_SQLITE_TYPE, -EUCLEAN);
         fail_columns(fixture, call_get_value, FAULT_SQLITE_TYPE, -EUCLEAN);
-        fail_columns(fixture, call_due_deliveries, FAULT_SQLITE_TYPE, -EUCLEAN);
+        fail_columns(fixture, call_pending_deliveries, FAULT_SQLITE_TYPE, -EUCLEAN);
 }
 
 static void test_columns_without_memory(void **state)
@@ -140,7 +140,7 @@ static void test_columns_without_memory(void **state)
         fail_columns(fixture, call_get_job, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_fill_event, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_get_value, FAULT_SQLITE_DATA, -ENOMEM);
-        fail_columns(fixture, call_due_deliveries, FAULT_SQLITE_DATA, -ENOMEM);
+        fail_columns(fixture, call_pending_deliveries, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_each_pending_hook, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_reopen, FAULT_SQLITE_DATA, -ENOMEM);
 

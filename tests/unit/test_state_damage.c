@@ -455,19 +455,6 @@ static void test_a_mark_with_the_number_of_the_next_event(void **context)
         assert_int_equal(count, 1);
 }
 
-static void test_the_earliest_delivery(void **context)
-{
-        struct fixture *fixture = *context;
-        struct event first = fixture_event(1, 1, EVENT_SEEN), second = fixture_event(2, 2, EVENT_SEEN);
-        uint64_t next_us = 1;
-
-        record(fixture, &first);
-        record(fixture, &second);
-        assert_int_equal(store_delivery_retry(fixture->state, 1, 4, 1, NULL), 0);
-        assert_int_equal(store_next_delivery(fixture->state, "mail", NULL, 0, &next_us), 1);
-        assert_int_equal(next_us, 0); /* that of the second event, due since its event */
-}
-
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -486,7 +473,6 @@ int main(void)
                 TEST(test_damaged_results),
                 TEST(test_a_mark_without_its_event),
                 TEST(test_a_mark_with_the_number_of_the_next_event),
-                TEST(test_the_earliest_delivery),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,9 +32,6 @@
         "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "                                    \
         "AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = sequence AND d.state = 'pending'"
 
-/* How long a pending delivery had to wait at its last attempt: at most ?3, and that if it is not stored. */
-#define OWN_DELAY "min(max(next_us - coalesce(ended_us, 0), 0), ?3)"
-
 static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
         [STATEMENT_COMMIT] = "COMMIT",
@@ -103,24 +100,18 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
         [STATEMENT_DELIVERY_PUT] =
                 "INSERT INTO deliveries (event, job, hook, next_us) VALUES (?1, ?2, ?3, ?4)",
-        /* The first pending delivery of each job and hook. Before its first attempt it is due since its
-           event. */
-        [STATEMENT_DELIVERY_DUE] = "SELECT d.id, e.id, d.job, d.attempts, d.next_us FROM deliveries AS d "
-                                   "JOIN events AS e ON e.sequence = d.event "
-                                   "WHERE d.state = 'pending' AND d.hook = ?1 AND d.next_us <= ?2 "
-                                   "AND NOT EXISTS (SELECT 1 FROM deliveries AS p WHERE p.state = 'pending' "
-                                   "AND p.hook = d.hook AND p.job = d.job AND p.id < d.id) "
-                                   "ORDER BY CASE d.next_us WHEN 0 THEN e.time_us ELSE d.next_us END, d.id",
+        [STATEMENT_DELIVERY_PENDING] =
+                "SELECT d.id, e.id, d.job, d.attempts, d.next_us, max(d.next_us - coalesce(d.ended_us, 0), "
+                "0) "
+                "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event "
+                "WHERE d.state = 'pending' AND d.hook = ?1 AND d.id > ?2 ORDER BY d.id",
         [STATEMENT_DELIVERY_END] =
                 "UPDATE deliveries SET state = ?2, attempts = attempts + 1, ended_us = ?3, "
                 "error = ?4 WHERE id = ?1 AND state = 'pending'",
         [STATEMENT_DELIVERY_RETRY] =
                 "UPDATE deliveries SET attempts = attempts + 1, next_us = ?2 + ?3, ended_us = ?2, "
                 "error = ?4 WHERE id = ?1 AND state = 'pending'",
-        [STATEMENT_DELIVERY_COUNT] = "SELECT count(*) FROM deliveries WHERE state = 'pending' AND hook = ?1",
         [STATEMENT_DELIVERY_FAILED] = "SELECT job, hook FROM deliveries WHERE state = 'failed'",
-        [STATEMENT_DELIVERY_REBASE] = "UPDATE deliveries SET next_us = ?2 + " OWN_DELAY ", ended_us = ?2 "
-                                      "WHERE state = 'pending' AND hook = ?1 AND next_us > ?2 + " OWN_DELAY,
         [STATEMENT_DELIVERY_HOOKS] =
                 "SELECT hook, count(*) FROM deliveries WHERE state = 'pending' GROUP BY hook",
 

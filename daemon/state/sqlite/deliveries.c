@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Deliveries: the events that each hook still has to receive.
- *
- * Only the first pending delivery of each job and hook may start; the index deliveries_pending (hook, job,
- * id) finds an earlier one directly. Deliveries in progress are not stored, since none survives a crash: the
- * caller passes their ids. They are still pending, so later ones of the same job and hook wait.
+ * Deliveries: the events that each hook still has to receive. Which of them are in progress is not stored,
+ * since none of those survives a crash.
  */
 
 #include <errno.h>
@@ -17,36 +14,6 @@
 /* Bytes of an error text; the complete text is in the journal. */
 #define ERROR_SIZE_MAX 1024
 
-static bool is_busy(uint64_t id, const uint64_t busy[], size_t busy_count)
-{
-        size_t low = 0, high = busy_count;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                if (busy[middle] == id)
-                        return true;
-                if (busy[middle] < id)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return false;
-}
-
-/* Starts a query for the first pending deliveries of a hook that are due, longest due first. */
-static int due_begin(struct store *store, const char *hook, uint64_t now_us, sqlite3_stmt **ret_statement)
-{
-        sqlite3_stmt *statement;
-
-        int r = store_statement(store, STATEMENT_DELIVERY_DUE, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(statement, 2, now_us > INT64_MAX ? INT64_MAX : (sqlite3_int64)now_us);
-        *ret_statement = statement;
-        return 0;
-}
-
 static int delivery_read(struct store *store, sqlite3_stmt *statement, struct delivery *ret_delivery)
 {
         struct delivery delivery = { 0 };
@@ -57,6 +24,7 @@ static int delivery_read(struct store *store, sqlite3_stmt *statement, struct de
         delivery.job_id = row_read_number(&row);
         delivery.attempts = (unsigned)row_read_number(&row);
         delivery.next_us = row_read_number(&row);
+        delivery.delay_us = row_read_number(&row);
         if (row.error == -EUCLEAN)
                 return store_fail(store, -EUCLEAN, "a delivery in the database is damaged");
         if (row.error < 0)
@@ -66,50 +34,24 @@ static int delivery_read(struct store *store, sqlite3_stmt *statement, struct de
         return 0;
 }
 
-int store_due_deliveries(struct store *store, const char *hook, uint64_t now_us, const uint64_t busy[],
-                         size_t busy_count, struct delivery ret_deliveries[], size_t max)
+int store_pending_deliveries(struct store *store, const char *hook, uint64_t after,
+                             struct delivery ret_deliveries[], size_t max)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         size_t count = 0;
 
-        int r = due_begin(store, hook, now_us, &statement);
-        while (r >= 0 && count < max) {
-                r = store_step(store, statement);
-                if (r <= 0)
-                        break;
-                if (is_busy((uint64_t)sqlite3_column_int64(statement, 0), busy, busy_count))
-                        continue;
-                r = delivery_read(store, statement, &ret_deliveries[count]);
-                if (r >= 0)
-                        count++;
-        }
-
-        return r < 0 ? r : (int)count;
-}
-
-int store_next_delivery(struct store *store, const char *hook, const uint64_t busy[], size_t busy_count,
-                        uint64_t *ret_us)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        uint64_t earliest_us = 0;
-        bool found = false;
-
-        int r = due_begin(store, hook, UINT64_MAX, &statement);
+        int r = store_statement(store, STATEMENT_DELIVERY_PENDING, &statement);
         if (r < 0)
                 return r;
-        while ((r = store_step(store, statement)) > 0) {
-                uint64_t next_us = (uint64_t)sqlite3_column_int64(statement, 4);
-                if (is_busy((uint64_t)sqlite3_column_int64(statement, 0), busy, busy_count))
-                        continue;
-                if (!found || next_us < earliest_us)
-                        earliest_us = next_us;
-                found = true;
+        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)after);
+        while (count < max && (r = store_step(store, statement)) > 0) {
+                r = delivery_read(store, statement, &ret_deliveries[count]);
+                if (r < 0)
+                        return r;
+                count++;
         }
-        if (r < 0 || !found)
-                return r;
-
-        *ret_us = earliest_us;
-        return 1;
+        return r < 0 ? r : (int)count;
 }
 
 /* ---- the end of an attempt ---- */
@@ -175,40 +117,7 @@ int store_delivery_retry(struct store *store, uint64_t delivery_id, uint64_t now
         return delivery_update(store, statement);
 }
 
-int store_rebase_deliveries(struct store *store, const char *hook, uint64_t now_us, uint64_t delay_max_us)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        int r = store_statement(store, STATEMENT_DELIVERY_REBASE, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)now_us);
-        (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)delay_max_us);
-        r = store_write_begin(store);
-        if (r < 0)
-                return r;
-        r = store_step(store, statement);
-        (void)sqlite3_reset(statement);
-        return store_write_end(store, r);
-}
-
 /* ---- counting ---- */
-
-int store_count_pending(struct store *store, const char *hook, uint64_t *ret_count)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        int r = store_statement(store, STATEMENT_DELIVERY_COUNT, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
-        r = store_step(store, statement);
-        if (r < 0)
-                return r;
-        *ret_count = (uint64_t)sqlite3_column_int64(statement, 0);
-        return 0;
-}
 
 int store_each_failed_delivery(struct store *store, failed_delivery_handler handler, void *userdata)
 {

@@ -112,7 +112,9 @@ static const char *const migrations[] = {
         "CREATE TABLE \"values\" (key TEXT PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL);",
 
         /* 2: results in a table of their own (texts.c); jobs and values expire;
-         * unrecognised statuses are not stored any more */
+         * unrecognised statuses are not stored any more; pending deliveries are read by id */
+        "DROP INDEX deliveries_pending;"
+        "CREATE INDEX deliveries_pending ON deliveries (hook, id) WHERE state = 'pending';"
         "CREATE TABLE texts (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, hash INTEGER NOT NULL, "
         "size INTEGER NOT NULL, sum INTEGER NOT NULL, head BLOB NOT NULL, rest BLOB, "
         "UNIQUE (job, hash, size));"

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The three kinds of hooks meet here. */
+
+#include "delivery/hook_setup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "delivery/exec/exec.h"
+#include "delivery/payload.h"
+#include "delivery/unit/unit.h"
+#include "delivery/webhook/webhook.h"
+
+struct hook_setup {
+        unsigned references;
+        struct config *config; /* owns `hook` */
+        const struct hook_config *hook;
+        struct hook_context context;
+        struct unit_hooks *unit_hooks; /* of a unit hook; borrowed */
+        struct webhook *webhook;       /* of a url hook */
+};
+
+int hook_setup_new(const struct hook_context *context, struct unit_hooks *unit_hooks, struct config *config,
+                   const struct hook_config *hook, struct hook_setup **ret_setup)
+{
+        struct hook_setup *setup = calloc(1, sizeof(*setup));
+
+        if (setup == NULL)
+                return -ENOMEM;
+        *setup = (struct hook_setup){
+                .references = 1,
+                .config = config_ref(config),
+                .hook = hook,
+                .context = *context,
+                .unit_hooks = unit_hooks,
+        };
+        int r = hook->kind == HOOK_URL ? webhook_new(context, config, hook, &setup->webhook) : 0;
+        if (r < 0) {
+                hook_setup_unref(setup);
+                return r;
+        }
+        *ret_setup = setup;
+        return 0;
+}
+
+struct hook_setup *hook_setup_ref(struct hook_setup *setup)
+{
+        setup->references++;
+        return setup;
+}
+
+struct hook_setup *hook_setup_unref(struct hook_setup *setup)
+{
+        if (setup == NULL || --setup->references > 0)
+                return NULL;
+        webhook_free(setup->webhook);
+        config_free(setup->config);
+        free(setup);
+        return NULL;
+}
+
+const struct hook_config *hook_setup_hook(const struct hook_setup *setup)
+{
+        return setup->hook;
+}
+
+void hook_setup_close_idle(struct hook_setup *setup)
+{
+        if (setup->webhook != NULL)
+                webhook_close_idle(setup->webhook);
+}
+
+int hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
+                     void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
+                     char **ret_reason, struct attempt_run *ret_run)
+{
+        struct hook_attempt attempt = {
+                .hook = setup->hook,
+                .event = event,
+                .attempt = number,
+                .on_end = on_end,
+                .userdata = userdata,
+        };
+
+        *ret_run = (struct attempt_run){ .exec = NULL };
+        int r = payload_write(event, number, setup->config->log.personal_data, &ret_run->document,
+                              &attempt.document_size);
+        if (r < 0)
+                return r;
+        attempt.document = ret_run->document;
+        switch (setup->hook->kind) {
+        case HOOK_EXEC:
+                return hook_exec_start(&setup->context, &attempt, ret_reason, &ret_run->exec);
+        case HOOK_URL:
+                return webhook_start(setup->webhook, &attempt, ret_reason, &ret_run->http);
+        case HOOK_UNIT:
+                return hook_unit_start(setup->unit_hooks, &attempt, ret_reason, &ret_run->unit);
+        }
+        return -EOPNOTSUPP;
+}
+
+void attempt_run_ended(struct attempt_run *run)
+{
+        run->exec = NULL;
+        run->http = NULL;
+        run->unit = NULL;
+}
+
+void attempt_run_clear(struct attempt_run *run)
+{
+        hook_exec_free(run->exec);
+        webhook_cancel(run->http);
+        hook_unit_cancel(run->unit);
+        free(run->document);
+        *run = (struct attempt_run){ .exec = NULL };
+}

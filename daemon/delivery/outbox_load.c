@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Counts deliveries of the state for one configuration. The deliveries themselves are read by hook_queue.c.
+ */
+
+#include "delivery/outbox_load.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/cleanup.h"
+#include "util/message.h"
+
+DEFINE_CLEANUP(struct outbox_load, outbox_load_free)
+
+struct reading {
+        const struct config *config;
+        struct outbox_load *load;
+};
+
+/* Returns the position of the hook in the configuration; hook_count if it is not there. */
+static size_t find_hook(const struct config *config, const char *name)
+{
+        size_t i = 0;
+
+        while (i < config->hook_count && strcmp(config->hooks[i].name, name) != 0)
+                i++;
+        return i;
+}
+
+static void take_pending(void *userdata, const char *hook, uint64_t count)
+{
+        const struct reading *reading = userdata;
+        struct outbox_load *load = reading->load;
+        size_t position = find_hook(reading->config, hook);
+
+        if (position < load->hook_count) {
+                load->pending[position] = count;
+                return;
+        }
+        char *longer = format_message("%s%s%s (%" PRIu64 ")", load->removed != NULL ? load->removed : "",
+                                      load->removed != NULL ? ", " : "", hook, count);
+        if (longer == NULL)
+                return;
+        free(load->removed);
+        load->removed = longer;
+}
+
+static void take_abandoned(void *userdata, uint64_t job_id, const char *hook)
+{
+        const struct reading *reading = userdata;
+        const struct config *config = reading->config;
+        bool configured = find_hook(config, hook) < config->hook_count, watched = false;
+
+        for (size_t i = 0; i < config->job_count && configured && !watched; i++)
+                watched = config->jobs[i].id == job_id;
+        if (watched)
+                reading->load->abandoned++;
+}
+
+int outbox_load(struct store *store, const struct config *config, struct outbox_load **ret_load)
+{
+        CLEANUP(cleanup_outbox_load_free)
+        struct outbox_load *load = calloc(1, sizeof(*load) + config->hook_count * sizeof(load->pending[0]));
+        struct reading reading = { .config = config, .load = load };
+
+        if (load == NULL)
+                return -ENOMEM;
+        load->hook_count = config->hook_count;
+        int r = store_each_pending_hook(store, take_pending, &reading);
+        if (r >= 0)
+                r = store_each_failed_delivery(store, take_abandoned, &reading);
+        if (r < 0)
+                return r;
+        *ret_load = STEAL_POINTER(load);
+        return 0;
+}
+
+struct outbox_load *outbox_load_free(struct outbox_load *load)
+{
+        if (load != NULL)
+                free(load->removed);
+        free(load);
+        return NULL;
+}

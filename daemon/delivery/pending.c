@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A list of deliveries for each job, a tree to find the job, and a heap of those jobs whose first delivery
+ * may start. A job without deliveries is freed.
+ */
+
+#include "delivery/pending.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+
+#include "util/container.h"
+
+struct pending_delivery {
+        struct delivery delivery;
+        uint64_t due_us;
+        struct pending_delivery *next;
+};
+
+struct pending_job {
+        uint64_t id;              /* the key: must be the first member */
+        struct queue_entry entry; /* not queued: the first delivery is in progress */
+        struct pending_delivery *first, **end;
+};
+
+static int compare_ids(const void *left, const void *right)
+{
+        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+        return (a > b) - (a < b);
+}
+
+static struct pending_job *find_job(const struct pending *pending, uint64_t id)
+{
+        struct pending_job *const *found = tfind(&id, &pending->jobs, compare_ids);
+
+        return found != NULL ? *found : NULL;
+}
+
+/* Makes space in the heap for one more job than there are, so that later uses of it cannot fail. */
+static int reserve(struct pending *pending)
+{
+        if (pending->job_count < pending->heads.capacity)
+                return 0;
+        return queue_reserve(&pending->heads, pending->job_count < 8 ? 16 : 2 * pending->job_count);
+}
+
+static struct pending_job *add_job(struct pending *pending, uint64_t id)
+{
+        struct pending_job *job = reserve(pending) < 0 ? NULL : calloc(1, sizeof(*job));
+
+        if (job == NULL)
+                return NULL;
+        job->id = id;
+        job->end = &job->first;
+        if (tsearch(job, &pending->jobs, compare_ids) == NULL) {
+                free(job);
+                return NULL;
+        }
+        pending->job_count++;
+        return job;
+}
+
+static void remove_job(struct pending *pending, struct pending_job *job)
+{
+        (void)tdelete(job, &pending->jobs, compare_ids);
+        pending->job_count--;
+        queue_remove(&pending->heads, &job->entry);
+        free(job);
+}
+
+/* The first delivery of the job may start. */
+static void queue_head(struct pending *pending, struct pending_job *job)
+{
+        int r = queue_put(&pending->heads, &job->entry, job->first->due_us);
+
+        assert(r >= 0); /* see reserve() */
+        (void)r;
+}
+
+int pending_add(struct pending *pending, const struct delivery *delivery, uint64_t due_us)
+{
+        struct pending_delivery *added = malloc(sizeof(*added));
+
+        if (added == NULL)
+                return -ENOMEM;
+        *added = (struct pending_delivery){ .delivery = *delivery, .due_us = due_us };
+
+        struct pending_job *job = find_job(pending, delivery->job_id);
+        bool is_new = job == NULL;
+        if (is_new)
+                job = add_job(pending, delivery->job_id);
+        if (job == NULL) {
+                free(added);
+                return -ENOMEM;
+        }
+        *job->end = added;
+        job->end = &added->next;
+        pending->count++;
+        if (is_new)
+                queue_head(pending, job);
+        return 0;
+}
+
+const struct delivery *pending_first(const struct pending *pending, uint64_t *ret_due_us)
+{
+        struct queue_entry *entry = queue_first(&pending->heads);
+
+        if (entry == NULL)
+                return NULL;
+        *ret_due_us = entry->due_us;
+        return &CONTAINER_OF(entry, struct pending_job, entry)->first->delivery;
+}
+
+/* The job of which `delivery` is the first one, or NULL. */
+static struct pending_job *job_of(const struct pending *pending, const struct delivery *delivery)
+{
+        struct pending_job *job = find_job(pending, delivery->job_id);
+
+        return job != NULL && job->first->delivery.id == delivery->id ? job : NULL;
+}
+
+void pending_begin(struct pending *pending, const struct delivery *delivery)
+{
+        struct pending_job *job = job_of(pending, delivery);
+
+        if (job != NULL)
+                queue_remove(&pending->heads, &job->entry);
+}
+
+void pending_return(struct pending *pending, const struct delivery *delivery, uint64_t due_us)
+{
+        struct pending_job *job = job_of(pending, delivery);
+
+        if (job == NULL)
+                return;
+        job->first->delivery = *delivery;
+        job->first->due_us = due_us;
+        queue_head(pending, job);
+}
+
+void pending_end(struct pending *pending, const struct delivery *delivery)
+{
+        struct pending_job *job = job_of(pending, delivery);
+
+        if (job == NULL)
+                return;
+        struct pending_delivery *ended = job->first;
+        job->first = ended->next;
+        free(ended);
+        pending->count--;
+        if (job->first != NULL)
+                queue_head(pending, job);
+        else
+                remove_job(pending, job);
+}
+
+static void free_job(void *data)
+{
+        struct pending_job *job = data;
+
+        for (struct pending_delivery *next, *delivery = job->first; delivery != NULL; delivery = next) {
+                next = delivery->next;
+                free(delivery);
+        }
+        free(job);
+}
+
+void pending_clear(struct pending *pending)
+{
+        queue_clear(&pending->heads);
+        tdestroy(pending->jobs, free_job);
+        *pending = PENDING_EMPTY;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "planning/queue.h"
+#include "state/store.h"
+
+/*
+ * The pending deliveries of one hook that are in memory. Those of a job are in order: only the first may
+ * start, and only if it is not in progress. Each function takes O(log n).
+ */
+struct pending {
+        void *jobs;         /* those with deliveries: a tree of tsearch(3) */
+        size_t job_count;   /* in the tree */
+        struct queue heads; /* of jobs of which no delivery is in progress, by the due time of the first */
+        size_t count;       /* of deliveries, those in progress included */
+};
+
+#define PENDING_EMPTY ((struct pending){ 0 })
+
+/* Adds a delivery, due at `due_us`, behind the others of its job. Returns 0 or -ENOMEM. */
+int pending_add(struct pending *pending, const struct delivery *delivery, uint64_t due_us);
+
+/*
+ * The delivery that is due first among those that may start, and its due time; or NULL. Borrowed, valid until
+ * the next change.
+ */
+const struct delivery *pending_first(const struct pending *pending, uint64_t *ret_due_us);
+
+/*
+ * These three are about a delivery with the id and job of `delivery`. They do nothing unless it is the first
+ * of its job: it may have been dropped by pending_clear().
+ *  - It is in progress.
+ *  - It is in progress no more, and to be attempted again: `delivery` replaces it, due at `due_us`.
+ *  - It is not pending any more.
+ */
+void pending_begin(struct pending *pending, const struct delivery *delivery);
+void pending_return(struct pending *pending, const struct delivery *delivery, uint64_t due_us);
+void pending_end(struct pending *pending, const struct delivery *delivery);
+
+/* Drops all deliveries and frees the memory. */
+void pending_clear(struct pending *pending);

@@ -31,7 +31,7 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
 void hook_exec_stop(struct hook_exec *run);
 
 /*
- * Kills the program and all its descendants and does not call on_end(). Waits at most half a second for that:
+ * Kills the program and all its descendants and does not call on_end(). Waits at most two seconds for that:
  * a process in uninterruptible sleep does not die. Must not be used on a run whose on_end() was called, nor
  * from within it. Accepts NULL, returns NULL.
  */

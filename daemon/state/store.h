@@ -13,10 +13,10 @@
  * The persistent state: jobs as last recorded, events, deliveries and tokens, in a state directory that one
  * process uses at a time.
  *
- * All functions block until the disk has finished. A write is atomic, and on disk when it returns 0 (except
- * store_mark_logged()). Functions return 0 or a negative errno: -ENOSPC, -EROFS, -EIO, -EACCES from the disk,
- * -EDQUOT for max_size, -ENOMEM, -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After
- * any of these the state remains usable and the call can be repeated. store_error() describes the error.
+ * All functions block until the disk has finished. A write is atomic, and on disk when it returns 0.
+ * Functions return 0 or a negative errno: -ENOSPC, -EROFS, -EIO, -EACCES from the disk, -EDQUOT for max_size,
+ * -ENOMEM, -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After any of these the state
+ * remains usable and the call can be repeated. store_error() describes the error.
  *
  * Damage is detected at opening (a file of up to 64 MiB is checked completely), and by a checksum when a job,
  * event or value is read: the data returned is the data stored. Deliveries have no checksum. Recording an
@@ -40,7 +40,7 @@ struct store;
  */
 int store_open(const char *directory, char **ret_message, struct store **ret_state);
 
-/* Rolls back an open batch, and writes pending marks of logged events. Accepts NULL, returns NULL. */
+/* Rolls back an open batch. Accepts NULL, returns NULL. */
 struct store *store_close(struct store *store);
 
 /*
@@ -120,11 +120,7 @@ typedef int (*event_handler)(void *userdata, struct event *event);
  */
 int store_each_unlogged(struct store *store, uint64_t after, event_handler handler, void *userdata);
 
-/*
- * Marks events as logged; unknown ids are ignored. Losing a mark costs a repeated log entry, never a lost
- * one. Up to 64 marks are therefore kept in memory and written with the next transaction, with one of their
- * own if there are more, or by store_close(). If that transaction fails, some events may remain unmarked.
- */
+/* Marks events as logged; unknown ids are ignored. */
 int store_mark_logged(struct store *store, const char *const event_ids[], size_t count);
 
 /* Reads an event by its id: 1 and *ret_event, which the caller clears, or 0. */

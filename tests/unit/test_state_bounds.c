@@ -228,6 +228,8 @@ static void test_history_makes_room_on_a_full_disk(void **state)
         assert_int_equal(store_execute(fixture->state, "PRAGMA max_page_count = 200", NULL), 0);
         for (; number < 500; number++) {
                 int r = record_next(fixture, number, EVENT_CHANGED, 3 * KIB, number == 5);
+                if (r == -ENOSPC) /* as the writer does */
+                        r = record_next(fixture, number, EVENT_CHANGED, 3 * KIB, number == 5);
                 if (r < 0) {
                         assert_int_equal(r, -ENOSPC);
                         assert_true(store_disk_is_low(fixture->state));

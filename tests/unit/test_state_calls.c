@@ -117,30 +117,6 @@ static void test_a_lost_batch(void **state)
         assert_int_equal(call_record(fixture), 0);
 }
 
-static int count_event(void *userdata, struct event *event)
-{
-        (void)event;
-        ++*(unsigned *)userdata;
-        return 0;
-}
-
-static void test_marks_are_lost_at_the_end(void **state)
-{
-        struct fixture *fixture = *state;
-        unsigned count = 0;
-
-        calls_prepare(fixture);
-        const char *id = fixture_event_id(call_number);
-        assert_int_equal(store_mark_logged(fixture->state, &id, 1), 0);
-        fault_sqlite_arm(1, SQLITE_FULL, true);
-        fixture_close(fixture);
-        assert_true(fault_sqlite_disarm());
-        fixture_open(fixture);
-        assert_int_equal(store_each_unlogged(fixture->state, 0, count_event, &count), 0);
-        assert_int_equal(count, 1); /* it is logged again */
-        assert_string_equal(store_error(fixture->state), "no error");
-}
-
 int main(void)
 {
         if (fault_vfs_register() != SQLITE_OK)
@@ -151,7 +127,6 @@ int main(void)
                 TEST(test_each_call_fails),
                 TEST(test_undoing_fails),
                 TEST(test_a_lost_batch),
-                TEST(test_marks_are_lost_at_the_end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,9 +15,6 @@
  * of store_error().
  */
 
-/* The maximum number of marks that are kept in memory until the next transaction. */
-#define STATE_MARKS_MAX 64
-
 /* The bytes of a result that stay in the history of a job. */
 #define TEXT_HEAD_SIZE 4096
 
@@ -73,9 +70,6 @@ struct store {
 
         bool in_batch;
         int batch_error; /* negative errno if the open batch is lost, else 0 */
-
-        char marks[STATE_MARKS_MAX][EVENT_ID_SIZE]; /* see marks.h */
-        size_t mark_count;
 
         char error[256];
 };

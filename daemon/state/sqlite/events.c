@@ -4,7 +4,7 @@
  * Events, and which of them have not been logged.
  *
  * An event is a snapshot of its job; its results are in a table of their own (texts.h). An event is logged
- * when its row in `unlogged` has been deleted (marks.h).
+ * when its row in `unlogged` has been deleted.
  *
  * The sequence number is the rowid: SQLite gives a new row the highest one plus 1. The latest event is
  * therefore never pruned, or its number would be given again.
@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "state/sqlite/jobs.h"
-#include "state/sqlite/marks.h"
 #include "state/sqlite/room.h"
 #include "state/sqlite/row.h"
 #include "state/sqlite/texts.h"
@@ -130,18 +129,11 @@ int store_record_event(struct store *store, struct event *event, const char *con
                        uint64_t ret_deliveries[])
 {
         int64_t sequence = 0;
-        int r;
 
-        /* On a full disk, the end of the first write has made room. */
-        for (unsigned attempt = 0; attempt < 2; attempt++) {
-                r = store_write_begin(store);
-                if (r < 0)
-                        return r;
-                r = store_write_end(store,
-                                    event_record(store, event, hooks, hook_count, &sequence, ret_deliveries));
-                if (r != -ENOSPC || store->in_batch)
-                        break;
-        }
+        int r = store_write_begin(store);
+        if (r < 0)
+                return r;
+        r = store_write_end(store, event_record(store, event, hooks, hook_count, &sequence, ret_deliveries));
         if (r >= 0)
                 event->sequence = (uint64_t)sequence;
         return r;
@@ -297,7 +289,7 @@ int store_each_unlogged(struct store *store, uint64_t after, event_handler handl
                 }
                 if (r < 0)
                         return r;
-                if (r == 0 || mark_is_pending(store, event.id))
+                if (r == 0)
                         continue;
                 r = handler(userdata, &event);
                 if (r < 0)
@@ -305,31 +297,22 @@ int store_each_unlogged(struct store *store, uint64_t after, event_handler handl
         }
 }
 
-/* Writes the pending marks. In a batch they are part of its transaction and are lost if it fails. */
-static int marks_flush(struct store *store)
+static int unlogged_delete(struct store *store, const char *const event_ids[], size_t count)
 {
-        int r = store_write_begin(store);
-        if (r < 0)
-                return r;
-        r = store_write_end(store, store->in_batch ? marks_write(store) : 0);
-        if (r >= 0)
-                marks_clear(store);
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = store_statement(store, STATEMENT_UNLOGGED_DELETE, &statement);
+        for (size_t i = 0; r >= 0 && i < count; i++) {
+                (void)sqlite3_bind_text(statement, 1, event_ids[i], -1, SQLITE_STATIC);
+                r = store_step(store, statement);
+                (void)sqlite3_reset(statement);
+        }
         return r;
 }
 
 int store_mark_logged(struct store *store, const char *const event_ids[], size_t count)
 {
-        for (size_t i = 0; i < count; i++) {
-                if (strlen(event_ids[i]) >= EVENT_ID_SIZE)
-                        return store_fail(store, -EINVAL, "an event ID is too long");
-                if (mark_is_pending(store, event_ids[i]))
-                        continue;
-                if (store->mark_count == STATE_MARKS_MAX) {
-                        int r = marks_flush(store);
-                        if (r < 0)
-                                return r;
-                }
-                mark_add(store, event_ids[i]);
-        }
-        return 0;
+        int r = store_write_begin(store);
+
+        return r < 0 ? r : store_write_end(store, unlogged_delete(store, event_ids, count));
 }

@@ -6,7 +6,6 @@
  * are forgotten.
  */
 
-#include "state/sqlite/marks.h"
 #include "state/sqlite/transaction.h"
 
 static int configured_add(struct store *store, const char *hook, uint64_t job)
@@ -45,9 +44,7 @@ static int prune(struct store *store, uint64_t now_us, uint64_t age_us,
         static const enum statement prunes[] = { STATEMENT_JOB_CONFIGURED, STATEMENT_JOB_PRUNE,
                                                  STATEMENT_VALUE_PRUNE, STATEMENT_EVENT_PRUNE };
 
-        int r = marks_write(store);
-        if (r >= 0)
-                r = configured_write(store, configured);
+        int r = configured_write(store, configured);
         for (size_t i = 0; r >= 0 && i < sizeof(prunes) / sizeof(prunes[0]); i++) {
                 CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 

@@ -10,8 +10,7 @@
  *  - store.c                                     opening and closing
  *  - jobs.c, events.c, deliveries.c, values.c,
  *    prune.c                                     the interface of store.h
- *  - texts.c, row.c, transaction.c, marks.c      results, rows with checksums, transactions, marks of logged
- *                                                events
+ *  - texts.c, row.c, transaction.c               results, rows with checksums, transactions
  *  - room.c, reserve.c                           the limit of the size, and what happens on a full disk
  *  - checkpoint.c                                checkpoints, and free pages
  *  - schema.c                                    settings, integrity checks and migrations
@@ -83,9 +82,6 @@ struct store *store_close(struct store *store)
 
         if (store->in_batch)
                 (void)store_batch_end(store, false);
-        /* A lost mark costs a repeated log entry only, so an error is ignored. */
-        if (store->mark_count > 0 && store_write_begin(store) >= 0)
-                (void)store_write_end(store, 0);
 
         store_statements_finalize(store);
         (void)sqlite3_close(store->database);

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "state/sqlite/checkpoint.h"
-#include "state/sqlite/marks.h"
 #include "state/sqlite/reserve.h"
 #include "state/sqlite/room.h"
 
@@ -67,17 +66,13 @@ static void rollback(struct store *store)
 
 static int commit(struct store *store)
 {
-        int r = marks_write(store);
-        if (r >= 0)
-                r = run(store, STATEMENT_COMMIT);
-        if (r < 0) {
-                rollback(store);
-                return r;
-        }
+        int r = run(store, STATEMENT_COMMIT);
 
-        marks_clear(store);
-        store_reserve_create(store);
-        return 0;
+        if (r < 0)
+                rollback(store);
+        else
+                store_reserve_create(store);
+        return r;
 }
 
 /* The end of a transaction: on a full disk, makes room for the next one. */

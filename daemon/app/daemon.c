@@ -397,8 +397,10 @@ static enum exit_status fail_with(struct daemon *daemon, const char *what, int e
 /* From now on the loop waits for nothing but events. */
 static int start_threads(struct daemon *daemon)
 {
-        int r = journal_start(daemon->journal, daemon->event);
+        int r = state_start(daemon->state);
 
+        if (r >= 0)
+                r = journal_start(daemon->journal, daemon->event);
         if (r < 0)
                 return r;
         state_on_slow(daemon->state, on_state_slow, daemon);

@@ -31,14 +31,15 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
         struct ending *ending = userdata;
 
         ending->is_overdue = true;
-        if (outbox_is_busy(ending->outbox))
-                journal_print(ending->journal, LOG_WARNING,
-                              "Hooks did not end when killed. Exiting; the events are delivered again after "
-                              "the next start.");
-        else if (!state_is_idle(ending->state))
+        if (!state_is_idle(ending->state))
                 journal_print(ending->journal, LOG_WARNING,
                               "The state could not be written in time. Exiting; what is missing is observed "
                               "or delivered again after the next start.");
+        else if (ending->phase == ENDING_HOOKS)
+                journal_print(ending->journal, LOG_WARNING,
+                              "%s. Exiting; the events are delivered again after the next start.",
+                              outbox_is_busy(ending->outbox) ? "Hooks did not end when killed"
+                                                             : "Results of hooks could not be recorded");
         return sd_event_exit(sd_event_source_get_event(source), ending->status);
 }
 

@@ -118,6 +118,33 @@ def change_to_hook(figures, build, changes):
         note_spans(figures, "jobwatchd", read_stamps((folder / "sent").read_text()), read_stamps(stamps.read_text()))
 
 
+def changes_at_once(figures, build, jobs):
+    """All jobs have changed while nothing polled them: from the last response to the last log entry and the last hook."""
+    stamp = build / "tests/bench/stamp"
+    with scratch() as name:
+        folder = pathlib.Path(name)
+        stamps, sent = folder / "stamps", folder / "sent"
+        stamps.touch()
+        hook = f"{stamp.absolute()} {stamps}"
+        with Server(build, sent) as server:
+            with Daemon(build, folder, server, jobs, 1, "1d", hook=hook) as daemon:
+                server.wait_for_records(jobs, daemon)
+                time.sleep(1)
+            sent.write_text("")
+            with Daemon(build, folder, server, jobs, 1, "1d", hook=hook, log=True) as daemon:
+                cpu = daemon.cpu_us()
+                while daemon.popen.poll() is None and stamps.read_bytes().count(b"\n") < jobs:
+                    time.sleep(0.02)
+                time.sleep(0.5)
+                figures.note(f"{jobs:,} changes at once, ms of CPU", "jobwatchd", (daemon.cpu_us() - cpu) / 1e3)
+        responses, hooks = read_stamps(sent.read_text()), read_stamps(stamps.read_text())
+        entries = [seconds for seconds, line in daemon.log_lines if "[changed" in line]
+        last = max(responses.values()) / 1e6
+        figures.note(f"{jobs:,} changes at once, ms of responses", "jobwatchd", last - min(responses.values()) / 1e6)
+        figures.note("… from the last response to the last log entry", "jobwatchd", max(entries) * 1e3 - last)
+        figures.note("… from the last response to the last hook", "jobwatchd", max(hooks.values()) / 1e6 - last)
+
+
 PARSERS = {"plain": "baseline", "records": "jobwatchd", "brief": "jobwatchd, known jobs"}
 
 

@@ -78,7 +78,7 @@ class Baseline(Process):
 class Daemon(Process):
     """jobwatchd without rate limits, ready when the constructor returns; start_ms is the time it took."""
 
-    def __init__(self, build, folder, server, jobs, batch, interval, hook=None):
+    def __init__(self, build, folder, server, jobs, batch, interval, hook=None, log=False):
         folder = pathlib.Path(folder)
         ids = ",\n    ".join(str(job) for job in range(1, jobs + 1))
         (folder / "token").touch(0o600)
@@ -108,7 +108,11 @@ ids = {ids}
         super().__init__([build / "daemon/jobwatchd", "-c", folder / "bench.ini", "--state-dir", folder / "state",
                           "--log-target=console"],
                          env={**os.environ, "NOTIFY_SOCKET": address, "JOBWATCHD_HOOK_RUN": str(build / "hook-run/hook-run")},
-                         **SILENT)
+                         **(SILENT | {"stderr": subprocess.PIPE, "text": True} if log else SILENT))
+        if log:
+            self.log_lines = []
+            self.log_reader = threading.Thread(target=self.read_log)
+            self.log_reader.start()
         self.wait_until_ready()
         self.start_ms = (time.monotonic() - started) * 1e3
 
@@ -119,6 +123,11 @@ ids = {ids}
                 self.ready.set()
         self.notifications.close()
 
+    def read_log(self):
+        """When each line arrived."""
+        for line in self.popen.stderr:
+            self.log_lines.append((time.monotonic(), line))
+
     def wait_until_ready(self):
         if not self.ready.wait(60):
             sys.exit("bench: jobwatchd did not become ready")
@@ -126,6 +135,9 @@ ids = {ids}
 
     def __exit__(self, *exception):
         super().__exit__(*exception)
+        if self.popen.stderr:
+            self.log_reader.join()
+            self.popen.stderr.close()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"", self.notifications.getsockname())
 

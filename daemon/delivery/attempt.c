@@ -58,10 +58,9 @@ enum attempt_stage attempt_stage(const struct attempt *attempt)
         return attempt->stage;
 }
 
-enum attempt_result attempt_result(const struct attempt *attempt, uint64_t *ret_due_us)
+enum attempt_result attempt_result(const struct attempt *attempt)
 {
         assert(attempt->stage == ATTEMPT_RECORDED);
-        *ret_due_us = attempt->delivery.next_us;
         return attempt->result;
 }
 

@@ -63,10 +63,13 @@ void attempt_record(struct attempt *attempt);
 
 enum attempt_stage attempt_stage(const struct attempt *attempt);
 
-/* In stage ATTEMPT_RECORDED. Before a retry the delivery waits until *ret_due_us, by clock_process_us(). */
-enum attempt_result attempt_result(const struct attempt *attempt, uint64_t *ret_due_us);
+/* In stage ATTEMPT_RECORDED. */
+enum attempt_result attempt_result(const struct attempt *attempt);
 
-/* The delivery. It counts this attempt once its result is recorded. Borrowed. */
+/*
+ * The delivery, as the state has it: once the result is recorded, with this attempt and the time of the next.
+ * Borrowed.
+ */
 const struct delivery *attempt_delivery(const struct attempt *attempt);
 
 /*

@@ -5,11 +5,7 @@
  *
  *      wake ──> fill ──> attempt ──> result recorded ──> wake
  *                ├──> timer for the next delivery that is not due ──> wake
- *                └──> page of deliveries from the state ──> wake
- *
- * Deliveries are in memory in the order of their ids, up to HOOK_QUEUE_MAX. If there are more in the state
- * (`more`), new ones are not added but stay there too, and the next page is read when half of the memory is
- * free. A new queue reads its first page like all others.
+ *                └──> page of deliveries from the state (backlog.h) ──> wake
  *
  * What the state writer could not read or record (disk full) is retried every RETRY_US, or STOP_RETRY_US
  * after hook_queue_stop(). A result that is not recorded keeps its slot.
@@ -23,11 +19,9 @@
 #include <string.h>
 
 #include "delivery/attempt.h"
-#include "delivery/pending.h"
+#include "delivery/backlog.h"
 #include "journal/journal.h"
-#include "planning/backoff.h"
 #include "platform/clock.h"
-#include "util/container.h"
 #include "util/timespan.h"
 
 /* The interval after which a failed access to the state is retried. Named in messages. */
@@ -36,26 +30,12 @@
 /* The same while the daemon is stopping, which takes seconds at most. */
 #define STOP_RETRY_US (200 * USEC_PER_MSEC)
 
-/* A page of deliveries that is being read. Without a queue it is only freed. */
-struct page {
-        struct state_operation operation;
-        struct hook_queue *queue;
-        char *hook;
-        uint64_t after; /* an id */
-        size_t max;
-        struct delivery *deliveries;
-};
-
 struct hook_queue {
         struct hook_queue_parts parts;
         struct attempt_parts attempt_parts;
         char *name;
         struct hook_setup *setup; /* NULL: not configured */
-        struct pending pending;   /* in memory */
-        uint64_t total;           /* of pending ones, in memory or not */
-        uint64_t last_id;         /* the highest in memory so far */
-        bool more;                /* the state has others */
-        struct page *page;
+        struct backlog backlog;
         struct attempt *slots[HOOK_PARALLEL_MAX];
         size_t occupied; /* the first ones */
         sd_event_source *timer;
@@ -79,12 +59,12 @@ bool hook_queue_is_configured(const struct hook_queue *queue)
 
 uint64_t hook_queue_pending(const struct hook_queue *queue)
 {
-        return queue->setup != NULL ? queue->total : 0;
+        return queue->setup != NULL ? queue->backlog.total : 0;
 }
 
 bool hook_queue_is_waiting(const struct hook_queue *queue)
 {
-        return queue->setup != NULL && (queue->total > 0 || queue->pending.count > 0 || queue->more);
+        return queue->setup != NULL && backlog_is_waiting(&queue->backlog);
 }
 
 bool hook_queue_is_occupied(const struct hook_queue *queue)
@@ -121,7 +101,7 @@ bool hook_queue_is_active(const struct hook_queue *queue)
         for (size_t i = 0; i < queue->occupied; i++)
                 if (attempt_stage(queue->slots[i]) != ATTEMPT_UNRECORDED)
                         return true;
-        return queue->woken || queue->page != NULL;
+        return queue->woken || queue->backlog.page != NULL;
 }
 
 static void wake(struct hook_queue *queue)
@@ -190,125 +170,27 @@ static void retry_state(struct hook_queue *queue)
                         attempt_record(queue->slots[i]);
 }
 
-/* ---- reading ---- */
+/* ---- deliveries ---- */
 
-static struct page *page_free(struct page *page)
+static void on_page(void *userdata, const char *error)
 {
-        if (page != NULL) {
-                free(page->deliveries);
-                free(page->hook);
-        }
-        free(page);
-        return NULL;
-}
+        struct hook_queue *queue = userdata;
 
-static int page_run(struct state_operation *operation, struct store *store)
-{
-        const struct page *page = CONTAINER_OF(operation, struct page, operation);
-
-        return store_pending_deliveries(store, page->hook, page->after, page->deliveries, page->max);
-}
-
-/* In the order of ids, unless they wait for a retry: ids are less than any time. */
-static uint64_t due_time(const struct delivery *delivery)
-{
-        uint64_t due_us = delivery_due(delivery->next_us, delivery->delay_us, clock_process_us());
-
-        return due_us != 0 ? due_us : delivery->id;
-}
-
-static int take_page(struct hook_queue *queue, const struct page *page, size_t count)
-{
-        for (size_t i = 0; i < count; i++) {
-                int r = pending_add(&queue->pending, &page->deliveries[i], due_time(&page->deliveries[i]));
-                if (r < 0)
-                        return r;
-                queue->last_id = page->deliveries[i].id;
-        }
         /* If the hook was removed and is back, some may be in progress since before. */
         for (size_t i = 0; i < queue->occupied; i++)
-                pending_begin(&queue->pending, attempt_delivery(queue->slots[i]));
-        return 0;
+                pending_begin(&queue->backlog.pending, attempt_delivery(queue->slots[i]));
+        if (error != NULL)
+                note_unreadable(queue, error);
+        else
+                queue->read_failed = false;
+        wake(queue);
 }
 
-static void page_done(struct state_operation *operation, int r)
-{
-        struct page *page = CONTAINER_OF(operation, struct page, operation);
-        struct hook_queue *queue = page->queue;
-
-        if (queue != NULL) {
-                size_t count = r < 0 ? 0 : (size_t)r;
-                const char *error = r < 0 ? operation->error : "out of memory";
-
-                queue->page = NULL;
-                if (r >= 0)
-                        r = take_page(queue, page, count);
-                if (r < 0)
-                        note_unreadable(queue, error);
-                else
-                        queue->read_failed = false;
-                if (r < 0 || count == page->max)
-                        queue->more = true;
-                wake(queue);
-        }
-        page_free(page);
-}
-
-/* Room for those that are known, and one more to notice others. */
-static size_t page_size(const struct hook_queue *queue)
-{
-        size_t held = queue->pending.count, known = queue->total > held ? queue->total - held + 1 : 1;
-
-        return known < HOOK_QUEUE_MAX - held ? known : HOOK_QUEUE_MAX - held;
-}
-
-static int page_new(struct hook_queue *queue, struct page **ret_page)
-{
-        struct page *page = calloc(1, sizeof(*page));
-
-        if (page == NULL)
-                return -ENOMEM;
-        *page = (struct page){
-                .operation = { .run = page_run, .done = page_done },
-                .queue = queue,
-                .hook = strdup(queue->name),
-                .after = queue->last_id,
-                .max = page_size(queue),
-        };
-        page->deliveries = reallocarray(NULL, page->max, sizeof(*page->deliveries));
-        if (page->hook == NULL || page->deliveries == NULL) {
-                page_free(page);
-                return -ENOMEM;
-        }
-        *ret_page = page;
-        return 0;
-}
-
-/* Reads the next page if there is one and enough room for it. */
-static void read_page(struct hook_queue *queue)
-{
-        if (!queue->more || queue->page != NULL || queue->unreadable ||
-            queue->pending.count > HOOK_QUEUE_MAX / 2)
-                return;
-        if (page_new(queue, &queue->page) < 0) {
-                note_unreadable(queue, "out of memory");
-                return;
-        }
-        queue->more = false; /* those recorded from now on may not be in the page: see hook_queue_add() */
-        state_queue(queue->parts.state, &queue->page->operation);
-}
-
-/* Without memory the delivery is read later. */
 void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery)
 {
         if (queue->setup == NULL)
                 return;
-        queue->total++;
-        if (queue->more || queue->page != NULL || queue->pending.count >= HOOK_QUEUE_MAX ||
-            pending_add(&queue->pending, delivery, clock_process_us()) < 0)
-                queue->more = true;
-        else
-                queue->last_id = delivery->id;
+        backlog_add(&queue->backlog, delivery);
         wake(queue);
 }
 
@@ -316,26 +198,17 @@ void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery)
 
 static void take_recorded(struct hook_queue *queue, struct attempt *attempt)
 {
-        uint64_t due_us;
+        enum attempt_result result = attempt_result(attempt);
 
-        enum attempt_result result = attempt_result(attempt, &due_us);
         if (!queue->unreadable) /* its event was read */
                 queue->read_failed = false;
         if (result == ATTEMPT_RETRY) {
-                pending_return(&queue->pending, attempt_delivery(attempt), due_us);
+                backlog_return(&queue->backlog, attempt_delivery(attempt));
                 return;
         }
         if (result == ATTEMPT_ABANDONED)
                 (*queue->parts.abandoned)++;
-        if (queue->total > 0)
-                queue->total--;
-        pending_end(&queue->pending, attempt_delivery(attempt));
-}
-
-/* The delivery remains due, as it was. */
-static void take_back(struct hook_queue *queue, struct attempt *attempt)
-{
-        pending_return(&queue->pending, attempt_delivery(attempt), due_time(attempt_delivery(attempt)));
+        backlog_end(&queue->backlog, attempt_delivery(attempt));
 }
 
 /* Returns whether its slot becomes free. */
@@ -366,7 +239,7 @@ static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
                 take_recorded(queue, attempt);
                 return true;
         }
-        take_back(queue, attempt);
+        backlog_return(&queue->backlog, attempt_delivery(attempt));
         return true;
 }
 
@@ -396,7 +269,7 @@ static void start_attempts(struct hook_queue *queue)
         const struct delivery *first;
         uint64_t due_us;
 
-        while (may_start(queue) && (first = pending_first(&queue->pending, &due_us)) != NULL &&
+        while (may_start(queue) && (first = pending_first(&queue->backlog.pending, &due_us)) != NULL &&
                due_us <= clock_process_us()) {
                 struct attempt **slot = &queue->slots[queue->occupied];
 
@@ -409,7 +282,7 @@ static void start_attempts(struct hook_queue *queue)
                         return;
                 }
                 queue->occupied++;
-                pending_begin(&queue->pending, attempt_delivery(*slot));
+                pending_begin(&queue->backlog.pending, attempt_delivery(*slot));
         }
 }
 
@@ -417,7 +290,7 @@ static void set_timer(struct hook_queue *queue)
 {
         uint64_t due_us, next_us = queue->retry_us != 0 ? queue->retry_us : UINT64_MAX;
 
-        if (may_start(queue) && pending_first(&queue->pending, &due_us) != NULL && due_us < next_us)
+        if (may_start(queue) && pending_first(&queue->backlog.pending, &due_us) != NULL && due_us < next_us)
                 next_us = due_us;
         if (next_us == UINT64_MAX) {
                 (void)sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
@@ -436,8 +309,9 @@ void hook_queue_fill(struct hook_queue *queue)
         take_attempts(queue);
         retry_state(queue);
         start_attempts(queue);
-        if (queue->setup != NULL && !queue->stopping)
-                read_page(queue);
+        if (queue->setup != NULL && !queue->stopping && !queue->unreadable &&
+            backlog_read(&queue->backlog) < 0)
+                note_unreadable(queue, "out of memory");
         set_timer(queue);
 }
 
@@ -457,6 +331,9 @@ int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struc
                 .userdata = queue,
         };
         queue->name = strdup(name);
+        queue->backlog = (struct backlog){
+                .state = parts->state, .hook = queue->name, .on_page = on_page, .userdata = queue
+        };
 
         int r = queue->name == NULL ? -ENOMEM : 0;
         if (r >= 0)
@@ -488,11 +365,8 @@ struct hook_queue *hook_queue_free(struct hook_queue *queue)
 
 void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, uint64_t pending)
 {
-        if (queue->setup == NULL) {
-                queue->total = pending;
-                queue->last_id = 0;
-                queue->more = pending > 0;
-        }
+        if (queue->setup == NULL)
+                backlog_begin(&queue->backlog, pending);
         hook_setup_unref(queue->setup);
         queue->setup = hook_setup_ref(setup);
         wake(queue);
@@ -501,11 +375,7 @@ void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, ui
 void hook_queue_remove(struct hook_queue *queue)
 {
         queue->setup = hook_setup_unref(queue->setup);
-        pending_clear(&queue->pending);
-        if (queue->page != NULL)
-                queue->page->queue = NULL;
-        queue->page = NULL;
-        queue->more = false;
+        backlog_clear(&queue->backlog);
         queue->unreadable = false;
         queue->read_failed = false;
 }

@@ -9,13 +9,8 @@
 #include "delivery/hook_setup.h"
 #include "state/state.h"
 
-/*
- * The deliveries of one hook: those that are pending, of which the first HOOK_QUEUE_MAX are in memory and the
- * others in the state only; attempts in progress; and a timer for the next delivery that is not due yet.
- */
+/* The deliveries of one hook: attempts in progress, and a timer for the next one that is not due yet. */
 struct hook_queue;
-
-#define HOOK_QUEUE_MAX 10000
 
 /* Borrowed. */
 struct hook_queue_parts {

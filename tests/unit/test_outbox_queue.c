@@ -9,7 +9,8 @@
 
 #include "outbox_fixture.h"
 
-#include "delivery/hook_queue.h"
+#include "delivery/backlog.h"
+#include "delivery/hook_setup.h"
 #include "planning/backoff.h"
 
 /* ---- attempts ---- */
@@ -96,7 +97,7 @@ int __wrap_store_pending_deliveries(struct store *store, const char *hook, uint6
 {
         int count = __real_store_pending_deliveries(store, hook, after, ret_deliveries, max);
 
-        assert_true(max <= HOOK_QUEUE_MAX);
+        assert_true(max <= BACKLOG_MEMORY_MAX);
         fakes.reads++;
         fakes.read += count > 0 ? (size_t)count : 0;
         return count;
@@ -194,7 +195,7 @@ static uint64_t drain(struct outbox_test *test, unsigned count, unsigned extra)
                 turn(test);
                 while (fakes.count > 0)
                         end_fake(0, true);
-                assert_true(fakes.read <= HOOK_QUEUE_MAX + fakes.delivered);
+                assert_true(fakes.read <= BACKLOG_MEMORY_MAX + fakes.delivered);
                 if (recorded < extra && fakes.delivered > delivered + count / (2 * extra + 1)) {
                         delivered = fakes.delivered;
                         recorded++;
@@ -252,9 +253,9 @@ static void test_more_than_the_memory_holds(void **state)
         struct outbox_test *test = *state;
 
         load_queue(test, 64, "");
-        record_many(test, HOOK_QUEUE_MAX + 2000, 50);
-        (void)drain(test, HOOK_QUEUE_MAX + 2000, 40);
-        assert_true(fakes.read > HOOK_QUEUE_MAX);
+        record_many(test, BACKLOG_MEMORY_MAX + 2000, 50);
+        (void)drain(test, BACKLOG_MEMORY_MAX + 2000, 40);
+        assert_true(fakes.read > BACKLOG_MEMORY_MAX);
 }
 
 /* Whatever fails, and however often. */

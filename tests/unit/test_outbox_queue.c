@@ -31,9 +31,9 @@ static struct {
         struct fake running[FAKES_MAX];
         size_t count, most; /* at a time */
         size_t made, delivered;
-        uint64_t last[JOBS_MAX];    /* sequence number of the latest event that was delivered, by job */
-        size_t reads, events, read; /* of the store: calls for deliveries and events, and deliveries */
-        size_t unread_most;
+        uint64_t last[JOBS_MAX]; /* sequence number of the latest event that was delivered, by job */
+        /* Of the store, counted by the writer: calls for deliveries, calls for events, and deliveries. */
+        _Atomic size_t reads, events, read;
 } fakes;
 
 int __real_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,

@@ -167,6 +167,7 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
                 .deliveries = outbox_count(daemon->outbox),
                 .state_error = recorder_state_error(daemon->recorder),
                 .state_slow = daemon->state_slow,
+                .state_disk_is_low = state_disk_is_low(daemon->state),
                 .reload_failed = daemon->reload_failed,
                 .now_us = now_us,
                 .wall_us = clock_wall_us(),

@@ -66,6 +66,8 @@ static void print_problems(FILE *file, const struct status_facts *facts)
                 (void)fprintf(file, "; state: %s", facts->state_error);
         else if (facts->deliveries.state_error)
                 (void)fputs("; state: results of hooks cannot be recorded", file);
+        else if (facts->state_disk_is_low)
+                (void)fputs("; state: the disk is almost full", file);
         if (facts->reload_failed)
                 (void)fputs("; last reload failed, previous configuration in effect", file);
 }

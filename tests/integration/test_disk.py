@@ -16,6 +16,7 @@ import unittest
 from evidence import Database, ExecRecorder
 from fake_journal import may_mount
 from harness import EX_IOERR, EX_OK, PATIENCE, SANITIZED, SLOW, IntegrationTest
+from reload_rig import ServiceManager
 
 LIBRARY = os.environ.get("CRASH_POINTS", "")
 TROUBLE = "Cannot save state in"
@@ -73,9 +74,9 @@ class Full(DiskTest):
             self.skipTest(reason)
         self.state.mkdir()
 
-    def start_on_small_disk(self, *options, size="16m"):
+    def start_on_small_disk(self, *options, size="16m", **how):
         mount = f"mount -t tmpfs -o size={size},mode=700 tmpfs \"$0\" && exec \"$@\""
-        daemon = self.start_daemon(*options, before=["unshare", "-m", "sh", "-c", mount, str(self.state)])
+        daemon = self.start_daemon(*options, before=["unshare", "-m", "sh", "-c", mount, str(self.state)], **how)
         daemon.wait_for("started: watching")
         self.disk = pathlib.Path(f"/proc/{daemon.pid}/root{self.state}")
         self.filler = self.disk / "filler"
@@ -102,7 +103,9 @@ class Full(DiskTest):
     def test_an_end_on_a_full_disk(self):
         """It is recorded in the space of the reserve, and at the expense of the history."""
         self.write_config(self.fake, range(11, 16), more=self.more)
-        daemon = self.start_on_small_disk("--exit-when-done")
+        manager = ServiceManager(self.directory / "notify")
+        self.addCleanup(manager.stop)
+        daemon = self.start_on_small_disk("--exit-when-done", env={"NOTIFY_SOCKET": str(self.directory / "notify")})
         daemon.wait_for("first seen as", count=5)
         reserve = self.disk / "reserve"
         self.assertEqual((reserve.stat().st_size, reserve.stat().st_mode & 0o7777), (8 << 20, 0o600))
@@ -115,6 +118,7 @@ class Full(DiskTest):
         self.assertFalse(reserve.exists())
         self.assertEqual(daemon.count(TROUBLE), 0, daemon.text())
         self.assertEqual(daemon.count(ALMOST_FULL), 1)
+        manager.wait_for("STATUS=.*; state: the disk is almost full.*")
 
         self.filler.unlink()
         self.fake.job(15, status="Completed")

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fault_vfs.h"
 #include "state/sqlite/database.h"
 #include "state_fixture.h"
 
@@ -372,5 +373,6 @@ int main(void)
                 TEST(test_tokens_of_former_accounts_expire),
         };
 
+        assert_int_equal(fault_vfs_register(), 0); /* which does not sync */
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,7 +142,6 @@ static void test_columns_without_memory(void **state)
         fail_columns(fixture, call_get_value, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_pending_deliveries, FAULT_SQLITE_DATA, -ENOMEM);
         fail_columns(fixture, call_each_pending_hook, FAULT_SQLITE_DATA, -ENOMEM);
-        fail_columns(fixture, call_reopen, FAULT_SQLITE_DATA, -ENOMEM);
 
         calls_prepare(fixture);
         fail_columns(fixture, call_each_failed_delivery, FAULT_SQLITE_DATA, -ENOMEM);

@@ -48,9 +48,8 @@ static uint64_t fingerprint(const char *path, enum rows rows)
 {
         static const char *const all[ROWS_COUNT][5] = {
                 { "* FROM jobs", "* FROM texts", "* FROM events", "* FROM deliveries",
-                  "key, data, sum FROM \"values\"" },
-                { "* FROM jobs", "* FROM deliveries WHERE state <> 'done'",
-                  "key, data, sum FROM \"values\"" },
+                  "key, data FROM \"values\"" },
+                { "* FROM jobs", "* FROM deliveries WHERE state <> 'done'", "key, data FROM \"values\"" },
         };
         const char *const *tables = all[rows];
         sqlite3 *database = NULL;
@@ -120,7 +119,7 @@ struct faults {
         bool (*disarm)(void);
         enum fault_vfs_operation operation;
         enum fault_vfs_failure failure;
-        bool stays;
+        bool stays, reads; /* whether it is reading that may fail */
         const int *errors; /* allowed errors of a step, terminated by 0 */
 };
 
@@ -144,10 +143,12 @@ static void assert_failed_well(struct fixture *life, const struct faults *faults
                                int r)
 {
         const int *error = faults->errors;
+        /* While opening, SQLite reports a page that it cannot read as damage. */
+        bool unreadable = r == -EUCLEAN && life->state == NULL && faults->reads;
 
         while (*error != 0 && *error != r)
                 error++;
-        if (*error == 0)
+        if (*error == 0 && !unreadable)
                 fail_msg("fault %u, step %zu: it fails with %d (%s)", nth, step, r,
                          life->state != NULL ? store_error(life->state) : "not open");
         if (life->state != NULL)
@@ -243,7 +244,9 @@ static void test_disk(void **state, enum fault_vfs_operation operation, enum fau
                       const int *errors)
 {
         for (unsigned stays = 0; stays < 2; stays++) {
-                struct faults faults = { arm_vfs, fault_vfs_disarm, operation, failure, stays != 0, errors };
+                struct faults faults = { arm_vfs, fault_vfs_disarm, operation,
+                                         failure, stays != 0,       operation == FAULT_VFS_READ,
+                                         errors };
                 live_all(*state, &faults);
         }
 }
@@ -322,6 +325,7 @@ static void test_memory(void **state)
                 struct faults faults = { .arm = arm_malloc,
                                          .disarm = fault_malloc_disarm,
                                          .stays = stays != 0,
+                                         .reads = true,
                                          .errors = errors };
                 live_all(*state, &faults);
         }

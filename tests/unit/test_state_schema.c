@@ -301,22 +301,6 @@ static void test_history_of_0_1_0_is_cut(void **context)
         }
 }
 
-/* Damage is neither hidden nor spread. */
-static void test_a_damaged_row_of_0_1_0(void **context)
-{
-        struct fixture *fixture = *context;
-        struct event found;
-        char rows[sizeof(rows_of_0_1_0) + 100];
-
-        (void)snprintf(rows, sizeof(rows), "%s UPDATE events SET time_us = 5 WHERE sequence = 2;",
-                       rows_of_0_1_0);
-        fixture_close(fixture);
-        write_database(fixture, schemas[0], rows);
-        fixture_open(fixture);
-        assert_int_equal(store_get_event(fixture->state, fixture_event_id(2), &found), -EUCLEAN);
-        assert_whole(fixture, 6);
-}
-
 static void assert_auto_vacuum(struct fixture *fixture, int mode)
 {
         sqlite3 *database = NULL;
@@ -356,8 +340,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_released_schemas_open),       TEST(test_nothing_of_0_1_0_is_lost),
-                TEST(test_history_of_0_1_0_is_cut),     TEST(test_a_damaged_row_of_0_1_0),
+                TEST(test_released_schemas_open),
+                TEST(test_nothing_of_0_1_0_is_lost),
+                TEST(test_history_of_0_1_0_is_cut),
                 TEST(test_a_file_of_0_1_0_is_vacuumed),
         };
 

@@ -41,14 +41,14 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_STEP_UNDO] = "ROLLBACK TO step",
 
         [STATEMENT_JOB_GET] = "SELECT outcome, stalled, changed_us, result_hash, result_size, " RECORD_COLUMNS
-                              ", sum FROM jobs WHERE id = ?1",
+                              " FROM jobs WHERE id = ?1",
         /* An upsert, so that the triggers of an update run. */
         [STATEMENT_JOB_PUT] =
                 "INSERT INTO jobs (id, outcome, stalled, changed_us, result_hash, "
-                "result_size, " RECORD_COLUMNS ", sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-                "?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT (id) DO UPDATE SET (outcome, stalled, "
-                "changed_us, result_hash, result_size, " RECORD_COLUMNS ", sum) = (?2, ?3, ?4, ?5, ?6, ?7, "
-                "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                "result_size, " RECORD_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+                "?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (id) DO UPDATE SET (outcome, stalled, "
+                "changed_us, result_hash, result_size, " RECORD_COLUMNS ") = (?2, ?3, ?4, ?5, ?6, ?7, "
+                "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         /* When a job was first found not to be configured; 0: it is. */
         [STATEMENT_JOB_CONFIGURED] =
                 "UPDATE jobs SET removed_us = iif(id IN (SELECT job FROM configured WHERE job IS NOT NULL), "
@@ -56,11 +56,12 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "WHERE (removed_us = 0) <> (id IN (SELECT job FROM configured WHERE job IS NOT NULL))",
         [STATEMENT_JOB_PRUNE] = "DELETE FROM jobs WHERE removed_us > 0 AND removed_us <= " OLD,
 
-        [STATEMENT_TEXT_FIND] = "SELECT 1 FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3 "
-                                "AND (rest IS NOT NULL OR length(head) = size)",
-        [STATEMENT_TEXT_GET] = "SELECT head, sum, rest FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3",
-        [STATEMENT_TEXT_PUT] = "INSERT OR REPLACE INTO texts (job, hash, size, head, sum, rest) "
-                               "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        [STATEMENT_TEXT_GET] = "SELECT head, rest FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3",
+        /* One that was cut becomes whole again, and the latest. */
+        [STATEMENT_TEXT_PUT] =
+                "INSERT INTO texts (job, hash, size, head, rest) VALUES (?1, ?2, ?3, ?4, ?5) "
+                "ON CONFLICT (job, hash, size) DO UPDATE SET (id, rest) = ((SELECT max(id) + 1 FROM texts), "
+                "?5) WHERE rest IS NULL AND ?5 IS NOT NULL",
         [STATEMENT_TEXT_PENDING] =
                 "SELECT sum(length(rest)) FROM texts AS t WHERE rest IS NOT NULL AND NOT " CURRENT,
         /* The oldest one that only events `changed` need. */
@@ -73,14 +74,14 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
         [STATEMENT_EVENT_GET] =
                 "SELECT id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_COLUMNS
-                ", status_before, result_hash, result_size, before_hash, before_size, sum "
+                ", status_before, result_hash, result_size, before_hash, before_size "
                 "FROM events WHERE sequence = ?1",
         [STATEMENT_EVENT_FIND] = "SELECT sequence FROM events WHERE id = ?1",
         [STATEMENT_EVENT_PUT] =
                 "INSERT INTO events (id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_COLUMNS
-                ", status_before, result_hash, result_size, before_hash, before_size, sum) "
+                ", status_before, result_hash, result_size, before_hash, before_size) "
                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-                "?19, ?20, ?21, ?22, ?23, ?24)",
+                "?19, ?20, ?21, ?22, ?23)",
         [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us <= " OLD " AND " PRUNABLE
                                   " AND d.hook IN (SELECT hook FROM configured))",
         [STATEMENT_EVENT_PRUNE_TENTH] =
@@ -115,8 +116,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_DELIVERY_HOOKS] =
                 "SELECT hook, count(*) FROM deliveries WHERE state = 'pending' GROUP BY hook",
 
-        [STATEMENT_VALUE_GET] = "SELECT data, sum FROM \"values\" WHERE key = ?1",
-        [STATEMENT_VALUE_PUT] = "INSERT OR REPLACE INTO \"values\" (key, data, sum) VALUES (?1, ?2, ?3)",
+        [STATEMENT_VALUE_GET] = "SELECT data FROM \"values\" WHERE key = ?1",
+        [STATEMENT_VALUE_PUT] = "INSERT OR REPLACE INTO \"values\" (key, data) VALUES (?1, ?2)",
         [STATEMENT_VALUE_DELETE] = "DELETE FROM \"values\" WHERE key = ?1",
         /* Those about an account or a job. */
         [STATEMENT_VALUE_PRUNE] = "DELETE FROM \"values\" WHERE key GLOB '* of *' "

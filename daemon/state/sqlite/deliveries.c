@@ -25,10 +25,9 @@ static int delivery_read(struct store *store, sqlite3_stmt *statement, struct de
         delivery.attempts = (unsigned)row_read_number(&row);
         delivery.next_us = row_read_number(&row);
         delivery.delay_us = row_read_number(&row);
-        if (row.error == -EUCLEAN)
-                return store_fail(store, -EUCLEAN, "a delivery in the database is damaged");
-        if (row.error < 0)
-                return store_fail(store, -ENOMEM, "out of memory");
+        int r = row_read_end(store, &row);
+        if (r < 0)
+                return r;
 
         *ret_delivery = delivery;
         return 0;

@@ -48,7 +48,6 @@ static int event_write(struct store *store, const struct event *event, struct te
         row_write_number(&row, result.size);
         row_write_number(&row, before.hash);
         row_write_number(&row, before.size);
-        row_write_sum(&row);
         r = row_write_end(store, &row);
         if (r == -EEXIST)
                 return store_fail(store, r, "an event with this ID is already recorded");

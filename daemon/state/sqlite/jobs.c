@@ -36,7 +36,6 @@ int store_job_read(struct store *store, uint64_t id, struct job_row *ret_row)
                 return r;
 
         struct row_reader row = row_read(statement);
-        row_read_known_number(&row, id);
         row_read_string(&row, outcome, sizeof(outcome));
         found.job.stalled = row_read_number(&row) != 0;
         found.job.changed_us = row_read_number(&row);
@@ -70,7 +69,6 @@ int store_job_write(struct store *store, const struct stored_job *job, const str
         row_write_number(&row, job->result.hash);
         row_write_number(&row, job->result.size);
         row_write_record(&row, record);
-        row_write_sum(&row);
         return row_write_end(store, &row);
 }
 

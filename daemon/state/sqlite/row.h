@@ -9,19 +9,15 @@
 #include "util/text.h"
 
 /*
- * Rows with a checksum. A row is written and read by the same sequence of calls. Errors are kept in the
- * writer or reader and returned by its end function.
+ * A row is written and read by the same sequence of calls. Errors are kept in the writer or reader and
+ * returned by its end function.
  */
 
-/*
- * Binds the parameters of a statement one after another and sums them up. Values are not copied and must live
- * until the statement is released.
- */
+/* Binds the parameters of a statement one after another. Values must live until the statement is released. */
 struct row_writer {
         sqlite3_stmt *statement;
         int index;
         int code; /* of SQLite: the first failure */
-        uint64_t sum;
 };
 
 struct row_writer row_write(sqlite3_stmt *statement);
@@ -29,7 +25,6 @@ void row_write_number(struct row_writer *row, uint64_t number);
 void row_write_bytes(struct row_writer *row, const void *data, size_t size); /* NULL data: null */
 void row_write_text(struct row_writer *row, const struct text *text);
 void row_write_string(struct row_writer *row, const char *string);
-void row_write_sum(struct row_writer *row);
 /* business_id to updated_on, and status: 11 columns. */
 void row_write_record(struct row_writer *row, const struct job_record *record);
 /* Runs the statement, unless a value could not be bound. */
@@ -40,21 +35,14 @@ struct row_reader {
         sqlite3_stmt *statement;
         int column;
         int error; /* negative errno: the first failure */
-        uint64_t sum;
 };
 
 struct row_reader row_read(sqlite3_stmt *statement);
 uint64_t row_read_number(struct row_reader *row);
-/* The caller owns the text, even if a later column fails. */
+/* `ret_text` is null before. The caller owns the text, even if a later column fails. */
 void row_read_text(struct row_reader *row, struct text *ret_text);
 /* A string of at most size - 1 bytes. */
 void row_read_string(struct row_reader *row, char *ret_string, size_t size);
-/* Add a value that is already known to the sum, without reading a column. */
-void row_read_known_number(struct row_reader *row, uint64_t number);
-void row_read_known_string(struct row_reader *row, const char *string);
 void row_read_record(struct row_reader *row, struct job_record *ret_record);
-/* Reads the sum and compares it: -EUCLEAN if the row is damaged. */
-int row_read_end(struct store *store, struct row_reader *row);
-
-/* Adds the SQL functions of the migrations: row_sum(VALUE…), text_hash(DATA), text_head(DATA). */
-int row_functions_add(sqlite3 *database);
+/* -EUCLEAN if a value was of another type or too long. */
+int row_read_end(struct store *store, const struct row_reader *row);

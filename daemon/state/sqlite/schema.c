@@ -24,25 +24,19 @@
  *  - foreign_keys=ON: deliveries and marks are deleted with their event
  *
  * quick_check runs at every open of a file of up to CHECK_LIMIT; it reads every page and would delay the
- * start with a larger one. Damage is then detected when a row is read, by SQLite or by the checksums of
- * row.c.
- *
- * quick_check does not check the text of the schema, where damage can change a default and hide deliveries.
- * That text is therefore compared with the schema that the migrations create in an empty database. Additional
- * tables and indices are ignored.
+ * start with a larger one. Other damage is found when a row is read. Additional tables and indices are
+ * ignored.
  */
 
 #include "state/sqlite/schema.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "state/sqlite/checkpoint.h"
 #include "state/sqlite/file.h"
 #include "state/sqlite/reserve.h"
-#include "state/sqlite/row.h"
 #include "util/message.h"
 
 #define CHECK_LIMIT  (64 * 1024 * 1024)
@@ -55,10 +49,6 @@
 #define RECORD_COLUMNS                                                                                       \
         "flags INTEGER NOT NULL, business_id INTEGER NOT NULL, guid BLOB, description BLOB, files BLOB, "    \
         "business BLOB, user BLOB, email BLOB, created_on BLOB, updated_on BLOB, status BLOB, "
-
-#define RECORD_NAMES                                                                                         \
-        "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
-        "status"
 
 /* A text is used if a job or an event refers to it. It is needed whole by its job, until it is logged, and by
  * deliveries that are pending or have failed. */
@@ -111,49 +101,64 @@ static const char *const migrations[] = {
         "UNIQUE (hash, size));"
         "CREATE TABLE \"values\" (key TEXT PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL);",
 
-        /* 2: results in a table of their own (texts.c); jobs and values expire;
+        /* 2: no checksums; results in a table of their own (texts.c); jobs and values expire;
          * unrecognised statuses are not stored any more; pending deliveries are read by id */
         "DROP INDEX deliveries_pending;"
         "CREATE INDEX deliveries_pending ON deliveries (hook, id) WHERE state = 'pending';"
         "CREATE TABLE texts (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, hash INTEGER NOT NULL, "
-        "size INTEGER NOT NULL, sum INTEGER NOT NULL, head BLOB NOT NULL, rest BLOB, "
+        "size INTEGER NOT NULL, head BLOB NOT NULL, rest BLOB, "
         "UNIQUE (job, hash, size));"
         "CREATE INDEX texts_whole ON texts (job) WHERE rest IS NOT NULL;"
-        "INSERT OR IGNORE INTO texts (job, hash, size, sum, head, rest) "
+        "INSERT OR IGNORE INTO texts (job, hash, size, head, rest) "
         "SELECT job, text_hash(data), length(data), "
-        "row_sum(job, text_hash(data), length(data), text_head(data)), text_head(data), "
-        "iif(length(data) > length(text_head(data)), substr(data, length(text_head(data)) + 1), NULL) "
-        "FROM (SELECT job, result_before AS data FROM events UNION ALL SELECT job, result FROM events "
-        "UNION ALL SELECT job, result FROM results) WHERE data IS NOT NULL;"
-        "DROP TABLE results;"
-        "ALTER TABLE events ADD COLUMN result_hash INTEGER NOT NULL DEFAULT 0;"
-        "ALTER TABLE events ADD COLUMN result_size INTEGER NOT NULL DEFAULT 0;"
-        "ALTER TABLE events ADD COLUMN before_hash INTEGER NOT NULL DEFAULT 0;"
-        "ALTER TABLE events ADD COLUMN before_size INTEGER NOT NULL DEFAULT 0;"
-        "UPDATE events SET result_hash = text_hash(result), result_size = coalesce(length(result), -1), "
-        "before_hash = text_hash(iif(same_result, result, result_before)), "
-        "before_size = coalesce(length(iif(same_result, result, result_before)), -1);"
-        /* A damaged row stays so. */
-        "UPDATE events SET sum = iif(sum = row_sum(id, kind, outcome, time_us, job, first_sight, "
-        "same_result, "
-        "job_name, " RECORD_NAMES ", status_before, result_before, result), "
-        "row_sum(id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_NAMES ", status_before, "
-        "result_hash, result_size, before_hash, before_size), sum + 1), result = NULL, result_before = NULL;"
-        "ALTER TABLE events DROP COLUMN result;"
-        "ALTER TABLE events DROP COLUMN result_before;"
-        "ALTER TABLE events DROP COLUMN same_result;"
-        "CREATE INDEX events_by_result ON events (job, result_hash, result_size);"
-        "CREATE INDEX events_by_before ON events (job, before_hash, before_size);"
-        "ALTER TABLE jobs ADD COLUMN removed_us INTEGER NOT NULL DEFAULT 0;"
-        "CREATE TABLE kept (key TEXT PRIMARY KEY, data BLOB NOT NULL, sum INTEGER NOT NULL, "
-        "written INTEGER NOT NULL DEFAULT (unixepoch()));"
-        "INSERT INTO kept (key, data, sum) SELECT key, data, sum FROM \"values\";"
-        "DROP TABLE \"values\";"
-        "ALTER TABLE kept RENAME TO \"values\";" CUT ";"
-        "DROP TABLE sights;"
-        "CREATE TRIGGER job_changed AFTER UPDATE OF result_hash, result_size ON jobs "
-        "WHEN old.result_hash <> new.result_hash OR old.result_size <> new.result_size "
-        "BEGIN " DELETE_UNUSED("old.id", "old.result_hash", "old.result_size") CUT
+        "coalesce(substr(data, 1, " NUMBER(
+                TEXT_HEAD_SIZE) "), x''), " /* substr() of nothing is null */
+                                "iif(length(data) > " NUMBER(TEXT_HEAD_SIZE) ", substr(data, " NUMBER(
+                                        TEXT_HEAD_SIZE) " + 1), NULL) "
+                                                        "FROM (SELECT job, result_before AS data FROM events "
+                                                        "UNION ALL SELECT job, result FROM events "
+                                                        "UNION ALL SELECT job, result FROM results) WHERE "
+                                                        "data IS NOT NULL;"
+                                                        "DROP TABLE results;"
+                                                        "ALTER TABLE events ADD COLUMN result_hash INTEGER "
+                                                        "NOT NULL DEFAULT 0;"
+                                                        "ALTER TABLE events ADD COLUMN result_size INTEGER "
+                                                        "NOT NULL DEFAULT 0;"
+                                                        "ALTER TABLE events ADD COLUMN before_hash INTEGER "
+                                                        "NOT NULL DEFAULT 0;"
+                                                        "ALTER TABLE events ADD COLUMN before_size INTEGER "
+                                                        "NOT NULL DEFAULT 0;"
+                                                        "UPDATE events SET result_hash = text_hash(result), "
+                                                        "result_size = coalesce(length(result), -1), "
+                                                        "before_hash = text_hash(iif(same_result, result, "
+                                                        "result_before)), "
+                                                        "before_size = coalesce(length(iif(same_result, "
+                                                        "result, result_before)), -1);"
+                                                        "ALTER TABLE events DROP COLUMN result;"
+                                                        "ALTER TABLE events DROP COLUMN result_before;"
+                                                        "ALTER TABLE events DROP COLUMN same_result;"
+                                                        "ALTER TABLE events DROP COLUMN sum;"
+                                                        "ALTER TABLE jobs DROP COLUMN sum;"
+                                                        "CREATE INDEX events_by_result ON events (job, "
+                                                        "result_hash, result_size);"
+                                                        "CREATE INDEX events_by_before ON events (job, "
+                                                        "before_hash, before_size);"
+                                                        "ALTER TABLE jobs ADD COLUMN removed_us INTEGER NOT "
+                                                        "NULL DEFAULT 0;"
+                                                        "CREATE TABLE kept (key TEXT PRIMARY KEY, data BLOB "
+                                                        "NOT NULL, "
+                                                        "written INTEGER NOT NULL DEFAULT (unixepoch()));"
+                                                        "INSERT INTO kept (key, data) SELECT key, data FROM "
+                                                        "\"values\";"
+                                                        "DROP TABLE \"values\";"
+                                                        "ALTER TABLE kept RENAME TO \"values\";" CUT ";"
+                                                        "DROP TABLE sights;"
+                                                        "CREATE TRIGGER job_changed AFTER UPDATE OF "
+                                                        "result_hash, result_size ON jobs "
+                                                        "WHEN old.result_hash <> new.result_hash OR "
+                                                        "old.result_size <> new.result_size "
+                                                        "BEGIN " DELETE_UNUSED("old.id", "old.result_hash",
+                                                                               "old.result_size") CUT
         " AND job = old.id; END;"
         "CREATE TRIGGER job_deleted AFTER DELETE ON jobs "
         "BEGIN " DELETE_UNUSED("old.id", "old.result_hash", "old.result_size") CUT
@@ -170,11 +175,28 @@ static const char *const migrations[] = {
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
+/* text_hash(DATA): the hash of a text_digest, for the migrations. */
+static void text_hash(sqlite3_context *context, int count, sqlite3_value *values[])
+{
+        (void)count;
+        union {
+                const void *data;
+                char *borrowed;
+        } blob = { .data = sqlite3_value_blob(values[0]) };
+
+        if (blob.data == NULL && sqlite3_value_type(values[0]) != SQLITE_NULL)
+                blob.data = ""; /* SQLite returns NULL for an empty BLOB */
+        struct text text = { blob.borrowed, (size_t)sqlite3_value_bytes(values[0]) };
+        sqlite3_result_int64(context, (sqlite3_int64)text_digest(&text).hash);
+}
+
 static int schema_migrate(struct store *store, int64_t version)
 {
         char sql[64];
 
-        int code = row_functions_add(store->database);
+        int code = sqlite3_create_function(store->database, "text_hash", 1,
+                                           SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
+                                           text_hash, NULL, NULL);
         if (code != SQLITE_OK)
                 return store_fail_sqlite(store, code);
         /* The id first: a crash may leave any page of the transaction in the file. */
@@ -192,125 +214,17 @@ static int schema_migrate(struct store *store, int64_t version)
         return r; /* closing the connection rolls back */
 }
 
-/* Returns 1 if the check finds damage, described by store_error(), else 0. */
-static int quick_check(struct store *store)
-{
-        sqlite3_stmt *statement = NULL;
-        int r = 0;
-
-        int code = sqlite3_prepare_v2(store->database, "PRAGMA quick_check(1)", -1, &statement, NULL);
-        if (code == SQLITE_OK)
-                code = sqlite3_step(statement);
-        if (code != SQLITE_ROW) {
-                r = store_fail_sqlite(store, code);
-        } else {
-                const char *finding = (const char *)sqlite3_column_text(statement, 0);
-                if (finding == NULL) {
-                        r = store_fail(store, -ENOMEM, "out of memory");
-                } else if (strcmp(finding, "ok") != 0) {
-                        (void)snprintf(store->error, sizeof(store->error),
-                                       "the database is damaged (SQLite: %s)", finding);
-                        r = 1;
-                }
-        }
-        (void)sqlite3_finalize(statement);
-        return r;
-}
-
-/* Whether every byte of the file can be read. */
-static bool file_is_readable(struct store *store)
-{
-        sqlite3_file *file = NULL;
-        sqlite3_int64 size = 0;
-        char page[4096];
-
-        if (sqlite3_file_control(store->database, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
-            file->pMethods->xFileSize(file, &size) != SQLITE_OK)
-                return false;
-        for (sqlite3_int64 offset = 0; offset < size; offset += (sqlite3_int64)sizeof(page)) {
-                int code = file->pMethods->xRead(file, page, (int)sizeof(page), offset);
-                if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
-                        return false;
-        }
-        return true;
-}
-
-/*
- * quick_check reports a page that it could not read, because of a disk error or a lack of memory, as damage.
- * A finding therefore counts only if the whole file can be read and a second check finds it again.
- */
-static int schema_quick_check(struct store *store, const char *path)
+/* quick_check also reports a page that it could not read because of a disk error or a lack of memory. */
+static int schema_check(struct store *store, const char *path)
 {
         struct stat status;
+        int64_t findings = 0;
 
         if (stat(path, &status) < 0 || status.st_size > CHECK_LIMIT)
                 return 0;
-
-        int r = quick_check(store);
-        if (r <= 0)
-                return r;
-        if (!file_is_readable(store))
-                return store_fail(store, -EIO, "the file cannot be read: disk error");
-        r = quick_check(store);
-        return r > 0 ? -EUCLEAN : r;
-}
-
-/* Creates a database in memory with the first `version` migrations. The caller closes it in any case. */
-static int schema_make(int64_t version, sqlite3 **ret_made)
-{
-        int code = sqlite3_open_v2(":memory:", ret_made, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-
-        if (code == SQLITE_OK)
-                code = row_functions_add(*ret_made);
-        for (int64_t i = 0; code == SQLITE_OK && i < version; i++)
-                code = sqlite3_exec(*ret_made, migrations[i], NULL, NULL, NULL);
-        return code;
-}
-
-/* Searches each row of `made` with `find`: SQLITE_DONE if all are found, SQLITE_ROW if one is not. */
-static int schema_find(sqlite3_stmt *made, sqlite3_stmt *find)
-{
-        int code;
-
-        while ((code = sqlite3_step(made)) == SQLITE_ROW) {
-                int bound = SQLITE_OK;
-
-                for (int i = 0; bound == SQLITE_OK && i < 3; i++)
-                        bound = sqlite3_bind_value(find, i + 1, sqlite3_column_value(made, i));
-                code = bound == SQLITE_OK ? sqlite3_step(find) : bound;
-                (void)sqlite3_reset(find);
-                if (code != SQLITE_ROW)
-                        return code == SQLITE_DONE ? SQLITE_ROW : code;
-        }
-        return code;
-}
-
-/* Returns -EUCLEAN if a table or an index differs from what the migrations create. */
-static int schema_compare(struct store *store, int64_t version)
-{
-        sqlite3 *made = NULL;
-        sqlite3_stmt *rows = NULL, *find = NULL;
-
-        int code = schema_make(version, &made);
-        if (code == SQLITE_OK)
-                code = sqlite3_prepare_v2(made, "SELECT type, name, sql FROM sqlite_schema", -1, &rows, NULL);
-        if (code == SQLITE_OK)
-                code = sqlite3_prepare_v2(
-                        store->database,
-                        "SELECT 1 FROM sqlite_schema WHERE type = ? AND name = ? AND sql IS ?", -1, &find,
-                        NULL);
-        if (code == SQLITE_OK)
-                code = schema_find(rows, find);
-
-        int r = 0;
-        if (code == SQLITE_ROW)
-                r = store_fail(store, -EUCLEAN, "the database is damaged (its schema was altered)");
-        else if (code != SQLITE_DONE)
-                r = store_fail_sqlite(store, code);
-        (void)sqlite3_finalize(find);
-        (void)sqlite3_finalize(rows);
-        (void)sqlite3_close(made);
-        return r;
+        int r = store_execute(store, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'",
+                              &findings);
+        return r < 0 || findings == 0 ? r : store_fail(store, -EUCLEAN, "it is damaged");
 }
 
 /*
@@ -354,29 +268,19 @@ static int schema_set_up(struct store *store, const char *path, bool fresh, int6
         if (version < 0 || version > SCHEMA_VERSION)
                 return -EOPNOTSUPP;
 
-        if (version > 0) {
-                r = schema_quick_check(store, path);
-                if (r >= 0)
-                        r = schema_compare(store, version);
-                if (r < 0)
-                        return r;
-        }
-        if (version < SCHEMA_VERSION) {
+        if (version > 0)
+                r = schema_check(store, path);
+        if (r >= 0 && version < SCHEMA_VERSION)
                 r = schema_migrate(store, version);
-                if (r < 0)
-                        return r;
-        }
-
-        r = store_execute(store,
-                          "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-                          "CREATE TEMP TABLE configured (hook TEXT, job INTEGER)",
-                          NULL);
+        /* Reads the schema and locks the database, so that errors occur here. */
         if (r >= 0)
-                r = schema_vacuum(store);
-        if (r < 0)
-                return r;
-        /* Locks the database and reads the schema, so that errors occur here. */
-        return store_execute(store, "SELECT count(*) FROM unlogged", NULL);
+                r = store_execute(store, "SELECT count(*) FROM unlogged", NULL);
+        if (r >= 0)
+                r = store_execute(store,
+                                  "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                                  "CREATE TEMP TABLE configured (hook TEXT, job INTEGER)",
+                                  NULL);
+        return r < 0 ? r : schema_vacuum(store);
 }
 
 int store_schema_open(struct store *store, const char *path, bool fresh, char **ret_message)
@@ -413,9 +317,9 @@ int store_schema_open(struct store *store, const char *path, bool fresh, char **
         case EUCLEAN:
                 return fail_with_message(
                         r, ret_message,
-                        "%s cannot be used: %s. It was not changed. Restore a backup, or move it "
-                        "and its -wal "
-                        "file away to start afresh; all watched jobs are then reported again.",
+                        "%s cannot be used: %s. It was not changed. If the disk has no errors, restore a "
+                        "backup, or move the file and its -wal file away to start afresh; all watched jobs "
+                        "are then reported again.",
                         path, store->error);
         case EBUSY:
                 return fail_with_message(

@@ -22,10 +22,8 @@ static int value_write(struct store *store, const char *key, const void *data, s
 
         struct row_writer row = row_write(statement);
         row_write_string(&row, key);
-        if (data != NULL) {
+        if (data != NULL)
                 row_write_bytes(&row, data, size);
-                row_write_sum(&row);
-        }
         return row_write_end(store, &row);
 }
 
@@ -58,9 +56,10 @@ int store_get_value(struct store *store, const char *key, void **ret_data, size_
                 return r;
 
         struct row_reader row = row_read(statement);
-        row_read_known_string(&row, key);
         row_read_text(&row, &value);
         r = row_read_end(store, &row);
+        if (r >= 0 && value.data == NULL)
+                r = store_fail(store, -EUCLEAN, "a value in the database is missing");
         if (r < 0)
                 return r;
 

@@ -25,6 +25,7 @@ struct bus_connection {
         sd_event *event;
         sd_bus *bus;    /* NULL: none yet */
         bool connected; /* false: the listeners know that `bus` is lost */
+        bool reporting; /* on_lost() is being called */
         struct bus_listener *listeners;
 };
 
@@ -56,9 +57,11 @@ static void report_lost(struct bus_connection *connection)
         if (!connection->connected)
                 return;
         connection->connected = false;
+        connection->reporting = true;
         for (struct bus_listener *listener = connection->listeners; listener != NULL;
              listener = listener->next)
                 listener->on_lost(listener->userdata);
+        connection->reporting = false;
 }
 
 static int report_connected(struct bus_connection *connection)
@@ -118,6 +121,7 @@ static int connect_bus(struct bus_connection *connection)
 
 int bus_connection_open(struct bus_connection *connection, char **ret_reason)
 {
+        assert(!connection->reporting);
         *ret_reason = NULL;
         if (connection->connected && sd_bus_is_open(connection->bus) > 0)
                 return 0;

@@ -11,6 +11,7 @@
 
 #include "journal/sender.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -165,6 +166,7 @@ struct sender *sender_new(const struct sender_parts *parts)
 
 int sender_start(struct sender *sender, sd_event *event)
 {
+        assert(sender->worker == NULL && !sender->abandoned);
         const struct worker_parts parts = {
                 .event = event,
                 .name = "journal",

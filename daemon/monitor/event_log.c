@@ -249,6 +249,7 @@ struct event_log *event_log_free(struct event_log *log)
 {
         if (log == NULL)
                 return NULL;
+        assert(log->backlog == NULL || !log->backlog->reading);
         journal_set_callbacks(log->journal, NULL);
         sd_event_source_disable_unref(log->timer);
         if (log->backlog != NULL)

@@ -246,6 +246,7 @@ void monitor_start(struct monitor *monitor)
 {
         const struct config *config = monitor->parts.config;
 
+        assert(monitor->started_us == 0);
         begin_run(monitor);
         for (size_t i = 0; i < config->job_count; i++) /* in the user's order */
                 start_job(monitor, job_table_find(&monitor->jobs, config->jobs[i].id));

@@ -97,6 +97,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                                 uint64_t random)
 {
         assert(failure->failure != FAILURE_NONE);
+        assert(planner_request_has_ended(request));
 
         if (request->kind == REQUEST_CHECK)
                 planner->api.check_in_flight = false;
@@ -128,6 +129,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
 {
         struct planner_api *api = &planner->api;
 
+        assert(planner_request_has_ended(request));
         throttling_note_answered(planner, request);
         witnesses_note_success(planner, request, now_us);
         breaker_note_success(&api->breaker);

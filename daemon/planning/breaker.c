@@ -48,7 +48,7 @@ void breaker_note_success(struct breaker *breaker)
 
 bool breaker_note_witness(struct breaker *breaker, enum failure failure, uint64_t now_us)
 {
-        assert(breaker->state == BREAKER_CLOSED);
+        assert(breaker->state == BREAKER_CLOSED && now_us > 0);
 
         if (breaker->witness_us[failure] != 0)
                 return true;
@@ -73,7 +73,7 @@ static uint64_t probe_interval(const struct breaker *breaker, uint64_t interval_
 void breaker_open(struct breaker *breaker, enum failure failure, uint64_t now_us, uint64_t interval_us,
                   uint64_t random)
 {
-        assert(breaker->state == BREAKER_CLOSED && failure != FAILURE_NONE);
+        assert(breaker->state == BREAKER_CLOSED && failure != FAILURE_NONE && now_us > 0);
 
         uint64_t witness_us = breaker->witness_us[failure];
         *breaker = (struct breaker){

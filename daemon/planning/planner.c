@@ -346,6 +346,8 @@ void planner_end_request(struct planner *planner, const struct planner_request *
 
 void planner_requeue(struct planner *planner, const struct planner_request *request, uint64_t now_us)
 {
+        assert(planner_request_has_ended(request));
+
         if (request->probe)
                 breaker_cancel_probe(&planner->api.breaker);
         if (request->kind == REQUEST_CHECK) {

@@ -77,6 +77,15 @@ struct planner_request {
         struct planner_job *jobs[PLANNER_BATCH_MAX];
 };
 
+/* planner_end_request() was called. Not known of a check request, whose jobs may be in flight by another. */
+static inline bool planner_request_has_ended(const struct planner_request *request)
+{
+        for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
+                if (request->jobs[i]->in_flight)
+                        return false;
+        return true;
+}
+
 /* The job has ended, as far as it was recorded; a gone job may come back. */
 static inline bool planner_job_is_gone(const struct planner_job *job)
 {

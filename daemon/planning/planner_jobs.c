@@ -122,6 +122,7 @@ void planner_reset_api(struct planner *planner, uint64_t now_us)
 {
         struct planner_api *api = &planner->api;
 
+        assert(api->in_flight == 0);
         api->breaker = BREAKER_INITIAL;
         api->throttle = THROTTLE_INITIAL;
         api->check_wanted = FAILURE_NONE;

@@ -7,6 +7,7 @@
 
 #include "planning/queue.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -43,6 +44,12 @@ static void put_at(struct queue *queue, size_t position, struct queue_node node)
 {
         *node_at(queue, position) = node;
         node.entry->position = (uint32_t)position;
+}
+
+/* An entry that is in a queue is in this one. */
+static bool queue_has(const struct queue *queue, const struct queue_entry *entry)
+{
+        return entry->position <= queue->count && node_at(queue, entry->position)->entry == entry;
 }
 
 /*
@@ -96,6 +103,7 @@ static void sift(struct queue *queue, size_t position, struct queue_entry *entry
 
 int queue_put(struct queue *queue, struct queue_entry *entry, uint64_t due_us)
 {
+        assert(entry->position == 0 || queue_has(queue, entry));
         if (entry->position == 0) {
                 if (queue->count == queue->capacity) {
                         int r = queue_reserve(queue, queue->capacity == 0 ? 16 : queue->capacity * 2);
@@ -115,6 +123,7 @@ void queue_remove(struct queue *queue, struct queue_entry *entry)
         if (entry->position == 0)
                 return;
 
+        assert(queue_has(queue, entry));
         struct queue_entry *last = node_at(queue, queue->count)->entry;
         queue->count--;
         if (last != entry)

@@ -12,6 +12,7 @@
 
 #include "planning/rate_limiter.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -134,13 +135,13 @@ static void minutes_advance(struct rate_limiter *rate_limiter, uint64_t now_us)
 {
         uint64_t minute = now_us / USEC_PER_MIN;
 
+        assert(minute >= rate_limiter->minute);
         if (minute >= rate_limiter->minute + RATE_LIMITER_MINUTES)
                 memset(rate_limiter->counts, 0, sizeof(rate_limiter->counts));
         else
                 for (uint64_t m = rate_limiter->minute + 1; m <= minute; m++)
                         rate_limiter->counts[m % RATE_LIMITER_MINUTES] = 0;
-        if (minute > rate_limiter->minute)
-                rate_limiter->minute = minute;
+        rate_limiter->minute = minute;
 }
 
 void rate_limiter_spend(struct rate_limiter *rate_limiter, enum rate_limiter_use use, uint64_t now_us)

@@ -25,6 +25,9 @@
 /* How much work is given back before other event sources have their turn. */
 #define GIVE_BACK_MAX 100
 
+/* Of a thread, in Linux. */
+#define NAME_LENGTH_MAX 15
+
 struct work_list {
         struct work *first;
         struct work **end; /* where the next item is linked */
@@ -219,6 +222,7 @@ bool worker_wait(struct worker *worker, uint64_t timeout_us)
 
 int worker_new(const struct worker_parts *parts, struct worker **ret_worker)
 {
+        assert(strlen(parts->name) <= NAME_LENGTH_MAX);
         CLEANUP(cleanup_worker_free) struct worker *worker = calloc(1, sizeof(*worker));
 
         if (worker == NULL)

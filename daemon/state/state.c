@@ -214,6 +214,7 @@ static void watch_progress(struct state *state)
 
 void state_on_slow(struct state *state, state_slow_handler handler, void *userdata)
 {
+        assert(state->on_slow == NULL);
         state->on_slow = handler;
         state->userdata = userdata;
 }

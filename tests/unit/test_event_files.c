@@ -359,7 +359,7 @@ static int note_held(void *userdata, const char *holder, const char *event_id, c
         return 0;
 }
 
-static void expect_held(const struct event_files *files, const char *text)
+static void expect_held(struct event_files *files, const char *text)
 {
         struct held held = { .text = "" };
 

@@ -65,6 +65,7 @@ struct hook_exec {
         char *program; /* for messages */
         enum ending ending;
         bool killed; /* SIGKILL was sent */
+        bool in_end; /* on_end() is being called */
         uint64_t timeout_us, grace_us;
         sd_event_source *child_source;
         sd_event_source *time_source; /* the timeout, then the grace period */
@@ -197,7 +198,9 @@ static int on_child(sd_event_source *source, const siginfo_t *death, void *userd
                 reason = explain_end(run, death, reported ? &report : NULL);
                 end.reason = reason != NULL ? reason : "failed";
         }
+        run->in_end = true;
         run->on_end(run->userdata, &end);
+        run->in_end = false;
         return 0;
 }
 
@@ -291,6 +294,7 @@ struct hook_exec *hook_exec_free(struct hook_exec *run)
         if (run == NULL)
                 return NULL;
 
+        assert(!run->in_end);
         sd_event_source_disable_unref(run->child_source);
         sd_event_source_disable_unref(run->time_source);
         if (run->pid > 0)

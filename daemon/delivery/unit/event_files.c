@@ -12,6 +12,7 @@
 
 #include "delivery/unit/event_files.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,7 @@ struct event_files {
         char *directory;
         int fd; /* of the directory, with the shared lock; -1: not open */
         struct holding *holdings;
+        bool in_each; /* a handler is being called */
 };
 
 DEFINE_CLEANUP(struct event_files, event_files_free)
@@ -140,13 +142,16 @@ bool event_files_is_held(const struct event_files *files, const char *holder, co
         return false;
 }
 
-int event_files_each(const struct event_files *files, event_files_handler handler, void *userdata)
+int event_files_each(struct event_files *files, event_files_handler handler, void *userdata)
 {
         int r = 0;
 
+        assert(!files->in_each);
+        files->in_each = true;
         for (const struct holding *holding = files->holdings; holding != NULL && r >= 0;
              holding = holding->next)
                 r = handler(userdata, holding->holder, holding->event_id, holding->unit);
+        files->in_each = false;
         return r < 0 ? r : 0;
 }
 
@@ -264,6 +269,7 @@ int event_files_new(const char *directory, struct event_files **ret_files)
 {
         CLEANUP(cleanup_event_files_free) struct event_files *files = calloc(1, sizeof(*files));
 
+        assert(directory == NULL || *directory == '/');
         if (files == NULL)
                 return -ENOMEM;
         files->fd = -1;
@@ -314,6 +320,8 @@ static void remove_link(const struct event_files *files, const char *holder, con
 void event_files_release(struct event_files *files, const char *holder, const char *event_id)
 {
         struct holding **at = find_holding(files, holder, event_id), *holding = *at;
+
+        assert(!files->in_each);
 
         if (holding == NULL)
                 return;
@@ -398,6 +406,7 @@ int event_files_hold(struct event_files *files, const char *holder, const char *
                      const struct event *event, unsigned attempt, const char *document, size_t document_size,
                      char **ret_reason)
 {
+        assert(!files->in_each);
         *ret_reason = NULL;
         if (!is_event_id(event->id, strlen(event->id)))
                 return -EINVAL;

@@ -33,7 +33,7 @@ typedef int (*event_files_handler)(void *userdata, const char *holder, const cha
                                    const char *unit);
 
 /* Ends with the first negative result of `handler`, and returns that or 0. */
-int event_files_each(const struct event_files *files, event_files_handler handler, void *userdata);
+int event_files_each(struct event_files *files, event_files_handler handler, void *userdata);
 
 /*
  * Writes both files, each atomically, replacing existing ones, and holds them for `unit`. Returns 0, or a

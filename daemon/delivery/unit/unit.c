@@ -27,6 +27,7 @@ struct hook_unit {
 struct unit_hooks {
         struct unit_run_context context;
         struct hook_unit *runs;
+        bool in_end; /* an on_end() is being called */
 };
 
 DEFINE_CLEANUP(struct unit_hooks, unit_hooks_free)
@@ -61,8 +62,10 @@ static struct hook_unit *queue_remove(struct hook_unit *run)
 {
         struct hook_unit **at = &run->hooks->runs;
 
-        while (*at != run)
+        while (*at != run) {
+                assert(*at != NULL); /* it has ended */
                 at = &(*at)->next;
+        }
         *at = run->next;
         for (struct hook_unit *later = run->next; later != NULL; later = later->next)
                 if (has_same_unit(later, run))
@@ -162,7 +165,7 @@ struct unit_hooks *unit_hooks_free(struct unit_hooks *hooks)
         if (hooks == NULL)
                 return NULL;
 
-        assert(hooks->runs == NULL);
+        assert(hooks->runs == NULL && !hooks->in_end);
         detached_units_free(hooks->context.detached);
         manager_free(hooks->context.manager);
         event_files_free(hooks->context.files);
@@ -177,7 +180,9 @@ static void on_run_end(void *userdata, const struct hook_end *end)
         struct hook_unit *run = userdata;
 
         queue_start(queue_remove(run));
+        run->hooks->in_end = true;
         run->on_end(run->userdata, end);
+        run->hooks->in_end = false;
         free(run);
 }
 

@@ -44,6 +44,7 @@ struct webhook_run {
         struct webhook *webhook;
         const struct hook_config *hook;
         struct http_request *request; /* NULL: it has ended */
+        bool in_end;                  /* on_end() is being called */
         void (*on_end)(void *userdata, const struct hook_end *end);
         void *userdata;
 };
@@ -178,7 +179,9 @@ static void on_end(void *userdata, const struct http_end *http_end)
         }
         if (http_end->status == 409 || http_end->status == 429 || http_end->status == 503)
                 end.retry_after_us = http_end->retry_after_us;
+        run->in_end = true;
         run->on_end(run->userdata, &end);
+        run->in_end = false;
 }
 
 /* ---- start, cancel ---- */
@@ -276,6 +279,7 @@ struct webhook_run *webhook_cancel(struct webhook_run *run)
         if (run == NULL)
                 return NULL;
 
+        assert(!run->in_end);
         http_cancel(run->request);
         run->webhook->run_count--;
         free(run);

@@ -10,6 +10,7 @@
 
 #include "state/sqlite/database.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -261,6 +262,7 @@ int store_execute(struct store *store, const char *sql, int64_t *ret_number)
 
 int store_statement(struct store *store, enum statement which, sqlite3_stmt **ret_statement)
 {
+        assert(!store->in_callback);
         if (store->statements[which] == NULL) {
                 int code = sqlite3_prepare_v3(store->database, statement_texts[which], -1,
                                               SQLITE_PREPARE_PERSISTENT, &store->statements[which], NULL);

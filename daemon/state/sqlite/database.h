@@ -67,6 +67,7 @@ struct store {
         int wal_pages;                             /* see checkpoint.h */
         uint64_t max_size;                         /* 0: unlimited */
 
+        bool in_callback; /* a handler is being called that must call nothing of this */
         bool in_batch;
         int batch_error; /* negative errno if the open batch is lost, else 0 */
 

@@ -129,7 +129,9 @@ int store_each_failed_delivery(struct store *store, failed_delivery_handler hand
                 const char *hook = (const char *)sqlite3_column_text(statement, 1);
                 if (hook == NULL)
                         return store_fail(store, -ENOMEM, "out of memory");
+                store->in_callback = true;
                 handler(userdata, (uint64_t)sqlite3_column_int64(statement, 0), hook);
+                store->in_callback = false;
         }
         return r;
 }
@@ -145,7 +147,9 @@ int store_each_pending_hook(struct store *store, pending_hook_handler handler, v
                 const char *hook = (const char *)sqlite3_column_text(statement, 0);
                 if (hook == NULL)
                         return store_fail(store, -ENOMEM, "out of memory");
+                store->in_callback = true;
                 handler(userdata, hook, (uint64_t)sqlite3_column_int64(statement, 1));
+                store->in_callback = false;
         }
         return r;
 }

@@ -293,6 +293,8 @@ void state_mark_logged(struct state *state, const char *event_id)
         size_t length = strlen(event_id);
 
         assert(length < EVENT_ID_SIZE);
+        if (state->marks != NULL && state->marks->count == MARKS_MAX) /* they could not be written */
+                state_flush(state);
         if (state->marks == NULL)
                 state->marks = calloc(1, sizeof(*state->marks));
         if (state->marks == NULL)

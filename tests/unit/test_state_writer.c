@@ -547,6 +547,29 @@ static void test_marks_of_a_failed_group_are_written_later(void **state)
         assert_int_equal(unlogged(reopen(bench)), 0);
 }
 
+/* However many they are. */
+static void test_marks_that_cannot_be_written_make_room_for_more(void **state)
+{
+        struct bench *bench = *state;
+        static struct record records[MANY];
+        unsigned marked = 0;
+
+        assert_int_equal(state_start(bench->state), 0);
+        for (unsigned i = 0; i < MANY; i++)
+                record_queue(bench, &records[i], i + 1);
+        run_until_idle(bench);
+        fault_vfs_arm(FAULT_VFS_WRITE, FAULT_VFS_IO, 1, true);
+        while (state_is_idle(bench->state)) /* until marks are written without another operation */
+                state_mark_logged(bench->state, fixture_event_id(++marked));
+        run_until_idle(bench);
+        assert_true(fault_vfs_disarm());
+        while (marked < MANY) {
+                state_mark_logged(bench->state, fixture_event_id(++marked));
+                run_until_idle(bench);
+        }
+        assert_int_equal(unlogged(reopen(bench)), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -568,6 +591,7 @@ int main(void)
                 TEST(test_marks_cost_no_transaction_of_their_own),
                 TEST(test_marks_are_written_when_closing),
                 TEST(test_marks_of_a_failed_group_are_written_later),
+                TEST(test_marks_that_cannot_be_written_make_room_for_more),
         };
 
         assert_int_equal(fault_vfs_register(), 0);

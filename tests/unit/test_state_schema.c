@@ -336,6 +336,22 @@ static void test_a_file_of_0_1_0_is_vacuumed(void **context)
         assert_whole(fixture, 6);
 }
 
+/* It stays as large as it is, and a pause is no work. */
+static void test_a_file_of_0_1_0_that_was_not_vacuumed_is_not_shrunk(void **context)
+{
+        struct fixture *fixture = *context;
+
+        fixture_close(fixture);
+        write_database(fixture, schemas[0],
+                       "CREATE TABLE other (data); INSERT INTO other VALUES (zeroblob(68000000));"
+                       "CREATE TABLE more (data); INSERT INTO more VALUES (zeroblob(50000000));"
+                       "DROP TABLE more;");
+        fixture_open(fixture);
+        for (unsigned i = 0; i < 10 && store_tidy(fixture->state); i++) /* checkpoints of the migration */
+                ;
+        assert_false(store_tidy(fixture->state));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
@@ -344,6 +360,7 @@ int main(void)
                 TEST(test_nothing_of_0_1_0_is_lost),
                 TEST(test_history_of_0_1_0_is_cut),
                 TEST(test_a_file_of_0_1_0_is_vacuumed),
+                TEST(test_a_file_of_0_1_0_that_was_not_vacuumed_is_not_shrunk),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,10 +15,13 @@
 #define WAL_PAGES_IDLE 256  /* 1 MiB */
 #define WAL_PAGES_MAX  4096 /* 16 MiB */
 
-/* Free pages are worth giving back if they are many, and a third of the file. */
+/*
+ * Free pages are worth giving back if they are many, and a third of the file. In a file of release 0.1.0 that
+ * was not vacuumed (schema.c) they stay.
+ */
 #define SPARSE                                                                                               \
-        "SELECT 1 FROM pragma_page_count, pragma_freelist_count "                                            \
-        "WHERE freelist_count > 128 AND freelist_count * 3 > page_count"
+        "SELECT 1 FROM pragma_page_count, pragma_freelist_count, pragma_auto_vacuum "                        \
+        "WHERE auto_vacuum <> 0 AND freelist_count > 128 AND freelist_count * 3 > page_count"
 #define SHRINK "PRAGMA incremental_vacuum(256)"
 
 static int on_commit(void *userdata, sqlite3 *database, const char *name, int pages)

@@ -86,7 +86,7 @@ static void exit_when_finished(struct daemon *daemon, const struct monitor_count
         enum exit_status status = EXIT_STATUS_SUCCESS;
 
         if (daemon->options->once)
-                status = exit_status_of_round(counts);
+                status = exit_status_of_round(counts, deliveries.state_error);
         if (counts->report_error < 0)
                 journal_print(daemon->journal, LOG_ERR, "Cannot write the report to standard output: %s.",
                               strerror(-counts->report_error));

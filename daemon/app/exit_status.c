@@ -11,9 +11,9 @@ enum exit_status exit_status_when_done(const struct monitor_counts *counts, size
         return counts->failed > 0 || abandoned > 0 ? EXIT_STATUS_JOB_FAILED : EXIT_STATUS_SUCCESS;
 }
 
-enum exit_status exit_status_of_round(const struct monitor_counts *counts)
+enum exit_status exit_status_of_round(const struct monitor_counts *counts, bool hook_unrecorded)
 {
-        if (counts->report_error < 0)
+        if (counts->report_error < 0 || counts->unrecorded > 0 || hook_unrecorded)
                 return EXIT_STATUS_STATE;
         if (counts->failure == FAILURE_REFUSED)
                 return EXIT_STATUS_REFUSED;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
@@ -11,7 +12,7 @@ enum exit_status {
         EXIT_STATUS_USAGE = EX_USAGE,       /* invalid command line */
         EXIT_STATUS_API = EX_UNAVAILABLE,   /* API unreachable, with --once */
         EXIT_STATUS_SOFTWARE = EX_SOFTWARE, /* out of memory, or out of file descriptors at start */
-        EXIT_STATUS_STATE = EX_IOERR,       /* state directory unusable, or output not written */
+        EXIT_STATUS_STATE = EX_IOERR,       /* state unusable; with --once also: not written, or no output */
         EXIT_STATUS_REFUSED = EX_NOPERM,    /* credentials rejected or role missing, with --once */
         EXIT_STATUS_CONFIG = EX_CONFIG,     /* invalid configuration */
         EXIT_STATUS_TIMEOUT = 124,          /* --timeout expired, as in timeout(1) */
@@ -22,5 +23,6 @@ struct monitor_counts;
 /* All jobs have ended, with exit_when = done; `abandoned` deliveries. */
 enum exit_status exit_status_when_done(const struct monitor_counts *counts, size_t abandoned);
 
-/* The round of --once has ended, whatever the jobs' outcomes. */
-enum exit_status exit_status_of_round(const struct monitor_counts *counts);
+/* The round of --once has ended, whatever the jobs' outcomes; `hook_unrecorded`: a result of a hook is not.
+ */
+enum exit_status exit_status_of_round(const struct monitor_counts *counts, bool hook_unrecorded);

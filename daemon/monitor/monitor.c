@@ -311,6 +311,7 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
         struct monitor_counts counts = {
                 .watched = monitor->jobs.count,
                 .not_found = monitor->not_found,
+                .unrecorded = monitor->unrecorded,
                 .report_error = monitor->report_error,
                 .failure = api_failure(planner, monitor_now_us(monitor)),
                 .blocked = monitor->outage.blocked,

@@ -71,6 +71,7 @@ struct monitor_counts {
         size_t failed;        /* including gone */
         size_t unanswered;    /* with `once`: jobs without a usable response */
         size_t not_found;     /* with `once`: jobs that do not exist */
+        size_t unrecorded;    /* with `once`: changes that could not be recorded */
         int report_error;     /* with `once`: a negative errno if the report could not be written */
         size_t failing;       /* open jobs that cannot be polled, though the API works */
         enum failure failure; /* of the API as a whole, or FAILURE_THROTTLED; FAILURE_NONE: none */

@@ -24,9 +24,17 @@ struct commit {
         struct job_memory seen;
 };
 
+/* Whether there is something to record. */
+static bool is_change(const struct observation *observation)
+{
+        return observation->change.has_event || observation->change.result_read;
+}
+
 static void complete(struct monitor *monitor, struct planner_job *job, const struct observation *observation,
                      const struct job_memory *seen, bool recorded)
 {
+        if (!recorded && is_change(observation))
+                monitor->unrecorded++;
         planner_complete(monitor->planner, job, observation, recorded, seen, monitor_now_us(monitor),
                          random_u64());
 }
@@ -96,7 +104,6 @@ void observe(struct monitor *monitor, struct planner_job *job, struct job_record
                 not_found_clear(monitor->parts.state, job->id);
         report(monitor, job_of(job), record, &observation.change);
 
-        bool is_new = observation.change.has_event || observation.change.result_read;
-        if (!is_new || !begin_commit(monitor, job_of(job), &observation, &seen, record))
+        if (!is_change(&observation) || !begin_commit(monitor, job_of(job), &observation, &seen, record))
                 complete(monitor, job, &observation, &seen, false);
 }

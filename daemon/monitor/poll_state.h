@@ -37,9 +37,10 @@ struct monitor {
         struct failing_log *failing;
         char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch; "": one was answered since */
         bool batch_too_large;                 /* it was */
-        int report_error; /* negative errno of the first line of the report that was not written; 0: none */
-        size_t commits;   /* changes that are being recorded */
-        size_t not_found; /* with `once`: jobs that were answered 404 or 410 */
+        int report_error;  /* negative errno of the first line of the report that was not written; 0: none */
+        size_t commits;    /* changes that are being recorded */
+        size_t unrecorded; /* changes that could not be recorded, whether they were later or not */
+        size_t not_found;  /* with `once`: jobs that were answered 404 or 410 */
         uint64_t started_us; /* CLOCK_BOOTTIME of monitor_start() */
         bool stopped;        /* no request is sent any more */
 

@@ -141,6 +141,16 @@ class Size(IntegrationTest):
         daemon.stop()
         self.assertEqual(daemon.count("Cannot save state"), 1)
 
+    def test_a_single_round_that_is_not_recorded_fails(self):
+        """It concerns that job alone, which is observed again by the next run."""
+        fake = self.start_fake(f"[job 11]\nstep = 0s Running\n[job 12]\nstep = 0s Running | {'x' * 2000000}\n")
+        self.write_config(fake, [11, 12], state={"max_size": "1M"})
+        daemon = self.assertEnds(EX_IOERR, "--once", says="Cannot save state in .*: max_size is reached")
+        self.assertEqual([job for job, _, _ in daemon.events()], [11], daemon.text())
+        self.write_config(fake, [11, 12], state={"max_size": "16M"})
+        daemon = self.assertEnds(EX_OK, "--once")
+        self.assertEqual([job for job, _, _ in daemon.events()], [12], daemon.text())
+
 
 class Directory(StateTest):
     def refused(self, says):

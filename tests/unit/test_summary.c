@@ -207,19 +207,24 @@ static void test_the_exit_status_of_a_single_round(void **state)
         (void)state;
         struct monitor_counts counts = { .watched = 9, .open = 3, .succeeded = 5, .failed = 1 };
 
-        assert_int_equal(exit_status_of_round(&counts), EXIT_STATUS_SUCCESS); /* every job was answered */
+        assert_int_equal(exit_status_of_round(&counts, false),
+                         EXIT_STATUS_SUCCESS); /* every job was answered */
         counts.not_found = 1;
-        assert_int_equal(exit_status_of_round(&counts), EXIT_STATUS_JOB_FAILED);
+        assert_int_equal(exit_status_of_round(&counts, false), EXIT_STATUS_JOB_FAILED);
         counts.unanswered = 1;
-        assert_int_equal(exit_status_of_round(&counts), EXIT_STATUS_API);
+        assert_int_equal(exit_status_of_round(&counts, false), EXIT_STATUS_API);
         counts.failure = FAILURE_UNREACHABLE;
-        assert_int_equal(exit_status_of_round(&counts), EXIT_STATUS_API);
+        assert_int_equal(exit_status_of_round(&counts, false), EXIT_STATUS_API);
         counts.failure = FAILURE_THROTTLED;
-        assert_int_equal(exit_status_of_round(&counts), EXIT_STATUS_API);
+        assert_int_equal(exit_status_of_round(&counts, false), EXIT_STATUS_API);
         counts.failure = FAILURE_REFUSED;
-        assert_int_equal(exit_status_of_round(&counts), EXIT_STATUS_REFUSED);
+        assert_int_equal(exit_status_of_round(&counts, false), EXIT_STATUS_REFUSED);
+        assert_int_equal(exit_status_of_round(&counts, true), EXIT_STATUS_STATE);
         counts.report_error = -EPIPE;
-        assert_int_equal(exit_status_of_round(&counts), EXIT_STATUS_STATE);
+        assert_int_equal(exit_status_of_round(&counts, false), EXIT_STATUS_STATE);
+        counts.report_error = 0;
+        counts.unrecorded = 1;
+        assert_int_equal(exit_status_of_round(&counts, false), EXIT_STATUS_STATE);
 }
 
 int main(void)

@@ -251,7 +251,7 @@ void monitor_start(struct monitor *monitor)
         for (size_t i = 0; i < config->job_count; i++) /* in the user's order */
                 start_job(monitor, job_table_find(&monitor->jobs, config->jobs[i].id));
         outage_abandon_in_pause(monitor);
-        sleep_until(monitor, planner_is_idle(monitor->planner) ? USEC_NEVER : monitor_now_us(monitor));
+        sleep_until(monitor, monitor_now_us(monitor)); /* gone jobs are polled even if it is idle */
 }
 
 void monitor_reload(struct monitor *monitor)

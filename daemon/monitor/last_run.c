@@ -80,8 +80,9 @@ void last_run_end(struct state *state)
         put(state, KEY_RUN, value);
 }
 
-void last_run_save_pause(struct state *state, uint64_t span_us)
+void last_run_save_pause(struct state *state, uint64_t now_us, uint64_t until_us)
 {
+        uint64_t span_us = until_us > now_us ? until_us - now_us : 0;
         char value[VALUE_SIZE];
 
         (void)snprintf(value, sizeof(value), "%" PRIu64 " %" PRIu64, clock_wall_us(), span_us);

@@ -27,8 +27,8 @@ void last_run_begin(struct state *state);
 /* It has ended properly. */
 void last_run_end(struct state *state);
 
-/* The API asked for a pause of `span_us` from now. */
-void last_run_save_pause(struct state *state, uint64_t span_us);
+/* All requests pause until then, for a Retry-After. Both times are of CLOCK_BOOTTIME. */
+void last_run_save_pause(struct state *state, uint64_t now_us, uint64_t until_us);
 
 /* What remains of that pause, at most its whole length and RETRY_AFTER_MAX_US; 0 if nothing does. */
 uint64_t last_run_load_pause(struct store *store);

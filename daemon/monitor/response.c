@@ -201,7 +201,8 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 if (response->failure != FAILURE_THROTTLED)
                         break;
                 if (response->retry_after_us > 0)
-                        last_run_save_pause(monitor->parts.state, response->retry_after_us);
+                        last_run_save_pause(monitor->parts.state, now,
+                                            planner_throttle(monitor->planner)->pause_until_us);
                 outage_note_pause(monitor, response->explanation);
                 break;
         case ATTRIBUTED_TO_JOB:

@@ -129,7 +129,8 @@ static void take_failure(struct monitor *monitor, enum failure failure, const st
                              monitor_now_us(monitor), random_u64());
         if (failure == FAILURE_THROTTLED) {
                 if (result->retry_after_us > 0)
-                        last_run_save_pause(monitor->parts.state, result->retry_after_us);
+                        last_run_save_pause(monitor->parts.state, monitor_now_us(monitor),
+                                            planner_throttle(monitor->planner)->pause_until_us);
                 outage_note_pause(monitor, result->explanation);
         }
         outage_update(monitor, &cause);

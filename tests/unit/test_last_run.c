@@ -135,7 +135,7 @@ static void test_what_remains_of_a_pause_is_waited_for(void **state)
 {
         struct run *run = *state;
 
-        last_run_save_pause(run->state, 10 * USEC_PER_MIN);
+        last_run_save_pause(run->state, START_US, START_US + 10 * USEC_PER_MIN);
         assert_int_equal(last_run_load_pause(restart_at(run, START_US)), 10 * USEC_PER_MIN);
         assert_int_equal(last_run_load_pause(restart_at(run, START_US + 3 * USEC_PER_MIN)), 7 * USEC_PER_MIN);
         assert_int_equal(last_run_load_pause(restart_at(run, START_US + 10 * USEC_PER_MIN - 1)), 1);
@@ -148,7 +148,7 @@ static void test_a_pause_never_gets_longer(void **state)
 {
         struct run *run = *state;
 
-        last_run_save_pause(run->state, 10 * USEC_PER_MIN);
+        last_run_save_pause(run->state, START_US, START_US + 10 * USEC_PER_MIN);
         assert_int_equal(last_run_load_pause(restart_at(run, START_US - USEC_PER_DAY)), 10 * USEC_PER_MIN);
 }
 
@@ -156,7 +156,7 @@ static void test_a_pause_is_at_most_the_longest_that_is_believed(void **state)
 {
         struct run *run = *state;
 
-        last_run_save_pause(run->state, 100 * USEC_PER_DAY);
+        last_run_save_pause(run->state, START_US, START_US + 100 * USEC_PER_DAY);
         assert_int_equal(last_run_load_pause(restart_at(run, START_US)), RETRY_AFTER_MAX_US);
         assert_int_equal(last_run_load_pause(restart_at(run, START_US - USEC_PER_DAY)), RETRY_AFTER_MAX_US);
         assert_int_equal(last_run_load_pause(restart_at(run, START_US + RETRY_AFTER_MAX_US)), 0);

@@ -25,16 +25,16 @@ static bool is_pollable(const struct sim_job *job)
 bool is_in_flight(struct sim *sim, const struct sim_job *job)
 {
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
-                for (size_t j = 0; sim->slots[i].used && j < sim->slots[i].request.count; j++)
-                        if (job_of(sim, sim->slots[i].request.jobs[j]) == job)
+                for (size_t j = 0; sim->slots[i] != NULL && j < sim->slots[i]->request.count; j++)
+                        if (sim->slots[i]->request.jobs[j] == job)
                                 return true;
         return false;
 }
 
-static void check_probe(struct sim *sim, const struct planner_request *request)
+static void check_probe(struct sim *sim, const struct request *request)
 {
         struct wire *wire = &sim->wire;
-        struct sim_job *job = job_of(sim, request->jobs[0]);
+        struct sim_job *job = request->jobs[0];
         bool refused = sim->site == SITE_REFUSED;
         uint64_t span_us = (refused ? 10 : 2) * USEC_PER_SEC;
         uint64_t longest_us = refused ? 5 * USEC_PER_MIN : sim->limits.shortest_interval_us;
@@ -43,7 +43,7 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
         if (sim->site == SITE_WELL || sim->site == SITE_THROTTLED || wire->site_failures < STRAGGLERS)
                 return;
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
-                if (sim->slots[i].used && sim->slots[i].request.kind == REQUEST_CHECK) {
+                if (sim->slots[i] != NULL && sim->slots[i]->request.kind == REQUEST_CHECK) {
                         wire->probing_us = sim->now_us; /* not before it is answered */
                         wire->failed_probes = 0;
                         return;
@@ -53,7 +53,7 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
         if (span_us > longest_us)
                 span_us = longest_us;
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++)
-                if (sim->slots[i].used && sim->slots[i].start_us > wire->probing_us)
+                if (sim->slots[i] != NULL && sim->slots[i]->start_us > wire->probing_us)
                         sim_fail(sim, job, "R1: two requests at once in an outage");
         if (sim->now_us - wire->site_failure_us < span_us * 9 / 10 - 2)
                 sim_fail(sim, job, "R1: a probe %.3f s after the last, %.3f s are due",
@@ -68,9 +68,9 @@ static void check_probe(struct sim *sim, const struct planner_request *request)
 }
 
 /* R1: 2 s after the last at least, or the shortest interval; and those that are not failing first. */
-static void check_open(struct sim *sim, const struct planner_request *request)
+static void check_open(struct sim *sim, const struct request *request)
 {
-        const struct sim_job *job = job_of(sim, request->jobs[0]);
+        const struct sim_job *job = request->jobs[0];
         const struct wire *wire = &sim->wire;
         uint64_t span_us = 2 * USEC_PER_SEC;
 
@@ -94,7 +94,7 @@ static void check_open(struct sim *sim, const struct planner_request *request)
 }
 
 /* R2: another job was due for long, and is not the first. */
-static void check_after_pause(struct sim *sim, const struct planner_request *request)
+static void check_after_pause(struct sim *sim, const struct request *request)
 {
         struct wire *wire = &sim->wire;
         uint64_t step_us, refill_us;
@@ -105,7 +105,7 @@ static void check_after_pause(struct sim *sim, const struct planner_request *req
             pause_us < wire->paused_us + refill_us + 2 * step_us)
                 return; /* the others may have to wait until the reserve has filled up */
         for (size_t i = 0; i < request->count; i++)
-                if (job_of(sim, request->jobs[i])->throttle_mark != wire->throttle_mark)
+                if (request->jobs[i]->throttle_mark != wire->throttle_mark)
                         return;
         for (size_t i = 0; i < sim->job_count; i++) {
                 const struct sim_job *job = &sim->jobs[i];
@@ -117,7 +117,7 @@ static void check_after_pause(struct sim *sim, const struct planner_request *req
         }
 }
 
-void check_request(struct sim *sim, const struct planner_request *request)
+void check_request(struct sim *sim, const struct request *request)
 {
         const struct wire *wire = &sim->wire;
         uint64_t pause_us = wire->named_us > wire->unnamed_us ? wire->named_us : wire->unnamed_us;
@@ -128,10 +128,10 @@ void check_request(struct sim *sim, const struct planner_request *request)
         sim->figures.batches += request->count > 1;
         sim->figures.polls += request->count;
         if (sim->now_us < pause_us)
-                sim_fail(sim, job_of(sim, request->jobs[0]), "R2: a request %.3f s before the end of a pause",
+                sim_fail(sim, request->jobs[0], "R2: a request %.3f s before the end of a pause",
                          (double)(pause_us - sim->now_us) / 1e6);
         for (size_t i = 0; i < request->count; i++) {
-                struct sim_job *job = job_of(sim, request->jobs[i]);
+                struct sim_job *job = request->jobs[i];
 
                 if (job->reported_end && !job->reported_gone)
                         sim_fail(sim, job, "requested after its end was reported");
@@ -156,7 +156,7 @@ void check_request(struct sim *sim, const struct planner_request *request)
 
 static bool is_awake(const struct sim *sim)
 {
-        return sim->planner != NULL && sim->suspended_until_us <= sim->now_us;
+        return sim->monitor != NULL && sim->suspended_until_us <= sim->now_us;
 }
 
 void check_recovery(struct sim *sim)
@@ -165,7 +165,7 @@ void check_recovery(struct sim *sim)
 
         if (!is_awake(sim) || !wire->open || !wire->surely || sim->site != SITE_WELL ||
             sim->now_us < wire->pause_us || sim->slow_until_us + 30 * USEC_PER_SEC > sim->now_us ||
-            !sim->evidence)
+            sim->disk_slow_until_us + DISK_SLOW_US > sim->now_us || !sim->evidence)
                 return;
         if (sim->now_us > wire_deadline(sim) + 31 * USEC_PER_SEC)
                 sim_fail(sim, NULL, "R1: the API is well again and that was not noticed in time");
@@ -210,7 +210,7 @@ void check_gone_due(struct sim *sim, const struct sim_job *job)
 {
         uint64_t longest_us;
 
-        if (sim->planner == NULL || job->gone_due_calm_us == 0 || job->truth.exists || job->reported_gone ||
+        if (sim->monitor == NULL || job->gone_due_calm_us == 0 || job->truth.exists || job->reported_gone ||
             !sim->evidence)
                 return;
         /* Its backoffs, as far as they lie behind, do not count. */

@@ -61,9 +61,10 @@ bool is_calm(const struct sim *sim)
 {
         uint64_t now = sim->now_us;
 
-        return sim->planner != NULL && sim->suspended_until_us <= now && sim->site == SITE_WELL &&
+        return sim->monitor != NULL && sim->suspended_until_us <= now && sim->site == SITE_WELL &&
                sim->slow_until_us + 30 * USEC_PER_SEC <= now && sim->disk_full_until_us <= now &&
-               sim->wire.pause_us <= now && !(sim->wire.open && now < wire_deadline(sim));
+               sim->disk_slow_until_us + DISK_SLOW_US <= now && sim->wire.pause_us <= now &&
+               !(sim->wire.open && now < wire_deadline(sim));
 }
 
 /* Whether there is a job by which the API can be known to be well. */
@@ -231,7 +232,7 @@ void check_first_request(struct sim *sim)
 {
         uint64_t step_us, refill_us, longest_us = USEC_PER_SEC;
 
-        if (sim->planner == NULL || sim->wire.requested || sim->open_at_start == 0 ||
+        if (sim->monitor == NULL || sim->wire.requested || sim->open_at_start == 0 ||
             sim->suspended_until_us >= sim->run_us || sim->wire.pause_us > sim->run_us)
                 return;
         emission_of(sim, &step_us, &refill_us);
@@ -279,13 +280,18 @@ static void check_batches(struct sim *sim)
 void check_end(struct sim *sim)
 {
         check_batches(sim);
+        if (sim->monitor != NULL && sim->journal_behind && is_calm(sim) &&
+            sim->now_us > sim->journal_down_until_us + USEC_PER_MIN && sim->disk_fail_permille == 0 &&
+            sim->now_us > sim->disk_full_until_us + USEC_PER_MIN &&
+            sim->now_us > sim->disk_slow_until_us + USEC_PER_MIN && sim->now_us > sim->run_us + USEC_PER_MIN)
+                sim_fail(sim, NULL, "the journal is back, and what it refused was not logged");
         if (sim->checks > sim->failures + sim->figures.starts)
                 sim_fail(sim, NULL, "R1: %" PRIu64 " check requests, after %" PRIu64 " failures", sim->checks,
                          sim->failures);
         for (size_t i = 0; i < sim->job_count && !sim->failed; i++) {
                 struct sim_job *job = &sim->jobs[i];
 
-                if (sim->planner != NULL) {
+                if (sim->monitor != NULL) {
                         check_gap(sim, job, sim->calm_us);
                         check_gone_due(sim, job);
                         check_returned(sim, job);

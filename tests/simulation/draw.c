@@ -75,6 +75,7 @@ static void draw_api(struct sim *sim)
         sim->limit_permille = limited[chance_below(sim, 6)];
         sim->result_permille = chance_permille(sim, 300) ? 0 : 200;
         sim->beat_permille = chance_permille(sim, 100) ? 1000 : 100;
+        sim->disk_fail_permille = quiet[chance_below(sim, 6)];
         sim->well_only = chance_permille(sim, 300);
         if (sim->well_only)
                 sim->odd_permille = sim->miss_permille = sim->fail_permille = sim->limit_permille = 0;
@@ -195,31 +196,26 @@ static int draw_jobs(struct sim *sim)
 
 int world_draw(struct sim *sim, uint64_t seed)
 {
-        char *const failure[] = { (char[]){ "Failed" }, (char[]){ "Cancel*" }, NULL };
-        char *const success[] = { (char[]){ "Completed" }, (char[]){ "Done" }, NULL };
-        char *const running[] = { (char[]){ "Running" }, (char[]){ "Pending" }, NULL };
-
         sim->seed = seed;
         sim->random = seed * UINT64_C(0xd1342543de82ef95) + 1;
         sim->now_us = sim->start_us = USEC_PER_SEC + chance_below(sim, USEC_PER_DAY);
         sim->wall_offset_us = UINT64_C(1760000000) * USEC_PER_SEC;
         sim->up_us = sim->now_us;
         sim->recount = true;
+        sim->peek_us = USEC_NEVER;
+        sim->settling_end = &sim->settling;
         draw_size(sim);
         sim->limits.max_in_flight = MAX_IN_FLIGHT;
         sim->limits.batch_size = chance_permille(sim, 900) ? 100 : (unsigned)chance_below(sim, 100);
         sim->limits.batch_bytes = 1890;
         draw_limits(sim);
         draw_api(sim);
-        int r = status_rules_new(failure, success, running, NULL, &sim->rules);
-        return r < 0 ? r : draw_jobs(sim);
+        return draw_jobs(sim);
 }
 
 void world_clear(struct sim *sim)
 {
-        planner_free(sim->planner);
-        free(sim->known);
-        status_rules_free(sim->rules);
+        disk_clear(sim);
         free(sim->jobs);
         free(sim->heap);
         free(sim->times.at_us);

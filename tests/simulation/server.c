@@ -198,7 +198,7 @@ static void shuffle(struct sim *sim, struct slot *slot)
 
 static void answer_batch(struct sim *sim, struct slot *slot)
 {
-        const struct planner_request *request = &slot->request;
+        const struct request *request = &slot->request;
 
         if (!batches_work(sim)) {
                 fail(slot, sim->batch_failure, CAUSE_BATCH);
@@ -210,7 +210,7 @@ static void answer_batch(struct sim *sim, struct slot *slot)
                 return;
         }
         for (size_t i = 0; i < request->count && slot->failure == FAILURE_NONE; i++) {
-                const struct sim_job *job = job_of(sim, request->jobs[i]);
+                const struct sim_job *job = request->jobs[i];
 
                 if (sim->spoils_batches && slot->shown[i].exists && job->fault < FAULT_THROTTLED)
                         fail_by_fault(slot, job);
@@ -222,7 +222,7 @@ static void answer_batch(struct sim *sim, struct slot *slot)
 
 static void answer_single(struct sim *sim, struct slot *slot)
 {
-        const struct sim_job *job = job_of(sim, slot->request.jobs[0]);
+        const struct sim_job *job = slot->request.jobs[0];
 
         if (!slot->shown[0].exists)
                 fail(slot, FAILURE_NOT_FOUND, CAUSE_MISSING);
@@ -235,7 +235,7 @@ static void answer_single(struct sim *sim, struct slot *slot)
 /* The response to a request that has reached the API. */
 void server_answer(struct sim *sim, struct slot *slot)
 {
-        const struct planner_request *request = &slot->request;
+        const struct request *request = &slot->request;
 
         slot->made = true;
         slot->calm_us = sim->calm_us;
@@ -244,7 +244,7 @@ void server_answer(struct sim *sim, struct slot *slot)
         slot->too_large = false;
         slot->retry_after_us = 0;
         for (size_t i = 0; i < request->count; i++) {
-                slot->shown[i] = job_of(sim, request->jobs[i])->truth;
+                slot->shown[i] = request->jobs[i]->truth;
                 slot->order[i] = i;
                 slot->dropped[i] = !slot->shown[i].exists || chance_permille(sim, sim->miss_permille);
         }

@@ -7,36 +7,43 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "journal/journal.h"
+#include "model/event.h"
 #include "model/failure.h"
-#include "model/status.h"
+#include "monitor/request_slot.h"
+#include "nexudus/nexudus.h"
 #include "planning/planner.h"
+#include "state/store.h"
 #include "util/timespan.h"
 
 /*
- * A simulated API, its jobs, and a daemon of which only the planner is real. All chance comes from one seed
- * and all time is simulated: `now_us` is CLOCK_BOOTTIME, and the wall clock is that plus an offset that
- * jumps.
+ * A simulated API, its jobs and its disk, and the daemon between them: monitor/, planning/, model/ and the
+ * front of state/ are real. What they call is simulated. All chance comes from one seed and all time is
+ * simulated: `now_us` is CLOCK_BOOTTIME, and the wall clock is that plus an offset that jumps.
  *
  *   draw.c          what a world is like
  *   world.c         what happens to the jobs
  *   site.c          what happens to the API as a whole, to the daemon and to its machine
  *   server.c        what the API answers
- *   driver.c        the daemon: its loop, its state, its starts
- *   answers.c       what it makes of responses
+ *   api.c           nexudus/: requests, and what the oracle notes of the responses
+ *   disk.c          state/store.h and platform/worker.h: a store in memory, which a writer writes to later
+ *   loop.c          sd-event, clocks and random numbers
+ *   daemon.c        starts, stops and reloads of the daemon; its journal and its outbox
  *   wire.c          what follows from the responses that were delivered, by the rules R1 to R3
  *   throttling.c    the same for R2
  *   checks.c        R5, and how long a job may wait
  *   check_events.c  what is reported
  *   check_outage.c  requests during and after outages, and for broken jobs
  *
- * The checks never ask the planner anything. They know the truth of the simulated server, the requests that
- * reached it and the responses that were delivered.
+ * The checks never ask the daemon anything. They know the truth of the simulated server, the requests that
+ * reached it, the responses that were delivered, and what was written to the disk and reported.
  */
 
-#define MAX_IN_FLIGHT 8
-#define STATUSES      14 /* texts of a Status; those from FIRST_END on are ends */
-#define FIRST_END     10
-#define RESULTS       12
+#define SOURCES_MAX  16
+#define DISK_SLOW_US (10 * USEC_PER_SEC) /* for a transaction, at most */
+#define STATUSES     14                  /* texts of a Status; those from FIRST_END on are ends */
+#define FIRST_END    10
+#define RESULTS      12
 
 /*
  * So many requests of an outage may fail before all that follow are probes: those in flight, a check, jobs
@@ -89,12 +96,9 @@ struct sim_job {
         uint64_t retry_after_us; /* of its throttled responses */
         uint64_t returned_us;    /* it was reported as gone, and exists since; 0: no */
 
-        /* what the daemon has on disk */
-        struct job_memory stored;
-        uint64_t stored_wall_us;
-        bool stored_stalled;
-        unsigned stored_not_found;
-        uint64_t stored_not_found_wall_us;
+        /* what is on disk */
+        struct stored_job stored; /* id 0: nothing */
+        bool refused;             /* by the disk, since the last response */
 
         /* what was reported */
         bool reported, reported_end, reported_gone, reported_stalled;
@@ -113,6 +117,7 @@ struct sim_job {
         unsigned lone_left;          /* single reads that it must succeed in before it is in a batch again */
         uint64_t not_before_us;      /* Retry-After that was charged to it alone */
         uint64_t requested_us;       /* 0: not in this run */
+        uint64_t answered_us;        /* the last poll of it ended, with or without a response */
         uint32_t throttle_mark;
         uint32_t run_mark;  /* see struct wire */
         bool failing;       /* from its first failure until a request for it succeeds */
@@ -145,19 +150,40 @@ enum cause {
         CAUSE_MISSING, /* the record does not exist */
 };
 
+/* A request, as it is seen on the wire; but that is not enough to know what it is for. */
+struct request {
+        enum request_kind kind;
+        size_t count;
+        struct sim_job *jobs[PLANNER_BATCH_MAX];
+};
+
+/* What nexudus.h calls a request. */
 struct slot {
-        bool used, made; /* made: the server has responded, the response is on its way */
-        struct planner_request request;
+        bool sent, made; /* made: the server has responded, the response is on its way */
+        struct request request;
+        nexudus_handler on_response;
+        nexudus_row_handler on_row;
+        void *userdata;
         uint64_t start_us, made_us, end_us;
         enum failure failure; /* FAILURE_NONE: a record, or rows */
         enum cause cause;
         bool too_large;
         uint64_t retry_after_us;
         struct shown shown[PLANNER_BATCH_MAX]; /* the truth when the response was made */
+        struct shown rows[PLANNER_BATCH_MAX];  /* what was shown of it */
         size_t order[PLANNER_BATCH_MAX];       /* of rows */
         bool dropped[PLANNER_BATCH_MAX];
         uint64_t calm_us;              /* the calm clock when the response was made */
         uint64_t extras, disturbances; /* so far, when the request started */
+        uint64_t pushed;               /* settled when so many operations have ended */
+        struct slot *next;
+};
+
+/* An event on disk. */
+struct recorded {
+        uint64_t sequence, job_id, delivery; /* 0: no delivery */
+        char id[EVENT_ID_SIZE];
+        bool marked; /* as logged */
 };
 
 enum batch_kind {
@@ -257,7 +283,6 @@ struct sim {
 
         /* settings of the daemon */
         struct planner_limits limits;
-        struct status_rules *rules;
         uint64_t longest_max_us; /* of all max_interval */
 
         /* the API */
@@ -271,7 +296,7 @@ struct sim {
         uint64_t window_offset_us;
         enum site site;
         uint64_t site_from_us, site_until_us, site_retry_after_us;
-        uint64_t slow_until_us, disk_full_until_us, suspended_until_us;
+        uint64_t slow_until_us, suspended_until_us;
         uint64_t mischief_us; /* when something happens to the API or the daemon next */
         uint64_t mischief_gap_us;
         bool well_only; /* nothing ever happens to the API or the daemon in this world */
@@ -283,18 +308,45 @@ struct sim {
         size_t heap_count;
         uint64_t fault_next_us; /* when the next fault begins or ends */
 
+        /* the disk */
+        uint64_t disk_full_until_us, disk_slow_until_us;
+        unsigned disk_fail_permille; /* of transactions */
+        struct recorded *recorded;   /* in a row, as far as any is not marked */
+        size_t recorded_count, recorded_room;
+        uint64_t last_sequence, last_delivery;
+        void *values;              /* a tree */
+        int disk_error;            /* of the open transaction, which will fail; 0: it will not */
+        bool disk_dead;            /* the daemon has crashed: nothing is written any more */
+        bool value_lost;           /* one was not written */
+        struct worker *writer;     /* NULL: the daemon is down */
+        uint64_t pushed, executed; /* operations */
+
         /* the daemon */
-        struct planner *planner;   /* NULL: it is down */
-        struct planner_job *known; /* its jobs, in the order of `jobs` */
-        uint64_t up_us;            /* when it starts again */
-        uint64_t run_us;           /* when it started */
-        struct slot slots[MAX_IN_FLIGHT];
-        uint64_t wake_us, fire_us, peek_us; /* when to be woken; when the timer fires; when to search for lost
-                                               wake-ups */
-        bool ran;                           /* the state has the end of a run */
-        uint64_t ended_wall_us;
-        uint64_t pause_wall_us; /* Retry-After in the state; 0: none */
-        unsigned pause_jumps;
+        struct monitor *monitor; /* NULL: it is down */
+        bool monitor_started;
+        struct state *state;
+        struct recorder *recorder;
+        struct config *config;
+        uint64_t up_us;  /* when it starts again */
+        uint64_t run_us; /* when it started */
+        struct slot *slots[MAX_IN_FLIGHT];
+        struct slot *settling, **settling_end; /* responses that have led to operations */
+        void (*on_sent)(void *userdata);
+        sd_event_source *sources[SOURCES_MAX], *poll_timer;
+        size_t source_count;
+        uint64_t peek_us; /* when to search for lost wake-ups */
+        enum crash {
+                CRASH_NONE,
+                CRASH_BEFORE_COMMIT,
+                CRASH_AFTER_COMMIT,
+        } crash;                /* at the next one */
+        uint64_t ended_wall_us; /* when it was stopped last; 0: it crashed */
+        unsigned pause_jumps;   /* wall_jumps when a pause was stored */
+        uint64_t journal_down_until_us;
+        struct journal_callbacks journal;
+        bool journal_refused;       /* an event, since it is down */
+        bool journal_behind;        /* an event that was refused was not logged since */
+        uint64_t journaled, handed; /* sequence of the last event in the journal, in the outbox */
 
         /* checks */
         struct request_times times;
@@ -344,22 +396,38 @@ void server_row(struct sim *sim, const struct shown *truth, struct shown *ret_ro
 uint64_t server_latency(struct sim *sim);
 bool batches_work(const struct sim *sim);
 
-/* ---- driver.c ---- */
+/* ---- daemon.c ---- */
 
+void daemon_start(struct sim *sim);
 void daemon_stop(struct sim *sim);
+void daemon_crash(struct sim *sim);
+void journal_run(struct sim *sim);
+
+/* ---- api.c ---- */
+
+uint64_t api_next_us(const struct sim *sim);
+bool api_run(struct sim *sim); /* whether anything was due */
+void api_settle(struct sim *sim);
+void api_clear(struct sim *sim);
+
+/* ---- disk.c ---- */
+
+bool writer_run(struct sim *sim); /* whether anything was due */
+uint64_t writer_next_us(const struct sim *sim);
+void writer_finish(struct sim *sim);
+const char *disk_value(const struct sim *sim, const char *key); /* NULL: there is none */
+void disk_clear(struct sim *sim);
+
+/* ---- loop.c ---- */
+
+extern struct sim *simulated;
 void simulate(struct sim *sim);
-uint64_t wall_us(const struct sim *sim);
-struct sim_job *job_of(struct sim *sim, const struct planner_job *job);
-
-/* ---- answers.c ---- */
-
-void take_response(struct sim *sim, struct slot *slot);
 
 /* ---- wire.c ---- */
 
 void wire_start(struct sim *sim);
 void wire_job_start(struct sim *sim, struct sim_job *job);
-void wire_request(struct sim *sim, const struct planner_request *request);
+void wire_request(struct sim *sim, const struct request *request);
 void wire_failed(struct sim *sim, const struct slot *slot);
 void wire_succeeded(struct sim *sim, const struct slot *slot);
 void wire_settled(struct sim *sim, struct sim_job *job, const struct slot *slot);
@@ -390,14 +458,13 @@ void check_end(struct sim *sim);
 
 /* ---- check_events.c ---- */
 
-void check_reported(struct sim *sim, struct sim_job *job, const struct change *change,
-                    const struct shown *shown, const struct shown *truth, bool of_row);
-void check_read(struct sim *sim, struct sim_job *job, const struct shown *shown);
+void check_reported(struct sim *sim, struct sim_job *job, const struct event *event);
+void check_read(struct sim *sim, struct sim_job *job, const struct job_record *record);
 void check_settled(struct sim *sim, struct sim_job *job, const struct slot *slot);
 
 /* ---- check_outage.c ---- */
 
-void check_request(struct sim *sim, const struct planner_request *request);
+void check_request(struct sim *sim, const struct request *request);
 void check_recovery(struct sim *sim);
 bool is_in_flight(struct sim *sim, const struct sim_job *job);
 void check_owed(struct sim *sim, const struct sim_job *job);

@@ -41,7 +41,20 @@ static void daemon_ends(struct sim *sim)
 {
         bool long_world = sim->end_us - sim->start_us > 10 * USEC_PER_DAY;
 
-        daemon_stop(sim);
+        switch (chance_below(sim, 4)) {
+        case 0:
+                sim->crash = CRASH_BEFORE_COMMIT;
+                break;
+        case 1:
+                sim->crash = CRASH_AFTER_COMMIT;
+                break;
+        case 2:
+                daemon_crash(sim);
+                break;
+        default:
+                daemon_stop(sim);
+                break;
+        }
         sim->up_us = sim->now_us + chance_span(sim, USEC_PER_SEC / 10,
                                                USEC_PER_SEC << chance_below(sim, long_world ? 18 : 13));
         if (chance_permille(sim, 500)) /* again and again */
@@ -49,9 +62,17 @@ static void daemon_ends(struct sim *sim)
         sim->disturbances++;
 }
 
+static uint64_t *disk_or_journal(struct sim *sim)
+{
+        uint64_t *const until_us[] = { &sim->disk_full_until_us, &sim->disk_slow_until_us,
+                                       &sim->journal_down_until_us };
+
+        return until_us[chance_below(sim, 3)];
+}
+
 static void mischief(struct sim *sim)
 {
-        bool young = sim->planner != NULL && sim->now_us - sim->run_us < USEC_PER_MIN;
+        bool young = sim->monitor != NULL && sim->now_us - sim->run_us < USEC_PER_MIN;
 
         sim->mischief_us = sim->now_us + chance_gap(sim, sim->mischief_gap_us);
         switch (young ? 11 : chance_below(sim, 12)) {
@@ -66,7 +87,7 @@ static void mischief(struct sim *sim)
                 later(sim, &sim->slow_until_us, 20 * USEC_PER_MIN);
                 break;
         case 5:
-                later(sim, &sim->disk_full_until_us, 2 * USEC_PER_HOUR);
+                later(sim, disk_or_journal(sim), 2 * USEC_PER_HOUR);
                 break;
         case 6:
                 later(sim, &sim->suspended_until_us, 8 * USEC_PER_HOUR);
@@ -76,7 +97,7 @@ static void mischief(struct sim *sim)
                         wall_jumps(sim);
                 break;
         default:
-                if (sim->planner != NULL)
+                if (sim->monitor != NULL)
                         daemon_ends(sim);
                 break;
         }
@@ -96,6 +117,9 @@ uint64_t site_next_us(const struct sim *sim)
         sooner(&next_us, sim->now_us, sim->slow_until_us);
         sooner(&next_us, sim->now_us, sim->slow_until_us + 30 * USEC_PER_SEC);
         sooner(&next_us, sim->now_us, sim->disk_full_until_us);
+        sooner(&next_us, sim->now_us, sim->disk_slow_until_us);
+        sooner(&next_us, sim->now_us, sim->disk_slow_until_us + DISK_SLOW_US);
+        sooner(&next_us, sim->now_us, sim->journal_down_until_us);
         sooner(&next_us, sim->now_us, sim->suspended_until_us);
         sooner(&next_us, sim->now_us, sim->wire.pause_us);
         if (sim->wire.open)

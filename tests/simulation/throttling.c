@@ -21,15 +21,15 @@ unsigned throttling_permille(const struct sim *sim)
 static bool all_marked(struct sim *sim, const struct slot *slot)
 {
         for (size_t i = 0; i < slot->request.count; i++)
-                if (job_of(sim, slot->request.jobs[i])->throttle_mark != sim->wire.throttle_mark)
+                if (slot->request.jobs[i]->throttle_mark != sim->wire.throttle_mark)
                         return false;
         return true;
 }
 
-static bool all_throttled(struct sim *sim, const struct slot *slot)
+static bool all_throttled(const struct slot *slot)
 {
         for (size_t i = 0; i < slot->request.count; i++)
-                if (!job_of(sim, slot->request.jobs[i])->throttled)
+                if (!slot->request.jobs[i]->throttled)
                         return false;
         return true;
 }
@@ -37,7 +37,7 @@ static bool all_throttled(struct sim *sim, const struct slot *slot)
 static void charge(struct sim *sim, const struct slot *slot)
 {
         for (size_t i = 0; i < slot->request.count; i++) {
-                struct sim_job *job = job_of(sim, slot->request.jobs[i]);
+                struct sim_job *job = slot->request.jobs[i];
 
                 job->failing = true;
                 job->failures++;
@@ -103,18 +103,18 @@ static void pause_all(struct sim *sim, const struct slot *slot, bool surely)
         wire->throttle_mark++;
         wire->throttled_count = slot->request.count;
         for (size_t i = 0; i < slot->request.count && slot->request.kind != REQUEST_CHECK; i++)
-                job_of(sim, slot->request.jobs[i])->throttle_mark = wire->throttle_mark;
+                slot->request.jobs[i]->throttle_mark = wire->throttle_mark;
 }
 
 void throttling_failed(struct sim *sim, const struct slot *slot)
 {
-        const struct planner_request *request = &slot->request;
-        struct sim_job *first = job_of(sim, request->jobs[0]);
+        const struct request *request = &slot->request;
+        struct sim_job *first = request->jobs[0];
         bool others = sim->wire.others_answered && request->kind != REQUEST_CHECK;
-        bool alone = others && all_throttled(sim, slot);
+        bool alone = others && all_throttled(slot);
 
         for (size_t i = 0; i < request->count; i++) {
-                struct sim_job *job = job_of(sim, request->jobs[i]);
+                struct sim_job *job = request->jobs[i];
 
                 job->excuses++;
                 job->quick++;
@@ -128,7 +128,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
                 first->broken_requests++;
                 check_broken(sim, first);
         }
-        bool unsure = sim->wire.part_answered && all_throttled(sim, slot);
+        bool unsure = sim->wire.part_answered && all_throttled(slot);
         if (request->kind == REQUEST_CHECK) /* nor are others made for some time */
                 sim->wire.no_checks_until_us = sim->now_us + USEC_PER_HOUR;
         if (alone) {
@@ -137,7 +137,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
         }
         pause_all(sim, slot, !unsure);
         for (size_t i = 0; i < request->count && unsure; i++) { /* or it is charged */
-                struct sim_job *job = job_of(sim, request->jobs[i]);
+                struct sim_job *job = request->jobs[i];
 
                 job->maybe_failing = true;
                 job->failures++;
@@ -145,7 +145,7 @@ void throttling_failed(struct sim *sim, const struct slot *slot)
                 wire_lone(sim, job, 3);
         }
         for (size_t i = 0; i < request->count; i++)
-                job_of(sim, request->jobs[i])->throttled = true;
+                request->jobs[i]->throttled = true;
 }
 
 void throttling_answered(struct sim *sim, const struct slot *slot)
@@ -162,5 +162,5 @@ void throttling_answered(struct sim *sim, const struct slot *slot)
         else
                 sim->wire.others_answered = true;
         for (size_t i = 0; i < slot->request.count; i++)
-                job_of(sim, slot->request.jobs[i])->throttled = false;
+                slot->request.jobs[i]->throttled = false;
 }

@@ -62,15 +62,16 @@ static bool is_extra(const struct sim *sim, const struct sim_job *job, bool sing
 
         if (job->requested_us == 0)
                 return false;
-        return sim->now_us - job->requested_us < least_us || job->failing || (single && job->was_in_batch);
+        return sim->now_us - job->requested_us < least_us || job->failing || job->throttled ||
+               (single && job->was_in_batch);
 }
 
-void wire_request(struct sim *sim, const struct planner_request *request)
+void wire_request(struct sim *sim, const struct request *request)
 {
         bool extra = true;
 
         for (size_t i = 0; i < request->count; i++) {
-                struct sim_job *job = job_of(sim, request->jobs[i]);
+                struct sim_job *job = request->jobs[i];
 
                 extra = extra && is_extra(sim, job, request->count == 1);
                 check_owed(sim, job);
@@ -173,7 +174,7 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
 static void probe_failed(struct sim *sim, const struct slot *slot)
 {
         struct wire *wire = &sim->wire;
-        struct sim_job *job = job_of(sim, slot->request.jobs[0]);
+        struct sim_job *job = slot->request.jobs[0];
         bool excused = slot->cause != CAUSE_JOB || !job->probed;
 
         if (slot->start_us < wire->opened_us)
@@ -264,7 +265,7 @@ static void batch_failed(struct sim *sim, const struct slot *slot)
 
         wire->suspects = 0;
         for (size_t i = 0; i < slot->request.count; i++) {
-                struct sim_job *job = job_of(sim, slot->request.jobs[i]);
+                struct sim_job *job = slot->request.jobs[i];
 
                 if (!first && job->run_mark != before)
                         continue;
@@ -357,7 +358,7 @@ static void job_failed(struct sim *sim, struct sim_job *job, const struct slot *
 
 void wire_failed(struct sim *sim, const struct slot *slot)
 {
-        const struct planner_request *request = &slot->request;
+        const struct request *request = &slot->request;
         bool witness = true, unsure = false, expected;
 
         sim->failures++;
@@ -382,13 +383,13 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         if (slot->failure != FAILURE_UNREACHABLE && slot->failure != FAILURE_NO_RESPONSE)
                 throttling_answered(sim, slot);
         expected = slot->failure == FAILURE_NOT_FOUND && request->kind == REQUEST_SINGLE &&
-                   job_of(sim, request->jobs[0])->reported_gone;
+                   request->jobs[0]->reported_gone;
         for (size_t i = 0; i < request->count; i++)
-                witness = witness && !job_of(sim, request->jobs[i])->failing;
+                witness = witness && !request->jobs[i]->failing;
         for (size_t i = 0; i < request->count; i++)
-                unsure |= job_of(sim, request->jobs[i])->maybe_failing;
+                unsure |= request->jobs[i]->maybe_failing;
         for (size_t i = 0; i < request->count && request->kind != REQUEST_CHECK; i++)
-                job_failed(sim, job_of(sim, request->jobs[i]), slot);
+                job_failed(sim, request->jobs[i], slot);
         if (expected && sim->wire.failure != FAILURE_NOT_FOUND) {
                 if (sim->wire.open) /* it answers as it should, so that is over */
                         memset(sim->wire.witness_us, 0, sizeof(sim->wire.witness_us));
@@ -397,6 +398,9 @@ void wire_failed(struct sim *sim, const struct slot *slot)
         } else if (expected) {
                 sim->wire.surely = false; /* the API may be well */
         }
+        /* The breaker may have been open, and then there is no witness any more. */
+        for (size_t i = 0; i < FAILURE_COUNT && expected; i++)
+                sim->wire.witness_unsure[i] = true;
         if (sim->wire.open)
                 probe_failed(sim, slot);
         else if (slot->failure == FAILURE_UNREACHABLE)
@@ -410,7 +414,7 @@ void wire_failed(struct sim *sim, const struct slot *slot)
 
 void wire_succeeded(struct sim *sim, const struct slot *slot)
 {
-        const struct planner_request *request = &slot->request;
+        const struct request *request = &slot->request;
 
         throttling_answered(sim, slot);
         /* A job can be read: if that happens twice, batches, and so check requests, do not work. */
@@ -419,7 +423,7 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
         else if (sim->wire.open && sim->wire.by_check && ++sim->wire.false_checks >= 2)
                 sim->wire.no_checks_until_us = sim->now_us + USEC_PER_HOUR;
         for (size_t i = 0; i < request->count; i++)
-                job_of(sim, request->jobs[i])->undone = false;
+                request->jobs[i]->undone = false;
         for (size_t i = 0; i < sim->job_count && sim->wire.open && sim->wire.surely; i++) {
                 struct sim_job *job = &sim->jobs[i];
 
@@ -435,7 +439,7 @@ void wire_succeeded(struct sim *sim, const struct slot *slot)
         if (request->kind == REQUEST_CHECK)
                 return;
         for (size_t i = 0; i < request->count; i++) {
-                struct sim_job *job = job_of(sim, request->jobs[i]);
+                struct sim_job *job = request->jobs[i];
 
                 if (request->kind == REQUEST_GONE_CHECK && !slot->dropped[0]) {
                         job->failures++;
@@ -465,7 +469,8 @@ void wire_settled(struct sim *sim, struct sim_job *job, const struct slot *slot)
         job->settled_calm_us = slot->calm_us;
         job->extras_before = slot->extras;
         job->disturbances_before = slot->disturbances;
-        if (job->reported_gone) /* its return could not be recorded */
+        /* Its return could not be recorded; or it has failed since, while the commit was in progress. */
+        if (job->reported_gone || job->answered_us > slot->end_us)
                 return;
         job->allowance_us = job->last_allowance_us = 0;
         job->setbacks = 0;

@@ -115,7 +115,7 @@ void heap_add(struct sim *sim, struct sim_job *job)
 
 static void truth_changes(struct sim *sim, struct sim_job *job, struct shown next)
 {
-        if (sim->planner != NULL)
+        if (sim->monitor != NULL)
                 check_gap(sim, job, sim->calm_us);
         check_gone_due(sim, job);
         next.version = job->truth.version + 1;
@@ -211,7 +211,7 @@ static void fault_ends(struct sim *sim, struct sim_job *job)
         job->settled_calm_us = job->since_calm_us = sim->calm_us;
         job->extras_before = sim->extras;
         job->disturbances_before = sim->disturbances;
-        if (sim->planner != NULL)
+        if (sim->monitor != NULL)
                 wire_allow(sim, job, job->drawn >= FAULT_THROTTLED ? job->retry_after_us : 0);
         job->excuses += 4;
         job->ramps++;
@@ -219,7 +219,7 @@ static void fault_ends(struct sim *sim, struct sim_job *job)
 
 static void fault_begins(struct sim *sim, struct sim_job *job)
 {
-        if (sim->planner != NULL)
+        if (sim->monitor != NULL)
                 check_gap(sim, job, sim->calm_us);
         job->fault = job->drawn;
         job->gone_due_calm_us = 0;

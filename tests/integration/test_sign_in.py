@@ -225,14 +225,15 @@ class Restart(SignInTest):
 
 class Kill(SignInTest):
     """Killed at random moments while tokens rotate: the last refresh token used, its successor, or the password restores
-    access; and each token was on disk before its use."""
+    access; and what is on disk is at most one renewal behind what was used: the server has withdrawn the earlier refresh
+    token when it answers, so that to wait for the disk before the use would save nothing."""
 
     def check_kept(self):
-        """The tokens on disk are the last ones used, or newer ones that were not used yet."""
+        """Whether the tokens on disk are newer ones than the last ones used. Otherwise they are those, or the ones before."""
         access, _ = self.kept()
         used = self.tokens_used()
         if access in used:
-            self.assertEqual(used[-1], access, "a token was used before it was on disk")
+            self.assertIn(access, used[-2:], "the tokens on disk are more than one renewal behind")
             return False
         return True
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- *      ENDING_HOOKS ──> ENDING_QUEUES ──> ENDING_STATE ──> the loop exits
- *            └────────────────┴─────────────────┴── the time is over ──> the loop exits
+ *      ENDING_HOOKS ──> ENDING_QUEUES ──> ENDING_JOURNAL ──> ENDING_STATE ──> the loop exits
+ *            └────────────────┴──────────────────┴─────────────────┴── the time is over ──> the loop exits
  *
  * If the time is over and the writer of the state is stuck, the process ends without waiting for it.
  *
@@ -49,15 +49,18 @@ static int on_post(sd_event_source *source, void *userdata)
 
         if (ending->phase == ENDING_HOOKS && outbox_is_idle(ending->outbox))
                 ending->phase = ENDING_QUEUES;
-        if (ending->phase == ENDING_HOOKS || !journal_is_idle(ending->journal) ||
-            !state_is_idle(ending->state))
+        if (ending->phase == ENDING_HOOKS || !state_is_idle(ending->state))
                 return 0;
         if (ending->phase == ENDING_STATE)
                 return sd_event_exit(sd_event_source_get_event(source), ending->status);
 
-        last_run_end(ending->state);
-        state_finish(ending->state);
-        ending->phase = ENDING_STATE;
+        if (ending->phase == ENDING_QUEUES) {
+                last_run_end(ending->state); /* whatever becomes of the journal */
+                ending->phase = ENDING_JOURNAL;
+        } else if (journal_is_idle(ending->journal)) {
+                state_finish(ending->state);
+                ending->phase = ENDING_STATE;
+        }
         return 0;
 }
 

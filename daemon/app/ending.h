@@ -22,9 +22,10 @@ struct ending {
         /* Private; zero before the end. */
         enum {
                 ENDING_NOT_BEGUN,
-                ENDING_HOOKS, /* waits for exec hooks to end */
-                ENDING_QUEUES,
-                ENDING_STATE, /* waits for the state to be closed */
+                ENDING_HOOKS,   /* waits for exec hooks to end */
+                ENDING_QUEUES,  /* waits for the state to be written */
+                ENDING_JOURNAL, /* waits for entries to be sent, and what follows from them to be written */
+                ENDING_STATE,   /* waits for the state to be closed */
         } phase;
         enum exit_status status;
         sd_event_source *timer, *post;

@@ -95,11 +95,17 @@ class StoppedJournal(IntegrationTest):
         self.assertGreater(sum(dropped), lines)
         self.assertEqual(sum(dropped) + len(logged), attempts * (lines + 1), "what hooks print, and one entry for each")
 
+    def last_run(self):
+        """What the state says of its end, which the next start believes."""
+        (value,), = Database(self.state).ask("SELECT CAST(data AS TEXT) FROM \"values\" WHERE key = 'last run'")
+        return value.split()[0]
+
     def stop_and_start_again(self, daemon, limit):
         """The process ends in time. What was not logged is after the next start."""
         begin = time.monotonic()
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertLess(time.monotonic() - begin, limit + 1)
+        self.assertEqual(self.last_run(), "ended")
         self.journal.resume()
         self.assertEqual(self.start().stop(), EX_OK)
         self.check_entries()

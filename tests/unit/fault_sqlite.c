@@ -63,10 +63,6 @@ static bool hit_column(enum fault_sqlite_column what)
 
 /* ---- prepare, bind, step ---- */
 
-int __real_sqlite3_prepare_v2(sqlite3 *database, const char *sql, int size, sqlite3_stmt **ret_statement,
-                              const char **ret_tail);
-int __wrap_sqlite3_prepare_v2(sqlite3 *database, const char *sql, int size, sqlite3_stmt **ret_statement,
-                              const char **ret_tail);
 int __real_sqlite3_prepare_v3(sqlite3 *database, const char *sql, int size, unsigned flags,
                               sqlite3_stmt **ret_statement, const char **ret_tail);
 int __wrap_sqlite3_prepare_v3(sqlite3 *database, const char *sql, int size, unsigned flags,
@@ -75,21 +71,14 @@ int __real_sqlite3_bind_blob64(sqlite3_stmt *statement, int index, const void *d
                                void (*destroy)(void *));
 int __wrap_sqlite3_bind_blob64(sqlite3_stmt *statement, int index, const void *data, sqlite3_uint64 size,
                                void (*destroy)(void *));
-int __real_sqlite3_bind_value(sqlite3_stmt *statement, int index, const sqlite3_value *value);
-int __wrap_sqlite3_bind_value(sqlite3_stmt *statement, int index, const sqlite3_value *value);
+int __real_sqlite3_exec(sqlite3 *database, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *userdata, char **ret_message);
+int __wrap_sqlite3_exec(sqlite3 *database, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *userdata, char **ret_message);
 int __real_sqlite3_step(sqlite3_stmt *statement);
 int __wrap_sqlite3_step(sqlite3_stmt *statement);
 int __real_sqlite3_system_errno(sqlite3 *database);
 int __wrap_sqlite3_system_errno(sqlite3 *database);
-
-int __wrap_sqlite3_prepare_v2(sqlite3 *database, const char *sql, int size, sqlite3_stmt **ret_statement,
-                              const char **ret_tail)
-{
-        if (!hit())
-                return __real_sqlite3_prepare_v2(database, sql, size, ret_statement, ret_tail);
-        *ret_statement = NULL;
-        return fault.code;
-}
 
 int __wrap_sqlite3_prepare_v3(sqlite3 *database, const char *sql, int size, unsigned flags,
                               sqlite3_stmt **ret_statement, const char **ret_tail)
@@ -106,9 +95,10 @@ int __wrap_sqlite3_bind_blob64(sqlite3_stmt *statement, int index, const void *d
         return hit() ? fault.code : __real_sqlite3_bind_blob64(statement, index, data, size, destroy);
 }
 
-int __wrap_sqlite3_bind_value(sqlite3_stmt *statement, int index, const sqlite3_value *value)
+int __wrap_sqlite3_exec(sqlite3 *database, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *userdata, char **ret_message)
 {
-        return hit() ? fault.code : __real_sqlite3_bind_value(statement, index, value);
+        return hit() ? fault.code : __real_sqlite3_exec(database, sql, row, userdata, ret_message);
 }
 
 int __wrap_sqlite3_step(sqlite3_stmt *statement)

@@ -160,42 +160,6 @@ static void test_garbage_and_a_journal(void **context)
         fixture_open(fixture);
 }
 
-static void test_empty_databases(void **context)
-{
-        static const char *const companions[] = { STATE_FILE_NAME "-wal", STATE_FILE_NAME "-journal" };
-        static const struct {
-                size_t offset;
-                char byte;
-        } patches[] = { { 100, 0x05 }, { 103, 1 }, { 104, 1 } }; /* not a leaf; 256 tables; one table */
-        struct fixture *fixture = *context;
-        sqlite3 *database = NULL;
-        size_t size;
-
-        fixture_close(fixture);
-        assert_int_equal(unlink(database_path(fixture)), 0);
-        assert_int_equal(sqlite3_open(database_path(fixture), &database), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(database, "CREATE TABLE t (a); DROP TABLE t", NULL, NULL, NULL),
-                         SQLITE_OK);
-        assert_int_equal(sqlite3_close(database), SQLITE_OK);
-        char *data = fixture_read_file(database_path(fixture), &size);
-
-        for (size_t i = 0; i < sizeof(patches) / sizeof(patches[0]); i++) {
-                char byte = data[patches[i].offset];
-                data[patches[i].offset] = patches[i].byte;
-                put(fixture, data, size);
-                assert_refused(fixture, fixture->directory, -EUCLEAN, "of another program");
-                data[patches[i].offset] = byte;
-        }
-        put(fixture, data, size);
-        for (size_t i = 0; i < 2; i++) {
-                fixture_write_file(fixture_path(fixture, companions[i]), "x", 1);
-                assert_refused(fixture, fixture->directory, -EUCLEAN, "of another program");
-                assert_int_equal(remove(fixture_path(fixture, companions[i])), 0);
-        }
-        free(data);
-        fixture_open(fixture);
-}
-
 /* ---- SQLite ---- */
 
 static bool read_only;
@@ -396,7 +360,6 @@ int main(void)
                 TEST(test_a_lock_of_an_unknown_process),
                 TEST(test_a_lock_of_a_process_without_name),
                 TEST(test_garbage_and_a_journal),
-                TEST(test_empty_databases),
                 TEST(test_a_file_that_is_read_only),
                 TEST(test_large_files_are_not_checked),
                 TEST(test_version_below_zero),

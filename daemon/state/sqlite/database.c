@@ -13,11 +13,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RECORD_COLUMNS                                                                                       \
         "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
         "status"
+
+#define EVENT_COLUMNS                                                                                        \
+        "sequence, id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_COLUMNS                  \
+        ", status_before, result_hash, result_size, before_hash, before_size"
 
 /* The text t is the last result of its job. */
 #define CURRENT                                                                                              \
@@ -34,21 +39,15 @@
         "AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = sequence AND d.state = 'pending'"
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
-        [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
-        [STATEMENT_COMMIT] = "COMMIT",
-        [STATEMENT_ROLLBACK] = "ROLLBACK",
-        [STATEMENT_STEP_BEGIN] = "SAVEPOINT step",
-        [STATEMENT_STEP_KEEP] = "RELEASE step",
-        [STATEMENT_STEP_UNDO] = "ROLLBACK TO step",
-
         [STATEMENT_JOB_GET] = "SELECT outcome, stalled, changed_us, result_hash, result_size, " RECORD_COLUMNS
                               " FROM jobs WHERE id = ?1",
-        /* An upsert, so that the triggers of an update run. */
+        /* An upsert, so that the triggers of an update run. "stalled" is no change. */
         [STATEMENT_JOB_PUT] =
                 "INSERT INTO jobs (id, outcome, stalled, changed_us, result_hash, "
                 "result_size, " RECORD_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
                 "?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (id) DO UPDATE SET (outcome, stalled, "
-                "changed_us, result_hash, result_size, " RECORD_COLUMNS ") = (?2, ?3, ?4, ?5, ?6, ?7, "
+                "changed_us, result_hash, result_size, " RECORD_COLUMNS
+                ") = (?2, ?3, iif(?3, changed_us, ?4), ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         /* When a job was first found not to be configured; 0: it is. */
         [STATEMENT_JOB_CONFIGURED] =
@@ -73,16 +72,11 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "AND ((e.result_hash = t.hash AND e.result_size = t.size) "
                 "OR (e.before_hash = t.hash AND e.before_size = t.size))) ORDER BY id LIMIT 1)",
 
-        [STATEMENT_EVENT_GET] =
-                "SELECT id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_COLUMNS
-                ", status_before, result_hash, result_size, before_hash, before_size "
-                "FROM events WHERE sequence = ?1",
-        [STATEMENT_EVENT_FIND] = "SELECT sequence FROM events WHERE id = ?1",
+        [STATEMENT_EVENT_GET] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
+        [STATEMENT_EVENT_UNLOGGED] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence = ?1",
         [STATEMENT_EVENT_PUT] =
-                "INSERT INTO events (id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_COLUMNS
-                ", status_before, result_hash, result_size, before_hash, before_size) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-                "?19, ?20, ?21, ?22, ?23)",
+                "INSERT INTO events (" EVENT_COLUMNS ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+                "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
         [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us <= " OLD " AND " PRUNABLE
                                   " AND d.hook IN (SELECT hook FROM configured))",
         [STATEMENT_EVENT_PRUNE_TENTH] =
@@ -107,12 +101,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "0) "
                 "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event "
                 "WHERE d.state = 'pending' AND d.hook = ?1 AND d.id > ?2 ORDER BY d.id",
-        [STATEMENT_DELIVERY_END] =
-                "UPDATE deliveries SET state = ?2, attempts = attempts + 1, ended_us = ?3, "
-                "error = ?4 WHERE id = ?1 AND state = 'pending'",
-        [STATEMENT_DELIVERY_RETRY] =
-                "UPDATE deliveries SET attempts = attempts + 1, next_us = ?2 + ?3, ended_us = ?2, "
-                "error = ?4 WHERE id = ?1 AND state = 'pending'",
+        [STATEMENT_DELIVERY_END] = "UPDATE deliveries SET state = ?2, attempts = attempts + 1, next_us = ?3 "
+                                   "+ ?4, ended_us = ?3, "
+                                   "error = ?5 WHERE id = ?1 AND state = 'pending'",
         [STATEMENT_DELIVERY_FAILED] = "SELECT job, hook FROM deliveries WHERE state = 'failed'",
         [STATEMENT_DELIVERY_HOOKS] =
                 "SELECT hook, count(*) FROM deliveries WHERE state = 'pending' GROUP BY hook",
@@ -231,30 +222,21 @@ int store_fail(struct store *store, int r, const char *description)
 
 /* ---- statements ---- */
 
+static int take_number(void *userdata, int count, char **values, char **names)
+{
+        (void)count;
+        (void)names;
+        *(int64_t *)userdata = values[0] != NULL ? strtoll(values[0], NULL, 10) : 0;
+        return 0;
+}
+
 int store_execute(struct store *store, const char *sql, int64_t *ret_number)
 {
-        sqlite3_stmt *statement = NULL;
         int64_t number = 0;
 
-        while (*sql != '\0') {
-                int code = sqlite3_prepare_v2(store->database, sql, -1, &statement, &sql);
-                if (code == SQLITE_OK) {
-                        code = sqlite3_step(statement);
-                        if (code == SQLITE_ROW) {
-                                number = sqlite3_column_int64(statement, 0);
-                                while (code == SQLITE_ROW)
-                                        code = sqlite3_step(statement);
-                        }
-                        if (code == SQLITE_DONE)
-                                code = SQLITE_OK;
-                }
-
-                int r = code != SQLITE_OK ? store_fail_sqlite(store, code) : 0;
-                (void)sqlite3_finalize(statement);
-                if (r < 0)
-                        return r;
-        }
-
+        int code = sqlite3_exec(store->database, sql, take_number, &number, NULL);
+        if (code != SQLITE_OK)
+                return store_fail_sqlite(store, code);
         if (ret_number != NULL)
                 *ret_number = number;
         return 0;

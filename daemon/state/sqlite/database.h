@@ -18,14 +18,8 @@
 /* The bytes of a result that stay in the history of a job. */
 #define TEXT_HEAD_SIZE 4096
 
-/* All prepared statements. Those from BEGIN to STEP_UNDO control transactions. */
+/* All prepared statements. */
 enum statement {
-        STATEMENT_BEGIN,
-        STATEMENT_COMMIT,
-        STATEMENT_ROLLBACK,
-        STATEMENT_STEP_BEGIN,
-        STATEMENT_STEP_KEEP,
-        STATEMENT_STEP_UNDO,
         STATEMENT_JOB_GET,
         STATEMENT_JOB_PUT,
         STATEMENT_JOB_CONFIGURED,
@@ -35,7 +29,7 @@ enum statement {
         STATEMENT_TEXT_PENDING,
         STATEMENT_TEXT_CUT,
         STATEMENT_EVENT_GET,
-        STATEMENT_EVENT_FIND,
+        STATEMENT_EVENT_UNLOGGED,
         STATEMENT_EVENT_PUT,
         STATEMENT_EVENT_PRUNE,
         STATEMENT_EVENT_PRUNE_TENTH,
@@ -48,7 +42,6 @@ enum statement {
         STATEMENT_DELIVERY_PUT,
         STATEMENT_DELIVERY_PENDING,
         STATEMENT_DELIVERY_END,
-        STATEMENT_DELIVERY_RETRY,
         STATEMENT_DELIVERY_FAILED,
         STATEMENT_DELIVERY_HOOKS,
         STATEMENT_VALUE_GET,
@@ -62,6 +55,7 @@ enum statement {
 struct store {
         sqlite3 *database;
         sqlite3_stmt *statements[STATEMENT_COUNT]; /* prepared at first use, kept until closing */
+        char *directory;                           /* absolute */
         int lock;                                  /* descriptor of the lock file */
         bool has_reserve;                          /* see reserve.h */
         int wal_pages;                             /* see checkpoint.h */
@@ -75,7 +69,7 @@ struct store {
 };
 
 /*
- * Executes SQL. Unless ret_number is NULL, sets *ret_number to the number in the first column of the first
+ * Executes SQL. Unless ret_number is NULL, sets *ret_number to the number in the first column of the last
  * row, or 0 without a row.
  */
 int store_execute(struct store *store, const char *sql, int64_t *ret_number);

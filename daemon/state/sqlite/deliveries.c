@@ -55,65 +55,47 @@ int store_pending_deliveries(struct store *store, const char *hook, uint64_t aft
 
 /* ---- the end of an attempt ---- */
 
-static void bind_error(sqlite3_stmt *statement, int index, const char *error)
-{
-        if (error != NULL)
-                (void)sqlite3_bind_text(statement, index, error,
-                                        (int)text_cut(error, strlen(error), ERROR_SIZE_MAX), SQLITE_STATIC);
-}
-
-/* Runs an update of one delivery. */
-static int delivery_update(struct store *store, sqlite3_stmt *statement)
-{
-        int r = store_write_begin(store);
-        if (r < 0)
-                return r;
-
-        r = store_step(store, statement);
-        if (r >= 0 && sqlite3_changes(store->database) == 0)
-                r = store_fail(store, -ENOENT, "no such pending delivery");
-        (void)sqlite3_reset(statement);
-        return store_write_end(store, r);
-}
-
 static int delivery_end(struct store *store, uint64_t delivery_id, const char *new_state, uint64_t now_us,
-                        const char *error)
+                        uint64_t delay_us, const char *error)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
         int r = store_statement(store, STATEMENT_DELIVERY_END, &statement);
         if (r < 0)
                 return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)delivery_id);
-        (void)sqlite3_bind_text(statement, 2, new_state, -1, SQLITE_STATIC);
-        (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)now_us);
-        bind_error(statement, 4, error);
-        return delivery_update(store, statement);
+        struct row_writer row = row_write(statement);
+        row_write_number(&row, delivery_id);
+        row_write_string(&row, new_state);
+        row_write_number(&row, now_us);
+        row_write_number(&row, delay_us);
+        if (error != NULL)
+                (void)sqlite3_bind_text(statement, 5, error,
+                                        (int)text_cut(error, strlen(error), ERROR_SIZE_MAX), SQLITE_STATIC);
+
+        r = store_write_begin(store);
+        if (r < 0)
+                return r;
+        r = row_write_end(store, &row);
+        if (r >= 0 && sqlite3_changes(store->database) == 0)
+                r = store_fail(store, -ENOENT, "no such pending delivery");
+        (void)sqlite3_reset(statement);
+        return store_write_end(store, r);
 }
 
 int store_delivery_done(struct store *store, uint64_t delivery_id, uint64_t now_us)
 {
-        return delivery_end(store, delivery_id, "done", now_us, NULL);
+        return delivery_end(store, delivery_id, "done", now_us, 0, NULL);
 }
 
 int store_delivery_failed(struct store *store, uint64_t delivery_id, uint64_t now_us, const char *error)
 {
-        return delivery_end(store, delivery_id, "failed", now_us, error);
+        return delivery_end(store, delivery_id, "failed", now_us, 0, error);
 }
 
 int store_delivery_retry(struct store *store, uint64_t delivery_id, uint64_t now_us, uint64_t delay_us,
                          const char *error)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        int r = store_statement(store, STATEMENT_DELIVERY_RETRY, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)delivery_id);
-        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)now_us);
-        (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)delay_us);
-        bind_error(statement, 4, error);
-        return delivery_update(store, statement);
+        return delivery_end(store, delivery_id, "pending", now_us, delay_us, error);
 }
 
 /* ---- counting ---- */

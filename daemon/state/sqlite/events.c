@@ -81,26 +81,6 @@ static int delivery_write(struct store *store, int64_t sequence, const struct ev
         return row_write_end(store, &row);
 }
 
-/* Writes the job's new state. */
-static int event_apply(struct store *store, const struct event *event, struct text_digest result)
-{
-        CLEANUP(job_row_clear) struct job_row before = { 0 };
-        struct stored_job job = {
-                .id = event->record.id,
-                .outcome = event->outcome,
-                .result = result,
-                .changed_us = event->time_us,
-                .stalled = event->kind == EVENT_STALLED,
-        };
-
-        int known = store_job_read(store, job.id, &before);
-        if (known < 0 && known != -EUCLEAN)
-                return known;
-        if (known > 0 && event->kind == EVENT_STALLED)
-                job.changed_us = before.job.changed_us;
-        return store_job_write(store, &job, &event->record);
-}
-
 static int event_record(struct store *store, const struct event *event, const char *const hooks[],
                         size_t hook_count, int64_t *ret_sequence, uint64_t ret_deliveries[])
 {
@@ -121,7 +101,14 @@ static int event_record(struct store *store, const struct event *event, const ch
         }
         if (r < 0)
                 return r;
-        return event_apply(store, event, result);
+        const struct stored_job job = {
+                .id = event->record.id,
+                .outcome = event->outcome,
+                .result = result,
+                .changed_us = event->time_us,
+                .stalled = event->kind == EVENT_STALLED,
+        };
+        return store_job_write(store, &job, &event->record);
 }
 
 int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count,
@@ -167,23 +154,19 @@ int store_fill_event(struct store *store, struct event *event)
 
 /* ---- reading ---- */
 
-static int event_read(struct store *store, int64_t sequence, struct event *ret_event)
+/* Reads the event in the next row of a statement. Returns 1 and *ret_event, or 0 without a row. */
+static int event_read(struct store *store, sqlite3_stmt *statement, struct event *ret_event)
 {
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         CLEANUP(event_clear) struct event event = { 0 };
         struct text_digest result, before;
         char kind[16], outcome[16];
 
-        int r = store_statement(store, STATEMENT_EVENT_GET, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, sequence);
-        r = store_step(store, statement);
+        int r = store_step(store, statement);
         if (r <= 0)
                 return r;
 
-        event.sequence = (uint64_t)sequence;
         struct row_reader row = row_read(statement);
+        event.sequence = row_read_number(&row);
         row_read_string(&row, event.id, sizeof(event.id));
         row_read_string(&row, kind, sizeof(kind));
         row_read_string(&row, outcome, sizeof(outcome));
@@ -215,85 +198,62 @@ static int event_read(struct store *store, int64_t sequence, struct event *ret_e
         return 1;
 }
 
-/* Returns 1 and the sequence number of an event, or 0. */
-static int event_find(struct store *store, const char *event_id, int64_t *ret_sequence)
+int store_get_event(struct store *store, const char *event_id, struct event *ret_event)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
-        int r = store_statement(store, STATEMENT_EVENT_FIND, &statement);
+        int r = store_statement(store, STATEMENT_EVENT_GET, &statement);
         if (r < 0)
                 return r;
         (void)sqlite3_bind_text(statement, 1, event_id, -1, SQLITE_STATIC);
-        r = store_step(store, statement);
-        if (r > 0)
-                *ret_sequence = sqlite3_column_int64(statement, 0);
-        return r;
-}
-
-int store_get_event(struct store *store, const char *event_id, struct event *ret_event)
-{
-        CLEANUP(event_clear) struct event event = { 0 };
-        int64_t sequence = 0;
-
-        int r = event_find(store, event_id, &sequence);
-        if (r <= 0)
-                return r;
-        r = event_read(store, sequence, &event);
-        if (r <= 0)
-                return r;
-        if (strcmp(event.id, event_id) != 0) /* the index refers to another row */
-                return store_fail(store, -EUCLEAN,
-                                  "the database is damaged: an index does not match its table");
-
-        *ret_event = event;
-        event = (struct event){ 0 };
-        return 1;
+        return event_read(store, statement, ret_event);
 }
 
 /* ---- logged or not ---- */
 
 /* Returns 1 and the next unlogged event after *sequence, or 0. */
-static int unlogged_next(struct store *store, int64_t *sequence)
+static int unlogged_next(struct store *store, uint64_t *sequence)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
         int r = store_statement(store, STATEMENT_UNLOGGED_NEXT, &statement);
         if (r < 0)
                 return r;
-        (void)sqlite3_bind_int64(statement, 1, *sequence);
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)*sequence);
         r = store_step(store, statement);
         if (r > 0)
-                *sequence = sqlite3_column_int64(statement, 0);
+                *sequence = (uint64_t)sqlite3_column_int64(statement, 0);
         return r;
+}
+
+static int unlogged_read(struct store *store, uint64_t sequence, struct event *ret_event)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = store_statement(store, STATEMENT_EVENT_UNLOGGED, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)sequence);
+        return event_read(store, statement, ret_event);
 }
 
 int store_each_unlogged(struct store *store, uint64_t after, event_handler handler, void *userdata)
 {
-        int64_t sequence = (int64_t)after;
-        int damaged = 0;
+        int r, damaged = 0;
 
         /* No statement is open while the handler runs, so it may call other functions. */
-        for (;;) {
-                int r = unlogged_next(store, &sequence);
-                if (r < 0)
-                        return r;
-                if (r == 0)
-                        return damaged;
-
+        while ((r = unlogged_next(store, &after)) > 0) {
                 CLEANUP(event_clear) struct event event = { 0 };
-                r = event_read(store, sequence, &event);
-                if (r == -EUCLEAN) {
+
+                r = unlogged_read(store, after, &event);
+                if (r == -EUCLEAN)
                         damaged = r; /* skipped, and reported at the end */
-                        continue;
-                }
-                if (r < 0)
-                        return r;
-                if (r == 0)
-                        continue;
-                r = handler(userdata, &event);
-                if (r < 0)
+                else if (r > 0)
+                        r = handler(userdata, &event);
+                if (r < 0 && r != damaged)
                         return r;
         }
+        return r < 0 ? r : damaged;
 }
 
 static int unlogged_delete(struct store *store, const char *const event_ids[], size_t count)

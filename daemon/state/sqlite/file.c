@@ -6,7 +6,7 @@
  *
  * SQLite would follow a symbolic link, replay the journal of another program's database, or create a file
  * with the mode of the current umask. This file therefore checks that the database is a regular file, and by
- * the first 108 bytes (https://sqlite.org/fileformat.html#the_database_header) that it is ours.
+ * the first 100 bytes (https://sqlite.org/fileformat.html#the_database_header) that it is ours.
  * (SQLITE_OPEN_NOFOLLOW refuses a link anywhere in the path; with DynamicUser= the state directory is one.)
  *
  * The lock is an fcntl() lock on a file of its own: it ends with the process, and F_GETLK returns the PID of
@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,13 +31,8 @@
 
 #define LOCK_FILE_NAME "jobwatchd.lock"
 
-/* Offsets in the database header */
-#define HEADER_SIZE           108 /* including the header of the first page, the schema */
+#define HEADER_SIZE           100
 #define HEADER_APPLICATION_ID 68
-#define HEADER_TREE_TYPE      100
-#define HEADER_TREE_CELLS     103 /* two bytes */
-
-#define TREE_TYPE_LEAF 0x0d
 
 static const char header_magic[16] = "SQLite format 3";
 
@@ -128,20 +122,14 @@ int state_directory_lock(const char *directory, char **ret_message, int *ret_loc
         return lock_held(directory, 0, ret_message);
 }
 
-/* Whether the file `path``suffix` exists and is not empty. */
-static bool companion_exists(const char *path, const char *suffix)
+/* Whether there is a journal that may undo what is in the database. */
+static bool journal_exists(const char *path)
 {
         char name[PATH_MAX + 16]; /* `path` has been opened, so it is shorter than PATH_MAX */
         struct stat status;
 
-        (void)snprintf(name, sizeof(name), "%s%s", path, suffix);
+        (void)snprintf(name, sizeof(name), "%s-journal", path);
         return lstat(name, &status) == 0 && status.st_size > 0;
-}
-
-static uint32_t header_number(const unsigned char *header, size_t offset)
-{
-        return (uint32_t)header[offset] << 24 | (uint32_t)header[offset + 1] << 16 |
-               (uint32_t)header[offset + 2] << 8 | header[offset + 3];
 }
 
 static int header_check(const char *path, const unsigned char *header, size_t size, char **ret_message,
@@ -152,25 +140,17 @@ static int header_check(const char *path, const unsigned char *header, size_t si
 
         if (size < HEADER_SIZE || memcmp(header, header_magic, sizeof(header_magic)) != 0) {
                 /* A power cut while the schema was first written leaves this, with a journal to undo it. */
-                if (companion_exists(path, "-journal")) {
+                if (journal_exists(path)) {
                         *ret_fresh = true;
                         return 0;
                 }
                 return fail_with_message(-EUCLEAN, ret_message, "%s is not a database. %s.", path, advice);
         }
 
-        uint32_t application = header_number(header, HEADER_APPLICATION_ID);
-        if (application == STATE_APPLICATION_ID) {
+        static const unsigned char ours[] = { STATE_APPLICATION_ID >> 24, STATE_APPLICATION_ID >> 16 & 0xff,
+                                              STATE_APPLICATION_ID >> 8 & 0xff, STATE_APPLICATION_ID & 0xff };
+        if (memcmp(header + HEADER_APPLICATION_ID, ours, sizeof(ours)) == 0) {
                 *ret_fresh = false;
-                return 0;
-        }
-
-        /* A database without an application id and without a table is treated like an empty file. */
-        bool empty = header[HEADER_TREE_TYPE] == TREE_TYPE_LEAF && header[HEADER_TREE_CELLS] == 0 &&
-                     header[HEADER_TREE_CELLS + 1] == 0;
-        if (application == 0 && empty && !companion_exists(path, "-wal") &&
-            !companion_exists(path, "-journal")) {
-                *ret_fresh = true;
                 return 0;
         }
         return fail_with_message(-EUCLEAN, ret_message, "%s is the database of another program. %s.", path,

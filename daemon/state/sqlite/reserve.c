@@ -20,33 +20,23 @@
 /* What must be free to create it: it is not to fill the disk itself. */
 #define RESERVE_ROOM (RESERVE_SIZE + RESERVE_SIZE / 2)
 
-/* The reserve is beside the database. */
-static void state_directory(const struct store *store, char ret_path[static PATH_MAX])
-{
-        const char *database = sqlite3_db_filename(store->database, "main");
-
-        (void)snprintf(ret_path, PATH_MAX, "%.*s", (int)(strrchr(database, '/') - database), database);
-}
-
 static void reserve_path(const struct store *store, char ret_path[static PATH_MAX])
 {
-        state_directory(store, ret_path);
-        size_t size = strlen(ret_path);
-        (void)snprintf(ret_path + size, PATH_MAX - size, "/" RESERVE_FILE_NAME);
+        (void)snprintf(ret_path, PATH_MAX, "%s/" RESERVE_FILE_NAME, store->directory);
 }
 
 bool store_disk_has_room(const struct store *store, uint64_t bytes)
 {
         struct statvfs status;
 
-        return statvfs(sqlite3_db_filename(store->database, "main"), &status) == 0 &&
+        return statvfs(store->directory, &status) == 0 &&
                (uint64_t)status.f_bavail * status.f_frsize >= bytes;
 }
 
 /* Creates the file anew: one of an earlier run may be incomplete. */
 void store_reserve_create(struct store *store)
 {
-        char path[PATH_MAX], directory[PATH_MAX];
+        char path[PATH_MAX];
 
         if (store->has_reserve)
                 return;
@@ -58,8 +48,7 @@ void store_reserve_create(struct store *store)
         int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (file < 0)
                 return;
-        state_directory(store, directory);
-        if (fchmod(file, 0600) == 0 && ownership_inherit(file, directory) == 0 &&
+        if (fchmod(file, 0600) == 0 && ownership_inherit(file, store->directory) == 0 &&
             posix_fallocate(file, 0, RESERVE_SIZE) == 0)
                 store->has_reserve = true;
         else

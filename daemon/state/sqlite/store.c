@@ -33,7 +33,6 @@ DEFINE_CLEANUP(struct store, store_close)
 
 static int store_open_in(const char *directory, char **ret_message, struct store **ret_state)
 {
-        CLEANUP(cleanup_free) char *resolved = NULL;
         CLEANUP(cleanup_free) char *path = NULL;
         bool fresh = false;
 
@@ -42,17 +41,17 @@ static int store_open_in(const char *directory, char **ret_message, struct store
                 return -ENOMEM;
         store->lock = -1;
 
-        int r = state_directory_open(directory, ret_message, &resolved);
+        int r = state_directory_open(directory, ret_message, &store->directory);
         if (r < 0)
                 return r;
-        r = state_directory_lock(resolved, ret_message, &store->lock);
+        r = state_directory_lock(store->directory, ret_message, &store->lock);
         if (r < 0)
                 return r;
 
-        path = format_message("%s/" STATE_FILE_NAME, resolved);
+        path = format_message("%s/" STATE_FILE_NAME, store->directory);
         if (path == NULL)
                 return -ENOMEM;
-        r = state_file_prepare(resolved, path, ret_message, &fresh);
+        r = state_file_prepare(store->directory, path, ret_message, &fresh);
         if (r < 0)
                 return r;
         r = store_schema_open(store, path, fresh, ret_message);
@@ -87,6 +86,7 @@ struct store *store_close(struct store *store)
         (void)sqlite3_close(store->database);
         if (store->lock >= 0)
                 (void)close(store->lock);
+        free(store->directory);
         free(store);
         return NULL;
 }

@@ -19,54 +19,34 @@
 /* The size of a batch that should end: 4 MiB. */
 #define BATCH_PAGES_MAX 1024
 
-/* Runs a statement that begin() has prepared. */
-static int run(struct store *store, enum statement which)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = store->statements[which];
-
-        return store_step(store, statement);
-}
-
-/* Runs a statement that undoes a failed write, and keeps the text of store_error(). */
-static int undo(struct store *store, enum statement which)
+/* Undoes a failed write, and keeps the text of store_error(). */
+static int undo(struct store *store, const char *sql)
 {
         char error[sizeof(store->error)];
 
         memcpy(error, store->error, sizeof(error));
-        int r = run(store, which);
+        int r = store_execute(store, sql, NULL);
         memcpy(store->error, error, sizeof(error));
         return r;
-}
-
-static int begin(struct store *store)
-{
-        store_wal_limit(store);
-        /* Prepared before the transaction begins, so that a rollback needs no memory. */
-        for (enum statement which = STATEMENT_BEGIN; which <= STATEMENT_STEP_UNDO; which++) {
-                sqlite3_stmt *statement;
-                int r = store_statement(store, which, &statement);
-                if (r < 0)
-                        return r;
-        }
-
-        /* An earlier rollback may have failed. */
-        if (!sqlite3_get_autocommit(store->database)) {
-                int r = run(store, STATEMENT_ROLLBACK);
-                if (r < 0)
-                        return r;
-        }
-        return run(store, STATEMENT_BEGIN);
 }
 
 static void rollback(struct store *store)
 {
         if (!sqlite3_get_autocommit(store->database))
-                (void)undo(store, STATEMENT_ROLLBACK);
+                (void)undo(store, "ROLLBACK");
+}
+
+static int begin(struct store *store)
+{
+        store_wal_limit(store);
+        /* An earlier rollback may have failed. */
+        int r = sqlite3_get_autocommit(store->database) ? 0 : store_execute(store, "ROLLBACK", NULL);
+        return r < 0 ? r : store_execute(store, "BEGIN IMMEDIATE", NULL);
 }
 
 static int commit(struct store *store)
 {
-        int r = run(store, STATEMENT_COMMIT);
+        int r = store_execute(store, "COMMIT", NULL);
 
         if (r < 0)
                 rollback(store);
@@ -89,7 +69,7 @@ int store_write_begin(struct store *store)
                 return begin(store);
         if (store->batch_error < 0)
                 return store_fail(store, store->batch_error, "an earlier write of the same batch failed");
-        return run(store, STATEMENT_STEP_BEGIN);
+        return store_execute(store, "SAVEPOINT step", NULL);
 }
 
 int store_write_end(struct store *store, int r)
@@ -104,11 +84,11 @@ int store_write_end(struct store *store, int r)
         }
 
         if (r < 0 && r != -ENOSPC && !sqlite3_get_autocommit(store->database) &&
-            undo(store, STATEMENT_STEP_UNDO) >= 0 && undo(store, STATEMENT_STEP_KEEP) >= 0)
+            undo(store, "ROLLBACK TO step; RELEASE step") >= 0)
                 return r;
 
         if (r >= 0) {
-                int kept = run(store, STATEMENT_STEP_KEEP);
+                int kept = store_execute(store, "RELEASE step", NULL);
                 if (kept >= 0)
                         return r;
                 r = kept;

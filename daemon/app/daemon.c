@@ -310,6 +310,7 @@ static void on_reload_end(void *userdata, bool succeeded)
         daemon->reload_failed = !succeeded;
         if (monitor_count(daemon->monitor).open > 0)
                 daemon->idle_reported = false;
+        status_line_send(daemon->status);
 }
 
 static int build_reload(struct daemon *daemon)

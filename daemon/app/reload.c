@@ -132,8 +132,8 @@ static void log_refused(const struct reload_parts *parts, size_t errors, const c
 static void end_reload(struct reload *reload, bool succeeded)
 {
         reload->loading = loading_free(reload->loading);
-        (void)sd_notify(false, "READY=1");
         reload->parts.on_end(reload->parts.userdata, succeeded);
+        (void)sd_notify(false, "READY=1");
         if (reload->again) {
                 reload->again = false;
                 reload_request(reload);

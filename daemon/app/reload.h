@@ -31,7 +31,7 @@ struct reload_parts {
         struct api_connection_parts
                 api; /* for a new connection; `config` and `tokens` are set by the reload */
 
-        /* A reload has ended. Called from the loop. */
+        /* A reload has ended. Called from the loop, before READY=1 is sent. */
         void (*on_end)(void *userdata, bool succeeded);
         void *userdata;
 };

@@ -36,6 +36,13 @@ static int defer_until(struct status_line *line, uint64_t time_us)
         return sd_event_source_set_enabled(line->timer, SD_EVENT_ONESHOT);
 }
 
+static void send_text(struct status_line *line, const char *status, uint64_t now)
+{
+        line->sent_us = now;
+        if (status != NULL)
+                (void)sd_notifyf(false, "STATUS=%s", status);
+}
+
 static int on_post(sd_event_source *source, void *userdata)
 {
         struct status_line *line = userdata;
@@ -49,10 +56,20 @@ static int on_post(sd_event_source *source, void *userdata)
         CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &stable);
         if (!stable && now < line->sent_us + STATUS_HOLD_MAX_US)
                 return defer_until(line, now + STATUS_INTERVAL_US / 10);
-        line->sent_us = now;
-        if (status != NULL)
-                (void)sd_notifyf(false, "STATUS=%s", status);
+        send_text(line, status, now);
         return 0;
+}
+
+void status_line_send(struct status_line *line)
+{
+        uint64_t now = 0;
+        bool stable;
+
+        if (line == NULL)
+                return;
+        (void)sd_event_now(sd_event_source_get_event(line->post), CLOCK_BOOTTIME, &now);
+        CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &stable);
+        send_text(line, status, now);
 }
 
 /* Only causes an iteration of the loop; on_post() runs after it. */

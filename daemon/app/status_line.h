@@ -20,4 +20,8 @@ typedef char *(*status_describe)(void *userdata, uint64_t now_us, bool *ret_stab
 
 /* Without $NOTIFY_SOCKET *ret_line is NULL. Returns 0 or a negative errno. */
 int status_line_new(sd_event *event, status_describe describe, void *userdata, struct status_line **ret_line);
+
+/* Sends the text at once, whether it is stable or not. NULL is accepted. */
+void status_line_send(struct status_line *line);
+
 struct status_line *status_line_free(struct status_line *line);

@@ -6,6 +6,7 @@ import datetime
 import errno
 import os
 import re
+import signal
 import time
 import unittest
 
@@ -175,6 +176,20 @@ class StatusLine(ReloadTest):
         self.config.write_text(good)
         self.reload(daemon)
         self.status(rf"1 job \(1 open, 0 finished\); next poll at {TIME}" + REQUESTS)
+
+    def test_reload_is_done_when_the_status_is_new(self):
+        """For `systemctl reload && systemctl status`."""
+        fake = self.start_fake(RUNNING)
+        self.write_config(fake, [11], poll=RARELY)
+        daemon = self.start()
+        self.status(rf"1 job \(1 open, 0 finished\); next poll at {TIME}" + REQUESTS)
+        for jobs in (2, 3):  # sooner than a status is sent again by itself
+            self.write_config(fake, range(11, 11 + jobs), poll=RARELY)
+            self.manager.messages.clear()
+            os.kill(daemon.pid, signal.SIGHUP)
+            self.manager.wait_for("READY=1")
+            said = [message for message in self.manager.messages if message.startswith("STATUS=")]
+            self.assertTrue(said and said[-1].startswith(f"STATUS={jobs} jobs"), self.manager.messages)
 
     def test_what_stays_after_the_exit(self):
         fake = self.start_fake("[job 11]\nstep = 0s Failed\n[job 12]\nstep = 0s Running\n")

@@ -397,12 +397,10 @@ static enum exit_status fail_with(struct daemon *daemon, const char *what, int e
 }
 
 /* From now on the loop waits for nothing but events. */
-static int start_threads(struct daemon *daemon)
+static int start_writer(struct daemon *daemon)
 {
         int r = state_start(daemon->state);
 
-        if (r >= 0)
-                r = journal_start(daemon->journal, daemon->event);
         if (r < 0)
                 return r;
         state_on_slow(daemon->state, on_state_slow, daemon);
@@ -420,6 +418,9 @@ static enum exit_status build_and_run(struct daemon *daemon)
         r = build_loop(daemon);
         if (r < 0)
                 return fail_with(daemon, "set up the event loop", r);
+        r = journal_start(daemon->journal, daemon->event);
+        if (r < 0)
+                return fail_with(daemon, "start the log sender", r);
         status = open_state(daemon);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
@@ -445,9 +446,9 @@ static enum exit_status build_and_run(struct daemon *daemon)
         log_start(daemon);
         (void)recorder_replay(daemon->recorder);
         monitor_start(daemon->monitor);
-        r = start_threads(daemon);
+        r = start_writer(daemon);
         if (r < 0)
-                return fail_with(daemon, "start threads", r);
+                return fail_with(daemon, "start the state writer", r);
         (void)sd_notify(false, "READY=1");
 
         r = sd_event_loop(daemon->event);

@@ -100,6 +100,16 @@ class StoppedJournal(IntegrationTest):
         (value,), = Database(self.state).ask("SELECT CAST(data AS TEXT) FROM \"values\" WHERE key = 'last run'")
         return value.split()[0]
 
+    def test_starting(self):
+        self.assertEqual(self.start().stop(), EX_OK)
+        self.journal.pause()
+        daemon = self.start()
+        self.change(1)
+        self.journal.resume()
+        self.assertEqual(daemon.stop(), EX_OK)
+        messages = [entry["MESSAGE"] for entry in self.check_entries()]
+        self.assertEqual(sum(" started: watching " in message for message in messages), 2)
+
     def stop_and_start_again(self, daemon, limit):
         """The process ends in time. What was not logged is after the next start."""
         begin = time.monotonic()

@@ -115,7 +115,7 @@ class Failures(SystemTest):
         self.wait_for("hook stubborn: delivered")
 
     def test_stopped_journald(self):
-        """With its socket full, polling, deliveries and the stop go on. Entries follow after the next start."""
+        """With its socket full, polling, deliveries, the stop and a start go on. Entries follow."""
         self.start_watching(11)
         self.addCleanup(self.systemctl, "kill", "--signal=CONT", "systemd-journald.service")
         self.systemctl("kill", "--signal=STOP", "systemd-journald.service")
@@ -126,8 +126,10 @@ class Failures(SystemTest):
         self.systemctl("stop", UNIT)
         self.assertLess(time.monotonic() - begin, 3, "no exec hook runs")
         self.assertEqual((self.show(UNIT, "Result"), self.show(UNIT, "ExecMainStatus")), ("success", "0"))
-        self.systemctl("kill", "--signal=CONT", "systemd-journald.service")
         self.start()
+        self.change(11, "Running", "after the start")
+        self.wait_delivered(41)
+        self.systemctl("kill", "--signal=CONT", "systemd-journald.service")
         self.check_journal(self.check())
 
     def test_api_down_at_boot(self):

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const hooks[] = { "mail", "restart" };
 
@@ -104,6 +105,66 @@ static int step_deliver(struct fixture *life)
         return r < 0 ? r : ended;
 }
 
+static int step_abandon(struct fixture *life)
+{
+        struct delivery deliveries[8];
+
+        int count = store_pending_deliveries(life->state, "mail", 0, deliveries, 8);
+        if (count < 0)
+                return count;
+        return store_delivery_failed(life->state, deliveries[count - 1].id, 5, "exit status 1");
+}
+
+static void count_failed(void *userdata, uint64_t job_id, const char *hook)
+{
+        assert_true(job_id > 0);
+        assert_string_equal(hook, "mail");
+        ++*(unsigned *)userdata;
+}
+
+static int step_abandoned(struct fixture *life)
+{
+        unsigned count = 0;
+
+        int r = store_each_failed_delivery(life->state, count_failed, &count);
+        if (r >= 0)
+                assert_int_equal(count, 1);
+        return r;
+}
+
+static int step_read_event(struct fixture *life)
+{
+        struct event event = { 0 };
+
+        int r = store_get_event(life->state, fixture_event_id(1), &event);
+        if (r >= 0)
+                assert_int_equal(r, 1);
+        event_clear(&event);
+        return r;
+}
+
+static int step_delete_value(struct fixture *life)
+{
+        return store_put_value(life->state, "nothing", NULL, 0);
+}
+
+/* As the recorder does. */
+static int step_gone(struct fixture *life)
+{
+        struct event event = { .kind = EVENT_GONE, .outcome = OUTCOME_GONE, .record.id = 3 };
+
+        memcpy(event.id, fixture_event_id(7), EVENT_ID_SIZE);
+        int r = store_batch_begin(life->state);
+        if (r < 0)
+                return r;
+        r = store_fill_event(life->state, &event);
+        if (r >= 0)
+                r = store_record_event(life->state, &event, hooks, 1, NULL);
+        int ended = store_batch_end(life->state, r >= 0);
+        event_clear(&event);
+        return r < 0 ? r : ended;
+}
+
 static int step_update(struct fixture *life)
 {
         struct job_record record = { .id = 2, .description = TEXT_LITERAL("new") };
@@ -173,7 +234,7 @@ static int step_unlogged(struct fixture *life)
 
         int r = store_each_unlogged(life->state, 0, count_event, &count);
         if (r >= 0)
-                assert_int_equal(count, 4);
+                assert_int_equal(count, 5);
         return r;
 }
 
@@ -186,10 +247,12 @@ static int step_filler(struct fixture *life)
 }
 
 static int (*const steps[])(struct fixture *life) = {
-        step_open,    step_first_event, step_value,  step_batch,         step_deliver,        step_update,
-        step_reopen,  step_value_again, step_change, step_without_hooks, step_mark_and_prune, step_unlogged,
-        step_pending, step_filler,      step_filler, step_filler,        step_filler,         step_filler,
-        step_filler,  step_filler,      step_filler, step_reopen,
+        step_open,         step_first_event, step_value,         step_batch,  step_deliver,
+        step_abandon,      step_abandoned,   step_update,        step_reopen, step_value_again,
+        step_delete_value, step_change,      step_without_hooks, step_gone,   step_mark_and_prune,
+        step_unlogged,     step_read_event,  step_pending,       step_filler, step_filler,
+        step_filler,       step_filler,      step_filler,        step_filler, step_filler,
+        step_filler,       step_reopen,
 };
 
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == STATE_LIFE_STEPS, "the header counts the steps");

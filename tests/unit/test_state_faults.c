@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The state on a disk, and with a memory, that fails at each operation in turn.
+ * The state on a disk, with statements, and with a memory, that fail at each operation in turn.
  *
  * A run is a list of steps. The first run has no faults; a fingerprint of all rows is kept after each step.
  * Then the run is repeated with the first operation failing, the second, and so on, until the fault is not
@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "fault_malloc.h"
+#include "fault_sqlite.h"
 #include "fault_vfs.h"
 #include "state_fixture.h"
 #include "state_life.h"
@@ -297,6 +298,24 @@ static void test_delete_error(void **state)
         test_disk(state, FAULT_VFS_DELETE, FAULT_VFS_IO, disk_error);
 }
 
+/* ---- SQLite ---- */
+
+static void arm_sqlite(const struct faults *faults, unsigned nth)
+{
+        fault_sqlite_arm(nth, SQLITE_IOERR_READ, faults->stays);
+}
+
+/*
+ * Each statement that is prepared, bound or executed, whether it reads the disk or not. One at a time: the
+ * ROLLBACK after an error does not fail in SQLite.
+ */
+static void test_statements(void **state)
+{
+        struct faults faults = { .arm = arm_sqlite, .disarm = fault_sqlite_disarm, .errors = disk_error };
+
+        live_all(*state, &faults);
+}
+
 /* ---- memory ---- */
 
 static sqlite3_mem_methods real_memory;
@@ -350,7 +369,7 @@ int main(int argc, char *argv[])
                 TEST(test_write_full), TEST(test_write_short), TEST(test_write_error),
                 TEST(test_sync_error), TEST(test_sync_full),   TEST(test_truncate_error),
                 TEST(test_read_error), TEST(test_open_error),  TEST(test_delete_error),
-                TEST(test_memory),
+                TEST(test_statements), TEST(test_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

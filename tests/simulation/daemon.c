@@ -83,7 +83,8 @@ bool journal_is_idle(const struct journal *journal)
         return true;
 }
 
-static void print(const struct sim *sim, const char *format, va_list arguments)
+static void __attribute__((format(printf, 2, 0)))
+print(const struct sim *sim, const char *format, va_list arguments)
 {
         if (!sim->verbose)
                 return;

@@ -70,7 +70,7 @@ class Jobs(ReloadTest):
         daemon = self.start_daemon()
         daemon.wait_for("first seen as", count=2)
         self.assertEqual(daemon.stop(), EX_OK)
-        Database(self.state).ask("UPDATE jobs SET changed_us = changed_us + 1 WHERE id = 12")
+        Database(self.state).ask("UPDATE jobs SET outcome = 'nonsense' WHERE id = 12")
         before, after = (ExecRecorder(self.directory, name) for name in ("before", "after"))
 
         self.write_config(fake, [11], more=f"[hook mine]\nexec = {before.program}\n")

@@ -189,7 +189,7 @@ class Database:
 
     def events(self):
         """(id, kind, job, status, result, status_before, result_before) in recorded order."""
-        result = ("(SELECT CAST(head || coalesce(rest, '') AS BLOB) FROM texts AS t WHERE t.job = e.job "
+        result = ("(SELECT data FROM texts AS t WHERE t.job = e.job "
                   "AND t.hash = e.{0}_hash AND t.size = e.{0}_size)").format
         rows = self.ask(f"SELECT id, kind, job, status, {result('result')}, status_before, {result('before')} "
                         "FROM events AS e ORDER BY sequence")

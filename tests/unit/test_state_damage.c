@@ -293,8 +293,8 @@ static void test_a_damaged_job_is_replaced(void **context)
 static void test_damaged_results(void **context)
 {
         static const char *const damages[] = {
-                "UPDATE texts SET rest = x'00'", "UPDATE texts SET rest = 5", "UPDATE texts SET head = x'00'",
-                "UPDATE texts SET rest = NULL", /* that of a job is whole */
+                "UPDATE texts SET data = x'00'", "UPDATE texts SET data = 5",
+                "UPDATE texts SET data = substr(data, 1, 4097)", /* that of a job is whole */
         };
         struct fixture *fixture = *context;
         struct event event = fixture_event(1, 1, EVENT_SEEN);

@@ -56,21 +56,21 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "WHERE (removed_us = 0) <> (id IN (SELECT job FROM configured WHERE job IS NOT NULL))",
         [STATEMENT_JOB_PRUNE] = "DELETE FROM jobs WHERE removed_us > 0 AND removed_us <= " OLD,
 
-        [STATEMENT_TEXT_GET] = "SELECT head, rest FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3",
+        [STATEMENT_TEXT_GET] = "SELECT data FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3",
         /* One that was cut becomes whole again, and the latest. */
         [STATEMENT_TEXT_PUT] =
-                "INSERT INTO texts (job, hash, size, head, rest) VALUES (?1, ?2, ?3, ?4, ?5) "
-                "ON CONFLICT (job, hash, size) DO UPDATE SET (id, rest) = ((SELECT max(id) + 1 FROM texts), "
-                "?5) WHERE rest IS NULL AND ?5 IS NOT NULL",
+                "INSERT INTO texts (job, hash, size, data) VALUES (?1, ?2, ?3, ?4) "
+                "ON CONFLICT (job, hash, size) DO UPDATE SET (id, data) = ((SELECT max(id) + 1 FROM texts), "
+                "?4) WHERE length(data) < ?3",
         [STATEMENT_TEXT_PENDING] =
-                "SELECT sum(length(rest)) FROM texts AS t WHERE rest IS NOT NULL AND NOT " CURRENT,
+                "SELECT sum(length(data) - 4097) FROM texts AS t WHERE " TEXT_IS_LARGE " AND NOT " CURRENT,
         /* The oldest one that only events `changed` need. */
-        [STATEMENT_TEXT_CUT] =
-                "UPDATE texts SET rest = NULL WHERE id = (SELECT id FROM texts AS t WHERE rest IS NOT NULL "
-                "AND NOT " CURRENT " AND NOT EXISTS (SELECT 1 FROM events AS e JOIN deliveries AS d "
-                "ON d.event = e.sequence WHERE e.job = t.job AND e.kind <> 'changed' AND d.state <> 'done' "
-                "AND ((e.result_hash = t.hash AND e.result_size = t.size) "
-                "OR (e.before_hash = t.hash AND e.before_size = t.size))) ORDER BY id LIMIT 1)",
+        [STATEMENT_TEXT_CUT] = TEXT_CUT
+        "id = (SELECT id FROM texts AS t WHERE " TEXT_IS_LARGE " "
+        "AND NOT " CURRENT " AND NOT EXISTS (SELECT 1 FROM events AS e JOIN deliveries AS d "
+        "ON d.event = e.sequence WHERE e.job = t.job AND e.kind <> 'changed' AND d.state <> 'done' "
+        "AND ((e.result_hash = t.hash AND e.result_size = t.size) "
+        "OR (e.before_hash = t.hash AND e.before_size = t.size))) ORDER BY id LIMIT 1)",
 
         [STATEMENT_EVENT_GET] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
         [STATEMENT_EVENT_UNLOGGED] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence = ?1",
@@ -87,9 +87,6 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_USAGE] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
                             "pragma_freelist_count, pragma_page_size",
 
-        /* OR IGNORE: a damaged database may have a row that lost its event and has the number of the next
-           one. */
-        [STATEMENT_UNLOGGED_PUT] = "INSERT OR IGNORE INTO unlogged (event) VALUES (?1)",
         [STATEMENT_UNLOGGED_NEXT] = "SELECT event FROM unlogged WHERE event > ?1 ORDER BY event LIMIT 1",
         [STATEMENT_UNLOGGED_DELETE] =
                 "DELETE FROM unlogged WHERE event = (SELECT sequence FROM events WHERE id = ?1)",

@@ -15,8 +15,10 @@
  * of store_error().
  */
 
-/* The bytes of a result that stay in the history of a job. */
+/* The bytes of a result that stay in the history of a job. A text that is longer is called large. */
 #define TEXT_HEAD_SIZE 4096
+#define TEXT_IS_LARGE  "length(data) > 4097"
+#define TEXT_CUT       "UPDATE texts SET data = substr(data, 1, 4097) WHERE " TEXT_IS_LARGE " AND "
 
 /* All prepared statements. */
 enum statement {
@@ -36,7 +38,6 @@ enum statement {
         STATEMENT_CONFIGURED_PUT,
         STATEMENT_CONFIGURED_DELETE,
         STATEMENT_USAGE,
-        STATEMENT_UNLOGGED_PUT,
         STATEMENT_UNLOGGED_NEXT,
         STATEMENT_UNLOGGED_DELETE,
         STATEMENT_DELIVERY_PUT,

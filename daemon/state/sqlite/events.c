@@ -54,17 +54,6 @@ static int event_write(struct store *store, const struct event *event, struct te
         return r;
 }
 
-static int unlogged_write(struct store *store, int64_t sequence)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        int r = store_statement(store, STATEMENT_UNLOGGED_PUT, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, sequence);
-        return store_step(store, statement);
-}
-
 static int delivery_write(struct store *store, int64_t sequence, const struct event *event, const char *hook)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
@@ -93,7 +82,6 @@ static int event_record(struct store *store, const struct event *event, const ch
                 return r;
 
         int64_t sequence = *ret_sequence = sqlite3_last_insert_rowid(store->database);
-        r = unlogged_write(store, sequence);
         for (size_t i = 0; r >= 0 && i < hook_count; i++) {
                 r = delivery_write(store, sequence, event, hooks[i]);
                 if (r >= 0 && ret_deliveries != NULL)

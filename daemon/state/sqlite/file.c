@@ -147,9 +147,7 @@ static int header_check(const char *path, const unsigned char *header, size_t si
                 return fail_with_message(-EUCLEAN, ret_message, "%s is not a database. %s.", path, advice);
         }
 
-        static const unsigned char ours[] = { STATE_APPLICATION_ID >> 24, STATE_APPLICATION_ID >> 16 & 0xff,
-                                              STATE_APPLICATION_ID >> 8 & 0xff, STATE_APPLICATION_ID & 0xff };
-        if (memcmp(header + HEADER_APPLICATION_ID, ours, sizeof(ours)) == 0) {
+        if (memcmp(header + HEADER_APPLICATION_ID, "JOBW", 4) == 0) {
                 *ret_fresh = false;
                 return 0;
         }

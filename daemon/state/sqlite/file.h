@@ -10,7 +10,7 @@
 
 #define STATE_FILE_NAME "jobwatchd.db"
 
-#define STATE_APPLICATION_ID 0x4a4f4257 /* "JOBW": of the database header */
+#define STATE_APPLICATION_ID "0x4a4f4257" /* "JOBW": of the database header */
 
 /* Creates the directory if it is missing. *ret_directory is its absolute path, malloc()ed. */
 int state_directory_open(const char *directory, char **ret_message, char **ret_directory);

@@ -42,9 +42,6 @@
 #define CHECK_LIMIT  (64 * 1024 * 1024)
 #define VACUUM_LIMIT (64 * 1024 * 1024)
 
-#define TEXT_(x)  #x
-#define NUMBER(x) TEXT_(x)
-
 /* Large columns are last, so that reading the others does not follow overflow pages. */
 #define RECORD_COLUMNS                                                                                       \
         "flags INTEGER NOT NULL, business_id INTEGER NOT NULL, guid BLOB, description BLOB, files BLOB, "    \
@@ -73,7 +70,7 @@
 #define DELETE_UNUSED(job_, hash_, size_)                                                                    \
         "DELETE FROM texts WHERE job = " job_ " AND hash = " hash_ " AND size = " size_ " AND NOT " USED ";" \
         " "
-#define CUT "UPDATE texts SET rest = NULL WHERE rest IS NOT NULL AND NOT " USED_WHOLE
+#define CUT TEXT_CUT "NOT " USED_WHOLE
 
 static const char *const migrations[] = {
         /* 1 */
@@ -106,63 +103,61 @@ static const char *const migrations[] = {
         "DROP INDEX deliveries_pending;"
         "CREATE INDEX deliveries_pending ON deliveries (hook, id) WHERE state = 'pending';"
         "CREATE TABLE texts (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, hash INTEGER NOT NULL, "
-        "size INTEGER NOT NULL, head BLOB NOT NULL, rest BLOB, "
+        "size INTEGER NOT NULL, data BLOB NOT NULL, "
         "UNIQUE (job, hash, size));"
-        "CREATE INDEX texts_whole ON texts (job) WHERE rest IS NOT NULL;"
-        "INSERT OR IGNORE INTO texts (job, hash, size, head, rest) "
-        "SELECT job, text_hash(data), length(data), "
-        "coalesce(substr(data, 1, " NUMBER(
-                TEXT_HEAD_SIZE) "), x''), " /* substr() of nothing is null */
-                                "iif(length(data) > " NUMBER(TEXT_HEAD_SIZE) ", substr(data, " NUMBER(
-                                        TEXT_HEAD_SIZE) " + 1), NULL) "
-                                                        "FROM (SELECT job, result_before AS data FROM events "
-                                                        "UNION ALL SELECT job, result FROM events "
-                                                        "UNION ALL SELECT job, result FROM results) WHERE "
-                                                        "data IS NOT NULL;"
-                                                        "DROP TABLE results;"
-                                                        "ALTER TABLE events ADD COLUMN result_hash INTEGER "
-                                                        "NOT NULL DEFAULT 0;"
-                                                        "ALTER TABLE events ADD COLUMN result_size INTEGER "
-                                                        "NOT NULL DEFAULT 0;"
-                                                        "ALTER TABLE events ADD COLUMN before_hash INTEGER "
-                                                        "NOT NULL DEFAULT 0;"
-                                                        "ALTER TABLE events ADD COLUMN before_size INTEGER "
-                                                        "NOT NULL DEFAULT 0;"
-                                                        "UPDATE events SET result_hash = text_hash(result), "
-                                                        "result_size = coalesce(length(result), -1), "
-                                                        "before_hash = text_hash(iif(same_result, result, "
-                                                        "result_before)), "
-                                                        "before_size = coalesce(length(iif(same_result, "
-                                                        "result, result_before)), -1);"
-                                                        "ALTER TABLE events DROP COLUMN result;"
-                                                        "ALTER TABLE events DROP COLUMN result_before;"
-                                                        "ALTER TABLE events DROP COLUMN same_result;"
-                                                        "ALTER TABLE events DROP COLUMN sum;"
-                                                        "ALTER TABLE jobs DROP COLUMN sum;"
-                                                        "CREATE INDEX events_by_result ON events (job, "
-                                                        "result_hash, result_size);"
-                                                        "CREATE INDEX events_by_before ON events (job, "
-                                                        "before_hash, before_size);"
-                                                        "ALTER TABLE jobs ADD COLUMN removed_us INTEGER NOT "
-                                                        "NULL DEFAULT 0;"
-                                                        "CREATE TABLE kept (key TEXT PRIMARY KEY, data BLOB "
-                                                        "NOT NULL, "
-                                                        "written INTEGER NOT NULL DEFAULT (unixepoch()));"
-                                                        "INSERT INTO kept (key, data) SELECT key, data FROM "
-                                                        "\"values\";"
-                                                        "DROP TABLE \"values\";"
-                                                        "ALTER TABLE kept RENAME TO \"values\";" CUT ";"
-                                                        "DROP TABLE sights;"
-                                                        "CREATE TRIGGER job_changed AFTER UPDATE OF "
-                                                        "result_hash, result_size ON jobs "
-                                                        "WHEN old.result_hash <> new.result_hash OR "
-                                                        "old.result_size <> new.result_size "
-                                                        "BEGIN " DELETE_UNUSED("old.id", "old.result_hash",
-                                                                               "old.result_size") CUT
+        "CREATE INDEX texts_large ON texts (job) WHERE " TEXT_IS_LARGE ";"
+        "INSERT OR IGNORE INTO texts (job, hash, size, data) "
+        "SELECT job, text_hash(data), length(data), data "
+        "FROM (SELECT job, result_before AS data FROM events "
+        "UNION ALL SELECT job, result FROM events "
+        "UNION ALL SELECT job, result FROM results) WHERE "
+        "data IS NOT NULL;"
+        "DROP TABLE results;"
+        "ALTER TABLE events ADD COLUMN result_hash INTEGER "
+        "NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN result_size INTEGER "
+        "NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN before_hash INTEGER "
+        "NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN before_size INTEGER "
+        "NOT NULL DEFAULT 0;"
+        "UPDATE events SET result_hash = text_hash(result), "
+        "result_size = coalesce(length(result), -1), "
+        "before_hash = text_hash(iif(same_result, result, "
+        "result_before)), "
+        "before_size = coalesce(length(iif(same_result, "
+        "result, result_before)), -1);"
+        "ALTER TABLE events DROP COLUMN result;"
+        "ALTER TABLE events DROP COLUMN result_before;"
+        "ALTER TABLE events DROP COLUMN same_result;"
+        "ALTER TABLE events DROP COLUMN sum;"
+        "ALTER TABLE jobs DROP COLUMN sum;"
+        "CREATE INDEX events_by_result ON events (job, "
+        "result_hash, result_size);"
+        "CREATE INDEX events_by_before ON events (job, "
+        "before_hash, before_size);"
+        "ALTER TABLE jobs ADD COLUMN removed_us INTEGER NOT "
+        "NULL DEFAULT 0;"
+        "CREATE TABLE kept (key TEXT PRIMARY KEY, data BLOB "
+        "NOT NULL, "
+        "written INTEGER NOT NULL DEFAULT (unixepoch()));"
+        "INSERT INTO kept (key, data) SELECT key, data FROM "
+        "\"values\";"
+        "DROP TABLE \"values\";"
+        "ALTER TABLE kept RENAME TO \"values\";" CUT ";"
+        "DROP TABLE sights;"
+        "CREATE TRIGGER job_changed AFTER UPDATE OF "
+        "result_hash, result_size ON jobs "
+        "WHEN old.result_hash <> new.result_hash OR "
+        "old.result_size <> new.result_size "
+        "BEGIN " DELETE_UNUSED("old.id", "old.result_hash", "old.result_size") CUT
         " AND job = old.id; END;"
         "CREATE TRIGGER job_deleted AFTER DELETE ON jobs "
         "BEGIN " DELETE_UNUSED("old.id", "old.result_hash", "old.result_size") CUT
         " AND job = old.id; END;"
+        /* OR IGNORE: in a damaged database, a row without its event may have the number of the next one. */
+        "CREATE TRIGGER event_recorded AFTER INSERT ON events "
+        "BEGIN INSERT OR IGNORE INTO unlogged (event) VALUES (new.sequence); END;"
         "CREATE TRIGGER event_deleted AFTER DELETE ON events "
         "BEGIN " DELETE_UNUSED("old.job", "old.result_hash", "old.result_size")
                 DELETE_UNUSED("old.job", "old.before_hash", "old.before_size") CUT
@@ -200,10 +195,10 @@ static int schema_migrate(struct store *store, int64_t version)
         if (code != SQLITE_OK)
                 return store_fail_sqlite(store, code);
         /* The id first: a crash may leave any page of the transaction in the file. */
-        int r = store_execute(store,
-                              "BEGIN; PRAGMA auto_vacuum = INCREMENTAL;"
-                              "PRAGMA application_id = " NUMBER(STATE_APPLICATION_ID),
-                              NULL);
+        int r = store_execute(
+                store,
+                "BEGIN; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = " STATE_APPLICATION_ID,
+                NULL);
         for (int64_t i = version; r >= 0 && i < SCHEMA_VERSION; i++)
                 r = store_execute(store, migrations[i], NULL);
         if (r >= 0) {

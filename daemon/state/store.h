@@ -18,9 +18,9 @@
  * -ENOMEM, -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After any of these the state
  * remains usable and the call can be repeated. store_error() describes the error.
  *
- * Damage is detected at opening (a file of up to 64 MiB is checked completely), and by a checksum when a job,
- * event or value is read: the data returned is the data stored. Deliveries have no checksum. Recording an
- * event of a job whose stored data is damaged replaces that data.
+ * Damage is found at opening (in a file of up to 64 MiB, as far as SQLite's quick_check sees), and when a
+ * value that is read has another type or size than it was written with. Recording an event of a job whose
+ * stored data is damaged replaces that data.
  *
  * One thread at a time. No function may be called from within a callback, except from that of
  * store_each_unlogged(). Times are CLOCK_REALTIME microseconds, to be valid after a reboot; the times of
@@ -34,7 +34,7 @@ struct store;
  *  - the directory cannot be created or written: the errno of that
  *  - another process (given by its PID) holds it: -EBUSY
  *  - the file is a symbolic link (-ELOOP), a directory (-EISDIR) or not a regular file (-EINVAL)
- *  - the file is not a database, belongs to another program, is damaged, or has an altered schema: -EUCLEAN
+ *  - the file is not a database, belongs to another program, is damaged, or its schema is: -EUCLEAN
  *  - its schema is newer than this program: -EOPNOTSUPP
  * A file that is refused is not changed. On success *ret_message is untouched.
  */
@@ -65,9 +65,6 @@ struct stored_job {
 
 /* Looks up a job without reading its result. Returns 1 and *ret_job, or 0 if the job is unknown. */
 int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job);
-
-/* Reads the complete last recorded record of a job, which the caller clears: 1, or 0 if it is unknown. */
-int store_get_job_record(struct store *store, uint64_t id, struct job_record *ret_record);
 
 /* ---- events ---- */
 

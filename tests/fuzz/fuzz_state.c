@@ -21,6 +21,7 @@
 
 #include "../unit/fault_vfs.h"
 #include "state/sqlite/database.h"
+#include "state/sqlite/jobs.h"
 #include "util/cleanup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -17,5 +17,8 @@ void job_row_clear(struct job_row *row);
 /* Returns 1 and *ret_row, which the caller clears, or 0 if the job is unknown. */
 int store_job_read(struct store *store, uint64_t id, struct job_row *ret_row);
 
+/* Reads the complete last recorded record of a job, which the caller clears: 1, or 0 if it is unknown. */
+int store_get_job_record(struct store *store, uint64_t id, struct job_record *ret_record);
+
 /* Writes the row of a job within the open transaction. */
 int store_job_write(struct store *store, const struct stored_job *job, const struct job_record *record);

@@ -10,7 +10,7 @@
  *  - store.c                                     opening and closing
  *  - jobs.c, events.c, deliveries.c, values.c,
  *    prune.c                                     the interface of store.h
- *  - texts.c, row.c, transaction.c               results, rows with checksums, transactions
+ *  - texts.c, row.c, transaction.c               results, columns of a row, transactions
  *  - room.c, reserve.c                           the limit of the size, and what happens on a full disk
  *  - checkpoint.c                                checkpoints, and free pages
  *  - schema.c                                    settings, integrity checks and migrations

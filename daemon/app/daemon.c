@@ -168,6 +168,7 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
                 .state_error = recorder_state_error(daemon->recorder),
                 .state_slow = daemon->state_slow,
                 .state_disk_is_low = state_disk_is_low(daemon->state),
+                .journal_stuck = journal_is_stuck(daemon->journal),
                 .reload_failed = daemon->reload_failed,
                 .now_us = now_us,
                 .wall_us = clock_wall_us(),

@@ -68,6 +68,8 @@ static void print_problems(FILE *file, const struct status_facts *facts)
                 (void)fputs("; state: results of hooks cannot be recorded", file);
         else if (facts->state_disk_is_low)
                 (void)fputs("; state: the disk is almost full", file);
+        if (facts->journal_stuck)
+                (void)fputs("; log: entries cannot be written at present", file);
         if (facts->reload_failed)
                 (void)fputs("; last reload failed, previous configuration in effect", file);
 }

@@ -16,6 +16,7 @@ struct status_facts {
         const char *state_error; /* why changes cannot be recorded; NULL: they can */
         bool state_slow;         /* writing takes long at present */
         bool state_disk_is_low;  /* old events are deleted for new ones */
+        bool journal_stuck;      /* log entries wait */
         bool reload_failed;      /* the configuration in effect is not that of the last reload */
         uint64_t now_us;         /* CLOCK_BOOTTIME */
         uint64_t wall_us;        /* CLOCK_REALTIME: times are shown as times of day, since the text stays */

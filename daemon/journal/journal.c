@@ -132,6 +132,11 @@ bool journal_is_busy(const struct journal *journal)
         return sender_is_busy(journal->sender);
 }
 
+bool journal_is_stuck(const struct journal *journal)
+{
+        return sender_is_stuck(journal->sender);
+}
+
 void journal_set(struct journal *journal, const struct log_config *settings)
 {
         journal->level = settings->level;

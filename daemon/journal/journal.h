@@ -47,6 +47,9 @@ bool journal_is_idle(const struct journal *journal);
  */
 bool journal_is_busy(const struct journal *journal);
 
+/* Whether entries wait because whoever reads them has not read one for 5 s. */
+bool journal_is_stuck(const struct journal *journal);
+
 struct journal_callbacks {
         /* An event was sent; the id is borrowed. Called from the loop, or by journal_event() itself. */
         void (*on_sent)(void *userdata, const char *event_id);

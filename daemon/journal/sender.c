@@ -22,8 +22,9 @@
 #define QUEUE_BYTES_MAX  ((size_t)4 << 20)
 #define QUEUE_BYTES_BUSY (QUEUE_BYTES_MAX / 4)
 
-/* The thread is stuck if it has not sent a single entry for this long. */
-#define STUCK_US (1 * USEC_PER_SEC)
+/* How long the thread may be sending a single entry before nobody waits for it, and before that is shown. */
+#define PAUSE_US (1 * USEC_PER_SEC)
+#define STUCK_US (5 * USEC_PER_SEC)
 
 struct sender {
         struct sender_parts parts;
@@ -150,7 +151,12 @@ bool sender_is_idle(const struct sender *sender)
 
 bool sender_is_busy(const struct sender *sender)
 {
-        return sender->bytes > QUEUE_BYTES_BUSY && clock_process_us() - sender->progress_us < STUCK_US;
+        return sender->bytes > QUEUE_BYTES_BUSY && clock_process_us() - sender->progress_us < PAUSE_US;
+}
+
+bool sender_is_stuck(const struct sender *sender)
+{
+        return sender->bytes > 0 && clock_process_us() - sender->progress_us >= STUCK_US;
 }
 
 /* ---- life ---- */

@@ -60,5 +60,8 @@ bool sender_is_idle(const struct sender *sender);
 /* Whether a quarter of the queue is used and entries are being sent. */
 bool sender_is_busy(const struct sender *sender);
 
+/* Whether entries are queued, and not a single one was sent for 5 s. */
+bool sender_is_stuck(const struct sender *sender);
+
 /* Waits until everything is sent unless the thread was abandoned. Accepts NULL, returns NULL. */
 struct sender *sender_free(struct sender *sender);

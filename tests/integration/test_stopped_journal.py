@@ -9,6 +9,7 @@ import unittest
 from evidence import Database
 from fake_journal import FakeJournal, may_mount
 from harness import EX_OK, PATIENCE, IntegrationTest
+from reload_rig import ServiceManager
 
 JOBS = range(11, 16)
 
@@ -35,10 +36,10 @@ class StoppedJournal(IntegrationTest):
         path.chmod(0o755)
         return path
 
-    def start(self, more="", **log):
+    def start(self, more="", env=None, **log):
         self.write_config(self.fake, JOBS, log={"target": "journal", **log},
                           more=more or f"[hook h]\non = changed\nexec = {self.hook}\n")
-        daemon = self.start_daemon(before=self.journal.in_front())
+        daemon = self.start_daemon(before=self.journal.in_front(), env=env)
         self.fake.polls(len(JOBS))
         return daemon
 
@@ -94,6 +95,20 @@ class StoppedJournal(IntegrationTest):
         logged = [message for message in messages if message.startswith("xxx") or ": delivered " in message]
         self.assertGreater(sum(dropped), lines)
         self.assertEqual(sum(dropped) + len(logged), attempts * (lines + 1), "what hooks print, and one entry for each")
+
+    def test_the_status_says_so(self):
+        """The log cannot."""
+        manager = ServiceManager(self.directory / "notify")
+        self.addCleanup(manager.stop)
+        daemon = self.start(env={"NOTIFY_SOCKET": str(self.directory / "notify")})
+        manager.wait_for(r"STATUS=5 jobs \(5 open, 0 finished\)(; next poll at \S+)?; \d+ requests.*")
+        self.journal.pause()
+        self.change(1)
+        manager.wait_for("STATUS=5 jobs .*; log: entries cannot be written at present; .*")
+        self.journal.resume()
+        manager.wait_for(r"STATUS=5 jobs \(5 open, 0 finished\)(; next poll at \S+)?; \d+ requests.*")
+        self.assertEqual(daemon.stop(), EX_OK)
+        self.check_entries()
 
     def last_run(self):
         """What the state says of its end, which the next start believes."""

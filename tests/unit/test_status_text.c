@@ -143,6 +143,16 @@ static void test_trouble_of_the_state(void **state)
         expect(&facts, expected);
 }
 
+static void test_trouble_of_the_log(void **state)
+{
+        struct status_facts facts = well(*state);
+
+        facts.journal_stuck = true;
+        expect(&facts,
+               "12 jobs (3 open, 9 finished); log: entries cannot be written at present; next poll at "
+               "12:00:08; 23 of 5000 requests in the last hour");
+}
+
 static void test_a_failed_reload(void **state)
 {
         struct status_facts facts = well(*state);
@@ -214,6 +224,7 @@ int main(void)
                 TEST(test_each_failure_of_the_api_is_named_with_the_next_attempt),
                 TEST(test_an_attempt_that_is_due_is_made_now),
                 TEST(test_trouble_of_the_state),
+                TEST(test_trouble_of_the_log),
                 TEST(test_a_failed_reload),
                 TEST(test_all_troubles_at_once),
                 TEST(test_a_time_of_another_day_has_its_date),

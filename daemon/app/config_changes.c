@@ -45,9 +45,10 @@ static struct item_set collect(const struct config *config, bool hooks)
 
         if (set.items == NULL || set.sorted == NULL)
                 return set;
-        for (size_t i = 0; i < count; i++)
-                set.items[i] = hooks ? (struct item){ .name = config->hooks[i].name }
-                                     : (struct item){ config->jobs[i].id, config->jobs[i].name };
+        for (size_t i = 0; i < count; i++) {
+                set.items[i].id = hooks ? 0 : config->jobs[i].id;
+                set.items[i].name = hooks ? config->hooks[i].name : config->jobs[i].name;
+        }
         memcpy(set.sorted, set.items, count * sizeof(*set.items));
         qsort(set.sorted, count, sizeof(*set.sorted), compare_items);
         return set;

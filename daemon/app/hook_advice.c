@@ -85,9 +85,12 @@ static bool is_operator(const struct raw_word *word)
 static bool has_expansion(const struct raw_word *word)
 {
         for (size_t i = 0; i < word->size; i++) {
-                char next = i + 1 < word->size ? word->text[i + 1] : ' ';
-                if (word->text[i] == '`' ||
-                    (word->text[i] == '$' && (isalpha((unsigned char)next) || strchr("_{(", next) != NULL)))
+                if (word->text[i] == '`')
+                        return true;
+                if (word->text[i] != '$' || i + 1 == word->size)
+                        continue;
+                char next = word->text[i + 1];
+                if (isalpha((unsigned char)next) || strchr("_{(", next) != NULL)
                         return true;
         }
         return false;

@@ -134,10 +134,6 @@ static void end_reload(struct reload *reload, bool succeeded)
         reload->loading = loading_free(reload->loading);
         reload->parts.on_end(reload->parts.userdata, succeeded);
         (void)sd_notify(false, "READY=1");
-        if (reload->again) {
-                reload->again = false;
-                reload_request(reload);
-        }
 }
 
 /* `errors` were logged; without any, `cause` is the reason. */
@@ -229,15 +225,19 @@ static void loading_done(struct state_operation *operation, int r)
         struct loading *loading = CONTAINER_OF(operation, struct loading, operation);
         struct reload *reload = loading->reload;
 
-        if (r >= 0 && !reload->stopped) {
-                apply(reload);
-                return;
-        }
-        monitor_keep(reload->parts.monitor);
+        if (r < 0 || reload->stopped)
+                monitor_keep(reload->parts.monitor);
         if (reload->stopped)
                 reload->loading = loading_free(loading);
-        else
+        else if (r < 0)
                 refuse(reload, 0, operation->error);
+        else
+                apply(reload);
+
+        if (reload->again && !reload->stopped) {
+                reload->again = false;
+                reload_request(reload);
+        }
 }
 
 /* ---- requests ---- */

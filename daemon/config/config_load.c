@@ -273,7 +273,8 @@ static int load_settings(const char *path, struct settings *settings,
                 config->path = diagnostics_note_memory(diagnostics, strdup(path));
         }
         /* If nothing could be read, further errors would only follow from that. */
-        if (diagnostics->error == 0 && !(diagnostics->problems->errors > 0 && settings->count == 0)) {
+        if (config != NULL && diagnostics->error == 0 &&
+            !(diagnostics->problems->errors > 0 && settings->count == 0)) {
                 loading.config = config;
                 build(&loading, overrides);
         }

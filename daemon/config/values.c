@@ -111,11 +111,10 @@ static void apply_list(const struct settings *settings, struct setting *setting,
 /* Notes what follows the text of a command on its line, which can only be a comment. */
 static void note_comment(struct setting *setting, const struct ini_line *line, const struct ini_line *text)
 {
-        const char *comment = text->text + text->size, *end = line->text + line->size;
+        const char *after = text->text + text->size, *end = line->text + line->size;
+        const char *comment = memchr(after, ';', (size_t)(end - after));
 
-        while (comment < end && *comment != ';')
-                comment++;
-        if (end - comment > 1)
+        if (comment != NULL && end - comment > 1)
                 setting->comment = (struct ini_line){ .text = comment, .size = (size_t)(end - comment) };
 }
 

@@ -64,10 +64,14 @@ static void daemon_ends(struct sim *sim)
 
 static uint64_t *disk_or_journal(struct sim *sim)
 {
-        uint64_t *const until_us[] = { &sim->disk_full_until_us, &sim->disk_slow_until_us,
-                                       &sim->journal_down_until_us };
-
-        return until_us[chance_below(sim, 3)];
+        switch (chance_below(sim, 3)) {
+        case 0:
+                return &sim->disk_full_until_us;
+        case 1:
+                return &sim->disk_slow_until_us;
+        default:
+                return &sim->journal_down_until_us;
+        }
 }
 
 static void mischief(struct sim *sim)

@@ -302,9 +302,10 @@ static void test_messages(void **state)
 static void format_second(char text[static 32])
 {
         struct timespec now;
+        struct tm parts;
 
         assert_return_code(clock_gettime(CLOCK_REALTIME, &now), errno);
-        assert_true(strftime(text, 32, "%FT%T", gmtime(&now.tv_sec)) > 0);
+        assert_true(strftime(text, 32, "%FT%T", gmtime_r(&now.tv_sec, &parts)) > 0);
 }
 
 /* The time at which a message was made, which may be long before the journal has it. */

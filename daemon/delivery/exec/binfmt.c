@@ -27,10 +27,10 @@ static const char *find_value(const char *text, const char *key)
 static bool magic_matches(const char *magic, const char *mask, size_t offset, const char *head, size_t size)
 {
         for (size_t i = 0; hex_digit_value(magic[2 * i]) >= 0; i++) {
-                int byte = hex_digit_value(magic[2 * i]) << 4 | hex_digit_value(magic[2 * i + 1]);
+                int byte = hex_digit_value(magic[2 * i]) * 16 + hex_digit_value(magic[2 * i + 1]);
                 int bits = 0xff;
                 if (mask != NULL)
-                        bits = hex_digit_value(mask[2 * i]) << 4 | hex_digit_value(mask[2 * i + 1]);
+                        bits = hex_digit_value(mask[2 * i]) * 16 + hex_digit_value(mask[2 * i + 1]);
                 if (offset + i >= size || (((unsigned char)head[offset + i] ^ byte) & bits) != 0)
                         return false;
         }

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -132,25 +133,20 @@ static bool journal_exists(const char *path)
         return lstat(name, &status) == 0 && status.st_size > 0;
 }
 
-static int header_check(const char *path, const unsigned char *header, size_t size, char **ret_message,
-                        bool *ret_fresh)
+static int header_check(const char *path, const unsigned char *header, size_t size, char **ret_message)
 {
         static const char advice[] =
                 "It was not changed. Move it away, or set another directory with --state-dir";
 
         if (size < HEADER_SIZE || memcmp(header, header_magic, sizeof(header_magic)) != 0) {
                 /* A power cut while the schema was first written leaves this, with a journal to undo it. */
-                if (journal_exists(path)) {
-                        *ret_fresh = true;
+                if (journal_exists(path))
                         return 0;
-                }
                 return fail_with_message(-EUCLEAN, ret_message, "%s is not a database. %s.", path, advice);
         }
 
-        if (memcmp(header + HEADER_APPLICATION_ID, "JOBW", 4) == 0) {
-                *ret_fresh = false;
+        if (memcmp(header + HEADER_APPLICATION_ID, "JOBW", 4) == 0)
                 return 0;
-        }
         return fail_with_message(-EUCLEAN, ret_message, "%s is the database of another program. %s.", path,
                                  advice);
 }
@@ -172,16 +168,14 @@ static int file_create(const char *directory, const char *path, char **ret_messa
         return 0;
 }
 
-int state_file_prepare(const char *directory, const char *path, char **ret_message, bool *ret_fresh)
+int state_file_prepare(const char *directory, const char *path, char **ret_message)
 {
         unsigned char header[HEADER_SIZE];
         struct stat status;
 
         CLEANUP(cleanup_descriptor) int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (file < 0 && errno == ENOENT) {
-                *ret_fresh = true;
+        if (file < 0 && errno == ENOENT)
                 return file_create(directory, path, ret_message);
-        }
         if (file < 0 && errno == ELOOP)
                 return fail_with_message(
                         -ELOOP, ret_message,
@@ -200,14 +194,12 @@ int state_file_prepare(const char *directory, const char *path, char **ret_messa
                         "with --state-dir.",
                         path);
 
-        if (status.st_size == 0) {
-                *ret_fresh = true;
-        } else {
+        if (status.st_size > 0) {
                 ssize_t size = pread(file, header, sizeof(header), 0);
                 if (size < 0)
                         return fail_with_message(-errno, ret_message, "Cannot read %s: %s.", path,
                                                  strerror(errno));
-                int r = header_check(path, header, (size_t)size, ret_message, ret_fresh);
+                int r = header_check(path, header, (size_t)size, ret_message);
                 if (r < 0)
                         return r;
         }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
-
 /*
  * The state directory, its lock and the database file, before SQLite opens it. On failure *ret_message is a
  * malloc()ed text for the user, or NULL without memory.
@@ -20,6 +18,6 @@ int state_directory_lock(const char *directory, char **ret_message, int *ret_loc
 
 /*
  * Checks that `path` is an empty file or a database of this program, without writing to it; creates it if it
- * is missing, and sets its mode to 0600. *ret_fresh: it has no schema yet.
+ * is missing, and sets its mode to 0600.
  */
-int state_file_prepare(const char *directory, const char *path, char **ret_message, bool *ret_fresh);
+int state_file_prepare(const char *directory, const char *path, char **ret_message);

@@ -241,7 +241,7 @@ static int schema_vacuum(struct store *store)
         return r;
 }
 
-static int schema_set_up(struct store *store, const char *path, bool fresh, int64_t *ret_version)
+static int schema_set_up(struct store *store, const char *path, int64_t *ret_version)
 {
         static const char settings[] =
                 "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
@@ -252,7 +252,7 @@ static int schema_set_up(struct store *store, const char *path, bool fresh, int6
         int64_t version = 0;
 
         /* First, since several of the settings read the schema. */
-        int r = fresh ? 0 : store_execute(store, "PRAGMA locking_mode = EXCLUSIVE", NULL);
+        int r = store_execute(store, "PRAGMA locking_mode = EXCLUSIVE", NULL);
         if (r >= 0)
                 r = store_execute(store, settings, NULL);
         if (r >= 0)
@@ -272,13 +272,13 @@ static int schema_set_up(struct store *store, const char *path, bool fresh, int6
                 r = store_execute(store, "SELECT count(*) FROM unlogged", NULL);
         if (r >= 0)
                 r = store_execute(store,
-                                  "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                                  "PRAGMA journal_mode = WAL;"
                                   "CREATE TEMP TABLE configured (hook TEXT, job INTEGER)",
                                   NULL);
         return r < 0 ? r : schema_vacuum(store);
 }
 
-int store_schema_open(struct store *store, const char *path, bool fresh, char **ret_message)
+int store_schema_open(struct store *store, const char *path, char **ret_message)
 {
         int64_t version = 0;
 
@@ -294,7 +294,7 @@ int store_schema_open(struct store *store, const char *path, bool fresh, char **
                 if (sqlite3_db_readonly(store->database, "main") == 1)
                         r = store_fail(store, -EACCES, "the file is not writable by this user");
                 else
-                        r = schema_set_up(store, path, fresh, &version);
+                        r = schema_set_up(store, path, &version);
         }
 
         switch (-r) {

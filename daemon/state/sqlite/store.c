@@ -34,7 +34,6 @@ DEFINE_CLEANUP(struct store, store_close)
 static int store_open_in(const char *directory, char **ret_message, struct store **ret_state)
 {
         CLEANUP(cleanup_free) char *path = NULL;
-        bool fresh = false;
 
         CLEANUP(cleanup_store_close) struct store *store = calloc(1, sizeof(*store));
         if (store == NULL)
@@ -51,10 +50,10 @@ static int store_open_in(const char *directory, char **ret_message, struct store
         path = format_message("%s/" STATE_FILE_NAME, store->directory);
         if (path == NULL)
                 return -ENOMEM;
-        r = state_file_prepare(store->directory, path, ret_message, &fresh);
+        r = state_file_prepare(store->directory, path, ret_message);
         if (r < 0)
                 return r;
-        r = store_schema_open(store, path, fresh, ret_message);
+        r = store_schema_open(store, path, ret_message);
         if (r < 0)
                 return r;
 

@@ -84,14 +84,14 @@ int store_record_event(struct store *store, struct event *event, const char *con
 /*
  * To be called before that, in the same batch: fills in what was recorded of the job, event->record.id,
  * before this event. That is first_observation, the texts before, and for EVENT_GONE the record, which it
- * repeats.
+ * repeats. Damaged texts are null.
  */
 int store_fill_event(struct store *store, struct event *event);
 
 /*
  * A batch combines the writes between begin and end in one transaction. A write that fails with -EEXIST or
  * -ENOENT is undone alone. If the disk or an allocation fails, the whole batch may be lost: later writes and
- * state_batch_end(keep = true) then fail as well, and nothing of it is stored. Without `keep` the batch is
+ * store_batch_end(keep = true) then fail as well, and nothing of it is stored. Without `keep` the batch is
  * rolled back. A second begin: -EBUSY; an end without a begin: -EINVAL. After store_batch_end() no batch is
  * open, whatever it returned.
  */

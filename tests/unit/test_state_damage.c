@@ -290,6 +290,31 @@ static void test_a_damaged_job_is_replaced(void **context)
         assert_int_equal(store_get_job_record(fixture->state, 1, &known), -EUCLEAN);
 }
 
+/* Or its end would never be reported. */
+static void test_an_event_of_a_damaged_job_is_recorded(void **context)
+{
+        static const char *const damages[] = { "UPDATE texts SET data = x'00'",
+                                               "UPDATE jobs SET outcome = 'other'" };
+        struct fixture *fixture = *context;
+
+        for (unsigned i = 0; i < 4; i++) {
+                struct event first = fixture_event(10 * i, 1 + i, EVENT_SEEN), found = { 0 };
+                struct event event = { .kind = i < 2 ? EVENT_GONE : EVENT_SUCCEEDED,
+                                       .outcome = i < 2 ? OUTCOME_GONE : OUTCOME_SUCCESS,
+                                       .record.id = 1 + i };
+
+                memcpy(event.id, fixture_event_id(10 * i + 1), EVENT_ID_SIZE);
+                record(fixture, &first);
+                execute(fixture, damages[i % 2]);
+                assert_int_equal(store_fill_event(fixture->state, &event), 0);
+                record(fixture, &event);
+                assert_false(event.first_observation);
+                assert_null(event.result_before.data);
+                assert_int_equal(store_get_event(fixture->state, event.id, &found), 1);
+                event_clear(&found);
+        }
+}
+
 static void test_damaged_results(void **context)
 {
         static const char *const damages[] = {
@@ -365,6 +390,7 @@ int main(void)
                 TEST(test_version_below_zero),
                 TEST(test_unknown_kinds_and_outcomes),
                 TEST(test_a_damaged_job_is_replaced),
+                TEST(test_an_event_of_a_damaged_job_is_recorded),
                 TEST(test_damaged_results),
                 TEST(test_a_mark_without_its_event),
                 TEST(test_a_mark_with_the_number_of_the_next_event),

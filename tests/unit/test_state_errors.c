@@ -199,6 +199,14 @@ static int read_job(struct fixture *fixture)
         return store_get_job(fixture->state, FIRST, &job);
 }
 
+static int read_record(struct fixture *fixture)
+{
+        CLEANUP(job_record_clear) struct job_record record = { 0 };
+
+        return store_get_job_record(fixture->state, FIRST, &record);
+}
+
+/* What is damaged is unknown to it. */
 static int fill_event(struct fixture *fixture)
 {
         CLEANUP(event_clear) struct event event = { .kind = EVENT_GONE, .record.id = FIRST };
@@ -263,7 +271,7 @@ static void fail_columns(struct fixture *fixture, int (*call)(struct fixture *),
 
 static void test_columns_of_other_types(void **state)
 {
-        static int (*const reads[])(struct fixture *) = { read_event, read_job, fill_event, read_value,
+        static int (*const reads[])(struct fixture *) = { read_event, read_job, read_record, read_value,
                                                           read_pending };
 
         for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)

@@ -119,7 +119,7 @@ int store_fill_event(struct store *store, struct event *event)
         uint64_t id = event->record.id;
 
         int r = store_get_job_record(store, id, &known);
-        if (r < 0)
+        if (r < 0 && r != -EUCLEAN) /* what is damaged is unknown, and replaced */
                 return r;
         event->first_observation = r == 0;
         text_clear(&event->status_before);

@@ -270,6 +270,8 @@ static void record_done(struct state_operation *operation, int r)
                 log_result(attempt);
         else
                 attempt->result = ATTEMPT_DELIVERED;
+        if (attempt->result == ATTEMPT_ABANDONED)
+                (*attempt->parts.abandoned)++;
         attempt->parts.on_change(attempt->parts.userdata);
 }
 

@@ -32,6 +32,7 @@ enum attempt_result {
 struct attempt_parts {
         struct state *state;
         struct journal *journal;
+        size_t *abandoned; /* incremented when it is recorded that a delivery is abandoned */
 
         /* It has reached another stage than those in progress. Called from the loop. It must not be freed by
          * that. */

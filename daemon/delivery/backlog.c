@@ -78,6 +78,8 @@ static void page_done(struct state_operation *operation, int r)
                         r = take_page(backlog, page, count);
                 if (r < 0 || count == page->max)
                         backlog->more = true;
+                if (!backlog->more) /* some that were counted may have ended or been deleted */
+                        backlog->total = backlog->pending.count;
                 backlog->on_page(backlog->userdata, r < 0 ? error : NULL);
         }
         page_free(page);
@@ -140,12 +142,11 @@ void backlog_return(struct backlog *backlog, const struct delivery *delivery)
         pending_return(&backlog->pending, delivery, due_time(delivery));
 }
 
-/* One that ended while its hook was not configured may have ended before the others were counted. */
+/* One that began before its hook was removed, and ends when that is back, may not be counted. */
 void backlog_end(struct backlog *backlog, const struct delivery *delivery)
 {
-        if (backlog->total > 0)
+        if (pending_end(&backlog->pending, delivery))
                 backlog->total--;
-        pending_end(&backlog->pending, delivery);
 }
 
 bool backlog_is_waiting(const struct backlog *backlog)

@@ -198,17 +198,12 @@ void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery)
 
 static void take_recorded(struct hook_queue *queue, struct attempt *attempt)
 {
-        enum attempt_result result = attempt_result(attempt);
-
         if (!queue->unreadable) /* its event was read */
                 queue->read_failed = false;
-        if (result == ATTEMPT_RETRY) {
+        if (attempt_result(attempt) == ATTEMPT_RETRY)
                 backlog_return(&queue->backlog, attempt_delivery(attempt));
-                return;
-        }
-        if (result == ATTEMPT_ABANDONED)
-                (*queue->parts.abandoned)++;
-        backlog_end(&queue->backlog, attempt_delivery(attempt));
+        else
+                backlog_end(&queue->backlog, attempt_delivery(attempt));
 }
 
 /* Returns whether its slot becomes free. */
@@ -327,6 +322,7 @@ int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struc
         queue->attempt_parts = (struct attempt_parts){
                 .state = parts->state,
                 .journal = parts->journal,
+                .abandoned = parts->abandoned,
                 .on_change = on_attempt_change,
                 .userdata = queue,
         };

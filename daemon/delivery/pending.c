@@ -142,12 +142,12 @@ void pending_return(struct pending *pending, const struct delivery *delivery, ui
         queue_head(pending, job);
 }
 
-void pending_end(struct pending *pending, const struct delivery *delivery)
+bool pending_end(struct pending *pending, const struct delivery *delivery)
 {
         struct pending_job *job = job_of(pending, delivery);
 
         if (job == NULL)
-                return;
+                return false;
         struct pending_delivery *ended = job->first;
         job->first = ended->next;
         free(ended);
@@ -156,6 +156,7 @@ void pending_end(struct pending *pending, const struct delivery *delivery)
                 queue_head(pending, job);
         else
                 remove_job(pending, job);
+        return true;
 }
 
 static void free_job(void *data)

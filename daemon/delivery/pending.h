@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,11 +35,11 @@ const struct delivery *pending_first(const struct pending *pending, uint64_t *re
  * of its job: it may have been dropped by pending_clear().
  *  - It is in progress.
  *  - It is in progress no more, and to be attempted again: `delivery` replaces it, due at `due_us`.
- *  - It is not pending any more.
+ *  - It is not pending any more. Returns whether it was.
  */
 void pending_begin(struct pending *pending, const struct delivery *delivery);
 void pending_return(struct pending *pending, const struct delivery *delivery, uint64_t due_us);
-void pending_end(struct pending *pending, const struct delivery *delivery);
+bool pending_end(struct pending *pending, const struct delivery *delivery);
 
 /* Drops all deliveries and frees the memory. */
 void pending_clear(struct pending *pending);

@@ -382,6 +382,79 @@ static void test_a_hook_that_returns(void **state)
         assert_int_equal(outbox_count(test->outbox).pending, 0);
 }
 
+/* For one whose event was lost nobody waits. */
+static void test_a_delivery_that_cannot_be_read_is_not_pending(void **state)
+{
+        struct outbox_test *test = *state;
+        sqlite3 *database;
+
+        load_queue(test, 4, "");
+        record_many(test, 3, 3);
+        test->state = state_close(test->state);
+        assert_int_equal(sqlite3_open(fixture_path(test->files, "jobwatchd.db"), &database), SQLITE_OK);
+        assert_int_equal(
+                sqlite3_exec(database, "UPDATE deliveries SET event = 9 WHERE event = 2", NULL, NULL, NULL),
+                SQLITE_OK);
+        sqlite3_close(database);
+        open_state(test);
+        start(test);
+        wait_for_fakes(test, 2);
+        assert_int_equal(outbox_count(test->outbox).pending, 2);
+        end_fake(0, true);
+        end_fake(0, true);
+        HOOK_WAIT(test->hook, test->idle > 0);
+        assert_int_equal(outbox_count(test->outbox).pending, 0);
+}
+
+struct reloading {
+        struct state_operation operation;
+        struct outbox_test *test;
+        struct config *config;
+        struct outbox_load *load;
+        bool done;
+};
+
+static int reloading_run(struct state_operation *operation, struct store *store)
+{
+        struct reloading *reloading = CONTAINER_OF(operation, struct reloading, operation);
+
+        return outbox_load(store, reloading->config, &reloading->load);
+}
+
+static void reloading_done(struct state_operation *operation, int r)
+{
+        struct reloading *reloading = CONTAINER_OF(operation, struct reloading, operation);
+
+        assert_int_equal(r, 0);
+        assert_int_equal(outbox_reload(reloading->test->outbox, reloading->config, reloading->load), 0);
+        reloading->done = true;
+}
+
+/* It is recorded before a reload counts in the state, and done in the same iteration of the loop. */
+static void test_one_that_is_abandoned_before_a_reload_is_counted_once(void **state)
+{
+        static const char text[] = "[jobs]\nids = 1, 2\n[hook mail]\nexec = /bin/true\nretries = 0\n";
+        struct outbox_test *test = *state;
+        struct reloading reloading = { .operation = { .run = reloading_run, .done = reloading_done },
+                                       .test = test };
+
+        load_queue(test, 4, "retries = 0\n");
+        record_many(test, 2, 2);
+        start(test);
+        wait_for_fakes(test, 2);
+        reloading.config = load_text(text);
+        end_fake(0, false);
+        state_queue(test->state, &reloading.operation);
+        HOOK_WAIT(test->hook, reloading.done);
+        settle(test);
+        assert_int_equal(outbox_count(test->outbox).abandoned, 1);
+        end_fake(0, false);
+        HOOK_WAIT(test->hook, test->idle > 0);
+        assert_int_equal(outbox_count(test->outbox).abandoned, 2);
+        outbox_load_free(reloading.load);
+        config_free(reloading.config);
+}
+
 /* It ends by itself before it is needed again. */
 static void test_a_removed_hook_is_forgotten(void **state)
 {
@@ -444,6 +517,8 @@ int main(void)
                 OUTBOX_TEST(test_so_many_at_a_time),
                 OUTBOX_TEST(test_a_reload_changes_the_number_at_a_time),
                 OUTBOX_TEST(test_a_hook_that_returns),
+                OUTBOX_TEST(test_a_delivery_that_cannot_be_read_is_not_pending),
+                OUTBOX_TEST(test_one_that_is_abandoned_before_a_reload_is_counted_once),
                 OUTBOX_TEST(test_a_removed_hook_is_forgotten),
                 OUTBOX_TEST(test_freed_while_the_state_is_busy),
         };

@@ -260,7 +260,11 @@ void reload_request(struct reload *reload)
                 refuse(reload, errors, strerror(ENOMEM));
                 return;
         }
-        loading->operation = (struct state_operation){ .run = loading_run, .done = loading_done };
+        loading->operation = (struct state_operation){
+                .run = loading_run,
+                .done = loading_done,
+                .only_reads = true,
+        };
         loading->reload = reload;
         loading->config = STEAL_POINTER(config);
         reload->loading = STEAL_POINTER(loading);

@@ -211,7 +211,11 @@ static void queue_operation(struct attempt *attempt,
                             int (*run)(struct state_operation *operation, struct store *store),
                             void (*done)(struct state_operation *operation, int r))
 {
-        attempt->operation = (struct state_operation){ .run = run, .done = done };
+        attempt->operation = (struct state_operation){
+                .run = run,
+                .done = done,
+                .only_reads = attempt->stage == ATTEMPT_READING,
+        };
         attempt->is_queued = true;
         state_queue(attempt->parts.state, &attempt->operation);
 }

@@ -102,7 +102,7 @@ int backlog_read(struct backlog *backlog)
         if (page == NULL)
                 return -ENOMEM;
         *page = (struct page){
-                .operation = { .run = page_run, .done = page_done },
+                .operation = { .run = page_run, .done = page_done, .only_reads = true },
                 .backlog = backlog,
                 .hook = strdup(backlog->hook),
                 .after = backlog->last_id,

@@ -170,7 +170,11 @@ static struct backlog *backlog_new(struct event_log *log)
 
         if (backlog == NULL)
                 return NULL;
-        backlog->operation = (struct state_operation){ .run = backlog_run, .done = backlog_done };
+        backlog->operation = (struct state_operation){
+                .run = backlog_run,
+                .done = backlog_done,
+                .only_reads = true,
+        };
         backlog->log = log;
         return backlog;
 }

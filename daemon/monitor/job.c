@@ -75,6 +75,8 @@ int job_load(struct job *job, struct store *store, uint64_t now_us)
         struct job_watch *watch = &job->planning.watch;
         struct stored_job stored;
 
+        *watch = (struct job_watch){ .memory.recorded = false }; /* of a call before */
+        job->planning.updated = 0;
         int r = store_get_job(store, job->planning.id, &stored);
         if (r < 0)
                 return r;

@@ -118,8 +118,9 @@ static struct work *execute_group(struct state *state, struct work *first)
                 struct state_operation *operation = operation_of(work);
 
                 next = work->next;
-                if (r < 0)
-                        set_result(state, operation, r);
+                if (r < 0) /* a read is repeated: it may have read what is not on disk */
+                        set_result(state, operation,
+                                   operation->only_reads ? operation->run(operation, state->store) : r);
                 worker_finish(state->worker, work);
         }
         return end;

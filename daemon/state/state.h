@@ -38,8 +38,8 @@ struct state_operation {
          * or more, or a negative errno. Operations are executed in the order of their queueing. Neighbouring
          * ones may share a transaction: if that cannot be committed, each has its error as result.
          *
-         * On a full disk it is called a second time, after nothing of the first has been kept. It is to set
-         * all results anew, and to clear those of the first call.
+         * If the disk fails it may be called again, after nothing of the call before has been kept. It is to
+         * set all results anew, and to clear those of the call before.
          */
         int (*run)(struct state_operation *operation, struct store *store);
 
@@ -49,6 +49,7 @@ struct state_operation {
          */
         void (*done)(struct state_operation *operation, int r);
 
+        bool only_reads;             /* it does not fail because others could not be committed */
         char error[STATE_ERROR_MAX]; /* as store_error() */
 
         /* private */

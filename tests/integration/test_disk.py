@@ -268,6 +268,21 @@ class Failing(DiskTest):
         self.assertEqual(runs.read_text(), "run\n")
         daemon.stop()
 
+    def test_a_reload_while_it_fails(self):
+        """It needs only what is on disk."""
+        self.write_config(self.fake, range(11, 16), more=self.more)
+        daemon = self.start_on_bad_disk(errno.EIO)
+        daemon.wait_for("first seen as", count=5)
+        self.faulty.touch()
+        self.fake.job(11, result="b")
+        daemon.wait_for(TROUBLE)
+        self.write_config(self.fake, range(11, 15), more=self.more)
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("Configuration reloaded: watching 4 jobs")
+        self.faulty.unlink()
+        daemon.wait_for(r"Job 11: .*\[changed")
+        daemon.stop()
+
     def test_killed_while_it_fails(self):
         """Changes that could not be recorded are reported after the next start."""
         self.write_config(self.fake, [11], more=self.more)

@@ -385,6 +385,50 @@ static void test_a_failed_commit_fails_its_group_and_nothing_else(void **state)
         assert_recorded(store, 5, true);
 }
 
+struct reading {
+        struct state_operation operation;
+        unsigned count; /* of events that are not logged */
+        int result;
+};
+
+static int reading_run(struct state_operation *operation, struct store *store)
+{
+        struct reading *reading = CONTAINER_OF(operation, struct reading, operation);
+
+        reading->count = 0;
+        return store_each_unlogged(store, 0, count_unlogged, &reading->count);
+}
+
+static void reading_done(struct state_operation *operation, int r)
+{
+        CONTAINER_OF(operation, struct reading, operation)->result = r;
+}
+
+/* And what is read is on disk. */
+static void test_a_read_does_not_fail_with_others(void **state)
+{
+        struct bench *bench = *state;
+        struct record before, failed;
+        struct reading reading = {
+                .operation = { .run = reading_run, .done = reading_done, .only_reads = true },
+                .result = 1,
+        };
+
+        assert_int_equal(state_start(bench->state), 0);
+        record_queue(bench, &before, 1);
+        run_until_idle(bench);
+        block(bench);
+        record_queue(bench, &failed, 2);
+        state_queue(bench->state, &reading.operation);
+        fault_vfs_arm(FAULT_VFS_SYNC, FAULT_VFS_IO, 1, true);
+        release(bench);
+        run_until_idle(bench);
+        assert_true(fault_vfs_disarm());
+        assert_int_equal(failed.result, -EIO);
+        assert_int_equal(reading.result, 0);
+        assert_int_equal(reading.count, 1);
+}
+
 static void test_large_operations_are_committed_in_several_groups(void **state)
 {
         struct bench *bench = *state;
@@ -584,6 +628,7 @@ int main(void)
                 TEST(test_a_thousand_events_cost_few_syncs),
                 TEST(test_an_operation_that_cannot_be_fails_alone),
                 TEST(test_a_failed_commit_fails_its_group_and_nothing_else),
+                TEST(test_a_read_does_not_fail_with_others),
                 TEST(test_large_operations_are_committed_in_several_groups),
                 TEST(test_a_full_disk_is_relieved_and_the_group_repeated),
                 TEST(test_a_disk_that_stays_full_fails_the_group_until_there_is_room),

@@ -203,8 +203,10 @@ static bool every_fault;
 /* A sanitizer takes five times as long. */
 #ifdef SANITIZED
 #define FAULTS_OF_EACH_KIND 3
+#define ALL_STATEMENTS      false
 #else
 #define FAULTS_OF_EACH_KIND 10
+#define ALL_STATEMENTS      true
 #endif
 
 static void live_all(struct fixture *life, const struct faults *faults)
@@ -319,7 +321,7 @@ static void arm_sqlite(const struct faults *faults, unsigned nth)
 static void test_statements(void **state)
 {
         struct faults faults = {
-                .arm = arm_sqlite, .disarm = fault_sqlite_disarm, .all = true, .errors = disk_error
+                .arm = arm_sqlite, .disarm = fault_sqlite_disarm, .all = ALL_STATEMENTS, .errors = disk_error
         };
 
         live_all(*state, &faults);

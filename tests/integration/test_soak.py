@@ -42,7 +42,7 @@ FAULTS = (
     ({"reset": "headers"}, 5),
     ({"body": "[{", "content_type": "application/json"}, 5),
     ({"hang": "yes", "times": 3}, 5),
-    ({"status": 429}, 5),
+    ({"status": 429, "header": '"Retry-After: 1"', "times": 1}, 50),  # without Retry-After, requests slow down for minutes
 )
 
 

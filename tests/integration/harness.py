@@ -286,6 +286,14 @@ class IntegrationTest(unittest.TestCase):
         self.state = self.directory / "state"
         self.token_file = self.secret("token", TOKEN)
 
+    def wait_until(self, condition):
+        """For what cannot be awaited: files of the daemon, processes that are not our children."""
+        limit = time.monotonic() + PATIENCE
+        while not condition():
+            self.assertLess(time.monotonic(), limit, "time ran out")
+            time.sleep(0.01)
+
+
     def secret(self, name, content, mode=0o600):
         path = self.directory / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())

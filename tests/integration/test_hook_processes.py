@@ -85,12 +85,6 @@ class Processes(IntegrationTest):
         self.wait_until(lambda: len(self.pids()) >= wait_for)
         return daemon
 
-    def wait_until(self, condition):
-        limit = time.monotonic() + PATIENCE
-        while not condition():
-            self.assertLess(time.monotonic(), limit, "time ran out")
-            time.sleep(0.01)  # about processes that are not our children
-
     def assertGone(self, pids):
         """Nothing is waited for: they ended before the attempt did."""
         self.assertEqual([(pid, state_of(pid)) for pid in pids if state_of(pid) not in (None, "Z")], [])

@@ -295,12 +295,13 @@ class Restarts(LimitsTest):
         self.assertEqual(fake.stats()["throttled"], 0)
 
     def test_pause(self):
-        """A Retry-After of the API survives a kill of the daemon."""
+        """A Retry-After of the API survives a kill of the daemon, once it is on disk."""
         fake = self.start_server(1, "")
         fake.fault("throttle", status=409, times=1, header='"Retry-After: 5"')
         daemon = self.watch(fake, 1)
         daemon.wait_for("Rate limited by the API")
         begin = time.monotonic()
+        self.wait_until(lambda: b"retry after" in (self.state / "jobwatchd.db-wal").read_bytes())
         daemon.stop(signal.SIGKILL)
         daemon = self.watch(fake, 1)
         fake.wait(2)

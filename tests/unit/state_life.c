@@ -112,6 +112,7 @@ static int step_abandon(struct fixture *life)
         int count = store_pending_deliveries(life->state, "mail", 0, deliveries, 8);
         if (count < 0)
                 return count;
+        assert_in_range(count, 1, 8);
         return store_delivery_failed(life->state, deliveries[count - 1].id, 5, "exit status 1");
 }
 

@@ -309,12 +309,15 @@ PASS_OR(MAP_FAILED, void *, mmap64,
         (at, size, protection, flags, fd, offset))
 PASS(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags))
 
-/* Of sockets and eventfds that wake another thread, the kernel never reports such errors. */
+/*
+ * Of sockets and eventfds that wake another thread, the kernel never reports such errors. A line of the log
+ * that is lost on the console is tested elsewhere: here the log shows how far the daemon is.
+ */
 static bool is_file(int fd)
 {
         struct stat status;
 
-        return syscall(SYS_fstat, fd, &status) == 0 && !S_ISSOCK(status.st_mode) &&
+        return fd != STDERR_FILENO && syscall(SYS_fstat, fd, &status) == 0 && !S_ISSOCK(status.st_mode) &&
                (status.st_mode & S_IFMT) != 0;
 }
 

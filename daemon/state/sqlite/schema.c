@@ -217,7 +217,7 @@ static int schema_check(struct store *store, const char *path)
 
         if (stat(path, &status) < 0 || status.st_size > CHECK_LIMIT)
                 return 0;
-        int r = store_execute(store, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'",
+        int r = store_execute(store, "SELECT count(*) FROM pragma_quick_check WHERE quick_check <> 'ok'",
                               &findings);
         return r < 0 || findings == 0 ? r : store_fail(store, -EUCLEAN, "it is damaged");
 }

@@ -191,7 +191,10 @@ void failing_log_start(struct failing_log *log, uint64_t job_id, const char *nam
         CLEANUP(cleanup_free) char *label = job_label(job_id, name);
         const char *what = label != NULL ? label : "Job";
 
-        (void)group_remove(&log->groups[FAILURE_NONE], job_id);
+        /* An outage in between undoes the failures of a job, which may then fail for the second time again.
+         */
+        for (size_t i = 0; i < GROUP_COUNT; i++)
+                (void)group_remove(&log->groups[i], job_id);
         char *text = failure == FAILURE_NOT_FOUND
                              ? format_message(
                                        "%s: not found (%s): check the ID. Reported as gone if still missing "

@@ -18,7 +18,6 @@ struct job {
         struct string_list *hooks;   /* names; NULL: all hooks */
         bool from_command_line;      /* polled even if it is recorded as ended */
         bool answered;               /* it has had a usable response */
-        bool failing_logged;         /* failing_log_start() was called, and failing_log_end() not yet */
         const struct commit *commit; /* its commit in progress, see observe.c; NULL: none */
 };
 

@@ -118,12 +118,10 @@ static void log_recovered(struct monitor *monitor, const struct planner_request 
         if (request->kind != REQUEST_SINGLE && request->kind != REQUEST_BATCH)
                 return;
         for (size_t i = 0; i < request->count; i++) {
-                struct job *job = job_of(request->jobs[i]);
+                const struct planner_job *job = request->jobs[i];
 
-                if (!job->failing_logged)
-                        continue;
-                job->failing_logged = false;
-                failing_log_end(monitor->failing, job->planning.id, job->name);
+                if (job->failing && job->failures >= FAILURES_LOGGED)
+                        failing_log_end(monitor->failing, job->id, job_of(job)->name);
         }
 }
 
@@ -159,17 +157,12 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
 
 /* ---- failure ---- */
 
-/* An outage undoes the failures of a job, but not what was logged. */
-static void log_failing(struct monitor *monitor, const struct planner_job *planning,
+static void log_failing(struct monitor *monitor, const struct planner_job *job,
                         const struct nexudus_response *response)
 {
-        struct job *job = job_of(planning);
-
-        if (planning->failures < FAILURES_LOGGED || job->failing_logged)
-                return;
-        job->failing_logged = true;
-        failing_log_start(monitor->failing, planning->id, job->name, response->failure,
-                          response->explanation);
+        if (job->failures == FAILURES_LOGGED)
+                failing_log_start(monitor->failing, job->id, job_of(job)->name, response->failure,
+                                  response->explanation);
 }
 
 static void report_failure(struct monitor *monitor, const struct planner_request *request,

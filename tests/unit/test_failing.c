@@ -79,12 +79,25 @@ static void test_one_of_six(void **state)
         expect_after_recovery(*state, 5, "1 job cannot be polled (server error); polling less often.");
 }
 
+static void test_a_job_that_fails_again_has_one_line(void **state)
+{
+        struct fixture *fixture = *state;
+
+        failing_log_free(fixture->log);
+        capture_reset();
+        assert_int_equal(failing_log_new(fixture->event, fixture->journal, &fixture->log), 0);
+        failing_log_start(fixture->log, 1, NULL, FAILURE_SERVER_ERROR, "HTTP 500");
+        failing_log_start(fixture->log, 1, NULL, FAILURE_NO_RESPONSE, "timeout");
+        expect_after_recovery(fixture, 0, "Job 1: cannot be polled: timeout. Polling it less often.");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_more_than_five, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_five_of_six, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_one_of_six, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_job_that_fails_again_has_one_line, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,12 +10,10 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "util/memory.h"
 #include "util/timestamp.h"
-
-#define SPARE_FIELDS 4
 
 /* ---- the list ---- */
 
@@ -81,56 +79,25 @@ static size_t content_size(const struct field_list *fields)
         return size;
 }
 
-static struct entry *entry_allocate(size_t count, size_t content)
+struct entry *entry_new(const struct field_list *fields)
 {
-        size_t size = sizeof(struct entry) + count * sizeof(struct iovec) + content;
-        struct entry *entry = malloc(size);
-
-        if (entry != NULL)
-                *entry = (struct entry){ .size = size };
-        return entry;
-}
-
-void entry_fill(struct entry *entry, const struct field_list *fields)
-{
+        size_t size = sizeof(struct entry) + fields->count * sizeof(struct iovec) + content_size(fields);
+        struct entry *entry = memory_malloc(NULL, size);
         char *at = (char *)&entry->fields[fields->count];
 
-        assert((size_t)(at - (char *)entry) + content_size(fields) <= entry->size);
-        entry->count = fields->count;
+        *entry = (struct entry){ .size = size, .count = fields->count };
         for (size_t i = 0; i < fields->count; i++) {
                 const char *name = fields->items[i].name;
-                size_t prefix = prefix_size(name), size = fields->items[i].size;
+                size_t prefix = prefix_size(name), field_size = fields->items[i].size;
 
-                entry->fields[i] = (struct iovec){ at, prefix + size };
+                entry->fields[i] = (struct iovec){ at, prefix + field_size };
                 if (name != NULL) {
                         memcpy(at, name, prefix - 1);
                         at[prefix - 1] = '=';
                 }
-                if (size > 0)
-                        memcpy(at + prefix, fields->items[i].data, size);
-                at += prefix + size;
+                if (field_size > 0)
+                        memcpy(at + prefix, fields->items[i].data, field_size);
+                at += prefix + field_size;
         }
-}
-
-struct entry *entry_new(const struct field_list *fields)
-{
-        struct entry *entry = entry_allocate(fields->count, content_size(fields));
-
-        if (entry != NULL)
-                entry_fill(entry, fields);
         return entry;
-}
-
-struct entry *entry_new_spare(size_t size)
-{
-        return entry_allocate(SPARE_FIELDS, size);
-}
-
-struct entry *entry_free(struct entry *entry)
-{
-        if (entry != NULL && entry->home != NULL)
-                *entry->home = entry;
-        else
-                free(entry);
-        return NULL;
 }

@@ -38,7 +38,6 @@ void fields_add_text(struct field_list *fields, const char *name, const struct t
 struct entry {
         struct work work;
         struct sender *sender;        /* that has it */
-        struct entry **home;          /* where it returns to instead of being freed; NULL: freed */
         char event_id[EVENT_ID_SIZE]; /* of an event; "": it is none */
         int result;                   /* of sending it */
         size_t size;                  /* of all of it, in bytes */
@@ -46,12 +45,5 @@ struct entry {
         struct iovec fields[]; /* as sd_journal_sendv() takes them; their contents follow without gaps */
 };
 
-/* Returns the entry, or NULL without memory. */
+/* Returns the entry, which is malloc()ed. Without memory the process ends. */
 struct entry *entry_new(const struct field_list *fields);
-
-/* An entry that can be filled with at most four fields and `content_size` bytes of names and data. */
-struct entry *entry_new_spare(size_t content_size);
-void entry_fill(struct entry *entry, const struct field_list *fields);
-
-/* Accepts NULL, returns NULL. */
-struct entry *entry_free(struct entry *entry);

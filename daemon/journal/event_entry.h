@@ -17,6 +17,6 @@ void event_add_fields(struct field_list *fields, const struct event *event, size
 
 /*
  * The console has no fields: the line also shows the event and the size of ResultData. Returns a malloc()ed
- * string, or NULL without memory.
+ * string.
  */
 char *event_console_message(const struct event *event, const char *message);

@@ -40,7 +40,7 @@ static char *format_label(const struct event *event)
 
         CLEANUP(cleanup_free)
         char *shown = text_escape(description->data, description->size, DESCRIPTION_BYTES_MAX);
-        return shown != NULL ? format_message("Job %" PRIu64 " \"%s\"", event->record.id, shown) : NULL;
+        return format_message("Job %" PRIu64 " \"%s\"", event->record.id, shown);
 }
 
 /* ": ", and the ResultData; "" if there is none. */
@@ -50,18 +50,16 @@ static char *format_result(const struct text *result, size_t limit)
                 return format_message("%s", "");
 
         CLEANUP(cleanup_free) char *shown = text_escape(result->data, result->size, limit);
-        return shown != NULL ? format_message(": %s", shown) : NULL;
+        return format_message(": %s", shown);
 }
 
-/* What was observed; NULL without memory. */
+/* What was observed. */
 static char *describe_record(const struct event *event, size_t result_bytes)
 {
         CLEANUP(cleanup_free) char *status = format_text(&event->record.status, STATUS_BYTES_MAX);
         CLEANUP(cleanup_free) char *before = format_text(&event->status_before, STATUS_BYTES_MAX);
         CLEANUP(cleanup_free) char *result = format_result(&event->record.result, result_bytes);
 
-        if (status == NULL || before == NULL || result == NULL)
-                return NULL;
         if (event->first_observation)
                 return format_message("first seen as %s%s", status, result);
         if (!text_equal(&event->record.status, &event->status_before))
@@ -71,7 +69,7 @@ static char *describe_record(const struct event *event, size_t result_bytes)
                                       result);
 
         CLEANUP(cleanup_free) char *now = format_text(&event->record.result, result_bytes);
-        return now != NULL ? format_message("%s, result is now %s", status, now) : NULL;
+        return format_message("%s, result is now %s", status, now);
 }
 
 char *event_message(const struct event *event, size_t result_bytes)
@@ -80,9 +78,6 @@ char *event_message(const struct event *event, size_t result_bytes)
         CLEANUP(cleanup_free) char *status = format_text(&event->record.status, STATUS_BYTES_MAX);
         CLEANUP(cleanup_free) char *description = NULL;
         size_t limit = result_bytes > 0 && result_bytes < RESULT_BYTES_MAX ? result_bytes : RESULT_BYTES_MAX;
-
-        if (label == NULL || status == NULL)
-                return NULL;
 
         switch (event->kind) {
         case EVENT_SEEN:
@@ -101,5 +96,5 @@ char *event_message(const struct event *event, size_t result_bytes)
                 description = format_message("still %s, unchanged for longer than stalled_after", status);
                 break;
         }
-        return description != NULL ? format_message("%s: %s", label, description) : NULL;
+        return format_message("%s: %s", label, description);
 }

@@ -21,10 +21,6 @@
 #include "util/cleanup.h"
 #include "util/message.h"
 
-/* Bytes of a message for which there is no memory, and of everything else in its entry. */
-#define SPARE_MESSAGE_BYTES 1024
-#define SPARE_OTHER_BYTES   256
-
 struct journal {
         struct target target;
         enum log_target configured; /* at start */
@@ -33,8 +29,7 @@ struct journal {
         bool personal_data;
         struct journal_callbacks callbacks;
         struct sender *sender;
-        bool abandoned;      /* a thread that is stuck uses all of this until the process ends */
-        struct entry *spare; /* for a message without memory; NULL while it is queued */
+        bool abandoned; /* a thread that is stuck uses all of this until the process ends */
 };
 
 DEFINE_CLEANUP(struct journal, journal_close)
@@ -86,10 +81,8 @@ int journal_open(const struct log_config *settings, struct journal **ret_journal
                 .userdata = journal,
         };
         journal->sender = sender_new(&parts);
-        journal->spare = entry_new_spare(SPARE_MESSAGE_BYTES + SPARE_OTHER_BYTES);
-        if (journal->sender == NULL || journal->spare == NULL)
+        if (journal->sender == NULL)
                 return -ENOMEM;
-        journal->spare->home = &journal->spare;
         journal_set(journal, settings);
 
         *ret_journal = STEAL_POINTER(journal);
@@ -101,7 +94,6 @@ struct journal *journal_close(struct journal *journal)
         if (journal == NULL || journal->abandoned)
                 return NULL;
         sender_free(journal->sender);
-        free(journal->spare);
         free(journal);
         return NULL;
 }
@@ -175,65 +167,7 @@ static void add_delivery(struct field_list *fields, const struct journal_deliver
         }
 }
 
-/* The message alone, without what needs memory. */
-static void add_message(const struct journal *journal, struct field_list *fields, int priority,
-                        const char *message)
-{
-        if (!journal->target.native) {
-                target_add_line(&journal->target, fields, priority, message);
-                return;
-        }
-        fields_add_string(fields, "MESSAGE", message);
-        add_head(fields, priority, "jobwatchd", clock_wall_us());
-}
-
-/* Returns -ENOMEM, or 0 also if the entry could not be sent: nobody would do anything about it. */
-static int send_message(struct journal *journal, int priority, const char *message_id,
-                        const struct journal_delivery *about, const char *raw, size_t size)
-{
-        CLEANUP(cleanup_free) char *message = text_escape(raw, size, 0);
-        struct field_list fields = { .count = 0 };
-
-        if (message == NULL)
-                return -ENOMEM;
-        add_message(journal, &fields, priority, message);
-        if (journal->target.native) {
-                if (message_id != NULL)
-                        fields_add_string(&fields, "MESSAGE_ID", message_id);
-                add_delivery(&fields, about);
-        }
-        struct entry *entry = entry_new(&fields);
-        if (entry == NULL)
-                return -ENOMEM;
-        (void)sender_send(journal->sender, entry);
-        return 0;
-}
-
-/* The fallback when out of memory: sends the first kilobyte of the message, in ASCII, without other fields.
- */
-static void print_without_memory(struct journal *journal, int priority, const char *format, va_list arguments)
-        __attribute__((format(printf, 3, 0)));
-
-static void print_without_memory(struct journal *journal, int priority, const char *format, va_list arguments)
-{
-        char message[SPARE_MESSAGE_BYTES];
-        struct field_list fields = { .count = 0 };
-        struct entry *entry = journal->spare;
-
-        if (entry == NULL) {
-                sender_drop(journal->sender);
-                return;
-        }
-        journal->spare = NULL;
-        (void)vsnprintf(message, sizeof(message), format, arguments);
-        for (char *c = message; *c != '\0'; c++)
-                if (*c < ' ' || *c > '~')
-                        *c = '?';
-        add_message(journal, &fields, priority, message);
-        entry_fill(entry, &fields);
-        (void)sender_send(journal->sender, entry);
-}
-
+/* That the entry could not be sent is not reported: nobody would do anything about it. */
 static void print(struct journal *journal, int priority, const char *message_id,
                   const struct journal_delivery *about, const char *format, va_list arguments)
         __attribute__((format(printf, 5, 0)));
@@ -242,17 +176,23 @@ static void print(struct journal *journal, int priority, const char *message_id,
                   const struct journal_delivery *about, const char *format, va_list arguments)
 {
         CLEANUP(cleanup_free) char *raw = NULL;
-        va_list again;
+        CLEANUP(cleanup_free) char *message = NULL;
+        struct field_list fields = { .count = 0 };
 
         if (priority > journal->level)
                 return;
-        va_copy(again, arguments);
-        int length = vasprintf(&raw, format, arguments);
-        if (length < 0)
-                raw = NULL;
-        if (length < 0 || send_message(journal, priority, message_id, about, raw, (size_t)length) < 0)
-                print_without_memory(journal, priority, format, again);
-        va_end(again);
+        raw = format_message_list(format, arguments);
+        message = text_escape(raw, strlen(raw), 0);
+        if (journal->target.native) {
+                fields_add_string(&fields, "MESSAGE", message);
+                add_head(&fields, priority, "jobwatchd", clock_wall_us());
+                if (message_id != NULL)
+                        fields_add_string(&fields, "MESSAGE_ID", message_id);
+                add_delivery(&fields, about);
+        } else {
+                target_add_line(&journal->target, &fields, priority, message);
+        }
+        (void)sender_send(journal->sender, entry_new(&fields));
 }
 
 void journal_print(struct journal *journal, int priority, const char *format, ...)
@@ -294,34 +234,26 @@ void journal_print_output(struct journal *journal, const struct journal_delivery
 
         if (journal->target.native) {
                 text = format_message("jobwatch-%s", delivery->hook);
-                if (text == NULL)
-                        return;
                 fields_add(&fields, "MESSAGE", line, size);
                 add_head(&fields, priority, text, clock_wall_us());
                 add_delivery(&fields, delivery);
         } else {
                 text = text_escape(line, size, 0);
-                if (text == NULL)
-                        return;
                 fields_add_string(&fields, NULL, text);
                 fields_add_string(&fields, NULL, "\n");
         }
-        struct entry *entry = entry_new(&fields);
-        if (entry != NULL)
-                (void)sender_send(journal->sender, entry);
+        (void)sender_send(journal->sender, entry_new(&fields));
 }
 
 /* ---- events ---- */
 
-static struct entry *make_event(const struct journal *journal, const struct event *event)
+int journal_event(struct journal *journal, const struct event *event)
 {
         CLEANUP(cleanup_free) char *message = event_message(event, journal->result_bytes);
         CLEANUP(cleanup_free) char *line = NULL;
         const int priority = event_priority(event->kind);
         struct field_list fields = { .count = 0 };
 
-        if (message == NULL)
-                return NULL;
         if (journal->target.native) {
                 /* An entry that is repeated is the same one, so it has the time of the event. */
                 fields_add_string(&fields, "MESSAGE", message);
@@ -330,19 +262,9 @@ static struct entry *make_event(const struct journal *journal, const struct even
                 event_add_fields(&fields, event, journal->result_bytes, journal->personal_data);
         } else {
                 line = event_console_message(event, message);
-                if (line == NULL)
-                        return NULL;
                 target_add_line(&journal->target, &fields, priority, line);
         }
-        return entry_new(&fields);
-}
-
-int journal_event(struct journal *journal, const struct event *event)
-{
-        struct entry *entry = make_event(journal, event);
-
-        if (entry == NULL)
-                return sender_refuse_event(journal->sender, -ENOMEM);
+        struct entry *entry = entry_new(&fields);
         memcpy(entry->event_id, event->id, sizeof(entry->event_id));
         return sender_send(journal->sender, entry);
 }

@@ -14,7 +14,8 @@
  * log; the layers below return errors.
  *
  * Until journal_start() and after journal_stop() an entry is sent at once, which may block. In between a
- * thread of its own, the log sender, sends all of them in order, from a queue of at most 4 MiB.
+ * thread of its own, the log sender, sends all of them in order, from a queue of at most 4 MiB. Without
+ * memory for an entry the process ends.
  */
 struct journal;
 
@@ -107,7 +108,6 @@ void journal_print_delivery(struct journal *journal, int priority, const char *m
 /*
  * Logs a line that the program of a hook has printed, regardless of the level: in the journal as it is, as
  * "jobwatch-HOOK" with the fields of the delivery; on the console alone, with control characters escaped.
- * Lost without memory.
  */
 void journal_print_output(struct journal *journal, const struct journal_delivery *delivery, int priority,
                           const char *line, size_t size);

@@ -92,7 +92,7 @@ static void on_done(struct work *work)
                 sender->parts.on_sent(sender->parts.userdata, entry->event_id);
         if (is_event(entry) && entry->result < 0 && sender->refused == 0)
                 sender->refused = entry->result;
-        entry_free(entry);
+        free(entry);
         if (worker_is_idle(sender->worker))
                 note_drained(sender);
 }
@@ -103,21 +103,7 @@ static int send_now(const struct sender *sender, struct entry *entry)
 
         if (is_event(entry) && r >= 0)
                 sender->parts.on_sent(sender->parts.userdata, entry->event_id);
-        entry_free(entry);
-        return r;
-}
-
-/* Without a queue nothing is to be waited for. */
-void sender_drop(struct sender *sender)
-{
-        if (!sender_is_idle(sender))
-                sender->dropped++;
-}
-
-int sender_refuse_event(struct sender *sender, int r)
-{
-        if (!sender_is_idle(sender) && sender->refused == 0)
-                sender->refused = r;
+        free(entry);
         return r;
 }
 
@@ -129,10 +115,11 @@ int sender_send(struct sender *sender, struct entry *entry)
         bool full = sender->bytes > 0 && sender->bytes + entry->size > QUEUE_BYTES_MAX;
         bool event = is_event(entry);
         if (full || (event && sender->refused < 0)) {
-                entry_free(entry);
-                if (event)
-                        return sender_refuse_event(sender, -EXFULL);
-                sender_drop(sender);
+                free(entry);
+                if (!event)
+                        sender->dropped++;
+                else if (sender->refused == 0)
+                        sender->refused = -EXFULL;
                 return -EXFULL;
         }
         if (sender->bytes == 0)

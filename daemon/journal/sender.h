@@ -50,10 +50,6 @@ bool sender_stop(struct sender *sender, uint64_t timeout_us);
  */
 int sender_send(struct sender *sender, struct entry *entry);
 
-/* There is no memory for an entry. */
-void sender_drop(struct sender *sender);
-int sender_refuse_event(struct sender *sender, int r);
-
 /* Whether nothing is queued. */
 bool sender_is_idle(const struct sender *sender);
 

@@ -66,7 +66,7 @@ static void explain_status(const struct http_end *end, const char *const secrets
                         end->status);
         else if (is_html_page(end))
                 explain(explanation, "HTTP %d with an HTML page", end->status);
-        else if (excerpt != NULL && *excerpt != '\0')
+        else if (*excerpt != '\0')
                 explain(explanation, "HTTP %d: %s", end->status, excerpt);
         else
                 explain(explanation, "HTTP %d", end->status);

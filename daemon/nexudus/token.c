@@ -78,8 +78,8 @@ int token_new(struct http_client *client, const struct token_settings *settings,
         token->url = format_message("%s" TOKEN_PATH, settings->base_url);
         token->username = strdup(settings->username);
         token->password = strdup(settings->password);
-        if (token->client_line == NULL || token->url == NULL || token->username == NULL ||
-            token->password == NULL || (known != NULL && tokens_copy(known, &token->tokens) < 0))
+        if (token->username == NULL || token->password == NULL ||
+            (known != NULL && tokens_copy(known, &token->tokens) < 0))
                 return -ENOMEM;
 
         *ret_token = STEAL_POINTER(token);

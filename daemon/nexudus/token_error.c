@@ -65,7 +65,7 @@ static void explain_reason(const struct token_response *response,
         if (has_text(&body->error) && !may_contain_secret(response, &body->error)) {
                 CLEANUP(cleanup_free)
                 char *code = text_escape(body->error.data, body->error.size, CODE_SHOWN);
-                explain(explanation, " (%s)", code != NULL ? code : "");
+                explain(explanation, " (%s)", code);
         }
         const struct text *reason =
                 has_text(&body->error_description) ? &body->error_description : &body->message;
@@ -76,7 +76,7 @@ static void explain_reason(const struct token_response *response,
                 return;
         }
         CLEANUP(cleanup_free) char *shown = text_escape(reason->data, reason->size, DESCRIPTION_SHOWN);
-        explain(explanation, ": %s", shown != NULL ? shown : "");
+        explain(explanation, ": %s", shown);
 }
 
 /* ---- refusals ---- */

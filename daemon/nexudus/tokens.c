@@ -56,12 +56,9 @@ int tokens_format(const struct tokens *tokens, char **ret_text)
             (refresh != NULL && !token_is_valid(refresh, strlen(refresh))))
                 return -EINVAL;
 
-        char *text =
+        *ret_text =
                 format_message("2 %" PRIu64 " %" PRIu64 " %s%s%s", tokens->obtained_us, tokens->lifetime_us,
                                access, refresh != NULL ? " " : "", refresh != NULL ? refresh : "");
-        if (text == NULL)
-                return -ENOMEM;
-        *ret_text = text;
         return 0;
 }
 

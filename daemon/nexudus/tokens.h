@@ -26,7 +26,8 @@ int tokens_copy(const struct tokens *tokens, struct tokens *ret_tokens);
 
 /*
  * The stored form: one line of visible ASCII and blanks. The line is malloc()ed and a secret. Returns -EINVAL
- * if the access token is missing or a token is invalid, or if the line is malformed; -ENOMEM.
+ * if the access token is missing or a token is invalid, or if the line is malformed; tokens_parse() also
+ * -ENOMEM.
  */
 int tokens_format(const struct tokens *tokens, char **ret_text);
 int tokens_parse(const char *text, struct tokens *ret_tokens);

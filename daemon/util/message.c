@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Wrappers of vasprintf(), which leaves its result undefined when out of memory. */
+/* Messages that are as long as they need be. */
 
 #include "util/message.h"
 
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 
-static char *format_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+#include "util/memory.h"
 
-static char *format_list(const char *format, va_list arguments)
+char *format_message_list(const char *format, va_list arguments)
 {
-        char *message;
+        va_list again;
 
-        return vasprintf(&message, format, arguments) < 0 ? NULL : message;
+        va_copy(again, arguments);
+        size_t size = (size_t)vsnprintf(NULL, 0, format, again) + 1;
+        va_end(again);
+        char *message = memory_malloc(NULL, size);
+        (void)vsnprintf(message, size, format, arguments);
+        return message;
 }
 
 char *format_message(const char *format, ...)
@@ -22,7 +25,7 @@ char *format_message(const char *format, ...)
         va_list arguments;
 
         va_start(arguments, format);
-        char *message = format_list(format, arguments);
+        char *message = format_message_list(format, arguments);
         va_end(arguments);
         return message;
 }
@@ -32,7 +35,7 @@ int fail_with_message(int r, char **ret_message, const char *format, ...)
         va_list arguments;
 
         va_start(arguments, format);
-        *ret_message = format_list(format, arguments);
+        *ret_message = format_message_list(format, arguments);
         va_end(arguments);
         return r;
 }

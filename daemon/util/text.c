@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/memory.h"
 #include "util/utf8.h"
 
 int text_from(const char *data, size_t size, struct text *ret_text)
@@ -130,11 +131,8 @@ char *text_escape(const char *data, size_t size, size_t limit)
         size_t cut = text_cut(data, size, limit);
 
         /* The longest form of a byte is \xNN; those of longer characters need less for each byte. */
-        char *escaped = malloc(cut * 4 + sizeof(ellipsis));
-        if (escaped == NULL)
-                return NULL;
+        char *escaped = memory_malloc(NULL, cut * 4 + sizeof(ellipsis)), *end = escaped;
 
-        char *end = escaped;
         for (size_t i = 0; i < cut;) {
                 size_t visible = text_visible_size(data + i, cut - i);
                 memcpy(end, data + i, visible);

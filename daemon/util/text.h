@@ -46,10 +46,10 @@ size_t text_cut(const char *data, size_t size, size_t limit);
 size_t text_visible_size(const char *data, size_t size);
 
 /*
- * Returns a malloc()ed copy on one line that is safe on a terminal, or NULL when out of memory. Characters
- * that are not visible are escaped as \n, \t, \r, \xNN, \uNNNN or \UNNNNNNNN, bytes of invalid UTF-8 as
- * \xNN; a backslash is not escaped. It is cut at `limit` bytes of the source (0: no limit); an ellipsis then
- * follows.
+ * Returns a malloc()ed copy on one line that is safe on a terminal; without memory the process ends.
+ * Characters that are not visible are escaped as \n, \t, \r, \xNN, \uNNNN or \UNNNNNNNN, bytes of invalid
+ * UTF-8 as \xNN; a backslash is not escaped. It is cut at `limit` bytes of the source (0: no limit); an
+ * ellipsis then follows.
  */
 char *text_escape(const char *data, size_t size, size_t limit);
 

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "fault_malloc.h"
 #include "journal/event_message.h"
 
 static void expect(const struct event *event, const char *expected)
@@ -229,31 +228,6 @@ static void test_result_is_cut_at_result_bytes(void **state)
         free(message);
 }
 
-static void test_no_memory(void **state)
-{
-        unsigned tried = 0;
-        (void)state;
-
-        for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++)
-                for (unsigned nth = 1;; nth++) {
-                        struct event event = sample((enum event_kind)kind);
-
-                        event.job_name = kind % 2 ? event.job_name : TEXT_NULL;
-                        event.record.description = TEXT_LITERAL("Import");
-                        event.record.result = TEXT_LITERAL("rows");
-                        fault_malloc_arm(nth, false);
-                        char *message = event_message(&event, 0);
-                        if (!fault_malloc_disarm()) {
-                                assert_non_null(message);
-                                free(message);
-                                break;
-                        }
-                        assert_null(message);
-                        tried++;
-                }
-        assert_true(tried > EVENT_KIND_COUNT);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -269,7 +243,6 @@ int main(void)
                 cmocka_unit_test(test_remote_texts_are_escaped_and_cut),
                 cmocka_unit_test(test_result_is_cut_at_200_bytes_between_characters),
                 cmocka_unit_test(test_result_is_cut_at_result_bytes),
-                cmocka_unit_test(test_no_memory),
         };
 
         return cmocka_run_group_tests_name("event_message", tests, NULL, NULL);

@@ -255,21 +255,6 @@ static void test_out_of_memory(void **state)
         free(fixture->hook.target);
 }
 
-static void test_end_without_memory(void **state)
-{
-        struct hook_run run = { .fixture = *state };
-        siginfo_t death;
-
-        hook_start(&run, "/bin/sh -c 'exit 4'");
-        assert_return_code(waitid(P_ALL, 0, &death, WEXITED | WNOWAIT), errno);
-        /* From here on the reason is the only allocation. */
-        fault_malloc_arm(1, false);
-        hook_finish(&run);
-        assert_true(fault_malloc_disarm());
-        assert_string_equal(run.reason, "failed");
-        hook_clear(&run);
-}
-
 #define HOOK_TEST(function) cmocka_unit_test_setup_teardown(function, hook_setup, hook_teardown)
 
 int main(void)
@@ -279,7 +264,6 @@ int main(void)
                 HOOK_TEST(test_writable_program),   HOOK_TEST(test_writable_directory),
                 HOOK_TEST(test_unstarted),          HOOK_TEST(test_first_line),
                 HOOK_TEST(test_registered_formats), HOOK_TEST(test_out_of_memory),
-                HOOK_TEST(test_end_without_memory),
         };
 
         return cmocka_run_group_tests_name("hook_exec_check", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Messages: short ones, long ones, and none for want of memory. */
+/* Messages: short ones and long ones. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "fault_malloc.h"
 #include "util/message.h"
 
 static void test_format(void **state)
@@ -53,32 +52,12 @@ static void test_fail(void **state)
         free(message);
 }
 
-static void test_out_of_memory(void **state)
-{
-        static char stale[] = "stale";
-        char *message = stale;
-
-        (void)state;
-        fault_malloc_arm(1, false);
-        char *none = format_message("%d", 7);
-        assert_true(fault_malloc_disarm());
-        assert_null(none);
-
-        /* The error stays what it was; only its words are missing. */
-        fault_malloc_arm(1, false);
-        int r = fail_with_message(-EUCLEAN, &message, "%d", 7);
-        assert_true(fault_malloc_disarm());
-        assert_int_equal(r, -EUCLEAN);
-        assert_null(message);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_format),
                 cmocka_unit_test(test_long),
                 cmocka_unit_test(test_fail),
-                cmocka_unit_test(test_out_of_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

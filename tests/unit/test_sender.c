@@ -25,7 +25,6 @@
 
 #include <cmocka.h>
 
-#include "fault_malloc.h"
 #include "journal/journal.h"
 #include "util/timespan.h"
 
@@ -425,29 +424,6 @@ static void test_an_event_that_cannot_be_sent(void **state)
         assert_int_equal(scene->number_count, 1);
 }
 
-/* One message has its memory. What comes before it is sent is counted. */
-static void test_messages_without_memory(void **state)
-{
-        struct scene *scene = *state;
-
-        close_gate();
-        fault_malloc_arm(1, true);
-        for (unsigned i = 1; i <= 3; i++)
-                journal_print(scene->journal, LOG_INFO, "number %u", i);
-        assert_true(fault_malloc_disarm());
-        open_gate();
-        read_all(scene);
-        assert_int_equal(scene->number_count, 1);
-        assert_string_equal(scene->last_message,
-                            "2 log entries were dropped: the journal did not accept them in time.");
-
-        fault_malloc_arm(1, true);
-        journal_print(scene->journal, LOG_INFO, "number 4");
-        assert_true(fault_malloc_disarm());
-        read_all(scene);
-        assert_int_equal(scene->number_count, 2);
-}
-
 static void test_all_is_sent_before_the_end(void **state)
 {
         struct scene *scene = *state;
@@ -534,7 +510,6 @@ int main(void)
                 TEST(test_an_entry_larger_than_the_queue),
                 TEST(test_no_event_overtakes_one_that_was_refused),
                 TEST(test_an_event_that_cannot_be_sent),
-                TEST(test_messages_without_memory),
                 TEST(test_all_is_sent_before_the_end),
                 cmocka_unit_test(test_a_stuck_thread_does_not_hold_up_the_end),
                 TEST(test_busy),

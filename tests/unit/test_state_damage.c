@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fault_malloc.h"
 #include "fault_system.h"
 #include "state/sqlite/database.h"
 #include "state/sqlite/file.h"
@@ -143,19 +142,6 @@ static void test_garbage_and_a_journal(void **context)
         assert_refused(fixture, fixture->directory, -EUCLEAN, "cannot be used");
 
         (void)remove(fixture_path(fixture, STATE_FILE_NAME "-journal")); /* SQLite may have done so */
-        for (unsigned nth = 1;; nth++) { /* without memory for the message, too */
-                char *message = NULL;
-
-                fault_malloc_arm(nth, false);
-                int r = store_open(fixture->directory, &message, &fixture->state);
-                assert_true(fault_malloc_disarm());
-                if (r == -EUCLEAN) {
-                        assert_null(message);
-                        break;
-                }
-                assert_int_equal(r, -ENOMEM);
-                free(message);
-        }
         put(fixture, "", 0);
         fixture_open(fixture);
 }

@@ -94,9 +94,6 @@ static int lock_held(const char *directory, pid_t pid, char **ret_message)
 int state_directory_lock(const char *directory, char **ret_message, int *ret_lock)
 {
         CLEANUP(cleanup_free) char *path = format_message("%s/" LOCK_FILE_NAME, directory);
-        if (path == NULL)
-                return -ENOMEM;
-
         CLEANUP(cleanup_descriptor)
         int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
         if (lock < 0 || fchmod(lock, 0600) < 0 || ownership_inherit(lock, directory) < 0)

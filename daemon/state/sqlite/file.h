@@ -3,7 +3,7 @@
 
 /*
  * The state directory, its lock and the database file, before SQLite opens it. On failure *ret_message is a
- * malloc()ed text for the user, or NULL without memory.
+ * malloc()ed text for the user.
  */
 
 #define STATE_FILE_NAME "jobwatchd.db"

@@ -48,8 +48,6 @@ static int store_open_in(const char *directory, char **ret_message, struct store
                 return r;
 
         path = format_message("%s/" STATE_FILE_NAME, store->directory);
-        if (path == NULL)
-                return -ENOMEM;
         r = state_file_prepare(store->directory, path, ret_message);
         if (r < 0)
                 return r;

@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -63,6 +64,7 @@ struct http_request {
         void *userdata;
 
         int socket_error; /* errno of the last socket(); 0: it succeeded */
+        int socket_port;  /* to which it was to connect */
         bool sending;     /* has a connection, and is being sent or was sent */
         bool report_sent; /* on_sent() is to be called */
         bool kept_failed; /* a kept connection was lost, and libcurl tries another */
@@ -210,7 +212,17 @@ static void request_restart(struct http_request *request)
                 memory_exhausted();
 }
 
-/* As libcurl does it, but the errno is kept. */
+static int port_of(const struct curl_sockaddr *address)
+{
+        struct sockaddr_in internet; /* the port of an IPv6 address is at the same place */
+
+        if (address->family != AF_INET && address->family != AF_INET6)
+                return 0;
+        memcpy(&internet, &address->addr, sizeof(internet));
+        return ntohs(internet.sin_port);
+}
+
+/* As libcurl does it, but the errno and the port are kept. */
 static curl_socket_t open_socket(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
 {
         (void)purpose;
@@ -218,6 +230,7 @@ static curl_socket_t open_socket(void *userdata, curlsocktype purpose, struct cu
 
         int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
         request->socket_error = fd < 0 ? errno : 0;
+        request->socket_port = port_of(address);
         return fd;
 }
 
@@ -250,6 +263,7 @@ static struct http_curl_result result_of(const struct http_request *request, CUR
                 .code = (int)code,
                 .text = request->curl_error,
                 .os_error = os_error != 0 ? (int)os_error : request->socket_error,
+                .port = request->socket_port,
                 .sent = request->sending,
                 .contacted = sent > 0,
         };
@@ -295,7 +309,7 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
         const struct http_response *response = &request->response;
         const struct http_end end = {
                 .outcome = outcome,
-                .status = response->head.status,
+                .status = http_response_status(response),
                 .error = response->error,
                 .retry_after_us = http_response_retry_after(response),
                 .body_size = response->body_size,
@@ -319,31 +333,6 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
                 if (code == CURLE_OK)                                                                        \
                         code = curl_easy_setopt(easy, option, value);                                        \
         } while (false)
-
-/* The size of scheme, host and port if libcurl would request the path that follows unchanged, or of all. */
-static size_t origin_size(const char *url)
-{
-        static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_~%?=&,";
-        const char *host = strstr(url, "://");
-        const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
-
-        if (path == NULL || path[strspn(path, plain)] != '\0')
-                return strlen(url);
-        return (size_t)(path - url);
-}
-
-/* libcurl parses and rebuilds a URL several times, byte by byte; a long path as request target avoids that.
- */
-static CURLcode set_url(CURL *easy, const char *url)
-{
-        size_t size = origin_size(url);
-        CLEANUP(cleanup_free) char *origin = strndup(url, size);
-
-        CURLcode code = origin != NULL ? curl_easy_setopt(easy, CURLOPT_URL, origin) : CURLE_OUT_OF_MEMORY;
-        if (code == CURLE_OK && url[size] != '\0')
-                code = curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, url + size);
-        return code;
-}
 
 static CURLcode copy_headers(struct http_request *request, const char *const *lines)
 {
@@ -399,7 +388,8 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         }
         if (code == CURLE_OK)
                 code = http_response_attach(&request->response, easy);
-        return code == CURLE_OK ? set_url(easy, call->url) : code;
+        SET(CURLOPT_URL, call->url);
+        return code;
 }
 
 int http_start(struct http_client *client, const struct http_call *call, struct http_request **ret_request)
@@ -417,7 +407,6 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
         request->deadline_us =
                 client->timeout_us < UINT64_MAX - now_us ? now_us + client->timeout_us : UINT64_MAX;
         request->response = (struct http_response){
-                .head = HTTP_HEAD_INITIAL,
                 .body_max = client->body_max,
                 .on_body = call->on_body,
                 .userdata = call->userdata,

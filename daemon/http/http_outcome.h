@@ -35,6 +35,7 @@ struct http_curl_result {
         int code;         /* CURLcode */
         const char *text; /* from CURLOPT_ERRORBUFFER; "": none */
         int os_error;     /* errno of a failed connect(); 0: none */
+        int port;         /* to which libcurl connected, or tried to; 0: none */
         bool sent;        /* a connection was established, and the request was about to be sent */
         bool contacted;   /* bytes were sent, if only to a proxy */
 };

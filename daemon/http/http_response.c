@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Receives a response: checks its head line by line, passes on the body of a 2xx one, and keeps the beginning
+ * Receives a response: checks its status line, passes on the body of a 2xx one, and keeps the beginning
  * of any other as an excerpt.
  *
  * The body is counted as it leaves the decoder, since CURLOPT_MAXFILESIZE limits neither chunked nor
@@ -19,12 +19,20 @@
 /* An error page up to this size is read to its end, so that the connection can be reused. */
 #define ERROR_PAGE_MAX (64 * 1024)
 
+int http_response_status(const struct http_response *response)
+{
+        long status = 0;
+
+        (void)curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
+        return response->head_invalid ? 0 : (int)status;
+}
+
 /* An invalid head ends the request at once, so that its body is not taken for that of a success. */
 static size_t on_curl_header(char *data, size_t unit, size_t count, void *userdata)
 {
         struct http_response *response = userdata;
 
-        if (http_head_parse(&response->head, data, unit * count))
+        if (http_line_is_valid(data, unit * count))
                 return unit * count;
         response->head_invalid = true;
         return 0;
@@ -45,7 +53,7 @@ static size_t on_curl_write(char *data, size_t unit, size_t count, void *userdat
         struct http_response *response = userdata;
         size_t size = unit * count;
 
-        if (!http_status_is_success(response->head.status)) {
+        if (!http_status_is_success(http_response_status(response))) {
                 response->body_size += size;
                 excerpt_add(response, data, size);
                 response->page_cut = response->body_size > ERROR_PAGE_MAX;
@@ -83,24 +91,11 @@ CURLcode http_response_attach(struct http_response *response, CURL *easy)
 
 bool http_response_has_begun(const struct http_response *response)
 {
-        return response->head.status != 0 || response->head_invalid;
-}
-
-/* libcurl determines the end of the response by the status that it has read itself. */
-static void check_status(struct http_response *response)
-{
-        long status = 0;
-
-        (void)curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (response->head.status != 0 && response->head.status != status) {
-                response->head_invalid = true;
-                response->head.status = 0;
-        }
+        return http_response_status(response) != 0 || response->head_invalid;
 }
 
 enum http_outcome http_response_finish(struct http_response *response, const struct http_curl_result *result)
 {
-        check_status(response);
         if (response->head_invalid)
                 return HTTP_BROKEN;
         if (response->too_large)
@@ -112,26 +107,22 @@ enum http_outcome http_response_finish(struct http_response *response, const str
 
         enum http_outcome outcome = http_outcome_from_curl(result);
         /* The status of an error page counts, however long the page is. */
-        if (outcome == HTTP_TOO_LARGE && !http_status_is_success(response->head.status))
+        if (outcome == HTTP_TOO_LARGE && !http_status_is_success(http_response_status(response)))
                 outcome = HTTP_ANSWERED;
-        return outcome == HTTP_ANSWERED && response->head.status == 0 ? HTTP_BROKEN : outcome;
+        return outcome == HTTP_ANSWERED && http_response_status(response) == 0 ? HTTP_BROKEN : outcome;
 }
 
 /* Returns NULL if there was no proxy or if it is not the cause. */
 static const char *describe_proxy_failure(struct http_response *response,
                                           const struct http_curl_result *result)
 {
-        const char *url = NULL, *cause = http_curl_result_to_string(result);
+        const char *cause = http_curl_result_to_string(result);
+        struct http_proxy proxy = http_proxy_find();
         long connect_status = 0;
         char status[64];
 
         (void)curl_easy_getinfo(response->easy, CURLINFO_HTTP_CONNECTCODE, &connect_status);
-        (void)curl_easy_getinfo(response->easy, CURLINFO_EFFECTIVE_URL, &url);
-        if (url == NULL || !http_proxy_has_failed(result, connect_status))
-                return NULL;
-
-        struct http_proxy proxy = http_proxy_find(url);
-        if (proxy.variable == NULL)
+        if (!http_proxy_has_failed(&proxy, result, connect_status))
                 return NULL;
         if (connect_status > 0) {
                 (void)snprintf(status, sizeof(status), "HTTP %ld%s", connect_status,

@@ -20,14 +20,13 @@ struct http_response {
         /* Receives the body of a 2xx response; a negative errno aborts. NULL: it goes to the excerpt. */
         int (*on_body)(void *userdata, const void *data, size_t size);
         void *userdata;
-        struct http_head head; /* HTTP_HEAD_INITIAL; later `status` is that of the response, 0: none */
 
         CURL *easy;
         uint64_t body_size; /* decoded bytes received */
         int error;          /* what on_body() returned */
         char excerpt[HTTP_EXCERPT_MAX];
         size_t excerpt_size;
-        bool head_invalid; /* not HTTP/1.1, or understood differently by libcurl */
+        bool head_invalid; /* not HTTP/1.1 */
         bool too_large;
         bool page_cut; /* aborted, since an error page is too long */
         char detail[HTTP_DETAIL_SIZE];
@@ -35,6 +34,9 @@ struct http_response {
 
 /* Has the easy handle pass what it receives to the response. */
 CURLcode http_response_attach(struct http_response *response, CURL *easy);
+
+/* The status; 0: none yet, or an invalid one. */
+int http_response_status(const struct http_response *response);
 
 /* Whether a line was received. */
 bool http_response_has_begun(const struct http_response *response);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Which proxy the environment names for a URL. */
+/* Which proxy the environment names, and which failures are its own. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,15 +10,13 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <curl/curl.h>
 
 #include "http/http_proxy.h"
 
-#define URL "https://spaces.nexudus.com/api"
-
 static int forget(void **state)
 {
-        static const char *const names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy",
-                                             "ALL_PROXY",   "no_proxy",    "NO_PROXY" };
+        static const char *const names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
         (void)state;
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -27,9 +25,9 @@ static int forget(void **state)
 }
 
 /* `variable` is NULL if there is to be none. */
-static void expect(const char *url, const char *variable, const char *address)
+static void expect(const char *variable, const char *address)
 {
-        struct http_proxy proxy = http_proxy_find(url);
+        struct http_proxy proxy = http_proxy_find();
 
         if (variable == NULL) {
                 assert_null(proxy.variable);
@@ -43,18 +41,15 @@ static void expect(const char *url, const char *variable, const char *address)
 static void test_variables(void **state)
 {
         (void)state;
-        expect(URL, NULL, NULL);
+        expect(NULL, NULL);
         assert_int_equal(setenv("ALL_PROXY", "http://d:4", 1), 0);
-        expect(URL, "ALL_PROXY", "d:4");
+        expect("ALL_PROXY", "d:4");
         assert_int_equal(setenv("all_proxy", "http://c:3", 1), 0);
-        expect(URL, "all_proxy", "c:3");
+        expect("all_proxy", "c:3");
         assert_int_equal(setenv("HTTPS_PROXY", "http://b:2", 1), 0);
-        expect(URL, "HTTPS_PROXY", "b:2");
+        expect("HTTPS_PROXY", "b:2");
         assert_int_equal(setenv("https_proxy", "http://a:1", 1), 0);
-        expect(URL, "https_proxy", "a:1");
-        expect("http://127.0.0.1/api", NULL, NULL);
-        assert_int_equal(setenv("https_proxy", "", 1), 0);
-        expect(URL, NULL, NULL);
+        expect("https_proxy", "a:1");
 }
 
 static void test_addresses(void **state)
@@ -78,7 +73,7 @@ static void test_addresses(void **state)
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 assert_int_equal(setenv("https_proxy", cases[i].proxy, 1), 0);
-                expect(URL, "https_proxy", cases[i].address);
+                expect("https_proxy", cases[i].address);
         }
 }
 
@@ -92,69 +87,39 @@ static void test_a_long_address_is_cut(void **state)
         proxy[sizeof(proxy) - 1] = '\0';
         memcpy(proxy, before, strlen(before));
         assert_int_equal(setenv("https_proxy", proxy, 1), 0);
-        assert_int_equal(strlen(http_proxy_find(URL).address), HTTP_PROXY_ADDRESS_SIZE - 1);
+        assert_int_equal(strlen(http_proxy_find().address), HTTP_PROXY_ADDRESS_SIZE - 1);
 }
 
-static void test_exempt_hosts(void **state)
+/* What libcurl connected to shows whether there was a proxy. */
+static void test_failures(void **state)
 {
         static const struct {
-                const char *list;
-                bool exempt;
+                struct http_curl_result result;
+                long connect_status;
+                bool failed;
         } cases[] = {
-                { "", false },
-                { "*", true },
-                { "nexudus.com", true },
-                { ".nexudus.com", true },
-                { "NEXUDUS.com", true },
-                { "spaces.nexudus.com", true },
-                { "example.com, spaces.nexudus.com", true },
-                { "example.com nexudus.com", true },
-                { "dus.com", false },
-                { "www.spaces.nexudus.com", false },
-                { "example.com,", false },
-                { ".", false },
+                { { .code = CURLE_COULDNT_CONNECT, .port = 3128 }, 0, true },
+                { { .code = CURLE_OPERATION_TIMEDOUT, .port = 3128 }, 0, true },
+                { { .code = CURLE_COULDNT_CONNECT, .port = 443 }, 0, false }, /* no_proxy */
+                { { .code = CURLE_COULDNT_RESOLVE_HOST }, 0, false },
+                { { .code = CURLE_COULDNT_RESOLVE_PROXY }, 0, true },
+                { { .code = CURLE_RECV_ERROR, .port = 3128 }, 407, true },
+                { { .code = CURLE_SSL_CONNECT_ERROR, .port = 3128 }, 200, false },
+                { { .code = CURLE_SSL_CONNECT_ERROR, .port = 3128 }, 0, false },
+                { { .code = CURLE_RECV_ERROR, .port = 3128, .sent = true }, 200, false },
         };
         (void)state;
 
-        assert_int_equal(setenv("https_proxy", "http://a:1", 1), 0);
-        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                assert_int_equal(setenv("no_proxy", cases[i].list, 1), 0);
-                expect(URL, cases[i].exempt ? NULL : "https_proxy", "a:1");
-        }
-        assert_int_equal(unsetenv("no_proxy"), 0);
-        assert_int_equal(setenv("NO_PROXY", "nexudus.com", 1), 0);
-        expect(URL, NULL, NULL);
-}
+        assert_int_equal(setenv("https_proxy", "http://proxy.example:3128", 1), 0);
+        struct http_proxy proxy = http_proxy_find();
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                if (http_proxy_has_failed(&proxy, &cases[i].result, cases[i].connect_status) !=
+                    cases[i].failed)
+                        fail_msg("case %zu", i);
 
-/* The host is an address, and the list contains addresses and networks. */
-static void test_exempt_networks(void **state)
-{
-        static const struct {
-                const char *url, *list;
-                bool exempt;
-        } cases[] = {
-                { "https://10.1.2.3/", "10.0.0.0/8", true },
-                { "https://10.1.2.3/", "example.com,10.1.2.2/31", true },
-                { "https://10.1.2.3/", "10.1.2.3", true },
-                { "https://10.1.2.3/", "10.1.2.3/32", true },
-                { "https://10.1.2.3/", "10.1.2.0/31", false },
-                { "https://10.1.2.3/", "11.0.0.0/8", false },
-                { "https://10.1.2.3/", "10.1.2.3/33", false },
-                { "https://10.1.2.3/", "2001:db8::/32", false },
-                { "https://10.example.com/", "10.0.0.0/8", false },
-                { "https://[2001:db8::7]/", "2001:db8::/32", true },
-                { "https://[2001:db8::7]:8443/", "2001:db8::7", true },
-                { "https://[2001:db9::7]/", "2001:db8::/32", false },
-                { "https://[2001:db8::7]/", "2001:db8::/129", false },
-                { "https://[2001:db8::7]/", "10.0.0.0/8", false },
-        };
-        (void)state;
-
-        assert_int_equal(setenv("https_proxy", "http://a:1", 1), 0);
-        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                assert_int_equal(setenv("no_proxy", cases[i].list, 1), 0);
-                expect(cases[i].url, cases[i].exempt ? NULL : "https_proxy", "a:1");
-        }
+        assert_int_equal(unsetenv("https_proxy"), 0);
+        proxy = http_proxy_find();
+        assert_false(http_proxy_has_failed(&proxy, &cases[0].result, 0));
 }
 
 int main(void)
@@ -163,8 +128,7 @@ int main(void)
                 cmocka_unit_test_setup(test_variables, forget),
                 cmocka_unit_test_setup(test_addresses, forget),
                 cmocka_unit_test_setup(test_a_long_address_is_cut, forget),
-                cmocka_unit_test_setup(test_exempt_hosts, forget),
-                cmocka_unit_test_setup(test_exempt_networks, forget),
+                cmocka_unit_test_setup(test_failures, forget),
         };
 
         return cmocka_run_group_tests_name("http_proxy", tests, NULL, NULL);

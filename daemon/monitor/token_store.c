@@ -92,11 +92,8 @@ static void queue_save(struct token_store *store, char *text)
 
 void token_store_save(struct token_store *store, const struct tokens *tokens)
 {
-        char *text = NULL;
-
         store->text = secret_free(store->text);
-        if (tokens_format(tokens, &text) == 0)
-                queue_save(store, text);
+        queue_save(store, tokens_format(tokens));
 }
 
 void token_store_retry(struct token_store *store)

@@ -61,7 +61,7 @@ static void on_end(void *userdata, const struct http_end *end);
 /* ---- creation and destruction ---- */
 
 int token_new(struct http_client *client, const struct token_settings *settings,
-              const struct token_callbacks *callbacks, const struct tokens *known, struct token **ret_token)
+              const struct token_callbacks *callbacks, struct tokens *known, struct token **ret_token)
 {
         CLEANUP(cleanup_token_free) struct token *token = calloc(1, sizeof(*token));
 
@@ -78,9 +78,12 @@ int token_new(struct http_client *client, const struct token_settings *settings,
         token->url = format_message("%s" TOKEN_PATH, settings->base_url);
         token->username = strdup(settings->username);
         token->password = strdup(settings->password);
-        if (token->username == NULL || token->password == NULL ||
-            (known != NULL && tokens_copy(known, &token->tokens) < 0))
+        if (token->username == NULL || token->password == NULL)
                 return -ENOMEM;
+        if (known != NULL) {
+                token->tokens = *known;
+                *known = TOKENS_NULL;
+        }
 
         *ret_token = STEAL_POINTER(token);
         return 0;

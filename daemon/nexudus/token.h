@@ -40,11 +40,12 @@ struct token_callbacks {
 
 /*
  * Sends no request yet. The settings and the callbacks are copied; `client` must outlive the token. `known`
- * are tokens of an earlier run (NULL: none), obtained at or before now(); it is copied. Returns -ENOMEM,
+ * are tokens of an earlier run (NULL: none), obtained at or before now(); on success they belong to the token
+ * and *known is null. Returns -ENOMEM,
  * or -EINVAL for a client_id that is empty or not visible ASCII.
  */
 int token_new(struct http_client *client, const struct token_settings *settings,
-              const struct token_callbacks *callbacks, const struct tokens *known, struct token **ret_token);
+              const struct token_callbacks *callbacks, struct tokens *known, struct token **ret_token);
 
 /* Cancels the request in flight, without on_result(), and wipes all secrets. Accepts NULL, returns NULL. */
 struct token *token_free(struct token *token);

@@ -21,15 +21,11 @@ struct tokens {
 /* Wipes and frees both tokens, and zeroes the rest. */
 void tokens_clear(struct tokens *tokens);
 
-/* Returns -ENOMEM. Either token may be NULL. */
-int tokens_copy(const struct tokens *tokens, struct tokens *ret_tokens);
-
 /*
- * The stored form: one line of visible ASCII and blanks. The line is malloc()ed and a secret. Returns -EINVAL
- * if the access token is missing or a token is invalid, or if the line is malformed; tokens_parse() also
- * -ENOMEM.
+ * The stored form of valid tokens: one line of visible ASCII and blanks, malloc()ed and a secret.
+ * tokens_parse() returns 0, or -EINVAL for a line in another form or with an invalid token.
  */
-int tokens_format(const struct tokens *tokens, char **ret_text);
+char *tokens_format(const struct tokens *tokens);
 int tokens_parse(const char *text, struct tokens *ret_tokens);
 
 /* Whether a token can be sent in a header and stored: at least one character, and visible ASCII only. */

@@ -49,9 +49,8 @@ static void check_tokens_equal(const struct tokens *left, const struct tokens *r
 static void check_tokens(const struct tokens *tokens)
 {
         struct tokens back = TOKENS_NULL;
-        char *line = NULL;
+        char *line = tokens_format(tokens);
 
-        check(tokens_format(tokens, &line) == 0);
         for (const char *c = line; *c != '\0'; c++)
                 check(*c >= ' ' && *c <= '~');
         check(tokens_parse(line, &back) == 0);

@@ -46,7 +46,7 @@ static void test_refresh(void **state)
 {
         struct http_fixture *fixture = *state;
         struct token_notes notes = { 0 };
-        struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref/0 +" }, USEC_PER_DAY);
+        struct tokens known = known_tokens("acc-0", "ref/0 +", USEC_PER_DAY);
         struct token *token = make(fixture, &notes, &known);
 
         assert_string_equal(token_current(token, now_realtime()), "acc-0");
@@ -79,7 +79,7 @@ static void test_refresh_refused(void **state)
 
         for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
                 struct token_notes notes = { 0 };
-                struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct tokens known = known_tokens("acc-0", "ref-0", 0);
                 struct token *token = make(fixture, &notes, &known);
 
                 renew(fixture, token, &notes, refusals[i], REPLY("200 OK", .body = GOOD("acc-1", "ref-1")));
@@ -101,7 +101,7 @@ static void test_stop(void **state)
         for (unsigned i = 0; i < 2; i++) {
                 bool refused = i == 1;
                 struct token_notes notes = { 0 };
-                struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct tokens known = known_tokens("acc-0", "ref-0", 0);
                 struct token *token = make(fixture, &notes, &known);
 
                 fixture->handler = on_request;
@@ -142,7 +142,7 @@ static void test_refresh_remembered(void **state)
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 struct token_notes notes = { 0 };
-                struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, 0);
+                struct tokens known = known_tokens("acc-0", "ref-0", 0);
                 struct token *token = make(fixture, &notes, &known);
 
                 renew(fixture, token, &notes, cases[i].first, cases[i].second);
@@ -162,7 +162,7 @@ static void test_refresh_too_old(void **state)
 
         for (size_t i = 0; i < 2; i++) {
                 struct token_notes notes = { 0 };
-                struct tokens known = known_tokens((char[]){ "acc-0" }, (char[]){ "ref-0" }, ages_us[i]);
+                struct tokens known = known_tokens("acc-0", "ref-0", ages_us[i]);
                 struct token *token = make(fixture, &notes, &known);
 
                 assert_null(token_current(token, now_realtime()));

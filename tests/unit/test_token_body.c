@@ -159,14 +159,14 @@ static void check_tokens(const char *access, const char *refresh, uint64_t obtai
                          const char *expected)
 {
         struct tokens back = TOKENS_NULL;
-        char access_token[64], refresh_token[64], *text = NULL;
+        char access_token[64], refresh_token[64];
 
         (void)snprintf(access_token, sizeof(access_token), "%s", access);
         (void)snprintf(refresh_token, sizeof(refresh_token), "%s", refresh != NULL ? refresh : "");
         const struct tokens tokens = { access_token, refresh != NULL ? refresh_token : NULL, obtained_us,
                                        lifetime_us };
 
-        assert_int_equal(tokens_format(&tokens, &text), 0);
+        char *text = tokens_format(&tokens);
         assert_string_equal(text, expected);
         assert_int_equal(tokens_parse(text, &back), 0);
         assert_string_equal(back.access_token, access);
@@ -191,41 +191,16 @@ static void test_tokens(void **state)
 static void test_invalid_tokens(void **state)
 {
         static const char *const texts[] = {
-                "",
-                "2",
-                "2 ",
-                "1 0 0 a",
-                "2 0 0",
-                "2 0 0 ",
-                "2 0 a",
-                "2 -1 0 a",
-                "2 0 0  a",
-                "2 0 0 a ",
-                "2 0 0 a b ",
-                "2 0 0 a b c",
-                "2 0 0 a\x7f",
-                "2 0 0 \xc3\xa9",
-                "2 0 0 a\n",
-                "2 18446744073709551616 0 a",
-                "2 0 99999999999999999999999 a",
-                "{}",
-                "0 0 a",
+                "",          "2",        "2 ",         "1 0 0 a",     "2 0 0",       "2 0 0 ",
+                "2 0 0  a",  "2 0 0 a ", "2 0 0 a b ", "2 0 0 a b c", "2 0 0 a\x7f", "2 0 0 \xc3\xa9",
+                "2 0 0 a\n", "{}",       "0 0 a",
         };
         struct tokens tokens = TOKENS_NULL;
-        char *text = NULL;
 
         (void)state;
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
                 assert_int_equal(tokens_parse(texts[i], &tokens), -EINVAL);
         assert_null(tokens.access_token);
-
-        assert_int_equal(tokens_format(&tokens, &text), -EINVAL);
-        tokens.access_token = (char[]){ "a b" };
-        assert_int_equal(tokens_format(&tokens, &text), -EINVAL);
-        tokens.access_token = (char[]){ "a" };
-        tokens.refresh_token = (char[]){ "" };
-        assert_int_equal(tokens_format(&tokens, &text), -EINVAL);
-        assert_null(text);
 }
 
 /* ---- forms ---- */

@@ -154,7 +154,7 @@ static void test_secrets_are_not_shown(void **state)
                                 { "You sent ", "." },
                         };
                         struct token_notes notes = { 0 };
-                        struct tokens known = known_tokens((char[]){ "acc-0" }, NULL, 0);
+                        struct tokens known = known_tokens("acc-0", NULL, 0);
                         struct token *token = make(fixture, &notes, &known);
                         char body[300];
 

@@ -79,7 +79,7 @@ static inline uint64_t now_realtime(void)
 }
 
 static inline int token_make(struct http_client *client, const char *base_url, struct token_notes *notes,
-                             const struct tokens *known, struct token **ret_token)
+                             struct tokens *known, struct token **ret_token)
 {
         const struct token_settings settings = {
                 .base_url = base_url,

@@ -61,7 +61,7 @@ static inline void renew(struct http_fixture *fixture, struct token *token, stru
 }
 
 static inline struct token *make(struct http_fixture *fixture, struct token_notes *notes,
-                                 const struct tokens *known)
+                                 struct tokens *known)
 {
         struct token *token = NULL;
 
@@ -70,11 +70,11 @@ static inline struct token *make(struct http_fixture *fixture, struct token_note
         return token;
 }
 
-static inline struct tokens known_tokens(char *access, char *refresh, uint64_t age_us)
+static inline struct tokens known_tokens(const char *access, const char *refresh, uint64_t age_us)
 {
         return (struct tokens){
-                .access_token = access,
-                .refresh_token = refresh,
+                .access_token = strdup(access),
+                .refresh_token = refresh != NULL ? strdup(refresh) : NULL,
                 .obtained_us = now_realtime() - age_us,
                 .lifetime_us = 7 * USEC_PER_DAY,
         };

@@ -37,13 +37,6 @@ struct reading {
 
 DEFINE_CLEANUP(struct json_parser, json_parser_free)
 
-static void secret_text_clear(struct text *text)
-{
-        if (text->data != NULL)
-                explicit_bzero(text->data, text->size);
-        text_clear(text);
-}
-
 void token_body_clear(struct token_body *body)
 {
         for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)

@@ -166,6 +166,13 @@ char *secret_free(char *secret)
         return NULL;
 }
 
+void secret_text_clear(struct text *text)
+{
+        if (text->data != NULL)
+                explicit_bzero(text->data, text->size);
+        text_clear(text);
+}
+
 struct text_digest text_digest(const struct text *text)
 {
         struct text_digest digest = { UINT64_C(0xcbf29ce484222325), text->size };

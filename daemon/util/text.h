@@ -59,8 +59,9 @@ char *text_escape(const char *data, size_t size, size_t limit);
  */
 void text_strip_full_stop(char *text);
 
-/* Overwrites a secret before freeing it. Accepts NULL, returns NULL. */
+/* Overwrite a secret before freeing it. The first accepts NULL and returns NULL. */
 char *secret_free(char *secret);
+void secret_text_clear(struct text *text);
 
 /*
  * A digest (64-bit FNV-1a and the size) in place of a text that is too long to be kept in memory. Null and

@@ -82,7 +82,7 @@ static void test_codes(void **state)
                 { SQLITE_IOERR_WRITE, EFBIG, -ENOSPC, "disk full" },
                 { SQLITE_IOERR_WRITE, EROFS, -EROFS, "read-only" },
                 { SQLITE_IOERR_WRITE, EACCES, -EACCES, "no permission" },
-                { SQLITE_IOERR_WRITE, EPERM, -EACCES, "no permission" },
+                { SQLITE_IOERR_WRITE, EPERM, -EPERM, "no permission" },
                 { SQLITE_IOERR_WRITE, ENOMEM, -ENOMEM, "out of memory" },
                 { SQLITE_IOERR_WRITE, EIO, -EIO, "disk error" },
                 { SQLITE_CANTOPEN, EROFS, -EROFS, "read-only" },

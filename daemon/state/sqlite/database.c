@@ -73,7 +73,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "OR (e.before_hash = t.hash AND e.before_size = t.size))) ORDER BY id LIMIT 1)",
 
         [STATEMENT_EVENT_GET] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
-        [STATEMENT_EVENT_UNLOGGED] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence = ?1",
+        [STATEMENT_EVENT_UNLOGGED] = "SELECT " EVENT_COLUMNS " FROM unlogged JOIN events ON sequence = event "
+                                     "WHERE event > ?1 ORDER BY event LIMIT 1",
         [STATEMENT_EVENT_PUT] =
                 "INSERT INTO events (" EVENT_COLUMNS ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
                 "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
@@ -87,7 +88,6 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_USAGE] = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
                             "pragma_freelist_count, pragma_page_size",
 
-        [STATEMENT_UNLOGGED_NEXT] = "SELECT event FROM unlogged WHERE event > ?1 ORDER BY event LIMIT 1",
         [STATEMENT_UNLOGGED_DELETE] =
                 "DELETE FROM unlogged WHERE event = (SELECT sequence FROM events WHERE id = ?1)",
 
@@ -117,21 +117,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 
 static int errno_of_system(int system_errno)
 {
-        switch (system_errno) {
-        case ENOSPC:
-        case EDQUOT:
-        case EFBIG:
+        if (system_errno == EDQUOT || system_errno == EFBIG) /* -EDQUOT is max_size's */
                 return -ENOSPC;
-        case EROFS:
-                return -EROFS;
-        case EACCES:
-        case EPERM:
-                return -EACCES;
-        case ENOMEM:
-                return -ENOMEM;
-        default:
-                return -EIO;
-        }
+        return system_errno != 0 ? -system_errno : -EIO;
 }
 
 static int errno_of_sqlite(sqlite3 *database, int code)
@@ -183,6 +171,7 @@ static const char *describe_errno(int r)
         case EROFS:
                 return "file system or database is read-only";
         case EACCES:
+        case EPERM:
                 return "no permission to access the database";
         case EUCLEAN:
                 return "the database is damaged";

@@ -199,49 +199,45 @@ int store_get_event(struct store *store, const char *event_id, struct event *ret
 
 /* ---- logged or not ---- */
 
-/* Returns 1 and the next unlogged event after *sequence, or 0. */
-static int unlogged_next(struct store *store, uint64_t *sequence)
-{
-        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-
-        int r = store_statement(store, STATEMENT_UNLOGGED_NEXT, &statement);
-        if (r < 0)
-                return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)*sequence);
-        r = store_step(store, statement);
-        if (r > 0)
-                *sequence = (uint64_t)sqlite3_column_int64(statement, 0);
-        return r;
-}
-
-static int unlogged_read(struct store *store, uint64_t sequence, struct event *ret_event)
+/*
+ * Reads the first unlogged event after *sequence, and sets *sequence to its number even if it is damaged.
+ * Returns 1, or 0 if there is none.
+ */
+static int unlogged_next(struct store *store, uint64_t *sequence, struct event *ret_event)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
         int r = store_statement(store, STATEMENT_EVENT_UNLOGGED, &statement);
         if (r < 0)
                 return r;
-        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)sequence);
-        return event_read(store, statement, ret_event);
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)*sequence);
+        r = event_read(store, statement, ret_event);
+        if (sqlite3_data_count(statement) > 0)
+                *sequence = (uint64_t)sqlite3_column_int64(statement, 0);
+        return r;
 }
 
 int store_each_unlogged(struct store *store, uint64_t after, event_handler handler, void *userdata)
 {
-        int r, damaged = 0;
+        int damaged = 0;
 
         /* No statement is open while the handler runs, so it may call other functions. */
-        while ((r = unlogged_next(store, &after)) > 0) {
+        for (;;) {
                 CLEANUP(event_clear) struct event event = { 0 };
+                uint64_t before = after;
 
-                r = unlogged_read(store, after, &event);
-                if (r == -EUCLEAN)
+                int r = unlogged_next(store, &after, &event);
+                if (r == -EUCLEAN && after > before) {
                         damaged = r; /* skipped, and reported at the end */
-                else if (r > 0)
+                        continue;
+                }
+                if (r == 0)
+                        return damaged;
+                if (r > 0)
                         r = handler(userdata, &event);
-                if (r < 0 && r != damaged)
+                if (r < 0)
                         return r;
         }
-        return r < 0 ? r : damaged;
 }
 
 static int unlogged_delete(struct store *store, const char *const event_ids[], size_t count)

@@ -15,13 +15,18 @@
 #include "state/sqlite/texts.h"
 #include "state/sqlite/transaction.h"
 
-void job_row_clear(struct job_row *row)
+struct job_row {
+        struct stored_job job;    /* without the digests of status and updated_on */
+        struct job_record record; /* without result */
+};
+
+static void job_row_clear(struct job_row *row)
 {
         job_record_clear(&row->record);
-        *row = (struct job_row){ 0 };
 }
 
-int store_job_read(struct store *store, uint64_t id, struct job_row *ret_row)
+/* Returns 1 and *ret_row, which the caller clears, or 0 if the job is unknown. */
+static int job_read(struct store *store, uint64_t id, struct job_row *ret_row)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
         CLEANUP(job_row_clear) struct job_row found = { .job.id = id, .record.id = id };
@@ -76,7 +81,7 @@ int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job)
 {
         CLEANUP(job_row_clear) struct job_row row = { 0 };
 
-        int r = store_job_read(store, id, &row);
+        int r = job_read(store, id, &row);
         if (r <= 0)
                 return r;
         row.job.status = text_digest(&row.record.status);
@@ -91,7 +96,7 @@ int store_get_job_record(struct store *store, uint64_t id, struct job_record *re
         CLEANUP(job_row_clear) struct job_row row = { 0 };
         uint64_t size;
 
-        int r = store_job_read(store, id, &row);
+        int r = job_read(store, id, &row);
         if (r <= 0)
                 return r;
         r = store_text_read(store, id, row.job.result, &row.record.result, &size);
@@ -109,7 +114,7 @@ static int update_job(struct store *store, const struct job_record *record)
 {
         CLEANUP(job_row_clear) struct job_row row = { 0 };
 
-        int r = store_job_read(store, record->id, &row);
+        int r = job_read(store, record->id, &row);
         if (r < 0)
                 return r;
         if (r == 0)

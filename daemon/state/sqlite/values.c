@@ -35,17 +35,10 @@ int store_put_value(struct store *store, const char *key, const void *data, size
         return store_write_end(store, value_write(store, key, data, size));
 }
 
-static void secret_clear(struct text *text)
-{
-        if (text->data != NULL)
-                explicit_bzero(text->data, text->size);
-        text_clear(text);
-}
-
 int store_get_value(struct store *store, const char *key, void **ret_data, size_t *ret_size)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        CLEANUP(secret_clear) struct text value = TEXT_NULL;
+        CLEANUP(secret_text_clear) struct text value = TEXT_NULL;
 
         int r = store_statement(store, STATEMENT_VALUE_GET, &statement);
         if (r < 0)

@@ -187,8 +187,11 @@ enum exit_status command_check(const struct command *command)
                 (void)fputs("This was checked for the user " SERVICE_USER " of the service.\n", stderr);
         if (status != EXIT_STATUS_SUCCESS || command->for_reload)
                 return status;
-        (void)printf("%s: OK (%zu job%s, %zu hook%s)\n", command->path, config->job_count,
-                     plural(config->job_count), config->hook_count, plural(config->hook_count));
+        (void)printf("%s: OK (%zu job%s, ", command->path, config->job_count, plural(config->job_count));
+        if (config->discover_count > 0)
+                (void)printf("%zu [discover] section%s, ", config->discover_count,
+                             plural(config->discover_count));
+        (void)printf("%zu hook%s)\n", config->hook_count, plural(config->hook_count));
         return EXIT_STATUS_SUCCESS;
 }
 

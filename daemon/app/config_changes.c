@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Compares the jobs and hooks of two configurations. */
+/* Compares the jobs, [discover NAME] sections and hooks of two configurations. */
 
 #include "app/config_changes.h"
 
@@ -13,7 +13,13 @@
 
 #define NAMED_MAX 10
 
-/* A job, or a hook, whose id is 0. Jobs are the same if their ids are, whatever their names. */
+enum item_kind {
+        ITEM_JOB,
+        ITEM_DISCOVER,
+        ITEM_HOOK,
+};
+
+/* Only a job has an id, others 0. Jobs are the same if their ids are, whatever their names. */
 struct item {
         uint64_t id;
         const char *name; /* of a job perhaps NULL */
@@ -33,10 +39,36 @@ static int compare_items(const void *left_pointer, const void *right_pointer)
         return left->id == 0 ? strcmp(left->name, right->name) : 0;
 }
 
-/* The jobs or the hooks of a configuration. Without memory `items` or `sorted` is NULL. */
-static struct item_set collect(const struct config *config, bool hooks)
+static size_t count_items(const struct config *config, enum item_kind kind)
 {
-        size_t count = hooks ? config->hook_count : config->job_count;
+        switch (kind) {
+        case ITEM_JOB:
+                return config->job_count;
+        case ITEM_DISCOVER:
+                return config->discover_count;
+        case ITEM_HOOK:
+                return config->hook_count;
+        }
+        __builtin_unreachable();
+}
+
+static struct item item_at(const struct config *config, enum item_kind kind, size_t i)
+{
+        switch (kind) {
+        case ITEM_JOB:
+                return (struct item){ config->jobs[i].id, config->jobs[i].name };
+        case ITEM_DISCOVER:
+                return (struct item){ .name = config->discovers[i].name };
+        case ITEM_HOOK:
+                return (struct item){ .name = config->hooks[i].name };
+        }
+        __builtin_unreachable();
+}
+
+/* What a configuration has of a kind. Without memory `items` or `sorted` is NULL. */
+static struct item_set collect(const struct config *config, enum item_kind kind)
+{
+        size_t count = count_items(config, kind);
         struct item_set set = {
                 .items = calloc(count + 1, sizeof(*set.items)),
                 .sorted = calloc(count + 1, sizeof(*set.sorted)),
@@ -45,10 +77,8 @@ static struct item_set collect(const struct config *config, bool hooks)
 
         if (set.items == NULL || set.sorted == NULL)
                 return set;
-        for (size_t i = 0; i < count; i++) {
-                set.items[i].id = hooks ? 0 : config->jobs[i].id;
-                set.items[i].name = hooks ? config->hooks[i].name : config->jobs[i].name;
-        }
+        for (size_t i = 0; i < count; i++)
+                set.items[i] = item_at(config, kind, i);
         memcpy(set.sorted, set.items, count * sizeof(*set.items));
         qsort(set.sorted, count, sizeof(*set.sorted), compare_items);
         return set;
@@ -92,9 +122,11 @@ static const char *print_lacking(FILE *file, const char *before, const char *wha
 }
 
 /* Prints "4 jobs (1 added: 14)". Returns false when out of memory. */
-static bool print_changes(FILE *file, const char *noun, struct item_set old, struct item_set new)
+static bool print_changes(FILE *file, const char *noun, enum item_kind kind,
+                          const struct config *before_config, const struct config *after_config)
 {
         static const char begin[] = " (";
+        struct item_set old = collect(before_config, kind), new = collect(after_config, kind);
         bool complete = old.items != NULL && old.sorted != NULL && new.items != NULL &&new.sorted != NULL;
 
         if (complete) {
@@ -118,9 +150,13 @@ char *config_changes_text(const struct config *old, const struct config *new)
 
         if (file == NULL)
                 return NULL;
-        bool complete = print_changes(file, "job", collect(old, false), collect(new, false));
+        bool complete = print_changes(file, "job", ITEM_JOB, old, new);
+        if (old->discover_count > 0 || new->discover_count > 0) {
+                (void)fputs(", ", file);
+                complete = print_changes(file, "[discover] section", ITEM_DISCOVER, old, new) && complete;
+        }
         (void)fputs(", ", file);
-        complete = print_changes(file, "hook", collect(old, true), collect(new, true)) && complete;
+        complete = print_changes(file, "hook", ITEM_HOOK, old, new) && complete;
         if (fclose(file) != 0 || !complete) {
                 free(text);
                 return NULL;

@@ -36,6 +36,10 @@ struct config *config_free(struct config *config)
                 free(config->jobs[i].name);
                 clear_section(SECTION_JOB, &config->jobs[i]);
         }
+        for (size_t i = 0; i < config->discover_count; i++) {
+                free(config->discovers[i].name);
+                clear_section(SECTION_DISCOVER, &config->discovers[i]);
+        }
         for (size_t i = 0; i < config->hook_count; i++) {
                 struct hook_config *hook = &config->hooks[i];
                 free(hook->name);
@@ -50,6 +54,7 @@ struct config *config_free(struct config *config)
                 if (!config_section_is_named((enum config_section)section))
                         clear_section((enum config_section)section, config);
         free(config->jobs);
+        free(config->discovers);
         free(config->hooks);
         free(config->api.where_secret);
         free(config->api.where_ca_file);

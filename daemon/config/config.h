@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "model/status.h"
+#include "util/id_list.h"
 #include "util/string_list.h"
 
 /*
@@ -24,6 +25,11 @@ enum auth_method {
 enum batch_mode {
         BATCH_AUTO,
         BATCH_OFF,
+};
+
+enum feed_mode {
+        FEED_AUTO,
+        FEED_OFF,
 };
 
 enum hook_kind {
@@ -72,6 +78,8 @@ struct api_config {
 struct poll_config {
         uint64_t interval_us;
         uint64_t max_interval_us;
+        enum feed_mode feed;
+        uint64_t sweep_interval_us;
         enum batch_mode batch;
         unsigned batch_size;
         uint64_t stalled_after_us; /* 0: never */
@@ -93,6 +101,20 @@ struct job_config {
         struct string_list hooks; /* names; used only if hooks_given */
         bool hooks_given;         /* false: all hooks */
         bool from_command_line;   /* --job: polled even if it is recorded as ended */
+};
+
+/*
+ * New jobs to watch. A filter without items lets every job pass. Settings missing from the section are taken
+ * from [poll].
+ */
+struct discover_config {
+        char *name;
+        struct id_list business;                     /* IDs of locations, any of them */
+        struct string_list description, files, user; /* patterns of util/glob.h, any of them */
+        uint64_t since_us; /* how long before the newest job a job may have been created; 0: not at all */
+        struct poll_config poll;
+        struct string_list hooks; /* names; used only if hooks_given */
+        bool hooks_given;         /* false: all hooks */
 };
 
 #define HOOK_PARALLEL_MAX 64
@@ -132,6 +154,8 @@ struct config {
         char *status_file;                 /* the file in which a line "success +=" takes effect */
         struct job_config *jobs;           /* those of [jobs], then the [job NAME] sections, then --job */
         size_t job_count;
+        struct discover_config *discovers; /* in the order of their sections */
+        size_t discover_count;
         struct hook_config *hooks;
         size_t hook_count;
         enum exit_when exit_when;

@@ -69,12 +69,13 @@ static void check_api(const struct check *check)
 }
 
 /*
- * Checks that an interval is not longer than the longest, in [poll] or, with a job, in its section. There,
- * one or both values may be those of [poll].
+ * Checks that an interval is not longer than the longest, in [poll] or in a section with a NAME. There, one
+ * or both values may be those of [poll].
  */
 static void check_intervals(const struct check *check, const struct poll_config *poll,
-                            const struct section_settings *section, const char *job)
+                            const struct section_settings *section)
 {
+        bool is_named = section != NULL && section->name != NULL;
         const struct section_settings *general = settings_find_section(check->settings, SECTION_POLL, NULL);
         bool own_interval = section_find(section, "interval") != NULL;
         bool own_most = section_find(section, "max_interval") != NULL;
@@ -88,7 +89,7 @@ static void check_intervals(const struct check *check, const struct poll_config 
                 return;
         (void)timespan_format(poll->interval_us, interval);
         (void)timespan_format(poll->max_interval_us, most);
-        if (!own_most && job == NULL)
+        if (!own_most && !is_named)
                 diagnostics_error(check->diagnostics, at,
                                   "interval (%s) is longer than max_interval (default %s); "
                                   "add \"max_interval = %s\" or more",
@@ -96,13 +97,14 @@ static void check_intervals(const struct check *check, const struct poll_config 
         else if (!own_most)
                 diagnostics_error(check->diagnostics, at,
                                   "interval (%s) is longer than max_interval in [poll] (%s); "
-                                  "add \"max_interval = %s\" or more to [job %s]",
-                                  interval, most, interval, job);
-        else if (!own_interval && job != NULL)
+                                  "add \"max_interval = %s\" or more to [%s %s]",
+                                  interval, most, interval, config_section_name(section->section),
+                                  section->name);
+        else if (!own_interval && is_named)
                 diagnostics_error(check->diagnostics, at,
                                   "max_interval (%s) is shorter than interval in [poll] (%s); "
-                                  "add \"interval = %s\" or less to [job %s]",
-                                  most, interval, most, job);
+                                  "add \"interval = %s\" or less to [%s %s]",
+                                  most, interval, most, config_section_name(section->section), section->name);
         else
                 diagnostics_error(check->diagnostics, at,
                                   "max_interval (%s) is shorter than interval (%s); write %s or more", most,
@@ -132,9 +134,11 @@ static void check_jobs(const struct check *check)
 {
         const struct section_settings *plain = settings_find_section(check->settings, SECTION_JOBS, NULL);
 
-        if (check->config->job_count == 0 && is_certain(check, plain, "ids"))
+        if (check->config->job_count == 0 && check->config->discover_count == 0 &&
+            is_certain(check, plain, "ids"))
                 diagnostics_error(check->diagnostics, location_of(check, plain, "ids"),
-                                  "no jobs to watch; add \"ids = NUMBER\" under [jobs], or use --job NUMBER");
+                                  "no jobs to watch; add \"ids = NUMBER\" under [jobs], add a section "
+                                  "[discover NAME], or use --job NUMBER");
 
         for (size_t i = 0; i < check->settings->count; i++) {
                 const struct section_settings *section = check->settings->sections[i];
@@ -143,8 +147,28 @@ static void check_jobs(const struct check *check)
                 if (section_find(section, "id") == NULL && !section->damaged)
                         diagnostics_error(check->diagnostics, section->location,
                                           "[job %s] has no id; add \"id = NUMBER\"", section->name);
-                check_intervals(check, &check->config->jobs[section->index].poll, section, section->name);
+                check_intervals(check, &check->config->jobs[section->index].poll, section);
         }
+}
+
+static void check_discovery(const struct check *check, const struct config_overrides *overrides)
+{
+        static const struct location command_line = { 0 };
+        const struct section_settings *exit = settings_find_section(check->settings, SECTION_EXIT, NULL);
+        const struct config *config = check->config;
+
+        for (size_t i = 0; i < check->settings->count; i++) {
+                const struct section_settings *section = check->settings->sections[i];
+                if (section->section == SECTION_DISCOVER)
+                        check_intervals(check, &config->discovers[section->index].poll, section);
+        }
+        if (config->discover_count > 0 && config->exit_when == EXIT_DONE)
+                diagnostics_error(check->diagnostics,
+                                  overrides->exit_when_done ? command_line : location_of(check, exit, "when"),
+                                  "%s has no meaning with [discover %s], since new jobs may always appear; "
+                                  "remove one of the two",
+                                  overrides->exit_when_done ? "--exit-when-done" : "when = done",
+                                  config->discovers[0].name);
 }
 
 const struct setting *section_target(const struct section_settings *section, size_t *ret_count)
@@ -231,8 +255,9 @@ void config_check(const struct config *config, const struct settings *settings,
         const struct check check = { config, settings, diagnostics };
 
         check_api(&check);
-        check_intervals(&check, &config->poll, settings_find_section(settings, SECTION_POLL, NULL), NULL);
+        check_intervals(&check, &config->poll, settings_find_section(settings, SECTION_POLL, NULL));
         check_jobs(&check);
+        check_discovery(&check, overrides);
         for (size_t i = 0; i < settings->count; i++)
                 if (settings->sections[i]->section == SECTION_HOOK)
                         check_hook(&check, settings->sections[i]);

@@ -129,6 +129,27 @@ static void build_named_job(struct loading *loading, struct section_settings *se
         register_job(loading, id != NULL ? id->location : section->location);
 }
 
+static void build_discover(struct loading *loading, struct section_settings *section)
+{
+        struct config *config = loading->config;
+        struct discover_config *discovers =
+                array_grow(config->discovers, config->discover_count, sizeof(*discovers));
+
+        if (diagnostics_note_memory(loading->diagnostics, discovers) == NULL)
+                return;
+        config->discovers = discovers;
+        section->index = config->discover_count++;
+
+        struct discover_config *discover = &discovers[section->index];
+        *discover = (struct discover_config){
+                .name = diagnostics_note_memory(loading->diagnostics, strdup(section->name)),
+                .poll = config->poll,
+                .hooks_given = section_find(section, "hooks") != NULL,
+        };
+        values_set_defaults(SECTION_DISCOVER, discover, loading->diagnostics);
+        values_apply(loading->settings, section, discover, loading->diagnostics);
+}
+
 /* ---- hooks ---- */
 
 /* "FILE:LINE" of a setting, or the path of the main file if it is NULL. The caller frees it. */
@@ -187,6 +208,8 @@ static void build_sections(struct loading *loading)
         for (size_t i = 0; i < settings->count; i++)
                 if (settings->sections[i]->section == SECTION_JOB)
                         build_named_job(loading, settings->sections[i]);
+                else if (settings->sections[i]->section == SECTION_DISCOVER)
+                        build_discover(loading, settings->sections[i]);
                 else if (settings->sections[i]->section == SECTION_HOOK)
                         build_hook(loading, settings->sections[i]);
 

@@ -31,16 +31,15 @@ static void print_plain_jobs(const struct config *config, FILE *file)
                 (void)fputs("\n\n", file);
 }
 
-/* Whether a setting of a job has the value of [poll], so that it need not be printed. */
-static bool is_inherited(const struct config_key *key, const struct job_config *job,
-                         const struct config *config)
+/* Whether a setting of a section has the value of [poll], so that it need not be printed. */
+static bool is_inherited(const struct config_key *key, const void *base, const struct config *config)
 {
         const struct config_key *general = config_key_find(SECTION_POLL, key->name);
 
         if (general == NULL)
                 return false;
         assert(key->type == &config_type_timespan && general->type == key->type);
-        return memcmp((const char *)job + key->offset, (const char *)config + general->offset,
+        return memcmp((const char *)base + key->offset, (const char *)config + general->offset,
                       key->type->size) == 0;
 }
 
@@ -57,9 +56,12 @@ static bool is_other_target(const struct config_key *key, const struct hook_conf
 static bool is_left_out(const struct config_key *key, const void *base, const struct config *config)
 {
         const struct job_config *job = base;
+        const struct discover_config *discover = base;
 
         if (key->section == SECTION_JOB)
-                return key->names_hooks ? !job->hooks_given : is_inherited(key, job, config);
+                return key->names_hooks ? !job->hooks_given : is_inherited(key, base, config);
+        if (key->section == SECTION_DISCOVER)
+                return key->names_hooks ? !discover->hooks_given : is_inherited(key, base, config);
         return key->section == SECTION_HOOK && is_other_target(key, base);
 }
 
@@ -97,6 +99,9 @@ int config_print(const struct config *config, FILE *file)
                         if (config->jobs[k].name != NULL)
                                 r = print_section(config, section, config->jobs[k].name, &config->jobs[k],
                                                   file);
+                for (size_t k = 0; section == SECTION_DISCOVER && k < config->discover_count && r == 0; k++)
+                        r = print_section(config, section, config->discovers[k].name, &config->discovers[k],
+                                          file);
                 for (size_t k = 0; section == SECTION_HOOK && k < config->hook_count && r == 0; k++)
                         r = print_section(config, section, config->hooks[k].name, &config->hooks[k], file);
         }

@@ -20,6 +20,7 @@
 #define KEY(section_, name_, type_) .section = SECTION_##section_, .name = name_, .type = &config_type_##type_
 #define FIELD(field)                .offset = offsetof(struct config, field)
 #define OF_JOB(field)               .offset = offsetof(struct job_config, field)
+#define OF_DISCOVER(field)          .offset = offsetof(struct discover_config, field)
 #define OF_HOOK(field)              .offset = offsetof(struct hook_config, field)
 #define DEFAULT(text)               .default_text = text
 #define RANGE(least, most)          .minimum = least, .maximum = most
@@ -33,6 +34,8 @@ static const struct config_choice auth_choices[] = {
 };
 
 static const struct config_choice batch_choices[] = { { "auto", BATCH_AUTO }, { "off", BATCH_OFF }, { 0 } };
+
+static const struct config_choice feed_choices[] = { { "auto", FEED_AUTO }, { "off", FEED_OFF }, { 0 } };
 
 static const struct config_choice exit_choices[] = { { "never", EXIT_NEVER }, { "done", EXIT_DONE }, { 0 } };
 
@@ -91,6 +94,9 @@ const struct config_key config_keys[] = {
           RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
         { KEY(POLL, "max_interval", timespan), FIELD(poll.max_interval_us), DEFAULT("2min"),
           RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
+        { KEY(POLL, "feed", choice), FIELD(poll.feed), DEFAULT("auto"), .choices = feed_choices },
+        { KEY(POLL, "sweep_interval", timespan), FIELD(poll.sweep_interval_us), DEFAULT("15min"),
+          RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
         { KEY(POLL, "batch", choice), FIELD(poll.batch), DEFAULT("auto"), .choices = batch_choices },
         { KEY(POLL, "batch_size", count), FIELD(poll.batch_size), DEFAULT("100"), RANGE(1, 100) },
         { KEY(POLL, "stalled_after", timespan), FIELD(poll.stalled_after_us), DEFAULT("0"),
@@ -125,6 +131,22 @@ const struct config_key config_keys[] = {
         { KEY(JOB, "stalled_after", timespan), OF_JOB(poll.stalled_after_us), RANGE(0, LONGEST_TIMESPAN) },
         { KEY(JOB, "result_wait", timespan), OF_JOB(poll.result_wait_us), RANGE(0, LONGEST_TIMESPAN) },
         { KEY(JOB, "hooks", list), OF_JOB(hooks), .check = check_name, .names_hooks = true },
+
+        { KEY(DISCOVER, "business", numbers), OF_DISCOVER(business) },
+        { KEY(DISCOVER, "description", list), OF_DISCOVER(description) },
+        { KEY(DISCOVER, "files", list), OF_DISCOVER(files) },
+        { KEY(DISCOVER, "user", list), OF_DISCOVER(user) },
+        { KEY(DISCOVER, "since", since), OF_DISCOVER(since_us), DEFAULT("start"),
+          RANGE(0, LONGEST_TIMESPAN) },
+        { KEY(DISCOVER, "interval", timespan), OF_DISCOVER(poll.interval_us),
+          RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
+        { KEY(DISCOVER, "max_interval", timespan), OF_DISCOVER(poll.max_interval_us),
+          RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
+        { KEY(DISCOVER, "stalled_after", timespan), OF_DISCOVER(poll.stalled_after_us),
+          RANGE(0, LONGEST_TIMESPAN) },
+        { KEY(DISCOVER, "result_wait", timespan), OF_DISCOVER(poll.result_wait_us),
+          RANGE(0, LONGEST_TIMESPAN) },
+        { KEY(DISCOVER, "hooks", list), OF_DISCOVER(hooks), .check = check_name, .names_hooks = true },
 
         { KEY(HOOK, "on", events), OF_HOOK(on), DEFAULT("terminal"), .choices = event_choices },
         { KEY(HOOK, "unit", text), OF_HOOK(target), .check = check_unit, .is_target = true,
@@ -162,10 +184,10 @@ const size_t config_key_count = LENGTH(config_keys);
 /* ---- look-ups ---- */
 
 static const char *const section_names[SECTION_COUNT] = {
-        [SECTION_API] = "api",       [SECTION_POLL] = "poll", [SECTION_LIMITS] = "limits",
-        [SECTION_STATUS] = "status", [SECTION_JOBS] = "jobs", [SECTION_JOB] = "job",
-        [SECTION_HOOK] = "hook",     [SECTION_EXIT] = "exit", [SECTION_LOG] = "log",
-        [SECTION_STATE] = "state",
+        [SECTION_API] = "api",           [SECTION_POLL] = "poll",   [SECTION_LIMITS] = "limits",
+        [SECTION_STATUS] = "status",     [SECTION_JOBS] = "jobs",   [SECTION_JOB] = "job",
+        [SECTION_DISCOVER] = "discover", [SECTION_HOOK] = "hook",   [SECTION_EXIT] = "exit",
+        [SECTION_LOG] = "log",           [SECTION_STATE] = "state",
 };
 
 const char *config_section_name(enum config_section section)
@@ -175,7 +197,7 @@ const char *config_section_name(enum config_section section)
 
 bool config_section_is_named(enum config_section section)
 {
-        return section == SECTION_JOB || section == SECTION_HOOK;
+        return section == SECTION_JOB || section == SECTION_DISCOVER || section == SECTION_HOOK;
 }
 
 const struct config_key *config_key_find(enum config_section section, const char *name)

@@ -14,7 +14,7 @@
 extern const struct config_key config_keys[];
 extern const size_t config_key_count;
 
-/* "api", "job" …; of [job NAME] and [hook NAME] without the NAME. Static. */
+/* "api", "job" …; of [job NAME] and the like without the NAME. Static. */
 const char *config_section_name(enum config_section section);
 
 /* Whether the header has a NAME, so that there may be many such sections. */

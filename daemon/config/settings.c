@@ -105,19 +105,34 @@ static void mark_damaged(const struct reading *reading)
                 reading->settings->damaged = true;
 }
 
+static bool find_section(const char *name, enum config_section *ret_section)
+{
+        unsigned section = 0;
+
+        while (section < SECTION_COUNT &&
+               strcmp(name, config_section_name((enum config_section)section)) != 0)
+                section++;
+        if (section == SECTION_COUNT)
+                return false;
+        *ret_section = (enum config_section)section;
+        return true;
+}
+
 static void refuse_section(const struct reading *reading, unsigned line, const char *header, const char *name)
 {
         const char *nearest = config_section_nearest(name);
+        enum config_section section;
 
         if (nearest != NULL)
-                diagnostics_error(reading->diagnostics, location_at(reading, line),
-                                  "unknown section [%s]; did you mean [%s%s]?", header, nearest,
-                                  strcmp(nearest, "job") == 0 || strcmp(nearest, "hook") == 0 ? " NAME" : "");
+                diagnostics_error(
+                        reading->diagnostics, location_at(reading, line),
+                        "unknown section [%s]; did you mean [%s%s]?", header, nearest,
+                        find_section(nearest, &section) && config_section_is_named(section) ? " NAME" : "");
         else
                 diagnostics_error(reading->diagnostics, location_at(reading, line),
                                   "unknown section [%s]; "
                                   "known sections are api, poll, limits, status, jobs, job NAME, "
-                                  "hook NAME, exit, log and state",
+                                  "discover NAME, hook NAME, exit, log and state",
                                   header);
 }
 
@@ -133,12 +148,9 @@ static bool parse_header(const struct reading *reading, unsigned line, const cha
         memcpy(first, header, length);
         first[length] = '\0';
 
-        unsigned section = 0;
-        while (section < SECTION_COUNT &&
-               strcmp(first, config_section_name((enum config_section)section)) != 0)
-                section++;
-        bool named = section < SECTION_COUNT && config_section_is_named((enum config_section)section);
-        if (section == SECTION_COUNT || (!named && header[length] != '\0')) {
+        enum config_section section;
+        bool known = find_section(first, &section), named = known && config_section_is_named(section);
+        if (!known || (!named && header[length] != '\0')) {
                 refuse_section(reading, line, header, length > 0 ? first : header + strspn(header, " \t"));
                 return false;
         }
@@ -154,7 +166,7 @@ static bool parse_header(const struct reading *reading, unsigned line, const cha
                                   "invalid name in [%s]: %s", header, hint);
                 return false;
         }
-        *ret_section = (enum config_section)section;
+        *ret_section = section;
         *ret_name = named ? name : NULL;
         return true;
 }

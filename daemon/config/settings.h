@@ -37,11 +37,11 @@ struct setting {
 
 struct section_settings {
         enum config_section section;
-        char *name; /* NAME of [job NAME]; NULL if the section has none */
+        char *name; /* NAME of [job NAME] and the like; NULL if the section has none */
         struct location location;
         struct setting *settings;
         size_t count;
-        size_t index; /* of [job NAME] and [hook NAME]: in the array of the configuration, once built */
+        size_t index; /* of a section with a NAME: in the array of the configuration, once built */
         bool damaged; /* one of its lines was refused, so no key may be reported as missing */
 };
 

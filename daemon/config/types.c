@@ -18,6 +18,7 @@
 #include "config/suggestion.h"
 #include "config/value_syntax.h"
 #include "util/cleanup.h"
+#include "util/id_list.h"
 #include "util/string_list.h"
 
 /* Where long lists are wrapped. */
@@ -100,6 +101,26 @@ const struct config_type config_type_timespan = {
         .read = timespan_parse,
         .format = timespan_format,
         .hint = "write a time span such as 15s, 1min 30s or 2h",
+};
+
+static int read_since(const char *text, uint64_t *ret_us)
+{
+        if (strcmp(text, "start") != 0)
+                return timespan_parse(text, ret_us);
+        *ret_us = 0;
+        return 0;
+}
+
+static char *format_since(uint64_t span_us, char buffer[static TIMESPAN_TEXT_MAX])
+{
+        return span_us == 0 ? strcpy(buffer, "start") : timespan_format(span_us, buffer);
+}
+
+const struct config_type config_type_since = {
+        NUMBER(uint64_t),
+        .read = read_since,
+        .format = format_since,
+        .hint = "write start, or a time span such as 2h or 1d",
 };
 
 const struct config_type config_type_size = {
@@ -340,6 +361,41 @@ const struct config_type config_type_list = {
         .parse = parse_item,
         .print = print_list,
         .clear = clear_list,
+};
+
+static int parse_listed_number(const struct config_key *key, const char *text, void *field,
+                               struct value_fault *ret_fault)
+{
+        uint64_t number;
+
+        (void)key;
+        if (job_id_parse(text, &number) < 0)
+                return refuse(ret_fault, NULL,
+                              "write IDs, numbers from 1 to 9223372036854775807, separated by commas");
+        return id_list_add(field, number);
+}
+
+static int print_numbers(const struct config_key *key, const void *field, FILE *file)
+{
+        const struct id_list *list = field;
+        struct item_printer printer = { .file = file, .column = strlen(key->name) + strlen(" =") };
+        char text[TIMESPAN_TEXT_MAX];
+
+        for (size_t i = 0; i < list->count; i++)
+                item_print(&printer, format_digits(list->ids[i], text));
+        return 0;
+}
+
+static void clear_numbers(void *field)
+{
+        id_list_clear(field);
+}
+
+const struct config_type config_type_numbers = {
+        .is_list = true,
+        .parse = parse_listed_number,
+        .print = print_numbers,
+        .clear = clear_numbers,
 };
 
 const struct config_type config_type_ids = { .is_list = true };

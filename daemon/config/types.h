@@ -16,8 +16,9 @@ enum config_section {
         SECTION_LIMITS,
         SECTION_STATUS,
         SECTION_JOBS,
-        SECTION_JOB,  /* [job NAME], any number of them */
-        SECTION_HOOK, /* [hook NAME], any number of them */
+        SECTION_JOB,      /* [job NAME], any number of them */
+        SECTION_DISCOVER, /* [discover NAME], any number of them */
+        SECTION_HOOK,     /* [hook NAME], any number of them */
         SECTION_EXIT,
         SECTION_LOG,
         SECTION_STATE,
@@ -35,7 +36,7 @@ struct value_fault {
 
 /*
  * The type of a value: how it gets from a text into the field of its key, and from there into a file. `field`
- * points into the config, job_config or hook_config, as the section of the key requires.
+ * points into the structure of config.h for the section of the key.
  */
 struct config_type {
         bool is_list;
@@ -62,6 +63,7 @@ struct config_type {
 
 extern const struct config_type config_type_text;     /* char * */
 extern const struct config_type config_type_timespan; /* uint64_t, microseconds */
+extern const struct config_type config_type_since;    /* uint64_t, microseconds; "start" is 0 */
 extern const struct config_type config_type_size;     /* size_t, bytes */
 extern const struct config_type config_type_count;    /* unsigned */
 extern const struct config_type config_type_id;       /* uint64_t, the id of a job */
@@ -69,6 +71,7 @@ extern const struct config_type config_type_boolean;  /* bool */
 extern const struct config_type config_type_choice;   /* an enum or int; one of `choices` */
 extern const struct config_type config_type_events;   /* unsigned, a list of `choices`, which are bits */
 extern const struct config_type config_type_list;     /* struct string_list */
+extern const struct config_type config_type_numbers;  /* struct id_list */
 extern const struct config_type config_type_ids;      /* [jobs] ids, which has no field of its own */
 
 /* A word for a value. If a value has several words, the first is printed. */
@@ -81,8 +84,8 @@ struct config_key {
         enum config_section section;
         const char *name;
         const struct config_type *type;
-        size_t offset;            /* of the field in struct config, job_config or hook_config */
-        const char *default_text; /* as in a file; NULL: no default, or (in [job NAME]) the value of [poll] */
+        size_t offset;            /* of the field in the structure of its section */
+        const char *default_text; /* as in a file; NULL: no default, or the value of [poll] */
         uint64_t minimum, maximum;
         const struct config_choice *choices; /* of the types choice and events; ends with a NULL text */
 

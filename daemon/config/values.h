@@ -4,9 +4,9 @@
 #include "config/settings.h"
 
 /*
- * From settings to values. `base` is the structure that the values are in: the config, job_config or
- * hook_config, as the section requires. Errors go to the diagnostics; an invalid value leaves its field as it
- * was, and its setting is marked as refused.
+ * From settings to values. `base` is the structure that the values are in: the config, job_config,
+ * discover_config or hook_config, as the section requires. Errors go to the diagnostics; an invalid value
+ * leaves its field as it was, and its setting is marked as refused.
  */
 
 /* Sets the defaults of a section. */

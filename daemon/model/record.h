@@ -25,8 +25,9 @@ struct job_record {
         struct text updated_on; /* opaque: displayed and compared for equality, never parsed */
         bool has_status;        /* the Status field was present, possibly null; rows of a batch may omit it */
         bool has_result;        /* likewise ResultData; false in what is recorded: it is unknown */
-        bool status_is_json;    /* Status came as an object or an array; false in what is recorded */
-        bool result_is_json;    /* likewise ResultData */
+        bool has_description, has_files, has_business_id, has_user, has_email; /* likewise */
+        bool status_is_json; /* Status came as an object or an array; false in what is recorded */
+        bool result_is_json; /* likewise ResultData */
 };
 
 /* Frees the texts and resets the record. */

@@ -13,6 +13,9 @@ static uint64_t shortest_interval(const struct config *config)
         for (size_t i = 0; i < config->job_count; i++)
                 if (config->jobs[i].poll.interval_us < shortest_us)
                         shortest_us = config->jobs[i].poll.interval_us;
+        for (size_t i = 0; i < config->discover_count; i++)
+                if (config->discovers[i].poll.interval_us < shortest_us)
+                        shortest_us = config->discovers[i].poll.interval_us;
         return shortest_us;
 }
 

@@ -30,7 +30,7 @@ struct example {
         size_t keys;
         const struct config_key *last;
         char value[4096];
-        bool seen[64];
+        bool seen[128];
 };
 
 /* The value of the last key is complete; it must be the default of the table. */

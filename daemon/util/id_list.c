@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Short lists of numbers that identify something. */
+
+#include "util/id_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "util/array.h"
+
+int id_list_add(struct id_list *list, uint64_t id)
+{
+        uint64_t *grown = array_grow(list->ids, list->count, sizeof(*grown));
+
+        if (grown == NULL)
+                return -ENOMEM;
+        grown[list->count++] = id;
+        list->ids = grown;
+        return 0;
+}
+
+bool id_list_contains(const struct id_list *list, uint64_t id)
+{
+        for (size_t i = 0; i < list->count; i++)
+                if (list->ids[i] == id)
+                        return true;
+        return false;
+}
+
+void id_list_clear(struct id_list *list)
+{
+        free(list->ids);
+        *list = (struct id_list){ 0 };
+}

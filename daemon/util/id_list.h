@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct id_list {
+        uint64_t *ids;
+        size_t count;
+};
+
+/* Appends an ID. Returns 0 or -ENOMEM. */
+int id_list_add(struct id_list *list, uint64_t id);
+
+bool id_list_contains(const struct id_list *list, uint64_t id);
+
+/* Frees the IDs and leaves the list empty. */
+void id_list_clear(struct id_list *list);

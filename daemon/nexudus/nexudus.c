@@ -2,7 +2,7 @@
 
 /*
  * Requests to the job endpoints. A request streams its body into a record reader; a single one keeps the
- * record, a batch passes each row to its handler. When the request ends, a complete
+ * record, a batch and a search pass each row to their handler. When the request ends, a complete
  * document that is what was asked for is a success; classification.h classifies everything else.
  */
 
@@ -23,15 +23,16 @@
 #include "util/text.h"
 
 #define BEARER    "Authorization: Bearer "
-#define JOBS_PATH "/api/sys/businessbackgroundjobs/"
+#define JOBS_PATH "/api/sys/businessbackgroundjobs"
 
 struct nexudus_request {
         struct nexudus *nexudus;
         struct http_request *http;
         struct record_reader *reader;
-        struct job_record record;   /* single request: empty until it was read */
-        uint64_t id;                /* single request */
-        nexudus_row_handler on_row; /* batch; NULL: single request */
+        enum record_shape shape;
+        struct job_record record;   /* of an object: empty until it was read */
+        uint64_t id;                /* of an object */
+        nexudus_row_handler on_row; /* NULL: an object */
         bool brief;
         nexudus_handler on_response;
         void *userdata;
@@ -184,11 +185,12 @@ static struct response_class classify_document(struct nexudus_request *request, 
         const struct response_class unexpected = { .failure = FAILURE_UNEXPECTED };
 
         if (record_reader_finish(request->reader) < 0) {
-                explain(explanation, "HTTP %d, not a job record: %s", end->status,
+                explain(explanation, "HTTP %d, not %s: %s", end->status,
+                        request->shape == RECORD_SHAPE_PAGE ? "a page of job records" : "a job record",
                         record_reader_explain(request->reader));
                 return unexpected;
         }
-        if (request->on_row == NULL && request->record.id != request->id) {
+        if (request->shape == RECORD_SHAPE_OBJECT && request->record.id != request->id) {
                 explain(explanation, "HTTP %d, but with job %" PRIu64, end->status, request->record.id);
                 return unexpected;
         }
@@ -210,13 +212,16 @@ static void on_end(void *userdata, const struct http_end *end)
         struct response_class class =
                 complete ? classify_document(request, end, explanation)
                          : classify_failure(end, secrets, request->nexudus->response_max, explanation);
+        bool success = class.failure == FAILURE_NONE;
         const struct nexudus_response response = {
                 .failure = class.failure,
                 .too_large = class.too_large,
                 .blocked = class.blocked,
                 .status = end->status,
                 .retry_after_us = end->retry_after_us,
-                .record = class.failure == FAILURE_NONE && request->on_row == NULL ? &request->record : NULL,
+                .record = success && request->shape == RECORD_SHAPE_OBJECT ? &request->record : NULL,
+                .page = success && request->shape == RECORD_SHAPE_PAGE ? record_reader_page(request->reader)
+                                                                       : NULL,
                 .explanation = explanation,
         };
         request->on_response(request->userdata, &response);
@@ -246,9 +251,7 @@ static int request_start(struct nexudus_request *request, const char *url, size_
                 .userdata = request,
         };
 
-        request->reader =
-                record_reader_new(request->on_row != NULL ? RECORD_SHAPE_ARRAY : RECORD_SHAPE_OBJECT, &limits,
-                                  on_record, request);
+        request->reader = record_reader_new(request->shape, &limits, on_record, request);
         int r = http_start(nexudus->client, &call, &request->http);
         if (r < 0) {
                 request_free(request);
@@ -273,8 +276,8 @@ static char *write_number(char *at, uint64_t number)
         return mempcpy(at, first, (size_t)(digits + sizeof(digits) - first));
 }
 
-static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_handler on_response,
-                                           void *userdata)
+static struct nexudus_request *request_new(struct nexudus *nexudus, enum record_shape shape,
+                                           nexudus_handler on_response, void *userdata)
 {
         struct nexudus_request *request = calloc(1, sizeof(*request));
 
@@ -282,6 +285,7 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_hand
         if (request == NULL)
                 return NULL;
         request->nexudus = nexudus;
+        request->shape = shape;
         request->on_response = on_response;
         request->userdata = userdata;
         LIST_INSERT_HEAD(&nexudus->requests, request, link);
@@ -291,11 +295,11 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, nexudus_hand
 int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
                     struct nexudus_request **ret_request)
 {
-        CLEANUP(cleanup_free) char *url = format_message("%s" JOBS_PATH "%" PRIu64, nexudus->base_url, id);
+        CLEANUP(cleanup_free) char *url = format_message("%s" JOBS_PATH "/%" PRIu64, nexudus->base_url, id);
         if (url == NULL)
                 return -ENOMEM;
 
-        struct nexudus_request *request = request_new(nexudus, on_response, userdata);
+        struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_OBJECT, on_response, userdata);
         if (request == NULL)
                 return -ENOMEM;
         request->id = id;
@@ -305,7 +309,7 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_res
 /* "…?id=%5B1,2,3%5D". Returns -ENOMEM. */
 static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *batch, char **ret_url)
 {
-        static const char query[] = JOBS_PATH "?id=%5B";
+        static const char query[] = JOBS_PATH "/?id=%5B";
         size_t base_size = strlen(nexudus->base_url);
         char *url = malloc(base_size + sizeof(query) + batch->count * (DIGITS_MAX + 1) + sizeof("%5D"));
         char *end = url;
@@ -335,11 +339,34 @@ int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
         if (r < 0)
                 return r;
 
-        struct nexudus_request *request = request_new(nexudus, on_response, userdata);
+        struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_ARRAY, on_response, userdata);
         if (request == NULL)
                 return -ENOMEM;
         request->on_row = batch->on_row;
         request->brief = batch->brief;
         /* A server may send rows that were not requested; twice as many are accepted. */
         return request_start(request, url, 2 * batch->count, ret_request);
+}
+
+int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search, nexudus_handler on_response,
+                   void *userdata, struct nexudus_request **ret_request)
+{
+        static const char *const order_names[] = {
+                [NEXUDUS_BY_UPDATED_ON] = "UpdatedOn",
+                [NEXUDUS_BY_CREATED_ON] = "CreatedOn",
+        };
+
+        assert(search->page > 0 && search->size > 0 && search->on_row != NULL);
+        CLEANUP(cleanup_free)
+        char *url = format_message("%s" JOBS_PATH "?page=%u&size=%u&orderBy=%s&dir=%d", nexudus->base_url,
+                                   search->page, search->size, order_names[search->order], search->direction);
+        if (url == NULL)
+                return -ENOMEM;
+
+        struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_PAGE, on_response, userdata);
+        if (request == NULL)
+                return -ENOMEM;
+        request->on_row = search->on_row;
+        request->brief = search->brief;
+        return request_start(request, url, 2 * (size_t)search->size, ret_request);
 }

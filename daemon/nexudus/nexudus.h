@@ -8,6 +8,7 @@
 #include "http/http.h"
 #include "model/failure.h"
 #include "model/record.h"
+#include "nexudus/search_page.h"
 
 /*
  * The remote API: its job endpoints, and the classification of its responses. It makes no decision about
@@ -50,7 +51,8 @@ struct nexudus_response {
         uint64_t retry_after_us; /* HTTP_RETRY_NONE without Retry-After */
         struct job_record
                 *record; /* of a single request: borrowed, texts to keep are stolen from it; else NULL */
-        const char *explanation; /* for a log message: one line without a full stop; never NULL */
+        const struct search_page *page; /* of a search that succeeded: borrowed; else NULL */
+        const char *explanation;        /* for a log message: one line without a full stop; never NULL */
 };
 
 /*
@@ -90,6 +92,29 @@ struct nexudus_batch {
  */
 int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
                      void *userdata, struct nexudus_request **ret_request);
+
+enum nexudus_order {
+        NEXUDUS_BY_UPDATED_ON,
+        NEXUDUS_BY_CREATED_ON,
+};
+
+struct nexudus_search {
+        enum nexudus_order order;
+        int direction; /* the value of dir: documented as 1, -1 on one page and as 0, 1 on another */
+        unsigned page; /* from 1 */
+        unsigned size; /* rows, at least 1 */
+        bool brief;    /* read only Id, Status, ResultData and UpdatedOn of the rows */
+        nexudus_row_handler on_row; /* not NULL */
+};
+
+/*
+ * Requests a page of all jobs: GET /api/sys/businessbackgroundjobs?page=…, role BusinessBackgroundJob-List.
+ * It sends no filters. A success shows that the document is a page, and nothing more: its rows may be
+ * partial, in any order and of another page, and twice as many as requested are accepted. It may be answered
+ * with FAILURE_NOT_FOUND, which says nothing about any job. Otherwise as nexudus_get_job().
+ */
+int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search, nexudus_handler on_response,
+                   void *userdata, struct nexudus_request **ret_request);
 
 /* Ends a request without calling its handler. Accepts NULL, returns NULL. */
 struct nexudus_request *nexudus_cancel(struct nexudus_request *request);

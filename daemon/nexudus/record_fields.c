@@ -87,18 +87,21 @@ static void field_copy(struct record_reading *reading, const struct record_field
                 memory_exhausted();
 }
 
-/* An integer without sign, fraction or exponent, up to 2^63-1; 0 for any other value. */
-static uint64_t number_of(const struct json_token *value)
+bool record_number_from(const struct json_token *value, uint64_t *ret_number)
 {
         uint64_t number = 0;
 
+        *ret_number = 0;
+        if (value->kind != JSON_NUMBER)
+                return false;
         for (size_t i = 0; i < value->size; i++) {
                 uint64_t digit = (uint64_t)(value->data[i] - '0');
                 if (digit > 9 || number > (INT64_MAX - digit) / 10)
-                        return 0;
+                        return false;
                 number = number * 10 + digit;
         }
-        return value->kind == JSON_NUMBER ? number : 0;
+        *ret_number = number;
+        return true;
 }
 
 void record_reading_set(struct record_reading *reading, const struct record_field *field,
@@ -109,10 +112,10 @@ void record_reading_set(struct record_reading *reading, const struct record_fiel
 
         field_reset(reading, field, !is_container);
         if (field->kind != FIELD_TEXT) {
-                uint64_t number = number_of(value);
-                *(uint64_t *)field_at(reading, field->offset) = number;
+                uint64_t *number = field_at(reading, field->offset);
+                (void)record_number_from(value, number);
                 if (field->kind == FIELD_ID)
-                        reading->has_bad_id = number == 0;
+                        reading->has_bad_id = *number == 0;
                 return;
         }
         if (is_container || value->kind == JSON_NULL)

@@ -34,6 +34,12 @@ const struct record_field *record_field_find(const char *name, size_t size, bool
 void record_reading_set(struct record_reading *reading, const struct record_field *field,
                         const struct json_token *value);
 
+/*
+ * Whether a value is an integer from 0 to 2^63-1 without quotes, sign, fraction and exponent. Otherwise
+ * *ret_number is 0.
+ */
+bool record_number_from(const struct json_token *value, uint64_t *ret_number);
+
 /* Whether an object or an array is kept in this field as its JSON text: in Status and ResultData. */
 bool record_field_keeps_json(const struct record_field *field);
 

@@ -5,6 +5,9 @@
  * fields a key selects the field of the next value (record_fields.h). Everything deeper is skipped, except
  * within an object or array that is the value of Status or ResultData: yajl's generator writes that anew, in
  * the one form that does not depend on how it was sent.
+ *
+ * Of a page the fields of the outer object are read, among them those of an error envelope. The level is that
+ * of the rows from the beginning of Records to its end.
  */
 
 #include "nexudus/record_reader.h"
@@ -20,8 +23,32 @@
 #include "util/cleanup.h"
 #include "util/memory.h"
 
+enum page_field {
+        PAGE_FIELD_OTHER,
+        PAGE_FIELD_RECORDS,
+        PAGE_FIELD_NUMBER,
+        PAGE_FIELD_TOTAL,
+        PAGE_FIELD_HAS_NEXT,
+};
+
+static const struct {
+        const char *name;
+        enum page_field field;
+} page_fields[] = {
+        { "Records", PAGE_FIELD_RECORDS },
+        { "CurrentPage", PAGE_FIELD_NUMBER },
+        { "TotalItems", PAGE_FIELD_TOTAL },
+        { "HasNextPage", PAGE_FIELD_HAS_NEXT },
+};
+
+/* Where the fields of an object, of a row of an array, and of a row of a page are. */
+#define LEVEL_OBJECT   1
+#define LEVEL_ROW      2
+#define LEVEL_PAGE_ROW 3
+
 struct record_reader {
         struct json_parser *parser;
+        enum record_shape shape;
         struct record_limits limits;
         record_handler on_record;
         void *userdata;
@@ -31,6 +58,10 @@ struct record_reader {
         size_t rows;
         const struct record_field *field; /* of the next value; NULL: skip that value */
         struct record_reading reading;
+
+        enum page_field page_field; /* of the next value of the page */
+        struct search_page page;
+        bool has_rows; /* the page has Records */
 
         const struct record_field *kept_field; /* of the open object or array that is kept; NULL: none */
         yajl_gen kept;
@@ -90,7 +121,7 @@ static void keep(struct record_reader *reader, const struct json_token *token)
 
 /* ---- tokens ---- */
 
-/* At the level of the fields. */
+/* At the level of the fields of a record. */
 static void take_field(struct record_reader *reader, const struct json_token *token)
 {
         if (token->kind == JSON_KEY) {
@@ -107,6 +138,65 @@ static void take_field(struct record_reader *reader, const struct json_token *to
         } else {
                 record_reading_set(&reader->reading, field, token);
         }
+}
+
+static enum page_field page_field_find(const struct json_token *key)
+{
+        for (size_t i = 0; i < sizeof(page_fields) / sizeof(page_fields[0]); i++)
+                if (strlen(page_fields[i].name) == key->size &&
+                    memcmp(page_fields[i].name, key->data, key->size) == 0)
+                        return page_fields[i].field;
+        return PAGE_FIELD_OTHER;
+}
+
+static int begin_rows(struct record_reader *reader)
+{
+        if (reader->has_rows)
+                return json_parser_fail(reader->parser, -ENOMSG, "a page that has Records twice");
+        record_reading_clear(&reader->reading); /* no error envelope */
+        reader->has_rows = true;
+        reader->level = LEVEL_PAGE_ROW;
+        return 0;
+}
+
+/* At the level of the fields of a page. */
+static int take_page_field(struct record_reader *reader, const struct json_token *token)
+{
+        if (token->kind == JSON_KEY) {
+                reader->page_field = page_field_find(token);
+                if (!reader->has_rows)
+                        take_field(reader, token);
+                return 0;
+        }
+        switch (reader->page_field) {
+        case PAGE_FIELD_OTHER:
+                take_field(reader, token);
+                break;
+        case PAGE_FIELD_RECORDS:
+                if (token->kind == JSON_ARRAY)
+                        return begin_rows(reader);
+                break;
+        case PAGE_FIELD_NUMBER:
+                (void)record_number_from(token, &reader->page.number);
+                break;
+        case PAGE_FIELD_TOTAL:
+                reader->page.has_total = record_number_from(token, &reader->page.total);
+                break;
+        case PAGE_FIELD_HAS_NEXT:
+                reader->page.has_next = token->kind == JSON_BOOLEAN && strcmp(token->data, "true") == 0;
+                break;
+        }
+        return 0;
+}
+
+static int end_page(struct record_reader *reader)
+{
+        char summary[RECORD_SUMMARY_MAX];
+
+        if (reader->has_rows)
+                return 0;
+        record_reading_describe(&reader->reading, summary);
+        return json_parser_fail(reader->parser, -ENOMSG, "an object without an array of Records%s", summary);
 }
 
 static int end_record(struct record_reader *reader)
@@ -129,31 +219,36 @@ static int end_record(struct record_reader *reader)
         return 0;
 }
 
-/* Around the fields: an array of rows, and the records themselves. */
+/* Around the fields: a page, an array of rows, and the records themselves. */
 static int take_outer(struct record_reader *reader, const struct json_token *token)
 {
-        bool is_outermost = token->depth + 2 == reader->level; /* where the array of rows is expected */
+        bool is_page = reader->shape == RECORD_SHAPE_PAGE && token->depth == 0;
+        bool is_array = reader->shape == RECORD_SHAPE_ARRAY && token->depth == 0 && !reader->is_envelope;
         const char *what = "";
 
         switch (token->kind) {
         case JSON_OBJECT:
-                if (is_outermost) {
+                if (is_page)
+                        return 0;
+                if (is_array) {
                         /* Perhaps an error envelope, whose fields are reported. */
                         reader->is_envelope = true;
-                        reader->level = 1;
+                        reader->level = LEVEL_OBJECT;
                 } else if (reader->rows++ == reader->limits.records_max) {
                         return json_parser_fail(reader->parser, -E2BIG, "more than %zu records",
                                                 reader->limits.records_max);
                 }
                 return 0;
         case JSON_OBJECT_END:
-                return end_record(reader);
+                return is_page ? end_page(reader) : end_record(reader);
         case JSON_ARRAY:
-                if (is_outermost)
+                if (is_array)
                         return 0;
                 what = "an array";
                 break;
         case JSON_ARRAY_END:
+                if (reader->shape == RECORD_SHAPE_PAGE)
+                        reader->level = LEVEL_OBJECT;
                 return 0;
         case JSON_NULL:
                 what = "null";
@@ -171,7 +266,9 @@ static int take_outer(struct record_reader *reader, const struct json_token *tok
                 break; /* only in an object */
         }
         return json_parser_fail(reader->parser, -ENOMSG, "%s where %s was expected", what,
-                                is_outermost ? "an array of job records" : "a job record");
+                                is_page    ? "a page of job records"
+                                : is_array ? "an array of job records"
+                                           : "a job record");
 }
 
 static int on_token(void *userdata, const struct json_token *token)
@@ -186,8 +283,11 @@ static int on_token(void *userdata, const struct json_token *token)
         }
         if (token->depth < reader->level)
                 return take_outer(reader, token);
-        if (token->depth == reader->level)
-                take_field(reader, token);
+        if (token->depth > reader->level)
+                return 0;
+        if (reader->shape == RECORD_SHAPE_PAGE && reader->level == LEVEL_OBJECT)
+                return take_page_field(reader, token);
+        take_field(reader, token);
         return 0;
 }
 
@@ -201,10 +301,11 @@ struct record_reader *record_reader_new(enum record_shape shape, const struct re
         assert(on_record != NULL);
         *reader = (struct record_reader){
                 .parser = json_parser_new(on_token, reader),
+                .shape = shape,
                 .limits = *limits,
                 .on_record = on_record,
                 .userdata = userdata,
-                .level = shape == RECORD_SHAPE_ARRAY ? 2 : 1,
+                .level = shape == RECORD_SHAPE_ARRAY ? LEVEL_ROW : LEVEL_OBJECT,
         };
         return reader;
 }
@@ -229,6 +330,12 @@ int record_reader_feed(struct record_reader *reader, const void *data, size_t si
 int record_reader_finish(struct record_reader *reader)
 {
         return json_parser_finish(reader->parser);
+}
+
+const struct search_page *record_reader_page(const struct record_reader *reader)
+{
+        assert(reader->has_rows);
+        return &reader->page;
 }
 
 const char *record_reader_explain(const struct record_reader *reader)

@@ -5,13 +5,16 @@
 #include <stddef.h>
 
 #include "model/record.h"
+#include "nexudus/search_page.h"
 
 /*
  * Reads job records from a JSON body that arrives in pieces of any size, without holding the whole body.
  *
- * Two shapes are read: one object, and an array of such objects. Names are compared exactly, and at the
- * record's own level only. Unknown fields are skipped; of a repeated field the last value counts. A reader is
- * used for one body and then freed.
+ * Three shapes are read: one object, an array of such objects, and a page of the search, which is an object
+ * with such an array in its field Records, before or behind the fields of struct search_page. Names are
+ * compared exactly, and at the level of the record or of the page only. Unknown fields are skipped; of a
+ * repeated field the last value counts, but Records must not be repeated. A reader is used for one body and
+ * then freed.
  *
  * Values: Id must be an integer from 1 to 2^63-1 without quotes, fraction or exponent; otherwise the object
  * is not a job. A text given as a number or boolean is its JSON text ("3", "true"). So is Status or
@@ -29,10 +32,11 @@ struct record_reader;
 enum record_shape {
         RECORD_SHAPE_OBJECT, /* GET …/{id} */
         RECORD_SHAPE_ARRAY,  /* GET …/?id=[…] */
+        RECORD_SHAPE_PAGE,   /* GET …?page=… */
 };
 
 struct record_limits {
-        size_t records_max; /* rows of an array */
+        size_t records_max; /* rows of an array or a page */
         bool brief;         /* read only the fields that show whether a job has changed */
 };
 
@@ -52,13 +56,16 @@ struct record_reader *record_reader_free(struct record_reader *reader);
 /*
  * Reads the next `size` bytes of the body. Returns 0, or the first failure: -EBADMSG, it is not JSON; -E2BIG,
  * it is nested too deep or has more rows than records_max; -ENOMSG, JSON of another shape, or an object
- * without Id, such as an error envelope; or what the handler returned. The records and the result of finish()
- * depend on the body alone, not on how it is split into pieces.
+ * without Id or Records, such as an error envelope; or what the handler returned. The records and the result
+ * of finish() depend on the body alone, not on how it is split into pieces.
  */
 int record_reader_feed(struct record_reader *reader, const void *data, size_t size);
 
 /* Ends the body. Returns as feed() does, or -ENODATA: it is truncated. 0: complete and of the right shape. */
 int record_reader_finish(struct record_reader *reader);
+
+/* Of a page, after finish() has returned 0. Borrowed from the reader. */
+const struct search_page *record_reader_page(const struct record_reader *reader);
 
 /*
  * After a failure, its description: "truncated at byte 311", "nested deeper than 64 levels", "an object

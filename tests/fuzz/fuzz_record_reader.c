@@ -3,8 +3,8 @@
 /*
  * Arbitrary bytes as a body for the record reader. The first four bytes select the shape, whether the limits
  * are tight, and a seed for the sizes of the pieces; the rest is the body. It is read twice, in one piece and
- * in several, with the same result and the same records. Every text is valid UTF-8 within the limits, and the
- * text of an object or an array is JSON.
+ * in several, with the same result, the same records and the same page. Every text is valid UTF-8 within the
+ * limits, and the text of an object or an array is JSON.
  */
 
 #include <stddef.h>
@@ -105,6 +105,16 @@ static int on_record(void *userdata, struct job_record *record)
         return record->id == 13 ? -7 : 0;
 }
 
+static void collect_page(struct collected *collected, const struct search_page *page)
+{
+        check(page->number <= INT64_MAX && page->total <= INT64_MAX);
+        check(page->has_total || page->total == 0);
+        collect_number(collected, page->number);
+        collect_number(collected, page->total);
+        collect_number(collected, page->has_total);
+        collect_number(collected, page->has_next);
+}
+
 /* The size of the next piece: mostly small. */
 static size_t piece_size(uint32_t *seed)
 {
@@ -130,6 +140,8 @@ static int read_body(enum record_shape shape, const uint8_t *body, size_t size, 
         if (r == 0)
                 r = record_reader_finish(reader);
         check(record_reader_finish(reader) == r);
+        if (r == 0 && shape == RECORD_SHAPE_PAGE)
+                collect_page(collected, record_reader_page(reader));
 
         const char *explanation = record_reader_explain(reader);
         check(strlen(explanation) > 0 && strlen(explanation) <= 300);
@@ -146,7 +158,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (size < HEAD_SIZE)
                 return 0;
-        enum record_shape shape = data[0] & 1 ? RECORD_SHAPE_ARRAY : RECORD_SHAPE_OBJECT;
+        enum record_shape shape = data[0] & 4   ? RECORD_SHAPE_PAGE
+                                  : data[0] & 1 ? RECORD_SHAPE_ARRAY
+                                                : RECORD_SHAPE_OBJECT;
         const struct record_limits *limits = data[0] & 2 ? &tight : &wide;
         uint32_t seed = ((uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3]) + 1;
         struct collected whole = { .limits = limits, .body_size = size - HEAD_SIZE }, pieces = whole;

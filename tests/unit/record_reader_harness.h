@@ -26,7 +26,10 @@
 
 static const struct record_limits generous = { .records_max = 100 };
 
-/* The records that were read, as one text: a line "id|status|result|…" each, null as "-". */
+/*
+ * The records that were read, as one text: a line "id|status|result|…" each, null as "-". Behind those of a
+ * page that is complete, "page CurrentPage/TotalItems", with "+" if there is a next one.
+ */
 struct outcome {
         int result;
         char *records;
@@ -71,6 +74,16 @@ static int on_record(void *userdata, struct job_record *record)
         return 0;
 }
 
+static void print_page(FILE *stream, const struct search_page *page)
+{
+        fprintf(stream, "page %ju/", (uintmax_t)page->number);
+        if (page->has_total)
+                fprintf(stream, "%ju", (uintmax_t)page->total);
+        else
+                assert_int_equal(page->total, 0);
+        fprintf(stream, "%s\n", page->has_next ? "+" : "");
+}
+
 static inline void outcome_clear(struct outcome *outcome)
 {
         free(outcome->records);
@@ -105,6 +118,8 @@ static inline struct outcome read_body(enum record_shape shape, const struct rec
                 at += piece;
         }
         outcome.result = record_reader_finish(reader);
+        if (outcome.result == 0 && shape == RECORD_SHAPE_PAGE)
+                print_page(outcome.stream, record_reader_page(reader));
         if (r != 0) {
                 assert_int_equal(outcome.result, r);
                 assert_int_equal(record_reader_feed(reader, " ", 1), r);
@@ -161,6 +176,9 @@ static inline void expect_sized(enum record_shape shape, const struct record_lim
                      sizeof(records) - 1)
 #define EXPECT_ARRAY(body, result, records)                                                                  \
         expect_sized(RECORD_SHAPE_ARRAY, &generous, body, sizeof(body) - 1, result, records,                 \
+                     sizeof(records) - 1)
+#define EXPECT_PAGE(body, result, records)                                                                   \
+        expect_sized(RECORD_SHAPE_PAGE, &generous, body, sizeof(body) - 1, result, records,                  \
                      sizeof(records) - 1)
 
 /* The rest of a record that has only Status and ResultData. */

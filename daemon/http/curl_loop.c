@@ -300,20 +300,6 @@ void curl_loop_remove(struct curl_transfer *transfer)
         curl_loop_unref(loop);
 }
 
-void curl_loop_move(struct curl_transfer *transfer, struct curl_loop *to)
-{
-        struct curl_loop *from = transfer->loop;
-
-        assert(from != NULL);
-        assert(!from->in_libcurl && !to->in_libcurl);
-        if (transfer->ended)
-                return;
-
-        curl_loop_remove(transfer);
-        if (curl_loop_add(to, transfer) < 0)
-                memory_exhausted();
-}
-
 void curl_transfer_notify(struct curl_transfer *transfer)
 {
         assert(transfer->loop != NULL);

@@ -56,12 +56,6 @@ int curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer);
 void curl_loop_remove(struct curl_transfer *transfer);
 
 /*
- * Restarts a transfer in another loop, unless it has ended, in which case on_done() will be called as usual.
- * Must not be called from libcurl.
- */
-void curl_loop_move(struct curl_transfer *transfer, struct curl_loop *to);
-
-/*
  * Has on_notify() called when libcurl has returned, unless the transfer has ended by then. This is how a
  * callback of libcurl, which must only record, causes an action. The transfer must be in a loop.
  */

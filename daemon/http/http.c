@@ -10,8 +10,8 @@
  * pointer into the freed headers of the last response, and uses it if the first header line of the next
  * response begins with a blank.
  *
- * A curl_loop is a pool of connections. When these become suspect, the client replaces it: requests that have
- * no connection yet move to the new one, and the old one disappears with its last request.
+ * A curl_loop is a pool of connections. When these become suspect, the client replaces it, and the old one
+ * disappears with its last request. A request that waits in it gets a connection of the last seconds.
  */
 
 #include "http/http.h"
@@ -24,13 +24,11 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "http/curl_loop.h"
 #include "http/http_response.h"
 #include "http/http_tls.h"
 #include "util/cleanup.h"
-#include "util/memory.h"
 #include "util/timespan.h"
 
 /* Connections are replaced after this time, so that a change in DNS is noticed. */
@@ -56,8 +54,7 @@ struct http_client {
 struct http_request {
         struct http_client *client;
         struct curl_transfer transfer;
-        unsigned generation;  /* of the connections that it uses */
-        uint64_t deadline_us; /* CLOCK_MONOTONIC */
+        unsigned generation; /* of the connections that it uses */
         struct curl_slist *headers;
         void (*on_sent)(void *userdata);
         void (*on_end)(void *userdata, const struct http_end *end);
@@ -66,9 +63,6 @@ struct http_request {
         int socket_error; /* errno of the last socket(); 0: it succeeded */
         int socket_port;  /* to which it was to connect */
         bool sending;     /* has a connection, and is being sent or was sent */
-        bool report_sent; /* on_sent() is to be called */
-        bool kept_failed; /* a kept connection was lost, and libcurl tries another */
-        bool restart;     /* aborted, to be sent again on a new connection */
         bool ending;      /* on_end() is being called */
 
         struct http_response response;
@@ -92,23 +86,6 @@ static long to_milliseconds(uint64_t span_us)
 static long to_seconds(uint64_t span_us)
 {
         return span_us < 65535 * USEC_PER_SEC ? (long)((span_us + USEC_PER_SEC - 1) / USEC_PER_SEC) : 65535;
-}
-
-static uint64_t monotonic_us(const struct http_client *client)
-{
-        uint64_t now_us = 0;
-
-        (void)sd_event_now(client->event, CLOCK_MONOTONIC, &now_us);
-        return now_us;
-}
-
-/* libcurl measures from when the transfer is added to a loop, which may be a second time. */
-static CURLcode set_time_left(struct http_request *request)
-{
-        uint64_t now_us = monotonic_us(request->client);
-        uint64_t left_us = request->deadline_us > now_us ? request->deadline_us - now_us : 0;
-
-        return curl_easy_setopt(request->transfer.easy, CURLOPT_TIMEOUT_MS, to_milliseconds(left_us));
 }
 
 /* ---- connections ---- */
@@ -139,19 +116,15 @@ static void replace_connections(const struct http_request *request)
 
         LIST_FOREACH(other, &client->requests, link)
         {
-                if (other->sending || !is_connection_kept(other)) /* or is opening a new one */
-                        continue;
-                (void)set_time_left(other);
-                curl_loop_move(&other->transfer, client->connections);
-                other->generation = client->generation;
+                if (!other->sending)
+                        (void)curl_easy_setopt(other->transfer.easy, CURLOPT_MAXLIFETIME_CONN, 1L);
         }
         curl_loop_unref(old);
 }
 
 /*
- * libcurl has a connection for the request and is about to use it. If that is the second one, a kept
- * connection was lost before the response began. libcurl would try up to five kept ones after it: a new one
- * is used instead.
+ * libcurl has a connection for the request and is about to use it. If that is a kept one and turns out to be
+ * lost, libcurl sends the request again, on another kept one up to five times: it is to use a new one.
  */
 static int on_curl_ready(void *userdata, char *remote, char *local, int remote_port, int local_port)
 {
@@ -160,20 +133,11 @@ static int on_curl_ready(void *userdata, char *remote, char *local, int remote_p
         (void)remote_port;
         (void)local_port;
         struct http_request *request = userdata;
-        bool kept = is_connection_kept(request);
 
-        if (request->sending) {
-                request->kept_failed = true;
-                request->restart = kept;
+        if (!request->sending && request->on_sent != NULL && is_connection_kept(request))
                 curl_transfer_notify(&request->transfer);
-                return kept ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-        }
-
         request->sending = true;
-        if (kept && request->on_sent != NULL) {
-                request->report_sent = true;
-                curl_transfer_notify(&request->transfer);
-        }
+        (void)curl_easy_setopt(request->transfer.easy, CURLOPT_FRESH_CONNECT, 1L);
         return CURL_PREREQFUNC_OK;
 }
 
@@ -186,30 +150,9 @@ static void on_transfer_notify(struct curl_transfer *transfer)
 {
         struct http_request *request = request_of(transfer);
 
-        if (request->kept_failed)
-                replace_connections(request);
-        if (request->report_sent) {
-                void (*on_sent)(void *userdata) = request->on_sent;
-
-                request->report_sent = false;
-                request->on_sent = NULL; /* once */
-                request->client->in_sent = true;
-                on_sent(request->userdata);
-                request->client->in_sent = false;
-        }
-}
-
-/* Sends the request again on a new connection. */
-static void request_restart(struct http_request *request)
-{
-        struct http_client *client = request->client;
-
-        replace_connections(request);
-        request->sending = request->report_sent = request->kept_failed = request->restart = false;
-        *request->curl_error = '\0';
-        request->generation = client->generation;
-        if (set_time_left(request) != CURLE_OK || curl_loop_add(client->connections, &request->transfer) < 0)
-                memory_exhausted();
+        request->client->in_sent = true;
+        request->on_sent(request->userdata);
+        request->client->in_sent = false;
 }
 
 static int port_of(const struct curl_sockaddr *address)
@@ -284,8 +227,6 @@ static int shortage_of(const struct http_request *request, enum http_outcome out
 /* Whether the end shows that a kept connection does not work, and so, perhaps, all of them. */
 static bool is_suspicious(const struct http_request *request, enum http_outcome outcome)
 {
-        if (request->kept_failed)
-                return true;
         if (!request->sending || !is_connection_kept(request))
                 return false;
         return outcome == HTTP_TIMED_OUT ||
@@ -295,11 +236,6 @@ static bool is_suspicious(const struct http_request *request, enum http_outcome 
 static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
 {
         CLEANUP(cleanup_request_free) struct http_request *request = request_of(transfer);
-
-        if (request->restart && code == CURLE_ABORTED_BY_CALLBACK) {
-                request_restart(STEAL_POINTER(request));
-                return;
-        }
 
         const struct http_curl_result result = result_of(request, code);
         enum http_outcome outcome = http_response_finish(&request->response, &result);
@@ -351,8 +287,9 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         const struct http_client *client = request->client;
         bool plain = strncasecmp(call->url, "http:", 5) == 0;
         CURL *easy = request->transfer.easy;
-        CURLcode code = set_time_left(request);
+        CURLcode code = CURLE_OK;
 
+        SET(CURLOPT_TIMEOUT_MS, to_milliseconds(client->timeout_us));
         SET(CURLOPT_ERRORBUFFER, request->curl_error);
         SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
         /* One connection per request at a time: one that hangs delays no other request. */
@@ -401,11 +338,8 @@ int http_start(struct http_client *client, const struct http_call *call, struct 
         if (request == NULL)
                 return -ENOMEM;
         LIST_INSERT_HEAD(&client->requests, request, link);
-        uint64_t now_us = monotonic_us(client);
         request->client = client;
         request->generation = client->generation;
-        request->deadline_us =
-                client->timeout_us < UINT64_MAX - now_us ? now_us + client->timeout_us : UINT64_MAX;
         request->response = (struct http_response){
                 .body_max = client->body_max,
                 .on_body = call->on_body,

@@ -14,10 +14,11 @@
  * A client is a pool of connections with its settings; clients share nothing. Nothing here blocks. Callbacks
  * are called from the event loop only, never from within http_start() or http_cancel().
  *
- * Connections are kept and reused. If a request on a kept connection times out, or if the connection is reset
- * before the response begins, all kept connections of the client are suspect: requests that are waiting or
- * are started later use new ones. Requests in progress on old connections may finish; the old connections are
- * closed after the last of them, and do not count towards connections_max meanwhile.
+ * Connections are kept and reused. If one is reset before the response begins, the request is sent again on a
+ * new one. If a request on a kept connection times out, all kept connections of the client are suspect:
+ * requests that are waiting or are started later use new ones. Requests in progress on old connections may
+ * finish; the old connections are closed after the last of them, and do not count towards connections_max
+ * meanwhile.
  */
 struct http_client;
 struct http_authorities;

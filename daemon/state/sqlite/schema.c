@@ -49,24 +49,18 @@
 
 /* A text is used if a job or an event refers to it. It is needed whole by its job, until it is logged, and by
  * deliveries that are pending or have failed. */
-#define REFERENCES(prefix)                                                                                   \
-        ".job = texts.job AND " prefix "_hash = texts.hash AND " prefix "_size = texts.size"
-#define USED                                                                                                 \
-        "(EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = texts.job AND result_hash = texts.hash "              \
-        "AND result_size = texts.size) "                                                                     \
-        "OR EXISTS (SELECT 1 FROM events AS e WHERE e" REFERENCES(                                           \
-                "result") ") "                                                                               \
-                          "OR EXISTS (SELECT 1 FROM events AS e WHERE e" REFERENCES("before") "))"
-#define NEEDS_WHOLE                                                                                          \
-        "(EXISTS (SELECT 1 FROM unlogged WHERE event = e.sequence) "                                         \
+#define USED_BY_JOB                                                                                          \
+        "EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = texts.job AND result_hash = texts.hash "               \
+        "AND result_size = texts.size)"
+#define USED_BY_EVENT(prefix, more)                                                                          \
+        "EXISTS (SELECT 1 FROM events AS e WHERE e.job = texts.job AND " prefix "_hash = texts.hash "        \
+        "AND " prefix "_size = texts.size" more ")"
+#define AND_WHOLE                                                                                            \
+        " AND (EXISTS (SELECT 1 FROM unlogged WHERE event = e.sequence) "                                    \
         "OR EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = e.sequence AND d.state <> 'done'))"
-#define USED_WHOLE                                                                                           \
-        "(EXISTS (SELECT 1 FROM jobs AS j WHERE j.id = texts.job AND result_hash = texts.hash "              \
-        "AND result_size = texts.size) "                                                                     \
-        "OR EXISTS (SELECT 1 FROM events AS e WHERE e" REFERENCES(                                           \
-                "result") " AND " NEEDS_WHOLE ") "                                                           \
-                          "OR EXISTS (SELECT 1 FROM events AS e WHERE e" REFERENCES(                         \
-                                  "before") " AND " NEEDS_WHOLE "))"
+#define USED_BY(more) USED_BY_JOB " OR " USED_BY_EVENT("result", more) " OR " USED_BY_EVENT("before", more)
+#define USED          "(" USED_BY("") ")"
+#define USED_WHOLE    "(" USED_BY(AND_WHOLE) ")"
 #define DELETE_UNUSED(job_, hash_, size_)                                                                    \
         "DELETE FROM texts WHERE job = " job_ " AND hash = " hash_ " AND size = " size_ " AND NOT " USED ";" \
         " "
@@ -103,53 +97,35 @@ static const char *const migrations[] = {
         "DROP INDEX deliveries_pending;"
         "CREATE INDEX deliveries_pending ON deliveries (hook, id) WHERE state = 'pending';"
         "CREATE TABLE texts (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, hash INTEGER NOT NULL, "
-        "size INTEGER NOT NULL, data BLOB NOT NULL, "
-        "UNIQUE (job, hash, size));"
+        "size INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (job, hash, size));"
         "CREATE INDEX texts_large ON texts (job) WHERE " TEXT_IS_LARGE ";"
-        "INSERT OR IGNORE INTO texts (job, hash, size, data) "
-        "SELECT job, text_hash(data), length(data), data "
-        "FROM (SELECT job, result_before AS data FROM events "
-        "UNION ALL SELECT job, result FROM events "
-        "UNION ALL SELECT job, result FROM results) WHERE "
-        "data IS NOT NULL;"
+        "INSERT OR IGNORE INTO texts (job, hash, size, data) SELECT job, text_hash(data), length(data), data "
+        "FROM (SELECT job, result_before AS data FROM events UNION ALL SELECT job, result FROM events "
+        "UNION ALL SELECT job, result FROM results) WHERE data IS NOT NULL;"
         "DROP TABLE results;"
-        "ALTER TABLE events ADD COLUMN result_hash INTEGER "
-        "NOT NULL DEFAULT 0;"
-        "ALTER TABLE events ADD COLUMN result_size INTEGER "
-        "NOT NULL DEFAULT 0;"
-        "ALTER TABLE events ADD COLUMN before_hash INTEGER "
-        "NOT NULL DEFAULT 0;"
-        "ALTER TABLE events ADD COLUMN before_size INTEGER "
-        "NOT NULL DEFAULT 0;"
-        "UPDATE events SET result_hash = text_hash(result), "
-        "result_size = coalesce(length(result), -1), "
-        "before_hash = text_hash(iif(same_result, result, "
-        "result_before)), "
-        "before_size = coalesce(length(iif(same_result, "
-        "result, result_before)), -1);"
+        "ALTER TABLE events ADD COLUMN result_hash INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN result_size INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN before_hash INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE events ADD COLUMN before_size INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE events SET result_hash = text_hash(result), result_size = coalesce(length(result), -1), "
+        "before_hash = text_hash(iif(same_result, result, result_before)), "
+        "before_size = coalesce(length(iif(same_result, result, result_before)), -1);"
         "ALTER TABLE events DROP COLUMN result;"
         "ALTER TABLE events DROP COLUMN result_before;"
         "ALTER TABLE events DROP COLUMN same_result;"
         "ALTER TABLE events DROP COLUMN sum;"
         "ALTER TABLE jobs DROP COLUMN sum;"
-        "CREATE INDEX events_by_result ON events (job, "
-        "result_hash, result_size);"
-        "CREATE INDEX events_by_before ON events (job, "
-        "before_hash, before_size);"
-        "ALTER TABLE jobs ADD COLUMN removed_us INTEGER NOT "
-        "NULL DEFAULT 0;"
-        "CREATE TABLE kept (key TEXT PRIMARY KEY, data BLOB "
-        "NOT NULL, "
+        "CREATE INDEX events_by_result ON events (job, result_hash, result_size);"
+        "CREATE INDEX events_by_before ON events (job, before_hash, before_size);"
+        "ALTER TABLE jobs ADD COLUMN removed_us INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE kept (key TEXT PRIMARY KEY, data BLOB NOT NULL, "
         "written INTEGER NOT NULL DEFAULT (unixepoch()));"
-        "INSERT INTO kept (key, data) SELECT key, data FROM "
-        "\"values\";"
+        "INSERT INTO kept (key, data) SELECT key, data FROM \"values\";"
         "DROP TABLE \"values\";"
         "ALTER TABLE kept RENAME TO \"values\";" CUT ";"
         "DROP TABLE sights;"
-        "CREATE TRIGGER job_changed AFTER UPDATE OF "
-        "result_hash, result_size ON jobs "
-        "WHEN old.result_hash <> new.result_hash OR "
-        "old.result_size <> new.result_size "
+        "CREATE TRIGGER job_changed AFTER UPDATE OF result_hash, result_size ON jobs "
+        "WHEN old.result_hash <> new.result_hash OR old.result_size <> new.result_size "
         "BEGIN " DELETE_UNUSED("old.id", "old.result_hash", "old.result_size") CUT
         " AND job = old.id; END;"
         "CREATE TRIGGER job_deleted AFTER DELETE ON jobs "

@@ -107,7 +107,6 @@ static int open_all(const struct api_connection_parts *parts, struct api_connect
                 .authorities = connection->authorities,
                 .timeout_us = api->timeout_us,
                 .connect_timeout_us = api->connect_timeout_us,
-                .stall_us = api->timeout_us / 2,
                 .body_max = api->max_response,
                 .connections_max = CONNECTIONS_MAX,
         };

@@ -46,7 +46,6 @@ struct http_client {
         const struct http_authorities *authorities;
         uint64_t timeout_us;
         uint64_t connect_timeout_us;
-        uint64_t stall_us;
         size_t body_max;
         long connections_max;
 };
@@ -80,12 +79,6 @@ static long to_milliseconds(uint64_t span_us)
         if (span_us >= (uint64_t)INT_MAX * USEC_PER_MSEC)
                 return INT_MAX;
         return span_us > 0 ? (long)((span_us + USEC_PER_MSEC - 1) / USEC_PER_MSEC) : 1;
-}
-
-/* Rounded up; 0 remains 0. libcurl accepts at most 65535 here. */
-static long to_seconds(uint64_t span_us)
-{
-        return span_us < 65535 * USEC_PER_SEC ? (long)((span_us + USEC_PER_SEC - 1) / USEC_PER_SEC) : 65535;
 }
 
 /* ---- connections ---- */
@@ -246,7 +239,6 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
         const struct http_end end = {
                 .outcome = outcome,
                 .status = http_response_status(response),
-                .error = response->error,
                 .retry_after_us = http_response_retry_after(response),
                 .body_size = response->body_size,
                 .shortage = shortage_of(request, outcome, code),
@@ -300,8 +292,6 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         SET(CURLOPT_USERAGENT, client->user_agent);
         SET(CURLOPT_ACCEPT_ENCODING, "gzip");
         SET(CURLOPT_CONNECTTIMEOUT_MS, to_milliseconds(client->connect_timeout_us));
-        SET(CURLOPT_LOW_SPEED_LIMIT, client->stall_us > 0 ? 16L : 0L);
-        SET(CURLOPT_LOW_SPEED_TIME, to_seconds(client->stall_us));
         SET(CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX_S);
         SET(CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_MAX_S);
         SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)client->body_max);
@@ -387,7 +377,6 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
         client->event = sd_event_ref(event);
         client->timeout_us = settings->timeout_us;
         client->connect_timeout_us = settings->connect_timeout_us;
-        client->stall_us = settings->stall_us;
         client->body_max = settings->body_max;
         client->connections_max = settings->connections_max > 0 ? (long)settings->connections_max : 1;
 

@@ -29,10 +29,8 @@ struct http_settings {
         const struct http_authorities *authorities; /* borrowed by the client; NULL: those of the system */
         uint64_t timeout_us;         /* for a whole request, including the wait for a free connection */
         uint64_t connect_timeout_us; /* for name resolution, connection and TLS handshake */
-        uint64_t stall_us; /* a request at under 16 bytes per second for this long has timed out; 0: no limit
-                            */
-        size_t body_max;   /* decoded bytes of a 2xx response */
-        unsigned connections_max; /* open at a time; 0 means 1 */
+        size_t body_max;             /* decoded bytes of a 2xx response */
+        unsigned connections_max;    /* open at a time; 0 means 1 */
 };
 
 /* `user_agent` is copied. Returns -ENOMEM, or another error of epoll or timerfd. */
@@ -47,7 +45,6 @@ struct http_client *http_client_free(struct http_client *client);
 struct http_end {
         enum http_outcome outcome;
         int status;              /* of the response; 0: none */
-        int error;               /* HTTP_STOPPED: what on_body() returned */
         uint64_t retry_after_us; /* from now, whichever form the header had; HTTP_RETRY_NONE: none */
         uint64_t body_size;      /* decoded bytes received */
         int shortage;        /* HTTP_UNCONNECTED, HTTP_IMPOSSIBLE: errno if no socket or no memory; else 0 */

@@ -38,7 +38,6 @@ static void test_answer(void **state)
         noted_get(&noted, answer_hello, "/a/b?c=d");
         expect_hello(&noted);
         assert_int_equal(noted.end.body_size, 5);
-        assert_int_equal(noted.end.error, 0);
         assert_int_equal(noted.end.excerpt_size, 0);
         assert_true(noted.end.retry_after_us == HTTP_RETRY_NONE);
         assert_memory_equal(fixture->head, "GET /a/b?c=d HTTP/1.1\r\n", 23);

@@ -311,7 +311,6 @@ void curl_transfer_notify(struct curl_transfer *transfer)
 int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_loop)
 {
         CLEANUP(cleanup_curl_loop_unref) struct curl_loop *loop = calloc(1, sizeof(*loop));
-        int r;
 
         assert(connections_max > 0);
         if (loop == NULL)
@@ -324,19 +323,16 @@ int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_
         if (loop->epoll_fd < 0)
                 return -errno;
 
-        r = sd_event_add_io(event, &loop->socket_source, loop->epoll_fd, EPOLLIN, on_sockets_ready, loop);
-        if (r < 0)
-                return r;
-        r = sd_event_add_time(event, &loop->timer_source, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_timer, loop);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(loop->timer_source, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        r = sd_event_add_defer(event, &loop->wake_source, on_wake, loop);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(loop->wake_source, SD_EVENT_OFF);
+        int r = sd_event_add_io(event, &loop->socket_source, loop->epoll_fd, EPOLLIN, on_sockets_ready, loop);
+        if (r >= 0)
+                r = sd_event_add_time(event, &loop->timer_source, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_timer,
+                                      loop);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(loop->timer_source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_defer(event, &loop->wake_source, on_wake, loop);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(loop->wake_source, SD_EVENT_OFF);
         if (r < 0)
                 return r;
         (void)sd_event_source_set_description(loop->socket_source, "curl-sockets");

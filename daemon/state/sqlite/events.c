@@ -54,7 +54,7 @@ static int event_write(struct store *store, const struct event *event, struct te
         return r;
 }
 
-static int delivery_write(struct store *store, int64_t sequence, const struct event *event, const char *hook)
+static int delivery_write(struct store *store, const struct event *event, const char *hook)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
 
@@ -63,15 +63,15 @@ static int delivery_write(struct store *store, int64_t sequence, const struct ev
                 return r;
 
         struct row_writer row = row_write(statement);
-        row_write_number(&row, (uint64_t)sequence);
+        row_write_number(&row, event->sequence);
         row_write_number(&row, event->record.id);
         row_write_string(&row, hook);
         row_write_number(&row, 0); /* due at once, even if the clock is set back */
         return row_write_end(store, &row);
 }
 
-static int event_record(struct store *store, const struct event *event, const char *const hooks[],
-                        size_t hook_count, int64_t *ret_sequence, uint64_t ret_deliveries[])
+static int event_record(struct store *store, struct event *event, const char *const hooks[],
+                        size_t hook_count, uint64_t ret_deliveries[])
 {
         struct text_digest result = text_digest(&event->record.result);
 
@@ -81,9 +81,9 @@ static int event_record(struct store *store, const struct event *event, const ch
         if (r < 0)
                 return r;
 
-        int64_t sequence = *ret_sequence = sqlite3_last_insert_rowid(store->database);
+        event->sequence = (uint64_t)sqlite3_last_insert_rowid(store->database);
         for (size_t i = 0; r >= 0 && i < hook_count; i++) {
-                r = delivery_write(store, sequence, event, hooks[i]);
+                r = delivery_write(store, event, hooks[i]);
                 if (r >= 0 && ret_deliveries != NULL)
                         ret_deliveries[i] = (uint64_t)sqlite3_last_insert_rowid(store->database);
         }
@@ -102,15 +102,10 @@ static int event_record(struct store *store, const struct event *event, const ch
 int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count,
                        uint64_t ret_deliveries[])
 {
-        int64_t sequence = 0;
-
         int r = store_write_begin(store);
-        if (r < 0)
-                return r;
-        r = store_write_end(store, event_record(store, event, hooks, hook_count, &sequence, ret_deliveries));
-        if (r >= 0)
-                event->sequence = (uint64_t)sequence;
-        return r;
+
+        return r < 0 ? r
+                     : store_write_end(store, event_record(store, event, hooks, hook_count, ret_deliveries));
 }
 
 int store_fill_event(struct store *store, struct event *event)

@@ -103,21 +103,17 @@ int state_directory_lock(const char *directory, char **ret_message, int *ret_loc
                         "with --state-dir.",
                         path, strerror(errno));
 
-        /* The holder may end between the two calls; then the lock is tried again. */
-        for (int attempt = 0; attempt < 100; attempt++) {
-                struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-                if (fcntl(lock, F_SETLK, &whole) == 0) {
-                        *ret_lock = STEAL_DESCRIPTOR(lock);
-                        return 0;
-                }
+        struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        if (fcntl(lock, F_SETLK, &whole) < 0) {
                 if (errno != EACCES && errno != EAGAIN)
                         return fail_with_message(-errno, ret_message, "Cannot lock %s: %s.", path,
                                                  strerror(errno));
-
-                if (fcntl(lock, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK)
-                        return lock_held(directory, whole.l_pid, ret_message);
+                /* The holder may end between the two calls. */
+                bool is_known = fcntl(lock, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+                return lock_held(directory, is_known ? whole.l_pid : 0, ret_message);
         }
-        return lock_held(directory, 0, ret_message);
+        *ret_lock = STEAL_DESCRIPTOR(lock);
+        return 0;
 }
 
 /* Whether there is a journal that may undo what is in the database. */

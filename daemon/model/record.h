@@ -22,7 +22,7 @@ struct job_record {
         struct text user;     /* UserFullName: personal data */
         struct text email;    /* UserEmail: personal data */
         struct text created_on;
-        struct text updated_on; /* opaque: displayed and compared for equality, never parsed */
+        struct text updated_on; /* displayed and compared for equality; read as a time only by the feed */
         bool has_status;        /* the Status field was present, possibly null; rows of a batch may omit it */
         bool has_result;        /* likewise ResultData; false in what is recorded: it is unknown */
         bool has_description, has_files, has_business_id, has_user, has_email; /* likewise */

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Rounds and pages of the feed.
+ *
+ * A page that is not what it should be does not count: the round begins again, with another `dir` if the rows
+ * are not sorted, with larger pages if most rows are new, with smaller ones if the page failed, and unchanged
+ * if rows moved up between two pages, as they do when a job is deleted. Where that does not help, the feed is
+ * off for a time that doubles, until it has worked for as long.
+ */
+
+#include "planning/feed_cursor.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "util/timespan.h"
+
+/* The documentation has two meanings of `dir`. These are the values that may mean "descending" in one. */
+static const int directions[] = { -1, 1, 0 };
+
+#define DIRECTIONS (sizeof(directions) / sizeof(*directions))
+
+#define SMALL_SIZE   25
+#define LARGEST_SIZE 100
+#define PAGES_MAX    200
+#define REPEATS_MAX  3
+
+/* Changes become visible late, by at most so much. */
+#define LATE_TICKS REMOTE_TICKS_PER_MIN
+
+/* Rounds read back to a suspect that is no older than this. */
+#define SUSPECT_TICKS (10 * REMOTE_TICKS_PER_MIN)
+
+/* A round of more rows than fit into so many small pages keeps large ones, even if few of them are new. */
+#define SMALL_PAGES 4
+
+#define LONGEST_OFF_US USEC_PER_DAY
+
+static void restart_round(struct feed_cursor *cursor)
+{
+        cursor->page = 1;
+        cursor->repeats = 0;
+        cursor->shifted = false;
+}
+
+void feed_cursor_init(struct feed_cursor *cursor)
+{
+        *cursor = (struct feed_cursor){ .floor = INT64_MIN, .size = SMALL_SIZE, .largest = LARGEST_SIZE };
+        restart_round(cursor);
+}
+
+void feed_cursor_clear(struct feed_cursor *cursor)
+{
+        seen_rows_clear(&cursor->seen);
+}
+
+void feed_cursor_start(struct feed_cursor *cursor, const struct remote_time *saved)
+{
+        assert(cursor->newest.form == REMOTE_TIME_NONE && cursor->complete_us == 0);
+
+        cursor->newest = *saved;
+        cursor->boundary = saved->ticks - LATE_TICKS;
+}
+
+/* ---- off ---- */
+
+static uint64_t off_span(unsigned failures)
+{
+        return failures > 5 ? LONGEST_OFF_US : USEC_PER_HOUR << (failures - 1);
+}
+
+static void turn_off(struct feed_cursor *cursor, uint64_t span_us, uint64_t now_us)
+{
+        cursor->off_until_us = now_us + span_us;
+        cursor->complete_us = 0;
+        cursor->suspects.count = 0;
+        cursor->direction = 0;
+        cursor->sorted = cursor->unsorted = false;
+        cursor->size = SMALL_SIZE;
+        restart_round(cursor);
+}
+
+void feed_cursor_turn_off(struct feed_cursor *cursor, const char *reason, uint64_t now_us)
+{
+        (void)snprintf(cursor->reason, sizeof(cursor->reason), "%s", reason);
+        turn_off(cursor, USEC_PER_HOUR, now_us);
+}
+
+static enum feed_step fail_feed(struct feed_cursor *cursor, const char *reason, uint64_t now_us)
+{
+        feed_cursor_turn_off(cursor, reason, now_us);
+        cursor->failures++;
+        cursor->off_until_us = now_us + off_span(cursor->failures);
+        return FEED_FAILED;
+}
+
+/* The feed has worked as long as it was off before. */
+static void forgive_failures(struct feed_cursor *cursor, uint64_t now_us)
+{
+        if (cursor->failures > 0 && now_us >= cursor->off_until_us + off_span(cursor->failures))
+                cursor->failures = 0;
+}
+
+bool feed_cursor_is_off(const struct feed_cursor *cursor, uint64_t now_us)
+{
+        return now_us < cursor->off_until_us;
+}
+
+const char *feed_cursor_reason(const struct feed_cursor *cursor)
+{
+        return cursor->reason;
+}
+
+/* ---- pages ---- */
+
+void feed_cursor_begin_page(struct feed_cursor *cursor, uint64_t now_us, struct feed_page_request *ret)
+{
+        assert(!feed_cursor_is_off(cursor, now_us));
+
+        if (cursor->page == 1) {
+                if (now_us >= cursor->largest_until_us)
+                        cursor->largest = LARGEST_SIZE;
+                if (cursor->size > cursor->largest)
+                        cursor->size = cursor->largest;
+                cursor->round_us = now_us;
+                cursor->round_rows = cursor->round_new = 0;
+        }
+        *ret = (struct feed_page_request){
+                .direction = directions[cursor->direction],
+                .page = cursor->page,
+                .size = cursor->size,
+        };
+}
+
+static enum feed_step begin_again(struct feed_cursor *cursor)
+{
+        cursor->page = 1;
+        return FEED_AGAIN;
+}
+
+enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, uint64_t now_us)
+{
+        if (!cursor->sorted && cursor->direction + 1 < DIRECTIONS) { /* perhaps it is `dir` that fails */
+                cursor->direction++;
+                return begin_again(cursor);
+        }
+        if (cursor->unsorted)
+                return fail_feed(cursor, "rows are not sorted by UpdatedOn", now_us);
+        if (!cursor->sorted)
+                cursor->direction = 0;
+        if (cursor->size == 1) {
+                feed_cursor_turn_off(cursor, "pages of a single row fail", now_us);
+                return FEED_FAILED;
+        }
+        cursor->size /= 2;
+        cursor->largest = cursor->size;
+        cursor->largest_until_us = now_us + USEC_PER_HOUR;
+        return begin_again(cursor);
+}
+
+static enum feed_step try_other_direction(struct feed_cursor *cursor, uint64_t now_us)
+{
+        cursor->sorted = false;
+        cursor->unsorted = true;
+        if (cursor->direction + 1 == DIRECTIONS)
+                return fail_feed(cursor, "rows are not sorted by UpdatedOn", now_us);
+        cursor->direction++;
+        return begin_again(cursor);
+}
+
+/* Whether rows moved up since the page before, so that some may be on neither of the two. */
+static bool rows_moved_up(const struct feed_cursor *cursor, const struct feed_page_end *end)
+{
+        return cursor->page > 1 && end->has_total && end->total < cursor->page_total;
+}
+
+static bool is_page_before(const struct feed_cursor *cursor, uint64_t digest)
+{
+        return cursor->page > 1 && digest == cursor->page_digest;
+}
+
+/* Whether the times of the page have the form of those on the first page. */
+static bool has_form_of_round(const struct feed_cursor *cursor, const struct feed_row rows[], size_t count)
+{
+        return cursor->page == 1 || count == 0 ||
+               remote_time_comparable(&rows[0].updated, &cursor->round_newest);
+}
+
+/* FEED_NEXT_PAGE: the rows of the page count. */
+static enum feed_step judge_page(struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
+                                 const struct feed_page_end *end, uint64_t now_us)
+{
+        uint64_t digest = feed_page_digest(rows, count);
+
+        if (end->number != 0 && end->number != cursor->page)
+                return fail_feed(cursor, "pages do not advance", now_us);
+        if (!feed_page_has_status(rows, count))
+                return fail_feed(cursor, "rows have no Status", now_us);
+        if (!feed_page_is_sorted(rows, count) || !has_form_of_round(cursor, rows, count))
+                return try_other_direction(cursor, now_us);
+
+        if (is_page_before(cursor, digest) || rows_moved_up(cursor, end)) {
+                if (cursor->repeats < REPEATS_MAX) {
+                        cursor->repeats++;
+                        return begin_again(cursor);
+                }
+                if (is_page_before(cursor, digest)) /* not because as many rows came as a page has */
+                        return fail_feed(cursor, "pages do not advance", now_us);
+                cursor->shifted = true;
+        }
+        cursor->sorted = true;
+        cursor->unsorted = false;
+        cursor->page_digest = digest;
+        cursor->page_total = end->has_total ? end->total : 0;
+        return FEED_NEXT_PAGE;
+}
+
+/* ---- rows ---- */
+
+/* Whether rows can be compared with the boundary. */
+static bool has_boundary(const struct feed_cursor *cursor)
+{
+        return remote_time_comparable(&cursor->newest, &cursor->round_newest);
+}
+
+static bool is_older(const struct feed_cursor *cursor, const struct feed_row *row)
+{
+        return has_boundary(cursor) && row->updated.ticks < cursor->boundary;
+}
+
+/* Sets new[]; returns how many rows are new. */
+static size_t find_new_rows(const struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
+                            bool new[])
+{
+        size_t found = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                if (rows[i].watched)
+                        new[i] = !rows[i].as_recorded_or_seen;
+                else
+                        new[i] = !is_older(cursor, &rows[i]) && !seen_rows_has(&cursor->seen, rows[i].digest);
+                found += new[i];
+        }
+        return found;
+}
+
+static bool wants_larger_pages(const struct feed_cursor *cursor, size_t count, size_t found,
+                               const struct feed_page_end *end)
+{
+        return cursor->page == 1 && has_boundary(cursor) && end->has_next && found * 2 > count &&
+               cursor->size < cursor->largest;
+}
+
+static void note_rows(struct feed_cursor *cursor, const struct feed_row rows[], size_t count, size_t found)
+{
+        for (size_t i = 0; i < count; i++) {
+                if (!rows[i].watched)
+                        seen_rows_note(&cursor->seen, rows[i].digest);
+                feed_suspects_take_row(&cursor->suspects, &rows[i]);
+        }
+        cursor->round_rows += count;
+        cursor->round_new += found;
+}
+
+/*
+ * Whether the page reaches far enough back. New rows that are younger than the boundary are no reason for
+ * another page, since all that is younger has been read then.
+ */
+static bool reaches_back(const struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
+                         const bool new[])
+{
+        int64_t depth = feed_suspects_depth(&cursor->suspects, cursor->newest.form,
+                                            cursor->newest.ticks - SUSPECT_TICKS, cursor->boundary);
+
+        for (size_t i = 0; i < count; i++)
+                if (is_older(cursor, &rows[i]) && new[i])
+                        return false;
+        return count > 0 && rows[count - 1].updated.ticks < depth;
+}
+
+/* ---- the end of a round ---- */
+
+static void end_round(struct feed_cursor *cursor)
+{
+        if (cursor->round_new * 2 <= cursor->round_rows &&
+            cursor->round_rows <= (size_t)SMALL_PAGES * SMALL_SIZE)
+                cursor->size = SMALL_SIZE;
+        seen_rows_end_round(&cursor->seen);
+        restart_round(cursor);
+}
+
+/*
+ * Rows that were not reached are left to polls. The next rounds do not try to reach them again: after many
+ * jobs got the same UpdatedOn, they never could.
+ */
+static enum feed_step cut_round(struct feed_cursor *cursor)
+{
+        cursor->newest = cursor->round_newest;
+        cursor->floor = cursor->boundary = cursor->newest.ticks + 1;
+        cursor->suspects.count = 0;
+        cursor->complete_us = 0;
+        end_round(cursor);
+        return FEED_ROUND_CUT;
+}
+
+static void move_boundary(struct feed_cursor *cursor)
+{
+        cursor->newest = cursor->round_newest;
+        cursor->boundary = cursor->newest.ticks - LATE_TICKS;
+        if (cursor->boundary < cursor->floor && cursor->floor <= cursor->newest.ticks + 1)
+                cursor->boundary = cursor->floor;
+}
+
+static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us)
+{
+        char reason[sizeof(cursor->reason)];
+
+        if (cursor->shifted) { /* the next round reads as far back as this one */
+                end_round(cursor);
+                return FEED_ROUND_DONE;
+        }
+        if (cursor->round_newest.form != REMOTE_TIME_NONE)
+                move_boundary(cursor);
+        if (cursor->complete_us == 0)
+                cursor->complete_us = cursor->round_us;
+        forgive_failures(cursor, now_us);
+
+        uint64_t missed = feed_suspects_take_round(&cursor->suspects, cursor->round_us);
+        end_round(cursor);
+        if (missed == 0)
+                return FEED_ROUND_DONE;
+        (void)snprintf(reason, sizeof(reason), "it did not show a change of job %llu",
+                       (unsigned long long)missed);
+        return fail_feed(cursor, reason, now_us);
+}
+
+/* What follows a page whose rows count. */
+static enum feed_step take_rows(struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
+                                const struct feed_page_end *end, bool new[], uint64_t now_us)
+{
+        if (cursor->page == 1)
+                cursor->round_newest = count > 0 ? rows[0].updated : (struct remote_time){ 0 };
+
+        size_t found = find_new_rows(cursor, rows, count, new);
+        if (wants_larger_pages(cursor, count, found, end)) {
+                for (size_t i = 0; i < count; i++)
+                        new[i] = false;
+                cursor->size = cursor->size * 2 < cursor->largest ? cursor->size * 2 : cursor->largest;
+                return begin_again(cursor);
+        }
+        note_rows(cursor, rows, count, found);
+
+        if (count > 0 && cursor->newest.form != REMOTE_TIME_NONE && !has_boundary(cursor))
+                return cut_round(cursor); /* the form of UpdatedOn is another now */
+        if (!has_boundary(cursor) || !end->has_next || reaches_back(cursor, rows, count, new))
+                return complete_round(cursor, now_us);
+        if (cursor->page == PAGES_MAX)
+                return cut_round(cursor);
+        cursor->page++;
+        return FEED_NEXT_PAGE;
+}
+
+int feed_cursor_take_page(struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
+                          const struct feed_page_end *end, bool new[], uint64_t now_us,
+                          enum feed_step *ret_step)
+{
+        int r = seen_rows_reserve(&cursor->seen, count);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < count; i++)
+                new[i] = false;
+        *ret_step = judge_page(cursor, rows, count, end, now_us);
+        if (*ret_step == FEED_NEXT_PAGE)
+                *ret_step = take_rows(cursor, rows, count, end, new, now_us);
+        return 0;
+}
+
+/* ---- what others know ---- */
+
+bool feed_cursor_works(const struct feed_cursor *cursor)
+{
+        return cursor->complete_us != 0;
+}
+
+struct remote_time feed_cursor_newest(const struct feed_cursor *cursor)
+{
+        return cursor->newest;
+}
+
+void feed_cursor_note_missed(struct feed_cursor *cursor, uint64_t id, const struct remote_time *updated,
+                             uint64_t unchanged_us, uint64_t now_us)
+{
+        if (cursor->complete_us != 0 && unchanged_us >= cursor->complete_us)
+                feed_suspects_add(&cursor->suspects, id, updated, now_us);
+}
+
+void feed_cursor_forget_job(struct feed_cursor *cursor, uint64_t id)
+{
+        feed_suspects_remove(&cursor->suspects, id);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "planning/feed_page.h"
+#include "planning/feed_suspects.h"
+#include "planning/seen_rows.h"
+
+/*
+ * The feed: rounds of the search by UpdatedOn, which show what changed since the round before. This decides
+ * which page is read next, which of its rows are new, when a round is complete, and when the feed is not to
+ * be trusted. Pure: `now_us` is CLOCK_BOOTTIME in microseconds, and requests and intervals are the caller's.
+ *
+ * A round reads from the newest row back to a minute behind the newest of the last complete round, since
+ * changes may become visible late. The first round reads one page, or back to a minute behind a saved time.
+ */
+struct feed_cursor {
+        struct remote_time newest; /* on the first page of the last complete round */
+        int64_t boundary; /* rows older than this were read by earlier rounds; of the form of `newest` */
+        int64_t floor;    /* `boundary` is not put before it, after a round was cut */
+        struct seen_rows seen;
+        struct feed_suspects suspects;
+        uint64_t complete_us; /* when the first complete round began, since the feed is on; 0: none */
+
+        /* the search */
+        size_t direction;          /* which of the values of `dir` */
+        bool sorted, unsorted;     /* a page was, in this direction or in another */
+        unsigned size;             /* of the pages of this round */
+        unsigned largest;          /* above this pages fail */
+        uint64_t largest_until_us; /* for so long */
+
+        /* the round */
+        unsigned page; /* the next one to be read, from 1 */
+        uint64_t round_us;
+        struct remote_time round_newest;
+        size_t round_rows, round_new;
+        unsigned repeats;
+        bool shifted;         /* a row may have been missed all the same */
+        uint64_t page_digest; /* of the page before */
+        uint64_t page_total;  /* its TotalItems; 0: not given */
+
+        /* off */
+        uint64_t off_until_us;
+        unsigned failures; /* the next time off is longer with each */
+        char reason[96];
+};
+
+enum feed_step {
+        FEED_NEXT_PAGE,
+        FEED_AGAIN,      /* the page does not count, and the round begins again */
+        FEED_ROUND_DONE, /* all that changed has been shown */
+        FEED_ROUND_CUT,  /* it has not: all jobs are to be polled, and new ones searched by CreatedOn */
+        FEED_FAILED,     /* the feed is off; feed_cursor_reason() says why */
+};
+
+void feed_cursor_init(struct feed_cursor *cursor);
+
+/* Frees the memory. feed_cursor_init() may follow. */
+void feed_cursor_clear(struct feed_cursor *cursor);
+
+/*
+ * Before the first round. `saved` is up to when all changes were recorded in an earlier run; its form is
+ * REMOTE_TIME_NONE if that is not known.
+ */
+void feed_cursor_start(struct feed_cursor *cursor, const struct remote_time *saved);
+
+/* The page to be requested now. The feed must not be off. Called again, it asks for the same page. */
+void feed_cursor_begin_page(struct feed_cursor *cursor, uint64_t now_us, struct feed_page_request *ret);
+
+/*
+ * A page was read to its end. new[i] is set to whether rows[i] is new, whatever the step; a page that does
+ * not count has no new rows. Returns 0, or -ENOMEM with nothing taken.
+ */
+int feed_cursor_take_page(struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
+                          const struct feed_page_end *end, bool new[], uint64_t now_us,
+                          enum feed_step *ret_step);
+
+/*
+ * The page could not be read, while other requests succeed: FEED_AGAIN with smaller pages or another `dir`,
+ * or FEED_FAILED.
+ */
+enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, uint64_t now_us);
+
+/* Turns the feed off for an hour for a reason of the caller's, such as a missing role. */
+void feed_cursor_turn_off(struct feed_cursor *cursor, const char *reason, uint64_t now_us);
+
+bool feed_cursor_is_off(const struct feed_cursor *cursor, uint64_t now_us);
+
+/* Why the feed was turned off last; valid as long as the cursor. */
+const char *feed_cursor_reason(const struct feed_cursor *cursor);
+
+/* Whether a round is complete since the feed is on, so that it shows all changes. */
+bool feed_cursor_works(const struct feed_cursor *cursor);
+
+/* The newest time of the last complete round, or what was saved; its form is REMOTE_TIME_NONE if none. */
+struct remote_time feed_cursor_newest(const struct feed_cursor *cursor);
+
+/*
+ * A poll found a change that no row had shown. `unchanged_us` is when the job was observed last, still
+ * without it: a change from before the first complete round need not be shown.
+ */
+void feed_cursor_note_missed(struct feed_cursor *cursor, uint64_t id, const struct remote_time *updated,
+                             uint64_t unchanged_us, uint64_t now_us);
+
+/* The job is gone or not watched any more. */
+void feed_cursor_forget_job(struct feed_cursor *cursor, uint64_t id);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The digests of rows of jobs that are not watched, which the feed showed in this round or the one before: at
+ * most SEEN_ROWS_MAX. Beyond that a row is not remembered, and counts as unseen when it is shown again. Of a
+ * digest 62 bits are kept.
+ */
+#define SEEN_ROWS_MAX 32768
+
+struct seen_rows {
+        uint64_t *slots; /* a hash table; 0: free */
+        size_t capacity; /* a power of two, or 0 */
+        size_t count;
+        bool odd; /* whether this round is the 1st, 3rd, ... or another */
+};
+
+#define SEEN_ROWS_EMPTY ((struct seen_rows){ 0 })
+
+/* Frees the table and forgets all rows. */
+void seen_rows_clear(struct seen_rows *seen);
+
+/*
+ * Makes room for `more` rows, at most SEEN_ROWS_MAX together, so that seen_rows_note() cannot fail for as
+ * many. Returns 0, or -ENOMEM with the rows as they were.
+ */
+int seen_rows_reserve(struct seen_rows *seen, size_t more);
+
+/* Whether the row was shown in this round or the one before. */
+bool seen_rows_has(const struct seen_rows *seen, uint64_t digest);
+
+/* The row is shown in this round. Room was made for it. */
+void seen_rows_note(struct seen_rows *seen, uint64_t digest);
+
+/* The round is complete: rows that were shown only in the one before it are forgotten. */
+void seen_rows_end_round(struct seen_rows *seen);

@@ -27,6 +27,9 @@ struct remote_time {
 #define REMOTE_TICKS_PER_MIN (60 * REMOTE_TICKS_PER_SEC)
 #define REMOTE_TICKS_PER_DAY (24 * 60 * REMOTE_TICKS_PER_MIN)
 
+/* No time is before 0001-01-01T00:00:00, but for what an offset adds. */
+#define REMOTE_TICKS_FIRST (INT64_C(-62135596800) * REMOTE_TICKS_PER_SEC)
+
 /*
  * Reads a time. Fractions of up to seven digits do not make a form of their own: servers leave out zeros at
  * the end. Years are 1 to 9999, so that a few days more or less do not overflow `ticks`.

@@ -16,11 +16,6 @@
 
 #include "util/timespan.h"
 
-/* The documentation has two meanings of `dir`. These are the values that may mean "descending" in one. */
-static const int directions[] = { -1, 1, 0 };
-
-#define DIRECTIONS (sizeof(directions) / sizeof(*directions))
-
 #define SMALL_SIZE   25
 #define LARGEST_SIZE 100
 #define PAGES_MAX    200
@@ -127,7 +122,7 @@ void feed_cursor_begin_page(struct feed_cursor *cursor, uint64_t now_us, struct 
                 cursor->round_rows = cursor->round_new = 0;
         }
         *ret = (struct feed_page_request){
-                .direction = directions[cursor->direction],
+                .direction = feed_direction(cursor->direction),
                 .page = cursor->page,
                 .size = cursor->size,
         };
@@ -141,7 +136,7 @@ static enum feed_step begin_again(struct feed_cursor *cursor)
 
 enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, uint64_t now_us)
 {
-        if (!cursor->sorted && cursor->direction + 1 < DIRECTIONS) { /* perhaps it is `dir` that fails */
+        if (!cursor->sorted && cursor->direction + 1 < FEED_DIRECTIONS) { /* perhaps it is `dir` that fails */
                 cursor->direction++;
                 return begin_again(cursor);
         }
@@ -163,7 +158,7 @@ static enum feed_step try_other_direction(struct feed_cursor *cursor, uint64_t n
 {
         cursor->sorted = false;
         cursor->unsorted = true;
-        if (cursor->direction + 1 == DIRECTIONS)
+        if (cursor->direction + 1 == FEED_DIRECTIONS)
                 return fail_feed(cursor, "rows are not sorted by UpdatedOn", now_us);
         cursor->direction++;
         return begin_again(cursor);

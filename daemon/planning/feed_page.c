@@ -4,6 +4,16 @@
 
 #include "planning/feed_page.h"
 
+#include <assert.h>
+
+int feed_direction(size_t index)
+{
+        static const int directions[FEED_DIRECTIONS] = { -1, 1, 0 };
+
+        assert(index < FEED_DIRECTIONS);
+        return directions[index];
+}
+
 bool feed_page_is_sorted(const struct feed_row rows[], size_t count)
 {
         for (size_t i = 0; i < count; i++) {

@@ -31,6 +31,12 @@ struct feed_page_end {
         bool has_next;
 };
 
+/* The documentation has two meanings of `dir`. These are its values that may mean "newest first", in the
+ * order in which they are tried. */
+#define FEED_DIRECTIONS 3
+
+int feed_direction(size_t index);
+
 /* Whether all rows have times of one form, the newest first. */
 bool feed_page_is_sorted(const struct feed_row rows[], size_t count);
 

@@ -14,6 +14,7 @@ static const char *const event_names[EVENT_KIND_COUNT] = {
 void event_clear(struct event *event)
 {
         text_clear(&event->job_name);
+        text_clear(&event->discover);
         job_record_clear(&event->record);
         text_clear(&event->status_before);
         text_clear(&event->result_before);

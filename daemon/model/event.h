@@ -34,6 +34,7 @@ struct event {
         enum outcome outcome;     /* of the job after the event */
         uint64_t time_us;         /* CLOCK_REALTIME of the observation */
         struct text job_name;     /* name of its [job NAME] section, or null */
+        struct text discover;     /* names of the [discover NAME] sections that found it, "A,B", or null */
         struct job_record record; /* the job as observed */
         struct text status_before;
         struct text result_before;

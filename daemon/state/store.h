@@ -22,9 +22,10 @@
  * value that is read has another type or size than it was written with. Recording an event of a job whose
  * stored data is damaged replaces that data.
  *
- * One thread at a time. No function may be called from within a callback, except from that of
- * store_each_unlogged(). Times are CLOCK_REALTIME microseconds, to be valid after a reboot; the times of
- * deliveries before their end are of a clock that starts at CLOCK_REALTIME and is never set.
+ * One thread at a time. No function may be called from within a callback, except from those of
+ * store_each_unlogged() and store_each_discovered(). Times are CLOCK_REALTIME microseconds, to be valid after
+ * a reboot; the times of deliveries before their end are of a clock that starts at CLOCK_REALTIME and is
+ * never set.
  */
 struct store;
 
@@ -66,6 +67,34 @@ struct stored_job {
 /* Looks up a job without reading its result. Returns 1 and *ret_job, or 0 if the job is unknown. */
 int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job);
 
+/* ---- discovered jobs ---- */
+
+/* A job that is watched because of one or more sections [discover NAME]. */
+struct stored_discovery {
+        uint64_t job;
+        const char *sections;  /* their names, separated by commas */
+        int64_t created_ticks; /* its CreatedOn, see model/remote_time.h: 100 ns since 1970, */
+        int created_form;      /* and an enum remote_time_form */
+        enum outcome outcome;  /* as last recorded; not written */
+};
+
+/*
+ * Stores that a job was discovered, or replaces that. Written in the same batch as the first event of the
+ * job, before store_fill_event(). `sections` is not empty.
+ */
+int store_put_discovered(struct store *store, const struct stored_discovery *discovery);
+
+/* Forgets that a job was discovered: it is like any other job then. An unknown job is no error. */
+int store_drop_discovered(struct store *store, uint64_t job);
+
+typedef int (*discovery_handler)(void *userdata, const struct stored_discovery *discovery);
+
+/*
+ * Calls `handler` for each discovered job, by its ID; the sections are borrowed. Its negative result ends the
+ * iteration and is returned. Damaged rows are skipped, and the iteration then returns -EUCLEAN.
+ */
+int store_each_discovered(struct store *store, discovery_handler handler, void *userdata);
+
 /* ---- events ---- */
 
 /*
@@ -83,8 +112,8 @@ int store_record_event(struct store *store, struct event *event, const char *con
 
 /*
  * To be called before that, in the same batch: fills in what was recorded of the job, event->record.id,
- * before this event. That is first_observation, the texts before, and for EVENT_GONE the record, which it
- * repeats. Damaged texts are null.
+ * before this event. That is first_observation, the sections that discovered it, the texts before, and for
+ * EVENT_GONE the record, which it repeats. Damaged texts are null.
  */
 int store_fill_event(struct store *store, struct event *event);
 
@@ -174,14 +203,17 @@ struct store_configured {
         size_t hook_count;
         const uint64_t *jobs; /* ids */
         size_t job_count;
+        int64_t discovered_ticks; /* a job may be taken for a new one if its CreatedOn, in this form, is */
+        int discovered_form;      /* after this time */
 };
 
 /*
  * Deletes what is at least `age_us` old: events that are logged and have no pending delivery to a configured
  * hook (pending deliveries to other hooks are deleted with them); jobs that have not been configured for that
- * time; and values with a key "KIND of SUBJECT" that have not been written. The age counts from `now_us` or
- * from the latest event, whichever is earlier: a clock that is set far ahead deletes nothing until events are
- * recorded by it.
+ * time; and values with a key "KIND of SUBJECT" that have not been written. A discovered job counts as
+ * configured while it is open. Afterwards it is kept for seven days at least, and as long as it could be
+ * taken for a new one. The age counts from `now_us` or from the latest event, whichever is earlier: a clock
+ * that is set far ahead deletes nothing until events are recorded by it.
  */
 int store_prune(struct store *store, uint64_t now_us, uint64_t age_us,
                 const struct store_configured *configured);

@@ -192,6 +192,13 @@ static void on_pending_hook(void *userdata, const char *hook, uint64_t count)
         check(hook != NULL && count > 0);
 }
 
+static int on_discovered(void *userdata, const struct stored_discovery *discovery)
+{
+        (void)userdata;
+        check(discovery->sections != NULL && outcome_to_string(discovery->outcome) != NULL);
+        return 0;
+}
+
 static void read_values(struct store *state)
 {
         void *value = NULL;
@@ -243,7 +250,9 @@ static void check_kept(struct store *state, bool new)
 static void run(const uint8_t *data, size_t size)
 {
         static const uint64_t jobs[] = { 1, 2, 3 };
-        static const struct store_configured configured = { hooks, HOOK_COUNT, jobs, JOB_COUNT };
+        static const struct store_configured configured = {
+                .hooks = hooks, .hook_count = HOOK_COUNT, .jobs = jobs, .job_count = JOB_COUNT
+        };
         struct event event = new_event();
 
         struct store *state = reopen();
@@ -256,6 +265,7 @@ static void run(const uint8_t *data, size_t size)
         read_jobs(state);
         end_deliveries(state);
         read_values(state);
+        check_result(state, store_each_discovered(state, on_discovered, NULL));
         int recorded = store_record_event(state, &event, hooks, 1, NULL);
         check_result(state, recorded);
         check(recorded == 0 || size > 0);

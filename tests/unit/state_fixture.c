@@ -242,6 +242,7 @@ void assert_event_equal(const struct event *left, const struct event *right)
         assert_int_equal(left->outcome, right->outcome);
         assert_int_equal(left->time_us, right->time_us);
         assert_text_equal(&left->job_name, &right->job_name);
+        assert_text_equal(&left->discover, &right->discover);
         assert_record_equal(&left->record, &right->record);
         assert_text_equal(&left->status_before, &right->status_before);
         assert_text_equal(&left->result_before, &right->result_before);

@@ -149,6 +149,49 @@ static int step_delete_value(struct fixture *life)
         return store_put_value(life->state, "nothing", NULL, 0);
 }
 
+static int count_discovery(void *userdata, const struct stored_discovery *discovery)
+{
+        assert_int_equal(discovery->job, 8);
+        assert_string_equal(discovery->sections, "imports,all");
+        ++*(unsigned *)userdata;
+        return 0;
+}
+
+/* As for the first event of a discovered job. */
+static int step_discover(struct fixture *life)
+{
+        const struct stored_discovery discovery = { .job = 8, .sections = "imports,all", .created_form = 1 };
+        struct event event = { .kind = EVENT_SEEN, .outcome = OUTCOME_OPEN, .record.id = 8 };
+
+        memcpy(event.id, fixture_event_id(8), EVENT_ID_SIZE);
+        int r = store_batch_begin(life->state);
+        if (r < 0)
+                return r;
+        r = store_put_discovered(life->state, &discovery);
+        if (r >= 0)
+                r = store_fill_event(life->state, &event);
+        if (r >= 0)
+                r = store_record_event(life->state, &event, hooks, 0, NULL);
+        int ended = store_batch_end(life->state, r >= 0);
+        event_clear(&event);
+        return r < 0 ? r : ended;
+}
+
+static int step_discovered(struct fixture *life)
+{
+        unsigned count = 0;
+
+        int r = store_each_discovered(life->state, count_discovery, &count);
+        if (r >= 0)
+                assert_int_equal(count, 1);
+        return r;
+}
+
+static int step_drop(struct fixture *life)
+{
+        return store_drop_discovered(life->state, 8);
+}
+
 /* As the recorder does. */
 static int step_gone(struct fixture *life)
 {
@@ -248,12 +291,12 @@ static int step_filler(struct fixture *life)
 }
 
 static int (*const steps[])(struct fixture *life) = {
-        step_open,         step_first_event, step_value,         step_batch,  step_deliver,
-        step_abandon,      step_abandoned,   step_update,        step_reopen, step_value_again,
-        step_delete_value, step_change,      step_without_hooks, step_gone,   step_mark_and_prune,
-        step_unlogged,     step_read_event,  step_pending,       step_filler, step_filler,
-        step_filler,       step_filler,      step_filler,        step_filler, step_filler,
-        step_filler,       step_reopen,
+        step_open,         step_first_event, step_value,         step_batch,    step_deliver,
+        step_abandon,      step_abandoned,   step_update,        step_reopen,   step_value_again,
+        step_delete_value, step_change,      step_without_hooks, step_gone,     step_mark_and_prune,
+        step_unlogged,     step_read_event,  step_pending,       step_discover, step_discovered,
+        step_drop,         step_filler,      step_filler,        step_filler,   step_filler,
+        step_filler,       step_filler,      step_filler,        step_filler,   step_reopen,
 };
 
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == STATE_LIFE_STEPS, "the header counts the steps");

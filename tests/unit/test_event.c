@@ -104,6 +104,7 @@ static void test_clear_frees_and_empties(void **state)
 
         /* What is not freed here is found by the leak checker. */
         assert_int_equal(text_copy(&source, &event.job_name), 0);
+        assert_int_equal(text_copy(&source, &event.discover), 0);
         assert_int_equal(text_copy(&source, &event.status_before), 0);
         assert_int_equal(text_copy(&source, &event.result_before), 0);
         assert_int_equal(text_copy(&source, &event.record.result), 0);
@@ -113,6 +114,7 @@ static void test_clear_frees_and_empties(void **state)
         assert_string_equal(event.id, "");
         assert_int_equal(event.kind, empty.kind);
         assert_null(event.job_name.data);
+        assert_null(event.discover.data);
         assert_null(event.status_before.data);
         assert_null(event.result_before.data);
         assert_null(event.record.result.data);

@@ -22,7 +22,7 @@
 
 #define EVENT_COLUMNS                                                                                        \
         "sequence, id, kind, outcome, time_us, job, first_sight, job_name, " RECORD_COLUMNS                  \
-        ", status_before, result_hash, result_size, before_hash, before_size"
+        ", status_before, result_hash, result_size, before_hash, before_size, discover"
 
 /* The text t is the last result of its job. */
 #define CURRENT                                                                                              \
@@ -31,6 +31,16 @@
 /* ?1, or the time of the latest event if that is earlier; and ?2 before that */
 #define NOW "min(?1, coalesce((SELECT time_us FROM events ORDER BY sequence DESC LIMIT 1), ?1))"
 #define OLD "(" NOW " - ?2)"
+
+/* The job is configured, or was discovered and has not ended. */
+#define WATCHED                                                                                              \
+        "(id IN (SELECT job FROM configured WHERE job IS NOT NULL) "                                         \
+        "OR (outcome = 'open' AND id IN (SELECT job FROM discovered)))"
+
+/* A discovered job that ended less than seven days ago, or could be taken for a new one. */
+#define DISCOVERED                                                                                           \
+        "EXISTS (SELECT 1 FROM discovered AS d WHERE d.job = id "                                            \
+        "AND (removed_us > " NOW " - 604800000000 OR (d.form = ?4 AND d.created > ?3)))"
 
 /* Not the latest event, logged, and without pending deliveries, up to a closing parenthesis. */
 #define PRUNABLE                                                                                             \
@@ -49,12 +59,11 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "changed_us, result_hash, result_size, " RECORD_COLUMNS
                 ") = (?2, ?3, iif(?3, changed_us, ?4), ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-        /* When a job was first found not to be configured; 0: it is. */
-        [STATEMENT_JOB_CONFIGURED] =
-                "UPDATE jobs SET removed_us = iif(id IN (SELECT job FROM configured WHERE job IS NOT NULL), "
-                "0, max(1, " NOW ")) "
-                "WHERE (removed_us = 0) <> (id IN (SELECT job FROM configured WHERE job IS NOT NULL))",
-        [STATEMENT_JOB_PRUNE] = "DELETE FROM jobs WHERE removed_us > 0 AND removed_us <= " OLD,
+        /* When a job was first found not to be watched; 0: it is. */
+        [STATEMENT_JOB_CONFIGURED] = "UPDATE jobs SET removed_us = iif(" WATCHED ", 0, max(1, " NOW ")) "
+                                     "WHERE (removed_us = 0) <> " WATCHED,
+        [STATEMENT_JOB_PRUNE] =
+                "DELETE FROM jobs WHERE removed_us > 0 AND removed_us <= " OLD " AND NOT " DISCOVERED,
 
         [STATEMENT_TEXT_GET] = "SELECT data FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3",
         /* One that was cut becomes whole again, and the latest. */
@@ -77,7 +86,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                                      "WHERE event > ?1 ORDER BY event LIMIT 1",
         [STATEMENT_EVENT_PUT] =
                 "INSERT INTO events (" EVENT_COLUMNS ") VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
-                "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+                "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
         [STATEMENT_EVENT_PRUNE] = "DELETE FROM events WHERE time_us <= " OLD " AND " PRUNABLE
                                   " AND d.hook IN (SELECT hook FROM configured))",
         [STATEMENT_EVENT_PRUNE_TENTH] =
@@ -111,6 +120,15 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         /* Those about an account or a job. */
         [STATEMENT_VALUE_PRUNE] = "DELETE FROM \"values\" WHERE key GLOB '* of *' "
                                   "AND written * 1000000 <= " OLD,
+
+        [STATEMENT_DISCOVERED_PUT] =
+                "INSERT OR REPLACE INTO discovered (job, sections, created, form) VALUES (?1, ?2, ?3, ?4)",
+        [STATEMENT_DISCOVERED_DELETE] = "DELETE FROM discovered WHERE job = ?1",
+        [STATEMENT_DISCOVERED_GET] = "SELECT sections FROM discovered WHERE job = ?1",
+        /* Without its first event a job is not known at all. */
+        [STATEMENT_DISCOVERED_NEXT] = "SELECT d.job, d.sections, d.created, d.form, j.outcome "
+                                      "FROM discovered AS d JOIN jobs AS j ON j.id = d.job "
+                                      "WHERE d.job > ?1 ORDER BY d.job LIMIT 1",
 };
 
 /* ---- errors ---- */

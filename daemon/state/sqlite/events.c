@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "state/sqlite/discovered.h"
 #include "state/sqlite/jobs.h"
 #include "state/sqlite/room.h"
 #include "state/sqlite/row.h"
@@ -48,6 +49,7 @@ static int event_write(struct store *store, const struct event *event, struct te
         row_write_number(&row, result.size);
         row_write_number(&row, before.hash);
         row_write_number(&row, before.size);
+        row_write_text(&row, &event->discover);
         r = row_write_end(store, &row);
         if (r == -EEXIST)
                 return store_fail(store, r, "an event with this ID is already recorded");
@@ -119,6 +121,10 @@ int store_fill_event(struct store *store, struct event *event)
         event->first_observation = r == 0;
         text_clear(&event->status_before);
         text_clear(&event->result_before);
+        text_clear(&event->discover);
+        r = store_discovered_sections(store, id, &event->discover);
+        if (r < 0 && r != -EUCLEAN)
+                return r;
         if (event->kind == EVENT_GONE) {
                 if (text_copy(&known.status, &event->status_before) < 0 ||
                     text_copy(&known.result, &event->result_before) < 0)
@@ -163,6 +169,7 @@ static int event_read(struct store *store, sqlite3_stmt *statement, struct event
         result.size = row_read_number(&row);
         before.hash = row_read_number(&row);
         before.size = row_read_number(&row);
+        row_read_text(&row, &event.discover);
         r = row_read_end(store, &row);
         if (r < 0)
                 return r;

@@ -53,6 +53,10 @@ static int prune(struct store *store, uint64_t now_us, uint64_t age_us,
                         return r;
                 (void)sqlite3_bind_int64(statement, 1, number_up_to_max(now_us));
                 (void)sqlite3_bind_int64(statement, 2, number_up_to_max(age_us));
+                if (prunes[i] == STATEMENT_JOB_PRUNE) {
+                        (void)sqlite3_bind_int64(statement, 3, configured->discovered_ticks);
+                        (void)sqlite3_bind_int64(statement, 4, configured->discovered_form);
+                }
                 r = store_step(store, statement);
         }
         return r;

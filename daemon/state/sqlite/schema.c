@@ -142,6 +142,13 @@ static const char *const migrations[] = {
         "BEGIN " CUT " AND job = (SELECT job FROM events WHERE sequence = old.event); END;"
         "CREATE TRIGGER delivery_done AFTER UPDATE OF state ON deliveries WHEN new.state = 'done' "
         "BEGIN " CUT " AND job = old.job; END;",
+
+        /* 3: discovered jobs (discovered.c) */
+        "CREATE TABLE discovered (job INTEGER PRIMARY KEY, sections BLOB NOT NULL, created INTEGER NOT NULL, "
+        "form INTEGER NOT NULL);"
+        "ALTER TABLE events ADD COLUMN discover BLOB;"
+        "CREATE TRIGGER discovered_job_deleted AFTER DELETE ON jobs "
+        "BEGIN DELETE FROM discovered WHERE job = old.id; END;",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

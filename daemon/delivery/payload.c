@@ -73,19 +73,35 @@ static void put_literal(yajl_gen generator, const char *key, const char *word)
         put_string(generator, word, strlen(word));
 }
 
-static void put_text(yajl_gen generator, const char *key, const struct text *text)
+static void put_fixed(yajl_gen generator, const char *data, size_t size)
 {
         CLEANUP(cleanup_free) char *fixed = NULL;
-        size_t size = text->size;
+
+        if (utf8_valid_size(data, size) < size)
+                fixed = fix(data, size, &size);
+        put_string(generator, fixed != NULL ? fixed : data, size);
+}
+
+static void put_text(yajl_gen generator, const char *key, const struct text *text)
+{
+        put_key(generator, key);
+        if (text->data == NULL)
+                written(yajl_gen_null(generator));
+        else
+                put_fixed(generator, text->data, text->size);
+}
+
+/* Names, which are separated by commas. */
+static void put_names(yajl_gen generator, const char *key, const struct text *names)
+{
+        const char *at = names->data, *end = at + names->size, *comma;
 
         put_key(generator, key);
-        if (text->data == NULL) {
-                written(yajl_gen_null(generator));
-                return;
-        }
-        if (utf8_valid_size(text->data, text->size) < text->size)
-                fixed = fix(text->data, text->size, &size);
-        put_string(generator, fixed != NULL ? fixed : text->data, size);
+        written(yajl_gen_array_open(generator));
+        for (; (comma = memchr(at, ',', (size_t)(end - at))) != NULL; at = comma + 1)
+                put_fixed(generator, at, (size_t)(comma - at));
+        put_fixed(generator, at, (size_t)(end - at));
+        written(yajl_gen_array_close(generator));
 }
 
 static void put_number(yajl_gen generator, const char *key, uint64_t number)
@@ -174,6 +190,8 @@ static void write_document(yajl_gen generator, const struct event *event, unsign
         put_number(generator, "sequence", event->sequence);
         put_time(generator, "time", event->time_us);
         write_job(generator, event, personal_data);
+        if (event->discover.data != NULL)
+                put_names(generator, "discover", &event->discover);
         put_text(generator, "status", &event->record.status);
         put_text(generator, "status_before", status_before);
         put_literal(generator, "outcome", outcome_to_string(event->outcome));

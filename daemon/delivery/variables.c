@@ -42,6 +42,7 @@ void event_variables_get(const struct event *event, unsigned attempt,
         set_number(next++, "JOBWATCH_SEQUENCE", event->sequence);
         set_number(next++, "JOBWATCH_JOB", event->record.id);
         set_text(next++, "JOBWATCH_JOB_NAME", &event->job_name);
+        set_text(next++, "JOBWATCH_DISCOVER", &event->discover);
         set_text(next++, "JOBWATCH_STATUS", &event->record.status);
         set_text(next++, "JOBWATCH_STATUS_BEFORE", status_before);
         set_string(next++, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));

@@ -7,11 +7,11 @@
 
 /*
  * The event as environment variables for exec hooks and units: JOBWATCH_EVENT, JOBWATCH_EVENT_ID,
- * JOBWATCH_SEQUENCE, JOBWATCH_JOB, JOBWATCH_JOB_NAME, JOBWATCH_STATUS, JOBWATCH_STATUS_BEFORE,
- * JOBWATCH_OUTCOME, JOBWATCH_RESULT_BYTES and JOBWATCH_ATTEMPT. All are always set, empty where nothing is
- * known. Texts end at a NUL and after 4 KiB; the document has them complete.
+ * JOBWATCH_SEQUENCE, JOBWATCH_JOB, JOBWATCH_JOB_NAME, JOBWATCH_DISCOVER, JOBWATCH_STATUS,
+ * JOBWATCH_STATUS_BEFORE, JOBWATCH_OUTCOME, JOBWATCH_RESULT_BYTES and JOBWATCH_ATTEMPT. All are always set,
+ * empty where nothing is known. Texts end at a NUL and after 4 KiB; the document has them complete.
  */
-#define EVENT_VARIABLE_COUNT 10
+#define EVENT_VARIABLE_COUNT 11
 
 struct event_variable {
         const char *name;

@@ -50,6 +50,7 @@ void event_add_fields(struct field_list *fields, const struct event *event, size
         fields_add_number(fields, "JOBWATCH_SEQUENCE", event->sequence);
         fields_add_number(fields, "JOBWATCH_JOB", record->id);
         fields_add_text(fields, "JOBWATCH_JOB_NAME", &event->job_name, TEXT_BYTES_MAX);
+        fields_add_text(fields, "JOBWATCH_DISCOVER", &event->discover, TEXT_BYTES_MAX);
         fields_add_text(fields, "JOBWATCH_JOB_GUID", &record->guid, TEXT_BYTES_MAX);
         fields_add_text(fields, "JOBWATCH_STATUS", &record->status, TEXT_BYTES_MAX);
         fields_add_text(fields, "JOBWATCH_STATUS_BEFORE", &event->status_before, TEXT_BYTES_MAX);

@@ -64,6 +64,7 @@ class Example(unittest.TestCase):
             "JOBWATCH_SEQUENCE": str(document["sequence"]),
             "JOBWATCH_JOB": str(document["job"]["id"]),
             "JOBWATCH_JOB_NAME": document["job"]["name"] or "",
+            "JOBWATCH_DISCOVER": "",
             "JOBWATCH_STATUS": document["status"] or "",
             "JOBWATCH_STATUS_BEFORE": document["status_before"] or "",
             "JOBWATCH_OUTCOME": document["outcome"],

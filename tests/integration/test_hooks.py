@@ -331,7 +331,7 @@ class Content(HookTest):
             self.assertEqual(dict(entry.split("=", 1) for entry in got), {
                 **usual, "JOBWATCH_EVENT": kind, "JOBWATCH_EVENT_ID": document["event_id"],
                 "JOBWATCH_SEQUENCE": str(document["sequence"]), "JOBWATCH_JOB": "11",
-                "JOBWATCH_JOB_NAME": "import", "JOBWATCH_STATUS": now, "JOBWATCH_STATUS_BEFORE": before,
+                "JOBWATCH_JOB_NAME": "import", "JOBWATCH_DISCOVER": "", "JOBWATCH_STATUS": now, "JOBWATCH_STATUS_BEFORE": before,
                 "JOBWATCH_OUTCOME": outcome, "JOBWATCH_RESULT_BYTES": str(size), "JOBWATCH_ATTEMPT": "1"})
             self.assertEqual((document["event"], document["status"], document["outcome"]), (kind, now, outcome))
             self.assertEqual(document["job"]["name"], "import")

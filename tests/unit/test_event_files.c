@@ -303,6 +303,7 @@ static void test_written(void **state)
                                          "JOBWATCH_SEQUENCE=\"17\"\n"
                                          "JOBWATCH_JOB=\"87654321\"\n"
                                          "JOBWATCH_JOB_NAME=\"members\"\n"
+                                         "JOBWATCH_DISCOVER=\"\"\n"
                                          "JOBWATCH_STATUS=\"Com\\\"pleted\nX=\\$y\"\n"
                                          "JOBWATCH_STATUS_BEFORE=\"Running\"\n"
                                          "JOBWATCH_OUTCOME=\"success\"\n"

@@ -187,6 +187,7 @@ static void test_environment(void **state)
         assert_return_code(setenv("TZ", "Europe/Madrid", 1), errno);
 
         fixture->sample.job_name = TEXT_LITERAL("members-import");
+        fixture->sample.discover = TEXT_LITERAL("imports,all");
         fixture->sample.record.status = TEXT_LITERAL("Completed $(x) \"q\"\n=é");
         fixture->sample.record.result = TEXT_LITERAL("12345\0"
                                                      "6789");
@@ -195,8 +196,9 @@ static void test_environment(void **state)
         EXPECT_VARIABLES(&run, "PATH=/bin:/usr/bin", "LANG=C.UTF-8", "TZ=Europe/Madrid",
                          "JOBWATCH_EVENT=succeeded", "JOBWATCH_EVENT_ID=0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0",
                          "JOBWATCH_SEQUENCE=17", "JOBWATCH_JOB=87654321", "JOBWATCH_JOB_NAME=members-import",
-                         "JOBWATCH_STATUS=Completed $(x) \"q\"\n=é", "JOBWATCH_STATUS_BEFORE=Running",
-                         "JOBWATCH_OUTCOME=success", "JOBWATCH_RESULT_BYTES=10", "JOBWATCH_ATTEMPT=7");
+                         "JOBWATCH_DISCOVER=imports,all", "JOBWATCH_STATUS=Completed $(x) \"q\"\n=é",
+                         "JOBWATCH_STATUS_BEFORE=Running", "JOBWATCH_OUTCOME=success",
+                         "JOBWATCH_RESULT_BYTES=10", "JOBWATCH_ATTEMPT=7");
         hook_clear(&run);
 }
 
@@ -213,9 +215,10 @@ static void test_environment_of_nothing(void **state)
         run_environment(&run);
         EXPECT_VARIABLES(&run, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin",
                          "JOBWATCH_EVENT=gone", "JOBWATCH_EVENT_ID=0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0",
-                         "JOBWATCH_SEQUENCE=17", "JOBWATCH_JOB=87654321", "JOBWATCH_JOB_NAME=",
-                         "JOBWATCH_STATUS=", "JOBWATCH_STATUS_BEFORE=", "JOBWATCH_OUTCOME=gone",
-                         "JOBWATCH_RESULT_BYTES=0", "JOBWATCH_ATTEMPT=1");
+                         "JOBWATCH_SEQUENCE=17", "JOBWATCH_JOB=87654321",
+                         "JOBWATCH_JOB_NAME=", "JOBWATCH_DISCOVER=", "JOBWATCH_STATUS=",
+                         "JOBWATCH_STATUS_BEFORE=", "JOBWATCH_OUTCOME=gone", "JOBWATCH_RESULT_BYTES=0",
+                         "JOBWATCH_ATTEMPT=1");
         hook_clear(&run);
 }
 

@@ -44,8 +44,9 @@ static int journal_teardown(void **state)
 
 static void test_every_field(void **state)
 {
-        const struct event event = capture_event(EVENT_FAILED);
+        struct event event = capture_event(EVENT_FAILED);
 
+        event.discover = TEXT_LITERAL("imports,all");
         assert_int_equal(journal_event(*state, &event), 0);
         assert_int_equal(capture_count(), 1);
         expect_field("MESSAGE", "Job 87654323 (members-import): Running → Completed: {\"rows\":12}");
@@ -57,6 +58,7 @@ static void test_every_field(void **state)
         expect_field("JOBWATCH_SEQUENCE", "17");
         expect_field("JOBWATCH_JOB", "87654323");
         expect_field("JOBWATCH_JOB_NAME", "members-import");
+        expect_field("JOBWATCH_DISCOVER", "imports,all");
         expect_field("JOBWATCH_JOB_GUID", "a1b2c3d4-e5f6-7890-abcd-ef1234567890");
         expect_field("JOBWATCH_STATUS", "Completed");
         expect_field("JOBWATCH_STATUS_BEFORE", "Running");
@@ -69,8 +71,8 @@ static void test_every_field(void **state)
         expect_field("JOBWATCH_BUSINESS_ID", "4711");
         expect_field("JOBWATCH_UPDATED_ON", "2026-01-15T10:30:00Z");
         expect_field("JOBWATCH_TIME", "2023-11-14T22:13:20.000000Z"); /* of the event */
-        assert_non_null(capture_name(20));
-        assert_null(capture_name(21)); /* and no other */
+        assert_non_null(capture_name(21));
+        assert_null(capture_name(22)); /* and no other */
 }
 
 static void test_field_names_are_valid(void **state)
@@ -103,6 +105,7 @@ static void test_null_has_no_field(void **state)
         expect_field("JOBWATCH_STATUS_BEFORE", NULL);
         expect_field("JOBWATCH_RESULT", NULL);
         expect_field("JOBWATCH_JOB_NAME", NULL);
+        expect_field("JOBWATCH_DISCOVER", NULL);
         expect_field("JOBWATCH_BUSINESS_ID", NULL);
 
         event.record.result = TEXT_LITERAL("");
@@ -161,9 +164,9 @@ static void test_every_field_but_the_result_is_at_most_1_kib(void **state)
 {
         enum { SIZE = 5000, MAX = 1024 };
         static const char *const cut[] = {
-                "JOBWATCH_JOB_NAME",      "JOBWATCH_JOB_GUID",    "JOBWATCH_STATUS",
-                "JOBWATCH_STATUS_BEFORE", "JOBWATCH_DESCRIPTION", "JOBWATCH_BUSINESS",
-                "JOBWATCH_UPDATED_ON",    "JOBWATCH_USER",        "JOBWATCH_USER_EMAIL",
+                "JOBWATCH_JOB_NAME",    "JOBWATCH_JOB_GUID", "JOBWATCH_STATUS",     "JOBWATCH_STATUS_BEFORE",
+                "JOBWATCH_DESCRIPTION", "JOBWATCH_BUSINESS", "JOBWATCH_UPDATED_ON", "JOBWATCH_USER",
+                "JOBWATCH_USER_EMAIL",  "JOBWATCH_DISCOVER",
         };
         struct log_config settings = capture_settings();
         struct event event = capture_event(EVENT_CHANGED);
@@ -175,7 +178,7 @@ static void test_every_field_but_the_result_is_at_most_1_kib(void **state)
         memset(data, 'x', SIZE);
         memcpy(data + MAX - 1, "é", strlen("é"));
         data[SIZE] = '\0';
-        event.job_name = event.status_before = event.result_before = text;
+        event.job_name = event.discover = event.status_before = event.result_before = text;
         event.record.guid = event.record.status = event.record.result = text;
         event.record.description = event.record.business = event.record.updated_on = text;
         event.record.user = event.record.email = text;

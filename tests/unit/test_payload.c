@@ -134,6 +134,34 @@ static void test_every_field(void **state)
         yajl_tree_free(tree);
 }
 
+/* Only for jobs that were discovered. */
+static void test_the_sections_that_discovered_a_job(void **state)
+{
+        static const struct {
+                struct text discover;
+                const char *names[3];
+        } cases[] = {
+                { TEXT_LITERAL("imports"), { "imports" } },
+                { TEXT_LITERAL("b,a,c"), { "b", "a", "c" } },
+                { TEXT_LITERAL("b,\xff"), { "b", "\xef\xbf\xbd" } }, /* a file that was altered */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct event event = sample(EVENT_SEEN);
+                event.discover = cases[i].discover;
+                yajl_val tree = parse(&event, 1, false), names = value_at(tree, "discover", NULL);
+                assert_true(YAJL_IS_ARRAY(names));
+                assert_int_equal(YAJL_GET_OBJECT(tree)->len, 14);
+                for (size_t k = 0; k < YAJL_GET_ARRAY(names)->len; k++)
+                        assert_string_equal(YAJL_GET_STRING(YAJL_GET_ARRAY(names)->values[k]),
+                                            cases[i].names[k]);
+                assert_true(YAJL_GET_ARRAY(names)->len == 3 ||
+                            cases[i].names[YAJL_GET_ARRAY(names)->len] == NULL);
+                yajl_tree_free(tree);
+        }
+}
+
 /* The complete document, so that any change of its schema is noticed. */
 static void test_shape(void **state)
 {
@@ -333,6 +361,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_field),
+                cmocka_unit_test(test_the_sections_that_discovered_a_job),
                 cmocka_unit_test(test_shape),
                 cmocka_unit_test(test_nulls),
                 cmocka_unit_test(test_personal_data),

@@ -38,14 +38,24 @@ static void say_done(struct answer *answer, int r, const struct problem *problem
                 answer_refuse(answer, 500, "out of memory");
 }
 
+/* Reads a time span from the query; unchanged if it is missing. */
+static int query_span(const struct exchange *exchange, const char *name, uint64_t *span)
+{
+        struct buffer value = { 0 };
+        int r = form_find(exchange->query, name, &value) ? parse_span(value.data, span) : 0;
+
+        buffer_release(&value);
+        return r;
+}
+
 static void put_job(struct exchange *exchange, struct answer *answer, const char *text)
 {
         struct buffer status = { 0 };
         struct problem problem = { 0 };
-        uint64_t id;
+        uint64_t id, updated_ago = 0;
 
-        if (parse_number(text, &id) < 0) {
-                answer_refuse(answer, 400, "invalid job id");
+        if (parse_number(text, &id) < 0 || query_span(exchange, "updated_ago", &updated_ago) < 0) {
+                answer_refuse(answer, 400, "the job must be an id, updated_ago a time span");
                 return;
         }
         bool has_status = form_find(exchange->query, "status", &status);
@@ -59,9 +69,35 @@ static void put_job(struct exchange *exchange, struct answer *answer, const char
                                   ? exchange->body.data
                                   : NULL,
                 .result_size = exchange->body.size,
+                .updated_ago = updated_ago,
         };
         say_done(answer, jobs_change(&exchange->fake->jobs, id, &change, clock_now()), &problem);
         buffer_release(&status);
+}
+
+static void put_jobs(struct exchange *exchange, struct answer *answer)
+{
+        struct problem problem = { 0 };
+        int r = scenario_add_jobs(exchange->fake, exchange->body.data, exchange->body.size, &problem);
+
+        say_done(answer, r, &problem);
+}
+
+static void touch_jobs(struct exchange *exchange, struct answer *answer, const char *text)
+{
+        struct jobs *jobs = &exchange->fake->jobs;
+        uint64_t first, last;
+        char *end;
+
+        first = last = strtoull(text, &end, 10);
+        if (end != text && *end == '-')
+                last = strtoull(end + 1, &end, 10);
+        if (*end || last < first || last - first >= 1000000) {
+                answer_refuse(answer, 400, "expected ID or FIRST-LAST");
+                return;
+        }
+        jobs_touch(jobs, first, last, clock_now());
+        say_done(answer, 0, NULL);
 }
 
 static int no_section(void *userdata, const char *name, struct problem *problem)
@@ -140,11 +176,9 @@ static int read_wanted(const struct exchange *exchange, struct log_wanted *ret_w
 {
         struct log_wanted wanted = { .count = 1, .arrivals = query_flag(exchange, "arrived") };
         uint64_t status = 0, timeout = 10000000;
-        struct buffer value = { 0 };
 
-        int r = form_find(exchange->query, "timeout", &value) ? parse_span(value.data, &timeout) : 0;
-        buffer_release(&value);
-        if (r < 0 || query_number(exchange, "count", &wanted.count) < 0 ||
+        if (query_span(exchange, "timeout", &timeout) < 0 ||
+            query_number(exchange, "count", &wanted.count) < 0 ||
             query_number(exchange, "since", &wanted.since) < 0 ||
             query_number(exchange, "status", &status) < 0)
                 return -EINVAL;
@@ -256,7 +290,8 @@ void control_answer(struct exchange *exchange, struct answer *answer)
                 { "DELETE", "fault/", NULL, delete_fault }, { "DELETE", "faults", delete_faults, NULL },
                 { "PUT", "server", put_server, NULL },      { "GET", "wait", wait_for, NULL },
                 { "GET", "stats", say_stats, NULL },        { "POST", "expire-tokens", expire_tokens, NULL },
-                { "POST", "reset-log", reset_log, NULL },
+                { "POST", "reset-log", reset_log, NULL },   { "PUT", "jobs", put_jobs, NULL },
+                { "PUT", "touch/", NULL, touch_jobs },
         };
         const char *path = exchange->path + strlen("/_control/");
 

@@ -60,16 +60,19 @@ enum record_shape endpoints_list_shape(const struct settings *settings)
 }
 
 void endpoints_add_record(struct exchange *exchange, struct answer *answer, struct job *job,
-                          enum record_shape shape)
+                          enum record_shape shape, const char *omit)
 {
         const struct fault *fault = exchange->fault;
-        uint64_t id = job->id + (fault && fault->wrong_id ? 1 : 0);
+        bool fills = fault && fault->oversize > 0 && answer->fill_at == 0;
+        const struct record_form form = {
+                .id = job->id + (fault && fault->wrong_id ? 1 : 0),
+                .shape = fills ? RECORD_OPEN : shape,
+                .omit = omit,
+        };
 
-        job_read(&exchange->fake->jobs, job, clock_now());
-        if (fault && fault->oversize > 0 && answer->fill_at == 0)
-                answer->fill_at = record_add(&answer->body, job, id, RECORD_OPEN);
-        else
-                record_add(&answer->body, job, id, shape);
+        size_t open = record_add(&answer->body, job, &form);
+        if (fills)
+                answer->fill_at = open;
 }
 
 static void answer_token(struct exchange *exchange, struct answer *answer)
@@ -95,27 +98,13 @@ static void answer_one(struct exchange *exchange, struct answer *answer, const c
 
         if (!is_allowed(exchange, answer, exchange->fake->settings.role_read))
                 return;
-        if (job && job->gone) {
-                /* The read counts even if the job is gone: a step may bring it back. */
+        if (job) /* the read counts even if the job is gone: a step may bring it back */
                 job_read(&exchange->fake->jobs, job, clock_now());
-                job = job->gone ? NULL : job;
-                if (job) {
-                        answer->status = 200;
-                        record_add(&answer->body, job, id, RECORD_FULL);
-                        return;
-                }
-        }
-        if (!job) {
+        if (!job || job->gone) {
                 answer_refuse(answer, 404, "The record was not found.");
                 return;
         }
-        size_t start = answer->body.size;
-        endpoints_add_record(exchange, answer, job, RECORD_FULL);
-        if (job->gone) { /* this read ends it */
-                answer->body.size = start;
-                answer_refuse(answer, 404, "The record was not found.");
-                return;
-        }
+        endpoints_add_record(exchange, answer, job, RECORD_FULL, NULL);
         answer->status = 200;
 }
 
@@ -157,14 +146,13 @@ static void add_batch(struct exchange *exchange, struct answer *answer, const ui
                 if (!job || job->mark == jobs->last_mark)
                         continue;
                 job->mark = jobs->last_mark;
-                size_t start = answer->body.size;
+                job_read(jobs, job, clock_now());
+                if (job->gone)
+                        continue;
                 if (!first)
                         buffer_add_text(&answer->body, ",");
-                endpoints_add_record(exchange, answer, job, shape);
-                if (job->gone)
-                        answer->body.size = start;
-                else
-                        first = false;
+                first = false;
+                endpoints_add_record(exchange, answer, job, shape, NULL);
         }
         buffer_add_text(&answer->body, "]");
         answer->status = 200;

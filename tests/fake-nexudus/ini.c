@@ -171,3 +171,16 @@ int parse_boolean(const char *text, bool *ret_value)
         }
         return -EINVAL;
 }
+
+bool list_has(const char *list, const char *word)
+{
+        size_t length = strlen(word);
+
+        for (const char *at = list; *at; at += strspn(at, ", ")) {
+                size_t size = strcspn(at, ", ");
+                if (size == length && strncmp(at, word, length) == 0)
+                        return true;
+                at += size;
+        }
+        return false;
+}

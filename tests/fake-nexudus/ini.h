@@ -36,3 +36,6 @@ int parse_boolean(const char *text, bool *ret_value);
 
 /* A decimal number and nothing else. Returns 0 or -EINVAL. */
 int parse_number(const char *text, uint64_t *ret_number);
+
+/* Whether a word is in a list such as "-1, 0". */
+bool list_has(const char *list, const char *word);

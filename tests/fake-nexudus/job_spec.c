@@ -140,6 +140,33 @@ static int set_dates(struct job_spec *spec, const char *value)
         return -EINVAL;
 }
 
+static int set_search_row(struct job_spec *spec, const char *value)
+{
+        static const char *const names[] = { [SEARCH_ROW_NORMAL] = "normal",
+                                             [SEARCH_ROW_MISSING] = "missing",
+                                             [SEARCH_ROW_BROKEN] = "broken",
+                                             [SEARCH_ROW_ERROR] = "error" };
+
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+                if (strcmp(value, names[i]) == 0) {
+                        spec->search_row = (enum search_row)i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+static int set_appears(struct job_spec *spec, const char *value)
+{
+        uint64_t span;
+        int r = parse_span(value, &span);
+
+        if (r == 0) {
+                spec->zero += span;
+                spec->appears = true;
+        }
+        return r;
+}
+
 static int set_status_type(struct job_spec *spec, const char *value)
 {
         spec->status_raw = strcmp(value, "number") == 0 || strcmp(value, "boolean") == 0;
@@ -168,6 +195,14 @@ int job_spec_set(struct job_spec *spec, const char *key, const char *value, stru
                 r = parse_span(value, &spec->spread);
         else if (strcmp(key, "created") == 0)
                 r = parse_span(value, &spec->created_ago);
+        else if (strcmp(key, "appears") == 0)
+                r = set_appears(spec, value);
+        else if (strcmp(key, "late") == 0)
+                r = parse_span(value, &spec->late);
+        else if (strcmp(key, "second_clock") == 0)
+                r = parse_span(value, &spec->second_clock);
+        else if (strcmp(key, "search_row") == 0)
+                r = set_search_row(spec, value);
         else if (strcmp(key, "result_size") == 0)
                 r = set_result_size(spec, value);
         else if (strcmp(key, "status_type") == 0)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "ini.h"
+
 static const char padding[] = "He said \"run $(id) `id` now\";\n\tpath C:\\temp\\x, \xe2\x9c\x85 "
                               "\xf0\x9f\x98\x80 <b>&amp;</b> %s\r\n";
 
@@ -119,39 +121,51 @@ static void add_default(struct buffer *buffer, enum job_field field, uint64_t id
         buffer_add_text(buffer, "null");
 }
 
-static void add_field(struct buffer *buffer, const struct job *job, enum job_field field, uint64_t id)
+bool record_begin_field(struct buffer *buffer, const char *name, const char *omit)
+{
+        if (omit && list_has(omit, name))
+                return false;
+        buffer_add_text(buffer, buffer->size > 0 && buffer->data[buffer->size - 1] != '{' ? ",\"" : "\"");
+        buffer_add_text(buffer, name);
+        buffer_add_text(buffer, "\":");
+        return true;
+}
+
+static void add_field(struct buffer *buffer, const struct job *job, enum job_field field,
+                      const struct record_form *form)
 {
         static const struct {
-                const char *start; /* with the comma before it */
-                bool raw;          /* JSON of the scenario, verbatim */
+                const char *name;
+                bool raw; /* JSON of the scenario, verbatim */
         } rows[FIELD_COUNT] = {
-                [FIELD_BUSINESS_ID] = { "\"BusinessId\":", true },
-                [FIELD_BUSINESS] = { ",\"BusinessName\":", false },
-                [FIELD_USER_ID] = { ",\"UserId\":", true },
-                [FIELD_USER_NAME] = { ",\"UserFullName\":", false },
-                [FIELD_USER_EMAIL] = { ",\"UserEmail\":", false },
-                [FIELD_GUID] = { ",\"JobId\":", false },
-                [FIELD_DESCRIPTION] = { ",\"Description\":", false },
-                [FIELD_FILES] = { ",\"Files\":", false },
-                [FIELD_UNIQUE_ID] = { ",\"UniqueId\":", false },
-                [FIELD_UPDATED_BY] = { ",\"UpdatedBy\":", false },
-                [FIELD_IS_NEW] = { ",\"IsNew\":", true },
-                [FIELD_SYSTEM_ID] = { ",\"SystemId\":", false },
-                [FIELD_TO_STRING] = { ",\"ToStringText\":", false },
-                [FIELD_LOCALIZATION] = { ",\"LocalizationDetails\":", true },
-                [FIELD_CUSTOM_FIELDS] = { ",\"CustomFields\":", true },
+                [FIELD_BUSINESS_ID] = { "BusinessId", true },
+                [FIELD_BUSINESS] = { "BusinessName", false },
+                [FIELD_USER_ID] = { "UserId", true },
+                [FIELD_USER_NAME] = { "UserFullName", false },
+                [FIELD_USER_EMAIL] = { "UserEmail", false },
+                [FIELD_GUID] = { "JobId", false },
+                [FIELD_DESCRIPTION] = { "Description", false },
+                [FIELD_FILES] = { "Files", false },
+                [FIELD_UNIQUE_ID] = { "UniqueId", false },
+                [FIELD_UPDATED_BY] = { "UpdatedBy", false },
+                [FIELD_IS_NEW] = { "IsNew", true },
+                [FIELD_SYSTEM_ID] = { "SystemId", false },
+                [FIELD_TO_STRING] = { "ToStringText", false },
+                [FIELD_LOCALIZATION] = { "LocalizationDetails", true },
+                [FIELD_CUSTOM_FIELDS] = { "CustomFields", true },
         };
         const char *value = job->spec->fields[field];
 
-        buffer_add_text(buffer, rows[field].start);
+        if (!record_begin_field(buffer, rows[field].name, form->omit))
+                return;
         if (!value)
-                add_default(buffer, field, id);
+                add_default(buffer, field, form->id);
         else if (strcmp(value, "-") == 0)
                 buffer_add_text(buffer, "null");
         else if (rows[field].raw)
                 buffer_add_text(buffer, value);
         else
-                add_text_field(buffer, value, id);
+                add_text_field(buffer, value, form->id);
 }
 
 /* The JSON of a value that is to be sent verbatim, or NULL. */
@@ -184,37 +198,40 @@ static void add_status(struct buffer *buffer, const struct job *job)
                 buffer_add_json_text(buffer, job->status);
 }
 
-size_t record_add(struct buffer *buffer, const struct job *job, uint64_t id, enum record_shape shape)
+/* Returns the offset of the closing quote of an open one, otherwise 0. */
+static size_t add_result_field(struct buffer *buffer, const struct job *job, const struct record_form *form)
 {
-        size_t open = 0;
+        if (form->shape == RECORD_PARTIAL || !record_begin_field(buffer, "ResultData", form->omit))
+                return 0;
+        if (form->shape == RECORD_OPEN) {
+                buffer_add_text(buffer, "\"\"");
+                return buffer->size - 1;
+        }
+        if (job->result && form->shape == RECORD_FULL)
+                add_result(buffer, job);
+        else
+                buffer_add_text(buffer, "null");
+        return 0;
+}
+
+size_t record_add(struct buffer *buffer, const struct job *job, const struct record_form *form)
+{
+        bool is_partial = form->shape == RECORD_PARTIAL;
 
         buffer_add_text(buffer, "{");
-        if (shape != RECORD_PARTIAL) {
-                for (unsigned field = FIELD_BUSINESS_ID; field <= FIELD_FILES; field++)
-                        add_field(buffer, job, field, id);
-                buffer_add_text(buffer, ",");
-        }
-        buffer_add_text(buffer, "\"Status\":");
-        add_status(buffer, job);
-        if (shape != RECORD_PARTIAL) {
-                buffer_add_text(buffer, ",\"ResultData\":");
-                if (shape == RECORD_OPEN) {
-                        buffer_add_text(buffer, "\"\"");
-                        open = buffer->size - 1;
-                } else if (job->result && shape == RECORD_FULL)
-                        add_result(buffer, job);
-                else
-                        buffer_add_text(buffer, "null");
-        }
-        buffer_add_text(buffer, ",\"Id\":");
-        buffer_add_number(buffer, id);
-        buffer_add_text(buffer, ",\"UpdatedOn\":");
-        add_date(buffer, job->updated_wall, job->spec->dates);
-        buffer_add_text(buffer, ",\"CreatedOn\":");
-        add_date(buffer, job->created_wall, job->spec->dates);
-        for (unsigned field = FIELD_UNIQUE_ID;
-             field < (shape == RECORD_PARTIAL ? FIELD_UPDATED_BY : FIELD_COUNT); field++)
-                add_field(buffer, job, field, id);
+        for (unsigned field = FIELD_BUSINESS_ID; !is_partial && field <= FIELD_FILES; field++)
+                add_field(buffer, job, field, form);
+        if (record_begin_field(buffer, "Status", form->omit))
+                add_status(buffer, job);
+        size_t open = add_result_field(buffer, job, form);
+        if (record_begin_field(buffer, "Id", form->omit))
+                buffer_add_number(buffer, form->id);
+        if (record_begin_field(buffer, "UpdatedOn", form->omit))
+                add_date(buffer, job->updated_wall, job->spec->dates);
+        if (record_begin_field(buffer, "CreatedOn", form->omit))
+                add_date(buffer, job->created_wall, job->spec->dates);
+        for (unsigned field = FIELD_UNIQUE_ID; field < (is_partial ? FIELD_UPDATED_BY : FIELD_COUNT); field++)
+                add_field(buffer, job, field, form);
         buffer_add_text(buffer, "}");
         return open;
 }

@@ -15,7 +15,9 @@
 
 struct reader {
         struct fake *fake;
-        bool server; /* in [server] */
+        bool jobs_only;
+        uint64_t zero; /* µs after the start: of the times of jobs */
+        bool server;   /* in [server] */
         struct job_spec *spec;
         struct fault *fault;
 };
@@ -51,6 +53,7 @@ static int begin_jobs(struct reader *reader, const char *name, struct problem *p
                 return -ENOMEM;
         reader->spec->first = first;
         reader->spec->last = last;
+        reader->spec->zero = reader->zero;
         reader->spec->created_ago = UINT64_C(86400000000);
         return 0;
 }
@@ -62,12 +65,14 @@ static int on_section(void *userdata, const char *name, struct problem *problem)
 
         if (r < 0)
                 return r;
+        if (strncmp(name, "job ", 4) == 0 || strncmp(name, "jobs ", 5) == 0)
+                return begin_jobs(reader, name, problem);
+        if (reader->jobs_only)
+                return problem_set(problem, "[%s]: expected [job ID] or [jobs FIRST-LAST]", name);
         if (strcmp(name, "server") == 0) {
                 reader->server = true;
                 return 0;
         }
-        if (strncmp(name, "job ", 4) == 0 || strncmp(name, "jobs ", 5) == 0)
-                return begin_jobs(reader, name, problem);
         if (strncmp(name, "fault ", 6) == 0) {
                 reader->fault = fault_new(name + 6);
                 return reader->fault ? 0 : -ENOMEM;
@@ -93,6 +98,8 @@ static int on_key(void *userdata, const char *key, const char *value, struct pro
 
 int scenario_apply_settings(struct fake *fake)
 {
+        jobs_advance(&fake->jobs, clock_now());
+        fake->jobs.frozen = fake->settings.frozen;
         if (!fake->settings.limits_changed)
                 return 0;
         fake->settings.limits_changed = false;
@@ -100,21 +107,34 @@ int scenario_apply_settings(struct fake *fake)
         return throttle_set(&fake->throttle, &fake->settings.limits);
 }
 
-int scenario_read(struct fake *fake, const char *path, struct problem *problem)
+static int read_text(struct reader *reader, const char *text, size_t size, struct problem *problem)
 {
         static const struct ini_handler handler = { .section = on_section, .key = on_key };
+
+        int r = ini_parse(text, size, &handler, reader, problem);
+        if (r < 0) {
+                job_spec_free(reader->spec);
+                fault_unref(reader->fault);
+                return r;
+        }
+        return finish_section(reader);
+}
+
+int scenario_read(struct fake *fake, const char *path, struct problem *problem)
+{
         struct reader reader = { .fake = fake };
         struct buffer text = { 0 };
 
         int r = buffer_add_file(&text, path);
         if (r == 0)
-                r = ini_parse(text.data, text.size, &handler, &reader, problem);
+                r = read_text(&reader, text.data, text.size, problem);
         buffer_release(&text);
-        if (r < 0) {
-                job_spec_free(reader.spec);
-                fault_unref(reader.fault);
-                return r;
-        }
-        r = finish_section(&reader);
         return r < 0 ? r : scenario_apply_settings(fake);
+}
+
+int scenario_add_jobs(struct fake *fake, const char *text, size_t size, struct problem *problem)
+{
+        struct reader reader = { .fake = fake, .jobs_only = true, .zero = clock_now() - fake->started };
+
+        return read_text(&reader, text, size, problem);
 }

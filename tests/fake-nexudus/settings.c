@@ -98,6 +98,20 @@ static int set_batch(void *target, const char *value)
         return 0;
 }
 
+static int set_search_pages(void *target, const char *value)
+{
+        static const char *const names[] = { [SEARCH_PAGES_ALL] = "all",
+                                             [SEARCH_PAGES_FIRST] = "first",
+                                             [SEARCH_PAGES_REPEATED] = "repeated" };
+
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+                if (strcmp(value, names[i]) == 0) {
+                        *(enum search_pages *)target = (enum search_pages)i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
 static int set_token_key(void *target, const char *value)
 {
         bool camel = strcmp(value, "AccessToken") == 0;
@@ -133,6 +147,11 @@ static const struct {
         { "batch", set_batch, 0, false, "full, partial, empty_result, shuffled or refused STATUS" },
         { "access_token_key", set_token_key, AT(camel_token_key), false, "access_token or AccessToken" },
         { "ignore_filters", set_boolean, AT(ignore_filters), false, "yes or no" },
+        { "frozen", set_boolean, AT(frozen), false, "yes or no" },
+        { "search_unsorted", set_boolean, AT(search_unsorted), false, "yes or no" },
+        { "search_descending", set_text, AT(search_descending), false, "text" },
+        { "search_omit", set_text, AT(search_omit), false, "text" },
+        { "search_pages", set_search_pages, AT(search_pages), false, "all, first or repeated" },
 };
 
 void settings_init(struct settings *settings)
@@ -175,5 +194,7 @@ void settings_release(struct settings *settings)
         free(settings->username);
         free(settings->password);
         free(settings->totp);
+        free(settings->search_descending);
+        free(settings->search_omit);
         *settings = (struct settings){ 0 };
 }

@@ -15,6 +15,12 @@ enum batch_mode {
         BATCH_REFUSED,      /* answered with an error status */
 };
 
+enum search_pages {
+        SEARCH_PAGES_ALL,
+        SEARCH_PAGES_FIRST,    /* each page is the first one, and says so */
+        SEARCH_PAGES_REPEATED, /* each page has the rows of the first one, but its own number */
+};
+
 /* The [server] section. Strings may be NULL. */
 struct settings {
         char *token;
@@ -27,7 +33,12 @@ struct settings {
         unsigned batch_status; /* of BATCH_REFUSED */
         bool camel_token_key;  /* AccessToken instead of access_token */
         bool ignore_filters;   /* searches ignore their filters */
-        bool limits_changed;   /* since throttle_set() was called */
+        bool frozen;           /* changes of jobs leave UpdatedOn as it is */
+        bool search_unsorted;
+        char *search_descending; /* values of dir with which the newest row comes first; NULL: any but 1 */
+        char *search_omit;       /* names of fields that pages do not have */
+        enum search_pages search_pages;
+        bool limits_changed; /* since throttle_set() was called */
 };
 
 void settings_init(struct settings *settings);

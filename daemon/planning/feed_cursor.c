@@ -14,12 +14,8 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "util/timespan.h"
-
-#define SMALL_SIZE   25
-#define LARGEST_SIZE 100
-#define PAGES_MAX    200
-#define REPEATS_MAX  3
+#define PAGES_MAX   200
+#define REPEATS_MAX 3
 
 /* Changes become visible late, by at most so much. */
 #define LATE_TICKS REMOTE_TICKS_PER_MIN
@@ -27,10 +23,7 @@
 /* Rounds read back to a suspect that is no older than this. */
 #define SUSPECT_TICKS (10 * REMOTE_TICKS_PER_MIN)
 
-/* A round of more rows than fit into so many small pages keeps large ones, even if few of them are new. */
-#define SMALL_PAGES 4
-
-#define LONGEST_OFF_US USEC_PER_DAY
+static const char unsorted_reason[] = "rows are not sorted by UpdatedOn";
 
 static void restart_round(struct feed_cursor *cursor)
 {
@@ -41,7 +34,7 @@ static void restart_round(struct feed_cursor *cursor)
 
 void feed_cursor_init(struct feed_cursor *cursor)
 {
-        *cursor = (struct feed_cursor){ .floor = INT64_MIN, .size = SMALL_SIZE, .largest = LARGEST_SIZE };
+        *cursor = (struct feed_cursor){ .floor = INT64_MIN, .search = FEED_SEARCH_INITIAL };
         restart_round(cursor);
 }
 
@@ -60,51 +53,35 @@ void feed_cursor_start(struct feed_cursor *cursor, const struct remote_time *sav
 
 /* ---- off ---- */
 
-static uint64_t off_span(unsigned failures)
+static void stop_rounds(struct feed_cursor *cursor)
 {
-        return failures > 5 ? LONGEST_OFF_US : USEC_PER_HOUR << (failures - 1);
-}
-
-static void turn_off(struct feed_cursor *cursor, uint64_t span_us, uint64_t now_us)
-{
-        cursor->off_until_us = now_us + span_us;
         cursor->complete_us = 0;
         cursor->suspects.count = 0;
-        cursor->direction = 0;
-        cursor->sorted = cursor->unsorted = false;
-        cursor->size = SMALL_SIZE;
+        feed_search_reset(&cursor->search);
         restart_round(cursor);
-}
-
-void feed_cursor_turn_off(struct feed_cursor *cursor, const char *reason, uint64_t now_us)
-{
-        (void)snprintf(cursor->reason, sizeof(cursor->reason), "%s", reason);
-        turn_off(cursor, USEC_PER_HOUR, now_us);
 }
 
 static enum feed_step fail_feed(struct feed_cursor *cursor, const char *reason, uint64_t now_us)
 {
-        feed_cursor_turn_off(cursor, reason, now_us);
-        cursor->failures++;
-        cursor->off_until_us = now_us + off_span(cursor->failures);
+        feed_off_fail(&cursor->off, reason, now_us);
+        stop_rounds(cursor);
         return FEED_FAILED;
 }
 
-/* The feed has worked as long as it was off before. */
-static void forgive_failures(struct feed_cursor *cursor, uint64_t now_us)
+void feed_cursor_turn_off(struct feed_cursor *cursor, const char *reason, uint64_t now_us)
 {
-        if (cursor->failures > 0 && now_us >= cursor->off_until_us + off_span(cursor->failures))
-                cursor->failures = 0;
+        feed_off_pause(&cursor->off, reason, now_us);
+        stop_rounds(cursor);
 }
 
 bool feed_cursor_is_off(const struct feed_cursor *cursor, uint64_t now_us)
 {
-        return now_us < cursor->off_until_us;
+        return now_us < cursor->off.until_us;
 }
 
 const char *feed_cursor_reason(const struct feed_cursor *cursor)
 {
-        return cursor->reason;
+        return cursor->off.reason;
 }
 
 /* ---- pages ---- */
@@ -114,17 +91,14 @@ void feed_cursor_begin_page(struct feed_cursor *cursor, uint64_t now_us, struct 
         assert(!feed_cursor_is_off(cursor, now_us));
 
         if (cursor->page == 1) {
-                if (now_us >= cursor->largest_until_us)
-                        cursor->largest = LARGEST_SIZE;
-                if (cursor->size > cursor->largest)
-                        cursor->size = cursor->largest;
+                feed_search_begin_round(&cursor->search, now_us);
                 cursor->round_us = now_us;
                 cursor->round_rows = cursor->round_new = 0;
         }
         *ret = (struct feed_page_request){
-                .direction = feed_direction(cursor->direction),
+                .direction = feed_direction(cursor->search.direction),
                 .page = cursor->page,
-                .size = cursor->size,
+                .size = cursor->search.size,
         };
 }
 
@@ -136,31 +110,15 @@ static enum feed_step begin_again(struct feed_cursor *cursor)
 
 enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, uint64_t now_us)
 {
-        if (!cursor->sorted && cursor->direction + 1 < FEED_DIRECTIONS) { /* perhaps it is `dir` that fails */
-                cursor->direction++;
-                return begin_again(cursor);
-        }
-        if (cursor->unsorted)
-                return fail_feed(cursor, "rows are not sorted by UpdatedOn", now_us);
-        if (!cursor->sorted)
-                cursor->direction = 0;
-        if (cursor->size == 1) {
+        switch (feed_search_note_failed(&cursor->search, now_us)) {
+        case FEED_SEARCH_TRY:
+                break;
+        case FEED_SEARCH_UNSORTED:
+                return fail_feed(cursor, unsorted_reason, now_us);
+        case FEED_SEARCH_SMALLEST:
                 feed_cursor_turn_off(cursor, "pages of a single row fail", now_us);
                 return FEED_FAILED;
         }
-        cursor->size /= 2;
-        cursor->largest = cursor->size;
-        cursor->largest_until_us = now_us + USEC_PER_HOUR;
-        return begin_again(cursor);
-}
-
-static enum feed_step try_other_direction(struct feed_cursor *cursor, uint64_t now_us)
-{
-        cursor->sorted = false;
-        cursor->unsorted = true;
-        if (cursor->direction + 1 == FEED_DIRECTIONS)
-                return fail_feed(cursor, "rows are not sorted by UpdatedOn", now_us);
-        cursor->direction++;
         return begin_again(cursor);
 }
 
@@ -193,7 +151,9 @@ static enum feed_step judge_page(struct feed_cursor *cursor, const struct feed_r
         if (!feed_page_has_status(rows, count))
                 return fail_feed(cursor, "rows have no Status", now_us);
         if (!feed_page_is_sorted(rows, count) || !has_form_of_round(cursor, rows, count))
-                return try_other_direction(cursor, now_us);
+                return feed_search_note_unsorted(&cursor->search)
+                               ? begin_again(cursor)
+                               : fail_feed(cursor, unsorted_reason, now_us);
 
         if (is_page_before(cursor, digest) || rows_moved_up(cursor, end)) {
                 if (cursor->repeats < REPEATS_MAX) {
@@ -204,8 +164,7 @@ static enum feed_step judge_page(struct feed_cursor *cursor, const struct feed_r
                         return fail_feed(cursor, "pages do not advance", now_us);
                 cursor->shifted = true;
         }
-        cursor->sorted = true;
-        cursor->unsorted = false;
+        feed_search_note_sorted(&cursor->search);
         cursor->page_digest = digest;
         cursor->page_total = end->has_total ? end->total : 0;
         return FEED_NEXT_PAGE;
@@ -243,8 +202,7 @@ static size_t find_new_rows(const struct feed_cursor *cursor, const struct feed_
 static bool wants_larger_pages(const struct feed_cursor *cursor, size_t count, size_t found,
                                const struct feed_page_end *end)
 {
-        return cursor->page == 1 && has_boundary(cursor) && end->has_next && found * 2 > count &&
-               cursor->size < cursor->largest;
+        return cursor->page == 1 && has_boundary(cursor) && end->has_next && found * 2 > count;
 }
 
 static void note_rows(struct feed_cursor *cursor, const struct feed_row rows[], size_t count, size_t found)
@@ -278,9 +236,7 @@ static bool reaches_back(const struct feed_cursor *cursor, const struct feed_row
 
 static void end_round(struct feed_cursor *cursor)
 {
-        if (cursor->round_new * 2 <= cursor->round_rows &&
-            cursor->round_rows <= (size_t)SMALL_PAGES * SMALL_SIZE)
-                cursor->size = SMALL_SIZE;
+        feed_search_end_round(&cursor->search, cursor->round_rows, cursor->round_new);
         seen_rows_end_round(&cursor->seen);
         restart_round(cursor);
 }
@@ -309,7 +265,7 @@ static void move_boundary(struct feed_cursor *cursor)
 
 static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us)
 {
-        char reason[sizeof(cursor->reason)];
+        char reason[sizeof(cursor->off.reason)];
 
         if (cursor->shifted) { /* the next round reads as far back as this one */
                 end_round(cursor);
@@ -319,7 +275,7 @@ static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us
                 move_boundary(cursor);
         if (cursor->complete_us == 0)
                 cursor->complete_us = cursor->round_us;
-        forgive_failures(cursor, now_us);
+        feed_off_note_success(&cursor->off, now_us);
 
         uint64_t missed = feed_suspects_take_round(&cursor->suspects, cursor->round_us);
         end_round(cursor);
@@ -338,10 +294,9 @@ static enum feed_step take_rows(struct feed_cursor *cursor, const struct feed_ro
                 cursor->round_newest = count > 0 ? rows[0].updated : (struct remote_time){ 0 };
 
         size_t found = find_new_rows(cursor, rows, count, new);
-        if (wants_larger_pages(cursor, count, found, end)) {
+        if (wants_larger_pages(cursor, count, found, end) && feed_search_grow(&cursor->search)) {
                 for (size_t i = 0; i < count; i++)
                         new[i] = false;
-                cursor->size = cursor->size * 2 < cursor->largest ? cursor->size * 2 : cursor->largest;
                 return begin_again(cursor);
         }
         note_rows(cursor, rows, count, found);

@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "planning/feed_off.h"
 #include "planning/feed_page.h"
+#include "planning/feed_search.h"
 #include "planning/feed_suspects.h"
 #include "planning/seen_rows.h"
 
@@ -25,12 +27,7 @@ struct feed_cursor {
         struct feed_suspects suspects;
         uint64_t complete_us; /* when the first complete round began, since the feed is on; 0: none */
 
-        /* the search */
-        size_t direction;          /* which of the values of `dir` */
-        bool sorted, unsorted;     /* a page was, in this direction or in another */
-        unsigned size;             /* of the pages of this round */
-        unsigned largest;          /* above this pages fail */
-        uint64_t largest_until_us; /* for so long */
+        struct feed_search search;
 
         /* the round */
         unsigned page; /* the next one to be read, from 1 */
@@ -42,10 +39,7 @@ struct feed_cursor {
         uint64_t page_digest; /* of the page before */
         uint64_t page_total;  /* its TotalItems; 0: not given */
 
-        /* off */
-        uint64_t off_until_us;
-        unsigned failures; /* the next time off is longer with each */
-        char reason[96];
+        struct feed_off off;
 };
 
 enum feed_step {

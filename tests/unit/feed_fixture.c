@@ -124,8 +124,8 @@ static enum feed_step take_page(struct feed_table *table, const struct feed_page
         const struct feed_page_end end = {
                 .number = table->wrong_number ? 1 : request->page,
                 .total = total,
-                .has_total = true,
-                .has_next = table->stuck || first + count < total,
+                .has_total = !table->no_total,
+                .has_next = table->stuck || table->endless || first + count < total,
         };
         assert_int_equal(feed_cursor_take_page(&table->cursor, rows, count, &end, new, table->now_us, &step),
                          0);

@@ -38,6 +38,8 @@ struct feed_table {
         int direction;      /* other values: oldest first */
         bool no_status;     /* rows lack it */
         bool wrong_number;  /* CurrentPage is always 1 */
+        bool no_total;      /* no TotalItems */
+        bool endless;       /* there is always another page */
         bool stuck;         /* each page has the rows of the first */
         unsigned size_max;  /* larger pages fail; 0: none do */
         unsigned size_min;  /* smaller ones do */

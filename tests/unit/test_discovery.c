@@ -392,6 +392,7 @@ struct search {
         unsigned count;
         int direction;          /* newest first with this one; 7: with none */
         bool same, same_number; /* pages do not advance */
+        bool no_number, endless;
         unsigned pages;
 };
 
@@ -409,8 +410,10 @@ static enum feed_step read_page(struct search *search, int64_t depth)
                 rows[count] = (struct feed_row){ .id = id, .updated = at(id), .digest = id };
         }
         const struct feed_page_end end = {
-                .number = search->same_number ? 1 : request.page,
-                .has_next = search->same || skipped + count < search->count,
+                .number = search->no_number     ? 0
+                          : search->same_number ? 1
+                                                : request.page,
+                .has_next = search->same || search->endless || skipped + count < search->count,
         };
         search->pages++;
         return created_round_take_page(&search->round, rows, count, &end, depth);
@@ -489,6 +492,12 @@ static void test_pages_by_created_on_must_advance(void **state)
         assert_int_equal(read_round(&number, SECONDS(10)), FEED_FAILED);
         assert_int_equal(number.pages, 2);
         assert_int_equal(read_round(&number, SECONDS(90)), FEED_ROUND_DONE); /* one page is enough */
+
+        struct search endless = { CREATED_ROUND_INITIAL, .count = 30, .direction = -1, .endless = true },
+                      none = { CREATED_ROUND_INITIAL, .count = 30, .direction = -1, .no_number = true };
+        assert_int_equal(read_round(&endless, INT64_MIN), FEED_FAILED);
+        assert_int_equal(endless.pages, 4); /* the last two are empty */
+        assert_int_equal(read_round(&none, INT64_MIN), FEED_ROUND_DONE);
 }
 
 static void test_a_round_by_created_on_can_begin_again(void **state)

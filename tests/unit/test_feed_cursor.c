@@ -500,6 +500,22 @@ static void test_after_three_repetitions_the_next_round_reads_as_far_back(void *
         feed_table_clear(&table);
 }
 
+static void test_without_totals_no_round_is_repeated(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 298, true);
+        start_at(&table, SECONDS(298));
+        table.on_page = delete_newest;
+        table.no_total = true;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.again, 0);
+        assert_int_equal(feed_cursor_newest(&table.cursor).ticks, FEED_EPOCH + SECONDS(298));
+        assert_true(feed_cursor_works(&table.cursor));
+        feed_table_clear(&table);
+}
+
 static void test_pages_that_do_not_advance_fail(void **state)
 {
         struct feed_table table;
@@ -519,6 +535,20 @@ static void test_pages_that_do_not_advance_fail(void **state)
         table.stuck = true;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         assert_int_equal(table.pages, 8);
+        assert_string_equal(feed_cursor_reason(&table.cursor), "pages do not advance");
+        feed_table_clear(&table);
+}
+
+static void test_pages_without_rows_that_never_end_fail(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 30, true);
+        start_at(&table, SECONDS(30));
+        table.endless = true;
+        assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
+        assert_int_equal(table.pages, 4 * 4); /* of which the third and the fourth are equal */
         assert_string_equal(feed_cursor_reason(&table.cursor), "pages do not advance");
         feed_table_clear(&table);
 }
@@ -587,6 +617,24 @@ static void test_a_round_is_cut_after_two_hundred_pages_and_not_tried_again(void
         feed_table_add(&table, 30000, SECONDS(22041), false);
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         assert_int_equal(feed_table_get(&table, 30000)->times, 1);
+        feed_table_clear(&table);
+}
+
+static void test_rounds_read_a_minute_back_again_if_the_newest_jobs_are_deleted_after_a_cut(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        start_at(&table, SECONDS(300));
+        table.form = REMOTE_TIME_LOCAL; /* this cuts a round at once */
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_CUT);
+        feed_table_remove(&table, 300);
+        feed_table_remove(&table, 299);
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        feed_table_add(&table, 301, SECONDS(240), false);
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(feed_table_get(&table, 301)->times, 1);
         feed_table_clear(&table);
 }
 
@@ -839,10 +887,14 @@ int main(void)
                 cmocka_unit_test(test_a_new_form_of_times_is_a_new_start),
                 cmocka_unit_test(test_a_round_is_repeated_if_a_job_is_deleted_meanwhile),
                 cmocka_unit_test(test_after_three_repetitions_the_next_round_reads_as_far_back),
+                cmocka_unit_test(test_without_totals_no_round_is_repeated),
                 cmocka_unit_test(test_pages_that_do_not_advance_fail),
+                cmocka_unit_test(test_pages_without_rows_that_never_end_fail),
                 cmocka_unit_test(test_a_page_of_new_rows_in_between_is_no_standstill),
                 cmocka_unit_test(test_rows_without_a_status_fail),
                 cmocka_unit_test(test_a_round_is_cut_after_two_hundred_pages_and_not_tried_again),
+                cmocka_unit_test(
+                        test_rounds_read_a_minute_back_again_if_the_newest_jobs_are_deleted_after_a_cut),
                 cmocka_unit_test(test_the_time_off_doubles_up_to_a_day),
                 cmocka_unit_test(test_the_caller_turns_the_feed_off_for_an_hour),
                 cmocka_unit_test(test_a_change_that_two_later_rounds_do_not_show_fails),

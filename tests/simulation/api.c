@@ -22,20 +22,20 @@ static struct text copy_of(const void *data, size_t size)
         return copy;
 }
 
-/* With the truth as its description, by which the checks know it again. */
-static struct job_record record_of(const struct sim_job *job, const struct shown *shown,
-                                   const struct shown *truth)
+/* With the truth as its JobId, by which the checks know it again. */
+static struct job_record record_of(const struct sim *sim, const struct sim_job *job,
+                                   const struct shown *shown, const struct shown *truth)
 {
         struct text status = status_text(shown->status), result = result_text(shown->result);
-        char updated[16];
+        char updated[TIME_TEXT_MAX];
 
         return (struct job_record){
                 .id = job->id,
                 .status = copy_of(status.data, status.size),
                 .result = copy_of(result.data, result.size),
                 .updated_on = copy_of(shown->updated > 0 ? updated : NULL,
-                                      (size_t)snprintf(updated, sizeof(updated), "%u", shown->updated)),
-                .description = copy_of(truth, sizeof(*truth)),
+                                      format_updated(sim, job, shown->updated, updated)),
+                .guid = copy_of(truth, sizeof(*truth)),
                 .has_status = shown->has_status,
                 .has_result = shown->has_result,
         };
@@ -66,7 +66,7 @@ static struct slot *start(struct sim *sim, const uint64_t ids[], size_t count, v
         slot->end_us = sim->now_us + latency_us;
         slot->extras = sim->extras;
         slot->disturbances = sim->disturbances;
-        if (sim->verbose)
+        if (sim->verbose && count > 0)
                 printf("%12.3f request %d of %zu, job %zu\n", (double)(sim->now_us - sim->start_us) / 1e6,
                        (int)slot->request.kind, count, (size_t)(slot->request.jobs[0] - sim->jobs) + 1);
         return slot;
@@ -90,6 +90,27 @@ int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
         slot->on_response = on_response;
         slot->on_row = batch->on_row;
         *ret_request = (struct nexudus_request *)slot;
+        return 0;
+}
+
+int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search, nexudus_handler on_response,
+                   void *userdata, struct nexudus_request **ret_request)
+{
+        struct sim *sim = (struct sim *)nexudus;
+        struct slot *slot = start(sim, NULL, 0, userdata);
+
+        slot->page = (struct page){ .by_created = search->order == NEXUDUS_BY_CREATED_ON,
+                                    .direction = search->direction,
+                                    .number = search->page,
+                                    .size = search->size };
+        slot->brief = search->brief;
+        slot->on_response = on_response;
+        slot->on_row = search->on_row;
+        *ret_request = (struct nexudus_request *)slot;
+        if (sim->verbose)
+                printf("%12.3f page %u of %u, dir %d%s\n", (double)(sim->now_us - sim->start_us) / 1e6,
+                       search->page, search->size, search->direction,
+                       slot->page.by_created ? ", by CreatedOn" : "");
         return 0;
 }
 
@@ -190,11 +211,15 @@ static void note_response(struct sim *sim, struct slot *slot)
                 slot->request.jobs[i]->refused = false;
         }
         if (slot->failure != FAILURE_NONE) {
-                wire_failed(sim, slot);
+                if (sim->account.present)
+                        feed_failed(sim, slot);
+                else
+                        wire_failed(sim, slot);
                 note_not_found(sim, slot);
                 return;
         }
-        wire_succeeded(sim, slot);
+        if (!sim->account.present)
+                wire_succeeded(sim, slot);
         if (slot->request.kind == REQUEST_SINGLE)
                 note_read(sim, slot);
         else if (slot->request.kind == REQUEST_BATCH)
@@ -252,10 +277,41 @@ static void hand_over_rows(struct sim *sim, struct slot *slot, size_t count)
                         continue;
                 server_row(sim, &slot->shown[place], &slot->rows[place]);
                 struct job_record row =
-                        record_of(slot->request.jobs[place], &slot->rows[place], &slot->shown[place]);
+                        record_of(sim, slot->request.jobs[place], &slot->rows[place], &slot->shown[place]);
                 slot->on_row(slot->userdata, &row);
                 job_record_clear(&row);
         }
+}
+
+static void hand_over_page(struct sim *sim, struct slot *slot, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                struct sim_job *job = slot->page.jobs[i];
+                struct shown shown;
+
+                page_row(sim, &slot->shown[i], &shown);
+                struct job_record row = record_of(sim, job, &shown, &slot->shown[i]);
+                if (!slot->brief)
+                        page_details(sim, job, &row);
+                slot->on_row(slot->userdata, &row);
+                job_record_clear(&row);
+        }
+}
+
+/* Rows of a document that is not complete do not count. */
+static void hand_over_search(struct sim *sim, struct slot *slot, struct nexudus_response *response)
+{
+        struct search_page page;
+
+        if (slot->failure == FAILURE_NONE) {
+                hand_over_page(sim, slot, slot->page.count);
+                page = page_envelope(sim, &slot->page);
+                response->page = &page;
+                feed_page_delivered(sim, &slot->page, slot->made_us);
+        } else if (slot->failure == FAILURE_NO_RESPONSE || slot->too_large) {
+                hand_over_page(sim, slot, chance_below(sim, slot->page.count + 1));
+        }
+        slot->on_response(slot->userdata, response);
 }
 
 static void hand_over(struct sim *sim, struct slot *slot)
@@ -268,13 +324,19 @@ static void hand_over(struct sim *sim, struct slot *slot)
         };
         struct job_record record = { 0 };
 
+        if (slot->page.number > 0) {
+                hand_over_search(sim, slot, &response);
+                return;
+        }
         if (slot->failure == FAILURE_NONE && slot->on_row != NULL) {
                 hand_over_rows(sim, slot, slot->request.count);
         } else if (slot->on_row != NULL && (slot->failure == FAILURE_NO_RESPONSE || slot->too_large)) {
                 hand_over_rows(sim, slot, chance_below(sim, slot->request.count + 1)); /* and no end */
         } else if (slot->failure == FAILURE_NONE) {
                 slot->shown[0].has_status = slot->shown[0].has_result = true;
-                record = record_of(slot->request.jobs[0], &slot->shown[0], &slot->shown[0]);
+                record = record_of(sim, slot->request.jobs[0], &slot->shown[0], &slot->shown[0]);
+                if (sim->account.present)
+                        job_details(sim, slot->request.jobs[0], &record);
                 response.record = &record;
         }
         slot->on_response(slot->userdata, &response);
@@ -283,7 +345,7 @@ static void hand_over(struct sim *sim, struct slot *slot)
 
 static void respond(struct sim *sim, struct slot *slot)
 {
-        if (sim->verbose && slot->failure != FAILURE_NONE)
+        if (sim->verbose && slot->failure != FAILURE_NONE && slot->request.count > 0)
                 printf("%12.3f failed: %s, job %zu, cause %d, Retry-After %.0f s\n",
                        (double)(sim->now_us - sim->start_us) / 1e6, failure_to_string(slot->failure),
                        (size_t)(slot->request.jobs[0] - sim->jobs) + 1, (int)slot->cause,

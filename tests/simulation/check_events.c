@@ -12,7 +12,6 @@
 
 #include "sim.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The truth that the record was made of: see record_of() in api.c. */
@@ -20,7 +19,7 @@ static struct shown truth_of(const struct job_record *record)
 {
         struct shown truth;
 
-        memcpy(&truth, record->description.data, sizeof(truth));
+        memcpy(&truth, record->guid.data, sizeof(truth));
         return truth;
 }
 
@@ -31,7 +30,7 @@ static struct shown shown_of(struct sim *sim, const struct sim_job *job, const s
 
         shown.has_status = record->has_status;
         shown.has_result = record->has_result;
-        shown.updated = record->updated_on.data != NULL ? (uint32_t)atoi(record->updated_on.data) : 0;
+        shown.updated = record->updated_on.data != NULL ? shown.updated : 0;
         shown.result = record->result.data != NULL ? (uint8_t)(record->result.size + 1) : 0;
         for (shown.status = 0; shown.status < STATUSES; shown.status++) {
                 const struct text status = status_text(shown.status);
@@ -39,8 +38,11 @@ static struct shown shown_of(struct sim *sim, const struct sim_job *job, const s
                 if (text_equal(&record->status, &status))
                         break;
         }
-        const struct text result = result_text(shown.result);
-        if (shown.status == STATUSES || !text_equal(&record->result, &result))
+        char updated[TIME_TEXT_MAX];
+        const struct text result = result_text(shown.result),
+                          time = { updated, format_updated(sim, job, shown.updated, updated) };
+        if (shown.status == STATUSES || !text_equal(&record->result, &result) ||
+            (shown.updated != 0 && !text_equal(&record->updated_on, &time)))
                 sim_fail(sim, job, "reported a text that was never shown");
         return shown;
 }
@@ -162,7 +164,7 @@ void check_reported(struct sim *sim, struct sim_job *job, const struct event *ev
 
         job->quick++;
         sim->figures.reported++;
-        if (event->record.description.data != NULL) {
+        if (event->record.guid.data != NULL) {
                 was = truth_of(&event->record);
                 read = shown_of(sim, job, &event->record);
                 shown = &read;
@@ -181,6 +183,7 @@ void check_reported(struct sim *sim, struct sim_job *job, const struct event *ev
         }
         if (kind == EVENT_GONE) {
                 check_reported_gone(sim, job);
+                feed_reported(sim, job);
                 return;
         }
         if (job->reported_gone)
@@ -202,6 +205,7 @@ void check_reported(struct sim *sim, struct sim_job *job, const struct event *ev
         job->reported_as.version = truth->version;
         job->reported_us = job->answered_us;
         job->reported_stalled = false;
+        feed_reported(sim, job);
 }
 
 /* Whether the poll that has just ended may leave the truth unreported. */

@@ -133,6 +133,8 @@ void check_request(struct sim *sim, const struct request *request)
         for (size_t i = 0; i < request->count; i++) {
                 struct sim_job *job = request->jobs[i];
 
+                if (!feed_may_read(sim, job))
+                        sim_fail(sim, job, "requested, and nothing watches it");
                 if (job->reported_end && !job->reported_gone)
                         sim_fail(sim, job, "requested after its end was reported");
                 if (sim->now_us + 50 * USEC_PER_MSEC < job->not_before_us && request->kind != REQUEST_CHECK &&
@@ -210,8 +212,8 @@ void check_gone_due(struct sim *sim, const struct sim_job *job)
 {
         uint64_t longest_us;
 
-        if (sim->monitor == NULL || job->gone_due_calm_us == 0 || job->truth.exists || job->reported_gone ||
-            !sim->evidence)
+        if (sim->account.present || sim->monitor == NULL || job->gone_due_calm_us == 0 || job->truth.exists ||
+            job->reported_gone || !sim->evidence)
                 return;
         /* Its backoffs, as far as they lie behind, do not count. */
         longest_us = longest_gap(sim, job) - job->allowance_us + job->last_allowance_us;
@@ -227,7 +229,7 @@ void check_returned(struct sim *sim, const struct sim_job *job)
 {
         uint64_t longest_us = USEC_PER_HOUR + longest_gap(sim, job);
 
-        if (job->returned_us == 0 || job->fault != FAULT_NONE || sim->wall_jumped ||
+        if (sim->account.present || job->returned_us == 0 || job->fault != FAULT_NONE || sim->wall_jumped ||
             job->gone_us + 6 * USEC_PER_DAY < sim->now_us)
                 return;
         if (sim->calm_us - job->since_calm_us > longest_us)

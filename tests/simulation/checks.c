@@ -85,6 +85,7 @@ void calm_run(struct sim *sim, uint64_t until_us)
 
         if (sim->recount)
                 count_evidence(sim);
+        feed_calm_run(sim, until_us);
         if (!is_calm(sim))
                 return;
         sim->calm_us += span_us * throttling_permille(sim) / 1000;
@@ -184,6 +185,9 @@ static bool was_filling(const struct sim *sim, uint64_t at_us, uint64_t step_us)
 
 uint64_t longest_gap(const struct sim *sim, const struct sim_job *job)
 {
+        if (sim->account.present)
+                return feed_longest_gap(sim);
+
         uint64_t step_us, refill_us, batch = sim->limits.batch_size, waits_us;
         uint64_t disturbed = sim->disturbances > job->disturbances_before;
         bool singles = !batches_work(sim) || sim->batch_kind == BATCH_NO_STATUS ||
@@ -219,7 +223,7 @@ void check_gap(struct sim *sim, const struct sim_job *job, uint64_t calm_us)
 {
         uint64_t gap_us = calm_us - job->settled_calm_us, longest_us;
 
-        if (!waits_are_checked(job) || calm_us < job->settled_calm_us)
+        if (sim->account.present || !waits_are_checked(job) || calm_us < job->settled_calm_us)
                 return;
         longest_us = longest_gap(sim, job);
         if (gap_us > longest_us)
@@ -259,7 +263,7 @@ static void check_frugal(struct sim *sim, struct sim_job *job)
                          ran_us / USEC_PER_HOUR + ramp * (job->ramps + job->quick) + 3;
         uint64_t extras = job->excuses + (lossy ? ran_us / settings->max_interval_us : 0) + 3;
 
-        if (job->requests > polls + extras)
+        if (!sim->account.present && job->requests > polls + extras)
                 sim_fail(sim, job,
                          "requested %u times; its pace allows %" PRIu64
                          ", and there were reasons for %" PRIu64 " more",
@@ -280,6 +284,7 @@ static void check_batches(struct sim *sim)
 void check_end(struct sim *sim)
 {
         check_batches(sim);
+        feed_end(sim);
         if (sim->monitor != NULL && sim->journal_behind && is_calm(sim) &&
             sim->now_us > sim->journal_down_until_us + USEC_PER_MIN && sim->disk_fail_permille == 0 &&
             sim->now_us > sim->disk_full_until_us + USEC_PER_MIN &&

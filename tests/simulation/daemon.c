@@ -56,9 +56,10 @@ static struct config *configure(const struct sim *sim)
             status_rules_new(config->status_failure.items, config->status_success.items,
                              config->status_running.items, NULL, &config->status_rules) < 0)
                 abort();
-        config->job_count = sim->job_count;
-        for (size_t i = 0; i < sim->job_count; i++)
-                config->jobs[i] = (struct job_config){
+        for (size_t i = 0; i < sim->job_count; i++) {
+                if (!sim->jobs[i].listed)
+                        continue;
+                config->jobs[config->job_count++] = (struct job_config){
                         .id = sim->jobs[i].id,
                         .poll = {
                                 .interval_us = sim->jobs[i].settings.interval_us,
@@ -67,6 +68,7 @@ static struct config *configure(const struct sim *sim)
                                 .result_wait_us = sim->jobs[i].settings.result_wait_us,
                         },
                 };
+        }
         return config;
 }
 
@@ -226,7 +228,7 @@ static void on_idle(void *userdata)
         struct sim *sim = userdata;
 
         for (size_t i = 0; i < sim->job_count; i++)
-                if (!sim->jobs[i].reported_end)
+                if (feed_watches(sim, &sim->jobs[i]) && !sim->jobs[i].reported_end)
                         sim_fail(sim, &sim->jobs[i], "nothing is left to poll, and its end was not reported");
 }
 
@@ -247,14 +249,16 @@ static void expect_run(struct sim *sim)
                 const struct stored_job *stored = &sim->jobs[i].stored;
 
                 wire_job_start(sim, &sim->jobs[i]);
-                sim->open_at_start += stored->id == 0 || !outcome_is_terminal(stored->outcome) ||
-                                      stored->outcome == OUTCOME_GONE;
+                sim->open_at_start +=
+                        sim->jobs[i].listed && (stored->id == 0 || !outcome_is_terminal(stored->outcome) ||
+                                                stored->outcome == OUTCOME_GONE);
         }
         sim->value_lost = sim->disk_dead = false;
         sim->handed = sim->last_sequence; /* the outbox finds those of earlier runs in the state */
         sim->journal_refused = sim->journal_behind = false;
         sim->peek_us = USEC_NEVER;
         sim->figures.starts++;
+        feed_start(sim);
 }
 
 void daemon_start(struct sim *sim)
@@ -294,6 +298,7 @@ void daemon_start(struct sim *sim)
 
 static void free_all(struct sim *sim)
 {
+        feed_stop(sim);
         state_finish(sim->state);
         writer_finish(sim);
         sim->state = state_close(sim->state);

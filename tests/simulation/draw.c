@@ -117,6 +117,7 @@ static void draw_job(struct sim *sim, struct sim_job *job, size_t index,
                 .updated = 1 + (uint32_t)chance_below(sim, 1000),
                 .version = 1,
         };
+        job->listed = true;
         job->ended = status_is_end(job->truth.status);
         job->since_us = sim->now_us;
         job->fault_from_us = job->fault_until_us = USEC_NEVER;
@@ -174,16 +175,19 @@ static void draw_broken(struct sim *sim)
         }
 }
 
-static int draw_jobs(struct sim *sim)
+static int draw_room(struct sim *sim)
+{
+        sim->jobs = calloc(sim->job_count, sizeof(*sim->jobs));
+        sim->heap = calloc(sim->job_count, sizeof(*sim->heap));
+        return sim->jobs != NULL && sim->heap != NULL ? 0 : -ENOMEM;
+}
+
+static void draw_jobs(struct sim *sim)
 {
         struct planner_settings kinds[3];
 
         for (size_t i = 0; i < 3; i++)
                 kinds[i] = draw_settings(sim);
-        sim->jobs = calloc(sim->job_count, sizeof(*sim->jobs));
-        sim->heap = calloc(sim->job_count, sizeof(*sim->heap));
-        if (sim->jobs == NULL || sim->heap == NULL)
-                return -ENOMEM;
         for (size_t i = 0; i < sim->job_count; i++) {
                 draw_job(sim, &sim->jobs[i], i, kinds);
                 heap_add(sim, &sim->jobs[i]);
@@ -191,7 +195,6 @@ static int draw_jobs(struct sim *sim)
                         sim->limits.shortest_interval_us = sim->jobs[i].settings.interval_us;
         }
         draw_broken(sim);
-        return 0;
 }
 
 int world_draw(struct sim *sim, uint64_t seed)
@@ -204,18 +207,29 @@ int world_draw(struct sim *sim, uint64_t seed)
         sim->recount = true;
         sim->peek_us = USEC_NEVER;
         sim->settling_end = &sim->settling;
-        draw_size(sim);
+        if (seed >= FEED_SEEDS)
+                account_draw_size(sim);
+        else
+                draw_size(sim);
         sim->limits.max_in_flight = MAX_IN_FLIGHT;
         sim->limits.batch_size = chance_permille(sim, 900) ? 100 : (unsigned)chance_below(sim, 100);
         sim->limits.batch_bytes = 1890;
+        if (draw_room(sim) < 0)
+                return -ENOMEM;
+        if (seed >= FEED_SEEDS) {
+                account_draw(sim);
+                return 0;
+        }
         draw_limits(sim);
         draw_api(sim);
-        return draw_jobs(sim);
+        draw_jobs(sim);
+        return 0;
 }
 
 void world_clear(struct sim *sim)
 {
         disk_clear(sim);
+        account_clear(sim);
         free(sim->jobs);
         free(sim->heap);
         free(sim->times.at_us);

@@ -258,7 +258,7 @@ static void loop_run(struct sim *sim)
         if (sim->monitor == NULL || sim->failed || loop_next_us(sim) != USEC_NEVER)
                 return;
         for (size_t i = 0; i < sim->job_count; i++)
-                if (!sim->jobs[i].reported_end)
+                if (feed_watches(sim, &sim->jobs[i]) && !sim->jobs[i].reported_end)
                         sim_fail(sim, &sim->jobs[i], "asleep for ever");
 }
 
@@ -266,6 +266,7 @@ static void loop_run(struct sim *sim)
 
 static void run_all(struct sim *sim)
 {
+        account_run(sim);
         world_run(sim);
         if (!sim->failed)
                 site_run(sim);
@@ -287,6 +288,8 @@ void simulate(struct sim *sim)
                 uint64_t next_us = world_next_us(sim), site_us = site_next_us(sim);
                 uint64_t daemon_us = sim->monitor != NULL ? loop_next_us(sim) : sim->up_us;
 
+                if (account_next_us(sim) < next_us)
+                        next_us = account_next_us(sim);
                 if (site_us < next_us)
                         next_us = site_us;
                 if (sim->suspended_until_us <= sim->now_us && daemon_us < next_us)

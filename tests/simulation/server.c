@@ -249,7 +249,9 @@ void server_answer(struct sim *sim, struct slot *slot)
                 slot->dropped[i] = !slot->shown[i].exists || chance_permille(sim, sim->miss_permille);
         }
         fail_as_a_whole(sim, slot);
-        if (slot->failure == FAILURE_NONE && request->kind == REQUEST_SINGLE)
+        if (slot->failure == FAILURE_NONE && slot->page.number > 0)
+                page_answer(sim, slot);
+        else if (slot->failure == FAILURE_NONE && request->kind == REQUEST_SINGLE)
                 answer_single(sim, slot);
         else if (slot->failure == FAILURE_NONE)
                 answer_batch(sim, slot);

@@ -16,6 +16,8 @@
 #include "state/store.h"
 #include "util/timespan.h"
 
+#include "account.h"
+
 /*
  * A simulated API, its jobs and its disk, and the daemon between them: monitor/, planning/, model/ and the
  * front of state/ are real. What they call is simulated. All chance comes from one seed and all time is
@@ -34,6 +36,7 @@
  *   checks.c        R5, and how long a job may wait
  *   check_events.c  what is reported
  *   check_outage.c  requests during and after outages, and for broken jobs
+ *   account.h       an account with a search, and what follows from that
  *
  * The checks never ask the daemon anything. They know the truth of the simulated server, the requests that
  * reached it, the responses that were delivered, and what was written to the disk and reported.
@@ -57,7 +60,7 @@ struct shown {
         uint8_t result;
         bool exists;
         bool has_status, has_result; /* the field is there, be it null */
-        uint32_t updated;            /* 0: UpdatedOn is left out */
+        uint64_t updated;            /* UpdatedOn: see time.c; 0: it is left out */
         uint32_t version;
 };
 
@@ -138,6 +141,20 @@ struct sim_job {
         unsigned quick;             /* polls that were due to something that is not over */
         unsigned broken_requests;   /* that failed by its fault, after the first minute */
         uint64_t broken_from_us;    /* when counting begins; 0: not yet */
+
+        /* in an account: see account.h */
+        bool listed;                   /* in the configuration */
+        uint8_t business, description; /* from 1 */
+        uint64_t created;              /* CreatedOn, as truth.updated; 0: it never existed */
+        uint32_t serial;               /* of its last row */
+        uint64_t visible_us;           /* since when it exists; 0: not yet */
+        uint64_t written_us;           /* its last row */
+        bool due;                      /* it was not reported as it is … */
+        uint64_t due_us, due_calm_us;  /* … since */
+        bool due_on;                   /* and the feed had to be on then */
+        bool due_missing;              /* its record was not found: it waits for its backoff */
+        bool due_gone, due_returned;   /* it was gone, or had returned when it was reported as gone */
+        bool counted_open;
 };
 
 enum cause {
@@ -148,6 +165,7 @@ enum cause {
         CAUSE_JOB,     /* a broken job */
         CAUSE_BATCH,   /* batches fail here */
         CAUSE_MISSING, /* the record does not exist */
+        CAUSE_SEARCH,  /* the search fails here */
 };
 
 /* A request, as it is seen on the wire; but that is not enough to know what it is for. */
@@ -161,6 +179,8 @@ struct request {
 struct slot {
         bool sent, made; /* made: the server has responded, the response is on its way */
         struct request request;
+        struct page page; /* number 0: it is not a search */
+        bool brief;       /* its rows show only what changes */
         nexudus_handler on_response;
         nexudus_row_handler on_row;
         void *userdata;
@@ -308,6 +328,8 @@ struct sim {
         size_t heap_count;
         uint64_t fault_next_us; /* when the next fault begins or ends */
 
+        struct account account;
+
         /* the disk */
         uint64_t disk_full_until_us, disk_slow_until_us;
         unsigned disk_fail_permille; /* of transactions */
@@ -357,7 +379,7 @@ struct sim {
         /* figures */
         struct figures {
                 uint64_t requests, batches, polls, reported, throttled, starts, outages, partial, read,
-                        broken, gone, returned;
+                        broken, gone, returned, bursts, pages;
         } figures;
 };
 
@@ -376,8 +398,9 @@ void world_clear(struct sim *sim);
 
 /* ---- world.c ---- */
 
-/* Puts a job among those to which something will happen. */
+/* Puts a job among those to which something will happen; and something happens to it at once. */
 void heap_add(struct sim *sim, struct sim_job *job);
+void world_hurry(struct sim *sim, struct sim_job *job);
 uint64_t world_next_us(const struct sim *sim);
 void world_run(struct sim *sim);
 struct text status_text(uint8_t index);
@@ -471,3 +494,45 @@ void check_owed(struct sim *sim, const struct sim_job *job);
 void check_gone_due(struct sim *sim, const struct sim_job *job);
 void check_returned(struct sim *sim, const struct sim_job *job);
 void check_broken(struct sim *sim, const struct sim_job *job);
+
+/* ---- draw_account.c ---- */
+
+void account_draw_size(struct sim *sim);
+void account_draw(struct sim *sim);
+
+/* ---- account.c: nothing happens in worlds without one ---- */
+
+#define TIME_TEXT_MAX 32
+
+void account_begin(struct sim *sim);
+void account_clear(struct sim *sim);
+void account_note(struct sim *sim, struct sim_job *job, const struct shown *before); /* its truth changed */
+uint64_t account_next_us(const struct sim *sim);
+void account_run(struct sim *sim);
+size_t format_updated(const struct sim *sim, const struct sim_job *job, uint64_t updated,
+                      char buffer[static TIME_TEXT_MAX]);
+
+/* ---- pages.c ---- */
+
+bool search_is(const struct sim *sim, enum search_kind kind);
+void page_answer(struct sim *sim, struct slot *slot);
+void job_details(const struct sim *sim, const struct sim_job *job, struct job_record *record);
+void page_details(const struct sim *sim, const struct sim_job *job, struct job_record *row);
+struct search_page page_envelope(const struct sim *sim, const struct page *page);
+void page_row(const struct sim *sim, const struct shown *truth, struct shown *ret_row);
+
+/* ---- check_feed.c ---- */
+
+void feed_start(struct sim *sim);
+void feed_stop(struct sim *sim);
+void feed_work(struct sim *sim, size_t requests);
+void feed_calm_run(struct sim *sim, uint64_t until_us);
+bool feed_watches(const struct sim *sim, const struct sim_job *job);
+bool feed_may_read(const struct sim *sim, const struct sim_job *job);
+void feed_happened(struct sim *sim, struct sim_job *job);
+uint64_t feed_longest_gap(const struct sim *sim); /* between two polls of a job */
+void feed_failed(struct sim *sim, const struct slot *slot);
+void feed_page_made(struct sim *sim, const struct page *page);
+void feed_page_delivered(struct sim *sim, const struct page *page, uint64_t made_us);
+void feed_reported(struct sim *sim, struct sim_job *job);
+void feed_end(struct sim *sim);

@@ -111,6 +111,12 @@ void heap_add(struct sim *sim, struct sim_job *job)
         heap_move(sim, job);
 }
 
+void world_hurry(struct sim *sim, struct sim_job *job)
+{
+        job->next_us = sim->now_us;
+        heap_move(sim, job);
+}
+
 /* ---- jobs ---- */
 
 static void truth_changes(struct sim *sim, struct sim_job *job, struct shown next)
@@ -263,7 +269,9 @@ void world_run(struct sim *sim)
         while (!sim->failed && sim->heap[0]->next_us <= sim->now_us) {
                 struct sim_job *job = sim->heap[0];
 
+                const struct shown before = job->truth;
                 job_happens(sim, job);
+                account_note(sim, job, &before);
                 heap_move(sim, job);
         }
         if (!sim->failed && sim->fault_next_us <= sim->now_us)

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * How soon a change of a watched job is noticed, and which new jobs are watched, in worlds with a search.
+ *
+ * The feed's clock runs while the API, the machine and the disk are well and the daemon has nothing to catch
+ * up with: each row that was written costs it a confirmation, and each start a poll of every open job, at the
+ * steady pace of the limits. On that clock a change is reported
+ *
+ * - within the interval of the feed, one more for a round that had just begun, and FEED_SLACK_US, if the
+ * search was correct so far and the feed has to be on; unless a job was deleted while a round of several
+ * pages was read, which may hide a row;
+ * - otherwise within sweep_interval, or max_interval if that is longer, and the time that polling all jobs
+ *   takes.
+ *
+ * A new job that a section is for, and that became visible after the first round of the section, is reported
+ * in the same time; one that was there before, or that no section is for, never is.
+ */
+
+#include "sim.h"
+
+#define FEED_SLACK_US (10 * USEC_PER_SEC)
+
+/* ---- the feed's clock ---- */
+
+static uint64_t step_of(const struct sim *sim)
+{
+        uint64_t step_us, refill_us;
+
+        emission_of(sim, &step_us, &refill_us);
+        return step_us;
+}
+
+void feed_work(struct sim *sim, size_t requests)
+{
+        struct account *account = &sim->account;
+
+        if (account->busy_until_us < sim->now_us)
+                account->busy_until_us = sim->now_us;
+        account->busy_until_us += requests * step_of(sim);
+}
+
+/* The longest distance of probes, a hanging one, and the limits before it. */
+static uint64_t recovery_span(const struct sim *sim)
+{
+        uint64_t step_us, refill_us;
+
+        emission_of(sim, &step_us, &refill_us);
+        return 6 * USEC_PER_MIN + refill_us + 2 * step_us;
+}
+
+void feed_calm_run(struct sim *sim, uint64_t until_us)
+{
+        struct account *account = &sim->account;
+        uint64_t from_us = sim->now_us;
+
+        if (!is_calm(sim)) {
+                if (account->busy_until_us < until_us + recovery_span(sim) && sim->monitor != NULL)
+                        account->busy_until_us = until_us + recovery_span(sim);
+                return;
+        }
+        if (account->busy_until_us > from_us)
+                from_us = account->busy_until_us;
+        if (from_us < until_us)
+                account->calm_us += until_us - from_us;
+}
+
+/* ---- which jobs are watched ---- */
+
+static bool is_for(const struct section *section, const struct sim_job *job)
+{
+        return (section->business == 0 || section->business == job->business) &&
+               (section->description == 0 || section->description == job->description);
+}
+
+/* One of the sections must have found it. */
+static bool is_found(const struct sim *sim, const struct sim_job *job)
+{
+        const struct account *account = &sim->account;
+
+        for (size_t i = 0; i < account->section_count; i++) {
+                const struct section *section = &account->sections[i];
+
+                if (section->first_made_us != 0 && section->first_made_us < job->visible_us &&
+                    is_for(section, job))
+                        return true;
+        }
+        return false;
+}
+
+bool feed_watches(const struct sim *sim, const struct sim_job *job)
+{
+        return job->listed || is_found(sim, job);
+}
+
+/* A row that does not show what the filters ask for is read by its id. */
+bool feed_may_read(const struct sim *sim, const struct sim_job *job)
+{
+        return feed_watches(sim, job) || (sim->account.section_count > 0 && !sim->account.shows_details);
+}
+
+/* ---- what is to be noticed ---- */
+
+static bool must_be_on(const struct sim *sim)
+{
+        return sim->account.section_count > 0 || sim->account.open_count > sim->limits.batch_size;
+}
+
+static bool is_due(const struct sim *sim, const struct sim_job *job)
+{
+        if (!feed_watches(sim, job) || !job->truth.exists)
+                return false;
+        if (job->reported_end && !job->reported_gone)
+                return false;
+        return !job->reported || job->reported_gone || job->reported_as.status != job->truth.status ||
+               (job->reported_as.result != job->truth.result && job->reported_as.has_result);
+}
+
+uint64_t feed_longest_gap(const struct sim *sim)
+{
+        uint64_t span_us = sim->account.sweep_interval_us;
+        size_t polls = batches_work(sim) ? sim->job_count / sim->limits.batch_size + 1 : sim->job_count;
+
+        if (span_us < sim->longest_max_us)
+                span_us = sim->longest_max_us;
+        return span_us + FEED_SLACK_US + recovery_span(sim) + 2 * step_of(sim) * polls;
+}
+
+static uint64_t bound_of(const struct sim *sim, const struct sim_job *job)
+{
+        const struct account *account = &sim->account;
+
+        if (account->sound && job->due_on && must_be_on(sim) && account->excused_us < job->due_us)
+                return 2 * sim->limits.shortest_interval_us + FEED_SLACK_US + 8 * step_of(sim);
+        return feed_longest_gap(sim) + (job->due_gone ? USEC_PER_HOUR : 0);
+}
+
+static void check_due(struct sim *sim, const struct sim_job *job)
+{
+        const struct account *account = &sim->account;
+        uint64_t bound_us;
+
+        if (!job->due || job->due_calm_us > account->calm_us)
+                return;
+        bound_us = bound_of(sim, job);
+        if (status_is_end(job->truth.status) && job->truth.result == 0)
+                bound_us += job->settings.result_wait_us;
+        if (job->due_returned)
+                bound_us += USEC_PER_HOUR;
+        if (job->due_missing)
+                bound_us += 5 * USEC_PER_MIN;
+        if (account->calm_us - job->due_calm_us > bound_us)
+                sim_fail(sim, job, "feed: %s was not reported for %.3f s; the bound is %.3f s",
+                         job->reported ? "a change" : "a job",
+                         (double)(account->calm_us - job->due_calm_us) / 1e6, (double)bound_us / 1e6);
+}
+
+/* Something may have become, or ceased to be, due: the job was written, or something was reported of it. */
+static void update(struct sim *sim, struct sim_job *job)
+{
+        struct account *account = &sim->account;
+        bool open = feed_watches(sim, job) && job->truth.exists && !job->reported_end;
+
+        account->open_count += open;
+        account->open_count -= job->counted_open;
+        job->counted_open = open;
+        check_due(sim, job);
+        job->due = is_due(sim, job);
+        job->due_gone = job->reported_gone;
+        job->due_missing = job->not_found > 0 && !job->reported_gone;
+        job->due_returned = false;
+        if (!job->due)
+                return;
+        job->due_us = sim->now_us;
+        job->due_calm_us = account->calm_us;
+        job->due_on = must_be_on(sim);
+}
+
+void feed_happened(struct sim *sim, struct sim_job *job)
+{
+        bool watched = feed_watches(sim, job) && !job->reported_end;
+
+        sim->account.rows_written++;
+        if (watched || sim->account.rows_written % 16 == 0)
+                feed_work(sim, 1);
+        update(sim, job);
+}
+
+/* ---- what is seen ---- */
+
+void feed_page_made(struct sim *sim, const struct page *page)
+{
+        struct account *account = &sim->account;
+
+        if (account->kind != SEARCH_WELL && account->bad_from_us <= sim->now_us)
+                account->sound = false;
+        if (page->number == 1)
+                account->round_made_us = sim->now_us;
+        else if (account->deleted_us >= account->round_made_us)
+                account->excused_us = sim->now_us;
+}
+
+/* The first page by CreatedOn shows what is there already. */
+void feed_page_delivered(struct sim *sim, const struct page *page, uint64_t made_us)
+{
+        struct account *account = &sim->account;
+
+        if (!page->by_created)
+                return;
+        for (size_t i = 0; i < account->section_count; i++)
+                if (account->sections[i].first_made_us == 0)
+                        account->sections[i].first_made_us = made_us;
+}
+
+/* A pause, or until the API has been found to be well. */
+void feed_failed(struct sim *sim, const struct slot *slot)
+{
+        uint64_t span_us = slot->failure == FAILURE_THROTTLED ? slot->retry_after_us : 0;
+
+        sim->failures++;
+        if (span_us > USEC_PER_HOUR)
+                span_us = USEC_PER_HOUR;
+        feed_work(sim, 2); /* what was requested is requested again, or checked */
+        if (slot->cause == CAUSE_MISSING || slot->cause == CAUSE_BATCH || slot->cause == CAUSE_SEARCH)
+                return;
+        if (sim->account.busy_until_us < sim->now_us + span_us + recovery_span(sim))
+                sim->account.busy_until_us = sim->now_us + span_us + recovery_span(sim);
+}
+
+void feed_reported(struct sim *sim, struct sim_job *job)
+{
+        if (!sim->account.present)
+                return;
+        if (!feed_watches(sim, job))
+                sim_fail(sim, job, "discovery: reported, and nothing watches it");
+        update(sim, job);
+        job->due_returned = job->reported_gone;
+}
+
+/* Every open job may have to be polled, and confirmed if it has changed. */
+void feed_start(struct sim *sim)
+{
+        struct account *account = &sim->account;
+        size_t open = 0;
+
+        if (!account->present)
+                return;
+        for (size_t i = 0; i < sim->job_count; i++) {
+                struct sim_job *job = &sim->jobs[i];
+
+                if (!feed_watches(sim, job) || (job->reported_end && !job->reported_gone))
+                        continue;
+                open += 1;
+                if (is_due(sim, job))
+                        feed_work(sim, 1);
+        }
+        feed_work(sim, 10 + 2 * (batches_work(sim) ? open / sim->limits.batch_size : open) +
+                               (account->rows_written - account->rows_at_stop) / 20);
+        account->busy_until_us += recovery_span(sim);
+}
+
+void feed_stop(struct sim *sim)
+{
+        sim->account.rows_at_stop = sim->account.rows_written;
+}
+
+void feed_end(struct sim *sim)
+{
+        for (size_t i = 0; i < sim->job_count && sim->account.present && !sim->failed; i++)
+                check_due(sim, &sim->jobs[i]);
+}

@@ -2,7 +2,7 @@
 
 /*
  * Of most rows only the verdict of the planner is kept until the document is complete. First observations of
- * jobs are recorded from the row itself.
+ * jobs are recorded from the row itself, and so are changes if rows are believed.
  */
 
 #include "monitor/batch.h"
@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "monitor/observe.h"
+#include "planning/feed_rows.h"
 #include "platform/random.h"
 
 /*
@@ -22,8 +23,10 @@
 
 struct batch_row {
         enum row_verdict verdict;
-        uint64_t updated;          /* updated_on_digest() */
-        struct job_record *record; /* with ROW_FIRST and ROW_FIRST_WITHOUT_RESULT */
+        uint64_t updated;       /* updated_on_digest() */
+        struct row_shown shown; /* unless the verdict is ROW_MISSING */
+        struct job_record
+                *record; /* with ROW_FIRST and ROW_FIRST_WITHOUT_RESULT; or of a row to be believed */
 };
 
 static struct job_record *record_free(struct job_record *record)
@@ -119,6 +122,7 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
         row->verdict = planner_judge_row(monitor->planner, slot->request.jobs[index], record,
                                          monitor_now_us(monitor));
         row->updated = updated_on_digest(record);
+        row->shown = row_shown_of(record);
         slot->seen_result |= record->result.data != NULL;
         slot->status_is_json |= record->status_is_json;
         slot->result_is_json |= record->result_is_json;
@@ -127,18 +131,45 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
                 row->record = record_keep(record, row->verdict == ROW_FIRST);
         if (is_first(row) && row->record == NULL)
                 row->verdict = ROW_CONFIRM;
+        if (slot->whole_rows && row->verdict == ROW_CONFIRM && record->result.data != NULL)
+                row->record = record_keep(record, true);
 }
 
 /* ---- the document is complete ---- */
+
+/* The row shows a change, which has to be confirmed. */
+static bool is_to_be_confirmed(const struct batch_row *row)
+{
+        return row->verdict != ROW_MISSING && row->verdict != ROW_UNCHANGED && !is_first(row);
+}
+
+/* Returns true if the row was observed as it is. */
+static bool believe_row(struct monitor *monitor, struct planner_job *job, const struct batch_row *row,
+                        size_t more)
+{
+        if (!is_to_be_confirmed(row))
+                return false;
+        if (row->record == NULL ||
+            !planner_believes_row(monitor->planner, job, row->record, false, more, monitor_now_us(monitor))) {
+                planner_note_batch_row(job, &row->shown);
+                return false;
+        }
+        planner_take_row(monitor->planner, job, &row->shown, false, false);
+        observe(monitor, job, row->record);
+        return true;
+}
 
 void batch_apply_rows(struct request_slot *slot)
 {
         struct monitor *monitor = slot->monitor;
         struct planner *planner = monitor->planner;
         uint64_t now = monitor_now_us(monitor);
+        size_t more = 0;
 
         planner_take_batch(planner, slot->seen_result);
         recorder_note_json(monitor->parts.recorder, slot->status_is_json, slot->result_is_json);
+        for (size_t i = 0; i < slot->request.count; i++)
+                more += is_to_be_confirmed(&slot->rows[i]);
         for (size_t i = 0; i < slot->request.count; i++) {
                 struct planner_job *job = slot->request.jobs[i];
                 const struct batch_row *row = &slot->rows[i];
@@ -147,6 +178,9 @@ void batch_apply_rows(struct request_slot *slot)
                         observe(monitor, job, row->record);
                         continue;
                 }
+                if (believe_row(monitor, job, row, more))
+                        continue;
+                more -= is_to_be_confirmed(row);
                 if (row->verdict == ROW_UNCHANGED) {
                         job_of(job)->answered = true;
                         monitor_report(monitor, job_of(job), "unchanged (%s)",

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "monitor/feed.h"
 #include "monitor/last_run.h"
 #include "monitor/outage.h"
 #include "monitor/poll_limits.h"
@@ -178,6 +179,7 @@ void monitor_stop(struct monitor *monitor)
 {
         monitor->stopped = true;
         requests_cancel(monitor);
+        feed_save(monitor, true);
         sign_in_cancel(monitor);
         if (monitor->parts.session != NULL)
                 session_stop(monitor->parts.session);
@@ -238,6 +240,7 @@ static void begin_run(struct monitor *monitor)
                 planner_begin_empty(monitor->planner, now);
         if (pause_us > 0)
                 planner_pause(monitor->planner, now + pause_us);
+        feed_resume(monitor);
         last_run_begin(state);
         monitor->started_us = now;
 }

@@ -5,6 +5,7 @@
 #include "monitor/poll_limits.h"
 
 #include "nexudus/nexudus.h"
+#include "util/timespan.h"
 
 static uint64_t shortest_interval(const struct config *config)
 {
@@ -13,6 +14,17 @@ static uint64_t shortest_interval(const struct config *config)
         for (size_t i = 0; i < config->job_count; i++)
                 if (config->jobs[i].poll.interval_us < shortest_us)
                         shortest_us = config->jobs[i].poll.interval_us;
+        for (size_t i = 0; i < config->discover_count; i++)
+                if (config->discovers[i].poll.interval_us < shortest_us)
+                        shortest_us = config->discovers[i].poll.interval_us;
+        return shortest_us;
+}
+
+/* How soon new jobs are to be found; unused without sections. */
+static uint64_t discover_interval(const struct config *config)
+{
+        uint64_t shortest_us = USEC_NEVER;
+
         for (size_t i = 0; i < config->discover_count; i++)
                 if (config->discovers[i].poll.interval_us < shortest_us)
                         shortest_us = config->discovers[i].poll.interval_us;
@@ -33,6 +45,11 @@ struct planner_limits poll_limits_of(const struct config *config, unsigned max_i
                 .batch_bytes = NEXUDUS_IDS_MAX,
                 .shortest_interval_us = shortest_interval(config),
                 .once = once,
+                .feed = config->poll.feed == FEED_AUTO,
+                .feed_jobs = config->poll.batch_size,
+                .discovers = config->discover_count > 0,
+                .discover_interval_us = discover_interval(config),
+                .sweep_interval_us = config->poll.sweep_interval_us,
                 .reports_sent = true,
         };
 }

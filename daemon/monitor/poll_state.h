@@ -37,6 +37,10 @@ struct monitor {
         struct failing_log *failing;
         char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch; "": one was answered since */
         bool batch_too_large;                 /* it was */
+        bool search_token_renewed;            /* because a page was refused, and none was answered since */
+        bool feed_off_logged;                 /* that the feed is off */
+        uint64_t feed_saved_us;               /* when its position was saved last */
+        int64_t feed_saved_ticks;             /* that position */
         int report_error;  /* negative errno of the first line of the report that was not written; 0: none */
         size_t commits;    /* changes that are being recorded */
         size_t unrecorded; /* changes that could not be recorded, whether they were later or not */

@@ -8,6 +8,7 @@
 #include "planning/planner.h"
 
 struct batch_row;
+struct page_rows;
 struct monitor;
 
 /* Most requests in flight at a time. At 100 ms from one request to the next, more would gain nothing. */
@@ -24,7 +25,9 @@ struct request_slot {
         /* Of a batch: see batch.h. */
         struct batch_row *rows; /* one per job of the request; owned */
         size_t expected;  /* index at which the next row is searched for first; rows mostly come in order */
+        bool whole_rows;  /* with all fields, since they may be believed */
         bool seen_result; /* some row had a ResultData */
         bool seen_job;    /* of REQUEST_GONE_CHECK: there was a row for the job */
+        struct page_rows *page;              /* of a page of the search: see feed.h; owned */
         bool status_is_json, result_is_json; /* of some row: see model/record.h */
 };

@@ -5,13 +5,17 @@
 #include "monitor/requests.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #include "monitor/batch.h"
+#include "monitor/feed.h"
 #include "monitor/response.h"
+#include "planning/feed_rows.h"
 
 static void release(struct request_slot *slot)
 {
         batch_clear(slot);
+        feed_clear(slot);
         *slot = (struct request_slot){ .monitor = NULL };
 }
 
@@ -48,6 +52,9 @@ static void on_row(void *userdata, struct job_record *row)
                 break;
         case REQUEST_GONE_CHECK:
                 slot->seen_job |= row->id == slot->request.jobs[0]->id;
+                break;
+        case REQUEST_PAGE:
+                feed_take_row(slot, row);
                 break;
         case REQUEST_CHECK: /* whatever the rows are, the API works */
         case REQUEST_SINGLE:
@@ -87,19 +94,58 @@ static int send_batch(struct request_slot *slot)
 {
         const struct planner_request *request = &slot->request;
         uint64_t ids[PLANNER_BATCH_MAX];
-        struct nexudus_batch batch = { .ids = ids, .count = request->count, .brief = true, .on_row = on_row };
+        struct nexudus_batch batch = { .ids = ids, .count = request->count, .on_row = on_row };
 
         if (request->kind == REQUEST_BATCH) {
                 int r = batch_prepare(slot);
                 if (r < 0)
                         return r;
         }
+        slot->whole_rows = request->kind == REQUEST_BATCH &&
+                           planner_may_believe_batches(slot->monitor->planner, monitor_now_us(slot->monitor));
+        batch.brief = !slot->whole_rows;
         for (size_t i = 0; i < request->count; i++) {
                 ids[i] = request->jobs[i]->id;
-                /* Only the row of a first observation is recorded and needs all fields. */
+                /* Otherwise only the row of a first observation is recorded and needs all fields. */
                 batch.brief &= request->jobs[i]->watch.memory.recorded;
         }
         return nexudus_get_jobs(slot->monitor->parts.nexudus, &batch, on_response, slot, &slot->http);
+}
+
+static int send_page(struct request_slot *slot)
+{
+        const struct planner_request *request = &slot->request;
+        const struct nexudus_search search = {
+                .order = request->order == PAGE_BY_UPDATED_ON ? NEXUDUS_BY_UPDATED_ON : NEXUDUS_BY_CREATED_ON,
+                .direction = request->page.direction,
+                .page = request->page.page,
+                .size = request->page.size,
+                .on_row = on_row,
+        };
+        int r = feed_prepare(slot);
+
+        return r < 0 ? r
+                     : nexudus_search(slot->monitor->parts.nexudus, &search, on_response, slot, &slot->http);
+}
+
+static int send_request(struct request_slot *slot)
+{
+        const struct planner_request *request = &slot->request;
+
+        switch (request->kind) {
+        case REQUEST_SINGLE:
+                return nexudus_get_job(slot->monitor->parts.nexudus, request->jobs[0]->id, on_response, slot,
+                                       &slot->http);
+        case REQUEST_BATCH:
+        case REQUEST_CHECK:
+        case REQUEST_GONE_CHECK:
+                return send_batch(slot);
+        case REQUEST_PAGE:
+                return send_page(slot);
+        case REQUEST_SIGN_IN: /* not by the planner */
+                break;
+        }
+        return -EINVAL;
 }
 
 /* The planner starts no more requests than there are slots. */
@@ -116,16 +162,11 @@ static struct request_slot *find_free_slot(struct monitor *monitor)
 int requests_start(struct monitor *monitor, const struct planner_request *request)
 {
         struct request_slot *slot = find_free_slot(monitor);
-        int r;
 
         *slot = (struct request_slot){ .monitor = monitor, .request = *request };
         slot->generation = monitor->parts.session != NULL ? session_generation(monitor->parts.session)
                                                           : nexudus_token_generation(monitor->parts.nexudus);
-        if (request->kind != REQUEST_SINGLE)
-                r = send_batch(slot);
-        else
-                r = nexudus_get_job(monitor->parts.nexudus, request->jobs[0]->id, on_response, slot,
-                                    &slot->http);
+        int r = send_request(slot);
         if (r < 0) {
                 note_sent(slot);
                 planner_end_request(monitor->planner, request, monitor_now_us(monitor));
@@ -158,7 +199,7 @@ void requests_drop_removed(struct monitor *monitor)
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
                 struct request_slot *slot = &monitor->slots[i];
 
-                if (slot->monitor == NULL)
+                if (slot->monitor == NULL || slot->request.kind == REQUEST_PAGE)
                         continue;
                 batch_drop_removed(slot);
                 if (slot->request.count == 0)

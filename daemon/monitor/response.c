@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "monitor/batch.h"
+#include "monitor/feed.h"
 #include "monitor/last_run.h"
 #include "monitor/not_found.h"
 #include "monitor/observe.h"
@@ -41,13 +42,17 @@ static bool is_refused_for_token(struct request_slot *slot)
         struct monitor *monitor = slot->monitor;
         struct planner_request *request = &slot->request;
         bool polls = request->kind == REQUEST_SINGLE || request->kind == REQUEST_BATCH;
+        bool page = request->kind == REQUEST_PAGE;
 
+        if (page && monitor->search_token_renewed)
+                return false;
         if (polls && planner_breaker(monitor->planner)->state == BREAKER_CLOSED && token_was_renewed(request))
                 return false;
         if (!session_note_refused(monitor->parts.session, slot->generation))
                 return false;
         for (size_t i = 0; polls && i < request->count; i++)
                 request->jobs[i]->token_renewed = true;
+        monitor->search_token_renewed |= page;
         return true;
 }
 
@@ -149,6 +154,10 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
                 if (planner_take_gone_check(monitor->planner, request, slot->seen_job, now, random_u64()))
                         observe(monitor, request->jobs[0], NULL);
                 break;
+        case REQUEST_PAGE:
+                monitor->search_token_renewed = false;
+                feed_take_page(slot, response->page);
+                break;
         case REQUEST_CHECK:
         case REQUEST_SIGN_IN:
                 break;
@@ -217,7 +226,10 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 observe(monitor, job, NULL);
                 break;
         case ATTRIBUTED_TO_NONE:
-                if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* as expected */
+                if (request->kind == REQUEST_PAGE)
+                        journal_print(monitor->parts.journal, LOG_DEBUG, "A page of the search failed: %s.",
+                                      response->explanation);
+                else if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* expected */
                         monitor->not_found++;
                         job_of(job)->answered = true;
                 }
@@ -239,4 +251,5 @@ void response_take(struct request_slot *slot, const struct nexudus_response *res
         else
                 take_failure(slot, response);
         log_batch_size(monitor, batch_size);
+        feed_log(monitor);
 }

@@ -9,7 +9,8 @@
  *                 (witnesses.h); not found may mean that the job is gone (gone.h).
  *
  * A job is failing from its first failure until a request for it succeeds. So a batch and a job in it, and
- * the parts of one batch, are one witness.
+ * the parts of one batch, are one witness. The search is a subject of its own (feed.c): its success says
+ * nothing about reads of jobs, except that the API can be reached.
  */
 
 #include "planning/attribution.h"
@@ -18,6 +19,8 @@
 
 #include "planning/batches.h"
 #include "planning/charges.h"
+#include "planning/feed.h"
+#include "planning/feed_failures.h"
 #include "planning/throttling.h"
 #include "planning/witnesses.h"
 
@@ -28,6 +31,8 @@ static enum attribution failed_while_open(struct planner *planner, const struct 
 {
         if (request->kind == REQUEST_CHECK)
                 return ATTRIBUTED_TO_API;
+        if (request->kind == REQUEST_PAGE)
+                planner->feed.failing = true;
         if (gone_is_expected(request, failure)) {
                 gone_note_probed(planner, request, now_us, random);
                 return ATTRIBUTED_TO_NONE;
@@ -121,8 +126,20 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
         }
         if (request->kind == REQUEST_SIGN_IN)
                 return ATTRIBUTED_TO_NONE;
+        if (request->kind == REQUEST_PAGE)
+                return feed_page_failed(planner, request, failure, now_us, random);
         return request->kind == REQUEST_BATCH ? batch_failed(planner, request, failure, now_us, random)
                                               : single_failed(planner, request, failure, now_us, random);
+}
+
+/* Without open jobs there is no read that could say more. */
+static void page_succeeded(struct planner *planner, const struct planner_request *request)
+{
+        struct breaker *breaker = &planner->api.breaker;
+
+        feed_note_answered(planner);
+        if (request->probe || breaker->failure == FAILURE_UNREACHABLE || feed_is_alone(planner))
+                breaker_note_success(breaker);
 }
 
 void planner_succeeded(struct planner *planner, const struct planner_request *request, uint64_t now_us)
@@ -131,11 +148,16 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
 
         assert(planner_request_has_ended(request));
         throttling_note_answered(planner, request);
+        if (request->kind == REQUEST_PAGE) {
+                page_succeeded(planner, request);
+                return;
+        }
         witnesses_note_success(planner, request, now_us);
         breaker_note_success(&api->breaker);
         if (request->kind != REQUEST_SIGN_IN) {
                 api->streak = 0;
                 api->check_wanted = FAILURE_NONE; /* it could not accuse the API any more */
+                feed_note_read(planner, now_us);
         }
         switch (request->kind) {
         case REQUEST_CHECK:
@@ -145,6 +167,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
         case REQUEST_GONE_CHECK:
                 api->failed_gone_checks = 0;
                 break;
+        case REQUEST_PAGE:
         case REQUEST_SIGN_IN:
                 break;
         case REQUEST_BATCH:

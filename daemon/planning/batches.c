@@ -30,7 +30,7 @@
 #define DISABLED_US        (1 * USEC_PER_HOUR)
 #define FAILED_BATCHES_MAX 3
 
-/* A job joins a batch that is sent anyway if it would be due within this part of its pace. */
+/* A job joins a batch that is sent anyway if it would be due within this part of its pace, or of a sweep. */
 #define COALESCING_PART 4
 
 /* Due this soon is due now: a wake-up costs more than a request. */
@@ -252,9 +252,11 @@ static size_t digits_of(uint64_t id)
         return digits;
 }
 
-static bool is_due_soon(const struct planner_job *job, uint64_t now_us)
+static bool is_due_soon(const struct planner *planner, const struct planner_job *job, uint64_t now_us)
 {
-        return job->entry.due_us <= now_us + COALESCING_US + job->pace_us / COALESCING_PART;
+        uint64_t pace_us = job->spread ? planner->limits.sweep_interval_us : job->pace_us;
+
+        return job->entry.due_us <= now_us + COALESCING_US + pace_us / COALESCING_PART;
 }
 
 static void fill_from(struct planner *planner, struct queue *queue, struct planner_request *request,
@@ -269,7 +271,7 @@ static void fill_from(struct planner *planner, struct queue *queue, struct plann
                 size_t size = digits_of(job->id) + 1;
                 bool alone = job->single_left > 0;
 
-                if (!is_due_soon(job, now_us) || (alone && skipped_count == SKIPPED_MAX) ||
+                if (!is_due_soon(planner, job, now_us) || (alone && skipped_count == SKIPPED_MAX) ||
                     (!alone && *bytes + size > planner->limits.batch_bytes))
                         break;
                 queue_remove(queue, entry);

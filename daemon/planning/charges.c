@@ -15,6 +15,7 @@ void job_charge(struct planner *planner, struct planner_job *job, const struct p
         uint64_t pace_us = job->pace_us > 0 ? job->pace_us : job->settings.interval_us;
 
         job->failing = true;
+        job->row_waits = job->read_again = false; /* what the row showed is found by the next poll */
         job->failure = failure->failure;
         if (job->failures == 0)
                 job->failing_since_us = now_us;

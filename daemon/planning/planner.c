@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Which request is next. In this order: checks of the API, parts of a failed batch, confirmations, polls.
- * A check is first: if the API fails, splitting a batch would only repeat that for each of its jobs.
- * Polls go out in the order in which they are due, so that under scarcity the longest overdue is first and
- * no job starves. All but polls may spend what the rate limiter reserves.
+ * Which request is next. In this order: checks of the API, parts of a failed batch, confirmations, pages of
+ * the feed, polls. A sweep that is behind goes before a page. A check is first: if the API fails, splitting a
+ * batch would only repeat that for each of its jobs. Polls go out in the order in which they are due, so that
+ * under scarcity the longest overdue is first and no job starves. All but polls may spend what the rate
+ * limiter reserves.
  *
  * While the circuit breaker is open, only probes go out: single requests, rotating over all open jobs, those
- * that are not failing first.
+ * that are not failing first. Without a job to be probed, a page is the probe.
  */
 
 #include "planning/planner.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 
 #include "planning/batches.h"
+#include "planning/feed.h"
 #include "planning/witnesses.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
@@ -38,6 +40,7 @@ int planner_new(const struct planner_limits *limits, const struct status_rules *
         planner->api.breaker = BREAKER_INITIAL;
         planner->api.throttle = THROTTLE_INITIAL;
         rate_limiter_init(&planner->api.rate_limiter, &limits->rate_limiter);
+        feed_cursor_init(&planner->feed.cursor);
         *ret_planner = STEAL_POINTER(planner);
         return 0;
 }
@@ -50,6 +53,7 @@ struct planner *planner_free(struct planner *planner)
         queue_clear(&planner->gone);
         queue_clear(&planner->confirm);
         queue_clear(&planner->parts);
+        feed_cursor_clear(&planner->feed.cursor);
         free(planner->jobs);
         free(planner);
         return NULL;
@@ -68,7 +72,7 @@ void planner_pause(struct planner *planner, uint64_t until_us)
 bool planner_is_idle(const struct planner *planner)
 {
         return planner->api.in_flight == 0 && planner->due.count == 0 && planner->confirm.count == 0 &&
-               planner->parts.count == 0;
+               planner->parts.count == 0 && !feed_is_needed(planner);
 }
 
 /* ---- the next request ---- */
@@ -213,9 +217,16 @@ static bool next_probe(struct planner *planner, uint64_t now_us, struct planner_
                 return false;
         *ret_wake_us = USEC_NEVER;
         job = next_probe_job(planner, now_us);
+        if (job == NULL && feed_is_alone(planner) && feed_ready_us(planner, at_us, now_us) <= now_us) {
+                feed_begin_page(planner, ret_request, now_us);
+                request_begin(planner, ret_request, RATE_LIMITER_CONFIRM, now_us);
+                return true;
+        }
         if (job == NULL) {
                 *ret_wake_us =
                         earlier(queue_ready_us(&planner->gone, at_us), queue_ready_us(&planner->due, at_us));
+                if (feed_is_alone(planner))
+                        *ret_wake_us = earlier(*ret_wake_us, feed_wake_us(planner, at_us, now_us));
                 return false;
         }
         *ret_request = (struct planner_request){
@@ -265,6 +276,7 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         *ret_wake_us = USEC_NEVER;
         if (api->in_flight >= planner->limits.max_in_flight || api->unsent > 0)
                 return false;
+        feed_update(planner, now_us);
         if (api->breaker.state != BREAKER_CLOSED)
                 return next_probe(planner, now_us, ret_request, ret_wake_us);
 
@@ -278,11 +290,18 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         } else if (part_is_next(planner, urgent_us, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->parts);
                 batches_fill_part(planner, ret_request);
+        } else if (feed_is_urgent(planner, now_us) && feed_ready_us(planner, urgent_us, now_us) <= now_us) {
+                feed_begin_page(planner, ret_request, now_us);
         } else if (queue_is_ready(&planner->confirm, urgent_us, now_us) &&
                    !must_wait(planner, &planner->confirm, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->confirm);
                 if (ret_request->jobs[0]->gone_check)
                         ret_request->kind = REQUEST_GONE_CHECK;
+        } else if (feed_ready_us(planner, poll_us, now_us) <= now_us &&
+                   (feed_is_first(planner, now_us) || !queue_is_ready(polls, poll_us, now_us))) {
+                feed_begin_page(planner, ret_request, now_us);
+                request_begin(planner, ret_request, RATE_LIMITER_POLL, now_us);
+                return true;
         } else if (queue_is_ready(polls, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, polls);
                 if (ret_request->jobs[0]->single_left == 0 && batches_enabled(api, now_us))
@@ -292,6 +311,7 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         } else {
                 *ret_wake_us =
                         earlier(queue_ready_us(&planner->confirm, urgent_us), queue_ready_us(polls, poll_us));
+                *ret_wake_us = earlier(*ret_wake_us, feed_wake_us(planner, poll_us, now_us));
                 if (planner->parts.count > 0 || witnesses_want_check(planner))
                         *ret_wake_us = earlier(*ret_wake_us, urgent_us);
                 return false;
@@ -335,6 +355,8 @@ void planner_end_request(struct planner *planner, const struct planner_request *
         assert(planner->api.in_flight > 0);
 
         planner->api.in_flight--;
+        if (request->kind == REQUEST_PAGE)
+                planner->feed.in_flight = false;
         if (request->kind == REQUEST_CHECK)
                 return;
         for (size_t i = 0; i < request->count; i++) {
@@ -371,6 +393,7 @@ void planner_abandon(struct planner *planner, void (*abandoned)(void *userdata, 
                 abandoned(userdata, job);
         }
         planner->api.check_wanted = FAILURE_NONE;
+        planner->feed.ended = true;
 }
 
 /* ---- what it knows ---- */
@@ -398,7 +421,7 @@ unsigned planner_batch_size(const struct planner *planner, uint64_t now_us)
 uint64_t planner_next_due(const struct planner *planner)
 {
         const struct queue *queues[] = { &planner->due, &planner->confirm };
-        uint64_t next_us = planner->parts.count > 0 ? 0 : USEC_NEVER;
+        uint64_t next_us = planner->parts.count > 0 ? 0 : feed_due_us(planner);
 
         for (size_t i = 0; i < 2; i++)
                 next_us = earlier(next_us, queue_ready_us(queues[i], 0));

@@ -7,6 +7,7 @@
 
 #include "model/failure.h"
 #include "model/watch.h"
+#include "planning/feed_page.h"
 #include "planning/queue.h"
 
 /*
@@ -32,6 +33,8 @@ struct planner_job {
         uint64_t updated;          /* updated_on_digest() last seen */
         uint64_t charged_us;       /* of the last failure that was charged to the job */
         uint64_t failing_since_us; /* of the first of those in a row; unless failures is 0 */
+        uint64_t row_digest;       /* of the last row that showed something new, see feed_rows.h */
+        int64_t row_ticks;         /* its UpdatedOn, see model/remote_time.h; 0: none */
         uint32_t index;            /* in the planner's list of jobs */
         uint32_t part;             /* of a failed batch, while that is being split: its number; 0: none */
         uint32_t throttle_mark;    /* see throttle.h */
@@ -54,6 +57,12 @@ struct planner_job {
         bool updated_on_moved : 1;  /* confirm: because of its UpdatedOn alone */
         bool result_missing : 1;    /* confirm: because its row had no ResultData */
         bool status_missing : 1;    /* confirm: because its row had no Status */
+        bool row_shown : 1;         /* what that row showed was not read yet, or is not recorded */
+        bool row_by_feed : 1;       /* it was on a page of the feed, and not in a batch */
+        bool row_waits : 1;         /* it came while the job was being read: to be confirmed after that */
+        bool read_again : 1;        /* after the confirmation, since UpdatedOn has whole seconds */
+        bool covered : 1;           /* the feed shows any later change: see feed.c */
+        bool spread : 1;            /* polled in sweeps */
         bool removed : 1;           /* by planner_remove_job() */
         bool done : 1;              /* not polled any more: it has ended, or had its one poll */
 };
@@ -65,14 +74,23 @@ enum request_kind {
         REQUEST_BATCH,
         REQUEST_CHECK,      /* a batch of one id: does the API work at all? It does not poll the job. */
         REQUEST_GONE_CHECK, /* a batch of one id: does the record exist? */
-        REQUEST_SIGN_IN,    /* of no job */
+        REQUEST_PAGE,       /* of the search: of no job */
+        REQUEST_SIGN_IN,    /* likewise */
+};
+
+/* What a page of the search is ordered by, always the newest first. */
+enum page_order {
+        PAGE_BY_UPDATED_ON, /* the feed */
+        PAGE_BY_CREATED_ON, /* new jobs, where the feed cannot show them */
 };
 
 struct planner_request {
         enum request_kind kind;
-        bool probe;      /* of the circuit breaker: also of REQUEST_SINGLE and REQUEST_SIGN_IN */
-        uint32_t part;   /* of a failed batch; 0: none */
-        uint64_t due_us; /* of a probe: when its job would be polled anyway */
+        bool probe;                    /* of the circuit breaker: also of other kinds than REQUEST_CHECK */
+        uint32_t part;                 /* of a failed batch; 0: none */
+        uint64_t due_us;               /* of a probe: when its job would be polled anyway */
+        enum page_order order;         /* of REQUEST_PAGE */
+        struct feed_page_request page; /* likewise */
         size_t count;
         struct planner_job *jobs[PLANNER_BATCH_MAX];
 };

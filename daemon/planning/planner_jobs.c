@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "planning/batches.h"
+#include "planning/feed.h"
 #include "planning/planner.h"
 
 /* ---- jobs ---- */
@@ -35,12 +36,14 @@ void planner_add_job(struct planner *planner, struct planner_job *job)
 
         job->index = (uint32_t)planner->job_count;
         planner->jobs[planner->job_count++] = job;
+        feed_note_jobs(planner);
 }
 
 void planner_start_job(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us)
 {
         job->done = false;
         planner_put(planner, job, now_us + span_us);
+        feed_note_jobs(planner);
 }
 
 void planner_remove_job(struct planner *planner, struct planner_job *job)
@@ -52,6 +55,8 @@ void planner_remove_job(struct planner *planner, struct planner_job *job)
         last->index = job->index;
         planner_take_out(planner, job);
         job->removed = true;
+        feed_cursor_forget_job(&planner->feed.cursor, job->id);
+        feed_note_jobs(planner);
 }
 
 /* Polls a job that waits sooner than planned. */
@@ -72,6 +77,7 @@ void planner_update_job(struct planner *planner, struct planner_job *job,
         job->settings = *settings;
         if (same_pace)
                 return;
+        feed_note_jobs(planner);
         if (job->pace_us > settings->max_interval_us)
                 job->pace_us = settings->max_interval_us;
         if (!job->failing && !planner_job_is_gone(job))
@@ -81,6 +87,7 @@ void planner_update_job(struct planner *planner, struct planner_job *job,
 void planner_hurry(struct planner *planner, uint64_t now_us)
 {
         breaker_hurry(&planner->api.breaker, now_us);
+        feed_hurry(planner);
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = planner->jobs[i];
 
@@ -116,6 +123,7 @@ void planner_set_limits(struct planner *planner, const struct planner_limits *li
         if (!batches_enabled(api, now_us))
                 batches_release_parts(planner, now_us);
         rate_limiter_set_limits(&api->rate_limiter, &planner->limits.rate_limiter, now_us);
+        feed_note_jobs(planner);
 }
 
 void planner_reset_api(struct planner *planner, uint64_t now_us)
@@ -133,6 +141,7 @@ void planner_reset_api(struct planner *planner, uint64_t now_us)
         api->no_gone_checks_until_us = 0;
         batches_set_size(api, planner->limits.batch_size);
         batches_note_answered(api);
+        feed_reset(planner, now_us);
         for (size_t i = 0; i < planner->job_count; i++)
                 hurry_job(planner, planner->jobs[i], now_us + planner->jobs[i]->settings.interval_us);
 }

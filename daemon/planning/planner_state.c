@@ -12,6 +12,9 @@
 #define GONE_INTERVAL_US (1 * USEC_PER_HOUR)
 #define GONE_PERIOD_US   (7 * USEC_PER_DAY)
 
+/* A job that is read this long after a row shows what came in the same second. */
+#define READ_AGAIN_US (2 * USEC_PER_SEC)
+
 static struct queue *queue_of(struct planner *planner, const struct planner_job *job)
 {
         if (job->part != 0)
@@ -34,6 +37,22 @@ void planner_take_out(struct planner *planner, struct planner_job *job)
                 queue_remove(queue_of(planner, job), &job->entry);
 }
 
+/* After how long the job is polled, if a row is still to be confirmed. */
+static uint64_t confirm_again(struct planner_job *job, uint64_t span_us)
+{
+        if (job->row_waits) {
+                job->row_waits = false;
+                job->confirm = true;
+                return 0;
+        }
+        if (job->read_again) {
+                job->read_again = false;
+                job->confirm = true;
+                return READ_AGAIN_US;
+        }
+        return span_us;
+}
+
 void planner_plan(struct planner *planner, struct planner_job *job, uint64_t span_us, uint64_t now_us)
 {
         job->confirm = job->gone_check = false;
@@ -48,7 +67,7 @@ void planner_plan(struct planner *planner, struct planner_job *job, uint64_t spa
                         job->done = true;
         }
         if (!job->done)
-                planner_put(planner, job, now_us + span_us);
+                planner_put(planner, job, now_us + confirm_again(job, span_us));
 }
 
 void planner_plan_gone(struct planner *planner, struct planner_job *job, uint64_t now_us)
@@ -59,10 +78,45 @@ void planner_plan_gone(struct planner *planner, struct planner_job *job, uint64_
         planner_plan(planner, job, 0, now_us);
 }
 
+void planner_plan_again(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t random)
+{
+        job->pace_us = job->settings.interval_us;
+        planner_plan(planner, job, pace_jitter(job->pace_us, random), now_us);
+}
+
+uint64_t planner_stalled_in(const struct planner_job *job, uint64_t now_us)
+{
+        uint64_t after_us = job->settings.stalled_after_us;
+        int64_t lasted_us = (int64_t)now_us - job->watch.changed_us;
+
+        if (after_us == 0 || job->watch.stalled)
+                return USEC_NEVER;
+        return lasted_us < (int64_t)after_us ? (uint64_t)((int64_t)after_us - lasted_us) : 0;
+}
+
+/*
+ * When a job that was observed is polled again: after `pace_us`, or with the next sweep if the feed works. It
+ * is covered by the feed from now on.
+ */
+static uint64_t poll_span(struct planner *planner, struct planner_job *job, uint64_t pace_us, uint64_t now_us,
+                          uint64_t random)
+{
+        uint64_t sweep_us = planner->limits.sweep_interval_us, stalled_us = planner_stalled_in(job, now_us);
+
+        job->covered = planner->feed.phase != FEED_PHASE_OFF;
+        if ((planner->feed.phase != FEED_PHASE_WORKING && !job->spread) || job->watch.held_since_us != 0 ||
+            !job->watch.memory.recorded || stalled_us == 0)
+                return pace_us;
+        uint64_t span_us = job->spread ? pace_jitter(sweep_us, random) : random % sweep_us;
+        job->spread = true;
+        return span_us < stalled_us ? span_us : stalled_us;
+}
+
 void planner_plan_by_pace(struct planner *planner, struct planner_job *job, bool changed, uint64_t now_us,
                           uint64_t random)
 {
         job->pace_us =
                 pace_next(job->pace_us, changed, job->settings.interval_us, job->settings.max_interval_us);
-        planner_plan(planner, job, pace_jitter(job->pace_us, random), now_us);
+        planner_plan(planner, job, poll_span(planner, job, pace_jitter(job->pace_us, random), now_us, random),
+                     now_us);
 }

@@ -7,9 +7,11 @@
 
 #include "model/status.h"
 #include "planning/breaker.h"
+#include "planning/feed_cursor.h"
 #include "planning/planner_job.h"
 #include "planning/queue.h"
 #include "planning/rate_limiter.h"
+#include "planning/row_trust.h"
 #include "planning/throttle.h"
 
 /*
@@ -25,6 +27,11 @@ struct planner_limits {
         uint64_t shortest_interval_us; /* of all jobs: the longest interval of probes */
         bool reports_sent; /* planner_note_sent() is called for each request: spacing counts from there */
         bool once;         /* each job is polled once (and confirmed if need be), and nothing is retried */
+        bool feed;         /* the feed may be used: see feed.h */
+        size_t feed_jobs;  /* with more open jobs than this it is */
+        bool discovers;    /* with any number, since it shows new jobs */
+        uint64_t discover_interval_us; /* with `discovers`: how soon */
+        uint64_t sweep_interval_us;    /* how often each job is polled by itself while the feed works */
 };
 
 /* Due before everything else, parts of batches included: see attribution.c. */
@@ -92,6 +99,46 @@ struct planner_api {
         uint64_t read_us[2], read_id[2];
 };
 
+enum feed_phase {
+        FEED_PHASE_OFF,
+        FEED_PHASE_STARTING, /* no round is complete yet */
+        FEED_PHASE_WORKING,
+};
+
+/* The feed, and what was learned of the search: see feed.h. */
+struct planner_feed {
+        struct feed_cursor cursor;
+        enum feed_phase phase;
+        bool wanted;          /* as of the last count */
+        bool counted;         /* nothing that may change that has happened since */
+        uint64_t counted_us;  /* when open jobs were counted last */
+        uint64_t interval_us; /* from the beginning of a round to the next */
+        bool resumed;         /* an earlier run is continued: until the first round begins */
+        bool ended;           /* with `once`: there is no round any more */
+
+        bool in_flight;         /* a page is */
+        bool within_round;      /* between two pages of one */
+        uint64_t round_us;      /* when it began */
+        uint64_t page_us;       /* when the last page was requested */
+        unsigned page_new;      /* rows of it that were new, or believed */
+        uint64_t many_us;       /* when a page with many such rows was taken last */
+        uint64_t due_us;        /* of the next page */
+        uint64_t share_full_us; /* when the share of the request rate will be unused, as in rate_limiter.h */
+
+        struct feed_page_request created; /* a page by CreatedOn */
+        uint64_t created_us;              /* when it is wanted; 0: not at all */
+
+        bool failing;              /* from the first failure until a page is answered */
+        unsigned failures;         /* in a row */
+        bool refused;              /* a page was, and whether that is for its role is not known yet */
+        uint64_t refused_until_us; /* it is for the role: not tried before */
+        bool throttled;            /* the last response was */
+        uint32_t throttle_mark;
+
+        struct row_trust trust;       /* of rows of pages */
+        struct row_trust batch_trust; /* of rows of batches */
+};
+
 struct planner {
         struct planner_limits limits;
         const struct status_rules *rules;
@@ -103,6 +150,7 @@ struct planner {
         struct queue confirm;  /* before both */
         struct queue parts;    /* of failed batches, before everything else; by part_key */
         struct planner_api api;
+        struct planner_feed feed;
 };
 
 /* Limits and rules as given, within what the planner can do. */
@@ -124,6 +172,12 @@ void planner_plan(struct planner *planner, struct planner_job *job, uint64_t spa
 /* The same by the job's pace, which `changed` makes fast and a poll without a change slower. */
 void planner_plan_by_pace(struct planner *planner, struct planner_job *job, bool changed, uint64_t now_us,
                           uint64_t random);
+
+/* The same after a change that could not be recorded: soon, whatever the feed does. */
+void planner_plan_again(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t random);
+
+/* How long until a job is stalled; USEC_NEVER if it cannot be, or was reported. */
+uint64_t planner_stalled_in(const struct planner_job *job, uint64_t now_us);
 
 /* The same for a gone job that was not there, as expected: it is polled again in an hour, or no more. */
 void planner_plan_gone(struct planner *planner, struct planner_job *job, uint64_t now_us);

@@ -6,7 +6,17 @@
 
 #include <assert.h>
 
+#include "planning/feed_rows.h"
 #include "planning/rows.h"
+
+/* Whether Status and ResultData are those that are recorded. */
+static bool has_recorded_texts(const struct planner_job *job, const struct job_record *record)
+{
+        const struct job_memory *memory = &job->watch.memory;
+
+        return text_digest_equal(memory->status, text_digest(&record->status)) &&
+               (memory->result_unread || text_digest_equal(memory->result, text_digest(&record->result)));
+}
 
 struct observation planner_take_record(struct planner *planner, struct planner_job *job,
                                        const struct job_record *record, uint64_t now_us)
@@ -16,7 +26,10 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
                 .stalled_after_us = job->settings.stalled_after_us,
                 .result_wait_us = job->settings.result_wait_us,
         };
+        bool has_new_text = job->watch.memory.recorded && !has_recorded_texts(job, record);
         struct observation observation = watch_observe(&job->watch, &rules, record, now_us);
+
+        feed_compare_record(planner, job, record, has_new_text, now_us);
 
         rows_learn(planner, job, record,
                    observation.change.has_event && observation.change.kind != EVENT_STALLED,
@@ -34,6 +47,12 @@ struct observation planner_take_gone(const struct planner_job *job)
         };
 }
 
+/* Whether there is something to record. */
+static bool is_change(const struct change *change)
+{
+        return change->has_event || change->result_read;
+}
+
 void planner_complete(struct planner *planner, struct planner_job *job, const struct observation *observation,
                       bool recorded, const struct job_memory *seen, uint64_t now_us, uint64_t random)
 {
@@ -49,12 +68,16 @@ void planner_complete(struct planner *planner, struct planner_job *job, const st
                 watch_note_read(&job->watch, seen);
         if (memory->recorded && outcome_is_terminal(memory->outcome) && memory->outcome != OUTCOME_GONE)
                 job->done = true;
+        if (!job->row_waits && observation->poll_again_us == 0 && (recorded || !is_change(change)))
+                job->row_shown = false;
         if (planner_job_is_gone(job)) {
                 job->failing = false; /* "not found" is what is expected of it, in batches too */
                 job->failures = job->single_left = 0;
         }
 
-        if (observation->poll_again_us > 0 && observation->poll_again_us < job->settings.interval_us)
+        if (change->has_event && !recorded)
+                planner_plan_again(planner, job, now_us, random);
+        else if (observation->poll_again_us > 0 && observation->poll_again_us < job->settings.interval_us)
                 planner_plan(planner, job, observation->poll_again_us, now_us);
         else
                 planner_plan_by_pace(planner, job, changed || observation->poll_again_us > 0, now_us, random);

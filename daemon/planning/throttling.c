@@ -8,19 +8,26 @@
 
 #include "planning/batches.h"
 #include "planning/charges.h"
+#include "planning/feed.h"
+#include "planning/feed_failures.h"
 #include "planning/witnesses.h"
 #include "util/timespan.h"
 
 static bool is_marked(const struct planner *planner, const struct planner_request *request)
 {
+        if (request->kind == REQUEST_PAGE)
+                return planner->feed.throttle_mark == planner->api.throttle.mark &&
+                       planner->api.throttle.mark != 0;
         for (size_t i = 0; i < request->count; i++)
                 if (request->jobs[i]->throttle_mark != planner->api.throttle.mark)
                         return false;
         return request->count > 0 && planner->api.throttle.mark != 0;
 }
 
-static bool was_throttled(const struct planner_request *request)
+static bool was_throttled(const struct planner *planner, const struct planner_request *request)
 {
+        if (request->kind == REQUEST_PAGE)
+                return planner->feed.throttled;
         for (size_t i = 0; i < request->count; i++)
                 if (!request->jobs[i]->throttled)
                         return false;
@@ -34,6 +41,8 @@ void throttling_note_answered(struct planner *planner, const struct planner_requ
                 return;
         }
         throttle_note_answered(&planner->api.throttle, is_marked(planner, request));
+        if (request->kind == REQUEST_PAGE)
+                planner->feed.throttled = false;
         for (size_t i = 0; i < request->count; i++)
                 request->jobs[i]->throttled = false;
 }
@@ -98,7 +107,11 @@ enum attribution request_throttled(struct planner *planner, const struct planner
 
         if (request->probe)
                 breaker_cancel_probe(&planner->api.breaker);
-        if (!check && throttle->others_answered && was_throttled(request)) {
+        if (request->kind == REQUEST_PAGE && throttle->others_answered && was_throttled(planner, request)) {
+                feed_postpone(planner, request, failure, now_us, random);
+                return ATTRIBUTED_TO_NONE;
+        }
+        if (!check && throttle->others_answered && was_throttled(planner, request)) {
                 for (size_t i = 0; i < request->count; i++)
                         job_charge(planner, request->jobs[i], failure, now_us, random);
                 return request->kind == REQUEST_SINGLE ? ATTRIBUTED_TO_JOB : ATTRIBUTED_TO_NONE;
@@ -109,6 +122,11 @@ enum attribution request_throttled(struct planner *planner, const struct planner
                 planner->api.check_wanted = FAILURE_NONE;
                 planner->api.no_checks_until_us = now_us + NO_CHECKS_US;
                 return ATTRIBUTED_TO_API;
+        }
+        if (request->kind == REQUEST_PAGE) {
+                planner->feed.throttle_mark = throttle->mark;
+                planner->feed.throttled = true;
+                feed_requeue(planner, request, throttle->pause_until_us);
         }
         for (size_t i = 0; i < request->count; i++) {
                 request->jobs[i]->throttle_mark = throttle->mark;

@@ -17,6 +17,7 @@
 
 #include "planning/batches.h"
 #include "planning/charges.h"
+#include "planning/feed.h"
 #include "util/timespan.h"
 
 /* So many failed requests in a row are a reason to ask about the API. */
@@ -41,6 +42,7 @@ void witnesses_open_breaker(struct planner *planner, enum failure failure, uint6
         api->opened_by_check = false;
         api->probe_round++;
         charges_undo(planner, api->breaker.since_us, now_us);
+        feed_undo_charge(planner, now_us);
 }
 
 bool request_is_witness(const struct planner_request *request)
@@ -79,7 +81,7 @@ void witnesses_accuse(struct planner *planner, enum failure failure, bool witnes
         bool accused = api->breaker.witness_us[failure] != 0;
         bool second = witness && breaker_note_witness(&api->breaker, failure, now_us);
 
-        bool checks = checks_work(api, now_us);
+        bool checks = checks_work(api, now_us) && !feed_is_alone(planner);
 
         if (!second && !batch && second_witness_is_due(planner, interval_us, now_us))
                 return;
@@ -143,6 +145,12 @@ void witnesses_note_streak(struct planner *planner, enum failure failure, uint64
 }
 
 /* ---- checks ---- */
+
+void witnesses_ask(struct planner *planner, enum failure failure, uint64_t now_us)
+{
+        if (checks_work(&planner->api, now_us))
+                want_check(&planner->api, failure);
+}
 
 bool witnesses_want_check(const struct planner *planner)
 {

@@ -39,7 +39,8 @@ def singles_of(requests):
 
 class BatchTest(IntegrationTest):
     def watch(self, fake, jobs, *options, size=100, interval="100ms", max_interval=None, **more):
-        poll = {"interval": interval, "max_interval": max_interval or interval, "batch": "auto", "batch_size": size}
+        poll = {"interval": interval, "max_interval": max_interval or interval, "batch": "auto", "batch_size": size,
+                "feed": "off"}
         self.write_config(fake, jobs, poll=poll, **more)
         return self.start_daemon(*options)
 
@@ -115,7 +116,7 @@ class Requests(BatchTest):
         fake = self.start_fake("[jobs 11-30]\nstep = 0s Running | half\n")
         more = "".join(f"[job n{id}]\nid = {id}\ninterval = {200 + 5 * id}ms\nmax_interval = {200 + 5 * id}ms\n"
                        for id in range(11, 31))
-        poll = {"interval": "200ms", "max_interval": "200ms", "batch": "auto"}
+        poll = {"interval": "200ms", "max_interval": "200ms", "batch": "auto", "feed": "off"}
         self.write_config(fake, poll=poll, more=more)
         daemon = self.start_daemon()
         fake.wait(40)

@@ -42,6 +42,7 @@ static struct config *configure(const struct sim *sim)
         config->api.token_file = strdup("/token");
         config->poll.interval_us = sim->limits.shortest_interval_us;
         config->poll.batch_size = sim->limits.batch_size;
+        config->poll.feed = FEED_OFF;
         config->limits = (struct limits_config){
                 .min_spacing_us = sim->limits.rate_limiter.min_spacing_us,
                 .per_minute = sim->limits.rate_limiter.per_minute,

@@ -225,6 +225,7 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness, bool 
                 return;
         case REQUEST_SINGLE:
         case REQUEST_BATCH:
+        case REQUEST_PAGE:
         case REQUEST_SIGN_IN:
                 break;
         }

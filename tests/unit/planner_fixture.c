@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "planner_fixture.h"
+#include "planner_pages.h"
 #include "random.h"
 
 static const struct planner_settings usual = { .interval_us = INTERVAL, .max_interval_us = INTERVAL };
@@ -150,7 +151,7 @@ void reload(struct fixture *fixture, const struct planner_limits *limits, uint64
 
 /* ---- the API ---- */
 
-static struct server_job *server_job_of(struct fixture *fixture, const struct planner_job *job)
+static const struct server_job *server_job_of(const struct fixture *fixture, const struct planner_job *job)
 {
         assert_in_range(job->id, FIRST_ID, FIRST_ID + JOBS_MAX - 1);
         return &fixture->server.jobs[job->id - FIRST_ID];
@@ -185,6 +186,8 @@ static struct planner_failure failure_of(struct fixture *fixture, const struct p
 
         if (server->all != FAILURE_NONE)
                 return (struct planner_failure){ server->all, false, server->retry_after_us };
+        if (request->kind == REQUEST_PAGE)
+                return (struct planner_failure){ server->search, false, server->retry_after_us };
         if (request->kind != REQUEST_SINGLE)
                 return list_failure(fixture, request);
 
@@ -192,7 +195,7 @@ static struct planner_failure failure_of(struct fixture *fixture, const struct p
         return (struct planner_failure){ job->single, job->too_large, job->retry_after_us };
 }
 
-static struct job_record record_of(struct fixture *fixture, const struct planner_job *job)
+struct job_record server_record(const struct fixture *fixture, const struct planner_job *job)
 {
         const struct server_job *server_job = server_job_of(fixture, job);
 
@@ -214,9 +217,9 @@ static void add_event(struct fixture *fixture, const struct planner_job *job, en
         fixture->events[fixture->event_count++] = (struct recorded_event){ fixture->now_us, job->id, kind };
 }
 
-static void take_record(struct fixture *fixture, struct planner_job *job)
+void observe_record(struct fixture *fixture, struct planner_job *job)
 {
-        struct job_record record = record_of(fixture, job);
+        struct job_record record = server_record(fixture, job);
         struct observation observation = planner_take_record(fixture->planner, job, &record, fixture->now_us);
         struct job_memory seen = job_memory_of(&record, observation.change.outcome);
 
@@ -237,13 +240,13 @@ static void take_gone(struct fixture *fixture, struct planner_job *job)
 
 static void take_row(struct fixture *fixture, struct planner_job *job)
 {
-        struct job_record row = record_of(fixture, job);
+        struct job_record row = server_record(fixture, job);
         enum row_verdict verdict = ROW_MISSING;
 
         if (!server_job_of(fixture, job)->missing)
                 verdict = planner_judge_row(fixture->planner, job, &row, fixture->now_us);
         if (verdict == ROW_FIRST || verdict == ROW_FIRST_WITHOUT_RESULT)
-                take_record(fixture, job);
+                observe_record(fixture, job);
         else
                 planner_apply_row(fixture->planner, job, verdict, updated_on_digest(&row), fixture->now_us,
                                   random_next(&fixture->seed));
@@ -256,7 +259,7 @@ static void take_success(struct fixture *fixture, struct planner_request *reques
         planner_succeeded(fixture->planner, request, fixture->now_us);
         switch (request->kind) {
         case REQUEST_SINGLE:
-                take_record(fixture, first);
+                observe_record(fixture, first);
                 break;
         case REQUEST_BATCH:
                 planner_take_batch(fixture->planner, true);
@@ -268,6 +271,9 @@ static void take_success(struct fixture *fixture, struct planner_request *reques
                                             !server_job_of(fixture, first)->missing, fixture->now_us,
                                             random_next(&fixture->seed)))
                         take_gone(fixture, first);
+                break;
+        case REQUEST_PAGE:
+                answer_page(fixture, request);
                 break;
         case REQUEST_CHECK:
         case REQUEST_SIGN_IN:

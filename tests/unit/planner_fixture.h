@@ -17,7 +17,7 @@
 #define START     (1000 * USEC_PER_SEC)
 #define INTERVAL  (15 * USEC_PER_SEC)
 #define LATENCY   (50 * USEC_PER_MSEC)
-#define JOBS_MAX  500
+#define JOBS_MAX  10000
 #define FIRST_ID  100
 #define MIN       USEC_PER_MIN
 #define SEC       USEC_PER_SEC
@@ -34,16 +34,22 @@ struct server_job {
         struct text status;  /* of its record */
         struct text result;
         struct text updated;
+        char time[40]; /* the text of `updated`, if it changes */
+        bool hidden;   /* the search does not show that it changes */
 };
 
 struct server {
         enum failure all;      /* of every request */
         enum failure lists;    /* of batches and checks */
+        enum failure search;   /* of pages */
+        bool unsorted;         /* pages are */
+        bool whole_seconds;    /* in times of changes */
         size_t lists_from;     /* of those with so many ids or more; 0: of all */
         size_t too_large_from; /* a list of so many ids is too large; 0: none is */
         uint64_t retry_after_us;
         uint64_t failing_us; /* latency of all requests that fail; 0: as of others */
         struct server_job jobs[JOBS_MAX];
+        size_t order[JOBS_MAX], listed; /* rows of the search, by index of their jobs */
 };
 
 /* A request that went out. */
@@ -80,13 +86,20 @@ struct fixture {
         } in_flight[IN_FLIGHT];
         struct sent *sent;
         size_t sent_count;
-        struct recorded_event events[1000];
+        struct recorded_event events[2 * JOBS_MAX];
         size_t event_count;
+        size_t believed; /* rows of pages */
 };
 
 /* For cmocka: rules by which "Completed" is success. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+
+/* What the API shows of a job, borrowed. */
+struct job_record server_record(const struct fixture *fixture, const struct planner_job *job);
+
+/* The record of a job is observed, and recorded. */
+void observe_record(struct fixture *fixture, struct planner_job *job);
 
 /* No limits but these; every job is polled at INTERVAL. */
 struct planner_limits limits_of(unsigned batch_size);

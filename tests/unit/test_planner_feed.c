@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What the feed promises: how soon a change is seen, at what cost, and what follows when it fails. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "planner_pages.h"
+#include "planning/feed.h"
+
+/* When a change of the job was reported last; 0: never. */
+static uint64_t reported_us(const struct fixture *fixture, size_t index)
+{
+        for (size_t i = fixture->event_count; i-- > 0;)
+                if (fixture->events[i].id == FIRST_ID + index)
+                        return fixture->events[i].at_us;
+        return 0;
+}
+
+/* Changes a job; returns how long it takes until that is reported. */
+static uint64_t delay_of(struct fixture *fixture, size_t index, const char *status)
+{
+        uint64_t changed_us = fixture->now_us;
+
+        server_change(fixture, index, status);
+        while (reported_us(fixture, index) < changed_us) {
+                run(fixture, 10 * USEC_PER_MSEC);
+                assert_true(fixture->now_us < changed_us + USEC_PER_HOUR);
+        }
+        return reported_us(fixture, index) - changed_us;
+}
+
+static int compare(const void *left, const void *right)
+{
+        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+        return a < b ? -1 : a > b;
+}
+
+static size_t polls_within(struct fixture *fixture, uint64_t span_us)
+{
+        size_t from = fixture->sent_count;
+
+        run(fixture, span_us);
+        return fixture->sent_count - from;
+}
+
+static bool is_off(const struct fixture *fixture)
+{
+        return planner_feed_phase(fixture->planner) == FEED_PHASE_OFF;
+}
+
+/* ---- how soon, and at what cost ---- */
+
+static void test_a_change_of_one_of_10000_jobs_is_seen_within_2_seconds(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t delays_us[60];
+
+        start_feed(fixture, 10000, SEC);
+        for (size_t i = 0; i < 60; i++) {
+                run(fixture, 7 * SEC + i * 70001);
+                delays_us[i] = delay_of(fixture, i * 47 % 10000, "Waiting");
+        }
+        qsort(delays_us, 60, sizeof(delays_us[0]), compare);
+        assert_true(delays_us[56] <= 2 * SEC);
+}
+
+static void test_10000_jobs_at_15_seconds_take_800_requests_an_hour(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 10000, INTERVAL);
+        size_t from = fixture->sent_count;
+        for (size_t i = 0; i < 60; i++) {
+                run(fixture, MIN);
+                server_change(fixture, i * 47 % 10000, "Waiting");
+        }
+        assert_true(fixture->sent_count - from <= 800);
+}
+
+static void test_5000_ends_within_a_minute_are_reported_within_3_minutes(void **state)
+{
+        struct fixture *fixture = *state;
+        uint64_t ended_us[5000];
+
+        start_feed(fixture, 5000, SEC);
+        for (size_t i = 0; i < 5000; i++) {
+                server_change(fixture, i, "Completed");
+                ended_us[i] = fixture->now_us;
+                run(fixture, MIN / 5000);
+        }
+        run(fixture, 3 * MIN);
+        assert_true(fixture->believed > 4000);
+        for (size_t i = 0; i < fixture->event_count; i++) {
+                size_t index = fixture->events[i].id - FIRST_ID;
+
+                assert_true(fixture->events[i].at_us - ended_us[index] <= 3 * MIN);
+        }
+        assert_int_equal(fixture->event_count, 5000);
+}
+
+static void test_each_job_is_read_by_itself_once_in_a_sweep(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 1000, SEC);
+        run(fixture, 20 * MIN);
+        size_t from = fixture->sent_count;
+        run(fixture, USEC_PER_HOUR);
+        for (size_t i = 0; i < 1000; i++) {
+                assert_in_range(count_polls(fixture, from, i), 3, 6);
+                assert_true(longest_gap(fixture, from, i) <= 15 * MIN + 30 * SEC);
+        }
+}
+
+static void test_sweeps_are_spread_evenly(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 5000, INTERVAL);
+        for (size_t i = 0; i < 30; i++) /* 3.3 batches and 4 pages on average */
+                assert_in_range(polls_within(fixture, MIN), 5, 12);
+}
+
+static void test_a_stalled_job_is_noticed_on_time(void **state)
+{
+        const struct planner_settings settings = { .interval_us = SEC,
+                                                   .max_interval_us = SEC,
+                                                   .stalled_after_us = 5 * MIN };
+        struct fixture *fixture = *state;
+        struct planner_limits limits = feed_limits(100);
+
+        make_with(fixture, &limits, 200, &settings);
+        for (size_t i = 0; i < 200; i++) {
+                server_touch(fixture, i);
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+        }
+        run(fixture, 2 * MIN);
+        uint64_t changed_us = fixture->now_us;
+        server_change(fixture, 7, "Waiting");
+        while (count_events(fixture, 7, EVENT_STALLED) == 0)
+                run(fixture, SEC);
+        assert_true(reported_us(fixture, 7) <= changed_us + 5 * MIN + 10 * SEC);
+}
+
+static void test_a_job_is_read_again_where_times_have_whole_seconds(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 200, SEC);
+        fixture->server.whole_seconds = true;
+        run(fixture, 30 * SEC + 100);
+        (void)delay_of(fixture, 7, "Waiting");
+        fixture->server.jobs[7].status = TEXT_LITERAL("Processing"); /* in the same second */
+        run(fixture, 4 * SEC);
+        assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 2);
+}
+
+/* ---- when it is used ---- */
+
+static void test_few_jobs_need_no_feed(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = feed_limits(100);
+
+        make(fixture, &limits, 100);
+        for (size_t i = 0; i < 100; i++)
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+        run(fixture, 10 * MIN);
+        assert_int_equal(count_kind(fixture, 0, REQUEST_PAGE), 0);
+        for (size_t i = 0; i < 100; i++)
+                assert_true(longest_gap(fixture, 0, i) <= INTERVAL + SEC);
+}
+
+static void test_jobs_are_polled_by_their_paces_when_few_are_left(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 150, INTERVAL);
+        for (size_t i = 0; i < 60; i++)
+                server_change(fixture, i, "Completed");
+        run(fixture, 5 * MIN);
+        assert_true(is_off(fixture));
+        size_t from = fixture->sent_count;
+        run(fixture, 20 * MIN);
+        assert_int_equal(count_kind(fixture, from, REQUEST_PAGE), 0);
+        for (size_t i = 60; i < 150; i++)
+                assert_true(longest_gap(fixture, from, i) <= 2 * MIN + INTERVAL);
+}
+
+static void test_a_restart_does_not_poll_jobs_that_are_recorded(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 1000, INTERVAL);
+        const struct remote_time position = planner_feed_position(fixture->planner);
+        static struct job_watch watches[1000];
+        for (size_t i = 0; i < 1000; i++)
+                watches[i] = fixture->jobs[i].watch;
+
+        const struct planner_settings settings = { .interval_us = INTERVAL, .max_interval_us = 2 * MIN };
+        struct planner_limits limits = feed_limits(100);
+        server_change(fixture, 77, "Waiting"); /* while it was not running */
+        make_with(fixture, &limits, 1000, &settings);
+        planner_resume_feed(fixture->planner, &position);
+        for (size_t i = 0; i < 1000; i++) {
+                fixture->jobs[i].watch = watches[i];
+                fixture->jobs[i].updated = watches[i].memory.updated;
+                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
+        }
+        size_t from = fixture->sent_count;
+        run(fixture, 5 * SEC);
+        assert_int_equal(count_events(fixture, 77, EVENT_CHANGED), 1);
+        assert_true(fixture->sent_count - from <= 6);
+        run(fixture, 16 * MIN);
+        for (size_t i = 0; i < 1000; i++)
+                assert_true(count_polls(fixture, from, i) > 0);
+}
+
+/* ---- failures ---- */
+
+static void test_unsorted_rows_turn_the_feed_off_for_an_hour(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 500, INTERVAL);
+        fixture->server.unsorted = true;
+        run(fixture, MIN);
+        assert_true(is_off(fixture));
+        assert_non_null(planner_feed_problem(fixture->planner, fixture->now_us));
+        size_t from = fixture->sent_count;
+        fixture->server.unsorted = false;
+        run(fixture, 50 * MIN);
+        assert_int_equal(count_kind(fixture, from, REQUEST_PAGE), 0);
+        for (size_t i = 0; i < 500; i++)
+                assert_true(longest_gap(fixture, from, i) <= 2 * MIN + INTERVAL);
+        run(fixture, 15 * MIN);
+        assert_int_equal(planner_feed_phase(fixture->planner), FEED_PHASE_WORKING);
+        assert_null(planner_feed_problem(fixture->planner, fixture->now_us));
+}
+
+static void test_a_feed_that_does_not_show_a_change_is_not_trusted(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 500, SEC);
+        fixture->server.jobs[7].hidden = true;
+        server_change(fixture, 7, "Waiting");
+        run(fixture, 16 * MIN); /* a sweep */
+        assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 1);
+        run(fixture, 3 * MIN);
+        assert_true(is_off(fixture));
+        assert_non_null(planner_feed_problem(fixture->planner, fixture->now_us));
+}
+
+static void test_a_missing_role_for_the_search_leaves_the_polls_alone(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 500, INTERVAL);
+        fixture->server.search = FAILURE_REFUSED;
+        run(fixture, 5 * MIN);
+        assert_int_equal(fixture->opened, 0);
+        assert_true(is_off(fixture));
+        assert_non_null(planner_feed_problem(fixture->planner, fixture->now_us));
+        size_t from = fixture->sent_count;
+        run(fixture, 50 * MIN);
+        assert_int_equal(count_kind(fixture, from, REQUEST_PAGE), 0);
+        for (size_t i = 0; i < 500; i++)
+                assert_true(longest_gap(fixture, from, i) <= 2 * MIN + INTERVAL);
+        fixture->server.search = FAILURE_NONE;
+        run(fixture, 15 * MIN);
+        assert_int_equal(planner_feed_phase(fixture->planner), FEED_PHASE_WORKING);
+}
+
+static void test_a_failing_search_is_no_outage(void **state)
+{
+        static const enum failure failures[] = { FAILURE_SERVER_ERROR, FAILURE_NO_RESPONSE, FAILURE_NOT_FOUND,
+                                                 FAILURE_UNEXPECTED };
+        struct fixture *fixture = *state;
+
+        for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+                fixture->server.search = FAILURE_NONE;
+                start_feed(fixture, 500, INTERVAL);
+                fixture->server.search = failures[i];
+                run(fixture, 30 * MIN);
+                assert_int_equal(fixture->opened, 0);
+                assert_true(is_off(fixture));
+                size_t from = fixture->sent_count;
+                run(fixture, 20 * MIN);
+                for (size_t j = 0; j < 500; j++)
+                        assert_true(longest_gap(fixture, from, j) <= 2 * MIN + INTERVAL);
+        }
+}
+
+static void test_the_search_is_a_witness_against_the_api(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 500, SEC);
+        fixture->server.all = FAILURE_SERVER_ERROR;
+        uint64_t from_us = fixture->now_us;
+        run_until_open(fixture);
+        assert_true(fixture->now_us - from_us <= 5 * SEC);
+        fixture->server.all = FAILURE_NONE;
+        run_until_closed(fixture);
+        run(fixture, 5 * SEC);
+        run(fixture, 1);
+        assert_true(delay_of(fixture, 7, "Waiting") <= 2 * SEC);
+}
+
+static void test_without_jobs_the_search_is_witness_and_probe(void **state)
+{
+        static const enum failure failures[] = { FAILURE_SERVER_ERROR, FAILURE_REFUSED, FAILURE_UNREACHABLE };
+        struct fixture *fixture = *state;
+        struct planner_limits limits = feed_limits(100);
+
+        limits.discovers = true;
+        limits.discover_interval_us = INTERVAL;
+        for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+                make(fixture, &limits, 0);
+                fixture->server.all = FAILURE_NONE;
+                run(fixture, MIN);
+                assert_in_range(count_kind(fixture, fixture->sent_count - 3, REQUEST_PAGE), 3, 3);
+                fixture->server.all = failures[i];
+                run_until_open(fixture);
+                fixture->server.all = FAILURE_NONE;
+                run_until_closed(fixture);
+                run(fixture, MIN);
+                assert_int_equal(planner_feed_phase(fixture->planner), FEED_PHASE_WORKING);
+        }
+}
+
+static void test_a_throttled_search_costs_the_others_one_pause(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 500, SEC);
+        fixture->server.search = FAILURE_THROTTLED;
+        fixture->server.retry_after_us = MIN;
+        run(fixture, 3 * MIN);
+        size_t from = fixture->sent_count;
+        run(fixture, 30 * MIN);
+        for (size_t i = 0; i < 500; i++)
+                assert_true(longest_gap(fixture, from, i) <= 15 * MIN + 30 * SEC);
+        assert_true(count_kind(fixture, from, REQUEST_PAGE) <= 31);
+}
+
+static void test_a_failing_job_is_not_read_because_of_its_rows(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 200, SEC);
+        fixture->server.jobs[7].single = fixture->server.jobs[7].batch = FAILURE_SERVER_ERROR;
+        server_change(fixture, 7, "Waiting");
+        run(fixture, 10 * MIN);
+        size_t from = fixture->sent_count;
+        for (size_t i = 0; i < 60; i++) {
+                server_touch(fixture, 7);
+                run(fixture, MIN);
+        }
+        assert_in_range(count_polls(fixture, from, 7), 10, 30);
+        fixture->server.jobs[7].single = fixture->server.jobs[7].batch = FAILURE_NONE;
+        run(fixture, 5 * MIN);
+        assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 1);
+}
+
+static void test_the_position_waits_for_what_is_not_recorded(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 200, SEC);
+        const struct remote_time before = planner_feed_position(fixture->planner);
+        fixture->server.jobs[7].latency_us = 30 * SEC;
+        server_change(fixture, 7, "Waiting");
+        run(fixture, 3 * SEC);
+        const struct remote_time shown = planner_feed_position(fixture->planner);
+        server_change(fixture, 8, "Waiting");
+        run(fixture, 20 * SEC);
+        assert_int_equal(count_events(fixture, 8, EVENT_CHANGED), 1);
+        assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 0);
+        assert_true(planner_feed_position(fixture->planner).ticks == shown.ticks);
+        run(fixture, 20 * SEC);
+        assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 1);
+        assert_true(planner_feed_position(fixture->planner).ticks > shown.ticks);
+        assert_true(shown.ticks >= before.ticks);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(test_a_change_of_one_of_10000_jobs_is_seen_within_2_seconds),
+                TEST(test_10000_jobs_at_15_seconds_take_800_requests_an_hour),
+                TEST(test_5000_ends_within_a_minute_are_reported_within_3_minutes),
+                TEST(test_each_job_is_read_by_itself_once_in_a_sweep),
+                TEST(test_sweeps_are_spread_evenly),
+                TEST(test_a_stalled_job_is_noticed_on_time),
+                TEST(test_a_job_is_read_again_where_times_have_whole_seconds),
+                TEST(test_few_jobs_need_no_feed),
+                TEST(test_jobs_are_polled_by_their_paces_when_few_are_left),
+                TEST(test_a_restart_does_not_poll_jobs_that_are_recorded),
+                TEST(test_unsorted_rows_turn_the_feed_off_for_an_hour),
+                TEST(test_a_feed_that_does_not_show_a_change_is_not_trusted),
+                TEST(test_a_missing_role_for_the_search_leaves_the_polls_alone),
+                TEST(test_a_failing_search_is_no_outage),
+                TEST(test_the_search_is_a_witness_against_the_api),
+                TEST(test_without_jobs_the_search_is_witness_and_probe),
+                TEST(test_a_throttled_search_costs_the_others_one_pause),
+                TEST(test_a_failing_job_is_not_read_because_of_its_rows),
+                TEST(test_the_position_waits_for_what_is_not_recorded),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

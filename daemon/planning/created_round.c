@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Pages by CreatedOn. */
+/* Pages by CreatedOn, and what sections that discover jobs learn from them. */
 
 #include "planning/created_round.h"
 
@@ -13,14 +13,9 @@ struct feed_page_request created_round_page(const struct created_round *round)
                                            .size = PAGE_SIZE };
 }
 
-void created_round_restart(struct created_round *round)
-{
-        *round = (struct created_round){ .direction = round->direction, .page = 1 };
-}
-
 static enum feed_step end_round(struct created_round *round, enum feed_step step)
 {
-        created_round_restart(round);
+        *round = (struct created_round){ .direction = round->direction, .page = 1 };
         return step;
 }
 
@@ -30,8 +25,9 @@ static enum feed_step try_other_direction(struct created_round *round)
         return end_round(round, round->direction == 0 ? FEED_FAILED : FEED_AGAIN);
 }
 
-enum feed_step created_round_take_page(struct created_round *round, const struct feed_row rows[],
-                                       size_t count, const struct feed_page_end *end, int64_t depth)
+/* FEED_NEXT_PAGE: the rows count. */
+static enum feed_step judge_page(struct created_round *round, const struct feed_row rows[], size_t count,
+                                 const struct feed_page_end *end)
 {
         uint64_t digest = feed_page_digest(rows, count);
 
@@ -40,11 +36,77 @@ enum feed_step created_round_take_page(struct created_round *round, const struct
         if ((end->number != 0 && end->number != round->page) ||
             (round->page > 1 && digest == round->page_digest))
                 return end_round(round, FEED_FAILED);
-
-        round->page++;
-        round->rows += count;
         round->page_digest = digest;
-        if (!end->has_next || (count > 0 && rows[count - 1].updated.ticks < depth))
-                return end_round(round, FEED_ROUND_DONE);
-        return round->rows < CREATED_ROWS_MAX ? FEED_NEXT_PAGE : end_round(round, FEED_ROUND_CUT);
+        return FEED_NEXT_PAGE;
+}
+
+/* Sections begin with the first row of a round, also those that cannot compare its time with what they know.
+ */
+static void begin_sections(const struct created_section sections[], size_t section_count,
+                           const struct remote_time *newest)
+{
+        for (size_t i = 0; i < section_count; i++)
+                if (sections[i].discovery->phase != DISCOVERY_BEGUN ||
+                    !discovery_note(sections[i].discovery, newest))
+                        discovery_begin(sections[i].discovery, newest, sections[i].since_us);
+}
+
+static int show_rows(const struct created_section sections[], size_t section_count,
+                     const struct feed_row rows[], size_t count)
+{
+        for (size_t i = 0; i < section_count; i++)
+                for (size_t j = 0; j < count && sections[i].discovery->phase == DISCOVERY_FIRST_ROUND; j++) {
+                        int r = discovery_take_row(sections[i].discovery, rows[j].id, &rows[j].updated);
+                        if (r < 0)
+                                return r;
+                }
+        return 0;
+}
+
+/* Whether the page has a row that is older than all that some section needs. */
+static bool reaches_back(const struct created_section sections[], size_t section_count,
+                         const struct feed_row rows[], size_t count)
+{
+        for (size_t i = 0; i < section_count; i++)
+                if (sections[i].discovery->phase != DISCOVERY_NOT_BEGUN &&
+                    (count == 0 || rows[count - 1].updated.ticks >= discovery_depth(sections[i].discovery)))
+                        return false;
+        return true;
+}
+
+int created_round_take_page(struct created_round *round, const struct created_section sections[],
+                            size_t section_count, const struct feed_row rows[], size_t count,
+                            const struct feed_page_end *end, enum feed_step *ret_step)
+{
+        const struct remote_time none = { .form = REMOTE_TIME_NONE };
+        enum feed_step step = judge_page(round, rows, count, end);
+
+        if (step == FEED_NEXT_PAGE) {
+                if (round->page == 1)
+                        begin_sections(sections, section_count, count > 0 ? &rows[0].updated : &none);
+                int r = show_rows(sections, section_count, rows, count);
+                if (r < 0) {
+                        (void)end_round(round, FEED_AGAIN);
+                        return r;
+                }
+                round->page++;
+                round->rows += count;
+                if (!end->has_next || reaches_back(sections, section_count, rows, count))
+                        step = end_round(round, FEED_ROUND_DONE);
+                else if (round->rows >= CREATED_ROWS_MAX)
+                        step = end_round(round, FEED_ROUND_CUT);
+        }
+        *ret_step = step;
+        return 0;
+}
+
+void created_round_finish_page(const struct created_section sections[], size_t section_count,
+                               const struct feed_row rows[], size_t count, enum feed_step step)
+{
+        if (step != FEED_ROUND_DONE && step != FEED_ROUND_CUT)
+                return;
+        for (size_t i = 0; i < section_count; i++)
+                if (sections[i].discovery->phase == DISCOVERY_FIRST_ROUND)
+                        discovery_complete(sections[i].discovery,
+                                           step == FEED_ROUND_CUT ? &rows[count - 1].updated : NULL);
 }

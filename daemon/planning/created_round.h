@@ -4,11 +4,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "planning/discovery.h"
 #include "planning/feed_cursor.h"
 
 /*
- * A round of the search by CreatedOn, newest first: the first one of a section [discover NAME], those without
- * the feed, and one after the feed was cut. At most CREATED_ROWS_MAX rows are read.
+ * A round of the search by CreatedOn, newest first, for all sections that discover jobs: their first round,
+ * those without the feed, and one after the feed was cut. It reads back as far as one of the sections needs,
+ * but at most CREATED_ROWS_MAX rows. For each page:
+ *
+ *      created_round_page()          what to request
+ *      created_round_take_page()     whether the rows count; sections begin, if they have not
+ *      discovery_is_new()            by the caller, for each row that counts
+ *      created_round_finish_page()   sections whose first round this was judge by later rules from now on
  */
 #define CREATED_ROWS_MAX 1000
 
@@ -21,19 +28,26 @@ struct created_round {
 
 #define CREATED_ROUND_INITIAL ((struct created_round){ .page = 1 })
 
-/* The page to be requested now. */
+struct created_section {
+        struct discovery *discovery;
+        uint64_t since_us; /* for discovery_begin() */
+};
+
 struct feed_page_request created_round_page(const struct created_round *round);
 
 /*
- * A page was read to its end. As `updated`, the rows have CreatedOn. The round reaches back to the first row
- * that is older than `depth`, as ticks of the form of this page. Returns FEED_AGAIN       the rows do not
- * count: they are not sorted, and the round begins again with another `dir` FEED_NEXT_PAGE   they count
- *      FEED_ROUND_DONE  they count, and the round is complete; the next page is the first of another round
- *      FEED_ROUND_CUT   the same, but it did not reach so far
+ * A page was read to its end. As `updated`, the rows have CreatedOn. *ret_step is
+ *      FEED_AGAIN       the rows do not count: they are not sorted, and the round begins again with another
+ * `dir` FEED_NEXT_PAGE   they count FEED_ROUND_DONE  they count, and the round is complete; the next page is
+ * the first of another round FEED_ROUND_CUT   the same, but it did not reach as far as it should have
  *      FEED_FAILED      they do not count: no `dir` sorts them, or pages do not advance
+ * A section that is added during a round begins with the next. Returns 0, or -ENOMEM: then the rows do not
+ * count, and the round begins again.
  */
-enum feed_step created_round_take_page(struct created_round *round, const struct feed_row rows[],
-                                       size_t count, const struct feed_page_end *end, int64_t depth);
+int created_round_take_page(struct created_round *round, const struct created_section sections[],
+                            size_t section_count, const struct feed_row rows[], size_t count,
+                            const struct feed_page_end *end, enum feed_step *ret_step);
 
-/* The round begins again, with the same `dir`. */
-void created_round_restart(struct created_round *round);
+/* The rows of this page were judged. The arguments are those of created_round_take_page() and its step. */
+void created_round_finish_page(const struct created_section sections[], size_t section_count,
+                               const struct feed_row rows[], size_t count, enum feed_step step);

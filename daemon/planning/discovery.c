@@ -50,6 +50,12 @@ void discovery_begin(struct discovery *discovery, const struct remote_time *newe
                 discovery->first.ticks = ticks_before(newest->ticks, since_us);
 }
 
+/* By the span `since`. */
+static bool was_moved_back(const struct discovery *discovery)
+{
+        return discovery->first.ticks < discovery->newest.ticks;
+}
+
 static bool has_id(const struct discovery *discovery, uint64_t id)
 {
         for (size_t i = 0; i < discovery->id_count; i++)
@@ -86,7 +92,7 @@ int discovery_take_row(struct discovery *discovery, uint64_t id, const struct re
         if (!remote_time_comparable(created, &discovery->newest) ||
             created->ticks > discovery->newest.ticks || created->ticks < discovery_depth(discovery))
                 return 0;
-        if (discovery->first.ticks < discovery->newest.ticks || has_id(discovery, id))
+        if (was_moved_back(discovery) || has_id(discovery, id))
                 return 0;
         if (discovery->id_count == DISCOVERY_IDS_MAX) {
                 exclude_older(discovery, created);
@@ -114,6 +120,8 @@ bool discovery_is_new(const struct discovery *discovery, uint64_t id, const stru
                 return true;
         if (!remote_time_comparable(created, &discovery->newest))
                 return false;
+        if (discovery->phase == DISCOVERY_FIRST_ROUND && !was_moved_back(discovery))
+                return created->ticks > discovery->newest.ticks; /* not all ids are known yet */
         if (discovery->phase == DISCOVERY_BEGUN &&
             created->ticks <= discovery->newest.ticks - REMOTE_TICKS_PER_DAY)
                 return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Which jobs are new, judged by CreatedOn, and how far the search by CreatedOn is read. */
+/* Which jobs are new, judged by CreatedOn. */
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "fault_malloc.h"
-#include "planning/created_round.h"
 #include "planning/discovery.h"
 #include "util/timespan.h"
 
@@ -186,6 +185,20 @@ static void test_a_job_that_appears_during_the_first_round_is_new(void **state)
         take_row(&discovery, 1, START - MINUTE);
         take_row(&discovery, 1, START - MINUTE); /* shifted to the next page */
         assert_int_equal(discovery.id_count, 2);
+        assert_true(is_new(&discovery, 3, START + 1));
+        discovery_clear(&discovery);
+}
+
+/* A feed that runs beside the first round may show jobs that this has not reached. */
+static void test_during_a_first_round_without_a_span_only_younger_jobs_are_new(void **state)
+{
+        struct discovery discovery = DISCOVERY_INITIAL;
+        (void)state;
+
+        begin(&discovery, 0);
+        take_row(&discovery, 2, START);
+        assert_false(is_new(&discovery, 1, START));
+        assert_false(is_new(&discovery, 1, START - 1));
         assert_true(is_new(&discovery, 3, START + 1));
         discovery_clear(&discovery);
 }
@@ -384,135 +397,6 @@ static void test_no_memory_is_reported(void **state)
         free(text);
 }
 
-/* ---- the search by CreatedOn ---- */
-
-/* A search over jobs `count` to 1, of which each was created a second after the one before. */
-struct search {
-        struct created_round round;
-        unsigned count;
-        int direction;          /* newest first with this one; 7: with none */
-        bool same, same_number; /* pages do not advance */
-        bool no_number, endless;
-        unsigned pages;
-};
-
-static enum feed_step read_page(struct search *search, int64_t depth)
-{
-        struct feed_page_request request = created_round_page(&search->round);
-        unsigned skipped = search->same ? 0 : (request.page - 1) * request.size, count = 0;
-        struct feed_row rows[100];
-
-        assert_in_range(request.size, 1, 100);
-        for (; count < request.size && skipped + count < search->count; count++) {
-                unsigned place = skipped + count, id = search->count - place;
-                if (request.direction != search->direction)
-                        id = place + 1;
-                rows[count] = (struct feed_row){ .id = id, .updated = at(id), .digest = id };
-        }
-        const struct feed_page_end end = {
-                .number = search->no_number     ? 0
-                          : search->same_number ? 1
-                                                : request.page,
-                .has_next = search->same || search->endless || skipped + count < search->count,
-        };
-        search->pages++;
-        return created_round_take_page(&search->round, rows, count, &end, depth);
-}
-
-static enum feed_step read_round(struct search *search, int64_t depth)
-{
-        enum feed_step step;
-
-        search->pages = 0;
-        do
-                step = read_page(search, depth);
-        while (step == FEED_NEXT_PAGE || step == FEED_AGAIN);
-        return step;
-}
-
-static void test_a_round_by_created_on_reads_as_far_as_it_must(void **state)
-{
-        struct search search = { CREATED_ROUND_INITIAL, .count = 100, .direction = -1 };
-        (void)state;
-
-        assert_int_equal(read_round(&search, SECONDS(77)), FEED_ROUND_DONE);
-        assert_int_equal(search.pages, 1); /* 100 to 76 */
-        assert_int_equal(read_round(&search, SECONDS(76)), FEED_ROUND_DONE);
-        assert_int_equal(search.pages, 2);
-        assert_int_equal(read_round(&search, INT64_MIN), FEED_ROUND_DONE);
-        assert_int_equal(search.pages, 4);
-        search.count = 0;
-        assert_int_equal(read_round(&search, INT64_MIN), FEED_ROUND_DONE);
-        assert_int_equal(search.pages, 1);
-}
-
-static void test_a_round_by_created_on_reads_a_thousand_rows(void **state)
-{
-        struct search search = { CREATED_ROUND_INITIAL, .count = 1001, .direction = -1 };
-        (void)state;
-
-        assert_int_equal(read_round(&search, INT64_MIN), FEED_ROUND_CUT);
-        assert_int_equal(search.pages, 40);
-        search.count = 1000;
-        assert_int_equal(read_round(&search, INT64_MIN), FEED_ROUND_DONE);
-}
-
-static void test_the_direction_of_created_on_is_found_once(void **state)
-{
-        static const int values[] = { -1, 1, 0 };
-        (void)state;
-
-        for (unsigned i = 0; i < 3; i++) {
-                struct search search = { CREATED_ROUND_INITIAL, .count = 100, .direction = values[i] };
-
-                assert_int_equal(read_round(&search, SECONDS(90)), FEED_ROUND_DONE);
-                assert_int_equal(search.pages, i + 1);
-                assert_int_equal(read_round(&search, SECONDS(90)), FEED_ROUND_DONE);
-                assert_int_equal(search.pages, 1);
-        }
-}
-
-static void test_a_search_by_created_on_without_order_fails(void **state)
-{
-        struct search search = { CREATED_ROUND_INITIAL, .count = 100, .direction = 7 };
-        (void)state;
-
-        assert_int_equal(read_round(&search, SECONDS(90)), FEED_FAILED);
-        assert_int_equal(search.pages, 3);
-}
-
-static void test_pages_by_created_on_must_advance(void **state)
-{
-        struct search same = { CREATED_ROUND_INITIAL, .count = 100, .direction = -1, .same = true },
-                      number = { CREATED_ROUND_INITIAL, .count = 100, .direction = -1, .same_number = true };
-        (void)state;
-
-        assert_int_equal(read_round(&same, SECONDS(10)), FEED_FAILED);
-        assert_int_equal(same.pages, 2);
-        assert_int_equal(read_round(&number, SECONDS(10)), FEED_FAILED);
-        assert_int_equal(number.pages, 2);
-        assert_int_equal(read_round(&number, SECONDS(90)), FEED_ROUND_DONE); /* one page is enough */
-
-        struct search endless = { CREATED_ROUND_INITIAL, .count = 30, .direction = -1, .endless = true },
-                      none = { CREATED_ROUND_INITIAL, .count = 30, .direction = -1, .no_number = true };
-        assert_int_equal(read_round(&endless, INT64_MIN), FEED_FAILED);
-        assert_int_equal(endless.pages, 4); /* the last two are empty */
-        assert_int_equal(read_round(&none, INT64_MIN), FEED_ROUND_DONE);
-}
-
-static void test_a_round_by_created_on_can_begin_again(void **state)
-{
-        struct search search = { CREATED_ROUND_INITIAL, .count = 100, .direction = 1 };
-        (void)state;
-
-        assert_int_equal(read_page(&search, 0), FEED_AGAIN);
-        assert_int_equal(read_page(&search, 0), FEED_NEXT_PAGE);
-        assert_int_equal(created_round_page(&search.round).page, 2);
-        created_round_restart(&search.round);
-        assert_int_equal(created_round_page(&search.round).page, 1);
-        assert_int_equal(created_round_page(&search.round).direction, 1);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -524,6 +408,7 @@ int main(void)
                 cmocka_unit_test(test_since_counts_from_the_newest_job),
                 cmocka_unit_test(test_any_span_can_be_since),
                 cmocka_unit_test(test_a_job_that_appears_during_the_first_round_is_new),
+                cmocka_unit_test(test_during_a_first_round_without_a_span_only_younger_jobs_are_new),
                 cmocka_unit_test(test_older_jobs_than_a_first_round_could_read_were_there),
                 cmocka_unit_test(test_a_thousand_jobs_of_the_last_minute_are_remembered),
                 cmocka_unit_test(test_in_an_account_without_jobs_every_job_is_new),
@@ -533,12 +418,6 @@ int main(void)
                 cmocka_unit_test(test_a_written_section_judges_as_before),
                 cmocka_unit_test(test_a_damaged_text_is_not_read),
                 cmocka_unit_test(test_no_memory_is_reported),
-                cmocka_unit_test(test_a_round_by_created_on_reads_as_far_as_it_must),
-                cmocka_unit_test(test_a_round_by_created_on_reads_a_thousand_rows),
-                cmocka_unit_test(test_the_direction_of_created_on_is_found_once),
-                cmocka_unit_test(test_a_search_by_created_on_without_order_fails),
-                cmocka_unit_test(test_pages_by_created_on_must_advance),
-                cmocka_unit_test(test_a_round_by_created_on_can_begin_again),
         };
 
         return cmocka_run_group_tests_name("discovery", tests, NULL, NULL);

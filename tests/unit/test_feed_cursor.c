@@ -87,6 +87,21 @@ static void test_a_round_ends_behind_a_minute_before_the_newest_of_the_last(void
         feed_table_clear(&table);
 }
 
+static void test_rows_of_the_minute_may_go_on_on_the_next_page(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        start_at(&table,
+                 SECONDS(311)); /* so that 251 is the last row that is a minute behind, and of page 2 */
+        feed_table_change(&table, 1, SECONDS(251));
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.pages, 3);
+        assert_int_equal(feed_table_get(&table, 1)->times, 1);
+        feed_table_clear(&table);
+}
+
 static void test_a_quiet_round_is_one_page_without_new_rows(void **state)
 {
         struct feed_table table;
@@ -223,6 +238,28 @@ static void test_pages_grow_while_most_of_their_rows_are_new(void **state)
         assert_int_equal(table.requests[0].size, 100);
         assert_int_equal(table.pages, 1);
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.requests[0].size, 25);
+        feed_table_clear(&table);
+}
+
+static void test_pages_stay_large_while_most_of_their_rows_are_new(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        start_at(&table, SECONDS(300));
+        for (unsigned round = 1; round <= 3; round++) {
+                for (unsigned id = 1; id <= 60; id++)
+                        feed_table_change(&table, id, SECONDS(300 + 100 * round));
+                assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+                assert_int_equal(table.again, round == 1 ? 2 : 0);
+                assert_int_equal(table.requests[table.pages - 1].size, 100);
+        }
+        for (unsigned id = 1; id <= 50; id++)
+                feed_table_change(&table, id, SECONDS(700));
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE); /* a half was not most */
         assert_int_equal(table.requests[0].size, 25);
         feed_table_clear(&table);
 }
@@ -482,6 +519,25 @@ static void test_a_round_is_repeated_if_a_job_is_deleted_meanwhile(void **state)
         feed_table_clear(&table);
 }
 
+/* Another three may follow in the next round. */
+static void test_repetitions_are_counted_anew_in_each_round(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 297, true);
+        start_at(&table, SECONDS(297));
+        table.on_page = delete_newest;
+        for (unsigned round = 0; round < 2; round++) {
+                assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+                assert_int_equal(table.again, 3);
+                assert_true(feed_cursor_works(&table.cursor));
+                for (unsigned id = 295; id <= 297; id++)
+                        feed_table_add(&table, id, SECONDS(id), true)->shown = 1;
+        }
+        feed_table_clear(&table);
+}
+
 static void test_after_three_repetitions_the_next_round_reads_as_far_back(void **state)
 {
         struct feed_table table;
@@ -603,6 +659,8 @@ static void test_a_round_is_cut_after_two_hundred_pages_and_not_tried_again(void
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_CUT);
         assert_int_equal(table.pages - table.again, 200);
         assert_false(feed_cursor_works(&table.cursor));
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE); /* nothing has changed since */
+        assert_int_equal(table.pages, 1);
         for (unsigned round = 0; round < 3; round++) {
                 struct feed_job *job = feed_table_get(&table, 1 + round);
                 feed_table_change(&table, job->id, SECONDS(22001 + round));
@@ -817,6 +875,22 @@ static void test_rounds_read_back_to_a_missed_change_of_ten_minutes(void **state
         }
 }
 
+static void test_after_a_cut_missed_changes_are_forgotten(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_missed(&table);
+        note_missed(&table, 77, SECONDS(18000));
+        table.form = REMOTE_TIME_LOCAL; /* this cuts a round at once */
+        assert_int_equal(read_round_after(&table, USEC_PER_MIN), FEED_ROUND_CUT);
+        assert_false(feed_cursor_works(&table.cursor));
+        note_missed(&table, 78, SECONDS(18000)); /* what was not reached is found by polls */
+        for (unsigned round = 0; round < 3; round++)
+                assert_int_equal(read_round_after(&table, USEC_PER_MIN), FEED_ROUND_DONE);
+        feed_table_clear(&table);
+}
+
 static void test_many_missed_changes_fail_like_one(void **state)
 {
         struct feed_table table;
@@ -836,6 +910,20 @@ static void test_many_missed_changes_fail_like_one(void **state)
 }
 
 /* ---- memory ---- */
+
+static void test_only_rows_of_two_rounds_are_remembered(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, false);
+        for (unsigned round = 1; round <= 100; round++) {
+                feed_table_change(&table, round, SECONDS(300 + 100 * round));
+                assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+                assert_in_range(table.cursor.seen.count, 1, 2 * 25);
+        }
+        feed_table_clear(&table);
+}
 
 static void test_no_memory_leaves_a_page_untaken(void **state)
 {
@@ -867,6 +955,7 @@ int main(void)
                 cmocka_unit_test(test_a_first_round_reads_one_page),
                 cmocka_unit_test(test_a_first_round_reads_back_to_the_saved_time),
                 cmocka_unit_test(test_a_round_ends_behind_a_minute_before_the_newest_of_the_last),
+                cmocka_unit_test(test_rows_of_the_minute_may_go_on_on_the_next_page),
                 cmocka_unit_test(test_a_quiet_round_is_one_page_without_new_rows),
                 cmocka_unit_test(test_an_unknown_row_behind_the_boundary_asks_for_another_page),
                 cmocka_unit_test(test_new_rows_before_the_boundary_ask_for_no_other_page),
@@ -874,6 +963,7 @@ int main(void)
                 cmocka_unit_test(test_an_account_without_jobs_is_read_and_its_first_job_is_shown),
                 cmocka_unit_test(test_a_request_that_is_repeated_is_for_the_same_page),
                 cmocka_unit_test(test_pages_grow_while_most_of_their_rows_are_new),
+                cmocka_unit_test(test_pages_stay_large_while_most_of_their_rows_are_new),
                 cmocka_unit_test(test_half_of_a_page_is_not_most_of_it),
                 cmocka_unit_test(test_a_page_that_fails_is_halved_for_an_hour),
                 cmocka_unit_test(test_the_feed_is_off_for_an_hour_if_single_rows_fail),
@@ -886,6 +976,7 @@ int main(void)
                 cmocka_unit_test(test_a_page_in_another_form_than_the_first_is_not_sorted),
                 cmocka_unit_test(test_a_new_form_of_times_is_a_new_start),
                 cmocka_unit_test(test_a_round_is_repeated_if_a_job_is_deleted_meanwhile),
+                cmocka_unit_test(test_repetitions_are_counted_anew_in_each_round),
                 cmocka_unit_test(test_after_three_repetitions_the_next_round_reads_as_far_back),
                 cmocka_unit_test(test_without_totals_no_round_is_repeated),
                 cmocka_unit_test(test_pages_that_do_not_advance_fail),
@@ -902,7 +993,9 @@ int main(void)
                 cmocka_unit_test(test_a_row_of_another_form_clears_nothing),
                 cmocka_unit_test(test_what_the_feed_could_not_show_is_no_failure),
                 cmocka_unit_test(test_rounds_read_back_to_a_missed_change_of_ten_minutes),
+                cmocka_unit_test(test_after_a_cut_missed_changes_are_forgotten),
                 cmocka_unit_test(test_many_missed_changes_fail_like_one),
+                cmocka_unit_test(test_only_rows_of_two_rounds_are_remembered),
                 cmocka_unit_test(test_no_memory_leaves_a_page_untaken),
         };
 

@@ -24,6 +24,7 @@
 #include "platform/identity.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 
@@ -31,14 +32,12 @@ struct check {
         const struct config *config;
         enum check_purpose purpose;
         struct config_problems *problems;
-        int error; /* -ENOMEM once memory ran out */
 };
 
-/* Takes over `message`, which is NULL when out of memory. */
-static void add_problem(struct check *check, bool warning, char *message)
+/* Takes over `message`, which format_message() or the like have returned. */
+static struct config_problem *add_problem(const struct check *check, bool warning, char *message)
 {
-        if (config_problems_add(check->problems, warning, message) < 0)
-                check->error = -ENOMEM;
+        return config_problems_add(check->problems, warning, memory_need(message));
 }
 
 /* ---- secrets ---- */
@@ -50,14 +49,13 @@ static void add_problem(struct check *check, bool warning, char *message)
 static void report_secret(void *userdata, const char *where, const char *source, bool is_warning,
                           const char *message)
 {
-        struct check *check = userdata;
+        const struct check *check = userdata;
 
-        add_problem(check, is_warning,
-                    strcmp(where, check->config->path) == 0 ? strdup(message)
-                                                            : format_message("%s: %s", where, message));
-        if (check->error == 0)
-                check->problems->items[check->problems->count - 1].needs_restart =
-                        !is_warning && credential_is_passed(source);
+        bool says_enough = strcmp(where, check->config->path) == 0;
+        struct config_problem *problem = add_problem(
+                check, is_warning, says_enough ? strdup(message) : format_message("%s: %s", where, message));
+
+        problem->needs_restart = !is_warning && credential_is_passed(source);
 }
 
 /*
@@ -93,12 +91,10 @@ static void check_api_secret(struct check *check)
                 return;
         int r = credential_read(&credential, &secret, &message);
         secret_free(secret);
-        if (r == -ENOMEM)
-                check->error = r;
-        else if (r < 0 || message != NULL)
+        if (r < 0 || message != NULL)
                 report_secret(check, check->config->api.where_secret, credential.source, r >= 0,
                               message != NULL ? message : strerror(-r));
-        if (r < 0 && check->error == 0)
+        if (r < 0)
                 check->problems->items[check->problems->count - 1].message_id = MESSAGE_ID_MISSING_CREDENTIAL;
 }
 
@@ -114,7 +110,7 @@ static void check_hook_files(struct check *check, const struct hook_config *hook
         CLEANUP(webhook_files_clear) struct webhook_files files = { .url = NULL };
 
         if (webhook_files_read(&call, &files) == -ENOMEM)
-                check->error = -ENOMEM;
+                memory_exhausted();
 }
 
 /* ---- [api] ---- */
@@ -128,8 +124,9 @@ static void check_client_id(struct check *check)
                 return;
         int r = machine_client_id(config_state_directory(check->config), name);
         if (r < 0)
-                add_problem(check, false,
-                            format_message("%s: " MACHINE_ID_ADVICE, api->where_secret, strerror(-r)));
+                (void)config_problems_add(
+                        check->problems, false,
+                        format_message("%s: " MACHINE_ID_ADVICE, api->where_secret, strerror(-r)));
 }
 
 static void check_certificates(struct check *check)
@@ -138,7 +135,7 @@ static void check_certificates(struct check *check)
         char *message = NULL;
 
         if (api_authorities_read(check->config, &authorities, &message) < 0)
-                add_problem(check, false, message);
+                (void)add_problem(check, false, message);
         http_authorities_free(authorities);
 }
 
@@ -148,7 +145,9 @@ static void check_certificates(struct check *check)
 static void add_advice(struct check *check, const struct hook_config *hook, char *advice)
 {
         if (advice != NULL)
-                add_problem(check, true, format_message("%s: [hook %s] %s", hook->where, hook->name, advice));
+                (void)config_problems_add(
+                        check->problems, true,
+                        format_message("%s: [hook %s] %s", hook->where, hook->name, advice));
         free(advice);
 }
 
@@ -157,12 +156,10 @@ static void check_program(struct check *check, const struct hook_config *hook)
         CLEANUP(cleanup_free) char *reason = NULL;
 
         int r = program_check(hook->target, &reason);
-        if (r == -ENOMEM)
-                check->error = r;
-        else if (r < 0)
-                add_problem(check, check->purpose == CHECK_USE,
-                            format_message("%s: [hook %s] exec = %s: %s", hook->where, hook->name,
-                                           hook->target, reason != NULL ? reason : strerror(-r)));
+        if (r < 0)
+                (void)add_problem(check, check->purpose == CHECK_USE,
+                                  format_message("%s: [hook %s] exec = %s: %s", hook->where, hook->name,
+                                                 hook->target, reason != NULL ? reason : strerror(-r)));
         if (check->purpose == CHECK_USE)
                 return;
         add_advice(check, hook, hook_advice_shell(hook->target));
@@ -198,13 +195,13 @@ static void check_installation(struct check *check)
                         continue;
                 int r = hook_exec_check(&reason);
                 if (r < 0)
-                        add_problem(check, false, strdup(reason != NULL ? reason : strerror(-r)));
+                        (void)add_problem(check, false, strdup(reason != NULL ? reason : strerror(-r)));
                 break;
         }
 }
 
-int check_environment(const struct config *config, enum check_purpose purpose,
-                      struct config_problems *problems)
+void check_environment(const struct config *config, enum check_purpose purpose,
+                       struct config_problems *problems)
 {
         struct check check = { .config = config, .purpose = purpose, .problems = problems };
 
@@ -214,7 +211,6 @@ int check_environment(const struct config *config, enum check_purpose purpose,
         for (size_t i = 0; i < config->hook_count; i++)
                 check_hook(&check, &config->hooks[i]);
         check_installation(&check);
-        return check.error;
 }
 
 void problems_log(struct journal *journal, const struct config_problems *problems)

@@ -21,11 +21,11 @@ enum check_purpose {
  * machine ID, and programs and targets of hooks. What is an error here and in CHECK_USE is the same, except
  * for hook programs.
  *
- * Appends to `problems` messages of the form "FILE:LINE: what is wrong; what to write instead". Returns 0
- * (also if there are errors) or -ENOMEM. Blocks while it reads files.
+ * Appends to `problems` messages of the form "FILE:LINE: what is wrong; what to write instead". Blocks while
+ * it reads files.
  */
-int check_environment(const struct config *config, enum check_purpose purpose,
-                      struct config_problems *problems);
+void check_environment(const struct config *config, enum check_purpose purpose,
+                       struct config_problems *problems);
 
 /* Logs errors and warnings, here and from config_load(). */
 void problems_log(struct journal *journal, const struct config_problems *problems);

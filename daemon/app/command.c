@@ -85,10 +85,6 @@ static enum exit_status load_config(const struct command *command, bool log, str
         int r = config_load(command->path, command->overrides, &problems, ret_config);
         report_problems(command, log, &problems);
         config_problems_clear(&problems);
-        if (r == -ENOMEM) {
-                (void)fputs("jobwatchd: out of memory while reading the configuration\n", stderr);
-                return EXIT_STATUS_SOFTWARE;
-        }
         return r < 0 ? EXIT_STATUS_CONFIG : EXIT_STATUS_SUCCESS;
 }
 
@@ -102,14 +98,10 @@ static enum exit_status check_before_run(const struct config *config, struct jou
 {
         struct config_problems problems = { .items = NULL };
 
-        int r = check_environment(config, CHECK_USE, &problems);
+        check_environment(config, CHECK_USE, &problems);
         problems_log(journal, &problems);
         size_t errors = problems.errors;
         config_problems_clear(&problems);
-        if (r < 0) {
-                journal_print(journal, LOG_ERR, "Cannot check the configuration: %s. Exiting.", strerror(-r));
-                return EXIT_STATUS_SOFTWARE;
-        }
         if (errors == 0)
                 return EXIT_STATUS_SUCCESS;
         refusal_log(journal, errors, false);
@@ -165,15 +157,11 @@ static enum exit_status check_config(const struct command *command, struct confi
         enum exit_status status = load_config(command, false, ret_config);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
-        int r = check_environment(*ret_config, command->for_reload ? CHECK_RELOAD : CHECK_FILES, &problems);
+        check_environment(*ret_config, command->for_reload ? CHECK_RELOAD : CHECK_FILES, &problems);
         report_problems(command, false, &problems);
         if (problems.errors > 0)
                 status = EXIT_STATUS_CONFIG;
         config_problems_clear(&problems);
-        if (r < 0) {
-                (void)fprintf(stderr, "jobwatchd: cannot check the configuration: %s\n", strerror(-r));
-                return EXIT_STATUS_SOFTWARE;
-        }
         return status;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/memory.h"
 #include "util/message.h"
 
 #define NAMED_MAX 10
@@ -26,7 +27,7 @@ struct item {
 };
 
 struct item_set {
-        struct item *items, *sorted;
+        struct item *items; /* sorted */
         size_t count;
 };
 
@@ -65,28 +66,21 @@ static struct item item_at(const struct config *config, enum item_kind kind, siz
         __builtin_unreachable();
 }
 
-/* What a configuration has of a kind. Without memory `items` or `sorted` is NULL. */
+/* What a configuration has of a kind. */
 static struct item_set collect(const struct config *config, enum item_kind kind)
 {
-        size_t count = count_items(config, kind);
-        struct item_set set = {
-                .items = calloc(count + 1, sizeof(*set.items)),
-                .sorted = calloc(count + 1, sizeof(*set.sorted)),
-                .count = count,
-        };
+        struct item_set set = { .count = count_items(config, kind) };
 
-        if (set.items == NULL || set.sorted == NULL)
-                return set;
-        for (size_t i = 0; i < count; i++)
+        set.items = memory_need(calloc(set.count + 1, sizeof(*set.items)));
+        for (size_t i = 0; i < set.count; i++)
                 set.items[i] = item_at(config, kind, i);
-        memcpy(set.sorted, set.items, count * sizeof(*set.items));
-        qsort(set.sorted, count, sizeof(*set.sorted), compare_items);
+        qsort(set.items, set.count, sizeof(*set.items), compare_items);
         return set;
 }
 
 static bool contains(const struct item_set *set, const struct item *item)
 {
-        return bsearch(item, set->sorted, set->count, sizeof(*set->sorted), compare_items) != NULL;
+        return bsearch(item, set->items, set->count, sizeof(*set->items), compare_items) != NULL;
 }
 
 static void print_item(FILE *file, const struct item *item)
@@ -121,45 +115,34 @@ static const char *print_lacking(FILE *file, const char *before, const char *wha
         return "; ";
 }
 
-/* Prints "4 jobs (1 added: 14)". Returns false when out of memory. */
-static bool print_changes(FILE *file, const char *noun, enum item_kind kind,
-                          const struct config *before_config, const struct config *after_config)
+/* Prints "4 jobs (1 added: 14)". */
+static void print_changes(FILE *file, const char *noun, struct item_set old, struct item_set new)
 {
         static const char begin[] = " (";
-        struct item_set old = collect(before_config, kind), new = collect(after_config, kind);
-        bool complete = old.items != NULL && old.sorted != NULL && new.items != NULL &&new.sorted != NULL;
 
-        if (complete) {
-                (void)fprintf(file, "%zu %s%s", new.count, noun, plural(new.count));
-                const char *before = print_lacking(file, begin, "added", &new, &old);
-                before = print_lacking(file, before, "removed", &old, &new);
-                (void)fputs(before != begin ? ")" : "", file);
-        }
+        (void)fprintf(file, "%zu %s%s", new.count, noun, plural(new.count));
+        const char *before = print_lacking(file, begin, "added", &new, &old);
+        before = print_lacking(file, before, "removed", &old, &new);
+        (void)fputs(before != begin ? ")" : "", file);
         free(old.items);
-        free(old.sorted);
         free(new.items);
-        free(new.sorted);
-        return complete;
 }
 
 char *config_changes_text(const struct config *old, const struct config *new)
 {
         char *text = NULL;
         size_t size = 0;
-        FILE *file = open_memstream(&text, &size);
+        FILE *file = memory_need(open_memstream(&text, &size));
 
-        if (file == NULL)
-                return NULL;
-        bool complete = print_changes(file, "job", ITEM_JOB, old, new);
+        print_changes(file, "job", collect(old, ITEM_JOB), collect(new, ITEM_JOB));
         if (old->discover_count > 0 || new->discover_count > 0) {
                 (void)fputs(", ", file);
-                complete = print_changes(file, "[discover] section", ITEM_DISCOVER, old, new) && complete;
+                print_changes(file, "[discover] section", collect(old, ITEM_DISCOVER),
+                              collect(new, ITEM_DISCOVER));
         }
         (void)fputs(", ", file);
-        complete = print_changes(file, "hook", ITEM_HOOK, old, new) && complete;
-        if (fclose(file) != 0 || !complete) {
-                free(text);
-                return NULL;
-        }
+        print_changes(file, "hook", collect(old, ITEM_HOOK), collect(new, ITEM_HOOK));
+        if (fclose(file) != 0)
+                memory_exhausted();
         return text;
 }

@@ -5,6 +5,6 @@
 
 /*
  * What a reload has changed: "4 jobs (1 added: 87654323 (members-import); 1 removed: 87654321), 3 hooks". Up
- * to ten of each are named. malloc()ed, or NULL when out of memory.
+ * to ten of each are named. malloc()ed. When memory runs out, the process ends.
  */
 char *config_changes_text(const struct config *old, const struct config *new);

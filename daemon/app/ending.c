@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "monitor/last_run.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* How long the end takes at most: with running exec hooks, which are killed after 5 s, and without. */
@@ -76,10 +77,8 @@ void ending_begin(struct ending *ending, enum exit_status status, bool wait_for_
                                            on_time, ending);
         if (r >= 0)
                 r = sd_event_add_post(ending->event, &ending->post, on_post, ending);
-        if (r >= 0)
-                return;
-        ending->is_overdue = true; /* without memory: at once */
-        (void)sd_event_exit(ending->event, status);
+        if (r < 0)
+                memory_exhausted();
 }
 
 bool ending_has_begun(const struct ending *ending)

@@ -23,34 +23,6 @@ DEFINE_CLEANUP(char *, command_free)
 
 #define BLANKS " \t"
 
-/* A word as it is written, quotes and escapes included. */
-struct raw_word {
-        const char *text;
-        size_t size;
-        bool is_plain; /* without quotes and escapes */
-};
-
-/* Returns false at the end of the command. */
-static bool next_word(const char **command, struct raw_word *ret_word)
-{
-        const char *at = *command + strspn(*command, BLANKS), *start = at;
-        char quote = '\0';
-        bool is_plain = true;
-
-        if (*at == '\0')
-                return false;
-        for (; *at != '\0' && (quote != '\0' || strchr(BLANKS, *at) == NULL); at++) {
-                is_plain = is_plain && strchr("\"'\\", *at) == NULL;
-                if (*at == '\\' && at[1] != '\0')
-                        at++;
-                else if (quote != '\0' ? *at == quote : *at == '"' || *at == '\'')
-                        quote = (char)(quote != '\0' ? '\0' : *at);
-        }
-        *ret_word = (struct raw_word){ .text = start, .size = (size_t)(at - start), .is_plain = is_plain };
-        *command = at;
-        return true;
-}
-
 /* Whether the program is a shell that gets its commands as an argument. */
 static bool is_shell_command(const char *command)
 {
@@ -72,44 +44,41 @@ static bool is_shell_command(const char *command)
 }
 
 /* |, ||, &&, ;, (, >, >>FILE, 2>, 2>&1, <, ... */
-static bool is_operator(const struct raw_word *word)
+static bool is_operator(const char *word)
 {
-        size_t digits = strspn(word->text, "0123456789");
-        size_t signs = strspn(word->text + digits, "|&;<>()");
+        size_t digits = strspn(word, "0123456789");
+        size_t signs = strspn(word + digits, "|&;<>()");
 
         return signs > 0 &&
-               (strchr("<>", word->text[digits]) != NULL || (digits == 0 && signs == word->size));
+               (strchr("<>", word[digits]) != NULL || (digits == 0 && signs == strcspn(word, BLANKS)));
 }
 
 /* $NAME, ${, $( and ` */
-static bool has_expansion(const struct raw_word *word)
+static bool is_expansion(const char *text)
 {
-        for (size_t i = 0; i < word->size; i++) {
-                if (word->text[i] == '`')
-                        return true;
-                if (word->text[i] != '$' || i + 1 == word->size)
-                        continue;
-                char next = word->text[i + 1];
-                if (isalpha((unsigned char)next) || strchr("_{(", next) != NULL)
-                        return true;
-        }
-        return false;
+        return *text == '`' || (*text == '$' && text[1] != '\0' &&
+                                (isalpha((unsigned char)text[1]) || strchr("_{(", text[1]) != NULL));
 }
 
 char *hook_advice_shell(const char *command)
 {
-        const char *at = command;
-        struct raw_word word;
+        const char *word = command;
+        char quote = '\0';
 
         if (is_shell_command(command))
                 return NULL;
-        while (next_word(&at, &word)) {
-                if (!word.is_plain || (!is_operator(&word) && !has_expansion(&word)))
-                        continue;
-                return format_message(
-                        "\"%.*s\" is passed to the program unchanged, since no shell is involved; "
-                        "for a shell, write /bin/sh -c '…'",
-                        (int)word.size, word.text);
+        for (const char *at = command; *at != '\0'; at++) {
+                if (*at == '\\' && at[1] != '\0')
+                        at++;
+                else if (quote != '\0' ? *at == quote : *at == '"' || *at == '\'')
+                        quote = (char)(quote != '\0' ? '\0' : *at);
+                else if (quote == '\0' && strchr(BLANKS, *at) != NULL)
+                        word = at + 1;
+                else if (quote == '\0' && ((at == word && is_operator(word)) || is_expansion(at)))
+                        return format_message(
+                                "\"%.*s\" is passed to the program unchanged, since no shell is involved; "
+                                "for a shell, write /bin/sh -c '…'",
+                                (int)strcspn(word, BLANKS), word);
         }
         return NULL;
 }

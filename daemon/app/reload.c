@@ -27,6 +27,7 @@
 #include "platform/credential.h"
 #include "util/cleanup.h"
 #include "util/container.h"
+#include "util/memory.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
@@ -58,8 +59,6 @@ static struct loading *loading_free(struct loading *loading)
         free(loading);
         return NULL;
 }
-
-DEFINE_CLEANUP(struct loading, loading_free)
 
 /* ---- loading and checking ---- */
 
@@ -98,7 +97,7 @@ static struct config *load_config(const struct reload_parts *parts, size_t *ret_
 
         int r = config_load(parts->path, parts->overrides, &problems, &config);
         if (r >= 0)
-                r = check_environment(config, CHECK_USE, &problems);
+                check_environment(config, CHECK_USE, &problems);
         problems_log(parts->journal, &problems);
         log_restart_needed(parts, &problems);
         *ret_errors = problems.errors;
@@ -119,16 +118,6 @@ static struct config *load_config(const struct reload_parts *parts, size_t *ret_
 
 /* ---- the end ---- */
 
-static void log_refused(const struct reload_parts *parts, size_t errors, const char *cause)
-{
-        if (errors > 0)
-                refusal_log(parts->journal, errors, true);
-        else
-                journal_print_about(parts->journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
-                                    "Configuration not reloaded: %s. Keeping the previous configuration.",
-                                    cause);
-}
-
 static void end_reload(struct reload *reload, bool succeeded)
 {
         reload->loading = loading_free(reload->loading);
@@ -139,7 +128,12 @@ static void end_reload(struct reload *reload, bool succeeded)
 /* `errors` were logged; without any, `cause` is the reason. */
 static void refuse(struct reload *reload, size_t errors, const char *cause)
 {
-        log_refused(&reload->parts, errors, cause);
+        if (errors > 0)
+                refusal_log(reload->parts.journal, errors, true);
+        else
+                journal_print_about(reload->parts.journal, LOG_ERR, MESSAGE_ID_RELOAD_REFUSED, 0, NULL,
+                                    "Configuration not reloaded: %s. Keeping the previous configuration.",
+                                    cause);
         end_reload(reload, false);
 }
 
@@ -202,7 +196,7 @@ static void apply(struct reload *reload)
         *parts->config = config_ref(reload->loading->config);
         const struct monitor_counts counts = monitor_count(parts->monitor);
         CLEANUP(cleanup_free) char *changes = config_changes_text(old, *parts->config);
-        summary_log_reload(parts->journal, *parts->config, &counts, changes != NULL ? changes : "jobs");
+        summary_log_reload(parts->journal, *parts->config, &counts, changes);
         config_free(old);
         end_reload(reload, true);
 }
@@ -254,20 +248,22 @@ void reload_request(struct reload *reload)
                 return;
         }
         notify_reloading();
-        CLEANUP(cleanup_config_free) struct config *config = load_config(parts, &errors);
-        CLEANUP(cleanup_loading_free) struct loading *loading = calloc(1, sizeof(*loading));
-        if (config == NULL || loading == NULL || monitor_prepare(parts->monitor, config) < 0) {
-                refuse(reload, errors, strerror(ENOMEM));
+        struct config *config = load_config(parts, &errors);
+        if (config == NULL) {
+                refuse(reload, errors, "");
                 return;
         }
+        if (monitor_prepare(parts->monitor, config) < 0)
+                memory_exhausted();
+        struct loading *loading = memory_need(calloc(1, sizeof(*loading)));
         loading->operation = (struct state_operation){
                 .run = loading_run,
                 .done = loading_done,
                 .only_reads = true,
         };
         loading->reload = reload;
-        loading->config = STEAL_POINTER(config);
-        reload->loading = STEAL_POINTER(loading);
+        loading->config = config;
+        reload->loading = loading;
         state_queue(parts->state, &reload->loading->operation);
 }
 

@@ -16,12 +16,39 @@ struct config *config_ref(struct config *config)
         return config;
 }
 
-/* Frees the values of a section; `base` is what the fields of its keys are in. */
-static void clear_section(enum config_section section, void *base)
+static void clear_values(enum config_section section, void *values)
 {
-        for (size_t i = 0; i < config_key_count; i++)
-                if (config_keys[i].section == section && config_keys[i].type->clear != NULL)
-                        config_keys[i].type->clear((char *)base + config_keys[i].offset);
+        const struct config_keys keys = config_keys_of(section);
+
+        for (size_t i = 0; i < keys.count; i++)
+                if (keys.first[i].type->clear != NULL)
+                        keys.first[i].type->clear((char *)values + keys.first[i].offset);
+}
+
+void config_job_clear(struct job_config *job)
+{
+        free(job->name);
+        clear_values(SECTION_JOB, job);
+        *job = (struct job_config){ 0 };
+}
+
+void config_discover_clear(struct discover_config *discover)
+{
+        free(discover->name);
+        clear_values(SECTION_DISCOVER, discover);
+        *discover = (struct discover_config){ 0 };
+}
+
+void config_hook_clear(struct hook_config *hook)
+{
+        free(hook->name);
+        free(hook->comment);
+        free(hook->where);
+        free(hook->where_secret_file);
+        free(hook->where_header_file);
+        free(hook->where_ca_file);
+        clear_values(SECTION_HOOK, hook);
+        *hook = (struct hook_config){ 0 };
 }
 
 struct config *config_free(struct config *config)
@@ -32,27 +59,15 @@ struct config *config_free(struct config *config)
         if (--config->references > 0)
                 return NULL;
 
-        for (size_t i = 0; i < config->job_count; i++) {
-                free(config->jobs[i].name);
-                clear_section(SECTION_JOB, &config->jobs[i]);
-        }
-        for (size_t i = 0; i < config->discover_count; i++) {
-                free(config->discovers[i].name);
-                clear_section(SECTION_DISCOVER, &config->discovers[i]);
-        }
-        for (size_t i = 0; i < config->hook_count; i++) {
-                struct hook_config *hook = &config->hooks[i];
-                free(hook->name);
-                free(hook->comment);
-                free(hook->where);
-                free(hook->where_secret_file);
-                free(hook->where_header_file);
-                free(hook->where_ca_file);
-                clear_section(SECTION_HOOK, hook);
-        }
+        for (size_t i = 0; i < config->job_count; i++)
+                config_job_clear(&config->jobs[i]);
+        for (size_t i = 0; i < config->discover_count; i++)
+                config_discover_clear(&config->discovers[i]);
+        for (size_t i = 0; i < config->hook_count; i++)
+                config_hook_clear(&config->hooks[i]);
         for (unsigned section = 0; section < SECTION_COUNT; section++)
                 if (!config_section_is_named((enum config_section)section))
-                        clear_section((enum config_section)section, config);
+                        clear_values((enum config_section)section, config);
         free(config->jobs);
         free(config->discovers);
         free(config->hooks);

@@ -95,8 +95,8 @@ struct limits_config {
 
 /* A watched job. Settings missing from its section are taken from [poll]. */
 struct job_config {
-        uint64_t id;
         char *name; /* of its [job NAME] section; NULL: listed under [jobs] or given by --job */
+        uint64_t id;
         struct poll_config poll;
         struct string_list hooks; /* names; used only if hooks_given */
         bool hooks_given;         /* false: all hooks */
@@ -123,7 +123,8 @@ struct hook_config {
         char *name;
         unsigned on; /* event_mask bits; default EVENT_MASK_TERMINAL */
         enum hook_kind kind;
-        char *target;   /* the value of unit, exec or url; NULL with url_file */
+        char *target;            /* the one of unit, exec and url that is given; NULL with url_file */
+        char *unit, *exec, *url; /* NULL: not given */
         char *url_file; /* the URL is in it: the name of a systemd credential, or an absolute path; or NULL */
         char *comment;  /* of exec: what follows " ;" on its lines, with the ";"; NULL: nothing */
         uint64_t timeout_us;
@@ -181,10 +182,12 @@ struct config_problems {
         struct config_problem *items;
         size_t count;
         size_t errors; /* count without the warnings */
+        int error;     /* -ENOMEM once memory ran out; problems may be missing then */
 };
 
-/* Takes over `message`; NULL: out of memory. Returns 0 or -ENOMEM. */
-int config_problems_add(struct config_problems *problems, bool warning, char *message);
+/* Takes over `message`; NULL: out of memory. Returns the problem that was added, or NULL, noting the error.
+ */
+struct config_problem *config_problems_add(struct config_problems *problems, bool warning, char *message);
 
 void config_problems_clear(struct config_problems *problems);
 
@@ -201,12 +204,17 @@ struct config_overrides {
 /* Adds a reference. Returns the configuration. */
 struct config *config_ref(struct config *config);
 
+/* Free what a job, a section [discover NAME] or a hook owns and leave zeroes. For daemon/config only. */
+void config_job_clear(struct job_config *job);
+void config_discover_clear(struct discover_config *discover);
+void config_hook_clear(struct hook_config *hook);
+
 /* Drops a reference; the last one frees the configuration. Accepts NULL, returns NULL. */
 struct config *config_free(struct config *config);
 
 /*
  * Writes the effective configuration as INI that config_load() reads back to the same values, without
- * secrets. Returns 0, -ENOMEM or the error of writing.
+ * secrets. Returns 0 or the negative errno of writing.
  */
 int config_print(const struct config *config, FILE *file);
 

@@ -2,8 +2,8 @@
 
 /*
  * Checks of keys in combination: those that require or exclude each other, and names that must exist. Each
- * error has the location of the line to change. Nothing is concluded from a value that was refused, or that
- * may be in a line or section that was.
+ * error has the location of the line to change. Nothing is concluded from a section with a line that was
+ * refused, nor from what may be below a section header that was.
  */
 
 #include "config/config_check.h"
@@ -16,251 +16,239 @@
 #include "config/value_syntax.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
 DEFINE_CLEANUP(char *, command_free)
 
-struct check {
-        const struct config *config;
-        const struct settings *settings;
-        struct diagnostics *diagnostics;
-};
-
-/* The location of a key; if it is not given, of its section, else the main file. `section` may be NULL. */
-static struct location location_of(const struct check *check, const struct section_settings *section,
-                                   const char *key)
+/* The location of a key; if it is not given, of its section. */
+static struct location location_of(const struct section *section, const char *key)
 {
-        const struct setting *setting = section_find(section, key);
+        const struct key_state *state = section_key(section, key);
 
-        if (setting != NULL)
-                return setting->location;
-        return section != NULL ? section->location : (struct location){ check->settings->files[0], 0 };
+        return key_is_given(state) ? state->location : section->location;
 }
 
-/* Whether the value of a key, or its default, is what the files say. `section` may be NULL. */
-static bool is_certain(const struct check *check, const struct section_settings *section, const char *key)
+static void check_api(const struct loading *loading)
 {
-        const struct setting *setting = section_find(section, key);
-
-        return !check->settings->damaged && (section == NULL || !section->damaged) &&
-               (setting == NULL || !setting->refused);
-}
-
-static void check_api(const struct check *check)
-{
-        const struct section_settings *section = settings_find_section(check->settings, SECTION_API, NULL);
-        const struct api_config *api = &check->config->api;
+        const struct section *section = loading_find(loading, SECTION_API, NULL);
+        const struct api_config *api = &loading->config->api;
         bool is_token = api->auth == AUTH_TOKEN;
         const char *method = is_token ? "token" : api->auth == AUTH_BASIC ? "basic" : "password";
         const char *file_key = is_token ? "token_file" : "password_file";
         const char *file = is_token ? api->token_file : api->password_file;
 
-        if (!is_certain(check, section, "auth"))
+        if (section->damaged)
                 return;
-        if (!is_token && api->username[0] == '\0' && is_certain(check, section, "username"))
-                diagnostics_error(check->diagnostics, location_of(check, section, "auth"),
-                                  "auth = %s needs a username; add \"username = NAME\" to [api]", method);
-        if (file[0] == '\0' && is_certain(check, section, file_key))
-                diagnostics_error(check->diagnostics, location_of(check, section, file_key),
-                                  "auth = %s needs %s; "
-                                  "write the name of a credential or an absolute path, or remove the line",
-                                  method, file_key);
+        if (!is_token && api->username[0] == '\0')
+                problems_error(loading->problems, location_of(section, "auth"),
+                               "auth = %s needs a username; add \"username = NAME\" to [api]", method);
+        if (file[0] == '\0')
+                problems_error(loading->problems, location_of(section, file_key),
+                               "auth = %s needs %s; "
+                               "write the name of a credential or an absolute path, or remove the line",
+                               method, file_key);
 }
 
 /*
  * Checks that an interval is not longer than the longest, in [poll] or in a section with a NAME. There, one
  * or both values may be those of [poll].
  */
-static void check_intervals(const struct check *check, const struct poll_config *poll,
-                            const struct section_settings *section)
+static void check_intervals(const struct loading *loading, const struct poll_config *poll,
+                            const struct section *section)
 {
-        bool is_named = section != NULL && section->name != NULL;
-        const struct section_settings *general = settings_find_section(check->settings, SECTION_POLL, NULL);
-        bool own_interval = section_find(section, "interval") != NULL;
-        bool own_most = section_find(section, "max_interval") != NULL;
-        struct location at = location_of(check, section, own_most ? "max_interval" : "interval");
+        const struct section *general = loading_find(loading, SECTION_POLL, NULL);
+        const char *kind = config_section_names[section->kind], *name = section->name;
+        bool own_interval = key_is_given(section_key(section, "interval"));
+        bool own_most = key_is_given(section_key(section, "max_interval"));
+        struct location at = location_of(section, own_most ? "max_interval" : "interval");
         char interval[TIMESPAN_TEXT_MAX], most[TIMESPAN_TEXT_MAX];
 
         /* If both are those of [poll], that is reported there. */
         if (poll->max_interval_us >= poll->interval_us || (!own_interval && !own_most) ||
-            !is_certain(check, own_interval ? section : general, "interval") ||
-            !is_certain(check, own_most ? section : general, "max_interval"))
+            ((!own_interval || !own_most) && (loading->damaged || general->damaged)))
                 return;
         (void)timespan_format(poll->interval_us, interval);
         (void)timespan_format(poll->max_interval_us, most);
-        if (!own_most && !is_named)
-                diagnostics_error(check->diagnostics, at,
-                                  "interval (%s) is longer than max_interval (default %s); "
-                                  "add \"max_interval = %s\" or more",
-                                  interval, most, interval);
+        if (!own_most && name == NULL)
+                problems_error(loading->problems, at,
+                               "interval (%s) is longer than max_interval (default %s); "
+                               "add \"max_interval = %s\" or more",
+                               interval, most, interval);
         else if (!own_most)
-                diagnostics_error(check->diagnostics, at,
-                                  "interval (%s) is longer than max_interval in [poll] (%s); "
-                                  "add \"max_interval = %s\" or more to [%s %s]",
-                                  interval, most, interval, config_section_name(section->section),
-                                  section->name);
-        else if (!own_interval && is_named)
-                diagnostics_error(check->diagnostics, at,
-                                  "max_interval (%s) is shorter than interval in [poll] (%s); "
-                                  "add \"interval = %s\" or less to [%s %s]",
-                                  most, interval, most, config_section_name(section->section), section->name);
+                problems_error(loading->problems, at,
+                               "interval (%s) is longer than max_interval in [poll] (%s); "
+                               "add \"max_interval = %s\" or more to [%s %s]",
+                               interval, most, interval, kind, name);
+        else if (!own_interval && name != NULL)
+                problems_error(loading->problems, at,
+                               "max_interval (%s) is shorter than interval in [poll] (%s); "
+                               "add \"interval = %s\" or less to [%s %s]",
+                               most, interval, most, kind, name);
         else
-                diagnostics_error(check->diagnostics, at,
-                                  "max_interval (%s) is shorter than interval (%s); write %s or more", most,
-                                  interval, interval);
+                problems_error(loading->problems, at,
+                               "max_interval (%s) is shorter than interval (%s); write %s or more", most,
+                               interval, interval);
 }
 
-void check_hook_name(const struct settings *settings, const char *name, struct location location,
-                     struct diagnostics *diagnostics)
+static void check_hook_names(const struct loading *loading)
 {
-        struct suggestion suggestion = suggestion_start(name);
+        const struct config *config = loading->config;
 
-        if (settings->damaged || settings_find_section(settings, SECTION_HOOK, name) != NULL)
-                return;
-        for (size_t i = 0; i < settings->count; i++)
-                if (settings->sections[i]->section == SECTION_HOOK)
-                        suggestion_consider(&suggestion, settings->sections[i]->name);
-        if (suggestion.nearest != NULL)
-                diagnostics_error(diagnostics, location, "unknown hook \"%s\"; did you mean \"%s\"?", name,
-                                  suggestion.nearest);
-        else
-                diagnostics_error(diagnostics, location,
-                                  "unknown hook \"%s\"; add a section [hook %s], or remove the name", name,
-                                  name);
-}
-
-static void check_jobs(const struct check *check)
-{
-        const struct section_settings *plain = settings_find_section(check->settings, SECTION_JOBS, NULL);
-
-        if (check->config->job_count == 0 && check->config->discover_count == 0 &&
-            is_certain(check, plain, "ids"))
-                diagnostics_error(check->diagnostics, location_of(check, plain, "ids"),
-                                  "no jobs to watch; add \"ids = NUMBER\" under [jobs], add a section "
-                                  "[discover NAME], or use --job NUMBER");
-
-        for (size_t i = 0; i < check->settings->count; i++) {
-                const struct section_settings *section = check->settings->sections[i];
-                if (section->section != SECTION_JOB)
+        for (size_t i = 0; i < loading->hook_use_count; i++) {
+                const struct hook_use *use = &loading->hook_uses[i];
+                if (loading_find(loading, SECTION_HOOK, use->name) != NULL)
                         continue;
-                if (section_find(section, "id") == NULL && !section->damaged)
-                        diagnostics_error(check->diagnostics, section->location,
-                                          "[job %s] has no id; add \"id = NUMBER\"", section->name);
-                check_intervals(check, &check->config->jobs[section->index].poll, section);
+                const char *nearest = nearest_word(use->name, (const char *const *)&config->hooks->name,
+                                                   sizeof(*config->hooks), config->hook_count);
+                if (nearest != NULL)
+                        problems_error(loading->problems, use->location,
+                                       "unknown hook \"%s\"; did you mean \"%s\"?", use->name, nearest);
+                else
+                        problems_error(loading->problems, use->location,
+                                       "unknown hook \"%s\"; add a section [hook %s], or remove the name",
+                                       use->name, use->name);
         }
 }
 
-static void check_discovery(const struct check *check, const struct config_overrides *overrides)
+static void check_job(const struct loading *loading, const struct section *section)
 {
-        static const struct location command_line = { 0 };
-        const struct section_settings *exit = settings_find_section(check->settings, SECTION_EXIT, NULL);
-        const struct config *config = check->config;
+        if (!key_is_given(section_key(section, "id")))
+                problems_error(loading->problems, section->location,
+                               "[job %s] has no id; add \"id = NUMBER\"", section->name);
+        check_intervals(loading, &section->job.poll, section);
+}
 
-        for (size_t i = 0; i < check->settings->count; i++) {
-                const struct section_settings *section = check->settings->sections[i];
-                if (section->section == SECTION_DISCOVER)
-                        check_intervals(check, &config->discovers[section->index].poll, section);
-        }
+static void check_job_count(const struct loading *loading)
+{
+        const struct section *plain = loading_find(loading, SECTION_JOBS, NULL);
+
+        if (loading->config->job_count == 0 && loading->config->discover_count == 0 && !plain->damaged)
+                problems_error(loading->problems, location_of(plain, "ids"),
+                               "no jobs to watch; add \"ids = NUMBER\" under [jobs], add a section "
+                               "[discover NAME], or use --job NUMBER");
+}
+
+static void check_exit(const struct loading *loading, bool is_option)
+{
+        const struct config *config = loading->config;
+        const struct section *exit = loading_find(loading, SECTION_EXIT, NULL);
+
         if (config->discover_count > 0 && config->exit_when == EXIT_DONE)
-                diagnostics_error(check->diagnostics,
-                                  overrides->exit_when_done ? command_line : location_of(check, exit, "when"),
-                                  "%s has no meaning with [discover %s], since new jobs may always appear; "
-                                  "remove one of the two",
-                                  overrides->exit_when_done ? "--exit-when-done" : "when = done",
-                                  config->discovers[0].name);
-}
-
-const struct setting *section_target(const struct section_settings *section, size_t *ret_count)
-{
-        const struct setting *last = NULL;
-        size_t count = 0;
-
-        assert(section->section == SECTION_HOOK);
-        for (size_t i = 0; i < section->count; i++) {
-                const struct setting *setting = &section->settings[i];
-                if (!setting->key->is_target || (setting->empty && !setting->refused))
-                        continue;
-                last = setting;
-                count++;
-        }
-        if (ret_count != NULL)
-                *ret_count = count;
-        return last;
+                problems_error(loading->problems,
+                               is_option ? (struct location){ 0 } : location_of(exit, "when"),
+                               "%s has no meaning with [discover %s], since new jobs may always appear; "
+                               "remove one of the two",
+                               is_option ? "--exit-when-done" : "when = done", config->discovers[0].name);
 }
 
 /* Split here as the hook will split it, so that no command is refused only when it is to run. */
-static void check_command(const struct check *check, const char *command, struct location location)
+static void check_command(const struct loading *loading, const char *command, struct location location)
 {
         CLEANUP(cleanup_command_free) char **words = NULL;
 
-        if (diagnostics_note(check->diagnostics, argv_split(command, &words)) == -EINVAL)
-                diagnostics_error(check->diagnostics, location,
-                                  "exec = %.*s is invalid: unclosed quote or unknown escape; "
-                                  "write \\\" or \\\\ for the character itself",
-                                  (int)text_cut(command, strlen(command), 200), command);
+        int r = argv_split(command, &words);
+        if (r == -ENOMEM)
+                memory_exhausted();
+        if (r < 0)
+                problems_error(loading->problems, location,
+                               "exec = %.*s is invalid: unclosed quote or unknown escape; "
+                               "write \\\" or \\\\ for the character itself",
+                               (int)text_cut(command, strlen(command), 200), command);
 }
 
-static void check_hook(const struct check *check, const struct section_settings *section)
+static bool is_after(struct location left, struct location right)
+{
+        return left.file->order > right.file->order || (left.file == right.file && left.line > right.line);
+}
+
+/* Counts the targets of a hook. Returns the key of the last one, or NULL. */
+static const char *find_target(const struct section *section, size_t *ret_count)
+{
+        static const char *const keys[] = { "unit", "exec", "url", "url_file" };
+        const struct hook_config *hook = &section->hook;
+        const char *const values[] = { hook->unit, hook->exec, hook->url, hook->url_file };
+        const char *last = NULL;
+
+        *ret_count = 0;
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                if (values[i] == NULL)
+                        continue;
+                ++*ret_count;
+                if (last == NULL ||
+                    is_after(section_key(section, keys[i])->location, section_key(section, last)->location))
+                        last = keys[i];
+        }
+        return last;
+}
+
+static void check_hook(const struct loading *loading, const struct section *section)
 {
         static const char *const url_keys[] = { "secret_file", "header_file", "ca_file" };
-        const struct hook_config *hook = &check->config->hooks[section->index];
+        const struct hook_config *hook = &section->hook;
         const char *const url_values[] = { hook->secret_file, hook->header_file, hook->ca_file };
-        const struct setting *on = section_find(section, "on");
         size_t targets;
-        const struct setting *target = section_target(section, &targets);
+        const char *target = find_target(section, &targets);
 
-        if (targets == 0 && !section->damaged)
-                diagnostics_error(check->diagnostics, section->location,
-                                  "[hook %s] has no target; add unit, exec, url or url_file", section->name);
+        if (targets == 0)
+                problems_error(loading->problems, section->location,
+                               "[hook %s] has no target; add unit, exec, url or url_file", section->name);
         if (targets > 1)
-                diagnostics_error(check->diagnostics, target->location,
-                                  "[hook %s] has more than one of unit, exec, url and url_file; "
-                                  "keep one, and move the others to other sections",
-                                  section->name);
-        if (on != NULL && hook->on == 0 && !on->refused)
-                diagnostics_error(check->diagnostics, on->location,
-                                  "on is empty: the hook would never run; "
-                                  "write events, as in \"on = succeeded, failed\", or remove the line");
-        if (targets == 1 && hook->kind == HOOK_EXEC && hook->target != NULL)
-                check_command(check, hook->target, target->location);
-        for (size_t i = 0; targets == 1 && hook->kind != HOOK_URL && i < 3; i++)
+                problems_error(loading->problems, location_of(section, target),
+                               "[hook %s] has more than one of unit, exec, url and url_file; "
+                               "keep one, and move the others to other sections",
+                               section->name);
+        if (hook->on == 0)
+                problems_error(loading->problems, location_of(section, "on"),
+                               "on is empty: the hook would never run; "
+                               "write events, as in \"on = succeeded, failed\", or remove the line");
+        if (targets == 1 && hook->exec != NULL)
+                check_command(loading, hook->exec, location_of(section, target));
+        for (size_t i = 0; targets == 1 && strncmp(target, "url", 3) != 0 && i < 3; i++)
                 if (url_values[i][0] != '\0')
-                        diagnostics_error(check->diagnostics, location_of(check, section, url_keys[i]),
-                                          "%s is for url hooks only, but [hook %s] has %s; remove the line",
-                                          url_keys[i], section->name, target->key->name);
+                        problems_error(loading->problems, location_of(section, url_keys[i]),
+                                       "%s is for url hooks only, but [hook %s] has %s; remove the line",
+                                       url_keys[i], section->name, target);
 }
 
 /* Like a directory in a file, since --print-config must be able to print it. */
-static void check_state_directory(const char *directory, struct diagnostics *diagnostics)
+static void check_state_directory(const char *directory, struct config_problems *problems)
 {
-        const struct ini_line line = { .text = directory, .size = strlen(directory) };
-        struct ini_line text = { .size = 0 };
-        const char *hint = NULL;
+        const char *text = NULL, *hint = NULL;
+        size_t size = 0;
 
-        (void)value_text_read(&line, NULL, &text);
+        (void)value_text_read(directory, NULL, &text, &size);
         if (directory[0] != '/')
                 hint = "write an absolute path";
-        else if (text.size != line.size || text_visible_size(directory, line.size) < line.size)
+        else if (text == NULL || directory[size] != '\0' || text_visible_size(directory, size) < size)
                 hint = "write a path without \" ;\", \" # \", a blank at its end, or characters that are not "
                        "visible";
         if (hint != NULL)
-                diagnostics_error(diagnostics, (struct location){ 0 }, "--state-dir %s is invalid: %s",
-                                  directory, hint);
+                problems_error(problems, (struct location){ 0 }, "--state-dir %s is invalid: %s", directory,
+                               hint);
 }
 
-void config_check(const struct config *config, const struct settings *settings,
-                  const struct config_overrides *overrides, struct diagnostics *diagnostics)
+void config_check(const struct loading *loading, const struct config_overrides *overrides)
 {
-        const struct check check = { config, settings, diagnostics };
-
-        check_api(&check);
-        check_intervals(&check, &config->poll, settings_find_section(settings, SECTION_POLL, NULL));
-        check_jobs(&check);
-        check_discovery(&check, overrides);
-        for (size_t i = 0; i < settings->count; i++)
-                if (settings->sections[i]->section == SECTION_HOOK)
-                        check_hook(&check, settings->sections[i]);
+        if (!loading->damaged) {
+                check_api(loading);
+                check_job_count(loading);
+                check_hook_names(loading);
+        }
+        check_exit(loading, overrides->exit_when_done);
+        for (const struct section *section = loading->sections; section != NULL; section = section->next) {
+                if (section->damaged)
+                        continue;
+                if (section->kind == SECTION_POLL)
+                        check_intervals(loading, &loading->config->poll, section);
+                else if (section->kind == SECTION_JOB)
+                        check_job(loading, section);
+                else if (section->kind == SECTION_DISCOVER)
+                        check_intervals(loading, &section->discover.poll, section);
+                else if (section->kind == SECTION_HOOK)
+                        check_hook(loading, section);
+        }
         if (overrides->state_directory != NULL)
-                check_state_directory(overrides->state_directory, diagnostics);
+                check_state_directory(overrides->state_directory, loading->problems);
 }

@@ -14,8 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "config/reading.h"
 #include "util/cleanup.h"
 #include "util/file.h"
+#include "util/memory.h"
 #include "util/message.h"
 
 /* Enough for millions of jobs. */
@@ -38,42 +40,40 @@ static const char *other_kind(mode_t mode)
         }
 }
 
-static void read_file(const char *path, const char *hint, struct settings *settings,
-                      struct diagnostics *diagnostics)
+static void read_file(const struct config_file *file, const char *hint, struct loading *loading)
 {
-        struct config_file *file = diagnostics_note_memory(diagnostics, settings_add_file(settings, path));
-        struct location location = { file, 0 };
+        const struct location location = { file, 0 };
+        struct config_problems *problems = loading->problems;
+        CLEANUP(cleanup_free) char *data = NULL;
         struct stat status;
         size_t size = 0;
 
-        if (file == NULL)
-                return;
-        int r = stat(path, &status) < 0 ? -errno : 0;
+        int r = stat(file->path, &status) < 0 ? -errno : 0;
         const char *kind = r == 0 ? other_kind(status.st_mode) : NULL;
         if (kind != NULL) {
-                diagnostics_error(diagnostics, location, "not a regular file but %s; %s", kind, hint);
+                problems_error(problems, location, "not a regular file but %s; %s", kind, hint);
                 return;
         }
         if (r == 0)
-                r = file_read(path, FILE_BYTES_MAX, &file->data, &size);
-        if (diagnostics_note(diagnostics, r) == -ENOMEM)
-                return;
+                r = file_read(file->path, FILE_BYTES_MAX, &data, &size);
+        if (r == -ENOMEM)
+                memory_exhausted();
         if (r == -EFBIG) {
-                diagnostics_error(diagnostics, location, "not a configuration file: larger than 64 MiB");
+                problems_error(problems, location, "not a configuration file: larger than 64 MiB");
                 return;
         }
         if (r < 0) {
-                diagnostics_error(diagnostics, location, "cannot be read: %s; %s%s", strerror(-r),
-                                  r == -ENOENT ? "create it, or " : "",
-                                  r == -EACCES ? "let the user that jobwatchd runs as read it, for instance "
-                                                 "with chmod a+r"
-                                               : hint);
+                problems_error(problems, location, "cannot be read: %s; %s%s", strerror(-r),
+                               r == -ENOENT ? "create it, or " : "",
+                               r == -EACCES ? "let the user that jobwatchd runs as read it, for instance "
+                                              "with chmod a+r"
+                                            : hint);
                 return;
         }
 
         if ((status.st_mode & S_IWOTH) != 0)
-                diagnostics_warning(diagnostics, location, "the file is world-writable; run chmod o-w on it");
-        settings_read(settings, file, file->data, size, diagnostics);
+                problems_warning(problems, location, "the file is world-writable; run chmod o-w on it");
+        reading_text(loading, file, data, size);
 }
 
 static int is_drop_in(const struct dirent *entry)
@@ -89,39 +89,34 @@ static int compare_names(const struct dirent **left, const struct dirent **right
         return strcmp((*left)->d_name, (*right)->d_name);
 }
 
-static void read_drop_ins(const char *directory, struct settings *settings, struct diagnostics *diagnostics)
+static void read_drop_ins(const char *directory, struct loading *loading)
 {
         struct dirent **entries = NULL;
 
         int count = scandir(directory, &entries, is_drop_in, compare_names);
-        int error = count < 0 ? errno : 0;
-        if (diagnostics_note(diagnostics, -error) != -ENOMEM && error != 0 && error != ENOENT) {
-                const struct config_file *file =
-                        diagnostics_note_memory(diagnostics, settings_add_file(settings, directory));
-                if (file != NULL)
-                        diagnostics_error(diagnostics, (struct location){ .file = file },
-                                          "cannot be listed: %s; make it a directory that this user can "
-                                          "read, or remove it",
-                                          strerror(error));
+        if (count < 0 && errno == ENOMEM)
+                memory_exhausted();
+        if (count < 0 && errno != ENOENT) {
+                const char *reason = strerror(errno);
+                problems_error(loading->problems,
+                               ((struct location){ loading_add_file(loading, directory), 0 }),
+                               "cannot be listed: %s; make it a directory that this user can "
+                               "read, or remove it",
+                               reason);
         }
-
         for (int i = 0; i < count; i++) {
                 CLEANUP(cleanup_free)
-                char *path = diagnostics_note_memory(diagnostics,
-                                                     format_message("%s/%s", directory, entries[i]->d_name));
-                if (path != NULL)
-                        read_file(path, "fix or remove it", settings, diagnostics);
+                char *path = memory_need(format_message("%s/%s", directory, entries[i]->d_name));
+                read_file(loading_add_file(loading, path), "fix or remove it", loading);
                 free(entries[i]);
         }
         free(entries);
 }
 
-void config_files_read(const char *path, struct settings *settings, struct diagnostics *diagnostics)
+void config_files_read(const char *path, struct loading *loading)
 {
-        CLEANUP(cleanup_free)
-        char *directory = diagnostics_note_memory(diagnostics, format_message("%s.d", path));
+        CLEANUP(cleanup_free) char *directory = memory_need(format_message("%s.d", path));
 
-        read_file(path, "name another configuration file with -c FILE", settings, diagnostics);
-        if (directory != NULL)
-                read_drop_ins(directory, settings, diagnostics);
+        read_file(loading->files, "name another configuration file with -c FILE", loading);
+        read_drop_ins(directory, loading);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "config/settings.h"
+#include "config/loading.h"
 
 /*
- * Reads `path`, then PATH.d/ *.ini in the order of their names, into the settings. Files that cannot be read
- * are added to the diagnostics, and reading goes on with the next. Blocks.
+ * Reads `path`, which reading_start() has added, then PATH.d/ *.ini in the order of their names. Files that
+ * cannot be read are added to the problems, and reading goes on with the next. Blocks.
  */
-void config_files_read(const char *path, struct settings *settings, struct diagnostics *diagnostics);
+void config_files_read(const char *path, struct loading *loading);

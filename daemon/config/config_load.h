@@ -11,7 +11,8 @@
  *
  * Returns 0 and the configuration, with one reference; `problems` may contain warnings then. Returns -EINVAL
  * with at least one error in `problems` if a file cannot be read, a value is invalid or there is no job to
- * watch; or -ENOMEM. The caller zeroes `problems` before and clears them with config_problems_clear().
+ * watch. The caller zeroes `problems` before and clears them with config_problems_clear(). When memory runs
+ * out, the process ends.
  */
 int config_load(const char *path, const struct config_overrides *overrides, struct config_problems *problems,
                 struct config **ret_config);

@@ -8,7 +8,6 @@
 
 #include "config/diagnostics.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,20 +16,6 @@
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"
-
-int diagnostics_note(struct diagnostics *diagnostics, int r)
-{
-        if (r == -ENOMEM)
-                diagnostics->error = r;
-        return r;
-}
-
-void *diagnostics_note_memory(struct diagnostics *diagnostics, void *allocated)
-{
-        if (allocated == NULL)
-                diagnostics->error = -ENOMEM;
-        return allocated;
-}
 
 const char *location_format(struct location location, char buffer[static LOCATION_TEXT_MAX])
 {
@@ -43,19 +28,15 @@ const char *location_format(struct location location, char buffer[static LOCATIO
         return buffer;
 }
 
-void diagnostics_add(struct diagnostics *diagnostics, struct location location, bool warning, char *what)
+void problems_add(struct config_problems *problems, struct location location, bool warning, char *what)
 {
-        struct config_problems *problems = diagnostics->problems;
-        CLEANUP(cleanup_free) char *raw = NULL;
         char where[LOCATION_TEXT_MAX];
+        CLEANUP(cleanup_free)
+        char *raw = memory_need(format_message("%s: %s", location_format(location, where), what));
 
-        if (what != NULL)
-                raw = format_message("%s: %s", location_format(location, where), what);
         free(what);
-        char *message = raw != NULL ? text_escape(raw, strlen(raw), 0) : NULL;
-        if (diagnostics_note(diagnostics, config_problems_add(problems, warning, message)) < 0)
-                return;
-        struct config_problem *added = &problems->items[problems->count - 1];
+        struct config_problem *added =
+                config_problems_add(problems, warning, memory_need(text_escape(raw, strlen(raw), 0)));
         added->order[0] = location.file != NULL ? location.file->order : UINT_MAX;
         added->order[1] = location.line;
         added->order[2] = (unsigned)problems->count;
@@ -71,27 +52,18 @@ static int compare_problems(const void *left_pointer, const void *right_pointer)
         return (left->order[i] > right->order[i]) - (left->order[i] < right->order[i]);
 }
 
-void diagnostics_finish(struct diagnostics *diagnostics)
+void problems_sort(struct config_problems *problems)
 {
-        if (diagnostics->problems->count > 0)
-                qsort(diagnostics->problems->items, diagnostics->problems->count,
-                      sizeof(*diagnostics->problems->items), compare_problems);
+        if (problems->count > 0)
+                qsort(problems->items, problems->count, sizeof(*problems->items), compare_problems);
 }
 
-int config_problems_add(struct config_problems *problems, bool warning, char *message)
+struct config_problem *config_problems_add(struct config_problems *problems, bool warning, char *message)
 {
-        struct config_problem *items = NULL;
-
-        if (message != NULL)
-                items = array_grow(problems->items, problems->count, sizeof(*items));
-        if (items == NULL) {
-                free(message);
-                return -ENOMEM;
-        }
-        problems->items = items;
-        items[problems->count++] = (struct config_problem){ .message = message, .warning = warning };
+        problems->items = memory_need(array_grow(problems->items, problems->count, sizeof(*problems->items)));
         problems->errors += !warning;
-        return 0;
+        problems->items[problems->count] = (struct config_problem){ .message = message, .warning = warning };
+        return &problems->items[problems->count++];
 }
 
 void config_problems_clear(struct config_problems *problems)

@@ -4,16 +4,16 @@
 
 #include "config/ini_lines.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/utf8.h"
 
 bool ini_line_take(struct ini_text *text, struct ini_line *ret_line)
 {
-        const char *start = text->at, *end = memchr(start, '\n', (size_t)(text->end - start));
+        char *start = text->at, *end = memchr(start, '\n', (size_t)(text->end - start));
 
         if (start == text->end)
                 return false;
@@ -23,15 +23,17 @@ bool ini_line_take(struct ini_text *text, struct ini_line *ret_line)
         text->number++;
         if (end > start && end[-1] == '\r')
                 end--;
-
-        struct ini_line line = { .text = start, .number = text->number };
-        while (line.text < end && (*line.text == ' ' || *line.text == '\t'))
-                line.text++;
-        while (end > line.text && (end[-1] == ' ' || end[-1] == '\t'))
+        while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
                 end--;
-        line.size = (size_t)(end - line.text);
-        line.indented = line.text > start;
-        *ret_line = line;
+        *end = '\0';
+
+        size_t indent = strspn(start, " \t");
+        *ret_line = (struct ini_line){
+                .text = start + indent,
+                .size = (size_t)(end - start) - indent,
+                .number = text->number,
+                .indented = indent > 0,
+        };
         return true;
 }
 
@@ -47,25 +49,23 @@ static bool is_control(uint32_t point)
                (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
 }
 
-int ini_line_check(const struct ini_line *line, char **ret_problem)
+char *ini_line_check(const struct ini_line *line)
 {
-        if (memchr(line->text, '\0', line->size) != NULL)
-                return fail_with_message(-EINVAL, ret_problem,
-                                         "the line contains a NUL byte; save the file as UTF-8 text");
-
         size_t i = 0, length;
         uint32_t point = 0;
+
+        if (strlen(line->text) < line->size)
+                return memory_need(strdup("the line contains a NUL byte; save the file as UTF-8 text"));
         while ((length = utf8_character(line->text + i, line->size - i, &point)) > 0 && !is_control(point))
                 i += length;
         if (i == line->size)
-                return 0;
+                return NULL;
 
         /* Show the character with the text before it. */
         size_t from = i > 20 ? i - 20 : 0;
         while (from < i && utf8_is_continuation(line->text[from]))
                 from++;
-        return fail_with_message(
-                -EINVAL, ret_problem,
+        return memory_need(format_message(
                 "control character or invalid UTF-8 in \"%.*s\"; remove it, or save the file as UTF-8",
-                (int)(i + (length > 0 ? length : 1) - from), line->text + from);
+                (int)(i + (length > 0 ? length : 1) - from), line->text + from));
 }

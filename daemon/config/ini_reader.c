@@ -3,8 +3,8 @@
 /*
  * inih reads its lines through an fgets-like callback, which is implemented here. It splits long lines, cuts
  * quoted text at " ;", drops some continuation lines, knows no line numbers, and its releases differ in this.
- * So it is given short lines only: `[section]` and `key = N`, where N is the place of the value in a table of
- * lines. Comments, continuation and everything that inih would take for something else are handled here.
+ * So it is given short lines only: `[section]` and `key =`. Values, comments, continuation and everything
+ * that inih would take for something else are handled here.
  *
  * An invalid line is reported once: after an invalid section header all lines up to the next header are
  * skipped, and after an invalid key its continuation lines.
@@ -12,38 +12,37 @@
 
 #include "config/ini_reader.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/array.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 
 struct source {
         struct ini_text text;
-        bool skip_section; /* the section header was refused */
-        int error;
-        struct ini_line *lines; /* the values of the file, each with its continuation lines */
-        size_t count;
         const struct ini_handlers *handlers;
         void *userdata;
+        bool skip_section; /* the section header was refused */
+        bool skip_value;   /* the key was refused */
+
+        /* The current value: its key, "" if there is none, and its lines. */
+        char key[INI_NAME_BYTES + 1];
+        struct ini_line *lines;
+        size_t count;
 };
 
-/* Reports a line; takes over the message. NULL: memory ran out. */
-static void report(struct source *source, unsigned line, char *message)
+/* Reports a line; takes over the message. */
+static void report(const struct source *source, unsigned line, char *message)
 {
-        if (message == NULL)
-                source->error = -ENOMEM;
-        else
-                source->handlers->on_problem(source->userdata, line, message);
+        source->handlers->on_problem(source->userdata, line, message);
         free(message);
 }
 
-#define refuse(source, line, ...) report(source, line, format_message(__VA_ARGS__))
+#define refuse(source, line, ...) report(source, line, memory_need(format_message(__VA_ARGS__)))
 
 /* For "%.*s": the start of a text from the file. */
 #define SHOWN(text, size) (int)text_cut(text, size, 60), text
@@ -56,24 +55,13 @@ static bool is_blank(char c)
 }
 
 /* Bytes before the first of the characters `stops`, or before the " ;" of a comment. */
-static size_t size_until(const char *text, size_t size, const char *stops)
+static size_t size_until(const char *text, const char *stops)
 {
         size_t i = 0;
 
-        while (i < size && strchr(stops, text[i]) == NULL &&
-               !(text[i] == ';' && i > 0 && is_blank(text[i - 1])))
+        while (strchr(stops, text[i]) == NULL && !(text[i] == ';' && i > 0 && is_blank(text[i - 1])))
                 i++;
-        return i;
-}
-
-/* Bytes from the start that are among the characters `set`. */
-static size_t size_of(const char *text, size_t size, const char *set)
-{
-        size_t i = 0;
-
-        while (i < size && strchr(set, text[i]) != NULL)
-                i++;
-        return i;
+        return i; /* strchr() finds the NUL, too */
 }
 
 static size_t size_without_blanks(const char *text, size_t size)
@@ -83,192 +71,157 @@ static size_t size_without_blanks(const char *text, size_t size)
         return size;
 }
 
-static bool check_bytes(struct source *source, const struct ini_line *line)
+static bool check_bytes(const struct source *source, const struct ini_line *line)
 {
-        char *problem = NULL;
-        int r = ini_line_check(line, &problem);
+        char *problem = ini_line_check(line);
 
-        if (r < 0)
+        if (problem != NULL)
                 report(source, line->number, problem);
-        return r == 0;
+        return problem == NULL;
 }
+
+/* ---- values ---- */
 
 static void add_line(struct source *source, const struct ini_line *line)
 {
-        struct ini_line *lines = array_grow(source->lines, source->count, sizeof(*lines));
-
-        if (lines == NULL) {
-                source->error = -ENOMEM;
-                return;
-        }
-        source->lines = lines;
+        source->lines = memory_need(array_grow(source->lines, source->count, sizeof(*source->lines)));
         source->lines[source->count++] = *line;
 }
 
+/* All lines of the value are known. */
+static void end_value(struct source *source)
+{
+        if (source->key[0] != '\0')
+                source->handlers->on_value(source->userdata, source->key, source->lines, source->count);
+        source->key[0] = '\0';
+        source->count = 0;
+        source->skip_value = false;
+}
+
 /* An indented line under a key. Refused if it looks like an indented key or section header. */
-static bool check_continuation(struct source *source, const struct ini_line *line)
+static void continue_value(struct source *source, const struct ini_line *line)
 {
         const char *text = line->text;
-        size_t used = size_without_blanks(text, size_until(text, line->size, ""));
-        size_t word = size_of(text, line->size, key_characters);
-        size_t after = word + size_of(text + word, line->size - word, " \t+");
+        const size_t used = size_without_blanks(text, size_until(text, ""));
+        const size_t word = strspn(text, key_characters);
 
-        if (text[0] == '[' && text[used - 1] == ']') {
+        if (source->key[0] == '\0') {
+                source->skip_section |= text[0] == '[';
+                source->skip_value = true;
+                refuse(source, line->number,
+                       "the line is indented, but there is no key above it to continue; "
+                       "begin keys and section headers in column 1");
+        } else if (text[0] == '[' && text[used - 1] == ']') {
                 source->skip_section = true;
                 refuse(source, line->number,
                        "the section header is indented, which makes it part of the value above; "
                        "begin it in column 1");
-                return false;
-        }
-        if (word == 0 || after >= line->size || text[after] != '=')
-                return true;
-        refuse(source, line->number,
-               "\"%.*s = ...\" is indented, which makes it part of the value above; "
-               "begin it in column 1, or write the list item in double quotes",
-               SHOWN(text, word));
-        return false;
-}
-
-/*
- * Takes the indented lines that follow, and the empty lines and comments between them. With `keep`, those
- * that are valid are added to the table, and the others refused.
- */
-static void take_continuations(struct source *source, bool keep)
-{
-        struct ini_line line;
-
-        while (!source->skip_section) {
-                struct ini_text before = source->text;
-                if (!ini_line_take(&source->text, &line))
-                        return;
-                if (!line.indented && !ini_line_is_comment(&line)) {
-                        source->text = before;
-                        return;
-                }
-                if (check_bytes(source, &line) && keep && !ini_line_is_comment(&line) &&
-                    check_continuation(source, &line))
-                        add_line(source, &line);
+        } else if (word > 0 && text[word + strspn(text + word, " \t+")] == '=') {
+                refuse(source, line->number,
+                       "\"%.*s = ...\" is indented, which makes it part of the value above; "
+                       "begin it in column 1, or write the list item in double quotes",
+                       SHOWN(text, word));
+        } else {
+                add_line(source, line);
         }
 }
 
+/* ---- sections and keys ---- */
+
+/* Writes what inih gets to `buffer`, here and below. False if the line was refused. */
 static bool read_section(struct source *source, const struct ini_line *line, char *buffer)
 {
-        size_t length = size_until(line->text + 1, line->size - 1, "]");
-        size_t close = 1 + length, rest = close + 1;
+        const size_t length = size_until(line->text + 1, "]");
+        const char *close = line->text + 1 + length, *rest = close + (*close == ']');
         char name[INI_NAME_BYTES + 1] = "";
 
+        rest += strspn(rest, " \t");
         source->skip_section = true;
-        if (close == line->size || line->text[close] != ']') {
+        if (*close != ']') {
                 refuse(source, line->number, "the section header is not closed; add \"]\"");
-                return false;
-        }
-        rest += size_of(line->text + rest, line->size - rest, " \t");
-        if (rest < line->size && line->text[rest] != ';' && line->text[rest] != '#') {
+        } else if (*rest != '\0' && *rest != ';' && *rest != '#') {
                 refuse(source, line->number,
                        "text after the \"]\" of a section header; move it to the next line");
-                return false;
-        }
-        if (length == 0 || length > INI_NAME_BYTES) {
+        } else if (length == 0 || length > INI_NAME_BYTES) {
                 refuse(source, line->number, "invalid section name: %zu bytes; use 1 to %d bytes", length,
                        INI_NAME_BYTES);
-                return false;
+        } else {
+                source->skip_section = false;
+                memcpy(name, line->text + 1, length);
+                source->handlers->on_section(source->userdata, line->number, name);
+                (void)sprintf(buffer, "[%s]\n", name);
         }
-        source->skip_section = false;
-
-        memcpy(name, line->text + 1, length);
-        source->handlers->on_section(source->userdata, line->number, name);
-        (void)sprintf(buffer, "[%s]\n", name);
-        return true;
+        return !source->skip_section;
 }
 
 /* A line without a key. It is shown only if it looks like one: it may also be a secret that was pasted. */
-static void refuse_word(struct source *source, unsigned number, const char *text, size_t size)
+static void refuse_word(const struct source *source, unsigned number, const char *text, size_t size)
 {
         static const char hint[] = "neither a section nor a key with a value; "
                                    "write KEY = VALUE, or begin a comment with #";
 
-        if (size_of(text, size, key_characters) == size)
+        if (strspn(text, key_characters) >= size)
                 refuse(source, number, "\"%.*s\" is %s", SHOWN(text, size), hint);
         else
                 refuse(source, number, "%s", hint);
 }
 
-/*
- * The size of the key before the "=" of a line, or 0 if the line was refused. *ret_value is the rest of the
- * line.
- */
-static size_t split_key(struct source *source, const struct ini_line *line, struct ini_line *ret_value)
-{
-        const char *text = line->text;
-        size_t length = size_until(text, line->size, "=:"), size = size_without_blanks(text, length);
-        bool adds = false;
-
-        if (length == line->size || text[length] != '=') {
-                refuse_word(source, line->number, text, size);
-                return 0;
-        }
-        if (size > 0 && text[size - 1] == '+') {
-                adds = true;
-                size = size_without_blanks(text, size - 1);
-        }
-        if (size == 0)
-                refuse(source, line->number, "no key before the \"=\"; write KEY = VALUE");
-        else if (size > INI_NAME_BYTES) {
-                refuse(source, line->number, "invalid key: %zu bytes; use at most %d bytes", size,
-                       INI_NAME_BYTES);
-                size = 0;
-        }
-        *ret_value = *line;
-        ret_value->text += length + 1;
-        ret_value->size -= length + 1;
-        ret_value->adds = adds;
-        return size;
-}
-
-/* Reads a key and its value, continuation lines included. */
 static bool read_key(struct source *source, const struct ini_line *line, char *buffer)
 {
-        struct ini_line value;
-        size_t size = split_key(source, line, &value), place = source->count;
+        const char *text = line->text;
+        const size_t length = size_until(text, "=:");
+        size_t size = size_without_blanks(text, length);
+        struct ini_line value = *line;
 
-        if (size > 0)
+        value.text += length + 1;
+        value.size -= length + 1;
+        value.adds = size > 0 && text[size - 1] == '+';
+        source->skip_value = true;
+        if (text[length] != '=') {
+                refuse_word(source, line->number, text, size);
+                return false;
+        }
+        if (value.adds)
+                size = size_without_blanks(text, size - 1);
+        if (size == 0) {
+                refuse(source, line->number, "no key before the \"=\"; write KEY = VALUE");
+        } else if (size > INI_NAME_BYTES) {
+                refuse(source, line->number, "invalid key: %zu bytes; use at most %d bytes", size,
+                       INI_NAME_BYTES);
+        } else {
+                source->skip_value = false;
                 add_line(source, &value);
-        take_continuations(source, size > 0);
-        if (size > 0)
-                (void)sprintf(buffer, "%.*s = %zu\n", (int)size, line->text, place);
-        return size > 0;
+                (void)sprintf(buffer, "%.*s =\n", (int)size, text);
+        }
+        return !source->skip_value;
 }
 
-static void refuse_indented(struct source *source, const struct ini_line *line)
-{
-        source->skip_section |= line->text[0] == '[';
-        refuse(source, line->number,
-               "the line is indented, but there is no key above it to continue; "
-               "begin keys and section headers in column 1");
-        take_continuations(source, false);
-}
-
-/* fgets() for inih. It gets lines of at most INI_NAME_BYTES and 24 more bytes. */
+/* fgets() for inih. It gets lines of at most INI_NAME_BYTES and 4 more bytes. */
 static char *source_read(char *buffer, int capacity, void *userdata)
 {
         struct source *source = userdata;
         struct ini_line line;
 
         (void)capacity;
-        while (source->error == 0 && ini_line_take(&source->text, &line)) {
-                bool header = line.size > 0 && line.text[0] == '[';
+        while (ini_line_take(&source->text, &line)) {
+                bool is_comment = ini_line_is_comment(&line), valid = check_bytes(source, &line);
 
-                if (!check_bytes(source, &line)) {
-                        source->skip_section |= header;
-                        if (!line.indented)
-                                take_continuations(source, false);
-                } else if (ini_line_is_comment(&line) ||
-                           (source->skip_section && (line.indented || !header))) {
+                if (is_comment)
                         continue;
-                } else if (line.indented) {
-                        refuse_indented(source, &line);
-                } else if (header ? read_section(source, &line, buffer) : read_key(source, &line, buffer)) {
-                        return source->error == 0 ? buffer : NULL;
+                if (line.indented) {
+                        if (valid && !source->skip_section && !source->skip_value)
+                                continue_value(source, &line);
+                        continue;
+                }
+                end_value(source);
+                if (line.text[0] == '[') {
+                        source->skip_section = !valid;
+                        if (valid && read_section(source, &line, buffer))
+                                return buffer;
+                } else if (!valid) {
+                        source->skip_value = true;
+                } else if (!source->skip_section && read_key(source, &line, buffer)) {
+                        return buffer;
                 }
         }
         return NULL;
@@ -277,17 +230,14 @@ static char *source_read(char *buffer, int capacity, void *userdata)
 static int source_handle(void *userdata, const char *section, const char *name, const char *value)
 {
         struct source *source = userdata;
-        size_t place = strtoul(value, NULL, 10), count = 1;
 
         (void)section;
-        assert(place < source->count && !source->lines[place].indented);
-        while (place + count < source->count && source->lines[place + count].indented)
-                count++;
-        source->handlers->on_value(source->userdata, name, source->lines + place, count);
+        (void)value;
+        (void)snprintf(source->key, sizeof(source->key), "%s", name);
         return 1;
 }
 
-int ini_read(const char *data, size_t size, const struct ini_handlers *handlers, void *userdata)
+void ini_read(char *data, size_t size, const struct ini_handlers *handlers, void *userdata)
 {
         static const char mark[] = "\xef\xbb\xbf";
         struct source source = {
@@ -298,13 +248,14 @@ int ini_read(const char *data, size_t size, const struct ini_handlers *handlers,
 
         if (size >= 2 && (memcmp(data, "\xff\xfe", 2) == 0 || memcmp(data, "\xfe\xff", 2) == 0)) {
                 refuse(&source, 1, "the file is UTF-16; save it as UTF-8");
-                return source.error;
+                return;
         }
         if (size >= 3 && memcmp(data, mark, 3) == 0)
                 source.text.at += 3;
 
         /* A positive result is the line of a syntax error; lines with errors were not given to inih. */
-        int r = ini_parse_stream(source_read, &source, source_handle, &source);
+        if (ini_parse_stream(source_read, &source, source_handle, &source) == -2)
+                memory_exhausted();
+        end_value(&source);
         free(source.lines);
-        return r == -2 ? -ENOMEM : source.error;
 }

@@ -26,5 +26,8 @@ struct ini_handlers {
         void (*on_problem)(void *userdata, unsigned line, const char *message);
 };
 
-/* Reads `size` bytes of UTF-8, with or without a byte order mark, LF or CRLF. Returns 0 or -ENOMEM. */
-int ini_read(const char *data, size_t size, const struct ini_handlers *handlers, void *userdata);
+/*
+ * Reads `size` bytes of UTF-8, with or without a byte order mark, LF or CRLF. The data is changed; there is
+ * room for a NUL after it.
+ */
+void ini_read(char *data, size_t size, const struct ini_handlers *handlers, void *userdata);

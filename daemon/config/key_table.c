@@ -12,7 +12,6 @@
 #include <syslog.h>
 
 #include "config/config.h"
-#include "config/suggestion.h"
 #include "config/value_checks.h"
 #include "util/timespan.h"
 
@@ -149,14 +148,10 @@ const struct config_key config_keys[] = {
         { KEY(DISCOVER, "hooks", list), OF_DISCOVER(hooks), .check = check_name, .names_hooks = true },
 
         { KEY(HOOK, "on", events), OF_HOOK(on), DEFAULT("terminal"), .choices = event_choices },
-        { KEY(HOOK, "unit", text), OF_HOOK(target), .check = check_unit, .is_target = true,
-          .hook_kind = HOOK_UNIT },
-        { KEY(HOOK, "exec", text), OF_HOOK(target), .check = check_exec, .is_target = true,
-          .hook_kind = HOOK_EXEC, .is_command = true },
-        { KEY(HOOK, "url", text), OF_HOOK(target), .check = check_hook_url, .may_contain_secret = true,
-          .is_target = true, .hook_kind = HOOK_URL },
-        { KEY(HOOK, "url_file", text), OF_HOOK(url_file), .check = check_secret_file, .is_target = true,
-          .hook_kind = HOOK_URL },
+        { KEY(HOOK, "unit", text), OF_HOOK(unit), .check = check_unit },
+        { KEY(HOOK, "exec", text), OF_HOOK(exec), .check = check_exec, .is_command = true },
+        { KEY(HOOK, "url", text), OF_HOOK(url), .check = check_hook_url, .may_contain_secret = true },
+        { KEY(HOOK, "url_file", text), OF_HOOK(url_file), .check = check_secret_file },
         { KEY(HOOK, "timeout", timespan), OF_HOOK(timeout_us), DEFAULT("1min"),
           RANGE(100 * USEC_PER_MSEC, LONGEST_TIMESPAN) },
         { KEY(HOOK, "retries", count), OF_HOOK(retries), DEFAULT("8"), RANGE(0, 1000) },
@@ -183,16 +178,20 @@ const size_t config_key_count = LENGTH(config_keys);
 
 /* ---- look-ups ---- */
 
-static const char *const section_names[SECTION_COUNT] = {
+const char *const config_section_names[SECTION_COUNT] = {
         [SECTION_API] = "api",           [SECTION_POLL] = "poll",   [SECTION_LIMITS] = "limits",
         [SECTION_STATUS] = "status",     [SECTION_JOBS] = "jobs",   [SECTION_JOB] = "job",
         [SECTION_DISCOVER] = "discover", [SECTION_HOOK] = "hook",   [SECTION_EXIT] = "exit",
         [SECTION_LOG] = "log",           [SECTION_STATE] = "state",
 };
 
-const char *config_section_name(enum config_section section)
+enum config_section config_section_find(const char *name)
 {
-        return section_names[section];
+        unsigned section = 0;
+
+        while (section < SECTION_COUNT && strcmp(config_section_names[section], name) != 0)
+                section++;
+        return (enum config_section)section;
 }
 
 bool config_section_is_named(enum config_section section)
@@ -200,29 +199,24 @@ bool config_section_is_named(enum config_section section)
         return section == SECTION_JOB || section == SECTION_DISCOVER || section == SECTION_HOOK;
 }
 
+struct config_keys config_keys_of(enum config_section section)
+{
+        struct config_keys keys = { .first = config_keys };
+
+        while (keys.first->section != section)
+                keys.first++;
+        while (keys.first + keys.count < config_keys + config_key_count &&
+               keys.first[keys.count].section == section)
+                keys.count++;
+        return keys;
+}
+
 const struct config_key *config_key_find(enum config_section section, const char *name)
 {
-        for (size_t i = 0; i < config_key_count; i++)
-                if (config_keys[i].section == section && strcmp(config_keys[i].name, name) == 0)
-                        return &config_keys[i];
+        const struct config_keys keys = config_keys_of(section);
+
+        for (size_t i = 0; i < keys.count; i++)
+                if (strcmp(keys.first[i].name, name) == 0)
+                        return &keys.first[i];
         return NULL;
-}
-
-const char *config_key_nearest(enum config_section section, const char *name)
-{
-        struct suggestion suggestion = suggestion_start(name);
-
-        for (size_t i = 0; i < config_key_count; i++)
-                if (config_keys[i].section == section)
-                        suggestion_consider(&suggestion, config_keys[i].name);
-        return suggestion.nearest;
-}
-
-const char *config_section_nearest(const char *name)
-{
-        struct suggestion suggestion = suggestion_start(name);
-
-        for (unsigned section = 0; section < SECTION_COUNT; section++)
-                suggestion_consider(&suggestion, section_names[section]);
-        return suggestion.nearest;
 }

@@ -50,17 +50,19 @@ static unsigned edit_distance(const char *left, const char *right, unsigned limi
         return least(rows[left_size % 3][right_size], limit);
 }
 
-struct suggestion suggestion_start(const char *typed)
+const char *nearest_word(const char *typed, const char *const *first, size_t stride, size_t count)
 {
-        return (struct suggestion){ .typed = typed, .distance = (unsigned)strlen(typed) / 3 + 1 };
-}
+        unsigned least_edits = (unsigned)strlen(typed) / 3 + 1;
+        const char *nearest = NULL;
 
-void suggestion_consider(struct suggestion *suggestion, const char *candidate)
-{
-        unsigned distance = edit_distance(suggestion->typed, candidate, suggestion->distance);
-
-        if (distance < suggestion->distance) {
-                suggestion->distance = distance;
-                suggestion->nearest = candidate;
+        for (size_t i = 0; i < count; i++) {
+                const char *candidate;
+                memcpy(&candidate, (const char *)first + i * stride, sizeof(candidate));
+                unsigned edits = edit_distance(typed, candidate, least_edits);
+                if (edits < least_edits) {
+                        least_edits = edits;
+                        nearest = candidate;
+                }
         }
+        return nearest;
 }

@@ -19,6 +19,7 @@
 #include "config/value_syntax.h"
 #include "util/cleanup.h"
 #include "util/id_list.h"
+#include "util/memory.h"
 #include "util/string_list.h"
 
 /* Where long lists are wrapped. */
@@ -84,14 +85,13 @@ static int parse_number(const struct config_key *key, const char *text, void *fi
         return 0;
 }
 
-static int print_number(const struct config_key *key, const void *field, FILE *file)
+static void print_number(const struct config_key *key, const void *field, FILE *file)
 {
         uint64_t number =
                 key->type->size == sizeof(unsigned) ? *(const unsigned *)field : *(const uint64_t *)field;
         char text[TIMESPAN_TEXT_MAX];
 
         (void)fprintf(file, " %s", key->type->format(number, text));
-        return 0;
 }
 
 #define NUMBER(field_type) .parse = parse_number, .print = print_number, .size = sizeof(field_type)
@@ -161,11 +161,10 @@ static int parse_boolean(const struct config_key *key, const char *text, void *f
         return refuse(ret_fault, NULL, "write yes or no");
 }
 
-static int print_boolean(const struct config_key *key, const void *field, FILE *file)
+static void print_boolean(const struct config_key *key, const void *field, FILE *file)
 {
         (void)key;
         (void)fputs(*(const bool *)field ? " yes" : " no", file);
-        return 0;
 }
 
 const struct config_type config_type_boolean = { .parse = parse_boolean, .print = print_boolean };
@@ -173,45 +172,38 @@ const struct config_type config_type_boolean = { .parse = parse_boolean, .print 
 /* Suggests the most similar choice, or lists them all: "write token, password or basic". */
 static int refuse_choice(const struct config_key *key, const char *text, struct value_fault *ret_fault)
 {
-        struct suggestion suggestion = suggestion_start(text);
         char *hint = ret_fault->text;
-        size_t used = 0, size = sizeof(ret_fault->text);
+        size_t used = 0, size = sizeof(ret_fault->text), count = 0;
 
-        for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++) {
+        for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++, count++) {
                 const char *before = choice == key->choices   ? "write "
                                      : choice[1].text == NULL ? " or "
                                                               : ", ";
-                suggestion_consider(&suggestion, choice->text);
                 used += (size_t)snprintf(hint + used, size - used, "%s%s", before, choice->text);
                 assert(used < size);
         }
-        if (suggestion.nearest == NULL || *text == '\0')
+        const char *nearest = nearest_word(text, &key->choices->text, sizeof(*key->choices), count);
+        if (nearest == NULL || *text == '\0')
                 return refuse(ret_fault, NULL, hint);
-        (void)snprintf(hint, size, "did you mean \"%s\"?", suggestion.nearest);
+        (void)snprintf(hint, size, "did you mean \"%s\"?", nearest);
         return refuse(ret_fault, "invalid;", hint);
-}
-
-static const struct config_choice *find_choice(const struct config_key *key, const char *text)
-{
-        const struct config_choice *choice = key->choices;
-
-        while (choice->text != NULL && strcmp(choice->text, text) != 0)
-                choice++;
-        return choice->text != NULL ? choice : NULL;
 }
 
 static int parse_choice(const struct config_key *key, const char *text, void *field,
                         struct value_fault *ret_fault)
 {
-        const struct config_choice *choice = find_choice(key, text);
+        const struct config_choice *choice = key->choices;
+        unsigned *value = field;
 
-        if (choice == NULL)
+        while (choice->text != NULL && strcmp(choice->text, text) != 0)
+                choice++;
+        if (choice->text == NULL)
                 return refuse_choice(key, text, ret_fault);
-        *(unsigned *)field = (unsigned)choice->value;
+        *value = (key->type->is_list ? *value : 0) | (unsigned)choice->value;
         return 0;
 }
 
-static int print_choice(const struct config_key *key, const void *field, FILE *file)
+static void print_choice(const struct config_key *key, const void *field, FILE *file)
 {
         const struct config_choice *choice = key->choices;
 
@@ -220,32 +212,21 @@ static int print_choice(const struct config_key *key, const void *field, FILE *f
                 assert(choice->text != NULL);
         }
         (void)fprintf(file, " %s", choice->text);
-        return 0;
 }
 
 const struct config_type config_type_choice = { .parse = parse_choice, .print = print_choice };
 
-static int parse_event(const struct config_key *key, const char *text, void *field,
-                       struct value_fault *ret_fault)
+static void print_events(const struct config_key *key, const void *field, FILE *file)
 {
-        const struct config_choice *choice = find_choice(key, text);
-
-        if (choice == NULL)
-                return refuse_choice(key, text, ret_fault);
-        *(unsigned *)field |= (unsigned)choice->value;
-        return 0;
-}
-
-static int print_events(const struct config_key *key, const void *field, FILE *file)
-{
-        struct item_printer printer = { .file = file };
+        const char *before = " ";
 
         for (const struct config_choice *choice = key->choices; choice->text != NULL; choice++) {
                 unsigned bits = (unsigned)choice->value;
-                if (__builtin_popcount(bits) == 1 && (*(const unsigned *)field & bits) != 0)
-                        item_print(&printer, choice->text);
+                if (__builtin_popcount(bits) != 1 || (*(const unsigned *)field & bits) == 0)
+                        continue;
+                (void)fprintf(file, "%s%s", before, choice->text);
+                before = ", ";
         }
-        return 0;
 }
 
 static void clear_events(void *field)
@@ -255,7 +236,7 @@ static void clear_events(void *field)
 
 const struct config_type config_type_events = {
         .is_list = true,
-        .parse = parse_event,
+        .parse = parse_choice,
         .print = print_events,
         .clear = clear_events,
 };
@@ -269,17 +250,28 @@ static int check_text(const struct config_key *key, const char *text, struct val
         return hint != NULL ? refuse(ret_fault, NULL, hint) : 0;
 }
 
+static void clear_text(void *field)
+{
+        char **value = field;
+
+        free(*value);
+        *value = NULL;
+}
+
 static int parse_text(const struct config_key *key, const char *text, void *field,
                       struct value_fault *ret_fault)
 {
         char **value = field;
 
+        /* Without a default, an empty text counts as not given, so that a drop-in can remove it. */
+        if (*text == '\0' && key->default_text == NULL) {
+                clear_text(field);
+                return 0;
+        }
         int r = check_text(key, text, ret_fault);
         if (r < 0)
                 return r;
-        char *copy = strdup(text);
-        if (copy == NULL)
-                return -ENOMEM;
+        char *copy = memory_need(strdup(text));
         if (key->normalise != NULL)
                 key->normalise(copy);
         free(*value);
@@ -287,21 +279,12 @@ static int parse_text(const struct config_key *key, const char *text, void *fiel
         return 0;
 }
 
-static int print_text(const struct config_key *key, const void *field, FILE *file)
+static void print_text(const struct config_key *key, const void *field, FILE *file)
 {
         const char *value = *(char *const *)field;
 
         (void)key;
         (void)fprintf(file, value[0] == ';' || value[0] == '\0' ? "%s" : " %s", value);
-        return 0;
-}
-
-static void clear_text(void *field)
-{
-        char **value = field;
-
-        free(*value);
-        *value = NULL;
 }
 
 const struct config_type config_type_text = { .parse = parse_text, .print = print_text, .clear = clear_text };
@@ -313,42 +296,31 @@ static int parse_item(const struct config_key *key, const char *text, void *fiel
 {
         int r = check_text(key, text, ret_fault);
 
-        return r < 0 ? r : string_list_add(field, text);
+        if (r >= 0 && string_list_add(field, text) < 0)
+                memory_exhausted();
+        return r;
 }
 
-void item_print(struct item_printer *printer, const char *item)
-{
-        const char *before = " ";
-
-        if (printer->count > 0) {
-                before = ", ";
-                printer->column++;
-        }
-        if (printer->count > 0 && printer->column + strlen(item) + 2 > PRINT_COLUMNS) {
-                before = ",\n    ";
-                printer->column = strlen("   ");
-        }
-        (void)fprintf(printer->file, "%s%s", before, item);
-        printer->column += 1 + strlen(item);
-        printer->count++;
-}
-
-static int print_list(const struct config_key *key, const void *field, FILE *file)
+/* On lines of a suitable length. */
+static void print_list(const struct config_key *key, const void *field, FILE *file)
 {
         const struct string_list *list = field;
-        struct item_printer printer = { .file = file, .column = strlen(key->name) + strlen(" =") };
+        size_t column = strlen(key->name) + strlen(" =");
 
         for (size_t i = 0; i < list->count; i++) {
-                const char *item = list->items[i];
-                CLEANUP(cleanup_free) char *quoted = NULL;
-                if (!list_item_is_plain(item)) {
-                        quoted = list_item_quote(item, strlen(item));
-                        if (quoted == NULL)
-                                return -ENOMEM;
+                CLEANUP(cleanup_free)
+                char *quoted = list_item_is_plain(list->items[i])
+                                       ? NULL
+                                       : list_item_quote(list->items[i], strlen(list->items[i]));
+                const char *item = quoted != NULL ? quoted : list->items[i];
+                const char *before = i > 0 ? ", " : " ";
+                column += strlen(before) + strlen(item);
+                if (i > 0 && column + strlen(",") > PRINT_COLUMNS) {
+                        before = ",\n    ";
+                        column = strlen("    ") + strlen(item);
                 }
-                item_print(&printer, quoted != NULL ? quoted : item);
+                (void)fprintf(file, "%s%s", before, item);
         }
-        return 0;
 }
 
 static void clear_list(void *field)
@@ -372,18 +344,22 @@ static int parse_listed_number(const struct config_key *key, const char *text, v
         if (job_id_parse(text, &number) < 0)
                 return refuse(ret_fault, NULL,
                               "write IDs, numbers from 1 to 9223372036854775807, separated by commas");
-        return id_list_add(field, number);
+        if (id_list_add(field, number) < 0)
+                memory_exhausted();
+        return 0;
 }
 
-static int print_numbers(const struct config_key *key, const void *field, FILE *file)
+static void print_numbers(const struct config_key *key, const void *field, FILE *file)
 {
         const struct id_list *list = field;
-        struct item_printer printer = { .file = file, .column = strlen(key->name) + strlen(" =") };
+        struct string_list texts = { 0 };
         char text[TIMESPAN_TEXT_MAX];
 
         for (size_t i = 0; i < list->count; i++)
-                item_print(&printer, format_digits(list->ids[i], text));
-        return 0;
+                if (string_list_add(&texts, format_digits(list->ids[i], text)) < 0)
+                        memory_exhausted();
+        print_list(key, &texts, file);
+        string_list_clear(&texts);
 }
 
 static void clear_numbers(void *field)
@@ -398,4 +374,4 @@ const struct config_type config_type_numbers = {
         .clear = clear_numbers,
 };
 
-const struct config_type config_type_ids = { .is_list = true };
+const struct config_type config_type_ids = { .is_list = true, .print = print_numbers };

@@ -42,14 +42,14 @@ struct config_type {
         bool is_list;
 
         /*
-         * Sets the field; of a list, adds an item to it. Returns 0; -EINVAL, with the field unchanged; or
-         * -ENOMEM. NULL: the key has no field.
+         * Sets the field; of a list, adds an item to it. Returns 0, or -EINVAL with the field unchanged.
+         * NULL: the key has no field.
          */
         int (*parse)(const struct config_key *key, const char *text, void *field,
                      struct value_fault *ret_fault);
 
-        /* Prints what follows the "=" in a file. Returns 0 or -ENOMEM; the caller checks the file. */
-        int (*print)(const struct config_key *key, const void *field, FILE *file);
+        /* Prints what follows the "=" in a file. */
+        void (*print)(const struct config_key *key, const void *field, FILE *file);
 
         /* Frees the value and leaves zeroes. NULL: there is nothing to free. */
         void (*clear)(void *field);
@@ -72,7 +72,7 @@ extern const struct config_type config_type_choice;   /* an enum or int; one of 
 extern const struct config_type config_type_events;   /* unsigned, a list of `choices`, which are bits */
 extern const struct config_type config_type_list;     /* struct string_list */
 extern const struct config_type config_type_numbers;  /* struct id_list */
-extern const struct config_type config_type_ids;      /* [jobs] ids, which has no field of its own */
+extern const struct config_type config_type_ids;      /* a list, [jobs] ids, which has no field of its own */
 
 /* A word for a value. If a value has several words, the first is printed. */
 struct config_choice {
@@ -95,18 +95,7 @@ struct config_key {
         bool may_contain_secret;        /* an invalid value is not shown in messages */
         bool is_command;                /* quoted as in ExecStart=, may be continued */
         bool names_hooks;               /* of a list: there is nothing to add to, so "+=" is refused */
-        bool is_target;                 /* of a hook, which has exactly one of them */
-        int hook_kind;                  /* of a hook with this target: an enum hook_kind */
 };
 
 /* A job id: decimal digits, 1 to INT64_MAX. 0 or -EINVAL. */
 int job_id_parse(const char *text, uint64_t *ret_id);
-
-/* Prints the items of a list one after the other, on lines of a suitable length. */
-struct item_printer {
-        FILE *file;
-        size_t column; /* that the line has reached, before the first item */
-        size_t count;  /* of the items printed so far */
-};
-
-void item_print(struct item_printer *printer, const char *item);

@@ -5,13 +5,13 @@
 #include "config/value_syntax.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/cleanup.h"
 #include "util/digits.h"
+#include "util/memory.h"
 #include "util/text.h"
 
 /* The letters of escapes, and the characters they stand for. */
@@ -24,170 +24,141 @@ static bool is_blank(char c)
         return c == ' ' || c == '\t';
 }
 
-static bool is_blank_at(const struct ini_line *line, size_t at)
+static bool is_comment_at(const char *line, size_t at)
 {
-        return at < line->size && is_blank(line->text[at]);
-}
-
-static bool is_comment_at(const struct ini_line *line, size_t at)
-{
-        return line->text[at] == ';' && at > 0 && is_blank_at(line, at - 1);
+        return line[at] == ';' && at > 0 && is_blank(line[at - 1]);
 }
 
 /* A "#" between blanks, or the start and the end of the line. */
-static bool is_hash_comment_at(const struct ini_line *line, size_t at)
+static bool is_hash_comment_at(const char *line, size_t at)
 {
-        return line->text[at] == '#' && (at == 0 || is_blank_at(line, at - 1)) &&
-               (at + 1 == line->size || is_blank_at(line, at + 1));
+        return line[at] == '#' && (at == 0 || is_blank(line[at - 1])) &&
+               (line[at + 1] == '\0' || is_blank(line[at + 1]));
 }
 
-static int refuse(const char *hint, const char **ret_hint)
+/* The part of a line from `start` to `end` without the blanks around it. */
+static const char *trim(const char *line, size_t start, size_t end, size_t *ret_size)
 {
-        *ret_hint = hint;
-        return -EINVAL;
-}
-
-/* A part of a line without the blanks around it. */
-static struct ini_line trim(const struct ini_line *line, size_t start, size_t end)
-{
-        while (start < end && is_blank(line->text[start]))
+        while (start < end && is_blank(line[start]))
                 start++;
-        while (end > start && is_blank(line->text[end - 1]))
+        while (end > start && is_blank(line[end - 1]))
                 end--;
-        return (struct ini_line){ .text = line->text + start, .size = end - start };
+        *ret_size = end - start;
+        return line + start;
 }
 
-const char *value_text_read(const struct ini_line *line, char *quote, struct ini_line *ret_text)
+const char *value_text_read(const char *line, char *quote, const char **ret_text, size_t *ret_size)
 {
-        size_t i;
+        size_t end = 0, size;
 
-        for (i = 0; i < line->size; i++) {
-                char c = line->text[i];
-                if (quote != NULL && *quote != '\0') {
-                        if (c == '\\')
-                                i++;
-                        else if (c == *quote)
+        for (; line[end] != '\0'; end++) {
+                const char c = line[end];
+                if (quote != NULL && c == '\\') {
+                        end += line[end + 1] != '\0';
+                } else if (quote != NULL && *quote != '\0') {
+                        if (c == *quote)
                                 *quote = '\0';
-                } else if (is_comment_at(line, i)) {
+                } else if (is_comment_at(line, end)) {
                         break;
-                } else if (is_hash_comment_at(line, i)) {
+                } else if (is_hash_comment_at(line, end)) {
                         return hash_hint;
-                } else if (quote != NULL && c == '\\') {
-                        i++;
                 } else if (quote != NULL && (c == '"' || c == '\'')) {
                         *quote = c;
                 }
         }
 
-        struct ini_line text = trim(line, 0, i < line->size ? i : line->size);
-        if (quote == NULL && text.size >= 2 && text.text[0] == '"' && text.text[text.size - 1] == '"')
+        const char *text = trim(line, 0, end, &size);
+        if (quote == NULL && size >= 2 && text[0] == '"' && text[size - 1] == '"')
                 return "a single value takes no quotes; remove them";
         *ret_text = text;
+        *ret_size = size;
         return NULL;
 }
 
 /* The character of the escape after a backslash at *at, which is advanced; -1 if it is invalid. */
-static int read_escape(const struct ini_line *line, size_t *at)
+static int read_escape(const char *line, size_t *at)
 {
-        size_t left = line->size - *at;
-        const char *text = line->text + *at;
-        const char *letter = left > 0 ? strchr(escape_letters, text[0]) : NULL;
+        const char *text = line + *at;
+        const char *letter = text[0] != '\0' ? strchr(escape_letters, text[0]) : NULL;
+        const bool octal = text[0] != 'x';
+        int number = 0;
 
         if (letter != NULL) {
                 (*at)++;
                 return escape_meanings[letter - escape_letters];
         }
-
-        bool octal = left > 0 && text[0] != 'x';
-        size_t digits = octal ? 3 : 2, start = octal ? 0 : 1;
-        int number = 0;
-        if (left < start + digits)
-                return -1;
-        for (size_t i = start; i < start + digits; i++) {
+        for (size_t i = octal ? 0 : 1; i < 3; i++) {
                 int digit = hex_digit_value(text[i]);
                 if (digit < 0 || (octal && digit > 7))
                         return -1;
                 number = number * (octal ? 8 : 16) + digit;
         }
-        *at += start + digits;
+        *at += 3;
         return number > 0 && number <= 0xff ? number : -1;
 }
 
 /* Reads the item in quotes at *at. */
-static int read_quoted(const struct ini_line *line, size_t *at, char **ret_item, const char **ret_hint)
+static char *read_quoted(const char *line, size_t *at, const char **ret_hint)
 {
         size_t i = *at + 1;
-        CLEANUP(cleanup_free) char *item = malloc(line->size - *at);
-        if (item == NULL)
-                return -ENOMEM;
-
+        CLEANUP(cleanup_free) char *item = memory_need(malloc(strlen(line + *at)));
         char *end = item;
-        while (i < line->size && line->text[i] != '"') {
-                char c = line->text[i++];
-                if (c != '\\') {
-                        *end++ = c;
-                        continue;
-                }
-                int character = read_escape(line, &i);
-                if (character < 0)
-                        return refuse(
+
+        while (line[i] != '\0' && line[i] != '"') {
+                int character = (unsigned char)line[i++];
+                if (character == '\\')
+                        character = read_escape(line, &i);
+                if (character < 0) {
+                        *ret_hint =
                                 "invalid escape in quotes; write \\\\ for a backslash, or one of \\\" \\a "
-                                "\\b \\f \\n \\r \\t \\v \\xHH \\NNN",
-                                ret_hint);
+                                "\\b \\f \\n \\r \\t \\v \\xHH \\NNN";
+                        return NULL;
+                }
                 *end++ = (char)character;
         }
-        if (i == line->size)
-                return refuse("the double quote is not closed; add one, or write \"\\\"\" for the character",
-                              ret_hint);
+        if (line[i] == '\0') {
+                *ret_hint = "the double quote is not closed; add one, or write \"\\\"\" for the character";
+                return NULL;
+        }
         *end = '\0';
 
         i++;
-        while (is_blank_at(line, i))
+        while (is_blank(line[i]))
                 i++;
-        if (i < line->size && line->text[i] != ',' && !is_comment_at(line, i))
-                return refuse(
-                        "text after the closing quote; separate items with commas, and write \\\" for a "
-                        "quote inside an item",
-                        ret_hint);
+        if (line[i] != '\0' && line[i] != ',' && !is_comment_at(line, i)) {
+                *ret_hint = "text after the closing quote; separate items with commas, and write \\\" for a "
+                            "quote inside an item";
+                return NULL;
+        }
         *at = i;
-        *ret_item = STEAL_POINTER(item);
-        return 1;
+        return STEAL_POINTER(item);
 }
 
-int list_item_read(const struct ini_line *line, size_t *at, char **ret_item, const char **ret_hint)
+char *list_item_read(const char *line, size_t *at, const char **ret_hint)
 {
-        size_t start = *at;
+        size_t end, size;
 
-        while (start < line->size && (is_blank_at(line, start) || line->text[start] == ','))
-                start++;
-        if (start == line->size || is_comment_at(line, start)) {
-                *at = line->size;
-                return 0;
-        }
-        if (line->text[start] == '"') {
-                *at = start;
-                return read_quoted(line, at, ret_item, ret_hint);
-        }
+        *ret_hint = NULL;
+        *at += strspn(line + *at, " \t,");
+        if (line[*at] == '\0' || is_comment_at(line, *at))
+                return NULL;
+        if (line[*at] == '"')
+                return read_quoted(line, at, ret_hint);
 
-        size_t end = start;
-        for (; end < line->size && line->text[end] != ',' && !is_comment_at(line, end); end++)
-                if (is_hash_comment_at(line, end))
-                        return refuse(hash_hint, ret_hint);
+        for (end = *at; line[end] != '\0' && line[end] != ',' && !is_comment_at(line, end); end++)
+                if (is_hash_comment_at(line, end)) {
+                        *ret_hint = hash_hint;
+                        return NULL;
+                }
+        const char *text = trim(line, *at, end, &size);
         *at = end;
-        const struct ini_line text = trim(line, start, end);
-        char *item = strndup(text.text, text.size);
-        if (item == NULL)
-                return -ENOMEM;
-        *ret_item = item;
-        return 1;
+        return memory_need(strndup(text, size));
 }
 
 char *list_item_quote(const char *data, size_t size)
 {
         /* The longest form of a byte is \xHH. */
-        char *quoted = malloc(size * 4 + 3), *end = quoted;
-        if (quoted == NULL)
-                return NULL;
+        char *quoted = memory_need(malloc(size * 4 + 3)), *end = quoted;
 
         *end++ = '"';
         for (size_t i = 0, visible = 0; i < size; i++) {

@@ -4,8 +4,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "config/ini_lines.h"
-
 /*
  * How values are written in a file. In each, " ;" begins a comment, and a "#" between blanks is refused,
  * since it probably is meant as one.
@@ -19,20 +17,20 @@
 
 /*
  * Finds the text on a line of a single value or, with `quote`, of a command. *quote is '\0', or the quote
- * that is open at the start and then at the end of the line. Returns NULL, or a static text: what is wrong
- * and what to write instead.
+ * that is open at the start and then at the end of the line. Returns NULL with a part of the line, or a
+ * static text: what is wrong and what to write instead.
  */
-const char *value_text_read(const struct ini_line *line, char *quote, struct ini_line *ret_text);
+const char *value_text_read(const char *line, char *quote, const char **ret_text, size_t *ret_size);
 
 /*
- * Reads the next item of a list and advances *at, which is 0 at the start of a line. Returns 1 with an item,
- * which the caller frees; 0 at the end; -EINVAL with a static text as above in *ret_hint; or -ENOMEM.
+ * Reads the next item of a list and advances *at, which is 0 at the start of a line. Returns the item, which
+ * the caller frees, or NULL; then *ret_hint is NULL at the end of the line, else a static text as above.
  */
-int list_item_read(const struct ini_line *line, size_t *at, char **ret_item, const char **ret_hint);
+char *list_item_read(const char *line, size_t *at, const char **ret_hint);
 
 /*
  * The text as an item of a list, in quotes, which list_item_read() reads back. All that is not visible is
- * escaped. `data` must not contain NUL. The caller frees it. NULL: no memory.
+ * escaped. `data` must not contain NUL. The caller frees it.
  */
 char *list_item_quote(const char *data, size_t size);
 

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "config/settings.h"
+#include "config/ini_lines.h"
+#include "config/loading.h"
 
 /*
- * From settings to values. `base` is the structure that the values are in: the config, job_config,
- * discover_config or hook_config, as the section requires. Errors go to the diagnostics; an invalid value
- * leaves its field as it was, and its setting is marked as refused.
+ * From lines to the values of the current section. Errors go to the problems; an invalid value leaves its
+ * field as it was.
  */
 
-/* Sets the defaults of a section. */
-void values_set_defaults(enum config_section section, void *base, struct diagnostics *diagnostics);
+/* Sets the defaults of the section. */
+void values_set_defaults(struct loading *loading);
 
-/* Overrides them with the settings of a section, which may be NULL. */
-void values_apply(const struct settings *settings, const struct section_settings *section, void *base,
-                  struct diagnostics *diagnostics);
+/* Sets the value of a key, or adds to a list. `count` is at least 1. */
+void values_read(struct loading *loading, const struct config_key *key, const struct ini_line *lines,
+                 size_t count);
 
-/* Reads the items of a list one by one: zeroes but for `setting` at the start. */
-struct item_reader {
-        struct setting *setting;
-        size_t line, at;
-};
-
-/* Returns false at the end. The caller frees the item. */
-bool item_next(struct item_reader *reader, struct diagnostics *diagnostics, char **ret_item,
-               struct location *ret_location);
+/* Empties a list. */
+void values_clear(struct loading *loading, const struct config_key *key);

@@ -344,7 +344,7 @@ void recorder_note_unrecognised_status(struct recorder *recorder, const struct j
         CLEANUP(cleanup_free) char *shown = text_escape(status->data, status->size, 80);
         CLEANUP(cleanup_free) char *label = job_label(job->planning.id, job->name);
         CLEANUP(cleanup_free) char *line = status_line_write(status);
-        if (shown == NULL || label == NULL || line == NULL)
+        if (shown == NULL || label == NULL)
                 return;
         journal_print_about(recorder->journal, LOG_WARNING, MESSAGE_ID_UNRECOGNISED_STATUS, job->planning.id,
                             job->name,

@@ -12,32 +12,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "util/cleanup.h"
-
-#define GROUPS_MAX 65536 /* NGROUPS_MAX of Linux */
-
 /* The assumed user; 0: none. */
 static uid_t assumed;
-
-static int take_groups(const struct passwd *user)
-{
-        int count = GROUPS_MAX;
-        CLEANUP(cleanup_free) gid_t *groups = calloc(GROUPS_MAX, sizeof(*groups));
-
-        if (groups == NULL)
-                return -ENOMEM;
-        if (getgrouplist(user->pw_name, user->pw_gid, groups, &count) < 0)
-                return -E2BIG;
-        if (setgroups((size_t)count, groups) < 0 || setegid(user->pw_gid) < 0)
-                return -errno;
-        return 0;
-}
 
 int identity_assume(const char *user)
 {
@@ -52,12 +33,10 @@ int identity_assume(const char *user)
         if (entry->pw_uid == 0)
                 return 0;
 
-        int r = take_groups(entry);
-        if (r >= 0 && seteuid(entry->pw_uid) < 0)
-                r = -errno;
-        if (r >= 0)
-                assumed = entry->pw_uid;
-        return r;
+        if (initgroups(user, entry->pw_gid) < 0 || setegid(entry->pw_gid) < 0 || seteuid(entry->pw_uid) < 0)
+                return -errno;
+        assumed = entry->pw_uid;
+        return 0;
 }
 
 void identity_suspend(void)

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Random numbers for jitter, not for secrets. Read from the kernel in blocks to save system calls. */
+/* Random numbers for jitter, not for secrets. */
 
 #include "platform/random.h"
 
-#include <stddef.h>
 #include <sys/random.h>
 
 uint64_t random_u64(void)
 {
-        static uint64_t numbers[32];
-        static size_t left;
+        uint64_t number = 0;
 
-        if (left == 0) {
-                /* Reads of up to 256 bytes are never short. */
-                if (getrandom(numbers, sizeof(numbers), GRND_NONBLOCK) < 0)
-                        return 0;
-                left = sizeof(numbers) / sizeof(numbers[0]);
-        }
-        return numbers[--left];
+        return getrandom(&number, sizeof(number), GRND_NONBLOCK) == (ssize_t)sizeof(number) ? number : 0;
 }

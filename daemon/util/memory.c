@@ -18,6 +18,13 @@ void memory_exhausted(void)
         _exit(EX_SOFTWARE);
 }
 
+void *memory_need(void *block)
+{
+        if (block == NULL)
+                memory_exhausted();
+        return block;
+}
+
 void *memory_malloc(void *unused, size_t size)
 {
         return memory_realloc(unused, NULL, size);
@@ -26,11 +33,7 @@ void *memory_malloc(void *unused, size_t size)
 void *memory_realloc(void *unused, void *block, size_t size)
 {
         (void)unused;
-        void *grown = realloc(block, size > 0 ? size : 1);
-
-        if (grown == NULL)
-                memory_exhausted();
-        return grown;
+        return memory_need(realloc(block, size > 0 ? size : 1));
 }
 
 void memory_free(void *unused, void *block)

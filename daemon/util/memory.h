@@ -11,6 +11,9 @@
 /* Ends the process with the message "out of memory" and the status 70. */
 _Noreturn void memory_exhausted(void);
 
+/* Returns what strdup(), calloc() or the like have returned, but ends the process if it is NULL. */
+void *memory_need(void *block);
+
 /*
  * malloc(), realloc() and free(), but the first two end the process instead of returning NULL. For libraries
  * that do not check what they allocate; `unused` is their context.

@@ -340,42 +340,31 @@ static void test_order_of_problems(void **state)
         config_problems_clear(&problems);
 }
 
-static void expect_distance(const char *typed, const char *candidate, unsigned distance)
+static const char *nearest_of(const char *typed, const char *const words[3])
 {
-        struct suggestion suggestion = suggestion_start(typed);
-
-        suggestion_consider(&suggestion, candidate);
-        assert_ptr_equal(suggestion.nearest, candidate);
-        assert_int_equal(suggestion.distance, distance);
+        return nearest_word(typed, words, sizeof(*words), 3);
 }
 
 static void test_suggestions(void **state)
 {
+        static const char *const keys[] = { "interval", "batch_size", "max_interval" };
+        static const char *const near[] = { "xyz", "abx", "axy" };
+
         (void)state;
-        expect_distance("interval", "interval", 0);
-        expect_distance("INTERVAL", "interval", 0);
-        expect_distance("intreval", "interval", 1);
-        expect_distance("intervl", "interval", 1);
-        expect_distance("xinterval", "interval", 1);
-        expect_distance("inxtervl", "interval", 2);
+        assert_string_equal(nearest_of("interval", keys), "interval");
+        assert_string_equal(nearest_of("INTERVAL", keys), "interval");
+        assert_string_equal(nearest_of("intreval", keys), "interval");
+        assert_string_equal(nearest_of("intervl", keys), "interval");
+        assert_string_equal(nearest_of("xinterval", keys), "interval");
+        assert_string_equal(nearest_of("inxtervl", keys), "interval");
+        assert_string_equal(nearest_of("batchsize", keys), "batch_size");
+        assert_null(nearest_of("colour", keys));
 
         /* Too far away; and of two that are near, the nearer, whichever comes first. */
-        struct suggestion suggestion = suggestion_start("abc");
-        suggestion_consider(&suggestion, "xyz");
-        assert_null(suggestion.nearest);
-        suggestion_consider(&suggestion, "abx");
-        suggestion_consider(&suggestion, "axy");
-        assert_string_equal(suggestion.nearest, "abx");
-        suggestion_consider(&suggestion, "abc");
-        assert_string_equal(suggestion.nearest, "abc");
-        suggestion = suggestion_start("");
-        suggestion_consider(&suggestion, "abc");
-        assert_null(suggestion.nearest);
-
-        assert_string_equal(config_key_nearest(SECTION_POLL, "batchsize"), "batch_size");
-        assert_null(config_key_nearest(SECTION_POLL, "colour"));
-        assert_string_equal(config_section_nearest("statu"), "status");
-        assert_null(config_section_nearest("server"));
+        assert_string_equal(nearest_of("abc", near), "abx");
+        assert_string_equal(nearest_of("axy", near), "axy");
+        assert_null(nearest_word("abc", near, sizeof(*near), 1));
+        assert_null(nearest_of("", near));
 }
 
 int main(void)

@@ -34,6 +34,7 @@ struct job_spec *job_spec_free(struct job_spec *spec)
                 return NULL;
         for (size_t i = 0; i < FIELD_COUNT; i++)
                 free(spec->fields[i]);
+        free(spec->status);
         for (size_t i = 0; i < spec->step_count; i++) {
                 free(spec->steps[i].status);
                 free(spec->steps[i].result);
@@ -140,6 +141,17 @@ static int set_dates(struct job_spec *spec, const char *value)
         return -EINVAL;
 }
 
+static int set_status(struct job_spec *spec, const char *value)
+{
+        char *status = strdup(value);
+
+        if (!status)
+                return -ENOMEM;
+        free(spec->status);
+        spec->status = status;
+        return 0;
+}
+
 static int set_search_row(struct job_spec *spec, const char *value)
 {
         static const char *const names[] = { [SEARCH_ROW_NORMAL] = "normal",
@@ -191,6 +203,8 @@ int job_spec_set(struct job_spec *spec, const char *key, const char *value, stru
                 }
         if (strcmp(key, "step") == 0)
                 r = add_step(spec, value);
+        else if (strcmp(key, "status") == 0)
+                r = set_status(spec, value);
         else if (strcmp(key, "spread") == 0)
                 r = parse_span(value, &spec->spread);
         else if (strcmp(key, "created") == 0)

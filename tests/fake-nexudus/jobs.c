@@ -113,16 +113,18 @@ static void forget_state(struct job *job)
 static void begin_job(struct jobs *jobs, struct job *job, const struct job_spec *spec)
 {
         uint64_t place = job->id - spec->first, count = spec->last - spec->first + 1;
+        uint64_t apart = spec->created_ago / count < 1000000 ? spec->created_ago / count : 1000000;
 
         forget_state(job);
         job->spec = spec;
+        job->status = spec->status;
         job->shift = spec->zero + (uint64_t)((double)spec->spread * (double)place / (double)count);
         if (spec->appears) {
                 job->unborn = job->gone = true;
                 job->created_wall = wall_at(jobs, job->shift);
         } else
                 job->created_wall =
-                        wall_at(jobs, spec->zero) - (int64_t)spec->created_ago + (int64_t)place * 1000000;
+                        wall_at(jobs, spec->zero) - (int64_t)spec->created_ago + (int64_t)(place * apart);
         job->updated_wall = job->created_wall;
         note_change(jobs, job);
         job_due_set(&jobs->due, job, job->shift);

@@ -68,6 +68,7 @@ struct job_spec {
         uint64_t late;         /* a change is visible up to this long after its UpdatedOn */
         uint64_t second_clock; /* the UpdatedOn of each second change is so much earlier */
         enum search_row search_row;
+        char *status;              /* before the first step; NULL: null */
         char *fields[FIELD_COUNT]; /* NULL: the default; "-": null */
         enum date_style dates;
         bool status_raw;

@@ -92,6 +92,15 @@ class Order(SearchTest):
 
 
 class NewJobs(SearchTest):
+    def test_jobs_that_have_not_changed_since_they_were_created(self):
+        self.start("[jobs 1-5]\nstatus = In progress\nstep = 1h Done\n[jobs 11-20]\ncreated = 5s\n")
+        for row in self.rows():
+            self.assertEqual(row["CreatedOn"], row["UpdatedOn"])
+            self.assertEqual(row["Status"], "In progress" if row["Id"] < 10 else None)
+        created = [when(row, "CreatedOn") for row in self.rows(order="CreatedOn")]
+        self.assertEqual({a - b for a, b in zip(created[:9], created[1:])}, {datetime.timedelta(seconds=0.5)})
+        self.assertEqual({a - b for a, b in zip(created[10:], created[11:])}, {datetime.timedelta(seconds=1)})
+
     def test_jobs_appear(self):
         self.start("[jobs 1-3]\n[jobs 10-12]\nappears = 50ms\nspread = 30ms\nstep = 1h Done\ndescription = late\n")
         begun = time.monotonic()

@@ -13,42 +13,24 @@ WAIT = "until [ -e /opt/test/go ]; do sleep .1; done"
 
 
 class Results(UnitHookTest):
-    def check_failure(self, collect, verbs):
-        with self.subTest(collect=collect, verbs=verbs):
+    def check_failure(self, collect):
+        with self.subTest(collect=collect):
             self.mark()
             self.write_unit("test-end.service", f"[Unit]\n{collect}\n" + ONE_SHOT.format("/bin/sh -c 'exit 7'"))
-            self.begin("test-end.service", allow=("test-end.service",), verbs=verbs)
+            self.begin("test-end.service", allow=("test-end.service",))
             self.wait_for("hook mine: delivery of .* failed .*unit test-end.service failed: exit status 7;")
             self._forget()
 
     def test_exit_status(self):
-        """Is that of the unit, whether systemd unloads it at once or not, and with or without permission to reference it."""
+        """Is that of the unit, whether systemd unloads it at once or not."""
         for collect in ("CollectMode=inactive-or-failed", ""):
-            for verbs in ('"start", "ref"', '"start"'):
-                self.setUp()
-                self.check_failure(collect, verbs)
+            self.setUp()
+            self.check_failure(collect)
 
     def test_could_not_be_set_up(self):
         self.write_unit("test-end.service", ONE_SHOT.format("/bin/true") + "EnvironmentFile=/run/missing\n")
         self.begin("test-end.service", allow=("test-end.service",))
         self.wait_for('unit test-end.service failed: could not be set up; see "journalctl -u test-end.service"')
-
-    def check_references(self, verbs, pattern):
-        self.write_unit("test-end.service", ONE_SHOT.format(f"/bin/sh -c '{WAIT}'"))
-        self.begin("test-end.service", allow=("test-end.service",), verbs=verbs)
-        self.wait_show("test-end.service", "ActiveState", "^activating$")
-        self.assertRegex(self.show("test-end.service", "Refs"), pattern)
-        self.system.write("/opt/test/go", "")
-        self.wait_for("hook mine: delivered")
-        self.wait_show("test-end.service", "Refs", "^$")
-
-    def test_referenced(self):
-        """During the attempt, and not longer."""
-        self.check_references('"start", "ref"', r"^:1\.\d+")
-
-    def test_not_permitted_to_reference(self):
-        """The attempt goes on without it."""
-        self.check_references('"start"', "^$")
 
 
 class EventFiles(UnitHookTest):

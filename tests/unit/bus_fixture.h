@@ -3,7 +3,7 @@
 
 /*
  * A private system bus (a dbus-daemon on a socket in a directory) and a fake systemd on it, in the test's own
- * loop: it replies to LoadUnit, RefUnit, GetAll, StartUnit and Cancel at once, and the test has it send the
+ * loop: it replies to LoadUnit, GetAll, StartUnit and Cancel at once, and the test has it send the
  * signals about units and jobs. There is no polkit until fake_add_polkit().
  */
 
@@ -22,17 +22,13 @@ struct unit_change {
 
 struct fake_systemd {
         sd_bus *bus;
-        char calls[4096];                 /* "Subscribe;LoadUnit a.service;…" */
+        char calls[4096];                 /* "LoadUnit a.service;…" */
         unsigned checks, starts, cancels; /* calls of GetAll, StartUnit and Cancel */
-        unsigned references, releases;    /* calls of RefUnit and UnrefUnit */
         unsigned jobs;                    /* number of the last job */
-        const char *load, *active, *sub;  /* of every unit, in the reply to GetAll */
-        struct unit_change loaded;        /* its results there */
-        bool invoked;                     /* has an InvocationID there */
+        const char *load, *active, *sub;  /* of every unit, in the reply to GetAll; it has not run yet */
+        bool subscribed;                  /* Subscribe was called */
         const char *error;                /* reply to StartUnit, if not NULL */
-        bool refuses_subscribers;
-        bool refuses_references;
-        bool hurries; /* sends JobRemoved for this job and another unit's before the reply to StartUnit */
+        bool hurries;                     /* the unit ends at once */
         void (*on_start)(void *userdata); /* before the reply; NULL: nothing */
         void *userdata;
 };
@@ -65,3 +61,6 @@ void fake_send_change(struct fake_systemd *systemd, const char *unit, const stru
 
 /* JobRemoved. */
 void fake_send_removed(struct fake_systemd *systemd, unsigned job, const char *unit, const char *result);
+
+/* The unit has ended with success: both. */
+void fake_end_unit(struct fake_systemd *systemd, unsigned job, const char *unit);

@@ -3,6 +3,7 @@
 /* Unit hooks: results of the units and jobs that they start. */
 
 #include "unit_fixture.h"
+#include "version.h"
 
 static void expect_files(void *userdata)
 {
@@ -21,7 +22,8 @@ static void test_success(void **state)
         unit_start(&run, fixture, "import@%i-%o.service");
         assert_false(unit_has_files(fixture));
         unit_wait_starts(fixture, 1);
-        assert_string_equal(systemd->calls, "Subscribe;LoadUnit import@87654321-success.service;"
+        assert_true(systemd->subscribed);
+        assert_string_equal(systemd->calls, "LoadUnit import@87654321-success.service;"
                                             "StartUnit import@87654321-success.service;");
         fake_send_change(systemd, "import@87654321-success.service", &running);
         fake_send_removed(systemd, 4711, "other.service", "failed");
@@ -31,10 +33,9 @@ static void test_success(void **state)
         assert_false(unit_has_files(fixture));
         assert_int_equal(systemd->cancels, 0);
 
-        /* The connection and the subscription are kept. */
         unit_start(&run, fixture, "b.service");
         unit_wait_starts(fixture, 2);
-        fake_send_removed(systemd, 2, "b.service", "done");
+        fake_end_unit(systemd, 2, "b.service");
         unit_expect_end(&run, true, "");
         assert_string_equal(strstr(systemd->calls, "LoadUnit b"), "LoadUnit b.service;StartUnit b.service;");
 }
@@ -128,7 +129,7 @@ static void test_refusals(void **state)
                 { "org.freedesktop.systemd1.ShuttingDown", "is shutting down" },
                 { SD_BUS_ERROR_ACCESS_DENIED,
                   "not permitted to start unit a.service: polkit is not installed; install polkitd and add a "
-                  "rule like /usr/share/jobwatchd/50-jobwatchd.rules" },
+                  "rule like " JOBWATCH_DATADIR "/50-jobwatchd.rules" },
                 { SD_BUS_ERROR_SERVICE_UNKNOWN, "systemd is not on the system bus" },
                 { "org.example.Other",
                   "refused to start unit a.service: Message of systemd. (org.example.Other)" },
@@ -176,7 +177,7 @@ static void test_denied(void **state)
                 unit_start(&run, fixture, units[i][0]);
                 unit_expect_failure(&run, units[i][1]);
                 assert_non_null(strstr(run.reason, "no polkit rule allows it"));
-                assert_non_null(strstr(run.reason, "copy /usr/share/jobwatchd/50-jobwatchd.rules to "));
+                assert_non_null(strstr(run.reason, "copy " JOBWATCH_DATADIR "/50-jobwatchd.rules to "));
                 assert_false(unit_has_files(fixture));
         }
 
@@ -209,101 +210,23 @@ static void test_not_loaded(void **state)
         assert_false(unit_has_files(fixture));
 }
 
-/* ---- the result, if no signal shows it ---- */
-
-static void expect_unsignalled(struct bus_fixture *fixture, const char *job, bool success, const char *reason)
-{
-        unsigned starts = fixture->systemd.starts;
-        struct unit_run run;
-
-        unit_start(&run, fixture, "a.service");
-        unit_wait_starts(fixture, starts + 1);
-        fixture->systemd.checks = 0;
-        fake_send_removed(&fixture->systemd, starts + 1, "a.service", job);
-        unit_expect_end(&run, success, reason);
-        assert_int_equal(fixture->systemd.checks, 1);
-        assert_false(unit_has_files(fixture));
-}
-
-/* It is read from the unit, which is referenced during the attempt. */
-static void test_result_is_read(void **state)
+/* Without a signal about its state, the result of its job decides. */
+static void test_no_state(void **state)
 {
         struct bus_fixture *fixture = *state;
-        struct fake_systemd *systemd = &fixture->systemd;
-
-        systemd->invoked = true;
-        systemd->active = "failed";
-        systemd->loaded = (struct unit_change){ .result = "exit-code", .code = CLD_EXITED, .status = 7 };
-        expect_unsignalled(fixture, "failed", false, "unit a.service failed: exit status 7");
-        assert_int_equal(systemd->references, 1);
-        HOOK_WAIT(fixture->hook, systemd->releases == 1);
-        systemd->active = "inactive";
-        systemd->loaded = (struct unit_change){ .result = "success", .code = CLD_EXITED };
-        expect_unsignalled(fixture, "done", true, "");
-}
-
-/* A unit that was unloaded claims to be well: the result of its job decides. */
-static void test_unloaded(void **state)
-{
-        struct bus_fixture *fixture = *state;
-
-        fixture->systemd.refuses_references = true;
-        expect_unsignalled(fixture, "failed", false,
-                           "unit a.service failed; its result is unknown, since it was unloaded at once; see "
-                           "\"journalctl -u a.service\"");
-        expect_unsignalled(fixture, "done", true, "");
-        for (unsigned i = 0; i < 20; i++)
-                assert_true(sd_event_run(fixture->hook->event, 1000) >= 0);
-        assert_int_equal(fixture->systemd.releases, 0);
-}
-
-/* JobRemoved arrives before the reply that names the job. */
-static void test_hurried_job(void **state)
-{
-        struct bus_fixture *fixture = *state;
-        struct unit_run run;
-
-        fixture->systemd.hurries = true;
-        unit_start(&run, fixture, "a.service");
-        unit_expect_end(&run, true, "");
-}
-
-static void send_earlier_job(void *userdata)
-{
-        fake_send_removed(userdata, 8, "a.service", "failed");
-}
-
-/* JobRemoved before the reply was about an earlier job of the unit. */
-static void test_earlier_job(void **state)
-{
-        struct bus_fixture *fixture = *state;
-        struct unit_run run;
-
-        fixture->systemd.on_start = send_earlier_job;
-        fixture->systemd.userdata = &fixture->systemd;
-        fixture->systemd.jobs = 8;
-        unit_start(&run, fixture, "a.service");
-        unit_wait_starts(fixture, 1);
-        fake_send_removed(&fixture->systemd, 9, "a.service", "done");
-        unit_expect_end(&run, true, "");
-}
-
-static void test_wait_for_final_state(void **state)
-{
-        struct bus_fixture *fixture = *state;
-        const struct unit_change ending = { .active = "deactivating", .result = "success" };
-        const struct unit_change failed = {
-                .active = "failed", .result = "exit-code", .code = CLD_EXITED, .status = 9
-        };
         struct unit_run run;
 
         unit_start(&run, fixture, "a.service");
         unit_wait_starts(fixture, 1);
-        fake_send_change(&fixture->systemd, "a.service", &ending);
-        fake_send_removed(&fixture->systemd, 1, "a.service", "done");
-        fake_send_change(&fixture->systemd, "a.service", &ending);
-        fake_send_change(&fixture->systemd, "a.service", &failed);
-        unit_expect_end(&run, false, "unit a.service failed: exit status 9");
+        fake_send_removed(&fixture->systemd, 1, "a.service", "failed");
+        unit_expect_end(&run, false, "unit a.service failed; see \"journalctl -u a.service\"");
+        unit_start(&run, fixture, "b.service");
+        unit_wait_starts(fixture, 2);
+        fake_send_removed(&fixture->systemd, 2, "b.service", "done");
+        unit_expect_end(&run, true, "");
+        fake_send_change(&fixture->systemd, "b.service", &unit_success);
+        fake_send_change(&fixture->systemd, "a.service", &unit_success);
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
 }
 
 static void test_invalid_name(void **state)
@@ -322,18 +245,8 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, bus_setup, bus_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_success),
-                TEST(test_outcomes),
-                TEST(test_refusals),
-                TEST(test_no_reply),
-                TEST(test_denied),
-                TEST(test_not_loaded),
-                TEST(test_result_is_read),
-                TEST(test_unloaded),
-                TEST(test_hurried_job),
-                TEST(test_earlier_job),
-                TEST(test_wait_for_final_state),
-                TEST(test_invalid_name),
+                TEST(test_success), TEST(test_outcomes),   TEST(test_refusals), TEST(test_no_reply),
+                TEST(test_denied),  TEST(test_not_loaded), TEST(test_no_state), TEST(test_invalid_name),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,6 @@ static void test_timeout(void **state)
                 HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
         }
         assert_non_null(strstr(fixture->systemd.calls, "Cancel /org/freedesktop/systemd1/job/3;"));
-        HOOK_WAIT(fixture->hook, fixture->systemd.releases == 3);
 }
 
 /* A unit that succeeds after the timeout is not started again, whatever its name. */
@@ -38,11 +37,14 @@ static void test_late_success(void **state)
         const struct unit_change failed = {
                 .active = "failed", .result = "exit-code", .code = CLD_EXITED, .status = 1
         };
+        const struct unit_change running = { .active = "activating", .result = "success" };
         struct unit_run run, marker;
         char *reason = NULL;
 
         fixture->hook->hook.timeout_us = UNIT_SHORT_US;
         unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        fake_send_change(systemd, "a.service", &running);
         unit_expect_failure(&run, "did not finish within 1s");
 
         /* Still running at the second attempt. */
@@ -57,7 +59,7 @@ static void test_late_success(void **state)
         fixture->hook->hook.timeout_us = LONG_US;
         unit_start(&marker, fixture, "b.service");
         unit_wait_starts(fixture, 2);
-        fake_send_removed(systemd, 2, "b.service", "done");
+        fake_end_unit(systemd, 2, "b.service");
         unit_expect_end(&marker, true, "");
         assert_int_equal(unit_try(&run, fixture, "a.service", 3, &reason), 0);
         assert_int_equal(run.ends, 0);
@@ -73,12 +75,35 @@ static void test_late_success(void **state)
         fixture->hook->hook.timeout_us = LONG_US;
         unit_start(&marker, fixture, "b.service");
         unit_wait_starts(fixture, 4);
-        fake_send_removed(systemd, 4, "b.service", "done");
+        fake_end_unit(systemd, 4, "b.service");
         unit_expect_end(&marker, true, "");
         assert_int_equal(unit_try(&run, fixture, "a.service", 2, &reason), 0);
         unit_wait_starts(fixture, 5);
         fake_send_change(systemd, "a.service", &unit_success);
         fake_send_removed(systemd, 5, "a.service", "done");
+        unit_expect_end(&run, true, "");
+}
+
+/* What the unit did for an earlier event is not taken for a success of a start that was only waited for. */
+static void test_start_is_late(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        struct fake_systemd *systemd = &fixture->systemd;
+        const struct unit_change waiting = { "inactive", "success", false, CLD_EXITED, 0, 1 };
+        struct unit_run run;
+        char *reason = NULL;
+
+        fixture->hook->hook.timeout_us = UNIT_SHORT_US;
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        fake_send_change(systemd, "a.service", &waiting);
+        unit_expect_failure(&run, "its start job waited for other jobs for 1s");
+        fake_send_change(systemd, "a.service", &unit_success);
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
+
+        assert_int_equal(unit_try(&run, fixture, "a.service", 2, &reason), 0);
+        unit_wait_starts(fixture, 2);
+        fake_end_unit(systemd, 2, "a.service");
         unit_expect_end(&run, true, "");
 }
 
@@ -200,7 +225,7 @@ static void test_active_target(void **state)
         fixture->systemd.active = "active";
         unit_start(&run, fixture, "a.target");
         unit_wait_starts(fixture, 1);
-        fake_send_removed(&fixture->systemd, 1, "a.target", "done");
+        fake_end_unit(&fixture->systemd, 1, "a.target");
         unit_expect_end(&run, true, "");
 }
 
@@ -225,17 +250,17 @@ static void test_turns(void **state)
         unit_start(&third, fixture, "a.service");
         unit_start(&other, fixture, "b.service");
         unit_wait_starts(fixture, 2);
-        assert_string_equal(systemd->calls, "Subscribe;LoadUnit a.service;LoadUnit b.service;"
+        assert_string_equal(systemd->calls, "LoadUnit a.service;LoadUnit b.service;"
                                             "StartUnit a.service;StartUnit b.service;");
         fake_send_removed(systemd, 1, "a.service", "failed");
         unit_expect_failure(&first, "unit a.service failed");
         assert_null(hook_unit_cancel(second.run)); /* while it is checking */
         unit_wait_starts(fixture, 3);
         assert_int_equal(third.ends, 0);
-        fake_send_removed(systemd, 3, "a.service", "done");
+        fake_end_unit(systemd, 3, "a.service");
         unit_expect_end(&third, true, "");
         assert_int_equal(other.ends, 0);
-        fake_send_removed(systemd, 2, "b.service", "done");
+        fake_end_unit(systemd, 2, "b.service");
         unit_expect_end(&other, true, "");
         assert_int_equal(second.ends, 0);
 }
@@ -259,14 +284,14 @@ static void test_cancel(void **state)
         /* The reply to the first may not have arrived; a run whose job is known is cancelled. */
         unit_start(&run, fixture, "b.service");
         unit_wait_starts(fixture, 2);
-        fake_send_removed(&fixture->systemd, 2, "b.service", "done");
+        fake_end_unit(&fixture->systemd, 2, "b.service");
         unit_expect_end(&run, true, "");
         unit_start(&run, fixture, "a.service");
         unit_wait_starts(fixture, 3);
         struct unit_run marker; /* its end shows that the reply was read */
         unit_start(&marker, fixture, "b.service");
         unit_wait_starts(fixture, 4);
-        fake_send_removed(&fixture->systemd, 4, "b.service", "done");
+        fake_end_unit(&fixture->systemd, 4, "b.service");
         unit_expect_end(&marker, true, "");
         assert_null(hook_unit_cancel(run.run));
         HOOK_WAIT(fixture->hook, fixture->systemd.cancels == 1);
@@ -294,7 +319,6 @@ static void leave_running(struct bus_fixture *fixture, const char *target)
         unit_wait_starts(fixture, 1);
         assert_null(hook_unit_cancel(run.run));
         fixture->systemd.active = "activating";
-        fixture->systemd.invoked = true;
         next_daemon(fixture);
         unit_wait_checks(fixture);
         assert_true(unit_has_files(fixture));
@@ -370,7 +394,7 @@ static void test_no_bus_at_start(void **state)
         fixture->systemd.active = "inactive";
         unit_start(&run, fixture, "b.target");
         unit_wait_starts(fixture, 2);
-        fake_send_removed(&fixture->systemd, 2, "b.target", "done");
+        fake_end_unit(&fixture->systemd, 2, "b.target");
         unit_expect_end(&run, true, "");
         HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
 }
@@ -381,6 +405,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_timeout),
                 TEST(test_late_success),
+                TEST(test_start_is_late),
                 TEST(test_timeout_of_systemd),
                 TEST(test_stopped_while_starting),
                 TEST(test_busy),

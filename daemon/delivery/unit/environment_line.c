@@ -10,7 +10,6 @@
 #include "delivery/unit/environment_line.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "util/utf8.h"
@@ -26,32 +25,22 @@ static size_t character_length(const char *data, size_t size)
         return length;
 }
 
-char *environment_line(const char *name, const char *value, size_t size)
+void environment_line(FILE *stream, const char *name, const char *value, size_t size)
 {
-        size_t name_size = strlen(name);
-        char *line, *end;
-
         size = strnlen(value, size);
-        if (size > (SIZE_MAX - name_size) / 4)
-                return NULL;
-        line = malloc(name_size + 2 + size * (sizeof(UTF8_REPLACEMENT) - 1) + 3);
-        if (line == NULL)
-                return NULL;
-
-        end = mempcpy(line, name, name_size);
-        end = mempcpy(end, "=\"", 2);
+        (void)fprintf(stream, "%s=\"", name);
         for (size_t at = 0; at < size;) {
                 size_t length = character_length(value + at, size - at);
+
                 if (length == 0) {
-                        end = mempcpy(end, UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1);
+                        (void)fputs(UTF8_REPLACEMENT, stream);
                         at++;
                         continue;
                 }
                 if (strchr("\\\"`$", value[at]) != NULL)
-                        *end++ = '\\';
-                end = mempcpy(end, value + at, length);
+                        (void)fputc('\\', stream);
+                (void)fwrite(value + at, 1, length, stream);
                 at += length;
         }
-        memcpy(end, "\"\n", 3);
-        return line;
+        (void)fputs("\"\n", stream);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "model/event.h"
@@ -13,38 +12,33 @@
  * opens them itself must be in the daemon's group.
  *
  * Files exist as long as any hook holds them. Hooks are identified by name, and each holds an event once.
- * What is held, and for which unit, is noted in the directory: a daemon that is started again holds what the
- * one before it held.
+ * What is held, and for which unit, is noted in the directory, for a daemon that is started again.
  */
 struct event_files;
 
+/* Called for what an earlier daemon held, with borrowed texts. A negative errno ends that. */
+typedef int (*event_files_handler)(void *userdata, const char *holder, const char *event_id,
+                                   const char *unit);
+
 /*
- * `directory` must be absolute; NULL: $RUNTIME_DIRECTORY/events, otherwise /run/jobwatchd/events. Unless
- * another daemon uses the directory, what an earlier one held there is held again, and other event files are
- * removed. The directory is created when it is first needed. Returns 0 or -ENOMEM.
+ * `directory` must be absolute; NULL: $RUNTIME_DIRECTORY/events, otherwise /run/jobwatchd/events. It is
+ * created when it is first needed. Unless another daemon uses it, `on_held` is called for what an earlier one
+ * held there, which is held again. Returns 0, the error of `on_held`, or -ENOMEM.
  */
-int event_files_new(const char *directory, struct event_files **ret_files);
+int event_files_new(const char *directory, event_files_handler on_held, void *userdata,
+                    struct event_files **ret_files);
 
 /* Leaves the files in place, for units that are still running. Accepts NULL, returns NULL. */
 struct event_files *event_files_free(struct event_files *files);
 
-/* Calls `handler` for all that is held, with borrowed texts. It must not call any function of this. */
-typedef int (*event_files_handler)(void *userdata, const char *holder, const char *event_id,
-                                   const char *unit);
-
-/* Ends with the first negative result of `handler`, and returns that or 0. */
-int event_files_each(struct event_files *files, event_files_handler handler, void *userdata);
-
 /*
  * Writes both files, each atomically, replacing existing ones, and holds them for `unit`. Returns 0, or a
- * negative errno with *ret_reason (see hook.h), having changed nothing about who holds the files; -EINVAL if
- * the event's id is not a UUID.
+ * negative errno with *ret_reason (see hook.h); -EINVAL if the event's id is not a UUID. After an error they
+ * have to be released, too.
  */
 int event_files_hold(struct event_files *files, const char *holder, const char *unit,
                      const struct event *event, unsigned attempt, const char *document, size_t document_size,
                      char **ret_reason);
-
-bool event_files_is_held(const struct event_files *files, const char *holder, const char *event_id);
 
 /* Removes the files when the last holder releases them. Not an error if `holder` does not hold them. */
 void event_files_release(struct event_files *files, const char *holder, const char *event_id);

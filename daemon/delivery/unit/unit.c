@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * All runs of unit hooks in one list, the oldest first. Runs for the same unit take turns: a run starts when
- * none before it in the list has the same unit.
+ * All runs in one list. Those with attempts for the same unit take turns: an attempt starts when none before
+ * it in the list has the same unit.
  */
 
 #include "delivery/unit/unit.h"
@@ -10,152 +10,167 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/queue.h>
 
+#include "delivery/unit/unit_name.h"
 #include "delivery/unit/unit_run.h"
+#include "delivery/unit/unit_watch.h"
 #include "util/cleanup.h"
-#include "util/message.h"
 
 struct hook_unit {
         struct unit_hooks *hooks;
-        struct hook_unit *next; /* a later run */
         struct unit_run *run;
-        void (*on_end)(void *userdata, const struct hook_end *end);
-        void *userdata;
+        TAILQ_ENTRY(hook_unit) entry;
 };
 
 struct unit_hooks {
-        struct unit_run_context context;
-        struct hook_unit *runs;
-        bool in_end; /* an on_end() is being called */
+        struct unit_context context;
+        struct bus_listener listener;
+        sd_bus_slot *job_removed; /* the match */
+        TAILQ_HEAD(, hook_unit) all;
 };
 
 DEFINE_CLEANUP(struct unit_hooks, unit_hooks_free)
 
-/* ---- the queue ---- */
+/* ---- the list ---- */
 
-static bool has_same_unit(const struct hook_unit *first, const struct hook_unit *second)
+static void remove_run(struct hook_unit *unit)
 {
-        return strcmp(unit_run_unit(first->run), unit_run_unit(second->run)) == 0;
+        TAILQ_REMOVE(&unit->hooks->all, unit, entry);
+        unit_run_free(unit->run);
+        free(unit);
 }
 
-/* Whether no earlier run has the same unit. */
-static bool is_first_of_unit(const struct hook_unit *run)
+/* Whether it is the turn of this attempt. */
+static bool is_first_of_unit(const struct hook_unit *unit)
 {
-        for (const struct hook_unit *at = run->hooks->runs; at != run; at = at->next)
-                if (has_same_unit(at, run))
-                        return false;
-        return true;
+        const struct hook_unit *at = TAILQ_FIRST(&unit->hooks->all);
+
+        while (at != unit && !(unit_run_is_attached(at->run) && unit_run_has_same_unit(at->run, unit->run)))
+                at = TAILQ_NEXT(at, entry);
+        return at == unit;
 }
 
-static void queue_push(struct hook_unit *run)
+/* Frees what is done, and starts those whose turn it is. */
+static void on_change(void *userdata)
 {
-        struct hook_unit **at = &run->hooks->runs;
+        struct unit_hooks *hooks = userdata;
+        struct hook_unit *unit, *next;
 
-        while (*at != NULL)
-                at = &(*at)->next;
-        *at = run;
-}
-
-/* Removes the run. Returns the next one for the same unit, for queue_start(), or NULL. */
-static struct hook_unit *queue_remove(struct hook_unit *run)
-{
-        struct hook_unit **at = &run->hooks->runs;
-
-        while (*at != run) {
-                assert(*at != NULL); /* it has ended */
-                at = &(*at)->next;
+        for (unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = next) {
+                next = TAILQ_NEXT(unit, entry);
+                if (unit_run_is_done(unit->run))
+                        remove_run(unit);
         }
-        *at = run->next;
-        for (struct hook_unit *later = run->next; later != NULL; later = later->next)
-                if (has_same_unit(later, run))
-                        return later;
-        return NULL;
+        for (unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = TAILQ_NEXT(unit, entry))
+                if (unit_run_is_queued(unit->run) && is_first_of_unit(unit))
+                        unit_run_start(unit->run);
 }
 
-/* Starts the run if it is its turn. Accepts NULL. */
-static void queue_start(struct hook_unit *run)
+static int add_run(struct unit_hooks *hooks, const char *hook, const char *event_id, const char *name,
+                   bool held, struct hook_unit **ret_unit)
 {
-        if (run != NULL && unit_run_is_queued(run->run) && is_first_of_unit(run))
-                unit_run_start_or_abort(run->run);
+        struct hook_unit *unit = calloc(1, sizeof(*unit));
+
+        int r = unit == NULL ? -ENOMEM
+                             : unit_run_new(&hooks->context, hook, event_id, name, held, &unit->run);
+        if (r < 0) {
+                free(unit);
+                return r;
+        }
+        unit->hooks = hooks;
+        TAILQ_INSERT_TAIL(&hooks->all, unit, entry);
+        *ret_unit = unit;
+        return 0;
 }
 
-/* ---- what the service manager reports ---- */
+/* What an earlier attempt has left, or NULL. */
+static struct hook_unit *find_left(struct unit_hooks *hooks, const struct hook_attempt *attempt,
+                                   const char *name)
+{
+        struct hook_unit *unit = TAILQ_FIRST(&hooks->all);
 
-static void on_job_removed(void *userdata, const char *job, const char *unit, const char *result)
+        while (unit != NULL && (unit_run_is_attached(unit->run) ||
+                                !unit_run_is_of(unit->run, attempt->hook->name, attempt->event->id, name)))
+                unit = TAILQ_NEXT(unit, entry);
+        return unit;
+}
+
+/* ---- the bus ---- */
+
+static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct unit_hooks *hooks = userdata;
+        const char *job, *result;
+
+        if (sd_bus_message_read(message, "uoss", NULL, &job, NULL, &result) < 0)
+                return 0;
+        for (struct hook_unit *unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = TAILQ_NEXT(unit, entry))
+                unit_run_job_removed(unit->run, job, result);
+        return 0;
+}
+
+static int on_connect(sd_bus *bus, void *userdata)
 {
         struct unit_hooks *hooks = userdata;
 
-        for (struct hook_unit *run = hooks->runs, *next; run != NULL; run = next) {
-                next = run->next;
-                unit_run_job_removed(run->run, job, unit, result);
-        }
-}
-
-static void on_connected(void *userdata)
-{
-        struct unit_hooks *hooks = userdata;
-
-        if (hooks->context.detached != NULL)
-                detached_units_connect(hooks->context.detached);
+        int r = sd_bus_match_signal_async(bus, &hooks->job_removed, SYSTEMD_NAME, SYSTEMD_PATH,
+                                          MANAGER_INTERFACE, "JobRemoved", on_job_removed, NULL, hooks);
+        if (r < 0)
+                return r;
+        for (struct hook_unit *unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = TAILQ_NEXT(unit, entry))
+                unit_run_connected(unit->run);
+        return 0;
 }
 
 static void on_lost(void *userdata)
 {
         struct unit_hooks *hooks = userdata;
 
-        detached_units_disconnect(hooks->context.detached);
-        for (struct hook_unit *run = hooks->runs; run != NULL; run = run->next)
-                unit_run_abort(run->run, format_message("result of unit %s unknown: lost the connection to "
-                                                        "the system bus",
-                                                        unit_run_unit(run->run)));
+        hooks->job_removed = sd_bus_slot_unref(hooks->job_removed);
+        for (struct hook_unit *unit = TAILQ_FIRST(&hooks->all); unit != NULL; unit = TAILQ_NEXT(unit, entry))
+                unit_run_lost(unit->run);
 }
 
-static void on_unusable(void *userdata, const char *message)
+/* ---- all hooks ---- */
+
+static int add_held(void *userdata, const char *hook, const char *event_id, const char *name)
 {
-        struct unit_hooks *hooks = userdata;
+        struct hook_unit *unit;
 
-        for (struct hook_unit *run = hooks->runs; run != NULL; run = run->next)
-                unit_run_abort(run->run, format_message("cannot start unit %s: systemd does not respond on "
-                                                        "the system bus: %s",
-                                                        unit_run_unit(run->run), message));
-}
-
-/* Units that an earlier daemon has started may still run. Without a bus, their files stay. */
-static void follow_left(struct unit_hooks *hooks)
-{
-        CLEANUP(cleanup_free) char *reason = NULL;
-
-        if (!detached_units_are_none(hooks->context.detached) &&
-            manager_connect(hooks->context.manager, &reason) >= 0)
-                detached_units_connect(hooks->context.detached);
+        return add_run(userdata, hook, event_id, name, true, &unit);
 }
 
 int unit_hooks_new(const struct hook_context *context, struct bus_connection *connection,
                    struct unit_hooks **ret_hooks)
 {
         CLEANUP(cleanup_unit_hooks_free) struct unit_hooks *hooks = calloc(1, sizeof(*hooks));
-        const struct manager_listener listener = {
-                .on_connected = on_connected,
-                .on_job_removed = on_job_removed,
-                .on_lost = on_lost,
-                .on_unusable = on_unusable,
-                .userdata = hooks,
-        };
+        CLEANUP(cleanup_free) char *reason = NULL;
 
         if (hooks == NULL)
                 return -ENOMEM;
-        hooks->context.event = context->event;
-        hooks->context.journal = context->journal;
-        int r = manager_new(connection, &listener, &hooks->context.manager);
+        TAILQ_INIT(&hooks->all);
+        hooks->context = (struct unit_context){
+                .event = context->event,
+                .journal = context->journal,
+                .connection = connection,
+                .on_change = on_change,
+                .userdata = hooks,
+        };
+        hooks->listener = (struct bus_listener){
+                .on_connect = on_connect,
+                .on_lost = on_lost,
+                .userdata = hooks,
+        };
+        int r = bus_connection_listen(connection, &hooks->listener);
         if (r >= 0)
-                r = event_files_new(NULL, &hooks->context.files);
-        if (r >= 0)
-                r = detached_units_new(hooks->context.manager, hooks->context.files,
-                                       &hooks->context.detached);
+                r = event_files_new(NULL, add_held, hooks, &hooks->context.files);
         if (r < 0)
                 return r;
-        follow_left(hooks);
+        /* Units that an earlier daemon has started may still run. Without a bus, their files stay. */
+        if (!TAILQ_EMPTY(&hooks->all))
+                (void)bus_connection_open(connection, &reason);
         *ret_hooks = STEAL_POINTER(hooks);
         return 0;
 }
@@ -165,66 +180,49 @@ struct unit_hooks *unit_hooks_free(struct unit_hooks *hooks)
         if (hooks == NULL)
                 return NULL;
 
-        assert(hooks->runs == NULL && !hooks->in_end);
-        detached_units_free(hooks->context.detached);
-        manager_free(hooks->context.manager);
+        while (!TAILQ_EMPTY(&hooks->all)) {
+                assert(!unit_run_is_attached(TAILQ_FIRST(&hooks->all)->run));
+                remove_run(TAILQ_FIRST(&hooks->all));
+        }
+        bus_connection_unlisten(hooks->context.connection, &hooks->listener);
+        sd_bus_slot_unref(hooks->job_removed);
         event_files_free(hooks->context.files);
         free(hooks);
         return NULL;
 }
 
-/* ---- runs ---- */
-
-static void on_run_end(void *userdata, const struct hook_end *end)
-{
-        struct hook_unit *run = userdata;
-
-        queue_start(queue_remove(run));
-        run->hooks->in_end = true;
-        run->on_end(run->userdata, end);
-        run->hooks->in_end = false;
-        free(run);
-}
+/* ---- attempts ---- */
 
 int hook_unit_start(struct unit_hooks *hooks, const struct hook_attempt *attempt, char **ret_reason,
-                    struct hook_unit **ret_run)
+                    struct hook_unit **ret_unit)
 {
-        struct hook_unit *run = calloc(1, sizeof(*run));
-        struct hook_attempt call = *attempt;
+        CLEANUP(cleanup_free) char *name = NULL;
 
-        *ret_reason = NULL;
-        if (run == NULL)
-                return -ENOMEM;
-        run->hooks = hooks;
-        run->on_end = attempt->on_end;
-        run->userdata = attempt->userdata;
-        call.on_end = on_run_end;
-        call.userdata = run;
-
-        int r = unit_run_new(&hooks->context, &call, ret_reason, &run->run);
-        if (r < 0) {
-                free(run);
+        int r = unit_name_expand(attempt->hook->target, attempt->event, ret_reason, &name);
+        if (r < 0)
                 return r;
+        struct hook_unit *unit = find_left(hooks, attempt, name);
+        if (unit != NULL) {
+                TAILQ_REMOVE(&hooks->all, unit, entry);
+                TAILQ_INSERT_TAIL(&hooks->all, unit, entry);
+        } else {
+                r = add_run(hooks, attempt->hook->name, attempt->event->id, name, false, &unit);
         }
-        queue_push(run);
-        if (unit_run_is_queued(run->run) && is_first_of_unit(run))
-                r = unit_run_start(run->run, ret_reason);
-        if (r < 0) {
-                hook_unit_cancel(run);
+        if (r < 0)
                 return r;
-        }
-        *ret_run = run;
+        unit_run_attach(unit->run, attempt);
+        if (is_first_of_unit(unit))
+                unit_run_start(unit->run);
+        *ret_unit = unit;
         return 0;
 }
 
-struct hook_unit *hook_unit_cancel(struct hook_unit *run)
+struct hook_unit *hook_unit_cancel(struct hook_unit *unit)
 {
-        if (run == NULL)
+        if (unit == NULL)
                 return NULL;
 
-        struct hook_unit *next = queue_remove(run);
-        unit_run_cancel(run->run);
-        queue_start(next);
-        free(run);
+        unit_run_cancel(unit->run);
+        on_change(unit->hooks);
         return NULL;
 }

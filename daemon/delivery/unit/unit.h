@@ -13,8 +13,8 @@ struct hook_unit;
 
 /*
  * Removes event files left by an earlier daemon, those of units that still run when they have ended.
- * `connection` (bus/connection.h) and the context's parts are
- * borrowed; the connection is made when it is first needed. Returns 0 or a negative errno.
+ * `connection` (bus/connection.h) and the context's parts are borrowed; the connection is made when it is
+ * first needed. Returns 0 or a negative errno.
  */
 int unit_hooks_new(const struct hook_context *context, struct bus_connection *connection,
                    struct unit_hooks **ret_hooks);
@@ -28,22 +28,21 @@ struct unit_hooks *unit_hooks_free(struct unit_hooks *hooks);
 /*
  * Starts the unit named by hook->target (unit_name.h) when no other run for the same unit is in progress,
  * with the event's files (event_files.h) written before; they are removed when the unit has ended. Success
- * means: for a service of Type=oneshot, that
- * its commands succeeded; for any other unit, that it is active. A unit that systemd skips because of one of
- * its conditions is a success.
+ * means: for a service of Type=oneshot, that its commands succeeded; for any other unit, that it is active. A
+ * unit that systemd skips because of one of its conditions is a success.
  *
  * hook->timeout_us counts twice: for a unit that is busy to become inactive, and then for the start. After
  * that the attempt has failed, but the unit is not stopped. If it succeeds later, the next attempt with this
  * event reports the success and does not start it again.
  *
- * Returns 0, or a negative errno if nothing was started: invalid name, no system bus, …
+ * Returns 0, or a negative errno if nothing was started: invalid name, …
  */
 int hook_unit_start(struct unit_hooks *hooks, const struct hook_attempt *attempt, char **ret_reason,
-                    struct hook_unit **ret_run);
+                    struct hook_unit **ret_unit);
 
 /*
  * Ends the run without calling on_end(). A unit whose start is pending is not started any more; one that is
- * running continues, and its files stay until it has ended. Must not be called
- * from its on_end(). Accepts NULL, returns NULL.
+ * running continues, and its files stay until it has ended. Must not be called from its on_end(). Accepts
+ * NULL, returns NULL.
  */
-struct hook_unit *hook_unit_cancel(struct hook_unit *run);
+struct hook_unit *hook_unit_cancel(struct hook_unit *unit);

@@ -94,7 +94,7 @@ bool unit_error_is_no_reply(const sd_bus_error *error)
                is(error->name, SD_BUS_ERROR_DISCONNECTED);
 }
 
-char *unit_explain_error(const char *unit, const sd_bus_error *error)
+static char *explain_error(const char *unit, const sd_bus_error *error)
 {
         static const struct {
                 const char *name, *words;
@@ -117,4 +117,13 @@ char *unit_explain_error(const char *unit, const sd_bus_error *error)
                 return format_message("no reply from systemd about unit %s: %s", unit, words_of(error));
         return format_message("systemd refused to start unit %s: %s (%s)", unit, words_of(error),
                               error->name);
+}
+
+char *unit_explain_reply(const char *unit, sd_bus_message *reply, int r)
+{
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+        if (error != NULL)
+                return explain_error(unit, error);
+        return format_message("invalid reply from systemd about unit %s: %s", unit, strerror(-r));
 }

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "delivery/unit/unit_outcome.h"
+#include "delivery/unit/unit_state.h"
 
 /*
  * Why a unit cannot be started, in one line that says what to do. Each function returns malloc()ed memory, or
@@ -28,5 +28,5 @@ char *unit_explain_denial(const char *unit, const sd_bus_error *error, const sd_
 /* Whether it is unknown if the call has had an effect. */
 bool unit_error_is_no_reply(const sd_bus_error *error);
 
-/* Any other error of a call. */
-char *unit_explain_error(const char *unit, const sd_bus_error *error);
+/* Why a reply is of no use. `r` is the result of reading it; an error reply has nothing to read. */
+char *unit_explain_reply(const char *unit, sd_bus_message *reply, int r);

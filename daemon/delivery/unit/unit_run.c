@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One attempt to start a unit:
+ * One unit, from being loaded to its end, with and without an attempt:
  *
- *     queued ──> checking ──(inactive)──> started ──> result
- *                    └──> busy ──(inactive)──┘
+ *     idle ──(attempt, and the unit is inactive)──> starting ──> started ──(the job has ended)──> idle
+ *                                                      └───────> denied ─────────────────────────^
  *
  * A unit that is running is never started: systemd would merge the new start job into the old one, and two
  * deliveries would share one run that knows only the first event. So the state of the unit is read first, and
  * a service that is busy is waited for.
  *
  * At the timeout the start job is cancelled and the attempt fails. The unit is left alone: a service that is
- * running has limits of its own (TimeoutStartSec=, RuntimeMaxSec=). Its job (unit_job.h) is handed to
- * detached.h, which follows the unit and holds its event files until it has ended. The next attempt takes it
- * back: it reports a success, or waits until the unit is inactive, and starts it again only if it failed,
+ * running has limits of its own (TimeoutStartSec=, RuntimeMaxSec=). It is followed until it has ended. The
+ * next attempt reports a success, or waits until the unit is inactive, and starts it again only if it failed,
  * under the same event id. The same holds for a unit whose name contains the event's id (%e): it runs for
  * this event, even if an earlier daemon started it.
  */
@@ -25,116 +24,80 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "delivery/unit/unit_error.h"
 #include "delivery/unit/unit_name.h"
+#include "delivery/unit/unit_watch.h"
 #include "journal/event_message.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
-enum run_stage {
-        STAGE_QUEUED,   /* not started yet */
-        STAGE_RESUMING, /* the job of an earlier attempt is checked from the loop */
-        STAGE_CHECKING, /* wait for the unit's state */
-        STAGE_BUSY,     /* the unit runs from an earlier start: wait until it is inactive */
-        STAGE_STARTED,  /* wait for the result */
-        STAGE_FAILING,  /* a failure is reported from the loop */
-        STAGE_DONE,     /* succeeded after an earlier attempt: success is reported from the loop */
+enum start_stage {
+        START_IDLE,
+        START_SENT,    /* StartUnit() */
+        START_DENIED,  /* it is not permitted; Ping() sent to polkit to find out why */
+        START_RUNNING, /* wait for the end of the start job */
 };
 
 struct unit_run {
-        const struct unit_run_context *context;
-        struct hook_attempt attempt;
-        enum run_stage stage;
+        const struct unit_context *context;
+        char *hook; /* its name */
+        char event_id[EVENT_ID_SIZE];
         char *unit;
-        bool of_event; /* what runs in the unit is about this event and no other */
-        struct unit_job_handler handler;
-        struct unit_job *job;         /* NULL: not made yet, or lost */
-        char *failure;                /* STAGE_FAILING: the reason, or NULL */
-        sd_event_source *time_source; /* the timeout; or the next iteration of the loop */
+        bool has_event; /* the unit's name contains the event's id */
+        bool own;       /* what runs in the unit is about this event and no other */
+        bool held;      /* its event files exist */
+        bool succeeded; /* the unit has, for this event */
+
+        struct unit_watch watch;
+        enum start_stage stage;
+        sd_bus_slot *call;   /* that of the stage */
+        sd_bus_error denial; /* in START_DENIED: of StartUnit() */
+        char job[64];        /* in START_RUNNING: its path */
+
+        struct hook_attempt attempt; /* on_end is NULL: there is none */
+        bool begun;                  /* by unit_run_start() */
+        bool over;                   /* the end is reported from the loop: */
+        bool success;
+        char *reason;                 /* of a failure, or NULL */
+        bool retried;                 /* after the attempt there is another */
+        bool in_end;                  /* on_end() is being called */
+        sd_event_source *time_source; /* the timeout, or the next iteration of the loop */
 };
 
-/* ---- end ---- */
+/* ---- the end of an attempt ---- */
 
-static struct unit_run *run_free(struct unit_run *run)
+static void timer_start(struct unit_run *run, uint64_t span_us)
 {
-        unit_job_free(run->job);
-        sd_event_source_disable_unref(run->time_source);
-        free(run->unit);
-        free(run->failure);
-        free(run);
-        return NULL;
+        /* They cannot fail: the source exists and the time is valid. */
+        (void)sd_event_source_set_time_relative(run->time_source, span_us);
+        (void)sd_event_source_set_enabled(run->time_source, SD_EVENT_ONESHOT);
 }
 
-static bool is_held(const struct unit_run *run)
+/* Ends the attempt, if there is one, from the loop. Owns `reason`, which may be NULL. */
+static void end_later(struct unit_run *run, bool success, char *reason)
 {
-        return event_files_is_held(run->context->files, run->attempt.hook->name, run->attempt.event->id);
-}
-
-static bool may_read_event(const struct unit_run *run)
-{
-        const struct unit_state *state = run->job != NULL ? unit_job_state(run->job) : NULL;
-
-        return state == NULL || unit_is_in_use(run->unit, state);
-}
-
-/* Leaves the unit to detached.h if it may still read its event files. Otherwise they are removed. */
-static void leave_unit(struct unit_run *run, bool success)
-{
-        bool started = run->stage == STAGE_STARTED || (run->of_event && run->stage == STAGE_BUSY);
-
-        if (run->job != NULL)
-                unit_job_cancel(run->job);
-        if (!is_held(run))
-                return;
-        if (may_read_event(run))
-                detached_units_add(run->context->detached, &run->attempt, run->unit, STEAL_POINTER(run->job),
-                                   started, !success && run->attempt.attempt <= run->attempt.hook->retries);
-        else
-                event_files_release(run->context->files, run->attempt.hook->name, run->attempt.event->id);
-}
-
-static void run_end(struct unit_run *run, bool success, const char *reason)
-{
-        const struct hook_end end = { .success = success, .reason = reason != NULL ? reason : "failed" };
-
-        leave_unit(run, success);
-        run->attempt.on_end(run->attempt.userdata, &end);
-        run_free(run);
-}
-
-static int timer_start(struct unit_run *run, uint64_t span_us)
-{
-        int r = sd_event_source_set_time_relative(run->time_source, span_us);
-
-        return r < 0 ? r : sd_event_source_set_enabled(run->time_source, SD_EVENT_ONESHOT);
-}
-
-/* Owns `reason`, which may be NULL. */
-static void run_fail_later(struct unit_run *run, char *reason)
-{
-        if (run->stage == STAGE_FAILING) {
+        if (!unit_run_is_attached(run) || run->over) {
                 free(reason);
                 return;
         }
-        run->stage = STAGE_FAILING;
-        run->failure = reason;
-        (void)timer_start(run, 0); /* cannot fail: the source exists and the time is valid */
+        run->over = true;
+        run->success = success;
+        run->reason = reason;
+        timer_start(run, 0);
 }
-
-/* ---- timeout ---- */
 
 static char *explain_timeout(const struct unit_run *run)
 {
-        const struct unit_state *state = run->job != NULL ? unit_job_state(run->job) : NULL;
         char span[TIMESPAN_TEXT_MAX];
 
         (void)timespan_format(run->attempt.hook->timeout_us, span);
-        if (run->stage == STAGE_BUSY)
+        if (!run->watch.known || run->stage == START_DENIED)
+                return format_message("no reply from systemd about unit %s within %s", run->unit, span);
+        if (run->stage == START_IDLE)
                 return format_message("unit %s not started: still running from an earlier start after %s",
                                       run->unit, span);
-        if (run->stage != STAGE_STARTED)
-                return format_message("no reply from systemd about unit %s within %s", run->unit, span);
-        if (unit_is_inactive(state))
+        if (unit_is_inactive(&run->watch.state))
                 return format_message("unit %s not started: its start job waited for other jobs for %s "
                                       "(timeout = of the hook)",
                                       run->unit, span);
@@ -142,37 +105,149 @@ static char *explain_timeout(const struct unit_run *run)
                               run->unit, span);
 }
 
-static void resume(struct unit_run *run);
+/* Without an attempt, the unit is followed as long as it may read its event files. */
+static void follow(struct unit_run *run)
+{
+        if (run->held && run->watch.known && !unit_is_in_use(run->unit, &run->watch.state)) {
+                event_files_release(run->context->files, run->hook, run->event_id);
+                run->held = false;
+        }
+        if (run->held)
+                (void)unit_watch_start(&run->watch); /* without a connection: when there is one */
+}
+
+/* The start has ended or is abandoned. What runs in the unit is ours only if it has been seen to run. */
+static void end_start(struct unit_run *run)
+{
+        run->call = sd_bus_slot_unref(run->call);
+        run->own = run->has_event || unit_is_running(&run->watch.state);
+        run->stage = START_IDLE;
+}
+
+static void detach(struct unit_run *run, bool retried)
+{
+        sd_bus *bus = bus_connection_get(run->context->connection);
+
+        /* The caller of StartUnit() is permitted to do this. */
+        if (run->stage == START_RUNNING && bus != NULL)
+                (void)sd_bus_call_method_async(bus, NULL, SYSTEMD_NAME, run->job,
+                                               "org.freedesktop.systemd1.Job", "Cancel", NULL, NULL, NULL);
+        if (run->stage != START_IDLE)
+                end_start(run);
+        (void)sd_event_source_set_enabled(run->time_source, SD_EVENT_OFF);
+        run->attempt.on_end = NULL;
+        run->retried = retried;
+        free(run->reason);
+        run->reason = NULL;
+        follow(run);
+}
 
 static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)source;
         (void)time_us;
         struct unit_run *run = userdata;
-        CLEANUP(cleanup_free) char *reason = NULL;
+        const struct hook_attempt attempt = run->attempt;
+        bool retried = !run->success && attempt.attempt <= attempt.hook->retries;
 
-        switch (run->stage) {
-        case STAGE_DONE:
-                run_end(run, true, "");
-                return 0;
-        case STAGE_RESUMING:
-                resume(run);
-                return 0;
-        case STAGE_FAILING:
-                reason = STEAL_POINTER(run->failure);
-                break;
-        case STAGE_QUEUED:
-        case STAGE_CHECKING:
-        case STAGE_BUSY:
-        case STAGE_STARTED:
-                reason = explain_timeout(run);
-                break;
-        }
-        run_end(run, false, reason);
+        CLEANUP(cleanup_free) char *reason = run->over ? STEAL_POINTER(run->reason) : explain_timeout(run);
+        const struct hook_end end = { .success = run->success,
+                                      .reason = run->success     ? ""
+                                                : reason != NULL ? reason
+                                                                 : "failed" };
+        detach(run, retried);
+        run->in_end = true;
+        attempt.on_end(attempt.userdata, &end);
+        run->in_end = false;
+        run->context->on_change(run->context->userdata);
         return 0;
 }
 
-/* ---- the unit's job ---- */
+/* ---- the start ---- */
+
+/* The call has had no effect. */
+static void set_not_started(struct unit_run *run)
+{
+        (void)snprintf(run->watch.state.active, sizeof(run->watch.state.active), "inactive");
+}
+
+static int on_polkit_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct unit_run *run = userdata;
+
+        end_start(run);
+        end_later(run, false,
+                  unit_explain_denial(run->unit, &run->denial, sd_bus_message_get_error(message)));
+        return 0;
+}
+
+/* Has the bus start polkit if necessary. */
+static void take_denial(struct unit_run *run, const sd_bus_error *error)
+{
+        set_not_started(run);
+        sd_bus_error_free(&run->denial);
+        (void)sd_bus_error_copy(&run->denial, error);
+        int r = sd_bus_call_method_async(bus_connection_get(run->context->connection), &run->call,
+                                         "org.freedesktop.PolicyKit1", "/", "org.freedesktop.DBus.Peer",
+                                         "Ping", on_polkit_reply, run, "");
+        if (r >= 0) {
+                run->stage = START_DENIED;
+                return;
+        }
+        end_start(run);
+        end_later(run, false, format_message("cannot start unit %s: %s", run->unit, strerror(-r)));
+}
+
+static int on_start_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct unit_run *run = userdata;
+        const sd_bus_error *error = sd_bus_message_get_error(message);
+        const char *job = NULL;
+
+        run->call = sd_bus_slot_unref(run->call);
+        if (error != NULL && unit_error_is_denial(error)) {
+                take_denial(run, error);
+                return 0;
+        }
+        int r = sd_bus_message_read(message, "o", &job);
+        if (r >= 0) {
+                (void)snprintf(run->job, sizeof(run->job), "%s", job);
+                run->stage = START_RUNNING;
+                return 0;
+        }
+        if (error != NULL && !unit_error_is_no_reply(error))
+                set_not_started(run);
+        end_start(run);
+        end_later(run, false, unit_explain_reply(run->unit, message, r));
+        return 0;
+}
+
+/* The unit is inactive: writes its files and starts it. */
+static void start_unit(struct unit_run *run)
+{
+        const struct hook_attempt *attempt = &run->attempt;
+        char *reason = NULL;
+
+        run->held = true; /* some of them, if this fails */
+        int r = event_files_hold(run->context->files, run->hook, run->unit, attempt->event, attempt->attempt,
+                                 attempt->document, attempt->document_size, &reason);
+        if (r >= 0)
+                r = sd_bus_call_method_async(bus_connection_get(run->context->connection), &run->call,
+                                             SYSTEMD_NAME, SYSTEMD_PATH, MANAGER_INTERFACE, "StartUnit",
+                                             on_start_reply, run, "ss", run->unit, "replace");
+        if (r < 0) {
+                end_later(run, false,
+                          reason != NULL
+                                  ? reason
+                                  : format_message("cannot start unit %s: %s", run->unit, strerror(-r)));
+                return;
+        }
+        timer_start(run, attempt->hook->timeout_us);
+        run->watch.state = (struct unit_state){ .main_code = 0 };
+        run->stage = START_SENT;
+}
 
 static void log_skipped(const struct unit_run *run)
 {
@@ -181,225 +256,196 @@ static void log_skipped(const struct unit_run *run)
 
         journal_print_about(run->context->journal, LOG_INFO, NULL, event->record.id, event->job_name.data,
                             "%s: hook %s: unit %s skipped: condition not met; counted as success",
-                            label != NULL ? label : "A job", run->attempt.hook->name, run->unit);
+                            label != NULL ? label : "A job", run->hook, run->unit);
 }
 
-static void on_result(void *userdata, enum unit_verdict verdict, const char *reason)
+void unit_run_job_removed(struct unit_run *run, const char *job, const char *result)
 {
-        struct unit_run *run = userdata;
+        if (run->stage != START_RUNNING || strcmp(run->job, job) != 0)
+                return;
+        run->watch.state.has_job = false; /* no later signal may say so */
+        end_start(run);
 
+        enum unit_verdict verdict = unit_judge(&run->watch.state, result);
         if (verdict == UNIT_SKIPPED)
                 log_skipped(run);
-        run_end(run, verdict != UNIT_FAILED, verdict != UNIT_FAILED ? "" : reason);
+        end_later(run, verdict != UNIT_FAILED,
+                  verdict == UNIT_FAILED ? unit_explain_failure(run->unit, &run->watch.state, result) : NULL);
 }
 
-static void on_error(void *userdata, const char *reason)
+/* ---- the state ---- */
+
+static void advance(struct unit_run *run)
 {
-        struct unit_run *run = userdata;
-
-        if (unit_job_state(run->job) == NULL)
-                run->job = unit_job_free(run->job);
-        run_end(run, false, reason);
-}
-
-/* The unit is inactive: writes its files and starts it. */
-static void start_unit(struct unit_run *run)
-{
-        const struct hook_attempt *attempt = &run->attempt;
-        CLEANUP(cleanup_free) char *reason = NULL;
-
-        int r = event_files_hold(run->context->files, attempt->hook->name, run->unit, attempt->event,
-                                 attempt->attempt, attempt->document, attempt->document_size, &reason);
-        if (r >= 0)
-                r = timer_start(run, attempt->hook->timeout_us);
-        if (r >= 0)
-                r = unit_job_start(run->job);
-        if (r >= 0)
-                run->stage = STAGE_STARTED;
-        else
-                run_fail_later(run, reason != NULL ? STEAL_POINTER(reason)
-                                                   : format_message("cannot start unit %s: %s", run->unit,
-                                                                    strerror(-r)));
-}
-
-static void check_state(struct unit_run *run)
-{
-        const struct unit_state *state = unit_job_state(run->job);
-        CLEANUP(cleanup_free) char *reason = NULL;
+        const struct unit_state *state = &run->watch.state;
 
         /* A target, timer or mount that is active is the desired state already, and starting it is harmless.
          */
-        if (unit_is_inactive(state) || !unit_name_is_service(run->unit)) {
+        if (run->succeeded)
+                end_later(run, true, NULL);
+        else if (unit_is_inactive(state) || !unit_name_is_service(run->unit))
                 start_unit(run);
-        } else if (strcmp(state->sub, "exited") != 0) {
-                run->stage = STAGE_BUSY;
-        } else if (run->of_event) {
-                run_end(run, true, "");
-        } else {
-                reason = format_message("unit %s not started: still active from an earlier start; remove "
-                                        "RemainAfterExit=yes from it, or add %%e to its name",
-                                        run->unit);
-                run_end(run, false, reason);
-        }
+        else if (strcmp(state->sub, "exited") == 0)
+                end_later(run, false,
+                          format_message("unit %s not started: still active from an earlier start; remove "
+                                         "RemainAfterExit=yes from it, or add %%e to its name",
+                                         run->unit));
 }
 
+/* The state is known or has changed. The run may be freed by this. */
 static void on_state(void *userdata)
 {
         struct unit_run *run = userdata;
-        const struct unit_state *state = unit_job_state(run->job);
 
-        if (run->stage == STAGE_CHECKING) {
-                check_state(run);
-        } else if (run->stage == STAGE_BUSY && unit_is_inactive(state)) {
-                if (run->of_event && unit_has_succeeded(state))
-                        run_end(run, true, "");
-                else
-                        start_unit(run);
+        if (run->stage != START_IDLE)
+                return;
+        if (run->own && unit_has_succeeded(&run->watch.state))
+                run->succeeded = true;
+        if (!unit_run_is_attached(run)) {
+                follow(run);
+                run->context->on_change(run->context->userdata);
+        } else if (run->begun && !run->over) {
+                advance(run);
         }
 }
 
-/* The unit of an earlier attempt, which has not succeeded when the run was made. */
-static void resume(struct unit_run *run)
+/* If the unit runs, its files stay. */
+static void on_error(void *userdata, char *reason)
 {
-        const struct unit_state *state = unit_job_state(run->job);
-
-        (void)timer_start(run, run->attempt.hook->timeout_us);
-        run->stage = state != NULL && run->of_event && unit_is_inactive(state) ? STAGE_BUSY : STAGE_CHECKING;
-        if (state != NULL)
-                on_state(run);
+        end_later(userdata, false, reason);
 }
 
-/* ---- start ---- */
-
-static int make_job(struct unit_run *run, char **ret_reason)
+void unit_run_connected(struct unit_run *run)
 {
-        int r = manager_connect(run->context->manager, ret_reason);
-
-        return r < 0 ? r : unit_job_new(run->context->manager, run->unit, &run->handler, &run->job);
+        if (!unit_run_is_attached(run))
+                follow(run);
 }
 
-int unit_run_start(struct unit_run *run, char **ret_reason)
+void unit_run_lost(struct unit_run *run)
 {
-        assert(run->stage == STAGE_QUEUED);
-
-        *ret_reason = NULL;
-        if (run->job != NULL) {
-                run->stage = STAGE_RESUMING;
-                return timer_start(run, 0);
-        }
-        int r = make_job(run, ret_reason);
-        if (r == -ECONNRESET || r == -ENOTCONN) { /* the connection was lost, which shows only now */
-                free(*ret_reason);
-                r = make_job(run, ret_reason);
-        }
-        if (r >= 0)
-                r = timer_start(run, run->attempt.hook->timeout_us);
-        if (r >= 0)
-                run->stage = STAGE_CHECKING;
-        return r < 0 ? r : 0;
+        unit_watch_stop(&run->watch);
+        end_start(run); /* whatever runs there when it is seen again */
+        if (run->begun)
+                end_later(run, false,
+                          format_message("result of unit %s unknown: lost the connection to the system bus",
+                                         run->unit));
 }
 
-void unit_run_start_or_abort(struct unit_run *run)
+/* ---- attempts ---- */
+
+bool unit_run_is_attached(const struct unit_run *run)
 {
-        char *reason = NULL;
-
-        int r = unit_run_start(run, &reason);
-        if (r < 0)
-                run_fail_later(run, reason != NULL ? reason
-                                                   : format_message("cannot load unit %s: %s", run->unit,
-                                                                    strerror(-r)));
-}
-
-void unit_run_abort(struct unit_run *run, char *reason)
-{
-        run->job = unit_job_free(run->job);
-        run->of_event = unit_pattern_has_event(run->attempt.hook->target);
-        if (run->stage == STAGE_QUEUED || run->stage == STAGE_DONE)
-                free(reason);
-        else
-                run_fail_later(run, reason);
-}
-
-void unit_run_job_removed(struct unit_run *run, const char *job, const char *unit, const char *result)
-{
-        if (run->job != NULL)
-                unit_job_removed(run->job, job, unit, result);
-}
-
-/* ---- making a run ---- */
-
-static int timer_new(struct unit_run *run)
-{
-        /* CLOCK_MONOTONIC: time in which the machine is suspended does not count. */
-        int r = sd_event_add_time_relative(run->context->event, &run->time_source, CLOCK_MONOTONIC, 0,
-                                           USEC_PER_MSEC, on_time, run);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(run->time_source, SD_EVENT_OFF);
-        if (r >= 0)
-                (void)sd_event_source_set_description(run->time_source, "hook-unit-time");
-        return r < 0 ? r : 0;
-}
-
-/* Continues with what an earlier attempt left. */
-static void take_detached(struct unit_run *run)
-{
-        bool started;
-        enum detached_result before =
-                detached_units_take(run->context->detached, &run->attempt, run->unit, &run->job, &started);
-
-        if (run->job != NULL)
-                unit_job_set_handler(run->job, &run->handler);
-        run->of_event = started || unit_pattern_has_event(run->attempt.hook->target);
-        if (before == DETACHED_SUCCEEDED && run->of_event) {
-                run->stage = STAGE_DONE;
-                (void)timer_start(run, 0); /* cannot fail: the source exists and the time is valid */
-        }
-}
-
-int unit_run_new(const struct unit_run_context *context, const struct hook_attempt *attempt,
-                 char **ret_reason, struct unit_run **ret_run)
-{
-        struct unit_run *run = calloc(1, sizeof(*run));
-
-        *ret_reason = NULL;
-        if (run == NULL)
-                return -ENOMEM;
-        run->context = context;
-        run->attempt = *attempt;
-        run->handler = (struct unit_job_handler){
-                .on_state = on_state,
-                .on_result = on_result,
-                .on_error = on_error,
-                .userdata = run,
-        };
-
-        int r = unit_name_expand(attempt->hook->target, attempt->event, ret_reason, &run->unit);
-        if (r >= 0)
-                r = timer_new(run);
-        if (r < 0) {
-                run_free(run);
-                return r;
-        }
-        take_detached(run);
-        *ret_run = run;
-        return 0;
-}
-
-struct unit_run *unit_run_cancel(struct unit_run *run)
-{
-        if (run == NULL)
-                return NULL;
-
-        leave_unit(run, false);
-        return run_free(run);
-}
-
-const char *unit_run_unit(const struct unit_run *run)
-{
-        return run->unit;
+        return run->attempt.on_end != NULL;
 }
 
 bool unit_run_is_queued(const struct unit_run *run)
 {
-        return run->stage == STAGE_QUEUED;
+        return unit_run_is_attached(run) && !run->begun && !run->over;
+}
+
+bool unit_run_is_done(const struct unit_run *run)
+{
+        return !unit_run_is_attached(run) && !run->held && !(run->succeeded && run->retried);
+}
+
+void unit_run_attach(struct unit_run *run, const struct hook_attempt *attempt)
+{
+        assert(!unit_run_is_attached(run));
+        run->attempt = *attempt;
+        run->begun = run->over = run->success = false;
+}
+
+void unit_run_start(struct unit_run *run)
+{
+        char *reason = NULL;
+
+        assert(unit_run_is_queued(run));
+        int r = bus_connection_open(run->context->connection, &reason);
+        if (r >= 0)
+                r = unit_watch_start(&run->watch);
+        if (r < 0) {
+                end_later(run, false,
+                          reason != NULL
+                                  ? reason
+                                  : format_message("cannot load unit %s: %s", run->unit, strerror(-r)));
+                return;
+        }
+        run->begun = true;
+        timer_start(run, run->attempt.hook->timeout_us);
+        if (run->watch.known)
+                on_state(run);
+}
+
+void unit_run_cancel(struct unit_run *run)
+{
+        assert(unit_run_is_attached(run)); /* it has not ended */
+        detach(run, true);
+}
+
+/* ---- life ---- */
+
+bool unit_run_is_of(const struct unit_run *run, const char *hook, const char *event_id, const char *unit)
+{
+        return strcmp(run->event_id, event_id) == 0 && strcmp(run->hook, hook) == 0 &&
+               strcmp(run->unit, unit) == 0;
+}
+
+bool unit_run_has_same_unit(const struct unit_run *run, const struct unit_run *other)
+{
+        return strcmp(run->unit, other->unit) == 0;
+}
+
+int unit_run_new(const struct unit_context *context, const char *hook, const char *event_id, const char *unit,
+                 bool held, struct unit_run **ret_run)
+{
+        struct unit_run *run = calloc(1, sizeof(*run));
+        CLEANUP(cleanup_free) char *escaped_id = unit_name_escape(event_id, strlen(event_id));
+
+        if (run == NULL)
+                return -ENOMEM;
+        run->context = context;
+        run->hook = strdup(hook);
+        (void)snprintf(run->event_id, sizeof(run->event_id), "%s", event_id);
+        run->unit = strdup(unit);
+        run->watch = (struct unit_watch){
+                .connection = context->connection,
+                .unit = run->unit,
+                .on_state = on_state,
+                .on_error = on_error,
+                .userdata = run,
+        };
+        run->held = held;
+        run->retried = held; /* perhaps */
+
+        int r = escaped_id == NULL || run->hook == NULL || run->unit == NULL ? -ENOMEM : 0;
+        if (r >= 0) /* time in which the machine is suspended does not count */
+                r = sd_event_add_time_relative(context->event, &run->time_source, CLOCK_MONOTONIC, 0,
+                                               USEC_PER_MSEC, on_time, run);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(run->time_source, SD_EVENT_OFF);
+        if (r < 0) {
+                unit_run_free(run);
+                return r;
+        }
+        run->own = run->has_event = strstr(unit, escaped_id) != NULL;
+        (void)sd_event_source_set_description(run->time_source, "hook-unit-time");
+        *ret_run = run;
+        return 0;
+}
+
+struct unit_run *unit_run_free(struct unit_run *run)
+{
+        if (run == NULL)
+                return NULL;
+
+        assert(!run->in_end);
+        unit_watch_stop(&run->watch);
+        sd_bus_slot_unref(run->call);
+        sd_event_source_disable_unref(run->time_source);
+        sd_bus_error_free(&run->denial);
+        free(run->reason);
+        free(run->hook);
+        free(run->unit);
+        free(run);
+        return NULL;
 }

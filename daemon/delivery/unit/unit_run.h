@@ -1,53 +1,65 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "bus/connection.h"
 #include "delivery/hook.h"
-#include "delivery/unit/detached.h"
 #include "delivery/unit/event_files.h"
-#include "delivery/unit/manager.h"
 
-/* One attempt to start a unit, from being queued to the unit's result. */
+/*
+ * The use of one unit by one hook for one event: an attempt to start it, and its event files until it has
+ * ended. It outlives its attempt while the unit may read the files, and while the next attempt has to learn
+ * that the unit has succeeded after a timeout.
+ */
 struct unit_run;
 
-/* What all runs share; borrowed. */
-struct unit_run_context {
+/* What all of them share; borrowed. */
+struct unit_context {
         sd_event *event;
         struct journal *journal;
-        struct manager *manager;
+        struct bus_connection *connection;
         struct event_files *files;
-        struct detached_units *detached;
+
+        /*
+         * Called from the loop when an attempt, or a unit that was only followed, has ended: runs that are
+         * done may be freed, and others may be started.
+         */
+        void (*on_change)(void *userdata);
+        void *userdata;
 };
 
 /*
- * Creates a queued run. If the unit has succeeded since an earlier attempt timed out, the run is not queued
- * but ends with success, from the loop. attempt->on_end() is called as hook.h says. Returns 0, or a negative
- * errno with *ret_reason: the name of the unit is invalid, …
+ * A run without an attempt. `held`: there are event files of an earlier daemon for the unit. Texts are
+ * copied. Returns 0 or a negative errno.
  */
-int unit_run_new(const struct unit_run_context *context, const struct hook_attempt *attempt,
-                 char **ret_reason, struct unit_run **ret_run);
+int unit_run_new(const struct unit_context *context, const char *hook, const char *event_id, const char *unit,
+                 bool held, struct unit_run **ret_run);
 
-/*
- * Cancels the unit's start job, if any, and frees the run without calling on_end(). A unit that is already
- * running continues, and is left to detached.h. Must not be called from on_end(). Accepts NULL, returns NULL.
- */
-struct unit_run *unit_run_cancel(struct unit_run *run);
+/* Leaves the unit and its files alone. Accepts NULL, returns NULL. */
+struct unit_run *unit_run_free(struct unit_run *run);
 
-/* The name of the unit; lives as long as the run. */
-const char *unit_run_unit(const struct unit_run *run);
+bool unit_run_is_of(const struct unit_run *run, const char *hook, const char *event_id, const char *unit);
+bool unit_run_has_same_unit(const struct unit_run *run, const struct unit_run *other);
 
+/* Gives it an attempt, which is queued until unit_run_start(). attempt->on_end() is called as hook.h says. */
+void unit_run_attach(struct unit_run *run, const struct hook_attempt *attempt);
+bool unit_run_is_attached(const struct unit_run *run);
 bool unit_run_is_queued(const struct unit_run *run);
 
-/* Starts a queued run. Returns 0, or a negative errno with *ret_reason; then it is still queued. */
-int unit_run_start(struct unit_run *run, char **ret_reason);
+/* Starts a queued attempt. Errors end it. */
+void unit_run_start(struct unit_run *run);
 
 /*
- * The connection was lost: ends the run with a failure, from the loop, unless it is queued or has succeeded.
- * Takes ownership of `reason`, which is malloc()ed or NULL.
+ * Ends the attempt without on_end() and cancels the unit's start job. A unit that is running continues, and
+ * is followed.
  */
-void unit_run_abort(struct unit_run *run, char *reason);
+void unit_run_cancel(struct unit_run *run);
 
-/* Like unit_run_start(), but an error becomes a failure of the run. */
-void unit_run_start_or_abort(struct unit_run *run);
+/* Whether it has neither an attempt, nor a unit to follow, nor a success to report. */
+bool unit_run_is_done(const struct unit_run *run);
 
-/* A job of some unit has ended (manager.h). May end the run. */
-void unit_run_job_removed(struct unit_run *run, const char *job, const char *unit, const char *result);
+/* The connection was made; it was lost. */
+void unit_run_connected(struct unit_run *run);
+void unit_run_lost(struct unit_run *run);
+
+/* A start job of some unit has ended, with systemd's word for the result. */
+void unit_run_job_removed(struct unit_run *run, const char *job, const char *result);

@@ -11,7 +11,6 @@ struct unit_state {
         char sub[32];          /* SubState */
         char result[32];       /* Result: success, exit-code, … */
         bool has_job;          /* a job is queued for it or in progress */
-        bool has_invocation;   /* InvocationID is not empty: it has run since it was loaded */
         bool condition_failed; /* ConditionResult is false */
         int main_code;         /* of the main process: CLD_EXITED, CLD_KILLED, …; 0: it has not ended */
         int main_status;       /* exit status or signal */
@@ -21,7 +20,6 @@ enum unit_verdict {
         UNIT_SUCCEEDED,
         UNIT_SKIPPED, /* a condition of the unit is not met, so systemd did not run it */
         UNIT_FAILED,
-        UNIT_UNDECIDED, /* its job is done, but the unit is activating or deactivating */
 };
 
 /*
@@ -33,14 +31,11 @@ int unit_state_read(struct unit_state *state, sd_bus_message *message);
 /* Whether the unit is inactive or failed: it can be started. */
 bool unit_is_inactive(const struct unit_state *state);
 
+/* Whether the unit was seen to be in any other state. */
+bool unit_is_running(const struct unit_state *state);
+
 /* Whether processes of the unit run or are about to: they may read the event. */
 bool unit_is_in_use(const char *unit, const struct unit_state *state);
-
-/*
- * To be called for properties that were read. Without an InvocationID the unit was loaded anew, and claims to
- * be well whatever happened to it before: its results are dropped.
- */
-void unit_drop_unfounded(struct unit_state *state);
 
 /* Whether a unit that was started is active or has ended with success; for units whose job is unknown. */
 bool unit_has_succeeded(const struct unit_state *state);

@@ -10,7 +10,7 @@
  * systemd.unit(5).
  */
 
-#include "delivery/unit/unit_outcome.h"
+#include "delivery/unit/unit_state.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -32,19 +32,6 @@ static int read_string(sd_bus_message *message, char *ret_text, size_t size)
         if (r >= 0)
                 (void)snprintf(ret_text, size, "%s", text);
         return r;
-}
-
-static int read_invocation(struct unit_state *state, sd_bus_message *message)
-{
-        const void *id;
-        size_t size;
-
-        int r = sd_bus_message_enter_container(message, 'v', "ay");
-        if (r >= 0)
-                r = sd_bus_message_read_array(message, 'y', &id, &size);
-        if (r >= 0)
-                state->has_invocation = size > 0;
-        return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
 static int read_property(struct unit_state *state, sd_bus_message *message, const char *name)
@@ -76,8 +63,6 @@ static int read_property(struct unit_state *state, sd_bus_message *message, cons
                         state->has_job = job != 0;
                 return r;
         }
-        if (strcmp(name, "InvocationID") == 0)
-                return read_invocation(state, message);
         return sd_bus_message_skip(message, "v");
 }
 
@@ -108,22 +93,17 @@ bool unit_is_inactive(const struct unit_state *state)
         return is(state->active, "inactive") || is(state->active, "failed");
 }
 
+bool unit_is_running(const struct unit_state *state)
+{
+        return state->active[0] != '\0' && !unit_is_inactive(state);
+}
+
 bool unit_is_in_use(const char *unit, const struct unit_state *state)
 {
         if (state->has_job || !(unit_is_inactive(state) || is(state->active, "active")))
                 return true;
         /* A target or mount may be active for ever. */
         return is(state->active, "active") && unit_name_is_service(unit) && !is(state->sub, "exited");
-}
-
-void unit_drop_unfounded(struct unit_state *state)
-{
-        if (state->has_invocation)
-                return;
-        state->result[0] = '\0';
-        state->main_code = 0;
-        state->main_status = 0;
-        state->condition_failed = false;
 }
 
 bool unit_has_succeeded(const struct unit_state *state)
@@ -136,21 +116,13 @@ bool unit_has_succeeded(const struct unit_state *state)
 
 enum unit_verdict unit_judge(const struct unit_state *state, const char *job)
 {
-        bool skipped = is(state->result, "exec-condition") && !is(state->active, "failed");
+        bool started = is(job, "done") || is(job, "skipped");
 
-        if (is(job, "skipped") && skipped)
+        /* A unit whose condition is not met may be "failed" from an earlier start. */
+        if (started && (state->condition_failed ||
+                        (is(state->result, "exec-condition") && !is(state->active, "failed"))))
                 return UNIT_SKIPPED;
-        if (!is(job, "done"))
-                return UNIT_FAILED;
-        if (is(state->active, "activating") || is(state->active, "deactivating"))
-                return UNIT_UNDECIDED;
-        if (!unit_is_inactive(state))
-                return UNIT_SUCCEEDED;          /* it is active */
-        if (state->condition_failed || skipped) /* it may be "failed" from an earlier start */
-                return UNIT_SKIPPED;
-        if (is(state->active, "failed"))
-                return UNIT_FAILED;
-        return is(state->result, "") || is(state->result, "success") ? UNIT_SUCCEEDED : UNIT_FAILED;
+        return is(job, "done") && !is(state->active, "failed") ? UNIT_SUCCEEDED : UNIT_FAILED;
 }
 
 /* ---- failures ---- */
@@ -192,10 +164,7 @@ static char *explain_result(const char *unit, const struct unit_state *state)
                 if (is(state->result, known[i].result))
                         return format_message("unit %s failed: %s", unit, known[i].words);
         if (is(state->result, ""))
-                return format_message(
-                        "unit %s failed; its result is unknown, since it was unloaded at once; see "
-                        "\"journalctl -u %s\"",
-                        unit, unit);
+                return format_message("unit %s failed; see \"journalctl -u %s\"", unit, unit);
         if (is(state->result, "resources"))
                 return format_message("unit %s failed: could not be set up; see \"journalctl -u %s\"", unit,
                                       unit);

@@ -2,7 +2,6 @@
 
 /* Which programs are refused, and a start without memory. */
 
-#include "delivery/exec/binfmt.h"
 #include "delivery/exec/program.h"
 #include "fault_malloc.h"
 #include "hook_fixture.h"
@@ -181,40 +180,6 @@ static void test_first_line(void **state)
         assert_return_code(unlink(path), errno);
 }
 
-/* Further formats, such as those of Java and of other processors. */
-static void test_registered_formats(void **state)
-{
-#define HANDLER(lines) "enabled\ninterpreter /usr/bin/x\nflags: F\n" lines
-        static const struct {
-                const char *handler, *program, *head;
-                bool matches;
-        } cases[] = {
-                { HANDLER("extension .jar\n"), "/a/b.jar", "PK", true },
-                { HANDLER("extension .jar\n"), "/a/b.jars", "PK", false },
-                { HANDLER("extension .jar\n"), "/a/b", "PK", false },
-                { "disabled\ninterpreter /usr/bin/x\nflags: \nextension .jar\n", "/a/b.jar", "PK", false },
-                { HANDLER("offset 0\nmagic 4d5a\n"), "/a", "MZ.", true },
-                { HANDLER("offset 0\nmagic 4d5a\n"), "/a", "MX.", false },
-                { HANDLER("offset 0\nmagic 4d5a\n"), "/a", "M", false },
-                { HANDLER("offset 2\nmagic 4d00\nmask ff00\n"), "/a", "..Mx", true },
-                { HANDLER("offset 2\nmagic 4d00\nmask fff0\n"), "/a", "..Mx", false },
-                { "enabled\n", "/a", "MZ", false },
-        };
-        struct hook_fixture *fixture = *state;
-        char path[128], directory[128];
-
-        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                const char *program = cases[i].program, *head = cases[i].head;
-                make_script(fixture, cases[i].handler, 0644, path);
-                snprintf(directory, sizeof(directory), "%.*s", (int)(strrchr(path, '/') - path), path);
-                if (binfmt_handles(directory, program, head, strlen(head)) != cases[i].matches)
-                        fail_msg("case %zu", i);
-                assert_return_code(unlink(path), errno);
-                assert_false(binfmt_handles(directory, program, head, strlen(head)));
-        }
-        assert_false(binfmt_handles("/nonexistent", "/a", "MZ", 2));
-}
-
 /* Nothing starts and nothing leaks. */
 static void test_out_of_memory(void **state)
 {
@@ -260,10 +225,10 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                HOOK_TEST(test_command_line),       HOOK_TEST(test_path),
-                HOOK_TEST(test_writable_program),   HOOK_TEST(test_writable_directory),
-                HOOK_TEST(test_unstarted),          HOOK_TEST(test_first_line),
-                HOOK_TEST(test_registered_formats), HOOK_TEST(test_out_of_memory),
+                HOOK_TEST(test_command_line),     HOOK_TEST(test_path),
+                HOOK_TEST(test_writable_program), HOOK_TEST(test_writable_directory),
+                HOOK_TEST(test_unstarted),        HOOK_TEST(test_first_line),
+                HOOK_TEST(test_out_of_memory),
         };
 
         return cmocka_run_group_tests_name("hook_exec_check", tests, NULL, NULL);

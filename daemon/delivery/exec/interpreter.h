@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * Checks that the kernel can run the executable file `path`: a binary, a script with a "#!" line whose
- * interpreter exists and can be executed, or a file for which binfmt_misc has a handler. A file that cannot
- * be read is not judged, nor is an unknown format where the handlers cannot be seen.
+ * Checks that the kernel can run the executable file `path`: a binary, or a script with a "#!" line whose
+ * interpreter exists and can be executed. A file that cannot be read is not judged, nor is a binary of an
+ * unknown format.
  *
  * Returns 0; or -ENOEXEC, -ENOENT or -EACCES with *ret_reason (see hook.h); or -ENOMEM.
  */

@@ -17,6 +17,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@
 #include "platform/random.h"
 #include "util/cleanup.h"
 #include "util/container.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
@@ -46,11 +48,11 @@ struct attempt {
         struct event event;
         struct attempt_run run;
         enum attempt_result result;
-        char *reason;      /* of a failure or shortage; NULL without memory */
+        char *reason;      /* of a failure or shortage */
         uint64_t ended_us; /* when a delivery ended, by the wall clock, or an attempt before a retry, by
                               clock_process_us() */
         uint64_t delay_us; /* before a retry */
-        bool error_taken;
+        bool unrecorded;   /* that was logged */
 };
 
 enum attempt_stage attempt_stage(const struct attempt *attempt)
@@ -69,97 +71,97 @@ const struct delivery *attempt_delivery(const struct attempt *attempt)
         return &attempt->delivery;
 }
 
-const char *attempt_take_error(struct attempt *attempt)
+const char *attempt_error(const struct attempt *attempt)
 {
-        assert(attempt->stage == ATTEMPT_UNRECORDED || attempt->stage == ATTEMPT_UNREAD);
-        if (attempt->error_taken)
-                return NULL;
-        attempt->error_taken = true;
+        assert(attempt->stage == ATTEMPT_UNREAD);
         return attempt->operation.error;
 }
 
 /* ---- log ---- */
 
-static char *attempt_label(const struct attempt *attempt)
+/* Its number, from 1. */
+static unsigned attempt_number(const struct attempt *attempt)
 {
-        return job_label(attempt->delivery.job_id, text_or_empty(&attempt->event.job_name));
+        return attempt->delivery.attempts + (attempt->stage != ATTEMPT_RECORDED);
 }
 
-static const char *attempt_reason(const struct attempt *attempt)
+/* Logs "Job 11 (members-import): hook mail: …", with the fields of the attempt that has just been counted or
+ * is in progress. */
+static void __attribute__((format(printf, 4, 5)))
+log_attempt(const struct attempt *attempt, int priority, const char *message_id, const char *format, ...)
 {
-        return attempt->reason != NULL ? attempt->reason : "out of memory";
-}
-
-/* Of the attempt that is in progress or has just been counted. */
-static struct journal_delivery delivery_fields(const struct attempt *attempt)
-{
-        return (struct journal_delivery){
+        const char *job_name = attempt->event.job_name.data;
+        CLEANUP(cleanup_free) char *label = job_label(attempt->delivery.job_id, job_name);
+        const struct journal_delivery fields = {
                 .job_id = attempt->delivery.job_id,
-                .job_name = attempt->event.job_name.data,
+                .job_name = job_name,
                 .event_id = attempt->delivery.event_id,
                 .hook = hook_setup_hook(attempt->setup)->name,
-                .attempt = attempt->delivery.attempts + (attempt->stage != ATTEMPT_RECORDED),
+                .attempt = attempt_number(attempt),
         };
+        va_list arguments;
+
+        va_start(arguments, format);
+        CLEANUP(cleanup_free) char *message = format_message_list(format, arguments);
+        va_end(arguments);
+        journal_print_delivery(attempt->parts.journal, priority, message_id, &fields, "%s: hook %s: %s",
+                               label, fields.hook, message);
 }
 
-static void log_delivered(const struct attempt *attempt)
+static const char *event_name(const struct attempt *attempt)
 {
-        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
-        const struct journal_delivery fields = delivery_fields(attempt);
-
-        journal_print_delivery(attempt->parts.journal, LOG_INFO, NULL, &fields,
-                               "%s: hook %s: delivered \"%s\" (attempt %u)", label != NULL ? label : "A job",
-                               fields.hook, event_kind_to_string(attempt->event.kind), fields.attempt);
+        return event_kind_to_string(attempt->event.kind);
 }
 
-static void log_abandoned(const struct attempt *attempt)
+static void log_result(const struct attempt *attempt)
 {
-        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
-        const struct journal_delivery fields = delivery_fields(attempt);
-
-        journal_print_delivery(attempt->parts.journal, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED, &fields,
-                               "%s: hook %s: abandoned \"%s\" after %u attempt%s: %s",
-                               label != NULL ? label : "A job", fields.hook,
-                               event_kind_to_string(attempt->event.kind), fields.attempt,
-                               plural(fields.attempt), attempt_reason(attempt));
-}
-
-static void log_retry(const struct attempt *attempt)
-{
-        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
-        const struct journal_delivery fields = delivery_fields(attempt);
+        unsigned number = attempt_number(attempt);
         char delay[TIMESPAN_TEXT_MAX];
 
-        journal_print_delivery(
-                attempt->parts.journal, LOG_WARNING, MESSAGE_ID_DELIVERY_RETRY, &fields,
-                "%s: hook %s: delivery of \"%s\" failed (attempt %u of %u): %s; retrying in %s",
-                label != NULL ? label : "A job", fields.hook, event_kind_to_string(attempt->event.kind),
-                fields.attempt, hook_setup_hook(attempt->setup)->retries + 1, attempt_reason(attempt),
-                timespan_format_rough(attempt->delay_us, delay));
+        switch (attempt->result) {
+        case ATTEMPT_DELIVERED:
+                log_attempt(attempt, LOG_INFO, NULL, "delivered \"%s\" (attempt %u)", event_name(attempt),
+                            number);
+                return;
+        case ATTEMPT_ABANDONED:
+                log_attempt(attempt, LOG_ERR, MESSAGE_ID_DELIVERY_FAILED,
+                            "abandoned \"%s\" after %u attempt%s: %s", event_name(attempt), number,
+                            plural(number), attempt->reason);
+                return;
+        case ATTEMPT_RETRY:
+                log_attempt(attempt, LOG_WARNING, MESSAGE_ID_DELIVERY_RETRY,
+                            "delivery of \"%s\" failed (attempt %u of %u): %s; retrying in %s",
+                            event_name(attempt), number, hook_setup_hook(attempt->setup)->retries + 1,
+                            attempt->reason, timespan_format_rough(attempt->delay_us, delay));
+                return;
+        }
+}
+
+/* Once. */
+static void log_unrecorded(struct attempt *attempt)
+{
+        if (!attempt->unrecorded)
+                journal_print(
+                        attempt->parts.journal, LOG_WARNING,
+                        "Cannot record the result of hook %s: %s. Retrying; until then the hook handles "
+                        "fewer events at once, and after an exit it runs again.",
+                        hook_setup_hook(attempt->setup)->name, attempt->operation.error);
+        attempt->unrecorded = true;
 }
 
 static void log_stopped(const struct attempt *attempt, const char *reason)
 {
-        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
-        const struct journal_delivery fields = delivery_fields(attempt);
-
-        journal_print_delivery(attempt->parts.journal, LOG_INFO, NULL, &fields,
-                               "%s: hook %s: delivery of \"%s\" interrupted (attempt %u): %s; it is repeated "
-                               "after the next start",
-                               label != NULL ? label : "A job", fields.hook,
-                               event_kind_to_string(attempt->event.kind), fields.attempt, reason);
+        log_attempt(attempt, LOG_INFO, NULL,
+                    "delivery of \"%s\" interrupted (attempt %u): %s; it is repeated after the next start",
+                    event_name(attempt), attempt_number(attempt), reason);
 }
 
 void attempt_log_shortage(const struct attempt *attempt)
 {
-        CLEANUP(cleanup_free) char *label = attempt_label(attempt);
-        const struct journal_delivery fields = delivery_fields(attempt);
-
         assert(attempt->stage == ATTEMPT_SHORT);
-        journal_print_delivery(attempt->parts.journal, LOG_WARNING, NULL, &fields,
-                               "%s: hook %s cannot be started now: %s; retrying every second, which does not "
-                               "count as an attempt",
-                               label != NULL ? label : "A job", fields.hook, attempt_reason(attempt));
+        log_attempt(attempt, LOG_WARNING, NULL,
+                    "cannot be started now: %s; retrying every second, which does not count as an attempt",
+                    attempt->reason);
 }
 
 /* ---- the end ---- */
@@ -229,27 +231,11 @@ static int record_run(struct state_operation *operation, struct store *store)
         case ATTEMPT_DELIVERED:
                 return store_delivery_done(store, id, attempt->ended_us);
         case ATTEMPT_ABANDONED:
-                return store_delivery_failed(store, id, attempt->ended_us, attempt_reason(attempt));
+                return store_delivery_failed(store, id, attempt->ended_us, attempt->reason);
         case ATTEMPT_RETRY:
-                return store_delivery_retry(store, id, attempt->ended_us, attempt->delay_us,
-                                            attempt_reason(attempt));
+                return store_delivery_retry(store, id, attempt->ended_us, attempt->delay_us, attempt->reason);
         }
         return -EINVAL;
-}
-
-static void log_result(const struct attempt *attempt)
-{
-        switch (attempt->result) {
-        case ATTEMPT_DELIVERED:
-                log_delivered(attempt);
-                return;
-        case ATTEMPT_ABANDONED:
-                log_abandoned(attempt);
-                return;
-        case ATTEMPT_RETRY:
-                log_retry(attempt);
-                return;
-        }
 }
 
 static void record_done(struct state_operation *operation, int r)
@@ -263,6 +249,7 @@ static void record_done(struct state_operation *operation, int r)
         }
         /* -ENOENT: it is not pending any more, whoever ended it. */
         if (r < 0 && r != -ENOENT) {
+                log_unrecorded(attempt);
                 set_stage(attempt, ATTEMPT_UNRECORDED);
                 return;
         }
@@ -290,7 +277,7 @@ static void take_result(struct attempt *attempt, const struct hook_end *end)
 {
         unsigned made = attempt->delivery.attempts + 1;
 
-        attempt->reason = strdup(end->reason);
+        attempt->reason = format_message("%s", end->reason);
         text_strip_full_stop(attempt->reason);
         if (end->success || made > hook_setup_hook(attempt->setup)->retries) {
                 attempt->result = end->success ? ATTEMPT_DELIVERED : ATTEMPT_ABANDONED;
@@ -310,7 +297,7 @@ static void on_hook_end(void *userdata, const struct hook_end *end)
 
         attempt_run_ended(&attempt->run);
         if (end->shortage) {
-                attempt->reason = strdup(end->reason);
+                attempt->reason = format_message("%s", end->reason);
                 set_stage(attempt, ATTEMPT_SHORT);
         } else if (end->stopped) { /* it has not failed */
                 log_stopped(attempt, end->reason);
@@ -371,13 +358,11 @@ static void read_done(struct state_operation *operation, int r)
                 fail_to_start(attempt, r, reason);
 }
 
-int attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
-                  const struct delivery *delivery, struct attempt **ret_attempt)
+struct attempt *attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
+                              const struct delivery *delivery)
 {
-        struct attempt *attempt = calloc(1, sizeof(*attempt));
+        struct attempt *attempt = memory_malloc(NULL, sizeof(*attempt));
 
-        if (attempt == NULL)
-                return -ENOMEM;
         *attempt = (struct attempt){
                 .parts = *parts,
                 .setup = hook_setup_ref(setup),
@@ -385,6 +370,5 @@ int attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
                 .stage = ATTEMPT_READING,
         };
         queue_operation(attempt, read_run, read_done);
-        *ret_attempt = attempt;
-        return 0;
+        return attempt;
 }

@@ -13,7 +13,7 @@ enum attempt_stage {
         ATTEMPT_READING, /* its event */
         ATTEMPT_RUNNING,
         ATTEMPT_RECORDING,  /* its result */
-        ATTEMPT_UNRECORDED, /* its result could not be recorded: see attempt_record() */
+        ATTEMPT_UNRECORDED, /* its result could not be recorded, which was logged: see attempt_record() */
 
         /* The other stages are final; in all but the last, the delivery remains due. */
         ATTEMPT_UNREAD, /* its event could not be read */
@@ -42,10 +42,10 @@ struct attempt_parts {
 
 /*
  * Starts an attempt. It takes a reference to the setup. One that fails to start counts as failed, unless that
- * is for a shortage. Returns 0 or -ENOMEM.
+ * is for a shortage.
  */
-int attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
-                  const struct delivery *delivery, struct attempt **ret_attempt);
+struct attempt *attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
+                              const struct delivery *delivery);
 
 /*
  * Frees it, whatever its stage. If it is in progress it ends without a result; a result that is being
@@ -73,11 +73,8 @@ enum attempt_result attempt_result(const struct attempt *attempt);
  */
 const struct delivery *attempt_delivery(const struct attempt *attempt);
 
-/*
- * In the stages ATTEMPT_UNRECORDED and ATTEMPT_UNREAD: why, when that is asked for the first time; then NULL.
- * Borrowed.
- */
-const char *attempt_take_error(struct attempt *attempt);
+/* In stage ATTEMPT_UNREAD: why. Borrowed. */
+const char *attempt_error(const struct attempt *attempt);
 
 /* In stage ATTEMPT_SHORT. */
 void attempt_log_shortage(const struct attempt *attempt);

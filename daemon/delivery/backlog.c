@@ -8,13 +8,13 @@
 
 #include "delivery/backlog.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "planning/backoff.h"
 #include "platform/clock.h"
 #include "util/container.h"
+#include "util/memory.h"
+#include "util/message.h"
 
 /* Without a backlog it is only freed. */
 struct page {
@@ -26,14 +26,11 @@ struct page {
         struct delivery *deliveries;
 };
 
-static struct page *page_free(struct page *page)
+static void page_free(struct page *page)
 {
-        if (page != NULL) {
-                free(page->deliveries);
-                free(page->hook);
-        }
+        free(page->deliveries);
+        free(page->hook);
         free(page);
-        return NULL;
 }
 
 static int page_run(struct state_operation *operation, struct store *store)
@@ -51,17 +48,18 @@ static uint64_t due_time(const struct delivery *delivery)
         return due_us != 0 ? due_us : delivery->id;
 }
 
-static int take_page(struct backlog *backlog, const struct page *page, size_t count)
+static void take_page(struct backlog *backlog, const struct page *page, size_t count)
 {
         for (size_t i = 0; i < count; i++) {
                 const struct delivery *delivery = &page->deliveries[i];
 
-                int r = pending_add(&backlog->pending, delivery, due_time(delivery));
-                if (r < 0)
-                        return r;
+                pending_add(&backlog->pending, delivery, due_time(delivery));
                 backlog->last_id = delivery->id;
         }
-        return 0;
+        if (count == page->max)
+                backlog->more = true;
+        if (!backlog->more) /* some that were counted may have ended or been deleted */
+                backlog->total = backlog->pending.count;
 }
 
 static void page_done(struct state_operation *operation, int r)
@@ -70,17 +68,12 @@ static void page_done(struct state_operation *operation, int r)
         struct backlog *backlog = page->backlog;
 
         if (backlog != NULL) {
-                size_t count = r < 0 ? 0 : (size_t)r;
-                const char *error = r < 0 ? operation->error : "out of memory";
-
                 backlog->page = NULL;
-                if (r >= 0)
-                        r = take_page(backlog, page, count);
-                if (r < 0 || count == page->max)
+                if (r < 0)
                         backlog->more = true;
-                if (!backlog->more) /* some that were counted may have ended or been deleted */
-                        backlog->total = backlog->pending.count;
-                backlog->on_page(backlog->userdata, r < 0 ? error : NULL);
+                else
+                        take_page(backlog, page, (size_t)r);
+                backlog->on_page(backlog->userdata, r < 0 ? operation->error : NULL);
         }
         page_free(page);
 }
@@ -94,29 +87,22 @@ static size_t page_size(const struct backlog *backlog)
         return known < BACKLOG_MEMORY_MAX - held ? known : BACKLOG_MEMORY_MAX - held;
 }
 
-int backlog_read(struct backlog *backlog)
+void backlog_read(struct backlog *backlog)
 {
         if (!backlog->more || backlog->page != NULL || backlog->pending.count > BACKLOG_MEMORY_MAX / 2)
-                return 0;
-        struct page *page = calloc(1, sizeof(*page));
-        if (page == NULL)
-                return -ENOMEM;
+                return;
+        struct page *page = memory_malloc(NULL, sizeof(*page));
         *page = (struct page){
                 .operation = { .run = page_run, .done = page_done, .only_reads = true },
                 .backlog = backlog,
-                .hook = strdup(backlog->hook),
+                .hook = format_message("%s", backlog->hook),
                 .after = backlog->last_id,
                 .max = page_size(backlog),
         };
-        page->deliveries = reallocarray(NULL, page->max, sizeof(*page->deliveries));
-        if (page->hook == NULL || page->deliveries == NULL) {
-                page_free(page);
-                return -ENOMEM;
-        }
+        page->deliveries = memory_malloc(NULL, page->max * sizeof(*page->deliveries));
         backlog->more = false; /* those recorded from now on may not be in the page: see backlog_add() */
         backlog->page = page;
         state_queue(backlog->state, &page->operation);
-        return 0;
 }
 
 void backlog_begin(struct backlog *backlog, uint64_t total)
@@ -126,15 +112,15 @@ void backlog_begin(struct backlog *backlog, uint64_t total)
         backlog->more = total > 0;
 }
 
-/* Without memory the delivery is read later. */
 void backlog_add(struct backlog *backlog, const struct delivery *delivery)
 {
         backlog->total++;
-        if (backlog->more || backlog->page != NULL || backlog->pending.count >= BACKLOG_MEMORY_MAX ||
-            pending_add(&backlog->pending, delivery, clock_process_us()) < 0)
+        if (backlog->more || backlog->page != NULL || backlog->pending.count >= BACKLOG_MEMORY_MAX) {
                 backlog->more = true;
-        else
-                backlog->last_id = delivery->id;
+                return;
+        }
+        pending_add(&backlog->pending, delivery, clock_process_us());
+        backlog->last_id = delivery->id;
 }
 
 void backlog_return(struct backlog *backlog, const struct delivery *delivery)

@@ -37,10 +37,10 @@ void backlog_add(struct backlog *backlog, const struct delivery *delivery);
 
 /*
  * Queues the reading of the next page, if there is one and half of the memory is free. on_page() is called
- * from the loop, with NULL when the deliveries are in `pending`, otherwise with the reason why not all of
- * them are: then this is to be called again after a while. Returns 0 or -ENOMEM.
+ * from the loop, with NULL when the deliveries are in `pending`, otherwise with the reason why they cannot be
+ * read: then this is to be called again after a while.
  */
-int backlog_read(struct backlog *backlog);
+void backlog_read(struct backlog *backlog);
 
 /* A delivery is in progress no more, and due at its time. */
 void backlog_return(struct backlog *backlog, const struct delivery *delivery);

@@ -24,6 +24,9 @@
 #include "platform/clock.h"
 #include "util/timespan.h"
 
+/* When an attempt that could not be made is tried again. */
+#define SHORTAGE_RETRY_US (1 * USEC_PER_SEC)
+
 /* The interval after which a failed access to the state is retried. Named in messages. */
 #define RETRY_US (5 * USEC_PER_SEC)
 
@@ -42,7 +45,7 @@ struct hook_queue {
         uint64_t retry_us; /* when to retry what the state refused, by clock_process_us(); 0: nothing */
         bool unreadable;   /* that is reading */
         bool read_failed;  /* which was logged */
-        bool paused;       /* for a shortage */
+        uint64_t pause_us; /* when a shortage may be over, by clock_process_us(); 0: there is none */
         bool woken;
         bool stopping;
 };
@@ -101,7 +104,7 @@ bool hook_queue_is_active(const struct hook_queue *queue)
         for (size_t i = 0; i < queue->occupied; i++)
                 if (attempt_stage(queue->slots[i]) != ATTEMPT_UNRECORDED)
                         return true;
-        return queue->woken || queue->backlog.page != NULL;
+        return queue->woken || queue->backlog.page != NULL || (queue->pause_us != 0 && !queue->stopping);
 }
 
 static void wake(struct hook_queue *queue)
@@ -142,21 +145,6 @@ static void note_unreadable(struct hook_queue *queue, const char *error)
         journal_print(queue->parts.journal, LOG_WARNING,
                       "Cannot read pending deliveries of hook %s: %s. Retrying every 5s.", queue->name,
                       error);
-}
-
-static void note_unrecorded(struct hook_queue *queue, struct attempt *attempt)
-{
-        const char *error = attempt_take_error(attempt);
-
-        retry_later(queue);
-        if (error != NULL)
-                journal_print(
-                        queue->parts.journal, LOG_WARNING, "Cannot record the result of hook %s: %s. %s",
-                        queue->name, error,
-                        queue->stopping
-                                ? "If it cannot be recorded before the exit, the hook runs again after "
-                                  "the next start."
-                                : "Retrying every 5s; until then the hook handles fewer events at once.");
 }
 
 static void retry_state(struct hook_queue *queue)
@@ -209,22 +197,19 @@ static void take_recorded(struct hook_queue *queue, struct attempt *attempt)
 /* Returns whether its slot becomes free. */
 static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
 {
-        const char *error;
-
         switch (attempt_stage(attempt)) {
         case ATTEMPT_READING:
         case ATTEMPT_RUNNING:
         case ATTEMPT_RECORDING:
                 return false;
         case ATTEMPT_UNRECORDED:
-                note_unrecorded(queue, attempt);
+                retry_later(queue);
                 return false;
         case ATTEMPT_UNREAD:
-                error = attempt_take_error(attempt);
-                note_unreadable(queue, error != NULL ? error : "");
+                note_unreadable(queue, attempt_error(attempt));
                 break;
         case ATTEMPT_SHORT:
-                queue->paused = true;
+                queue->pause_us = clock_process_us() + SHORTAGE_RETRY_US;
                 if (queue->parts.on_shortage(queue->parts.userdata))
                         attempt_log_shortage(attempt);
                 break;
@@ -255,7 +240,7 @@ static void take_attempts(struct hook_queue *queue)
 /* Whether another attempt may start, once a delivery is due. */
 static bool may_start(const struct hook_queue *queue)
 {
-        return queue->setup != NULL && !queue->stopping && !queue->paused && !queue->unreadable &&
+        return queue->setup != NULL && !queue->stopping && queue->pause_us == 0 && !queue->unreadable &&
                queue->occupied < hook_setup_hook(queue->setup)->parallel;
 }
 
@@ -266,18 +251,8 @@ static void start_attempts(struct hook_queue *queue)
 
         while (may_start(queue) && (first = pending_first(&queue->backlog.pending, &due_us)) != NULL &&
                due_us <= clock_process_us()) {
-                struct attempt **slot = &queue->slots[queue->occupied];
-
-                if (attempt_start(&queue->attempt_parts, queue->setup, first, slot) < 0) {
-                        queue->paused = true;
-                        if (queue->parts.on_shortage(queue->parts.userdata))
-                                journal_print(queue->parts.journal, LOG_WARNING,
-                                              "Cannot start hook %s: out of memory. Retrying every second.",
-                                              queue->name);
-                        return;
-                }
-                queue->occupied++;
-                pending_begin(&queue->backlog.pending, attempt_delivery(*slot));
+                queue->slots[queue->occupied++] = attempt_start(&queue->attempt_parts, queue->setup, first);
+                pending_begin(&queue->backlog.pending, first);
         }
 }
 
@@ -285,6 +260,8 @@ static void set_timer(struct hook_queue *queue)
 {
         uint64_t due_us, next_us = queue->retry_us != 0 ? queue->retry_us : UINT64_MAX;
 
+        if (queue->pause_us != 0 && queue->pause_us < next_us)
+                next_us = queue->pause_us;
         if (may_start(queue) && pending_first(&queue->backlog.pending, &due_us) != NULL && due_us < next_us)
                 next_us = due_us;
         if (next_us == UINT64_MAX) {
@@ -301,12 +278,13 @@ void hook_queue_fill(struct hook_queue *queue)
         if (!queue->woken)
                 return;
         queue->woken = false;
+        if (queue->pause_us <= clock_process_us())
+                queue->pause_us = 0;
         take_attempts(queue);
         retry_state(queue);
         start_attempts(queue);
-        if (queue->setup != NULL && !queue->stopping && !queue->unreadable &&
-            backlog_read(&queue->backlog) < 0)
-                note_unreadable(queue, "out of memory");
+        if (queue->setup != NULL && !queue->stopping && !queue->unreadable)
+                backlog_read(&queue->backlog);
         set_timer(queue);
 }
 
@@ -376,12 +354,10 @@ void hook_queue_remove(struct hook_queue *queue)
         queue->read_failed = false;
 }
 
-void hook_queue_resume(struct hook_queue *queue)
+void hook_queue_close_idle(struct hook_queue *queue)
 {
         if (queue->setup != NULL)
                 hook_setup_close_idle(queue->setup);
-        queue->paused = false;
-        wake(queue);
 }
 
 void hook_queue_abort(struct hook_queue *queue)

@@ -25,8 +25,8 @@ struct hook_queue_parts {
         void (*on_wake)(void *userdata);
 
         /*
-         * An attempt could not be made for want of descriptors, memory or processes: hook_queue_resume() is
-         * to be called after a while. Must call no function of the queue. Returns whether to log this.
+         * An attempt could not be made for want of descriptors, memory or processes, and is made later.
+         * Returns whether to log this.
          */
         bool (*on_shortage)(void *userdata);
         void *userdata;
@@ -60,8 +60,8 @@ void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery);
  */
 void hook_queue_fill(struct hook_queue *queue);
 
-/* Ends a pause because of a shortage. Called from the loop, not by a callback. */
-void hook_queue_resume(struct hook_queue *queue);
+/* Gives back descriptors that are only kept for the next attempt. */
+void hook_queue_close_idle(struct hook_queue *queue);
 
 /*
  * Ends attempts in progress and starts no more; on_wake() is called for each that ends later. Results that
@@ -82,8 +82,8 @@ bool hook_queue_is_busy(const struct hook_queue *queue);
 bool hook_queue_is_occupied(const struct hook_queue *queue);
 
 /*
- * Whether something happens without further events: attempts, a reading of the state, a wake-up. Results and
- * deliveries that could not be recorded or read do not count.
+ * Whether something happens without further events: attempts, a reading of the state, a wake-up, the end of
+ * a shortage. Results and deliveries that could not be recorded or read do not count.
  */
 bool hook_queue_is_active(const struct hook_queue *queue);
 

@@ -29,9 +29,7 @@ struct outbox {
         struct unit_hooks *unit_hooks; /* NULL: no configuration had unit hooks so far */
         struct outputs *outputs;       /* of exec hooks */
         sd_event_source *wake;
-        sd_event_source *shortage_timer;
         uint64_t short_us; /* when an attempt could last not be made, by clock_process_us(); 0: never */
-        bool shortage;     /* until shortage_timer elapses */
         bool woken;        /* a queue is to be filled */
         bool stopping;
         size_t abandoned;
@@ -39,8 +37,7 @@ struct outbox {
 
 DEFINE_CLEANUP(struct outbox, outbox_free)
 
-/* When attempts that could not be made are tried again, and after which time without any to log the next. */
-#define SHORTAGE_RETRY_US   (1 * USEC_PER_SEC)
+/* After which time without an attempt that could not be made the next one is logged. */
 #define SHORTAGE_EPISODE_US (1 * USEC_PER_MIN)
 
 /* ---- selection ---- */
@@ -138,35 +135,9 @@ static bool on_queue_shortage(void *userdata)
         bool is_new = outbox->short_us == 0 || now_us - outbox->short_us > SHORTAGE_EPISODE_US;
 
         outbox->short_us = now_us;
-        if (!outbox->shortage) {
-                outbox->shortage = true;
-                (void)sd_event_source_set_time_relative(outbox->shortage_timer, SHORTAGE_RETRY_US);
-                (void)sd_event_source_set_enabled(outbox->shortage_timer, SD_EVENT_ONESHOT);
-        }
-        return is_new;
-}
-
-/* So that each queue is the first in its turn. */
-static void rotate_queues(struct outbox *outbox)
-{
-        if (outbox->queue_count == 0)
-                return;
-        struct hook_queue *first = outbox->queues[0];
-        memmove(outbox->queues, outbox->queues + 1, (outbox->queue_count - 1) * sizeof(struct hook_queue *));
-        outbox->queues[outbox->queue_count - 1] = first;
-}
-
-static int on_shortage_time(sd_event_source *source, uint64_t time_us, void *userdata)
-{
-        (void)source;
-        (void)time_us;
-        struct outbox *outbox = userdata;
-
-        outbox->shortage = false;
-        rotate_queues(outbox);
         for (size_t i = 0; i < outbox->queue_count; i++)
-                hook_queue_resume(outbox->queues[i]);
-        return 0;
+                hook_queue_close_idle(outbox->queues[i]);
+        return is_new;
 }
 
 void outbox_stop(struct outbox *outbox)
@@ -195,7 +166,7 @@ bool outbox_is_idle(const struct outbox *outbox)
 {
         bool waits_for_retries = !outbox->parts.once && !outbox->stopping;
 
-        if (outbox->woken || (outbox->shortage && !outbox->stopping))
+        if (outbox->woken)
                 return false;
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 const struct hook_queue *queue = outbox->queues[i];
@@ -360,11 +331,6 @@ int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load,
 
         int r = outputs_new(&outbox->outputs);
         if (r >= 0)
-                r = sd_event_add_time(parts->event, &outbox->shortage_timer, CLOCK_BOOTTIME, 0,
-                                      10 * USEC_PER_MSEC, on_shortage_time, outbox);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(outbox->shortage_timer, SD_EVENT_OFF);
-        if (r >= 0)
                 r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
         if (r >= 0)
                 r = sd_event_source_set_enabled(outbox->wake, SD_EVENT_OFF);
@@ -387,7 +353,6 @@ struct outbox *outbox_free(struct outbox *outbox)
         unit_hooks_free(outbox->unit_hooks);
         outputs_free(outbox->outputs);
         free(outbox->queues);
-        sd_event_source_disable_unref(outbox->shortage_timer);
         sd_event_source_disable_unref(outbox->wake);
         config_free(outbox->parts.config);
         free(outbox);

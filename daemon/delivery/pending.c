@@ -7,12 +7,11 @@
 
 #include "delivery/pending.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <search.h>
 #include <stdlib.h>
 
 #include "util/container.h"
+#include "util/memory.h"
 
 struct pending_delivery {
         struct delivery delivery;
@@ -40,34 +39,19 @@ static struct pending_job *find_job(const struct pending *pending, uint64_t id)
         return found != NULL ? *found : NULL;
 }
 
-/* Makes space in the heap for one more job than there are, so that later uses of it cannot fail. */
-static int reserve(struct pending *pending)
-{
-        if (pending->job_count < pending->heads.capacity)
-                return 0;
-        return queue_reserve(&pending->heads, pending->job_count < 8 ? 16 : 2 * pending->job_count);
-}
-
 static struct pending_job *add_job(struct pending *pending, uint64_t id)
 {
-        struct pending_job *job = reserve(pending) < 0 ? NULL : calloc(1, sizeof(*job));
+        struct pending_job *job = memory_malloc(NULL, sizeof(*job));
 
-        if (job == NULL)
-                return NULL;
-        job->id = id;
-        job->end = &job->first;
-        if (tsearch(job, &pending->jobs, compare_ids) == NULL) {
-                free(job);
-                return NULL;
-        }
-        pending->job_count++;
+        *job = (struct pending_job){ .id = id, .end = &job->first };
+        if (tsearch(job, &pending->jobs, compare_ids) == NULL)
+                memory_exhausted();
         return job;
 }
 
 static void remove_job(struct pending *pending, struct pending_job *job)
 {
         (void)tdelete(job, &pending->jobs, compare_ids);
-        pending->job_count--;
         queue_remove(&pending->heads, &job->entry);
         free(job);
 }
@@ -75,34 +59,24 @@ static void remove_job(struct pending *pending, struct pending_job *job)
 /* The first delivery of the job may start. */
 static void queue_head(struct pending *pending, struct pending_job *job)
 {
-        int r = queue_put(&pending->heads, &job->entry, job->first->due_us);
-
-        assert(r >= 0); /* see reserve() */
-        (void)r;
+        if (queue_put(&pending->heads, &job->entry, job->first->due_us) < 0)
+                memory_exhausted();
 }
 
-int pending_add(struct pending *pending, const struct delivery *delivery, uint64_t due_us)
+void pending_add(struct pending *pending, const struct delivery *delivery, uint64_t due_us)
 {
-        struct pending_delivery *added = malloc(sizeof(*added));
-
-        if (added == NULL)
-                return -ENOMEM;
-        *added = (struct pending_delivery){ .delivery = *delivery, .due_us = due_us };
-
+        struct pending_delivery *added = memory_malloc(NULL, sizeof(*added));
         struct pending_job *job = find_job(pending, delivery->job_id);
         bool is_new = job == NULL;
+
+        *added = (struct pending_delivery){ .delivery = *delivery, .due_us = due_us };
         if (is_new)
                 job = add_job(pending, delivery->job_id);
-        if (job == NULL) {
-                free(added);
-                return -ENOMEM;
-        }
         *job->end = added;
         job->end = &added->next;
         pending->count++;
         if (is_new)
                 queue_head(pending, job);
-        return 0;
 }
 
 const struct delivery *pending_first(const struct pending *pending, uint64_t *ret_due_us)

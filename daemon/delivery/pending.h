@@ -10,19 +10,18 @@
 
 /*
  * The pending deliveries of one hook that are in memory. Those of a job are in order: only the first may
- * start, and only if it is not in progress. Each function takes O(log n).
+ * start, and only if it is not in progress. Each function takes O(log n). Without memory the process ends.
  */
 struct pending {
         void *jobs;         /* those with deliveries: a tree of tsearch(3) */
-        size_t job_count;   /* in the tree */
         struct queue heads; /* of jobs of which no delivery is in progress, by the due time of the first */
         size_t count;       /* of deliveries, those in progress included */
 };
 
 #define PENDING_EMPTY ((struct pending){ 0 })
 
-/* Adds a delivery, due at `due_us`, behind the others of its job. Returns 0 or -ENOMEM. */
-int pending_add(struct pending *pending, const struct delivery *delivery, uint64_t due_us);
+/* Adds a delivery, due at `due_us`, behind the others of its job. */
+void pending_add(struct pending *pending, const struct delivery *delivery, uint64_t due_us);
 
 /*
  * The delivery that is due first among those that may start, and its due time; or NULL. Borrowed, valid until

@@ -21,7 +21,7 @@ class Shortage(IntegrationTest):
         self.assertEqual(daemon.count(r"delivered .*\(attempt 1\)"), jobs * hooks)
         warnings = daemon.messages("error|warning")
         self.assertEqual(len(warnings), 1, warnings)
-        self.assertRegex(warnings[0], r"Job \d+: hook h\d+ cannot be started now: .*Too many open files"
+        self.assertRegex(warnings[0], r"Job \d+: hook h\d+: cannot be started now: .*Too many open files"
                                       "; retrying every second, which does not count as an attempt$")
 
     def test_programs(self):

@@ -64,36 +64,6 @@ static void test_reload_without_memory(void **state)
         expect_states(test, ALL_STATES " WHERE hook = 'new'", "done 1");
 }
 
-/* Whichever allocation failed, the event is not forgotten. */
-static void test_delivery_without_memory(void **state)
-{
-        struct outbox_test *test = *state;
-        bool failed = true;
-        unsigned number = 1;
-
-        test->config = load_hooks(test, (const char *const[]){ "mail log", NULL }, 9);
-        start(test);
-        for (; failed; number++) {
-                record(test, number, number, "mail");
-                fault_malloc_arm((number + 1) / 2, number % 2 == 0);
-                HOOK_WAIT(test->hook, is_done(test));
-                failed = fault_malloc_disarm();
-                HOOK_WAIT(test->hook, is_done(test));
-                if (pending(test, "mail") == 0)
-                        continue;
-                assert_true(failed);
-                assert_false(outbox_is_idle(test->outbox)); /* it is retried in some seconds */
-                if (number % 16 != 0) {
-                        make_due(test, number);
-                        start(test);
-                }
-                HOOK_WAIT(test->hook, outbox_is_idle(test->outbox));
-                assert_int_equal(pending(test, "mail"), 0);
-        }
-        assert_true(number > 40);
-        expect_states(test, "SELECT group_concat(DISTINCT state) FROM deliveries", "done");
-}
-
 /* Standard error, where messages go in these tests. */
 struct capture {
         int fd, original;
@@ -219,9 +189,9 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
         static const struct CMUnitTest tests[] = {
-                TEST(test_new_without_memory),      TEST(test_reload_without_memory),
-                TEST(test_delivery_without_memory), TEST(test_unreadable_deliveries),
-                TEST(test_unreadable_event),        TEST(test_stop_with_a_full_disk),
+                TEST(test_new_without_memory),    TEST(test_reload_without_memory),
+                TEST(test_unreadable_deliveries), TEST(test_unreadable_event),
+                TEST(test_stop_with_a_full_disk),
         };
 
         return cmocka_run_group_tests_name("outbox_faults", tests, NULL, NULL);

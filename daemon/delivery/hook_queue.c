@@ -13,15 +13,14 @@
 
 #include "delivery/hook_queue.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "delivery/attempt.h"
 #include "delivery/backlog.h"
 #include "journal/journal.h"
 #include "platform/clock.h"
+#include "util/memory.h"
+#include "util/message.h"
 #include "util/timespan.h"
 
 /* When an attempt that could not be made is tried again. */
@@ -292,11 +291,9 @@ void hook_queue_fill(struct hook_queue *queue)
 
 int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struct hook_queue **ret_queue)
 {
-        struct hook_queue *queue = calloc(1, sizeof(*queue));
+        struct hook_queue *queue = memory_malloc(NULL, sizeof(*queue));
 
-        if (queue == NULL)
-                return -ENOMEM;
-        queue->parts = *parts;
+        *queue = (struct hook_queue){ .parts = *parts, .name = format_message("%s", name) };
         queue->attempt_parts = (struct attempt_parts){
                 .state = parts->state,
                 .journal = parts->journal,
@@ -304,15 +301,12 @@ int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struc
                 .on_change = on_attempt_change,
                 .userdata = queue,
         };
-        queue->name = strdup(name);
         queue->backlog = (struct backlog){
                 .state = parts->state, .hook = queue->name, .on_page = on_page, .userdata = queue
         };
 
-        int r = queue->name == NULL ? -ENOMEM : 0;
-        if (r >= 0)
-                r = sd_event_add_time(parts->event, &queue->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
-                                      on_timer, queue);
+        int r = sd_event_add_time(parts->event, &queue->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
+                                  on_timer, queue);
         if (r >= 0)
                 r = sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
         if (r < 0) {

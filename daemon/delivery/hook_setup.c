@@ -12,6 +12,7 @@
 #include "delivery/payload.h"
 #include "delivery/unit/unit.h"
 #include "delivery/webhook/webhook.h"
+#include "util/memory.h"
 
 struct hook_setup {
         unsigned references;
@@ -25,10 +26,8 @@ struct hook_setup {
 int hook_setup_new(const struct hook_context *context, struct unit_hooks *unit_hooks, struct config *config,
                    const struct hook_config *hook, struct hook_setup **ret_setup)
 {
-        struct hook_setup *setup = calloc(1, sizeof(*setup));
+        struct hook_setup *setup = memory_malloc(NULL, sizeof(*setup));
 
-        if (setup == NULL)
-                return -ENOMEM;
         *setup = (struct hook_setup){
                 .references = 1,
                 .config = config_ref(config),
@@ -85,10 +84,8 @@ int hook_setup_start(struct hook_setup *setup, const struct event *event, unsign
         };
 
         *ret_run = (struct attempt_run){ .exec = NULL };
-        int r = payload_write(event, number, setup->config->log.personal_data, &ret_run->document,
-                              &attempt.document_size);
-        if (r < 0)
-                return r;
+        ret_run->document =
+                payload_write(event, number, setup->config->log.personal_data, &attempt.document_size);
         attempt.document = ret_run->document;
         switch (setup->hook->kind) {
         case HOOK_EXEC:

@@ -10,7 +10,6 @@
 #include "delivery/outbox.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +19,7 @@
 #include "journal/message_ids.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 struct outbox {
@@ -263,15 +263,11 @@ static int make_setups(struct outbox *outbox, struct config *config, struct hook
                                               .journal = outbox->parts.journal,
                                               .outputs = outbox->outputs };
 
-        setups->items = calloc(config->hook_count + 1, sizeof(struct hook_setup *));
-        setups->queues = calloc(config->hook_count + 1, sizeof(struct hook_queue *));
-        struct hook_queue **queues = reallocarray(
-                outbox->queues, outbox->queue_count + config->hook_count + 1, sizeof(struct hook_queue *));
-        if (queues != NULL)
-                outbox->queues = queues;
-        if (setups->items == NULL || setups->queues == NULL || queues == NULL)
-                return -ENOMEM;
         setups->count = config->hook_count;
+        setups->items = calloc(setups->count + 1, sizeof(struct hook_setup *));
+        setups->queues = calloc(setups->count + 1, sizeof(struct hook_queue *));
+        if (setups->items == NULL || setups->queues == NULL)
+                memory_exhausted();
 
         int r = open_unit_hooks(outbox, config);
         if (r < 0)
@@ -287,7 +283,14 @@ static int make_setups(struct outbox *outbox, struct config *config, struct hook
         return r;
 }
 
-/* Cannot fail. */
+static void add_queue(struct outbox *outbox, struct hook_queue *queue)
+{
+        size_t size = (outbox->queue_count + 1) * sizeof(struct hook_queue *);
+
+        outbox->queues = memory_realloc(NULL, outbox->queues, size);
+        outbox->queues[outbox->queue_count++] = queue;
+}
+
 static void apply_setups(struct outbox *outbox, const struct config *config, struct hook_setups *setups,
                          const struct outbox_load *load)
 {
@@ -296,7 +299,7 @@ static void apply_setups(struct outbox *outbox, const struct config *config, str
                         hook_queue_remove(outbox->queues[i]);
         for (size_t i = 0; i < setups->count; i++) {
                 if (setups->queues[i] != NULL)
-                        outbox->queues[outbox->queue_count++] = STEAL_POINTER(setups->queues[i]);
+                        add_queue(outbox, STEAL_POINTER(setups->queues[i]));
                 hook_queue_configure(find_queue(outbox, config->hooks[i].name), setups->items[i],
                                      load->pending[i]);
         }
@@ -322,16 +325,12 @@ int outbox_reload(struct outbox *outbox, struct config *config, const struct out
 
 int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load, struct outbox **ret_outbox)
 {
-        CLEANUP(cleanup_outbox_free) struct outbox *outbox = calloc(1, sizeof(*outbox));
+        CLEANUP(cleanup_outbox_free) struct outbox *outbox = memory_malloc(NULL, sizeof(*outbox));
 
-        if (outbox == NULL)
-                return -ENOMEM;
-        outbox->parts = *parts;
+        *outbox = (struct outbox){ .parts = *parts, .outputs = outputs_new() };
         outbox->parts.config = NULL;
 
-        int r = outputs_new(&outbox->outputs);
-        if (r >= 0)
-                r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
+        int r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
         if (r >= 0)
                 r = sd_event_source_set_enabled(outbox->wake, SD_EVENT_OFF);
         if (r >= 0)

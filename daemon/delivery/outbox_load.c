@@ -40,12 +40,9 @@ static void take_pending(void *userdata, const char *hook, uint64_t count)
                 load->pending[position] = count;
                 return;
         }
-        char *longer = format_message("%s%s%s (%" PRIu64 ")", load->removed != NULL ? load->removed : "",
-                                      load->removed != NULL ? ", " : "", hook, count);
-        if (longer == NULL)
-                return;
-        free(load->removed);
-        load->removed = longer;
+        CLEANUP(cleanup_free) char *before = load->removed;
+        load->removed = before != NULL ? format_message("%s, %s (%" PRIu64 ")", before, hook, count)
+                                       : format_message("%s (%" PRIu64 ")", hook, count);
 }
 
 static void take_abandoned(void *userdata, uint64_t job_id, const char *hook)

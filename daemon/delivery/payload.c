@@ -12,7 +12,6 @@
 #include "delivery/payload.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,8 +201,7 @@ static void write_document(yajl_gen generator, const struct event *event, unsign
         close_map(generator);
 }
 
-int payload_write(const struct event *event, unsigned attempt, bool personal_data, char **ret_document,
-                  size_t *ret_size)
+char *payload_write(const struct event *event, unsigned attempt, bool personal_data, size_t *ret_size)
 {
         yajl_alloc_funcs memory = { memory_malloc, memory_realloc, memory_free, NULL };
         yajl_gen generator = yajl_gen_alloc(&memory);
@@ -212,13 +210,9 @@ int payload_write(const struct event *event, unsigned attempt, bool personal_dat
 
         write_document(generator, event, attempt, personal_data);
         (void)yajl_gen_get_buf(generator, &json, &size);
-        char *document = malloc(size + strlen("\n") + 1);
-        if (document != NULL) {
-                char *end = mempcpy(document, json, size);
-                memcpy(end, "\n", strlen("\n") + 1);
-                *ret_document = document;
-                *ret_size = size + strlen("\n");
-        }
+        char *document = memory_malloc(NULL, size + strlen("\n") + 1), *end = mempcpy(document, json, size);
+        memcpy(end, "\n", strlen("\n") + 1);
+        *ret_size = size + strlen("\n");
         yajl_gen_free(generator);
-        return document != NULL ? 0 : -ENOMEM;
+        return document;
 }

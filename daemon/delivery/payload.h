@@ -24,8 +24,6 @@
  * strings, NUL as \u0000), except that bytes that are not UTF-8 become U+FFFD. With `personal_data`, job also
  * has "user" and "user_email". Ends with a newline.
  *
- * `attempt` counts from 1. Returns 0 with malloc()ed memory (followed by a NUL that is not counted), or
- * -ENOMEM.
+ * `attempt` counts from 1. Returns malloc()ed memory, followed by a NUL that is not counted.
  */
-int payload_write(const struct event *event, unsigned attempt, bool personal_data, char **ret_document,
-                  size_t *ret_size);
+char *payload_write(const struct event *event, unsigned attempt, bool personal_data, size_t *ret_size);

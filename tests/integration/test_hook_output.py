@@ -112,7 +112,7 @@ class Entries(OutputTest):
         self.assertEqual(len(self.printed(entries)), (1 << 20) // 16)
         about = [entry for entry in entries if "JOBWATCH_HOOK" in entry and entry["SYSLOG_IDENTIFIER"] == "jobwatchd"]
         self.assertEqual([(entry["MESSAGE"], entry["PRIORITY"]) for entry in about], [
-            ("Job 11: hook mine printed more than 1 MiB (attempt 1): the rest is discarded", "4"),
+            ("Job 11: hook mine (attempt 1): printed more than 1 MiB; the rest is discarded", "4"),
             ('Job 11: hook mine: delivered "succeeded" (attempt 1)', "6")])
 
 
@@ -132,7 +132,7 @@ class Console(OutputTest):
         self.write_config(fake, [11], more=f"[job quiet]\nid = 12\nhooks = quick\n[hook endless]\nexec = {endless}\n"
                                            "[hook quick]\non = changed\nexec = /bin/echo it is quick\n")
         daemon = self.start_daemon()
-        daemon.wait_for("hook endless printed more than 1 MiB")
+        daemon.wait_for(r"hook endless \(attempt \d+\): printed more than 1 MiB")
         begin = fake.stats()["seconds"]
         fake.polls(20, 12)
         self.assertLess(fake.stats()["seconds"] - begin, 10, "every 100 ms")
@@ -151,7 +151,7 @@ class Console(OutputTest):
         daemon.wait_for("hook mine: delivered", count=80)
         gate.unlink()
         daemon.wait_for("^late$", count=64)
-        self.assertEqual(daemon.count("hook mine: the output of its background processes is no longer read: "), 80 - 64)
+        self.assertEqual(daemon.count(r"hook mine \(attempt \d+\): the output of its background processes is no longer read: "), 80 - 64)
         daemon.stop()
         self.assertEqual(daemon.count("^late$"), 64)
 

@@ -186,7 +186,7 @@ while :; do sleep 1000; done""")
         self.write_config(fake, [11], more=self.hook("talker", talker))
         daemon = self.assertEnds(EX_OK, "--exit-when-done", says="hook talker: delivered")
         self.assertEqual(daemon.count(f"^{line}$"), (1 << 20) // len(line + "\n"))
-        self.assertEqual(daemon.count("Job 11: hook talker printed more than 1 MiB .attempt 1.: the rest is discarded"), 1)
+        self.assertEqual(daemon.count("Job 11: hook talker .attempt 1.: printed more than 1 MiB; the rest is discarded"), 1)
         self.assertEqual(daemon.count("the end|^err$"), 0)
 
     def test_who_does_not_listen(self):

@@ -74,7 +74,7 @@ static inline int hook_setup(void **state)
         assert_true(sd_event_new(&fixture->event) >= 0);
         assert_int_equal(journal_open(&log, &fixture->journal), 0);
         fixture->context = (struct hook_context){ .event = fixture->event, .journal = fixture->journal };
-        assert_int_equal(outputs_new(&fixture->context.outputs), 0);
+        fixture->context.outputs = outputs_new();
         fixture->hook = (struct hook_config){
                 .name = name, .kind = HOOK_EXEC, .timeout_us = LONG_US, .secret_file = none
         };

@@ -23,7 +23,6 @@
 #include "delivery/unit/environment_line.h"
 #include "delivery/unit/event_files.h"
 #include "delivery/variables.h"
-#include "fault_malloc.h"
 #include "random.h"
 #include "util/cleanup.h"
 
@@ -491,23 +490,6 @@ static void test_default_directory(void **state)
         event_files_free(files);
 }
 
-static void test_no_memory(void **state)
-{
-        struct fixture *fixture = *state;
-        struct event_files *files = NULL;
-        unsigned nth = 1;
-
-        for (;; nth++) {
-                fault_malloc_arm(nth, false);
-                int r = event_files_new(fixture->directory, NULL, NULL, &files);
-                if (!fault_malloc_disarm())
-                        break;
-                assert_int_equal(r, -ENOMEM);
-        }
-        assert_true(nth > 2);
-        event_files_free(files);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -522,7 +504,6 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_directory_removed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_default_directory, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Which programs are refused, and a start without memory. */
+/* Which programs are refused. */
 
 #include "delivery/exec/program.h"
-#include "fault_malloc.h"
 #include "hook_fixture.h"
 
 /* Refused by --check and by a start, which starts nothing. */
@@ -180,46 +179,6 @@ static void test_first_line(void **state)
         assert_return_code(unlink(path), errno);
 }
 
-/* Nothing starts and nothing leaks. */
-static void test_out_of_memory(void **state)
-{
-        struct hook_fixture *fixture = *state;
-        struct hook_run first = { .fixture = fixture };
-        unsigned nth = 1;
-        bool failed = true;
-
-        hook_run(&first, "/bin/true"); /* the loop opens its own descriptors when they are first needed */
-        hook_clear(&first);
-        unsigned before = open_descriptors();
-        fixture->sample.job_name = TEXT_LITERAL("a-name");
-        fixture->hook.target = strdup("/bin/sh -c 'exit 4'");
-        assert_non_null(fixture->hook.target);
-        for (; failed; nth++) {
-                struct hook_run run = { .fixture = fixture };
-                const struct hook_attempt attempt = { .hook = &fixture->hook,
-                                                      .event = &fixture->sample,
-                                                      .document = "{}\n",
-                                                      .document_size = 3,
-                                                      .attempt = 1,
-                                                      .on_end = hook_on_end,
-                                                      .userdata = &run };
-                char *reason = NULL;
-
-                fault_malloc_arm(nth, nth % 2 == 0);
-                int r = hook_exec_start(&fixture->context, &attempt, &reason, &run.run);
-                failed = fault_malloc_disarm();
-                assert_int_equal(r, failed ? -ENOMEM : 0);
-                assert_true((run.run == NULL) == failed);
-                if (!failed)
-                        hook_finish(&run);
-                free(reason);
-                hook_clear(&run);
-        }
-        assert_true(nth > 15);
-        assert_int_equal(open_descriptors(), before);
-        free(fixture->hook.target);
-}
-
 #define HOOK_TEST(function) cmocka_unit_test_setup_teardown(function, hook_setup, hook_teardown)
 
 int main(void)
@@ -228,7 +187,6 @@ int main(void)
                 HOOK_TEST(test_command_line),     HOOK_TEST(test_path),
                 HOOK_TEST(test_writable_program), HOOK_TEST(test_writable_directory),
                 HOOK_TEST(test_unstarted),        HOOK_TEST(test_first_line),
-                HOOK_TEST(test_out_of_memory),
         };
 
         return cmocka_run_group_tests_name("hook_exec_check", tests, NULL, NULL);

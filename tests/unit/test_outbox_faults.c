@@ -1,68 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The outbox without memory or disk space: nothing leaks, and no event is lost. */
+/* The outbox when the state cannot be read or written: no event is lost. */
 
-#include "fault_malloc.h"
 #include "fault_sqlite.h"
 #include "outbox_fixture.h"
 
 #include <sys/mman.h>
-
-/* Each allocation in turn fails, alone and with all that follow. */
-static void test_new_without_memory(void **state)
-{
-        struct outbox_test *test = *state;
-        bool failed = true;
-        unsigned turn = 2;
-
-        test->config = load_hooks(test, (const char *const[]){ "a true", "b true", NULL }, 0);
-        record(test, 1, 10, "a");
-        for (; failed; turn++) {
-                fault_malloc_arm(turn / 2, turn % 2 == 0);
-                int r = try_new(test);
-                failed = fault_malloc_disarm();
-                if (r < 0) {
-                        assert_true(failed);
-                        assert_int_equal(r, -ENOMEM);
-                        assert_null(test->outbox);
-                }
-                test->outbox = outbox_free(test->outbox);
-        }
-        assert_true(turn > 10);
-        expect_states(test, ALL_STATES, "pending 0");
-}
-
-/* All or nothing. */
-static void test_reload_without_memory(void **state)
-{
-        struct outbox_test *test = *state;
-        struct config *next = load_hooks(test, (const char *const[]){ "mail log", "new true", NULL }, 0);
-        unsigned nth = 1;
-
-        test->config = load_hooks(test, (const char *const[]){ "old gate", "mail gate", NULL }, 0);
-        record(test, 1, 10, "old");
-        assert_int_equal(try_new(test), 0);
-        struct outbox_load *load;
-        assert_int_equal(outbox_load(state_store(test->state), next, &load), 0);
-        for (int r = -ENOMEM; r < 0; nth++) {
-                fault_malloc_arm(nth, false);
-                r = outbox_reload(test->outbox, next, load);
-                bool failed = fault_malloc_disarm();
-                if (r < 0) {
-                        assert_true(failed);
-                        assert_int_equal(r, -ENOMEM);
-                        assert_int_equal(outbox_count(test->outbox).pending, 1);
-                }
-        }
-        outbox_load_free(load);
-        config_free(next);
-        assert_true(nth > 3);
-        record(test, 2, 20, "new");
-        test->idle = 0;
-        HOOK_WAIT(test->hook,
-                  test->idle > 0); /* so the old hook, which would wait at the gate, was not run */
-        expect_states(test, ALL_STATES " WHERE hook = 'new'", "done 1");
-}
 
 /* Standard error, where messages go in these tests. */
 struct capture {
@@ -189,8 +132,8 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
         static const struct CMUnitTest tests[] = {
-                TEST(test_new_without_memory),    TEST(test_reload_without_memory),
-                TEST(test_unreadable_deliveries), TEST(test_unreadable_event),
+                TEST(test_unreadable_deliveries),
+                TEST(test_unreadable_event),
                 TEST(test_stop_with_a_full_disk),
         };
 

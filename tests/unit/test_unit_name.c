@@ -16,7 +16,6 @@
 #include <cmocka.h>
 
 #include "delivery/unit/unit_name.h"
-#include "fault_malloc.h"
 
 static struct event sample(void)
 {
@@ -111,16 +110,6 @@ static void test_valid_names(void **state)
                         fail_msg("%s", bad[i]);
 }
 
-static void test_event_in_pattern(void **state)
-{
-        (void)state;
-        assert_true(unit_pattern_has_event("a@%e.service"));
-        assert_true(unit_pattern_has_event("a@%i-%%%e.service"));
-        assert_false(unit_pattern_has_event("a@%i.service"));
-        assert_false(unit_pattern_has_event("a@%%e.service"));
-        assert_false(unit_pattern_has_event("a@%"));
-}
-
 /* ---- against systemd itself ---- */
 
 static void ask_systemd_escape(const char *text, char answer[static 2048])
@@ -173,34 +162,13 @@ static void test_same_as_systemd(void **state)
         free(null);
 }
 
-static void test_no_memory(void **state)
-{
-        struct event event = sample();
-        char *reason = NULL, *name = NULL;
-        unsigned nth = 1;
-
-        (void)state;
-        for (;; nth++) {
-                fault_malloc_arm(nth, true);
-                int r = unit_name_expand("a@%i-%n-%e.service", &event, &reason, &name);
-                if (!fault_malloc_disarm()) {
-                        assert_int_equal(r, 0);
-                        free(name);
-                        break;
-                }
-                assert_int_equal(r, -ENOMEM);
-                assert_null(reason);
-                assert_null(name);
-        }
-        assert_true(nth > 3);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_specifiers),      cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_valid_names),     cmocka_unit_test(test_event_in_pattern),
-                cmocka_unit_test(test_same_as_systemd), cmocka_unit_test(test_no_memory),
+                cmocka_unit_test(test_specifiers),
+                cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_valid_names),
+                cmocka_unit_test(test_same_as_systemd),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

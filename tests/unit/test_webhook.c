@@ -17,7 +17,6 @@
 
 #include "delivery/webhook/signature.h"
 #include "delivery/webhook/webhook.h"
-#include "fault_malloc.h"
 #include "loopback.h"
 #include "open_descriptors.h"
 #include "util/timespan.h"
@@ -475,39 +474,6 @@ static void test_reasons_contain_no_secret(void **state)
         expect_response(fixture, "400 Bad", "", "no_text", "HTTP 400: no_text", 0);
 }
 
-static void test_out_of_memory(void **state)
-{
-        struct fixture *fixture = *state;
-        const struct hook_attempt attempt = attempt_of(fixture, document, sizeof(document) - 1);
-        unsigned nth;
-        bool failed = true;
-
-        write_file(fixture->secret_file, SECRET);
-        for (nth = 1; failed; nth++) {
-                struct webhook *webhook = NULL;
-                fault_malloc_arm(nth, false);
-                int r = webhook_new(&fixture->context, &fixture->config, &fixture->hook, &webhook);
-                failed = fault_malloc_disarm();
-                assert_int_equal(r, failed ? -ENOMEM : 0);
-                webhook_free(webhook);
-        }
-        assert_true(nth > 5);
-
-        open_hook(fixture);
-        failed = true;
-        for (nth = 1; failed; nth++) {
-                char *reason = NULL;
-                fault_malloc_arm(nth, false);
-                int r = webhook_start(fixture->webhook, &attempt, &reason, &fixture->run);
-                failed = fault_malloc_disarm();
-                assert_int_equal(r, failed ? -ENOMEM : 0);
-                free(reason);
-        }
-        assert_true(nth > 5);
-        loop_until(fixture->event, &fixture->ends, 1);
-        assert_true(fixture->success);
-}
-
 #define WEBHOOK_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -527,7 +493,6 @@ int main(void)
                 WEBHOOK_TEST(test_cancel),
                 WEBHOOK_TEST(test_header_lines),
                 WEBHOOK_TEST(test_reasons_contain_no_secret),
-                WEBHOOK_TEST(test_out_of_memory),
         };
 
         return cmocka_run_group_tests_name("webhook", tests, NULL, NULL);

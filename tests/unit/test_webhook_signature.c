@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "delivery/webhook/signature.h"
-#include "fault_malloc.h"
 
 #define ID "msg_p5jXN8AQM9LWM0D4loKWxJek"
 
@@ -133,18 +132,6 @@ static void test_secrets(void **state)
         assert_null(webhook_key_free(NULL));
 }
 
-static void test_out_of_memory(void **state)
-{
-        struct webhook_key *key = NULL;
-
-        (void)state;
-        fault_malloc_arm(1, false);
-        int r = webhook_key_new(secret, &key);
-        assert_true(fault_malloc_disarm());
-        assert_int_equal(r, -ENOMEM);
-        assert_null(key);
-}
-
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -152,7 +139,6 @@ int main(void)
                 cmocka_unit_test(test_every_part_counts),
                 cmocka_unit_test(test_sizes),
                 cmocka_unit_test(test_secrets),
-                cmocka_unit_test(test_out_of_memory),
         };
 
         return cmocka_run_group_tests_name("webhook_signature", tests, NULL, NULL);

@@ -8,13 +8,12 @@
 
 #include "delivery/exec/environment.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "delivery/variables.h"
-#include "util/argv.h"
-#include "util/cleanup.h"
+#include "util/memory.h"
+#include "util/message.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 
@@ -23,57 +22,24 @@ static const char *const passed_on[] = { "PATH", "LANG", "HOME", "USER", "LOGNAM
 
 #define PASSED_ON_COUNT (sizeof(passed_on) / sizeof(passed_on[0]))
 
-struct environment {
-        char **variables; /* always NULL-terminated */
-        size_t count;
-        bool exhausted;
-};
-
-static void add(struct environment *environment, const char *name, const char *value, size_t size)
+char **environment_new(const struct event *event, unsigned attempt)
 {
-        size_t name_size = strlen(name);
-        char *variable = environment->exhausted ? NULL : malloc(name_size + 1 + size + 1);
-
-        if (variable == NULL) {
-                environment->exhausted = true;
-                return;
-        }
-        memcpy(variable, name, name_size);
-        variable[name_size] = '=';
-        memcpy(variable + name_size + 1, value, size);
-        variable[name_size + 1 + size] = '\0';
-        environment->variables[environment->count++] = variable;
-}
-
-static void add_event(struct environment *environment, const struct event *event, unsigned attempt)
-{
+        char **environment =
+                memory_malloc(NULL, (PASSED_ON_COUNT + EVENT_VARIABLE_COUNT + 1) * sizeof(*environment));
         struct event_variable variables[EVENT_VARIABLE_COUNT];
+        size_t count = 0;
 
-        event_variables_get(event, attempt, variables);
-        for (size_t i = 0; i < EVENT_VARIABLE_COUNT; i++)
-                add(environment, variables[i].name, variables[i].value, variables[i].size);
-}
-
-int environment_new(const struct event *event, unsigned attempt, char ***ret_environment)
-{
-        struct environment environment = { .variables = calloc(PASSED_ON_COUNT + EVENT_VARIABLE_COUNT + 1,
-                                                               sizeof(char *)) };
-
-        if (environment.variables == NULL)
-                return -ENOMEM;
         for (size_t i = 0; i < PASSED_ON_COUNT; i++) {
                 const char *value = getenv(passed_on[i]);
                 if (value == NULL && strcmp(passed_on[i], "PATH") == 0)
                         value = DEFAULT_PATH;
                 if (value != NULL)
-                        add(&environment, passed_on[i], value, strlen(value));
+                        environment[count++] = format_message("%s=%s", passed_on[i], value);
         }
-        add_event(&environment, event, attempt);
-        if (environment.exhausted) {
-                command_free(environment.variables);
-                return -ENOMEM;
-        }
-
-        *ret_environment = environment.variables;
-        return 0;
+        event_variables_get(event, attempt, variables);
+        for (size_t i = 0; i < EVENT_VARIABLE_COUNT; i++)
+                environment[count++] = format_message("%s=%.*s", variables[i].name, (int)variables[i].size,
+                                                      variables[i].value);
+        environment[count] = NULL;
+        return environment;
 }

@@ -31,6 +31,7 @@
 #include "delivery/shortage.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
@@ -160,7 +161,7 @@ static char *explain_end(const struct hook_exec *run, const siginfo_t *death, co
                 return format_message("timed out after %s", timespan_format(run->timeout_us, span));
         case ENDING_ON_REQUEST:
                 how = explain_death(run, death, report);
-                return how != NULL ? format_message("stopped: %s", how) : NULL;
+                return format_message("stopped: %s", how);
         case ENDING_BY_ITSELF:
                 break;
         }
@@ -196,7 +197,7 @@ static int on_child(sd_event_source *source, const siginfo_t *death, void *userd
         judge_end(run, reported ? &report : NULL, &end);
         if (!end.success) {
                 reason = explain_end(run, death, reported ? &report : NULL);
-                end.reason = reason != NULL ? reason : "failed";
+                end.reason = reason;
         }
         run->in_end = true;
         run->on_end(run->userdata, &end);
@@ -210,7 +211,6 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
                     struct hook_exec **ret_run)
 {
         CLEANUP(cleanup_command_free) char **words = NULL;
-        CLEANUP(cleanup_command_free) char **environment = NULL;
         CLEANUP(cleanup_hook_exec_free) struct hook_exec *run = NULL;
         struct spawned spawned;
         int r;
@@ -218,21 +218,16 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
         r = program_split(attempt->hook->target, &words, ret_reason);
         if (r < 0)
                 return r;
-        r = environment_new(attempt->event, attempt->attempt, &environment);
-        if (r < 0)
-                return r;
-
-        run = calloc(1, sizeof(*run));
-        if (run == NULL)
-                return -ENOMEM;
-        run->report = -1;
-        run->program = strdup(words[0]);
-        if (run->program == NULL)
-                return -ENOMEM;
-        run->timeout_us = attempt->hook->timeout_us;
-        run->grace_us = context->grace_us != 0 ? context->grace_us : DEFAULT_GRACE_US;
-        run->on_end = attempt->on_end;
-        run->userdata = attempt->userdata;
+        CLEANUP(cleanup_command_free) char **environment = environment_new(attempt->event, attempt->attempt);
+        run = memory_malloc(NULL, sizeof(*run));
+        *run = (struct hook_exec){
+                .report = -1,
+                .program = format_message("%s", words[0]),
+                .timeout_us = attempt->hook->timeout_us,
+                .grace_us = context->grace_us != 0 ? context->grace_us : DEFAULT_GRACE_US,
+                .on_end = attempt->on_end,
+                .userdata = attempt->userdata,
+        };
 
         /* Time in which the machine is suspended does not count. */
         r = sd_event_add_time_relative(context->event, &run->time_source, CLOCK_MONOTONIC, run->timeout_us,

@@ -6,6 +6,6 @@
  * interpreter exists and can be executed. A file that cannot be read is not judged, nor is a binary of an
  * unknown format.
  *
- * Returns 0; or -ENOEXEC, -ENOENT or -EACCES with *ret_reason (see hook.h); or -ENOMEM.
+ * Returns 0; or -ENOEXEC, -ENOENT or -EACCES with *ret_reason (see hook.h).
  */
 int interpreter_check(const char *path, char **ret_reason);

@@ -22,6 +22,8 @@
 
 #include "journal/event_message.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
+#include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
@@ -65,13 +67,14 @@ struct outputs {
 
 /* ---- lines ---- */
 
-static void log_limit(const struct output *output)
+/* Warns with "Job 11 (members-import): hook mail (attempt 1): …". */
+static void warn(const struct output *output, const char *text)
 {
         CLEANUP(cleanup_free) char *label = job_label(output->fields.job_id, output->fields.job_name);
 
         journal_print_delivery(output->journal, LOG_WARNING, NULL, &output->fields,
-                               "%s: hook %s printed more than 1 MiB (attempt %u): the rest is discarded",
-                               label != NULL ? label : "A job", output->fields.hook, output->fields.attempt);
+                               "%s: hook %s (attempt %u): %s", label, output->fields.hook,
+                               output->fields.attempt, text);
 }
 
 static bool is_blank(char c)
@@ -99,7 +102,7 @@ static void log_line(struct output *output, size_t size)
         output->logged += size + 1;
         if (output->logged > OUTPUT_BYTES_MAX) {
                 output->discarding = true;
-                log_limit(output);
+                warn(output, "printed more than 1 MiB; the rest is discarded");
                 return;
         }
         journal_print_output(output->journal, &output->fields, output->priority, line, size);
@@ -204,19 +207,6 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         return 0;
 }
 
-static void close_oldest(struct outputs *outputs)
-{
-        struct output *oldest = TAILQ_FIRST(&outputs->detached);
-        CLEANUP(cleanup_free) char *label = job_label(oldest->fields.job_id, oldest->fields.job_name);
-
-        journal_print_delivery(
-                oldest->journal, LOG_WARNING, NULL, &oldest->fields,
-                "%s: hook %s: the output of its background processes is no longer read: more than %d "
-                "attempts have left such processes",
-                label != NULL ? label : "A job", oldest->fields.hook, OUTPUTS_MAX);
-        output_free(oldest);
-}
-
 struct output *output_end(struct output *output)
 {
         size_t size, total = 0;
@@ -235,8 +225,12 @@ struct output *output_end(struct output *output)
 
         output->detached = true;
         TAILQ_INSERT_TAIL(&outputs->detached, output, entry);
-        if (++outputs->count > OUTPUTS_MAX)
-                close_oldest(outputs);
+        if (++outputs->count > OUTPUTS_MAX) {
+                warn(TAILQ_FIRST(&outputs->detached),
+                     "the output of its background processes is no longer read: too many attempts have left "
+                     "such processes");
+                output_free(TAILQ_FIRST(&outputs->detached));
+        }
         return NULL;
 }
 
@@ -247,15 +241,15 @@ int output_new(const struct hook_context *context, const struct hook_attempt *at
 {
         CLEANUP(cleanup_descriptor) int pipe_fd = fd;
         const char *job_name = attempt->event->job_name.data;
-        struct output *output = calloc(1, sizeof(*output));
+        struct output *output = memory_malloc(NULL, sizeof(*output));
 
         assert(context->outputs != NULL);
-        if (output == NULL)
-                return -ENOMEM;
-        output->outputs = context->outputs;
-        output->journal = context->journal;
-        output->hook = strdup(attempt->hook->name);
-        output->job_name = job_name != NULL ? strdup(job_name) : NULL;
+        *output = (struct output){
+                .outputs = context->outputs,
+                .journal = context->journal,
+                .hook = format_message("%s", attempt->hook->name),
+                .job_name = job_name != NULL ? format_message("%s", job_name) : NULL,
+        };
         memcpy(output->event_id, attempt->event->id, sizeof(output->event_id));
         output->fields = (struct journal_delivery){
                 .job_id = attempt->event->record.id,
@@ -265,10 +259,8 @@ int output_new(const struct hook_context *context, const struct hook_attempt *at
                 .attempt = attempt->attempt,
         };
 
-        int r = output->hook == NULL || (output->job_name == NULL && job_name != NULL) ? -ENOMEM : 0;
-        if (r == 0)
-                r = sd_event_add_time(context->event, &output->pause, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
-                                      on_pause_end, output);
+        int r = sd_event_add_time(context->event, &output->pause, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
+                                  on_pause_end, output);
         if (r >= 0)
                 r = sd_event_source_set_enabled(output->pause, SD_EVENT_OFF);
         if (r >= 0)
@@ -302,15 +294,13 @@ struct output *output_free(struct output *output)
         return NULL;
 }
 
-int outputs_new(struct outputs **ret_outputs)
+struct outputs *outputs_new(void)
 {
-        struct outputs *outputs = calloc(1, sizeof(*outputs));
+        struct outputs *outputs = memory_malloc(NULL, sizeof(*outputs));
 
-        if (outputs == NULL)
-                return -ENOMEM;
+        *outputs = (struct outputs){ .count = 0 };
         TAILQ_INIT(&outputs->detached);
-        *ret_outputs = outputs;
-        return 0;
+        return outputs;
 }
 
 struct outputs *outputs_free(struct outputs *outputs)

@@ -20,7 +20,7 @@ struct output;
 struct outputs;
 #define OUTPUTS_MAX 64
 
-int outputs_new(struct outputs **ret_outputs);
+struct outputs *outputs_new(void);
 struct outputs *outputs_free(struct outputs *outputs);
 
 /*

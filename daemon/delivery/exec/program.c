@@ -27,11 +27,9 @@ DEFINE_CLEANUP(char *, command_free)
 /* Checks each directory on the path, which is absolute. */
 static int check_directories(const char *path, char **ret_reason)
 {
-        CLEANUP(cleanup_free) char *directory = strdup(path);
+        CLEANUP(cleanup_free) char *directory = format_message("%s", path);
         struct stat st;
 
-        if (directory == NULL)
-                return -ENOMEM;
         for (char *slash; (slash = strrchr(directory, '/')) != NULL;) {
                 slash[slash == directory] = '\0'; /* the root keeps its slash */
                 if (stat(directory, &st) < 0) {

@@ -26,6 +26,7 @@
 #include "delivery/exec/report.h"
 #include "util/cleanup.h"
 #include "util/file.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
@@ -173,13 +174,11 @@ static int spawn_hook_run(char *const words[], uint64_t grace_us, char *const en
 
         while (words[count] != NULL)
                 count++;
-        arguments = calloc(count + 3, sizeof(*arguments));
-        if (arguments == NULL)
-                return -ENOMEM;
+        arguments = memory_malloc(NULL, (count + 3) * sizeof(*arguments));
         (void)snprintf(grace_ms, sizeof(grace_ms), "%" PRIu64, grace_us / USEC_PER_MSEC);
         arguments[0] = name;
         arguments[1] = grace_ms;
-        memcpy(arguments + 2, words, count * sizeof(*words));
+        memcpy(arguments + 2, words, (count + 1) * sizeof(*words));
         return spawn(arguments, environment, input, output, report, ret_pid);
 }
 

@@ -28,6 +28,7 @@
 #include "delivery/variables.h"
 #include "util/cleanup.h"
 #include "util/file.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/ownership.h"
 
@@ -191,16 +192,14 @@ static char *default_directory(void)
 int event_files_new(const char *directory, event_files_handler on_held, void *userdata,
                     struct event_files **ret_files)
 {
-        CLEANUP(cleanup_event_files_free) struct event_files *files = calloc(1, sizeof(*files));
+        CLEANUP(cleanup_event_files_free) struct event_files *files = memory_malloc(NULL, sizeof(*files));
         int r = 0;
 
         assert(directory == NULL || *directory == '/');
-        if (files == NULL)
-                return -ENOMEM;
-        files->fd = -1;
-        files->directory = directory != NULL ? strdup(directory) : default_directory();
-        if (files->directory == NULL)
-                return -ENOMEM;
+        *files = (struct event_files){
+                .fd = -1,
+                .directory = directory != NULL ? format_message("%s", directory) : default_directory(),
+        };
         if (open_directory(files) == 0) { /* errors are reported when the directory is needed */
                 if (flock(files->fd, LOCK_EX | LOCK_NB) == 0)
                         r = report_links(files, on_held, userdata);
@@ -277,7 +276,7 @@ static int write_link(const struct event_files *files, const char *holder, const
         return symlinkat(unit, files->fd, name) < 0 ? -errno : 0;
 }
 
-/* All lines of the .env file; NULL when out of memory. */
+/* All lines of the .env file. */
 static char *environment_text(const struct event *event, unsigned attempt)
 {
         struct event_variable variables[EVENT_VARIABLE_COUNT];
@@ -286,14 +285,13 @@ static char *environment_text(const struct event *event, unsigned attempt)
         FILE *stream = open_memstream(&text, &size);
 
         if (stream == NULL)
-                return NULL;
+                memory_exhausted();
         event_variables_get(event, attempt, variables);
         for (size_t i = 0; i < EVENT_VARIABLE_COUNT; i++)
                 environment_line(stream, variables[i].name, variables[i].value, variables[i].size);
-        if (fclose(stream) == 0)
-                return text;
-        free(text);
-        return NULL;
+        if (fclose(stream) != 0)
+                memory_exhausted();
+        return text;
 }
 
 int event_files_hold(struct event_files *files, const char *holder, const char *unit,
@@ -304,8 +302,6 @@ int event_files_hold(struct event_files *files, const char *holder, const char *
         if (!is_event_id(event->id, strlen(event->id)))
                 return -EINVAL;
         CLEANUP(cleanup_free) char *environment = environment_text(event, attempt);
-        if (environment == NULL)
-                return -ENOMEM;
 
         int r = prepare_directory(files);
         if (r == 0)

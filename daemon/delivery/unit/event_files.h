@@ -23,7 +23,7 @@ typedef int (*event_files_handler)(void *userdata, const char *holder, const cha
 /*
  * `directory` must be absolute; NULL: $RUNTIME_DIRECTORY/events, otherwise /run/jobwatchd/events. It is
  * created when it is first needed. Unless another daemon uses it, `on_held` is called for what an earlier one
- * held there, which is held again. Returns 0, the error of `on_held`, or -ENOMEM.
+ * held there, which is held again. Returns 0 or the error of `on_held`.
  */
 int event_files_new(const char *directory, event_files_handler on_held, void *userdata,
                     struct event_files **ret_files);

@@ -16,6 +16,7 @@
 #include "delivery/unit/unit_run.h"
 #include "delivery/unit/unit_watch.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 
 struct hook_unit {
         struct unit_hooks *hooks;
@@ -70,15 +71,13 @@ static void on_change(void *userdata)
 static int add_run(struct unit_hooks *hooks, const char *hook, const char *event_id, const char *name,
                    bool held, struct hook_unit **ret_unit)
 {
-        struct hook_unit *unit = calloc(1, sizeof(*unit));
+        struct unit_run *run;
 
-        int r = unit == NULL ? -ENOMEM
-                             : unit_run_new(&hooks->context, hook, event_id, name, held, &unit->run);
-        if (r < 0) {
-                free(unit);
+        int r = unit_run_new(&hooks->context, hook, event_id, name, held, &run);
+        if (r < 0)
                 return r;
-        }
-        unit->hooks = hooks;
+        struct hook_unit *unit = memory_malloc(NULL, sizeof(*unit));
+        *unit = (struct hook_unit){ .hooks = hooks, .run = run };
         TAILQ_INSERT_TAIL(&hooks->all, unit, entry);
         *ret_unit = unit;
         return 0;
@@ -145,24 +144,20 @@ static int add_held(void *userdata, const char *hook, const char *event_id, cons
 int unit_hooks_new(const struct hook_context *context, struct bus_connection *connection,
                    struct unit_hooks **ret_hooks)
 {
-        CLEANUP(cleanup_unit_hooks_free) struct unit_hooks *hooks = calloc(1, sizeof(*hooks));
+        CLEANUP(cleanup_unit_hooks_free) struct unit_hooks *hooks = memory_malloc(NULL, sizeof(*hooks));
         CLEANUP(cleanup_free) char *reason = NULL;
 
-        if (hooks == NULL)
-                return -ENOMEM;
+        *hooks = (struct unit_hooks){
+                .context = {
+                        .event = context->event,
+                        .journal = context->journal,
+                        .connection = connection,
+                        .on_change = on_change,
+                        .userdata = hooks,
+                },
+                .listener = { .on_connect = on_connect, .on_lost = on_lost, .userdata = hooks },
+        };
         TAILQ_INIT(&hooks->all);
-        hooks->context = (struct unit_context){
-                .event = context->event,
-                .journal = context->journal,
-                .connection = connection,
-                .on_change = on_change,
-                .userdata = hooks,
-        };
-        hooks->listener = (struct bus_listener){
-                .on_connect = on_connect,
-                .on_lost = on_lost,
-                .userdata = hooks,
-        };
         int r = bus_connection_listen(connection, &hooks->listener);
         if (r >= 0)
                 r = event_files_new(NULL, add_held, hooks, &hooks->context.files);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 
 #define UNIT_NAME_BYTES_MAX 255
@@ -29,10 +30,8 @@ static bool is_one_of(char byte, const char *set)
 char *unit_name_escape(const char *data, size_t size)
 {
         static const char digits[] = "0123456789abcdef";
-        char *name = malloc(size * 4 + 1), *end = name;
+        char *name = memory_malloc(NULL, size * 4 + 1), *end = name;
 
-        if (name == NULL)
-                return NULL;
         for (size_t i = 0; i < size; i++) {
                 if (data[i] == '/') {
                         *end++ = '-';
@@ -74,7 +73,7 @@ bool unit_name_is_service(const char *name)
 
 /* ---- specifiers ---- */
 
-/* The value of a specifier, escaped; NULL when out of memory. */
+/* The value of a specifier, escaped. */
 static char *escaped_value(char specifier, const struct event *event)
 {
         const char *outcome = outcome_to_string(event->outcome);
@@ -96,38 +95,28 @@ static char *escaped_value(char specifier, const struct event *event)
         }
 }
 
-static int expand(const char *pattern, const struct event *event, char **ret_name)
+static char *expand(const char *pattern, const struct event *event)
 {
-        CLEANUP(cleanup_free) char *name = NULL;
-        size_t size = 0;
-        FILE *stream = open_memstream(&name, &size);
+        char *name = format_message("%s", "");
 
-        if (stream == NULL)
-                return -ENOMEM;
-        bool exhausted = false;
         for (const char *at = pattern; *at != '\0'; at++) {
+                CLEANUP(cleanup_free) char *before = name;
+
                 if (*at != '%' || at[1] == '\0') {
-                        exhausted |= fputc(*at, stream) == EOF;
-                        continue;
+                        name = format_message("%s%c", before, *at);
+                } else {
+                        CLEANUP(cleanup_free) char *value = escaped_value(*++at, event);
+                        name = format_message("%s%s", before, value);
                 }
-                char *value = escaped_value(*++at, event);
-                exhausted |= value == NULL || fputs(value, stream) == EOF;
-                free(value);
         }
-        if (fclose(stream) != 0 || exhausted)
-                return -ENOMEM;
-        *ret_name = STEAL_POINTER(name);
-        return 0;
+        return name;
 }
 
 int unit_name_expand(const char *pattern, const struct event *event, char **ret_reason, char **ret_name)
 {
-        CLEANUP(cleanup_free) char *name = NULL;
+        CLEANUP(cleanup_free) char *name = expand(pattern, event);
 
         *ret_reason = NULL;
-        int r = expand(pattern, event, &name);
-        if (r < 0)
-                return r;
         if (!unit_name_is_valid(name)) {
                 bool nameless = event->job_name.size == 0 && strstr(pattern, "%n") != NULL;
                 *ret_reason = format_message("unit = %s expands to \"%s\", which is not a valid unit name%s",
@@ -139,12 +128,4 @@ int unit_name_expand(const char *pattern, const struct event *event, char **ret_
         }
         *ret_name = STEAL_POINTER(name);
         return 0;
-}
-
-bool unit_pattern_has_event(const char *pattern)
-{
-        for (const char *at = pattern; (at = strchr(at, '%')) != NULL && at[1] != '\0'; at += 2)
-                if (at[1] == 'e')
-                        return true;
-        return false;
 }

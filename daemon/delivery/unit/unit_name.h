@@ -11,15 +11,12 @@
  * (the event's id), %o (the outcome) and %% (a percent sign) replaced. Values are escaped as systemd-escape
  * does, so that a unit finds them unescaped in its own %I or %J.
  *
- * Returns 0 and a malloc()ed name; -EINVAL with *ret_reason (see hook.h) if the result is not the name of a
- * unit that can be started; or -ENOMEM.
+ * Returns 0 and a malloc()ed name, or -EINVAL with *ret_reason (see hook.h) if the result is not the name of
+ * a unit that can be started.
  */
 int unit_name_expand(const char *pattern, const struct event *event, char **ret_reason, char **ret_name);
 
-/* Whether the pattern contains the event's id (%e). */
-bool unit_pattern_has_event(const char *pattern);
-
-/* `size` bytes escaped as systemd-escape does; malloc()ed, or NULL when out of memory. */
+/* `size` bytes escaped as systemd-escape does; malloc()ed. */
 char *unit_name_escape(const char *data, size_t size);
 
 /* Whether systemd accepts this as the name of a unit, and it is not a template without an instance. */

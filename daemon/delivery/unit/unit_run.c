@@ -29,6 +29,7 @@
 #include "delivery/unit/unit_watch.h"
 #include "journal/event_message.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
@@ -59,7 +60,7 @@ struct unit_run {
         bool begun;                  /* by unit_run_start() */
         bool over;                   /* the end is reported from the loop: */
         bool success;
-        char *reason;                 /* of a failure, or NULL */
+        char *reason;                 /* of a failure */
         bool retried;                 /* after the attempt there is another */
         bool in_end;                  /* on_end() is being called */
         sd_event_source *time_source; /* the timeout, or the next iteration of the loop */
@@ -74,7 +75,7 @@ static void timer_start(struct unit_run *run, uint64_t span_us)
         (void)sd_event_source_set_enabled(run->time_source, SD_EVENT_ONESHOT);
 }
 
-/* Ends the attempt, if there is one, from the loop. Owns `reason`, which may be NULL. */
+/* Ends the attempt, if there is one, from the loop. Owns `reason`, which is that of a failure. */
 static void end_later(struct unit_run *run, bool success, char *reason)
 {
         if (!unit_run_is_attached(run) || run->over) {
@@ -151,10 +152,8 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
         bool retried = !run->success && attempt.attempt <= attempt.hook->retries;
 
         CLEANUP(cleanup_free) char *reason = run->over ? STEAL_POINTER(run->reason) : explain_timeout(run);
-        const struct hook_end end = { .success = run->success,
-                                      .reason = run->success     ? ""
-                                                : reason != NULL ? reason
-                                                                 : "failed" };
+        const struct hook_end end = { .success = run->success, .reason = run->success ? "" : reason };
+
         detach(run, retried);
         run->in_end = true;
         attempt.on_end(attempt.userdata, &end);
@@ -255,8 +254,8 @@ static void log_skipped(const struct unit_run *run)
         CLEANUP(cleanup_free) char *label = job_label(event->record.id, text_or_empty(&event->job_name));
 
         journal_print_about(run->context->journal, LOG_INFO, NULL, event->record.id, event->job_name.data,
-                            "%s: hook %s: unit %s skipped: condition not met; counted as success",
-                            label != NULL ? label : "A job", run->hook, run->unit);
+                            "%s: hook %s: unit %s skipped: condition not met; counted as success", label,
+                            run->hook, run->unit);
 }
 
 void unit_run_job_removed(struct unit_run *run, const char *job, const char *result)
@@ -398,15 +397,20 @@ bool unit_run_has_same_unit(const struct unit_run *run, const struct unit_run *o
 int unit_run_new(const struct unit_context *context, const char *hook, const char *event_id, const char *unit,
                  bool held, struct unit_run **ret_run)
 {
-        struct unit_run *run = calloc(1, sizeof(*run));
+        struct unit_run *run = memory_malloc(NULL, sizeof(*run));
         CLEANUP(cleanup_free) char *escaped_id = unit_name_escape(event_id, strlen(event_id));
+        bool has_event = strstr(unit, escaped_id) != NULL;
 
-        if (run == NULL)
-                return -ENOMEM;
-        run->context = context;
-        run->hook = strdup(hook);
+        *run = (struct unit_run){
+                .context = context,
+                .hook = format_message("%s", hook),
+                .unit = format_message("%s", unit),
+                .has_event = has_event,
+                .own = has_event,
+                .held = held,
+                .retried = held, /* perhaps */
+        };
         (void)snprintf(run->event_id, sizeof(run->event_id), "%s", event_id);
-        run->unit = strdup(unit);
         run->watch = (struct unit_watch){
                 .connection = context->connection,
                 .unit = run->unit,
@@ -414,20 +418,15 @@ int unit_run_new(const struct unit_context *context, const char *hook, const cha
                 .on_error = on_error,
                 .userdata = run,
         };
-        run->held = held;
-        run->retried = held; /* perhaps */
-
-        int r = escaped_id == NULL || run->hook == NULL || run->unit == NULL ? -ENOMEM : 0;
-        if (r >= 0) /* time in which the machine is suspended does not count */
-                r = sd_event_add_time_relative(context->event, &run->time_source, CLOCK_MONOTONIC, 0,
-                                               USEC_PER_MSEC, on_time, run);
+        /* Time in which the machine is suspended does not count. */
+        int r = sd_event_add_time_relative(context->event, &run->time_source, CLOCK_MONOTONIC, 0,
+                                           USEC_PER_MSEC, on_time, run);
         if (r >= 0)
                 r = sd_event_source_set_enabled(run->time_source, SD_EVENT_OFF);
         if (r < 0) {
                 unit_run_free(run);
                 return r;
         }
-        run->own = run->has_event = strstr(unit, escaped_id) != NULL;
         (void)sd_event_source_set_description(run->time_source, "hook-unit-time");
         *ret_run = run;
         return 0;

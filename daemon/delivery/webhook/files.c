@@ -29,66 +29,75 @@ static void cleanup_secret(char **secret)
         secret_free(*secret);
 }
 
-/* `message` is freed. NULL: out of memory. */
+/* `message` is freed. */
 static int fail(const struct webhook_files_call *call, const char *where, const char *source, char *message)
 {
-        if (message == NULL)
-                return -ENOMEM;
         call->on_problem(call->userdata, where, source, false, message);
         free(message);
         return -EINVAL;
 }
 
+/* A secret: where its key is, and how it is read. */
+struct secret {
+        const char *where;
+        struct credential credential;
+};
+
+static struct secret secret_of(const struct webhook_files_call *call, const char *where, const char *key,
+                               const char *source, enum credential_form form)
+{
+        return (struct secret){ where, { key, source, call->config->path, form } };
+}
+
 /* Returns 1 with the secret, 0 if it is left out, -EINVAL if it cannot be read, which was reported, or
  * -ENOMEM. */
-static int read_secret(const struct webhook_files_call *call, const struct credential *credential,
-                       const char *where, char **ret_secret)
+static int read_secret(const struct webhook_files_call *call, const struct secret *secret, char **ret_text)
 {
+        const char *source = secret->credential.source;
         char *message = NULL;
 
-        if (call->leaves_out != NULL && call->leaves_out(call->userdata, credential->source))
+        if (call->leaves_out != NULL && call->leaves_out(call->userdata, source))
                 return 0;
-        int r = credential_read(credential, ret_secret, &message);
+        int r = credential_read(&secret->credential, ret_text, &message);
         if (r < 0)
-                return r == -ENOMEM && message == NULL ? r : fail(call, where, credential->source, message);
+                return message != NULL ? fail(call, secret->where, source, message) : r;
         if (message != NULL)
-                call->on_problem(call->userdata, where, credential->source, true, message);
+                call->on_problem(call->userdata, secret->where, source, true, message);
         free(message);
         return 1;
 }
 
 /* A secret has been read but cannot be used. `problem` is what is wrong with the file, and what to write. */
-static int fail_content(const struct webhook_files_call *call, const struct credential *credential,
-                        const char *where, const char *problem)
+static int fail_content(const struct webhook_files_call *call, const struct secret *secret,
+                        const char *problem)
 {
+        const struct credential *credential = &secret->credential;
         CLEANUP(cleanup_free) char *file = credential_file(credential->source, credential->config_path);
 
         if (file == NULL)
                 return -ENOMEM;
-        return fail(call, where, credential->source,
+        return fail(call, secret->where, credential->source,
                     format_message("%s = %s: %s %s", credential->key, credential->source, file, problem));
 }
 
 static int read_url(const struct webhook_files_call *call, struct webhook_files *files)
 {
         const struct hook_config *hook = call->hook;
-        const struct credential credential = {
-                .key = "url_file",
-                .source = hook->url_file,
-                .config_path = call->config->path,
-                .form = CREDENTIAL_WORD,
-        };
+        const struct secret secret =
+                secret_of(call, hook->where, "url_file", hook->url_file, CREDENTIAL_WORD);
         CLEANUP(cleanup_secret) char *url = NULL;
 
-        if (hook->url_file == NULL)
-                return (files->url = strdup(hook->target)) != NULL ? 0 : -ENOMEM;
-        int r = read_secret(call, &credential, hook->where, &url);
+        if (hook->url_file == NULL) {
+                files->url = format_message("%s", hook->target);
+                return 0;
+        }
+        int r = read_secret(call, &secret, &url);
         if (r <= 0)
                 return r;
         if (check_hook_url(url) != NULL) {
                 CLEANUP(cleanup_free)
                 char *problem = format_message("has an invalid URL; %s", check_hook_url(url));
-                return problem != NULL ? fail_content(call, &credential, hook->where, problem) : -ENOMEM;
+                return fail_content(call, &secret, problem);
         }
         files->url = STEAL_POINTER(url);
         files->url_is_secret = true;
@@ -98,46 +107,30 @@ static int read_url(const struct webhook_files_call *call, struct webhook_files 
 static int read_key(const struct webhook_files_call *call, struct webhook_files *files)
 {
         const struct hook_config *hook = call->hook;
-        const struct credential credential = {
-                .key = "secret_file",
-                .source = hook->secret_file,
-                .config_path = call->config->path,
-                .form = CREDENTIAL_WORD,
-        };
-        CLEANUP(cleanup_secret) char *secret = NULL;
+        const struct secret secret =
+                secret_of(call, hook->where_secret_file, "secret_file", hook->secret_file, CREDENTIAL_WORD);
+        CLEANUP(cleanup_secret) char *text = NULL;
 
-        if (*hook->secret_file == '\0')
-                return 0;
-        int r = read_secret(call, &credential, hook->where_secret_file, &secret);
+        int r = *hook->secret_file != '\0' ? read_secret(call, &secret, &text) : 0;
         if (r <= 0)
                 return r;
-        r = webhook_key_new(secret, &files->key);
-        if (r != -EINVAL)
-                return r;
-        return fail_content(call, &credential, hook->where_secret_file, webhook_key_problem(secret));
+        r = webhook_key_new(text, &files->key);
+        return r == -EINVAL ? fail_content(call, &secret, webhook_key_problem(text)) : r;
 }
 
 static int read_header_lines(const struct webhook_files_call *call, struct webhook_files *files)
 {
         const struct hook_config *hook = call->hook;
-        const struct credential credential = {
-                .key = "header_file",
-                .source = hook->header_file,
-                .config_path = call->config->path,
-                .form = CREDENTIAL_LINES,
-        };
+        const struct secret secret =
+                secret_of(call, hook->where_header_file, "header_file", hook->header_file, CREDENTIAL_LINES);
         CLEANUP(cleanup_secret) char *text = NULL;
         CLEANUP(cleanup_free) char *problem = NULL;
 
-        if (*hook->header_file == '\0')
-                return 0;
-        int r = read_secret(call, &credential, hook->where_header_file, &text);
+        int r = *hook->header_file != '\0' ? read_secret(call, &secret, &text) : 0;
         if (r <= 0)
                 return r;
         r = header_lines_parse(text, &problem, &files->header_lines);
-        if (r < 0 && problem != NULL)
-                return fail_content(call, &credential, hook->where_header_file, problem);
-        return r;
+        return r < 0 ? fail_content(call, &secret, problem) : 0;
 }
 
 static int read_authorities(const struct webhook_files_call *call, struct webhook_files *files)

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 
@@ -84,37 +85,20 @@ static int parse_line(const char *line, size_t size, unsigned number, char **ret
                 return refuse(ret_problem, number, "the value is missing; write \"Name: value\"");
         if (!is_ascii(value, value_size))
                 return refuse(ret_problem, number, "the value contains a character that is not ASCII");
-
-        char *copy = malloc(name + 2 + value_size + 1);
-        if (copy == NULL)
-                return -ENOMEM;
-        memcpy(copy, line, name);
-        memcpy(copy + name, ": ", 2);
-        memcpy(copy + name + 2, value, value_size);
-        copy[name + 2 + value_size] = '\0';
-        *ret_line = copy;
+        *ret_line = format_message("%.*s: %.*s", (int)name, line, (int)value_size, value);
         return 0;
-}
-
-static size_t count_lines(const char *text)
-{
-        size_t count = 1;
-
-        for (; *text != '\0'; text++)
-                count += *text == '\n';
-        return count;
 }
 
 DEFINE_CLEANUP(char *, header_lines_free)
 
 int header_lines_parse(const char *text, char **ret_problem, char ***ret_lines)
 {
-        CLEANUP(cleanup_header_lines_free) char **lines = calloc(count_lines(text) + 1, sizeof(*lines));
+        CLEANUP(cleanup_header_lines_free)
+        char **lines = calloc(strlen(text) / 2 + 2, sizeof(*lines)); /* each has two bytes or more */
         size_t count = 0;
 
-        *ret_problem = NULL;
         if (lines == NULL)
-                return -ENOMEM;
+                memory_exhausted();
         for (unsigned number = 1; *text != '\0'; number++) {
                 size_t size = strcspn(text, "\n");
                 if (strspn(text, " \t") < size) {

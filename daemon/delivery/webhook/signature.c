@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
+#include "util/memory.h"
 
 #define KEY_BYTES_MIN 24
 #define KEY_BYTES_MAX 64
@@ -68,9 +68,7 @@ int webhook_key_new(const char *secret, struct webhook_key **ret_key)
         const char *text = secret + sizeof(prefix) - 1;
         size_t size = decoded_size(text);
 
-        struct webhook_key *key = calloc(1, sizeof(*key));
-        if (key == NULL)
-                return -ENOMEM;
+        struct webhook_key *key = memory_malloc(NULL, sizeof(*key));
         if (EVP_DecodeBlock(key->bytes, (const unsigned char *)text, (int)strlen(text)) < (int)size) {
                 webhook_key_free(key);
                 return -EINVAL;
@@ -113,18 +111,18 @@ int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timesta
                  size_t size, char signature[static WEBHOOK_SIGNATURE_SIZE])
 {
         unsigned char digest[DIGEST_BYTES];
-        int computed = 0;
 
         EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
         if (mac == NULL)
                 return -ENOTSUP;
         EVP_MAC_CTX *context = EVP_MAC_CTX_new(mac);
-        if (context != NULL)
-                computed = digest_parts(context, key, id, timestamp, body, size, digest);
+        if (context == NULL)
+                memory_exhausted();
+        int computed = digest_parts(context, key, id, timestamp, body, size, digest);
         EVP_MAC_CTX_free(context);
         EVP_MAC_free(mac);
         if (!computed)
-                return context == NULL ? -ENOMEM : -ENOTSUP;
+                return -ENOTSUP;
 
         memcpy(signature, "v1,", 3);
         (void)EVP_EncodeBlock((unsigned char *)signature + 3, digest, DIGEST_BYTES);

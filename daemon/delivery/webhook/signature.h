@@ -30,8 +30,8 @@ struct webhook_key *webhook_key_free(struct webhook_key *key);
 #define WEBHOOK_SIGNATURE_SIZE 48
 
 /*
- * `timestamp` is in seconds since 1970. Writes "v1,BASE64". Returns 0, -ENOMEM, or -ENOTSUP if libcrypto
- * does not provide HMAC-SHA256.
+ * `timestamp` is in seconds since 1970. Writes "v1,BASE64". Returns 0, or -ENOTSUP if libcrypto does not
+ * provide HMAC-SHA256.
  */
 int webhook_sign(const struct webhook_key *key, const char *id, uint64_t timestamp, const void *body,
                  size_t size, char signature[static WEBHOOK_SIGNATURE_SIZE]);

@@ -22,6 +22,7 @@
 #include "delivery/webhook/signature.h"
 #include "http/http.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
@@ -66,7 +67,7 @@ static void log_problem(void *userdata, const char *where, const char *source, b
 int webhook_new(const struct hook_context *context, const struct config *config,
                 const struct hook_config *hook, struct webhook **ret_webhook)
 {
-        CLEANUP(cleanup_webhook_free) struct webhook *webhook = calloc(1, sizeof(*webhook));
+        CLEANUP(cleanup_webhook_free) struct webhook *webhook = memory_malloc(NULL, sizeof(*webhook));
         const struct webhook_files_call files = {
                 .config = config,
                 .hook = hook,
@@ -74,12 +75,10 @@ int webhook_new(const struct hook_context *context, const struct config *config,
                 .userdata = context->journal,
         };
 
-        if (webhook == NULL)
-                return -ENOMEM;
+        *webhook = (struct webhook){ .event = context->event };
         int r = webhook_files_read(&files, &webhook->files);
         if (r < 0)
                 return r;
-        webhook->event = context->event;
         webhook->settings = (struct http_settings){
                 .user_agent = "jobwatchd/" JOBWATCH_VERSION,
                 .authorities = webhook->files.authorities,
@@ -153,7 +152,7 @@ static char *explain_status(const struct webhook_run *run, const struct http_end
                 return format_message("HTTP %d: the response may repeat a secret and is not shown",
                                       end->status);
         body = text_escape(end->excerpt, end->excerpt_size, RESPONSE_BYTES_SHOWN);
-        return body != NULL ? format_message("HTTP %d: %s", end->status, body) : NULL;
+        return format_message("HTTP %d: %s", end->status, body);
 }
 
 static char *explain(const struct webhook_run *run, const struct http_end *end)
@@ -175,7 +174,7 @@ static void on_end(void *userdata, const struct http_end *http_end)
         if (!end.success) {
                 end.shortage = http_end->shortage != 0;
                 reason = explain(run, http_end);
-                end.reason = reason != NULL ? reason : http_outcome_to_string(http_end->outcome);
+                end.reason = reason;
         }
         if (http_end->status == 409 || http_end->status == 429 || http_end->status == 503)
                 end.retry_after_us = http_end->retry_after_us;
@@ -194,8 +193,7 @@ static int format_lines(const struct webhook *webhook, const struct hook_attempt
         struct timespec now;
         int r;
 
-        if ((lines[0] = format_message("webhook-id: %s", attempt->event->id)) == NULL)
-                return -ENOMEM;
+        lines[0] = format_message("webhook-id: %s", attempt->event->id);
         if (webhook->files.key == NULL)
                 return 0;
 
@@ -207,7 +205,7 @@ static int format_lines(const struct webhook *webhook, const struct hook_attempt
                 return r;
         lines[1] = format_message("webhook-timestamp: %" PRIu64, (uint64_t)now.tv_sec);
         lines[2] = format_message("webhook-signature: %s", signature);
-        return lines[1] != NULL && lines[2] != NULL ? 0 : -ENOMEM;
+        return 0;
 }
 
 /* Sends the request of a run. */
@@ -220,9 +218,7 @@ static int send_request(struct webhook_run *run, const struct hook_attempt *atte
 
         while (more != NULL && more[count] != NULL)
                 count++;
-        lines = calloc(2 + 3 + count + 1, sizeof(*lines));
-        if (lines == NULL)
-                return -ENOMEM;
+        lines = memory_malloc(NULL, (2 + 3 + count + 1) * sizeof(*lines));
         for (size_t i = 0; i < count; i++)
                 lines[i] = more[i];
         lines[count++] = "Content-Type: application/json";
@@ -232,6 +228,7 @@ static int send_request(struct webhook_run *run, const struct hook_attempt *atte
         int r = format_lines(webhook, attempt, own);
         for (size_t i = 0; i < 3 && own[i] != NULL; i++)
                 lines[count++] = own[i];
+        lines[count] = NULL;
         const struct http_call call = {
                 .url = webhook->files.url,
                 .headers = lines,
@@ -252,19 +249,17 @@ static int send_request(struct webhook_run *run, const struct hook_attempt *atte
 int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, char **ret_reason,
                   struct webhook_run **ret_run)
 {
-        CLEANUP(cleanup_webhook_cancel) struct webhook_run *run = calloc(1, sizeof(*run));
-        int r;
+        CLEANUP(cleanup_webhook_cancel) struct webhook_run *run = memory_malloc(NULL, sizeof(*run));
 
         *ret_reason = NULL;
-        if (run == NULL)
-                return -ENOMEM;
-        run->webhook = webhook;
+        *run = (struct webhook_run){
+                .webhook = webhook,
+                .hook = attempt->hook,
+                .on_end = attempt->on_end,
+                .userdata = attempt->userdata,
+        };
         webhook->run_count++;
-        run->hook = attempt->hook;
-        run->on_end = attempt->on_end;
-        run->userdata = attempt->userdata;
-
-        r = send_request(run, attempt);
+        int r = send_request(run, attempt);
         if (r == -ENOTSUP)
                 *ret_reason =
                         format_message("cannot sign the request: libcrypto does not provide HMAC-SHA256");

@@ -73,7 +73,7 @@ char *unit_explain_denial(const char *unit, const sd_bus_error *error, const sd_
                         "not permitted to start unit %s: no polkit rule allows it; copy " EXAMPLE_RULE
                         " to /etc/polkit-1/rules.d/ and add the line \"%s\", to "
                         "its list",
-                        unit, pattern != NULL ? pattern : unit);
+                        unit, pattern);
         if (is(polkit->name, SD_BUS_ERROR_SERVICE_UNKNOWN))
                 return format_message("not permitted to start unit %s: polkit is not installed; install "
                                       "polkitd and add a rule like " EXAMPLE_RULE,

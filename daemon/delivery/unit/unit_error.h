@@ -6,11 +6,10 @@
 #include "delivery/unit/unit_state.h"
 
 /*
- * Why a unit cannot be started, in one line that says what to do. Each function returns malloc()ed memory, or
- * NULL when out of memory.
+ * Why a unit cannot be started, in one line that says what to do. Each function returns malloc()ed memory.
  */
 
-/* What is wrong with a unit that is not loaded. NULL also if it is. */
+/* What is wrong with a unit that is not loaded; NULL if it is. */
 char *unit_explain_load(const char *unit, const struct unit_state *state);
 
 /*

@@ -43,5 +43,5 @@ bool unit_has_succeeded(const struct unit_state *state);
 /* The result of a started unit. `job` is the result of its start job, from JobRemoved. */
 enum unit_verdict unit_judge(const struct unit_state *state, const char *job);
 
-/* Why it failed, in one line; malloc()ed, or NULL when out of memory. */
+/* Why it failed, in one line; malloc()ed. */
 char *unit_explain_failure(const char *unit, const struct unit_state *state, const char *job);

@@ -14,7 +14,7 @@ struct unit_watch {
         struct bus_connection *connection; /* all of these are set by the owner, and borrowed */
         const char *unit;
         void (*on_state)(void *userdata); /* the state is known now, or it has changed */
-        /* It cannot be loaded. `reason` is malloc()ed or NULL, and is given away. */
+        /* It cannot be loaded. `reason` is malloc()ed and given away. */
         void (*on_error)(void *userdata, char *reason);
         void *userdata;
 

@@ -18,8 +18,7 @@ const char *webhook_key_problem(const char *secret);
 
 /*
  * Decodes a secret in the form shown by receivers: "whsec_" followed by base64 with padding. `secret` remains
- * the caller's, who wipes it. Returns 0, -EINVAL (another form, or a key that is too short or too long), or
- * -ENOMEM.
+ * the caller's, who wipes it. Returns 0, or -EINVAL: another form, or a key that is too short or too long.
  */
 int webhook_key_new(const char *secret, struct webhook_key **ret_key);
 

@@ -23,8 +23,6 @@
 /* Rounds read back to a suspect that is no older than this. */
 #define SUSPECT_TICKS (10 * REMOTE_TICKS_PER_MIN)
 
-static const char unsorted_reason[] = "rows are not sorted by UpdatedOn";
-
 static void restart_round(struct feed_cursor *cursor)
 {
         cursor->page = 1;
@@ -45,7 +43,7 @@ void feed_cursor_clear(struct feed_cursor *cursor)
 
 void feed_cursor_start(struct feed_cursor *cursor, const struct remote_time *saved)
 {
-        assert(cursor->newest.form == REMOTE_TIME_NONE && cursor->complete_us == 0);
+        assert(cursor->newest.form == REMOTE_TIME_NONE && !cursor->works);
 
         cursor->newest = *saved;
         cursor->boundary = saved->ticks - LATE_TICKS;
@@ -55,7 +53,7 @@ void feed_cursor_start(struct feed_cursor *cursor, const struct remote_time *sav
 
 static void stop_rounds(struct feed_cursor *cursor)
 {
-        cursor->complete_us = 0;
+        cursor->works = false;
         cursor->suspects.count = 0;
         feed_search_reset(&cursor->search);
         restart_round(cursor);
@@ -108,18 +106,18 @@ static enum feed_step begin_again(struct feed_cursor *cursor)
         return FEED_AGAIN;
 }
 
-enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, uint64_t now_us)
+enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, bool too_large, uint64_t now_us)
 {
-        switch (feed_search_note_failed(&cursor->search, now_us)) {
-        case FEED_SEARCH_TRY:
+        switch (feed_search_note_failed(&cursor->search, too_large, now_us)) {
+        case FEED_SEARCH_RETRY:
                 break;
-        case FEED_SEARCH_UNSORTED:
-                return fail_feed(cursor, unsorted_reason, now_us);
-        case FEED_SEARCH_SMALLEST:
+        case FEED_SEARCH_AGAIN:
+                return begin_again(cursor);
+        case FEED_SEARCH_END:
                 feed_cursor_turn_off(cursor, "pages of a single row fail", now_us);
                 return FEED_FAILED;
         }
-        return begin_again(cursor);
+        return FEED_AGAIN;
 }
 
 /* Whether rows moved up since the page before, so that some may be on neither of the two. */
@@ -153,7 +151,7 @@ static enum feed_step judge_page(struct feed_cursor *cursor, const struct feed_r
         if (!feed_page_is_sorted(rows, count) || !has_form_of_round(cursor, rows, count))
                 return feed_search_note_unsorted(&cursor->search)
                                ? begin_again(cursor)
-                               : fail_feed(cursor, unsorted_reason, now_us);
+                               : fail_feed(cursor, "rows are not sorted by UpdatedOn", now_us);
 
         if (is_page_before(cursor, digest) || rows_moved_up(cursor, end)) {
                 if (cursor->repeats < REPEATS_MAX) {
@@ -250,7 +248,7 @@ static enum feed_step cut_round(struct feed_cursor *cursor)
         cursor->newest = cursor->round_newest;
         cursor->floor = cursor->boundary = cursor->newest.ticks + 1;
         cursor->suspects.count = 0;
-        cursor->complete_us = 0;
+        cursor->works = false;
         end_round(cursor);
         return FEED_ROUND_CUT;
 }
@@ -273,8 +271,7 @@ static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us
         }
         if (cursor->round_newest.form != REMOTE_TIME_NONE)
                 move_boundary(cursor);
-        if (cursor->complete_us == 0)
-                cursor->complete_us = cursor->round_us;
+        cursor->works = true;
         feed_off_note_success(&cursor->off, now_us);
 
         uint64_t missed = feed_suspects_take_round(&cursor->suspects, cursor->round_us);
@@ -331,7 +328,7 @@ int feed_cursor_take_page(struct feed_cursor *cursor, const struct feed_row rows
 
 bool feed_cursor_works(const struct feed_cursor *cursor)
 {
-        return cursor->complete_us != 0;
+        return cursor->works;
 }
 
 struct remote_time feed_cursor_newest(const struct feed_cursor *cursor)
@@ -340,9 +337,9 @@ struct remote_time feed_cursor_newest(const struct feed_cursor *cursor)
 }
 
 void feed_cursor_note_missed(struct feed_cursor *cursor, uint64_t id, const struct remote_time *updated,
-                             uint64_t unchanged_us, uint64_t now_us)
+                             uint64_t now_us)
 {
-        if (cursor->complete_us != 0 && unchanged_us >= cursor->complete_us)
+        if (cursor->works)
                 feed_suspects_add(&cursor->suspects, id, updated, now_us);
 }
 

@@ -25,7 +25,7 @@ struct feed_cursor {
         int64_t floor;    /* `boundary` is not put before it, after a round was cut */
         struct seen_rows seen;
         struct feed_suspects suspects;
-        uint64_t complete_us; /* when the first complete round began, since the feed is on; 0: none */
+        bool works; /* a round is complete since the feed is on */
 
         struct feed_search search;
 
@@ -44,7 +44,7 @@ struct feed_cursor {
 
 enum feed_step {
         FEED_NEXT_PAGE,
-        FEED_AGAIN,      /* the page does not count, and the round begins again */
+        FEED_AGAIN,      /* the page does not count: the round begins again, or the page is requested again */
         FEED_ROUND_DONE, /* all that changed has been shown */
         FEED_ROUND_CUT,  /* it has not: all jobs are to be polled, and new ones searched by CreatedOn */
         FEED_FAILED,     /* the feed is off; feed_cursor_reason() says why */
@@ -73,10 +73,10 @@ int feed_cursor_take_page(struct feed_cursor *cursor, const struct feed_row rows
                           enum feed_step *ret_step);
 
 /*
- * The page could not be read, while other requests succeed: FEED_AGAIN with smaller pages or another `dir`,
- * or FEED_FAILED.
+ * The page could not be read, while other requests succeed, or it was too large. FEED_AGAIN: once with the
+ * same page if it was not too large, then with smaller pages or another `dir`. FEED_FAILED if none are left.
  */
-enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, uint64_t now_us);
+enum feed_step feed_cursor_fail_page(struct feed_cursor *cursor, bool too_large, uint64_t now_us);
 
 /* Turns the feed off for an hour for a reason of the caller's, such as a missing role. */
 void feed_cursor_turn_off(struct feed_cursor *cursor, const char *reason, uint64_t now_us);
@@ -93,11 +93,11 @@ bool feed_cursor_works(const struct feed_cursor *cursor);
 struct remote_time feed_cursor_newest(const struct feed_cursor *cursor);
 
 /*
- * A poll found a change that no row had shown. `unchanged_us` is when the job was observed last, still
- * without it: a change from before the first complete round need not be shown.
+ * A poll found a change that no row had shown. The job was observed without it since the feed is on: changes
+ * from before need not be shown. Nothing is noted before the feed works.
  */
 void feed_cursor_note_missed(struct feed_cursor *cursor, uint64_t id, const struct remote_time *updated,
-                             uint64_t unchanged_us, uint64_t now_us);
+                             uint64_t now_us);
 
 /* The job is gone or not watched any more. */
 void feed_cursor_forget_job(struct feed_cursor *cursor, uint64_t id);

@@ -82,7 +82,8 @@ enum attribution feed_page_failed(struct planner *planner, const struct planner_
                 feed->refused = !alone;
                 witnesses_ask(planner, failure->failure, now_us);
         } else if (request->order == PAGE_BY_UPDATED_ON && feed->phase != FEED_PHASE_OFF) {
-                (void)feed_cursor_fail_page(&feed->cursor, now_us); /* feed_update() sees what follows */
+                (void)feed_cursor_fail_page(&feed->cursor, failure->too_large,
+                                            now_us); /* feed_update() sees what follows */
         }
         return ATTRIBUTED_TO_NONE;
 }

@@ -156,7 +156,7 @@ void feed_compare_record(struct planner *planner, struct planner_job *job, const
         struct row_trust *trust = job->row_by_feed ? &planner->feed.trust : &planner->feed.batch_trust;
 
         if (changed && job->covered && !(job->row_shown && job->row_by_feed))
-                feed_cursor_note_missed(&planner->feed.cursor, job->id, &shown.updated, now_us, now_us);
+                feed_cursor_note_missed(&planner->feed.cursor, job->id, &shown.updated, now_us);
         if (!job->row_shown)
                 return;
         if (job->confirm && !job->row_waits)

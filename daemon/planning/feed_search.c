@@ -24,39 +24,55 @@ void feed_search_begin_round(struct feed_search *search, uint64_t now_us)
 void feed_search_note_sorted(struct feed_search *search)
 {
         search->sorted = true;
-        search->unsorted = false;
+        search->failing = false;
 }
 
-static bool try_other_direction(struct feed_search *search)
+/* Takes the next value of `dir` that is not among these bits. Returns false if there is none. */
+static bool take_other_direction(struct feed_search *search, unsigned bits)
 {
-        if (search->direction + 1 == FEED_DIRECTIONS)
-                return false;
-        search->direction++;
-        return true;
+        for (size_t i = 1; i < FEED_DIRECTIONS; i++) {
+                size_t direction = (search->direction + i) % FEED_DIRECTIONS;
+                if ((bits & 1U << direction) == 0) {
+                        search->direction = direction;
+                        return true;
+                }
+        }
+        return false;
 }
 
 bool feed_search_note_unsorted(struct feed_search *search)
 {
-        search->sorted = false;
-        search->unsorted = true;
-        return try_other_direction(search);
+        search->sorted = search->failing = false;
+        search->unsorted |= 1U << search->direction;
+        return take_other_direction(search, search->unsorted);
 }
 
-enum feed_search_step feed_search_note_failed(struct feed_search *search, uint64_t now_us)
+/* Returns false if the pages cannot be smaller. */
+static bool halve_pages(struct feed_search *search, uint64_t now_us)
 {
-        if (!search->sorted) {
-                if (try_other_direction(search))
-                        return FEED_SEARCH_TRY;
-                if (search->unsorted)
-                        return FEED_SEARCH_UNSORTED;
-                search->direction = 0;
-        }
         if (search->size == 1)
-                return FEED_SEARCH_SMALLEST;
+                return false;
+        if (search->largest == FEED_LARGEST_SIZE)
+                search->largest_until_us = now_us + USEC_PER_HOUR;
         search->size /= 2;
         search->largest = search->size;
-        search->largest_until_us = now_us + USEC_PER_HOUR;
-        return FEED_SEARCH_TRY;
+        return true;
+}
+
+enum feed_search_step feed_search_note_failed(struct feed_search *search, bool too_large, uint64_t now_us)
+{
+        if (!search->failing && !too_large) {
+                search->failing = true;
+                return FEED_SEARCH_RETRY;
+        }
+        if (!search->sorted && !too_large) {
+                search->failed |= 1U << search->direction;
+                if (take_other_direction(search, search->failed | search->unsorted))
+                        return FEED_SEARCH_AGAIN;
+                search->failed = 0; /* all of them once more */
+                (void)take_other_direction(search, search->unsorted);
+        }
+        return halve_pages(search, now_us) ? FEED_SEARCH_AGAIN : FEED_SEARCH_END;
 }
 
 bool feed_search_grow(struct feed_search *search)
@@ -69,6 +85,7 @@ bool feed_search_grow(struct feed_search *search)
 
 void feed_search_end_round(struct feed_search *search, size_t rows, size_t found)
 {
+        search->unsorted = search->failed = 0;
         if (found * 2 <= rows && rows <= (size_t)SMALL_PAGES * FEED_SMALL_SIZE)
                 search->size = FEED_SMALL_SIZE;
 }
@@ -76,6 +93,7 @@ void feed_search_end_round(struct feed_search *search, size_t rows, size_t found
 void feed_search_reset(struct feed_search *search)
 {
         search->direction = 0;
-        search->sorted = search->unsorted = false;
+        search->unsorted = search->failed = 0;
+        search->sorted = search->failing = false;
         search->size = FEED_SMALL_SIZE;
 }

@@ -19,8 +19,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Three values of dir, larger pages, repetitions, and the sizes from 100 down to 1. */
-#define AGAIN_MAX (3 + 3 + 3 + 8)
+/* A round that is read begins again for another value of dir, twice, for larger pages, twice, and three times
+ * more. */
+#define AGAIN_MAX (2 + 2 + 3)
 
 /* Not inlined, so that the trace says which line it was. */
 __attribute__((noinline)) static void check(bool condition)
@@ -84,6 +85,7 @@ struct feed {
         int64_t newest;       /* of the rows that were made */
         uint64_t shown[JOBS]; /* digests of rows of watched jobs that were new */
         unsigned page, again; /* what is expected next, and how often the round has begun again */
+        bool failed;          /* the last page could not be read */
 };
 
 /* Rows that go back in time from the newest, each by up to two minutes and now and then forward. */
@@ -114,7 +116,9 @@ static void check_request(struct feed *feed, const struct feed_page_request *req
 {
         check(request->direction >= -1 && request->direction <= 1);
         check(request->size >= 1 && request->size <= 100);
-        check(request->page == feed->page && request->page <= 200);
+        check(request->page == feed->page || (feed->failed && request->page == 1));
+        check(request->page <= 200);
+        feed->page = request->page;
 }
 
 static void check_step(struct feed *feed, enum feed_step step)
@@ -125,6 +129,8 @@ static void check_step(struct feed *feed, enum feed_step step)
                 feed->page++;
                 break;
         case FEED_AGAIN:
+                if (feed->failed)
+                        break;
                 feed->page = 1;
                 check(++feed->again <= AGAIN_MAX);
                 break;
@@ -154,14 +160,14 @@ static void try_page(struct feed *feed, struct reader *reader)
         feed->now_us += (what >> 4) * USEC_PER_SEC;
         feed_cursor_begin_page(&feed->cursor, feed->now_us, &request);
         check_request(feed, &request);
-        if ((what & 15) == 15) {
-                check_step(feed, feed_cursor_fail_page(&feed->cursor, feed->now_us));
+        feed->failed = (what & 15) == 15;
+        if (feed->failed) {
+                check_step(feed, feed_cursor_fail_page(&feed->cursor, what == 255, feed->now_us));
                 return;
         }
         size_t count = make_rows(feed, reader, rows, request.size);
         if ((what & 15) == 14 && count > 0)
-                feed_cursor_note_missed(&feed->cursor, rows[0].id, &rows[count - 1].updated, feed->now_us,
-                                        feed->now_us);
+                feed_cursor_note_missed(&feed->cursor, rows[0].id, &rows[count - 1].updated, feed->now_us);
         const struct feed_page_end end = {
                 .number = (what & 15) == 13 ? 1 : request.page,
                 .total = (what & 15) == 12 ? 10 : 1000,

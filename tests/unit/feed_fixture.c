@@ -150,8 +150,12 @@ enum feed_step feed_table_read_page(struct feed_table *table)
         assert_in_range(table->pages, 0, sizeof(table->requests) / sizeof(*table->requests) - 1);
         table->requests[table->pages++] = request;
         table->now_us += USEC_PER_SEC;
+        if (table->failing > 0) {
+                table->failing--;
+                return feed_cursor_fail_page(&table->cursor, false, table->now_us);
+        }
         if ((table->size_max > 0 && request.size > table->size_max) || request.size < table->size_min)
-                return feed_cursor_fail_page(&table->cursor, table->now_us);
+                return feed_cursor_fail_page(&table->cursor, table->too_large, table->now_us);
         return take_page(table, &request);
 }
 

@@ -43,6 +43,8 @@ struct feed_table {
         bool stuck;         /* each page has the rows of the first */
         unsigned size_max;  /* larger pages fail; 0: none do */
         unsigned size_min;  /* smaller ones do */
+        bool too_large;     /* because they are too large */
+        unsigned failing;   /* so many pages fail once */
         void (*on_page)(struct feed_table *table, const struct feed_page_request *request); /* before each */
 
         /* what was read */

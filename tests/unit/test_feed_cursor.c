@@ -282,34 +282,86 @@ static void test_half_of_a_page_is_not_most_of_it(void **state)
         feed_table_clear(&table);
 }
 
-static void test_a_page_that_fails_is_halved_for_an_hour(void **state)
+static void test_a_page_that_fails_once_is_requested_again(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        start_at(&table, SECONDS(300));
+        for (unsigned page = 1; page <= 3; page++) { /* each page of a round */
+                table.failing = 1;
+                enum feed_step step = feed_table_read_page(&table);
+                assert_int_equal(step, FEED_AGAIN);
+                step = feed_table_read_page(&table);
+                assert_int_equal(step, page < 3 ? FEED_NEXT_PAGE : FEED_ROUND_DONE);
+                assert_int_equal(table.requests[table.pages - 2].page, page);
+                assert_int_equal(table.requests[table.pages - 1].page, page);
+                assert_int_equal(table.requests[table.pages - 1].size, 25);
+        }
+        feed_table_clear(&table);
+}
+
+static void test_a_page_that_fails_again_is_halved(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        start_at(&table, SECONDS(300));
+        assert_int_equal(feed_table_read_page(&table), FEED_NEXT_PAGE);
+        table.size_max = 6;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.again, 3);
+        assert_int_equal(table.requests[0].page, 2);
+        assert_int_equal(table.requests[1].page, 2);
+        assert_int_equal(table.requests[2].page, 1);
+        assert_int_equal(table.requests[2].size, 12);
+        assert_int_equal(table.requests[3].size, 6);
+        feed_table_clear(&table);
+}
+
+static void test_a_page_that_is_too_large_is_halved_at_once(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        table.size_max = 12;
+        table.too_large = true;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.again, 1);
+        assert_int_equal(table.requests[1].size, 12);
+        assert_int_equal(table.requests[1].direction, -1);
+        feed_table_clear(&table);
+}
+
+static void test_pages_stay_small_until_an_hour_after_the_first_failure(void **state)
 {
         struct feed_table table;
         (void)state;
 
         setup_jobs(&table, 30, true);
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
-        table.size_max = 6;
+        table.size_max = 12;
+        table.too_large = true;
+        assert_int_equal(feed_table_read_page(&table), FEED_AGAIN);
+        uint64_t failed_us = table.now_us;
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
-        assert_int_equal(table.again, 2);
-        assert_int_equal(table.requests[1].size, 12);
-        assert_int_equal(table.requests[2].size, 6);
+        table.now_us += 50 * USEC_PER_MIN;
+        table.size_max = 6;
+        for (unsigned id = 1; id <= 30; id++) /* they do not grow, though all rows are new */
+                feed_table_change(&table, id, SECONDS(100 + id));
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.again, 1);
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         assert_int_equal(table.again, 0);
         assert_int_equal(table.requests[0].size, 6);
 
-        /* Nor do they grow beyond. */
-        for (unsigned id = 1; id <= 30; id++)
-                feed_table_change(&table, id, SECONDS(100 + id));
-        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
-        assert_int_equal(table.again, 0);
-
-        table.now_us += USEC_PER_HOUR;
+        table.now_us = failed_us + USEC_PER_HOUR;
         table.size_max = 0;
-        for (unsigned id = 1; id <= 30; id++)
-                feed_table_change(&table, id, SECONDS(200 + id));
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
-        assert_true(table.requests[table.pages - 1].size > 6);
+        assert_int_equal(table.requests[0].size, 25);
         feed_table_clear(&table);
 }
 
@@ -322,7 +374,7 @@ static void test_the_feed_is_off_for_an_hour_if_single_rows_fail(void **state)
         assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
         table.size_min = 1000;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
-        assert_int_equal(table.pages, 5); /* 25, 12, 6, 3, 1 */
+        assert_int_equal(table.pages, 6); /* 25 twice, 12, 6, 3, 1 */
         assert_true(feed_cursor_is_off(&table.cursor, table.now_us + USEC_PER_HOUR - 1));
         assert_false(feed_cursor_is_off(&table.cursor, table.now_us + USEC_PER_HOUR));
         assert_false(feed_cursor_works(&table.cursor));
@@ -405,19 +457,40 @@ static void test_a_search_that_ignores_the_order_fails(void **state)
 static void fail_after_unsorted(struct feed_table *table, const struct feed_page_request *request)
 {
         table->size_max = request->direction == -1 ? 0 : 1;
+        assert_true(request->direction != -1 || table->pages == 0);
 }
 
-static void test_an_unsorted_search_fails_even_if_no_other_dir_works(void **state)
+/* Smaller pages look sorted, so such a value must not be tried with them. */
+static void test_a_value_of_dir_that_did_not_sort_is_not_used_with_smaller_pages(void **state)
 {
         struct feed_table table;
         (void)state;
 
         setup_jobs(&table, 300, true);
         table.has_direction = true;
-        table.direction = 7;
+        table.direction = 1;
         table.on_page = fail_after_unsorted;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.requests[table.pages - 1].size, 1);
+        feed_table_clear(&table);
+}
+
+static void sort_first_pages(struct feed_table *table, const struct feed_page_request *request)
+{
+        table->has_direction = request->page > 1;
+}
+
+static void test_a_search_that_sorts_some_pages_fails(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        start_at(&table, SECONDS(300));
+        table.direction = 7;
+        table.on_page = sort_first_pages;
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
-        assert_int_equal(table.pages, 3);
+        assert_int_equal(table.pages, 6);
         assert_string_equal(feed_cursor_reason(&table.cursor), "rows are not sorted by UpdatedOn");
         feed_table_clear(&table);
 }
@@ -770,7 +843,7 @@ static void note_missed(struct feed_table *table, uint64_t id, int64_t ticks)
 {
         const struct remote_time updated = { REMOTE_TIME_UTC, FEED_EPOCH + ticks, true };
 
-        feed_cursor_note_missed(&table->cursor, id, &updated, table->now_us - USEC_PER_SEC, table->now_us);
+        feed_cursor_note_missed(&table->cursor, id, &updated, table->now_us);
 }
 
 static enum feed_step read_round_after(struct feed_table *table, uint64_t span_us)
@@ -819,7 +892,7 @@ static void test_a_row_of_another_form_clears_nothing(void **state)
         (void)state;
 
         setup_missed(&table);
-        feed_cursor_note_missed(&table.cursor, 30, &local, table.now_us, table.now_us);
+        feed_cursor_note_missed(&table.cursor, 30, &local, table.now_us);
         assert_int_equal(read_round_after(&table, USEC_PER_MIN), FEED_ROUND_DONE);
         assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         feed_table_clear(&table);
@@ -835,21 +908,16 @@ static void test_what_the_feed_could_not_show_is_no_failure(void **state)
         /* Before the first complete round, a change since a poll before that round, and one without a time.
          */
         setup_jobs(&table, 30, true);
-        feed_cursor_note_missed(&table.cursor, 77, &time, table.now_us, table.now_us);
-        setup_missed(&table);
-        feed_cursor_note_missed(&table.cursor, 77, &time, 1000 * USEC_PER_SEC - 1, table.now_us);
-        feed_cursor_note_missed(&table.cursor, 77, &none, table.now_us, table.now_us);
+        feed_cursor_note_missed(&table.cursor, 77, &time, table.now_us);
+        for (unsigned round = 0; round < 4; round++)
+                assert_int_equal(read_round_after(&table, USEC_PER_MIN), FEED_ROUND_DONE);
+        feed_cursor_note_missed(&table.cursor, 77, &none, table.now_us);
         /* One of a job that is gone since. */
         note_missed(&table, 78, SECONDS(1));
         feed_cursor_forget_job(&table.cursor, 78);
         feed_cursor_forget_job(&table.cursor, 79);
         for (unsigned round = 0; round < 4; round++)
                 assert_int_equal(read_round_after(&table, USEC_PER_MIN), FEED_ROUND_DONE);
-
-        /* One second later than that, it was to be shown. */
-        feed_cursor_note_missed(&table.cursor, 77, &time, 1000 * USEC_PER_SEC, table.now_us);
-        assert_int_equal(read_round_after(&table, USEC_PER_MIN), FEED_ROUND_DONE);
-        assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
         feed_table_clear(&table);
 }
 
@@ -965,13 +1033,17 @@ int main(void)
                 cmocka_unit_test(test_pages_grow_while_most_of_their_rows_are_new),
                 cmocka_unit_test(test_pages_stay_large_while_most_of_their_rows_are_new),
                 cmocka_unit_test(test_half_of_a_page_is_not_most_of_it),
-                cmocka_unit_test(test_a_page_that_fails_is_halved_for_an_hour),
+                cmocka_unit_test(test_a_page_that_fails_once_is_requested_again),
+                cmocka_unit_test(test_a_page_that_fails_again_is_halved),
+                cmocka_unit_test(test_a_page_that_is_too_large_is_halved_at_once),
+                cmocka_unit_test(test_pages_stay_small_until_an_hour_after_the_first_failure),
                 cmocka_unit_test(test_the_feed_is_off_for_an_hour_if_single_rows_fail),
                 cmocka_unit_test(test_the_direction_that_is_newest_first_is_found),
                 cmocka_unit_test(test_a_value_of_dir_that_fails_is_not_used),
                 cmocka_unit_test(test_small_pages_are_found_with_any_dir),
                 cmocka_unit_test(test_a_search_that_ignores_the_order_fails),
-                cmocka_unit_test(test_an_unsorted_search_fails_even_if_no_other_dir_works),
+                cmocka_unit_test(test_a_value_of_dir_that_did_not_sort_is_not_used_with_smaller_pages),
+                cmocka_unit_test(test_a_search_that_sorts_some_pages_fails),
                 cmocka_unit_test(test_times_of_two_forms_or_none_are_not_sorted),
                 cmocka_unit_test(test_a_page_in_another_form_than_the_first_is_not_sorted),
                 cmocka_unit_test(test_a_new_form_of_times_is_a_new_start),

@@ -409,6 +409,47 @@ static void test_the_direction_that_is_newest_first_is_found(void **state)
         }
 }
 
+static void test_a_new_meaning_of_dir_is_found(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        table.has_direction = true;
+        table.direction = 1;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        table.direction = -1;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.again, 2);
+        table.direction = 0;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.again, 2);
+        feed_table_clear(&table);
+}
+
+static void test_after_a_time_off_all_values_of_dir_are_tried(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        table.has_direction = true;
+        table.direction = 1;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        feed_cursor_turn_off(&table.cursor, "a reason", table.now_us);
+        table.now_us += USEC_PER_HOUR;
+        table.size_max = 20; /* each value fails twice, or once */
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.requests[0].direction, -1);
+        assert_int_equal(table.requests[1].direction, -1);
+        assert_int_equal(table.requests[2].direction, 1);
+        assert_int_equal(table.requests[3].direction, 0);
+        assert_int_equal(table.requests[4].direction, -1);
+        assert_int_equal(table.requests[4].size, 12);
+        assert_int_equal(table.requests[5].direction, 1);
+        feed_table_clear(&table);
+}
+
 static void fail_other_directions(struct feed_table *table, const struct feed_page_request *request)
 {
         table->size_max = request->direction == 0 ? 0 : 1;
@@ -1039,6 +1080,8 @@ int main(void)
                 cmocka_unit_test(test_pages_stay_small_until_an_hour_after_the_first_failure),
                 cmocka_unit_test(test_the_feed_is_off_for_an_hour_if_single_rows_fail),
                 cmocka_unit_test(test_the_direction_that_is_newest_first_is_found),
+                cmocka_unit_test(test_a_new_meaning_of_dir_is_found),
+                cmocka_unit_test(test_after_a_time_off_all_values_of_dir_are_tried),
                 cmocka_unit_test(test_a_value_of_dir_that_fails_is_not_used),
                 cmocka_unit_test(test_small_pages_are_found_with_any_dir),
                 cmocka_unit_test(test_a_search_that_ignores_the_order_fails),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The feed over a table that changes at random between any two pages: changes that are visible late, that
- * have the same time, bursts, new jobs and deletions. Each change is shown, soon, once, and by few pages.
+ * The feed over a table that changes at random between any two pages, of which some fail: changes that are
+ * visible late, that have the same time, bursts, new jobs and deletions. Each change is shown, soon, once,
+ * and by few pages.
  */
 
 #include <setjmp.h>
@@ -40,6 +41,8 @@ struct story {
         size_t late_count;
         uint64_t changed_us[4 * JOBS]; /* by id: when the job's last change became visible */
         unsigned changes, shows;
+        unsigned failed; /* pages of this round */
+        bool fails_now;
 };
 
 static uint64_t choose(struct story *story, uint64_t among)
@@ -121,6 +124,13 @@ static void live(struct feed_table *table, const struct feed_page_request *reque
         (void)request;
 
         show_late_changes(story);
+        if (story->fails_now || !happens(story, 10)) {
+                story->fails_now = false;
+        } else { /* never twice in a row */
+                story->fails_now = true;
+                story->failed++;
+                table->failing = 1;
+        }
         for (uint64_t n = happens(story, 3) ? choose(story, 250) : choose(story, 3); n > 0; n--)
                 change_job(story, &table->jobs[choose(story, table->count)]);
         if (happens(story, 10))
@@ -150,13 +160,13 @@ static unsigned pages_down_to(const struct feed_table *table, int64_t ticks)
 
 /*
  * How many pages a round may read that must reach back to this time: two more if larger pages are tried, and
- * all of it four times if rows move up.
+ * all of it four times if rows move up. Pages that fail are requested again.
  */
 static unsigned pages_most(const struct story *story, unsigned round, int64_t ticks)
 {
         if (round == 0)
-                return 1;
-        return 2 + (story->deletions ? 4 : 1) * pages_down_to(&story->table, ticks);
+                return 1 + story->failed;
+        return 2 + story->failed + (story->deletions ? 4 : 1) * pages_down_to(&story->table, ticks);
 }
 
 static int64_t newest_of(const struct feed_table *table)
@@ -198,6 +208,7 @@ static void tell_story(uint64_t seed)
         table->on_page = live;
         for (unsigned round = 0; round < ROUNDS; round++) {
                 uint64_t began_us = table->now_us;
+                story.failed = 0;
                 int64_t next_newest = newest_of(table);
 
                 assert_int_equal(feed_table_read_round(table), FEED_ROUND_DONE);

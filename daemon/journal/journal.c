@@ -139,11 +139,6 @@ void journal_set(struct journal *journal, const struct log_config *settings)
                               "Cannot change [log] target while running; restart the service.");
 }
 
-bool journal_is_native(const struct journal *journal)
-{
-        return journal->target.native;
-}
-
 /* ---- messages ---- */
 
 static void add_head(struct field_list *fields, int priority, const char *identifier, uint64_t time_us)

@@ -73,9 +73,6 @@ void journal_set(struct journal *journal, const struct log_config *settings);
 /* Whether standard error is connected to the journal. */
 bool journal_is_standard_error(void);
 
-/* Whether entries go to the journal, not to the console. */
-bool journal_is_native(const struct journal *journal);
-
 /*
  * Logs a message: what happened, the cause after a colon, what happens next. Dropped if `priority` is less
  * urgent than the configured level. Control characters are escaped. If the queue is full, it is dropped; a

@@ -279,7 +279,7 @@ static void ignore_done(struct state_operation *operation, int r)
         (void)r;
 }
 
-void state_flush(struct state *state)
+static void flush_marks(struct state *state)
 {
         struct state_marks *marks = state->marks;
 
@@ -295,7 +295,7 @@ void state_mark_logged(struct state *state, const char *event_id)
 
         assert(length < EVENT_ID_SIZE);
         if (state->marks != NULL && state->marks->count == MARKS_MAX) /* they could not be written */
-                state_flush(state);
+                flush_marks(state);
         if (state->marks == NULL)
                 state->marks = calloc(1, sizeof(*state->marks));
         if (state->marks == NULL)
@@ -304,7 +304,7 @@ void state_mark_logged(struct state *state, const char *event_id)
         memcpy(text, event_id, length + 1);
         state->marks->ids[state->marks->count++] = text;
         if (state->marks->count == MARKS_MAX)
-                state_flush(state);
+                flush_marks(state);
 }
 
 /* ---- values ---- */
@@ -390,7 +390,7 @@ void state_finish(struct state *state)
 {
         if (state->finishing)
                 return;
-        state_flush(state);
+        flush_marks(state);
         state->closing = (struct state_operation){ .run = nothing_run, .done = ignore_done };
         state_queue(state, &state->closing);
         state->finishing = true;
@@ -410,7 +410,7 @@ struct state *state_close(struct state *state)
                 return NULL;
         state->on_slow = NULL;
         if (state->worker != NULL && !state->finishing)
-                state_flush(state);
+                flush_marks(state);
         worker_free(state->worker);
         free(state->marks);
         sd_event_source_disable_unref(state->slow_timer);

@@ -77,9 +77,6 @@ bool state_disk_is_low(const struct state *state);
  */
 void state_mark_logged(struct state *state, const char *event_id);
 
-/* Queues the marks that wait. */
-void state_flush(struct state *state);
-
 /* Whether every operation is done. Marks that wait do not count. */
 bool state_is_idle(const struct state *state);
 

@@ -101,7 +101,7 @@ static unsigned unlogged(struct recorder_test *test)
 {
         unsigned count = 0;
 
-        state_flush(test->state);
+        state_put_value(test->state, "with this", "", 0); /* writes the marks that wait */
         run_until_idle(test);
         assert_int_equal(store_each_unlogged(state_store(test->state), 0, on_unlogged, &count), 0);
         return count;

@@ -256,32 +256,31 @@ static int on_wake(sd_event_source *source, void *userdata)
 }
 
 /* Has loop_run() called soon, unless it is active and will notice the change anyway. */
-static int loop_wake(struct curl_loop *loop)
+static void loop_wake(struct curl_loop *loop)
 {
         if (loop->running)
-                return 0;
-        return sd_event_source_set_enabled(loop->wake_source, SD_EVENT_ONESHOT);
+                return;
+        int r = sd_event_source_set_enabled(loop->wake_source, SD_EVENT_ONESHOT);
+        if (r < 0 && r != -ESTALE) /* the event loop has not ended, and the transfer would not begin */
+                memory_exhausted();
 }
 
 /* ---- transfers ---- */
 
-int curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer)
+void curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer)
 {
         assert(transfer->loop == NULL);
         assert(!loop->in_libcurl);
 
-        int r = loop_wake(loop);
-        if (r < 0)
-                return r;
         if (curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, (char *)transfer) != CURLE_OK ||
             curl_multi_add_handle(loop->multi, transfer->easy) != CURLM_OK)
-                return -ENOMEM;
+                memory_exhausted();
 
         transfer->loop = loop;
         transfer->notified = transfer->ended = false;
         TAILQ_INSERT_TAIL(&loop->active, transfer, link);
         loop->references++;
-        return 0;
+        loop_wake(loop);
 }
 
 void curl_loop_remove(struct curl_transfer *transfer)
@@ -296,7 +295,7 @@ void curl_loop_remove(struct curl_transfer *transfer)
         transfer->loop = NULL;
         (void)curl_multi_remove_handle(loop->multi, transfer->easy);
         /* This may have changed what libcurl waits for. */
-        (void)loop_wake(loop);
+        loop_wake(loop);
         curl_loop_unref(loop);
 }
 

@@ -49,8 +49,8 @@ int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_
  */
 struct curl_loop *curl_loop_unref(struct curl_loop *loop);
 
-/* Starts a transfer, which must not be in a loop. Returns -ENOMEM. Must not be called from libcurl. */
-int curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer);
+/* Starts a transfer, which must not be in a loop. Must not be called from libcurl. */
+void curl_loop_add(struct curl_loop *loop, struct curl_transfer *transfer);
 
 /* Removes a transfer without calling on_done(), if it is in a loop. Must not be called from libcurl. */
 void curl_loop_remove(struct curl_transfer *transfer);

@@ -29,6 +29,7 @@
 #include "http/http_response.h"
 #include "http/http_tls.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* Connections are replaced after this time, so that a change in DNS is noticed. */
@@ -262,15 +263,16 @@ static void on_transfer_done(struct curl_transfer *transfer, CURLcode code)
                         code = curl_easy_setopt(easy, option, value);                                        \
         } while (false)
 
-static CURLcode copy_headers(struct http_request *request, const char *const *lines)
+static struct curl_slist *copy_headers(const char *const *lines)
 {
+        struct curl_slist *list = NULL;
+
         for (; lines != NULL && *lines != NULL; lines++) {
-                struct curl_slist *list = curl_slist_append(request->headers, *lines);
+                list = curl_slist_append(list, *lines);
                 if (list == NULL)
-                        return CURLE_OUT_OF_MEMORY;
-                request->headers = list;
+                        memory_exhausted();
         }
-        return CURLE_OK;
+        return list;
 }
 
 /* A failure means that memory is short, or that libcurl was built without what is needed. */
@@ -319,41 +321,35 @@ static CURLcode set_options(struct http_request *request, const struct http_call
         return code;
 }
 
-int http_start(struct http_client *client, const struct http_call *call, struct http_request **ret_request)
+struct http_request *http_start(struct http_client *client, const struct http_call *call)
 {
-        CLEANUP(cleanup_request_free) struct http_request *request = calloc(1, sizeof(*request));
+        struct http_request *request = memory_malloc(NULL, sizeof(*request));
 
         assert(call->url != NULL && call->on_end != NULL);
         assert(call->username == NULL || call->password != NULL);
-        if (request == NULL)
-                return -ENOMEM;
-        LIST_INSERT_HEAD(&client->requests, request, link);
-        request->client = client;
-        request->generation = client->generation;
-        request->response = (struct http_response){
-                .body_max = client->body_max,
-                .on_body = call->on_body,
+        *request = (struct http_request){
+                .client = client,
+                .transfer = {
+                        .easy = curl_easy_init(),
+                        .on_done = on_transfer_done,
+                        .on_notify = on_transfer_notify,
+                },
+                .generation = client->generation,
+                .headers = copy_headers(call->headers),
+                .on_sent = call->on_sent,
+                .on_end = call->on_end,
                 .userdata = call->userdata,
+                .response = {
+                        .body_max = client->body_max,
+                        .on_body = call->on_body,
+                        .userdata = call->userdata,
+                },
         };
-        request->on_sent = call->on_sent;
-        request->on_end = call->on_end;
-        request->userdata = call->userdata;
-        request->transfer = (struct curl_transfer){
-                .easy = curl_easy_init(),
-                .on_done = on_transfer_done,
-                .on_notify = on_transfer_notify,
-        };
-        if (request->transfer.easy == NULL || copy_headers(request, call->headers) != CURLE_OK ||
-            set_options(request, call) != CURLE_OK)
-                return -ENOMEM;
-
-        int r = curl_loop_add(client->connections, &request->transfer);
-        if (r < 0)
-                return r;
-        if (ret_request != NULL)
-                *ret_request = request;
-        STEAL_POINTER(request);
-        return 0;
+        LIST_INSERT_HEAD(&client->requests, request, link);
+        if (request->transfer.easy == NULL || set_options(request, call) != CURLE_OK)
+                memory_exhausted();
+        curl_loop_add(client->connections, &request->transfer);
+        return request;
 }
 
 struct http_request *http_cancel(struct http_request *request)

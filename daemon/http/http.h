@@ -86,11 +86,11 @@ struct http_call {
 };
 
 /*
- * Starts a request, which belongs to the client. *ret_request (may be NULL) serves to cancel it and is valid
- * until on_end() is called. Network errors are reported to on_end(). Must not be called from on_body().
- * Returns -ENOMEM.
+ * Starts a request, which belongs to the client. What is returned serves to cancel it and is valid until
+ * on_end() is called. Network errors are reported to on_end(). Must not be called from on_body(). Without
+ * memory the process ends.
  */
-int http_start(struct http_client *client, const struct http_call *call, struct http_request **ret_request);
+struct http_request *http_start(struct http_client *client, const struct http_call *call);
 
 /*
  * Ends a request without calling on_end(). Must not be called from on_body(), nor for the request whose

@@ -4,8 +4,9 @@
 
 #include "nexudus/form.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "util/memory.h"
 
 static char *encode(char *at, const char *text)
 {
@@ -32,9 +33,7 @@ char *form_encode(const char *const fields[][2])
 
         for (size_t i = 0; fields[i][0] != NULL; i++)
                 size += strlen("&=") + 3 * (strlen(fields[i][0]) + strlen(fields[i][1]));
-        char *form = malloc(size), *end = form;
-        if (form == NULL)
-                return NULL;
+        char *form = memory_malloc(NULL, size), *end = form;
 
         for (size_t i = 0; fields[i][0] != NULL; i++) {
                 if (i > 0)

@@ -230,9 +230,9 @@ static void on_end(void *userdata, const struct http_end *end)
 
 /* ---- requests ---- */
 
-/* Creates the reader of a request and starts it; on failure frees it. */
-static int request_start(struct nexudus_request *request, const char *url, size_t records_max,
-                         struct nexudus_request **ret_request)
+/* Creates the reader of a request and starts it. */
+static void request_start(struct nexudus_request *request, const char *url, size_t records_max,
+                          struct nexudus_request **ret_request)
 {
         struct nexudus *nexudus = request->nexudus;
         const struct record_limits limits = {
@@ -252,14 +252,9 @@ static int request_start(struct nexudus_request *request, const char *url, size_
         };
 
         request->reader = record_reader_new(request->shape, &limits, on_record, request);
-        int r = http_start(nexudus->client, &call, &request->http);
-        if (r < 0) {
-                request_free(request);
-                return r;
-        }
+        request->http = http_start(nexudus->client, &call);
         if (ret_request != NULL)
                 *ret_request = request;
-        return 0;
 }
 
 /* Digits of UINT64_MAX. */
@@ -303,7 +298,8 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_res
         if (request == NULL)
                 return -ENOMEM;
         request->id = id;
-        return request_start(request, url, 1, ret_request);
+        request_start(request, url, 1, ret_request);
+        return 0;
 }
 
 /* "…?id=%5B1,2,3%5D". Returns -ENOMEM. */
@@ -345,7 +341,8 @@ int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
         request->on_row = batch->on_row;
         request->brief = batch->brief;
         /* A server may send rows that were not requested; twice as many are accepted. */
-        return request_start(request, url, 2 * batch->count, ret_request);
+        request_start(request, url, 2 * batch->count, ret_request);
+        return 0;
 }
 
 int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search, nexudus_handler on_response,
@@ -368,5 +365,6 @@ int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search,
                 return -ENOMEM;
         request->on_row = search->on_row;
         request->brief = search->brief;
-        return request_start(request, url, 2 * (size_t)search->size, ret_request);
+        request_start(request, url, 2 * (size_t)search->size, ret_request);
+        return 0;
 }

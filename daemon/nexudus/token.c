@@ -14,7 +14,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +22,7 @@
 #include "nexudus/token_error.h"
 #include "nexudus/tokens.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
@@ -186,8 +186,8 @@ static int on_body(void *userdata, const void *data, size_t size)
         return 0;
 }
 
-/* Sends a request with `refresh_token`, or with the password if it is NULL. On -ENOMEM none is in flight. */
-static int send_request(struct token *token, const char *refresh_token, uint64_t now_us)
+/* Sends a request with `refresh_token`, or with the password if it is NULL. */
+static void send_request(struct token *token, const char *refresh_token, uint64_t now_us)
 {
         const char *const headers[] = {
                 "Accept: application/json",
@@ -206,30 +206,23 @@ static int send_request(struct token *token, const char *refresh_token, uint64_t
                 { "password", token->password },
                 { NULL },
         };
-        int r;
 
         token->is_refresh = refresh_token != NULL;
         token->requested_us = now_us;
-        token->body = malloc(TOKEN_BODY_MAX);
+        token->body = memory_malloc(NULL, TOKEN_BODY_MAX);
         token->form = form_encode(token->is_refresh ? by_refresh : by_password);
-        r = token->body != NULL && token->form != NULL ? 0 : -ENOMEM;
-        if (r == 0) {
-                const struct http_call call = {
-                        .url = token->url,
-                        .headers = headers,
-                        .post = token->form,
-                        .post_size = strlen(token->form),
-                        .on_body = on_body,
-                        .on_end = on_end,
-                        .userdata = token,
-                };
-                if (token->spend != NULL)
-                        token->spend(token->callbacks.userdata);
-                r = http_start(token->client, &call, &token->http);
-        }
-        if (r < 0)
-                request_clear(token);
-        return r;
+        const struct http_call call = {
+                .url = token->url,
+                .headers = headers,
+                .post = token->form,
+                .post_size = strlen(token->form),
+                .on_body = on_body,
+                .on_end = on_end,
+                .userdata = token,
+        };
+        if (token->spend != NULL)
+                token->spend(token->callbacks.userdata);
+        token->http = http_start(token->client, &call);
 }
 
 int token_renew(struct token *token, void (*spend)(void *userdata))
@@ -241,7 +234,8 @@ int token_renew(struct token *token, void (*spend)(void *userdata))
                 return -EBUSY;
 
         token->spend = spend;
-        return send_request(token, refresh_token_at(token, now_us), now_us);
+        send_request(token, refresh_token_at(token, now_us), now_us);
+        return 0;
 }
 
 void token_stop(struct token *token)
@@ -324,10 +318,8 @@ static void on_end(void *userdata, const struct http_end *end)
         if (token->is_refresh && (verdict == TOKEN_REFUSED || is_used_up))
                 drop_refresh_token(token);
         if (token->is_refresh && verdict == TOKEN_REFUSED && !token->stopped) {
-                if (send_request(token, NULL, token->now()) == 0)
-                        return;
-                verdict = TOKEN_UNREACHABLE;
-                (void)snprintf(explanation, sizeof(explanation), "out of memory");
+                send_request(token, NULL, token->now());
+                return;
         }
         report_result(token, verdict, end->retry_after_us, explanation);
 }

@@ -75,7 +75,7 @@ bool token_is_busy(const struct token *token);
  *
  * `spend` (may be NULL) is called with the callbacks' userdata before each HTTP request, for the rate
  * limiter: once from within this function, and once from the event loop if the password follows. Returns 0,
- * -EBUSY if a request is in flight, or -ENOMEM; on_result() is called only after 0.
+ * or -EBUSY if a request is in flight.
  */
 int token_renew(struct token *token, void (*spend)(void *userdata));
 

@@ -151,7 +151,7 @@ static struct outcome_seen ask(const char *answer, size_t size)
         const struct http_call call = {
                 .url = "http://127.0.0.1/", .on_body = on_body, .on_end = on_end, .userdata = &seen
         };
-        check(http_start(server.client, &call, NULL) == 0);
+        check(http_start(server.client, &call) != NULL);
         while (seen.ends == 0)
                 check(sd_event_run(server.event, UINT64_MAX) >= 0);
         check(seen.ends == 1 && server.peer >= 0);

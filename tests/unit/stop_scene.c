@@ -61,8 +61,8 @@ int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **source,
                                       void *userdata);
 int __real_sd_event_new(sd_event **ret_event);
 int __wrap_sd_event_new(sd_event **ret_event);
-int __real_http_start(struct http_client *client, const struct http_call *call, struct http_request **ret);
-int __wrap_http_start(struct http_client *client, const struct http_call *call, struct http_request **ret);
+struct http_request *__real_http_start(struct http_client *client, const struct http_call *call);
+struct http_request *__wrap_http_start(struct http_client *client, const struct http_call *call);
 int __real_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
                             void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
                             char **ret_reason, struct attempt_run *ret_run);
@@ -95,10 +95,10 @@ int __wrap_sd_event_new(sd_event **ret_event)
         return 0;
 }
 
-int __wrap_http_start(struct http_client *client, const struct http_call *call, struct http_request **ret)
+struct http_request *__wrap_http_start(struct http_client *client, const struct http_call *call)
 {
         assert_false(scene.stop_sent); /* no new request */
-        return __real_http_start(client, call, ret);
+        return __real_http_start(client, call);
 }
 
 int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,

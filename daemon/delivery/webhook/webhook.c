@@ -240,7 +240,7 @@ static int send_request(struct webhook_run *run, const struct hook_attempt *atte
         if (r == 0)
                 r = open_client(webhook);
         if (r == 0)
-                r = http_start(webhook->client, &call, &run->request);
+                run->request = http_start(webhook->client, &call);
         for (size_t i = 0; i < 3; i++)
                 free(own[i]);
         return r;

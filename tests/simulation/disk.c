@@ -201,7 +201,7 @@ bool store_disk_is_low(const struct store *store)
         return sim_of(store)->disk_full_until_us > sim_of(store)->now_us;
 }
 
-/* ---- jobs and events ---- */
+/* ---- jobs ---- */
 
 static struct sim_job *find_job(struct sim *sim, uint64_t id)
 {
@@ -251,6 +251,52 @@ int store_update_job(struct store *store, const struct job_record *record)
         keep_record(job, record);
         return 0;
 }
+
+/* ---- discovered jobs ---- */
+
+int store_put_discovered(struct store *store, const struct stored_discovery *discovery)
+{
+        struct sim *sim = sim_of(store);
+        struct sim_job *job = find_job(sim, discovery->job);
+
+        if (sim->disk_error < 0)
+                return sim->disk_error;
+        free(job->sections);
+        job->sections = strdup(discovery->sections);
+        job->created_ticks = discovery->created_ticks;
+        job->created_form = discovery->created_form;
+        return job->sections != NULL ? 0 : -ENOMEM;
+}
+
+int store_drop_discovered(struct store *store, uint64_t id)
+{
+        struct sim *sim = sim_of(store);
+        struct sim_job *job = find_job(sim, id);
+
+        if (sim->disk_error < 0)
+                return sim->disk_error;
+        free(job->sections);
+        job->sections = NULL;
+        return 0;
+}
+
+int store_each_discovered(struct store *store, discovery_handler handler, void *userdata)
+{
+        struct sim *sim = sim_of(store);
+        int r = 0;
+
+        for (size_t i = 0; i < sim->job_count && r >= 0; i++) {
+                const struct sim_job *job = &sim->jobs[i];
+                const struct stored_discovery discovery = { job->id, job->sections, job->created_ticks,
+                                                            job->created_form, job->stored.outcome };
+
+                if (job->sections != NULL)
+                        r = handler(userdata, &discovery);
+        }
+        return r;
+}
+
+/* ---- events ---- */
 
 static struct recorded *add_recorded(struct sim *sim)
 {
@@ -403,6 +449,8 @@ void disk_clear(struct sim *sim)
 {
         tdestroy(sim->values, free);
         free(sim->recorded);
+        for (size_t i = 0; i < sim->job_count; i++)
+                free(sim->jobs[i].sections);
 }
 
 /* ---- nothing grows old here ---- */

@@ -101,7 +101,10 @@ struct sim_job {
 
         /* what is on disk */
         struct stored_job stored; /* id 0: nothing */
-        bool refused;             /* by the disk, since the last response */
+        char *sections;           /* that discovered it; NULL: none */
+        int64_t created_ticks;
+        int created_form;
+        bool refused; /* by the disk, since the last response */
 
         /* what was reported */
         bool reported, reported_end, reported_gone, reported_stalled;

@@ -15,7 +15,7 @@
 /* "15s to 2min", with its NUL. */
 #define INTERVALS_TEXT_MAX (2 * TIMESPAN_TEXT_MAX + 4)
 
-/* The shortest interval of all jobs. */
+/* The shortest interval of all jobs, new ones included. */
 static uint64_t shortest_interval(const struct config *config)
 {
         uint64_t shortest_us = USEC_NEVER;
@@ -23,6 +23,9 @@ static uint64_t shortest_interval(const struct config *config)
         for (size_t i = 0; i < config->job_count; i++)
                 if (config->jobs[i].poll.interval_us < shortest_us)
                         shortest_us = config->jobs[i].poll.interval_us;
+        for (size_t i = 0; i < config->discover_count; i++)
+                if (config->discovers[i].poll.interval_us < shortest_us)
+                        shortest_us = config->discovers[i].poll.interval_us;
         return shortest_us;
 }
 
@@ -74,11 +77,12 @@ void summary_log_start(struct journal *journal, const struct config *config,
                                plural_y(pending));
         journal_print_about(
                 journal, LOG_INFO, MESSAGE_ID_STARTED, 0, NULL,
-                "jobwatchd %s started: watching %zu job%s (%zu open, %zu finished) at %s, polling "
+                "jobwatchd %s started: watching %zu job%s (%zu open, %zu finished)%s at %s, polling "
                 "every %s, state in %s%s",
                 JOBWATCH_VERSION, counts->watched, plural(counts->watched), counts->open,
-                counts->watched - counts->open, config->api.base_url,
-                format_intervals(&config->poll, intervals), config_state_directory(config), deliveries);
+                counts->watched - counts->open, config->discover_count > 0 ? " and new jobs" : "",
+                config->api.base_url, format_intervals(&config->poll, intervals),
+                config_state_directory(config), deliveries);
         warn_of_short_interval(journal, config, counts);
 }
 

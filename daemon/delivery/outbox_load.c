@@ -49,7 +49,8 @@ static void take_abandoned(void *userdata, uint64_t job_id, const char *hook)
 {
         const struct reading *reading = userdata;
         const struct config *config = reading->config;
-        bool configured = find_hook(config, hook) < config->hook_count, watched = false;
+        bool configured = find_hook(config, hook) < config->hook_count;
+        bool watched = config->discover_count > 0; /* any job may have been discovered */
 
         for (size_t i = 0; i < config->job_count && configured && !watched; i++)
                 watched = config->jobs[i].id == job_id;

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "monitor/discover.h"
+#include "monitor/discover_created.h"
 #include "monitor/observe.h"
 #include "planning/feed.h"
 #include "planning/feed_rows.h"
@@ -136,6 +138,13 @@ static void take_new_rows(struct monitor *monitor, struct page_rows *page, const
         }
 }
 
+/* Some may be of new jobs. */
+static void take_other_rows(struct monitor *monitor, struct page_rows *page, const struct feed_row rows[])
+{
+        for (size_t i = page->count; i-- > 0;)
+                discover_take_row(monitor, &page->records[i], is_newest_second(&rows[i], &rows[0]));
+}
+
 /* -ENOMEM: the page is requested again. */
 static int take_by_updated_on(struct monitor *monitor, struct page_rows *page, const struct search_page *end)
 {
@@ -152,7 +161,9 @@ static int take_by_updated_on(struct monitor *monitor, struct page_rows *page, c
                                   monitor_now_us(monitor), &step);
         if (r < 0)
                 return r;
+        take_other_rows(monitor, page, rows);
         take_new_rows(monitor, page, rows, is_new);
+        discover_end_feed_page(monitor, step);
         return 0;
 }
 
@@ -166,6 +177,7 @@ void feed_take_page(struct request_slot *slot, const struct search_page *page)
                 (void)take_by_updated_on(monitor, slot->page, page);
                 break;
         case PAGE_BY_CREATED_ON:
+                discover_created_take_page(monitor, slot->page->records, slot->page->count, page);
                 break;
         }
         feed_save(monitor, false);

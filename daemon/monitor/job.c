@@ -65,6 +65,7 @@ struct job *job_free(struct job *job)
         if (job == NULL)
                 return NULL;
         hooks_free(job->hooks);
+        free(job->discovery);
         free(job->name);
         free(job);
         return NULL;

@@ -5,10 +5,18 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "model/remote_time.h"
 #include "planning/planner.h"
 #include "state/store.h"
 
 struct commit;
+
+/* Of a job that was found by sections [discover NAME]. */
+struct job_discovery {
+        struct remote_time created; /* its CreatedOn */
+        bool rejected;              /* to be decided, it was: it matches none */
+        char sections[]; /* the names of those that it matched, separated by commas; "": to be decided */
+};
 
 /* A watched job: the only object that knows it. Found by its id in the table of the monitor (job_table.h). */
 struct job {
@@ -16,10 +24,23 @@ struct job {
                                         and what is recorded of it */
         char *name;                  /* NULL: none */
         struct string_list *hooks;   /* names; NULL: all hooks */
-        bool from_command_line;      /* polled even if it is recorded as ended */
-        bool answered;               /* it has had a usable response */
-        const struct commit *commit; /* its commit in progress, see observe.c; NULL: none */
+        struct job_discovery *discovery; /* NULL: it is listed, and was not discovered before */
+        bool listed;                     /* in the configuration or on the command line */
+        bool from_command_line;          /* polled even if it is recorded as ended */
+        bool answered;                   /* it has had a usable response */
+        const struct commit *commit;     /* its commit in progress, see observe.c; NULL: none */
 };
+
+/* Watched only since it was discovered; or not even decided yet. */
+static inline bool job_is_discovered(const struct job *job)
+{
+        return job->discovery != NULL && !job->listed;
+}
+
+static inline bool job_is_undecided(const struct job *job)
+{
+        return job->discovery != NULL && job->discovery->sections[0] == '\0';
+}
 
 /* The job that this is part of. */
 static inline struct job *job_of(const struct planner_job *planning)
@@ -32,7 +53,7 @@ static inline struct job *job_of(const struct planner_job *planning)
         return part.job;
 }
 
-/* A job as it is configured. Nothing is recorded of it, and no planner has it. -ENOMEM. */
+/* A job as it is configured. Nothing is recorded of it, no planner has it, and it is not listed. -ENOMEM. */
 int job_new(const struct job_config *config, struct job **ret_job);
 
 /* The job is in no planner and no request. Takes NULL, returns NULL. */

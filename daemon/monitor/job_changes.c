@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "util/cleanup.h"
+#include "monitor/discovered_job.h"
+#include "util/memory.h"
 
 /* ---- preparing ---- */
 
@@ -36,6 +37,7 @@ static int prepare(struct job_changes *changes, const struct job_table *table)
         size_t room = config->job_count + 1;
 
         changes->next.jobs = calloc(room, sizeof(struct job *));
+        changes->next.capacity = room;
         changes->added = calloc(room, sizeof(struct job *));
         changes->renamed = calloc(room, sizeof(struct job *));
         if (changes->next.jobs == NULL || changes->added == NULL || changes->renamed == NULL)
@@ -76,16 +78,62 @@ int job_changes_load(struct job_changes *changes, struct store *store)
 
 /* ---- making ---- */
 
+/* Whether a job that is not listed stays, since one of the sections that discovered it does. */
+static bool is_kept(const struct job *job, const struct config *config)
+{
+        if (job->discovery == NULL)
+                return false;
+        return job_is_undecided(job) ? config->discover_count > 0
+                                     : discovered_job_is_configured(config, job->discovery->sections);
+}
+
+static void keep_job(struct job_changes *changes, struct job *job, struct planner *planner, uint64_t now_us)
+{
+        struct planner_settings settings;
+
+        if (job_table_reserve(&changes->next, changes->next.count + 1) < 0 ||
+            discovered_job_update(changes->config, job, &settings) < 0)
+                memory_exhausted();
+        job_table_add(&changes->next, job);
+        planner_update_job(planner, &job->planning, &settings, now_us);
+        job->listed = false;
+}
+
+/* A new job that was discovered since the changes were prepared is the one in the table. */
+static void drop_added_twice(struct job_changes *changes, const struct job_table *table)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < changes->added_count; i++) {
+                struct job *added = changes->added[i], *job = job_table_find(table, added->planning.id);
+
+                if (job == NULL) {
+                        changes->added[kept++] = added;
+                        continue;
+                }
+                job_table_remove(&changes->next, added);
+                job_table_add(&changes->next, job);
+                job_swap_names(job, added);
+                job_free(added);
+        }
+        changes->added_count = kept;
+}
+
 /* Leaves in the old table the jobs that are removed. */
-static void remove_jobs(struct job_table *old, const struct job_table *next, struct planner *planner)
+static void remove_jobs(struct job_changes *changes, struct job_table *old, struct planner *planner,
+                        uint64_t now_us)
 {
         size_t removed = 0;
 
         for (size_t i = 0; i < old->count; i++) {
                 struct job *job = old->jobs[i];
 
-                if (job_table_find(next, job->planning.id) != NULL)
+                if (job_table_find(&changes->next, job->planning.id) != NULL)
                         continue;
+                if (is_kept(job, changes->config)) {
+                        keep_job(changes, job, planner, now_us);
+                        continue;
+                }
                 planner_remove_job(planner, &job->planning);
                 old->jobs[removed++] = job;
         }
@@ -98,7 +146,8 @@ void job_changes_make(struct job_changes *changes, struct job_table *table, stru
         const struct config *config = changes->config;
         struct job_table old = *table;
 
-        remove_jobs(&old, &changes->next, planner);
+        drop_added_twice(changes, table);
+        remove_jobs(changes, &old, planner, now_us);
         *table = changes->next;
         changes->next = old;
         changes->made = true;
@@ -110,6 +159,7 @@ void job_changes_make(struct job_changes *changes, struct job_table *table, stru
                 struct job *job = job_table_find(table, config->jobs[i].id);
 
                 planner_update_job(planner, &job->planning, &settings, now_us);
+                job->listed = true;
         }
         for (size_t i = 0; i < changes->renamed_count; i++)
                 job_swap_names(job_table_find(table, changes->renamed[i]->planning.id), changes->renamed[i]);

@@ -13,7 +13,8 @@
 /*
  * The difference between the watched jobs and those of a configuration: prepared first, with all that can
  * fail, and then made in place. Jobs that stay are the same objects; the difference only renames them and
- * sets how they are polled.
+ * sets how they are polled. Discovered jobs may be added to the table and taken out of it meanwhile: which of
+ * them stay is seen when the changes are made. Running out of memory ends the process then.
  */
 struct job_changes {
         const struct config *config;
@@ -21,7 +22,7 @@ struct job_changes {
         struct job_table next; /* the table as it will be; afterwards the jobs that were removed */
         struct job **added;    /* in the order of the configuration */
         size_t added_count;
-        struct job **renamed; /* names and hooks for jobs that stay, as jobs of the same id; owned */
+        struct job **renamed; /* names and hooks for listed jobs that stay, as jobs of the same id; owned */
         size_t renamed_count;
         bool made;
 };
@@ -40,8 +41,9 @@ int job_changes_prepare(struct job_changes *changes, const struct job_table *tab
 int job_changes_load(struct job_changes *changes, struct store *store);
 
 /*
- * Makes the changes; planner_reserve() has made room for next.count jobs. New jobs are not started. The jobs
- * that were removed exist until job_changes_clear(): until then the caller takes them out of all requests.
+ * Makes the changes; planner_reserve() has made room for next.count jobs besides those of the table. New jobs
+ * are not started. The jobs that were removed exist until job_changes_clear(): until then the caller takes
+ * them out of all requests.
  */
 void job_changes_make(struct job_changes *changes, struct job_table *table, struct planner *planner,
                       uint64_t now_us);

@@ -4,7 +4,10 @@
 
 #include "monitor/job_table.h"
 
+#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int compare_jobs(const void *left, const void *right)
 {
@@ -28,6 +31,57 @@ struct job *job_table_find(const struct job_table *table, uint64_t id)
 
         struct job **found = bsearch(&id, table->jobs, table->count, sizeof(struct job *), compare_id);
         return found != NULL ? *found : NULL;
+}
+
+int job_table_reserve(struct job_table *table, size_t count)
+{
+        size_t capacity = table->capacity > 0 ? table->capacity : 16;
+
+        if (count <= table->capacity)
+                return 0;
+        while (capacity < count)
+                capacity *= 2;
+        struct job **jobs = reallocarray(table->jobs, capacity, sizeof(struct job *));
+        if (jobs == NULL)
+                return -ENOMEM;
+        table->jobs = jobs;
+        table->capacity = capacity;
+        return 0;
+}
+
+/* The number of jobs with lower ids. */
+static size_t place_of(const struct job_table *table, uint64_t id)
+{
+        size_t from = 0, to = table->count;
+
+        while (from < to) {
+                size_t middle = from + (to - from) / 2;
+                if (table->jobs[middle]->planning.id < id)
+                        from = middle + 1;
+                else
+                        to = middle;
+        }
+        return from;
+}
+
+void job_table_add(struct job_table *table, struct job *job)
+{
+        size_t place = place_of(table, job->planning.id);
+
+        assert(table->count < table->capacity);
+        assert(place == table->count || table->jobs[place]->planning.id != job->planning.id);
+        memmove(table->jobs + place + 1, table->jobs + place, (table->count - place) * sizeof(struct job *));
+        table->jobs[place] = job;
+        table->count++;
+}
+
+void job_table_remove(struct job_table *table, const struct job *job)
+{
+        size_t place = place_of(table, job->planning.id);
+
+        assert(place < table->count && table->jobs[place] == job);
+        table->count--;
+        memmove(table->jobs + place, table->jobs + place + 1, (table->count - place) * sizeof(struct job *));
 }
 
 void job_table_sort(struct job_table *table)

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "monitor/discover_restart.h"
+#include "monitor/discover_update.h"
 #include "monitor/feed.h"
 #include "monitor/last_run.h"
 #include "monitor/outage.h"
@@ -49,6 +51,7 @@ static void monitor_poll_due(struct monitor *monitor)
         if (monitor->stopped)
                 return;
         outage_abandon_if_down(monitor);
+        discover_update(monitor);
         while (sign_in_is_done(monitor, &token_wake_us) &&
                planner_next(monitor->planner, now, &request, &wake_us)) {
                 if (requests_start(monitor, &request) < 0) {
@@ -118,7 +121,7 @@ int monitor_prepare(struct monitor *monitor, const struct config *config)
         int r = job_changes_prepare(changes, &monitor->jobs, config, monitor_now_us(monitor));
         if (r < 0)
                 return r;
-        r = planner_reserve(monitor->planner, changes->next.count);
+        r = planner_reserve(monitor->planner, monitor->jobs.count + changes->next.count);
         if (r < 0)
                 job_changes_clear(changes);
         return r;
@@ -164,6 +167,9 @@ int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
                 return r;
         make_changes(monitor);
         job_changes_clear(&monitor->changes);
+        r = discover_load(monitor);
+        if (r < 0)
+                return r;
         r = add_event_sources(monitor);
         if (r < 0)
                 return r;
@@ -198,6 +204,7 @@ struct monitor *monitor_free(struct monitor *monitor)
         outage_stop(monitor);
         failing_log_free(monitor->failing);
         job_changes_clear(&monitor->changes);
+        discover_clear(monitor);
         planner_free(monitor->planner);
         job_table_clear(&monitor->jobs);
         sd_event_source_disable_unref(monitor->timer);
@@ -253,6 +260,9 @@ void monitor_start(struct monitor *monitor)
         begin_run(monitor);
         for (size_t i = 0; i < config->job_count; i++) /* in the user's order */
                 start_job(monitor, job_table_find(&monitor->jobs, config->jobs[i].id));
+        for (size_t i = 0; i < monitor->jobs.count; i++)
+                if (!monitor->jobs.jobs[i]->listed)
+                        start_job(monitor, monitor->jobs.jobs[i]);
         outage_abandon_in_pause(monitor);
         sleep_until(monitor, monitor_now_us(monitor)); /* gone jobs are polled even if it is idle */
 }
@@ -263,6 +273,7 @@ void monitor_reload(struct monitor *monitor)
         const struct planner_limits limits = poll_limits_of(config, MAX_IN_FLIGHT, monitor->parts.once);
 
         make_changes(monitor);
+        discover_reload(monitor, &monitor->changes.next);
         requests_drop_removed(monitor);
         planner_set_limits(monitor->planner, &limits, config->status_rules, monitor_now_us(monitor));
         planner_hurry(monitor->planner, monitor_now_us(monitor));
@@ -277,8 +288,10 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 {
         requests_cancel(monitor);
         sign_in_cancel(monitor);
-        if (other_server)
+        if (other_server) {
                 planner_reset_api(monitor->planner, monitor_now_us(monitor));
+                discover_reset(monitor);
+        }
         monitor->renew_again_us = 0;
         monitor->parts.nexudus = nexudus;
         requests_attach(monitor);
@@ -290,7 +303,10 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 
 bool monitor_is_idle(const struct monitor *monitor)
 {
-        return planner_is_idle(monitor->planner) && monitor->commits == 0;
+        const struct discover *discover = &monitor->discover;
+
+        return planner_is_idle(monitor->planner) && monitor->commits == 0 && discover->looking_up == 0 &&
+               (monitor->parts.once || discover->sections.count == 0);
 }
 
 static enum failure api_failure(const struct planner *planner, uint64_t now_us)
@@ -324,7 +340,7 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
                 .spent_hour = rate_limiter_spent_hour(planner_rate_limiter(planner), monitor_now_us(monitor)),
         };
 
-        for (size_t i = 0; i < counts.watched; i++) {
+        for (size_t i = 0; i < monitor->jobs.count; i++) {
                 const struct job *job = monitor->jobs.jobs[i];
                 const struct job_memory *memory = &job->planning.watch.memory;
 
@@ -345,6 +361,9 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
                         break;
                 }
         }
+        counts.watched += monitor->discover.succeeded + monitor->discover.failed;
+        counts.succeeded += monitor->discover.succeeded;
+        counts.failed += monitor->discover.failed;
         counts.round_us = planner_round_us(planner, counts.open, monitor_now_us(monitor));
         return counts;
 }

@@ -61,7 +61,7 @@ void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct se
 void monitor_spend(struct monitor *monitor);
 void monitor_take_sign_in(struct monitor *monitor, const struct token_result *result);
 
-/* True if nothing is left to poll or to record (see on_idle()). */
+/* True if nothing is left to poll or to record, and no new job is awaited (see on_idle()). */
 bool monitor_is_idle(const struct monitor *monitor);
 
 struct monitor_counts {

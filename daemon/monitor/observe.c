@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "monitor/discover.h"
 #include "monitor/not_found.h"
 #include "platform/random.h"
 
@@ -48,6 +49,9 @@ static void on_recorded(void *userdata, bool recorded)
         monitor->commits--;
         if (job != NULL && job->commit == commit) {
                 job->commit = NULL;
+                if (recorded)
+                        discover_note_recorded(monitor, job,
+                                               outcome_is_terminal(commit->observation.change.outcome));
                 complete(monitor, &job->planning, &commit->observation, &commit->seen, recorded);
         }
         free(commit);
@@ -94,6 +98,8 @@ void observe(struct monitor *monitor, struct planner_job *job, struct job_record
         struct job_memory seen = { .recorded = false };
         struct observation observation;
 
+        if (!discover_decide(monitor, job_of(job), record))
+                return;
         if (record == NULL) {
                 observation = planner_take_gone(job);
         } else {

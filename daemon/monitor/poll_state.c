@@ -27,6 +27,18 @@ void monitor_poll_soon(struct monitor *monitor)
         (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_ONESHOT);
 }
 
+int monitor_add_job(struct monitor *monitor, struct job *job)
+{
+        size_t count = monitor->jobs.count + 1;
+
+        if (job_table_reserve(&monitor->jobs, count) < 0 ||
+            planner_reserve(monitor->planner, count + monitor->changes.next.count) < 0)
+                return -ENOMEM;
+        job_table_add(&monitor->jobs, job);
+        planner_add_job(monitor->planner, &job->planning);
+        return 0;
+}
+
 void monitor_report(struct monitor *monitor, const struct job *job, const char *format, ...)
 {
         va_list arguments;

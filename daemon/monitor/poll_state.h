@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "monitor/discover_state.h"
 #include "monitor/failing.h"
 #include "monitor/job_changes.h"
 #include "monitor/job_table.h"
@@ -33,6 +34,7 @@ struct monitor {
         struct job_table jobs;
         struct job_changes changes; /* prepared by monitor_prepare(); otherwise empty */
         struct request_slot slots[MAX_IN_FLIGHT];
+        struct discover discover;
         struct outage_log outage;
         struct failing_log *failing;
         char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch; "": one was answered since */
@@ -61,6 +63,12 @@ struct monitor {
 
 /* CLOCK_BOOTTIME of this iteration of the loop, in microseconds. */
 uint64_t monitor_now_us(const struct monitor *monitor);
+
+/*
+ * A job becomes one of the table and of the planner. It is not started. Its id is in neither. Returns 0 or
+ * -ENOMEM.
+ */
+int monitor_add_job(struct monitor *monitor, struct job *job);
 
 /* Requests that are due are sent in the next iteration of the loop, and idleness is noticed. */
 void monitor_poll_soon(struct monitor *monitor);

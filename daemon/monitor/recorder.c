@@ -10,6 +10,7 @@
 
 #include "monitor/recorder.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -54,9 +55,11 @@ struct recording {
         struct recorder *recorder;
         recorded_handler done;
         void *userdata;
-        bool result_only;      /* there is no event: a ResultData that was unread is stored */
-        struct event event;    /* completed by the writer */
-        struct config *config; /* a reference, for the names of hooks */
+        bool result_only;                  /* there is no event: a ResultData that was unread is stored */
+        struct stored_discovery discovery; /* of the first event of a discovered job; else of job 0 */
+        char *sections;                    /* of that */
+        struct event event;                /* completed by the writer */
+        struct config *config;             /* a reference, for the names of hooks */
         const char **hooks;
         uint64_t *deliveries; /* their ids, by the writer */
         size_t hook_count;
@@ -191,6 +194,7 @@ static struct recording *recording_free(struct recording *recording)
         config_free(recording->config);
         free(recording->hooks);
         free(recording->deliveries);
+        free(recording->sections);
         free(recording);
         return NULL;
 }
@@ -203,7 +207,9 @@ static int recording_run(struct state_operation *operation, struct store *store)
 
         if (recording->result_only)
                 return store_update_job(store, &recording->event.record);
-        int r = store_fill_event(store, &recording->event);
+        int r = recording->discovery.job != 0 ? store_put_discovered(store, &recording->discovery) : 0;
+        if (r >= 0)
+                r = store_fill_event(store, &recording->event);
         return r < 0 ? r
                      : store_record_event(store, &recording->event, recording->hooks, recording->hook_count,
                                           recording->deliveries);
@@ -274,6 +280,24 @@ static int event_begin(struct event *event, const struct job *job, const struct 
         return 0;
 }
 
+/* With the first event of a discovered job the state notes what it was discovered by. */
+static int note_discovery(struct recording *recording, const struct job *job)
+{
+        const struct job_discovery *discovery = job->discovery;
+
+        if (discovery == NULL || job->planning.watch.memory.recorded)
+                return 0;
+        assert(discovery->sections[0] != '\0');
+        recording->sections = strdup(discovery->sections);
+        if (recording->sections == NULL)
+                return -ENOMEM;
+        recording->discovery = (struct stored_discovery){ .job = job->planning.id,
+                                                          .sections = recording->sections,
+                                                          .created_ticks = discovery->created.ticks,
+                                                          .created_form = discovery->created.form };
+        return 0;
+}
+
 int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
                     struct job_record *record, recorded_handler done, void *userdata)
 {
@@ -292,7 +316,9 @@ int recorder_record(struct recorder *recorder, const struct job *job, const stru
         recording->deliveries = calloc(room, sizeof(*recording->deliveries));
         if (recording->hooks == NULL || recording->deliveries == NULL)
                 return -ENOMEM;
-        int r = event_begin(&recording->event, job, change, record);
+        int r = note_discovery(recording, job);
+        if (r >= 0)
+                r = event_begin(&recording->event, job, change, record);
         if (r < 0)
                 return r;
         if (change->has_event)

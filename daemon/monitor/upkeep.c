@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "monitor/discover_sections.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/container.h"
@@ -35,13 +36,14 @@ static int upkeep_run(struct state_operation *operation, struct store *store)
 {
         const struct upkeep *upkeep = CONTAINER_OF(operation, struct upkeep, operation);
         const struct config *config = upkeep->config;
-        const struct store_configured configured = {
+        struct store_configured configured = {
                 .hooks = upkeep->hooks,
                 .hook_count = config->hook_count,
                 .jobs = upkeep->jobs,
                 .job_count = config->job_count,
         };
 
+        discover_sections_stored_horizon(store, &configured);
         store_set_max_size(store, config->state_max_size);
         return store_prune(store, upkeep->wall_us, config->state_keep_us, &configured);
 }

@@ -88,7 +88,8 @@ bool feed_is_needed(const struct planner *planner)
 {
         const struct planner_limits *limits = &planner->limits;
 
-        return limits->once && limits->feed && limits->discovers && !planner->feed.ended;
+        return limits->once && limits->discovers && !planner->feed.ended &&
+               (limits->feed || planner->feed.created_us != 0);
 }
 
 /* ---- beginning and end ---- */

@@ -26,6 +26,94 @@ static void answer_record(const struct monitor_test *test, struct loopback_peer 
         loopback_answer(peer, "200 OK", "", answer, strlen(answer));
 }
 
+/* ---- the account ---- */
+
+static struct account_job *find_account_job(struct monitor_test *test, size_t id)
+{
+        for (size_t i = 0; i < test->account_count; i++)
+                if (test->account[i].id == id)
+                        return &test->account[i];
+        return NULL;
+}
+
+static void format_account_job(const struct account_job *job, bool is_brief, char *text, size_t size)
+{
+        size_t used =
+                (size_t)snprintf(text, size,
+                                 "{\"Id\":%u,\"Status\":\"%s\",\"ResultData\":null,\"CreatedOn\":\"%s\","
+                                 "\"UpdatedOn\":\"%s\"",
+                                 job->id, job->status, job->created, job->updated);
+        if (!is_brief)
+                used += (size_t)snprintf(text + used, size - used, ",\"Description\":\"%s\"",
+                                         job->description);
+        assert_true(used + 1 < size);
+        strcpy(text + used, "}");
+}
+
+static int compare_created(const void *left_pointer, const void *right_pointer)
+{
+        const struct account_job *left = *(struct account_job *const *)left_pointer;
+        const struct account_job *right = *(struct account_job *const *)right_pointer;
+
+        return strcmp(right->created, left->created);
+}
+
+static int compare_updated(const void *left_pointer, const void *right_pointer)
+{
+        const struct account_job *left = *(struct account_job *const *)left_pointer;
+        const struct account_job *right = *(struct account_job *const *)right_pointer;
+
+        return strcmp(right->updated, left->updated);
+}
+
+static size_t parameter(const char *head, const char *name)
+{
+        const char *found = strstr(head, name);
+
+        assert_non_null(found);
+        return strtoul(found + strlen(name), NULL, 10);
+}
+
+/* Newest first whatever `dir` is. */
+static void serve_search(struct monitor_test *test, struct loopback_peer *peer, const char *head)
+{
+        struct account_job *jobs[ACCOUNT_JOBS];
+        size_t page = parameter(head, "page="), size = parameter(head, "size="), first = (page - 1) * size;
+        bool by_created = strstr(head, "orderBy=CreatedOn") != NULL;
+        char answer[400 * ACCOUNT_JOBS] = "{\"Records\":[";
+
+        test->searches[by_created]++;
+        if (test->search_failure != NULL) {
+                loopback_answer(peer, test->search_failure, "", "", 0);
+                return;
+        }
+        for (size_t i = 0; i < test->account_count; i++)
+                jobs[i] = &test->account[i];
+        if (test->account_count > 0)
+                qsort(jobs, test->account_count, sizeof(jobs[0]),
+                      by_created ? compare_created : compare_updated);
+        for (size_t i = first; i < first + size && i < test->account_count; i++) {
+                size_t used = strlen(answer);
+                if (i > first)
+                        answer[used++] = ',';
+                format_account_job(jobs[i], jobs[i]->is_brief, answer + used, sizeof(answer) - used);
+        }
+        size_t used = strlen(answer);
+        (void)snprintf(answer + used, sizeof(answer) - used,
+                       "],\"CurrentPage\":%zu,\"TotalItems\":%zu,\"HasNextPage\":%s}", page,
+                       test->account_count, first + size < test->account_count ? "true" : "false");
+        loopback_answer(peer, "200 OK", "", answer, strlen(answer));
+}
+
+static void serve_account_job(struct account_job *job, struct loopback_peer *peer)
+{
+        char answer[400];
+
+        job->polls++;
+        format_account_job(job, false, answer, sizeof(answer));
+        loopback_answer(peer, "200 OK", "", answer, strlen(answer));
+}
+
 static void serve_single(struct monitor_test *test, struct loopback_peer *peer, size_t id)
 {
         test->polls[id]++;
@@ -58,13 +146,18 @@ static void serve(struct loopback_peer *peer, const char *head, const char *body
 
         (void)body;
         test->requests++;
-        const char *path = strstr(head, "jobs/");
+        const char *path = strstr(head, "businessbackgroundjobs");
         assert_non_null(path);
-        size_t id = strtoul(path + strlen("jobs/"), NULL, 10);
+        path += strlen("businessbackgroundjobs");
+        size_t id = strtoul(path + 1, NULL, 10);
         if (test->all != NULL)
                 loopback_answer(peer, test->all, test->headers != NULL ? test->headers : "", "", 0);
+        else if (*path == '?')
+                serve_search(test, peer, head);
         else if (id == 0)
                 serve_batch(test, peer);
+        else if (find_account_job(test, id) != NULL)
+                serve_account_job(find_account_job(test, id), peer);
         else
                 serve_single(test, peer, id);
 }
@@ -149,17 +242,18 @@ static void on_reload_end(void *userdata, bool succeeded)
         *(succeeded ? &test->reloads : &test->refusals) += 1;
 }
 
-static void write_config(const struct monitor_test *test, const char *jobs)
+static void write_config(const struct monitor_test *test, const struct monitor_options *options)
 {
-        char text[1024];
+        char text[2048];
 
         (void)snprintf(
                 text, sizeof(text),
                 "[api]\nbase_url = %s\ntoken_file = %s\n[poll]\ninterval = 100ms\nmax_interval = 100ms\n"
                 "batch = off\n[limits]\nmin_spacing = 0\nper_minute = 0\nper_hour = 0\nper_day = 0\n"
-                "[jobs]\nids = %s\n[log]\nlevel = err\n[state]\ndirectory = %s\nmax_size = 1G\n",
-                loopback_url(test->server, ""), fixture_path(test->files, "token"), jobs,
-                test->files->directory);
+                "[jobs]\n%s%s\n[log]\nlevel = err\n[state]\ndirectory = %s\nmax_size = 1G\n%s",
+                loopback_url(test->server, ""), fixture_path(test->files, "token"),
+                options->jobs != NULL ? "ids = " : "", options->jobs != NULL ? options->jobs : "",
+                test->files->directory, options->more != NULL ? options->more : "");
         fixture_write_file(fixture_path(test->files, "config.ini"), text, strlen(text));
 }
 
@@ -236,11 +330,47 @@ static void build(struct monitor_test *test, bool once)
         assert_int_equal(reload_new(&reload, &test->reload), 0);
 }
 
-void monitor_begin(void **state, const struct monitor_options *options)
+/* Begins a run with the files of the test. */
+static void start(struct monitor_test *test, const struct monitor_options *options)
 {
         const struct log_config settings = { .level = options->level, .target = LOG_TARGET_JOURNAL };
-        struct monitor_test *test = calloc(1, sizeof(*test));
         char *message = NULL;
+
+        write_config(test, options);
+        test->config = load_config(test);
+        assert_int_equal(journal_open(&settings, &test->journal), 0);
+        assert_int_equal(state_open(test->event, test->files->directory, &message, &test->state), 0);
+        build(test, options->once);
+        assert_int_equal(recorder_replay(test->recorder), 0);
+        monitor_start(test->monitor);
+        assert_int_equal(state_start(test->state), 0);
+}
+
+static void stop(struct monitor_test *test)
+{
+        monitor_stop(test->monitor);
+        reload_stop(test->reload);
+        state_close(test->state);
+        reload_free(test->reload);
+        monitor_free(test->monitor);
+        recorder_free(test->recorder);
+        outbox_free(test->outbox);
+        api_connection_close(&test->connection);
+        journal_close(test->journal);
+        config_free(test->config);
+}
+
+void monitor_restart(void **state, const struct monitor_options *options)
+{
+        struct monitor_test *test = *state;
+
+        stop(test);
+        start(test, options);
+}
+
+void monitor_begin(void **state, const struct monitor_options *options)
+{
+        struct monitor_test *test = calloc(1, sizeof(*test));
         void *files;
 
         assert_non_null(test);
@@ -253,14 +383,7 @@ void monitor_begin(void **state, const struct monitor_options *options)
         test->gate = eventfd(0, EFD_CLOEXEC);
         fixture_write_file(fixture_path(test->files, "token"), "token\n", 6);
         assert_int_equal(chmod(fixture_path(test->files, "token"), 0600), 0);
-        write_config(test, options->jobs);
-        test->config = load_config(test);
-        assert_int_equal(journal_open(&settings, &test->journal), 0);
-        assert_int_equal(state_open(test->event, test->files->directory, &message, &test->state), 0);
-        build(test, options->once);
-        assert_int_equal(recorder_replay(test->recorder), 0);
-        monitor_start(test->monitor);
-        assert_int_equal(state_start(test->state), 0);
+        start(test, options);
         *state = test;
 }
 
@@ -278,16 +401,7 @@ int monitor_teardown(void **state)
         struct monitor_test *test = *state;
         void *files = test->files;
 
-        monitor_stop(test->monitor);
-        reload_stop(test->reload);
-        state_close(test->state);
-        reload_free(test->reload);
-        monitor_free(test->monitor);
-        recorder_free(test->recorder);
-        outbox_free(test->outbox);
-        api_connection_close(&test->connection);
-        journal_close(test->journal);
-        config_free(test->config);
+        stop(test);
         loopback_free(test->server);
         close(test->gate);
         sd_event_unref(test->event);
@@ -319,6 +433,11 @@ void change(struct monitor_test *test, size_t job, const char *status)
 
 void reload_to(struct monitor_test *test, const char *jobs)
 {
-        write_config(test, jobs);
+        reload_to_options(test, &(const struct monitor_options){ .jobs = jobs });
+}
+
+void reload_to_options(struct monitor_test *test, const struct monitor_options *options)
+{
+        write_config(test, options);
         reload_request(test->reload);
 }

@@ -24,6 +24,16 @@
 
 #define JOBS 20
 
+/* A job of the account, for the search. Times are ISO without a zone. */
+struct account_job {
+        unsigned id;
+        const char *created, *updated, *description, *status;
+        bool is_brief;  /* the search omits the description */
+        unsigned polls; /* single ones */
+};
+
+#define ACCOUNT_JOBS 40
+
 struct monitor_test {
         sd_event *event;
         struct fixture *files; /* only the directory is used */
@@ -44,7 +54,13 @@ struct monitor_test {
         struct loopback_peer *withheld[JOBS + 1]; /* the last such request */
         const char *all, *headers;                /* to every request; NULL: as above */
 
+        /* Other jobs of the account, in no order. Without any the search has no rows. */
+        struct account_job account[ACCOUNT_JOBS];
+        size_t account_count;
+        const char *search_failure; /* not NULL: this HTTP status to a search */
+
         unsigned requests, polls[JOBS + 1]; /* all, and single ones of each job */
+        unsigned searches[2];               /* by UpdatedOn, by CreatedOn */
         unsigned idle, reloads, refusals;
         bool has_new_token; /* once */
 
@@ -55,7 +71,8 @@ struct monitor_test {
 };
 
 struct monitor_options {
-        const char *jobs; /* "1, 2" */
+        const char *jobs; /* "1, 2"; NULL: none */
+        const char *more; /* lines of the configuration; NULL: none */
         bool once;        /* --once */
         int level;        /* of the log: LOG_ERR, … */
 };
@@ -66,6 +83,9 @@ int monitor_teardown(void **state);
 
 /* With other jobs, nothing of which was polled yet. */
 void monitor_begin(void **state, const struct monitor_options *options);
+
+/* The run ends, and the next one continues with its state. */
+void monitor_restart(void **state, const struct monitor_options *options);
 
 /* Answers a request that was withheld. */
 void monitor_answer(struct monitor_test *test, size_t job);
@@ -86,3 +106,6 @@ void release(struct monitor_test *test);
 void limit(struct monitor_test *test, uint64_t size);
 
 void reload_to(struct monitor_test *test, const char *jobs);
+
+/* The same with other lines, which are as in struct monitor_options. */
+void reload_to_options(struct monitor_test *test, const struct monitor_options *options);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * A row of a job that is not watched is judged by the sections. If it may be that of a new job, the job is
+ * looked up in the state: one that the state knows is not new. Then it becomes a job of the table and is read
+ * by its ID. If the row had not shown enough, the record decides whether it stays. Of jobs that were looked
+ * up the IDs are kept.
+ */
+
+#include "monitor/discover.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "monitor/discovered_job.h"
+#include "planning/feed_rows.h"
+#include "util/cleanup.h"
+#include "util/container.h"
+#include "util/memory.h"
+#include "util/timespan.h"
+
+#define JOBS_MAX 100000
+
+static void need(int r)
+{
+        if (r == -ENOMEM)
+                memory_exhausted();
+}
+
+/* ---- looking up ---- */
+
+struct lookup {
+        struct state_operation operation;
+        struct monitor *monitor;
+        struct job_record row;
+        char *names; /* of sections; NULL: to be decided */
+        bool again;
+        bool known; /* the state knows the job */
+};
+
+static struct lookup *lookup_free(struct lookup *lookup)
+{
+        if (lookup == NULL)
+                return NULL;
+        job_record_clear(&lookup->row);
+        free(lookup->names);
+        free(lookup);
+        return NULL;
+}
+
+DEFINE_CLEANUP(struct lookup, lookup_free)
+
+static int lookup_run(struct state_operation *operation, struct store *store)
+{
+        struct lookup *lookup = CONTAINER_OF(operation, struct lookup, operation);
+        struct stored_job job;
+
+        int r = store_get_job(store, lookup->row.id, &job);
+        lookup->known = r > 0 || r == -EUCLEAN; /* a damaged one is there, too */
+        return 0;
+}
+
+/* Watches a job from now on: it is read by its ID at once. */
+static void watch(struct monitor *monitor, const struct lookup *lookup)
+{
+        const struct remote_time created = remote_time_parse(&lookup->row.created_on);
+        const struct row_shown shown = row_shown_of(&lookup->row);
+        uint64_t now_us = monitor_now_us(monitor);
+        struct job *job;
+
+        need(discovered_job_new(monitor->parts.config, lookup->row.id, &created,
+                                lookup->names != NULL ? lookup->names : "", &job));
+        if (lookup->names == NULL)
+                job->planning.single_left = UCHAR_MAX; /* a row of a batch may show as little */
+        need(monitor_add_job(monitor, job));
+        monitor->discover.unrecorded++;
+        monitor->discover.watched++;
+        planner_start_job(monitor->planner, &job->planning, now_us, 0);
+        planner_confirm_row(monitor->planner, &job->planning, &shown, &lookup->row, lookup->again, now_us);
+}
+
+static void lookup_done(struct state_operation *operation, int r)
+{
+        CLEANUP(cleanup_lookup_free)
+        struct lookup *lookup = CONTAINER_OF(operation, struct lookup, operation);
+        struct monitor *monitor = lookup->monitor;
+        const struct config *config = monitor->parts.config;
+
+        monitor->discover.looking_up--;
+        monitor_poll_soon(monitor); /* also since it may be idle now */
+        if (monitor->stopped || (r >= 0 && lookup->known) ||
+            job_table_find(&monitor->jobs, lookup->row.id) != NULL)
+                return;
+        if (lookup->names != NULL ? discovered_job_is_configured(config, lookup->names)
+                                  : config->discover_count > 0)
+                watch(monitor, lookup);
+}
+
+static void look_up(struct monitor *monitor, struct job_record *row, char *names, bool again)
+{
+        const struct remote_time created = remote_time_parse(&row->created_on);
+        struct lookup *lookup = calloc(1, sizeof(*lookup));
+
+        if (lookup == NULL)
+                memory_exhausted();
+        known_ids_add(&monitor->discover.known, row->id, created.ticks);
+        *lookup =
+                (struct lookup){ .operation = { .run = lookup_run, .done = lookup_done, .only_reads = true },
+                                 .monitor = monitor,
+                                 .row = *row,
+                                 .names = names,
+                                 .again = again };
+        *row = (struct job_record){ 0 };
+        monitor->discover.looking_up++;
+        state_queue(monitor->parts.state, &lookup->operation);
+}
+
+/* ---- rows ---- */
+
+/* Whether there is room for another job; if not, that is logged. */
+static bool has_room(struct monitor *monitor)
+{
+        struct discover *discover = &monitor->discover;
+        bool room = discover->watched + discover->looking_up < JOBS_MAX;
+
+        if (!room && !discover->limit_logged)
+                journal_print(monitor->parts.journal, LOG_WARNING,
+                              "%d discovered jobs are open. Further new jobs are not watched.", JOBS_MAX);
+        discover->limit_logged = !room;
+        return room;
+}
+
+/* Every row shows how new jobs are, even of jobs that are watched. */
+static void note_created(struct monitor *monitor, const struct remote_time *created)
+{
+        struct discover *discover = &monitor->discover;
+
+        for (size_t i = 0; i < discover->sections.count; i++) {
+                struct discover_section *section = &discover->sections.sections[i];
+
+                if (section->discovery.phase == DISCOVERY_NOT_BEGUN ||
+                    discovery_note(&section->discovery, created))
+                        continue;
+                journal_print(monitor->parts.journal, LOG_WARNING,
+                              "[discover %s] begins anew: the API sends CreatedOn in another form.",
+                              section->config->name);
+                discovery_clear(&section->discovery);
+                if (discover->due_us == USEC_NEVER)
+                        discover->due_us = monitor_now_us(monitor);
+        }
+}
+
+void discover_take_row(struct monitor *monitor, struct job_record *row, bool again)
+{
+        const struct remote_time created = remote_time_parse(&row->created_on);
+        enum discover_verdict verdict;
+        char *names;
+
+        note_created(monitor, &created);
+        if (known_ids_contain(&monitor->discover.known, row->id) ||
+            job_table_find(&monitor->jobs, row->id) != NULL)
+                return;
+        need(discover_sections_judge(&monitor->discover.sections, row, false, &verdict, &names));
+        if (verdict == DISCOVER_NOT_NEW)
+                return;
+        if (has_room(monitor))
+                look_up(monitor, row, names, again);
+        else
+                free(names);
+}
+
+void discover_end_feed_page(struct monitor *monitor, enum feed_step step)
+{
+        monitor->discover.in_feed_round = step == FEED_NEXT_PAGE || step == FEED_AGAIN;
+        if (step == FEED_ROUND_CUT && monitor->discover.due_us == USEC_NEVER)
+                monitor->discover.due_us = monitor_now_us(monitor);
+}
+
+/* ---- jobs to be decided ---- */
+
+bool discover_decide(struct monitor *monitor, struct job *job, const struct job_record *record)
+{
+        struct planner_settings settings;
+        enum discover_verdict verdict = DISCOVER_NOT_NEW;
+        CLEANUP(cleanup_free) char *names = NULL;
+
+        if (!job_is_undecided(job))
+                return true;
+        if (record != NULL)
+                need(discover_sections_judge(&monitor->discover.sections, record,
+                                             job->planning.polled_us != 0, &verdict, &names));
+        if (verdict == DISCOVER_UNCLEAR) { /* the record is that of a row, which was believed */
+                planner_start_job(monitor->planner, &job->planning, monitor_now_us(monitor), 0);
+                return false;
+        }
+        if (verdict != DISCOVER_NEW) {
+                job->discovery->rejected = true;
+                monitor->discover.some_ended = true;
+                return false;
+        }
+        const struct remote_time created = job->discovery->created;
+        need(discovered_job_note(job, &created, names));
+        need(discovered_job_update(monitor->parts.config, job, &settings));
+        planner_update_job(monitor->planner, &job->planning, &settings, monitor_now_us(monitor));
+        job->planning.single_left = 0;
+        return true;
+}
+
+void discover_note_recorded(struct monitor *monitor, const struct job *job, bool has_ended)
+{
+        if (job->discovery == NULL)
+                return;
+        monitor->discover.unrecorded -= !job->planning.watch.memory.recorded;
+        monitor->discover.some_ended |= has_ended;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+
+#include "model/record.h"
+#include "monitor/poll_state.h"
+#include "planning/feed_cursor.h"
+
+/*
+ * New jobs: rows of the search that a section [discover NAME] matches become jobs of the table. They are
+ * watched like others until they end.
+ *
+ * These functions do not fail: without memory the process ends, since a new job that is missed once is not
+ * shown again.
+ */
+
+/*
+ * A row of a complete page. The texts are taken out of it if it may be a new job. `again`: it is to be read
+ * twice, see planner_confirm_row().
+ */
+void discover_take_row(struct monitor *monitor, struct job_record *row, bool again);
+
+/* What follows a page by UpdatedOn, of which all rows were taken. */
+void discover_end_feed_page(struct monitor *monitor, enum feed_step step);
+
+/*
+ * Before the observation of a job, of which `record` was read (NULL: it is gone): whether it is a job to be
+ * watched. It is decided here if the row had not shown all that is needed. If not, it must not be used again.
+ */
+bool discover_decide(struct monitor *monitor, struct job *job, const struct job_record *record);
+
+/* Before an observation is complete that was recorded: of a discovered job. */
+void discover_note_recorded(struct monitor *monitor, const struct job *job, bool has_ended);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+
+/* When a round is made, and what follows from its pages. */
+
+#include "monitor/discover_created.h"
+
+#include <stdlib.h>
+
+#include "monitor/discover.h"
+#include "planning/feed.h"
+#include "util/cleanup.h"
+#include "util/memory.h"
+#include "util/timespan.h"
+
+/* After a round that failed. */
+#define RETRY_US USEC_PER_HOUR
+
+bool discover_created_is_within_round(const struct discover *discover)
+{
+        return discover->round.page > 1;
+}
+
+/* ---- the end of a round ---- */
+
+/* Those that have begun, of which the state does not know yet. */
+static void log_begun(struct monitor *monitor, const struct discover_section *section, bool is_cut)
+{
+        monitor->discover.unsaved = true;
+        if (is_cut && section->config->since_us > 0)
+                journal_print(monitor->parts.journal, LOG_WARNING,
+                              "[discover %s] since: only the newest %d jobs are considered.",
+                              section->config->name, CREATED_ROWS_MAX);
+        journal_print(monitor->parts.journal, LOG_INFO, "[discover %s] watches new jobs from now on.",
+                      section->config->name);
+}
+
+static bool has_section_to_begin(const struct discover_sections *sections)
+{
+        for (size_t i = 0; i < sections->count; i++)
+                if (sections->sections[i].discovery.phase != DISCOVERY_BEGUN)
+                        return true;
+        return false;
+}
+
+static void end_round(struct monitor *monitor)
+{
+        struct discover *discover = &monitor->discover;
+
+        discover->ended_us = monitor_now_us(monitor);
+        /* A section may have been added during the round. */
+        discover->due_us = has_section_to_begin(&discover->sections) ? discover->ended_us : USEC_NEVER;
+        discover->failure_logged = false;
+}
+
+/* Whatever the feed does meanwhile. */
+static void continue_round(struct monitor *monitor)
+{
+        if (monitor->discover.due_us == USEC_NEVER)
+                monitor->discover.due_us = monitor_now_us(monitor);
+}
+
+static void fail_round(struct monitor *monitor)
+{
+        struct discover *discover = &monitor->discover;
+
+        discover->due_us = monitor->parts.once ? USEC_NEVER : monitor_now_us(monitor) + RETRY_US;
+        if (discover->failure_logged)
+                return;
+        discover->failure_logged = true;
+        journal_print(monitor->parts.journal, LOG_WARNING,
+                      "Cannot search for new jobs: the API does not sort jobs by CreatedOn. Retrying in 1h.");
+}
+
+static void follow_step(struct monitor *monitor, enum feed_step step)
+{
+        switch (step) {
+        case FEED_AGAIN:
+        case FEED_NEXT_PAGE:
+                continue_round(monitor);
+                break;
+        case FEED_ROUND_CUT:
+                journal_print(monitor->parts.journal, LOG_WARNING,
+                              "New jobs are searched for among the newest %d only.", CREATED_ROWS_MAX);
+                end_round(monitor);
+                break;
+        case FEED_ROUND_DONE:
+                end_round(monitor);
+                break;
+        case FEED_FAILED:
+                fail_round(monitor);
+                break;
+        }
+}
+
+/* ---- pages ---- */
+
+static struct feed_row row_of(const struct job_record *record)
+{
+        const struct remote_time created = remote_time_parse(&record->created_on);
+
+        return (struct feed_row){ .id = record->id,
+                                  .updated = created,
+                                  .digest = record->id ^ (uint64_t)created.ticks << 1 };
+}
+
+void discover_created_take_page(struct monitor *monitor, struct job_record records[], size_t count,
+                                const struct search_page *page)
+{
+        const struct feed_page_end end = { page->number, page->total, page->has_total, page->has_next };
+        struct discover *discover = &monitor->discover;
+        size_t section_count = discover->sections.count;
+        CLEANUP(cleanup_free) struct feed_row *rows = calloc(count + 1, sizeof(*rows));
+        CLEANUP(cleanup_free) struct created_section *sections = calloc(section_count + 1, sizeof(*sections));
+        enum feed_step step = FEED_FAILED;
+
+        if (rows == NULL || sections == NULL)
+                memory_exhausted();
+        for (size_t i = 0; i < count; i++)
+                rows[i] = row_of(&records[i]);
+        for (size_t i = 0; i < section_count; i++) {
+                struct discover_section *section = &discover->sections.sections[i];
+                sections[i] = (struct created_section){ &section->discovery, section->config->since_us };
+        }
+        if (created_round_take_page(&discover->round, sections, section_count, rows, count, &end, &step) < 0)
+                memory_exhausted();
+        if (step != FEED_AGAIN && step != FEED_FAILED)
+                for (size_t i = count; i-- > 0;) /* the oldest job first, as they were created */
+                        discover_take_row(monitor, &records[i], false);
+        for (size_t i = 0; i < section_count; i++)
+                if (sections[i].discovery->phase == DISCOVERY_FIRST_ROUND &&
+                    (step == FEED_ROUND_DONE || step == FEED_ROUND_CUT))
+                        log_begun(monitor, &discover->sections.sections[i], step == FEED_ROUND_CUT);
+        created_round_finish_page(sections, section_count, rows, count, step);
+        follow_step(monitor, step);
+        discover->wanted_us = 0; /* the planner is to be told anew */
+}
+
+/* ---- when ---- */
+
+void discover_created_soon(struct monitor *monitor)
+{
+        monitor->discover.due_us = monitor_now_us(monitor);
+        monitor->discover.wanted_us = 0;
+}
+
+static uint64_t longest_wait(const struct monitor *monitor)
+{
+        const struct config *config = monitor->parts.config;
+        uint64_t wait_us = USEC_NEVER;
+
+        for (size_t i = 0; i < config->discover_count; i++)
+                if (config->discovers[i].poll.max_interval_us < wait_us)
+                        wait_us = config->discovers[i].poll.max_interval_us;
+        return wait_us;
+}
+
+static uint64_t next_page_us(const struct monitor *monitor)
+{
+        const struct discover *discover = &monitor->discover;
+
+        if (discover->sections.count == 0)
+                return USEC_NEVER;
+        if (discover->due_us != USEC_NEVER)
+                return discover->due_us;
+        if (monitor->parts.once || planner_feed_phase(monitor->planner) == FEED_PHASE_WORKING)
+                return USEC_NEVER;
+        return discover->ended_us + longest_wait(monitor);
+}
+
+void discover_created_plan(struct monitor *monitor)
+{
+        struct discover *discover = &monitor->discover;
+        uint64_t at_us = next_page_us(monitor);
+
+        if (at_us == discover->wanted_us)
+                return;
+        const struct feed_page_request page = created_round_page(&discover->round);
+        planner_want_created(monitor->planner, at_us != USEC_NEVER ? &page : NULL, at_us);
+        discover->wanted_us = at_us;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * From one run or configuration to the next: sections and jobs that were discovered continue, and jobs whose
+ * sections are gone are dropped, in the state too.
+ */
+
+#include "monitor/discover_restart.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "monitor/discover_created.h"
+#include "monitor/discovered_job.h"
+#include "util/cleanup.h"
+#include "util/container.h"
+#include "util/memory.h"
+#include "util/message.h"
+#include "util/timespan.h"
+
+/* Of jobs that a message names. */
+#define NAMED_MAX 10
+
+static void count_jobs(struct monitor *monitor)
+{
+        struct discover *discover = &monitor->discover;
+
+        discover->watched = discover->unrecorded = 0;
+        for (size_t i = 0; i < monitor->jobs.count; i++) {
+                const struct job *job = monitor->jobs.jobs[i];
+
+                discover->watched += job_is_discovered(job);
+                discover->unrecorded += job->discovery != NULL && !job->planning.watch.memory.recorded;
+        }
+}
+
+/* ---- what is dropped ---- */
+
+/* Jobs that are not watched any more, for one message. */
+struct dropped {
+        uint64_t ids[NAMED_MAX];
+        size_t count;
+};
+
+static void drop(struct dropped *dropped, uint64_t id)
+{
+        if (dropped->count < NAMED_MAX)
+                dropped->ids[dropped->count] = id;
+        dropped->count++;
+}
+
+static void log_dropped(struct monitor *monitor, const struct dropped *dropped)
+{
+        CLEANUP(cleanup_free) char *ids = NULL;
+        size_t size = 0;
+
+        if (dropped->count == 0)
+                return;
+        FILE *file = open_memstream(&ids, &size);
+        if (file == NULL)
+                memory_exhausted();
+        for (size_t i = 0; i < dropped->count && i < NAMED_MAX; i++)
+                (void)fprintf(file, "%s%" PRIu64, i > 0 ? ", " : "", dropped->ids[i]);
+        if (dropped->count > NAMED_MAX)
+                (void)fprintf(file, " and %zu more", dropped->count - NAMED_MAX);
+        if (fclose(file) != 0)
+                memory_exhausted();
+        journal_print(monitor->parts.journal, LOG_NOTICE,
+                      "No longer watching %zu job%s of [discover] sections that were removed: %s.",
+                      dropped->count, plural(dropped->count), ids);
+}
+
+/* ---- start ---- */
+
+struct loading {
+        struct monitor *monitor;
+        struct store *store;
+        struct dropped dropped;
+};
+
+static int load_job(struct loading *loading, const struct stored_discovery *stored,
+                    const struct remote_time *created)
+{
+        struct monitor *monitor = loading->monitor;
+        struct job *job;
+
+        int r = discovered_job_new(monitor->parts.config, stored->job, created, stored->sections, &job);
+        if (r < 0)
+                return r;
+        r = job_load(job, loading->store, monitor_now_us(monitor));
+        if (r >= 0)
+                r = monitor_add_job(monitor, job);
+        if (r < 0)
+                job_free(job);
+        return r;
+}
+
+static int take_stored(void *userdata, const struct stored_discovery *stored)
+{
+        const struct remote_time created = { .form = (enum remote_time_form)stored->created_form,
+                                             .ticks = stored->created_ticks };
+        struct loading *loading = userdata;
+        struct job *listed = job_table_find(&loading->monitor->jobs, stored->job);
+
+        if (listed != NULL)
+                return discovered_job_note(listed, &created, stored->sections);
+        if (stored->outcome == OUTCOME_SUCCESS || stored->outcome == OUTCOME_FAILURE)
+                return 0;
+        if (discovered_job_is_configured(loading->monitor->parts.config, stored->sections))
+                return load_job(loading, stored, &created);
+        drop(&loading->dropped, stored->job);
+        return store_drop_discovered(loading->store, stored->job);
+}
+
+int discover_load(struct monitor *monitor)
+{
+        struct store *store = state_store(monitor->parts.state);
+        struct loading loading = { .monitor = monitor, .store = store };
+
+        monitor->discover = (struct discover){ .round = CREATED_ROUND_INITIAL,
+                                               .due_us = monitor_now_us(monitor),
+                                               .wanted_us = USEC_NEVER };
+        int r = discover_sections_load(&monitor->discover.sections, monitor->parts.config, store);
+        if (r >= 0)
+                r = store_each_discovered(store, take_stored, &loading);
+        if (r == -EUCLEAN) {
+                journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch a discovered job: %s.",
+                              store_error(store));
+                r = 0;
+        }
+        if (r < 0)
+                return r;
+        log_dropped(monitor, &loading.dropped);
+        count_jobs(monitor);
+        return 0;
+}
+
+void discover_clear(struct monitor *monitor)
+{
+        assert(monitor->discover.looking_up == 0);
+        discover_sections_clear(&monitor->discover.sections);
+        known_ids_clear(&monitor->discover.known);
+}
+
+/* ---- reload ---- */
+
+/* Forgets in the state what discovered the jobs that are not watched any more. */
+struct forgetting {
+        struct state_operation operation;
+        size_t count;
+        uint64_t ids[];
+};
+
+static int forgetting_run(struct state_operation *operation, struct store *store)
+{
+        const struct forgetting *forgetting = CONTAINER_OF(operation, struct forgetting, operation);
+        int r = 0;
+
+        for (size_t i = 0; i < forgetting->count && r >= 0; i++)
+                r = store_drop_discovered(store, forgetting->ids[i]);
+        return r;
+}
+
+/* If it failed, it is done at the next start. */
+static void forgetting_done(struct state_operation *operation, int r)
+{
+        (void)r;
+        free(CONTAINER_OF(operation, struct forgetting, operation));
+}
+
+static void forget_removed(struct monitor *monitor, const struct job_table *removed)
+{
+        struct forgetting *forgetting =
+                calloc(1, sizeof(*forgetting) + removed->count * sizeof(forgetting->ids[0]));
+        struct dropped dropped = { .count = 0 };
+
+        if (forgetting == NULL)
+                memory_exhausted();
+        forgetting->operation = (struct state_operation){ .run = forgetting_run, .done = forgetting_done };
+        for (size_t i = 0; i < removed->count; i++) {
+                const struct job *job = removed->jobs[i];
+
+                if (job->discovery == NULL || job_is_undecided(job))
+                        continue;
+                forgetting->ids[forgetting->count++] = job->planning.id;
+                drop(&dropped, job->planning.id);
+        }
+        log_dropped(monitor, &dropped);
+        if (forgetting->count > 0)
+                state_queue(monitor->parts.state, &forgetting->operation);
+        else
+                free(forgetting);
+}
+
+/* A job that was to be decided and is listed now. */
+static void settle_listed(struct monitor *monitor)
+{
+        for (size_t i = 0; i < monitor->jobs.count; i++) {
+                struct job *job = monitor->jobs.jobs[i];
+
+                if (!job->listed || !job_is_undecided(job))
+                        continue;
+                job->planning.single_left = 0;
+                if (job->discovery->rejected)
+                        planner_start_job(monitor->planner, &job->planning, monitor_now_us(monitor), 0);
+                free(job->discovery);
+                job->discovery = NULL;
+        }
+}
+
+void discover_reload(struct monitor *monitor, const struct job_table *removed)
+{
+        struct discover *discover = &monitor->discover;
+        size_t before = discover->sections.count;
+
+        if (discover_sections_reload(&discover->sections, monitor->parts.config) < 0)
+                memory_exhausted();
+        settle_listed(monitor);
+        forget_removed(monitor, removed);
+        known_ids_clear(&discover->known); /* another section may match */
+        count_jobs(monitor);
+        discover->some_ended = true;
+        discover->unsaved |= before > 0 || discover->sections.count > 0;
+        discover_created_soon(monitor);
+}
+
+void discover_reset(struct monitor *monitor)
+{
+        struct discover *discover = &monitor->discover;
+
+        for (size_t i = 0; i < discover->sections.count; i++)
+                discovery_clear(&discover->sections.sections[i].discovery);
+        known_ids_clear(&discover->known);
+        discover->round = CREATED_ROUND_INITIAL;
+        discover->in_feed_round = false;
+        discover_created_soon(monitor);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "monitor/discover_sections.h"
+#include "monitor/known_ids.h"
+#include "planning/created_round.h"
+
+/* What is known of new jobs: see discover.h, and discover_created.h for the last part. */
+struct discover {
+        struct discover_sections sections;
+        struct known_ids known;
+        size_t looking_up;        /* rows that are being looked up in the state */
+        size_t unrecorded;        /* jobs in the table whose first event is not recorded */
+        size_t watched;           /* discovered jobs in the table */
+        size_t succeeded, failed; /* that have ended and are in the table no more */
+        bool limit_logged;
+        bool unsaved;       /* a first round is over, and the state does not know that */
+        bool in_feed_round; /* between two pages of one */
+        bool some_ended;    /* jobs of the table are to be taken out */
+
+        struct created_round round;
+        uint64_t due_us;    /* of the round that is wanted in any case; USEC_NEVER: none is */
+        uint64_t ended_us;  /* when a round ended last */
+        uint64_t wanted_us; /* as the planner was told; USEC_NEVER: no page */
+        bool failure_logged;
+};

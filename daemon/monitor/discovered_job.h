@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "monitor/job.h"
+
+/* A job as the sections [discover NAME] say that found it: the settings of the first, the hooks of all. */
+
+/* Whether a name is among those of a list "A,B". */
+bool section_names_contain(const char *names, const char *name);
+
+/* Whether one of the sections is in the configuration. */
+bool discovered_job_is_configured(const struct config *config, const char *sections);
+
+/* A job that is in no planner and no table, of which nothing is recorded. Returns 0 or -ENOMEM. */
+int discovered_job_new(const struct config *config, uint64_t id, const struct remote_time *created,
+                       const char *sections, struct job **ret_job);
+
+/*
+ * Gives a job name, hooks and origin by the sections that discovered it. How it is polled by them is returned
+ * for planner_update_job(). 0 or -ENOMEM.
+ */
+int discovered_job_update(const struct config *config, struct job *job,
+                          struct planner_settings *ret_settings);
+
+/* Sets by which sections the job was discovered. Returns 0 or -ENOMEM. */
+int discovered_job_note(struct job *job, const struct remote_time *created, const char *sections);

@@ -14,11 +14,19 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "util/timespan.h"
+
 #define PAGES_MAX   200
 #define REPEATS_MAX 3
 
 /* Changes become visible late, by at most so much. */
 #define LATE_TICKS REMOTE_TICKS_PER_MIN
+
+/* Short rounds are made for so long after a complete one. Together with its own time, less than a minute. */
+#define SHORT_US (30 * USEC_PER_SEC)
+
+/* They read at least so far back, since several changes may have the same time. */
+#define SHORT_TICKS (2 * REMOTE_TICKS_PER_SEC)
 
 /* Rounds read back to a suspect that is no older than this. */
 #define SUSPECT_TICKS (10 * REMOTE_TICKS_PER_MIN)
@@ -54,6 +62,7 @@ void feed_cursor_start(struct feed_cursor *cursor, const struct remote_time *sav
 static void stop_rounds(struct feed_cursor *cursor)
 {
         cursor->works = false;
+        cursor->full_us = 0;
         cursor->suspects.count = 0;
         feed_search_reset(&cursor->search);
         restart_round(cursor);
@@ -84,13 +93,20 @@ const char *feed_cursor_reason(const struct feed_cursor *cursor)
 
 /* ---- pages ---- */
 
+/* Whether the round may end before it is complete. */
+static bool is_short_round(const struct feed_cursor *cursor)
+{
+        return cursor->full_us != 0 && cursor->round_us < cursor->full_us + SHORT_US;
+}
+
 void feed_cursor_begin_page(struct feed_cursor *cursor, uint64_t now_us, struct feed_page_request *ret)
 {
         assert(!feed_cursor_is_off(cursor, now_us));
 
         if (cursor->page == 1) {
-                feed_search_begin_round(&cursor->search, now_us);
                 cursor->round_us = now_us;
+                feed_search_begin_round(&cursor->search, is_short_round(cursor) ? 0 : cursor->full_rows,
+                                        now_us);
                 cursor->round_rows = cursor->round_new = 0;
         }
         *ret = (struct feed_page_request){
@@ -235,8 +251,16 @@ static bool reaches_back(const struct feed_cursor *cursor, const struct feed_row
 static void end_round(struct feed_cursor *cursor)
 {
         feed_search_end_round(&cursor->search, cursor->round_rows, cursor->round_new);
-        seen_rows_end_round(&cursor->seen);
+        cursor->recent = cursor->round_newest.ticks;
         restart_round(cursor);
+}
+
+static void end_full_round(struct feed_cursor *cursor)
+{
+        cursor->full_us = cursor->round_us;
+        cursor->full_rows = cursor->round_rows;
+        seen_rows_end_round(&cursor->seen);
+        end_round(cursor);
 }
 
 /*
@@ -249,7 +273,7 @@ static enum feed_step cut_round(struct feed_cursor *cursor)
         cursor->floor = cursor->boundary = cursor->newest.ticks + 1;
         cursor->suspects.count = 0;
         cursor->works = false;
-        end_round(cursor);
+        end_full_round(cursor);
         return FEED_ROUND_CUT;
 }
 
@@ -266,6 +290,8 @@ static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us
         char reason[sizeof(cursor->off.reason)];
 
         if (cursor->shifted) { /* the next round reads as far back as this one */
+                cursor->full_us = 0;
+                seen_rows_end_round(&cursor->seen);
                 end_round(cursor);
                 return FEED_ROUND_DONE;
         }
@@ -275,7 +301,7 @@ static enum feed_step complete_round(struct feed_cursor *cursor, uint64_t now_us
         feed_off_note_success(&cursor->off, now_us);
 
         uint64_t missed = feed_suspects_take_round(&cursor->suspects, cursor->round_us);
-        end_round(cursor);
+        end_full_round(cursor);
         if (missed == 0)
                 return FEED_ROUND_DONE;
         (void)snprintf(reason, sizeof(reason), "it did not show a change of job %llu",
@@ -302,6 +328,11 @@ static enum feed_step take_rows(struct feed_cursor *cursor, const struct feed_ro
                 return cut_round(cursor); /* the form of UpdatedOn is another now */
         if (!has_boundary(cursor) || !end->has_next || reaches_back(cursor, rows, count, new))
                 return complete_round(cursor, now_us);
+        if (found == 0 && is_short_round(cursor) &&
+            rows[count - 1].updated.ticks < cursor->recent - SHORT_TICKS) {
+                end_round(cursor);
+                return FEED_ROUND_DONE;
+        }
         if (cursor->page == PAGES_MAX)
                 return cut_round(cursor);
         cursor->page++;

@@ -18,14 +18,19 @@
  *
  * A round reads from the newest row back to a minute behind the newest of the last complete round, since
  * changes may become visible late. The first round reads one page, or back to a minute behind a saved time.
+ * Short rounds come in between while more rows than a page has are younger than that: they end with a page
+ * without new rows that reaches a moment behind the newest row of the round before.
  */
 struct feed_cursor {
         struct remote_time newest; /* on the first page of the last complete round */
         int64_t boundary; /* rows older than this were read by earlier rounds; of the form of `newest` */
+        int64_t recent;   /* the newest time of the last round, short or not */
         int64_t floor;    /* `boundary` is not put before it, after a round was cut */
         struct seen_rows seen;
         struct feed_suspects suspects;
-        bool works; /* a round is complete since the feed is on */
+        bool works;       /* a round is complete since the feed is on */
+        uint64_t full_us; /* when the last complete round began; 0: none */
+        size_t full_rows; /* how many rows it had */
 
         struct feed_search search;
 
@@ -45,7 +50,7 @@ struct feed_cursor {
 enum feed_step {
         FEED_NEXT_PAGE,
         FEED_AGAIN,      /* the page does not count: the round begins again, or the page is requested again */
-        FEED_ROUND_DONE, /* all that changed has been shown */
+        FEED_ROUND_DONE, /* all that changed has been shown, but for what became visible late */
         FEED_ROUND_CUT,  /* it has not: all jobs are to be polled, and new ones searched by CreatedOn */
         FEED_FAILED,     /* the feed is off; feed_cursor_reason() says why */
 };

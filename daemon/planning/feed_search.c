@@ -10,14 +10,14 @@
 #include "planning/feed_page.h"
 #include "util/timespan.h"
 
-/* After a round of more rows than so many small pages have, pages stay large even if few of them were new. */
-#define SMALL_PAGES 4
+/* Rounds of more rows have large pages, even if few of them are new. */
+#define SMALL_ROUND ((size_t)4 * FEED_SMALL_SIZE)
 
-void feed_search_begin_round(struct feed_search *search, uint64_t now_us)
+void feed_search_begin_round(struct feed_search *search, size_t rows, uint64_t now_us)
 {
         if (now_us >= search->largest_until_us)
                 search->largest = FEED_LARGEST_SIZE;
-        if (search->size > search->largest)
+        if (search->size > search->largest || rows > SMALL_ROUND)
                 search->size = search->largest;
 }
 
@@ -86,7 +86,7 @@ bool feed_search_grow(struct feed_search *search)
 void feed_search_end_round(struct feed_search *search, size_t rows, size_t found)
 {
         search->unsorted = search->failed = 0;
-        if (found * 2 <= rows && rows <= (size_t)SMALL_PAGES * FEED_SMALL_SIZE)
+        if (found * 2 <= rows && rows <= SMALL_ROUND)
                 search->size = FEED_SMALL_SIZE;
 }
 

@@ -27,8 +27,8 @@ struct feed_search {
 
 #define FEED_SEARCH_INITIAL ((struct feed_search){ .size = FEED_SMALL_SIZE, .largest = FEED_LARGEST_SIZE })
 
-/* A round begins. */
-void feed_search_begin_round(struct feed_search *search, uint64_t now_us);
+/* A round begins, which will have about as many rows. */
+void feed_search_begin_round(struct feed_search *search, size_t rows, uint64_t now_us);
 
 /* A page was sorted. */
 void feed_search_note_sorted(struct feed_search *search);

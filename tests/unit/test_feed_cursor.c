@@ -493,6 +493,22 @@ static void test_after_a_time_off_all_values_of_dir_are_tried(void **state)
         feed_table_clear(&table);
 }
 
+static void test_after_an_unsorted_search_each_value_of_dir_is_tried_again(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        table.has_direction = true;
+        table.direction = 7;
+        assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
+        table.now_us += USEC_PER_HOUR;
+        table.direction = 0;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_int_equal(table.again, 2);
+        feed_table_clear(&table);
+}
+
 static void fail_other_directions(struct feed_table *table, const struct feed_page_request *request)
 {
         table->size_max = request->direction == 0 ? 0 : 1;
@@ -1127,6 +1143,7 @@ int main(void)
                 cmocka_unit_test(test_the_direction_that_is_newest_first_is_found),
                 cmocka_unit_test(test_a_new_meaning_of_dir_is_found),
                 cmocka_unit_test(test_after_a_time_off_all_values_of_dir_are_tried),
+                cmocka_unit_test(test_after_an_unsorted_search_each_value_of_dir_is_tried_again),
                 cmocka_unit_test(test_a_value_of_dir_that_fails_is_not_used),
                 cmocka_unit_test(test_small_pages_are_found_with_any_dir),
                 cmocka_unit_test(test_a_search_that_ignores_the_order_fails),

@@ -58,6 +58,23 @@ static void check_lists(const struct string_list *left, const struct string_list
                 check(strcmp(left->items[i], right->items[i]) == 0);
 }
 
+static void check_discover(const struct discover_config *left, const struct discover_config *right)
+{
+        check(strcmp(left->name, right->name) == 0);
+        check(left->business.count == right->business.count);
+        for (size_t i = 0; i < left->business.count; i++)
+                check(left->business.ids[i] == right->business.ids[i]);
+        check_lists(&left->description, &right->description);
+        check_lists(&left->files, &right->files);
+        check_lists(&left->user, &right->user);
+        check_lists(&left->hooks, &right->hooks);
+        check(left->since_us == right->since_us && left->hooks_given == right->hooks_given);
+        check(left->poll.interval_us == right->poll.interval_us);
+        check(left->poll.max_interval_us == right->poll.max_interval_us);
+        check(left->poll.stalled_after_us == right->poll.stalled_after_us);
+        check(left->poll.result_wait_us == right->poll.result_wait_us);
+}
+
 static void check_values(const struct config *left, const struct config *right)
 {
         check(strcmp(left->api.base_url, right->api.base_url) == 0);
@@ -73,6 +90,9 @@ static void check_values(const struct config *left, const struct config *right)
         check(left->job_count == right->job_count);
         for (size_t i = 0; i < left->job_count; i++)
                 check(left->jobs[i].id == right->jobs[i].id);
+        check(left->discover_count == right->discover_count);
+        for (size_t i = 0; i < left->discover_count; i++)
+                check_discover(&left->discovers[i], &right->discovers[i]);
         check(left->hook_count == right->hook_count);
         for (size_t i = 0; i < left->hook_count; i++) {
                 check(left->hooks[i].kind == right->hooks[i].kind && left->hooks[i].on == right->hooks[i].on);

@@ -328,7 +328,7 @@ static enum feed_step take_rows(struct feed_cursor *cursor, const struct feed_ro
                 return cut_round(cursor); /* the form of UpdatedOn is another now */
         if (!has_boundary(cursor) || !end->has_next || reaches_back(cursor, rows, count, new))
                 return complete_round(cursor, now_us);
-        if (found == 0 && is_short_round(cursor) &&
+        if (count > 0 && found == 0 && is_short_round(cursor) &&
             rows[count - 1].updated.ticks < cursor->recent - SHORT_TICKS) {
                 end_round(cursor);
                 return FEED_ROUND_DONE;

@@ -780,6 +780,16 @@ static void test_pages_without_rows_that_never_end_fail(void **state)
         assert_int_equal(table.pages, 4 * 4); /* of which the third and the fourth are equal */
         assert_string_equal(feed_cursor_reason(&table.cursor), "pages do not advance");
         feed_table_clear(&table);
+
+        /* The same in a short round. */
+        setup_jobs(&table, 30, true);
+        start_at(&table, SECONDS(30));
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        for (unsigned id = 1; id <= 30; id++)
+                feed_table_get(&table, id)->ticks = SECONDS(30);
+        table.endless = true;
+        assert_int_equal(feed_table_read_round(&table), FEED_FAILED);
+        feed_table_clear(&table);
 }
 
 static void push_page_down(struct feed_table *table, const struct feed_page_request *request)

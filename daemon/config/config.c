@@ -23,32 +23,8 @@ static void clear_values(enum config_section section, void *values)
         for (size_t i = 0; i < keys.count; i++)
                 if (keys.first[i].type->clear != NULL)
                         keys.first[i].type->clear((char *)values + keys.first[i].offset);
-}
-
-void config_job_clear(struct job_config *job)
-{
-        free(job->name);
-        clear_values(SECTION_JOB, job);
-        *job = (struct job_config){ 0 };
-}
-
-void config_discover_clear(struct discover_config *discover)
-{
-        free(discover->name);
-        clear_values(SECTION_DISCOVER, discover);
-        *discover = (struct discover_config){ 0 };
-}
-
-void config_hook_clear(struct hook_config *hook)
-{
-        free(hook->name);
-        free(hook->comment);
-        free(hook->where);
-        free(hook->where_secret_file);
-        free(hook->where_header_file);
-        free(hook->where_ca_file);
-        clear_values(SECTION_HOOK, hook);
-        *hook = (struct hook_config){ 0 };
+        if (config_section_is_named(section))
+                config_type_text.clear(values); /* the name, which is the first member */
 }
 
 struct config *config_free(struct config *config)
@@ -60,11 +36,17 @@ struct config *config_free(struct config *config)
                 return NULL;
 
         for (size_t i = 0; i < config->job_count; i++)
-                config_job_clear(&config->jobs[i]);
+                clear_values(SECTION_JOB, &config->jobs[i]);
         for (size_t i = 0; i < config->discover_count; i++)
-                config_discover_clear(&config->discovers[i]);
-        for (size_t i = 0; i < config->hook_count; i++)
-                config_hook_clear(&config->hooks[i]);
+                clear_values(SECTION_DISCOVER, &config->discovers[i]);
+        for (size_t i = 0; i < config->hook_count; i++) {
+                free(config->hooks[i].comment);
+                free(config->hooks[i].where);
+                free(config->hooks[i].where_secret_file);
+                free(config->hooks[i].where_header_file);
+                free(config->hooks[i].where_ca_file);
+                clear_values(SECTION_HOOK, &config->hooks[i]);
+        }
         for (unsigned section = 0; section < SECTION_COUNT; section++)
                 if (!config_section_is_named((enum config_section)section))
                         clear_values((enum config_section)section, config);

@@ -204,11 +204,6 @@ struct config_overrides {
 /* Adds a reference. Returns the configuration. */
 struct config *config_ref(struct config *config);
 
-/* Free what a job, a section [discover NAME] or a hook owns and leave zeroes. For daemon/config only. */
-void config_job_clear(struct job_config *job);
-void config_discover_clear(struct discover_config *discover);
-void config_hook_clear(struct hook_config *hook);
-
 /* Drops a reference; the last one frees the configuration. Accepts NULL, returns NULL. */
 struct config *config_free(struct config *config);
 

@@ -177,7 +177,6 @@ static void build(struct loading *loading, const struct config_overrides *overri
                         complete_hook(loading, section);
                         config->hooks[config->hook_count++] = section->hook;
                 }
-        loading->is_built = true;
         refuse_duplicates(loading);
         for (size_t i = 0; i < overrides->job_count; i++)
                 add_job_of_command_line(loading, overrides->job_ids[i]);
@@ -207,13 +206,12 @@ static int finish(struct loading *loading, const struct config_overrides *overri
 
         if (overrides == NULL)
                 overrides = &none;
+        build(loading, overrides);
+        note_locations(loading);
+        apply_overrides(config, overrides);
         /* If nothing could be read, further errors would only follow from that. */
-        if (problems->errors == 0 || loading->has_sections) {
-                build(loading, overrides);
-                note_locations(loading);
-                apply_overrides(config, overrides);
+        if (problems->errors == 0 || loading->has_sections)
                 config_check(loading, overrides);
-        }
         loading_clear(loading);
         problems_sort(problems);
         if (problems->errors > 0) {

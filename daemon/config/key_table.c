@@ -176,6 +176,10 @@ const struct config_key config_keys[] = {
 
 const size_t config_key_count = LENGTH(config_keys);
 
+_Static_assert(offsetof(struct job_config, name) == 0 && offsetof(struct discover_config, name) == 0 &&
+                       offsetof(struct hook_config, name) == 0,
+               "the values of a section with a NAME begin with it");
+
 /* ---- look-ups ---- */
 
 const char *const config_section_names[SECTION_COUNT] = {

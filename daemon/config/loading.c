@@ -28,29 +28,7 @@ bool key_is_given(const struct key_state *key)
 
 void *section_values(const struct loading *loading, struct section *section)
 {
-        if (section->kind == SECTION_JOB)
-                return &section->job;
-        if (section->kind == SECTION_DISCOVER)
-                return &section->discover;
-        return section->kind == SECTION_HOOK ? (void *)&section->hook : loading->config;
-}
-
-/* Where the NAME of a section is. */
-static char **name_of(struct section *section)
-{
-        if (section->kind == SECTION_JOB)
-                return &section->job.name;
-        return section->kind == SECTION_DISCOVER ? &section->discover.name : &section->hook.name;
-}
-
-static void clear_values(struct section *section)
-{
-        if (section->kind == SECTION_JOB)
-                config_job_clear(&section->job);
-        else if (section->kind == SECTION_DISCOVER)
-                config_discover_clear(&section->discover);
-        else if (section->kind == SECTION_HOOK)
-                config_hook_clear(&section->hook);
+        return config_section_is_named(section->kind) ? (void *)&section->job : loading->config;
 }
 
 void loading_refuse_message(struct loading *loading, unsigned line, char *message)
@@ -81,7 +59,7 @@ static int compare_sections(const void *left_pointer, const void *right_pointer)
 
 struct section *loading_find(const struct loading *loading, enum config_section kind, const char *name)
 {
-        const struct section wanted = { .kind = kind, .name = name };
+        const struct section wanted = { .kind = kind, .name = (char *)(uintptr_t)name };
         struct section *const *found = tfind(&wanted, &loading->by_name, compare_sections);
 
         return found != NULL ? *found : NULL;
@@ -94,7 +72,7 @@ struct section *loading_add_section(struct loading *loading, enum config_section
 
         section->kind = kind;
         if (name != NULL)
-                section->name = *name_of(section) = memory_need(strdup(name));
+                section->name = memory_need(strdup(name));
         (void)memory_need(tsearch(section, &loading->by_name, compare_sections));
         *loading->sections_end = section;
         loading->sections_end = &section->next;
@@ -115,14 +93,7 @@ const struct config_file *loading_add_file(struct loading *loading, const char *
 
 void loading_clear(struct loading *loading)
 {
-        while (loading->sections != NULL) {
-                struct section *section = loading->sections;
-                loading->sections = section->next;
-                if (!loading->is_built)
-                        clear_values(section);
-                (void)tdelete(section, &loading->by_name, compare_sections);
-                free(section);
-        }
+        tdestroy(loading->by_name, free);
         while (loading->files != NULL) {
                 struct config_file *file = loading->files;
                 loading->files = file->next;

@@ -22,8 +22,10 @@ struct key_state {
 struct section {
         struct section *next;
         enum config_section kind;
-        const char *name; /* NAME of [job NAME] and the like, in its values; NULL if the section has none */
-        union {           /* the values of a section with a NAME */
+        union {
+                char *name; /* NAME of [job NAME] and the like; NULL if the section has none */
+                /* The values of a section with a NAME; each begins with it. build() in config_load.c takes
+                 * them over. */
                 struct job_config job;
                 struct discover_config discover;
                 struct hook_config hook;
@@ -60,7 +62,6 @@ struct loading {
         size_t hook_use_count;
         bool damaged;      /* a section header was refused */
         bool has_sections; /* there is a valid header */
-        bool is_built;     /* the configuration has the values of a section with a NAME */
 
         /* While a file is read. */
         const struct config_file *file;
@@ -96,5 +97,5 @@ const struct key_state *section_key(const struct section *section, const char *n
 /* Whether a file has the key. */
 bool key_is_given(const struct key_state *key);
 
-/* Frees everything but the configuration. */
+/* Frees everything but the configuration and the values. */
 void loading_clear(struct loading *loading);

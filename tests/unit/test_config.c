@@ -381,6 +381,14 @@ static void test_drop_ins(void **state)
         config_problems_clear(&problems);
         remove_file(drop_ins, "z.ini");
 
+        /* An invalid value is an error also where a later file replaces it. */
+        write_file(drop_ins, "C.ini", "[poll]\ninterval = x\n");
+        assert_int_equal(config_load(path, NULL, &problems, &config), -EINVAL);
+        assert_int_equal(problems.count, 1);
+        assert_non_null(strstr(problems.items[0].message, "C.ini:2: interval = x is invalid"));
+        config_problems_clear(&problems);
+        remove_file(drop_ins, "C.ini");
+
         /* World-writable: a warning only. */
         assert_int_equal(chmod(path, 0666), 0);
         assert_int_equal(config_load(path, NULL, &problems, &config), 0);

@@ -195,6 +195,25 @@ static void test_the_first_line_in_each_file_decides(void **state)
         config_free(config);
 }
 
+static void expect_target(const char *later, enum hook_kind kind, const char *target)
+{
+        struct config *config =
+                load_files((const char *[]){ "[jobs]\nids = 1\n[hook a]\nexec = /a ; c\n", later, NULL });
+
+        assert_int_equal(config->hooks[0].kind, kind);
+        assert_string_equal(config->hooks[0].target, target);
+        assert_null(config->hooks[0].comment);
+        config_free(config);
+}
+
+static void test_a_later_file_replaces_the_target_of_a_hook(void **state)
+{
+        (void)state;
+        expect_target("[hook a]\nexec = /b\n", HOOK_EXEC, "/b");
+        expect_target("[hook a]\nexec =\nunit = b.service\n", HOOK_UNIT, "b.service");
+        expect_target("[hook a]\nunit = b.service\nexec =\n", HOOK_UNIT, "b.service");
+}
+
 static void expect_command(const char *lines, const char *expected)
 {
         struct config *config = load_with("hook a", lines);
@@ -428,6 +447,7 @@ int main(void)
                 cmocka_unit_test(test_quotes_prevent_splitting_but_not_globbing),
                 cmocka_unit_test(test_adding_to_the_default),
                 cmocka_unit_test(test_the_first_line_in_each_file_decides),
+                cmocka_unit_test(test_a_later_file_replaces_the_target_of_a_hook),
                 cmocka_unit_test(test_commands),
                 cmocka_unit_test(test_single_values_take_no_quotes_and_one_line),
                 cmocka_unit_test(test_any_item_is_printed_so_that_it_is_read_back),

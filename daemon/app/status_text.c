@@ -60,6 +60,8 @@ static void print_problems(FILE *file, const struct status_facts *facts)
                         (void)fputs("now", file);
                 }
         }
+        if (facts->jobs.feed_problem != NULL)
+                (void)fprintf(file, "; change feed off: %s", facts->jobs.feed_problem);
         if (facts->state_slow)
                 (void)fputs("; state: the disk does not respond", file);
         else if (facts->state_error != NULL)

@@ -124,8 +124,9 @@ char *summary_of_end(const struct monitor_counts *counts, size_t abandoned)
 void summary_log_daily(struct journal *journal, const struct config *config,
                        const struct monitor_counts *counts)
 {
-        uint64_t round_us = counts->round_us > config->poll.max_interval_us ? counts->round_us
-                                                                            : config->poll.max_interval_us;
+        uint64_t longest_us =
+                counts->feed_works ? config->poll.sweep_interval_us : config->poll.max_interval_us;
+        uint64_t round_us = counts->round_us > longest_us ? counts->round_us : longest_us;
         char round[TIMESPAN_TEXT_MAX];
 
         journal_print(

@@ -23,6 +23,7 @@
 #include "monitor/poll_state.h"
 #include "monitor/requests.h"
 #include "monitor/sign_in.h"
+#include "planning/feed.h"
 #include "util/cleanup.h"
 #include "util/timespan.h"
 
@@ -337,6 +338,8 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
                 .retry_us = retry_at(planner),
                 .started_us = monitor->started_us,
                 .next_us = planner_next_due(planner),
+                .feed_works = planner_feed_phase(planner) == FEED_PHASE_WORKING,
+                .feed_problem = planner_feed_problem(planner, monitor_now_us(monitor)),
                 .spent_hour = rate_limiter_spent_hour(planner_rate_limiter(planner), monitor_now_us(monitor)),
         };
 

@@ -80,7 +80,9 @@ struct monitor_counts {
         uint64_t next_us;     /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is scheduled */
         uint64_t started_us;  /* CLOCK_BOOTTIME of the start: requests of earlier runs are not known */
         unsigned spent_hour;  /* requests in the last hour */
-        uint64_t round_us;    /* time the rate limits need for one poll of every open job; 0: no limits */
+        uint64_t round_us;    /* time the rate limits need to find out about every open job; 0: no limits */
+        bool feed_works;      /* jobs are polled in sweeps only */
+        const char *feed_problem; /* why the feed is off though it is wanted; NULL: it is not. Borrowed */
 };
 
 struct monitor_counts monitor_count(const struct monitor *monitor);

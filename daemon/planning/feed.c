@@ -61,6 +61,16 @@ void feed_note_jobs(struct planner *planner)
         planner->feed.counted = false;
 }
 
+static bool is_wanted(const struct planner_limits *limits, size_t open)
+{
+        return limits->feed && (limits->discovers || (!limits->once && open > limits->feed_jobs));
+}
+
+bool feed_shows(const struct planner *planner, size_t open, uint64_t now_us)
+{
+        return is_wanted(&planner->limits, open) && !feed_cursor_is_off(&planner->feed.cursor, now_us);
+}
+
 /* Whether the feed is wanted, and how often. */
 static void count_jobs(struct planner *planner, uint64_t now_us)
 {
@@ -81,7 +91,7 @@ static void count_jobs(struct planner *planner, uint64_t now_us)
         feed->counted = true;
         feed->counted_us = now_us;
         feed->interval_us = interval_us;
-        feed->wanted = limits->feed && (limits->discovers || (!limits->once && open > limits->feed_jobs));
+        feed->wanted = is_wanted(limits, open);
 }
 
 bool feed_is_needed(const struct planner *planner)
@@ -220,7 +230,7 @@ void feed_hurry(struct planner *planner)
 
 /* ---- pages ---- */
 
-static uint64_t share_step_us(const struct planner *planner)
+uint64_t feed_page_interval_us(const struct planner *planner)
 {
         return rate_limiter_emission_interval(&planner->api.rate_limiter) * 100 / SHARE_PERCENT;
 }
@@ -228,7 +238,7 @@ static uint64_t share_step_us(const struct planner *planner)
 /* When the share of the request rate allows the next page. */
 static uint64_t share_us(const struct planner *planner)
 {
-        uint64_t burst_us = (BURST - 1) * share_step_us(planner);
+        uint64_t burst_us = (BURST - 1) * feed_page_interval_us(planner);
 
         return planner->feed.share_full_us > burst_us ? planner->feed.share_full_us - burst_us : 0;
 }
@@ -308,7 +318,7 @@ void feed_begin_page(struct planner *planner, struct planner_request *ret_reques
         *ret_request = (struct planner_request){ .kind = REQUEST_PAGE };
         feed->in_flight = true;
         feed->page_us = now_us;
-        feed->share_full_us = from_us + share_step_us(planner);
+        feed->share_full_us = from_us + feed_page_interval_us(planner);
         if (feed->created_us != 0 && (feed->phase == FEED_PHASE_OFF || feed->created_us <= feed->due_us)) {
                 ret_request->order = PAGE_BY_CREATED_ON;
                 ret_request->page = feed->created;

@@ -78,6 +78,10 @@ bool feed_is_urgent(const struct planner *planner, uint64_t now_us);
 /* Fills in the request for a page, which is ready. */
 void feed_begin_page(struct planner *planner, struct planner_request *ret_request, uint64_t now_us);
 
+/* Whether the feed is used for so many open jobs, and the least time from one page to the next. */
+bool feed_shows(const struct planner *planner, size_t open, uint64_t now_us);
+uint64_t feed_page_interval_us(const struct planner *planner);
+
 /* There is no open job: then the search is the witness against the API, and the probe. */
 bool feed_is_alone(const struct planner *planner);
 

@@ -432,5 +432,7 @@ uint64_t planner_round_us(const struct planner *planner, size_t jobs, uint64_t n
 {
         size_t size = planner_batch_size(planner, now_us);
 
+        if (feed_shows(planner, jobs, now_us))
+                return feed_page_interval_us(planner);
         return (jobs + size - 1) / size * rate_limiter_emission_interval(&planner->api.rate_limiter);
 }

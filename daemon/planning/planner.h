@@ -127,7 +127,10 @@ const struct throttle *planner_throttle(const struct planner *planner);
 /* How many ids may go into one request at present; below 2: no batches. */
 unsigned planner_batch_size(const struct planner *planner, uint64_t now_us);
 
-/* How long polling this many jobs once takes in the long run under the limits; 0 without limits. */
+/*
+ * How long it takes in the long run under the limits to find out once whether any of so many jobs has
+ * changed; 0 without limits.
+ */
 uint64_t planner_round_us(const struct planner *planner, size_t jobs, uint64_t now_us);
 
 /* When the next poll is due, if nothing prevents it; USEC_NEVER if none is planned. */

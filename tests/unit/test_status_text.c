@@ -78,6 +78,15 @@ static void test_failing_jobs_and_deliveries_are_counted(void **state)
                        "next poll at 12:00:08; 23 of 5000 requests in the last hour");
 }
 
+static void test_that_the_feed_is_off_is_shown_with_the_reason(void **state)
+{
+        struct status_facts facts = well(*state);
+
+        facts.jobs.feed_problem = "pages do not advance";
+        expect(&facts, "12 jobs (3 open, 9 finished); change feed off: pages do not advance; next poll at "
+                       "12:00:08; 23 of 5000 requests in the last hour");
+}
+
 /* The time of the next poll has no meaning then. */
 static void test_each_failure_of_the_api_is_named_with_the_next_attempt(void **state)
 {
@@ -221,6 +230,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 TEST(test_what_is_well_or_zero_is_not_mentioned),
                 TEST(test_failing_jobs_and_deliveries_are_counted),
+                TEST(test_that_the_feed_is_off_is_shown_with_the_reason),
                 TEST(test_each_failure_of_the_api_is_named_with_the_next_attempt),
                 TEST(test_an_attempt_that_is_due_is_made_now),
                 TEST(test_trouble_of_the_state),

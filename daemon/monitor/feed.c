@@ -187,13 +187,16 @@ void feed_take_page(struct request_slot *slot, const struct search_page *page)
 
 void feed_log(struct monitor *monitor)
 {
-        const char *problem = planner_feed_problem(monitor->planner, monitor_now_us(monitor));
+        uint64_t now_us = monitor_now_us(monitor);
+        const char *problem = planner_feed_problem(monitor->planner, now_us);
+        char span[TIMESPAN_TEXT_MAX];
 
         if (problem != NULL && !monitor->feed_off_logged) {
                 monitor->feed_off_logged = true;
                 journal_print(monitor->parts.journal, LOG_WARNING,
-                              "The change feed is off: %s. Polling all jobs instead, retrying in 1h.",
-                              problem);
+                              "The change feed is off: %s. Polling all jobs instead, retrying in %s.",
+                              problem,
+                              timespan_format_rough(planner_feed_retry_us(monitor->planner) - now_us, span));
         } else if (monitor->feed_off_logged && planner_feed_phase(monitor->planner) == FEED_PHASE_WORKING) {
                 monitor->feed_off_logged = false;
                 journal_print(monitor->parts.journal, LOG_NOTICE, "The change feed works again.");

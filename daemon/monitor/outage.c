@@ -41,21 +41,21 @@ static const char *next_step(const struct monitor *monitor, uint64_t until_us,
 }
 
 /* What to do about a token or password that is not accepted. NULL: out of memory. */
-static char *secret_advice(const struct config *config, bool once)
+static char *secret_advice(const struct config *config, const char *role, bool once)
 {
         const struct api_config *api = &config->api;
         const char *source = api->auth == AUTH_TOKEN ? api->token_file : api->password_file;
         CLEANUP(cleanup_free) char *file = credential_file(source, config->path);
         CLEANUP(cleanup_free) char *unit = credential_unit(config->path);
-        static const char check[] = "Check the credentials and the role BusinessBackgroundJob-Read.";
+        CLEANUP(cleanup_free) char *check = format_message("Check the credentials and the role %s.", role);
 
-        if (file == NULL || unit == NULL)
+        if (file == NULL || unit == NULL || check == NULL)
                 return NULL;
         if (credential_is_passed(source))
                 return format_message(" %s After writing to %s run \"systemctl restart %s\".", check, file,
                                       unit);
         if (once)
-                return format_message(" Check %s and the role BusinessBackgroundJob-Read.", file);
+                return format_message(" Check %s and the role %s.", file, role);
         if (api->auth == AUTH_TOKEN)
                 return format_message(" %s A new token in %s is used at the next attempt.", check, file);
         return format_message(" %s After writing to %s reload the configuration.", check, file);
@@ -65,8 +65,8 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
                         const char *next)
 {
         const char *base_url = monitor->parts.config->api.base_url;
-        CLEANUP(cleanup_free) char *secret = NULL;
-        const char *advice = "";
+        const char *role = cause->search ? "BusinessBackgroundJob-List" : "BusinessBackgroundJob-Read";
+        CLEANUP(cleanup_free) char *advice = NULL;
 
         if (cause->blocked) {
                 journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNREACHABLE, 0, NULL,
@@ -76,15 +76,14 @@ static void log_refusal(const struct monitor *monitor, int priority, const struc
                 return;
         }
         if (monitor->parts.session == NULL) {
-                secret = secret_advice(monitor->parts.config, monitor->parts.once);
-                advice = secret != NULL ? secret : "";
+                advice = secret_advice(monitor->parts.config, role, monitor->parts.once);
         } else if (!cause->sign_in) { /* only the role can be missing */
-                advice = " Sign-in works, so the user lacks the role BusinessBackgroundJob-Read: grant it in "
-                         "Nexudus.";
+                advice = format_message(" Sign-in works, so the user lacks the role %s: grant it in Nexudus.",
+                                        role);
         }
         journal_print_about(monitor->parts.journal, priority, MESSAGE_ID_API_UNAUTHORIZED, 0, NULL,
                             "API at %s rejected the credentials: %s.%s %s", base_url, cause->explanation,
-                            advice, next);
+                            advice != NULL ? advice : "", next);
 }
 
 static void log_outage(const struct monitor *monitor, const struct outage_cause *cause, bool is_new)

@@ -17,6 +17,7 @@ struct outage_cause {
         enum failure failure;    /* FAILURE_NONE: a success */
         bool blocked;            /* FAILURE_REFUSED: by something in front of the API */
         bool sign_in;            /* it was a sign-in */
+        bool search;             /* it was a page of the search */
         const char *explanation; /* one line */
 };
 

@@ -198,6 +198,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                                                  .retry_after_us = response->retry_after_us };
         const struct outage_cause cause = { .failure = response->failure,
                                             .blocked = response->blocked,
+                                            .search = slot->request.kind == REQUEST_PAGE,
                                             .explanation = response->explanation };
         struct monitor *monitor = slot->monitor;
         const struct planner_request *request = &slot->request;

@@ -31,6 +31,7 @@
 #define MANY_SPAN_US  (3 * USEC_PER_MIN)
 #define FRUITFUL_ROWS 10
 #define FRUITLESS_US  (10 * USEC_PER_SEC)
+#define TIMES_ONLY_US (3 * USEC_PER_SEC) /* where confirmations wait for another UpdatedOn alone */
 
 /* A sweep is behind when its first job is overdue by this. */
 #define BEHIND_US (5 * USEC_PER_SEC)
@@ -305,8 +306,12 @@ bool feed_is_urgent(const struct planner *planner, uint64_t now_us)
                 return false;
         if (feed->page_new > MANY_ROWS)
                 return true;
-        return planner->confirm.count > MANY_ROWS &&
-               (feed->page_new >= FRUITFUL_ROWS || now_us >= feed->page_us + FRUITLESS_US);
+        if (planner->confirm.count <= MANY_ROWS)
+                return false;
+        const struct planner_job *first = (const struct planner_job *)queue_first(&planner->confirm);
+        uint64_t span_us = first->updated_on_moved ? TIMES_ONLY_US : FRUITLESS_US;
+        return (feed->page_new >= FRUITFUL_ROWS && !first->updated_on_moved) ||
+               now_us >= feed->page_us + span_us;
 }
 
 void feed_begin_page(struct planner *planner, struct planner_request *ret_request, uint64_t now_us)
@@ -422,6 +427,11 @@ const char *planner_feed_problem(const struct planner *planner, uint64_t now_us)
 
         return feed->wanted && feed_cursor_is_off(&feed->cursor, now_us) ? feed_cursor_reason(&feed->cursor)
                                                                          : NULL;
+}
+
+uint64_t planner_feed_retry_us(const struct planner *planner)
+{
+        return planner->feed.cursor.off.until_us;
 }
 
 /* A row of the job is not confirmed yet, or what it showed is not recorded. */

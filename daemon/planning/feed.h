@@ -47,6 +47,9 @@ enum feed_phase planner_feed_phase(const struct planner *planner);
 /* Why the feed is off though it is wanted; NULL: it is not. Borrowed. */
 const char *planner_feed_problem(const struct planner *planner, uint64_t now_us);
 
+/* When it is tried again. */
+uint64_t planner_feed_retry_us(const struct planner *planner);
+
 /*
  * The time up to which all changes are recorded, as far as the feed showed them: of form REMOTE_TIME_NONE if
  * no round is complete.

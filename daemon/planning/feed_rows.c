@@ -77,6 +77,13 @@ static bool has_other_plans(const struct planner_job *job)
         return (job->failing && job->failures > 0) || job->part != 0 || job->gone_check || job->confirm;
 }
 
+/* Before all rows with another UpdatedOn alone, of which there may be thousands; in order among themselves.
+ */
+static uint64_t first_due_us(uint64_t now_us)
+{
+        return DUE_FIRST + 1 + now_us / 1024;
+}
+
 void planner_confirm_row(struct planner *planner, struct planner_job *job, const struct row_shown *shown,
                          const struct job_record *row, bool again, uint64_t now_us)
 {
@@ -97,7 +104,7 @@ void planner_confirm_row(struct planner *planner, struct planner_job *job, const
         job->confirm = true;
         job->updated_on_moved = moved_only;
         job->pace_us = 0; /* something happens: as after a change */
-        planner_put(planner, job, now_us);
+        planner_put(planner, job, moved_only ? now_us : first_due_us(now_us));
 }
 
 /* ---- believing ---- */

@@ -13,6 +13,7 @@
 
 #include "planner_fixture.h"
 #include "planner_pages.h"
+#include "planning/feed_rows.h"
 #include "random.h"
 
 static const struct planner_settings usual = { .interval_us = INTERVAL, .max_interval_us = INTERVAL };
@@ -238,18 +239,54 @@ static void take_gone(struct fixture *fixture, struct planner_job *job)
                          random_next(&fixture->seed));
 }
 
-static void take_row(struct fixture *fixture, struct planner_job *job)
+static enum row_verdict verdict_of(struct fixture *fixture, struct planner_job *job)
 {
         struct job_record row = server_record(fixture, job);
-        enum row_verdict verdict = ROW_MISSING;
 
-        if (!server_job_of(fixture, job)->missing)
-                verdict = planner_judge_row(fixture->planner, job, &row, fixture->now_us);
+        return server_job_of(fixture, job)->missing
+                       ? ROW_MISSING
+                       : planner_judge_row(fixture->planner, job, &row, fixture->now_us);
+}
+
+static bool is_to_be_confirmed(enum row_verdict verdict)
+{
+        return verdict != ROW_MISSING && verdict != ROW_UNCHANGED && verdict != ROW_FIRST &&
+               verdict != ROW_FIRST_WITHOUT_RESULT;
+}
+
+/* `more` rows of the batch, this one included, show a change. Returns whether it is confirmed. */
+static bool take_row(struct fixture *fixture, struct planner_job *job, size_t more)
+{
+        struct job_record row = server_record(fixture, job);
+        const struct row_shown shown = row_shown_of(&row);
+        enum row_verdict verdict = verdict_of(fixture, job);
+        bool confirm = is_to_be_confirmed(verdict);
+
+        if (confirm && planner_believes_row(fixture->planner, job, &row, false, more, fixture->now_us)) {
+                fixture->believed++;
+                planner_take_row(fixture->planner, job, &shown, false, false);
+                observe_record(fixture, job);
+                return false;
+        }
+        if (confirm)
+                planner_note_batch_row(job, &shown);
         if (verdict == ROW_FIRST || verdict == ROW_FIRST_WITHOUT_RESULT)
                 observe_record(fixture, job);
         else
                 planner_apply_row(fixture->planner, job, verdict, updated_on_digest(&row), fixture->now_us,
                                   random_next(&fixture->seed));
+        return confirm;
+}
+
+static void take_batch(struct fixture *fixture, struct planner_request *request)
+{
+        size_t more = 0;
+
+        planner_take_batch(fixture->planner, true);
+        for (size_t i = 0; i < request->count; i++)
+                more += is_to_be_confirmed(verdict_of(fixture, request->jobs[i]));
+        for (size_t i = 0; i < request->count; i++)
+                more -= take_row(fixture, request->jobs[i], more);
 }
 
 static void take_success(struct fixture *fixture, struct planner_request *request)
@@ -262,9 +299,7 @@ static void take_success(struct fixture *fixture, struct planner_request *reques
                 observe_record(fixture, first);
                 break;
         case REQUEST_BATCH:
-                planner_take_batch(fixture->planner, true);
-                for (size_t i = 0; i < request->count; i++)
-                        take_row(fixture, request->jobs[i]);
+                take_batch(fixture, request);
                 break;
         case REQUEST_GONE_CHECK:
                 if (planner_take_gone_check(fixture->planner, request,

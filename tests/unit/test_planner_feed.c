@@ -163,6 +163,42 @@ static void test_a_job_is_read_again_where_times_have_whole_seconds(void **state
         assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 2);
 }
 
+static void test_changes_are_confirmed_before_rows_with_another_time_alone(void **state)
+{
+        struct fixture *fixture = *state;
+
+        for (size_t i = 0; i < 1000; i++)
+                fixture->server.jobs[i].result = TEXT_NULL; /* so that no row is believed */
+        start_feed(fixture, 1000, SEC);
+        for (size_t i = 0; i < 500; i++)
+                server_touch(fixture, i);
+        run(fixture, 20 * SEC);
+        assert_true(fixture->planner->confirm.count > 100);
+        assert_true(delay_of(fixture, 900, "Waiting") <= 20 * SEC);
+        assert_int_equal(fixture->event_count, 1);
+}
+
+static void test_rows_of_batches_are_believed_where_many_wait(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_spread(fixture, 100, 300);
+        run(fixture, MIN);
+        for (size_t i = 0; i < 30; i++) {
+                server_change(fixture, i, "Waiting");
+                run(fixture, INTERVAL);
+        }
+        assert_int_equal(fixture->believed, 0);
+        size_t from = fixture->sent_count;
+        for (size_t i = 0; i < 300; i++)
+                server_change(fixture, i, "Completed");
+        run(fixture, MIN);
+        for (size_t i = 0; i < 300; i++)
+                assert_int_equal(count_events(fixture, i, EVENT_SUCCEEDED), 1);
+        assert_true(fixture->believed > 200);
+        assert_in_range(count_kind(fixture, from, REQUEST_SINGLE), 1, 99);
+}
+
 /* ---- when it is used ---- */
 
 static void test_few_jobs_need_no_feed(void **state)
@@ -405,6 +441,8 @@ int main(void)
                 TEST(test_sweeps_are_spread_evenly),
                 TEST(test_a_stalled_job_is_noticed_on_time),
                 TEST(test_a_job_is_read_again_where_times_have_whole_seconds),
+                TEST(test_changes_are_confirmed_before_rows_with_another_time_alone),
+                TEST(test_rows_of_batches_are_believed_where_many_wait),
                 TEST(test_few_jobs_need_no_feed),
                 TEST(test_jobs_are_polled_by_their_paces_when_few_are_left),
                 TEST(test_a_restart_does_not_poll_jobs_that_are_recorded),

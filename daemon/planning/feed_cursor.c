@@ -174,11 +174,16 @@ static enum feed_step judge_page(struct feed_cursor *cursor, const struct feed_r
                         cursor->repeats++;
                         return begin_again(cursor);
                 }
-                if (is_page_before(cursor, digest)) /* not because as many rows came as a page has */
+                if (rows_moved_up(cursor, end))
+                        cursor->shifted = true;
+                else if (!cursor->first_changed) /* so it is not because as many rows came as a page has */
                         return fail_feed(cursor, "pages do not advance", now_us);
-                cursor->shifted = true;
         }
         feed_search_note_sorted(&cursor->search);
+        if (cursor->page == 1) {
+                cursor->first_changed = digest != cursor->first_digest;
+                cursor->first_digest = digest;
+        }
         cursor->page_digest = digest;
         cursor->page_total = end->has_total ? end->total : 0;
         return FEED_NEXT_PAGE;

@@ -42,7 +42,9 @@ struct feed_cursor {
         unsigned repeats;
         bool shifted;         /* a row may have been missed all the same */
         uint64_t page_digest; /* of the page before */
-        uint64_t page_total;  /* its TotalItems; 0: not given */
+        uint64_t first_digest;
+        bool first_changed;  /* the first page was another one than when it was read before */
+        uint64_t page_total; /* its TotalItems; 0: not given */
 
         struct feed_off off;
 };

@@ -812,6 +812,30 @@ static void test_a_page_of_new_rows_in_between_is_no_standstill(void **state)
         feed_table_clear(&table);
 }
 
+static void push_pages_down(struct feed_table *table, const struct feed_page_request *request)
+{
+        if (request->page != 2 || table->count > 300 + 10 * request->size)
+                return;
+        for (unsigned i = 0; i < request->size; i++) {
+                unsigned id = (unsigned)table->count + 1;
+
+                feed_table_add(table, id, SECONDS(id), true)->shown = 1;
+        }
+}
+
+static void test_nor_are_many_pages_of_new_rows(void **state)
+{
+        struct feed_table table;
+        (void)state;
+
+        setup_jobs(&table, 300, true);
+        start_at(&table, SECONDS(300));
+        table.on_page = push_pages_down;
+        assert_int_equal(feed_table_read_round(&table), FEED_ROUND_DONE);
+        assert_true(table.again >= 3);
+        feed_table_clear(&table);
+}
+
 static void test_rows_without_a_status_fail(void **state)
 {
         struct feed_table table;
@@ -1169,6 +1193,7 @@ int main(void)
                 cmocka_unit_test(test_pages_that_do_not_advance_fail),
                 cmocka_unit_test(test_pages_without_rows_that_never_end_fail),
                 cmocka_unit_test(test_a_page_of_new_rows_in_between_is_no_standstill),
+                cmocka_unit_test(test_nor_are_many_pages_of_new_rows),
                 cmocka_unit_test(test_rows_without_a_status_fail),
                 cmocka_unit_test(test_a_round_is_cut_after_two_hundred_pages_and_not_tried_again),
                 cmocka_unit_test(

@@ -51,6 +51,11 @@ static void check(bool condition)
                 abort();
 }
 
+static void check_texts(const char *left, const char *right)
+{
+        check(left == NULL || right == NULL ? left == right : strcmp(left, right) == 0);
+}
+
 static void check_lists(const struct string_list *left, const struct string_list *right)
 {
         check(left->count == right->count);
@@ -96,7 +101,8 @@ static void check_values(const struct config *left, const struct config *right)
         check(left->hook_count == right->hook_count);
         for (size_t i = 0; i < left->hook_count; i++) {
                 check(left->hooks[i].kind == right->hooks[i].kind && left->hooks[i].on == right->hooks[i].on);
-                check(strcmp(left->hooks[i].target, right->hooks[i].target) == 0);
+                check_texts(left->hooks[i].target, right->hooks[i].target); /* NULL with url_file */
+                check_texts(left->hooks[i].url_file, right->hooks[i].url_file);
         }
 }
 

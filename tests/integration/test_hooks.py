@@ -270,8 +270,8 @@ class Crowd(HookTest):
         log = self.directory / "runs"
         program = self.script("hook", f"echo \"+ $JOBWATCH_JOB $JOBWATCH_EVENT\" >> {log}\n"
                                       f"sleep 0.01\necho \"- $JOBWATCH_JOB $JOBWATCH_EVENT\" >> {log}")
-        self.write_config(fake, range(1, self.JOBS + 1), more=self.hook("hook", program, on="seen, changed") +
-                          self.hook("other", "/bin/true"))
+        self.write_config(fake, range(1, self.JOBS + 1), poll={"feed": "off"},  # whose pages would count as polls
+                          more=self.hook("hook", program, on="seen, changed") + self.hook("other", "/bin/true"))
         daemon = self.start_daemon("--exit-when-done")
         self.assertEqual(daemon.wait_exit(patience=8 * PATIENCE), EX_OK)
 

@@ -44,7 +44,7 @@ static void warn_of_short_interval(struct journal *journal, const struct config 
         char interval[TIMESPAN_TEXT_MAX], round[TIMESPAN_TEXT_MAX];
         uint64_t shortest_us = shortest_interval(config);
 
-        if (counts->round_us > shortest_us)
+        if (counts->round_us > shortest_us + shortest_us / 10)
                 journal_print(
                         journal, LOG_WARNING,
                         "interval = %s is too short for %zu open job%s under [limits]; polling each every "

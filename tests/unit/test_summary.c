@@ -112,6 +112,15 @@ static void test_an_interval_beyond_the_limits_is_a_warning(void **state)
         expect_field("PRIORITY", "4");
 }
 
+static void test_an_interval_that_is_nearly_met_is_no_reason_for_a_warning(void **state)
+{
+        const struct summary_test *test = *state;
+        const struct monitor_counts counts = { .watched = 2, .open = 2, .round_us = 16 * USEC_PER_SEC };
+
+        summary_log_reload(test->journal, test->config, &counts, "2 jobs");
+        assert_int_equal(capture_count(), 1);
+}
+
 /* Not "polling each every 0s instead of 0s". */
 static void test_short_intervals_can_be_distinguished(void **state)
 {
@@ -234,6 +243,7 @@ int main(void)
                 TEST(test_the_start),
                 TEST(test_an_interval_that_never_grows_is_shown_alone),
                 TEST(test_an_interval_beyond_the_limits_is_a_warning),
+                TEST(test_an_interval_that_is_nearly_met_is_no_reason_for_a_warning),
                 TEST(test_short_intervals_can_be_distinguished),
                 TEST(test_the_daily_summary),
                 TEST(test_all_jobs_have_ended),

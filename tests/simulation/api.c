@@ -311,6 +311,10 @@ static void hand_over_search(struct sim *sim, struct slot *slot, struct nexudus_
         } else if (slot->failure == FAILURE_NO_RESPONSE || slot->too_large) {
                 hand_over_page(sim, slot, chance_below(sim, slot->page.count + 1));
         }
+        if (sim->verbose)
+                printf("%12.3f page %u: %s, %zu rows%s\n", (double)(sim->now_us - sim->start_us) / 1e6,
+                       slot->page.number, failure_to_string(slot->failure), slot->page.count,
+                       slot->page.has_next ? ", and more" : "");
         slot->on_response(slot->userdata, response);
 }
 

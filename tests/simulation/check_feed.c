@@ -37,7 +37,7 @@ void feed_work(struct sim *sim, size_t requests)
 
         if (account->busy_until_us < sim->now_us)
                 account->busy_until_us = sim->now_us;
-        account->busy_until_us += requests * step_of(sim);
+        account->busy_until_us += requests * step_of(sim) * 105 / 100;
 }
 
 /* The longest distance of probes, a hanging one, and the limits before it. */
@@ -143,6 +143,8 @@ static void check_due(struct sim *sim, const struct sim_job *job)
         if (!job->due || job->due_calm_us > account->calm_us)
                 return;
         bound_us = bound_of(sim, job);
+        if (!account->sound && job->due_emptied) /* nothing but UpdatedOn may show that */
+                return;
         if (status_is_end(job->truth.status) && job->truth.result == 0)
                 bound_us += job->settings.result_wait_us;
         if (job->due_returned)
@@ -167,6 +169,8 @@ static void update(struct sim *sim, struct sim_job *job)
         check_due(sim, job);
         job->due = is_due(sim, job);
         job->due_gone = job->reported_gone;
+        job->due_emptied =
+                job->reported && job->reported_as.status == job->truth.status && job->truth.result == 0;
         job->due_missing = job->not_found > 0 && !job->reported_gone;
         job->due_returned = false;
         if (!job->due)
@@ -178,10 +182,13 @@ static void update(struct sim *sim, struct sim_job *job)
 
 void feed_happened(struct sim *sim, struct sim_job *job)
 {
+        struct account *account = &sim->account;
         bool watched = feed_watches(sim, job) && !job->reported_end;
 
-        sim->account.rows_written++;
-        if (watched || sim->account.rows_written % 16 == 0)
+        account->rows_written++;
+        if (watched) /* with whole seconds it is read again */
+                feed_work(sim, account->digits == 0 ? 2 : 1);
+        if (account->rows_written % 16 == 0)
                 feed_work(sim, 1);
         update(sim, job);
 }

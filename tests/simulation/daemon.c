@@ -28,6 +28,36 @@ static struct string_list words(const char *first, const char *second)
         return list;
 }
 
+/* Its filters ask for what check_feed.c compares: see the descriptions in pages.c. */
+static void configure_section(const struct sim *sim, const struct section *section,
+                              struct discover_config *config)
+{
+        static const char *const patterns[] = { NULL, "*MEMBERS", "bulk*", "Export" };
+
+        if (asprintf(&config->name, "section-%td", section - sim->account.sections) < 0 ||
+            (section->business != 0 && id_list_add(&config->business, section->business) < 0) ||
+            (section->description != 0 &&
+             string_list_add(&config->description, patterns[section->description]) < 0))
+                abort();
+        config->since_us = section->since_us;
+        config->poll.interval_us = sim->account.interval_us;
+        config->poll.max_interval_us = 8 * sim->account.interval_us;
+}
+
+static void configure_feed(const struct sim *sim, struct config *config)
+{
+        const struct account *account = &sim->account;
+
+        config->poll.feed = account->present ? FEED_AUTO : FEED_OFF;
+        config->poll.sweep_interval_us = account->sweep_interval_us;
+        config->discovers = calloc(account->section_count + 1, sizeof(*config->discovers));
+        if (config->discovers == NULL)
+                abort();
+        config->discover_count = account->section_count;
+        for (size_t i = 0; i < account->section_count; i++)
+                configure_section(sim, &account->sections[i], &config->discovers[i]);
+}
+
 static struct config *configure(const struct sim *sim)
 {
         struct config *config = calloc(1, sizeof(*config));
@@ -42,7 +72,7 @@ static struct config *configure(const struct sim *sim)
         config->api.token_file = strdup("/token");
         config->poll.interval_us = sim->limits.shortest_interval_us;
         config->poll.batch_size = sim->limits.batch_size;
-        config->poll.feed = FEED_OFF;
+        configure_feed(sim, config);
         config->limits = (struct limits_config){
                 .min_spacing_us = sim->limits.rate_limiter.min_spacing_us,
                 .per_minute = sim->limits.rate_limiter.per_minute,

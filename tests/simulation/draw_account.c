@@ -67,9 +67,10 @@ static void draw_search(struct sim *sim)
         account->shows_number = chance_permille(sim, 800);
         account->low_ids_first = chance_permille(sim, 500);
         account->skew_us = chance_permille(sim, 300) ? 5 * USEC_PER_SEC : 0;
-        account->late_us = chance_permille(sim, 500)
-                                   ? (chance_permille(sim, 500) ? 54 * USEC_PER_SEC : 3 * USEC_PER_SEC)
-                                   : 0;
+        account->late_us =
+                chance_permille(sim, 500)
+                        ? (chance_permille(sim, 500) ? USEC_PER_MIN - account->skew_us : 3 * USEC_PER_SEC)
+                        : 0;
         account->gap_us = (20 * USEC_PER_MIN) << chance_below(sim, 5);
         account->next_us =
                 chance_permille(sim, 500) ? sim->now_us + chance_gap(sim, account->gap_us) : USEC_NEVER;
@@ -119,6 +120,7 @@ static void draw_existence(struct sim *sim, struct sim_job *job, size_t index)
         if (index < existing)
                 return;
         job->truth.exists = false;
+        job->listed = job->listed && chance_permille(sim, 50);
         if (index == existing || chance_permille(sim, account->alone_permille))
                 account->appears_us = chance_span(sim, sim->now_us, sim->end_us);
         job->next_us = account->appears_us + chance_below(sim, USEC_PER_SEC);
@@ -136,6 +138,8 @@ static void draw_job(struct sim *sim, struct sim_job *job, size_t index, uint64_
                 .result_wait_us = index % 11 == 0 ? 30 * USEC_PER_SEC : 0,
         };
         job->listed = chance_permille(sim, account->listed_permille);
+        if (!job->listed) /* as in the sections */
+                job->settings.stalled_after_us = job->settings.result_wait_us = 0;
         job->business = (uint8_t)(1 + chance_below(sim, 4));
         job->description = (uint8_t)(1 + chance_below(sim, 4));
         job->gap_us = gap_us;

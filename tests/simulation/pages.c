@@ -159,6 +159,7 @@ void job_details(const struct sim *sim, const struct sim_job *job, struct job_re
         if (text_from(created, format_updated(sim, job, job->created, created), &record->created_on) < 0)
                 abort();
         record->business_id = job->business;
+        record->has_business_id = record->has_description = true;
         if (description != NULL && text_from(description, strlen(description), &record->description) < 0)
                 abort();
 }

@@ -131,6 +131,8 @@ static void take_new_rows(struct monitor *monitor, struct page_rows *page, const
         for (size_t i = page->count; i-- > 0;) {
                 struct job *job = job_of_row(monitor, &page->records[i]);
 
+                if (job != NULL && !is_new[i])
+                        planner_note_known_row(&job->planning, &page->records[i]);
                 if (job == NULL || (!is_new[i] && !planner_awaits_confirmation(&job->planning)))
                         continue;
                 more -= take_watched(monitor, job, &page->records[i], is_new[i],

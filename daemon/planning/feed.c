@@ -36,9 +36,6 @@
 /* A sweep is behind when its first job is overdue by this. */
 #define BEHIND_US (5 * USEC_PER_SEC)
 
-/* How often it is checked whether a feed that has failed may start again. */
-#define RETRY_US (1 * USEC_PER_MIN)
-
 /* How often open jobs are counted while the feed is on: they end. */
 #define COUNT_US (10 * USEC_PER_SEC)
 
@@ -280,13 +277,21 @@ uint64_t feed_ready_us(const struct planner *planner, uint64_t poll_us, uint64_t
         return at_us > due_us ? at_us : due_us;
 }
 
+/* A feed that is off starts again after both. */
+static uint64_t off_until_us(const struct planner_feed *feed)
+{
+        uint64_t until_us = feed->cursor.off.until_us;
+
+        return until_us > feed->refused_until_us ? until_us : feed->refused_until_us;
+}
+
 uint64_t feed_wake_us(const struct planner *planner, uint64_t poll_us, uint64_t now_us)
 {
         const struct planner_feed *feed = &planner->feed;
         uint64_t wake_us = feed_ready_us(planner, poll_us, now_us);
 
         if (feed->wanted && !feed->ended && feed->phase == FEED_PHASE_OFF)
-                wake_us = earlier(wake_us, now_us + RETRY_US);
+                wake_us = earlier(wake_us, off_until_us(feed));
         return wake_us;
 }
 

@@ -55,7 +55,9 @@ bool planner_knows_row(const struct planner_job *job, const struct job_record *r
                 return true;
         if (!job->watch.memory.recorded || planner_job_is_gone(job) || !has_recorded_texts(job, row))
                 return false;
-        return updated_on_digest(row) == job->updated || job->fruitless_confirms >= FRUITLESS_CONFIRMS_MAX;
+        return updated_on_digest(row) == job->updated ||
+               (row->status.data != NULL && row->result.data != NULL &&
+                job->fruitless_confirms >= FRUITLESS_CONFIRMS_MAX);
 }
 
 static void show(struct planner_job *job, const struct row_shown *shown, bool by_feed)
@@ -63,12 +65,20 @@ static void show(struct planner_job *job, const struct row_shown *shown, bool by
         job->row_digest = shown->digest;
         job->row_ticks = shown->updated.ticks;
         job->row_shown = true;
-        job->row_by_feed = by_feed;
+        job->row_by_feed = job->row_on_page = by_feed;
 }
 
 void planner_note_batch_row(struct planner_job *job, const struct row_shown *shown)
 {
         show(job, shown, job->row_shown && job->row_by_feed);
+}
+
+void planner_note_known_row(struct planner_job *job, const struct job_record *row)
+{
+        const struct row_shown shown = row_shown_of(row);
+
+        if (is_shown(job, &shown))
+                job->row_on_page = true;
 }
 
 /* Polled by its backoff, or as part of a batch, and not before. */
@@ -162,7 +172,7 @@ void feed_compare_record(struct planner *planner, struct planner_job *job, const
         const struct row_shown shown = row_shown_of(record);
         struct row_trust *trust = job->row_by_feed ? &planner->feed.trust : &planner->feed.batch_trust;
 
-        if (changed && job->covered && !(job->row_shown && job->row_by_feed))
+        if (changed && job->covered && !(job->row_shown && job->row_on_page))
                 feed_cursor_note_missed(&planner->feed.cursor, job->id, &shown.updated, now_us);
         if (!job->row_shown)
                 return;

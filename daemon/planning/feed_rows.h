@@ -36,6 +36,9 @@ void planner_confirm_row(struct planner *planner, struct planner_job *job, const
 /* The same of a row of a batch; planner_apply_row() follows. */
 void planner_note_batch_row(struct planner_job *job, const struct row_shown *shown);
 
+/* A page shows a job as a row showed it before, maybe that of a batch: the feed has not missed that. */
+void planner_note_known_row(struct planner_job *job, const struct job_record *row);
+
 /*
  * Whether the row is believed: then planner_take_row() follows, and planner_take_record() with the row as the
  * record. `more` rows of the same document are new too. The same row is always one of those that are

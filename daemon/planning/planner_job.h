@@ -59,6 +59,7 @@ struct planner_job {
         bool status_missing : 1;    /* confirm: because its row had no Status */
         bool row_shown : 1;         /* what that row showed was not read yet, or is not recorded */
         bool row_by_feed : 1;       /* it was on a page of the feed, and not in a batch */
+        bool row_on_page : 1;       /* it was on a page of the feed, be it after it was in a batch */
         bool row_waits : 1;         /* it came while the job was being read: to be confirmed after that */
         bool read_again : 1;        /* after the confirmation, since UpdatedOn has whole seconds */
         bool covered : 1;           /* the feed shows any later change: see feed.c */

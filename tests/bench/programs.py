@@ -91,6 +91,7 @@ token_file = {folder}/token
 interval = {interval}
 max_interval = {interval}
 batch = {"auto" if batch > 1 else "off"}
+feed = off
 [limits]
 min_spacing = 0
 per_minute = 0

@@ -72,7 +72,7 @@ void planner_pause(struct planner *planner, uint64_t until_us)
 bool planner_is_idle(const struct planner *planner)
 {
         return planner->api.in_flight == 0 && planner->due.count == 0 && planner->confirm.count == 0 &&
-               planner->parts.count == 0 && !feed_is_needed(planner);
+               planner->parts.count == 0 && !witnesses_want_check(planner) && !feed_is_needed(planner);
 }
 
 /* ---- the next request ---- */

@@ -115,7 +115,7 @@ void planner_requeue(struct planner *planner, const struct planner_request *requ
 void planner_abandon(struct planner *planner, void (*abandoned)(void *userdata, struct planner_job *job),
                      void *userdata);
 
-/* True if no job is polled any more, gone ones aside, and no request is in flight. */
+/* True if no job is polled any more, gone ones aside, and no request is in flight or waits to be made. */
 bool planner_is_idle(const struct planner *planner);
 
 /* ---- what it knows ---- */

@@ -26,9 +26,34 @@
 /* So many outages in a row that end with the first probe, and it is the checks that fail. */
 #define FALSE_CHECKS_MAX 2
 
-static bool checks_work(const struct planner_api *api, uint64_t now_us)
+/* An ended job may be missing from a list. With `once`, a job may be asked for that is not polled again. */
+static bool may_be_checked(const struct planner_job *job)
 {
-        return api->no_checks_until_us <= now_us && api->batches_from_us <= now_us;
+        return !job->watch.memory.recorded || !outcome_is_terminal(job->watch.memory.outcome);
+}
+
+/* The job that a check asks about, if possible one that is not failing. NULL: there is none. */
+static struct planner_job *job_to_check(const struct planner *planner)
+{
+        struct planner_job *chosen = NULL;
+
+        for (size_t i = 0; i < planner->job_count; i++) {
+                struct planner_job *job = planner->jobs[i];
+
+                if (!may_be_checked(job))
+                        continue;
+                if (!job->failing)
+                        return job;
+                if (chosen == NULL)
+                        chosen = job;
+        }
+        return chosen;
+}
+
+static bool checks_work(const struct planner *planner, uint64_t now_us)
+{
+        return planner->api.no_checks_until_us <= now_us && planner->api.batches_from_us <= now_us &&
+               job_to_check(planner) != NULL;
 }
 
 void witnesses_open_breaker(struct planner *planner, enum failure failure, uint64_t now_us, uint64_t random)
@@ -80,8 +105,7 @@ void witnesses_accuse(struct planner *planner, enum failure failure, bool witnes
         struct planner_api *api = &planner->api;
         bool accused = api->breaker.witness_us[failure] != 0;
         bool second = witness && breaker_note_witness(&api->breaker, failure, now_us);
-
-        bool checks = checks_work(api, now_us) && !feed_is_alone(planner);
+        bool checks = checks_work(planner, now_us);
 
         if (!second && !batch && second_witness_is_due(planner, interval_us, now_us))
                 return;
@@ -135,7 +159,7 @@ void witnesses_note_streak(struct planner *planner, enum failure failure, uint64
         }
         if (++api->streak % STREAK_MAX != 0 || planner_is_open(planner))
                 return;
-        if (checks_work(api, now_us)) {
+        if (checks_work(planner, now_us)) {
                 want_check(api, failure);
         } else if (!hurry_witnesses(planner)) {
                 if (api->breaker.witness_us[failure] == 0)
@@ -148,7 +172,7 @@ void witnesses_note_streak(struct planner *planner, enum failure failure, uint64
 
 void witnesses_ask(struct planner *planner, enum failure failure, uint64_t now_us)
 {
-        if (checks_work(&planner->api, now_us))
+        if (checks_work(planner, now_us))
                 want_check(&planner->api, failure);
 }
 
@@ -159,23 +183,13 @@ bool witnesses_want_check(const struct planner *planner)
 
 bool witnesses_next_check(struct planner *planner, struct planner_request *ret_request)
 {
-        struct planner_job *chosen = NULL;
+        struct planner_job *job = job_to_check(planner);
 
-        for (size_t i = 0; i < planner->job_count; i++) {
-                struct planner_job *job = planner->jobs[i];
-
-                if (job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome))
-                        continue;
-                if (chosen == NULL || (chosen->failing && !job->failing))
-                        chosen = job;
-                if (!chosen->failing)
-                        break;
-        }
-        if (chosen == NULL) {
+        if (job == NULL) {
                 planner->api.check_wanted = FAILURE_NONE;
                 return false;
         }
-        *ret_request = (struct planner_request){ .kind = REQUEST_CHECK, .count = 1, .jobs = { chosen } };
+        *ret_request = (struct planner_request){ .kind = REQUEST_CHECK, .count = 1, .jobs = { job } };
         planner->api.check_in_flight = true;
         return true;
 }

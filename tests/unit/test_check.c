@@ -247,6 +247,29 @@ static void test_once_with_failing_batches(void **state)
         }
 }
 
+/* With `once` the only job has had its one poll: whether the API or the job fails is asked for all the same.
+ */
+static void test_once_asks_about_the_api(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(100);
+
+        limits.once = true;
+        limits.rate_limiter.min_spacing_us = SEC;
+        make(fixture, &limits, 1);
+        planner_start_job(fixture->planner, &fixture->jobs[0], fixture->now_us, 0);
+        fixture->server.all = FAILURE_REFUSED;
+        (void)run_requests(fixture, 1);
+        run(fixture, SEC / 2);
+        assert_true(fixture->jobs[0].done);
+        assert_false(planner_is_idle(fixture->planner)); /* the check waits for its turn */
+        run(fixture, MIN);
+        assert_int_equal(count_kind(fixture, 0, REQUEST_CHECK), 1);
+        assert_int_equal(fixture->sent_count, 2);
+        assert_true(is_open(fixture));
+        assert_true(planner_is_idle(fixture->planner));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -264,6 +287,7 @@ int main(void)
                 TEST(test_checks_that_are_throttled),
                 TEST(test_a_success_overtakes_the_check),
                 TEST(test_once_with_failing_batches),
+                TEST(test_once_asks_about_the_api),
         };
 
         return cmocka_run_group_tests_name("check", tests, NULL, NULL);

@@ -41,9 +41,16 @@
 
 /* ---- what is wanted ---- */
 
+/* It ended in an earlier run, and is not polled in this one. */
+static bool has_ended_before(const struct planner_job *job)
+{
+        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome) &&
+               job->entry.position == 0 && !job->in_flight;
+}
+
 static bool is_open_job(const struct planner_job *job)
 {
-        return !job->done && !planner_job_is_gone(job);
+        return !job->done && !planner_job_is_gone(job) && !has_ended_before(job);
 }
 
 bool feed_is_alone(const struct planner *planner)
@@ -189,6 +196,8 @@ void feed_update(struct planner *planner, uint64_t now_us)
 
         if (!feed->counted)
                 count_jobs(planner, now_us);
+        if (feed->refused && feed_is_alone(planner)) /* no read is left that would decide */
+                feed->refused = false;
         bool on = feed->wanted && !feed->ended && feed->refused_until_us <= now_us &&
                   !feed_cursor_is_off(&feed->cursor, now_us);
 

@@ -82,7 +82,7 @@ struct page {
         unsigned number, size;
         struct sim_job *jobs[PAGE_MAX];
         size_t count;
-        bool has_next;
+        bool has_next, newest_first;
 };
 
 /* A section [discover NAME]. 0: any. */
@@ -123,4 +123,5 @@ struct account {
         uint64_t calm_us, busy_until_us;
         uint64_t round_made_us, excused_us;
         size_t rows_written, rows_at_stop;
+        uint64_t missed_us, missed_again_us; /* a sweep found a change that the search hides; and another */
 };

@@ -243,7 +243,8 @@ void check_settled(struct sim *sim, struct sim_job *job, const struct slot *slot
 
         check_gap(sim, job, calm_us);
         if (job->truth.exists && calm_us > job->since_calm_us && job->fault == FAULT_NONE &&
-            !job->reported_end && !(job->reported && same_shown(&job->reported_as, &job->truth)) &&
+            feed_watches(sim, job) && !job->reported_end &&
+            !(job->reported && same_shown(&job->reported_as, &job->truth)) &&
             !may_be_unreported(sim, job, slot))
                 sim_fail(sim, job, "polled, but what it shows (status %u, result %u) was not reported",
                          job->truth.status, job->truth.result);

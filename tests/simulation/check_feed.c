@@ -96,7 +96,8 @@ bool feed_watches(const struct sim *sim, const struct sim_job *job)
 /* A row that does not show what the filters ask for is read by its id. */
 bool feed_may_read(const struct sim *sim, const struct sim_job *job)
 {
-        return feed_watches(sim, job) || (sim->account.section_count > 0 && !sim->account.shows_details);
+        return feed_watches(sim, job) || !sim->account.sound ||
+               (sim->account.section_count > 0 && !sim->account.shows_details);
 }
 
 /* ---- what is to be noticed ---- */
@@ -116,14 +117,33 @@ static bool is_due(const struct sim *sim, const struct sim_job *job)
                (job->reported_as.result != job->truth.result && job->reported_as.has_result);
 }
 
-uint64_t feed_longest_gap(const struct sim *sim)
+static uint64_t gap_of(const struct sim *sim, uint64_t interval_us)
 {
-        uint64_t span_us = sim->account.sweep_interval_us;
         size_t polls = batches_work(sim) ? sim->job_count / sim->limits.batch_size + 1 : sim->job_count;
 
-        if (span_us < sim->longest_max_us)
-                span_us = sim->longest_max_us;
-        return span_us + FEED_SLACK_US + recovery_span(sim) + 2 * step_of(sim) * polls;
+        return interval_us + FEED_SLACK_US + USEC_PER_MIN + 2 * step_of(sim) * polls;
+}
+
+uint64_t feed_longest_gap(const struct sim *sim)
+{
+        uint64_t sweep_us = sim->account.sweep_interval_us;
+
+        return gap_of(sim, sweep_us > sim->longest_max_us ? sweep_us : sim->longest_max_us) +
+               recovery_span(sim);
+}
+
+static uint64_t feed_span(const struct sim *sim)
+{
+        return 2 * sim->limits.shortest_interval_us + FEED_SLACK_US + 8 * step_of(sim);
+}
+
+/* Sweeps have found what a search hides, often enough to distrust the feed for the next hour. */
+static bool is_distrusted(const struct sim *sim)
+{
+        const struct account *account = &sim->account;
+
+        return account->missed_again_us > 0 && sim->run_us < account->missed_us &&
+               sim->now_us < account->missed_us + 50 * USEC_PER_MIN;
 }
 
 static uint64_t bound_of(const struct sim *sim, const struct sim_job *job)
@@ -131,7 +151,9 @@ static uint64_t bound_of(const struct sim *sim, const struct sim_job *job)
         const struct account *account = &sim->account;
 
         if (account->sound && job->due_on && must_be_on(sim) && account->excused_us < job->due_us)
-                return 2 * sim->limits.shortest_interval_us + FEED_SLACK_US + 8 * step_of(sim);
+                return feed_span(sim);
+        if (is_distrusted(sim) && !job->due_gone && job->due_us > account->missed_again_us + 5 * USEC_PER_MIN)
+                return gap_of(sim, sim->longest_max_us);
         return feed_longest_gap(sim) + (job->due_gone ? USEC_PER_HOUR : 0);
 }
 
@@ -143,6 +165,8 @@ static void check_due(struct sim *sim, const struct sim_job *job)
         if (!job->due || job->due_calm_us > account->calm_us)
                 return;
         bound_us = bound_of(sim, job);
+        if (!account->sound && !job->listed) /* nothing else shows new jobs */
+                return;
         if (!account->sound && job->due_emptied) /* nothing but UpdatedOn may show that */
                 return;
         if (status_is_end(job->truth.status) && job->truth.result == 0)
@@ -150,7 +174,7 @@ static void check_due(struct sim *sim, const struct sim_job *job)
         if (job->due_returned)
                 bound_us += USEC_PER_HOUR;
         if (job->due_missing)
-                bound_us += 5 * USEC_PER_MIN;
+                bound_us += 10 * USEC_PER_MIN;
         if (account->calm_us - job->due_calm_us > bound_us)
                 sim_fail(sim, job, "feed: %s was not reported for %.3f s; the bound is %.3f s",
                          job->reported ? "a change" : "a job",
@@ -183,7 +207,7 @@ static void update(struct sim *sim, struct sim_job *job)
 void feed_happened(struct sim *sim, struct sim_job *job)
 {
         struct account *account = &sim->account;
-        bool watched = feed_watches(sim, job) && !job->reported_end;
+        bool watched = feed_may_read(sim, job) && !job->reported_end;
 
         account->rows_written++;
         if (watched) /* with whole seconds it is read again */
@@ -207,12 +231,12 @@ void feed_page_made(struct sim *sim, const struct page *page)
                 account->excused_us = sim->now_us;
 }
 
-/* The first page by CreatedOn shows what is there already. */
+/* The first page by CreatedOn that is sorted shows what is there already. */
 void feed_page_delivered(struct sim *sim, const struct page *page, uint64_t made_us)
 {
         struct account *account = &sim->account;
 
-        if (!page->by_created)
+        if (!page->by_created || !page->newest_first)
                 return;
         for (size_t i = 0; i < account->section_count; i++)
                 if (account->sections[i].first_made_us == 0)
@@ -234,11 +258,29 @@ void feed_failed(struct sim *sim, const struct slot *slot)
                 sim->account.busy_until_us = sim->now_us + span_us + recovery_span(sim);
 }
 
+/* A change that the search hides was found by a sweep. */
+static void note_missed(struct sim *sim, const struct sim_job *job)
+{
+        struct account *account = &sim->account;
+
+        if (!search_is(sim, SEARCH_HIDES) || !search_hides(job) || !job->due || !job->listed ||
+            job->reported_gone || account->calm_us < job->due_calm_us + feed_span(sim) ||
+            job->due_us < sim->run_us + sim->account.sweep_interval_us)
+                return;
+        if (account->missed_us < sim->run_us || sim->now_us > account->missed_us + 50 * USEC_PER_MIN) {
+                account->missed_us = sim->now_us;
+                account->missed_again_us = 0;
+        } else if (account->missed_again_us == 0) {
+                account->missed_again_us = sim->now_us;
+        }
+}
+
 void feed_reported(struct sim *sim, struct sim_job *job)
 {
         if (!sim->account.present)
                 return;
-        if (!feed_watches(sim, job))
+        note_missed(sim, job);
+        if (!feed_watches(sim, job) && sim->account.sound)
                 sim_fail(sim, job, "discovery: reported, and nothing watches it");
         update(sim, job);
         job->due_returned = job->reported_gone;

@@ -260,7 +260,7 @@ int store_put_discovered(struct store *store, const struct stored_discovery *dis
         struct sim_job *job = find_job(sim, discovery->job);
 
         if (sim->disk_error < 0)
-                return sim->disk_error;
+                return refuse(sim, job, true);
         free(job->sections);
         job->sections = strdup(discovery->sections);
         job->created_ticks = discovery->created_ticks;

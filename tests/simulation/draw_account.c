@@ -53,6 +53,8 @@ static void draw_search(struct sim *sim)
 
         account->present = account->sound = true;
         account->kind = bad ? (enum search_kind)(1 + chance_below(sim, SEARCH_KINDS - 1)) : SEARCH_WELL;
+        if ((account->kind == SEARCH_BY_ID || account->kind == SEARCH_PAGE_ONE) && sim->seed % 2 == 0)
+                account->kind = SEARCH_HIDES; /* these are few, and say less */
         if (bad && account->kind != SEARCH_MIXED_FORMS && chance_permille(sim, 500))
                 account->bad_from_us = sim->now_us + chance_gap(sim, USEC_PER_HOUR);
         account->bad_until_us = chance_permille(sim, 700) || account->kind == SEARCH_MIXED_FORMS
@@ -138,8 +140,6 @@ static void draw_job(struct sim *sim, struct sim_job *job, size_t index, uint64_
                 .result_wait_us = index % 11 == 0 ? 30 * USEC_PER_SEC : 0,
         };
         job->listed = chance_permille(sim, account->listed_permille);
-        if (!job->listed) /* as in the sections */
-                job->settings.stalled_after_us = job->settings.result_wait_us = 0;
         job->business = (uint8_t)(1 + chance_below(sim, 4));
         job->description = (uint8_t)(1 + chance_below(sim, 4));
         job->gap_us = gap_us;
@@ -156,6 +156,8 @@ static void draw_job(struct sim *sim, struct sim_job *job, size_t index, uint64_
         job->fault_from_us = job->fault_until_us = USEC_NEVER;
         job->next_us = job->ended ? USEC_NEVER : sim->now_us + chance_gap(sim, job->gap_us);
         draw_existence(sim, job, index);
+        if (!job->listed) /* as in the sections */
+                job->settings.stalled_after_us = job->settings.result_wait_us = 0;
         account->listed_count += job->listed;
 }
 

@@ -222,11 +222,13 @@ static void peek(struct sim *sim)
 
         sim->peek_us = USEC_NEVER;
         fire(sim->poll_timer);
-        if (sim->figures.requests != requests && !sim->account.present) /* a page may be requested early */
+        if (sim->figures.requests == requests &&
+            (sim->poll_timer->enabled == SD_EVENT_OFF || sim->poll_timer->at_us != at_us))
+                sim_fail(sim, NULL, "the time to wake up has moved by itself");
+        /* A page that is urgent may be requested before. */
+        if (sim->figures.requests != requests && !sim->account.present)
                 sim_fail(sim, NULL, "a lost wake-up: there was something to request %.3f s before the timer",
                          (double)(at_us - sim->now_us) / 1e6);
-        else if (sim->poll_timer->enabled == SD_EVENT_OFF || sim->poll_timer->at_us != at_us)
-                sim_fail(sim, NULL, "the time to wake up has moved by itself");
 }
 
 /* Returns whether anything was due. */

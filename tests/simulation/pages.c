@@ -67,11 +67,16 @@ static struct sim_job *job_at(const struct sim *sim, const struct order *order, 
         return order->by_created || row->serial == row->job->serial ? row->job : NULL;
 }
 
+bool search_hides(const struct sim_job *job)
+{
+        return job->id % 5 == 0;
+}
+
 static bool is_shown(const struct sim *sim, const struct sim_job *job)
 {
         if (job == NULL || !job->truth.exists)
                 return false;
-        if (search_is(sim, SEARCH_HIDES) && job->id % 5 == 0)
+        if (search_is(sim, SEARCH_HIDES) && search_hides(job))
                 return false;
         return !search_is(sim, SEARCH_LAGS) || job->written_us + 10 * USEC_PER_MIN <= sim->now_us;
 }
@@ -85,6 +90,7 @@ static void fill(const struct sim *sim, struct page *page)
                 skip = 0;
         page->count = 0;
         page->has_next = false;
+        page->newest_first = order.descending && !order.mixed_up && order.index != NULL;
         for (size_t i = 0; i < order.count; i++) {
                 struct sim_job *job = job_at(sim, &order, i);
 

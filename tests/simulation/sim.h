@@ -519,6 +519,7 @@ size_t format_updated(const struct sim *sim, const struct sim_job *job, uint64_t
 /* ---- pages.c ---- */
 
 bool search_is(const struct sim *sim, enum search_kind kind);
+bool search_hides(const struct sim_job *job); /* with SEARCH_HIDES */
 void page_answer(struct sim *sim, struct slot *slot);
 void job_details(const struct sim *sim, const struct sim_job *job, struct job_record *record);
 void page_details(const struct sim *sim, const struct sim_job *job, struct job_record *row);

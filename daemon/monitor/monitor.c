@@ -232,6 +232,7 @@ static void start_job(struct monitor *monitor, struct job *job)
                 monitor_report(monitor, job, "ended before (%s)",
                                outcome_to_string(job->planning.watch.memory.outcome));
                 job->answered = true;
+                job->planning.done = true;
                 return;
         }
         planner_start_job(monitor->planner, &job->planning, monitor_now_us(monitor), 0);

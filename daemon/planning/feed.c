@@ -4,8 +4,10 @@
  * When pages are requested, and what the feed means for the polls of jobs.
  *
  * A job is covered once it was read while the feed was on: the rounds reach back to a minute before, so every
- * later change of it is shown. When a round is complete, covered jobs are spread over the sweep interval; all
- * others follow with their next poll. When the feed ends, all are due by their paces again.
+ * later change of it is shown. So is a job that was recorded before the saved position, but as long as it was
+ * not read, a change that is not shown is no fault of the feed: the job may have been recorded much earlier.
+ * When a round is complete, covered jobs are spread over the sweep interval; all others follow with their
+ * next poll. When the feed ends, all are due by their paces again.
  *
  * Pages take at most a part of the request rate, so that sweeps and confirmations go on in any case.
  */
@@ -41,11 +43,15 @@
 
 /* ---- what is wanted ---- */
 
+static bool has_ended(const struct planner_job *job)
+{
+        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome);
+}
+
 /* It ended in an earlier run, and is not polled in this one. */
 static bool has_ended_before(const struct planner_job *job)
 {
-        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome) &&
-               job->entry.position == 0 && !job->in_flight;
+        return has_ended(job) && job->entry.position == 0 && !job->in_flight;
 }
 
 static bool is_open_job(const struct planner_job *job)
@@ -122,8 +128,7 @@ static void cover_recorded(struct planner *planner)
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = planner->jobs[i];
 
-                job->covered = waits_for_poll(job) && job->watch.memory.recorded &&
-                               !outcome_is_terminal(job->watch.memory.outcome);
+                job->covered = waits_for_poll(job) && job->watch.memory.recorded && !has_ended(job);
         }
 }
 
@@ -159,7 +164,7 @@ static void gather(struct planner *planner, uint64_t now_us)
                 struct planner_job *job = planner->jobs[i];
                 bool spread = job->spread;
 
-                job->covered = job->spread = false;
+                job->covered = job->read = job->spread = false;
                 if (!spread || job->failing || !waits_for_poll(job) || job->entry.due_us <= now_us)
                         continue;
                 uint64_t span_us = job->entry.due_us - now_us;
@@ -448,18 +453,35 @@ uint64_t planner_feed_retry_us(const struct planner *planner)
         return planner->feed.cursor.off.until_us;
 }
 
+/* The feed waits for the job: not for one that has ended, or that may fail for ever. */
+static bool is_waited_for(const struct planner_job *job)
+{
+        return !has_ended(job) && !(job->failing && job->failures > 0);
+}
+
 /* A row of the job is not confirmed yet, or what it showed is not recorded. */
 static bool is_outstanding(const struct planner_job *job)
 {
-        return job->row_shown && !(job->failing && job->failures > 0) && job->row_ticks != 0;
+        return is_waited_for(job) && job->row_shown && job->row_ticks != 0;
+}
+
+/* It may have changed before the feed showed its changes. With `once` the feed has ended, and all is read. */
+static bool is_unread(const struct planner *planner, const struct planner_job *job)
+{
+        return is_waited_for(job) && job->watch.memory.recorded && !job->covered && !planner->limits.once;
 }
 
 struct remote_time planner_feed_position(const struct planner *planner)
 {
         struct remote_time position = feed_cursor_newest(&planner->feed.cursor);
 
-        for (size_t i = 0; i < planner->job_count; i++)
-                if (is_outstanding(planner->jobs[i]) && planner->jobs[i]->row_ticks < position.ticks)
-                        position.ticks = planner->jobs[i]->row_ticks;
+        for (size_t i = 0; i < planner->job_count; i++) {
+                const struct planner_job *job = planner->jobs[i];
+
+                if (is_unread(planner, job))
+                        return (struct remote_time){ .form = REMOTE_TIME_NONE };
+                if (is_outstanding(job) && job->row_ticks < position.ticks)
+                        position.ticks = job->row_ticks;
+        }
         return position;
 }

@@ -52,7 +52,7 @@ uint64_t planner_feed_retry_us(const struct planner *planner);
 
 /*
  * The time up to which all changes are recorded, as far as the feed showed them: of form REMOTE_TIME_NONE if
- * no round is complete.
+ * no round is complete, or while a recorded job may have changed before the feed showed its changes.
  */
 struct remote_time planner_feed_position(const struct planner *planner);
 

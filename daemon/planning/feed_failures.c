@@ -24,6 +24,7 @@ void feed_note_answered(struct planner *planner)
 
         feed->failing = false;
         feed->failures = 0;
+        feed->refused_until_us = 0;
 }
 
 void feed_note_read(struct planner *planner, uint64_t now_us)

@@ -124,6 +124,15 @@ static const struct row_trust *trust_of(const struct planner *planner, bool by_f
         return by_feed ? &planner->feed.trust : &planner->feed.batch_trust;
 }
 
+/*
+ * Whether a row of the last page may be older than what was observed. One of a batch cannot be: its job was
+ * in flight meanwhile.
+ */
+static bool may_be_older(const struct planner *planner, const struct planner_job *job)
+{
+        return job->observed_us >= planner->feed.page_us;
+}
+
 bool planner_believes_row(const struct planner *planner, const struct planner_job *job,
                           const struct job_record *row, bool by_feed, size_t more, uint64_t now_us)
 {
@@ -131,7 +140,8 @@ bool planner_believes_row(const struct planner *planner, const struct planner_jo
         uint64_t random = mix(mix(shown.digest, (uint64_t)shown.updated.ticks), job->id);
 
         if (planner->limits.once || !job->watch.memory.recorded || job->failing || job->gone_check ||
-            job->part != 0 || job->done || (by_feed && job->entry.position == 0))
+            job->part != 0 || job->done ||
+            (by_feed && (job->entry.position == 0 || may_be_older(planner, job))))
                 return false;
         return row->status.data != NULL &&
                row_trust_believes(trust_of(planner, by_feed), planner->confirm.count + more,
@@ -172,7 +182,7 @@ void feed_compare_record(struct planner *planner, struct planner_job *job, const
         const struct row_shown shown = row_shown_of(record);
         struct row_trust *trust = job->row_by_feed ? &planner->feed.trust : &planner->feed.batch_trust;
 
-        if (changed && job->covered && !(job->row_shown && job->row_on_page))
+        if (changed && job->read && !(job->row_shown && job->row_on_page))
                 feed_cursor_note_missed(&planner->feed.cursor, job->id, &shown.updated, now_us);
         if (!job->row_shown)
                 return;

@@ -30,6 +30,7 @@ struct planner_job {
         struct job_watch watch;
         uint64_t pace_us;          /* from the last poll to the next; 0: not polled yet */
         uint64_t polled_us;        /* of the last single request; 0: a row cannot be trusted before another */
+        uint64_t observed_us;      /* when a record of it was taken last */
         uint64_t updated;          /* updated_on_digest() last seen */
         uint64_t charged_us;       /* of the last failure that was charged to the job */
         uint64_t failing_since_us; /* of the first of those in a row; unless failures is 0 */
@@ -63,6 +64,7 @@ struct planner_job {
         bool row_waits : 1;         /* it came while the job was being read: to be confirmed after that */
         bool read_again : 1;        /* after the confirmation, since UpdatedOn has whole seconds */
         bool covered : 1;           /* the feed shows any later change: see feed.c */
+        bool read : 1;              /* covered, and read since the feed is on */
         bool spread : 1;            /* polled in sweeps */
         bool removed : 1;           /* by planner_remove_job() */
         bool done : 1;              /* not polled any more: it has ended, or had its one poll */

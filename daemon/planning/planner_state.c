@@ -103,7 +103,7 @@ static uint64_t poll_span(struct planner *planner, struct planner_job *job, uint
 {
         uint64_t sweep_us = planner->limits.sweep_interval_us, stalled_us = planner_stalled_in(job, now_us);
 
-        job->covered = planner->feed.phase != FEED_PHASE_OFF;
+        job->covered = job->read = planner->feed.phase != FEED_PHASE_OFF;
         if ((planner->feed.phase != FEED_PHASE_WORKING && !job->spread) || job->watch.held_since_us != 0 ||
             !job->watch.memory.recorded || stalled_us == 0)
                 return pace_us;

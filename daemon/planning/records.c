@@ -35,6 +35,7 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
                    observation.change.has_event && observation.change.kind != EVENT_STALLED,
                    observation.change.result_read, now_us);
         job->updated = updated_on_digest(record);
+        job->observed_us = now_us;
         return observation;
 }
 

@@ -265,6 +265,26 @@ static void test_a_new_job_that_could_not_be_recorded_is_found_again(void **stat
         expect_field("JOBWATCH_JOB", "8");
 }
 
+static void test_the_search_survives_an_outage_beside_a_job_that_has_ended(void **state)
+{
+        const struct monitor_options listed = { .jobs = "1", .more = IMPORTS, .level = LOG_CRIT };
+
+        monitor_begin(state, &listed);
+        struct monitor_test *test = *state;
+        test->status[1] = "Completed";
+        add_old_jobs(test);
+        while (monitor_count(test->monitor).succeeded == 0)
+                wait_for_rounds(test);
+        monitor_restart(state, &listed);
+        wait_for_rounds(test);
+        test->all = "500 Internal Server Error";
+        while (monitor_count(test->monitor).failure == FAILURE_NONE)
+                loop_until(test->event, &test->requests, test->requests + 1);
+        test->all = NULL;
+        wait_for_rounds(test);
+        assert_int_equal(monitor_count(test->monitor).failure, FAILURE_NONE);
+}
+
 /* ---- reload ---- */
 
 static void test_a_job_is_watched_as_long_as_one_of_its_sections_is_there(void **state)
@@ -426,6 +446,7 @@ int main(void)
                 TEST_BARE(test_a_job_has_the_names_of_all_sections_that_match),
                 TEST_BARE(test_a_listed_job_is_not_discovered),
                 TEST(test_the_next_run_continues),
+                TEST_BARE(test_the_search_survives_an_outage_beside_a_job_that_has_ended),
                 TEST(test_a_new_job_that_could_not_be_recorded_is_found_again),
                 TEST_BARE(test_a_job_is_watched_as_long_as_one_of_its_sections_is_there),
                 TEST_BARE(test_jobs_that_are_dropped_are_named),

@@ -13,6 +13,7 @@
 
 #include "planner_pages.h"
 #include "planning/feed.h"
+#include "planning/feed_rows.h"
 
 /* When a change of the job was reported last; 0: never. */
 static uint64_t reported_us(const struct fixture *fixture, size_t index)
@@ -199,6 +200,26 @@ static void test_rows_of_batches_are_believed_where_many_wait(void **state)
         assert_in_range(count_kind(fixture, from, REQUEST_SINGLE), 1, 99);
 }
 
+static void test_a_row_that_may_be_older_than_a_read_is_not_believed(void **state)
+{
+        struct fixture *fixture = *state;
+        size_t believed = 0;
+
+        start_feed(fixture, 200, SEC);
+        for (size_t i = 0; i < 30; i++) /* rows prove true */
+                (void)delay_of(fixture, i, "Waiting");
+        for (size_t i = 100; i < 110; i++) {
+                (void)delay_of(fixture, i, "Waiting");
+                struct job_record row = server_record(fixture, &fixture->jobs[i]);
+                assert_false(planner_believes_row(fixture->planner, &fixture->jobs[i], &row, true, 100,
+                                                  fixture->now_us));
+                run(fixture, 3 * SEC); /* the next page */
+                believed += planner_believes_row(fixture->planner, &fixture->jobs[i], &row, true, 100,
+                                                 fixture->now_us);
+        }
+        assert_true(believed > 5);
+}
+
 /* ---- when it is used ---- */
 
 static void test_few_jobs_need_no_feed(void **state)
@@ -229,35 +250,6 @@ static void test_jobs_are_polled_by_their_paces_when_few_are_left(void **state)
         assert_int_equal(count_kind(fixture, from, REQUEST_PAGE), 0);
         for (size_t i = 60; i < 150; i++)
                 assert_true(longest_gap(fixture, from, i) <= 2 * MIN + INTERVAL);
-}
-
-static void test_a_restart_does_not_poll_jobs_that_are_recorded(void **state)
-{
-        struct fixture *fixture = *state;
-
-        start_feed(fixture, 1000, INTERVAL);
-        const struct remote_time position = planner_feed_position(fixture->planner);
-        static struct job_watch watches[1000];
-        for (size_t i = 0; i < 1000; i++)
-                watches[i] = fixture->jobs[i].watch;
-
-        const struct planner_settings settings = { .interval_us = INTERVAL, .max_interval_us = 2 * MIN };
-        struct planner_limits limits = feed_limits(100);
-        server_change(fixture, 77, "Waiting"); /* while it was not running */
-        make_with(fixture, &limits, 1000, &settings);
-        planner_resume_feed(fixture->planner, &position);
-        for (size_t i = 0; i < 1000; i++) {
-                fixture->jobs[i].watch = watches[i];
-                fixture->jobs[i].updated = watches[i].memory.updated;
-                planner_start_job(fixture->planner, &fixture->jobs[i], fixture->now_us, 0);
-        }
-        size_t from = fixture->sent_count;
-        run(fixture, 5 * SEC);
-        assert_int_equal(count_events(fixture, 77, EVENT_CHANGED), 1);
-        assert_true(fixture->sent_count - from <= 6);
-        run(fixture, 16 * MIN);
-        for (size_t i = 0; i < 1000; i++)
-                assert_true(count_polls(fixture, from, i) > 0);
 }
 
 /* ---- failures ---- */
@@ -374,6 +366,27 @@ static void test_without_jobs_the_search_is_witness_and_probe(void **state)
         }
 }
 
+static void test_a_refused_search_is_tried_again_when_the_last_job_is_removed(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = feed_limits(100);
+
+        limits.discovers = true;
+        limits.discover_interval_us = INTERVAL;
+        make(fixture, &limits, 1);
+        planner_start_job(fixture->planner, &fixture->jobs[0], fixture->now_us, 0);
+        run(fixture, MIN);
+        fixture->server.search = FAILURE_REFUSED;
+        size_t from = fixture->sent_count;
+        while (count_kind(fixture, from, REQUEST_CHECK) == 0) /* whether it is for the credentials */
+                run(fixture, 1);
+        reload(fixture, &limits, FIRST_ID, 0, NULL);
+        fixture->server.search = FAILURE_NONE;
+        run(fixture, 5 * MIN);
+        assert_int_equal(planner_feed_phase(fixture->planner), FEED_PHASE_WORKING);
+        assert_true(count_kind(fixture, from, REQUEST_PAGE) > 5);
+}
+
 static void test_a_throttled_search_costs_the_others_one_pause(void **state)
 {
         struct fixture *fixture = *state;
@@ -408,27 +421,6 @@ static void test_a_failing_job_is_not_read_because_of_its_rows(void **state)
         assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 1);
 }
 
-static void test_the_position_waits_for_what_is_not_recorded(void **state)
-{
-        struct fixture *fixture = *state;
-
-        start_feed(fixture, 200, SEC);
-        const struct remote_time before = planner_feed_position(fixture->planner);
-        fixture->server.jobs[7].latency_us = 30 * SEC;
-        server_change(fixture, 7, "Waiting");
-        run(fixture, 3 * SEC);
-        const struct remote_time shown = planner_feed_position(fixture->planner);
-        server_change(fixture, 8, "Waiting");
-        run(fixture, 20 * SEC);
-        assert_int_equal(count_events(fixture, 8, EVENT_CHANGED), 1);
-        assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 0);
-        assert_true(planner_feed_position(fixture->planner).ticks == shown.ticks);
-        run(fixture, 20 * SEC);
-        assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 1);
-        assert_true(planner_feed_position(fixture->planner).ticks > shown.ticks);
-        assert_true(shown.ticks >= before.ticks);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -443,18 +435,18 @@ int main(void)
                 TEST(test_a_job_is_read_again_where_times_have_whole_seconds),
                 TEST(test_changes_are_confirmed_before_rows_with_another_time_alone),
                 TEST(test_rows_of_batches_are_believed_where_many_wait),
+                TEST(test_a_row_that_may_be_older_than_a_read_is_not_believed),
                 TEST(test_few_jobs_need_no_feed),
                 TEST(test_jobs_are_polled_by_their_paces_when_few_are_left),
-                TEST(test_a_restart_does_not_poll_jobs_that_are_recorded),
                 TEST(test_unsorted_rows_turn_the_feed_off_for_an_hour),
                 TEST(test_a_feed_that_does_not_show_a_change_is_not_trusted),
                 TEST(test_a_missing_role_for_the_search_leaves_the_polls_alone),
                 TEST(test_a_failing_search_is_no_outage),
                 TEST(test_the_search_is_a_witness_against_the_api),
                 TEST(test_without_jobs_the_search_is_witness_and_probe),
+                TEST(test_a_refused_search_is_tried_again_when_the_last_job_is_removed),
                 TEST(test_a_throttled_search_costs_the_others_one_pause),
                 TEST(test_a_failing_job_is_not_read_because_of_its_rows),
-                TEST(test_the_position_waits_for_what_is_not_recorded),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

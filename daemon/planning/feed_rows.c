@@ -3,7 +3,7 @@
 /*
  *      row ──new──> shown ──read by a single request──> recorded, or nothing to record
  *                     │ └──believed───────────────────────^
- *                     └─the job is in flight, or being recorded: confirmed after that
+ *                     └─the job is in flight, being recorded, or part of a failed batch: confirmed after that
  *
  * What a job showed last is kept, so that a row that says the same again says nothing new: rows may lack
  * fields, or be older than the record.
@@ -81,10 +81,10 @@ void planner_note_known_row(struct planner_job *job, const struct job_record *ro
                 job->row_on_page = true;
 }
 
-/* Polled by its backoff, or as part of a batch, and not before. */
+/* Polled by its backoff, or to be confirmed anyway. */
 static bool has_other_plans(const struct planner_job *job)
 {
-        return (job->failing && job->failures > 0) || job->part != 0 || job->gone_check || job->confirm;
+        return (job->failing && job->failures > 0) || job->gone_check || job->confirm;
 }
 
 /* Before all rows with another UpdatedOn alone, of which there may be thousands; in order among themselves.
@@ -103,7 +103,7 @@ void planner_confirm_row(struct planner *planner, struct planner_job *job, const
                 return;
         show(job, shown, true);
         job->read_again |= again;
-        if (job->entry.position == 0 && !job->done) {
+        if ((job->entry.position == 0 && !job->done) || job->part != 0) {
                 job->row_waits = true;
                 return;
         }

@@ -220,6 +220,38 @@ static void test_a_row_that_may_be_older_than_a_read_is_not_believed(void **stat
         assert_true(believed > 5);
 }
 
+static void test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed(void **state)
+{
+        struct fixture *fixture = *state;
+        bool shown[200] = { false };
+        size_t count = 0;
+
+        start_feed(fixture, 200, SEC);
+        fixture->server.jobs[5].batch = FAILURE_SERVER_ERROR;
+        while (fixture->planner->parts.count < 2)
+                run(fixture, 10 * USEC_PER_MSEC);
+        for (size_t i = 0; i < 200; i++) {
+                struct planner_job *job = &fixture->jobs[i];
+
+                if (job->part == 0)
+                        continue;
+                server_touch(fixture, i);
+                const struct job_record row = server_record(fixture, job);
+                const struct row_shown row_shown = row_shown_of(&row);
+                planner_confirm_row(fixture->planner, job, &row_shown, &row, false, fixture->now_us);
+                shown[i] = true;
+                count++;
+        }
+        assert_true(count > 1);
+        size_t from = fixture->sent_count;
+        run(fixture, 2 * MIN);
+        for (size_t i = from; i < fixture->sent_count; i++)
+                if (fixture->sent[i].kind == REQUEST_SINGLE)
+                        shown[fixture->sent[i].ids[0] - FIRST_ID] = false;
+        for (size_t i = 0; i < 200; i++)
+                assert_false(shown[i]);
+}
+
 /* ---- when it is used ---- */
 
 static void test_few_jobs_need_no_feed(void **state)
@@ -436,6 +468,7 @@ int main(void)
                 TEST(test_changes_are_confirmed_before_rows_with_another_time_alone),
                 TEST(test_rows_of_batches_are_believed_where_many_wait),
                 TEST(test_a_row_that_may_be_older_than_a_read_is_not_believed),
+                TEST(test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed),
                 TEST(test_few_jobs_need_no_feed),
                 TEST(test_jobs_are_polled_by_their_paces_when_few_are_left),
                 TEST(test_unsorted_rows_turn_the_feed_off_for_an_hour),

@@ -34,8 +34,8 @@ static bool token_was_renewed(const struct planner_request *request)
 }
 
 /*
- * Refused. A job that is refused whatever the token would cost a sign-in each time; while others are
- * answered, it is the job's failure.
+ * Refused. A job, or the search, that is refused whatever the token would cost a sign-in each time; while
+ * others are answered, it is its own failure.
  */
 static bool is_refused_for_token(struct request_slot *slot)
 {
@@ -43,10 +43,9 @@ static bool is_refused_for_token(struct request_slot *slot)
         struct planner_request *request = &slot->request;
         bool polls = request->kind == REQUEST_SINGLE || request->kind == REQUEST_BATCH;
         bool page = request->kind == REQUEST_PAGE;
+        bool in_vain = page ? monitor->search_token_renewed : polls && token_was_renewed(request);
 
-        if (page && monitor->search_token_renewed)
-                return false;
-        if (polls && planner_breaker(monitor->planner)->state == BREAKER_CLOSED && token_was_renewed(request))
+        if (in_vain && planner_breaker(monitor->planner)->state == BREAKER_CLOSED)
                 return false;
         if (!session_note_refused(monitor->parts.session, slot->generation))
                 return false;

@@ -62,6 +62,8 @@ static void print_problems(FILE *file, const struct status_facts *facts)
         }
         if (facts->jobs.feed_problem != NULL)
                 (void)fprintf(file, "; change feed off: %s", facts->jobs.feed_problem);
+        else if (facts->jobs.discovery_problem != NULL)
+                (void)fprintf(file, "; new jobs not found: %s", facts->jobs.discovery_problem);
         if (facts->state_slow)
                 (void)fputs("; state: the disk does not respond", file);
         else if (facts->state_error != NULL)

@@ -187,22 +187,38 @@ void feed_take_page(struct request_slot *slot, const struct search_page *page)
 
 /* ---- what is logged ---- */
 
+/* Without the feed. */
+static void log_discovery(struct monitor *monitor, const char *problem, const char *retry)
+{
+        if (problem != NULL && !monitor->search_refused_logged) {
+                monitor->search_refused_logged = true;
+                journal_print(monitor->parts.journal, LOG_WARNING,
+                              "New jobs are not found: %s. Retrying in %s.", problem, retry);
+        } else if (problem == NULL && monitor->search_refused_logged &&
+                   planner_search_answers(monitor->planner)) {
+                monitor->search_refused_logged = false;
+                journal_print(monitor->parts.journal, LOG_NOTICE, "New jobs are found again.");
+        }
+}
+
 void feed_log(struct monitor *monitor)
 {
-        uint64_t now_us = monitor_now_us(monitor);
+        uint64_t now_us = monitor_now_us(monitor), retry_us = planner_feed_retry_us(monitor->planner);
         const char *problem = planner_feed_problem(monitor->planner, now_us);
+        const char *discovery_problem = planner_discovery_problem(monitor->planner, now_us);
         char span[TIMESPAN_TEXT_MAX];
+        const char *retry = timespan_format_rough(retry_us > now_us ? retry_us - now_us : 0, span);
 
         if (problem != NULL && !monitor->feed_off_logged) {
                 monitor->feed_off_logged = true;
                 journal_print(monitor->parts.journal, LOG_WARNING,
-                              "The change feed is off: %s. Polling all jobs instead, retrying in %s.",
-                              problem,
-                              timespan_format_rough(planner_feed_retry_us(monitor->planner) - now_us, span));
+                              "The change feed is off: %s. Polling all jobs instead%s, retrying in %s.",
+                              problem, discovery_problem != NULL ? ", finding no new ones" : "", retry);
         } else if (monitor->feed_off_logged && planner_feed_phase(monitor->planner) == FEED_PHASE_WORKING) {
                 monitor->feed_off_logged = false;
                 journal_print(monitor->parts.journal, LOG_NOTICE, "The change feed works again.");
         }
+        log_discovery(monitor, problem == NULL ? discovery_problem : NULL, retry);
 }
 
 /* ---- the position ---- */

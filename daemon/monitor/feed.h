@@ -26,7 +26,10 @@ void feed_clear(struct request_slot *slot);
 /* Continues from the position of an earlier run. To be called before the first request and state_start(). */
 void feed_resume(struct monitor *monitor);
 
-/* Logs that the feed is off, or works again, once each. To be called after each response. */
+/*
+ * Logs that the feed is off, or no new jobs are found, or that this is over, once each. To be called after
+ * each response.
+ */
 void feed_log(struct monitor *monitor);
 
 /* Saves the position, unless that was done less than 10 s ago; at the end of a run in any case. */

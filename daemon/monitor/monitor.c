@@ -340,6 +340,7 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
                 .started_us = monitor->started_us,
                 .next_us = planner_next_due(planner),
                 .feed_works = planner_feed_phase(planner) == FEED_PHASE_WORKING,
+                .discovery_problem = planner_discovery_problem(planner, monitor_now_us(monitor)),
                 .feed_problem = planner_feed_problem(planner, monitor_now_us(monitor)),
                 .spent_hour = rate_limiter_spent_hour(planner_rate_limiter(planner), monitor_now_us(monitor)),
         };

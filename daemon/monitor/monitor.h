@@ -82,6 +82,7 @@ struct monitor_counts {
         unsigned spent_hour;  /* requests in the last hour */
         uint64_t round_us;    /* time the rate limits need to find out about every open job; 0: no limits */
         bool feed_works;      /* jobs are polled in sweeps only */
+        const char *discovery_problem; /* why no new jobs are found; NULL: they are. Borrowed */
         const char *feed_problem; /* why the feed is off though it is wanted; NULL: it is not. Borrowed */
 };
 

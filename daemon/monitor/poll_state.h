@@ -41,6 +41,7 @@ struct monitor {
         bool batch_too_large;                 /* it was */
         bool search_token_renewed;            /* because a page was refused, and none was answered since */
         bool feed_off_logged;                 /* that the feed is off */
+        bool search_refused_logged;           /* that no new jobs are found, without the feed */
         uint64_t feed_saved_us;               /* when its position was saved last */
         int64_t feed_saved_ticks;             /* that position */
         int report_error;  /* negative errno of the first line of the report that was not written; 0: none */

@@ -47,7 +47,13 @@ enum feed_phase planner_feed_phase(const struct planner *planner);
 /* Why the feed is off though it is wanted; NULL: it is not. Borrowed. */
 const char *planner_feed_problem(const struct planner *planner, uint64_t now_us);
 
-/* When it is tried again. */
+/* Why no new jobs are found though they are to be, with the feed or without; NULL: they are. Borrowed. */
+const char *planner_discovery_problem(const struct planner *planner, uint64_t now_us);
+
+/* Whether the last page was answered. */
+bool planner_search_answers(const struct planner *planner);
+
+/* When the feed, or the search, is tried again. */
 uint64_t planner_feed_retry_us(const struct planner *planner);
 
 /*

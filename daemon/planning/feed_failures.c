@@ -88,3 +88,17 @@ enum attribution feed_page_failed(struct planner *planner, const struct planner_
         }
         return ATTRIBUTED_TO_NONE;
 }
+
+const char *planner_discovery_problem(const struct planner *planner, uint64_t now_us)
+{
+        const struct planner_feed *feed = &planner->feed;
+
+        return planner->limits.discovers && feed->refused_until_us > now_us
+                       ? feed_cursor_reason(&feed->cursor)
+                       : NULL;
+}
+
+bool planner_search_answers(const struct planner *planner)
+{
+        return !planner->feed.failing;
+}

@@ -145,6 +145,34 @@ static void test_new_jobs_are_found_without_the_feed(void **state)
         assert_int_equal(test->searches[0], 0);
 }
 
+static void test_it_is_logged_that_new_jobs_cannot_be_found(void **state)
+{
+        const struct monitor_options options = { .jobs = "1",
+                                                 .more = "[poll]\nfeed = off\n" IMPORTS,
+                                                 .level = LOG_WARNING };
+
+        monitor_begin(state, &options);
+        struct monitor_test *test = *state;
+        wait_for_entries(test, 1); /* job 1 is seen */
+        loop_until(test->event, &test->searches[1], 2);
+        test->search_failure = "403 Forbidden";
+        wait_for_entries(test, 2);
+        expect_field("MESSAGE", "New jobs are not found: the user lacks the role BusinessBackgroundJob-List. "
+                                "Retrying in 1h.");
+        assert_non_null(monitor_count(test->monitor).discovery_problem);
+        wait_for_polls(test, 1, 3);
+        assert_int_equal(capture_count(), 2);
+
+        /* A reload is a reason to try again. */
+        test->search_failure = NULL;
+        reload_to_options(test, &options);
+        loop_until(test->event, &test->searches[1], test->searches[1] + 3);
+        assert_null(monitor_count(test->monitor).discovery_problem);
+        add_job(test, 8, "2026-01-15T10:02:00", "Import of prices");
+        wait_for_entries(test, 3);
+        expect_field("JOBWATCH_JOB", "8");
+}
+
 static void add_many_jobs(struct monitor_test *test)
 {
         static char times[30][20];
@@ -441,6 +469,7 @@ int main(void)
                 TEST(test_a_job_that_was_there_before_is_not_new),
                 TEST_BARE(test_a_span_includes_jobs_that_were_there),
                 TEST_BARE(test_new_jobs_are_found_without_the_feed),
+                TEST_BARE(test_it_is_logged_that_new_jobs_cannot_be_found),
                 TEST(test_many_new_jobs_are_found_at_a_time),
                 TEST(test_a_row_that_does_not_show_enough_is_read_by_its_id),
                 TEST_BARE(test_a_job_has_the_names_of_all_sections_that_match),

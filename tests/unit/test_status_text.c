@@ -85,6 +85,11 @@ static void test_that_the_feed_is_off_is_shown_with_the_reason(void **state)
         facts.jobs.feed_problem = "pages do not advance";
         expect(&facts, "12 jobs (3 open, 9 finished); change feed off: pages do not advance; next poll at "
                        "12:00:08; 23 of 5000 requests in the last hour");
+        facts.jobs.feed_problem = NULL;
+        facts.jobs.discovery_problem = "the user lacks a role";
+        expect(&facts,
+               "12 jobs (3 open, 9 finished); new jobs not found: the user lacks a role; next poll at "
+               "12:00:08; 23 of 5000 requests in the last hour");
 }
 
 /* The time of the next poll has no meaning then. */

@@ -133,11 +133,12 @@ static void check_job_count(const struct loading *loading)
 static void check_exit(const struct loading *loading, bool is_option)
 {
         const struct config *config = loading->config;
-        const struct section *exit = loading_find(loading, SECTION_EXIT, NULL);
+        struct location where = { 0 };
 
+        if (!is_option)
+                where = location_of(loading_find(loading, SECTION_EXIT, NULL), "when");
         if (config->discover_count > 0 && config->exit_when == EXIT_DONE)
-                problems_error(loading->problems,
-                               is_option ? (struct location){ 0 } : location_of(exit, "when"),
+                problems_error(loading->problems, where,
                                "%s has no meaning with [discover %s], since new jobs may always appear; "
                                "remove one of the two",
                                is_option ? "--exit-when-done" : "when = done", config->discovers[0].name);

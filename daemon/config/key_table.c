@@ -219,8 +219,8 @@ const struct config_key *config_key_find(enum config_section section, const char
 {
         const struct config_keys keys = config_keys_of(section);
 
-        for (size_t i = 0; i < keys.count; i++)
-                if (strcmp(keys.first[i].name, name) == 0)
-                        return &keys.first[i];
+        for (const struct config_key *key = keys.first; key < keys.first + keys.count; key++)
+                if (strcmp(key->name, name) == 0)
+                        return key;
         return NULL;
 }

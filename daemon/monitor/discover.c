@@ -100,10 +100,8 @@ static void lookup_done(struct state_operation *operation, int r)
 static void look_up(struct monitor *monitor, struct job_record *row, char *names, bool again)
 {
         const struct remote_time created = remote_time_parse(&row->created_on);
-        struct lookup *lookup = calloc(1, sizeof(*lookup));
+        struct lookup *lookup = memory_need(calloc(1, sizeof(*lookup)));
 
-        if (lookup == NULL)
-                memory_exhausted();
         known_ids_add(&monitor->discover.known, row->id, created.ticks);
         *lookup =
                 (struct lookup){ .operation = { .run = lookup_run, .done = lookup_done, .only_reads = true },

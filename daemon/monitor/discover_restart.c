@@ -59,9 +59,7 @@ static void log_dropped(struct monitor *monitor, const struct dropped *dropped)
 
         if (dropped->count == 0)
                 return;
-        FILE *file = open_memstream(&ids, &size);
-        if (file == NULL)
-                memory_exhausted();
+        FILE *file = memory_need(open_memstream(&ids, &size));
         for (size_t i = 0; i < dropped->count && i < NAMED_MAX; i++)
                 (void)fprintf(file, "%s%" PRIu64, i > 0 ? ", " : "", dropped->ids[i]);
         if (dropped->count > NAMED_MAX)
@@ -174,11 +172,9 @@ static void forgetting_done(struct state_operation *operation, int r)
 static void forget_removed(struct monitor *monitor, const struct job_table *removed)
 {
         struct forgetting *forgetting =
-                calloc(1, sizeof(*forgetting) + removed->count * sizeof(forgetting->ids[0]));
+                memory_need(calloc(1, sizeof(*forgetting) + removed->count * sizeof(forgetting->ids[0])));
         struct dropped dropped = { .count = 0 };
 
-        if (forgetting == NULL)
-                memory_exhausted();
         forgetting->operation = (struct state_operation){ .run = forgetting_run, .done = forgetting_done };
         for (size_t i = 0; i < removed->count; i++) {
                 const struct job *job = removed->jobs[i];

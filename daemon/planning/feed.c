@@ -38,6 +38,9 @@
 /* A sweep is behind when its first job is overdue by this. */
 #define BEHIND_US (5 * USEC_PER_SEC)
 
+/* A page that is overdue by this goes first all the same: with many failing jobs polls never catch up. */
+#define STARVED_US (1 * USEC_PER_MIN)
+
 /* How often open jobs are counted while the feed is on: they end. */
 #define COUNT_US (10 * USEC_PER_SEC)
 
@@ -314,7 +317,8 @@ bool feed_is_first(const struct planner *planner, uint64_t now_us)
         const struct queue_entry *first = queue_first(&planner->due);
 
         return first == NULL || first->due_us + BEHIND_US >= now_us ||
-               now_us < planner->feed.many_us + MANY_SPAN_US || !batches_enabled(&planner->api, now_us);
+               feed_due_us(planner) + STARVED_US <= now_us || now_us < planner->feed.many_us + MANY_SPAN_US ||
+               !batches_enabled(&planner->api, now_us);
 }
 
 bool feed_is_urgent(const struct planner *planner, uint64_t now_us)

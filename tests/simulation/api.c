@@ -301,12 +301,10 @@ static void hand_over_page(struct sim *sim, struct slot *slot, size_t count)
 /* Rows of a document that is not complete do not count. */
 static void hand_over_search(struct sim *sim, struct slot *slot, struct nexudus_response *response)
 {
-        struct search_page page;
-
         if (slot->failure == FAILURE_NONE) {
                 hand_over_page(sim, slot, slot->page.count);
-                page = page_envelope(sim, &slot->page);
-                response->page = &page;
+                slot->envelope = page_envelope(sim, &slot->page);
+                response->page = &slot->envelope;
                 feed_page_delivered(sim, &slot->page, slot->made_us);
         } else if (slot->failure == FAILURE_NO_RESPONSE || slot->too_large) {
                 hand_over_page(sim, slot, chance_below(sim, slot->page.count + 1));

@@ -12,6 +12,7 @@
 #include "model/failure.h"
 #include "monitor/request_slot.h"
 #include "nexudus/nexudus.h"
+#include "nexudus/search_page.h"
 #include "planning/planner.h"
 #include "state/store.h"
 #include "util/timespan.h"
@@ -184,7 +185,8 @@ struct slot {
         bool sent, made; /* made: the server has responded, the response is on its way */
         struct request request;
         struct page page; /* number 0: it is not a search */
-        bool brief;       /* its rows show only what changes */
+        struct search_page envelope;
+        bool brief; /* its rows show only what changes */
         nexudus_handler on_response;
         nexudus_row_handler on_row;
         void *userdata;

@@ -282,10 +282,8 @@ static char *environment_text(const struct event *event, unsigned attempt)
         struct event_variable variables[EVENT_VARIABLE_COUNT];
         char *text = NULL;
         size_t size = 0;
-        FILE *stream = open_memstream(&text, &size);
+        FILE *stream = memory_need(open_memstream(&text, &size));
 
-        if (stream == NULL)
-                memory_exhausted();
         event_variables_get(event, attempt, variables);
         for (size_t i = 0; i < EVENT_VARIABLE_COUNT; i++)
                 environment_line(stream, variables[i].name, variables[i].value, variables[i].size);

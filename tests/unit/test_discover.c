@@ -332,6 +332,7 @@ static void test_a_job_is_watched_as_long_as_one_of_its_sections_is_there(void *
         reload_to_options(test, &none);
         loop_until(test->event, &test->reloads, 2);
         assert_int_equal(monitor_count(test->monitor).watched, 1); /* job 1 */
+        wait_for_entries(test, 2);
 
         /* Nor by a section that comes later. */
         reload_to_options(test, &both);

@@ -10,6 +10,7 @@
 #include "monitor/discover.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -21,6 +22,9 @@
 #include "util/timespan.h"
 
 #define JOBS_MAX 100000
+
+/* After a look-up that failed. */
+#define RETRY_US USEC_PER_SEC
 
 static void need(int r)
 {
@@ -37,6 +41,7 @@ struct lookup {
         char *names; /* of sections; NULL: to be decided */
         bool again;
         bool known; /* the state knows the job */
+        struct lookup *next;
 };
 
 static struct lookup *lookup_free(struct lookup *lookup)
@@ -58,8 +63,10 @@ static int lookup_run(struct state_operation *operation, struct store *store)
 
         int r = store_get_job(store, lookup->row.id, &job);
         lookup->known = r > 0 || r == -EUCLEAN; /* a damaged one is there, too */
-        return 0;
+        return r == -EUCLEAN ? 0 : r;
 }
+
+static void lookup_done(struct state_operation *operation, int r);
 
 /* Watches a job from now on: it is read by its ID at once. */
 static void watch(struct monitor *monitor, const struct lookup *lookup)
@@ -80,6 +87,62 @@ static void watch(struct monitor *monitor, const struct lookup *lookup)
         planner_confirm_row(monitor->planner, &job->planning, &shown, &lookup->row, lookup->again, now_us);
 }
 
+static void queue_lookup(struct lookup *lookup)
+{
+        lookup->operation =
+                (struct state_operation){ .run = lookup_run, .done = lookup_done, .only_reads = true };
+        state_queue(lookup->monitor->parts.state, &lookup->operation);
+}
+
+/* Whether the job is new is not known. With `once` it is not found out either. */
+static void take_failed(struct monitor *monitor, struct lookup *lookup)
+{
+        struct discover *discover = &monitor->discover;
+
+        journal_print(monitor->parts.journal, monitor->parts.once ? LOG_ERR : LOG_DEBUG,
+                      "Cannot look up job %" PRIu64 ": %s.", lookup->row.id, lookup->operation.error);
+        if (monitor->parts.once) {
+                monitor->unrecorded++;
+                discover->looking_up--;
+                lookup_free(lookup);
+                return;
+        }
+        lookup->next = discover->failed_lookups;
+        discover->failed_lookups = lookup;
+        discover->retry_us = monitor_now_us(monitor) + RETRY_US;
+}
+
+static struct lookup *take_lookup(struct discover *discover)
+{
+        struct lookup *lookup = discover->failed_lookups;
+
+        if (lookup != NULL)
+                discover->failed_lookups = lookup->next;
+        return lookup;
+}
+
+void discover_repeat_lookups(struct monitor *monitor)
+{
+        struct discover *discover = &monitor->discover;
+        struct lookup *lookup;
+
+        if (monitor_now_us(monitor) < discover->retry_us)
+                return;
+        discover->retry_us = USEC_NEVER;
+        while ((lookup = take_lookup(discover)) != NULL)
+                queue_lookup(lookup);
+}
+
+void discover_drop_lookups(struct monitor *monitor)
+{
+        struct lookup *lookup;
+
+        while ((lookup = take_lookup(&monitor->discover)) != NULL) {
+                monitor->discover.looking_up--;
+                lookup_free(lookup);
+        }
+}
+
 static void lookup_done(struct state_operation *operation, int r)
 {
         CLEANUP(cleanup_lookup_free)
@@ -87,10 +150,13 @@ static void lookup_done(struct state_operation *operation, int r)
         struct monitor *monitor = lookup->monitor;
         const struct config *config = monitor->parts.config;
 
-        monitor->discover.looking_up--;
         monitor_poll_soon(monitor); /* also since it may be idle now */
-        if (monitor->stopped || (r >= 0 && lookup->known) ||
-            job_table_find(&monitor->jobs, lookup->row.id) != NULL)
+        if (r < 0 && !monitor->stopped) {
+                take_failed(monitor, STEAL_POINTER(lookup));
+                return;
+        }
+        monitor->discover.looking_up--;
+        if (monitor->stopped || lookup->known || job_table_find(&monitor->jobs, lookup->row.id) != NULL)
                 return;
         if (lookup->names != NULL ? discovered_job_is_configured(config, lookup->names)
                                   : config->discover_count > 0)
@@ -103,15 +169,10 @@ static void look_up(struct monitor *monitor, struct job_record *row, char *names
         struct lookup *lookup = memory_need(calloc(1, sizeof(*lookup)));
 
         known_ids_add(&monitor->discover.known, row->id, created.ticks);
-        *lookup =
-                (struct lookup){ .operation = { .run = lookup_run, .done = lookup_done, .only_reads = true },
-                                 .monitor = monitor,
-                                 .row = *row,
-                                 .names = names,
-                                 .again = again };
+        *lookup = (struct lookup){ .monitor = monitor, .row = *row, .names = names, .again = again };
         *row = (struct job_record){ 0 };
         monitor->discover.looking_up++;
-        state_queue(monitor->parts.state, &lookup->operation);
+        queue_lookup(lookup);
 }
 
 /* ---- rows ---- */
@@ -129,6 +190,12 @@ static bool has_room(struct monitor *monitor)
         return room;
 }
 
+void discover_want_round(struct monitor *monitor)
+{
+        if (monitor->discover.due_us == USEC_NEVER)
+                monitor->discover.due_us = monitor_now_us(monitor);
+}
+
 /* Every row shows how new jobs are, even of jobs that are watched. */
 static void note_created(struct monitor *monitor, const struct remote_time *created)
 {
@@ -144,8 +211,7 @@ static void note_created(struct monitor *monitor, const struct remote_time *crea
                               "[discover %s] begins anew: the API sends CreatedOn in another form.",
                               section->config->name);
                 discovery_clear(&section->discovery);
-                if (discover->due_us == USEC_NEVER)
-                        discover->due_us = monitor_now_us(monitor);
+                discover_want_round(monitor);
         }
 }
 
@@ -171,8 +237,8 @@ void discover_take_row(struct monitor *monitor, struct job_record *row, bool aga
 void discover_end_feed_page(struct monitor *monitor, enum feed_step step)
 {
         monitor->discover.in_feed_round = step == FEED_NEXT_PAGE || step == FEED_AGAIN;
-        if (step == FEED_ROUND_CUT && monitor->discover.due_us == USEC_NEVER)
-                monitor->discover.due_us = monitor_now_us(monitor);
+        if (step == FEED_ROUND_CUT || step == FEED_FAILED)
+                discover_want_round(monitor);
 }
 
 /* ---- jobs to be decided ---- */

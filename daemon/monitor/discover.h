@@ -21,6 +21,18 @@
  */
 void discover_take_row(struct monitor *monitor, struct job_record *row, bool again);
 
+/*
+ * Whether a job is new cannot be judged while the state cannot be read: look-ups that failed are repeated, if
+ * that is due. To be called when requests are, at discover.retry_us at the latest.
+ */
+void discover_repeat_lookups(struct monitor *monitor);
+
+/* The same are given up, at the end. */
+void discover_drop_lookups(struct monitor *monitor);
+
+/* A round by CreatedOn is to be made, now unless one is due already. */
+void discover_want_round(struct monitor *monitor);
+
 /* What follows a page by UpdatedOn, of which all rows were taken. */
 void discover_end_feed_page(struct monitor *monitor, enum feed_step step);
 

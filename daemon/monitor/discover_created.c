@@ -15,9 +15,10 @@
 /* After a round that failed. */
 #define RETRY_US USEC_PER_HOUR
 
-bool discover_created_is_within_round(const struct discover *discover)
+bool discover_created_is_outstanding(const struct discover *discover)
 {
-        return discover->round.page > 1;
+        return discover->sections.count > 0 &&
+               (discover->round.page > 1 || discover->due_us != USEC_NEVER || discover->round_failed);
 }
 
 /* ---- the end of a round ---- */
@@ -49,24 +50,19 @@ static void end_round(struct monitor *monitor)
         discover->ended_us = monitor_now_us(monitor);
         /* A section may have been added during the round. */
         discover->due_us = has_section_to_begin(&discover->sections) ? discover->ended_us : USEC_NEVER;
-        discover->failure_logged = false;
-}
-
-/* Whatever the feed does meanwhile. */
-static void continue_round(struct monitor *monitor)
-{
-        if (monitor->discover.due_us == USEC_NEVER)
-                monitor->discover.due_us = monitor_now_us(monitor);
+        discover->round_failed = false;
 }
 
 static void fail_round(struct monitor *monitor)
 {
         struct discover *discover = &monitor->discover;
 
+        if (monitor->parts.once)
+                monitor->search_failure = FAILURE_UNEXPECTED;
         discover->due_us = monitor->parts.once ? USEC_NEVER : monitor_now_us(monitor) + RETRY_US;
-        if (discover->failure_logged)
+        if (discover->round_failed)
                 return;
-        discover->failure_logged = true;
+        discover->round_failed = true;
         journal_print(monitor->parts.journal, LOG_WARNING,
                       "Cannot search for new jobs: the API does not sort jobs by CreatedOn. Retrying in 1h.");
 }
@@ -76,7 +72,7 @@ static void follow_step(struct monitor *monitor, enum feed_step step)
         switch (step) {
         case FEED_AGAIN:
         case FEED_NEXT_PAGE:
-                continue_round(monitor);
+                discover_want_round(monitor); /* whatever the feed does meanwhile */
                 break;
         case FEED_ROUND_CUT:
                 journal_print(monitor->parts.journal, LOG_WARNING,

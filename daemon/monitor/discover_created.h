@@ -16,8 +16,8 @@
 void discover_created_take_page(struct monitor *monitor, struct job_record records[], size_t count,
                                 const struct search_page *page);
 
-/* Whether a round has begun and is not over. */
-bool discover_created_is_within_round(const struct discover *discover);
+/* Whether a round is to be made, or has begun and is not over: jobs that it finds are still to be judged. */
+bool discover_created_is_outstanding(const struct discover *discover);
 
 /* A round is due now, or the next page of the present one. */
 void discover_created_soon(struct monitor *monitor);

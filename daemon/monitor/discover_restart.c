@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "monitor/discover.h"
 #include "monitor/discover_created.h"
 #include "monitor/discovered_job.h"
 #include "util/cleanup.h"
@@ -93,7 +94,11 @@ static int load_job(struct loading *loading, const struct stored_discovery *stor
                 r = monitor_add_job(monitor, job);
         if (r < 0)
                 job_free(job);
-        return r;
+        if (r != -EUCLEAN)
+                return r;
+        journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch job %" PRIu64 ": %s.", stored->job,
+                      store_error(loading->store));
+        return 0; /* the others can be */
 }
 
 static int take_stored(void *userdata, const struct stored_discovery *stored)
@@ -120,7 +125,8 @@ int discover_load(struct monitor *monitor)
 
         monitor->discover = (struct discover){ .round = CREATED_ROUND_INITIAL,
                                                .due_us = monitor_now_us(monitor),
-                                               .wanted_us = USEC_NEVER };
+                                               .wanted_us = USEC_NEVER,
+                                               .retry_us = USEC_NEVER };
         int r = discover_sections_load(&monitor->discover.sections, monitor->parts.config, store);
         if (r >= 0)
                 r = store_each_discovered(store, take_stored, &loading);
@@ -138,6 +144,7 @@ int discover_load(struct monitor *monitor)
 
 void discover_clear(struct monitor *monitor)
 {
+        discover_drop_lookups(monitor);
         assert(monitor->discover.looking_up == 0);
         discover_sections_clear(&monitor->discover.sections);
         known_ids_clear(&monitor->discover.known);

@@ -9,6 +9,7 @@
 
 #include "monitor/discover_update.h"
 
+#include "monitor/discover.h"
 #include "monitor/discover_created.h"
 #include "monitor/requests.h"
 #include "planning/feed.h"
@@ -62,13 +63,13 @@ static bool is_behind(const struct discover_sections *sections)
         return false;
 }
 
-/* A round of the feed that was broken off is none any more. */
-static bool is_within_round(const struct monitor *monitor)
+/* A round of the feed was broken off: what it has not shown is found by CreatedOn. */
+static void note_broken_round(struct monitor *monitor)
 {
-        const struct discover *discover = &monitor->discover;
-
-        return discover_created_is_within_round(discover) ||
-               (discover->in_feed_round && planner_feed_phase(monitor->planner) != FEED_PHASE_OFF);
+        if (!monitor->discover.in_feed_round || planner_feed_phase(monitor->planner) != FEED_PHASE_OFF)
+                return;
+        monitor->discover.in_feed_round = false;
+        discover_want_round(monitor);
 }
 
 /* All jobs that were found are recorded: those that follow are judged by the newest time so far. */
@@ -76,7 +77,8 @@ static void raise_sections(struct monitor *monitor)
 {
         struct discover *discover = &monitor->discover;
 
-        if (discover->looking_up > 0 || discover->unrecorded > 0 || is_within_round(monitor) ||
+        if (discover->looking_up > 0 || discover->unrecorded > 0 || discover->in_feed_round ||
+            discover_created_is_outstanding(discover) ||
             (!discover->unsaved && !is_behind(&discover->sections)))
                 return;
         for (size_t i = 0; i < discover->sections.count; i++)
@@ -92,7 +94,9 @@ static void raise_sections(struct monitor *monitor)
 
 void discover_update(struct monitor *monitor)
 {
+        discover_repeat_lookups(monitor);
         take_out_ended(monitor);
+        note_broken_round(monitor);
         raise_sections(monitor);
         discover_created_plan(monitor);
 }

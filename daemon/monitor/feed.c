@@ -201,6 +201,16 @@ static void log_discovery(struct monitor *monitor, const char *problem, const ch
         }
 }
 
+void feed_note_failed_page(struct monitor *monitor, const struct nexudus_response *response)
+{
+        bool once = monitor->parts.once;
+
+        if (once)
+                monitor->search_failure = response->failure;
+        journal_print(monitor->parts.journal, once ? LOG_WARNING : LOG_DEBUG,
+                      "A page of the search failed: %s.", response->explanation);
+}
+
 void feed_log(struct monitor *monitor)
 {
         uint64_t now_us = monitor_now_us(monitor), retry_us = planner_feed_retry_us(monitor->planner);

@@ -3,6 +3,7 @@
 
 #include "model/record.h"
 #include "monitor/request_slot.h"
+#include "nexudus/nexudus.h"
 #include "nexudus/search_page.h"
 
 /*
@@ -25,6 +26,9 @@ void feed_clear(struct request_slot *slot);
 
 /* Continues from the position of an earlier run. To be called before the first request and state_start(). */
 void feed_resume(struct monitor *monitor);
+
+/* A page failed, which is not charged to the API. With `once` it is not tried again, and a warning. */
+void feed_note_failed_page(struct monitor *monitor, const struct nexudus_response *response);
 
 /*
  * Logs that the feed is off, or no new jobs are found, or that this is over, once each. To be called after

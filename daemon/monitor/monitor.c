@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "monitor/discover_created.h"
 #include "monitor/discover_restart.h"
 #include "monitor/discover_update.h"
 #include "monitor/feed.h"
@@ -43,6 +44,11 @@ static void sleep_until(struct monitor *monitor, uint64_t wake_us)
                 (void)sd_event_source_set_enabled(monitor->idle, SD_EVENT_ONESHOT);
 }
 
+static uint64_t earliest(uint64_t a_us, uint64_t b_us)
+{
+        return a_us < b_us ? a_us : b_us;
+}
+
 /* Sends the requests that are due and arms the timer for the next ones. */
 static void monitor_poll_due(struct monitor *monitor)
 {
@@ -60,7 +66,7 @@ static void monitor_poll_due(struct monitor *monitor)
                         break;
                 }
         }
-        sleep_until(monitor, wake_us < token_wake_us ? wake_us : token_wake_us);
+        sleep_until(monitor, earliest(earliest(wake_us, token_wake_us), monitor->discover.retry_us));
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -266,6 +272,7 @@ void monitor_start(struct monitor *monitor)
                 if (!monitor->jobs.jobs[i]->listed)
                         start_job(monitor, monitor->jobs.jobs[i]);
         outage_abandon_in_pause(monitor);
+        discover_created_plan(monitor);
         sleep_until(monitor, monitor_now_us(monitor)); /* gone jobs are polled even if it is idle */
 }
 
@@ -333,6 +340,7 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
                 .watched = monitor->jobs.count,
                 .not_found = monitor->not_found,
                 .unrecorded = monitor->unrecorded,
+                .search_failure = monitor->search_failure,
                 .report_error = monitor->report_error,
                 .failure = api_failure(planner, monitor_now_us(monitor)),
                 .blocked = monitor->outage.blocked,

@@ -68,20 +68,21 @@ struct monitor_counts {
         size_t watched;
         size_t open; /* not ended as far as is known, including jobs that were never observed */
         size_t succeeded;
-        size_t failed;        /* including gone */
-        size_t unanswered;    /* with `once`: jobs without a usable response */
-        size_t not_found;     /* with `once`: jobs that do not exist */
-        size_t unrecorded;    /* with `once`: changes that could not be recorded */
-        int report_error;     /* with `once`: a negative errno if the report could not be written */
-        size_t failing;       /* open jobs that cannot be polled, though the API works */
-        enum failure failure; /* of the API as a whole, or FAILURE_THROTTLED; FAILURE_NONE: none */
-        bool blocked;         /* FAILURE_REFUSED: by something in front of the API */
-        uint64_t retry_us;    /* with a failure: CLOCK_BOOTTIME of the next attempt */
-        uint64_t next_us;     /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is scheduled */
-        uint64_t started_us;  /* CLOCK_BOOTTIME of the start: requests of earlier runs are not known */
-        unsigned spent_hour;  /* requests in the last hour */
-        uint64_t round_us;    /* time the rate limits need to find out about every open job; 0: no limits */
-        bool feed_works;      /* jobs are polled in sweeps only */
+        size_t failed;               /* including gone */
+        size_t unanswered;           /* with `once`: jobs without a usable response */
+        size_t not_found;            /* with `once`: jobs that do not exist */
+        size_t unrecorded;           /* with `once`: changes that could not be recorded */
+        enum failure search_failure; /* with `once`: of a page of the search; FAILURE_NONE: none */
+        int report_error;            /* with `once`: a negative errno if the report could not be written */
+        size_t failing;              /* open jobs that cannot be polled, though the API works */
+        enum failure failure;        /* of the API as a whole, or FAILURE_THROTTLED; FAILURE_NONE: none */
+        bool blocked;                /* FAILURE_REFUSED: by something in front of the API */
+        uint64_t retry_us;           /* with a failure: CLOCK_BOOTTIME of the next attempt */
+        uint64_t next_us;            /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is scheduled */
+        uint64_t started_us;         /* CLOCK_BOOTTIME of the start: requests of earlier runs are not known */
+        unsigned spent_hour;         /* requests in the last hour */
+        uint64_t round_us; /* time the rate limits need to find out about every open job; 0: no limits */
+        bool feed_works;   /* jobs are polled in sweeps only */
         const char *discovery_problem; /* why no new jobs are found; NULL: they are. Borrowed */
         const char *feed_problem; /* why the feed is off though it is wanted; NULL: it is not. Borrowed */
 };

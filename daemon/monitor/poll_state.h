@@ -39,6 +39,7 @@ struct monitor {
         struct failing_log *failing;
         char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch; "": one was answered since */
         bool batch_too_large;                 /* it was */
+        enum failure search_failure;          /* with `once`: of a page that failed */
         bool search_token_renewed;            /* because a page was refused, and none was answered since */
         bool feed_off_logged;                 /* that the feed is off */
         bool search_refused_logged;           /* that no new jobs are found, without the feed */

@@ -227,8 +227,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 break;
         case ATTRIBUTED_TO_NONE:
                 if (request->kind == REQUEST_PAGE)
-                        journal_print(monitor->parts.journal, LOG_DEBUG, "A page of the search failed: %s.",
-                                      response->explanation);
+                        feed_note_failed_page(monitor, response);
                 else if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* expected */
                         monitor->not_found++;
                         job_of(job)->answered = true;

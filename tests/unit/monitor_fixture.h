@@ -57,7 +57,8 @@ struct monitor_test {
         /* Other jobs of the account, in no order. Without any the search has no rows. */
         struct account_job account[ACCOUNT_JOBS];
         size_t account_count;
-        const char *search_failure; /* not NULL: this HTTP status to a search */
+        const char *search_failure[2]; /* by UpdatedOn, by CreatedOn; not NULL: this HTTP status */
+        bool loses_large;              /* answers larger pages than 25 rows, by UpdatedOn, with another */
 
         unsigned requests, polls[JOBS + 1]; /* all, and single ones of each job */
         unsigned searches[2];               /* by UpdatedOn, by CreatedOn */

@@ -2,7 +2,12 @@
 
 /* New jobs of an account are watched: an API with a search on one side, the journal on the other. */
 
+#include <sqlite3.h>
+
+#include "fault_sqlite.h"
 #include "monitor_fixture.h"
+#include "state/sqlite/database.h"
+#include "util/container.h"
 
 #define IMPORTS "[discover imports]\ndescription = *import*\n"
 
@@ -155,7 +160,7 @@ static void test_it_is_logged_that_new_jobs_cannot_be_found(void **state)
         struct monitor_test *test = *state;
         wait_for_entries(test, 1); /* job 1 is seen */
         loop_until(test->event, &test->searches[1], 2);
-        test->search_failure = "403 Forbidden";
+        test->search_failure[0] = test->search_failure[1] = "403 Forbidden";
         wait_for_entries(test, 2);
         expect_field("MESSAGE", "New jobs are not found: the user lacks the role BusinessBackgroundJob-List. "
                                 "Retrying in 1h.");
@@ -164,7 +169,7 @@ static void test_it_is_logged_that_new_jobs_cannot_be_found(void **state)
         assert_int_equal(capture_count(), 2);
 
         /* A reload is a reason to try again. */
-        test->search_failure = NULL;
+        test->search_failure[0] = test->search_failure[1] = NULL;
         reload_to_options(test, &options);
         loop_until(test->event, &test->searches[1], test->searches[1] + 3);
         assert_null(monitor_count(test->monitor).discovery_problem);
@@ -250,6 +255,59 @@ static void test_a_listed_job_is_not_discovered(void **state)
         expect_field("JOBWATCH_DISCOVER", NULL);
 }
 
+/* ---- what a round of the feed does not show ---- */
+
+/* A page of jobs that no section matches, with UpdatedOn in this form, and a new job that is older. */
+static void add_page_and_import(struct monitor_test *test, const char *form)
+{
+        static char created[30][24], updated[30][24];
+
+        for (unsigned i = 0; i < 30; i++) {
+                snprintf(created[i], sizeof(created[i]), "2026-01-15T12:%02u:00", i);
+                snprintf(updated[i], sizeof(updated[i]), "%s%s", created[i], form);
+                add_job(test, 200 + i, created[i], "Export of prices")->updated = updated[i];
+        }
+        add_job(test, 8, "2026-01-15T10:02:00", "Import of prices");
+}
+
+static void test_a_new_job_that_a_cut_round_did_not_show_is_found(void **state)
+{
+        struct monitor_test *test = *state;
+
+        add_page_and_import(test, "Z"); /* times that cannot be compared with those before */
+        wait_for_entries(test, 1);
+        expect_field("JOBWATCH_JOB", "8");
+}
+
+static void test_a_new_job_that_a_failed_round_did_not_show_is_found(void **state)
+{
+        struct monitor_test *test = *state;
+
+        test->loses_large = true;
+        add_page_and_import(test, "");
+        wait_for_entries(test, 1);
+        expect_field("JOBWATCH_JOB", "8");
+}
+
+/* The feed, which has no position, shows its newest page. */
+static void test_a_new_job_is_found_though_the_first_search_fails(void **state)
+{
+        const struct monitor_options no_feed = { .more = "[poll]\nfeed = off\n" IMPORTS, .level = LOG_ERR };
+
+        monitor_begin(state, &no_feed);
+        struct monitor_test *test = *state;
+        add_old_jobs(test);
+        loop_until(test->event, &test->searches[1], 3);
+        add_page_and_import(test, "");
+        test->search_failure[1] = "500 Internal Server Error";
+        monitor_restart(state, &imports);
+        wait_for_rounds(test);
+        assert_int_equal(capture_count(), 0);
+        test->search_failure[1] = NULL;
+        wait_for_entries(test, 1);
+        expect_field("JOBWATCH_JOB", "8");
+}
+
 /* ---- the next run ---- */
 
 static void test_the_next_run_continues(void **state)
@@ -311,6 +369,83 @@ static void test_the_search_survives_an_outage_beside_a_job_that_has_ended(void 
         test->all = NULL;
         wait_for_rounds(test);
         assert_int_equal(monitor_count(test->monitor).failure, FAILURE_NONE);
+}
+
+/* ---- damage ---- */
+
+/* What the writer is to do in between. */
+struct interlude {
+        struct state_operation operation;
+        const char *damage; /* SQL; NULL: none */
+        int failure;        /* of SQLite from now on */
+        unsigned done;
+};
+
+static int interlude_run(struct state_operation *operation, struct store *store)
+{
+        const struct interlude *interlude = CONTAINER_OF(operation, struct interlude, operation);
+
+        (void)fault_sqlite_disarm();
+        if (interlude->damage != NULL)
+                return store_execute(store, interlude->damage, NULL);
+        if (interlude->failure != SQLITE_OK)
+                fault_sqlite_arm(1, interlude->failure, true);
+        return 0;
+}
+
+static void interlude_done(struct state_operation *operation, int r)
+{
+        (void)r; /* a failure may be that of the transaction */
+        CONTAINER_OF(operation, struct interlude, operation)->done++;
+}
+
+static void interrupt(struct monitor_test *test, const char *damage, int failure)
+{
+        struct interlude interlude = {
+                .operation = { .run = interlude_run, .done = interlude_done, .only_reads = damage == NULL },
+                .damage = damage,
+                .failure = failure
+        };
+
+        state_queue(test->state, &interlude.operation);
+        loop_until(test->event, &interlude.done, 1);
+}
+
+static void test_jobs_are_not_new_because_the_state_cannot_be_read(void **state)
+{
+        struct monitor_test *test = *state;
+
+        struct account_job *ended = add_job(test, 8, "2026-01-15T10:02:00", "Import of prices");
+        ended->status = "Completed";
+        wait_for_entries(test, 1);
+        monitor_restart(state, &imports);
+        interrupt(test, NULL, SQLITE_IOERR);
+        wait_for_rounds(test);
+        interrupt(test, NULL, SQLITE_OK);
+        unsigned entries = capture_count();
+        add_job(test, 9, "2026-01-15T10:02:01", "Import of rooms");
+        wait_for_entries(test, entries + 1);
+        expect_field("JOBWATCH_JOB", "9");
+        loop_until(test->event, &test->searches[0], test->searches[0] + 20);
+        assert_int_equal(capture_count(), entries + 1);
+        assert_int_equal(ended->polls, 1);
+}
+
+static void test_a_damaged_job_does_not_hide_others(void **state)
+{
+        struct monitor_test *test = *state;
+
+        add_job(test, 8, "2026-01-15T10:02:00", "Import of prices");
+        struct account_job *job = add_job(test, 9, "2026-01-15T10:02:01", "Import of rooms");
+        wait_for_entries(test, 2);
+        interrupt(test, "UPDATE jobs SET stalled = 'text' WHERE id = 8", SQLITE_OK);
+        monitor_restart(state, &imports);
+        assert_int_equal(capture_count(), 3);
+        job->status = "Completed";
+        job->updated = "2026-01-15T10:03:00";
+        wait_for_entries(test, 4);
+        expect_field("JOBWATCH_JOB", "9");
+        expect_field("JOBWATCH_EVENT", "succeeded");
 }
 
 /* ---- reload ---- */
@@ -416,6 +551,13 @@ static void test_a_job_that_is_found_during_a_reload_is_watched(void **state)
 
 /* ---- --once ---- */
 
+static enum exit_status once_status(const struct monitor_test *test)
+{
+        const struct monitor_counts counts = monitor_count(test->monitor);
+
+        return exit_status_of_round(&counts, false);
+}
+
 static void test_once_makes_one_round(void **state)
 {
         const struct monitor_options once = { .more = IMPORTS, .once = true, .level = LOG_ERR };
@@ -456,9 +598,42 @@ static void test_once_ends_without_the_search(void **state)
 
         monitor_begin(state, &once);
         struct monitor_test *test = *state;
-        test->search_failure = "403 Forbidden";
+        add_old_jobs(test);
         loop_until(test->event, &test->idle, test->idle + 1);
-        assert_int_equal(capture_count(), 0);
+        assert_int_equal(test->searches[0], 0);
+        assert_int_equal(test->searches[1], 1);
+        assert_int_equal(once_status(test), EXIT_STATUS_SUCCESS);
+}
+
+/* Whatever else was answered. */
+static void test_once_fails_with_the_search(void **state)
+{
+        static const struct {
+                const char *answer;
+                enum exit_status status;
+        } cases[] = {
+                { "403 Forbidden", EXIT_STATUS_REFUSED },
+                { "500 Internal Server Error", EXIT_STATUS_API },
+                { "400 Bad Request", EXIT_STATUS_API },
+        };
+        static const char *const jobs[] = { NULL, "1" };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) * 2; i++) {
+                const struct monitor_options once = { .jobs = jobs[i % 2],
+                                                      .more = i < 2 ? "[poll]\nfeed = off\n" IMPORTS
+                                                                    : IMPORTS,
+                                                      .once = true,
+                                                      .level = LOG_WARNING };
+
+                if (i > 0)
+                        assert_int_equal(monitor_teardown(state), 0);
+                monitor_begin(state, &once);
+                struct monitor_test *test = *state;
+                test->search_failure[0] = test->search_failure[1] = cases[i / 2].answer;
+                loop_until(test->event, &test->idle, test->idle + 1);
+                assert_int_equal(once_status(test), cases[i / 2].status);
+                assert_true(capture_count() > (jobs[i % 2] != NULL));
+        }
 }
 
 int main(void)
@@ -475,9 +650,14 @@ int main(void)
                 TEST(test_a_row_that_does_not_show_enough_is_read_by_its_id),
                 TEST_BARE(test_a_job_has_the_names_of_all_sections_that_match),
                 TEST_BARE(test_a_listed_job_is_not_discovered),
+                TEST(test_a_new_job_that_a_cut_round_did_not_show_is_found),
+                TEST(test_a_new_job_that_a_failed_round_did_not_show_is_found),
+                TEST_BARE(test_a_new_job_is_found_though_the_first_search_fails),
                 TEST(test_the_next_run_continues),
                 TEST_BARE(test_the_search_survives_an_outage_beside_a_job_that_has_ended),
                 TEST(test_a_new_job_that_could_not_be_recorded_is_found_again),
+                TEST(test_jobs_are_not_new_because_the_state_cannot_be_read),
+                TEST(test_a_damaged_job_does_not_hide_others),
                 TEST_BARE(test_a_job_is_watched_as_long_as_one_of_its_sections_is_there),
                 TEST_BARE(test_jobs_that_are_dropped_are_named),
                 TEST(test_jobs_that_are_dropped_are_forgotten),
@@ -486,6 +666,7 @@ int main(void)
                 TEST_BARE(test_once_makes_one_round),
                 TEST(test_once_ends_with_nothing_new),
                 TEST_BARE(test_once_ends_without_the_search),
+                TEST_BARE(test_once_fails_with_the_search),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,8 @@ enum remote_time_form {
         REMOTE_TIME_DATE,  /* "/Date(1705314600000)/", in milliseconds */
 };
 
+#define REMOTE_TIME_FORMS (REMOTE_TIME_DATE + 1)
+
 struct remote_time {
         enum remote_time_form form;
         int64_t ticks;     /* of 100 ns since 1970; 0 if there is no time */

@@ -42,6 +42,7 @@ struct lookup {
         bool again;
         bool known; /* the state knows the job */
         struct lookup *next;
+        unsigned resets; /* as of the monitor then: the job is one of that API */
 };
 
 static struct lookup *lookup_free(struct lookup *lookup)
@@ -156,7 +157,8 @@ static void lookup_done(struct state_operation *operation, int r)
                 return;
         }
         monitor->discover.looking_up--;
-        if (monitor->stopped || lookup->known || job_table_find(&monitor->jobs, lookup->row.id) != NULL)
+        if (monitor->stopped || lookup->known || lookup->resets != monitor->discover.resets ||
+            job_table_find(&monitor->jobs, lookup->row.id) != NULL)
                 return;
         if (lookup->names != NULL ? discovered_job_is_configured(config, lookup->names)
                                   : config->discover_count > 0)
@@ -169,7 +171,11 @@ static void look_up(struct monitor *monitor, struct job_record *row, char *names
         struct lookup *lookup = memory_need(calloc(1, sizeof(*lookup)));
 
         known_ids_add(&monitor->discover.known, row->id, created.ticks);
-        *lookup = (struct lookup){ .monitor = monitor, .row = *row, .names = names, .again = again };
+        *lookup = (struct lookup){ .monitor = monitor,
+                                   .row = *row,
+                                   .names = names,
+                                   .again = again,
+                                   .resets = monitor->discover.resets };
         *row = (struct job_record){ 0 };
         monitor->discover.looking_up++;
         queue_lookup(lookup);
@@ -207,11 +213,9 @@ static void note_created(struct monitor *monitor, const struct remote_time *crea
                 if (section->discovery.phase == DISCOVERY_NOT_BEGUN ||
                     discovery_note(&section->discovery, created))
                         continue;
-                journal_print(monitor->parts.journal, LOG_WARNING,
-                              "[discover %s] begins anew: the API sends CreatedOn in another form.",
-                              section->config->name);
-                discovery_clear(&section->discovery);
-                discover_want_round(monitor);
+                /* If that is so of most rows, the section begins anew with a round; otherwise the row is
+                 * ignored. */
+                discover->form_differs = true;
         }
 }
 

@@ -50,7 +50,7 @@ static void end_round(struct monitor *monitor)
         discover->ended_us = monitor_now_us(monitor);
         /* A section may have been added during the round. */
         discover->due_us = has_section_to_begin(&discover->sections) ? discover->ended_us : USEC_NEVER;
-        discover->round_failed = false;
+        discover->round_failed = discover->form_differs = false;
 }
 
 static void fail_round(struct monitor *monitor)
@@ -63,8 +63,8 @@ static void fail_round(struct monitor *monitor)
         if (discover->round_failed)
                 return;
         discover->round_failed = true;
-        journal_print(monitor->parts.journal, LOG_WARNING,
-                      "Cannot search for new jobs: the API does not sort jobs by CreatedOn. Retrying in 1h.");
+        journal_print(monitor->parts.journal, LOG_WARNING, "Cannot search for new jobs: %s.%s",
+                      discover->round.problem, monitor->parts.once ? "" : " Retrying in 1h.");
 }
 
 static void follow_step(struct monitor *monitor, enum feed_step step)
@@ -99,20 +99,43 @@ static struct feed_row row_of(const struct job_record *record)
                                   .digest = record->id ^ (uint64_t)created.ticks << 1 };
 }
 
-void discover_created_take_page(struct monitor *monitor, struct job_record records[], size_t count,
+/*
+ * Takes the rows of a page, but for those whose CreatedOn has another form than most, or is null: nothing can
+ * be said of them. Returns how many, with their records.
+ */
+static size_t take_rows(struct job_record records[], size_t count, struct feed_row ret_rows[],
+                        struct job_record *ret_records[])
+{
+        size_t counts[REMOTE_TIME_FORMS] = { 0 }, taken = 0;
+        enum remote_time_form form = REMOTE_TIME_NONE;
+
+        for (size_t i = 0; i < count; i++)
+                counts[row_of(&records[i]).updated.form]++;
+        for (enum remote_time_form other = REMOTE_TIME_NONE + 1; other < REMOTE_TIME_FORMS; other++)
+                if (counts[other] > 0 && (form == REMOTE_TIME_NONE || counts[other] > counts[form]))
+                        form = other;
+        for (size_t i = 0; i < count; i++) {
+                ret_rows[taken] = row_of(&records[i]);
+                ret_records[taken] = &records[i];
+                taken += ret_rows[taken].updated.form == form;
+        }
+        return taken;
+}
+
+void discover_created_take_page(struct monitor *monitor, struct job_record records[], size_t record_count,
                                 const struct search_page *page)
 {
         const struct feed_page_end end = { page->number, page->total, page->has_total, page->has_next };
         struct discover *discover = &monitor->discover;
         size_t section_count = discover->sections.count;
-        CLEANUP(cleanup_free) struct feed_row *rows = calloc(count + 1, sizeof(*rows));
+        CLEANUP(cleanup_free) struct feed_row *rows = calloc(record_count + 1, sizeof(*rows));
+        CLEANUP(cleanup_free) struct job_record **taken = calloc(record_count + 1, sizeof(*taken));
         CLEANUP(cleanup_free) struct created_section *sections = calloc(section_count + 1, sizeof(*sections));
         enum feed_step step = FEED_FAILED;
 
-        if (rows == NULL || sections == NULL)
+        if (rows == NULL || taken == NULL || sections == NULL)
                 memory_exhausted();
-        for (size_t i = 0; i < count; i++)
-                rows[i] = row_of(&records[i]);
+        size_t count = take_rows(records, record_count, rows, taken);
         for (size_t i = 0; i < section_count; i++) {
                 struct discover_section *section = &discover->sections.sections[i];
                 sections[i] = (struct created_section){ &section->discovery, section->config->since_us };
@@ -121,7 +144,7 @@ void discover_created_take_page(struct monitor *monitor, struct job_record recor
                 memory_exhausted();
         if (step != FEED_AGAIN && step != FEED_FAILED)
                 for (size_t i = count; i-- > 0;) /* the oldest job first, as they were created */
-                        discover_take_row(monitor, &records[i], false);
+                        discover_take_row(monitor, taken[i], false);
         for (size_t i = 0; i < section_count; i++)
                 if (sections[i].discovery->phase == DISCOVERY_FIRST_ROUND &&
                     (step == FEED_ROUND_DONE || step == FEED_ROUND_CUT))
@@ -129,6 +152,18 @@ void discover_created_take_page(struct monitor *monitor, struct job_record recor
         created_round_finish_page(sections, section_count, rows, count, step);
         follow_step(monitor, step);
         discover->wanted_us = 0; /* the planner is to be told anew */
+}
+
+void discover_created_fail_page(struct monitor *monitor, bool too_large)
+{
+        struct discover *discover = &monitor->discover;
+        unsigned size = discover->round.size;
+        enum feed_step step = created_round_fail_page(&discover->round, too_large);
+
+        if (step == FEED_FAILED)
+                fail_round(monitor);
+        if (discover->round.size != size)
+                discover->wanted_us = 0; /* otherwise the planner repeats the request */
 }
 
 /* ---- when ---- */
@@ -158,7 +193,8 @@ static uint64_t next_page_us(const struct monitor *monitor)
                 return USEC_NEVER;
         if (discover->due_us != USEC_NEVER)
                 return discover->due_us;
-        if (monitor->parts.once || planner_feed_phase(monitor->planner) == FEED_PHASE_WORKING)
+        if (monitor->parts.once ||
+            (planner_feed_phase(monitor->planner) == FEED_PHASE_WORKING && !discover->form_differs))
                 return USEC_NEVER;
         return discover->ended_us + longest_wait(monitor);
 }

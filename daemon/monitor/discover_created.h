@@ -16,6 +16,9 @@
 void discover_created_take_page(struct monitor *monitor, struct job_record records[], size_t count,
                                 const struct search_page *page);
 
+/* A page failed, for which neither the API as a whole nor the credentials are the cause. */
+void discover_created_fail_page(struct monitor *monitor, bool too_large);
+
 /* Whether a round is to be made, or has begun and is not over: jobs that it finds are still to be judged. */
 bool discover_created_is_outstanding(const struct discover *discover);
 

@@ -53,7 +53,7 @@ static void drop(struct dropped *dropped, uint64_t id)
         dropped->count++;
 }
 
-static void log_dropped(struct monitor *monitor, const struct dropped *dropped)
+static void log_dropped(struct monitor *monitor, const struct dropped *dropped, bool elsewhere)
 {
         CLEANUP(cleanup_free) char *ids = NULL;
         size_t size = 0;
@@ -67,9 +67,11 @@ static void log_dropped(struct monitor *monitor, const struct dropped *dropped)
                 (void)fprintf(file, " and %zu more", dropped->count - NAMED_MAX);
         if (fclose(file) != 0)
                 memory_exhausted();
-        journal_print(monitor->parts.journal, LOG_NOTICE,
-                      "No longer watching %zu job%s of [discover] sections that were removed: %s.",
-                      dropped->count, plural(dropped->count), ids);
+        journal_print(monitor->parts.journal, LOG_NOTICE, "No longer watching %zu job%s %s: %s.",
+                      dropped->count, plural(dropped->count),
+                      elsewhere ? "that were discovered at another base_url"
+                                : "of [discover] sections that were removed",
+                      ids);
 }
 
 /* ---- start ---- */
@@ -78,6 +80,7 @@ struct loading {
         struct monitor *monitor;
         struct store *store;
         struct dropped dropped;
+        bool elsewhere; /* they are jobs of another API */
 };
 
 static int load_job(struct loading *loading, const struct stored_discovery *stored,
@@ -112,7 +115,8 @@ static int take_stored(void *userdata, const struct stored_discovery *stored)
                 return discovered_job_note(listed, &created, stored->sections);
         if (stored->outcome == OUTCOME_SUCCESS || stored->outcome == OUTCOME_FAILURE)
                 return 0;
-        if (discovered_job_is_configured(loading->monitor->parts.config, stored->sections))
+        if (!loading->elsewhere &&
+            discovered_job_is_configured(loading->monitor->parts.config, stored->sections))
                 return load_job(loading, stored, &created);
         drop(&loading->dropped, stored->job);
         return store_drop_discovered(loading->store, stored->job);
@@ -121,13 +125,16 @@ static int take_stored(void *userdata, const struct stored_discovery *stored)
 int discover_load(struct monitor *monitor)
 {
         struct store *store = state_store(monitor->parts.state);
-        struct loading loading = { .monitor = monitor, .store = store };
+        const struct config *config = monitor->parts.config;
+        struct loading loading = { .monitor = monitor,
+                                   .store = store,
+                                   .elsewhere = discover_sections_are_elsewhere(config, store) };
 
         monitor->discover = (struct discover){ .round = CREATED_ROUND_INITIAL,
                                                .due_us = monitor_now_us(monitor),
                                                .wanted_us = USEC_NEVER,
                                                .retry_us = USEC_NEVER };
-        int r = discover_sections_load(&monitor->discover.sections, monitor->parts.config, store);
+        int r = discover_sections_load(&monitor->discover.sections, config, store);
         if (r >= 0)
                 r = store_each_discovered(store, take_stored, &loading);
         if (r == -EUCLEAN) {
@@ -135,9 +142,11 @@ int discover_load(struct monitor *monitor)
                               store_error(store));
                 r = 0;
         }
+        if (r >= 0 && loading.elsewhere)
+                r = discover_sections_save(&monitor->discover.sections, config, monitor->parts.state);
         if (r < 0)
                 return r;
-        log_dropped(monitor, &loading.dropped);
+        log_dropped(monitor, &loading.dropped, loading.elsewhere);
         count_jobs(monitor);
         return 0;
 }
@@ -176,7 +185,7 @@ static void forgetting_done(struct state_operation *operation, int r)
         free(CONTAINER_OF(operation, struct forgetting, operation));
 }
 
-static void forget_removed(struct monitor *monitor, const struct job_table *removed)
+static void forget_removed(struct monitor *monitor, const struct job_table *removed, bool elsewhere)
 {
         struct forgetting *forgetting =
                 memory_need(calloc(1, sizeof(*forgetting) + removed->count * sizeof(forgetting->ids[0])));
@@ -191,7 +200,7 @@ static void forget_removed(struct monitor *monitor, const struct job_table *remo
                 forgetting->ids[forgetting->count++] = job->planning.id;
                 drop(&dropped, job->planning.id);
         }
-        log_dropped(monitor, &dropped);
+        log_dropped(monitor, &dropped, elsewhere);
         if (forgetting->count > 0)
                 state_queue(monitor->parts.state, &forgetting->operation);
         else
@@ -222,7 +231,7 @@ void discover_reload(struct monitor *monitor, const struct job_table *removed)
         if (discover_sections_reload(&discover->sections, monitor->parts.config) < 0)
                 memory_exhausted();
         settle_listed(monitor);
-        forget_removed(monitor, removed);
+        forget_removed(monitor, removed, false);
         known_ids_clear(&discover->known); /* another section may match */
         count_jobs(monitor);
         discover->some_ended = true;
@@ -230,14 +239,44 @@ void discover_reload(struct monitor *monitor, const struct job_table *removed)
         discover_created_soon(monitor);
 }
 
+/* They are jobs of another API. No request is in flight. */
+static void drop_discovered(struct monitor *monitor)
+{
+        CLEANUP(job_table_clear) struct job_table dropped = { .count = 0 };
+        struct job_table *jobs = &monitor->jobs;
+        size_t kept = 0;
+
+        if (job_table_reserve(&dropped, jobs->count) < 0)
+                memory_exhausted();
+        for (size_t i = 0; i < jobs->count; i++) {
+                struct job *job = jobs->jobs[i];
+
+                if (!job_is_discovered(job)) {
+                        jobs->jobs[kept++] = job;
+                        continue;
+                }
+                planner_remove_job(monitor->planner, &job->planning);
+                dropped.jobs[dropped.count++] = job;
+        }
+        jobs->count = kept;
+        forget_removed(monitor, &dropped, true);
+        discover_drop_lookups(monitor);
+        count_jobs(monitor);
+}
+
 void discover_reset(struct monitor *monitor)
 {
         struct discover *discover = &monitor->discover;
+
+        drop_discovered(monitor);
 
         for (size_t i = 0; i < discover->sections.count; i++)
                 discovery_clear(&discover->sections.sections[i].discovery);
         known_ids_clear(&discover->known);
         discover->round = CREATED_ROUND_INITIAL;
         discover->in_feed_round = false;
+        discover->resets++;
         discover_created_soon(monitor);
+        if (discover_sections_save(&discover->sections, monitor->parts.config, monitor->parts.state) < 0)
+                memory_exhausted();
 }

@@ -91,6 +91,13 @@ static char *read_value(struct store *store, const char *base_url, char **ret_da
         return url != NULL && (base_url == NULL || strcmp(url, base_url) == 0) ? text : NULL;
 }
 
+bool discover_sections_are_elsewhere(const struct config *config, struct store *store)
+{
+        CLEANUP(cleanup_free) char *data = NULL;
+
+        return read_value(store, config->api.base_url, &data) == NULL && data != NULL;
+}
+
 int discover_sections_load(struct discover_sections *sections, const struct config *config,
                            struct store *store)
 {

@@ -27,6 +27,9 @@ struct discover_sections {
 int discover_sections_load(struct discover_sections *sections, const struct config *config,
                            struct store *store);
 
+/* Whether what is stored was learned from another API. */
+bool discover_sections_are_elsewhere(const struct config *config, struct store *store);
+
 /* Other sections; those of the same name continue. The old configuration is still valid. 0 or -ENOMEM. */
 int discover_sections_reload(struct discover_sections *sections, const struct config *config);
 

@@ -14,6 +14,7 @@
 #include "monitor/requests.h"
 #include "planning/feed.h"
 #include "util/memory.h"
+#include "util/timespan.h"
 
 static void remove_job(struct monitor *monitor, struct job *job)
 {
@@ -23,15 +24,21 @@ static void remove_job(struct monitor *monitor, struct job *job)
         job_free(job);
 }
 
-/* Takes out jobs that have ended, and those that no section matches after all. */
+/*
+ * Takes out jobs that have ended, and those that no section matches after all. Of gone jobs it is seen within
+ * the hour that they are not polled any more.
+ */
 static void take_out_ended(struct monitor *monitor)
 {
         struct discover *discover = &monitor->discover;
+        uint64_t now_us = monitor_now_us(monitor);
 
         /* A reload has compared the table with another configuration: it must not change now. */
-        if (!discover->some_ended || monitor->changes.config != NULL)
+        if ((!discover->some_ended && now_us < discover->taken_out_us + USEC_PER_HOUR) ||
+            monitor->changes.config != NULL)
                 return;
         discover->some_ended = false;
+        discover->taken_out_us = now_us;
         for (size_t i = monitor->jobs.count; i-- > 0;) {
                 struct job *job = monitor->jobs.jobs[i];
                 const struct job_memory *memory = &job->planning.watch.memory;

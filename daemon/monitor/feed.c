@@ -201,7 +201,8 @@ static void log_discovery(struct monitor *monitor, const char *problem, const ch
         }
 }
 
-void feed_note_failed_page(struct monitor *monitor, const struct nexudus_response *response)
+void feed_note_failed_page(struct monitor *monitor, const struct planner_request *request,
+                           const struct nexudus_response *response)
 {
         bool once = monitor->parts.once;
 
@@ -209,6 +210,8 @@ void feed_note_failed_page(struct monitor *monitor, const struct nexudus_respons
                 monitor->search_failure = response->failure;
         journal_print(monitor->parts.journal, once ? LOG_WARNING : LOG_DEBUG,
                       "A page of the search failed: %s.", response->explanation);
+        if (request->order == PAGE_BY_CREATED_ON && response->failure != FAILURE_REFUSED && !once)
+                discover_created_fail_page(monitor, response->too_large);
 }
 
 void feed_log(struct monitor *monitor)

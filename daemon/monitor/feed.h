@@ -28,7 +28,8 @@ void feed_clear(struct request_slot *slot);
 void feed_resume(struct monitor *monitor);
 
 /* A page failed, which is not charged to the API. With `once` it is not tried again, and a warning. */
-void feed_note_failed_page(struct monitor *monitor, const struct nexudus_response *response);
+void feed_note_failed_page(struct monitor *monitor, const struct planner_request *request,
+                           const struct nexudus_response *response);
 
 /*
  * Logs that the feed is off, or no new jobs are found, or that this is over, once each. To be called after

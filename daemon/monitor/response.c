@@ -227,7 +227,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 break;
         case ATTRIBUTED_TO_NONE:
                 if (request->kind == REQUEST_PAGE)
-                        feed_note_failed_page(monitor, response);
+                        feed_note_failed_page(monitor, request, response);
                 else if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* expected */
                         monitor->not_found++;
                         job_of(job)->answered = true;

@@ -4,25 +4,38 @@
 
 #include "planning/created_round.h"
 
-#define PAGE_SIZE 25
-
 struct feed_page_request created_round_page(const struct created_round *round)
 {
         return (struct feed_page_request){ .direction = feed_direction(round->direction),
                                            .page = round->page,
-                                           .size = PAGE_SIZE };
+                                           .size = round->size };
 }
 
 static enum feed_step end_round(struct created_round *round, enum feed_step step)
 {
-        *round = (struct created_round){ .direction = round->direction, .page = 1 };
+        *round = (struct created_round){
+                .direction = round->direction, .page = 1, .size = round->size, .problem = round->problem
+        };
         return step;
+}
+
+static enum feed_step fail_round(struct created_round *round, const char *problem)
+{
+        round->problem = problem;
+        return end_round(round, FEED_FAILED);
+}
+
+static enum feed_step complete_round(struct created_round *round, enum feed_step step)
+{
+        round->size = round->size * 2 < CREATED_PAGE_SIZE ? round->size * 2 : CREATED_PAGE_SIZE;
+        return end_round(round, step);
 }
 
 static enum feed_step try_other_direction(struct created_round *round)
 {
         round->direction = (round->direction + 1) % FEED_DIRECTIONS;
-        return end_round(round, round->direction == 0 ? FEED_FAILED : FEED_AGAIN);
+        return round->direction == 0 ? fail_round(round, "jobs are not sorted by CreatedOn")
+                                     : end_round(round, FEED_AGAIN);
 }
 
 /* FEED_NEXT_PAGE: the rows count. */
@@ -35,7 +48,7 @@ static enum feed_step judge_page(struct created_round *round, const struct feed_
                 return try_other_direction(round);
         if ((end->number != 0 && end->number != round->page) ||
             (round->page > 1 && digest == round->page_digest))
-                return end_round(round, FEED_FAILED);
+                return fail_round(round, "pages do not advance");
         round->page_digest = digest;
         return FEED_NEXT_PAGE;
 }
@@ -81,6 +94,7 @@ int created_round_take_page(struct created_round *round, const struct created_se
         const struct remote_time none = { .form = REMOTE_TIME_NONE };
         enum feed_step step = judge_page(round, rows, count, end);
 
+        round->failing = false;
         if (step == FEED_NEXT_PAGE) {
                 if (round->page == 1)
                         begin_sections(sections, section_count, count > 0 ? &rows[0].updated : &none);
@@ -92,12 +106,26 @@ int created_round_take_page(struct created_round *round, const struct created_se
                 round->page++;
                 round->rows += count;
                 if (!end->has_next || reaches_back(sections, section_count, rows, count))
-                        step = end_round(round, FEED_ROUND_DONE);
+                        step = complete_round(round, FEED_ROUND_DONE);
                 else if (round->rows >= CREATED_ROWS_MAX)
-                        step = end_round(round, FEED_ROUND_CUT);
+                        step = complete_round(round, FEED_ROUND_CUT);
         }
         *ret_step = step;
         return 0;
+}
+
+enum feed_step created_round_fail_page(struct created_round *round, bool too_large)
+{
+        if (!round->failing && !too_large) {
+                round->failing = true;
+                return FEED_AGAIN;
+        }
+        if (round->size == 1) {
+                round->size = CREATED_PAGE_SIZE;
+                return fail_round(round, "pages of a single row fail");
+        }
+        round->size /= 2;
+        return end_round(round, FEED_AGAIN);
 }
 
 void created_round_finish_page(const struct created_section sections[], size_t section_count,

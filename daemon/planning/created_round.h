@@ -17,16 +17,20 @@
  *      discovery_is_new()            by the caller, for each row that counts
  *      created_round_finish_page()   sections whose first round this was judge by later rules from now on
  */
-#define CREATED_ROWS_MAX 1000
+#define CREATED_ROWS_MAX  1000
+#define CREATED_PAGE_SIZE 25
 
 struct created_round {
         size_t direction; /* which of the values of `dir`; kept from round to round */
         unsigned page;    /* the next one, from 1 */
         size_t rows;      /* that were read */
         uint64_t page_digest;
+        unsigned size;       /* rows of a page */
+        bool failing;        /* the last page did */
+        const char *problem; /* why the last round failed, as a sentence without its end; static */
 };
 
-#define CREATED_ROUND_INITIAL ((struct created_round){ .page = 1 })
+#define CREATED_ROUND_INITIAL ((struct created_round){ .page = 1, .size = CREATED_PAGE_SIZE })
 
 struct created_section {
         struct discovery *discovery;
@@ -47,6 +51,13 @@ struct feed_page_request created_round_page(const struct created_round *round);
 int created_round_take_page(struct created_round *round, const struct created_section sections[],
                             size_t section_count, const struct feed_row rows[], size_t count,
                             const struct feed_page_end *end, enum feed_step *ret_step);
+
+/*
+ * A page was not answered, or not with a whole document. The first time it is requested again; after the
+ * second, or if it was too large, the round begins again with smaller pages, which grow with each round that
+ * is complete. FEED_AGAIN, or FEED_FAILED if even pages of a single row fail.
+ */
+enum feed_step created_round_fail_page(struct created_round *round, bool too_large);
 
 /* The rows of this page were judged. The arguments are those of created_round_take_page() and its step. */
 void created_round_finish_page(const struct created_section sections[], size_t section_count,

@@ -83,6 +83,10 @@ static void serve_search(struct monitor_test *test, struct loopback_peer *peer, 
         char answer[400 * ACCOUNT_JOBS] = "{\"Records\":[";
 
         test->searches[by_created]++;
+        if (by_created && test->created_max > 0 && size > test->created_max) {
+                loopback_answer(peer, "500 Internal Server Error", "", "", 0);
+                return;
+        }
         if (test->search_failure[by_created] != NULL) {
                 loopback_answer(peer, test->search_failure[by_created], "", "", 0);
                 return;
@@ -256,9 +260,10 @@ static void write_config(const struct monitor_test *test, const struct monitor_o
                 "[api]\nbase_url = %s\ntoken_file = %s\n[poll]\ninterval = 100ms\nmax_interval = 100ms\n"
                 "batch = off\n[limits]\nmin_spacing = 0\nper_minute = 0\nper_hour = 0\nper_day = 0\n"
                 "[jobs]\n%s%s\n[log]\nlevel = err\n[state]\ndirectory = %s\nmax_size = 1G\n%s",
-                loopback_url(test->server, ""), fixture_path(test->files, "token"),
-                options->jobs != NULL ? "ids = " : "", options->jobs != NULL ? options->jobs : "",
-                test->files->directory, options->more != NULL ? options->more : "");
+                loopback_url(test->server, options->path != NULL ? options->path : ""),
+                fixture_path(test->files, "token"), options->jobs != NULL ? "ids = " : "",
+                options->jobs != NULL ? options->jobs : "", test->files->directory,
+                options->more != NULL ? options->more : "");
         fixture_write_file(fixture_path(test->files, "config.ini"), text, strlen(text));
 }
 

@@ -58,6 +58,7 @@ struct monitor_test {
         struct account_job account[ACCOUNT_JOBS];
         size_t account_count;
         const char *search_failure[2]; /* by UpdatedOn, by CreatedOn; not NULL: this HTTP status */
+        size_t created_max;            /* not 0: larger pages by CreatedOn fail */
         bool loses_large;              /* answers larger pages than 25 rows, by UpdatedOn, with another */
 
         unsigned requests, polls[JOBS + 1]; /* all, and single ones of each job */
@@ -73,6 +74,7 @@ struct monitor_test {
 
 struct monitor_options {
         const char *jobs; /* "1, 2"; NULL: none */
+        const char *path; /* of base_url; NULL: none */
         const char *more; /* lines of the configuration; NULL: none */
         bool once;        /* --once */
         int level;        /* of the log: LOG_ERR, … */

@@ -34,6 +34,9 @@ struct search {
         int direction;          /* newest first with this one; 7: with none */
         bool same, same_number; /* pages do not advance */
         bool no_number, endless;
+        unsigned size_max; /* larger pages fail; 0: none do */
+        bool too_large;    /* because of their size */
+        bool all_fail;
         struct discovery discoveries[SECTIONS_MAX];
         struct created_section sections[SECTIONS_MAX];
         size_t section_count;
@@ -95,6 +98,11 @@ static int read_page(struct search *search, enum feed_step *ret_step)
         unsigned skipped = search->same ? 0 : (request.page - 1) * request.size, count = 0;
         struct feed_row rows[ROWS_MAX];
 
+        if (search->all_fail || (search->size_max > 0 && request.size > search->size_max)) {
+                search->pages++;
+                *ret_step = created_round_fail_page(&search->round, search->too_large);
+                return 0;
+        }
         assert_in_range(request.size, 1, ROWS_MAX);
         for (; count < request.size && skipped + count < search->count; count++) {
                 unsigned place = skipped + count, id = search->count - place;
@@ -225,6 +233,42 @@ static void test_pages_must_advance(void **state)
         clear(&number);
         clear(&endless);
         clear(&none);
+}
+
+static void test_pages_that_fail_become_smaller(void **state)
+{
+        (void)state;
+
+        for (unsigned too_large = 0; too_large < 2; too_large++) {
+                struct search search = search_of(100);
+
+                add_section(&search, 0);
+                search.size_max = 6;
+                search.too_large = too_large != 0;
+                assert_int_equal(read_round(&search), FEED_ROUND_DONE);
+                assert_int_equal(search.pages, (too_large != 0 ? 2 : 4) + 11); /* 25, 12, then 6: until 39 */
+                search.size_max = 0;
+                search.count = 101;
+                assert_int_equal(read_round(&search), FEED_ROUND_DONE);
+                assert_int_equal(search.found[0], 1);
+                assert_int_equal(created_round_page(&search.round).size, CREATED_PAGE_SIZE - 1);
+                clear(&search);
+        }
+}
+
+static void test_if_pages_of_a_single_row_fail_the_round_does(void **state)
+{
+        struct search search = search_of(100);
+        (void)state;
+
+        add_section(&search, 0);
+        search.all_fail = true;
+        assert_int_equal(read_round(&search), FEED_FAILED);
+        assert_int_equal(search.pages, 10); /* 25, 12, 6, 3, 1 */
+        assert_string_equal(search.round.problem, "pages of a single row fail");
+        search.all_fail = false;
+        assert_int_equal(read_round(&search), FEED_ROUND_DONE);
+        clear(&search);
 }
 
 /* ---- sections ---- */
@@ -364,6 +408,8 @@ int main(void)
                 cmocka_unit_test(test_the_direction_is_found_once),
                 cmocka_unit_test(test_a_search_without_order_fails),
                 cmocka_unit_test(test_pages_must_advance),
+                cmocka_unit_test(test_pages_that_fail_become_smaller),
+                cmocka_unit_test(test_if_pages_of_a_single_row_fail_the_round_does),
                 cmocka_unit_test(test_what_is_there_in_the_first_round_is_not_new),
                 cmocka_unit_test(test_a_span_is_read_back_by_the_first_round_only),
                 cmocka_unit_test(test_a_span_of_days_is_judged_until_its_last_page),

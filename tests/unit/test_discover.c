@@ -448,7 +448,69 @@ static void test_a_damaged_job_does_not_hide_others(void **state)
         expect_field("JOBWATCH_EVENT", "succeeded");
 }
 
+/* ---- what the search answers ---- */
+
+static void test_rows_without_a_usable_time_are_ignored(void **state)
+{
+        static const char *const times[] = { "", "\\/Date(1705314600000)\\/" };
+
+        for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+                if (i > 0)
+                        assert_int_equal(monitor_teardown(state), 0);
+                monitor_begin(state, &imports);
+                struct monitor_test *test = *state;
+                add_old_jobs(test);
+                add_job(test, 7, times[i], "Import of the past")->updated = "2026-01-15T10:00:00";
+                wait_for_rounds(test);
+                add_job(test, 8, "2026-01-15T10:02:00", "Import of prices");
+                wait_for_entries(test, 1);
+                expect_field("JOBWATCH_JOB", "8");
+                wait_for_rounds(test);
+                assert_int_equal(capture_count(), 1);
+        }
+}
+
+static void test_pages_that_fail_become_smaller(void **state)
+{
+        const struct monitor_options options = { .jobs = "1",
+                                                 .more = "[poll]\nfeed = off\n" IMPORTS,
+                                                 .level = LOG_ERR };
+
+        monitor_begin(state, &options);
+        struct monitor_test *test = *state;
+        add_old_jobs(test);
+        test->created_max = 12;
+        loop_until(test->event, &test->searches[1], 6); /* two fail in each round */
+        add_job(test, 8, "2026-01-15T10:02:00", "Import of prices");
+        wait_for_entries(test, 2);
+        expect_field("JOBWATCH_JOB", "8");
+}
+
 /* ---- reload ---- */
+
+static void test_jobs_are_not_those_of_another_api(void **state)
+{
+        const struct monitor_options other = { .path = "/other", .more = IMPORTS, .level = LOG_ERR };
+        struct monitor_test *test = *state;
+
+        struct account_job *job = add_job(test, 8, "2026-01-15T10:02:00", "Import of prices");
+        wait_for_entries(test, 1);
+        reload_to_options(test, &other);
+        loop_until(test->event, &test->reloads, 1);
+        assert_int_equal(monitor_count(test->monitor).watched, 0);
+        unsigned polls = job->polls;
+        wait_for_rounds(test);
+        assert_int_equal(job->polls, polls);
+
+        add_job(test, 9, "2026-01-15T10:02:01", "Import of rooms");
+        wait_for_entries(test, 2);
+        monitor_restart(state, &other);
+        assert_int_equal(monitor_count(test->monitor).watched, 1);
+        monitor_restart(state, &imports);
+        assert_int_equal(monitor_count(test->monitor).watched, 0);
+        monitor_restart(state, &other);
+        assert_int_equal(monitor_count(test->monitor).watched, 0);
+}
 
 static void test_a_job_is_watched_as_long_as_one_of_its_sections_is_there(void **state)
 {
@@ -658,6 +720,9 @@ int main(void)
                 TEST(test_a_new_job_that_could_not_be_recorded_is_found_again),
                 TEST(test_jobs_are_not_new_because_the_state_cannot_be_read),
                 TEST(test_a_damaged_job_does_not_hide_others),
+                TEST_BARE(test_rows_without_a_usable_time_are_ignored),
+                TEST_BARE(test_pages_that_fail_become_smaller),
+                TEST(test_jobs_are_not_those_of_another_api),
                 TEST_BARE(test_a_job_is_watched_as_long_as_one_of_its_sections_is_there),
                 TEST_BARE(test_jobs_that_are_dropped_are_named),
                 TEST(test_jobs_that_are_dropped_are_forgotten),

@@ -38,7 +38,10 @@
 /* A sweep is behind when its first job is overdue by this. */
 #define BEHIND_US (5 * USEC_PER_SEC)
 
-/* A page that is overdue by this goes first all the same: with many failing jobs polls never catch up. */
+/*
+ * A round that is overdue by this goes first all the same, with all its pages: with many failing jobs polls
+ * never catch up.
+ */
 #define STARVED_US (1 * USEC_PER_MIN)
 
 /* How often open jobs are counted while the feed is on: they end. */
@@ -314,11 +317,12 @@ uint64_t feed_wake_us(const struct planner *planner, uint64_t poll_us, uint64_t 
 
 bool feed_is_first(const struct planner *planner, uint64_t now_us)
 {
+        const struct planner_feed *feed = &planner->feed;
         const struct queue_entry *first = queue_first(&planner->due);
 
         return first == NULL || first->due_us + BEHIND_US >= now_us ||
-               feed_due_us(planner) + STARVED_US <= now_us || now_us < planner->feed.many_us + MANY_SPAN_US ||
-               !batches_enabled(&planner->api, now_us);
+               (feed->within_round ? feed->starved : feed_due_us(planner) + STARVED_US <= now_us) ||
+               now_us < feed->many_us + MANY_SPAN_US || !batches_enabled(&planner->api, now_us);
 }
 
 bool feed_is_urgent(const struct planner *planner, uint64_t now_us)
@@ -354,6 +358,7 @@ void feed_begin_page(struct planner *planner, struct planner_request *ret_reques
         }
         if (!feed->within_round) {
                 feed->within_round = true;
+                feed->starved = feed->due_us + STARVED_US <= now_us;
                 feed->round_us = now_us;
                 if (now_us - feed->counted_us >= COUNT_US)
                         feed->counted = false;

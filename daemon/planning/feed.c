@@ -54,15 +54,9 @@ static bool has_ended(const struct planner_job *job)
         return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome);
 }
 
-/* It ended in an earlier run, and is not polled in this one. */
-static bool has_ended_before(const struct planner_job *job)
-{
-        return has_ended(job) && job->entry.position == 0 && !job->in_flight;
-}
-
 static bool is_open_job(const struct planner_job *job)
 {
-        return !job->done && !planner_job_is_gone(job) && !has_ended_before(job);
+        return !job->done && !planner_job_is_gone(job);
 }
 
 bool feed_is_alone(const struct planner *planner)

@@ -54,7 +54,7 @@ class Soak(ReloadTest):
     def configure(self, round):
         self.batches = round % 4 == 3
         self.write_config(self.fake, list(self.jobs), api={"timeout": "1s", "max_response": "128K"},
-                          poll={"batch": "auto" if self.batches else "off"},
+                          poll={"batch": "auto" if self.batches else "off", "feed": "off"},  # the polls are counted
                           more=f"[status]\nrunning = Running*\n[hook every]\non = seen, changed\n"
                                f"exec = {self.every.program}\n")
 

@@ -59,7 +59,11 @@ static int compare_sections(const void *left_pointer, const void *right_pointer)
 
 struct section *loading_find(const struct loading *loading, enum config_section kind, const char *name)
 {
-        const struct section wanted = { .kind = kind, .name = (char *)(uintptr_t)name };
+        union {
+                const char *given;
+                char *name;
+        } text = { .given = name };
+        const struct section wanted = { .kind = kind, .name = text.name };
         struct section *const *found = tfind(&wanted, &loading->by_name, compare_sections);
 
         return found != NULL ? *found : NULL;

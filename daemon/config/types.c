@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -113,7 +114,10 @@ static int read_since(const char *text, uint64_t *ret_us)
 
 static char *format_since(uint64_t span_us, char buffer[static TIMESPAN_TEXT_MAX])
 {
-        return span_us == 0 ? strcpy(buffer, "start") : timespan_format(span_us, buffer);
+        if (span_us > 0)
+                return timespan_format(span_us, buffer);
+        (void)snprintf(buffer, TIMESPAN_TEXT_MAX, "start");
+        return buffer;
 }
 
 const struct config_type config_type_since = {

@@ -118,7 +118,7 @@ static void note_hook(struct loading *loading, const char *name, unsigned line)
         struct hook_use use = { .location = { loading->file, line } };
 
         assert(strlen(name) < sizeof(use.name));
-        (void)strcpy(use.name, name);
+        memcpy(use.name, name, strlen(name) + 1);
         loading->hook_uses =
                 memory_need(array_grow(loading->hook_uses, loading->hook_use_count, sizeof(use)));
         loading->hook_uses[loading->hook_use_count++] = use;

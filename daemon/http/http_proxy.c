@@ -39,7 +39,7 @@ static void read_address(const char *text, struct http_proxy *proxy)
         (void)curl_url_get(url, CURLUPART_PORT, &given, 0);
         const char *port = given != NULL ? given : strncasecmp(text, "https://", 8) == 0 ? "443" : "1080";
         (void)snprintf(proxy->address, sizeof(proxy->address), "%s:%s", host, port);
-        proxy->port = atoi(port);
+        proxy->port = (int)strtol(port, NULL, 10);
 }
 
 struct http_proxy http_proxy_find(void)
@@ -47,11 +47,14 @@ struct http_proxy http_proxy_find(void)
         static const char *const names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
         struct http_proxy proxy = { .variable = NULL };
 
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && proxy.variable == NULL; i++)
-                if (getenv(names[i]) != NULL)
-                        proxy.variable = names[i];
-        if (proxy.variable != NULL)
-                read_address(getenv(proxy.variable), &proxy);
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && proxy.variable == NULL; i++) {
+                const char *text = getenv(names[i]);
+
+                if (text == NULL)
+                        continue;
+                proxy.variable = names[i];
+                read_address(text, &proxy);
+        }
         return proxy;
 }
 

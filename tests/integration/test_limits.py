@@ -30,9 +30,9 @@ def most_within(times, span):
 
 
 class LimitsTest(IntegrationTest):
-    def watch(self, fake, count, interval="100ms", batch="auto", **limits):
+    def watch(self, fake, count, interval="100ms", batch="auto", feed="auto", **limits):
         self.write_config(fake, range(10000, 10000 + count), limits={**UNLIMITED, **limits},
-                          poll={"interval": interval, "max_interval": interval, "batch": batch})
+                          poll={"interval": interval, "max_interval": interval, "batch": batch, "feed": feed})
         return self.start_daemon()
 
     def start_server(self, count, server="throttle = yes\n", result=""):
@@ -105,7 +105,7 @@ class Steady(LimitsTest):
     def period(self, count, optimum, requests, **limits):
         """Seconds between two polls of a job, once the initial burst is used up."""
         fake = self.start_server(count, "", " | half")
-        daemon = self.watch(fake, count, **limits)
+        daemon = self.watch(fake, count, feed="off", **limits)  # which polls jobs in sweeps only
         fake.wait(1)
         while fake.stats()["answered"] < requests:
             fake.wait(1, fake.stats()["last_seq"])

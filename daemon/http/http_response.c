@@ -24,7 +24,7 @@ int http_response_status(const struct http_response *response)
         long status = 0;
 
         (void)curl_easy_getinfo(response->easy, CURLINFO_RESPONSE_CODE, &status);
-        return response->head_invalid ? 0 : (int)status;
+        return response->head_begun && !response->head_invalid ? (int)status : 0;
 }
 
 /* An invalid head ends the request at once, so that its body is not taken for that of a success. */
@@ -32,10 +32,12 @@ static size_t on_curl_header(char *data, size_t unit, size_t count, void *userda
 {
         struct http_response *response = userdata;
 
-        if (http_line_is_valid(data, unit * count))
-                return unit * count;
-        response->head_invalid = true;
-        return 0;
+        if (!http_line_is_valid(data, unit * count)) {
+                response->head_invalid = true;
+                return 0;
+        }
+        response->head_begun = true; /* the status line is the first */
+        return unit * count;
 }
 
 static void excerpt_add(struct http_response *response, const char *data, size_t size)

@@ -27,6 +27,7 @@ struct http_response {
         char excerpt[HTTP_EXCERPT_MAX];
         size_t excerpt_size;
         bool head_invalid; /* not HTTP/1.1 */
+        bool head_begun;   /* a valid status line was received; libcurl has a status before */
         bool too_large;
         bool page_cut; /* aborted, since an error page is too long */
         char detail[HTTP_DETAIL_SIZE];

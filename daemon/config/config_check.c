@@ -12,11 +12,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "config/suggestion.h"
 #include "config/value_syntax.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/suggestion.h"
 #include "util/text.h"
 #include "util/timespan.h"
 

@@ -13,10 +13,10 @@
 #include <string.h>
 
 #include "config/ini_reader.h"
-#include "config/suggestion.h"
 #include "config/value_checks.h"
 #include "config/values.h"
 #include "util/memory.h"
+#include "util/suggestion.h"
 
 /* ---- sections ---- */
 

@@ -16,12 +16,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config/suggestion.h"
 #include "config/value_syntax.h"
 #include "util/cleanup.h"
+#include "util/digits.h"
 #include "util/id_list.h"
 #include "util/memory.h"
 #include "util/string_list.h"
+#include "util/suggestion.h"
 
 /* Where long lists are wrapped. */
 #define PRINT_COLUMNS 100
@@ -34,27 +35,6 @@ static int refuse(struct value_fault *ret_fault, const char *fault, const char *
 }
 
 /* ---- numbers ---- */
-
-static int read_digits(const char *text, uint64_t *ret_number)
-{
-        size_t digits = strspn(text, "0123456789");
-
-        if (digits == 0 || text[digits] != '\0')
-                return -EINVAL;
-        errno = 0;
-        *ret_number = strtoull(text, NULL, 10);
-        return errno != 0 ? -errno : 0;
-}
-
-int job_id_parse(const char *text, uint64_t *ret_id)
-{
-        uint64_t id;
-
-        if (read_digits(text, &id) < 0 || id == 0 || id > INT64_MAX)
-                return -EINVAL;
-        *ret_id = id;
-        return 0;
-}
 
 static char *format_digits(uint64_t number, char buffer[static TIMESPAN_TEXT_MAX])
 {
@@ -136,7 +116,7 @@ const struct config_type config_type_size = {
 
 const struct config_type config_type_count = {
         NUMBER(unsigned),
-        .read = read_digits,
+        .read = digits_parse,
         .format = format_digits,
         .hint = "write a whole number",
 };

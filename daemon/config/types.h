@@ -96,6 +96,3 @@ struct config_key {
         bool is_command;                /* quoted as in ExecStart=, may be continued */
         bool names_hooks;               /* of a list: there is nothing to add to, so "+=" is refused */
 };
-
-/* A job id: decimal digits, 1 to INT64_MAX. 0 or -EINVAL. */
-int job_id_parse(const char *text, uint64_t *ret_id);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* The value of a hexadecimal digit in either case, 0 to 15; -1 for any other character, NUL too. */
 static inline int hex_digit_value(char c)
 {
@@ -11,4 +16,19 @@ static inline int hex_digit_value(char c)
         if (c >= 'A' && c <= 'F')
                 return c - 'A' + 10;
         return -1;
+}
+
+/* A decimal number without a sign or blanks. Returns 0, -EINVAL, or -ERANGE above UINT64_MAX. */
+static inline int digits_parse(const char *text, uint64_t *ret_number)
+{
+        size_t digits = strspn(text, "0123456789");
+
+        if (digits == 0 || text[digits] != '\0')
+                return -EINVAL;
+        errno = 0;
+        uint64_t number = strtoull(text, NULL, 10);
+        if (errno != 0)
+                return -ERANGE;
+        *ret_number = number;
+        return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "util/array.h"
+#include "util/digits.h"
 
 int id_list_add(struct id_list *list, uint64_t id)
 {
@@ -32,4 +33,14 @@ void id_list_clear(struct id_list *list)
 {
         free(list->ids);
         *list = (struct id_list){ 0 };
+}
+
+int job_id_parse(const char *text, uint64_t *ret_id)
+{
+        uint64_t id;
+
+        if (digits_parse(text, &id) < 0 || id == 0 || id > INT64_MAX)
+                return -EINVAL;
+        *ret_id = id;
+        return 0;
 }

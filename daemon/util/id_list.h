@@ -17,3 +17,6 @@ bool id_list_contains(const struct id_list *list, uint64_t id);
 
 /* Frees the IDs and leaves the list empty. */
 void id_list_clear(struct id_list *list);
+
+/* A job id: decimal digits, 1 to INT64_MAX. 0 or -EINVAL. */
+int job_id_parse(const char *text, uint64_t *ret_id);

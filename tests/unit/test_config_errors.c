@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "config/suggestion.h"
 #include "config/value_checks.h"
 #include "config_helpers.h"
+#include "util/suggestion.h"
 
 static void test_unknown(void **state)
 {

@@ -5,7 +5,7 @@
  * letters swapped once at most), computed row by row of the usual table.
  */
 
-#include "config/suggestion.h"
+#include "util/suggestion.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -31,6 +31,8 @@ LAYERS = {
     "platform": "util",
     "model": "util",
     "util": "",
+    # The tool of the user, a program of its own: it knows the daemon only by what it says on the bus.
+    "ctl": "model util",
 }
 ALLOWED = {directory: set(others.split()) | {directory} for directory, others in LAYERS.items()}
 
@@ -40,13 +42,14 @@ EXCEPTIONS = {("delivery/unit/", "bus/connection.h")}
 LIBRARIES = [
     # What is included, and the directories and files that may.
     (re.compile(r"curl/"), ("http/", "main.c")),
-    (re.compile(r"yajl/yajl_gen\.h$"), ("nexudus/", "delivery/payload.c")),
+    (re.compile(r"yajl/yajl_gen\.h$"), ("nexudus/", "delivery/payload.c", "ctl/json.c")),
     (re.compile(r"yajl/(?!yajl_gen\.h$)"), ("nexudus/",)),
     (re.compile(r"openssl/"), ("http/", "delivery/webhook/")),
     (re.compile(r"sqlite3(ext)?\.h$"), ("state/sqlite/",)),
     (re.compile(r"ini\.h$"), ("config/",)),
     (re.compile(r"systemd/sd-journal\.h$"), ("journal/",)),
-    (re.compile(r"systemd/sd-bus.*\.h$"), ("bus/", "delivery/unit/")),
+    (re.compile(r"systemd/sd-bus.*\.h$"), ("bus/", "delivery/unit/", "ctl/")),
+    (re.compile(r"libsmartcols/"), ("ctl/table.c",)),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]*)"|<([^>]*)>)')
@@ -54,7 +57,7 @@ LICENCE = "/* SPDX-License-Identifier: MIT */"
 
 
 def directory_of(path):
-    """The directory of a file given relative to daemon/, as the table names it; None if it has none."""
+    """The directory of a file given as it is included, as the table names it; None if it has none."""
     name = path.split("/")[0]
     return name if name in LAYERS else None
 
@@ -66,7 +69,7 @@ def include_problem(path, included):
     if included == "version.h":  # made by the build
         return None
     if included.startswith((".", "/")):
-        return f'"{included}": write it relative to daemon/'
+        return f'"{included}": write it relative to daemon/, or as ctl/…'
     if other is None:
         return f'"{included}" is in no known directory'
     if other in ALLOWED[own] or any(path.startswith(who) and included == what for who, what in EXCEPTIONS):
@@ -75,7 +78,7 @@ def include_problem(path, included):
 
 
 def file_problems(path, lines):
-    """Yields (line number, problem) of a file, given relative to daemon/."""
+    """Yields (line number, problem) of a file, given as it is included: relative to daemon/, or as ctl/…."""
     if directory_of(path) is None:
         yield 1, "the file is in no known directory"
         return
@@ -133,25 +136,30 @@ def cycle_problems(includes):
             yield from visit(name)
 
 
+def sources(root):
+    """Yields (path as it is included, path below root) of each source of the daemon and of ctl."""
+    for top, prefix in (("daemon", ""), ("ctl", "ctl")):
+        for folder, folders, names in os.walk(os.path.join(root, top)):
+            folders.sort()
+            for name in sorted(names):
+                if name.endswith((".c", ".h")):
+                    place = os.path.relpath(os.path.join(folder, name), root)
+                    yield os.path.join(prefix, os.path.relpath(place, top)), place
+
+
 def tree_problems(root):
-    """All problems under root/daemon as "FILE:LINE: problem", and how many files there were."""
-    found, includes = [], {}
-    top = os.path.join(root, "daemon")
+    """All problems of the sources as "FILE:LINE: problem", and how many files there were."""
+    found, includes, places = [], {}, {}
 
-    for folder, folders, names in os.walk(top):
-        folders.sort()
-        for name in sorted(names):
-            if not name.endswith((".c", ".h")):
-                continue
-            full = os.path.join(folder, name)
-            path = os.path.relpath(full, top)
-            with open(full, encoding="utf-8") as file:
-                lines = file.read().splitlines()
-            found += [f"daemon/{path}:{number}: {text}" for number, text in file_problems(path, lines)]
-            matches = [(number, INCLUDE.match(line)) for number, line in enumerate(lines, 1)]
-            includes[path] = [(number, match.group(1)) for number, match in matches if match and match.group(1)]
+    for path, place in sources(root):
+        with open(os.path.join(root, place), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        places[path] = place
+        found += [f"{place}:{number}: {text}" for number, text in file_problems(path, lines)]
+        matches = [(number, INCLUDE.match(line)) for number, line in enumerate(lines, 1)]
+        includes[path] = [(number, match.group(1)) for number, match in matches if match and match.group(1)]
 
-    found += [f"daemon/{path}:{number}: {text}" for path, number, text in cycle_problems(includes)]
+    found += [f"{places[path]}:{number}: {text}" for path, number, text in cycle_problems(includes)]
     return found, len(includes)
 
 
@@ -187,6 +195,10 @@ SAMPLES = [
     ("util/b.c", ["#include <errno.h>", ESSAY], [2]),
     ("util/c.h", ["struct a;"], [1]),
     ("attic/a.c", [ESSAY], [1]),
+    ("app/c.c", [ESSAY, '#include "ctl/row.h"', "#include <libsmartcols/libsmartcols.h>"], [3, 4]),
+    ("ctl/row.h", ["#pragma once", '#include "util/a.h"', '#include "model/a.h"', "#include <systemd/sd-bus.h>"], []),
+    ("ctl/table.c", [ESSAY, "#include <libsmartcols/libsmartcols.h>", '#include "ctl/row.h"'], []),
+    ("ctl/list.c", [ESSAY, '#include "state/a.h"', '#include "bus/connection.h"', "#include <sqlite3.h>"], [3, 4, 5]),
 ]
 
 
@@ -195,11 +207,12 @@ def self_test():
     with tempfile.TemporaryDirectory() as root:
         expected = []
         for path, lines, problems in SAMPLES:
-            full = os.path.join(root, "daemon", path)
+            place = path if path.startswith("ctl/") else os.path.join("daemon", path)
+            full = os.path.join(root, place)
             os.makedirs(os.path.dirname(full), exist_ok=True)
             with open(full, "w", encoding="utf-8") as file:
                 file.write("\n".join([LICENCE] + lines) + "\n")
-            expected += [f"daemon/{path}:{number}" for number in problems]
+            expected += [f"{place}:{number}" for number in problems]
         with open(os.path.join(root, "daemon", "util", "e.h"), "w", encoding="utf-8") as file:
             file.write("#pragma once\n")
         expected.append("daemon/util/e.h:1")

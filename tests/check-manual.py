@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Checks that the manual pages say what the program knows: every key of the configuration with its default, every
 option and exit status, every event, variable, field of the journal and of the document; and nothing that it does not.
-Options and exit statuses are also compared with --help and README.md.
+Options and exit statuses are also compared with --help and README.md, commands and options of jobwatchctl with its
+manual and with what the shells complete.
 
 usage: check-manual.py SOURCE_ROOT | --self-test
 """
@@ -57,6 +58,47 @@ def help_of(source):
     return "".join(C_STRING.findall(body)).replace("\\n", "\n")
 
 
+def commands_of(source):
+    """{command: set of its options as bits} of jobwatchctl."""
+    return {name: set(re.findall(r"OPTION_\w+", re.search(r"\.options = ([^,]*),|$", row).group(1) or ""))
+            for name, row in re.findall(r'\.name = "([a-z-]+)",(.*?\.run =)', source, re.S)}
+
+
+def options_of(source):
+    """{option: its bit, "0" if it is one of all commands} of jobwatchctl."""
+    return dict(re.findall(r'\{ "([a-z-]+)", [^,]+, [^,]+, (\w+),', source))
+
+
+def options_of_completion(script):
+    """{command: set of its options} of the completion for bash."""
+    return {name: set(re.findall(r"--([a-z-]+)", options))
+            for name, options in re.findall(r"(?m)^ +\[([a-z-]+)\]='(.*)'$", script)}
+
+
+def check_ctl(source):
+    manual, script = source("man/jobwatchctl.1"), source("completion/jobwatchctl.bash")
+    commands, options = commands_of(source("ctl/command.c")), options_of(source("ctl/arguments.c"))
+    problems = compare("command", set(commands), words(manual, r"(?m)^\.It Cm ([a-z-]+)"))
+    problems += compare("option", set(options), words(manual, r"\.It Fl (?:\w , Fl )?-([a-z-]+)"))
+    statuses = {match if match.isdigit() else str(SYSEXITS[match])
+                for match in words(source("ctl/exit_status.h"), r"= (EXIT_SUCCESS|EX_\w+|\d+),")}
+    problems += compare("exit status", statuses, words(manual, r"(?m)^\.It (\d+)$"))
+    footer = re.search(r"Exit status: .*?documentation", source("ctl/arguments.c"), re.S).group()
+    problems += compare("exit status", statuses, words(footer, r"(?:[:;] |\")(\d+) "), "--help")
+
+    completed = options_of_completion(script)
+    for name in sorted(commands):
+        of_command = {option for option, bit in options.items() if bit in commands[name]}
+        problems += compare(f"option of {name}", of_command, completed.get(name, set()), "the completion for bash")
+    general = {option for option, bit in options.items() if bit == "0"}
+    problems += compare("option", general, words(re.search("local options='(.*)'", script).group(1), "--([a-z-]+)"),
+                        "the completion for bash")
+    zsh = source("completion/_jobwatchctl")
+    problems += compare("command", set(commands), words(zsh, r"(?m)^        '([a-z-]+):"), "the completion for zsh")
+    problems += compare("option", set(options), words(zsh, r"--([a-z-]+)"), "the completion for zsh")
+    return problems
+
+
 def check(root):
     source = lambda path: (root / path).read_text(encoding="utf-8")
     service, keys, hooks = source("man/jobwatchd.8"), source("man/jobwatchd.ini.5"), source("man/jobwatchd-hooks.7")
@@ -98,10 +140,10 @@ def check(root):
     events = words(source("daemon/model/event.c"), r'\[EVENT_\w+\] = "(\w+)"')
     problems += compare("event", events, words(hooks[hooks.index(".Sh EVENTS"):hooks.index(".Sh UNITS")],
                                                r"\.It Cm (\w+)"))
-    return problems
+    return problems + check_ctl(source)
 
 
-SYSEXITS = {"EXIT_SUCCESS": 0, "EX_USAGE": 64, "EX_UNAVAILABLE": 69, "EX_SOFTWARE": 70, "EX_IOERR": 74, "EX_NOPERM": 77,
+SYSEXITS = {"EXIT_SUCCESS": 0, "EX_USAGE": 64, "EX_NOINPUT": 66, "EX_UNAVAILABLE": 69, "EX_SOFTWARE": 70, "EX_IOERR": 74, "EX_NOPERM": 77,
             "EX_CONFIG": 78}
 
 
@@ -118,6 +160,10 @@ def self_test():
            ".It Ic d\nText.\n.El\n.Sh SEE\n.It Ic e\n"
     manual = keys_of_manual(page)
     assert manual == {("api", "a"): "1s b", ("job", "b"): "", ("job", "c"): "", ("job", "d"): ""}, manual
+    table = '{ .name = "a", .options = OPTION_B | OPTION_C, .run = x }, { .name = "d", .run = y }'
+    assert commands_of(table) == {"a": {"OPTION_B", "OPTION_C"}, "d": set()}, commands_of(table)
+    assert options_of('{ "b", CODE, NULL, OPTION_B, "x" }, { "i", \'i\', "N", 0, "y" }') == {"b": "OPTION_B", "i": "0"}
+    assert options_of_completion("    [a]='--b --c-d'\n    [e]=''\n") == {"a": {"b", "c-d"}, "e": set()}
     assert compare("x", {"a", "b"}, {"b", "c"}) == ["x: a is not in the manual", "x: the manual has c, which does not exist"]
     assert help_of('static void print_help(void) { puts("a\\n" "  --b\\n"); }\nstatic void print_version') == "a\n  --b\n"
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Lists of the service, page by page. */
+
+#include "ctl/fetch.h"
+
+#include "util/cleanup.h"
+
+#define PAGE_ROWS 1000
+
+DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
+
+enum exit_status fetch_rows(struct client *client, sd_bus_message *call, struct rows *rows)
+{
+        CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+
+        enum exit_status status = client_call(client, call, &reply);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
+        return rows_read(rows, reply) < 0 ? client_wrong_reply() : EXIT_STATUS_SUCCESS;
+}
+
+enum exit_status fetch_row(struct client *client, sd_bus_message *call, struct row *ret_row,
+                           sd_bus_message **ret_reply)
+{
+        CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+
+        enum exit_status status = client_call(client, call, &reply);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
+        if (row_read(reply, ret_row) < 0)
+                return client_wrong_reply();
+        *ret_reply = STEAL_POINTER(reply);
+        return EXIT_STATUS_SUCCESS;
+}
+
+/* ---- jobs ---- */
+
+static void append_ids(sd_bus_message *call, const struct id_list *ids)
+{
+        client_need(sd_bus_message_open_container(call, 'e', "sv"));
+        client_need(sd_bus_message_append(call, "s", "Ids"));
+        client_need(sd_bus_message_open_container(call, 'v', "at"));
+        client_append_ids(call, ids);
+        client_need(sd_bus_message_close_container(call));
+        client_need(sd_bus_message_close_container(call));
+}
+
+static sd_bus_message *jobs_call(struct client *client, const struct job_filter *filter, uint64_t after)
+{
+        sd_bus_message *call = client_message(client, "ListJobs");
+
+        client_need(sd_bus_message_open_container(call, 'a', "{sv}"));
+        if (filter->state != NULL)
+                client_append_text(call, "State", filter->state);
+        if (filter->ids != NULL)
+                append_ids(call, filter->ids);
+        if (filter->patterns != NULL && *filter->patterns != NULL)
+                client_append_texts(call, "Patterns", filter->patterns);
+        client_need(sd_bus_message_close_container(call));
+        client_need(sd_bus_message_append(call, "tu", after, PAGE_ROWS));
+        return call;
+}
+
+int try_jobs(struct client *client, const struct job_filter *filter, struct rows *rows,
+             struct call_failure *ret_failure)
+{
+        uint64_t after = 0;
+        size_t before;
+        int r;
+
+        do {
+                CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+
+                before = rows->count;
+                r = client_try(client, jobs_call(client, filter, after), &reply, ret_failure);
+                if (r >= 0)
+                        r = rows_read(rows, reply);
+                if (rows->count > before)
+                        after = row_number(&rows->items[rows->count - 1], "Id");
+        } while (r >= 0 && rows->count == before + PAGE_ROWS);
+        return r < 0 ? r : 0;
+}
+
+enum exit_status fetch_jobs(struct client *client, const struct job_filter *filter, struct rows *rows)
+{
+        struct call_failure failure;
+
+        if (try_jobs(client, filter, rows, &failure) >= 0)
+                return EXIT_STATUS_SUCCESS;
+        enum exit_status status =
+                failure.error != 0 ? client_explain(client, &failure) : client_wrong_reply();
+        call_failure_clear(&failure);
+        return status;
+}
+
+/* ---- events ---- */
+
+sd_bus_message *event_page_call(struct client *client, const struct event_page *page)
+{
+        static const struct id_list all = { .ids = NULL };
+        sd_bus_message *call = client_message(client, "ListEvents");
+
+        client_need(sd_bus_message_append(call, "t", page->after));
+        client_append_ids(call, page->jobs != NULL ? page->jobs : &all);
+        client_need(sd_bus_message_append(call, "u", (uint32_t)(page->limit > 0 ? page->limit : PAGE_ROWS)));
+        return call;
+}
+
+int event_page_read(struct event_page *page, sd_bus_message *reply, struct rows *rows)
+{
+        struct rows unwanted = { .items = NULL };
+        size_t before = rows != NULL ? rows->count : 0;
+        int gap = 0;
+
+        int r = sd_bus_message_read(reply, "tb", &page->newest, &gap);
+        if (r >= 0)
+                r = rows_read(rows != NULL ? rows : &unwanted, reply);
+        rows_clear(&unwanted);
+        page->gap = r >= 0 && gap != 0;
+        page->count = rows != NULL ? rows->count - before : 0;
+        return r < 0 ? r : 0;
+}
+
+enum exit_status fetch_events(struct client *client, struct event_page *page, struct rows *rows)
+{
+        CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+
+        enum exit_status status = client_call(client, event_page_call(client, page), &reply);
+        if (status != EXIT_STATUS_SUCCESS)
+                return status;
+        return event_page_read(page, reply, rows) < 0 ? client_wrong_reply() : EXIT_STATUS_SUCCESS;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Waits until jobs end. The signal JobEvent says that something has happened, and ListEvents what: all events
+ * since the last that was seen, so that none is missed while the service restarts.
+ *
+ *     the service is there:  newest event -> jobs -> [add those that are unknown] -> waiting
+ *     JobEvent:              events since the last -> waiting
+ *     the service is gone:   wait until it is there -> events since the last -> jobs -> waiting
+ *
+ * The signals are subscribed to first, and the newest event is asked for before the jobs, so that a job that
+ * ends in between is seen.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl/changes.h"
+#include "ctl/command.h"
+#include "ctl/context.h"
+#include "ctl/fetch.h"
+#include "ctl/json.h"
+#include "ctl/table.h"
+#include "model/event.h"
+#include "util/cleanup.h"
+#include "util/memory.h"
+#include "util/message.h"
+#include "util/timespan.h"
+
+DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
+
+struct waiting {
+        struct context *context;
+        struct client *client;
+        struct id_list open; /* jobs that have not ended yet */
+        struct id_list ended;
+        uint64_t sequence; /* of the last event that was seen */
+        bool any_failed;
+        bool begun;    /* the jobs were there, and `sequence` is known */
+        bool answered; /* the service has replied once */
+        bool relist;   /* jobs may have been removed */
+        bool notified; /* there are events to read */
+        bool appeared; /* the service has come to the bus */
+};
+
+/* ---- signals ---- */
+
+static int on_job_event(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        struct waiting *waiting = userdata;
+        uint64_t sequence, job;
+        const char *event;
+        enum event_kind kind;
+
+        (void)ret_error;
+        if (sd_bus_message_read(message, "tts", &sequence, &job, &event) < 0 ||
+            !id_list_contains(&waiting->open, job))
+                return 0;
+        waiting->notified = true;
+        if (!event_kind_from_string(event, &kind))
+                waiting->relist = true;
+        return 0;
+}
+
+static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        struct waiting *waiting = userdata;
+        const char *name, *before, *after;
+
+        (void)ret_error;
+        if (sd_bus_message_read(message, "sss", &name, &before, &after) < 0)
+                return 0;
+        if (*before != '\0')
+                waiting->relist = true; /* what happened to the old one is not known */
+        if (*after != '\0') {
+                waiting->appeared = true;
+                waiting->notified = true;
+        }
+        return 0;
+}
+
+static int subscribe(struct waiting *waiting)
+{
+        sd_bus *bus = waiting->client->bus;
+        CLEANUP(cleanup_free)
+        char *owner =
+                format_message("type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                               "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
+                               waiting->client->name);
+
+        int r = sd_bus_add_match(bus, NULL, owner, on_owner_changed, waiting);
+        return r < 0 ? r
+                     : sd_bus_match_signal(bus, NULL, waiting->client->name, SERVICE_PATH, SERVICE_INTERFACE,
+                                           "JobEvent", on_job_event, waiting);
+}
+
+/* ---- what became of a job ---- */
+
+static void remove_id(struct id_list *list, uint64_t id)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < list->count; i++)
+                if (list->ids[i] != id)
+                        list->ids[kept++] = list->ids[i];
+        list->count = kept;
+}
+
+static void add_id(struct id_list *list, uint64_t id)
+{
+        client_need(id_list_add(list, id));
+}
+
+/* The row is a job or an event; both say how the job is. */
+static void note_end(struct waiting *waiting, uint64_t id, const struct row *row)
+{
+        const struct output *output = &waiting->context->output;
+        const char *colour = status_colour(row);
+
+        remove_id(&waiting->open, id);
+        add_id(&waiting->ended, id);
+        if (!row_text_is(row, "Outcome", "success"))
+                waiting->any_failed = true;
+        if (output->json != JSON_OFF)
+                return;
+
+        CLEANUP(cleanup_free) char *name = text_of(row_text(row, "Name"));
+        CLEANUP(cleanup_free) char *status = format_status(row, "Status", output);
+        CLEANUP(cleanup_free) char *result = text_of(row_text(row, "Result"));
+        (void)printf("Job %" PRIu64 "%s%s%s: %s%s%s%s%s\n", id, name != NULL ? " (" : "",
+                     name != NULL ? name : "", name != NULL ? ")" : "", colour_begin(output, colour),
+                     status != NULL ? status : "-", colour_end(output, colour),
+                     result != NULL && *result != '\0' ? ": " : "", result != NULL ? result : "");
+        (void)fflush(stdout);
+}
+
+static bool has_ended(const struct row *row)
+{
+        return row_text(row, "Outcome") != NULL && !row_text_is(row, "Outcome", "open");
+}
+
+/* ---- calls ---- */
+
+/* What a step of the waiting comes to: the exit status of the process, or one of these. */
+enum step {
+        STEP_ON = -1,     /* go on */
+        STEP_ABSENT = -2, /* the service is not there */
+};
+
+static int failed_step(struct waiting *waiting, struct call_failure *failure)
+{
+        int step = waiting->answered && call_failure_is_absence(failure)
+                           ? (int)STEP_ABSENT
+                           : (int)client_explain(waiting->client, failure);
+
+        call_failure_clear(failure);
+        return step;
+}
+
+static int call(struct waiting *waiting, sd_bus_message *message, sd_bus_message **ret_reply)
+{
+        struct call_failure failure;
+
+        if (client_try(waiting->client, message, ret_reply, &failure) < 0)
+                return failed_step(waiting, &failure);
+        waiting->answered = true;
+        return STEP_ON;
+}
+
+/* Reads the events since the last, or only finds out which is the newest. */
+static int read_events(struct waiting *waiting)
+{
+        struct event_page page = { .jobs = &waiting->open };
+
+        do {
+                CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+                struct rows rows = { .items = NULL };
+
+                page.after = waiting->begun ? waiting->sequence : INT64_MAX;
+                int step = call(waiting, event_page_call(waiting->client, &page), &reply);
+                if (step != STEP_ON)
+                        return step;
+                int r = event_page_read(&page, reply, &rows);
+                for (size_t i = 0; i < rows.count; i++) {
+                        uint64_t job = row_number(&rows.items[i], "Job");
+                        waiting->sequence = row_number(&rows.items[i], "Sequence");
+                        if (has_ended(&rows.items[i]) && id_list_contains(&waiting->open, job))
+                                note_end(waiting, job, &rows.items[i]);
+                }
+                rows_clear(&rows);
+                if (r < 0)
+                        return (int)client_wrong_reply();
+                /* Also if the state was deleted, and events are counted from 1 again. */
+                if (page.count == 0)
+                        waiting->sequence = page.newest;
+                if (page.gap)
+                        waiting->relist = true;
+        } while (page.count > 0);
+        return STEP_ON;
+}
+
+static int add_jobs(struct waiting *waiting, const struct id_list *ids)
+{
+        CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+
+        waiting->relist = true;
+        client_expect_polkit(waiting->client);
+        return call(waiting, add_jobs_call(waiting->client, ids, NULL, NULL), &reply);
+}
+
+static int missing(const struct waiting *waiting, uint64_t id)
+{
+        if (waiting->begun)
+                complain("job %" PRIu64 " is not watched any more", id);
+        else
+                complain("job %" PRIu64 " is not watched; to watch it, use --add", id);
+        return EXIT_STATUS_UNKNOWN;
+}
+
+/* A job that has ended, or is watched. */
+static const struct row *find_job(const struct rows *rows, uint64_t id)
+{
+        for (size_t i = 0; i < rows->count; i++) {
+                const struct row *row = &rows->items[i];
+                if (row_number(row, "Id") == id)
+                        return has_ended(row) || !row_flag(row, "Removed") ? row : NULL;
+        }
+        return NULL;
+}
+
+static int judge_jobs(struct waiting *waiting, const struct rows *rows)
+{
+        const bool add = !waiting->begun && (waiting->context->arguments->given & OPTION_ADD) != 0;
+        struct id_list ids = { .ids = NULL }, unknown = { .ids = NULL };
+        int step = STEP_ON;
+
+        for (size_t i = 0; i < waiting->open.count; i++)
+                add_id(&ids, waiting->open.ids[i]);
+        for (size_t i = 0; i < ids.count && step == STEP_ON; i++) {
+                const struct row *row = find_job(rows, ids.ids[i]);
+                if (row == NULL && add)
+                        add_id(&unknown, ids.ids[i]);
+                else if (row == NULL)
+                        step = missing(waiting, ids.ids[i]);
+                else if (has_ended(row))
+                        note_end(waiting, ids.ids[i], row);
+        }
+        if (step == STEP_ON && unknown.count > 0)
+                step = add_jobs(waiting, &unknown); /* after which they are listed again */
+        id_list_clear(&unknown);
+        id_list_clear(&ids);
+        return step;
+}
+
+static int list_jobs(struct waiting *waiting)
+{
+        const struct job_filter filter = { .ids = &waiting->open };
+        struct rows rows = { .items = NULL };
+        struct call_failure failure;
+        int step = STEP_ON;
+
+        if (try_jobs(waiting->client, &filter, &rows, &failure) < 0)
+                step = failure.error != 0 ? failed_step(waiting, &failure) : (int)client_wrong_reply();
+        if (step == STEP_ON)
+                step = judge_jobs(waiting, &rows);
+        rows_clear(&rows);
+        return step;
+}
+
+/* ---- waiting ---- */
+
+static bool is_over(const struct waiting *waiting)
+{
+        return waiting->open.count == 0 ||
+               ((waiting->context->arguments->given & OPTION_ANY) != 0 && waiting->ended.count > 0);
+}
+
+/* All that is new is read. */
+static int catch_up(struct waiting *waiting)
+{
+        int step = STEP_ON;
+
+        while (step == STEP_ON && !is_over(waiting) && (waiting->notified || waiting->relist)) {
+                waiting->notified = false;
+                step = read_events(waiting);
+                if (step != STEP_ON || is_over(waiting) || !waiting->relist)
+                        continue;
+                waiting->relist = false;
+                step = list_jobs(waiting);
+                if (step == STEP_ABSENT)
+                        waiting->relist = true;
+                if (step == STEP_ON)
+                        waiting->begun = true;
+        }
+        return step;
+}
+
+static int lost(const struct waiting *waiting, int error)
+{
+        struct call_failure failure = { .error = error };
+
+        return (int)client_explain(waiting->client, &failure);
+}
+
+/* Waits until the service is on the bus; not if it is there already, having left another call without a
+ * reply. */
+static int wait_for_service(struct waiting *waiting)
+{
+        CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+        int there;
+
+        waiting->appeared = false;
+        int r = sd_bus_call_method(waiting->client->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                   "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
+                                   waiting->client->name);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "b", &there);
+        while (r >= 0 && !there && !waiting->appeared)
+                r = client_process(waiting->client);
+        waiting->notified = true;
+        waiting->relist = true;
+        return r < 0 ? lost(waiting, r) : STEP_ON;
+}
+
+static int wait_for_all(struct waiting *waiting)
+{
+        int r = subscribe(waiting);
+
+        if (r < 0)
+                return lost(waiting, r);
+        waiting->notified = waiting->relist = true;
+        for (;;) {
+                int step = catch_up(waiting);
+                if (step == STEP_ABSENT)
+                        step = wait_for_service(waiting);
+                else if (step == STEP_ON && is_over(waiting))
+                        return waiting->any_failed ? EXIT_STATUS_FAILED : EXIT_STATUS_SUCCESS;
+                while (step == STEP_ON && !waiting->notified && !waiting->relist) {
+                        r = client_process(waiting->client);
+                        if (r < 0)
+                                step = lost(waiting, r);
+                }
+                if (step != STEP_ON)
+                        return step;
+        }
+}
+
+static enum exit_status print_ended(struct waiting *waiting)
+{
+        const struct job_filter filter = { .ids = &waiting->ended };
+        struct rows rows = { .items = NULL };
+
+        enum exit_status status = fetch_jobs(waiting->client, &filter, &rows);
+        if (status == EXIT_STATUS_SUCCESS)
+                json_print_rows(&rows, waiting->context->output.json == JSON_PRETTY);
+        rows_clear(&rows);
+        return status;
+}
+
+enum exit_status command_wait(struct context *context)
+{
+        const struct arguments *arguments = context->arguments;
+        struct waiting waiting = { .context = context, .client = &context->client };
+
+        if (arguments->timeout_us > 0)
+                client_set_deadline(&context->client, arguments->timeout_us);
+        for (size_t i = 0; i < arguments->ids.count; i++)
+                if (!id_list_contains(&waiting.open, arguments->ids.ids[i]))
+                        add_id(&waiting.open, arguments->ids.ids[i]);
+
+        enum exit_status status = (enum exit_status)wait_for_all(&waiting);
+        if (status <= EXIT_STATUS_FAILED && context->output.json != JSON_OFF) {
+                enum exit_status printed = print_ended(&waiting);
+                if (printed != EXIT_STATUS_SUCCESS)
+                        status = printed;
+        }
+        id_list_clear(&waiting.open);
+        id_list_clear(&waiting.ended);
+        return status;
+}

@@ -141,8 +141,9 @@ class Thousand(IntegrationTest):
     JOBS = range(1001, 2001)
     INTERVAL = 1
     # Until all are found: a batch that hangs is split seven times. Throttled batches are not split: each costs a pause,
-    # and then its jobs are read individually for a while.
+    # and then its jobs are read individually for a while; on a busy machine the last of these pauses comes later.
     SETTLED = 15
+    PAUSE = 2  # as the throttled responses ask for
 
     def start(self, fault):
         chosen = random.Random(fault)
@@ -181,7 +182,7 @@ class Thousand(IntegrationTest):
               f"most {broken}, other {min(healthy)} to {max(healthy)}, longest distance {longest:5.2f} s, end after {latency:.2f} s, "
               f"{len(messages)} messages", flush=True)
         self.assertEqual(len(first), len(self.JOBS), "every job was asked for")
-        self.assertLess(longest, 2 * self.INTERVAL * SLOW)
+        self.assertLess(longest, (2 * self.INTERVAL + (self.PAUSE if site.throttled else 0)) * SLOW)
         self.assertGreaterEqual(min(healthy), 0.9 * (SECONDS - self.SETTLED) / self.INTERVAL)
         self.assertLessEqual(broken, min(healthy) / 4)
         # Each first observation without a ResultData is confirmed once.
@@ -190,7 +191,7 @@ class Thousand(IntegrationTest):
         self.assertLess(late, 0.1 * len(self.JOBS), "batches are still used")
         # A batch of 100 is halved at most three times because of ten jobs that are too large.
         self.assertLess(len(site.requests), 7 * len(self.JOBS), "batches remain large")
-        self.assertLess(latency, 2 * self.INTERVAL * SLOW)
+        self.assertLess(latency, (2 * self.INTERVAL + (self.PAUSE if site.throttled else 0)) * SLOW)
         self.assertLessEqual(len(messages), MESSAGES_MAX, site.daemon.text())
         self.assertFalse([line for line in messages if OUTAGE.search(line)], messages)
         seen = {job for job, kind, _ in site.daemon.events() if kind == "seen"}

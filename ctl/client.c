@@ -150,10 +150,15 @@ void client_append_text(sd_bus_message *message, const char *key, const char *va
 
 void client_append_texts(sd_bus_message *message, const char *key, char *const *values)
 {
+        union {
+                char *const *texts;
+                char **passed; /* sd-bus does not write to them */
+        } list = { .texts = values };
+
         client_need(sd_bus_message_open_container(message, 'e', "sv"));
         client_need(sd_bus_message_append(message, "s", key));
         client_need(sd_bus_message_open_container(message, 'v', "as"));
-        client_need(sd_bus_message_append_strv(message, (char **)(uintptr_t)values));
+        client_need(sd_bus_message_append_strv(message, list.passed));
         client_need(sd_bus_message_close_container(message));
         client_need(sd_bus_message_close_container(message));
 }

@@ -116,7 +116,7 @@ void row_clear(struct row *row)
 
 int rows_read(struct rows *rows, sd_bus_message *reply)
 {
-        struct row row;
+        struct row row = { 0 };
 
         sd_bus_message **replies =
                 memory_need(array_grow(rows->replies, rows->reply_count, sizeof(*replies)));

@@ -103,7 +103,8 @@ void print_help(void)
         (void)printf("\nExit status: 0 done, well, or succeeded; 1 a job failed or is gone, a delivery\n"
                      "failed, or status names problems; 64 invalid command line; 66 no such job, hook\n"
                      "or delivery; 69 service not available; 70 out of memory, or unexpected reply;\n"
-                     "74 output or state not written; 77 not permitted; 124 --timeout expired.\n"
+                     "74 output or state not written; 77 not permitted; 124 --timeout expired;\n"
+                     "143 wait was terminated.\n"
                      "\n"
                      "Full documentation: man 1 jobwatchctl\n");
 }

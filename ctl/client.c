@@ -226,6 +226,8 @@ int client_try(struct client *client, sd_bus_message *call, sd_bus_message **ret
         int r = sd_bus_call_async(client->bus, &slot, message, on_reply, &reply, CALL_TIMEOUT_US);
         while (r >= 0 && reply == NULL)
                 r = client_process(client);
+        if (r >= 0 && sd_bus_is_open(client->bus) <= 0)
+                r = -ECONNRESET; /* the reply is what sd-bus makes up then */
         if (r < 0)
                 ret_failure->error = r;
         else if (sd_bus_message_is_method_error(reply, NULL))

@@ -15,4 +15,5 @@ enum exit_status {
         EXIT_STATUS_IO = EX_IOERR,             /* output or state cannot be written */
         EXIT_STATUS_NOT_PERMITTED = EX_NOPERM, /* by the bus or polkit */
         EXIT_STATUS_TIMEOUT = 124,             /* --timeout expired, as in timeout(1) */
+        EXIT_STATUS_TERMINATED = 143, /* waiting: by SIGTERM; not 0 for systemd, as SIGTERM itself is */
 };

@@ -46,9 +46,9 @@ char *time_format_ago(uint64_t time_us, uint64_t now_us)
 {
         char span[TIMESPAN_TEXT_MAX];
 
-        if (time_us + USEC_PER_SEC <= now_us)
+        if (time_us <= now_us && now_us - time_us >= USEC_PER_SEC)
                 return format_message("%s ago", timespan_format_rough(now_us - time_us, span));
-        if (time_us >= now_us + USEC_PER_SEC)
+        if (time_us > now_us && time_us - now_us >= USEC_PER_SEC)
                 return format_message("in %s", timespan_format_rough(time_us - now_us, span));
         return format_message("now");
 }

@@ -12,13 +12,12 @@
  * ends in between is seen.
  */
 
-#include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "ctl/changes.h"
 #include "ctl/command.h"
@@ -28,9 +27,7 @@
 #include "ctl/table.h"
 #include "model/event.h"
 #include "util/cleanup.h"
-#include "util/memory.h"
 #include "util/message.h"
-#include "util/timespan.h"
 
 DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
 
@@ -49,6 +46,13 @@ struct waiting {
 };
 
 /* ---- signals ---- */
+
+/* systemd counts a service that is ended by SIGTERM as successful, and would start what follows a success. */
+static void on_terminate(int number)
+{
+        (void)number;
+        _exit(EXIT_STATUS_TERMINATED);
+}
 
 static int on_job_event(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
 {
@@ -367,6 +371,7 @@ enum exit_status command_wait(struct context *context)
         const struct arguments *arguments = context->arguments;
         struct waiting waiting = { .context = context, .client = &context->client };
 
+        (void)signal(SIGTERM, on_terminate);
         if (arguments->timeout_us > 0)
                 client_set_deadline(&context->client, arguments->timeout_us);
         for (size_t i = 0; i < arguments->ids.count; i++)

@@ -66,6 +66,11 @@ enum attempt_result attempt_result(const struct attempt *attempt)
         return attempt->result;
 }
 
+bool attempt_has_slot(const struct attempt *attempt)
+{
+        return attempt->stage != ATTEMPT_RECORDING || attempt->unrecorded;
+}
+
 const struct delivery *attempt_delivery(const struct attempt *attempt)
 {
         return &attempt->delivery;
@@ -217,6 +222,7 @@ static void queue_operation(struct attempt *attempt,
                 .run = run,
                 .done = done,
                 .only_reads = attempt->stage == ATTEMPT_READING,
+                .at_once = attempt->stage == ATTEMPT_READING,
         };
         attempt->is_queued = true;
         state_queue(attempt->parts.state, &attempt->operation);
@@ -269,8 +275,8 @@ static void record_done(struct state_operation *operation, int r)
 void attempt_record(struct attempt *attempt)
 {
         assert(attempt->stage == ATTEMPT_UNRECORDED);
-        attempt->stage = ATTEMPT_RECORDING;
         queue_operation(attempt, record_run, record_done);
+        set_stage(attempt, ATTEMPT_RECORDING);
 }
 
 static void take_result(struct attempt *attempt, const struct hook_end *end)

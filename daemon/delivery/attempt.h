@@ -34,7 +34,7 @@ struct attempt_parts {
         struct journal *journal;
         size_t *abandoned; /* incremented when it is recorded that a delivery is abandoned */
 
-        /* It has reached another stage than those in progress. Called from the loop. It must not be freed by
+        /* It has reached another stage than the first two. Called from the loop. It must not be freed by
          * that. */
         void (*on_change)(void *userdata);
         void *userdata;
@@ -63,6 +63,12 @@ void attempt_stop(struct attempt *attempt);
 void attempt_record(struct attempt *attempt);
 
 enum attempt_stage attempt_stage(const struct attempt *attempt);
+
+/*
+ * Whether it counts for `parallel`: not while its result is recorded, unless that has failed before, so that
+ * programs do not wait for the disk.
+ */
+bool attempt_has_slot(const struct attempt *attempt);
 
 /* In stage ATTEMPT_RECORDED. */
 enum attempt_result attempt_result(const struct attempt *attempt);

@@ -8,7 +8,7 @@
  *                └──> page of deliveries from the state (backlog.h) ──> wake
  *
  * What the state writer could not read or record (disk full) is retried every RETRY_US, or STOP_RETRY_US
- * after hook_queue_stop(). A result that is not recorded keeps its slot.
+ * after hook_queue_stop(). A result that could not be recorded keeps its slot.
  */
 
 #include "delivery/hook_queue.h"
@@ -22,6 +22,9 @@
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
+
+/* Attempts that have no slot: see attempt_has_slot(). After a crash they are repeated. */
+#define RECORDING_MAX 16
 
 /* When an attempt that could not be made is tried again. */
 #define SHORTAGE_RETRY_US (1 * USEC_PER_SEC)
@@ -38,8 +41,8 @@ struct hook_queue {
         char *name;
         struct hook_setup *setup; /* NULL: not configured */
         struct backlog backlog;
-        struct attempt *slots[HOOK_PARALLEL_MAX];
-        size_t occupied; /* the first ones */
+        struct attempt *attempts[HOOK_PARALLEL_MAX + RECORDING_MAX];
+        size_t count;
         sd_event_source *timer;
         uint64_t retry_us; /* when to retry what the state refused, by clock_process_us(); 0: nothing */
         bool unreadable;   /* that is reading */
@@ -71,13 +74,13 @@ bool hook_queue_is_waiting(const struct hook_queue *queue)
 
 bool hook_queue_is_occupied(const struct hook_queue *queue)
 {
-        return queue->occupied > 0;
+        return queue->count > 0;
 }
 
 static bool has_unrecorded(const struct hook_queue *queue)
 {
-        for (size_t i = 0; i < queue->occupied; i++)
-                if (attempt_stage(queue->slots[i]) == ATTEMPT_UNRECORDED)
+        for (size_t i = 0; i < queue->count; i++)
+                if (attempt_stage(queue->attempts[i]) == ATTEMPT_UNRECORDED)
                         return true;
         return false;
 }
@@ -89,8 +92,8 @@ bool hook_queue_has_state_error(const struct hook_queue *queue)
 
 bool hook_queue_is_busy(const struct hook_queue *queue)
 {
-        for (size_t i = 0; i < queue->occupied; i++) {
-                enum attempt_stage stage = attempt_stage(queue->slots[i]);
+        for (size_t i = 0; i < queue->count; i++) {
+                enum attempt_stage stage = attempt_stage(queue->attempts[i]);
 
                 if (stage == ATTEMPT_READING || stage == ATTEMPT_RUNNING)
                         return true;
@@ -100,8 +103,8 @@ bool hook_queue_is_busy(const struct hook_queue *queue)
 
 bool hook_queue_is_active(const struct hook_queue *queue)
 {
-        for (size_t i = 0; i < queue->occupied; i++)
-                if (attempt_stage(queue->slots[i]) != ATTEMPT_UNRECORDED)
+        for (size_t i = 0; i < queue->count; i++)
+                if (attempt_stage(queue->attempts[i]) != ATTEMPT_UNRECORDED)
                         return true;
         return queue->woken || queue->backlog.page != NULL || (queue->pause_us != 0 && !queue->stopping);
 }
@@ -152,9 +155,9 @@ static void retry_state(struct hook_queue *queue)
                 return;
         queue->retry_us = 0;
         queue->unreadable = false;
-        for (size_t i = 0; i < queue->occupied; i++)
-                if (attempt_stage(queue->slots[i]) == ATTEMPT_UNRECORDED)
-                        attempt_record(queue->slots[i]);
+        for (size_t i = 0; i < queue->count; i++)
+                if (attempt_stage(queue->attempts[i]) == ATTEMPT_UNRECORDED)
+                        attempt_record(queue->attempts[i]);
 }
 
 /* ---- deliveries ---- */
@@ -164,8 +167,8 @@ static void on_page(void *userdata, const char *error)
         struct hook_queue *queue = userdata;
 
         /* If the hook was removed and is back, some may be in progress since before. */
-        for (size_t i = 0; i < queue->occupied; i++)
-                pending_begin(&queue->backlog.pending, attempt_delivery(queue->slots[i]));
+        for (size_t i = 0; i < queue->count; i++)
+                pending_begin(&queue->backlog.pending, attempt_delivery(queue->attempts[i]));
         if (error != NULL)
                 note_unreadable(queue, error);
         else
@@ -193,7 +196,7 @@ static void take_recorded(struct hook_queue *queue, struct attempt *attempt)
                 backlog_end(&queue->backlog, attempt_delivery(attempt));
 }
 
-/* Returns whether its slot becomes free. */
+/* Returns whether it is over. */
 static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
 {
         switch (attempt_stage(attempt)) {
@@ -222,25 +225,34 @@ static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
         return true;
 }
 
-/* Frees the slots of attempts that are over. */
+/* Frees attempts that are over. */
 static void take_attempts(struct hook_queue *queue)
 {
         size_t kept = 0;
 
-        for (size_t i = 0; i < queue->occupied; i++) {
-                if (take_attempt(queue, queue->slots[i]))
-                        attempt_free(queue->slots[i]);
+        for (size_t i = 0; i < queue->count; i++) {
+                if (take_attempt(queue, queue->attempts[i]))
+                        attempt_free(queue->attempts[i]);
                 else
-                        queue->slots[kept++] = queue->slots[i];
+                        queue->attempts[kept++] = queue->attempts[i];
         }
-        queue->occupied = kept;
+        queue->count = kept;
+}
+
+static bool has_free_slot(const struct hook_queue *queue)
+{
+        size_t occupied = 0;
+
+        for (size_t i = 0; i < queue->count; i++)
+                occupied += attempt_has_slot(queue->attempts[i]);
+        return occupied < hook_setup_hook(queue->setup)->parallel && queue->count - occupied < RECORDING_MAX;
 }
 
 /* Whether another attempt may start, once a delivery is due. */
 static bool may_start(const struct hook_queue *queue)
 {
         return queue->setup != NULL && !queue->stopping && queue->pause_us == 0 && !queue->unreadable &&
-               queue->occupied < hook_setup_hook(queue->setup)->parallel;
+               has_free_slot(queue);
 }
 
 static void start_attempts(struct hook_queue *queue)
@@ -250,7 +262,7 @@ static void start_attempts(struct hook_queue *queue)
 
         while (may_start(queue) && (first = pending_first(&queue->backlog.pending, &due_us)) != NULL &&
                due_us <= clock_process_us()) {
-                queue->slots[queue->occupied++] = attempt_start(&queue->attempt_parts, queue->setup, first);
+                queue->attempts[queue->count++] = attempt_start(&queue->attempt_parts, queue->setup, first);
                 pending_begin(&queue->backlog.pending, first);
         }
 }
@@ -357,8 +369,8 @@ void hook_queue_close_idle(struct hook_queue *queue)
 void hook_queue_abort(struct hook_queue *queue)
 {
         queue->stopping = true;
-        while (queue->occupied > 0)
-                attempt_free(queue->slots[--queue->occupied]);
+        while (queue->count > 0)
+                attempt_free(queue->attempts[--queue->count]);
 }
 
 void hook_queue_stop(struct hook_queue *queue)
@@ -366,7 +378,7 @@ void hook_queue_stop(struct hook_queue *queue)
         queue->stopping = true;
         if (queue->retry_us != 0)
                 queue->retry_us = clock_process_us();
-        for (size_t i = 0; i < queue->occupied; i++)
-                attempt_stop(queue->slots[i]);
+        for (size_t i = 0; i < queue->count; i++)
+                attempt_stop(queue->attempts[i]);
         wake(queue);
 }

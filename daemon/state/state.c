@@ -5,7 +5,7 @@
  * thousand events that are recorded together cost a few syncs of the disk.
  *
  * On a full disk the store makes room when a transaction fails, and the group is repeated once. Marks of
- * logged events wait for the next operation, since they are not worth a transaction of their own.
+ * logged events wait for the next operation that writes, since they are not worth a transaction of their own.
  */
 
 #include "state/state.h"
@@ -148,10 +148,33 @@ static struct work *refuse(struct state *state, struct work *work)
         return next;
 }
 
+/* Executes what need not wait for a commit. Returns the rest. */
+static struct work *execute_at_once(struct state *state, struct work *list)
+{
+        struct work *rest = NULL, **end = &rest;
+
+        for (struct work *next, *work = list; work != NULL; work = next) {
+                struct state_operation *operation = operation_of(work);
+
+                next = work->next;
+                if (operation->at_once) {
+                        set_result(state, operation, operation->run(operation, state->store));
+                        worker_finish(state->worker, work);
+                } else {
+                        *end = work;
+                        end = &work->next;
+                }
+        }
+        *end = NULL;
+        return rest;
+}
+
 static void execute(void *userdata, struct work *list)
 {
         struct state *state = userdata;
 
+        if (state->store != NULL)
+                list = execute_at_once(state, list);
         while (list != NULL && state->store != NULL)
                 list = is_closing(state, list) ? execute_closing(state, list) : execute_group(state, list);
         while (list != NULL)
@@ -243,7 +266,8 @@ void state_queue(struct state *state, struct state_operation *operation)
         if (state_is_idle(state))
                 watch_progress(state);
         operation->state = state;
-        operation->marks = STEAL_POINTER(state->marks);
+        if (!operation->only_reads)
+                operation->marks = STEAL_POINTER(state->marks);
         operation->work.done = on_done;
         worker_push(state->worker, &operation->work);
 }

@@ -35,8 +35,9 @@ int state_start(struct state *state);
 struct state_operation {
         /*
          * Called on the writer's thread. It may use the operation and the store, and nothing else. Returns 0
-         * or more, or a negative errno. Operations are executed in the order of their queueing. Neighbouring
-         * ones may share a transaction: if that cannot be committed, each has its error as result.
+         * or more, or a negative errno. Operations are executed in the order of their queueing, except for
+         * those with `at_once`. Neighbouring ones may share a transaction: if that cannot be committed, each
+         * has its error as result.
          *
          * If the disk fails it may be called again, after nothing of the call before has been kept. It is to
          * set all results anew, and to clear those of the call before.
@@ -50,6 +51,7 @@ struct state_operation {
         void (*done)(struct state_operation *operation, int r);
 
         bool only_reads;             /* it does not fail because others could not be committed */
+        bool at_once;                /* it only reads what is on disk already: executed before what waits */
         char error[STATE_ERROR_MAX]; /* as store_error() */
 
         /* private */

@@ -24,7 +24,7 @@
 struct batch_row {
         enum row_verdict verdict;
         uint64_t updated;       /* updated_on_digest() */
-        struct row_shown shown; /* unless the verdict is ROW_MISSING */
+        struct row_shown shown; /* if the row is to be confirmed */
         struct job_record
                 *record; /* with ROW_FIRST and ROW_FIRST_WITHOUT_RESULT; or of a row to be believed */
 };
@@ -109,6 +109,12 @@ static bool is_first(const struct batch_row *row)
         return row->verdict == ROW_FIRST || row->verdict == ROW_FIRST_WITHOUT_RESULT;
 }
 
+/* The row shows a change, which has to be confirmed. */
+static bool is_to_be_confirmed(const struct batch_row *row)
+{
+        return row->verdict != ROW_MISSING && row->verdict != ROW_UNCHANGED && !is_first(row);
+}
+
 void batch_take_row(struct request_slot *slot, struct job_record *record)
 {
         struct monitor *monitor = slot->monitor;
@@ -122,7 +128,6 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
         row->verdict = planner_judge_row(monitor->planner, slot->request.jobs[index], record,
                                          monitor_now_us(monitor));
         row->updated = updated_on_digest(record);
-        row->shown = row_shown_of(record);
         slot->seen_result |= record->result.data != NULL;
         slot->status_is_json |= record->status_is_json;
         slot->result_is_json |= record->result_is_json;
@@ -131,17 +136,13 @@ void batch_take_row(struct request_slot *slot, struct job_record *record)
                 row->record = record_keep(record, row->verdict == ROW_FIRST);
         if (is_first(row) && row->record == NULL)
                 row->verdict = ROW_CONFIRM;
+        if (is_to_be_confirmed(row))
+                row->shown = row_shown_of(record);
         if (slot->whole_rows && row->verdict == ROW_CONFIRM && record->result.data != NULL)
                 row->record = record_keep(record, true);
 }
 
 /* ---- the document is complete ---- */
-
-/* The row shows a change, which has to be confirmed. */
-static bool is_to_be_confirmed(const struct batch_row *row)
-{
-        return row->verdict != ROW_MISSING && row->verdict != ROW_UNCHANGED && !is_first(row);
-}
 
 /* Returns true if the row was observed as it is. */
 static bool believe_row(struct monitor *monitor, struct planner_job *job, const struct batch_row *row,

@@ -19,6 +19,7 @@
 #include "nexudus/classification.h"
 #include "nexudus/record_reader.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 
@@ -194,7 +195,7 @@ static struct response_class classify_document(struct nexudus_request *request, 
                 explain(explanation, "HTTP %d, but with job %" PRIu64, end->status, request->record.id);
                 return unexpected;
         }
-        explain(explanation, "HTTP %d", end->status);
+        *explanation = '\0';
         return (struct response_class){ .failure = FAILURE_NONE };
 }
 
@@ -271,6 +272,25 @@ static char *write_number(char *at, uint64_t number)
         return mempcpy(at, first, (size_t)(digits + sizeof(digits) - first));
 }
 
+/* The ids between `before` and `behind`, with commas. Written by hand, since it is part of every poll. */
+static char *jobs_url(const struct nexudus *nexudus, const char *before, const uint64_t *ids, size_t count,
+                      const char *behind)
+{
+        size_t base_size = strlen(nexudus->base_url), before_size = strlen(before);
+        char *url =
+                memory_malloc(NULL, base_size + before_size + count * (DIGITS_MAX + 1) + strlen(behind) + 1);
+        char *end = mempcpy(mempcpy(url, nexudus->base_url, base_size), before, before_size);
+
+        for (size_t i = 0; i < count; i++) {
+                if (i > 0)
+                        *end++ = ',';
+                end = write_number(end, ids[i]);
+        }
+        assert((size_t)(end - url) - base_size - before_size <= NEXUDUS_IDS_MAX);
+        strcpy(end, behind);
+        return url;
+}
+
 static struct nexudus_request *request_new(struct nexudus *nexudus, enum record_shape shape,
                                            nexudus_handler on_response, void *userdata)
 {
@@ -290,10 +310,7 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, enum record_
 int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
                     struct nexudus_request **ret_request)
 {
-        CLEANUP(cleanup_free) char *url = format_message("%s" JOBS_PATH "/%" PRIu64, nexudus->base_url, id);
-        if (url == NULL)
-                return -ENOMEM;
-
+        CLEANUP(cleanup_free) char *url = jobs_url(nexudus, JOBS_PATH "/", &id, 1, "");
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_OBJECT, on_response, userdata);
         if (request == NULL)
                 return -ENOMEM;
@@ -302,38 +319,12 @@ int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_res
         return 0;
 }
 
-/* "…?id=%5B1,2,3%5D". Returns -ENOMEM. */
-static int batch_url(const struct nexudus *nexudus, const struct nexudus_batch *batch, char **ret_url)
-{
-        static const char query[] = JOBS_PATH "/?id=%5B";
-        size_t base_size = strlen(nexudus->base_url);
-        char *url = malloc(base_size + sizeof(query) + batch->count * (DIGITS_MAX + 1) + sizeof("%5D"));
-        char *end = url;
-
-        if (url == NULL)
-                return -ENOMEM;
-        end = mempcpy(end, nexudus->base_url, base_size);
-        end = mempcpy(end, query, sizeof(query) - 1);
-        for (size_t i = 0; i < batch->count; i++) {
-                if (i > 0)
-                        *end++ = ',';
-                end = write_number(end, batch->ids[i]);
-        }
-        assert((size_t)(end - url) - base_size - strlen(query) <= NEXUDUS_IDS_MAX);
-        memcpy(end, "%5D", sizeof("%5D"));
-        *ret_url = url;
-        return 0;
-}
-
 int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
                      void *userdata, struct nexudus_request **ret_request)
 {
-        CLEANUP(cleanup_free) char *url = NULL;
-
         assert(batch->count > 0 && batch->on_row != NULL);
-        int r = batch_url(nexudus, batch, &url);
-        if (r < 0)
-                return r;
+        CLEANUP(cleanup_free)
+        char *url = jobs_url(nexudus, JOBS_PATH "/?id=%5B", batch->ids, batch->count, "%5D");
 
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_ARRAY, on_response, userdata);
         if (request == NULL)

@@ -106,6 +106,7 @@ void planner_take_limits(struct planner *planner, const struct planner_limits *l
                          const struct status_rules *rules)
 {
         planner->rules = rules;
+        planner->open_status = (struct text_digest){ 0 };
         planner->limits = *limits;
         if (planner->limits.batch_size > PLANNER_BATCH_MAX)
                 planner->limits.batch_size = PLANNER_BATCH_MAX;

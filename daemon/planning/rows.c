@@ -138,7 +138,18 @@ static bool needs_single_read(const struct planner_job *job, uint64_t now_us)
                (int64_t)now_us - job->watch.changed_us >= (int64_t)settings->stalled_after_us;
 }
 
-enum row_verdict planner_judge_row(const struct planner *planner, const struct planner_job *job,
+/* By the present rules: a reload may have changed them. Most rows have the same Status, which is open. */
+static bool is_end(struct planner *planner, const struct job_record *row, struct text_digest status)
+{
+        if (text_digest_equal(status, planner->open_status))
+                return false;
+        if (outcome_is_terminal(status_classify(planner->rules, &row->status, &row->result).outcome))
+                return true;
+        planner->open_status = status;
+        return false;
+}
+
+enum row_verdict planner_judge_row(struct planner *planner, const struct planner_job *job,
                                    const struct job_record *row, uint64_t now_us)
 {
         const struct job_memory *memory = &job->watch.memory;
@@ -150,7 +161,7 @@ enum row_verdict planner_judge_row(const struct planner *planner, const struct p
         if (outcome_is_terminal(memory->outcome) || needs_single_read(job, now_us) ||
             !text_digest_equal(memory->status, text_digest(&row->status)))
                 return ROW_CONFIRM;
-        if (outcome_is_terminal(status_classify(planner->rules, &row->status, &row->result).outcome))
+        if (is_end(planner, row, memory->status))
                 return ROW_CONFIRM;
         if (row->result.data != NULL)
                 return text_digest_equal(memory->result, text_digest(&row->result)) ? ROW_UNCHANGED

@@ -24,7 +24,7 @@ enum row_verdict {
                                      has_result is false */
 };
 
-enum row_verdict planner_judge_row(const struct planner *planner, const struct planner_job *job,
+enum row_verdict planner_judge_row(struct planner *planner, const struct planner_job *job,
                                    const struct job_record *row, uint64_t now_us);
 
 /*

@@ -36,6 +36,7 @@ struct options {
         bool once;
         bool for_reload;
         uint64_t timeout_us;
+        const char *instance; /* NULL: not given */
         struct config_overrides overrides;
 };
 
@@ -52,6 +53,7 @@ static void print_help(void)
                     "      --check             check the configuration and exit\n"
                     "      --reload            with --check: before a reload; skips credentials\n"
                     "      --print-config      print the effective configuration and exit\n"
+                    "      --instance NAME     offer the D-Bus API as org.jobwatchd1.NAME\n"
                     "      --state-dir DIR     keep the state in this directory\n"
                     "      --log-target WHERE  auto, journal or console\n"
                     "      --log-level LEVEL   err, warning, notice, info or debug\n"
@@ -124,6 +126,7 @@ enum option_code {
         OPTION_CHECK,
         OPTION_RELOAD,
         OPTION_PRINT_CONFIG,
+        OPTION_INSTANCE,
         OPTION_STATE_DIR,
         OPTION_LOG_TARGET,
         OPTION_LOG_LEVEL,
@@ -138,6 +141,7 @@ static const struct option long_options[] = {
         { "check", no_argument, NULL, OPTION_CHECK },
         { "reload", no_argument, NULL, OPTION_RELOAD },
         { "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
+        { "instance", required_argument, NULL, OPTION_INSTANCE },
         { "state-dir", required_argument, NULL, OPTION_STATE_DIR },
         { "log-target", required_argument, NULL, OPTION_LOG_TARGET },
         { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
@@ -176,6 +180,11 @@ static int apply_option(struct options *options, int code, const char *value)
                 return 0;
         case OPTION_PRINT_CONFIG:
                 options->action = ACTION_PRINT_CONFIG;
+                return 0;
+        case OPTION_INSTANCE:
+                if (*value == '\0')
+                        return bad_value("--instance", "''", "empty name; use one such as branch-office");
+                options->instance = value;
                 return 0;
         case OPTION_STATE_DIR:
                 if (*value != '/')
@@ -243,6 +252,7 @@ static enum exit_status run_action(const struct options *options)
                 .overrides = &options->overrides,
                 .once = options->once,
                 .timeout_us = options->timeout_us,
+                .instance = options->instance,
                 .for_reload = options->for_reload,
         };
 

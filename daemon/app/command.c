@@ -115,6 +115,7 @@ enum exit_status command_run(const struct command *command)
                 .overrides = command->overrides,
                 .once = command->once,
                 .timeout_us = command->timeout_us,
+                .instance = command->instance,
         };
         CLEANUP(cleanup_config_free) struct config *config = NULL;
         CLEANUP(cleanup_journal_close) struct journal *journal = NULL;

@@ -11,9 +11,10 @@
 struct command {
         const char *path; /* of the configuration file */
         const struct config_overrides *overrides;
-        bool once;           /* poll each job once and exit */
-        uint64_t timeout_us; /* 0: none */
-        bool for_reload;     /* check: as ExecReload= of the units */
+        bool once;            /* poll each job once and exit */
+        uint64_t timeout_us;  /* 0: none */
+        const char *instance; /* NULL: none */
+        bool for_reload;      /* check: as ExecReload= of the units */
 };
 
 /*

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "app/api_connection.h"
+#include "app/control.h"
 #include "app/ending.h"
 #include "app/reload.h"
 #include "app/signals.h"
@@ -53,6 +54,7 @@ struct daemon {
         struct recorder *recorder;
         struct monitor *monitor;
         struct reload *reload;
+        struct control *control; /* NULL: there is no D-Bus API */
         sd_event_source *timeout;
         sd_event_source *summary;
         struct status_line *status;
@@ -72,6 +74,7 @@ static void end(struct daemon *daemon, enum exit_status status, bool wait_for_ho
 {
         daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
         daemon->summary = sd_event_source_disable_unref(daemon->summary);
+        control_stop(daemon->control);
         reload_stop(daemon->reload);
         monitor_stop(daemon->monitor);
         outbox_stop(daemon->outbox);
@@ -333,6 +336,24 @@ static int build_reload(struct daemon *daemon)
         return reload_new(&parts, &daemon->reload);
 }
 
+/* Services have a D-Bus API. By hand it is there if a name is given, which is not that of the service. */
+static int build_control(struct daemon *daemon)
+{
+        const struct control_parts parts = {
+                .event = daemon->event,
+                .bus = daemon->bus,
+                .state = daemon->state,
+                .journal = daemon->journal,
+                .monitor = daemon->monitor,
+                .recorder = daemon->recorder,
+                .instance = daemon->options->instance,
+        };
+
+        if (daemon->options->once || (parts.instance == NULL && getenv("NOTIFY_SOCKET") == NULL))
+                return 0;
+        return control_new(&parts, &daemon->control);
+}
+
 /* ---- signals and timers ---- */
 
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -440,6 +461,8 @@ static enum exit_status build_and_run(struct daemon *daemon)
         if (r >= 0)
                 r = build_reload(daemon);
         if (r >= 0)
+                r = build_control(daemon);
+        if (r >= 0)
                 r = add_timers(daemon);
         if (r < 0)
                 return fail_with(daemon, "start watching", r);
@@ -480,6 +503,7 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         sd_event_source_disable_unref(daemon.timeout);
         sd_event_source_disable_unref(daemon.summary);
         status_line_free(daemon.status);
+        control_free(daemon.control);
         reload_free(daemon.reload);
         monitor_free(daemon.monitor);
         recorder_free(daemon.recorder);

@@ -12,8 +12,9 @@
 struct daemon_options {
         const char *path; /* of the configuration file, read again on SIGHUP */
         const struct config_overrides *overrides;
-        bool once;           /* poll each job once, report it on standard output, exit */
-        uint64_t timeout_us; /* 0: none */
+        bool once;            /* poll each job once, report it on standard output, exit */
+        uint64_t timeout_us;  /* 0: none */
+        const char *instance; /* offers the D-Bus API under its name, see bus/service.h; NULL: none */
 };
 
 /*

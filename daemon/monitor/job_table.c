@@ -49,8 +49,7 @@ int job_table_reserve(struct job_table *table, size_t count)
         return 0;
 }
 
-/* The number of jobs with lower ids. */
-static size_t place_of(const struct job_table *table, uint64_t id)
+size_t job_table_place(const struct job_table *table, uint64_t id)
 {
         size_t from = 0, to = table->count;
 
@@ -66,7 +65,7 @@ static size_t place_of(const struct job_table *table, uint64_t id)
 
 void job_table_add(struct job_table *table, struct job *job)
 {
-        size_t place = place_of(table, job->planning.id);
+        size_t place = job_table_place(table, job->planning.id);
 
         assert(table->count < table->capacity);
         assert(place == table->count || table->jobs[place]->planning.id != job->planning.id);
@@ -77,7 +76,7 @@ void job_table_add(struct job_table *table, struct job *job)
 
 void job_table_remove(struct job_table *table, const struct job *job)
 {
-        size_t place = place_of(table, job->planning.id);
+        size_t place = job_table_place(table, job->planning.id);
 
         assert(place < table->count && table->jobs[place] == job);
         table->count--;

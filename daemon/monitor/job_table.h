@@ -15,6 +15,9 @@ struct job_table {
 /* The job of that id, or NULL. */
 struct job *job_table_find(const struct job_table *table, uint64_t id);
 
+/* The number of jobs with lower ids: the place of this one in the array, if it is there. */
+size_t job_table_place(const struct job_table *table, uint64_t id);
+
 /* Makes room for `count` jobs in all. Returns 0 or -ENOMEM. */
 int job_table_reserve(struct job_table *table, size_t count);
 

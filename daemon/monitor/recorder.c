@@ -41,6 +41,8 @@ struct recorder {
         struct config *config;
         struct event_log *log;
         sd_event_source *upkeep_timer;
+        event_published on_event; /* NULL: none */
+        void *event_userdata;
         bool state_failing;                /* the failure has been logged */
         char state_error[STATE_ERROR_MAX]; /* its cause */
         bool disk_low;                     /* that was logged, see note_disk() */
@@ -184,6 +186,13 @@ int recorder_replay(struct recorder *recorder)
         return r;
 }
 
+void recorder_on_event(struct recorder *recorder, event_published handler, void *userdata)
+{
+        assert(recorder->on_event == NULL);
+        recorder->on_event = handler;
+        recorder->event_userdata = userdata;
+}
+
 /* ---- recording ---- */
 
 static struct recording *recording_free(struct recording *recording)
@@ -244,6 +253,8 @@ static void recording_done(struct state_operation *operation, int r)
                         event_log_add(recorder->log, &recording->event);
                         outbox_add(recorder->outbox, &recording->event, recording->hooks,
                                    recording->deliveries, recording->hook_count);
+                        if (recorder->on_event != NULL)
+                                recorder->on_event(recorder->event_userdata, &recording->event);
                 }
         }
         recording->done(recording->userdata, r >= 0);

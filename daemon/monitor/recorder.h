@@ -47,6 +47,13 @@ int recorder_record(struct recorder *recorder, const struct job *job, const stru
                     struct job_record *record, recorded_handler done, void *userdata);
 
 /*
+ * `handler` is called from the loop for each event that is recorded from now on, after it was given to the
+ * log and the outbox. The event is borrowed during the call. At most one handler.
+ */
+typedef void (*event_published)(void *userdata, const struct event *event);
+void recorder_on_event(struct recorder *recorder, event_published handler, void *userdata);
+
+/*
  * Why changes cannot be recorded at present, as it was logged; NULL: the last attempt succeeded. Borrowed,
  * valid until the loop goes on.
  */

@@ -59,6 +59,11 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "changed_us, result_hash, result_size, " RECORD_COLUMNS
                 ") = (?2, ?3, iif(?3, changed_us, ?4), ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        [STATEMENT_JOB_LIST] =
+                "SELECT id, outcome, changed_us, result_hash, result_size, " RECORD_COLUMNS
+                ", (SELECT sections FROM discovered WHERE job = id), coalesce((SELECT kind FROM events WHERE "
+                "job = jobs.id ORDER BY sequence DESC LIMIT 1), '') "
+                "FROM jobs WHERE id > ?1 AND id <= ?2 ORDER BY id",
         /* When a job was first found not to be watched; 0: it is. */
         [STATEMENT_JOB_CONFIGURED] = "UPDATE jobs SET removed_us = iif(" WATCHED ", 0, max(1, " NOW ")) "
                                      "WHERE (removed_us = 0) <> " WATCHED,
@@ -66,6 +71,9 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "DELETE FROM jobs WHERE removed_us > 0 AND removed_us <= " OLD " AND NOT " DISCOVERED,
 
         [STATEMENT_TEXT_GET] = "SELECT data FROM texts WHERE job = ?1 AND hash = ?2 AND size = ?3",
+        /* A long one is not read with its row. */
+        [STATEMENT_TEXT_HEAD] = "SELECT id, iif(" TEXT_IS_LARGE ", NULL, data) FROM texts "
+                                "WHERE job = ?1 AND hash = ?2 AND size = ?3",
         /* One that was cut becomes whole again, and the latest. */
         [STATEMENT_TEXT_PUT] =
                 "INSERT INTO texts (job, hash, size, data) VALUES (?1, ?2, ?3, ?4) "

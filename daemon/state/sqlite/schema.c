@@ -149,6 +149,15 @@ static const char *const migrations[] = {
         "ALTER TABLE events ADD COLUMN discover BLOB;"
         "CREATE TRIGGER discovered_job_deleted AFTER DELETE ON jobs "
         "BEGIN DELETE FROM discovered WHERE job = old.id; END;",
+
+        /* 4: pages of jobs, events and deliveries (lists.c), and the latest event that was deleted */
+        "CREATE INDEX events_by_job ON events (job);"
+        "CREATE INDEX deliveries_open ON deliveries (id) WHERE state <> 'done';"
+        "CREATE TABLE pruned (sequence INTEGER NOT NULL);"
+        "INSERT INTO pruned (sequence) SELECT coalesce(max(sequence) - 1, 0) FROM events AS e "
+        "WHERE NOT EXISTS (SELECT 1 FROM events WHERE sequence = e.sequence - 1);"
+        "CREATE TRIGGER event_pruned AFTER DELETE ON events "
+        "BEGIN UPDATE pruned SET sequence = max(sequence, old.sequence); END;",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

@@ -9,6 +9,7 @@
 #include "state/sqlite/texts.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "state/sqlite/row.h"
 
@@ -68,4 +69,63 @@ int store_text_read(struct store *store, uint64_t job, struct text_digest digest
         *ret_text = text;
         text = TEXT_NULL;
         return 0;
+}
+
+/* ---- the beginning only ---- */
+
+/* Reads the first `max` bytes of the text in the row. */
+static int read_blob(struct store *store, sqlite3_int64 row, size_t max, struct text *ret_text)
+{
+        sqlite3_blob *blob = NULL;
+
+        int code = sqlite3_blob_open(store->database, "main", "texts", "data", row, 0, &blob);
+        if (code != SQLITE_OK)
+                return store_fail_sqlite(store, code);
+        size_t size = (size_t)sqlite3_blob_bytes(blob);
+        if (size > max)
+                size = max;
+        struct text text = { malloc(size + 1), size };
+        if (text.data == NULL)
+                code = SQLITE_NOMEM;
+        else
+                code = sqlite3_blob_read(blob, text.data, (int)size, 0);
+        (void)sqlite3_blob_close(blob);
+        if (code != SQLITE_OK) {
+                free(text.data);
+                return store_fail_sqlite(store, code);
+        }
+        text.data[size] = '\0';
+        *ret_text = text;
+        return 0;
+}
+
+int store_text_read_head(struct store *store, uint64_t job, struct text_digest digest, size_t max,
+                         struct text *ret_text)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        if (digest.size == UINT64_MAX) /* null */
+                return 0;
+        int r = store_statement(store, STATEMENT_TEXT_HEAD, &statement);
+        if (r < 0)
+                return r;
+        struct row_writer key = row_write(statement);
+        row_write_number(&key, job);
+        row_write_number(&key, digest.hash);
+        row_write_number(&key, digest.size);
+        r = row_write_end(store, &key);
+        if (r <= 0)
+                return r;
+
+        if (sqlite3_column_type(statement, 1) == SQLITE_NULL)
+                return read_blob(store, sqlite3_column_int64(statement, 0), max, ret_text);
+        struct row_reader row = row_read(statement);
+        (void)row_read_number(&row);
+        row_read_text(&row, ret_text);
+        r = row_read_end(store, &row);
+        if (r >= 0 && ret_text->size > max) {
+                ret_text->size = max;
+                ret_text->data[max] = '\0';
+        }
+        return r;
 }

@@ -19,3 +19,10 @@ int store_text_write(struct store *store, uint64_t job, const struct text *text,
  */
 int store_text_read(struct store *store, uint64_t job, struct text_digest digest, struct text *ret_text,
                     uint64_t *ret_size);
+
+/*
+ * Reads at most the first `max` bytes of a text, which the caller owns, without reading the rest of it from
+ * the disk. A text that is missing is null.
+ */
+int store_text_read_head(struct store *store, uint64_t job, struct text_digest digest, size_t max,
+                         struct text *ret_text);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The parts of the API that all operations share, and the table of operations. */
+
+#include "app/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "app/control_state.h"
+#include "bus/reply.h"
+#include "platform/clock.h"
+#include "util/cleanup.h"
+
+DEFINE_CLEANUP(struct control, control_free)
+
+void control_fail_state(struct bus_call *call, const struct state_operation *operation)
+{
+        bus_call_fail(call, BUS_STATE_UNAVAILABLE, "the state cannot be used: %s", operation->error);
+}
+
+void control_fail_memory(struct bus_call *call)
+{
+        bus_call_fail(call, BUS_FAILED, "out of memory");
+}
+
+uint64_t control_wall_us(const struct control *control, uint64_t boot_us)
+{
+        uint64_t now_us = 0;
+
+        (void)sd_event_now(control->parts.event, CLOCK_BOOTTIME, &now_us);
+        return clock_wall_us() + (boot_us > now_us ? boot_us - now_us : 0);
+}
+
+static void on_event(void *userdata, const struct event *event)
+{
+        struct control *control = userdata;
+
+        bus_service_emit_event(control->service, event->sequence, event->record.id,
+                               event_kind_to_string(event->kind));
+}
+
+static void on_notice(void *userdata, bool is_problem, const char *text)
+{
+        struct control *control = userdata;
+
+        journal_print(control->parts.journal, is_problem ? LOG_NOTICE : LOG_INFO, "%s", text);
+}
+
+static const struct bus_operations operations = {
+        .list_jobs = control_list_jobs,
+};
+
+int control_new(const struct control_parts *parts, struct control **ret_control)
+{
+        CLEANUP(cleanup_control_free) struct control *control = calloc(1, sizeof(*control));
+
+        if (control == NULL)
+                return -ENOMEM;
+        control->parts = *parts;
+        const struct bus_service_parts service = {
+                .event = parts->event,
+                .connection = parts->bus,
+                .instance = parts->instance,
+                .operations = &operations,
+                .on_notice = on_notice,
+                .userdata = control,
+        };
+        int r = bus_service_new(&service, &control->service);
+        if (r < 0)
+                return r;
+        recorder_on_event(parts->recorder, on_event, control);
+        *ret_control = STEAL_POINTER(control);
+        return 0;
+}
+
+void control_stop(struct control *control)
+{
+        if (control != NULL)
+                bus_service_stop(control->service);
+}
+
+struct control *control_free(struct control *control)
+{
+        if (control == NULL)
+                return NULL;
+        bus_service_free(control->service);
+        free(control);
+        return NULL;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "app/control_parts.h"
+
+/*
+ * The D-Bus API of the daemon: answers what clients ask by what is in memory and in the state, and carries
+ * out what they want. Nothing of it waits: what has to be read or written is an operation of the state.
+ */
+struct control;
+
+/* Connects later, from the loop. Returns 0 or a negative errno. */
+int control_new(const struct control_parts *parts, struct control **ret_control);
+
+/* Takes no more calls. Those in progress are completed when their operations of the state are. */
+void control_stop(struct control *control);
+
+/* No operation of the state is in progress. Accepts NULL, returns NULL. */
+struct control *control_free(struct control *control);

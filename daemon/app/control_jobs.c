@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * ListJobs. What is in memory of the watched jobs is merged with what is recorded, both by id: a round copies
+ * the next jobs that are in memory, and then reads the same range of ids from the state. What is recorded of
+ * other jobs is listed if they were discovered. Rounds follow each other until the reply is full or all jobs
+ * have been looked at.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/control_rows.h"
+#include "bus/reply.h"
+#include "util/cleanup.h"
+#include "util/container.h"
+#include "util/glob.h"
+
+/* Jobs in memory, and jobs in the state, that a round looks at. */
+#define ROUND_MAX 1000
+
+struct list_jobs {
+        struct state_operation operation;
+        const struct control *control;
+        struct bus_call *call;
+        const struct bus_list_jobs *arguments;
+        size_t found;       /* rows of the reply so far */
+        size_t found_bytes; /* of their texts */
+        uint64_t after;     /* jobs up to this id have been looked at */
+
+        /* Of the present round. */
+        uint64_t until;       /* the last id of it; lowered when the state has many jobs up to there */
+        size_t watched_count; /* jobs in memory, by id */
+        size_t other_count;   /* other jobs, by id */
+        size_t bytes;         /* of the texts of all */
+        struct job_row watched[ROUND_MAX];
+        struct job_row others[ROUND_MAX];
+};
+
+static void rows_clear(struct job_row rows[], size_t *count)
+{
+        for (size_t i = 0; i < *count; i++)
+                job_row_clear(&rows[i]);
+        *count = 0;
+}
+
+static void list_free(struct list_jobs *list)
+{
+        rows_clear(list->watched, &list->watched_count);
+        rows_clear(list->others, &list->other_count);
+        free(list);
+}
+
+/* ---- reading ---- */
+
+/* The index of the first id that is greater. */
+static size_t first_id_after(const struct bus_list_jobs *arguments, uint64_t id)
+{
+        size_t i = 0;
+
+        while (i < arguments->id_count && arguments->ids[i] <= id)
+                i++;
+        return i;
+}
+
+static struct job_row *find_watched(struct list_jobs *list, uint64_t id)
+{
+        size_t from = 0, to = list->watched_count;
+
+        while (from < to) {
+                size_t middle = from + (to - from) / 2;
+                if (list->watched[middle].watched.id < id)
+                        from = middle + 1;
+                else
+                        to = middle;
+        }
+        return from < list->watched_count && list->watched[from].watched.id == id ? &list->watched[from]
+                                                                                  : NULL;
+}
+
+static void shorten(struct text *text)
+{
+        size_t size = text_cut(text->data, text->size, LIST_TEXT_MAX);
+        char *cut = size < text->size ? realloc(text->data, size + 1) : NULL;
+
+        if (cut == NULL)
+                return;
+        cut[size] = '\0';
+        *text = (struct text){ cut, size };
+}
+
+/* Keeps what a list shows. */
+static void trim(struct job_record *record)
+{
+        text_clear(&record->guid);
+        text_clear(&record->files);
+        text_clear(&record->user);
+        text_clear(&record->email);
+        text_clear(&record->created_on);
+        text_clear(&record->updated_on);
+        shorten(&record->status);
+        shorten(&record->description);
+        shorten(&record->business);
+}
+
+static size_t texts_size(const struct job_row *row)
+{
+        const struct job_record *record = &row->stored.record;
+
+        return record->status.size + record->description.size + record->business.size + record->result.size;
+}
+
+/* Called on the writer's thread. */
+static int take_stored(void *userdata, struct listed_job *job)
+{
+        struct list_jobs *list = userdata;
+        struct job_row *row = find_watched(list, job->record.id);
+
+        if (row == NULL && job->sections.data != NULL)
+                row = &list->others[list->other_count++];
+        if (row == NULL)
+                return 0;
+        trim(&job->record);
+        row->is_stored = true;
+        row->stored = *job;
+        *job = (struct listed_job){ .has_event = false };
+        list->bytes += texts_size(row);
+        return list->bytes >= REPLY_BYTES_MAX;
+}
+
+/* An earlier call may have left rows. */
+static void forget_stored(struct list_jobs *list)
+{
+        rows_clear(list->others, &list->other_count);
+        list->bytes = 0;
+        for (size_t i = 0; i < list->watched_count; i++) {
+                listed_job_clear(&list->watched[i].stored);
+                list->watched[i].is_stored = false;
+        }
+}
+
+static int run(struct state_operation *operation, struct store *store)
+{
+        struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, operation);
+        const struct bus_list_jobs *arguments = list->arguments;
+        uint64_t last = list->after;
+        int r = 0;
+
+        forget_stored(list);
+        if (arguments->ids == NULL)
+                r = store_list_jobs(store, list->after, list->until, ROUND_MAX, LIST_RESULT_MAX, &last,
+                                    take_stored, list);
+        for (size_t i = first_id_after(arguments, list->after); i < arguments->id_count; i++) {
+                uint64_t id = arguments->ids[i];
+
+                if (r != 0 || id > list->until)
+                        break;
+                r = store_list_jobs(store, id - 1, id, 2, LIST_RESULT_MAX, &last, take_stored, list);
+        }
+        if (r > 0)
+                list->until = last;
+        return r < 0 ? r : 0;
+}
+
+/* ---- the reply ---- */
+
+static bool matches_state(const struct job_row *row, enum bus_job_state state)
+{
+        enum outcome outcome = job_row_outcome(row);
+
+        switch (state) {
+        case BUS_JOB_ANY:
+                return true;
+        case BUS_JOB_OPEN:
+                return outcome == OUTCOME_OPEN;
+        case BUS_JOB_ENDED:
+                return outcome != OUTCOME_OPEN;
+        case BUS_JOB_FAILED:
+                return outcome == OUTCOME_FAILURE || outcome == OUTCOME_GONE;
+        case BUS_JOB_FAILING:
+                return row->is_watched && row->watched.failure != FAILURE_NONE;
+        }
+        return false;
+}
+
+static bool matches_patterns(const struct job_row *row, char *const *patterns)
+{
+        const struct text *description = &row->stored.record.description;
+        const char *name = row->is_watched ? row->watched.name : NULL;
+        char id[24];
+
+        if (patterns == NULL || *patterns == NULL)
+                return true;
+        (void)snprintf(id, sizeof(id), "%" PRIu64, job_row_id(row));
+        for (; *patterns != NULL; patterns++)
+                if (glob_matches(*patterns, id, strlen(id)) ||
+                    (name != NULL && glob_matches(*patterns, name, strlen(name))) ||
+                    (description->data != NULL &&
+                     glob_matches(*patterns, description->data, description->size)))
+                        return true;
+        return false;
+}
+
+static bool is_full(const struct list_jobs *list)
+{
+        return list->found == list->arguments->limit || list->found_bytes >= REPLY_BYTES_MAX;
+}
+
+static void put_row(struct list_jobs *list, const struct job_row *row)
+{
+        if (!matches_state(row, list->arguments->state) || !matches_patterns(row, list->arguments->patterns))
+                return;
+        bus_row_begin(list->call);
+        job_row_put(list->control, list->call, row, LIST_RESULT_MAX);
+        bus_row_end(list->call);
+        list->found++;
+        list->found_bytes += texts_size(row);
+}
+
+/* Merges the two lists of this round. */
+static void put_rows(struct list_jobs *list)
+{
+        size_t w = 0, o = 0;
+
+        while (!is_full(list)) {
+                const struct job_row *watched = w < list->watched_count ? &list->watched[w] : NULL;
+                const struct job_row *other = o < list->other_count ? &list->others[o] : NULL;
+                bool is_other = other != NULL && (watched == NULL || job_row_id(other) < job_row_id(watched));
+                const struct job_row *next = is_other ? other : watched;
+
+                if (next == NULL || job_row_id(next) > list->until)
+                        break;
+                put_row(list, next);
+                w += is_other ? 0 : 1;
+                o += is_other ? 1 : 0;
+        }
+}
+
+static int begin_round(struct list_jobs *list);
+
+static void done(struct state_operation *operation, int r)
+{
+        struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, operation);
+
+        if (r < 0) {
+                control_fail_state(list->call, operation);
+                list_free(list);
+                return;
+        }
+        put_rows(list);
+        list->after = list->until;
+        if (!is_full(list) && list->until != UINT64_MAX) {
+                if (begin_round(list) >= 0)
+                        return;
+                control_fail_memory(list->call);
+        } else {
+                bus_rows_end(list->call);
+                bus_call_send(list->call);
+        }
+        list_free(list);
+}
+
+/* ---- rounds ---- */
+
+static int watch(struct list_jobs *list, const struct watched_job *job)
+{
+        return job_row_watch(&list->watched[list->watched_count++], job);
+}
+
+/* Copies the jobs that are in memory and among the next ids that are wanted. */
+static int copy_wanted(struct list_jobs *list)
+{
+        const struct bus_list_jobs *arguments = list->arguments;
+        size_t first = first_id_after(arguments, list->after);
+        size_t last = arguments->id_count - first > ROUND_MAX ? first + ROUND_MAX : arguments->id_count;
+        int r = 0;
+
+        for (size_t i = first; i < last && r >= 0; i++) {
+                struct watched_job job;
+
+                if (monitor_list(list->control->parts.monitor, arguments->ids[i] - 1, &job, 1) > 0 &&
+                    job.id == arguments->ids[i])
+                        r = watch(list, &job);
+        }
+        list->until = last < arguments->id_count ? arguments->ids[last - 1] : UINT64_MAX;
+        return r;
+}
+
+/* Copies the next jobs that are in memory. */
+static int copy_next(struct list_jobs *list)
+{
+        CLEANUP(cleanup_free) struct watched_job *jobs = calloc(ROUND_MAX, sizeof(*jobs));
+        int r = 0;
+
+        if (jobs == NULL)
+                return -ENOMEM;
+        size_t count = monitor_list(list->control->parts.monitor, list->after, jobs, ROUND_MAX);
+        for (size_t i = 0; i < count && r >= 0; i++)
+                r = watch(list, &jobs[i]);
+        list->until = count == ROUND_MAX ? jobs[count - 1].id : UINT64_MAX;
+        return r;
+}
+
+static int begin_round(struct list_jobs *list)
+{
+        rows_clear(list->watched, &list->watched_count);
+        rows_clear(list->others, &list->other_count);
+        int r = list->arguments->ids != NULL ? copy_wanted(list) : copy_next(list);
+        if (r < 0)
+                return r;
+        list->operation = (struct state_operation){ .run = run, .done = done, .only_reads = true };
+        state_queue(list->control->parts.state, &list->operation);
+        return 0;
+}
+
+void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments)
+{
+        const struct control *control = userdata;
+        struct list_jobs *list = calloc(1, sizeof(*list));
+
+        if (list == NULL) {
+                control_fail_memory(call);
+                return;
+        }
+        list->control = control;
+        list->call = call;
+        list->arguments = arguments;
+        list->after = arguments->after;
+        bus_rows_begin(call);
+        if (begin_round(list) < 0) {
+                control_fail_memory(call);
+                list_free(list);
+        }
+}

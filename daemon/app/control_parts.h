@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "bus/connection.h"
+#include "journal/journal.h"
+#include "monitor/monitor.h"
+#include "monitor/recorder.h"
+#include "state/state.h"
+
+/* The components that the D-Bus API works with. They are borrowed and must outlive it. */
+struct control_parts {
+        sd_event *event;
+        struct bus_connection *bus;
+        struct state *state;
+        struct journal *journal;
+        struct monitor *monitor;
+        struct recorder *recorder;
+        const char *instance; /* see bus/service.h; NULL: none */
+};

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+
+/* A job as a row of a reply: what is in memory of it, and what is recorded. */
+
+#include "app/control_rows.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/reply.h"
+#include "util/cleanup.h"
+#include "util/string_list.h"
+#include "util/timespan.h"
+
+static void cleanup_list(struct string_list *list)
+{
+        string_list_clear(list);
+}
+
+void job_row_clear(struct job_row *row)
+{
+        listed_job_clear(&row->stored);
+        free(row->name);
+        free(row->sections);
+        *row = (struct job_row){ .is_watched = false };
+}
+
+int job_row_watch(struct job_row *row, const struct watched_job *watched)
+{
+        row->is_watched = true;
+        row->watched = *watched;
+        row->watched.hooks = NULL;
+        if (watched->name != NULL) {
+                row->watched.name = row->name = strdup(watched->name);
+                if (row->name == NULL)
+                        return -ENOMEM;
+        }
+        if (watched->sections != NULL) {
+                row->watched.sections = row->sections = strdup(watched->sections);
+                if (row->sections == NULL)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+uint64_t job_row_id(const struct job_row *row)
+{
+        return row->is_watched ? row->watched.id : row->stored.record.id;
+}
+
+enum outcome job_row_outcome(const struct job_row *row)
+{
+        return row->is_stored ? row->stored.outcome : OUTCOME_OPEN;
+}
+
+void control_put_text(struct bus_call *call, const char *key, const struct text *text)
+{
+        bus_put_text(call, key, text->data, text->size, LIST_TEXT_MAX);
+}
+
+void control_put_sections(struct bus_call *call, const char *sections)
+{
+        CLEANUP(cleanup_list) struct string_list list = { .items = NULL };
+
+        for (const char *name = sections, *end; name != NULL; name = *end != '\0' ? end + 1 : NULL) {
+                end = strchrnul(name, ',');
+                CLEANUP(cleanup_free) char *copy = strndup(name, (size_t)(end - name));
+                if (copy == NULL || string_list_add(&list, copy) < 0)
+                        return;
+        }
+        bus_put_strings(call, "Discover", list.items);
+}
+
+static void put_stored(struct bus_call *call, const struct listed_job *job, size_t result_max)
+{
+        const struct job_record *record = &job->record;
+
+        control_put_text(call, "Status", &record->status);
+        if (job->has_event)
+                bus_put_string(call, "Event", event_kind_to_string(job->event));
+        bus_put_number(call, "ChangedUSec", job->changed_us);
+        control_put_text(call, "Description", &record->description);
+        if (record->has_result && record->result.data != NULL) {
+                bus_put_text(call, "Result", record->result.data, record->result.size, result_max);
+                bus_put_number(call, "ResultBytes", job->result_size);
+        }
+        control_put_text(call, "Business", &record->business);
+        if (record->business_id != 0)
+                bus_put_number(call, "BusinessId", record->business_id);
+}
+
+void job_row_put(const struct control *control, struct bus_call *call, const struct job_row *row,
+                 size_t result_max)
+{
+        const struct watched_job *watched = row->is_watched ? &row->watched : NULL;
+
+        bus_put_number(call, "Id", job_row_id(row));
+        bus_put_string(call, "Name", watched != NULL ? watched->name : NULL);
+        control_put_sections(call, watched != NULL && watched->sections != NULL ? watched->sections
+                                                                                : row->stored.sections.data);
+        bus_put_string(call, "Outcome", outcome_to_string(job_row_outcome(row)));
+        bus_put_flag(call, "Observed", row->is_stored);
+        if (row->is_stored)
+                put_stored(call, &row->stored, result_max);
+        if (watched != NULL && watched->failure != FAILURE_NONE)
+                bus_put_string(call, "Failing", failure_to_string(watched->failure));
+        if (watched != NULL && watched->next_us != USEC_NEVER)
+                bus_put_number(call, "NextPollUSec", control_wall_us(control, watched->next_us));
+        bus_put_flag(call, "Listed", watched != NULL && watched->listed);
+        bus_put_flag(call, "Added", false);
+        bus_put_flag(call, "Removed", false);
+}

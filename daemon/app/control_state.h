@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdint.h>
+
+#include "app/control_parts.h"
+#include "bus/operations.h"
+#include "bus/service.h"
+
+/* Shared by the files that implement the operations of the API. Others include control.h only. */
+struct control {
+        struct control_parts parts;
+        struct bus_service *service;
+};
+
+/* Bytes of a text in a row of a list, and of a ResultData. */
+#define LIST_TEXT_MAX   4096
+#define LIST_RESULT_MAX 200
+
+/* A reply takes no more rows when it has so many bytes of texts. */
+#define REPLY_BYTES_MAX ((size_t)4 * 1024 * 1024)
+
+/* The call ends with an error: an operation of the state has failed. */
+void control_fail_state(struct bus_call *call, const struct state_operation *operation);
+
+/* Likewise: no memory. */
+void control_fail_memory(struct bus_call *call);
+
+/* The wall clock at a time of CLOCK_BOOTTIME, now or later. */
+uint64_t control_wall_us(const struct control *control, uint64_t boot_us);
+
+/* A text of a list, and the names of sections, separated by commas (NULL: none). */
+void control_put_text(struct bus_call *call, const char *key, const struct text *text);
+void control_put_sections(struct bus_call *call, const char *sections);
+
+/* The operations: see bus/operations.h. `userdata` is a struct control. */
+void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);

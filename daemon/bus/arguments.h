@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bus/calls.h"
+
+/*
+ * Reads the arguments of a call. Each function returns 0, or a negative errno, and then the call has ended
+ * with an error that says what was wrong. Texts are borrowed from the call.
+ */
+
+/* One entry of a dictionary a{sv} that a method knows. */
+struct bus_entry {
+        const char *key;
+        const char *type; /* of the value: "s", "u", "t", "at", "as" */
+        void *value;      /* const char *, uint32_t, uint64_t, struct bus_ids, char **: untouched if absent */
+};
+
+struct bus_ids {
+        const uint64_t *ids; /* borrowed, as they were sent */
+        size_t count;
+};
+
+/* Reads a dictionary. Unknown keys and other types are errors. Arrays "as" are malloc()ed. */
+int bus_read_entries(struct bus_call *call, const struct bus_entry entries[], size_t count);
+
+int bus_read_number(struct bus_call *call, uint64_t *ret_number); /* t */
+int bus_read_ids(struct bus_call *call, struct bus_ids *ret_ids); /* at */
+
+/* Reads a limit u: 0 means `max`, and more than that is `max`. */
+int bus_read_limit(struct bus_call *call, size_t max, size_t *ret_limit);
+
+/* Finds a text in a NULL-terminated list: *ret_index. The error names `key`. */
+int bus_find_choice(struct bus_call *call, const char *key, const char *text, const char *const choices[],
+                    int *ret_index);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+/*
+ * The method calls in progress. A client may have a few, and all clients together a few more; what exceeds
+ * that is answered with the error Busy. Calls that read wait for each other, and for the bus to take the
+ * replies before, so that no number of clients makes the process grow.
+ */
+struct bus_calls;
+
+#define BUS_CALLS_PER_CLIENT 8
+#define BUS_CALLS_MAX        512
+
+#define BUS_ERROR_BUSY "org.jobwatchd1.Error.Busy"
+
+/* Owned by the list of calls until bus_call_finish(). */
+struct bus_call {
+        sd_bus_message *message; /* the call */
+        sd_bus_message *reply;   /* see reply.h; NULL: none yet */
+        int reply_error;         /* a negative errno: the reply cannot be made */
+        uint32_t uid;            /* see caller.h */
+        const char *action;      /* of polkit; NULL: it changes nothing */
+        sd_bus_slot *question;   /* about the caller, in progress */
+        void *arguments;         /* memory of arguments, freed with the call */
+        void (*free_arguments)(void *arguments);
+
+        void (*start)(struct bus_call *call); /* must lead to bus_call_finish(), at once or later */
+        void *userdata;                       /* for start() */
+
+        /* private */
+        struct bus_calls *calls;
+        struct bus_call *next;
+        bool started, reads;
+};
+
+/* Returns 0 or a negative errno. */
+int bus_calls_new(sd_event *event, struct bus_calls **ret_calls);
+
+/* No call may be started and not finished. Accepts NULL, returns NULL. */
+struct bus_calls *bus_calls_free(struct bus_calls *calls);
+
+/*
+ * Takes a call. Returns 1 and *ret_call, which is to be begun by bus_call_begin(), or, for a caller that is
+ * waiting for a reply, by bus_call_read(); or a negative errno with the error set.
+ */
+int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, sd_bus_error *ret_error,
+                   struct bus_call **ret_call);
+
+/* Calls start() at once. */
+void bus_call_begin(struct bus_call *call);
+
+/* Calls start() later, from the loop, when other calls that read are finished. */
+void bus_call_read(struct bus_call *call);
+
+/* Frees the call. */
+void bus_call_finish(struct bus_call *call);
+
+/*
+ * The connection is lost: calls that were not started are dropped. Others go on, and their replies reach
+ * nobody.
+ */
+void bus_calls_drop(struct bus_calls *calls);

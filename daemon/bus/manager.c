@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The methods: what a call of each needs to be permitted, how its arguments are read, and the vtable. Every
+ * method has SD_BUS_VTABLE_UNPRIVILEGED, because without it sd-bus asks the bus who the caller is, and waits.
+ * Who may call at all is decided by the policy of the bus, who may change something in caller.c.
+ */
+
+#include "bus/manager.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/arguments.h"
+#include "bus/caller.h"
+#include "bus/calls.h"
+#include "bus/reply.h"
+#include "util/cleanup.h"
+
+#define SIZE_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+struct bus_manager {
+        const struct bus_operations *operations;
+        void *userdata; /* of the operations */
+        struct bus_calls *calls;
+        sd_bus *bus; /* NULL: no connection */
+        sd_bus_slot *object;
+};
+
+DEFINE_CLEANUP(struct bus_manager, bus_manager_free)
+
+static int compare_ids(const void *left, const void *right)
+{
+        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+        return (a > b) - (a < b);
+}
+
+/* ---- ListJobs ---- */
+
+struct list_jobs {
+        struct bus_list_jobs arguments;
+        uint64_t *ids; /* sorted */
+        char **patterns;
+};
+
+static void free_list_jobs(void *arguments)
+{
+        struct list_jobs *list = arguments;
+
+        for (char **pattern = list->patterns; pattern != NULL && *pattern != NULL; pattern++)
+                free(*pattern);
+        free(list->patterns);
+        free(list->ids);
+        free(list);
+}
+
+/* Borrowed ids become sorted ones of our own, each once. */
+static int take_ids(struct bus_call *call, struct list_jobs *list, const struct bus_ids *ids)
+{
+        if (ids->count == 0)
+                return 0;
+        list->ids = malloc(ids->count * sizeof(uint64_t));
+        if (list->ids == NULL) {
+                bus_call_fail(call, BUS_FAILED, "out of memory");
+                return -ENOMEM;
+        }
+        memcpy(list->ids, ids->ids, ids->count * sizeof(uint64_t));
+        qsort(list->ids, ids->count, sizeof(uint64_t), compare_ids);
+        list->arguments.ids = list->ids;
+        for (size_t i = 0; i < ids->count; i++)
+                if (i == 0 || list->ids[i] != list->ids[i - 1])
+                        list->ids[list->arguments.id_count++] = list->ids[i];
+        return 0;
+}
+
+static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
+{
+        static const char *const states[] = {
+                [BUS_JOB_ANY] = "any",       [BUS_JOB_OPEN] = "open",       [BUS_JOB_ENDED] = "ended",
+                [BUS_JOB_FAILED] = "failed", [BUS_JOB_FAILING] = "failing", NULL,
+        };
+        const char *state = states[BUS_JOB_ANY];
+        struct bus_ids ids = { NULL, 0 };
+        int index = 0;
+        const struct bus_entry filter[] = {
+                { "State", "s", &state },
+                { "Ids", "at", &ids },
+                { "Patterns", "as", &list->patterns },
+        };
+
+        int r = bus_read_entries(call, filter, SIZE_OF(filter));
+        if (r >= 0)
+                r = bus_find_choice(call, "State", state, states, &index);
+        if (r >= 0)
+                r = take_ids(call, list, &ids);
+        if (r >= 0)
+                r = bus_read_number(call, &list->arguments.after);
+        if (r >= 0)
+                r = bus_read_limit(call, BUS_ROWS_MAX, &list->arguments.limit);
+        if (r < 0)
+                return r;
+        list->arguments.state = (enum bus_job_state)index;
+        list->arguments.patterns = list->patterns;
+        return 0;
+}
+
+static void start_list_jobs(struct bus_call *call)
+{
+        const struct bus_manager *manager = call->userdata;
+        struct list_jobs *list = calloc(1, sizeof(*list));
+
+        if (list == NULL) {
+                bus_call_fail(call, BUS_FAILED, "out of memory");
+                return;
+        }
+        call->arguments = list;
+        call->free_arguments = free_list_jobs;
+        if (read_list_jobs(call, list) >= 0)
+                manager->operations->list_jobs(manager->userdata, call, &list->arguments);
+}
+
+/* ---- methods ---- */
+
+struct method {
+        const char *name;
+        const char *action; /* of polkit; NULL: it only reads */
+        void (*start)(struct bus_call *call);
+};
+
+static const struct method methods[] = {
+        { "ListJobs", NULL, start_list_jobs },
+};
+
+static const struct method *find_method(const char *name)
+{
+        for (size_t i = 0; i < SIZE_OF(methods); i++)
+                if (strcmp(methods[i].name, name) == 0)
+                        return &methods[i];
+        return NULL;
+}
+
+static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        struct bus_manager *manager = userdata;
+        const struct method *method = find_method(sd_bus_message_get_member(message));
+        struct bus_call *call = NULL;
+
+        if (method == NULL) /* it is in the vtable and not in the table of methods */
+                return -ENOSYS;
+        int r = bus_calls_take(manager->calls, message, ret_error, &call);
+        if (r < 0)
+                return r;
+        call->start = method->start;
+        call->userdata = manager;
+        call->action = method->action;
+        if (method->action != NULL)
+                bus_caller_check(call);
+        else
+                bus_call_read(call);
+        return 1; /* the reply comes later */
+}
+
+/* ---- life ---- */
+
+int bus_manager_new(sd_event *event, const struct bus_operations *operations, void *userdata,
+                    struct bus_manager **ret_manager)
+{
+        CLEANUP(cleanup_bus_manager_free) struct bus_manager *manager = calloc(1, sizeof(*manager));
+
+        if (manager == NULL)
+                return -ENOMEM;
+        manager->operations = operations;
+        manager->userdata = userdata;
+        int r = bus_calls_new(event, &manager->calls);
+        if (r < 0)
+                return r;
+        *ret_manager = STEAL_POINTER(manager);
+        return 0;
+}
+
+struct bus_manager *bus_manager_free(struct bus_manager *manager)
+{
+        if (manager == NULL)
+                return NULL;
+        sd_bus_slot_unref(manager->object);
+        bus_calls_free(manager->calls);
+        free(manager);
+        return NULL;
+}
+
+void bus_manager_detach(struct bus_manager *manager)
+{
+        manager->object = sd_bus_slot_unref(manager->object);
+        manager->bus = NULL;
+        bus_calls_drop(manager->calls);
+}
+
+int bus_manager_emit_event(struct bus_manager *manager, uint64_t sequence, uint64_t job, const char *event)
+{
+        int r = manager->bus == NULL ? 0
+                                     : sd_bus_emit_signal(manager->bus, MANAGER_PATH, MANAGER_INTERFACE,
+                                                          "JobEvent", "tts", sequence, job, event);
+
+        return r < 0 ? r : 0;
+}
+
+/* ---- the API ---- */
+
+#define READING(name, arguments, results)                                                                    \
+        SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS arguments, SD_BUS_RESULT results, on_call,                 \
+                                SD_BUS_VTABLE_UNPRIVILEGED)
+
+static const sd_bus_vtable vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        READING("ListJobs", ("a{sv}", filter, "t", after, "u", limit), ("aa{sv}", jobs)),
+        SD_BUS_SIGNAL_WITH_ARGS("JobEvent", SD_BUS_ARGS("t", sequence, "t", job, "s", event), 0),
+        SD_BUS_VTABLE_END,
+};
+
+int bus_manager_attach(struct bus_manager *manager, sd_bus *bus)
+{
+        int r = sd_bus_add_object_vtable(bus, &manager->object, MANAGER_PATH, MANAGER_INTERFACE, vtable,
+                                         manager);
+        if (r < 0)
+                return r;
+        manager->bus = bus;
+        return 0;
+}

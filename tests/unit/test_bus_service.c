@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The D-Bus API on a private bus: its name, the limit of calls, arguments, the signal, and a bus that is
+ * lost. */
+
+#include "bus_fixture.h"
+
+#include "bus/manager.h"
+#include "bus/reply.h"
+#include "bus/service.h"
+
+#define HELD_MAX 32
+
+struct scene {
+        struct bus_fixture *fixture;
+        struct bus_service *service;
+        struct bus_call *held[HELD_MAX]; /* calls that the operation was given */
+        size_t held_count;
+        struct bus_list_jobs last; /* the arguments of the last one */
+        char pattern[64];
+        char notices[1024];
+        unsigned problems;
+
+        sd_bus *client;
+        unsigned replies, busy, errors, events;
+        char error[128];
+        uint64_t sequence;
+};
+
+static void list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments)
+{
+        struct scene *scene = userdata;
+
+        assert_true(scene->held_count < HELD_MAX);
+        scene->held[scene->held_count++] = call;
+        scene->last = *arguments;
+        if (arguments->patterns != NULL)
+                (void)snprintf(scene->pattern, sizeof(scene->pattern), "%s", arguments->patterns[0]);
+}
+
+static const struct bus_operations operations = { .list_jobs = list_jobs };
+
+static void on_notice(void *userdata, bool is_problem, const char *text)
+{
+        struct scene *scene = userdata;
+
+        scene->problems += is_problem ? 1 : 0;
+        (void)snprintf(scene->notices + strlen(scene->notices),
+                       sizeof(scene->notices) - strlen(scene->notices), "%s\n", text);
+}
+
+/* Sends an empty list as the reply of the first call that is held. */
+static void complete(struct scene *scene)
+{
+        struct bus_call *call = scene->held[0];
+
+        scene->held_count--;
+        memmove(scene->held, scene->held + 1, scene->held_count * sizeof(struct bus_call *));
+        bus_rows_begin(call);
+        bus_rows_end(call);
+        bus_call_send(call);
+}
+
+/* ---- the client ---- */
+
+static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct scene *scene = userdata;
+        const sd_bus_error *error = sd_bus_message_get_error(message);
+
+        if (error == NULL)
+                scene->replies++;
+        else if (strcmp(error->name, "org.jobwatchd1.Error.Busy") == 0)
+                scene->busy++;
+        else
+                scene->errors++;
+        if (error != NULL)
+                (void)snprintf(scene->error, sizeof(scene->error), "%s: %s", error->name, error->message);
+        return 0;
+}
+
+static int on_event(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct scene *scene = userdata;
+        const char *event;
+        uint64_t job;
+
+        assert_true(sd_bus_message_read(message, "tts", &scene->sequence, &job, &event) >= 0);
+        assert_int_equal(job, 5);
+        assert_string_equal(event, "failed");
+        scene->events++;
+        return 0;
+}
+
+static void call_list(struct scene *scene, const char *types, ...)
+{
+        sd_bus_message *message = NULL;
+        va_list arguments;
+
+        assert_true(sd_bus_message_new_method_call(scene->client, &message, "org.jobwatchd1", MANAGER_PATH,
+                                                   MANAGER_INTERFACE, "ListJobs") >= 0);
+        va_start(arguments, types);
+        assert_true(sd_bus_message_appendv(message, types, arguments) >= 0);
+        va_end(arguments);
+        assert_true(sd_bus_call_async(scene->client, NULL, message, on_reply, scene, 0) >= 0);
+        sd_bus_message_unref(message);
+}
+
+static void connect_client(struct scene *scene)
+{
+        assert_true(sd_bus_open_system(&scene->client) >= 0);
+        assert_true(sd_bus_attach_event(scene->client, scene->fixture->hook->event, 0) >= 0);
+        assert_true(sd_bus_match_signal(scene->client, NULL, NULL, MANAGER_PATH, MANAGER_INTERFACE,
+                                        "JobEvent", on_event, scene) >= 0);
+}
+
+static bool has_owner(struct scene *scene, const char *name)
+{
+        return sd_bus_get_name_creds(scene->client, name, 0, NULL) >= 0;
+}
+
+static void offer(struct scene *scene, const char *instance)
+{
+        const struct bus_service_parts parts = {
+                .event = scene->fixture->hook->event,
+                .connection = scene->fixture->connection,
+                .instance = instance,
+                .operations = &operations,
+                .on_notice = on_notice,
+                .userdata = scene,
+        };
+
+        assert_int_equal(bus_service_new(&parts, &scene->service), 0);
+}
+
+static int setup(void **state)
+{
+        struct scene *scene = calloc(1, sizeof(*scene));
+        void *fixture = NULL;
+
+        assert_non_null(scene);
+        assert_int_equal(bus_setup(&fixture), 0);
+        scene->fixture = fixture;
+        connect_client(scene);
+        *state = scene;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        struct scene *scene = *state;
+        void *fixture = scene->fixture;
+
+        if (scene->service != NULL)
+                bus_service_stop(scene->service);
+        while (scene->held_count > 0)
+                complete(scene);
+        bus_service_free(scene->service);
+        sd_bus_flush_close_unref(scene->client);
+        free(scene);
+        return bus_teardown(&fixture);
+}
+
+/* ---- the name ---- */
+
+static void test_name_of_an_instance(void **state)
+{
+        static const struct {
+                const char *instance, *name;
+        } cases[] = {
+                { NULL, "org.jobwatchd1" },
+                { "berlin", "org.jobwatchd1.berlin" },
+                { "branch-office", "org.jobwatchd1.branch_2doffice" },
+                { "7", "org.jobwatchd1._37" },
+                { "a.b@c", "org.jobwatchd1.a_2eb_40c" },
+                { "k\xc3\xb6ln", "org.jobwatchd1.k_c3_b6ln" },
+        };
+        struct scene *scene = *state;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                char *name = bus_service_name(cases[i].instance);
+                assert_string_equal(name, cases[i].name);
+                free(name);
+        }
+        offer(scene, "7");
+        HOOK_WAIT(scene->fixture->hook, has_owner(scene, "org.jobwatchd1._37"));
+        assert_string_equal(scene->notices, "");
+}
+
+static void test_name_of_another(void **state)
+{
+        struct scene *scene = *state;
+        sd_bus *other = NULL;
+
+        assert_true(sd_bus_open_system(&other) >= 0);
+        assert_true(sd_bus_request_name(other, "org.jobwatchd1", 0) > 0);
+        offer(scene, NULL);
+        HOOK_WAIT(scene->fixture->hook, scene->problems > 0);
+        assert_string_equal(scene->notices,
+                            "Cannot get the D-Bus name org.jobwatchd1: another process has it. Until it can, "
+                            "jobwatchctl does not work.\n");
+
+        /* It is ours when the other ends. */
+        sd_bus_flush_close_unref(other);
+        call_list(scene, "a{sv}tu", 0, UINT64_C(0), 0U);
+        HOOK_WAIT(scene->fixture->hook, scene->held_count > 0);
+        assert_int_equal(scene->problems, 1);
+        assert_non_null(strstr(scene->notices, "The D-Bus name org.jobwatchd1 is available."));
+}
+
+static void test_bus_comes_late_and_restarts(void **state)
+{
+        struct scene *scene = *state;
+        struct bus_fixture *fixture = scene->fixture;
+
+        scene->client = sd_bus_flush_close_unref(scene->client);
+        fake_disconnect(fixture);
+        bus_kill(fixture);
+        offer(scene, NULL);
+        HOOK_WAIT(fixture->hook, scene->problems == 1);
+        assert_non_null(strstr(scene->notices, "cannot connect to the system bus"));
+        bus_begin(fixture);
+        HOOK_WAIT(fixture->hook,
+                  strstr(scene->notices, "The D-Bus name org.jobwatchd1 is available.") != NULL);
+
+        connect_client(scene);
+        call_list(scene, "a{sv}tu", 0, UINT64_C(0), 0U);
+        HOOK_WAIT(fixture->hook, scene->held_count == 1);
+        scene->client = sd_bus_flush_close_unref(scene->client);
+        bus_kill(fixture);
+        HOOK_WAIT(fixture->hook, scene->problems == 2);
+        complete(scene); /* to nobody */
+        bus_service_emit_event(scene->service, 1, 5, "failed");
+
+        scene->notices[0] = '\0';
+        bus_begin(fixture);
+        HOOK_WAIT(fixture->hook, *scene->notices != '\0');
+        assert_string_equal(scene->notices, "The D-Bus name org.jobwatchd1 is available.\n");
+        connect_client(scene);
+        call_list(scene, "a{sv}tu", 0, UINT64_C(0), 0U);
+        HOOK_WAIT(fixture->hook, scene->held_count == 1);
+}
+
+/* ---- calls ---- */
+
+static void test_eight_calls_of_a_client(void **state)
+{
+        struct scene *scene = *state, other = { .fixture = scene->fixture };
+
+        offer(scene, NULL);
+        HOOK_WAIT(scene->fixture->hook, has_owner(scene, "org.jobwatchd1"));
+        for (int i = 0; i < 9; i++)
+                call_list(scene, "a{sv}tu", 0, UINT64_C(0), 0U);
+        HOOK_WAIT(scene->fixture->hook, scene->busy == 1);
+        assert_int_equal(scene->replies, 0);
+
+        /* Another client has calls of its own; they wait until it is their turn. */
+        connect_client(&other);
+        call_list(&other, "a{sv}tu", 0, UINT64_C(0), 0U);
+        for (unsigned i = 0; i < 8; i++) {
+                HOOK_WAIT(scene->fixture->hook, scene->held_count > 0);
+                complete(scene);
+                HOOK_WAIT(scene->fixture->hook, scene->replies == i + 1);
+                assert_int_equal(other.replies, 0);
+        }
+        HOOK_WAIT(scene->fixture->hook, scene->held_count > 0);
+        complete(scene);
+        HOOK_WAIT(scene->fixture->hook, other.replies == 1);
+        sd_bus_flush_close_unref(other.client);
+
+        call_list(scene, "a{sv}tu", 0, UINT64_C(0), 0U);
+        HOOK_WAIT(scene->fixture->hook, scene->held_count > 0);
+        complete(scene);
+        HOOK_WAIT(scene->fixture->hook, scene->replies == 9);
+        assert_int_equal(scene->busy, 1);
+}
+
+static void test_arguments(void **state)
+{
+        struct scene *scene = *state;
+
+        offer(scene, NULL);
+        HOOK_WAIT(scene->fixture->hook, has_owner(scene, "org.jobwatchd1"));
+        call_list(scene, "a{sv}tu", 3, "State", "s", "failing", "Ids", "at", 4, UINT64_C(9), UINT64_C(2),
+                  UINT64_C(9), UINT64_MAX, "Patterns", "as", 1, "import-*", UINT64_C(1), 5000U);
+        HOOK_WAIT(scene->fixture->hook, scene->held_count == 1);
+        assert_int_equal(scene->last.state, BUS_JOB_FAILING);
+        assert_int_equal(scene->last.id_count, 3);
+        assert_int_equal(scene->last.ids[0], 2);
+        assert_int_equal(scene->last.ids[1], 9);
+        assert_true(scene->last.ids[2] == UINT64_MAX);
+        assert_string_equal(scene->pattern, "import-*");
+        assert_int_equal(scene->last.after, 1);
+        assert_int_equal(scene->last.limit, 1000);
+        complete(scene);
+
+        /* Errors say what is wrong. */
+        static const struct {
+                const char *key, *type, *value, *error;
+        } cases[] = {
+                { "Status", "s", "open", "org.freedesktop.DBus.Error.InvalidArgs: unknown key 'Status'" },
+                { "State", "s", "opened",
+                  "org.freedesktop.DBus.Error.InvalidArgs: invalid value of 'State': 'opened'" },
+                { "State", "o", "/open",
+                  "org.freedesktop.DBus.Error.InvalidArgs: the value of 'State' must have the type 's'" },
+        };
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                call_list(scene, "a{sv}tu", 1, cases[i].key, cases[i].type, cases[i].value, UINT64_C(0), 0U);
+                HOOK_WAIT(scene->fixture->hook, scene->errors == i + 1);
+                assert_string_equal(scene->error, cases[i].error);
+        }
+        call_list(scene, "a{sv}tu", 2, "Patterns", "as", 1, "a", "Patterns", "as", 1, "b", UINT64_C(0), 0U);
+        HOOK_WAIT(scene->fixture->hook, scene->errors == 4);
+        call_list(scene, "s", "no such signature");
+        HOOK_WAIT(scene->fixture->hook, scene->errors == 5);
+        assert_int_equal(scene->held_count, 0);
+}
+
+static void test_signal(void **state)
+{
+        struct scene *scene = *state;
+
+        offer(scene, NULL);
+        HOOK_WAIT(scene->fixture->hook, has_owner(scene, "org.jobwatchd1"));
+        bus_service_emit_event(scene->service, 17, 5, "failed");
+        HOOK_WAIT(scene->fixture->hook, scene->events == 1);
+        assert_int_equal(scene->sequence, 17);
+}
+
+/* A bus that reads nothing does not make the process grow: the connection is given up. */
+static void test_bus_that_reads_nothing(void **state)
+{
+        struct scene *scene = *state;
+        unsigned sent = 0;
+
+        offer(scene, NULL);
+        HOOK_WAIT(scene->fixture->hook, has_owner(scene, "org.jobwatchd1"));
+        scene->client = sd_bus_flush_close_unref(scene->client); /* it would get the signals that were sent */
+        assert_return_code(kill(scene->fixture->daemon, SIGSTOP), errno);
+        for (; scene->problems == 0 && sent < 100000; sent++)
+                bus_service_emit_event(scene->service, sent + 1, 5, "failed");
+        assert_in_range(sent, 10000, 100000);
+        assert_return_code(kill(scene->fixture->daemon, SIGCONT), errno);
+        HOOK_WAIT(scene->fixture->hook, strstr(scene->notices, "is available") != NULL);
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+        const struct CMUnitTest tests[] = {
+                TEST(test_name_of_an_instance),
+                TEST(test_name_of_another),
+                TEST(test_bus_comes_late_and_restarts),
+                TEST(test_eight_calls_of_a_client),
+                TEST(test_arguments),
+                TEST(test_signal),
+                TEST(test_bus_that_reads_nothing),
+        };
+
+        return cmocka_run_group_tests_name("bus_service", tests, NULL, NULL);
+}

@@ -492,25 +492,26 @@ static void test_valid_status_lines(void **state)
         }
 }
 
-/* It must not be taken for the continuation of a header of the previous response. */
+/*
+ * libcurl refuses it up to 7.88 and takes it as a header in 8.14. Neither response may be affected by a
+ * header of the response before.
+ */
 static void test_first_header_that_continues(void **state)
 {
+        static const char *const heads[] = {
+                "HTTP/1.1 200 OK\r\n continued: header\r\n\r\n",
+                "HTTP/1.1 200 OK\r\n\tcontinued: header\r\n\r\n",
+                "HTTP/1.1 100 Continue\r\nRetry-After: 3\r\n\r\nHTTP/1.1 200 OK\r\n 4\r\n\r\n",
+        };
         struct noted noted = { .fixture = *state };
 
-        for (unsigned i = 0; i < 2; i++) {
-                get_bytes(&noted, "HTTP/1.1 200 OK\r\nlast: header\r\n\r\n", true);
+        for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+                get_bytes(&noted, "HTTP/1.1 200 OK\r\nRetry-After: 3\r\n\r\n", true);
                 assert_int_equal(noted.end.outcome, HTTP_ANSWERED);
                 noted_clear(&noted);
-                get_bytes(&noted, "HTTP/1.1 200 OK\r\n continued: header\r\n\r\n", true);
-                assert_int_equal(noted.end.outcome, HTTP_BROKEN);
-                noted_clear(&noted);
-                get_bytes(&noted, "HTTP/1.1 200 OK\r\n\tcontinued: header\r\n\r\n", true);
-                assert_int_equal(noted.end.outcome, HTTP_BROKEN);
-                noted_clear(&noted);
-                get_bytes(&noted,
-                          "HTTP/1.1 100 Continue\r\nlast: header\r\n\r\nHTTP/1.1 200 OK\r\n more\r\n\r\n",
-                          true);
-                assert_int_equal(noted.end.outcome, HTTP_BROKEN);
+                get_bytes(&noted, heads[i], true);
+                assert_true(noted.end.outcome == HTTP_BROKEN || noted.end.status == 200);
+                assert_true(noted.end.retry_after_us == HTTP_RETRY_NONE);
                 noted_clear(&noted);
         }
 }

@@ -84,7 +84,7 @@ enum exit_status command_deliveries(struct context *context)
                 status = fetch_rows(&context->client, deliveries_call(&context->client, state, after), &rows);
                 if (rows.count > before)
                         after = row_number(&rows.items[rows.count - 1], "Id");
-        } while (status == EXIT_STATUS_SUCCESS && rows.count == before + PAGE_ROWS);
+        } while (status == EXIT_STATUS_SUCCESS && rows.count > before);
         if (status == EXIT_STATUS_SUCCESS) {
                 output_page(&context->output);
                 listing_print(&context->output, &deliveries, &rows);

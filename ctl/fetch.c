@@ -78,7 +78,7 @@ int try_jobs(struct client *client, const struct job_filter *filter, struct rows
                         r = rows_read(rows, reply);
                 if (rows->count > before)
                         after = row_number(&rows->items[rows->count - 1], "Id");
-        } while (r >= 0 && rows->count == before + PAGE_ROWS);
+        } while (r >= 0 && rows->count > before);
         return r < 0 ? r : 0;
 }
 

@@ -7,8 +7,8 @@
 #include "ctl/row.h"
 
 /*
- * Lists of the service, which come in pages. Each appends to the rows, prints an error, and returns the exit
- * status of the process.
+ * Lists of the service, which come in pages: a page may be short because its rows are long, and the one after
+ * the last is empty. Each appends to the rows, prints an error, and returns the exit status of the process.
  */
 
 struct job_filter {

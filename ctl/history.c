@@ -119,12 +119,19 @@ static void prepend(struct rows *rows, struct rows *older)
 static enum exit_status read_step(struct client *client, uint64_t first, uint64_t last, struct rows *rows,
                                   bool *ret_gap)
 {
-        struct event_page page = { .after = first, .limit = last - first };
+        struct event_page page = { .after = first };
+        enum exit_status status;
 
-        enum exit_status status = fetch_events(client, &page, rows);
-        *ret_gap = page.gap;
+        do {
+                page.limit = last - page.after;
+                status = fetch_events(client, &page, rows);
+                if (page.after == first)
+                        *ret_gap = page.gap;
+                if (page.count > 0)
+                        page.after = row_number(&rows->items[rows->count - 1], "Sequence");
+        } while (status == EXIT_STATUS_SUCCESS && page.count > 0 && page.after < last);
         while (rows->count > 0 && row_number(&rows->items[rows->count - 1], "Sequence") > last)
-                row_clear(&rows->items[--rows->count]); /* where some were pruned, later ones come too */
+                row_clear(&rows->items[--rows->count]); /* where some were deleted, later ones come too */
         return status;
 }
 
@@ -132,7 +139,7 @@ static enum exit_status read_backwards(struct context *context, uint64_t lines, 
 {
         const uint64_t since_us = context->arguments->since_us;
         struct event_page page = { .after = INT64_MAX, .limit = 1 };
-        bool deleted = false; /* there is nothing before */
+        bool deleted = false; /* what was before */
 
         enum exit_status status = fetch_events(&context->client, &page, NULL);
         uint64_t last = page.newest;

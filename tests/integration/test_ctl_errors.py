@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""jobwatchctl where something is missing, refused or wrong: each has one message, and a status that scripts can use."""
+
+import os
+import subprocess
+import time
+import unittest
+
+from ctl_rig import CtlTest, Waiting
+from harness import EX_IOERR, EX_NOPERM, EX_TIMEOUT, EX_UNAVAILABLE, EX_USAGE, PATIENCE
+
+EX_UNKNOWN, EX_SOFTWARE = 66, 70
+DBUS, OWN = "org.freedesktop.DBus.Error.", "org.jobwatchd1.Error."
+
+
+class CommandLine(CtlTest):
+    def test_a_misspelt_command_or_option_is_corrected(self):
+        self.says(EX_USAGE, "unknown command 'lits': did you mean 'list'", "lits")
+        self.says(EX_USAGE, "unknown option '--opne': did you mean '--open'", "list", "--opne")
+        self.says(EX_USAGE, "unknown option '--tiemout=3s': did you mean '--timeout'", "wait", "5", "--tiemout=3s")
+        self.says(EX_USAGE, "unknown command 'xyzzy'$", "xyzzy")
+        self.says(EX_USAGE, "unknown option '-x'", "-x")
+
+    def test_what_a_command_does_not_take_is_refused(self):
+        self.says(EX_USAGE, "status: this command has no option --failed", "status", "--failed")
+        self.says(EX_USAGE, "7: unexpected argument", "statuses", "7")
+        self.says(EX_USAGE, "6: unexpected argument", "show", "5", "6")
+        self.says(EX_USAGE, "5: unexpected argument", "retry", "--failed", "5")
+        self.says(EX_USAGE, "--open=yes: this option takes no value", "list", "--open=yes")
+
+    def test_missing_and_invalid_values(self):
+        self.says(EX_USAGE, r"wait: ID\.\.\. is missing", "wait")
+        self.says(EX_USAGE, "--timeout: the value of this option is missing", "wait", "5", "--timeout")
+        self.says(EX_USAGE, "five: invalid job ID; use a number", "show", "five")
+        self.says(EX_USAGE, "0: invalid job ID", "wait", "0")
+        self.says(EX_USAGE, "--json xml: use off, short or pretty", "list", "--json=xml")
+        self.says(EX_USAGE, "--since soon: use a form such as", "history", "--since=soon")
+        self.says(EX_USAGE, "--timeout 0: invalid time span", "wait", "5", "--timeout=0")
+        self.says(EX_USAGE, "--lines 0: use a number", "history", "-n", "0")
+        self.says(EX_USAGE, "--name: only with one job", "add", "5", "6", "--name", "x")
+        self.says(EX_USAGE, "--open and --ended exclude each other|--ended and --open exclude each other", "list",
+                  "--open", "--ended")
+        self.says(EX_USAGE, "command line: it is not valid UTF-8", "list", b"\xff".decode("utf-8", "surrogateescape"))
+
+    def test_help_and_version_need_no_bus(self):
+        nowhere = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
+        self.assertIn("  test-hook HOOK ", self.out("--help", env=nowhere))
+        self.assertIn("Usage: jobwatchctl", self.out("list", "-h", env=nowhere))
+        self.assertRegex(self.out("-V", env=nowhere), r"^jobwatchctl \d+\.\d+\.\d+\n$")
+
+
+class Missing(CtlTest):
+    def test_without_a_bus(self):
+        self.says(EX_UNAVAILABLE, "cannot connect to the system bus: No such file or directory; check that dbus.service",
+                  "list", env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"})
+
+    def test_without_a_service(self):
+        for command in (["list"], ["status"], ["wait", "5"], ["add", "5"], ["metrics"]):
+            self.says(EX_UNAVAILABLE,
+                      "jobwatchd is not running: start it with 'systemctl start jobwatchd.service'", *command)
+        self.says(EX_UNAVAILABLE, "jobwatchd is not running: start it with 'systemctl start jobwatchd@a-7.service'",
+                  "list", "-i", "a-7")
+
+    def test_a_service_that_leaves_the_bus_during_a_call(self):
+        self.start_service("leave")
+        self.says(EX_UNAVAILABLE, "jobwatchd did not reply: it has stopped or is stuck; see 'systemctl status jobwatchd",
+                  "list")
+
+    def test_the_bus_is_lost_while_waiting(self):
+        self.start_service("silent")
+        waiting = Waiting(self, 5)
+        self.bus.stop()
+        status, text = waiting.end()
+        self.assertEqual(status, EX_UNAVAILABLE, text)
+        self.assertIn("the connection to the system bus was lost", text)
+
+    def test_a_service_that_does_not_reply_ends_with_the_timeout(self):
+        self.start_service("silent")
+        began = time.monotonic()
+        self.says(EX_TIMEOUT, "the time of --timeout has passed", "wait", "5", "--timeout=300ms")
+        self.assertGreaterEqual(time.monotonic() - began, 0.3)
+
+
+class Refused(CtlTest):
+    def test_by_the_policy_of_the_bus(self):
+        """As for a user who is not in the group: the message comes from the bus, the service knows nothing."""
+        self.bus.stop()
+        user = str(os.getuid())
+        self.bus.__init__(self.directory, f'<policy user="{user}"><deny send_destination="org.jobwatchd1" '
+                                          'send_interface="org.jobwatchd1.Manager"/></policy>')
+        self.start_service("wrong")
+        self.says(EX_NOPERM, "access denied by the system bus: only root and members of the group jobwatchd", "list")
+        self.says(EX_NOPERM, "access denied by the system bus", "wait", "5")
+
+    def test_by_polkit(self):
+        self.start_service("error", DBUS + "AccessDenied", "Not authorized.")
+        self.says(EX_NOPERM, r"not permitted: Not authorized; run this as root, or see polkit\(8\)", "remove", "5")
+
+    def test_by_polkit_that_would_ask(self):
+        self.start_service("error", DBUS + "InteractiveAuthorizationRequired", "x")
+        self.says(EX_NOPERM, "not permitted: polkit asks for authentication; run this as root", "poll",
+                  "--no-ask-password")
+
+
+class Errors(CtlTest):
+    def test_what_the_service_says_is_passed_on_with_a_status(self):
+        for name, status in {OWN + "NoSuchJob": EX_UNKNOWN, OWN + "NoSuchHook": EX_UNKNOWN,
+                             OWN + "NoSuchDelivery": EX_UNKNOWN, OWN + "Standby": EX_UNAVAILABLE,
+                             OWN + "Busy": EX_UNAVAILABLE, OWN + "StateUnavailable": EX_IOERR,
+                             OWN + "ApiUnavailable": EX_UNAVAILABLE, DBUS + "InvalidArgs": EX_USAGE}.items():
+            with self.subTest(name):
+                service = self.start_service("error", name, "What happened: the cause.\x1b")
+                self.says(status, r"What happened: the cause\.\\x1b$", "show", "5")
+                service.kill()
+                service.wait()
+
+    def test_unknown_errors_are_named(self):
+        self.start_service("error", "com.example.Odd", "It is odd.")
+        self.says(EX_UNAVAILABLE, "jobwatchd failed: com.example.Odd: It is odd$", "statuses")
+
+    def test_a_method_that_the_service_does_not_have(self):
+        self.start_service("error", DBUS + "UnknownMethod", "Unknown method.")
+        self.says(EX_UNAVAILABLE, "this jobwatchd does not know the command: it is older", "metrics")
+
+    def test_a_reply_of_another_type(self):
+        self.start_service("wrong")
+        for command in (["list"], ["show", "5"], ["history"], ["status"], ["deliveries"], ["wait", "5"], ["add", "5"],
+                        ["test-hook", "x"]):
+            self.says(EX_SOFTWARE, "unexpected reply: jobwatchd and jobwatchctl are not of the same version", *command)
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run(**self.command("--help"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE)
+        self.assertEqual((done.returncode, done.stderr),
+                         (EX_IOERR, "jobwatchctl: cannot write to standard output: No space left on device\n"))
+
+
+if __name__ == "__main__":
+    unittest.main()

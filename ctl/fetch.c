@@ -46,6 +46,18 @@ static void append_ids(sd_bus_message *call, const struct id_list *ids)
         client_need(sd_bus_message_close_container(call));
 }
 
+static void append_keys(sd_bus_message *call, const char *const *keys)
+{
+        client_need(sd_bus_message_open_container(call, 'e', "sv"));
+        client_need(sd_bus_message_append(call, "s", "Keys"));
+        client_need(sd_bus_message_open_container(call, 'v', "as"));
+        client_need(sd_bus_message_open_container(call, 'a', "s"));
+        for (; *keys != NULL; keys++)
+                client_need(sd_bus_message_append(call, "s", *keys));
+        for (int i = 0; i < 3; i++)
+                client_need(sd_bus_message_close_container(call));
+}
+
 static sd_bus_message *jobs_call(struct client *client, const struct job_filter *filter, uint64_t after)
 {
         sd_bus_message *call = client_message(client, "ListJobs");
@@ -57,6 +69,8 @@ static sd_bus_message *jobs_call(struct client *client, const struct job_filter 
                 append_ids(call, filter->ids);
         if (filter->patterns != NULL && *filter->patterns != NULL)
                 client_append_texts(call, "Patterns", filter->patterns);
+        if (filter->keys != NULL)
+                append_keys(call, filter->keys);
         client_need(sd_bus_message_close_container(call));
         client_need(sd_bus_message_append(call, "tu", after, PAGE_ROWS));
         return call;

@@ -15,6 +15,7 @@ struct job_filter {
         const char *state;         /* open, ended, failed or failing; NULL: any */
         const struct id_list *ids; /* NULL: any */
         char *const *patterns;     /* NULL-terminated; NULL: any */
+        const char *const *keys;   /* that the rows have; NULL-terminated; NULL: all */
 };
 
 enum exit_status fetch_jobs(struct client *client, const struct job_filter *filter, struct rows *rows);

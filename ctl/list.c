@@ -30,6 +30,10 @@ static const struct column job_columns[] = {
         { .heading = "DESCRIPTION", .key = "Description", .cut = true },
 };
 
+/* All that the columns show, in little more than half the time of whole rows. */
+static const char *const job_keys[] = { "Id",          "Name",        "Status",  "Outcome",
+                                        "ChangedUSec", "Description", "Failing", NULL };
+
 static const struct listing jobs = { job_columns, COUNT_OF(job_columns), "job", "jobs" };
 
 enum exit_status command_list(struct context *context)
@@ -55,6 +59,8 @@ enum exit_status command_list(struct context *context)
                 }
                 filter.state = states[i].name;
         }
+        if (context->output.json == JSON_OFF)
+                filter.keys = job_keys;
         enum exit_status status = fetch_jobs(&context->client, &filter, &rows);
         return print_rows(context, &jobs, status, &rows);
 }

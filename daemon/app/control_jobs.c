@@ -146,19 +146,20 @@ static int run(struct state_operation *operation, struct store *store)
 {
         struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, operation);
         const struct bus_list_jobs *arguments = list->arguments;
+        const size_t result_max = arguments->without_result ? 0 : LIST_RESULT_MAX;
         uint64_t last = list->after;
         int r = 0;
 
         forget_stored(list);
         if (arguments->ids == NULL)
-                r = store_list_jobs(store, list->after, list->until, ROUND_MAX, LIST_RESULT_MAX, &last,
+                r = store_list_jobs(store, list->after, list->until, ROUND_MAX, result_max, &last,
                                     take_stored, list);
         for (size_t i = first_id_after(arguments, list->after); i < arguments->id_count; i++) {
                 uint64_t id = arguments->ids[i];
 
                 if (r != 0 || id > list->until)
                         break;
-                r = store_list_jobs(store, id - 1, id, 2, LIST_RESULT_MAX, &last, take_stored, list);
+                r = store_list_jobs(store, id - 1, id, 2, result_max, &last, take_stored, list);
         }
         if (r > 0)
                 list->until = last;

@@ -27,6 +27,7 @@ struct bus_call {
         uint32_t uid;            /* see caller.h */
         const char *action;      /* of polkit; NULL: it changes nothing */
         sd_bus_slot *question;   /* about the caller, in progress */
+        char *const *keys;       /* of rows, which leave out others; NULL-terminated; NULL: all */
         void *arguments;         /* memory of arguments, freed with the call */
         void (*free_arguments)(void *arguments);
 

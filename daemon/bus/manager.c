@@ -42,16 +42,22 @@ static int compare_ids(const void *left, const void *right)
 struct list_jobs {
         struct bus_list_jobs arguments;
         uint64_t *ids; /* sorted */
-        char **patterns;
+        char **patterns, **keys;
 };
+
+static void free_strings(char **strings)
+{
+        for (char **string = strings; string != NULL && *string != NULL; string++)
+                free(*string);
+        free(strings);
+}
 
 static void free_list_jobs(void *arguments)
 {
         struct list_jobs *list = arguments;
 
-        for (char **pattern = list->patterns; pattern != NULL && *pattern != NULL; pattern++)
-                free(*pattern);
-        free(list->patterns);
+        free_strings(list->patterns);
+        free_strings(list->keys);
         free(list->ids);
         free(list);
 }
@@ -88,6 +94,7 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
                 { "State", "s", &state },
                 { "Ids", "at", &ids },
                 { "Patterns", "as", &list->patterns },
+                { "Keys", "as", &list->keys },
         };
 
         int r = bus_read_entries(call, filter, SIZE_OF(filter));
@@ -103,6 +110,8 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
                 return r;
         list->arguments.state = (enum bus_job_state)index;
         list->arguments.patterns = list->patterns;
+        call->keys = list->keys;
+        list->arguments.without_result = !bus_call_wants(call, "Result");
         return 0;
 }
 

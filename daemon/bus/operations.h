@@ -29,6 +29,7 @@ struct bus_list_jobs {
         const uint64_t *ids; /* ascending, each once; NULL: any */
         size_t id_count;
         char *const *patterns; /* NULL-terminated; NULL: any */
+        bool without_result;   /* nobody wants the Result */
         uint64_t after;        /* only jobs with greater ids */
         size_t limit;          /* 1 to BUS_ROWS_MAX */
 };

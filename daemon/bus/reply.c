@@ -104,8 +104,20 @@ static void put_end(struct bus_call *call)
         close_container(call);
 }
 
+bool bus_call_wants(const struct bus_call *call, const char *key)
+{
+        if (call->keys == NULL)
+                return true;
+        for (char *const *wanted = call->keys; *wanted != NULL; wanted++)
+                if (strcmp(*wanted, key) == 0)
+                        return true;
+        return false;
+}
+
 static void put(struct bus_call *call, const char *key, const char *type, const void *value)
 {
+        if (!bus_call_wants(call, key))
+                return;
         put_begin(call, key, type);
         append(call, *type, value);
         put_end(call);
@@ -167,7 +179,7 @@ static char *valid_copy(const char *data, size_t size)
 
 void bus_put_text(struct bus_call *call, const char *key, const char *data, size_t size, size_t limit)
 {
-        if (data == NULL)
+        if (data == NULL || !bus_call_wants(call, key))
                 return;
         size = text_cut(data, size, limit);
         CLEANUP(cleanup_free) char *copy = valid_copy(data, size);
@@ -179,7 +191,7 @@ void bus_put_text(struct bus_call *call, const char *key, const char *data, size
 
 void bus_put_strings(struct bus_call *call, const char *key, char *const *strings)
 {
-        if (strings == NULL)
+        if (strings == NULL || !bus_call_wants(call, key))
                 return;
         put_begin(call, key, "as");
         open_container(call, SD_BUS_TYPE_ARRAY, "s");

@@ -24,6 +24,9 @@ void bus_rows_end(struct bus_call *call);
 void bus_row_begin(struct bus_call *call);
 void bus_row_end(struct bus_call *call);
 
+/* Whether the client wants rows with this key; what it does not want is left out of rows anyway. */
+bool bus_call_wants(const struct bus_call *call, const char *key);
+
 /* The entries of a row. */
 void bus_put_number(struct bus_call *call, const char *key, uint64_t number); /* t */
 void bus_put_count(struct bus_call *call, const char *key, uint32_t count);   /* u */

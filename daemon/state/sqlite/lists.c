@@ -44,6 +44,8 @@ static int read_job(struct store *store, sqlite3_stmt *statement, size_t result_
                 return store_fail(store, -EUCLEAN, "a job in the database has an unknown outcome");
         ret_job->has_event = event_kind_from_string(event, &ret_job->event);
         ret_job->result_size = result.size != UINT64_MAX ? result.size : 0;
+        if (result_max == 0)
+                return 0;
         return store_text_read_head(store, ret_job->record.id, result, result_max, &ret_job->record.result);
 }
 

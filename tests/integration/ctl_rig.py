@@ -16,6 +16,9 @@ from harness import IntegrationTest, PATIENCE, clean_environment, end_with_paren
 
 JOBWATCHCTL = program("JOBWATCHCTL")
 FAKE_SERVICE = program("FAKE_SERVICE")
+THREE = ("[job 5]\ndescription = Import of members\nbusiness = Soho\nbusiness_id = 7\nstep = 0s Running | {\"rows\": 4}\n"
+         "[job 6]\ndescription = Bulk edit\nstep = 0s Completed | 12 tariffs\n"
+         "[job 7]\ndescription = Import of rooms\nstep = 0s Failed | Row 17: no such plan\n")
 
 
 class CtlTest(IntegrationTest):
@@ -94,6 +97,16 @@ class CtlTest(IntegrationTest):
             shown += data
         os.close(primary)
         return process.wait(PATIENCE), shown.decode().replace("\r\n", "\n")
+
+
+class ThreeJobs(CtlTest):
+    """Jobs that are open, succeeded and failed."""
+
+    def start_three(self, more="", **config):
+        daemon = self.start(THREE, [6, 7], more="[job members]\nid = 5\n" + more, **config)
+        for pattern in (r"Job 5 .*\[seen", r"Job 6 .*\[succeeded", r"Job 7 .*\[failed"):
+            daemon.wait_for(pattern)
+        return daemon
 
 
 class Waiting:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The lists of jobwatchctl with the real daemon: as tables on terminals and in pipes, as JSON, and for completion."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from ctl_rig import THREE, ThreeJobs
+from harness import EX_OK, PATIENCE
+
+
+class List(ThreeJobs):
+    def test_each_job_is_a_row(self):
+        self.start_three()
+        for command in ([], ["list"]):
+            lines = self.out(*command).splitlines()
+            self.assertEqual(lines[0].split(), ["ID", "NAME", "STATUS", "SINCE", "DESCRIPTION"])
+            self.assertRegex(lines[1], r"^ *5 +members +Running +(now|\d.* ago) +Import of members$")
+            self.assertRegex(lines[2], r"^ *6 +- +Completed +(now|\d.* ago) +Bulk edit$")
+            self.assertRegex(lines[3], r"^ *7 +- +Failed +(now|\d.* ago) +Import of rooms$")
+            self.assertEqual(lines[4:], ["", "3 jobs."])
+
+    def test_filters_and_patterns(self):
+        self.start_three()
+        for words, ids in {("--open",): [5], ("--ended",): [6, 7], ("--failed",): [7], ("--failing",): [],
+                           ("*import*",): [5, 7], ("members",): [5], ("6",): [6], ("6", "members"): [5, 6],
+                           ("--ended", "*import*"): [7]}.items():
+            with self.subTest(words):
+                self.assertEqual([row["Id"] for row in self.json("list", *words)], ids)
+        self.assertEqual(self.out("list", "--failing"), "0 jobs.\n")
+        self.assertEqual(self.out("list", "--failing", "--no-legend"), "")
+
+    def test_a_job_that_cannot_be_polled_says_why(self):
+        self.start_three()
+        self.fake.fault("five", path="*/5", status="500")
+        self.daemon.wait_for(r"Job 5 .*cannot be polled|Job 5 .*server error")
+        self.wait_until(lambda: [row["Id"] for row in self.json("list", "--failing")] == [5])
+        self.assertIn("Running (server error)", self.out("list", "--failing"))
+
+    def test_json_has_the_keys_of_the_bus(self):
+        self.start_three()
+        row = self.json("list", "5")[0]
+        self.assertEqual({key: row[key] for key in ("Id", "Name", "Status", "Outcome", "Description", "Result", "Business")},
+                         {"Id": 5, "Name": "members", "Status": "Running", "Outcome": "open", "Result": '{"rows": 4}',
+                          "Description": "Import of members", "Business": "Soho"})
+        pretty = self.out("list", "--json=pretty")
+        self.assertEqual([row["Id"] for row in json.loads(pretty)], [5, 6, 7])
+        self.assertIn('\n    "Id": 5,\n', pretty)
+        self.assertEqual(self.json("list", "99"), [])
+
+    def test_another_instance(self):
+        """Its name needs escaping on the bus."""
+        self.fake = self.start_fake(THREE)
+        self.write_config(self.fake, [6])
+        self.start_daemon("--instance", "7-east", env=self.bus.env)
+        self.bus.wait_for_name("org.jobwatchd1._37_2deast")
+        self.wait_until(lambda: self.rows("list", "--ended", "-i", "7-east"))
+        self.assertEqual(self.rows("-i", "7-east", "list")[0][0], "6")
+
+    def test_texts_that_are_hostile_to_terminals(self):
+        """Escape sequences, line feeds and direction marks of a Description are not passed on."""
+        self.start('[job 5]\nstep = 0s Running\n', [5])
+        self.fake.fault("text", path="*/5", status="200", body=json.dumps(
+            {"Id": 5, "Status": "Run\x1b[2Jning", "Description": "a\nb\u202ec\x07", "ResultData": "x\x1b]0;t\x07\ny"}))
+        self.wait_until(lambda: self.json("list")[0].get("Description", "").startswith("a\nb"))
+        self.assertNotRegex(self.out("list"), "[\x00-\x09\x0b-\x1f\u202e]")
+        self.assertEqual(self.rows("list")[0][-2:], ["a", "b\ufffdc\ufffd"])
+
+
+class Terminal(ThreeJobs):
+    def test_colours_only_where_they_are_wanted(self):
+        self.start_three()
+        for env, coloured in (({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+            with self.subTest(env):
+                _, shown = self.on_terminal("list", "--no-pager", env=env)
+                self.assertEqual("\033[31mFailed" in shown and "\033[32mCompleted" in shown, coloured, shown)
+                self.assertEqual("\033" in shown, coloured)
+        self.assertNotIn("\033", self.out("list"))
+
+    def test_a_table_is_as_wide_as_the_terminal(self):
+        self.start(f"[job 5]\ndescription = {'Import of members ' * 20}\nstep = 0s Running\n", [5])
+        self.daemon.wait_for(r"Job 5.*\[seen")
+        for columns in (60, 100):
+            _, shown = self.on_terminal("list", "--no-pager", columns=columns, env={"NO_COLOR": "1"})
+            self.assertEqual(max(map(len, shown.splitlines())), columns)
+        self.assertIn("Import of members " * 19 + "Import of members", self.out("list"))
+
+    def test_the_pager_gets_what_is_long(self):
+        self.start_three()
+        pager = self.directory / "pager"
+        pager.write_text("#!/bin/sh\necho \"[$LESS$LESSSECURE\"; sed 's/^/> /'; echo ']'\n", encoding="utf-8")
+        pager.chmod(0o755)
+        unsafe = {"SYSTEMD_PAGERSECURE": "0", "NO_COLOR": "1"}
+        for env in ({"SYSTEMD_PAGER": pager}, {"PAGER": pager}, {"SYSTEMD_PAGER": pager, "PAGER": "/nonexistent"}):
+            status, shown = self.on_terminal("list", env={**unsafe, **{name: str(path) for name, path in env.items()}})
+            self.assertEqual(status, EX_OK)
+            self.assertRegex(shown, r"^\[FRSXMK\n> ID .*\n(> .*\n)+\]\n$")
+        _, shown = self.on_terminal("list", env={"SYSTEMD_PAGER": str(pager), "SYSTEMD_PAGERSECURE": "1"})
+        self.assertTrue(shown.startswith("[FRSXMK1\n"), shown)
+        for env in ({"SYSTEMD_PAGER": "", "PAGER": str(pager)}, {"PAGER": "cat"}):
+            _, shown = self.on_terminal("list", env={**unsafe, **env})
+            self.assertTrue(shown.startswith(" ID ") or shown.startswith("ID "), shown)
+        _, shown = self.on_terminal("list", "--no-pager", env={**unsafe, "PAGER": str(pager)})
+        self.assertNotIn("[FRSXMK", shown)
+        self.assertNotIn("[FRSXMK", self.out("list", env={**unsafe, "PAGER": str(pager)}))
+
+    def test_with_other_privileges_than_the_login_session_the_pager_is_less(self):
+        self.start_three()
+        _, shown = self.on_terminal("list", env={"PAGER": "/bin/false", "TERM": "xterm"})
+        self.assertIn("3 jobs.", shown)
+
+
+class Completion(ThreeJobs):
+    SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../completion/jobwatchctl.bash")
+
+    def complete(self, *words):
+        """What bash completes at the end of the last of these words."""
+        script = f"PATH={self.directory}:$PATH; . {self.SCRIPT}; COMP_WORDS=(jobwatchctl \"$@\"); COMP_CWORD=$#; " \
+                 "_jobwatchctl; printf '%s\\n' \"${COMPREPLY[@]}\""
+        done = subprocess.run(["bash", "-c", script, "bash", *words], env=self.command()["env"], capture_output=True,
+                              text=True, timeout=PATIENCE)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return sorted(done.stdout.split())
+
+    def test_commands_options_and_ids(self):
+        os.symlink(self.command()["args"][0], self.directory / "jobwatchctl")
+        self.start_three()
+        self.assertEqual(self.complete("s"), ["show", "status", "statuses"])
+        self.assertEqual(self.complete("list", "--fail"), ["--failed", "--failing"])
+        self.assertEqual(self.complete("--json", ""), ["off", "pretty", "short"])
+        self.assertEqual(self.complete("list", "--json", "=", "p"), ["pretty"])
+        self.assertEqual(self.complete("show", ""), ["5", "6", "7"])
+        self.assertEqual(self.complete("wait", "--add", ""), ["5"])
+        self.assertEqual(self.complete("-i", "other", "show", ""), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -140,7 +140,25 @@ def check(root):
     events = words(source("daemon/model/event.c"), r'\[EVENT_\w+\] = "(\w+)"')
     problems += compare("event", events, words(hooks[hooks.index(".Sh EVENTS"):hooks.index(".Sh UNITS")],
                                                r"\.It Cm (\w+)"))
-    return problems + check_ctl(source)
+    return problems + check_ctl(source) + check_api(root, source("man/org.jobwatchd1.5"))
+
+
+BUS_TYPES = {"number": "t", "count": "u", "flag": "b", "string": "s", "text": "s", "strings": "as"}
+
+
+def keys_of_api(sources):
+    """"Key type" of each entry that is written into a dictionary, and read from the filter of a list."""
+    found = {f"{key} {BUS_TYPES[kind]}"
+             for kind, key in re.findall(r'\b(?:bus|control)_put_(\w+)\([^";]*"(\w+)"', sources)}
+    return found | {f"{key} {kind}" for key, kind in re.findall(r'\{ "(\w+)", "([a-z]+)", &', sources)}
+
+
+def check_api(root, page):
+    sources = "".join(path.read_text(encoding="utf-8") for path in sorted((root / "daemon/app").glob("control*.c")))
+    manager = (root / "daemon/bus/manager.c").read_text(encoding="utf-8")
+    return compare("key of the API", keys_of_api(sources + manager), words(page, r"(?m)^\.It Li ([A-Z]\w+ [a-z]+)$")) + \
+        compare("method", words(manager, r'(?m)^        (?:METHOD|SD_BUS_SIGNAL_WITH_ARGS)\(\s*"(\w+)"'),
+                words(page, r"\.It Fn (\w+)"))
 
 
 SYSEXITS = {"EXIT_SUCCESS": 0, "EX_USAGE": 64, "EX_NOINPUT": 66, "EX_UNAVAILABLE": 69, "EX_SOFTWARE": 70, "EX_IOERR": 74, "EX_NOPERM": 77,
@@ -153,6 +171,8 @@ def fields(page):
 
 
 def self_test():
+    api = 'bus_put_number(call, "Id", 1); bus_put_strings(\n get->call, "Hooks", x); { "State", "s", &state },'
+    assert keys_of_api(api) == {"Id t", "Hooks as", "State s"}, keys_of_api(api)
     table = keys_of_table('{ KEY(JOB, "b", timespan), RANGE(1, 2) }, '
                           '{ KEY(API, "a", timespan), DEFAULT("1s "\n "b"), RANGE(0, 1) }')
     assert table == {("api", "a"): "1s b", ("job", "b"): ""}, table

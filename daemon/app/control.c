@@ -50,6 +50,11 @@ static void on_notice(void *userdata, bool is_problem, const char *text)
 
 static const struct bus_operations operations = {
         .list_jobs = control_list_jobs,
+        .get_job = control_get_job,
+        .list_events = control_list_events,
+        .list_deliveries = control_list_deliveries,
+        .list_statuses = control_list_statuses,
+        .get_status = control_get_status,
 };
 
 int control_new(const struct control_parts *parts, struct control **ret_control)
@@ -59,6 +64,7 @@ int control_new(const struct control_parts *parts, struct control **ret_control)
         if (control == NULL)
                 return -ENOMEM;
         control->parts = *parts;
+        control->started_us = clock_wall_us();
         const struct bus_service_parts service = {
                 .event = parts->event,
                 .connection = parts->bus,

@@ -81,29 +81,11 @@ static struct job_row *find_watched(struct list_jobs *list, uint64_t id)
                                                                                   : NULL;
 }
 
-static void shorten(struct text *text)
-{
-        size_t size = text_cut(text->data, text->size, LIST_TEXT_MAX);
-        char *cut = size < text->size ? realloc(text->data, size + 1) : NULL;
-
-        if (cut == NULL)
-                return;
-        cut[size] = '\0';
-        *text = (struct text){ cut, size };
-}
-
-/* Keeps what a list shows. */
 static void trim(struct job_record *record)
 {
-        text_clear(&record->guid);
-        text_clear(&record->files);
-        text_clear(&record->user);
-        text_clear(&record->email);
-        text_clear(&record->created_on);
-        text_clear(&record->updated_on);
-        shorten(&record->status);
-        shorten(&record->description);
-        shorten(&record->business);
+        control_cut_text(&record->status);
+        control_cut_text(&record->description);
+        control_cut_text(&record->business);
 }
 
 static size_t texts_size(const struct job_row *row)
@@ -146,20 +128,18 @@ static int run(struct state_operation *operation, struct store *store)
 {
         struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, operation);
         const struct bus_list_jobs *arguments = list->arguments;
-        const size_t result_max = arguments->without_result ? 0 : LIST_RESULT_MAX;
         uint64_t last = list->after;
         int r = 0;
 
         forget_stored(list);
         if (arguments->ids == NULL)
-                r = store_list_jobs(store, list->after, list->until, ROUND_MAX, result_max, &last,
-                                    take_stored, list);
+                r = store_list_jobs(store, list->after, list->until, ROUND_MAX, &last, take_stored, list);
         for (size_t i = first_id_after(arguments, list->after); i < arguments->id_count; i++) {
                 uint64_t id = arguments->ids[i];
 
                 if (r != 0 || id > list->until)
                         break;
-                r = store_list_jobs(store, id - 1, id, 2, result_max, &last, take_stored, list);
+                r = store_list_jobs(store, id - 1, id, 2, &last, take_stored, list);
         }
         if (r > 0)
                 list->until = last;
@@ -215,7 +195,7 @@ static void put_row(struct list_jobs *list, const struct job_row *row)
         if (!matches_state(row, list->arguments->state) || !matches_patterns(row, list->arguments->patterns))
                 return;
         bus_row_begin(list->call);
-        job_row_put(list->control, list->call, row, LIST_RESULT_MAX);
+        job_row_put(list->control, list->call, row);
         bus_row_end(list->call);
         list->found++;
         list->found_bytes += texts_size(row);
@@ -282,8 +262,7 @@ static int copy_wanted(struct list_jobs *list)
         for (size_t i = first; i < last && r >= 0; i++) {
                 struct watched_job job;
 
-                if (monitor_list(list->control->parts.monitor, arguments->ids[i] - 1, &job, 1) > 0 &&
-                    job.id == arguments->ids[i])
+                if (monitor_find(list->control->parts.monitor, arguments->ids[i], &job))
                         r = watch(list, &job);
         }
         list->until = last < arguments->id_count ? arguments->ids[last - 1] : UINT64_MAX;

@@ -3,7 +3,10 @@
 
 #include <systemd/sd-event.h>
 
+#include "app/status_text.h"
 #include "bus/connection.h"
+#include "config/config.h"
+#include "delivery/outbox.h"
 #include "journal/journal.h"
 #include "monitor/monitor.h"
 #include "monitor/recorder.h"
@@ -17,5 +20,11 @@ struct control_parts {
         struct journal *journal;
         struct monitor *monitor;
         struct recorder *recorder;
-        const char *instance; /* see bus/service.h; NULL: none */
+        struct outbox *outbox;
+        struct config *const *config; /* the one in effect */
+        const char *instance;         /* see bus/service.h; NULL: none */
+
+        /* What the status line is made of, at present. Called from the loop. */
+        struct status_facts (*describe)(void *userdata);
+        void *userdata;
 };

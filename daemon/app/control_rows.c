@@ -54,6 +54,17 @@ enum outcome job_row_outcome(const struct job_row *row)
         return row->is_stored ? row->stored.outcome : OUTCOME_OPEN;
 }
 
+void control_cut_text(struct text *text)
+{
+        size_t size = text_cut(text->data, text->size, LIST_TEXT_MAX);
+        char *cut = size < text->size ? realloc(text->data, size + 1) : NULL;
+
+        if (cut == NULL)
+                return;
+        cut[size] = '\0';
+        *text = (struct text){ cut, size };
+}
+
 void control_put_text(struct bus_call *call, const char *key, const struct text *text)
 {
         bus_put_text(call, key, text->data, text->size, LIST_TEXT_MAX);
@@ -72,7 +83,7 @@ void control_put_sections(struct bus_call *call, const char *sections)
         bus_put_strings(call, "Discover", list.items);
 }
 
-static void put_stored(struct bus_call *call, const struct listed_job *job, size_t result_max)
+static void put_stored(struct bus_call *call, const struct listed_job *job)
 {
         const struct job_record *record = &job->record;
 
@@ -82,7 +93,7 @@ static void put_stored(struct bus_call *call, const struct listed_job *job, size
         bus_put_number(call, "ChangedUSec", job->changed_us);
         control_put_text(call, "Description", &record->description);
         if (record->has_result && record->result.data != NULL) {
-                bus_put_text(call, "Result", record->result.data, record->result.size, result_max);
+                bus_put_text(call, "Result", record->result.data, record->result.size, 0);
                 bus_put_number(call, "ResultBytes", job->result_size);
         }
         control_put_text(call, "Business", &record->business);
@@ -90,8 +101,7 @@ static void put_stored(struct bus_call *call, const struct listed_job *job, size
                 bus_put_number(call, "BusinessId", record->business_id);
 }
 
-void job_row_put(const struct control *control, struct bus_call *call, const struct job_row *row,
-                 size_t result_max)
+void job_row_put(const struct control *control, struct bus_call *call, const struct job_row *row)
 {
         const struct watched_job *watched = row->is_watched ? &row->watched : NULL;
 
@@ -102,7 +112,7 @@ void job_row_put(const struct control *control, struct bus_call *call, const str
         bus_put_string(call, "Outcome", outcome_to_string(job_row_outcome(row)));
         bus_put_flag(call, "Observed", row->is_stored);
         if (row->is_stored)
-                put_stored(call, &row->stored, result_max);
+                put_stored(call, &row->stored);
         if (watched != NULL && watched->failure != FAILURE_NONE)
                 bus_put_string(call, "Failing", failure_to_string(watched->failure));
         if (watched != NULL && watched->next_us != USEC_NEVER)

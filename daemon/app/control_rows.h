@@ -23,6 +23,5 @@ int job_row_watch(struct job_row *row, const struct watched_job *watched);
 uint64_t job_row_id(const struct job_row *row);
 enum outcome job_row_outcome(const struct job_row *row);
 
-/* Writes the entries of a job that every row has, with at most `result_max` bytes of its result. */
-void job_row_put(const struct control *control, struct bus_call *call, const struct job_row *row,
-                 size_t result_max);
+/* Writes the entries of a job that every row has. */
+void job_row_put(const struct control *control, struct bus_call *call, const struct job_row *row);

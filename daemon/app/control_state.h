@@ -11,11 +11,11 @@
 struct control {
         struct control_parts parts;
         struct bus_service *service;
+        uint64_t started_us; /* CLOCK_REALTIME */
 };
 
-/* Bytes of a text in a row of a list, and of a ResultData. */
-#define LIST_TEXT_MAX   4096
-#define LIST_RESULT_MAX 200
+/* Bytes of a text in a row of a list. */
+#define LIST_TEXT_MAX 4096
 
 /* A reply takes no more rows when it has so many bytes of texts. */
 #define REPLY_BYTES_MAX ((size_t)4 * 1024 * 1024)
@@ -29,9 +29,18 @@ void control_fail_memory(struct bus_call *call);
 /* The wall clock at a time of CLOCK_BOOTTIME, now or later. */
 uint64_t control_wall_us(const struct control *control, uint64_t boot_us);
 
+/* Cuts a text to what a list shows of it. */
+void control_cut_text(struct text *text);
+
 /* A text of a list, and the names of sections, separated by commas (NULL: none). */
 void control_put_text(struct bus_call *call, const char *key, const struct text *text);
 void control_put_sections(struct bus_call *call, const char *sections);
 
 /* The operations: see bus/operations.h. `userdata` is a struct control. */
 void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);
+void control_get_job(void *userdata, struct bus_call *call, uint64_t job);
+void control_list_events(void *userdata, struct bus_call *call, const struct bus_list_events *arguments);
+void control_list_deliveries(void *userdata, struct bus_call *call,
+                             const struct bus_list_deliveries *arguments);
+void control_list_statuses(void *userdata, struct bus_call *call);
+void control_get_status(void *userdata, struct bus_call *call);

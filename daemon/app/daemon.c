@@ -158,13 +158,9 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
 
 /* ---- status ---- */
 
-static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
+static struct status_facts collect_facts(struct daemon *daemon, uint64_t now_us)
 {
-        struct daemon *daemon = userdata;
-
-        if (ending_has_begun(&daemon->ending))
-                return NULL;
-        const struct status_facts facts = {
+        return (struct status_facts){
                 .config = daemon->config,
                 .jobs = monitor_count(daemon->monitor),
                 .deliveries = outbox_count(daemon->outbox),
@@ -176,6 +172,15 @@ static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
                 .now_us = now_us,
                 .wall_us = clock_wall_us(),
         };
+}
+
+static char *describe_status(void *userdata, uint64_t now_us, bool *ret_stable)
+{
+        struct daemon *daemon = userdata;
+
+        if (ending_has_begun(&daemon->ending))
+                return NULL;
+        const struct status_facts facts = collect_facts(daemon, now_us);
 
         /* In the middle of a poll the next one is not known; this text may stay until then. */
         *ret_stable = facts.jobs.open == 0 || facts.jobs.next_us != USEC_NEVER;
@@ -336,6 +341,15 @@ static int build_reload(struct daemon *daemon)
         return reload_new(&parts, &daemon->reload);
 }
 
+static struct status_facts describe_facts(void *userdata)
+{
+        struct daemon *daemon = userdata;
+        uint64_t now_us = 0;
+
+        (void)sd_event_now(daemon->event, CLOCK_BOOTTIME, &now_us);
+        return collect_facts(daemon, now_us);
+}
+
 /* Services have a D-Bus API. By hand it is there if a name is given, which is not that of the service. */
 static int build_control(struct daemon *daemon)
 {
@@ -346,7 +360,11 @@ static int build_control(struct daemon *daemon)
                 .journal = daemon->journal,
                 .monitor = daemon->monitor,
                 .recorder = daemon->recorder,
+                .outbox = daemon->outbox,
+                .config = &daemon->config,
                 .instance = daemon->options->instance,
+                .describe = describe_facts,
+                .userdata = daemon,
         };
 
         if (daemon->options->once || (parts.instance == NULL && getenv("NOTIFY_SOCKET") == NULL))

@@ -27,8 +27,7 @@ static void print_time(FILE *file, const struct status_facts *facts, uint64_t ti
         (void)fputs(text, file);
 }
 
-/* As the log says it. */
-static const char *failure_text(const struct monitor_counts *jobs)
+const char *status_failure_text(const struct monitor_counts *jobs)
 {
         if (jobs->failure == FAILURE_REFUSED)
                 return jobs->blocked ? "requests blocked" : "credentials rejected";
@@ -52,7 +51,7 @@ static void print_deliveries(FILE *file, const struct outbox_counts *deliveries)
 static void print_problems(FILE *file, const struct status_facts *facts)
 {
         if (facts->jobs.failure != FAILURE_NONE) {
-                (void)fprintf(file, "; API: %s, next attempt ", failure_text(&facts->jobs));
+                (void)fprintf(file, "; API: %s, next attempt ", status_failure_text(&facts->jobs));
                 if (facts->jobs.retry_us > facts->now_us) {
                         (void)fputs("at ", file);
                         print_time(file, facts, facts->jobs.retry_us);

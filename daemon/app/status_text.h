@@ -27,3 +27,6 @@ struct status_facts {
  * next attempt at 12:30:08; 23 of 5000 requests in the last hour". malloc()ed, or NULL when out of memory.
  */
 char *status_text(const struct status_facts *facts);
+
+/* What is wrong with the API, as the log says it. There is a failure. */
+const char *status_failure_text(const struct monitor_counts *jobs);

@@ -37,11 +37,57 @@ static int compare_ids(const void *left, const void *right)
         return (a > b) - (a < b);
 }
 
+/* Sorts ids, and keeps each once. Returns their number. */
+static size_t sort_ids(uint64_t ids[], size_t count)
+{
+        size_t kept = 0;
+
+        qsort(ids, count, sizeof(*ids), compare_ids);
+        for (size_t i = 0; i < count; i++)
+                if (i == 0 || ids[i] != ids[i - 1])
+                        ids[kept++] = ids[i];
+        return kept;
+}
+
+/*
+ * Memory for the arguments of a call, freed by `release` with it. NULL without memory: the call has ended
+ * with an error.
+ */
+static void *new_arguments(struct bus_call *call, size_t size, void (*release)(void *arguments))
+{
+        call->arguments = calloc(1, size);
+        call->free_arguments = release;
+        if (call->arguments != NULL)
+                return call->arguments;
+        call->free_arguments = NULL;
+        bus_call_fail(call, BUS_FAILED, "out of memory");
+        return NULL;
+}
+
+/*
+ * Borrowed ids as sorted ones of the call, each once; NULL if there are none. Returns 0, or a negative errno,
+ * and then the call has ended.
+ */
+static int copy_ids(struct bus_call *call, const struct bus_ids *ids, uint64_t **ret_ids, size_t *ret_count)
+{
+        if (ids->count == 0)
+                return 0;
+        uint64_t *copy = malloc(ids->count * sizeof(*copy));
+        if (copy == NULL) {
+                bus_call_fail(call, BUS_FAILED, "out of memory");
+                return -ENOMEM;
+        }
+        memcpy(copy, ids->ids, ids->count * sizeof(*copy));
+        *ret_count = sort_ids(copy, ids->count);
+        *ret_ids = copy;
+        return 0;
+}
+
 /* ---- ListJobs ---- */
 
 struct list_jobs {
         struct bus_list_jobs arguments;
-        uint64_t *ids; /* sorted */
+        uint64_t *ids;
         char **patterns, **keys;
 };
 
@@ -60,25 +106,6 @@ static void free_list_jobs(void *arguments)
         free_strings(list->keys);
         free(list->ids);
         free(list);
-}
-
-/* Borrowed ids become sorted ones of our own, each once. */
-static int take_ids(struct bus_call *call, struct list_jobs *list, const struct bus_ids *ids)
-{
-        if (ids->count == 0)
-                return 0;
-        list->ids = malloc(ids->count * sizeof(uint64_t));
-        if (list->ids == NULL) {
-                bus_call_fail(call, BUS_FAILED, "out of memory");
-                return -ENOMEM;
-        }
-        memcpy(list->ids, ids->ids, ids->count * sizeof(uint64_t));
-        qsort(list->ids, ids->count, sizeof(uint64_t), compare_ids);
-        list->arguments.ids = list->ids;
-        for (size_t i = 0; i < ids->count; i++)
-                if (i == 0 || list->ids[i] != list->ids[i - 1])
-                        list->ids[list->arguments.id_count++] = list->ids[i];
-        return 0;
 }
 
 static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
@@ -101,7 +128,7 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
         if (r >= 0)
                 r = bus_find_choice(call, "State", state, states, &index);
         if (r >= 0)
-                r = take_ids(call, list, &ids);
+                r = copy_ids(call, &ids, &list->ids, &list->arguments.id_count);
         if (r >= 0)
                 r = bus_read_number(call, &list->arguments.after);
         if (r >= 0)
@@ -109,25 +136,93 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
         if (r < 0)
                 return r;
         list->arguments.state = (enum bus_job_state)index;
+        list->arguments.ids = list->ids;
         list->arguments.patterns = list->patterns;
         call->keys = list->keys;
-        list->arguments.without_result = !bus_call_wants(call, "Result");
         return 0;
 }
 
 static void start_list_jobs(struct bus_call *call)
 {
         const struct bus_manager *manager = call->userdata;
-        struct list_jobs *list = calloc(1, sizeof(*list));
+        struct list_jobs *list = new_arguments(call, sizeof(*list), free_list_jobs);
 
-        if (list == NULL) {
-                bus_call_fail(call, BUS_FAILED, "out of memory");
-                return;
-        }
-        call->arguments = list;
-        call->free_arguments = free_list_jobs;
-        if (read_list_jobs(call, list) >= 0)
+        if (list != NULL && read_list_jobs(call, list) >= 0)
                 manager->operations->list_jobs(manager->userdata, call, &list->arguments);
+}
+
+/* ---- other methods that read ---- */
+
+static void start_get_job(struct bus_call *call)
+{
+        const struct bus_manager *manager = call->userdata;
+        uint64_t job;
+
+        if (bus_read_number(call, &job) >= 0)
+                manager->operations->get_job(manager->userdata, call, job);
+}
+
+struct list_events {
+        struct bus_list_events arguments;
+        uint64_t *jobs;
+};
+
+static void free_list_events(void *arguments)
+{
+        struct list_events *list = arguments;
+
+        free(list->jobs);
+        free(list);
+}
+
+static void start_list_events(struct bus_call *call)
+{
+        const struct bus_manager *manager = call->userdata;
+        struct list_events *list = new_arguments(call, sizeof(*list), free_list_events);
+        struct bus_ids jobs;
+
+        if (list == NULL || bus_read_number(call, &list->arguments.after) < 0 ||
+            bus_read_ids(call, &jobs) < 0 ||
+            copy_ids(call, &jobs, &list->jobs, &list->arguments.job_count) < 0 ||
+            bus_read_limit(call, BUS_ROWS_MAX, &list->arguments.limit) < 0)
+                return;
+        list->arguments.jobs = list->jobs;
+        manager->operations->list_events(manager->userdata, call, &list->arguments);
+}
+
+static void start_list_deliveries(struct bus_call *call)
+{
+        static const char *const states[] = { "pending", "failed", NULL };
+        const struct bus_manager *manager = call->userdata;
+        struct bus_list_deliveries *list = new_arguments(call, sizeof(*list), free);
+        int index;
+
+        if (list == NULL)
+                return;
+        const struct bus_entry filter[] = {
+                { "State", "s", &list->state },
+                { "Job", "t", &list->job },
+                { "Hook", "s", &list->hook },
+        };
+        if (bus_read_entries(call, filter, SIZE_OF(filter)) < 0 ||
+            (list->state != NULL && bus_find_choice(call, "State", list->state, states, &index) < 0) ||
+            bus_read_number(call, &list->after) < 0 || bus_read_limit(call, BUS_ROWS_MAX, &list->limit) < 0)
+                return;
+        manager->operations->list_deliveries(manager->userdata, call, list);
+}
+
+static void start_list_statuses(struct bus_call *call)
+{
+        const struct bus_manager *manager = call->userdata;
+
+        manager->operations->list_statuses(manager->userdata, call);
+}
+
+static void start_get_status(struct bus_call *call)
+{
+        const struct bus_manager *manager = call->userdata;
+
+        manager->operations->get_status(manager->userdata, call);
 }
 
 /* ---- methods ---- */
@@ -139,7 +234,9 @@ struct method {
 };
 
 static const struct method methods[] = {
-        { "ListJobs", NULL, start_list_jobs },
+        { "ListJobs", NULL, start_list_jobs },         { "GetJob", NULL, start_get_job },
+        { "ListEvents", NULL, start_list_events },     { "ListDeliveries", NULL, start_list_deliveries },
+        { "ListStatuses", NULL, start_list_statuses }, { "GetStatus", NULL, start_get_status },
 };
 
 static const struct method *find_method(const char *name)
@@ -217,13 +314,19 @@ int bus_manager_emit_event(struct bus_manager *manager, uint64_t sequence, uint6
 
 /* ---- the API ---- */
 
-#define READING(name, arguments, results)                                                                    \
+#define METHOD(name, arguments, results)                                                                     \
         SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS arguments, SD_BUS_RESULT results, on_call,                 \
                                 SD_BUS_VTABLE_UNPRIVILEGED)
 
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
-        READING("ListJobs", ("a{sv}", filter, "t", after, "u", limit), ("aa{sv}", jobs)),
+        METHOD("ListJobs", ("a{sv}", filter, "t", after, "u", limit), ("aa{sv}", jobs)),
+        METHOD("GetJob", ("t", id), ("a{sv}", job)),
+        METHOD("ListEvents", ("t", after_sequence, "at", jobs, "u", limit),
+               ("t", newest, "b", gap, "aa{sv}", events)),
+        METHOD("ListDeliveries", ("a{sv}", filter, "t", after, "u", limit), ("aa{sv}", deliveries)),
+        METHOD("ListStatuses", (NULL), ("aa{sv}", statuses)),
+        METHOD("GetStatus", (NULL), ("a{sv}", status)),
         SD_BUS_SIGNAL_WITH_ARGS("JobEvent", SD_BUS_ARGS("t", sequence, "t", job, "s", event), 0),
         SD_BUS_VTABLE_END,
 };

@@ -29,11 +29,34 @@ struct bus_list_jobs {
         const uint64_t *ids; /* ascending, each once; NULL: any */
         size_t id_count;
         char *const *patterns; /* NULL-terminated; NULL: any */
-        bool without_result;   /* nobody wants the Result */
         uint64_t after;        /* only jobs with greater ids */
         size_t limit;          /* 1 to BUS_ROWS_MAX */
 };
 
+/* ListEvents. */
+struct bus_list_events {
+        uint64_t after;       /* only events with greater sequence numbers */
+        const uint64_t *jobs; /* ascending, each once; NULL: any */
+        size_t job_count;
+        size_t limit; /* 1 to BUS_ROWS_MAX */
+};
+
+/* ListDeliveries. A delivery has to match all that is given. */
+struct bus_list_deliveries {
+        const char *state; /* "pending", "failed"; NULL: both */
+        const char *hook;  /* NULL: any */
+        uint64_t job;      /* 0: any */
+        uint64_t after;    /* only deliveries with greater ids */
+        size_t limit;      /* 1 to BUS_ROWS_MAX */
+};
+
 struct bus_operations {
+        /* These only read. */
         void (*list_jobs)(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);
+        void (*get_job)(void *userdata, struct bus_call *call, uint64_t job);
+        void (*list_events)(void *userdata, struct bus_call *call, const struct bus_list_events *arguments);
+        void (*list_deliveries)(void *userdata, struct bus_call *call,
+                                const struct bus_list_deliveries *arguments);
+        void (*list_statuses)(void *userdata, struct bus_call *call);
+        void (*get_status)(void *userdata, struct bus_call *call);
 };

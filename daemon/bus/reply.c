@@ -104,7 +104,8 @@ static void put_end(struct bus_call *call)
         close_container(call);
 }
 
-bool bus_call_wants(const struct bus_call *call, const char *key)
+/* Whether the client wants rows with this key. */
+static bool is_wanted(const struct bus_call *call, const char *key)
 {
         if (call->keys == NULL)
                 return true;
@@ -116,7 +117,7 @@ bool bus_call_wants(const struct bus_call *call, const char *key)
 
 static void put(struct bus_call *call, const char *key, const char *type, const void *value)
 {
-        if (!bus_call_wants(call, key))
+        if (!is_wanted(call, key))
                 return;
         put_begin(call, key, type);
         append(call, *type, value);
@@ -177,11 +178,25 @@ static char *valid_copy(const char *data, size_t size)
         return copy;
 }
 
+/* Most texts need no copy. */
+static bool is_plain(const char *data, size_t size)
+{
+        for (size_t i = 0; i < size; i++)
+                if ((signed char)data[i] <= 0)
+                        return false;
+        return true;
+}
+
 void bus_put_text(struct bus_call *call, const char *key, const char *data, size_t size, size_t limit)
 {
-        if (data == NULL || !bus_call_wants(call, key))
+        if (data == NULL || !is_wanted(call, key))
                 return;
-        size = text_cut(data, size, limit);
+        size_t shown = text_cut(data, size, limit);
+        if (shown == size && is_plain(data, size)) {
+                put(call, key, "s", data);
+                return;
+        }
+        size = shown;
         CLEANUP(cleanup_free) char *copy = valid_copy(data, size);
         if (copy == NULL)
                 note(call, -ENOMEM);
@@ -191,7 +206,7 @@ void bus_put_text(struct bus_call *call, const char *key, const char *data, size
 
 void bus_put_strings(struct bus_call *call, const char *key, char *const *strings)
 {
-        if (strings == NULL || !bus_call_wants(call, key))
+        if (strings == NULL || !is_wanted(call, key))
                 return;
         put_begin(call, key, "as");
         open_container(call, SD_BUS_TYPE_ARRAY, "s");

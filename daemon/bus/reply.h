@@ -24,9 +24,6 @@ void bus_rows_end(struct bus_call *call);
 void bus_row_begin(struct bus_call *call);
 void bus_row_end(struct bus_call *call);
 
-/* Whether the client wants rows with this key; what it does not want is left out of rows anyway. */
-bool bus_call_wants(const struct bus_call *call, const char *key);
-
 /* The entries of a row. */
 void bus_put_number(struct bus_call *call, const char *key, uint64_t number); /* t */
 void bus_put_count(struct bus_call *call, const char *key, uint32_t count);   /* u */
@@ -34,8 +31,8 @@ void bus_put_flag(struct bus_call *call, const char *key, bool flag);
 void bus_put_string(struct bus_call *call, const char *key, const char *string); /* NULL: absent */
 
 /*
- * The first `limit` bytes of a text (0: all). What is not UTF-8 is replaced by U+FFFD, and NUL too. NULL: the
- * key is absent.
+ * The first `limit` bytes of a text (0: all), after which there is a NUL. What is not UTF-8 is replaced by
+ * U+FFFD, and NUL too. NULL: the key is absent.
  */
 void bus_put_text(struct bus_call *call, const char *key, const char *data, size_t size, size_t limit);
 

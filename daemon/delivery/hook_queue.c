@@ -101,6 +101,14 @@ bool hook_queue_is_busy(const struct hook_queue *queue)
         return false;
 }
 
+bool hook_queue_is_delivering(const struct hook_queue *queue, uint64_t delivery_id)
+{
+        for (size_t i = 0; i < queue->count; i++)
+                if (attempt_delivery(queue->attempts[i])->id == delivery_id)
+                        return true;
+        return false;
+}
+
 bool hook_queue_is_active(const struct hook_queue *queue)
 {
         for (size_t i = 0; i < queue->count; i++)

@@ -95,3 +95,6 @@ uint64_t hook_queue_pending(const struct hook_queue *queue);
 
 /* Whether results of attempts cannot be recorded, or deliveries cannot be read. */
 bool hook_queue_has_state_error(const struct hook_queue *queue);
+
+/* Whether an attempt to make this delivery is in progress. */
+bool hook_queue_is_delivering(const struct hook_queue *queue, uint64_t delivery_id);

@@ -191,6 +191,14 @@ struct outbox_counts outbox_count(const struct outbox *outbox)
         return counts;
 }
 
+bool outbox_is_delivering(const struct outbox *outbox, uint64_t delivery_id)
+{
+        for (size_t i = 0; i < outbox->queue_count; i++)
+                if (hook_queue_is_delivering(outbox->queues[i], delivery_id))
+                        return true;
+        return false;
+}
+
 /* ---- configurations ---- */
 
 static void log_removed(const struct outbox *outbox, const struct outbox_load *load)

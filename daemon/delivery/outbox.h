@@ -81,6 +81,9 @@ struct outbox_counts {
 
 struct outbox_counts outbox_count(const struct outbox *outbox);
 
+/* Whether an attempt to make this delivery is in progress. */
+bool outbox_is_delivering(const struct outbox *outbox, uint64_t delivery_id);
+
 /* Whether attempts are in progress whose results are not known yet. */
 bool outbox_is_busy(const struct outbox *outbox);
 

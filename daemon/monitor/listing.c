@@ -39,3 +39,13 @@ size_t monitor_list(const struct monitor *monitor, uint64_t after, struct watche
         }
         return count;
 }
+
+bool monitor_find(const struct monitor *monitor, uint64_t id, struct watched_job *ret_job)
+{
+        const struct job *job = job_table_find(&monitor->jobs, id);
+
+        if (job == NULL || job_is_undecided(job))
+                return false;
+        *ret_job = describe(job);
+        return true;
+}

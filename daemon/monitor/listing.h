@@ -26,3 +26,6 @@ struct watched_job {
  * which it is not decided yet whether they are watched are left out.
  */
 size_t monitor_list(const struct monitor *monitor, uint64_t after, struct watched_job ret_jobs[], size_t max);
+
+/* Copies one of them. Returns false if there is none with this id. */
+bool monitor_find(const struct monitor *monitor, uint64_t id, struct watched_job *ret_job);

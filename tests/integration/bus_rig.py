@@ -82,6 +82,14 @@ class Bus:
                 raise AssertionError(f"nobody has the name {name}")
             time.sleep(0.02)
 
+    def monitor(self, name="org.jobwatchd1"):
+        """A running busctl that prints a line for each message to or from that name."""
+        monitor = subprocess.Popen(["busctl", "--system", "--json=short", "monitor", name], text=True, preexec_fn=end_with_parent,
+                                   env={**os.environ, **self.env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if "Monitoring" not in monitor.stderr.readline():
+            raise AssertionError("busctl cannot monitor the bus")
+        return monitor
+
 
 def plain(value):
     """A value as busctl prints it, without the types of variants."""

@@ -59,11 +59,17 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "changed_us, result_hash, result_size, " RECORD_COLUMNS
                 ") = (?2, ?3, iif(?3, changed_us, ?4), ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        /* A long result is not read with its row. The last columns are for one job. */
         [STATEMENT_JOB_LIST] =
-                "SELECT id, outcome, changed_us, result_hash, result_size, " RECORD_COLUMNS
-                ", (SELECT sections FROM discovered WHERE job = id), coalesce((SELECT kind FROM events WHERE "
-                "job = jobs.id ORDER BY sequence DESC LIMIT 1), '') "
-                "FROM jobs WHERE id > ?1 AND id <= ?2 ORDER BY id",
+                "SELECT j.id, outcome, changed_us, result_size, flags, business_id, description, business, "
+                "status, (SELECT sections FROM discovered WHERE job = j.id), "
+                "coalesce((SELECT kind FROM events WHERE job = j.id ORDER BY sequence DESC LIMIT 1), ''), "
+                "iif(" TEXT_IS_LARGE ", NULL, data), iif(" TEXT_IS_LARGE ", t.id, 0), "
+                "guid, files, created_on, updated_on "
+                "FROM jobs AS j LEFT JOIN texts AS t "
+                "ON t.job = j.id AND hash = result_hash AND size = result_size "
+                "WHERE j.id > ?1 AND j.id <= ?2 ORDER BY j.id",
+        [STATEMENT_JOB_STATUSES] = "SELECT id, status, changed_us FROM jobs WHERE id > ?1 ORDER BY id",
         /* When a job was first found not to be watched; 0: it is. */
         [STATEMENT_JOB_CONFIGURED] = "UPDATE jobs SET removed_us = iif(" WATCHED ", 0, max(1, " NOW ")) "
                                      "WHERE (removed_us = 0) <> " WATCHED,
@@ -90,6 +96,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "OR (e.before_hash = t.hash AND e.before_size = t.size))) ORDER BY id LIMIT 1)",
 
         [STATEMENT_EVENT_GET] = "SELECT " EVENT_COLUMNS " FROM events WHERE id = ?1",
+        [STATEMENT_EVENT_LIST] = "SELECT " EVENT_COLUMNS " FROM events WHERE sequence > ?1 ORDER BY sequence",
+        [STATEMENT_EVENT_LIST_JOB] =
+                "SELECT " EVENT_COLUMNS " FROM events WHERE job = ?2 AND sequence > ?1 ORDER BY sequence",
+        [STATEMENT_EVENT_NEWEST] = "SELECT coalesce(max(sequence), 0) FROM events",
+        [STATEMENT_EVENT_PRUNED] = "SELECT sequence FROM pruned",
+        [STATEMENT_EVENT_STATUSES] =
+                "SELECT sequence, status, time_us FROM events WHERE sequence > ?1 ORDER BY sequence",
         [STATEMENT_EVENT_UNLOGGED] = "SELECT " EVENT_COLUMNS " FROM unlogged JOIN events ON sequence = event "
                                      "WHERE event > ?1 ORDER BY event LIMIT 1",
         [STATEMENT_EVENT_PUT] =
@@ -115,6 +128,16 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "0) "
                 "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event "
                 "WHERE d.state = 'pending' AND d.hook = ?1 AND d.id > ?2 ORDER BY d.id",
+        [STATEMENT_DELIVERY_LIST] =
+                "SELECT d.id, e.id, e.kind, d.event, d.job, d.state, d.attempts, d.next_us, "
+                "CAST(d.hook AS BLOB), CAST(d.error AS BLOB) "
+                "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event "
+                "WHERE d.state <> 'done' AND d.id > ?1 AND (?2 = '' OR d.state = ?2) "
+                "AND (?3 = '' OR d.hook = ?3) AND (?4 = 0 OR d.job = ?4) ORDER BY d.id",
+        [STATEMENT_DELIVERY_COUNT] =
+                "SELECT coalesce(sum(state = 'pending'), 0), coalesce(sum(state = 'failed'), 0) "
+                "FROM events AS e JOIN deliveries AS d ON d.event = e.sequence "
+                "WHERE e.job = ?1",
         [STATEMENT_DELIVERY_END] = "UPDATE deliveries SET state = ?2, attempts = attempts + 1, next_us = ?3 "
                                    "+ ?4, ended_us = ?3, "
                                    "error = ?5 WHERE id = ?1 AND state = 'pending'",

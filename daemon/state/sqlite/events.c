@@ -10,6 +10,8 @@
  * therefore never pruned, or its number would be given again.
  */
 
+#include "state/sqlite/events.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -143,16 +145,26 @@ int store_fill_event(struct store *store, struct event *event)
 
 /* ---- reading ---- */
 
-/* Reads the event in the next row of a statement. Returns 1 and *ret_event, or 0 without a row. */
-static int event_read(struct store *store, sqlite3_stmt *statement, struct event *ret_event)
+static int read_results(struct store *store, struct event *event, struct text_digest result,
+                        struct text_digest before, size_t result_max)
+{
+        uint64_t id = event->record.id;
+
+        if (result_max != RESULT_WHOLE) {
+                event->result_size = result.size != UINT64_MAX ? result.size : 0;
+                event->result_before_size = before.size != UINT64_MAX ? before.size : 0;
+                return store_text_read_head(store, id, result, result_max, &event->record.result);
+        }
+        int r = store_text_read(store, id, result, &event->record.result, &event->result_size);
+        return r < 0 ? r
+                     : store_text_read(store, id, before, &event->result_before, &event->result_before_size);
+}
+
+int store_event_read(struct store *store, sqlite3_stmt *statement, size_t result_max, struct event *ret_event)
 {
         CLEANUP(event_clear) struct event event = { 0 };
         struct text_digest result, before;
         char kind[16], outcome[16];
-
-        int r = store_step(store, statement);
-        if (r <= 0)
-                return r;
 
         struct row_reader row = row_read(statement);
         event.sequence = row_read_number(&row);
@@ -170,22 +182,29 @@ static int event_read(struct store *store, sqlite3_stmt *statement, struct event
         before.hash = row_read_number(&row);
         before.size = row_read_number(&row);
         row_read_text(&row, &event.discover);
-        r = row_read_end(store, &row);
+        int r = row_read_end(store, &row);
         if (r < 0)
                 return r;
 
         if (!event_kind_from_string(kind, &event.kind) || !outcome_from_string(outcome, &event.outcome))
                 return store_fail(store, -EUCLEAN, "an event in the database has an unknown kind or outcome");
-        r = store_text_read(store, event.record.id, result, &event.record.result, &event.result_size);
-        if (r >= 0)
-                r = store_text_read(store, event.record.id, before, &event.result_before,
-                                    &event.result_before_size);
+        r = read_results(store, &event, result, before, result_max);
         if (r < 0)
                 return r;
 
         *ret_event = event;
         event = (struct event){ 0 };
-        return 1;
+        return 0;
+}
+
+/* Reads the event in the next row of a statement. Returns 1 and *ret_event, or 0 without a row. */
+static int event_read(struct store *store, sqlite3_stmt *statement, struct event *ret_event)
+{
+        int r = store_step(store, statement);
+        if (r <= 0)
+                return r;
+        r = store_event_read(store, statement, RESULT_WHOLE, ret_event);
+        return r < 0 ? r : 1;
 }
 
 int store_get_event(struct store *store, const char *event_id, struct event *ret_event)

@@ -1,19 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Pages of jobs, to be shown. Each is read by its primary key from where the page before has ended. */
+/* Pages of jobs, events and deliveries, to be shown. Each is read by a key, from where the page before ended.
+ */
 
 #include "state/lists.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "state/sqlite/events.h"
 #include "state/sqlite/row.h"
 #include "state/sqlite/texts.h"
 
-/* A number that is compared with a column. None of those is larger. */
+/* Events that are looked at for some of them. */
+#define LOOK_MAX 10000
+
+/* A number that is compared with a column, in which none is larger. */
 static void write_bound(struct row_writer *row, uint64_t number)
 {
         row_write_number(row, number < INT64_MAX ? number : INT64_MAX);
 }
+
+static int begin(struct store *store, enum statement which, uint64_t after, sqlite3_stmt **ret_statement,
+                 struct row_writer *ret_parameters)
+{
+        int r = store_statement(store, which, ret_statement);
+
+        if (r < 0)
+                return r;
+        *ret_parameters = row_write(*ret_statement);
+        write_bound(ret_parameters, after);
+        return 0;
+}
+
+/* Moves to the next row, whose first column is the key. Returns 1, or 0 at the end of the page or the table.
+ */
+static int next(struct store *store, sqlite3_stmt *statement, size_t *left, uint64_t *ret_last)
+{
+        if (*left == 0)
+                return 0;
+        int r = store_step(store, statement);
+        if (r > 0) {
+                --*left;
+                *ret_last = (uint64_t)sqlite3_column_int64(statement, 0);
+        }
+        return r;
+}
+
+/* ---- jobs ---- */
 
 void listed_job_clear(struct listed_job *job)
 {
@@ -22,50 +57,67 @@ void listed_job_clear(struct listed_job *job)
         *job = (struct listed_job){ .has_event = false };
 }
 
-static int read_job(struct store *store, sqlite3_stmt *statement, size_t result_max,
-                    struct listed_job *ret_job)
+/* The columns of STATEMENT_JOB_LIST. *ret_text is the row of the result in its table if it is long, else 0.
+ */
+static int read_job(struct store *store, struct row_reader *row, struct listed_job *ret_job,
+                    uint64_t *ret_text)
 {
-        struct text_digest result;
+        struct job_record *record = &ret_job->record;
         char outcome[16], event[16];
 
-        struct row_reader row = row_read(statement);
-        ret_job->record.id = row_read_number(&row);
-        row_read_string(&row, outcome, sizeof(outcome));
-        ret_job->changed_us = row_read_number(&row);
-        result.hash = row_read_number(&row);
-        result.size = row_read_number(&row);
-        row_read_record(&row, &ret_job->record);
-        row_read_text(&row, &ret_job->sections);
-        row_read_string(&row, event, sizeof(event));
-        int r = row_read_end(store, &row);
+        record->id = row_read_number(row);
+        row_read_string(row, outcome, sizeof(outcome));
+        ret_job->changed_us = row_read_number(row);
+        uint64_t size = row_read_number(row);
+        row_read_flags(row, record);
+        record->business_id = row_read_number(row);
+        row_read_text(row, &record->description);
+        row_read_text(row, &record->business);
+        row_read_text(row, &record->status);
+        row_read_text(row, &ret_job->sections);
+        row_read_string(row, event, sizeof(event));
+        row_read_text(row, &record->result);
+        *ret_text = row_read_number(row);
+        int r = row_read_end(store, row);
         if (r < 0)
                 return r;
         if (!outcome_from_string(outcome, &ret_job->outcome))
                 return store_fail(store, -EUCLEAN, "a job in the database has an unknown outcome");
         ret_job->has_event = event_kind_from_string(event, &ret_job->event);
-        ret_job->result_size = result.size != UINT64_MAX ? result.size : 0;
-        if (result_max == 0)
-                return 0;
-        return store_text_read_head(store, ret_job->record.id, result, result_max, &ret_job->record.result);
+        ret_job->result_size = size != UINT64_MAX ? size : 0;
+        return 0;
 }
 
-int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t max, size_t result_max,
-                    uint64_t *ret_last, listed_job_handler handler, void *userdata)
+static int read_result(struct store *store, uint64_t text, size_t result_max, struct text *result)
+{
+        if (text != 0)
+                return store_text_read_row(store, text, result_max, result);
+        if (result->size > result_max) {
+                result->size = text_cut(result->data, result->size, result_max);
+                result->data[result->size] = '\0';
+        }
+        return 0;
+}
+
+int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t max, uint64_t *ret_last,
+                    listed_job_handler handler, void *userdata)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
-        size_t count = 0;
+        struct row_writer parameters;
+        size_t left = max;
 
-        int r = store_statement(store, STATEMENT_JOB_LIST, &statement);
+        int r = begin(store, STATEMENT_JOB_LIST, after, &statement, &parameters);
         if (r < 0)
                 return r;
-        struct row_writer bounds = row_write(statement);
-        write_bound(&bounds, after);
-        write_bound(&bounds, until);
-        for (; count < max && (r = store_step(store, statement)) > 0; count++) {
+        write_bound(&parameters, until);
+        while ((r = next(store, statement, &left, ret_last)) > 0) {
                 CLEANUP(listed_job_clear) struct listed_job job = { .has_event = false };
+                struct row_reader row = row_read(statement);
+                uint64_t text = 0;
 
-                *ret_last = (uint64_t)sqlite3_column_int64(statement, 0);
-                r = read_job(store, statement, result_max, &job);
+                r = read_job(store, &row, &job, &text);
+                if (r >= 0)
+                        r = read_result(store, text, LISTED_RESULT_MAX, &job.record.result);
                 if (r == -EUCLEAN)
                         continue;
                 if (r < 0)
@@ -76,5 +128,231 @@ int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t 
                 if (r != 0)
                         return r;
         }
-        return r < 0 ? r : count == max;
+        return r < 0 ? r : left == 0;
+}
+
+int store_get_listed_job(struct store *store, uint64_t id, size_t result_max, struct listed_job *ret_job)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(listed_job_clear) struct listed_job job = { .has_event = false };
+        struct row_writer parameters;
+        uint64_t text = 0;
+
+        if (id == 0)
+                return 0;
+        int r = begin(store, STATEMENT_JOB_LIST, id - 1, &statement, &parameters);
+        if (r < 0)
+                return r;
+        write_bound(&parameters, id);
+        r = store_step(store, statement);
+        if (r <= 0)
+                return r;
+        struct row_reader row = row_read(statement);
+        r = read_job(store, &row, &job, &text);
+        row_read_text(&row, &job.record.guid);
+        row_read_text(&row, &job.record.files);
+        row_read_text(&row, &job.record.created_on);
+        row_read_text(&row, &job.record.updated_on);
+        if (r >= 0)
+                r = row_read_end(store, &row);
+        if (r >= 0)
+                r = read_result(store, text, result_max, &job.record.result);
+        if (r < 0)
+                return r;
+        *ret_job = job;
+        job = (struct listed_job){ .has_event = false };
+        return 1;
+}
+
+/* ---- events ---- */
+
+static int compare_ids(const void *left, const void *right)
+{
+        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+        return (a > b) - (a < b);
+}
+
+/* The column of the job, of those of an event. */
+#define EVENT_JOB_COLUMN 5
+
+static bool is_wanted(sqlite3_stmt *statement, const uint64_t jobs[], size_t job_count)
+{
+        uint64_t job = (uint64_t)sqlite3_column_int64(statement, EVENT_JOB_COLUMN);
+
+        return jobs == NULL || bsearch(&job, jobs, job_count, sizeof(*jobs), compare_ids) != NULL;
+}
+
+int store_list_events(struct store *store, uint64_t after, const uint64_t jobs[], size_t job_count,
+                      size_t max, uint64_t *ret_last, event_handler handler, void *userdata)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        bool by_job = jobs != NULL && job_count == 1;
+        size_t left = jobs == NULL || by_job ? max : LOOK_MAX, count = 0;
+        struct row_writer parameters;
+
+        int r = begin(store, by_job ? STATEMENT_EVENT_LIST_JOB : STATEMENT_EVENT_LIST, after, &statement,
+                      &parameters);
+        if (r < 0)
+                return r;
+        if (by_job)
+                write_bound(&parameters, jobs[0]);
+        while (count < max && (r = next(store, statement, &left, ret_last)) > 0) {
+                CLEANUP(event_clear) struct event event = { 0 };
+
+                if (!is_wanted(statement, jobs, job_count))
+                        continue;
+                r = store_event_read(store, statement, LISTED_RESULT_MAX, &event);
+                if (r == -EUCLEAN)
+                        continue;
+                if (r < 0)
+                        return r;
+                count++;
+                store->in_callback = true;
+                r = handler(userdata, &event);
+                store->in_callback = false;
+                if (r != 0)
+                        return r;
+        }
+        return r < 0 ? r : left == 0 || count == max;
+}
+
+int store_event_range(struct store *store, uint64_t *ret_newest, uint64_t *ret_pruned)
+{
+        int64_t newest = 0, pruned = 0;
+
+        int r = store_run(store, STATEMENT_EVENT_NEWEST, &newest);
+        if (r >= 0)
+                r = store_run(store, STATEMENT_EVENT_PRUNED, &pruned);
+        if (r < 0)
+                return r;
+        *ret_newest = (uint64_t)newest;
+        *ret_pruned = (uint64_t)pruned;
+        return 0;
+}
+
+/* ---- deliveries ---- */
+
+static void listed_delivery_clear(struct listed_delivery *delivery)
+{
+        text_clear(&delivery->hook);
+        text_clear(&delivery->error);
+}
+
+static int read_delivery(struct store *store, sqlite3_stmt *statement, struct listed_delivery *ret_delivery)
+{
+        char event[16], state[16];
+
+        struct row_reader row = row_read(statement);
+        ret_delivery->delivery.id = row_read_number(&row);
+        row_read_string(&row, ret_delivery->delivery.event_id, sizeof(ret_delivery->delivery.event_id));
+        row_read_string(&row, event, sizeof(event));
+        ret_delivery->sequence = row_read_number(&row);
+        ret_delivery->delivery.job_id = row_read_number(&row);
+        row_read_string(&row, state, sizeof(state));
+        ret_delivery->delivery.attempts = (unsigned)row_read_number(&row);
+        ret_delivery->delivery.next_us = row_read_number(&row);
+        row_read_text(&row, &ret_delivery->hook);
+        row_read_text(&row, &ret_delivery->error);
+        int r = row_read_end(store, &row);
+        if (r < 0)
+                return r;
+        if (!event_kind_from_string(event, &ret_delivery->event))
+                return store_fail(store, -EUCLEAN, "an event in the database has an unknown kind");
+        ret_delivery->failed = strcmp(state, "failed") == 0;
+        return 0;
+}
+
+static void write_optional(struct row_writer *row, const char *string)
+{
+        row_write_string(row, string != NULL ? string : "");
+}
+
+int store_list_deliveries(struct store *store, uint64_t after, const struct delivery_filter *filter,
+                          size_t max, uint64_t *ret_last, listed_delivery_handler handler, void *userdata)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        struct row_writer parameters;
+        size_t left = max;
+
+        int r = begin(store, STATEMENT_DELIVERY_LIST, after, &statement, &parameters);
+        if (r < 0)
+                return r;
+        write_optional(&parameters, filter->state);
+        write_optional(&parameters, filter->hook);
+        write_bound(&parameters, filter->job);
+        while ((r = next(store, statement, &left, ret_last)) > 0) {
+                CLEANUP(listed_delivery_clear) struct listed_delivery delivery = { .failed = false };
+
+                r = read_delivery(store, statement, &delivery);
+                if (r == -EUCLEAN)
+                        continue;
+                if (r < 0)
+                        return r;
+                store->in_callback = true;
+                r = handler(userdata, &delivery);
+                store->in_callback = false;
+                if (r != 0)
+                        return r;
+        }
+        return r < 0 ? r : left == 0;
+}
+
+int store_count_deliveries(struct store *store, uint64_t job, uint64_t *ret_pending, uint64_t *ret_failed)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        struct row_writer parameters;
+
+        int r = begin(store, STATEMENT_DELIVERY_COUNT, job, &statement, &parameters);
+        if (r >= 0)
+                r = row_write_end(store, &parameters);
+        if (r < 0)
+                return r;
+        *ret_pending = (uint64_t)sqlite3_column_int64(statement, 0);
+        *ret_failed = (uint64_t)sqlite3_column_int64(statement, 1);
+        return 0;
+}
+
+/* ---- statuses ---- */
+
+/* The columns are the key, the Status and a time. */
+static int list_statuses(struct store *store, enum statement which, uint64_t after, size_t max,
+                         uint64_t *ret_last, status_handler handler, void *userdata)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        struct row_writer parameters;
+        size_t left = max;
+
+        int r = begin(store, which, after, &statement, &parameters);
+        if (r < 0)
+                return r;
+        while ((r = next(store, statement, &left, ret_last)) > 0) {
+                CLEANUP(text_clear) struct text status = TEXT_NULL;
+
+                struct row_reader row = row_read(statement);
+                (void)row_read_number(&row);
+                row_read_text(&row, &status);
+                uint64_t time_us = row_read_number(&row);
+                r = row_read_end(store, &row);
+                if (r < 0 && r != -EUCLEAN)
+                        return r;
+                if (r < 0 || status.data == NULL)
+                        continue;
+                store->in_callback = true;
+                handler(userdata, &status, time_us);
+                store->in_callback = false;
+        }
+        return r < 0 ? r : left == 0;
+}
+
+int store_list_job_statuses(struct store *store, uint64_t after, size_t max, uint64_t *ret_last,
+                            status_handler handler, void *userdata)
+{
+        return list_statuses(store, STATEMENT_JOB_STATUSES, after, max, ret_last, handler, userdata);
+}
+
+int store_list_event_statuses(struct store *store, uint64_t after, size_t max, uint64_t *ret_last,
+                              status_handler handler, void *userdata)
+{
+        return list_statuses(store, STATEMENT_EVENT_STATUSES, after, max, ret_last, handler, userdata);
 }

@@ -132,12 +132,17 @@ void row_read_string(struct row_reader *row, char *ret_string, size_t size)
         }
 }
 
-void row_read_record(struct row_reader *row, struct job_record *ret_record)
+void row_read_flags(struct row_reader *row, struct job_record *ret_record)
 {
         uint64_t flags = row_read_number(row);
 
         ret_record->has_status = flags & 1;
         ret_record->has_result = flags & 2;
+}
+
+void row_read_record(struct row_reader *row, struct job_record *ret_record)
+{
+        row_read_flags(row, ret_record);
         ret_record->business_id = row_read_number(row);
         row_read_text(row, &ret_record->guid);
         row_read_text(row, &ret_record->description);

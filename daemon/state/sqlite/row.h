@@ -43,6 +43,8 @@ uint64_t row_read_number(struct row_reader *row);
 void row_read_text(struct row_reader *row, struct text *ret_text);
 /* A string of at most size - 1 bytes. */
 void row_read_string(struct row_reader *row, char *ret_string, size_t size);
+/* has_status and has_result: the first column of a record. */
+void row_read_flags(struct row_reader *row, struct job_record *ret_record);
 void row_read_record(struct row_reader *row, struct job_record *ret_record);
 /* -EUCLEAN if a value was of another type or too long. */
 int row_read_end(struct store *store, const struct row_reader *row);

@@ -73,17 +73,23 @@ int store_text_read(struct store *store, uint64_t job, struct text_digest digest
 
 /* ---- the beginning only ---- */
 
-/* Reads the first `max` bytes of the text in the row. */
-static int read_blob(struct store *store, sqlite3_int64 row, size_t max, struct text *ret_text)
+/* Cuts a text at a character. The byte after `max` is there if the text has it. */
+static void cut_text(struct text *text, size_t max)
+{
+        text->size = text_cut(text->data, text->size, max);
+        text->data[text->size] = '\0';
+}
+
+int store_text_read_row(struct store *store, uint64_t row, size_t max, struct text *ret_text)
 {
         sqlite3_blob *blob = NULL;
 
-        int code = sqlite3_blob_open(store->database, "main", "texts", "data", row, 0, &blob);
+        int code = sqlite3_blob_open(store->database, "main", "texts", "data", (sqlite3_int64)row, 0, &blob);
         if (code != SQLITE_OK)
                 return store_fail_sqlite(store, code);
         size_t size = (size_t)sqlite3_blob_bytes(blob);
         if (size > max)
-                size = max;
+                size = max + 1;
         struct text text = { malloc(size + 1), size };
         if (text.data == NULL)
                 code = SQLITE_NOMEM;
@@ -94,7 +100,7 @@ static int read_blob(struct store *store, sqlite3_int64 row, size_t max, struct 
                 free(text.data);
                 return store_fail_sqlite(store, code);
         }
-        text.data[size] = '\0';
+        cut_text(&text, max);
         *ret_text = text;
         return 0;
 }
@@ -118,14 +124,13 @@ int store_text_read_head(struct store *store, uint64_t job, struct text_digest d
                 return r;
 
         if (sqlite3_column_type(statement, 1) == SQLITE_NULL)
-                return read_blob(store, sqlite3_column_int64(statement, 0), max, ret_text);
+                return store_text_read_row(store, (uint64_t)sqlite3_column_int64(statement, 0), max,
+                                           ret_text);
         struct row_reader row = row_read(statement);
         (void)row_read_number(&row);
         row_read_text(&row, ret_text);
         r = row_read_end(store, &row);
-        if (r >= 0 && ret_text->size > max) {
-                ret_text->size = max;
-                ret_text->data[max] = '\0';
-        }
+        if (r >= 0 && ret_text->data != NULL)
+                cut_text(ret_text, max);
         return r;
 }

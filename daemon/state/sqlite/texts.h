@@ -26,3 +26,6 @@ int store_text_read(struct store *store, uint64_t job, struct text_digest digest
  */
 int store_text_read_head(struct store *store, uint64_t job, struct text_digest digest, size_t max,
                          struct text *ret_text);
+
+/* The same of the text in a row of the table, whatever its size. */
+int store_text_read_row(struct store *store, uint64_t row, size_t max, struct text *ret_text);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+
+/* GetJob: all that is known of one job, with its whole result up to a limit. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "app/control_rows.h"
+#include "bus/reply.h"
+#include "util/container.h"
+
+#define RESULT_MAX ((size_t)1024 * 1024)
+
+struct get_job {
+        struct state_operation operation;
+        const struct control *control;
+        struct bus_call *call;
+        uint64_t id;
+        struct job_row row;
+        uint64_t pending, failed; /* deliveries */
+};
+
+static void get_free(struct get_job *get)
+{
+        job_row_clear(&get->row);
+        free(get);
+}
+
+static int run(struct state_operation *operation, struct store *store)
+{
+        struct get_job *get = CONTAINER_OF(operation, struct get_job, operation);
+
+        listed_job_clear(&get->row.stored);
+        int r = store_get_listed_job(store, get->id, RESULT_MAX, &get->row.stored);
+        if (r < 0)
+                return r;
+        get->row.is_stored = r > 0;
+        return store_count_deliveries(store, get->id, &get->pending, &get->failed);
+}
+
+/* The names of all configured hooks. */
+static void put_all_hooks(struct bus_call *call, const struct config *config)
+{
+        char **names = calloc(config->hook_count + 1, sizeof(*names));
+
+        for (size_t i = 0; names != NULL && i < config->hook_count; i++)
+                names[i] = config->hooks[i].name;
+        if (config->hook_count > 0)
+                bus_put_strings(call, "Hooks", names);
+        free(names);
+}
+
+/* What was not copied, of a job that is still watched. */
+static void put_watched(const struct get_job *get)
+{
+        struct watched_job watched;
+
+        if (!monitor_find(get->control->parts.monitor, get->id, &watched))
+                return;
+        if (watched.hooks == NULL)
+                put_all_hooks(get->call, *get->control->parts.config);
+        else
+                bus_put_strings(get->call, "Hooks", watched.hooks->items);
+        if (watched.interval_us != 0)
+                bus_put_number(get->call, "IntervalUSec", watched.interval_us);
+}
+
+static void put_job(const struct get_job *get)
+{
+        const struct job_record *record = &get->row.stored.record;
+
+        bus_row_begin(get->call);
+        job_row_put(get->control, get->call, &get->row);
+        control_put_text(get->call, "Guid", &record->guid);
+        control_put_text(get->call, "CreatedOn", &record->created_on);
+        control_put_text(get->call, "UpdatedOn", &record->updated_on);
+        control_put_text(get->call, "Files", &record->files);
+        put_watched(get);
+        bus_put_count(get->call, "Deliveries", (uint32_t)get->pending);
+        bus_put_count(get->call, "FailedDeliveries", (uint32_t)get->failed);
+        bus_row_end(get->call);
+        bus_call_send(get->call);
+}
+
+static void done(struct state_operation *operation, int r)
+{
+        struct get_job *get = CONTAINER_OF(operation, struct get_job, operation);
+
+        if (r < 0)
+                control_fail_state(get->call, operation);
+        else if (!get->row.is_watched && !get->row.is_stored)
+                bus_call_fail(get->call, BUS_NO_SUCH_JOB, "job %" PRIu64 " is not known", get->id);
+        else
+                put_job(get);
+        get_free(get);
+}
+
+void control_get_job(void *userdata, struct bus_call *call, uint64_t job)
+{
+        const struct control *control = userdata;
+        struct get_job *get = calloc(1, sizeof(*get));
+        struct watched_job watched;
+
+        if (get == NULL) {
+                control_fail_memory(call);
+                return;
+        }
+        get->control = control;
+        get->call = call;
+        get->id = job;
+        if (monitor_find(control->parts.monitor, job, &watched) && job_row_watch(&get->row, &watched) < 0) {
+                control_fail_memory(call);
+                get_free(get);
+                return;
+        }
+        get->operation = (struct state_operation){ .run = run, .done = done, .only_reads = true };
+        state_queue(control->parts.state, &get->operation);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Clients of the D-Bus API that a test needs many of, or fast ones.
+ *
+ *     bus-client pages NAME            lists all jobs by pages and prints "ROWS MILLISECONDS"
+ *     bus-client crowd NAME CLIENTS ROUNDS
+ *                                      so many connections list all jobs at once, each so often; prints
+ *                                      "REPLIES ROWS ERRORS"
+ *     bus-client deaf                  subscribes to all signals, prints "ready", and never reads
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OBJECT  "/org/jobwatchd1"
+#define MANAGER "org.jobwatchd1.Manager"
+
+static void need(int r, const char *what)
+{
+        if (r >= 0)
+                return;
+        (void)fprintf(stderr, "bus-client: %s: %s\n", what, strerror(-r));
+        exit(1);
+}
+
+/* Reads a page. Returns the number of rows; *last is the Id of the last one. */
+static unsigned read_page(sd_bus_message *reply, uint64_t *last)
+{
+        unsigned rows = 0;
+        const char *key;
+
+        need(sd_bus_message_enter_container(reply, 'a', "a{sv}"), "rows");
+        while (sd_bus_message_enter_container(reply, 'a', "{sv}") > 0) {
+                /* Id is the first key. */
+                need(sd_bus_message_enter_container(reply, 'e', "sv"), "entry");
+                need(sd_bus_message_read(reply, "s", &key), "key");
+                if (strcmp(key, "Id") != 0)
+                        need(-EBADMSG, "the first key");
+                need(sd_bus_message_read(reply, "v", "t", last), "Id");
+                need(sd_bus_message_exit_container(reply), "entry");
+                while (sd_bus_message_enter_container(reply, 'e', "sv") > 0) {
+                        need(sd_bus_message_read(reply, "s", &key), "key");
+                        need(sd_bus_message_skip(reply, "v"), "value");
+                        need(sd_bus_message_exit_container(reply), "entry");
+                }
+                need(sd_bus_message_exit_container(reply), "row");
+                rows++;
+        }
+        return rows;
+}
+
+static double now_ms(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void list_pages(const char *name)
+{
+        uint64_t after = 0;
+        unsigned rows = 0, page;
+        sd_bus *bus = NULL;
+
+        need(sd_bus_open_system(&bus), "connect");
+        need(sd_bus_call_method(bus, name, OBJECT, "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, ""),
+             "Ping");
+        double begin = now_ms();
+        do {
+                sd_bus_error error = SD_BUS_ERROR_NULL;
+                sd_bus_message *reply = NULL;
+
+                int r = sd_bus_call_method(bus, name, OBJECT, MANAGER, "ListJobs", &error, &reply, "a{sv}tu",
+                                           0, after, 0U);
+                need(r, error.message != NULL ? error.message : "ListJobs");
+                page = read_page(reply, &after);
+                rows += page;
+                sd_bus_message_unref(reply);
+        } while (page > 0);
+        (void)printf("%u %.1f\n", rows, now_ms() - begin);
+        sd_bus_flush_close_unref(bus);
+}
+
+/* ---- a crowd ---- */
+
+static unsigned replies, rows, errors, busy_clients;
+static sd_event *loop;
+
+struct client {
+        sd_bus *bus;
+        const char *name;
+        unsigned rounds;
+        uint64_t after;
+};
+
+static int on_page(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error);
+
+static void ask(struct client *client)
+{
+        need(sd_bus_call_method_async(client->bus, NULL, client->name, OBJECT, MANAGER, "ListJobs", on_page,
+                                      client, "a{sv}tu", 0, client->after, 0U),
+             "call");
+}
+
+static int on_page(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+        (void)ret_error;
+        struct client *client = userdata;
+        unsigned page = 0;
+
+        replies++;
+        if (sd_bus_message_is_method_error(reply, NULL) > 0)
+                errors++;
+        else
+                page = read_page(reply, &client->after);
+        rows += page;
+        if (page == 0) {
+                client->after = 0;
+                client->rounds--;
+        }
+        if (client->rounds > 0)
+                ask(client);
+        else if (--busy_clients == 0)
+                (void)sd_event_exit(loop, 0);
+        return 0;
+}
+
+static void crowd(const char *name, unsigned count, unsigned rounds)
+{
+        struct client *clients = calloc(count, sizeof(*clients));
+
+        need(sd_event_default(&loop), "loop");
+        busy_clients = count;
+        for (unsigned i = 0; i < count; i++) {
+                clients[i] = (struct client){ .name = name, .rounds = rounds };
+                need(sd_bus_open_system(&clients[i].bus), "connect");
+                need(sd_bus_attach_event(clients[i].bus, loop, 0), "attach");
+                ask(&clients[i]);
+        }
+        need(sd_event_loop(loop), "loop");
+        (void)printf("%u %u %u\n", replies, rows, errors);
+        for (unsigned i = 0; i < count; i++)
+                sd_bus_flush_close_unref(clients[i].bus);
+        sd_event_unref(loop);
+        free(clients);
+}
+
+static void be_deaf(void)
+{
+        sd_bus *bus = NULL;
+
+        need(sd_bus_open_system(&bus), "connect");
+        need(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                "AddMatch", NULL, NULL, "s", "type='signal'"),
+             "AddMatch");
+        (void)puts("ready");
+        (void)fflush(stdout);
+        for (;;)
+                (void)pause();
+}
+
+int main(int argc, char *argv[])
+{
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (argc == 3 && strcmp(argv[1], "pages") == 0)
+                list_pages(argv[2]);
+        else if (argc == 5 && strcmp(argv[1], "crowd") == 0)
+                crowd(argv[2], (unsigned)strtoul(argv[3], NULL, 10), (unsigned)strtoul(argv[4], NULL, 10));
+        else if (argc == 2 && strcmp(argv[1], "deaf") == 0)
+                be_deaf();
+        else
+                return 64;
+        return 0;
+}

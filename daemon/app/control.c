@@ -81,6 +81,11 @@ int control_new(const struct control_parts *parts, struct control **ret_control)
         return 0;
 }
 
+bool control_is_settled(const struct control *control)
+{
+        return bus_service_is_settled(control->service);
+}
+
 void control_stop(struct control *control)
 {
         if (control != NULL)

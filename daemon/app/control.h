@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
+
 #include "app/control_parts.h"
 
 /*
@@ -11,6 +13,9 @@ struct control;
 
 /* Connects later, from the loop. Returns 0 or a negative errno. */
 int control_new(const struct control_parts *parts, struct control **ret_control);
+
+/* Whether clients can call, or it is known that they cannot. */
+bool control_is_settled(const struct control *control);
 
 /* Takes no more calls. Those in progress are completed when their operations of the state are. */
 void control_stop(struct control *control);

@@ -42,6 +42,9 @@ DEFINE_CLEANUP(char, secret_free)
 /* How often the journal gets a summary. */
 #define SUMMARY_INTERVAL_US (1 * USEC_PER_DAY)
 
+/* How long the name on the bus is waited for at the start. */
+#define BUS_WAIT_US (1 * USEC_PER_SEC)
+
 struct daemon {
         const struct daemon_options *options;
         struct config *config;
@@ -447,6 +450,26 @@ static int start_writer(struct daemon *daemon)
         daemon->ending.event = daemon->event;
         daemon->ending.state = daemon->state;
         daemon->ending.outbox = daemon->outbox;
+        daemon->ending.bus = daemon->bus;
+        return 0;
+}
+
+/*
+ * What is started after this service may call it, so clients are served when it is ready; not if the bus
+ * takes its time.
+ */
+static int run_until_settled(struct daemon *daemon)
+{
+        const uint64_t end_us = clock_process_us() + BUS_WAIT_US;
+
+        while (daemon->control != NULL && !control_is_settled(daemon->control)) {
+                uint64_t now_us = clock_process_us();
+                if (now_us >= end_us || sd_event_get_state(daemon->event) == SD_EVENT_FINISHED)
+                        break;
+                int r = sd_event_run(daemon->event, end_us - now_us);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 
@@ -491,6 +514,9 @@ static enum exit_status build_and_run(struct daemon *daemon)
         r = start_writer(daemon);
         if (r < 0)
                 return fail_with(daemon, "start the state writer", r);
+        r = run_until_settled(daemon);
+        if (r < 0)
+                return fail_with(daemon, "run the event loop", r);
         (void)sd_notify(false, "READY=1");
 
         r = sd_event_loop(daemon->event);

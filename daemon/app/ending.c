@@ -26,8 +26,15 @@
 /* For the last messages, when the time is over. */
 #define LOG_TIMEOUT_US (100 * USEC_PER_MSEC)
 
+static int exit_loop(struct ending *ending)
+{
+        bus_connection_detach(ending->bus);
+        return sd_event_exit(ending->event, ending->status);
+}
+
 static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
 {
+        (void)source;
         (void)time_us;
         struct ending *ending = userdata;
 
@@ -41,11 +48,12 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
                               "%s. Exiting; the events are delivered again after the next start.",
                               outbox_is_busy(ending->outbox) ? "Hooks did not end when killed"
                                                              : "Results of hooks could not be recorded");
-        return sd_event_exit(sd_event_source_get_event(source), ending->status);
+        return exit_loop(ending);
 }
 
 static int on_post(sd_event_source *source, void *userdata)
 {
+        (void)source;
         struct ending *ending = userdata;
 
         if (ending->phase == ENDING_HOOKS && outbox_is_idle(ending->outbox))
@@ -53,7 +61,7 @@ static int on_post(sd_event_source *source, void *userdata)
         if (ending->phase == ENDING_HOOKS || !state_is_idle(ending->state))
                 return 0;
         if (ending->phase == ENDING_STATE)
-                return sd_event_exit(sd_event_source_get_event(source), ending->status);
+                return exit_loop(ending);
 
         if (ending->phase == ENDING_QUEUES) {
                 last_run_end(ending->state); /* whatever becomes of the journal */

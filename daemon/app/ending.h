@@ -5,6 +5,7 @@
 #include <systemd/sd-event.h>
 
 #include "app/exit_status.h"
+#include "bus/connection.h"
 #include "delivery/outbox.h"
 #include "journal/journal.h"
 #include "state/state.h"
@@ -14,10 +15,11 @@
  * for the state and the journal is written, and the state is closed, all within a limited time.
  */
 struct ending {
-        sd_event *event; /* this and the next three are borrowed, the journal is always set */
+        sd_event *event; /* this and the next four are borrowed, the journal is always set */
         struct journal *journal;
         struct state *state;
         struct outbox *outbox;
+        struct bus_connection *bus;
 
         /* Private; zero before the end. */
         enum {

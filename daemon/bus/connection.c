@@ -144,6 +144,12 @@ void bus_connection_close(struct bus_connection *connection)
         sd_bus_close(connection->bus);
 }
 
+void bus_connection_detach(struct bus_connection *connection)
+{
+        if (connection->bus != NULL)
+                (void)sd_bus_detach_event(connection->bus);
+}
+
 sd_bus *bus_connection_get(const struct bus_connection *connection)
 {
         return connection->bus;

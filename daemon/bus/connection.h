@@ -50,5 +50,11 @@ int bus_connection_open(struct bus_connection *connection, char **ret_reason);
 /* Closes the connection and calls on_lost() of all listeners. May be called from a callback of sd-bus. */
 void bus_connection_close(struct bus_connection *connection);
 
+/*
+ * To be called before the event loop exits: sd-bus would then wait until the bus has taken all messages,
+ * which a bus that hangs never does. Nothing arrives any more, and the listeners are not told.
+ */
+void bus_connection_detach(struct bus_connection *connection);
+
 /* Borrowed, valid until the connection is lost or closed; NULL if it was never made. */
 sd_bus *bus_connection_get(const struct bus_connection *connection);

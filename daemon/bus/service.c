@@ -42,6 +42,7 @@ struct bus_service {
         uint64_t retry_us; /* how long to wait before the next attempt */
         bool is_connected;
         bool stopped;
+        bool settled;
         int error; /* an errno for the kind of trouble that was reported; 0: none */
 };
 
@@ -63,6 +64,7 @@ char *bus_service_name(const char *instance)
 /* Each kind of trouble is reported once, until it is over. Takes the text. */
 static void report(struct bus_service *service, int error, char *text)
 {
+        service->settled = true;
         if (error != service->error)
                 service->parts.on_notice(service->parts.userdata, error != 0, text);
         service->error = error;
@@ -222,6 +224,11 @@ int bus_service_new(const struct bus_service_parts *parts, struct bus_service **
                 return r;
         *ret_service = STEAL_POINTER(service);
         return 0;
+}
+
+bool bus_service_is_settled(const struct bus_service *service)
+{
+        return service->settled;
 }
 
 void bus_service_stop(struct bus_service *service)

@@ -36,6 +36,9 @@ char *bus_service_name(const char *instance);
 /* Connects later, from the loop. Returns 0 or a negative errno. */
 int bus_service_new(const struct bus_service_parts *parts, struct bus_service **ret_service);
 
+/* Whether it is known if clients can call: the name is there, or an attempt to get it has failed. */
+bool bus_service_is_settled(const struct bus_service *service);
+
 /* Takes no more calls, and gives the name back. Operations in progress may still complete their calls. */
 void bus_service_stop(struct bus_service *service);
 

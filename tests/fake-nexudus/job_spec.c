@@ -35,6 +35,7 @@ struct job_spec *job_spec_free(struct job_spec *spec)
         for (size_t i = 0; i < FIELD_COUNT; i++)
                 free(spec->fields[i]);
         free(spec->status);
+        free(spec->result);
         for (size_t i = 0; i < spec->step_count; i++) {
                 free(spec->steps[i].status);
                 free(spec->steps[i].result);
@@ -141,14 +142,14 @@ static int set_dates(struct job_spec *spec, const char *value)
         return -EINVAL;
 }
 
-static int set_status(struct job_spec *spec, const char *value)
+static int set_text(char **text, const char *value)
 {
-        char *status = strdup(value);
+        char *copy = strdup(value);
 
-        if (!status)
+        if (!copy)
                 return -ENOMEM;
-        free(spec->status);
-        spec->status = status;
+        free(*text);
+        *text = copy;
         return 0;
 }
 
@@ -204,11 +205,15 @@ int job_spec_set(struct job_spec *spec, const char *key, const char *value, stru
         if (strcmp(key, "step") == 0)
                 r = add_step(spec, value);
         else if (strcmp(key, "status") == 0)
-                r = set_status(spec, value);
+                r = set_text(&spec->status, value);
+        else if (strcmp(key, "result") == 0)
+                r = set_text(&spec->result, value);
         else if (strcmp(key, "spread") == 0)
                 r = parse_span(value, &spec->spread);
         else if (strcmp(key, "created") == 0)
                 r = parse_span(value, &spec->created_ago);
+        else if (strcmp(key, "apart") == 0)
+                r = parse_span(value, &spec->apart);
         else if (strcmp(key, "appears") == 0)
                 r = set_appears(spec, value);
         else if (strcmp(key, "late") == 0)

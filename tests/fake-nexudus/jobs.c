@@ -113,11 +113,13 @@ static void forget_state(struct job *job)
 static void begin_job(struct jobs *jobs, struct job *job, const struct job_spec *spec)
 {
         uint64_t place = job->id - spec->first, count = spec->last - spec->first + 1;
-        uint64_t apart = spec->created_ago / count < 1000000 ? spec->created_ago / count : 1000000;
+        uint64_t apart = spec->created_ago / count < spec->apart ? spec->created_ago / count : spec->apart;
 
         forget_state(job);
         job->spec = spec;
         job->status = spec->status;
+        job->result = spec->result;
+        job->result_size = spec->result ? strlen(spec->result) : 0;
         job->shift = spec->zero + (uint64_t)((double)spec->spread * (double)place / (double)count);
         if (spec->appears) {
                 job->unborn = job->gone = true;

@@ -63,12 +63,14 @@ struct job_spec {
         uint64_t first, last;
         uint64_t zero; /* µs after the start: of the steps' times */
         uint64_t spread;
-        uint64_t created_ago;  /* before zero */
+        uint64_t created_ago;  /* before zero: the first job */
+        uint64_t apart;        /* from one job of a range to the next, if that ends before zero */
         bool appears;          /* the jobs do not exist before zero */
         uint64_t late;         /* a change is visible up to this long after its UpdatedOn */
         uint64_t second_clock; /* the UpdatedOn of each second change is so much earlier */
         enum search_row search_row;
         char *status;              /* before the first step; NULL: null */
+        char *result;              /* likewise */
         char *fields[FIELD_COUNT]; /* NULL: the default; "-": null */
         enum date_style dates;
         bool status_raw;

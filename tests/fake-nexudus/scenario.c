@@ -55,6 +55,7 @@ static int begin_jobs(struct reader *reader, const char *name, struct problem *p
         reader->spec->last = last;
         reader->spec->zero = reader->zero;
         reader->spec->created_ago = UINT64_C(86400000000);
+        reader->spec->apart = 1000000;
         return 0;
 }
 

@@ -101,6 +101,13 @@ class NewJobs(SearchTest):
         self.assertEqual({a - b for a, b in zip(created[:9], created[1:])}, {datetime.timedelta(seconds=0.5)})
         self.assertEqual({a - b for a, b in zip(created[10:], created[11:])}, {datetime.timedelta(seconds=1)})
 
+    def test_jobs_of_a_range_were_created_some_time_apart_and_have_results(self):
+        self.start("[jobs 1-10]\ncreated = 30d\napart = 2h\nstatus = Running\nresult = {\"done\": 1}\n")
+        rows = self.rows(order="CreatedOn")
+        created = [when(row, "CreatedOn") for row in rows]
+        self.assertEqual({a - b for a, b in zip(created, created[1:])}, {datetime.timedelta(hours=2)})
+        self.assertEqual({row["ResultData"] for row in rows}, {'{"done": 1}'})
+
     def test_jobs_appear(self):
         self.start("[jobs 1-3]\n[jobs 10-12]\nappears = 50ms\nspread = 30ms\nstep = 1h Done\ndescription = late\n")
         begun = time.monotonic()

@@ -275,10 +275,14 @@ bool discover_decide(struct monitor *monitor, struct job *job, const struct job_
         return true;
 }
 
-void discover_note_recorded(struct monitor *monitor, const struct job *job, bool has_ended)
+void discover_note_recorded(struct monitor *monitor, const struct job *job)
 {
         if (job->discovery == NULL)
                 return;
         monitor->discover.unrecorded -= !job->planning.watch.memory.recorded;
-        monitor->discover.some_ended |= has_ended;
+}
+
+void discover_note_ended(struct monitor *monitor)
+{
+        monitor->discover.some_ended = true;
 }

@@ -43,4 +43,7 @@ void discover_end_feed_page(struct monitor *monitor, enum feed_step step);
 bool discover_decide(struct monitor *monitor, struct job *job, const struct job_record *record);
 
 /* Before an observation is complete that was recorded: of a discovered job. */
-void discover_note_recorded(struct monitor *monitor, const struct job *job, bool has_ended);
+void discover_note_recorded(struct monitor *monitor, const struct job *job);
+
+/* A job is not polled any more: if it was discovered, it leaves the table soon. */
+void discover_note_ended(struct monitor *monitor);

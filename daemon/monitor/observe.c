@@ -38,6 +38,8 @@ static void complete(struct monitor *monitor, struct planner_job *job, const str
                 monitor->unrecorded++;
         planner_complete(monitor->planner, job, observation, recorded, seen, monitor_now_us(monitor),
                          random_u64());
+        if (job->done)
+                discover_note_ended(monitor);
 }
 
 static void on_recorded(void *userdata, bool recorded)
@@ -50,8 +52,7 @@ static void on_recorded(void *userdata, bool recorded)
         if (job != NULL && job->commit == commit) {
                 job->commit = NULL;
                 if (recorded)
-                        discover_note_recorded(monitor, job,
-                                               outcome_is_terminal(commit->observation.change.outcome));
+                        discover_note_recorded(monitor, job);
                 complete(monitor, &job->planning, &commit->observation, &commit->seen, recorded);
         }
         free(commit);

@@ -136,16 +136,13 @@ static bool may_be_older(const struct planner *planner, const struct planner_job
 bool planner_believes_row(const struct planner *planner, const struct planner_job *job,
                           const struct job_record *row, bool by_feed, size_t more, uint64_t now_us)
 {
-        const struct row_shown shown = row_shown_of(row);
-        uint64_t random = mix(mix(shown.digest, (uint64_t)shown.updated.ticks), job->id);
-
         if (planner->limits.once || !job->watch.memory.recorded || job->failing || job->gone_check ||
             job->part != 0 || job->done ||
             (by_feed && (job->entry.position == 0 || may_be_older(planner, job))))
                 return false;
         return row->status.data != NULL &&
                row_trust_believes(trust_of(planner, by_feed), planner->confirm.count + more,
-                                  row->result.data != NULL, row->result.size, now_us, random);
+                                  row->result.data != NULL, row->result.size, now_us);
 }
 
 bool planner_awaits_confirmation(const struct planner_job *job)
@@ -156,7 +153,7 @@ bool planner_awaits_confirmation(const struct planner_job *job)
 bool planner_may_believe_batches(const struct planner *planner, uint64_t now_us)
 {
         return !planner->limits.once &&
-               row_trust_believes(&planner->feed.batch_trust, SIZE_MAX, true, 0, now_us, 1);
+               row_trust_believes(&planner->feed.batch_trust, SIZE_MAX, true, 0, now_us);
 }
 
 void planner_take_row(struct planner *planner, struct planner_job *job, const struct row_shown *shown,
@@ -166,6 +163,7 @@ void planner_take_row(struct planner *planner, struct planner_job *job, const st
         show(job, shown, by_feed);
         planner->feed.page_new += by_feed;
         job->confirm = false; /* this is no confirmation */
+        job->sampled = row_trust_samples(mix(mix(shown->digest, (uint64_t)shown->updated.ticks), job->id));
         job->read_again |= again;
 }
 
@@ -174,6 +172,13 @@ static enum row_match match_of(const struct planner_job *job, const struct row_s
         if (job->row_ticks != shown->updated.ticks)
                 return ROW_OLDER;
         return job->row_digest == shown->digest ? ROW_EQUAL : ROW_WRONG;
+}
+
+bool feed_row_was_wrong(const struct planner_job *job, const struct job_record *record)
+{
+        const struct row_shown shown = row_shown_of(record);
+
+        return job->row_shown && match_of(job, &shown) == ROW_WRONG;
 }
 
 void feed_compare_record(struct planner *planner, struct planner_job *job, const struct job_record *record,

@@ -41,8 +41,7 @@ void planner_note_known_row(struct planner_job *job, const struct job_record *ro
 
 /*
  * Whether the row is believed: then planner_take_row() follows, and planner_take_record() with the row as the
- * record. `more` rows of the same document are new too. The same row is always one of those that are
- * confirmed nevertheless, or never.
+ * record. `more` rows of the same document are new too.
  */
 bool planner_believes_row(const struct planner *planner, const struct planner_job *job,
                           const struct job_record *row, bool by_feed, size_t more, uint64_t now_us);
@@ -53,11 +52,17 @@ bool planner_awaits_confirmation(const struct planner_job *job);
 /* Whether rows of batches may be believed at present: then they are to be complete records. */
 bool planner_may_believe_batches(const struct planner *planner, uint64_t now_us);
 
-/* Takes the job of a row that is believed out of its queue, if it is in one. */
+/*
+ * Takes the job of a row that is believed out of its queue, if it is in one. One in twenty of these rows is
+ * confirmed after that, also if the job has ended; the trust in rows depends on it.
+ */
 void planner_take_row(struct planner *planner, struct planner_job *job, const struct row_shown *shown,
                       bool by_feed, bool again);
 
 /* ---- for the files of this directory ---- */
+
+/* Whether the record shows that the row was wrong by which the job was observed last. */
+bool feed_row_was_wrong(const struct planner_job *job, const struct job_record *record);
 
 /* For planner_take_record(): compares the record with the row that led to it. `changed`: it has a new text.
  */

@@ -64,6 +64,7 @@ struct planner_job {
         bool row_waits : 1;  /* it came while the job was being read, or was to be by a part: to be confirmed
                                 after that */
         bool read_again : 1; /* after the confirmation, since UpdatedOn has whole seconds */
+        bool sampled : 1;    /* its row is believed, and to be confirmed after that all the same */
         bool covered : 1;    /* the feed shows any later change: see feed.c */
         bool read : 1;       /* covered, and read since the feed is on */
         bool spread : 1;     /* polled in sweeps */
@@ -106,6 +107,14 @@ static inline bool planner_request_has_ended(const struct planner_request *reque
                 if (request->jobs[i]->in_flight)
                         return false;
         return true;
+}
+
+/* A success or a failure of the job is recorded: it is not polled any more, but for what planner_take_row()
+ * says. */
+static inline bool planner_job_has_ended(const struct planner_job *job)
+{
+        return job->watch.memory.recorded && outcome_is_terminal(job->watch.memory.outcome) &&
+               job->watch.memory.outcome != OUTCOME_GONE;
 }
 
 /* The job has ended, as far as it was recorded; a gone job may come back. */

@@ -15,6 +15,9 @@
 /* A job that is read this long after a row shows what came in the same second. */
 #define READ_AGAIN_US (2 * USEC_PER_SEC)
 
+/* A poll that is overdue by this was not only waiting for its turn. */
+#define LATE_US (15 * USEC_PER_SEC)
+
 static struct queue *queue_of(struct planner *planner, const struct planner_job *job)
 {
         if (job->part != 0)
@@ -42,6 +45,11 @@ static uint64_t confirm_again(struct planner_job *job, uint64_t span_us)
 {
         if (job->row_waits) {
                 job->row_waits = false;
+                job->confirm = true;
+                return 0;
+        }
+        if (job->sampled) {
+                job->sampled = false;
                 job->confirm = true;
                 return 0;
         }
@@ -94,6 +102,34 @@ uint64_t planner_stalled_in(const struct planner_job *job, uint64_t now_us)
         return lasted_us < (int64_t)after_us ? (uint64_t)((int64_t)after_us - lasted_us) : 0;
 }
 
+/* How long a sweep takes at the steady rate, if nothing else is requested. */
+static uint64_t sweep_least(const struct planner *planner, uint64_t now_us)
+{
+        const struct planner_api *api = &planner->api;
+        bool batches = api->batches_from_us <= now_us && api->batch_size >= 2;
+
+        return planner->job_count * rate_limiter_emission_interval(&api->rate_limiter) /
+               (batches ? api->batch_size : 1);
+}
+
+/*
+ * How long until a job is polled by the next sweep. Sweeps keep the distances between jobs, so that batches
+ * are full. Jobs that are late, as after an outage, are polled in a row: then they are spread again.
+ */
+static uint64_t sweep_span(const struct planner *planner, const struct planner_job *job, uint64_t now_us,
+                           uint64_t random)
+{
+        uint64_t sweep_us = planner->limits.sweep_interval_us;
+        bool late = job->part == 0 && !job->confirm && job->entry.due_us + LATE_US < now_us;
+
+        if (!job->spread)
+                return random % sweep_us;
+        if (!late)
+                return sweep_us;
+        return sweep_least(planner, now_us) < sweep_us / 2 ? sweep_us - random % (sweep_us / 2)
+                                                           : pace_jitter(sweep_us, random);
+}
+
 /*
  * When a job that was observed is polled again: after `pace_us`, or with the next sweep if the feed works. It
  * is covered by the feed from now on.
@@ -101,13 +137,13 @@ uint64_t planner_stalled_in(const struct planner_job *job, uint64_t now_us)
 static uint64_t poll_span(struct planner *planner, struct planner_job *job, uint64_t pace_us, uint64_t now_us,
                           uint64_t random)
 {
-        uint64_t sweep_us = planner->limits.sweep_interval_us, stalled_us = planner_stalled_in(job, now_us);
+        uint64_t stalled_us = planner_stalled_in(job, now_us);
 
         job->covered = job->read = planner->feed.phase != FEED_PHASE_OFF;
         if ((planner->feed.phase != FEED_PHASE_WORKING && !job->spread) || job->watch.held_since_us != 0 ||
             !job->watch.memory.recorded || stalled_us == 0)
                 return pace_us;
-        uint64_t span_us = job->spread ? pace_jitter(sweep_us, random) : random % sweep_us;
+        uint64_t span_us = sweep_span(planner, job, now_us, random);
         job->spread = true;
         return span_us < stalled_us ? span_us : stalled_us;
 }

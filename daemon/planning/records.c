@@ -18,6 +18,13 @@ static bool has_recorded_texts(const struct planner_job *job, const struct job_r
                (memory->result_unread || text_digest_equal(memory->result, text_digest(&record->result)));
 }
 
+/* What an ended job is like later is nobody's business, unless the row was wrong that showed its end. */
+static bool is_end_undone(const struct planner_job *job, const struct observation *observation,
+                          const struct job_record *record)
+{
+        return observation->change.outcome == OUTCOME_OPEN && feed_row_was_wrong(job, record);
+}
+
 struct observation planner_take_record(struct planner *planner, struct planner_job *job,
                                        const struct job_record *record, uint64_t now_us)
 {
@@ -27,8 +34,11 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
                 .result_wait_us = job->settings.result_wait_us,
         };
         bool has_new_text = job->watch.memory.recorded && !has_recorded_texts(job, record);
+        bool had_ended = planner_job_has_ended(job);
         struct observation observation = watch_observe(&job->watch, &rules, record, now_us);
 
+        if (had_ended && !is_end_undone(job, &observation, record))
+                observation = (struct observation){ .change.outcome = job->watch.memory.outcome };
         feed_compare_record(planner, job, record, has_new_text, now_us);
 
         rows_learn(planner, job, record,
@@ -59,7 +69,6 @@ void planner_complete(struct planner *planner, struct planner_job *job, const st
 {
         const struct change *change = &observation->change;
         bool changed = change->has_event && change->kind != EVENT_STALLED;
-        const struct job_memory *memory = &job->watch.memory;
 
         if (change->has_event && recorded)
                 watch_note_recorded(&job->watch, change, seen, now_us);
@@ -67,9 +76,10 @@ void planner_complete(struct planner *planner, struct planner_job *job, const st
                 job->updated = job->polled_us = 0; /* rows alone would not show it again */
         else if (change->result_read && recorded)
                 watch_note_read(&job->watch, seen);
-        if (memory->recorded && outcome_is_terminal(memory->outcome) && memory->outcome != OUTCOME_GONE)
+        if (planner_job_has_ended(job) && !job->sampled)
                 job->done = true;
-        if (!job->row_waits && observation->poll_again_us == 0 && (recorded || !is_change(change)))
+        if (!job->row_waits && !job->sampled && observation->poll_again_us == 0 &&
+            (recorded || !is_change(change)))
                 job->row_shown = false;
         if (planner_job_is_gone(job)) {
                 job->failing = false; /* "not found" is what is expected of it, in batches too */

@@ -38,8 +38,13 @@ void row_trust_note(struct row_trust *trust, enum row_match match, size_t result
 }
 
 bool row_trust_believes(const struct row_trust *trust, size_t waiting, bool has_result, size_t result_size,
-                        uint64_t now_us, uint64_t random)
+                        uint64_t now_us)
 {
         return waiting > WAITING_MAX && trust->equal >= EQUAL_LEAST && now_us >= trust->not_before_us &&
-               has_result && result_size <= trust->longest && random % SAMPLE != 0;
+               has_result && result_size <= trust->longest;
+}
+
+bool row_trust_samples(uint64_t random)
+{
+        return random % SAMPLE == 0;
 }

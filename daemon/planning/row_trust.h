@@ -31,7 +31,11 @@ void row_trust_note(struct row_trust *trust, enum row_match match, size_t result
 /*
  * Whether a new row with a ResultData of `result_size` bytes is believed, which a row whose ResultData is
  * null or missing (`has_result` is false) never is. `waiting` is how many confirmations wait, the new rows of
- * this response included. `random` is any 64-bit number: one in twenty is confirmed all the same.
+ * this response included.
  */
 bool row_trust_believes(const struct row_trust *trust, size_t waiting, bool has_result, size_t result_size,
-                        uint64_t now_us, uint64_t random);
+                        uint64_t now_us);
+
+/* Whether a row that is believed is confirmed all the same, afterwards: one in twenty. `random` is any
+ * number. */
+bool row_trust_samples(uint64_t random);

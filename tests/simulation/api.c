@@ -336,6 +336,7 @@ static void hand_over(struct sim *sim, struct slot *slot)
                 hand_over_rows(sim, slot, chance_below(sim, slot->request.count + 1)); /* and no end */
         } else if (slot->failure == FAILURE_NONE) {
                 slot->shown[0].has_status = slot->shown[0].has_result = true;
+                slot->request.jobs[0]->read_version = slot->shown[0].version;
                 record = record_of(sim, slot->request.jobs[0], &slot->shown[0], &slot->shown[0]);
                 if (sim->account.present)
                         job_details(sim, slot->request.jobs[0], &record);

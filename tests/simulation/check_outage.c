@@ -117,6 +117,12 @@ static void check_after_pause(struct sim *sim, const struct request *request)
         }
 }
 
+/* A row showed its end and was believed: it may be read once after that. */
+static bool may_confirm_end(const struct sim_job *job, const struct request *request)
+{
+        return request->kind == REQUEST_SINGLE && job->read_version < job->reported_as.version;
+}
+
 void check_request(struct sim *sim, const struct request *request)
 {
         const struct wire *wire = &sim->wire;
@@ -135,7 +141,7 @@ void check_request(struct sim *sim, const struct request *request)
 
                 if (!feed_may_read(sim, job))
                         sim_fail(sim, job, "requested, and nothing watches it");
-                if (job->reported_end && !job->reported_gone)
+                if (job->reported_end && !job->reported_gone && !may_confirm_end(job, request))
                         sim_fail(sim, job, "requested after its end was reported");
                 if (sim->now_us + 50 * USEC_PER_MSEC < job->not_before_us && request->kind != REQUEST_CHECK &&
                     !wire->open)

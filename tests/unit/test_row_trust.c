@@ -15,9 +15,6 @@
 
 #define NOW (500 * USEC_PER_HOUR)
 
-/* Any number that is not chosen for a confirmation. */
-#define NOT_CHOSEN 1
-
 /* `count` confirmations that were equal, with 100 bytes of ResultData. */
 static struct row_trust trust_after(unsigned count)
 {
@@ -33,7 +30,7 @@ static void test_no_row_is_believed_before_twenty_were_equal(void **state)
         (void)state;
         for (unsigned count = 0; count < 40; count++) {
                 struct row_trust trust = trust_after(count);
-                assert_int_equal(row_trust_believes(&trust, 1000, true, 100, NOW, NOT_CHOSEN), count >= 20);
+                assert_int_equal(row_trust_believes(&trust, 1000, true, 100, NOW), count >= 20);
         }
 }
 
@@ -43,8 +40,7 @@ static void test_up_to_fifty_that_wait_are_all_confirmed(void **state)
         (void)state;
 
         for (size_t waiting = 0; waiting < 100; waiting++)
-                assert_int_equal(row_trust_believes(&trust, waiting, true, 100, NOW, NOT_CHOSEN),
-                                 waiting > 50);
+                assert_int_equal(row_trust_believes(&trust, waiting, true, 100, NOW), waiting > 50);
 }
 
 static void test_a_row_without_result_data_is_confirmed(void **state)
@@ -52,8 +48,8 @@ static void test_a_row_without_result_data_is_confirmed(void **state)
         struct row_trust trust = trust_after(20);
         (void)state;
 
-        assert_false(row_trust_believes(&trust, 1000, false, 0, NOW, NOT_CHOSEN));
-        assert_true(row_trust_believes(&trust, 1000, true, 0, NOW, NOT_CHOSEN)); /* an empty text is one */
+        assert_false(row_trust_believes(&trust, 1000, false, 0, NOW));
+        assert_true(row_trust_believes(&trust, 1000, true, 0, NOW)); /* an empty text is one */
 }
 
 /* Texts may be cut at a length that no confirmed row had yet. */
@@ -62,24 +58,23 @@ static void test_a_longer_result_than_was_ever_equal_is_confirmed(void **state)
         struct row_trust trust = trust_after(20);
         (void)state;
 
-        assert_true(row_trust_believes(&trust, 1000, true, 100, NOW, NOT_CHOSEN));
-        assert_false(row_trust_believes(&trust, 1000, true, 101, NOW, NOT_CHOSEN));
+        assert_true(row_trust_believes(&trust, 1000, true, 100, NOW));
+        assert_false(row_trust_believes(&trust, 1000, true, 101, NOW));
         row_trust_note(&trust, ROW_EQUAL, 101, NOW);
         row_trust_note(&trust, ROW_EQUAL, 5, NOW);
-        assert_true(row_trust_believes(&trust, 1000, true, 101, NOW, NOT_CHOSEN));
-        assert_false(row_trust_believes(&trust, 1000, true, 102, NOW, NOT_CHOSEN));
+        assert_true(row_trust_believes(&trust, 1000, true, 101, NOW));
+        assert_false(row_trust_believes(&trust, 1000, true, 102, NOW));
 }
 
 static void test_one_in_twenty_is_confirmed_all_the_same(void **state)
 {
-        struct row_trust trust = trust_after(20);
-        unsigned believed = 0;
+        unsigned confirmed = 0;
         uint64_t seed = 5;
         (void)state;
 
         for (unsigned i = 0; i < 100000; i++)
-                believed += row_trust_believes(&trust, 51, true, 100, NOW, random_next(&seed));
-        assert_in_range(believed, 94500, 95500);
+                confirmed += row_trust_samples(random_next(&seed));
+        assert_in_range(confirmed, 4500, 5500);
 }
 
 static void test_one_wrong_row_ends_that_for_an_hour(void **state)
@@ -90,8 +85,8 @@ static void test_one_wrong_row_ends_that_for_an_hour(void **state)
         row_trust_note(&trust, ROW_WRONG, 100, NOW);
         for (unsigned i = 0; i < 30; i++)
                 row_trust_note(&trust, ROW_EQUAL, 100, NOW + 1);
-        assert_false(row_trust_believes(&trust, 1000, true, 100, NOW + USEC_PER_HOUR - 1, NOT_CHOSEN));
-        assert_true(row_trust_believes(&trust, 1000, true, 100, NOW + USEC_PER_HOUR, NOT_CHOSEN));
+        assert_false(row_trust_believes(&trust, 1000, true, 100, NOW + USEC_PER_HOUR - 1));
+        assert_true(row_trust_believes(&trust, 1000, true, 100, NOW + USEC_PER_HOUR));
 }
 
 /* A busy job changes between its row and its confirmation. */
@@ -101,11 +96,11 @@ static void test_a_record_that_changed_since_its_row_says_nothing(void **state)
         (void)state;
 
         row_trust_note(&trust, ROW_OLDER, 100, NOW);
-        assert_false(row_trust_believes(&trust, 1000, true, 100, NOW, NOT_CHOSEN));
+        assert_false(row_trust_believes(&trust, 1000, true, 100, NOW));
         row_trust_note(&trust, ROW_EQUAL, 100, NOW);
         row_trust_note(&trust, ROW_OLDER, 200, NOW);
-        assert_true(row_trust_believes(&trust, 1000, true, 100, NOW, NOT_CHOSEN));
-        assert_false(row_trust_believes(&trust, 1000, true, 200, NOW, NOT_CHOSEN));
+        assert_true(row_trust_believes(&trust, 1000, true, 100, NOW));
+        assert_false(row_trust_believes(&trust, 1000, true, 200, NOW));
 }
 
 static void test_after_a_wrong_row_twenty_must_be_equal_again(void **state)
@@ -115,12 +110,12 @@ static void test_after_a_wrong_row_twenty_must_be_equal_again(void **state)
 
         row_trust_note(&trust, ROW_WRONG, 0, NOW);
         for (unsigned count = 0; count < 20; count++) {
-                assert_false(row_trust_believes(&trust, 1000, true, 7, NOW + USEC_PER_DAY, NOT_CHOSEN));
+                assert_false(row_trust_believes(&trust, 1000, true, 7, NOW + USEC_PER_DAY));
                 row_trust_note(&trust, ROW_EQUAL, 7, NOW + USEC_PER_DAY);
         }
-        assert_true(row_trust_believes(&trust, 1000, true, 7, NOW + USEC_PER_DAY, NOT_CHOSEN));
+        assert_true(row_trust_believes(&trust, 1000, true, 7, NOW + USEC_PER_DAY));
         /* What was the longest before may be what was wrong. */
-        assert_false(row_trust_believes(&trust, 1000, true, 100, NOW + USEC_PER_DAY, NOT_CHOSEN));
+        assert_false(row_trust_believes(&trust, 1000, true, 100, NOW + USEC_PER_DAY));
 }
 
 int main(void)

@@ -137,7 +137,10 @@ static uint64_t feed_span(const struct sim *sim)
         return 2 * sim->limits.shortest_interval_us + FEED_SLACK_US + 8 * step_of(sim);
 }
 
-/* Sweeps have found what a search hides, often enough to distrust the feed for the next hour. */
+/*
+ * Sweeps have found what a search hides, often enough to distrust the feed for the next hour. Only the first
+ * time in a run: what is found while the feed is off says nothing of how long it will be.
+ */
 static bool is_distrusted(const struct sim *sim)
 {
         const struct account *account = &sim->account;
@@ -267,7 +270,7 @@ static void note_missed(struct sim *sim, const struct sim_job *job)
             job->reported_gone || account->calm_us < job->due_calm_us + feed_span(sim) ||
             job->due_us < sim->run_us + sim->account.sweep_interval_us)
                 return;
-        if (account->missed_us < sim->run_us || sim->now_us > account->missed_us + 50 * USEC_PER_MIN) {
+        if (account->missed_us < sim->run_us) {
                 account->missed_us = sim->now_us;
                 account->missed_again_us = 0;
         } else if (account->missed_again_us == 0) {

@@ -225,6 +225,7 @@ static int refuse(struct sim *sim, struct sim_job *job, bool is_event)
 {
         if (!job->refused && !sim->disk_dead) {
                 job->refused = true;
+                job->read_version = 0;
                 job->due_on = false; /* it is found again by a poll */
                 job->excuses += 2;
                 job->quick += is_event;

@@ -172,7 +172,7 @@ static void check_due(struct sim *sim, const struct sim_job *job)
                 return;
         if (!account->sound && job->due_emptied) /* nothing but UpdatedOn may show that */
                 return;
-        if (status_is_end(job->truth.status) && job->truth.result == 0)
+        if (job->due_held)
                 bound_us += job->settings.result_wait_us;
         if (job->due_returned)
                 bound_us += USEC_PER_HOUR;
@@ -200,6 +200,7 @@ static void update(struct sim *sim, struct sim_job *job)
                 job->reported && job->reported_as.status == job->truth.status && job->truth.result == 0;
         job->due_missing = job->not_found > 0 && !job->reported_gone;
         job->due_returned = false;
+        job->due_held = status_is_end(job->truth.status) && job->truth.result == 0;
         if (!job->due)
                 return;
         job->due_us = sim->now_us;

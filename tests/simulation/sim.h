@@ -158,6 +158,7 @@ struct sim_job {
         uint64_t due_us, due_calm_us;  /* … since */
         bool due_on;                   /* and the feed had to be on then */
         bool due_emptied;              /* its ResultData is null now, and all else as it was */
+        bool due_held;                 /* it had ended without a ResultData */
         bool due_missing;              /* its record was not found: it waits for its backoff */
         bool due_gone, due_returned;   /* it was gone, or had returned when it was reported as gone */
         bool counted_open;

@@ -319,20 +319,20 @@ bool feed_is_first(const struct planner *planner, uint64_t now_us)
                now_us < feed->many_us + MANY_SPAN_US || !batches_enabled(&planner->api, now_us);
 }
 
-bool feed_is_urgent(const struct planner *planner, uint64_t now_us)
+uint64_t feed_urgent_us(const struct planner *planner)
 {
         const struct planner_feed *feed = &planner->feed;
 
         if (feed->phase != FEED_PHASE_WORKING)
-                return false;
+                return USEC_NEVER;
         if (feed->page_new > MANY_ROWS)
-                return true;
+                return 0;
         if (planner->confirm.count <= MANY_ROWS)
-                return false;
+                return USEC_NEVER;
         const struct planner_job *first = (const struct planner_job *)queue_first(&planner->confirm);
-        uint64_t span_us = first->updated_on_moved ? TIMES_ONLY_US : FRUITLESS_US;
-        return (feed->page_new >= FRUITFUL_ROWS && !first->updated_on_moved) ||
-               now_us >= feed->page_us + span_us;
+        if (first->updated_on_moved)
+                return feed->page_us + TIMES_ONLY_US;
+        return feed->page_new >= FRUITFUL_ROWS ? 0 : feed->page_us + FRUITLESS_US;
 }
 
 void feed_begin_page(struct planner *planner, struct planner_request *ret_request, uint64_t now_us)

@@ -80,9 +80,10 @@ uint64_t feed_due_us(const struct planner *planner);
 bool feed_is_first(const struct planner *planner, uint64_t now_us);
 
 /*
- * Whether the page goes before confirmations: many wait, and rows of the page may be believed instead.
+ * From when on the page goes before confirmations: many wait, and rows of the page may be believed instead.
+ * USEC_NEVER: it does not.
  */
-bool feed_is_urgent(const struct planner *planner, uint64_t now_us);
+uint64_t feed_urgent_us(const struct planner *planner);
 
 /* Fills in the request for a page, which is ready. */
 void feed_begin_page(struct planner *planner, struct planner_request *ret_request, uint64_t now_us);

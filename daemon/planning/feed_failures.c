@@ -36,6 +36,7 @@ void feed_note_read(struct planner *planner, uint64_t now_us)
         feed->refused = false;
         feed->refused_until_us = now_us + REFUSED_US;
         feed_cursor_turn_off(&feed->cursor, "the user lacks the role BusinessBackgroundJob-List", now_us);
+        feed_update(planner, now_us);
 }
 
 void feed_requeue(struct planner *planner, const struct planner_request *request, uint64_t due_us)
@@ -83,8 +84,8 @@ enum attribution feed_page_failed(struct planner *planner, const struct planner_
                 feed->refused = !alone;
                 witnesses_ask(planner, failure->failure, now_us);
         } else if (request->order == PAGE_BY_UPDATED_ON && feed->phase != FEED_PHASE_OFF) {
-                (void)feed_cursor_fail_page(&feed->cursor, failure->too_large,
-                                            now_us); /* feed_update() sees what follows */
+                (void)feed_cursor_fail_page(&feed->cursor, failure->too_large, now_us);
+                feed_update(planner, now_us);
         }
         return ATTRIBUTED_TO_NONE;
 }

@@ -99,6 +99,11 @@ static uint64_t earlier(uint64_t a_us, uint64_t b_us)
         return a_us < b_us ? a_us : b_us;
 }
 
+static uint64_t later(uint64_t a_us, uint64_t b_us)
+{
+        return a_us > b_us ? a_us : b_us;
+}
+
 /* When the first job of a queue can be requested, if requests are allowed from then on. */
 static uint64_t queue_ready_us(const struct queue *queue, uint64_t at_us)
 {
@@ -282,6 +287,7 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
 
         uint64_t urgent_us = allowed_us(planner, RATE_LIMITER_CONFIRM, now_us);
         uint64_t poll_us = allowed_us(planner, RATE_LIMITER_POLL, now_us);
+        uint64_t page_us = feed_ready_us(planner, later(urgent_us, feed_urgent_us(planner)), now_us);
         struct queue *polls = poll_queue(planner);
 
         *ret_request = (struct planner_request){ .kind = REQUEST_SINGLE, .count = 1 };
@@ -290,7 +296,7 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         } else if (part_is_next(planner, urgent_us, poll_us, now_us)) {
                 ret_request->jobs[0] = take_first(planner, &planner->parts);
                 batches_fill_part(planner, ret_request);
-        } else if (feed_is_urgent(planner, now_us) && feed_ready_us(planner, urgent_us, now_us) <= now_us) {
+        } else if (page_us <= now_us) {
                 feed_begin_page(planner, ret_request, now_us);
         } else if (queue_is_ready(&planner->confirm, urgent_us, now_us) &&
                    !must_wait(planner, &planner->confirm, poll_us, now_us)) {
@@ -312,6 +318,7 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
                 *ret_wake_us =
                         earlier(queue_ready_us(&planner->confirm, urgent_us), queue_ready_us(polls, poll_us));
                 *ret_wake_us = earlier(*ret_wake_us, feed_wake_us(planner, poll_us, now_us));
+                *ret_wake_us = earlier(*ret_wake_us, page_us);
                 if (planner->parts.count > 0 || witnesses_want_check(planner))
                         *ret_wake_us = earlier(*ret_wake_us, urgent_us);
                 return false;

@@ -225,8 +225,7 @@ static void peek(struct sim *sim)
         if (sim->figures.requests == requests &&
             (sim->poll_timer->enabled == SD_EVENT_OFF || sim->poll_timer->at_us != at_us))
                 sim_fail(sim, NULL, "the time to wake up has moved by itself");
-        /* A page that is urgent may be requested before. */
-        if (sim->figures.requests != requests && !sim->account.present)
+        if (sim->figures.requests != requests)
                 sim_fail(sim, NULL, "a lost wake-up: there was something to request %.3f s before the timer",
                          (double)(at_us - sim->now_us) / 1e6);
 }

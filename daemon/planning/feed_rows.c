@@ -62,10 +62,14 @@ bool planner_knows_row(const struct planner_job *job, const struct job_record *r
 
 static void show(struct planner_job *job, const struct row_shown *shown, bool by_feed)
 {
+        /* A batch may show it again, after a change that could not be recorded. */
+        bool was_on_page = job->row_shown && job->row_on_page && job->row_ticks == shown->updated.ticks;
+
         job->row_digest = shown->digest;
         job->row_ticks = shown->updated.ticks;
         job->row_shown = true;
-        job->row_by_feed = job->row_on_page = by_feed;
+        job->row_by_feed = by_feed;
+        job->row_on_page = by_feed || was_on_page;
 }
 
 void planner_note_batch_row(struct planner_job *job, const struct row_shown *shown)

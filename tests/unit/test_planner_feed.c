@@ -305,6 +305,30 @@ static void test_rows_of_batches_are_believed_where_many_wait(void **state)
         assert_in_range(count_kind(fixture, from, REQUEST_SINGLE), 1, 99);
 }
 
+/* As when a change could not be recorded, and a batch finds it once more. */
+static void test_a_row_of_a_page_is_not_missed_because_a_batch_shows_it_again(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_job *job = &fixture->jobs[7];
+
+        start_feed(fixture, 200, SEC);
+        server_change(fixture, 7, "Waiting");
+        struct job_record row = server_record(fixture, job);
+        const struct row_shown shown = row_shown_of(&row);
+
+        planner_note_batch_row(job, &shown);
+        assert_false(job->row_on_page);
+        planner_note_known_row(job, &row);
+        planner_note_batch_row(job, &shown);
+        assert_true(job->row_on_page);
+        run(fixture, USEC_PER_MSEC);
+        server_change(fixture, 7, "Processing");
+        row = server_record(fixture, job);
+        const struct row_shown next = row_shown_of(&row);
+        planner_note_batch_row(job, &next);
+        assert_false(job->row_on_page);
+}
+
 static void test_a_row_that_may_be_older_than_a_read_is_not_believed(void **state)
 {
         struct fixture *fixture = *state;
@@ -577,6 +601,7 @@ int main(void)
                 TEST(test_a_job_is_read_again_where_times_have_whole_seconds),
                 TEST(test_changes_are_confirmed_before_rows_with_another_time_alone),
                 TEST(test_rows_of_batches_are_believed_where_many_wait),
+                TEST(test_a_row_of_a_page_is_not_missed_because_a_batch_shows_it_again),
                 TEST(test_a_row_that_may_be_older_than_a_read_is_not_believed),
                 TEST(test_a_row_of_a_job_in_a_part_of_a_failed_batch_is_confirmed),
                 TEST(test_few_jobs_need_no_feed),

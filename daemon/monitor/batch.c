@@ -112,7 +112,8 @@ static bool is_first(const struct batch_row *row)
 /* The row shows a change, which has to be confirmed. */
 static bool is_to_be_confirmed(const struct batch_row *row)
 {
-        return row->verdict != ROW_MISSING && row->verdict != ROW_UNCHANGED && !is_first(row);
+        return row->verdict != ROW_MISSING && row->verdict != ROW_UNCHANGED && row->verdict != ROW_UNREAD &&
+               !is_first(row);
 }
 
 void batch_take_row(struct request_slot *slot, struct job_record *record)

@@ -117,7 +117,7 @@ static enum row_verdict judge_null(const struct planner *planner, const struct p
         if (updated != 0 && job->fruitless_confirms < FRUITLESS_CONFIRMS_MAX) {
                 if (updated != job->updated)
                         return ROW_UPDATED;
-                return is_to_be_read(planner, job, now_us) ? ROW_CONFIRM : ROW_UNCHANGED;
+                return is_to_be_read(planner, job, now_us) ? ROW_UNREAD : ROW_UNCHANGED;
         }
 
         /* As long as nothing but a moving UpdatedOn contradicts the nulls, confirming them may take only a
@@ -186,6 +186,24 @@ static void confirm_job(struct planner *planner, struct planner_job *job, uint64
         planner_put(planner, job, now_us);
 }
 
+/*
+ * Where the feed works, those of a batch are read one after another with the next sweep: pages would wait for
+ * their confirmations.
+ */
+static void read_alone(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t random)
+{
+        uint64_t span_us = random % planner->limits.sweep_interval_us;
+        uint64_t stalled_us = planner_stalled_in(job, now_us);
+
+        if (!job->spread) {
+                confirm_job(planner, job, now_us);
+                return;
+        }
+        job->watch.not_found_count = 0;
+        job->single_left = 1;
+        planner_plan(planner, job, span_us < stalled_us ? span_us : stalled_us, now_us);
+}
+
 void planner_apply_row(struct planner *planner, struct planner_job *job, enum row_verdict verdict,
                        uint64_t updated, uint64_t now_us, uint64_t random)
 {
@@ -194,6 +212,9 @@ void planner_apply_row(struct planner *planner, struct planner_job *job, enum ro
                 job->updated = updated;
                 job->watch.not_found_count = 0;
                 planner_plan_by_pace(planner, job, false, now_us, random);
+                break;
+        case ROW_UNREAD:
+                read_alone(planner, job, now_us, random);
                 break;
         case ROW_MISSING:
                 if (planner_job_is_gone(job)) {

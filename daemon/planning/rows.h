@@ -15,10 +15,11 @@
 enum row_verdict {
         ROW_MISSING = 0,          /* there was no row for the job */
         ROW_UNCHANGED,            /* as recorded */
+        ROW_UNREAD,               /* the same, and it is time to read the ResultData, which never was */
         ROW_CONFIRM,              /* it may have changed */
-        ROW_RESULT_MISSING,       /* the same: no ResultData where there was one */
-        ROW_STATUS_MISSING,       /* the same: no Status where there was one */
-        ROW_UPDATED,              /* the same: UpdatedOn alone differs, and the row may omit what changed */
+        ROW_RESULT_MISSING,       /* likewise: no ResultData where there was one */
+        ROW_STATUS_MISSING,       /* likewise: no Status where there was one */
+        ROW_UPDATED,              /* likewise: UpdatedOn alone differs, and the row may omit what changed */
         ROW_FIRST,                /* first observation of an open job in a complete row: a record */
         ROW_FIRST_WITHOUT_RESULT, /* the same but for ResultData, which the row may omit: a record whose
                                      has_result is false */

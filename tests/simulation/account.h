@@ -122,6 +122,7 @@ struct account {
         /* check_feed.c */
         uint64_t calm_us, busy_until_us;
         uint64_t round_made_us, excused_us;
+        uint64_t feed_made_us, feed_since_us; /* the last page by UpdatedOn, and since when there are some */
         size_t rows_written, rows_at_stop;
         uint64_t missed_us, missed_again_us; /* a sweep found a change that the search hides; and another */
 };

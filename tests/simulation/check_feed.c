@@ -167,6 +167,8 @@ static void check_due(struct sim *sim, const struct sim_job *job)
 
         if (!job->due || job->due_calm_us > account->calm_us)
                 return;
+        if (job->due_gone && job->due_us > job->gone_us + 7 * USEC_PER_DAY && !job->due_on)
+                return; /* nothing reads it any more */
         bound_us = bound_of(sim, job);
         if (!account->sound && !job->listed) /* nothing else shows new jobs */
                 return;
@@ -223,12 +225,24 @@ void feed_happened(struct sim *sim, struct sim_job *job)
 
 /* ---- what is seen ---- */
 
+static bool feed_is_on(const struct sim *sim)
+{
+        const struct account *account = &sim->account;
+
+        return account->feed_made_us > sim->run_us &&
+               sim->now_us < account->feed_made_us + 2 * sim->limits.shortest_interval_us + USEC_PER_MIN;
+}
+
 void feed_page_made(struct sim *sim, const struct page *page)
 {
         struct account *account = &sim->account;
 
         if (account->kind != SEARCH_WELL && account->bad_from_us <= sim->now_us)
                 account->sound = false;
+        if (!page->by_created && !feed_is_on(sim))
+                account->feed_since_us = sim->now_us;
+        if (!page->by_created)
+                account->feed_made_us = sim->now_us;
         if (page->number == 1)
                 account->round_made_us = sim->now_us;
         else if (account->deleted_us >= account->round_made_us)
@@ -247,6 +261,15 @@ void feed_page_delivered(struct sim *sim, const struct page *page, uint64_t made
                         account->sections[i].first_made_us = made_us;
 }
 
+/* As far as the daemon can see, since the search is no evidence against that. */
+static bool answers_404_to_all(const struct sim *sim)
+{
+        for (size_t i = 0; i < sim->job_count; i++)
+                if (sim->jobs[i].reported && !sim->jobs[i].reported_end && sim->jobs[i].truth.exists)
+                        return false;
+        return true;
+}
+
 /* A pause, or until the API has been found to be well. */
 void feed_failed(struct sim *sim, const struct slot *slot)
 {
@@ -256,7 +279,8 @@ void feed_failed(struct sim *sim, const struct slot *slot)
         if (span_us > USEC_PER_HOUR)
                 span_us = USEC_PER_HOUR;
         feed_work(sim, 2); /* what was requested is requested again, or checked */
-        if (slot->cause == CAUSE_MISSING || slot->cause == CAUSE_BATCH || slot->cause == CAUSE_SEARCH)
+        if ((slot->cause == CAUSE_MISSING && !answers_404_to_all(sim)) || slot->cause == CAUSE_BATCH ||
+            slot->cause == CAUSE_SEARCH)
                 return;
         if (sim->account.busy_until_us < sim->now_us + span_us + recovery_span(sim))
                 sim->account.busy_until_us = sim->now_us + span_us + recovery_span(sim);
@@ -269,7 +293,7 @@ static void note_missed(struct sim *sim, const struct sim_job *job)
 
         if (!search_is(sim, SEARCH_HIDES) || !search_hides(job) || !job->due || !job->listed ||
             job->reported_gone || account->calm_us < job->due_calm_us + feed_span(sim) ||
-            job->due_us < sim->run_us + sim->account.sweep_interval_us)
+            job->due_us < account->feed_since_us + account->sweep_interval_us || !feed_is_on(sim))
                 return;
         if (account->missed_us < sim->run_us) {
                 account->missed_us = sim->now_us;

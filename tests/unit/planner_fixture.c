@@ -250,8 +250,8 @@ static enum row_verdict verdict_of(struct fixture *fixture, struct planner_job *
 
 static bool is_to_be_confirmed(enum row_verdict verdict)
 {
-        return verdict != ROW_MISSING && verdict != ROW_UNCHANGED && verdict != ROW_FIRST &&
-               verdict != ROW_FIRST_WITHOUT_RESULT;
+        return verdict != ROW_MISSING && verdict != ROW_UNCHANGED && verdict != ROW_UNREAD &&
+               verdict != ROW_FIRST && verdict != ROW_FIRST_WITHOUT_RESULT;
 }
 
 /* `more` rows of the batch, this one included, show a change. Returns whether it is confirmed. */

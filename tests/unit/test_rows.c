@@ -145,7 +145,7 @@ static void test_first_observations_without_a_result(void **state)
 
         /* No change; and in its turn it is read. An eighth of one request a second is spent on that. */
         assert_int_equal(judge(fixture, 0, &row, START + 1), ROW_UNCHANGED);
-        assert_int_equal(judge(fixture, 0, &row, START + 10 * SEC), ROW_CONFIRM);
+        assert_int_equal(judge(fixture, 0, &row, START + 10 * SEC), ROW_UNREAD);
         row.updated_on = TEXT_LITERAL("2");
         assert_int_equal(judge(fixture, 0, &row, START + 1), ROW_UPDATED);
         row.updated_on = TEXT_LITERAL("1");
@@ -153,7 +153,7 @@ static void test_first_observations_without_a_result(void **state)
         /* What could not be kept is read again. */
         uint64_t now = START + INTERVAL;
         assert_false(read_job(fixture, 0, &record, false, now));
-        assert_int_equal(judge(fixture, 0, &row, now + 10 * SEC), ROW_CONFIRM);
+        assert_int_equal(judge(fixture, 0, &row, now + 10 * SEC), ROW_UNREAD);
         now += MAX;
         assert_false(read_job(fixture, 0, &record, true, now));
         assert_false(fixture->jobs[0].watch.memory.result_unread);
@@ -257,11 +257,26 @@ static void test_rows_without_the_recorded_status_disable_batches(void **state)
         assert_int_equal(planner_batch_size(fixture->planner, START), 1);
 }
 
+/* With the sweep: pages wait for confirmations. */
+static void test_where_the_feed_works_a_result_that_was_never_read_is_read_with_the_sweep(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_job *job = &fixture->jobs[3];
+
+        make_rows(fixture, 100);
+        fixture->planner->limits.sweep_interval_us = 15 * MIN;
+        job->spread = true;
+        planner_apply_row(fixture->planner, job, ROW_UNREAD, 0, fixture->now_us, 5 * MIN);
+        assert_true(!job->confirm && job->single_left == 1);
+        assert_true(job->entry.due_us == fixture->now_us + 5 * MIN);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_change_that_was_not_recorded_is_found_again),
+                TEST(test_where_the_feed_works_a_result_that_was_never_read_is_read_with_the_sweep),
                 TEST(test_rows_that_omit_fields),
                 TEST(test_a_change_between_row_and_read_proves_nothing),
                 TEST(test_a_read_that_shows_what_the_row_omitted),

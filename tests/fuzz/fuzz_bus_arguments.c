@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Calls of the D-Bus API with arbitrary bodies: the first byte selects the method, the rest are its arguments
+ * as they come from the bus. Operations get only what they may get, and every call is completed.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bus/manager.h"
+#include "bus/reply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define BODY_MAX 65536
+
+static void check(bool condition)
+{
+        if (!condition)
+                abort();
+}
+
+/* ---- the operations ---- */
+
+static void complete_list(struct bus_call *call)
+{
+        bus_rows_begin(call);
+        bus_rows_end(call);
+        bus_call_send(call);
+}
+
+static void check_ids(const uint64_t *ids, size_t count)
+{
+        check((ids == NULL) == (count == 0));
+        for (size_t i = 1; i < count; i++)
+                check(ids[i - 1] < ids[i]);
+}
+
+static void list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments)
+{
+        (void)userdata;
+        check(arguments->limit >= 1 && arguments->limit <= BUS_ROWS_MAX);
+        check((unsigned)arguments->state <= BUS_JOB_FAILING);
+        check_ids(arguments->ids, arguments->id_count);
+        for (char *const *pattern = arguments->patterns; pattern != NULL && *pattern != NULL; pattern++)
+                check(strlen(*pattern) < BODY_MAX);
+        complete_list(call);
+}
+
+static void get_job(void *userdata, struct bus_call *call, uint64_t job)
+{
+        (void)userdata;
+        bus_call_fail(call, BUS_NO_SUCH_JOB, "job %llu", (unsigned long long)job);
+}
+
+static void list_events(void *userdata, struct bus_call *call, const struct bus_list_events *arguments)
+{
+        (void)userdata;
+        check(arguments->limit >= 1 && arguments->limit <= BUS_ROWS_MAX);
+        check_ids(arguments->jobs, arguments->job_count);
+        bus_reply_number(call, 0);
+        bus_reply_flag(call, false);
+        complete_list(call);
+}
+
+static void list_deliveries(void *userdata, struct bus_call *call,
+                            const struct bus_list_deliveries *arguments)
+{
+        (void)userdata;
+        check(arguments->limit >= 1 && arguments->limit <= BUS_ROWS_MAX);
+        check(arguments->state == NULL || strcmp(arguments->state, "pending") == 0 ||
+              strcmp(arguments->state, "failed") == 0);
+        check(arguments->hook == NULL || strlen(arguments->hook) < BODY_MAX);
+        complete_list(call);
+}
+
+static const struct bus_operations operations = {
+        .list_jobs = list_jobs,
+        .get_job = get_job,
+        .list_events = list_events,
+        .list_deliveries = list_deliveries,
+};
+
+/* ---- the connection: a socket, whose other end writes messages as a bus would ---- */
+
+static sd_event *event;
+static struct bus_manager *manager;
+static sd_bus *server;
+static int client = -1;
+static uint32_t serial;
+
+static void disconnect(void)
+{
+        bus_manager_detach(manager);
+        server = sd_bus_close_unref(server);
+        (void)close(client);
+        client = -1;
+}
+
+static void run(void)
+{
+        char replies[4096];
+
+        while (sd_event_run(event, 0) > 0)
+                ;
+        while (recv(client, replies, sizeof(replies), MSG_DONTWAIT) > 0)
+                ;
+}
+
+static void connect_client(void)
+{
+        static const char greeting[] = "\0AUTH ANONYMOUS\r\nDATA\r\nBEGIN\r\n";
+        sd_id128_t id = SD_ID128_MAKE(01, 02, 03, 04, 05, 06, 07, 08, 09, 0a, 0b, 0c, 0d, 0e, 0f, 10);
+        int ends[2];
+
+        check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+        client = ends[1];
+        check(sd_bus_new(&server) >= 0 && sd_bus_set_fd(server, ends[0], ends[0]) >= 0 &&
+              sd_bus_set_server(server, 1, id) >= 0 && sd_bus_set_anonymous(server, 1) >= 0 &&
+              sd_bus_start(server) >= 0 && sd_bus_attach_event(server, event, 0) >= 0);
+        check(bus_manager_attach(manager, server) >= 0);
+        check(write(client, greeting, sizeof(greeting) - 1) == sizeof(greeting) - 1);
+        run();
+}
+
+struct message {
+        uint8_t data[512];
+        size_t size;
+};
+
+static void append(struct message *message, const void *data, size_t size)
+{
+        check(message->size + size <= sizeof(message->data));
+        memcpy(message->data + message->size, data, size);
+        message->size += size;
+}
+
+static void pad(struct message *message, size_t alignment)
+{
+        while (message->size % alignment != 0)
+                append(message, "", 1);
+}
+
+static void append_field(struct message *message, uint8_t code, char type, const char *value)
+{
+        uint32_t length = (uint32_t)strlen(value);
+        const char head[] = { (char)code, 1, type, 0 };
+
+        pad(message, 8);
+        append(message, head, sizeof(head));
+        if (type == 'g')
+                append(message, &length, 1);
+        else
+                append(message, &length, sizeof(length));
+        append(message, value, length + 1);
+}
+
+static void send_call(const char *member, const char *signature, const uint8_t *body, size_t size)
+{
+        const uint32_t numbers[] = { (uint32_t)size, ++serial, 0 };
+        struct message header = { .size = 0 };
+
+        append(&header, (const char[]){ 'l', 1, 0, 1 }, 4);
+        append(&header, numbers, sizeof(numbers));
+        append_field(&header, 1, 'o', MANAGER_PATH);
+        append_field(&header, 2, 's', MANAGER_INTERFACE);
+        append_field(&header, 3, 's', member);
+        append_field(&header, 7, 's', ":1.1");
+        append_field(&header, 8, 'g', signature);
+        uint32_t fields = (uint32_t)(header.size - 16);
+        memcpy(header.data + 12, &fields, sizeof(fields));
+        pad(&header, 8);
+        check(write(client, header.data, header.size) == (ssize_t)header.size);
+        check(size == 0 || write(client, body, size) == (ssize_t)size);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static const struct {
+                const char *member, *signature;
+        } methods[] = {
+                { "ListJobs", "a{sv}tu" },
+                { "GetJob", "t" },
+                { "ListEvents", "tatu" },
+                { "ListDeliveries", "a{sv}tu" },
+        };
+
+        if (size == 0 || size > BODY_MAX)
+                return 0;
+        if (event == NULL) {
+                check(sd_event_new(&event) >= 0);
+                check(bus_manager_new(event, &operations, NULL, &manager) >= 0);
+        }
+        if (client < 0)
+                connect_client();
+        size_t method = data[0] % (sizeof(methods) / sizeof(methods[0]));
+        send_call(methods[method].member, methods[method].signature, data + 1, size - 1);
+        run();
+        if (sd_bus_is_open(server) <= 0) /* it was no message */
+                disconnect();
+        return 0;
+}

@@ -184,6 +184,24 @@ static const char *find_target(const struct section *section, size_t *ret_count)
         return last;
 }
 
+/* The events of the API are of no job. */
+static void check_specifiers(const struct loading *loading, const struct section *section)
+{
+        const struct hook_config *hook = &section->hook;
+
+        if (hook->unit == NULL || (hook->on & EVENT_MASK_OF_API) == 0)
+                return;
+        for (const char *at = hook->unit; (at = strchr(at, '%')) != NULL; at += 2)
+                if (at[1] == 'i' || at[1] == 'n') {
+                        problems_error(
+                                loading->problems, location_of(section, "unit"),
+                                "%%%c is not possible, since api_down, api_refused and api_ok are of no "
+                                "job; move them to a hook of their own, or write %%e or %%o",
+                                at[1]);
+                        return;
+                }
+}
+
 static void check_hook(const struct loading *loading, const struct section *section)
 {
         static const char *const url_keys[] = { "secret_file", "header_file", "ca_file" };
@@ -204,6 +222,7 @@ static void check_hook(const struct loading *loading, const struct section *sect
                 problems_error(loading->problems, location_of(section, "on"),
                                "on is empty: the hook would never run; "
                                "write events, as in \"on = succeeded, failed\", or remove the line");
+        check_specifiers(loading, section);
         if (targets == 1 && hook->exec != NULL)
                 check_command(loading, hook->exec, location_of(section, target));
         for (size_t i = 0; targets == 1 && strncmp(target, "url", 3) != 0 && i < 3; i++)

@@ -66,10 +66,17 @@ static const struct config_choice level_choices[] = {
 };
 
 static const struct config_choice event_choices[] = {
-        { "seen", EVENT_MASK_SEEN },           { "changed", EVENT_MASK_CHANGED },
-        { "succeeded", EVENT_MASK_SUCCEEDED }, { "failed", EVENT_MASK_FAILED },
-        { "gone", EVENT_MASK_GONE },           { "stalled", EVENT_MASK_STALLED },
-        { "terminal", EVENT_MASK_TERMINAL },   { 0 },
+        { "seen", EVENT_MASK_SEEN },
+        { "changed", EVENT_MASK_CHANGED },
+        { "succeeded", EVENT_MASK_SUCCEEDED },
+        { "failed", EVENT_MASK_FAILED },
+        { "gone", EVENT_MASK_GONE },
+        { "stalled", EVENT_MASK_STALLED },
+        { "api_down", EVENT_MASK_API_DOWN },
+        { "api_refused", EVENT_MASK_API_REFUSED },
+        { "api_ok", EVENT_MASK_API_OK },
+        { "terminal", EVENT_MASK_TERMINAL },
+        { 0 },
 };
 
 const struct config_key config_keys[] = {

@@ -153,6 +153,11 @@ static void write_job(yajl_gen generator, const struct event *event, bool person
         const struct job_record *record = &event->record;
 
         put_key(generator, "job");
+        if (event_kind_is_of_api(event->kind)) {
+                written(yajl_gen_null(generator));
+                put_text(generator, "description", &record->description);
+                return;
+        }
         open_map(generator);
         put_number(generator, "id", record->id);
         put_text(generator, "name", &event->job_name);

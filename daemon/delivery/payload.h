@@ -24,6 +24,8 @@
  * strings, NUL as \u0000), except that bytes that are not UTF-8 become U+FFFD. With `personal_data`, job also
  * has "user" and "user_email". Ends with a newline.
  *
+ * An event of the API has "job":null,"description":"…" instead of the job.
+ *
  * `attempt` counts from 1. Returns malloc()ed memory, followed by a NUL that is not counted.
  */
 char *payload_write(const struct event *event, unsigned attempt, bool personal_data, size_t *ret_size);

@@ -40,7 +40,10 @@ void event_variables_get(const struct event *event, unsigned attempt,
         set_string(next++, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
         set_string(next++, "JOBWATCH_EVENT_ID", event->id);
         set_number(next++, "JOBWATCH_SEQUENCE", event->sequence);
-        set_number(next++, "JOBWATCH_JOB", event->record.id);
+        if (event_kind_is_of_api(event->kind))
+                set_string(next++, "JOBWATCH_JOB", "");
+        else
+                set_number(next++, "JOBWATCH_JOB", event->record.id);
         set_text(next++, "JOBWATCH_JOB_NAME", &event->job_name);
         set_text(next++, "JOBWATCH_DISCOVER", &event->discover);
         set_text(next++, "JOBWATCH_STATUS", &event->record.status);

@@ -17,11 +17,14 @@ int event_priority(enum event_kind kind)
         switch (kind) {
         case EVENT_FAILED:
         case EVENT_GONE:
+        case EVENT_API_DOWN:
                 return LOG_ERR;
         case EVENT_STALLED:
                 return LOG_WARNING;
         case EVENT_CHANGED:
         case EVENT_SUCCEEDED:
+        case EVENT_API_REFUSED: /* which has been logged as an error, with what to do */
+        case EVENT_API_OK:
                 return LOG_NOTICE;
         case EVENT_SEEN:
                 break;
@@ -35,6 +38,8 @@ const char *event_message_id(enum event_kind kind)
                 [EVENT_SEEN] = MESSAGE_ID_SEEN,           [EVENT_CHANGED] = MESSAGE_ID_CHANGED,
                 [EVENT_SUCCEEDED] = MESSAGE_ID_SUCCEEDED, [EVENT_FAILED] = MESSAGE_ID_FAILED,
                 [EVENT_GONE] = MESSAGE_ID_GONE,           [EVENT_STALLED] = MESSAGE_ID_STALLED,
+                [EVENT_API_DOWN] = MESSAGE_ID_API_DOWN,   [EVENT_API_REFUSED] = MESSAGE_ID_API_REFUSED,
+                [EVENT_API_OK] = MESSAGE_ID_API_OK,
         };
 
         return ids[kind];
@@ -48,7 +53,8 @@ void event_add_fields(struct field_list *fields, const struct event *event, size
         fields_add_string(fields, "JOBWATCH_EVENT", event_kind_to_string(event->kind));
         fields_add_string(fields, "JOBWATCH_EVENT_ID", event->id);
         fields_add_number(fields, "JOBWATCH_SEQUENCE", event->sequence);
-        fields_add_number(fields, "JOBWATCH_JOB", record->id);
+        if (!event_kind_is_of_api(event->kind))
+                fields_add_number(fields, "JOBWATCH_JOB", record->id);
         fields_add_text(fields, "JOBWATCH_JOB_NAME", &event->job_name, TEXT_BYTES_MAX);
         fields_add_text(fields, "JOBWATCH_DISCOVER", &event->discover, TEXT_BYTES_MAX);
         fields_add_text(fields, "JOBWATCH_JOB_GUID", &record->guid, TEXT_BYTES_MAX);

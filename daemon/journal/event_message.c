@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Formats events as messages: the job first, then what has changed, then its ResultData. */
+/*
+ * Formats events as messages: the job first, then what has changed, then its ResultData. An event of the API
+ * is described by itself.
+ */
 
 #include "journal/event_message.h"
 
@@ -13,11 +16,14 @@
 #define STATUS_BYTES_MAX      80
 #define DESCRIPTION_BYTES_MAX 80
 #define RESULT_BYTES_MAX      200
+#define API_BYTES_MAX         1024
 
 char *job_label(uint64_t id, const char *name)
 {
         if (name != NULL && *name != '\0')
                 return format_message("Job %" PRIu64 " (%s)", id, name);
+        if (id == 0)
+                return format_message("API");
         return format_message("Job %" PRIu64, id);
 }
 
@@ -95,6 +101,10 @@ char *event_message(const struct event *event, size_t result_bytes)
         case EVENT_STALLED:
                 description = format_message("still %s, unchanged for longer than stalled_after", status);
                 break;
+        case EVENT_API_DOWN:
+        case EVENT_API_REFUSED:
+        case EVENT_API_OK:
+                return format_text(&event->record.description, API_BYTES_MAX);
         }
         return format_message("%s: %s", label, description);
 }

@@ -7,8 +7,11 @@
 #include <string.h>
 
 static const char *const event_names[EVENT_KIND_COUNT] = {
-        [EVENT_SEEN] = "seen",     [EVENT_CHANGED] = "changed", [EVENT_SUCCEEDED] = "succeeded",
-        [EVENT_FAILED] = "failed", [EVENT_GONE] = "gone",       [EVENT_STALLED] = "stalled",
+        [EVENT_SEEN] = "seen",           [EVENT_CHANGED] = "changed",
+        [EVENT_SUCCEEDED] = "succeeded", [EVENT_FAILED] = "failed",
+        [EVENT_GONE] = "gone",           [EVENT_STALLED] = "stalled",
+        [EVENT_API_DOWN] = "api_down",   [EVENT_API_REFUSED] = "api_refused",
+        [EVENT_API_OK] = "api_ok",
 };
 
 void event_clear(struct event *event)
@@ -39,6 +42,11 @@ bool event_kind_from_string(const char *word, enum event_kind *ret_kind)
 bool event_kind_is_terminal(enum event_kind kind)
 {
         return kind == EVENT_SUCCEEDED || kind == EVENT_FAILED || kind == EVENT_GONE;
+}
+
+bool event_kind_is_of_api(enum event_kind kind)
+{
+        return kind == EVENT_API_DOWN || kind == EVENT_API_REFUSED || kind == EVENT_API_OK;
 }
 
 bool event_wanted(const struct event *event, unsigned mask)

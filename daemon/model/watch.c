@@ -10,6 +10,8 @@
 
 #include "model/watch.h"
 
+#include <assert.h>
+
 /* For a job that is as recorded. */
 static bool is_stalled(const struct job_watch *watch, const struct watch_rules *rules, uint64_t now_us)
 {
@@ -66,6 +68,8 @@ bool watch_note_not_found(struct job_watch *watch, uint64_t now_us)
 void watch_note_recorded(struct job_watch *watch, const struct change *change, const struct job_memory *seen,
                          uint64_t now_us)
 {
+        assert(!event_kind_is_of_api(change->kind));
+
         watch->held_since_us = 0;
         switch (change->kind) {
         case EVENT_STALLED:
@@ -79,6 +83,9 @@ void watch_note_recorded(struct job_watch *watch, const struct change *change, c
         case EVENT_CHANGED:
         case EVENT_SUCCEEDED:
         case EVENT_FAILED:
+        case EVENT_API_DOWN:
+        case EVENT_API_REFUSED:
+        case EVENT_API_OK:
                 watch->memory = *seen;
                 break;
         }

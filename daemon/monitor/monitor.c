@@ -20,6 +20,7 @@
 #include "monitor/feed.h"
 #include "monitor/last_run.h"
 #include "monitor/outage.h"
+#include "monitor/outage_events.h"
 #include "monitor/poll_limits.h"
 #include "monitor/poll_state.h"
 #include "monitor/requests.h"
@@ -256,6 +257,7 @@ static void begin_run(struct monitor *monitor)
         if (pause_us > 0)
                 planner_pause(monitor->planner, now + pause_us);
         feed_resume(monitor);
+        outage_events_resume(monitor);
         last_run_begin(state);
         monitor->started_us = now;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "journal/message_ids.h"
+#include "monitor/outage_events.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
 #include "util/message.h"
@@ -19,9 +20,8 @@
 #define THROTTLING_QUIET_US (10 * USEC_PER_MIN)
 #define LONG_PAUSE_US       (1 * USEC_PER_MIN)
 
-/* A lasting outage is logged again after this time, and then at this interval. */
-#define FIRST_REMINDER_US (10 * USEC_PER_MIN)
-#define REMINDER_US       (1 * USEC_PER_HOUR)
+/* A lasting outage is logged again at this interval. */
+#define REMINDER_US (1 * USEC_PER_HOUR)
 
 #define NEXT_STEP_MAX (TIMESPAN_TEXT_MAX + 40)
 
@@ -128,8 +128,6 @@ static void log_outage(const struct monitor *monitor, const struct outage_cause 
 
 uint64_t outage_reminder_after(uint64_t lasted_us)
 {
-        if (lasted_us < FIRST_REMINDER_US)
-                return FIRST_REMINDER_US;
         return (lasted_us / REMINDER_US + 1) * REMINDER_US;
 }
 
@@ -182,11 +180,14 @@ static int on_recovery(sd_event_source *source, uint64_t time_us, void *userdata
         (void)time_us;
         struct monitor *monitor = userdata;
         struct outage_log *log = &monitor->outage;
-        char lasted[TIMESPAN_TEXT_MAX];
+        char lasted[TIMESPAN_TEXT_MAX] = "";
 
-        journal_print_about(monitor->parts.journal, LOG_NOTICE, MESSAGE_ID_API_BACK, 0, NULL,
-                            "API is reachable again after %s.",
-                            timespan_format_rough(log->ended_us - log->since_us, lasted));
+        if (log->logged)
+                (void)timespan_format_rough(log->ended_us - log->since_us, lasted);
+        if (log->logged && !outage_events_any(monitor)) /* otherwise its end is an event */
+                journal_print_about(monitor->parts.journal, LOG_NOTICE, MESSAGE_ID_API_BACK, 0, NULL,
+                                    "API is reachable again after %s.", lasted);
+        outage_events_note_recovered(monitor, lasted);
         log->logged = false;
         log->since_us = 0;
         if (log->reminder != NULL)
@@ -221,6 +222,7 @@ void outage_stop(struct monitor *monitor)
 {
         monitor->outage.recovery = sd_event_source_disable_unref(monitor->outage.recovery);
         monitor->outage.reminder = sd_event_source_disable_unref(monitor->outage.reminder);
+        outage_events_stop(monitor);
 }
 
 /* ---- after each response ---- */
@@ -251,20 +253,26 @@ static void outage_continues(struct monitor *monitor, const struct outage_cause 
         }
 }
 
-void outage_update(struct monitor *monitor, const struct outage_cause *cause)
+static void outage_ends(struct monitor *monitor, const struct outage_cause *cause)
 {
         struct outage_log *log = &monitor->outage;
+        bool of_earlier_run = outage_events_any(monitor) && cause->failure == FAILURE_NONE;
 
-        if (planner_breaker(monitor->planner)->state != BREAKER_CLOSED) {
-                outage_continues(monitor, cause);
-                return;
-        }
-        if (!log->logged) {
+        if (!log->logged)
                 log->since_us = 0;
-        } else if (!is_recovering(log)) {
+        if ((log->logged || of_earlier_run) && !is_recovering(log)) {
                 log->ended_us = monitor_now_us(monitor);
                 arm_recovery(monitor);
         }
+}
+
+void outage_update(struct monitor *monitor, const struct outage_cause *cause)
+{
+        if (planner_breaker(monitor->planner)->state != BREAKER_CLOSED)
+                outage_continues(monitor, cause);
+        else
+                outage_ends(monitor, cause);
+        outage_events_update(monitor, cause->failure == FAILURE_NONE);
 }
 
 void outage_note_pause(struct monitor *monitor, const char *explanation)

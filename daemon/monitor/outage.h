@@ -27,10 +27,7 @@ void outage_update(struct monitor *monitor, const struct outage_cause *cause);
 /* All requests pause because of a throttled response. */
 void outage_note_pause(struct monitor *monitor, const char *explanation);
 
-/*
- * When an outage that has lasted `lasted_us` is logged again, counted from its beginning: after 10 min, then
- * after each full hour.
- */
+/* When an outage that has lasted `lasted_us` is logged again, counted from its beginning: each full hour. */
 uint64_t outage_reminder_after(uint64_t lasted_us);
 
 /* No line is logged any more. */

@@ -12,7 +12,9 @@
 #include "monitor/parts.h"
 #include "monitor/request_slot.h"
 #include "nexudus/classification.h"
+#include "planning/api_events.h"
 #include "planning/planner.h"
+#include "util/timespan.h"
 
 /* See outage.h. */
 struct outage_log {
@@ -27,6 +29,19 @@ struct outage_log {
         sd_event_source *reminder;          /* likewise */
 };
 
+/* See outage_events.h. */
+struct outage_events {
+        struct api_events events;
+        struct api_events_kept kept;    /* in the state, or on its way there */
+        bool is_kept;                   /* that is known */
+        bool is_resumed;                /* the outage began in an earlier run */
+        bool recording;                 /* an event is being recorded: */
+        enum event_kind kind;           /* this one */
+        uint64_t retry_us;              /* CLOCK_BOOTTIME: none is recorded before */
+        char lasted[TIMESPAN_TEXT_MAX]; /* how long the outage has lasted; "": not known */
+        sd_event_source *timer;         /* NULL until it is needed */
+};
+
 /* The state of a monitor, shared by the files that implement it. Other components include monitor.h only. */
 struct monitor {
         struct monitor_parts parts;
@@ -36,6 +51,7 @@ struct monitor {
         struct request_slot slots[MAX_IN_FLIGHT];
         struct discover discover;
         struct outage_log outage;
+        struct outage_events outage_events;
         struct failing_log *failing;
         char batch_failure[EXPLANATION_SIZE]; /* of the last failed batch; "": one was answered since */
         bool batch_too_large;                 /* it was */

@@ -60,8 +60,11 @@ struct recording {
         bool result_only;                  /* there is no event: a ResultData that was unread is stored */
         struct stored_discovery discovery; /* of the first event of a discovered job; else of job 0 */
         char *sections;                    /* of that */
-        struct event event;                /* completed by the writer */
-        struct config *config;             /* a reference, for the names of hooks */
+        char *key;                         /* of a value that is stored with an event of the API; else NULL */
+        void *value;                       /* NULL: it is deleted */
+        size_t value_size;
+        struct event event;    /* completed by the writer */
+        struct config *config; /* a reference, for the names of hooks */
         const char **hooks;
         uint64_t *deliveries; /* their ids, by the writer */
         size_t hook_count;
@@ -204,6 +207,8 @@ static struct recording *recording_free(struct recording *recording)
         free(recording->hooks);
         free(recording->deliveries);
         free(recording->sections);
+        free(recording->key);
+        free(recording->value);
         free(recording);
         return NULL;
 }
@@ -217,6 +222,8 @@ static int recording_run(struct state_operation *operation, struct store *store)
         if (recording->result_only)
                 return store_update_job(store, &recording->event.record);
         int r = recording->discovery.job != 0 ? store_put_discovered(store, &recording->discovery) : 0;
+        if (recording->key != NULL)
+                r = store_put_value(store, recording->key, recording->value, recording->value_size);
         if (r >= 0)
                 r = store_fill_event(store, &recording->event);
         return r < 0 ? r
@@ -271,14 +278,19 @@ static int event_id_new(char ret_id[static EVENT_ID_SIZE])
         return 0;
 }
 
-/* All that is known here: the rest comes from the state. */
-static int event_begin(struct event *event, const struct job *job, const struct change *change,
-                       struct job_record *record)
+static int event_begin(struct event *event, enum event_kind kind, enum outcome outcome)
 {
-        event->kind = change->kind;
-        event->outcome = change->outcome;
+        event->kind = kind;
+        event->outcome = outcome;
         event->time_us = clock_wall_us();
-        int r = event_id_new(event->id);
+        return event_id_new(event->id);
+}
+
+/* All that is known here: the rest comes from the state. */
+static int event_begin_of_job(struct event *event, const struct job *job, const struct change *change,
+                              struct job_record *record)
+{
+        int r = event_begin(event, change->kind, change->outcome);
         if (r >= 0 && job->name != NULL)
                 r = text_from(job->name, strlen(job->name), &event->job_name);
         if (r < 0)
@@ -309,32 +321,80 @@ static int note_discovery(struct recording *recording, const struct job *job)
         return 0;
 }
 
-int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
-                    struct job_record *record, recorded_handler done, void *userdata)
+/* NULL: out of memory. */
+static struct recording *recording_new(struct recorder *recorder, recorded_handler done, void *userdata)
 {
         CLEANUP(cleanup_recording_free) struct recording *recording = calloc(1, sizeof(*recording));
         size_t room = recorder->config->hook_count + 1;
 
         if (recording == NULL)
-                return -ENOMEM;
+                return NULL;
         recording->operation = (struct state_operation){ .run = recording_run, .done = recording_done };
         recording->recorder = recorder;
         recording->done = done;
         recording->userdata = userdata;
-        recording->result_only = !change->has_event;
         recording->config = config_ref(recorder->config);
         recording->hooks = calloc(room, sizeof(*recording->hooks));
         recording->deliveries = calloc(room, sizeof(*recording->deliveries));
         if (recording->hooks == NULL || recording->deliveries == NULL)
+                return NULL;
+        return STEAL_POINTER(recording);
+}
+
+int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
+                    struct job_record *record, recorded_handler done, void *userdata)
+{
+        CLEANUP(cleanup_recording_free)
+        struct recording *recording = recording_new(recorder, done, userdata);
+
+        if (recording == NULL)
                 return -ENOMEM;
+        recording->result_only = !change->has_event;
         int r = note_discovery(recording, job);
         if (r >= 0)
-                r = event_begin(&recording->event, job, change, record);
+                r = event_begin_of_job(&recording->event, job, change, record);
         if (r < 0)
                 return r;
         if (change->has_event)
                 recording->hook_count =
                         outbox_select(recorder->config, job->hooks, &recording->event, recording->hooks);
+        state_queue(recorder->state, &STEAL_POINTER(recording)->operation);
+        return 0;
+}
+
+static int copy_value(struct recording *recording, const struct recorder_value *value)
+{
+        recording->key = strdup(value->key);
+        if (recording->key == NULL)
+                return -ENOMEM;
+        if (value->data == NULL)
+                return 0;
+        recording->value = malloc(value->size);
+        if (recording->value == NULL)
+                return -ENOMEM;
+        memcpy(recording->value, value->data, value->size);
+        recording->value_size = value->size;
+        return 0;
+}
+
+int recorder_record_api(struct recorder *recorder, enum event_kind kind, const char *description,
+                        const struct recorder_value *value, recorded_handler done, void *userdata)
+{
+        CLEANUP(cleanup_recording_free)
+        struct recording *recording = recording_new(recorder, done, userdata);
+
+        assert(event_kind_is_of_api(kind));
+        if (recording == NULL || description == NULL)
+                return -ENOMEM;
+        struct event *event = &recording->event;
+        int r = event_begin(event, kind, kind == EVENT_API_OK ? OUTCOME_SUCCESS : OUTCOME_FAILURE);
+        if (r >= 0)
+                r = text_from(description, strlen(description), &event->record.description);
+        if (r >= 0)
+                r = copy_value(recording, value);
+        if (r < 0)
+                return r;
+        recording->hook_count = outbox_select(recorder->config, NULL, event, recording->hooks);
         state_queue(recorder->state, &STEAL_POINTER(recording)->operation);
         return 0;
 }

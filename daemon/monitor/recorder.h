@@ -46,6 +46,20 @@ typedef void (*recorded_handler)(void *userdata, bool recorded);
 int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
                     struct job_record *record, recorded_handler done, void *userdata);
 
+/* A value of the state that is stored with an event: see store_put_value(). */
+struct recorder_value {
+        const char *key;
+        const void *data;
+        size_t size;
+};
+
+/*
+ * Records an event of the API, for all hooks that name it, and a value. `description` says what has happened
+ * (NULL: out of memory). The arguments are borrowed during the call. Returns as recorder_record() does.
+ */
+int recorder_record_api(struct recorder *recorder, enum event_kind kind, const char *description,
+                        const struct recorder_value *value, recorded_handler done, void *userdata);
+
 /*
  * `handler` is called from the loop for each event that is recorded from now on, after it was given to the
  * log and the outbox. The event is borrowed during the call. At most one handler.

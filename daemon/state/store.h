@@ -105,7 +105,8 @@ int store_each_discovered(struct store *store, discovery_handler handler, void *
  * their first 4 KiB. An event `stalled` sets the `stalled` of the job; every other event clears it and sets
  * changed_us to the event's time. On success event->sequence is set: greater than that of every event
  * recorded before, and never used again, whatever is pruned. An event id that is already recorded: -EEXIST.
- * `ret_deliveries` gets the ids of the deliveries, in the order of `hooks`; NULL: they are not wanted.
+ * `ret_deliveries` gets the ids of the deliveries, in the order of `hooks`; NULL: they are not wanted. An
+ * event of the API is of the job 0, of which nothing else is stored.
  */
 int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count,
                        uint64_t ret_deliveries[]);
@@ -157,7 +158,7 @@ int store_get_event(struct store *store, const char *event_id, struct event *ret
 struct delivery {
         uint64_t id;
         char event_id[EVENT_ID_SIZE];
-        uint64_t job_id;
+        uint64_t job_id;   /* 0: of an event of the API */
         unsigned attempts; /* made so far */
         uint64_t next_us;  /* not before this time; 0 before the first attempt */
         uint64_t delay_us; /* how long that was after the last attempt; 0 before the first */

@@ -35,6 +35,7 @@ EX_OK, EX_JOB_FAILED, EX_USAGE, EX_UNAVAILABLE, EX_IOERR, EX_NOPERM, EX_CONFIG, 
 EVENT = re.compile(r"Job (?P<id>\d+)(?: \((?P<name>[^)]*)\)| \"(?P<description>.*?)\")?: (?P<what>.*) "
                    r"\[(?P<kind>seen|changed|succeeded|failed|gone|stalled)"
                    r"(?:, result of (?P<size>\d+) bytes?|, result not known)?\]$")
+API_EVENT = re.compile(r" \[api_(down|refused|ok)\]$")
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -206,7 +207,7 @@ class Daemon:
         """The lines of these levels that are not events."""
         with self.changed:
             return [line for line in self.lines
-                    if re.match(rf"\S+ \S+ (?:{levels}) ", line) and not EVENT.search(line)]
+                    if re.match(rf"\S+ \S+ (?:{levels}) ", line) and not EVENT.search(line) and not API_EVENT.search(line)]
 
     def mark(self):
         """A position in the log, for `since`."""

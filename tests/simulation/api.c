@@ -210,6 +210,7 @@ static void note_response(struct sim *sim, struct slot *slot)
                 slot->request.jobs[i]->answered_us = sim->now_us;
                 slot->request.jobs[i]->refused = false;
         }
+        check_api_response(sim, slot);
         if (slot->failure != FAILURE_NONE) {
                 if (sim->account.present)
                         feed_failed(sim, slot);

@@ -175,7 +175,7 @@ int journal_event(struct journal *journal, const struct event *event)
                 sim_fail(sim, NULL, "event %" PRIu64 " was logged again", event->sequence);
         if (event->sequence > sim->journaled)
                 sim->journaled = event->sequence;
-        if (sim->journaled == sim->last_sequence)
+        if (event->sequence == sim->last_sequence) /* the last of those that are read again */
                 sim->journal_behind = false;
         sim->journal.on_sent(sim->journal.userdata, event->id);
         return 0;

@@ -216,7 +216,8 @@ int store_get_job(struct store *store, uint64_t id, struct stored_job *ret_job)
 
 int store_fill_event(struct store *store, struct event *event)
 {
-        event->first_observation = find_job(sim_of(store), event->record.id)->stored.id == 0;
+        event->first_observation = event_kind_is_of_api(event->kind) ||
+                                   find_job(sim_of(store), event->record.id)->stored.id == 0;
         return 0;
 }
 
@@ -318,23 +319,35 @@ static struct recorded *add_recorded(struct sim *sim)
         return &sim->recorded[sim->recorded_count++];
 }
 
+static void record(struct sim *sim, struct event *event, size_t hook_count, uint64_t ret_deliveries[])
+{
+        struct recorded *recorded = add_recorded(sim);
+
+        event->sequence = ++sim->last_sequence;
+        *recorded = (struct recorded){ .sequence = event->sequence, .job_id = event->record.id };
+        memcpy(recorded->id, event->id, sizeof(recorded->id));
+        for (size_t i = 0; i < hook_count; i++)
+                ret_deliveries[i] = recorded->delivery = ++sim->last_delivery;
+}
+
 int store_record_event(struct store *store, struct event *event, const char *const hooks[], size_t hook_count,
                        uint64_t ret_deliveries[])
 {
         struct sim *sim = sim_of(store);
-        struct sim_job *job = find_job(sim, event->record.id);
 
         (void)hooks;
+        if (event_kind_is_of_api(event->kind)) {
+                if (sim->disk_error == 0) {
+                        check_api_event(sim, event->kind);
+                        record(sim, event, hook_count, ret_deliveries);
+                }
+                return sim->disk_error;
+        }
+        struct sim_job *job = find_job(sim, event->record.id);
         if (sim->disk_error < 0)
                 return refuse(sim, job, true);
         check_reported(sim, job, event);
-        event->sequence = ++sim->last_sequence;
-        struct recorded *recorded = add_recorded(sim);
-        *recorded = (struct recorded){ .sequence = event->sequence, .job_id = job->id };
-        memcpy(recorded->id, event->id, sizeof(recorded->id));
-        for (size_t i = 0; i < hook_count; i++)
-                ret_deliveries[i] = recorded->delivery = ++sim->last_delivery;
-
+        record(sim, event, hook_count, ret_deliveries);
         job->stored.stalled = event->kind == EVENT_STALLED;
         if (job->stored.stalled)
                 return 0;

@@ -279,6 +279,8 @@ static void run_all(struct sim *sim)
         if (!sim->failed)
                 check_recovery(sim);
         if (!sim->failed)
+                check_api(sim);
+        if (!sim->failed)
                 check_first_request(sim);
 }
 

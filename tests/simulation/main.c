@@ -93,6 +93,7 @@ static bool run(uint64_t seed, bool verbose, struct figures *figures)
         figures->broken += one->broken;
         figures->gone += one->gone;
         figures->returned += one->returned;
+        figures->api_events += one->api_events;
 
         bool failed = sim->failed;
         world_clear(sim);
@@ -128,9 +129,9 @@ int main(int argc, char *argv[])
                " polls), %" PRIu64 " events, %" PRIu64 " outages, %" PRIu64 " starts, %" PRIu64
                " times throttled without limits of ours, %" PRIu64
                " first observations without ResultData, %" PRIu64 " of which had one, %" PRIu64
-               " broken jobs, %" PRIu64 " gone, %" PRIu64 " returned\n",
+               " broken jobs, %" PRIu64 " gone, %" PRIu64 " returned, %" PRIu64 " events of the API\n",
                seeds, processor_seconds() - start, figures.requests, figures.batches, figures.polls,
                figures.reported, figures.outages, figures.starts, figures.throttled, figures.partial,
-               figures.read, figures.broken, figures.gone, figures.returned);
+               figures.read, figures.broken, figures.gone, figures.returned, figures.api_events);
         return 0;
 }

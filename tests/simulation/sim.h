@@ -37,6 +37,7 @@
  *   checks.c        R5, and how long a job may wait
  *   check_events.c  what is reported
  *   check_outage.c  requests during and after outages, and for broken jobs
+ *   check_api.c     events of the API
  *   account.h       an account with a search, and what follows from that
  *
  * The checks never ask the daemon anything. They know the truth of the simulated server, the requests that
@@ -131,7 +132,7 @@ struct sim_job {
         bool failing;       /* from its first failure until a request for it succeeds */
         bool maybe_failing; /* it may have been charged when it was throttled */
         bool throttled;     /* the last response was */
-        bool probed;        /* in the present outage */
+        unsigned probed;    /* so often since the outage began, or another probe failed for the API */
         bool undone, owed;  /* its charge was undone in this outage; and it is due since that has ended */
         uint64_t owed_calm_us;
         bool was_in_batch;  /* the last request was a batch */
@@ -293,6 +294,18 @@ struct wire {
         bool requested;
 };
 
+/* What was seen of the API as a whole: see check_api.c. */
+struct api_seen {
+        bool down, refused;                                      /* that was reported in the present outage */
+        uint64_t reported_us;                                    /* the last of them */
+        uint64_t failed_us;                                      /* the last request that failed */
+        uint64_t read_us;                                        /* the last response that showed a job */
+        unsigned read_jumps;                                     /* wall_jumps then */
+        uint64_t answered_us;                                    /* that, or 404 */
+        uint64_t refused_us;                                     /* the last request that was refused */
+        uint64_t down_since_us, refused_since_us, well_since_us; /* surely, in this run; 0: it is not */
+};
+
 struct sim {
         uint64_t seed, random;
         bool verbose, failed;
@@ -381,13 +394,14 @@ struct sim {
         /* checks */
         struct request_times times;
         struct wire wire;
+        struct api_seen api_seen;
         size_t lone_count, lone_most;
         size_t open_at_start;
 
         /* figures */
         struct figures {
                 uint64_t requests, batches, polls, reported, throttled, starts, outages, partial, read,
-                        broken, gone, returned, bursts, pages;
+                        broken, gone, returned, bursts, pages, api_events;
         } figures;
 };
 
@@ -502,6 +516,12 @@ void check_owed(struct sim *sim, const struct sim_job *job);
 void check_gone_due(struct sim *sim, const struct sim_job *job);
 void check_returned(struct sim *sim, const struct sim_job *job);
 void check_broken(struct sim *sim, const struct sim_job *job);
+
+/* ---- check_api.c ---- */
+
+void check_api_response(struct sim *sim, const struct slot *slot);
+void check_api_event(struct sim *sim, enum event_kind kind);
+void check_api(struct sim *sim);
 
 /* ---- draw_account.c ---- */
 

@@ -136,7 +136,7 @@ void site_run(struct sim *sim)
         if (sim->site != SITE_WELL && sim->site_until_us <= sim->now_us) {
                 sim->site = SITE_WELL;
                 for (size_t i = 0; i < sim->job_count; i++)
-                        sim->jobs[i].probed = false;
+                        sim->jobs[i].probed = 0;
         }
         if (sim->mischief_us <= sim->now_us && sim->suspended_until_us <= sim->now_us)
                 mischief(sim);

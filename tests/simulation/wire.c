@@ -38,7 +38,8 @@ void wire_job_start(struct sim *sim, struct sim_job *job)
         job->requested_us = job->not_before_us = job->gone_due_calm_us = job->held_us = job->broken_from_us =
                 0;
         job->throttle_mark = job->run_mark = 0;
-        job->failing = job->throttled = job->probed = job->was_in_batch = false;
+        job->failing = job->throttled = job->was_in_batch = false;
+        job->probed = 0;
         job->undone = job->owed = job->maybe_failing = false;
         job->excuses += 6; /* a first or a new poll, confirmations, and those for UpdatedOn */
         job->ramps++;
@@ -153,7 +154,8 @@ static void api_fails(struct sim *sim, enum failure failure, uint64_t since_us, 
         for (size_t i = 0; i < sim->job_count; i++) {
                 struct sim_job *job = &sim->jobs[i];
 
-                job->probed = job->undone = false;
+                job->probed = 0;
+                job->undone = false;
                 job->owed = false;
                 job->not_before_us = 0;
                 job->gone_due_calm_us = 0;
@@ -175,14 +177,14 @@ static void probe_failed(struct sim *sim, const struct slot *slot)
 {
         struct wire *wire = &sim->wire;
         struct sim_job *job = slot->request.jobs[0];
-        bool excused = slot->cause != CAUSE_JOB || !job->probed;
+        bool excused = slot->cause != CAUSE_JOB || job->probed < 2; /* first in one round, last in the next */
 
         if (slot->start_us < wire->opened_us)
                 return;
         wire->probe_failed_us = sim->now_us;
         for (size_t i = 0; i < sim->job_count && slot->cause != CAUSE_JOB; i++)
-                sim->jobs[i].probed = false; /* the rotation may have to go round once more */
-        job->probed = true;
+                sim->jobs[i].probed = 0; /* the rotation may have to go round once more */
+        job->probed++;
         if ((slot->failure == FAILURE_REFUSED) != wire->refused)
                 wire->failed = 0;
         else

@@ -14,7 +14,8 @@
 #include "model/event.h"
 
 static const enum event_kind kinds[EVENT_KIND_COUNT] = {
-        EVENT_SEEN, EVENT_CHANGED, EVENT_SUCCEEDED, EVENT_FAILED, EVENT_GONE, EVENT_STALLED,
+        EVENT_SEEN,    EVENT_CHANGED,  EVENT_SUCCEEDED,   EVENT_FAILED, EVENT_GONE,
+        EVENT_STALLED, EVENT_API_DOWN, EVENT_API_REFUSED, EVENT_API_OK,
 };
 
 static bool wanted(enum event_kind kind, unsigned mask)
@@ -26,8 +27,9 @@ static bool wanted(enum event_kind kind, unsigned mask)
 
 static void test_names(void **state)
 {
-        static const char *const names[EVENT_KIND_COUNT] = { "seen",   "changed", "succeeded",
-                                                             "failed", "gone",    "stalled" };
+        static const char *const names[EVENT_KIND_COUNT] = { "seen",     "changed",     "succeeded",
+                                                             "failed",   "gone",        "stalled",
+                                                             "api_down", "api_refused", "api_ok" };
         (void)state;
 
         for (unsigned i = 0; i < EVENT_KIND_COUNT; i++) {
@@ -54,6 +56,18 @@ static void test_terminal_kinds(void **state)
         assert_true(event_kind_is_terminal(EVENT_FAILED));
         assert_true(event_kind_is_terminal(EVENT_GONE));
         assert_false(event_kind_is_terminal(EVENT_STALLED));
+        for (unsigned i = 0; i < EVENT_KIND_COUNT; i++)
+                assert_int_equal(event_kind_is_of_api(kinds[i]), kinds[i] > EVENT_STALLED);
+}
+
+static void test_events_of_the_api_are_only_for_hooks_that_name_them(void **state)
+{
+        (void)state;
+        assert_int_equal(EVENT_MASK_OF_API, EVENT_MASK_API_DOWN | EVENT_MASK_API_REFUSED | EVENT_MASK_API_OK);
+        for (unsigned kind = EVENT_API_DOWN; kind <= EVENT_API_OK; kind++) {
+                assert_false(wanted(kind, ~(1u << kind)));
+                assert_true(wanted(kind, 1u << kind));
+        }
 }
 
 static void test_each_kind_is_wanted_by_its_bit(void **state)
@@ -65,7 +79,7 @@ static void test_each_kind_is_wanted_by_its_bit(void **state)
                 assert_false(wanted(kinds[i], 0));
 
                 /* Of all other bits only `changed` selects it too. */
-                unsigned others = 0x3fu & ~(1u << kinds[i]) & ~(1u << EVENT_CHANGED);
+                unsigned others = 0x1ffu & ~(1u << kinds[i]) & ~(1u << EVENT_CHANGED);
                 assert_false(wanted(kinds[i], others));
         }
 }
@@ -92,6 +106,9 @@ static void test_configured_bits_are_those_of_the_kinds(void **state)
         assert_int_equal(EVENT_MASK_FAILED, 1u << EVENT_FAILED);
         assert_int_equal(EVENT_MASK_GONE, 1u << EVENT_GONE);
         assert_int_equal(EVENT_MASK_STALLED, 1u << EVENT_STALLED);
+        assert_int_equal(EVENT_MASK_API_DOWN, 1u << EVENT_API_DOWN);
+        assert_int_equal(EVENT_MASK_API_REFUSED, 1u << EVENT_API_REFUSED);
+        assert_int_equal(EVENT_MASK_API_OK, 1u << EVENT_API_OK);
         for (unsigned i = 0; i < EVENT_KIND_COUNT; i++)
                 assert_int_equal(wanted(kinds[i], EVENT_MASK_TERMINAL), event_kind_is_terminal(kinds[i]));
 }
@@ -127,6 +144,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_terminal_kinds),
+                cmocka_unit_test(test_events_of_the_api_are_only_for_hooks_that_name_them),
                 cmocka_unit_test(test_each_kind_is_wanted_by_its_bit),
                 cmocka_unit_test(test_changed_selects_what_carries_a_change),
                 cmocka_unit_test(test_configured_bits_are_those_of_the_kinds),

@@ -122,8 +122,9 @@ static void test_null_has_no_field(void **state)
 static void test_priorities_and_ids(void **state)
 {
         static const char *const priorities[EVENT_KIND_COUNT] = {
-                [EVENT_SEEN] = "6",   [EVENT_CHANGED] = "5", [EVENT_SUCCEEDED] = "5",
-                [EVENT_FAILED] = "3", [EVENT_GONE] = "3",    [EVENT_STALLED] = "4",
+                [EVENT_SEEN] = "6",     [EVENT_CHANGED] = "5",     [EVENT_SUCCEEDED] = "5",
+                [EVENT_FAILED] = "3",   [EVENT_GONE] = "3",        [EVENT_STALLED] = "4",
+                [EVENT_API_DOWN] = "3", [EVENT_API_REFUSED] = "5", [EVENT_API_OK] = "5",
         };
 
         for (unsigned kind = 0; kind < EVENT_KIND_COUNT; kind++) {

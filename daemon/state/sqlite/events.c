@@ -91,7 +91,7 @@ static int event_record(struct store *store, struct event *event, const char *co
                 if (r >= 0 && ret_deliveries != NULL)
                         ret_deliveries[i] = (uint64_t)sqlite3_last_insert_rowid(store->database);
         }
-        if (r < 0)
+        if (r < 0 || event_kind_is_of_api(event->kind))
                 return r;
         const struct stored_job job = {
                 .id = event->record.id,

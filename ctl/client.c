@@ -187,8 +187,13 @@ static bool is_error(const struct call_failure *failure, const char *prefix, con
 
 bool call_failure_is_absence(const struct call_failure *failure)
 {
-        return is_error(failure, BUS_ERROR, "ServiceUnknown") ||
-               is_error(failure, BUS_ERROR, "NameHasNoOwner") || is_error(failure, BUS_ERROR, "NoReply");
+        /* The last one: it is stopping, and has given up its name before it replied. */
+        static const char *const names[] = { "ServiceUnknown", "NameHasNoOwner", "NoReply", "UnknownObject" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+                if (is_error(failure, BUS_ERROR, names[i]))
+                        return true;
+        return false;
 }
 
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)

@@ -5,7 +5,8 @@
  * since the last that was seen, so that none is missed while the service restarts.
  *
  *     the service is there:  newest event -> jobs -> [add those that are unknown] -> waiting
- *     JobEvent:              events since the last -> waiting
+ *     JobEvent of a job:     events since the last -> waiting
+ *     JobEvent of job 0:     events since the last -> jobs -> waiting, since one may not be watched any more
  *     the service is gone:   wait until it is there -> events since the last -> jobs -> waiting
  *
  * The signals are subscribed to first, and the newest event is asked for before the jobs, so that a job that
@@ -25,7 +26,6 @@
 #include "ctl/fetch.h"
 #include "ctl/json.h"
 #include "ctl/table.h"
-#include "model/event.h"
 #include "util/cleanup.h"
 #include "util/message.h"
 
@@ -59,15 +59,14 @@ static int on_job_event(sd_bus_message *message, void *userdata, sd_bus_error *r
         struct waiting *waiting = userdata;
         uint64_t sequence, job;
         const char *event;
-        enum event_kind kind;
 
         (void)ret_error;
-        if (sd_bus_message_read(message, "tts", &sequence, &job, &event) < 0 ||
-            !id_list_contains(&waiting->open, job))
+        if (sd_bus_message_read(message, "tts", &sequence, &job, &event) < 0)
                 return 0;
-        waiting->notified = true;
-        if (!event_kind_from_string(event, &kind))
+        if (job == 0) /* other jobs are watched than before */
                 waiting->relist = true;
+        else if (id_list_contains(&waiting->open, job))
+                waiting->notified = true;
         return 0;
 }
 

@@ -86,6 +86,12 @@ bool control_is_settled(const struct control *control)
         return bus_service_is_settled(control->service);
 }
 
+void control_tell_jobs_changed(struct control *control)
+{
+        if (control != NULL)
+                bus_service_emit_event(control->service, 0, 0, "jobs");
+}
+
 void control_stop(struct control *control)
 {
         if (control != NULL)

@@ -17,6 +17,12 @@ int control_new(const struct control_parts *parts, struct control **ret_control)
 /* Whether clients can call, or it is known that they cannot. */
 bool control_is_settled(const struct control *control);
 
+/*
+ * Other jobs are watched than before, by a reload or a call: tells clients, who may wait for a job that is
+ * not watched any more. Accepts NULL.
+ */
+void control_tell_jobs_changed(struct control *control);
+
 /* Takes no more calls. Those in progress are completed when their operations of the state are. */
 void control_stop(struct control *control);
 

@@ -323,6 +323,7 @@ static void on_reload_end(void *userdata, bool succeeded)
         if (monitor_count(daemon->monitor).open > 0)
                 daemon->idle_reported = false;
         status_line_send(daemon->status);
+        control_tell_jobs_changed(daemon->control);
 }
 
 static int build_reload(struct daemon *daemon)

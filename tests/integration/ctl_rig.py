@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -107,6 +108,19 @@ class ThreeJobs(CtlTest):
         for pattern in (r"Job 5 .*\[seen", r"Job 6 .*\[succeeded", r"Job 7 .*\[failed"):
             daemon.wait_for(pattern)
         return daemon
+
+
+class Waits(CtlTest):
+    """Jobs that are open, to be waited for."""
+
+    def start_one(self, *more_jobs, **config):
+        self.start("[job 5]\nstep = 0s Running\n[job 6]\nstep = 0s Running\n", [5, 6, *more_jobs], **config)
+        for job in (5, 6):
+            self.daemon.wait_for(rf"Job {job}.*\[seen")
+
+    def stop(self, how=signal.SIGTERM):
+        self.daemon.process.send_signal(how)
+        self.daemon.wait_exit()
 
 
 class Waiting:

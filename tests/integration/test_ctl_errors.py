@@ -66,6 +66,11 @@ class Missing(CtlTest):
         self.says(EX_UNAVAILABLE, "jobwatchd did not reply: it has stopped or is stuck; see 'systemctl status jobwatchd",
                   "list")
 
+    def test_a_service_that_is_stopping(self):
+        """It has no object any more, and is about to give up its name."""
+        self.start_service("error", DBUS + "UnknownObject", "Unknown object.")
+        self.says(EX_UNAVAILABLE, "jobwatchd is not running", "list")
+
     def test_the_bus_is_lost_while_waiting(self):
         self.start_service("silent")
         waiting = Waiting(self, 5)
@@ -100,6 +105,12 @@ class Refused(CtlTest):
         self.start_service("error", DBUS + "InteractiveAuthorizationRequired", "x")
         self.says(EX_NOPERM, "not permitted: polkit asks for authentication; run this as root", "poll",
                   "--no-ask-password")
+
+
+class Metrics(CtlTest):
+    def test_they_are_printed_as_they_come(self):
+        self.start_service("wrong")
+        self.assertEqual(self.out("metrics"), "wrong")
 
 
 class Errors(CtlTest):

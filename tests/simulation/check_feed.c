@@ -21,6 +21,9 @@
 
 #define FEED_SLACK_US (10 * USEC_PER_SEC)
 
+/* What becomes visible late may be behind the first page, which is all that is read for so long. */
+#define SHORT_ROUNDS_US (30 * USEC_PER_SEC)
+
 /* ---- the feed's clock ---- */
 
 static uint64_t step_of(const struct sim *sim)
@@ -134,7 +137,11 @@ uint64_t feed_longest_gap(const struct sim *sim)
 
 static uint64_t feed_span(const struct sim *sim)
 {
-        return 2 * sim->limits.shortest_interval_us + FEED_SLACK_US + 8 * step_of(sim);
+        const struct account *account = &sim->account;
+        bool late = account->late_us > 0 || account->skew_us > 0;
+
+        return 2 * sim->limits.shortest_interval_us + FEED_SLACK_US + 8 * step_of(sim) +
+               (late ? SHORT_ROUNDS_US : 0);
 }
 
 /*

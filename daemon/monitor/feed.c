@@ -258,6 +258,8 @@ void feed_save(struct monitor *monitor, bool at_end)
 
         if (!at_end && now < monitor->feed_saved_us + SAVE_US)
                 return;
+        if (monitor->feed_saved_ticks == planner_feed_newest(monitor->planner).ticks)
+                return; /* it looks at all jobs, and cannot be later */
         const struct remote_time position = planner_feed_position(monitor->planner);
         if (position.form == REMOTE_TIME_NONE || position.ticks == monitor->feed_saved_ticks)
                 return;

@@ -45,7 +45,7 @@
 #define STARVED_US (1 * USEC_PER_MIN)
 
 /* How often open jobs are counted while the feed is on: they end. */
-#define COUNT_US (10 * USEC_PER_SEC)
+#define COUNT_US (1 * USEC_PER_MIN)
 
 /* ---- what is wanted ---- */
 
@@ -474,9 +474,14 @@ static bool is_unread(const struct planner *planner, const struct planner_job *j
         return is_waited_for(job) && job->watch.memory.recorded && !job->covered && !planner->limits.once;
 }
 
+struct remote_time planner_feed_newest(const struct planner *planner)
+{
+        return feed_cursor_newest(&planner->feed.cursor);
+}
+
 struct remote_time planner_feed_position(const struct planner *planner)
 {
-        struct remote_time position = feed_cursor_newest(&planner->feed.cursor);
+        struct remote_time position = planner_feed_newest(planner);
 
         for (size_t i = 0; i < planner->job_count; i++) {
                 const struct planner_job *job = planner->jobs[i];

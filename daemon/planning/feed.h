@@ -62,6 +62,9 @@ uint64_t planner_feed_retry_us(const struct planner *planner);
  */
 struct remote_time planner_feed_position(const struct planner *planner);
 
+/* It is this at most: the newest time of the last complete round. */
+struct remote_time planner_feed_newest(const struct planner *planner);
+
 /* ---- for the files of this directory ---- */
 
 /* Starts or stops the feed as it is wanted. To be called before feed_next_page(). */

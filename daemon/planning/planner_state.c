@@ -86,10 +86,22 @@ void planner_plan_gone(struct planner *planner, struct planner_job *job, uint64_
         planner_plan(planner, job, 0, now_us);
 }
 
+static bool batches_work(const struct planner *planner, uint64_t now_us)
+{
+        return planner->api.batch_size >= 2 && planner->api.batches_from_us <= now_us;
+}
+
 void planner_plan_again(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t random)
 {
         job->pace_us = job->settings.interval_us;
         planner_plan(planner, job, pace_jitter(job->pace_us, random), now_us);
+        if (batches_work(planner, now_us) || job->confirm || !job->watch.memory.recorded ||
+            planner_job_is_gone(job) || job->entry.position == 0)
+                return;
+        uint64_t due_us = job->entry.due_us;
+        planner_take_out(planner, job);
+        job->confirm = true; /* polls may take their turn for hours */
+        planner_put(planner, job, due_us);
 }
 
 uint64_t planner_stalled_in(const struct planner_job *job, uint64_t now_us)
@@ -106,10 +118,9 @@ uint64_t planner_stalled_in(const struct planner_job *job, uint64_t now_us)
 static uint64_t sweep_least(const struct planner *planner, uint64_t now_us)
 {
         const struct planner_api *api = &planner->api;
-        bool batches = api->batches_from_us <= now_us && api->batch_size >= 2;
 
         return planner->job_count * rate_limiter_emission_interval(&api->rate_limiter) /
-               (batches ? api->batch_size : 1);
+               (batches_work(planner, now_us) ? api->batch_size : 1);
 }
 
 /*

@@ -22,6 +22,8 @@ struct slot;
 #define FEED_SEEDS   1000000
 #define PAGE_MAX     100 /* rows */
 #define SECTIONS_MAX 3
+#define DELAYS       20000
+#define DELAY_US     (100 * USEC_PER_MSEC)
 
 /* Server times are in units of 100 ns since 1970, as theirs are. */
 #define TICKS_PER_US INT64_C(10)
@@ -124,5 +126,6 @@ struct account {
         uint64_t round_made_us, excused_us;
         uint64_t feed_made_us, feed_since_us; /* the last page by UpdatedOn, and since when there are some */
         size_t rows_written, rows_at_stop;
+        uint64_t delays[DELAYS];             /* of reports, in steps of DELAY_US; the last: and longer */
         uint64_t missed_us, missed_again_us; /* a sweep found a change that the search hides; and another */
 };

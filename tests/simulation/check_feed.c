@@ -193,6 +193,16 @@ static void check_due(struct sim *sim, const struct sim_job *job)
                          (double)(account->calm_us - job->due_calm_us) / 1e6, (double)bound_us / 1e6);
 }
 
+/* It was reported as it is, or does not exist any more. */
+static void note_delay(struct sim *sim, struct sim_job *job)
+{
+        uint64_t place = (sim->now_us - job->waits_since_us) / DELAY_US;
+
+        if (job->truth.exists)
+                sim->account.delays[place < DELAYS ? place : DELAYS - 1]++;
+        job->waits_since_us = 0;
+}
+
 /* Something may have become, or ceased to be, due: the job was written, or something was reported of it. */
 static void update(struct sim *sim, struct sim_job *job)
 {
@@ -204,6 +214,10 @@ static void update(struct sim *sim, struct sim_job *job)
         job->counted_open = open;
         check_due(sim, job);
         job->due = is_due(sim, job);
+        if (job->due && job->waits_since_us == 0 && (job->reported || job->visible_us > 1))
+                job->waits_since_us = sim->now_us;
+        if (!job->due && job->waits_since_us != 0)
+                note_delay(sim, job);
         job->due_gone = job->reported_gone;
         job->due_emptied =
                 job->reported && job->reported_as.status == job->truth.status && job->truth.result == 0;

@@ -197,7 +197,7 @@ static void draw_jobs(struct sim *sim)
         draw_broken(sim);
 }
 
-int world_draw(struct sim *sim, uint64_t seed)
+static void begin(struct sim *sim, uint64_t seed)
 {
         sim->seed = seed;
         sim->random = seed * UINT64_C(0xd1342543de82ef95) + 1;
@@ -207,13 +207,29 @@ int world_draw(struct sim *sim, uint64_t seed)
         sim->recount = true;
         sim->peek_us = USEC_NEVER;
         sim->settling_end = &sim->settling;
+        sim->limits.max_in_flight = MAX_IN_FLIGHT;
+        sim->limits.batch_bytes = 1890;
+}
+
+int world_draw_well(struct sim *sim, uint64_t seed, size_t jobs, uint64_t hours)
+{
+        begin(sim, seed);
+        sim->job_count = jobs;
+        sim->end_us = sim->now_us + hours * USEC_PER_HOUR;
+        if (draw_room(sim) < 0)
+                return -ENOMEM;
+        account_draw_well(sim);
+        return 0;
+}
+
+int world_draw(struct sim *sim, uint64_t seed)
+{
+        begin(sim, seed);
         if (seed >= FEED_SEEDS)
                 account_draw_size(sim);
         else
                 draw_size(sim);
-        sim->limits.max_in_flight = MAX_IN_FLIGHT;
         sim->limits.batch_size = chance_permille(sim, 900) ? 100 : (unsigned)chance_below(sim, 100);
-        sim->limits.batch_bytes = 1890;
         if (draw_room(sim) < 0)
                 return -ENOMEM;
         if (seed >= FEED_SEEDS) {

@@ -183,3 +183,51 @@ void account_draw(struct sim *sim)
         }
         account_begin(sim);
 }
+
+void account_draw_well(struct sim *sim)
+{
+        struct account *account = &sim->account;
+
+        sim->limits.rate_limiter = (struct rate_limiter_limits){ 100 * USEC_PER_MSEC, 120, 5000, 200000 };
+        sim->limits.batch_size = 100;
+        sim->batch_kind = BATCH_FULL;
+        sim->batch_most = PLANNER_BATCH_MAX;
+        sim->result_permille = 1000;
+        sim->well_only = true;
+        sim->mischief_us = sim->fault_next_us = USEC_NEVER;
+        *account = (struct account){
+                .present = true,
+                .sound = true,
+                .form = STAMP_UTC,
+                .digits = 7,
+                .shows_results = true,
+                .shows_details = true,
+                .shows_totals = true,
+                .shows_number = true,
+                .bad_until_us = USEC_NEVER,
+                .next_us = USEC_NEVER,
+                .interval_us = 15 * USEC_PER_SEC,
+                .sweep_interval_us = 15 * USEC_PER_MIN,
+                .listed_permille = 1000,
+                .section_count = 1,
+                .new_permille = 50,
+                .alone_permille = 1000,
+        };
+        sim->limits.shortest_interval_us = account->interval_us;
+        sim->longest_max_us = 8 * account->interval_us;
+        for (size_t i = 0; i < sim->job_count; i++) {
+                struct sim_job *job = &sim->jobs[i];
+
+                draw_job(sim, job, i, sim->job_count * 30 * USEC_PER_SEC);
+                if (job->truth.status == 0 || job->ended) /* each of these is read by itself at first */
+                        job->truth.status = 1;
+                job->ended = false;
+                job->settings.stalled_after_us = job->settings.result_wait_us = 0;
+                account->listed_count -= job->listed && !job->truth.exists;
+                job->listed = job->truth.exists;
+                if (job->truth.exists)
+                        job->next_us = sim->now_us + chance_gap(sim, job->gap_us);
+                heap_add(sim, &sim->jobs[i]);
+        }
+        account_begin(sim);
+}

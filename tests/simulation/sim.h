@@ -155,13 +155,15 @@ struct sim_job {
         uint32_t serial;               /* of its last row */
         uint64_t visible_us;           /* since when it exists; 0: not yet */
         uint64_t written_us;           /* its last row */
-        bool due;                      /* it was not reported as it is … */
-        uint64_t due_us, due_calm_us;  /* … since */
-        bool due_on;                   /* and the feed had to be on then */
-        bool due_emptied;              /* its ResultData is null now, and all else as it was */
-        bool due_held;                 /* it had ended without a ResultData */
-        bool due_missing;              /* its record was not found: it waits for its backoff */
-        bool due_gone, due_returned;   /* it was gone, or had returned when it was reported as gone */
+        uint64_t waits_since_us; /* it was not reported as it is since, however often it changed; 0: it was,
+                                    or was there at the start and was never reported */
+        bool due;                /* it was not reported as it is … */
+        uint64_t due_us, due_calm_us; /* … since */
+        bool due_on;                  /* and the feed had to be on then */
+        bool due_emptied;             /* its ResultData is null now, and all else as it was */
+        bool due_held;                /* it had ended without a ResultData */
+        bool due_missing;             /* its record was not found: it waits for its backoff */
+        bool due_gone, due_returned;  /* it was gone, or had returned when it was reported as gone */
         bool counted_open;
 };
 
@@ -416,6 +418,8 @@ bool chance_permille(struct sim *sim, unsigned permille);
 /* ---- draw.c ---- */
 
 int world_draw(struct sim *sim, uint64_t seed);
+/* An account of so many jobs with which nothing is wrong. */
+int world_draw_well(struct sim *sim, uint64_t seed, size_t jobs, uint64_t hours);
 void world_clear(struct sim *sim);
 
 /* ---- world.c ---- */
@@ -527,6 +531,7 @@ void check_api(struct sim *sim);
 
 void account_draw_size(struct sim *sim);
 void account_draw(struct sim *sim);
+void account_draw_well(struct sim *sim);
 
 /* ---- account.c: nothing happens in worlds without one ---- */
 

@@ -271,12 +271,30 @@ static void test_where_the_feed_works_a_result_that_was_never_read_is_read_with_
         assert_true(job->entry.due_us == fixture->now_us + 5 * MIN);
 }
 
+/* Polls of thousands of jobs take hours then. */
+static void test_without_batches_a_change_that_was_not_recorded_does_not_wait_for_its_turn(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct job_record before = record_of(RUNNING, TEXT_NULL, TEXT_LITERAL("1"));
+        const struct job_record after = record_of(RUNNING, TEXT_LITERAL("{}"), TEXT_LITERAL("2"));
+        const struct planner_job *job = &fixture->jobs[0];
+        struct planner_limits limits = limits_of(1);
+
+        make_with(fixture, &limits, 1, &settings);
+        assert_true(read_job(fixture, 0, &before, true, START));
+        assert_true(read_job(fixture, 0, &after, false, START + MAX));
+        assert_true(job->confirm && job->entry.due_us <= START + MAX + INTERVAL);
+        assert_true(read_job(fixture, 0, &after, true, START + MAX + INTERVAL));
+        assert_false(job->confirm);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_change_that_was_not_recorded_is_found_again),
                 TEST(test_where_the_feed_works_a_result_that_was_never_read_is_read_with_the_sweep),
+                TEST(test_without_batches_a_change_that_was_not_recorded_does_not_wait_for_its_turn),
                 TEST(test_rows_that_omit_fields),
                 TEST(test_a_change_between_row_and_read_proves_nothing),
                 TEST(test_a_read_that_shows_what_the_row_omitted),

@@ -82,6 +82,23 @@ class Feed(IntegrationTest):
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertEqual(len(daemon.messages("error|warning")), 1, daemon.text())
 
+    def test_broken_jobs_beside_it_delay_no_change(self):
+        daemon = self.start(sweep="2s")
+        daemon.wait_for("first seen as", count=len(IDS))
+        self.fake.fault("errors", jobs="1000-1019", status=500)
+        self.fake.fault("missing", jobs="1020-1039", status=404)
+        seq = self.fake.stats()["last_seq"]
+        for job in range(1000, 1040):
+            self.fake.job(job, status="Processing")  # so that each is read by itself
+        self.fake.wait(40, seq, path=f"*{JOBS}/10*")
+        for job in (1077, 1149, 1100, 1050):
+            self.assertLess(self.change(daemon, job, "Processing"), 2 * SLOW)
+        self.rounds(1)
+        self.assertEqual(daemon.count("The change feed is off"), 0, daemon.text())
+        self.assertEqual({job for job, kind, _ in daemon.events() if kind == "changed"}, {1077, 1149, 1100, 1050})
+        self.fake.mend()
+        self.assertEqual(daemon.stop(), EX_OK)
+
     def test_it_goes_on_where_it_was_killed(self):
         daemon = self.start()
         daemon.wait_for("first seen as", count=len(IDS))

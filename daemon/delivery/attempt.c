@@ -53,11 +53,22 @@ struct attempt {
                               clock_process_us() */
         uint64_t delay_us; /* before a retry */
         bool unrecorded;   /* that was logged */
+        bool dropped;
 };
 
 enum attempt_stage attempt_stage(const struct attempt *attempt)
 {
         return attempt->stage;
+}
+
+void attempt_drop(struct attempt *attempt)
+{
+        attempt->dropped = true;
+}
+
+bool attempt_is_dropped(const struct attempt *attempt)
+{
+        return attempt->dropped;
 }
 
 enum attempt_result attempt_result(const struct attempt *attempt)
@@ -334,6 +345,7 @@ static int read_run(struct state_operation *operation, struct store *store)
 static void read_done(struct state_operation *operation, int r)
 {
         struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
+        const struct hook_listener listener = { .on_end = on_hook_end, .userdata = attempt };
         CLEANUP(cleanup_free) char *reason = NULL;
 
         attempt->is_queued = false;
@@ -359,7 +371,7 @@ static void read_done(struct state_operation *operation, int r)
         r = check_descriptors();
         if (r >= 0)
                 r = hook_setup_start(attempt->setup, &attempt->event, attempt->delivery.attempts + 1,
-                                     on_hook_end, attempt, &reason, &attempt->run);
+                                     &listener, &reason, &attempt->run);
         if (r < 0)
                 fail_to_start(attempt, r, reason);
 }

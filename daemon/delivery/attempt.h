@@ -62,6 +62,10 @@ void attempt_stop(struct attempt *attempt);
 /* Tries again to record the result. To be called in stage ATTEMPT_UNRECORDED. */
 void attempt_record(struct attempt *attempt);
 
+/* Its delivery is not in the state any more: nothing is to follow, whatever its stage. */
+void attempt_drop(struct attempt *attempt);
+bool attempt_is_dropped(const struct attempt *attempt);
+
 enum attempt_stage attempt_stage(const struct attempt *attempt);
 
 /*

@@ -53,7 +53,8 @@ static void take_page(struct backlog *backlog, const struct page *page, size_t c
         for (size_t i = 0; i < count; i++) {
                 const struct delivery *delivery = &page->deliveries[i];
 
-                pending_add(&backlog->pending, delivery, due_time(delivery));
+                if (!pending_is_first(&backlog->pending, delivery)) /* otherwise it is held */
+                        pending_add(&backlog->pending, delivery, due_time(delivery));
                 backlog->last_id = delivery->id;
         }
         if (count == page->max)
@@ -112,6 +113,14 @@ void backlog_begin(struct backlog *backlog, uint64_t total)
         backlog->more = total > 0;
 }
 
+void backlog_hold(struct backlog *backlog, const struct delivery *delivery)
+{
+        pending_add(&backlog->pending, delivery, due_time(delivery));
+        pending_begin(&backlog->pending, delivery);
+        if (backlog->total < backlog->pending.count)
+                backlog->total = backlog->pending.count;
+}
+
 void backlog_add(struct backlog *backlog, const struct delivery *delivery)
 {
         backlog->total++;
@@ -128,10 +137,10 @@ void backlog_return(struct backlog *backlog, const struct delivery *delivery)
         pending_return(&backlog->pending, delivery, due_time(delivery));
 }
 
-/* One that began before its hook was removed, and ends when that is back, may not be counted. */
+/* One that began before its hook was removed, or before it was dropped, may not be counted. */
 void backlog_end(struct backlog *backlog, const struct delivery *delivery)
 {
-        if (pending_end(&backlog->pending, delivery))
+        if (pending_end(&backlog->pending, delivery) && backlog->total > 0)
                 backlog->total--;
 }
 

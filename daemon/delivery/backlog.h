@@ -32,6 +32,12 @@ struct backlog {
 /* Of an empty backlog: so many deliveries are in the state. */
 void backlog_begin(struct backlog *backlog, uint64_t total);
 
+/*
+ * After that: the delivery is in progress already, whatever the state says of it. It goes before all others
+ * of its job. At most one of each job.
+ */
+void backlog_hold(struct backlog *backlog, const struct delivery *delivery);
+
 /* A delivery was recorded; it has the highest id so far. It is due at once. */
 void backlog_add(struct backlog *backlog, const struct delivery *delivery);
 

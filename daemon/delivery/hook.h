@@ -20,6 +20,7 @@ struct hook_end {
         bool stopped;       /* without success, because a stop was requested: not a failure */
         bool shortage;      /* without success, for want of descriptors, memory or processes: no attempt */
         const char *reason; /* of a failure: one line for the log; never NULL */
+        const char *answer; /* of a success: one line of what a receiver or systemd has said; NULL: nothing */
         uint64_t retry_after_us; /* earliest next attempt, from now; 0: no preference */
 };
 
@@ -35,6 +36,9 @@ struct hook_attempt {
          * only; the run is freed when it returns.
          */
         void (*on_end)(void *userdata, const struct hook_end *end);
+
+        /* Called for each line that an exec hook prints before its end, when it is logged. NULL: nobody. */
+        void (*on_output)(void *userdata, const char *line, size_t size);
         void *userdata;
 };
 

@@ -174,9 +174,6 @@ static void on_page(void *userdata, const char *error)
 {
         struct hook_queue *queue = userdata;
 
-        /* If the hook was removed and is back, some may be in progress since before. */
-        for (size_t i = 0; i < queue->count; i++)
-                pending_begin(&queue->backlog.pending, attempt_delivery(queue->attempts[i]));
         if (error != NULL)
                 note_unreadable(queue, error);
         else
@@ -229,7 +226,10 @@ static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
                 take_recorded(queue, attempt);
                 return true;
         }
-        backlog_return(&queue->backlog, attempt_delivery(attempt));
+        if (attempt_is_dropped(attempt))
+                backlog_end(&queue->backlog, attempt_delivery(attempt));
+        else
+                backlog_return(&queue->backlog, attempt_delivery(attempt));
         return true;
 }
 
@@ -351,10 +351,18 @@ struct hook_queue *hook_queue_free(struct hook_queue *queue)
         return NULL;
 }
 
+/* If the hook was removed and is back, some may be in progress since before. */
+static void begin(struct hook_queue *queue, uint64_t pending)
+{
+        backlog_begin(&queue->backlog, pending);
+        for (size_t i = 0; i < queue->count; i++)
+                backlog_hold(&queue->backlog, attempt_delivery(queue->attempts[i]));
+}
+
 void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, uint64_t pending)
 {
         if (queue->setup == NULL)
-                backlog_begin(&queue->backlog, pending);
+                begin(queue, pending);
         hook_setup_unref(queue->setup);
         queue->setup = hook_setup_ref(setup);
         wake(queue);
@@ -366,6 +374,31 @@ void hook_queue_remove(struct hook_queue *queue)
         backlog_clear(&queue->backlog);
         queue->unreadable = false;
         queue->read_failed = false;
+}
+
+static bool contains(const uint64_t ids[], size_t count, uint64_t id)
+{
+        for (size_t i = 0; i < count; i++)
+                if (ids[i] == id)
+                        return true;
+        return false;
+}
+
+void hook_queue_reread(struct hook_queue *queue, uint64_t pending, const uint64_t dropped[], size_t count)
+{
+        for (size_t i = 0; i < queue->count; i++)
+                if (contains(dropped, count, attempt_delivery(queue->attempts[i])->id))
+                        attempt_drop(queue->attempts[i]);
+        if (queue->setup == NULL)
+                return;
+        backlog_clear(&queue->backlog);
+        begin(queue, pending);
+        wake(queue);
+}
+
+struct hook_setup *hook_queue_setup(const struct hook_queue *queue)
+{
+        return queue->setup;
 }
 
 void hook_queue_close_idle(struct hook_queue *queue)

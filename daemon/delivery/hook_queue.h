@@ -51,6 +51,15 @@ void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, ui
 void hook_queue_remove(struct hook_queue *queue);
 bool hook_queue_is_configured(const struct hook_queue *queue);
 
+/*
+ * Deliveries of the hook were changed in the state, where so many are pending now: reads them again. Those in
+ * progress continue. Of those that were dropped nothing follows.
+ */
+void hook_queue_reread(struct hook_queue *queue, uint64_t pending, const uint64_t dropped[], size_t count);
+
+/* The setup of the hook; NULL if it is not configured. Borrowed. */
+struct hook_setup *hook_queue_setup(const struct hook_queue *queue);
+
 /* A delivery of the hook was recorded; it has the highest id so far. */
 void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery);
 

@@ -72,15 +72,15 @@ void hook_setup_close_idle(struct hook_setup *setup)
 }
 
 int hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                     void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
-                     char **ret_reason, struct attempt_run *ret_run)
+                     const struct hook_listener *listener, char **ret_reason, struct attempt_run *ret_run)
 {
         struct hook_attempt attempt = {
                 .hook = setup->hook,
                 .event = event,
                 .attempt = number,
-                .on_end = on_end,
-                .userdata = userdata,
+                .on_end = listener->on_end,
+                .on_output = listener->on_output,
+                .userdata = listener->userdata,
         };
 
         *ret_run = (struct attempt_run){ .exec = NULL };

@@ -42,14 +42,20 @@ struct attempt_run {
         char *document;
 };
 
+/* The callbacks of an attempt: see hook.h. */
+struct hook_listener {
+        void (*on_end)(void *userdata, const struct hook_end *end);
+        void (*on_output)(void *userdata, const char *line, size_t size);
+        void *userdata;
+};
+
 /*
- * Makes attempt number `number` (from 1) to deliver the event, which is borrowed until the end. on_end() is
- * called as described in hook.h. Returns 0, or a negative errno if nothing was started; *ret_reason is set as
- * hook.h says. In any case *ret_run has to be cleared.
+ * Makes attempt number `number` (from 1) to deliver the event, which is borrowed until the end. Returns 0, or
+ * a negative errno if nothing was started; *ret_reason is set as hook.h says. In any case *ret_run has to be
+ * cleared.
  */
 int hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                     void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
-                     char **ret_reason, struct attempt_run *ret_run);
+                     const struct hook_listener *listener, char **ret_reason, struct attempt_run *ret_run);
 
 /* To be called when on_end() is: the run has ended, and is about to be freed. */
 void attempt_run_ended(struct attempt_run *run);

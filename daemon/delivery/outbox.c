@@ -10,9 +10,11 @@
 #include "delivery/outbox.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "delivery/backlog.h"
 #include "delivery/exec/output.h"
 #include "delivery/hook_queue.h"
 #include "delivery/unit/unit.h"
@@ -28,6 +30,7 @@ struct outbox {
         size_t queue_count;
         struct unit_hooks *unit_hooks; /* NULL: no configuration had unit hooks so far */
         struct outputs *outputs;       /* of exec hooks */
+        struct hook_tests *tests;
         sd_event_source *wake;
         uint64_t short_us; /* when an attempt could last not be made, by clock_process_us(); 0: never */
         bool woken;        /* a queue is to be filled */
@@ -145,6 +148,7 @@ void outbox_stop(struct outbox *outbox)
         outbox->stopping = true;
         for (size_t i = 0; i < outbox->queue_count; i++)
                 hook_queue_stop(outbox->queues[i]);
+        hook_tests_stop(outbox->tests);
         wake(outbox);
 }
 
@@ -197,6 +201,51 @@ bool outbox_is_delivering(const struct outbox *outbox, uint64_t delivery_id)
                 if (hook_queue_is_delivering(outbox->queues[i], delivery_id))
                         return true;
         return false;
+}
+
+/* ---- what someone asks for ---- */
+
+const struct outbox_parts *outbox_parts(const struct outbox *outbox)
+{
+        return &outbox->parts;
+}
+
+/* How many deliveries of a hook are pending; if that is not known, as many as are read at a time. */
+static uint64_t pending_of(const struct config *config, const struct outbox_load *load, const char *hook)
+{
+        for (size_t i = 0; load != NULL && i < config->hook_count; i++)
+                if (strcmp(config->hooks[i].name, hook) == 0)
+                        return load->pending[i];
+        return BACKLOG_MEMORY_MAX;
+}
+
+void outbox_reread(struct outbox *outbox, const struct config *config, const struct outbox_load *load,
+                   const uint64_t dropped[], size_t count)
+{
+        for (size_t i = 0; i < outbox->queue_count; i++) {
+                struct hook_queue *queue = outbox->queues[i];
+
+                hook_queue_reread(queue, pending_of(config, load, hook_queue_name(queue)), dropped, count);
+        }
+        if (load != NULL)
+                outbox->abandoned = load->abandoned;
+}
+
+int outbox_start_test(struct outbox *outbox, const char *hook, struct event *event, uid_t uid,
+                      uint64_t *ret_id)
+{
+        const struct hook_queue *queue = find_queue(outbox, hook);
+
+        if (queue == NULL || hook_queue_setup(queue) == NULL)
+                return -ENOENT;
+        if (outbox->stopping)
+                return -EBUSY;
+        return hook_tests_start(outbox->tests, hook_queue_setup(queue), event, uid, ret_id);
+}
+
+int outbox_find_test(struct outbox *outbox, uint64_t id, struct hook_test_result *ret_result)
+{
+        return hook_tests_find(outbox->tests, id, ret_result);
 }
 
 /* ---- configurations ---- */
@@ -342,6 +391,8 @@ int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load,
         if (r >= 0)
                 r = sd_event_source_set_enabled(outbox->wake, SD_EVENT_OFF);
         if (r >= 0)
+                r = hook_tests_new(parts->event, parts->journal, &outbox->tests);
+        if (r >= 0)
                 r = outbox_reload(outbox, parts->config, load);
         if (r < 0)
                 return r;
@@ -357,6 +408,7 @@ struct outbox *outbox_free(struct outbox *outbox)
 
         for (size_t i = 0; i < outbox->queue_count; i++)
                 hook_queue_free(outbox->queues[i]);
+        hook_tests_free(outbox->tests);
         unit_hooks_free(outbox->unit_hooks);
         outputs_free(outbox->outputs);
         free(outbox->queues);

@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
+#include "delivery/hook_test.h"
 #include "delivery/outbox_load.h"
 #include "journal/journal.h"
 #include "model/event.h"
@@ -72,6 +73,27 @@ void outbox_add(struct outbox *outbox, const struct event *event, const char *co
  * abandoned. on_idle() is called when all have ended and their results are recorded.
  */
 void outbox_stop(struct outbox *outbox);
+
+/*
+ * Deliveries were changed in the state by someone else (outbox_changes.h), and `load` is of this
+ * configuration, after the change; NULL: it could not be read. All hooks read their pending deliveries again.
+ * An attempt to make one that was `dropped` goes on, and nothing follows it.
+ */
+void outbox_reread(struct outbox *outbox, const struct config *config, const struct outbox_load *load,
+                   const uint64_t dropped[], size_t count);
+
+/* The configuration is the present one. Valid until the loop goes on. */
+const struct outbox_parts *outbox_parts(const struct outbox *outbox);
+
+/*
+ * Tries a hook with a made-up event (test_event.h), which is moved out: see hook_test.h. Returns 0 and the id
+ * of the test, -ENOENT if no such hook is configured, or -EBUSY if too many tests are running.
+ */
+int outbox_start_test(struct outbox *outbox, const char *hook, struct event *event, uid_t uid,
+                      uint64_t *ret_id);
+
+/* As hook_tests_find(). */
+int outbox_find_test(struct outbox *outbox, uint64_t id, struct hook_test_result *ret_result);
 
 struct outbox_counts {
         size_t pending;   /* deliveries to configured hooks */

@@ -45,12 +45,12 @@ static void take_pending(void *userdata, const char *hook, uint64_t count)
                                        : format_message("%s (%" PRIu64 ")", hook, count);
 }
 
-static void take_abandoned(void *userdata, uint64_t job_id, const char *hook)
+static void take_abandoned(void *userdata, uint64_t job_id, bool job_is_added, const char *hook)
 {
         const struct reading *reading = userdata;
         const struct config *config = reading->config;
         bool configured = find_hook(config, hook) < config->hook_count;
-        bool watched = config->discover_count > 0; /* any job may have been discovered */
+        bool watched = job_is_added || config->discover_count > 0; /* any job may have been discovered */
 
         for (size_t i = 0; i < config->job_count && configured && !watched; i++)
                 watched = config->jobs[i].id == job_id;

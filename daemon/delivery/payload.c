@@ -190,6 +190,8 @@ static void write_document(yajl_gen generator, const struct event *event, unsign
         open_map(generator);
         put_number(generator, "schema", EVENT_DOCUMENT_SCHEMA);
         put_literal(generator, "event", event_kind_to_string(event->kind));
+        if (event->test)
+                put_truth(generator, "test", true);
         put_literal(generator, "event_id", event->id);
         put_number(generator, "sequence", event->sequence);
         put_time(generator, "time", event->time_us);

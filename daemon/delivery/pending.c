@@ -133,6 +133,11 @@ bool pending_end(struct pending *pending, const struct delivery *delivery)
         return true;
 }
 
+bool pending_is_first(const struct pending *pending, const struct delivery *delivery)
+{
+        return job_of(pending, delivery) != NULL;
+}
+
 static void free_job(void *data)
 {
         struct pending_job *job = data;

@@ -40,5 +40,8 @@ void pending_begin(struct pending *pending, const struct delivery *delivery);
 void pending_return(struct pending *pending, const struct delivery *delivery, uint64_t due_us);
 bool pending_end(struct pending *pending, const struct delivery *delivery);
 
+/* Whether it is the first of its job. */
+bool pending_is_first(const struct pending *pending, const struct delivery *delivery);
+
 /* Drops all deliveries and frees the memory. */
 void pending_clear(struct pending *pending);

@@ -51,4 +51,5 @@ void event_variables_get(const struct event *event, unsigned attempt,
         set_string(next++, "JOBWATCH_OUTCOME", outcome_to_string(event->outcome));
         set_number(next++, "JOBWATCH_RESULT_BYTES", event->record.result.size);
         set_number(next++, "JOBWATCH_ATTEMPT", attempt);
+        set_string(next++, "JOBWATCH_TEST", event->test ? "1" : "");
 }

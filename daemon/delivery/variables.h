@@ -8,10 +8,11 @@
 /*
  * The event as environment variables for exec hooks and units: JOBWATCH_EVENT, JOBWATCH_EVENT_ID,
  * JOBWATCH_SEQUENCE, JOBWATCH_JOB, JOBWATCH_JOB_NAME, JOBWATCH_DISCOVER, JOBWATCH_STATUS,
- * JOBWATCH_STATUS_BEFORE, JOBWATCH_OUTCOME, JOBWATCH_RESULT_BYTES and JOBWATCH_ATTEMPT. All are always set,
- * empty where nothing is known. Texts end at a NUL and after 4 KiB; the document has them complete.
+ * JOBWATCH_STATUS_BEFORE, JOBWATCH_OUTCOME, JOBWATCH_RESULT_BYTES, JOBWATCH_ATTEMPT and JOBWATCH_TEST. All
+ * are always set, empty where nothing is known; the last one is empty unless the event is made up. Texts end
+ * at a NUL and after 4 KiB; the document has them complete.
  */
-#define EVENT_VARIABLE_COUNT 11
+#define EVENT_VARIABLE_COUNT 12
 
 struct event_variable {
         const char *name;

@@ -156,10 +156,12 @@ static void add_delivery(struct field_list *fields, const struct journal_deliver
                 fields_add_string(fields, "JOBWATCH_JOB_NAME", delivery->job_name);
         if (delivery->event_id != NULL)
                 fields_add_string(fields, "JOBWATCH_EVENT_ID", delivery->event_id);
-        if (delivery->hook != NULL) {
+        if (delivery->hook != NULL)
                 fields_add_string(fields, "JOBWATCH_HOOK", delivery->hook);
+        if (delivery->hook != NULL && delivery->attempt != 0)
                 fields_add_number(fields, "JOBWATCH_ATTEMPT", delivery->attempt);
-        }
+        if (delivery->uid != NULL)
+                fields_add_number(fields, "JOBWATCH_UID", *delivery->uid);
 }
 
 /* That the entry could not be sent is not reported: nobody would do anything about it. */

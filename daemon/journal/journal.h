@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <syslog.h>
 #include <systemd/sd-event.h>
 
@@ -92,9 +93,10 @@ void journal_print_about(struct journal *journal, int priority, const char *mess
 struct journal_delivery {
         uint64_t job_id;      /* JOBWATCH_JOB; 0: unknown */
         const char *job_name; /* JOBWATCH_JOB_NAME; NULL: none */
-        const char *event_id; /* JOBWATCH_EVENT_ID */
-        const char *hook;     /* JOBWATCH_HOOK */
-        unsigned attempt;     /* JOBWATCH_ATTEMPT */
+        const char *event_id; /* JOBWATCH_EVENT_ID; NULL: none */
+        const char *hook;     /* JOBWATCH_HOOK; NULL: none, nor an attempt */
+        unsigned attempt;     /* JOBWATCH_ATTEMPT; 0: none */
+        const uid_t *uid;     /* JOBWATCH_UID: the user who asked for this; NULL: nobody did */
 };
 
 /* The same with the fields of a delivery. */

@@ -45,6 +45,7 @@ struct event {
         struct text result_before;
         uint64_t result_size;        /* not 0: record.result is only the beginning of a text of this size */
         uint64_t result_before_size; /* likewise of result_before */
+        bool test;                   /* made up to try a hook, and recorded nowhere */
         bool first_observation;      /* nothing was recorded before: the _before texts are meaningless */
 };
 

@@ -62,8 +62,12 @@ static int lookup_run(struct state_operation *operation, struct store *store)
         struct lookup *lookup = CONTAINER_OF(operation, struct lookup, operation);
         struct stored_job job;
 
+        CLEANUP(manual_job_clear) struct manual_job manual = MANUAL_JOB_NONE;
+
         int r = store_get_job(store, lookup->row.id, &job);
-        lookup->known = r > 0 || r == -EUCLEAN; /* a damaged one is there, too */
+        if (r == 0)
+                r = store_get_manual(store, lookup->row.id, &manual); /* dismissed before its first event */
+        lookup->known = r > 0 || r == -EUCLEAN;                       /* a damaged one is there, too */
         return r == -EUCLEAN ? 0 : r;
 }
 

@@ -109,10 +109,12 @@ static int take_stored(void *userdata, const struct stored_discovery *stored)
         const struct remote_time created = { .form = (enum remote_time_form)stored->created_form,
                                              .ticks = stored->created_ticks };
         struct loading *loading = userdata;
-        struct job *listed = job_table_find(&loading->monitor->jobs, stored->job);
+        struct job *wanted = job_table_find(&loading->monitor->jobs, stored->job);
 
-        if (listed != NULL)
-                return discovered_job_note(listed, &created, stored->sections);
+        if (manual_jobs_exclude(&loading->monitor->manual, stored->job))
+                return 0;
+        if (wanted != NULL) /* listed, or added */
+                return discovered_job_note(wanted, &created, stored->sections);
         if (stored->outcome == OUTCOME_SUCCESS || stored->outcome == OUTCOME_FAILURE)
                 return 0;
         if (!loading->elsewhere &&
@@ -207,13 +209,13 @@ static void forget_removed(struct monitor *monitor, const struct job_table *remo
                 free(forgetting);
 }
 
-/* A job that was to be decided and is listed now. */
-static void settle_listed(struct monitor *monitor)
+/* Jobs that were to be decided, and are listed or were added now. */
+static void settle_wanted(struct monitor *monitor)
 {
         for (size_t i = 0; i < monitor->jobs.count; i++) {
                 struct job *job = monitor->jobs.jobs[i];
 
-                if (!job->listed || !job_is_undecided(job))
+                if (!job_is_undecided(job) || job_is_discovered(job))
                         continue;
                 job->planning.single_left = 0;
                 if (job->discovery->rejected)
@@ -230,13 +232,25 @@ void discover_reload(struct monitor *monitor, const struct job_table *removed)
 
         if (discover_sections_reload(&discover->sections, monitor->parts.config) < 0)
                 memory_exhausted();
-        settle_listed(monitor);
+        settle_wanted(monitor);
         forget_removed(monitor, removed, false);
         known_ids_clear(&discover->known); /* another section may match */
         count_jobs(monitor);
         discover->some_ended = true;
         discover->unsaved |= before > 0 || discover->sections.count > 0;
         discover_created_soon(monitor);
+}
+
+void discover_forget(struct monitor *monitor, const struct job *job)
+{
+        known_ids_add(&monitor->discover.known, job->planning.id, job->discovery->created.ticks);
+}
+
+void discover_recount(struct monitor *monitor)
+{
+        settle_wanted(monitor);
+        count_jobs(monitor);
+        monitor->discover.some_ended = true;
 }
 
 /* They are jobs of another API. No request is in flight. */

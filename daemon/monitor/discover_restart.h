@@ -19,5 +19,12 @@ void discover_clear(struct monitor *monitor);
 /* The configuration is another, and the table that of it. Jobs in `removed` are not watched any more. */
 void discover_reload(struct monitor *monitor, const struct job_table *removed);
 
+/* A discovered job is about to leave the table, and is not to be found again. */
+void discover_forget(struct monitor *monitor, const struct job *job);
+
+/* Jobs of the table were added or removed at run time. One that was to be decided and was added is settled.
+ */
+void discover_recount(struct monitor *monitor);
+
 /* The API is another one: all sections begin anew. */
 void discover_reset(struct monitor *monitor);

@@ -9,25 +9,14 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/names.h"
 
 DEFINE_CLEANUP(struct job, job_free)
-
-bool section_names_contain(const char *names, const char *name)
-{
-        size_t size = strlen(name);
-
-        for (const char *at = names; at != NULL && *at != '\0'; at = strchr(at, ',')) {
-                at += *at == ',';
-                if (strncmp(at, name, size) == 0 && (at[size] == ',' || at[size] == '\0'))
-                        return true;
-        }
-        return false;
-}
 
 bool discovered_job_is_configured(const struct config *config, const char *sections)
 {
         for (size_t i = 0; i < config->discover_count; i++)
-                if (section_names_contain(sections, config->discovers[i].name))
+                if (names_contain(sections, config->discovers[i].name))
                         return true;
         return false;
 }
@@ -60,7 +49,7 @@ static int describe(const struct config *config, uint64_t id, const char *sectio
         for (size_t i = 0; i < config->discover_count; i++) {
                 const struct discover_config *discover = &config->discovers[i];
 
-                if (!section_names_contain(sections, discover->name))
+                if (!names_contain(sections, discover->name))
                         continue;
                 if (first)
                         job.poll = discover->poll;

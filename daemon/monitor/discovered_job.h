@@ -9,9 +9,6 @@
 
 /* A job as the sections [discover NAME] say that found it: the settings of the first, the hooks of all. */
 
-/* Whether a name is among those of a list "A,B". */
-bool section_names_contain(const char *names, const char *name);
-
 /* Whether one of the sections is in the configuration. */
 bool discovered_job_is_configured(const struct config *config, const char *sections);
 

@@ -26,6 +26,8 @@ struct job {
         struct string_list *hooks;   /* names; NULL: all hooks */
         struct job_discovery *discovery; /* NULL: it is listed, and was not discovered before */
         bool listed;                     /* in the configuration or on the command line */
+        bool added;                      /* at run time, see model/manual_job.h */
+        bool again;                      /* likewise, after it had ended: it is still to be read once more */
         bool from_command_line;          /* polled even if it is recorded as ended */
         bool answered;                   /* it has had a usable response */
         const struct commit *commit;     /* its commit in progress, see observe.c; NULL: none */
@@ -34,7 +36,7 @@ struct job {
 /* Watched only since it was discovered; or not even decided yet. */
 static inline bool job_is_discovered(const struct job *job)
 {
-        return job->discovery != NULL && !job->listed;
+        return job->discovery != NULL && !job->listed && !job->added;
 }
 
 static inline bool job_is_undecided(const struct job *job)

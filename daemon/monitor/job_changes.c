@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "monitor/added_job.h"
 #include "monitor/discovered_job.h"
 #include "util/memory.h"
 
@@ -46,6 +47,8 @@ static int prepare(struct job_changes *changes, const struct job_table *table)
         for (size_t i = 0; i < config->job_count; i++) {
                 struct job *job = job_table_find(table, config->jobs[i].id);
 
+                if (manual_jobs_exclude(changes->manual, config->jobs[i].id))
+                        continue;
                 int r = job != NULL ? rename_job(changes, job, &config->jobs[i])
                                     : add_job(changes, &config->jobs[i], &job);
                 if (r < 0)
@@ -57,9 +60,9 @@ static int prepare(struct job_changes *changes, const struct job_table *table)
 }
 
 int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
-                        const struct config *config, uint64_t now_us)
+                        const struct manual_jobs *manual, const struct config *config, uint64_t now_us)
 {
-        *changes = (struct job_changes){ .config = config, .now_us = now_us };
+        *changes = (struct job_changes){ .config = config, .manual = manual, .now_us = now_us };
         int r = prepare(changes, table);
 
         if (r < 0)
@@ -78,13 +81,24 @@ int job_changes_load(struct job_changes *changes, struct store *store)
 
 /* ---- making ---- */
 
-/* Whether a job that is not listed stays, since one of the sections that discovered it does. */
+/* Whether a job that is not listed stays: it was added, or one of the sections that discovered it stays. */
 static bool is_kept(const struct job *job, const struct config *config)
 {
+        if (job->added)
+                return true;
         if (job->discovery == NULL)
                 return false;
         return job_is_undecided(job) ? config->discover_count > 0
                                      : discovered_job_is_configured(config, job->discovery->sections);
+}
+
+static int update_job(const struct job_changes *changes, struct job *job,
+                      struct planner_settings *ret_settings)
+{
+        if (!job->added)
+                return discovered_job_update(changes->config, job, ret_settings);
+        return added_job_update(changes->config, manual_jobs_find(changes->manual, job->planning.id), job,
+                                ret_settings);
 }
 
 static void keep_job(struct job_changes *changes, struct job *job, struct planner *planner, uint64_t now_us)
@@ -92,7 +106,7 @@ static void keep_job(struct job_changes *changes, struct job *job, struct planne
         struct planner_settings settings;
 
         if (job_table_reserve(&changes->next, changes->next.count + 1) < 0 ||
-            discovered_job_update(changes->config, job, &settings) < 0)
+            update_job(changes, job, &settings) < 0)
                 memory_exhausted();
         job_table_add(&changes->next, job);
         planner_update_job(planner, &job->planning, &settings, now_us);
@@ -140,6 +154,17 @@ static void remove_jobs(struct job_changes *changes, struct job_table *old, stru
         old->count = removed;
 }
 
+static void extend_listed(const struct job_changes *changes, const struct job_table *table)
+{
+        for (size_t i = 0; i < changes->manual->count; i++) {
+                const struct manual_job *manual = &changes->manual->jobs[i];
+                struct job *job = job_table_find(table, manual->id);
+
+                if (job != NULL && job->listed && added_job_extend(manual, job) < 0)
+                        memory_exhausted();
+        }
+}
+
 void job_changes_make(struct job_changes *changes, struct job_table *table, struct planner *planner,
                       uint64_t now_us)
 {
@@ -158,11 +183,14 @@ void job_changes_make(struct job_changes *changes, struct job_table *table, stru
                 const struct planner_settings settings = job_settings(&config->jobs[i]);
                 struct job *job = job_table_find(table, config->jobs[i].id);
 
+                if (job == NULL) /* it was removed */
+                        continue;
                 planner_update_job(planner, &job->planning, &settings, now_us);
                 job->listed = true;
         }
         for (size_t i = 0; i < changes->renamed_count; i++)
                 job_swap_names(job_table_find(table, changes->renamed[i]->planning.id), changes->renamed[i]);
+        extend_listed(changes, table);
 }
 
 void job_changes_clear(struct job_changes *changes)

@@ -7,20 +7,23 @@
 
 #include "config/config.h"
 #include "monitor/job_table.h"
+#include "monitor/manual_jobs.h"
 #include "planning/planner.h"
 #include "state/store.h"
 
 /*
- * The difference between the watched jobs and those of a configuration: prepared first, with all that can
- * fail, and then made in place. Jobs that stay are the same objects; the difference only renames them and
- * sets how they are polled. Discovered jobs may be added to the table and taken out of it meanwhile: which of
- * them stay is seen when the changes are made. Running out of memory ends the process then.
+ * The difference between the watched jobs and those of a configuration, less those that were removed at run
+ * time: prepared first, with all that can fail, and then made in place. Jobs that stay are the same objects;
+ * the difference only renames them and sets how they are polled. Jobs that were added at run time stay.
+ * Discovered jobs may be added to the table and taken out of it meanwhile: which of them stay is seen when
+ * the changes are made. Running out of memory ends the process then.
  */
 struct job_changes {
         const struct config *config;
-        uint64_t now_us;       /* CLOCK_BOOTTIME of the comparison */
-        struct job_table next; /* the table as it will be; afterwards the jobs that were removed */
-        struct job **added;    /* in the order of the configuration */
+        const struct manual_jobs *manual; /* does not change until the changes are made or cleared */
+        uint64_t now_us;                  /* CLOCK_BOOTTIME of the comparison */
+        struct job_table next;            /* the table as it will be; afterwards the jobs that were removed */
+        struct job **added;               /* in the order of the configuration */
         size_t added_count;
         struct job **renamed; /* names and hooks for listed jobs that stay, as jobs of the same id; owned */
         size_t renamed_count;
@@ -28,11 +31,11 @@ struct job_changes {
 };
 
 /*
- * Compares a table with a configuration, which must outlive the changes. On failure (-ENOMEM) nothing is to
- * be cleared.
+ * Compares a table with a configuration, which must outlive the changes as `manual` must. On failure
+ * (-ENOMEM) nothing is to be cleared.
  */
 int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
-                        const struct config *config, uint64_t now_us);
+                        const struct manual_jobs *manual, const struct config *config, uint64_t now_us);
 
 /*
  * Loads new jobs from the state. May be called on the writer's thread, while the table is in use. Returns 0

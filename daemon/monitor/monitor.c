@@ -19,6 +19,7 @@
 #include "monitor/discover_update.h"
 #include "monitor/feed.h"
 #include "monitor/last_run.h"
+#include "monitor/manual.h"
 #include "monitor/outage.h"
 #include "monitor/outage_events.h"
 #include "monitor/poll_limits.h"
@@ -60,6 +61,7 @@ static void monitor_poll_due(struct monitor *monitor)
                 return;
         outage_abandon_if_down(monitor);
         discover_update(monitor);
+        manual_update(monitor);
         while (sign_in_is_done(monitor, &token_wake_us) &&
                planner_next(monitor->planner, now, &request, &wake_us)) {
                 if (requests_start(monitor, &request) < 0) {
@@ -126,7 +128,8 @@ int monitor_prepare(struct monitor *monitor, const struct config *config)
         struct job_changes *changes = &monitor->changes;
 
         assert(changes->config == NULL);
-        int r = job_changes_prepare(changes, &monitor->jobs, config, monitor_now_us(monitor));
+        int r = job_changes_prepare(changes, &monitor->jobs, &monitor->manual, config,
+                                    monitor_now_us(monitor));
         if (r < 0)
                 return r;
         r = planner_reserve(monitor->planner, monitor->jobs.count + changes->next.count);
@@ -143,6 +146,7 @@ int monitor_load(struct monitor *monitor, struct store *store)
 void monitor_keep(struct monitor *monitor)
 {
         job_changes_clear(&monitor->changes);
+        job_requests_continue(monitor);
 }
 
 /* Watches the jobs of the configuration that was prepared. */
@@ -168,16 +172,21 @@ int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
         r = planner_new(&limits, parts->config->status_rules, &monitor->planner);
         if (r < 0)
                 return r;
-        r = monitor_prepare(monitor, parts->config);
+        r = manual_load(monitor);
+        if (r >= 0)
+                r = monitor_prepare(monitor, parts->config);
         if (r >= 0)
                 r = monitor_load(monitor, state_store(parts->state));
         if (r < 0)
                 return r;
         make_changes(monitor);
         job_changes_clear(&monitor->changes);
-        r = discover_load(monitor);
+        r = manual_start(monitor);
+        if (r >= 0)
+                r = discover_load(monitor);
         if (r < 0)
                 return r;
+        manual_settle(monitor);
         r = add_event_sources(monitor);
         if (r < 0)
                 return r;
@@ -207,7 +216,7 @@ struct monitor *monitor_free(struct monitor *monitor)
         if (monitor == NULL)
                 return NULL;
 
-        assert(monitor->commits == 0);
+        assert(monitor->commits == 0 && monitor->waiting == NULL);
         requests_clear(monitor);
         outage_stop(monitor);
         failing_log_free(monitor->failing);
@@ -215,6 +224,8 @@ struct monitor *monitor_free(struct monitor *monitor)
         discover_clear(monitor);
         planner_free(monitor->planner);
         job_table_clear(&monitor->jobs);
+        manual_jobs_clear(&monitor->manual);
+        sd_event_source_disable_unref(monitor->expiry);
         sd_event_source_disable_unref(monitor->timer);
         sd_event_source_disable_unref(monitor->idle);
         free(monitor);
@@ -232,10 +243,11 @@ static bool has_ended(const struct job *job)
                !planner_job_is_gone(&job->planning);
 }
 
-/* Starts polling a job. An ended job is polled only if the command line names it. */
+/* Starts polling a job. An ended job is polled only if the command line names it, or someone added it then.
+ */
 static void start_job(struct monitor *monitor, struct job *job)
 {
-        if (has_ended(job) && !job->from_command_line) {
+        if (has_ended(job) && !job->from_command_line && !job->again) {
                 monitor_report(monitor, job, "ended before (%s)",
                                outcome_to_string(job->planning.watch.memory.outcome));
                 job->answered = true;
@@ -268,8 +280,12 @@ void monitor_start(struct monitor *monitor)
 
         assert(monitor->started_us == 0);
         begin_run(monitor);
-        for (size_t i = 0; i < config->job_count; i++) /* in the user's order */
-                start_job(monitor, job_table_find(&monitor->jobs, config->jobs[i].id));
+        for (size_t i = 0; i < config->job_count; i++) { /* in the user's order */
+                struct job *job = job_table_find(&monitor->jobs, config->jobs[i].id);
+
+                if (job != NULL) /* it was not removed */
+                        start_job(monitor, job);
+        }
         for (size_t i = 0; i < monitor->jobs.count; i++)
                 if (!monitor->jobs.jobs[i]->listed)
                         start_job(monitor, monitor->jobs.jobs[i]);
@@ -291,6 +307,8 @@ void monitor_reload(struct monitor *monitor)
         for (size_t i = 0; i < monitor->changes.added_count; i++)
                 start_job(monitor, monitor->changes.added[i]);
         job_changes_clear(&monitor->changes);
+        manual_forget_unlisted(monitor);
+        job_requests_continue(monitor);
         sleep_until(monitor, monitor_now_us(monitor));
 }
 

@@ -9,6 +9,7 @@
 #include "monitor/failing.h"
 #include "monitor/job_changes.h"
 #include "monitor/job_table.h"
+#include "monitor/manual_jobs.h"
 #include "monitor/parts.h"
 #include "monitor/request_slot.h"
 #include "nexudus/classification.h"
@@ -47,7 +48,11 @@ struct monitor {
         struct monitor_parts parts;
         struct planner *planner;
         struct job_table jobs;
-        struct job_changes changes; /* prepared by monitor_prepare(); otherwise empty */
+        struct job_changes changes;  /* prepared by monitor_prepare(); otherwise empty */
+        struct manual_jobs manual;   /* what was asked for at run time: see manual.h */
+        struct job_request *waiting; /* those that are committed, and wait for the end of a reload */
+        sd_event_source *expiry;     /* of added jobs that have ended; NULL: none was added */
+        bool rereads;                /* there may be some that are to be read once more */
         struct request_slot slots[MAX_IN_FLIGHT];
         struct discover discover;
         struct outage_log outage;

@@ -15,7 +15,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-id128.h>
 
 #include "config/status_line.h"
 #include "journal/event_message.h"
@@ -23,6 +22,7 @@
 #include "monitor/event_log.h"
 #include "monitor/upkeep.h"
 #include "platform/clock.h"
+#include "platform/uuid.h"
 #include "util/cleanup.h"
 #include "util/container.h"
 #include "util/text.h"
@@ -267,23 +267,12 @@ static void recording_done(struct state_operation *operation, int r)
         recording->done(recording->userdata, r >= 0);
 }
 
-static int event_id_new(char ret_id[static EVENT_ID_SIZE])
-{
-        sd_id128_t id;
-        int r = sd_id128_randomize(&id);
-
-        if (r < 0)
-                return r;
-        (void)snprintf(ret_id, EVENT_ID_SIZE, SD_ID128_UUID_FORMAT_STR, SD_ID128_FORMAT_VAL(id));
-        return 0;
-}
-
 static int event_begin(struct event *event, enum event_kind kind, enum outcome outcome)
 {
         event->kind = kind;
         event->outcome = outcome;
         event->time_us = clock_wall_us();
-        return event_id_new(event->id);
+        return uuid_new(event->id);
 }
 
 /* All that is known here: the rest comes from the state. */

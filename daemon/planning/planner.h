@@ -64,6 +64,12 @@ void planner_update_job(struct planner *planner, struct planner_job *job,
                         const struct planner_settings *settings, uint64_t now_us);
 
 /*
+ * Someone wants to know: the job is due now, one that has ended too. It is not if it is in flight, or if the
+ * API has asked to wait with it.
+ */
+void planner_poll_job(struct planner *planner, struct planner_job *job, uint64_t now_us);
+
+/*
  * The job is not polled any more, and job->removed is set. Before the caller frees it, he takes it out of
  * each request in flight. A request for no other job is cancelled: planner_end_request(), planner_requeue().
  */

@@ -68,6 +68,14 @@ static void hurry_job(struct planner *planner, struct planner_job *job, uint64_t
         planner_put(planner, job, due_us);
 }
 
+void planner_poll_job(struct planner *planner, struct planner_job *job, uint64_t now_us)
+{
+        if (job->done)
+                planner_start_job(planner, job, now_us, 0);
+        else if (job->failures == 0 || job->failure != FAILURE_THROTTLED)
+                hurry_job(planner, job, now_us);
+}
+
 void planner_update_job(struct planner *planner, struct planner_job *job,
                         const struct planner_settings *settings, uint64_t now_us)
 {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "model/event.h"
+#include "model/manual_job.h"
 #include "model/status.h"
 #include "util/text.h"
 
@@ -95,6 +96,30 @@ typedef int (*discovery_handler)(void *userdata, const struct stored_discovery *
  */
 int store_each_discovered(struct store *store, discovery_handler handler, void *userdata);
 
+/* ---- jobs that were added or removed at run time ---- */
+
+/*
+ * In one transaction: stores what was asked for about some jobs, replacing what was stored of these, and
+ * forgets that of others. Unknown jobs are no error.
+ */
+int store_change_manual(struct store *store, const struct manual_job put[], size_t put_count,
+                        const uint64_t dropped[], size_t dropped_count);
+
+/* The job was read once more. An unknown job is no error. */
+int store_manual_read(struct store *store, uint64_t job);
+
+/* Looks up a job: 1 and *ret_manual, which the caller clears, or 0. */
+int store_get_manual(struct store *store, uint64_t job, struct manual_job *ret_manual);
+
+typedef int (*manual_handler)(void *userdata, struct manual_job *manual);
+
+/*
+ * Calls `handler` for each, by job. What it is given is cleared afterwards; its contents may be moved out.
+ * Its negative result ends the iteration and is returned. Damaged rows are skipped, and the iteration then
+ * returns -EUCLEAN.
+ */
+int store_each_manual(struct store *store, manual_handler handler, void *userdata);
+
 /* ---- events ---- */
 
 /*
@@ -180,9 +205,44 @@ int store_delivery_retry(struct store *store, uint64_t delivery_id, uint64_t now
                          const char *error);
 int store_delivery_failed(struct store *store, uint64_t delivery_id, uint64_t now_us, const char *error);
 
-typedef void (*failed_delivery_handler)(void *userdata, uint64_t job_id, const char *hook);
+enum delivery_state {
+        DELIVERY_PENDING,
+        DELIVERY_FAILED,
+        DELIVERY_DONE,
+};
 
-/* Calls `handler` for each delivery that has failed and is still stored; `hook` is borrowed. */
+/* What is known of a delivery, for whoever changes it. */
+struct stored_delivery {
+        struct delivery delivery;
+        enum delivery_state state;
+        struct text hook;     /* its name */
+        struct text job_name; /* of the event; or null */
+        struct text error;    /* of the last attempt; null: it did not fail */
+};
+
+void stored_delivery_clear(struct stored_delivery *delivery);
+
+/* Reads a delivery by its id: 1 and *ret_delivery, which the caller clears, or 0. */
+int store_get_delivery(struct store *store, uint64_t id, struct stored_delivery *ret_delivery);
+
+/*
+ * In one transaction: deliveries that have failed are pending again, with no attempt made; pending ones are
+ * due at once, too. -ENOENT, and nothing is changed, if one of them is neither.
+ */
+int store_retry_deliveries(struct store *store, const uint64_t ids[], size_t count);
+
+/* The same for all deliveries of a hook that have failed. *ret_count is their number. */
+int store_retry_failed(struct store *store, const char *hook, uint64_t *ret_count);
+
+/* Deletes deliveries that are pending or have failed, in one transaction. -ENOENT as above. */
+int store_drop_deliveries(struct store *store, const uint64_t ids[], size_t count);
+
+typedef void (*failed_delivery_handler)(void *userdata, uint64_t job_id, bool job_is_added, const char *hook);
+
+/*
+ * Calls `handler` for each delivery that has failed and is still stored; `hook` is borrowed. Whether its job
+ * was added at run time is said as well.
+ */
 int store_each_failed_delivery(struct store *store, failed_delivery_handler handler, void *userdata);
 
 typedef void (*pending_hook_handler)(void *userdata, const char *hook, uint64_t count);
@@ -211,10 +271,11 @@ struct store_configured {
 /*
  * Deletes what is at least `age_us` old: events that are logged and have no pending delivery to a configured
  * hook (pending deliveries to other hooks are deleted with them); jobs that have not been configured for that
- * time; and values with a key "KIND of SUBJECT" that have not been written. A discovered job counts as
- * configured while it is open. Afterwards it is kept for seven days at least, and as long as it could be
- * taken for a new one. The age counts from `now_us` or from the latest event, whichever is earlier: a clock
- * that is set far ahead deletes nothing until events are recorded by it.
+ * time; and values with a key "KIND of SUBJECT" that have not been written. A job that was added at run time
+ * counts as configured. So does a discovered job while it is open, unless it was dismissed. Afterwards it is
+ * kept for seven days at least, and as long as it could be taken for a new one. The age counts from `now_us`
+ * or from the latest event, whichever is earlier: a clock that is set far ahead deletes nothing until events
+ * are recorded by it.
  */
 int store_prune(struct store *store, uint64_t now_us, uint64_t age_us,
                 const struct store_configured *configured);

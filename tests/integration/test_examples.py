@@ -70,6 +70,7 @@ class Example(unittest.TestCase):
             "JOBWATCH_OUTCOME": document["outcome"],
             "JOBWATCH_RESULT_BYTES": str(len((document["result"] or "").encode())),
             "JOBWATCH_ATTEMPT": str(document["attempt"]),
+            "JOBWATCH_TEST": "",
         }
         text = json.dumps(document, ensure_ascii=False) + "\n"
         result = subprocess.run([EXAMPLES / name, *arguments], input=text.encode(), env=environment, cwd="/",

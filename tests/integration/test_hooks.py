@@ -332,7 +332,8 @@ class Content(HookTest):
                 **usual, "JOBWATCH_EVENT": kind, "JOBWATCH_EVENT_ID": document["event_id"],
                 "JOBWATCH_SEQUENCE": str(document["sequence"]), "JOBWATCH_JOB": "11",
                 "JOBWATCH_JOB_NAME": "import", "JOBWATCH_DISCOVER": "", "JOBWATCH_STATUS": now, "JOBWATCH_STATUS_BEFORE": before,
-                "JOBWATCH_OUTCOME": outcome, "JOBWATCH_RESULT_BYTES": str(size), "JOBWATCH_ATTEMPT": "1"})
+                "JOBWATCH_OUTCOME": outcome, "JOBWATCH_RESULT_BYTES": str(size), "JOBWATCH_ATTEMPT": "1",
+                "JOBWATCH_TEST": ""})
             self.assertEqual((document["event"], document["status"], document["outcome"]), (kind, now, outcome))
             self.assertEqual(document["job"]["name"], "import")
         seen, succeeded = (json.loads((out / kind).read_bytes())["sequence"] for kind in ("seen", "succeeded"))

@@ -150,6 +150,19 @@ void journal_print_about(struct journal *journal, int priority, const char *mess
         va_end(arguments);
 }
 
+void journal_print_delivery(struct journal *journal, int priority, const char *message_id,
+                            const struct journal_delivery *delivery, const char *format, ...)
+{
+        va_list arguments;
+
+        (void)priority;
+        (void)message_id;
+        (void)delivery;
+        va_start(arguments, format);
+        print((struct sim *)journal, format, arguments);
+        va_end(arguments);
+}
+
 static const struct recorded *find_recorded(const struct sim *sim, const struct event *event)
 {
         for (size_t i = sim->recorded_count; i > 0; i--)

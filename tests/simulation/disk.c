@@ -298,6 +298,56 @@ int store_each_discovered(struct store *store, discovery_handler handler, void *
         return r;
 }
 
+/* ---- jobs that were added or removed at run time ---- */
+
+int store_change_manual(struct store *store, const struct manual_job put[], size_t put_count,
+                        const uint64_t dropped[], size_t dropped_count)
+{
+        struct sim *sim = sim_of(store);
+
+        if (sim->disk_error < 0)
+                return sim->disk_error;
+        for (size_t i = 0; i < put_count; i++) {
+                struct sim_job *job = find_job(sim, put[i].id);
+
+                job->manual =
+                        (struct manual_job){ .id = put[i].id, .kind = put[i].kind, .again = put[i].again };
+        }
+        for (size_t i = 0; i < dropped_count; i++)
+                find_job(sim, dropped[i])->manual = MANUAL_JOB_NONE;
+        return 0;
+}
+
+int store_manual_read(struct store *store, uint64_t id)
+{
+        struct sim *sim = sim_of(store);
+
+        if (sim->disk_error < 0)
+                return sim->disk_error;
+        find_job(sim, id)->manual.again = false;
+        return 0;
+}
+
+int store_get_manual(struct store *store, uint64_t id, struct manual_job *ret_manual)
+{
+        *ret_manual = find_job(sim_of(store), id)->manual;
+        return ret_manual->id != 0;
+}
+
+int store_each_manual(struct store *store, manual_handler handler, void *userdata)
+{
+        struct sim *sim = sim_of(store);
+        int r = 0;
+
+        for (size_t i = 0; i < sim->job_count && r >= 0; i++) {
+                struct manual_job manual = sim->jobs[i].manual;
+
+                if (manual.id != 0)
+                        r = handler(userdata, &manual);
+        }
+        return r;
+}
+
 /* ---- events ---- */
 
 static struct recorded *add_recorded(struct sim *sim)

@@ -104,6 +104,7 @@ struct sim_job {
         /* what is on disk */
         struct stored_job stored; /* id 0: nothing */
         char *sections;           /* that discovered it; NULL: none */
+        struct manual_job manual; /* what was asked for at run time; id 0: nothing */
         int64_t created_ticks;
         int created_form;
         bool refused; /* by the disk, since the last response */

@@ -116,8 +116,9 @@ static int step_abandon(struct fixture *life)
         return store_delivery_failed(life->state, deliveries[count - 1].id, 5, "exit status 1");
 }
 
-static void count_failed(void *userdata, uint64_t job_id, const char *hook)
+static void count_failed(void *userdata, uint64_t job_id, bool job_is_added, const char *hook)
 {
+        (void)job_is_added;
         assert_true(job_id > 0);
         assert_string_equal(hook, "mail");
         ++*(unsigned *)userdata;
@@ -282,6 +283,81 @@ static int step_unlogged(struct fixture *life)
         return r;
 }
 
+/* ---- what someone asks for ---- */
+
+static int step_add(struct fixture *life)
+{
+        static char name[] = "members-import", web[] = "web";
+        const struct manual_job jobs[] = { { .id = 21, .name = name, .hooks = web, .again = true },
+                                           { .id = 22, .kind = MANUAL_REMOVED } };
+        const uint64_t dropped = 23;
+
+        return store_change_manual(life->state, jobs, 2, &dropped, 1);
+}
+
+static int count_manual(void *userdata, struct manual_job *manual)
+{
+        assert_in_range(manual->id, 21, 22);
+        ++*(unsigned *)userdata;
+        return 0;
+}
+
+static int step_added(struct fixture *life)
+{
+        struct manual_job found = MANUAL_JOB_NONE;
+        unsigned count = 0;
+
+        int r = store_each_manual(life->state, count_manual, &count);
+        if (r < 0)
+                return r;
+        assert_int_equal(count, 2);
+        r = store_get_manual(life->state, 21, &found);
+        if (r < 0)
+                return r;
+        assert_int_equal(r, 1);
+        assert_string_equal(found.name, "members-import");
+        manual_job_clear(&found);
+        return 0;
+}
+
+static int step_added_read(struct fixture *life)
+{
+        return store_manual_read(life->state, 21);
+}
+
+static int step_renew_failed(struct fixture *life)
+{
+        uint64_t count = 0;
+
+        return store_retry_failed(life->state, "mail", &count);
+}
+
+static int step_renew(struct fixture *life)
+{
+        struct stored_delivery found;
+        struct delivery first;
+        int count = store_pending_deliveries(life->state, "mail", 0, &first, 1);
+
+        if (count < 0)
+                return count;
+        assert_int_equal(count, 1);
+        int r = store_get_delivery(life->state, first.id, &found);
+        if (r < 0)
+                return r;
+        assert_int_equal(r, 1);
+        assert_string_equal(found.hook.data, "mail");
+        stored_delivery_clear(&found);
+        return store_retry_deliveries(life->state, &first.id, 1);
+}
+
+static int step_drop_delivery(struct fixture *life)
+{
+        struct delivery first;
+        int count = store_pending_deliveries(life->state, "mail", 0, &first, 1);
+
+        return count <= 0 ? count : store_drop_deliveries(life->state, &first.id, 1);
+}
+
 /* Fillers make the WAL long enough for checkpoints. */
 static unsigned filler;
 
@@ -291,12 +367,14 @@ static int step_filler(struct fixture *life)
 }
 
 static int (*const steps[])(struct fixture *life) = {
-        step_open,         step_first_event, step_value,         step_batch,    step_deliver,
-        step_abandon,      step_abandoned,   step_update,        step_reopen,   step_value_again,
-        step_delete_value, step_change,      step_without_hooks, step_gone,     step_mark_and_prune,
-        step_unlogged,     step_read_event,  step_pending,       step_discover, step_discovered,
-        step_drop,         step_filler,      step_filler,        step_filler,   step_filler,
-        step_filler,       step_filler,      step_filler,        step_filler,   step_reopen,
+        step_open,         step_first_event,   step_value,         step_batch,      step_deliver,
+        step_abandon,      step_abandoned,     step_update,        step_reopen,     step_value_again,
+        step_delete_value, step_change,        step_without_hooks, step_gone,       step_mark_and_prune,
+        step_unlogged,     step_read_event,    step_pending,       step_discover,   step_discovered,
+        step_drop,         step_add,           step_added,         step_added_read, step_renew_failed,
+        step_renew,        step_drop_delivery, step_filler,        step_filler,     step_filler,
+        step_filler,       step_filler,        step_filler,        step_filler,     step_filler,
+        step_reopen,
 };
 
 _Static_assert(sizeof(steps) / sizeof(steps[0]) == STATE_LIFE_STEPS, "the header counts the steps");

@@ -4,7 +4,7 @@
 #include "state_fixture.h"
 
 /* The first step opens the state, the last one closes and opens it again. */
-#define STATE_LIFE_STEPS 30
+#define STATE_LIFE_STEPS 36
 
 /* Bytes of each result, up to 32 KiB: how much is written. */
 extern size_t state_life_result_size;

@@ -132,7 +132,7 @@ static void test_its_variables_are_set_and_that_of_the_job_is_empty(void **state
                 "JOBWATCH_JOB_NAME=",       "JOBWATCH_DISCOVER=",
                 "JOBWATCH_STATUS=",         "JOBWATCH_STATUS_BEFORE=",
                 "JOBWATCH_OUTCOME=failure", "JOBWATCH_RESULT_BYTES=0",
-                "JOBWATCH_ATTEMPT=3",
+                "JOBWATCH_ATTEMPT=3",       "JOBWATCH_TEST=",
         };
         const struct event event = sample(1, EVENT_API_DOWN);
         struct event_variable variables[EVENT_VARIABLE_COUNT];

@@ -340,7 +340,8 @@ static void test_written(void **state)
                                          "JOBWATCH_STATUS_BEFORE=\"Running\"\n"
                                          "JOBWATCH_OUTCOME=\"success\"\n"
                                          "JOBWATCH_RESULT_BYTES=\"5\"\n"
-                                         "JOBWATCH_ATTEMPT=\"2\"\n");
+                                         "JOBWATCH_ATTEMPT=\"2\"\n"
+                                         "JOBWATCH_TEST=\"\"\n");
 
         assert_return_code(stat(fixture->directory, &status), errno);
         assert_int_equal(status.st_mode & 07777, 0750);

@@ -198,7 +198,7 @@ static void test_environment(void **state)
                          "JOBWATCH_SEQUENCE=17", "JOBWATCH_JOB=87654321", "JOBWATCH_JOB_NAME=members-import",
                          "JOBWATCH_DISCOVER=imports,all", "JOBWATCH_STATUS=Completed $(x) \"q\"\n=é",
                          "JOBWATCH_STATUS_BEFORE=Running", "JOBWATCH_OUTCOME=success",
-                         "JOBWATCH_RESULT_BYTES=10", "JOBWATCH_ATTEMPT=7");
+                         "JOBWATCH_RESULT_BYTES=10", "JOBWATCH_ATTEMPT=7", "JOBWATCH_TEST=");
         hook_clear(&run);
 }
 
@@ -218,7 +218,7 @@ static void test_environment_of_nothing(void **state)
                          "JOBWATCH_SEQUENCE=17", "JOBWATCH_JOB=87654321",
                          "JOBWATCH_JOB_NAME=", "JOBWATCH_DISCOVER=", "JOBWATCH_STATUS=",
                          "JOBWATCH_STATUS_BEFORE=", "JOBWATCH_OUTCOME=gone", "JOBWATCH_RESULT_BYTES=0",
-                         "JOBWATCH_ATTEMPT=1");
+                         "JOBWATCH_ATTEMPT=1", "JOBWATCH_TEST=");
         hook_clear(&run);
 }
 

@@ -37,11 +37,11 @@ static struct {
 } fakes;
 
 int __real_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
-                            char **ret_reason, struct attempt_run *ret_run);
+                            const struct hook_listener *listener, char **ret_reason,
+                            struct attempt_run *ret_run);
 int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
-                            char **ret_reason, struct attempt_run *ret_run);
+                            const struct hook_listener *listener, char **ret_reason,
+                            struct attempt_run *ret_run);
 void __real_attempt_run_clear(struct attempt_run *run);
 void __wrap_attempt_run_clear(struct attempt_run *run);
 uint64_t __real_delivery_delay(unsigned made, uint64_t retry_after_us, uint64_t random);
@@ -54,8 +54,8 @@ int __real_store_get_event(struct store *store, const char *event_id, struct eve
 int __wrap_store_get_event(struct store *store, const char *event_id, struct event *ret_event);
 
 int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event, unsigned number,
-                            void (*on_end)(void *userdata, const struct hook_end *end), void *userdata,
-                            char **ret_reason, struct attempt_run *ret_run)
+                            const struct hook_listener *listener, char **ret_reason,
+                            struct attempt_run *ret_run)
 {
         (void)ret_reason;
         assert_true(fakes.count < FAKES_MAX);
@@ -63,8 +63,8 @@ int __wrap_hook_setup_start(struct hook_setup *setup, const struct event *event,
 
         *fake = (struct fake){
                 .run = ret_run,
-                .on_end = on_end,
-                .userdata = userdata,
+                .on_end = listener->on_end,
+                .userdata = listener->userdata,
                 .job = event->record.id,
                 .sequence = event->sequence,
                 .number = number,

@@ -184,6 +184,22 @@ static void test_shape(void **state)
         free(document);
 }
 
+static void test_a_made_up_event_is_marked(void **state)
+{
+        struct event event = sample(EVENT_FAILED);
+        size_t size;
+
+        (void)state;
+        event.test = true;
+        char *document = write_document(&event, 1, false, &size);
+        assert_non_null(strstr(document, "\"event\":\"failed\",\"test\":true,\"event_id\":"));
+        free(document);
+        event.test = false;
+        document = write_document(&event, 1, false, &size);
+        assert_null(strstr(document, "\"test\""));
+        free(document);
+}
+
 static void test_nulls(void **state)
 {
         struct event event = {
@@ -362,6 +378,7 @@ int main(void)
                 cmocka_unit_test(test_every_field),
                 cmocka_unit_test(test_the_sections_that_discovered_a_job),
                 cmocka_unit_test(test_shape),
+                cmocka_unit_test(test_a_made_up_event_is_marked),
                 cmocka_unit_test(test_nulls),
                 cmocka_unit_test(test_personal_data),
                 cmocka_unit_test(test_first_observation),

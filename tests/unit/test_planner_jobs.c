@@ -81,6 +81,52 @@ static void test_a_shorter_interval_takes_effect_at_once(void **state)
 }
 
 /* … and counts for what follows a failure. */
+static void test_a_job_is_polled_when_someone_wants_to_know(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        make_with(fixture, &limits, 2, &slow);
+        for (size_t i = 0; i < 2; i++)
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
+        run(fixture, MIN);
+        size_t from = fixture->sent_count;
+        planner_poll_job(fixture->planner, &fixture->jobs[0], fixture->now_us);
+        run(fixture, MIN);
+        assert_int_equal(count_polls(fixture, from, 0), 1);
+        assert_int_equal(count_polls(fixture, from, 1), 0);
+
+        /* One that has ended, too: once. */
+        fixture->server.jobs[0].status = TEXT_LITERAL("Completed");
+        planner_poll_job(fixture->planner, &fixture->jobs[0], fixture->now_us);
+        run(fixture, MIN);
+        assert_true(fixture->jobs[0].done);
+        from = fixture->sent_count;
+        planner_poll_job(fixture->planner, &fixture->jobs[0], fixture->now_us);
+        run(fixture, 3 * USEC_PER_HOUR);
+        assert_int_equal(count_polls(fixture, from, 0), 1);
+}
+
+/* Not before the time that the API has named. */
+static void test_a_throttled_job_waits_whoever_wants_to_know(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+
+        make_with(fixture, &limits, 2, &fast);
+        fixture->server.jobs[0].single = FAILURE_THROTTLED;
+        fixture->server.retry_after_us = 20 * MIN;
+        for (size_t i = 0; i < 2; i++)
+                planner_start_job(fixture->planner, &fixture->jobs[i], START, 0);
+        run(fixture, 30 * MIN); /* the pause for all, and then that job is charged */
+        assert_int_equal(fixture->jobs[0].failure, FAILURE_THROTTLED);
+        assert_true(fixture->jobs[0].failures > 0);
+        size_t from = fixture->sent_count;
+        planner_poll_job(fixture->planner, &fixture->jobs[0], fixture->now_us);
+        run(fixture, SEC);
+        assert_int_equal(count_polls(fixture, from, 0), 0);
+}
+
 static void test_a_failing_job_waits_by_its_new_interval(void **state)
 {
         struct fixture *fixture = *state;
@@ -478,6 +524,8 @@ int main(void)
                 TEST(test_a_reload_without_changes_changes_nothing),
                 TEST(test_jobs_leave_and_new_ones_are_polled_at_once),
                 TEST(test_a_shorter_interval_takes_effect_at_once),
+                TEST(test_a_job_is_polled_when_someone_wants_to_know),
+                TEST(test_a_throttled_job_waits_whoever_wants_to_know),
                 TEST(test_a_failing_job_waits_by_its_new_interval),
                 TEST(test_jobs_in_flight_are_not_polled_twice),
                 TEST(test_a_failing_job_stays_failing),

@@ -238,8 +238,9 @@ struct failed {
         char hook[16];
 };
 
-static void note_failed(void *userdata, uint64_t job_id, const char *hook)
+static void note_failed(void *userdata, uint64_t job_id, bool job_is_added, const char *hook)
 {
+        (void)job_is_added;
         struct failed *failed = userdata;
 
         failed->count++;

@@ -236,8 +236,9 @@ static int read_hooks(struct fixture *fixture)
         return store_each_pending_hook(fixture->state, ignore_hook, NULL);
 }
 
-static void ignore_failed(void *userdata, uint64_t job_id, const char *hook)
+static void ignore_failed(void *userdata, uint64_t job_id, bool job_is_added, const char *hook)
 {
+        (void)job_is_added;
         (void)userdata;
         (void)job_id;
         (void)hook;

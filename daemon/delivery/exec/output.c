@@ -48,7 +48,9 @@ struct output {
         sd_event_source *pause; /* enabled while the source is not, because the journal is busy */
         char *hook, *job_name;
         char event_id[EVENT_ID_SIZE];
-        struct journal_delivery fields; /* borrowed from the above */
+        struct journal_delivery fields;                                 /* borrowed from the above */
+        void (*on_line)(void *userdata, const char *line, size_t size); /* until output_end(), or NULL */
+        void *userdata;
         char line[LINE_BYTES_MAX + CHARACTER_BYTES_MAX];
         size_t size;    /* of the line so far */
         int priority;   /* of the line, once it is `continued` */
@@ -106,6 +108,8 @@ static void log_line(struct output *output, size_t size)
                 return;
         }
         journal_print_output(output->journal, &output->fields, output->priority, line, size);
+        if (output->on_line != NULL)
+                output->on_line(output->userdata, line, size);
 }
 
 /* Logs the line except for what is too long for one entry. */
@@ -224,6 +228,7 @@ struct output *output_end(struct output *output)
         struct outputs *outputs = output->outputs;
 
         output->detached = true;
+        output->on_line = NULL;
         TAILQ_INSERT_TAIL(&outputs->detached, output, entry);
         if (++outputs->count > OUTPUTS_MAX) {
                 warn(TAILQ_FIRST(&outputs->detached),
@@ -249,6 +254,8 @@ int output_new(const struct hook_context *context, const struct hook_attempt *at
                 .journal = context->journal,
                 .hook = format_message("%s", attempt->hook->name),
                 .job_name = job_name != NULL ? format_message("%s", job_name) : NULL,
+                .on_line = attempt->on_output,
+                .userdata = attempt->userdata,
         };
         memcpy(output->event_id, attempt->event->id, sizeof(output->event_id));
         output->fields = (struct journal_delivery){

@@ -152,7 +152,10 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
         bool retried = !run->success && attempt.attempt <= attempt.hook->retries;
 
         CLEANUP(cleanup_free) char *reason = run->over ? STEAL_POINTER(run->reason) : explain_timeout(run);
-        const struct hook_end end = { .success = run->success, .reason = run->success ? "" : reason };
+        CLEANUP(cleanup_free) char *answer = format_message("unit %s has succeeded", run->unit);
+        const struct hook_end end = { .success = run->success,
+                                      .reason = run->success ? "" : reason,
+                                      .answer = answer };
 
         detach(run, retried);
         run->in_end = true;

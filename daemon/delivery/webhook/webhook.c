@@ -168,7 +168,8 @@ static void on_end(void *userdata, const struct http_end *http_end)
 {
         CLEANUP(cleanup_webhook_cancel) struct webhook_run *run = userdata;
         CLEANUP(cleanup_free) char *reason = NULL;
-        struct hook_end end = { .success = is_success(http_end), .reason = "" };
+        CLEANUP(cleanup_free) char *answer = format_message("HTTP %d", http_end->status);
+        struct hook_end end = { .success = is_success(http_end), .reason = "", .answer = answer };
 
         run->request = NULL;
         if (!end.success) {

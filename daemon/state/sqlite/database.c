@@ -32,10 +32,12 @@
 #define NOW "min(?1, coalesce((SELECT time_us FROM events ORDER BY sequence DESC LIMIT 1), ?1))"
 #define OLD "(" NOW " - ?2)"
 
-/* The job is configured, or was discovered and has not ended. */
+/* The job is configured or was added, or was discovered and has not ended. */
 #define WATCHED                                                                                              \
         "(id IN (SELECT job FROM configured WHERE job IS NOT NULL) "                                         \
-        "OR (outcome = 'open' AND id IN (SELECT job FROM discovered)))"
+        "OR id IN (SELECT job FROM manual WHERE kind IN ('added', 'extended')) "                             \
+        "OR (outcome = 'open' AND id IN (SELECT job FROM discovered) "                                       \
+        "AND id NOT IN (SELECT job FROM manual WHERE kind = 'dismissed')))"
 
 /* A discovered job that ended less than seven days ago, or could be taken for a new one. */
 #define DISCOVERED                                                                                           \
@@ -47,6 +49,11 @@
         "sequence < (SELECT max(sequence) FROM events) "                                                     \
         "AND NOT EXISTS (SELECT 1 FROM unlogged WHERE event = sequence) "                                    \
         "AND NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE d.event = sequence AND d.state = 'pending'"
+
+/* One that has failed begins anew. */
+#define RENEW                                                                                                \
+        "UPDATE deliveries SET attempts = iif(state = 'failed', 0, attempts), state = 'pending', "           \
+        "next_us = 0 WHERE "
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_JOB_GET] = "SELECT outcome, stalled, changed_us, result_hash, result_size, " RECORD_COLUMNS
@@ -141,7 +148,19 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_DELIVERY_END] = "UPDATE deliveries SET state = ?2, attempts = attempts + 1, next_us = ?3 "
                                    "+ ?4, ended_us = ?3, "
                                    "error = ?5 WHERE id = ?1 AND state = 'pending'",
-        [STATEMENT_DELIVERY_FAILED] = "SELECT job, hook FROM deliveries WHERE state = 'failed'",
+        [STATEMENT_DELIVERY_GET] =
+                "SELECT d.id, e.id, d.job, d.attempts, d.next_us, max(d.next_us - coalesce(d.ended_us, 0), "
+                "0), d.state, CAST(d.hook AS BLOB), e.job_name, CAST(d.error AS BLOB) "
+                "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event WHERE d.id = ?1",
+        [STATEMENT_DELIVERY_RENEW] = RENEW "id = ?1 AND state IN ('pending', 'failed')",
+        [STATEMENT_DELIVERY_RENEW_FAILED] = RENEW "hook = ?1 AND state = 'failed'",
+        /* First, so that the trigger of a delivery that is done cuts texts that nobody needs any more. */
+        [STATEMENT_DELIVERY_CLOSE] =
+                "UPDATE deliveries SET state = 'done' WHERE id = ?1 AND state IN ('pending', 'failed')",
+        [STATEMENT_DELIVERY_DELETE] = "DELETE FROM deliveries WHERE id = ?1",
+        [STATEMENT_DELIVERY_FAILED] =
+                "SELECT job, hook, EXISTS (SELECT 1 FROM manual AS m WHERE m.job = d.job "
+                "AND m.kind IN ('added', 'extended')) FROM deliveries AS d WHERE state = 'failed'",
         [STATEMENT_DELIVERY_HOOKS] =
                 "SELECT hook, count(*) FROM deliveries WHERE state = 'pending' GROUP BY hook",
 
@@ -160,6 +179,19 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_DISCOVERED_NEXT] = "SELECT d.job, d.sections, d.created, d.form, j.outcome "
                                       "FROM discovered AS d JOIN jobs AS j ON j.id = d.job "
                                       "WHERE d.job > ?1 ORDER BY d.job LIMIT 1",
+
+        [STATEMENT_MANUAL_PUT] =
+                "INSERT OR REPLACE INTO manual (job, kind, name, hooks, again) VALUES (?1, ?2, ?3, ?4, ?5)",
+        [STATEMENT_MANUAL_DELETE] = "DELETE FROM manual WHERE job = ?1",
+        [STATEMENT_MANUAL_READ] = "UPDATE manual SET again = 0 WHERE job = ?1",
+        /* The first one from ?1 on. */
+        [STATEMENT_MANUAL_GET] = "SELECT job, kind, name, hooks, again FROM manual WHERE job >= ?1 "
+                                 "ORDER BY job LIMIT 1",
+        /* A job that was dismissed before its first event is forgotten like one that was recorded. */
+        [STATEMENT_MANUAL_PRUNE] =
+                "DELETE FROM manual WHERE kind = 'dismissed' AND job NOT IN (SELECT id FROM jobs) "
+                "AND job NOT IN (SELECT job FROM configured WHERE job IS NOT NULL) "
+                "AND written * 1000000 <= min(" OLD ", " NOW " - 604800000000)",
 };
 
 /* ---- errors ---- */

@@ -14,17 +14,22 @@
 /* Bytes of an error text; the complete text is in the journal. */
 #define ERROR_SIZE_MAX 1024
 
+static void read_columns(struct row_reader *row, struct delivery *ret_delivery)
+{
+        ret_delivery->id = row_read_number(row);
+        row_read_string(row, ret_delivery->event_id, sizeof(ret_delivery->event_id));
+        ret_delivery->job_id = row_read_number(row);
+        ret_delivery->attempts = (unsigned)row_read_number(row);
+        ret_delivery->next_us = row_read_number(row);
+        ret_delivery->delay_us = row_read_number(row);
+}
+
 static int delivery_read(struct store *store, sqlite3_stmt *statement, struct delivery *ret_delivery)
 {
         struct delivery delivery = { 0 };
 
         struct row_reader row = row_read(statement);
-        delivery.id = row_read_number(&row);
-        row_read_string(&row, delivery.event_id, sizeof(delivery.event_id));
-        delivery.job_id = row_read_number(&row);
-        delivery.attempts = (unsigned)row_read_number(&row);
-        delivery.next_us = row_read_number(&row);
-        delivery.delay_us = row_read_number(&row);
+        read_columns(&row, &delivery);
         int r = row_read_end(store, &row);
         if (r < 0)
                 return r;
@@ -98,6 +103,120 @@ int store_delivery_retry(struct store *store, uint64_t delivery_id, uint64_t now
         return delivery_end(store, delivery_id, "pending", now_us, delay_us, error);
 }
 
+/* ---- changes by the administrator ---- */
+
+void stored_delivery_clear(struct stored_delivery *delivery)
+{
+        text_clear(&delivery->hook);
+        text_clear(&delivery->job_name);
+        text_clear(&delivery->error);
+}
+
+static bool state_from_string(const char *word, enum delivery_state *ret_state)
+{
+        static const char *const words[] = {
+                [DELIVERY_PENDING] = "pending", [DELIVERY_FAILED] = "failed", [DELIVERY_DONE] = "done"
+        };
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                if (strcmp(word, words[i]) == 0) {
+                        *ret_state = (enum delivery_state)i;
+                        return true;
+                }
+        return false;
+}
+
+int store_get_delivery(struct store *store, uint64_t id, struct stored_delivery *ret_delivery)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        CLEANUP(stored_delivery_clear) struct stored_delivery found = { .delivery.id = 0 };
+        char state[16];
+
+        int r = store_statement(store, STATEMENT_DELIVERY_GET, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+        r = store_step(store, statement);
+        if (r <= 0)
+                return r;
+
+        struct row_reader row = row_read(statement);
+        read_columns(&row, &found.delivery);
+        row_read_string(&row, state, sizeof(state));
+        row_read_text(&row, &found.hook);
+        row_read_text(&row, &found.job_name);
+        row_read_text(&row, &found.error);
+        r = row_read_end(store, &row);
+        if (r < 0)
+                return r;
+        if (found.hook.data == NULL || !state_from_string(state, &found.state))
+                return store_fail(store, -EUCLEAN, "a delivery in the database is damaged");
+        *ret_delivery = found;
+        found = (struct stored_delivery){ .delivery.id = 0 };
+        return 1;
+}
+
+/* Runs a statement about one delivery, which must change it. */
+static int change_one(struct store *store, enum statement which, uint64_t id)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = store_statement(store, which, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)id);
+        r = store_step(store, statement);
+        if (r >= 0 && sqlite3_changes(store->database) == 0)
+                r = store_fail(store, -ENOENT, "no such pending or failed delivery");
+        return r;
+}
+
+int store_retry_deliveries(struct store *store, const uint64_t ids[], size_t count)
+{
+        int r = store_write_begin(store);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < count && r >= 0; i++)
+                r = change_one(store, STATEMENT_DELIVERY_RENEW, ids[i]);
+        return store_write_end(store, r);
+}
+
+int store_drop_deliveries(struct store *store, const uint64_t ids[], size_t count)
+{
+        int r = store_write_begin(store);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < count && r >= 0; i++) {
+                r = change_one(store, STATEMENT_DELIVERY_CLOSE, ids[i]);
+                if (r >= 0)
+                        r = change_one(store, STATEMENT_DELIVERY_DELETE, ids[i]);
+        }
+        return store_write_end(store, r);
+}
+
+static int renew_failed(struct store *store, const char *hook, uint64_t *ret_count)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = store_statement(store, STATEMENT_DELIVERY_RENEW_FAILED, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+        r = store_step(store, statement);
+        if (r >= 0)
+                *ret_count = (uint64_t)sqlite3_changes(store->database);
+        return r;
+}
+
+int store_retry_failed(struct store *store, const char *hook, uint64_t *ret_count)
+{
+        int r = store_write_begin(store);
+
+        return r < 0 ? r : store_write_end(store, renew_failed(store, hook, ret_count));
+}
+
 /* ---- counting ---- */
 
 int store_each_failed_delivery(struct store *store, failed_delivery_handler handler, void *userdata)
@@ -112,7 +231,8 @@ int store_each_failed_delivery(struct store *store, failed_delivery_handler hand
                 if (hook == NULL)
                         return store_fail(store, -ENOMEM, "out of memory");
                 store->in_callback = true;
-                handler(userdata, (uint64_t)sqlite3_column_int64(statement, 0), hook);
+                handler(userdata, (uint64_t)sqlite3_column_int64(statement, 0),
+                        sqlite3_column_int(statement, 2) != 0, hook);
                 store->in_callback = false;
         }
         return r;

@@ -42,7 +42,8 @@ static int prune(struct store *store, uint64_t now_us, uint64_t age_us,
                  const struct store_configured *configured)
 {
         static const enum statement prunes[] = { STATEMENT_JOB_CONFIGURED, STATEMENT_JOB_PRUNE,
-                                                 STATEMENT_VALUE_PRUNE, STATEMENT_EVENT_PRUNE };
+                                                 STATEMENT_MANUAL_PRUNE, STATEMENT_VALUE_PRUNE,
+                                                 STATEMENT_EVENT_PRUNE };
 
         int r = configured_write(store, configured);
         for (size_t i = 0; r >= 0 && i < sizeof(prunes) / sizeof(prunes[0]); i++) {

@@ -158,6 +158,13 @@ static const char *const migrations[] = {
         "WHERE NOT EXISTS (SELECT 1 FROM events WHERE sequence = e.sequence - 1);"
         "CREATE TRIGGER event_pruned AFTER DELETE ON events "
         "BEGIN UPDATE pruned SET sequence = max(sequence, old.sequence); END;",
+
+        /* 5: jobs that were added or removed at run time (manual.c); failed deliveries are found by hook */
+        "CREATE TABLE manual (job INTEGER PRIMARY KEY, kind TEXT NOT NULL, name BLOB, hooks BLOB, "
+        "again INTEGER NOT NULL, written INTEGER NOT NULL DEFAULT (unixepoch()));"
+        "CREATE TRIGGER dismissed_job_deleted AFTER DELETE ON jobs "
+        "BEGIN DELETE FROM manual WHERE job = old.id AND kind = 'dismissed'; END;"
+        "CREATE INDEX deliveries_failed ON deliveries (hook, id) WHERE state = 'failed';",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What the state has of jobs that were added or removed at run time is the same as in memory, except for
+ * requests that are being committed. A removal ends when the job is not listed any more, and an addition when
+ * the job has ended `keep` ago.
+ */
+
+#include "monitor/manual.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "monitor/added_job.h"
+#include "util/cleanup.h"
+#include "util/container.h"
+#include "util/memory.h"
+#include "util/timespan.h"
+
+#define EXPIRY_INTERVAL_US USEC_PER_HOUR
+
+/* ---- the state ---- */
+
+/* Changes that may be lost: they are made again. */
+struct upkeep {
+        struct state_operation operation;
+        bool reads; /* the jobs were read once more; otherwise forgets them */
+        size_t count;
+        uint64_t ids[];
+};
+
+static int upkeep_run(struct state_operation *operation, struct store *store)
+{
+        const struct upkeep *upkeep = CONTAINER_OF(operation, struct upkeep, operation);
+        int r = 0;
+
+        if (!upkeep->reads)
+                return store_change_manual(store, NULL, 0, upkeep->ids, upkeep->count);
+        for (size_t i = 0; i < upkeep->count && r >= 0; i++)
+                r = store_manual_read(store, upkeep->ids[i]);
+        return r;
+}
+
+static void upkeep_done(struct state_operation *operation, int r)
+{
+        (void)r;
+        free(CONTAINER_OF(operation, struct upkeep, operation));
+}
+
+static struct upkeep *upkeep_new(const struct monitor *monitor, bool reads)
+{
+        struct upkeep *upkeep =
+                memory_need(calloc(1, sizeof(*upkeep) + monitor->manual.count * sizeof(upkeep->ids[0])));
+
+        upkeep->operation = (struct state_operation){ .run = upkeep_run, .done = upkeep_done };
+        upkeep->reads = reads;
+        return upkeep;
+}
+
+static void upkeep_queue(const struct monitor *monitor, struct upkeep *upkeep)
+{
+        if (upkeep->count > 0)
+                state_queue(monitor->parts.state, &upkeep->operation);
+        else
+                free(upkeep);
+}
+
+/* ---- as time passes ---- */
+
+void manual_update(struct monitor *monitor)
+{
+        bool rereads = false;
+
+        if (!monitor->rereads)
+                return;
+        struct upkeep *upkeep = upkeep_new(monitor, true);
+        for (size_t i = 0; i < monitor->manual.count; i++) {
+                struct manual_job *manual = &monitor->manual.jobs[i];
+                struct job *job = manual->again ? job_table_find(&monitor->jobs, manual->id) : NULL;
+
+                if (job == NULL || !job->planning.done) {
+                        rereads |= job != NULL;
+                        continue;
+                }
+                upkeep->ids[upkeep->count++] = manual->id;
+                manual->again = job->again = false;
+        }
+        monitor->rereads = rereads;
+        upkeep_queue(monitor, upkeep);
+}
+
+static bool has_expired(const struct monitor *monitor, const struct manual_job *manual, uint64_t now_us)
+{
+        const struct job *job = job_table_find(&monitor->jobs, manual->id);
+
+        return job != NULL && manual_job_is_added(manual) && job->planning.done && job->commit == NULL &&
+               outcome_is_terminal(job->planning.watch.memory.outcome) &&
+               (int64_t)now_us - job->planning.watch.changed_us >=
+                       (int64_t)monitor->parts.config->state_keep_us;
+}
+
+static int on_expiry(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        (void)time_us;
+        struct monitor *monitor = userdata;
+        uint64_t now_us = monitor_now_us(monitor);
+        size_t count = 0;
+        CLEANUP(cleanup_free)
+        uint64_t *ids = memory_need(calloc(monitor->manual.count + 1, sizeof(*ids)));
+
+        for (size_t i = 0; i < monitor->manual.count; i++)
+                if (has_expired(monitor, &monitor->manual.jobs[i], now_us))
+                        ids[count++] = monitor->manual.jobs[i].id;
+        if (count > 0 && !monitor->stopped)
+                job_requests_expire(monitor, ids, count);
+        (void)sd_event_source_set_time(source, now_us + EXPIRY_INTERVAL_US);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* From the first job on that was added. */
+static void watch_expiry(struct monitor *monitor)
+{
+        if (monitor->expiry == NULL &&
+            sd_event_add_time(monitor->parts.event, &monitor->expiry, CLOCK_BOOTTIME,
+                              monitor_now_us(monitor) + USEC_PER_SEC, USEC_PER_SEC, on_expiry, monitor) < 0)
+                memory_exhausted();
+}
+
+/* ---- the configuration ---- */
+
+const struct job_config *manual_find_listed(const struct config *config, uint64_t id)
+{
+        for (size_t i = 0; i < config->job_count; i++)
+                if (config->jobs[i].id == id)
+                        return &config->jobs[i];
+        return NULL;
+}
+
+static int describe_listed(const struct job_config *config, const struct manual_job *manual, struct job *job,
+                           struct planner_settings *ret_settings)
+{
+        struct job *described;
+
+        int r = job_new(config, &described);
+        if (r < 0)
+                return r;
+        job_swap_names(job, described);
+        *ret_settings = described->planning.settings;
+        job_free(described);
+        return added_job_extend(manual, job);
+}
+
+void manual_describe(struct monitor *monitor, const struct manual_job *manual, struct job *job)
+{
+        const struct config *config = monitor->parts.config;
+        const struct job_config *listed = manual_find_listed(config, manual->id);
+        struct planner_settings settings;
+
+        int r = listed != NULL ? describe_listed(listed, manual, job, &settings)
+                               : added_job_update(config, manual, job, &settings);
+        if (r < 0)
+                memory_exhausted();
+        job->listed = listed != NULL;
+        job->added = true;
+        job->again = manual->again;
+        watch_expiry(monitor);
+        monitor->rereads |= manual->again;
+        planner_update_job(monitor->planner, &job->planning, &settings, monitor_now_us(monitor));
+}
+
+void manual_forget_unlisted(struct monitor *monitor)
+{
+        struct upkeep *upkeep = upkeep_new(monitor, false);
+        struct manual_jobs *manual = &monitor->manual;
+
+        for (size_t i = manual->count; i-- > 0;) {
+                uint64_t id = manual->jobs[i].id;
+
+                if (manual->jobs[i].kind != MANUAL_REMOVED ||
+                    manual_find_listed(monitor->parts.config, id) != NULL)
+                        continue;
+                upkeep->ids[upkeep->count++] = id;
+                manual_jobs_drop(manual, id);
+        }
+        upkeep_queue(monitor, upkeep);
+}
+
+/* ---- start ---- */
+
+static int take_stored(void *userdata, struct manual_job *manual)
+{
+        struct monitor *monitor = userdata;
+
+        manual_jobs_put(&monitor->manual, manual);
+        return 0;
+}
+
+int manual_load(struct monitor *monitor)
+{
+        struct store *store = state_store(monitor->parts.state);
+
+        int r = store_each_manual(store, take_stored, monitor);
+        if (r != -EUCLEAN)
+                return r;
+        journal_print(monitor->parts.journal, LOG_ERR, "Cannot read a job that was added at run time: %s.",
+                      store_error(store));
+        return 0; /* the others can be watched */
+}
+
+static int add_stored(struct monitor *monitor, const struct manual_job *manual)
+{
+        struct store *store = state_store(monitor->parts.state);
+        struct job *job;
+
+        int r = added_job_new(monitor->parts.config, manual, &job);
+        if (r < 0)
+                return r;
+        r = job_load(job, store, monitor_now_us(monitor));
+        if (r >= 0)
+                r = monitor_add_job(monitor, job);
+        if (r >= 0)
+                job->added = true;
+        else
+                job_free(job);
+        if (r != -EUCLEAN)
+                return r;
+        journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch job %" PRIu64 ": %s.", manual->id,
+                      store_error(store));
+        return 0;
+}
+
+int manual_start(struct monitor *monitor)
+{
+        int r = 0;
+
+        for (size_t i = 0; i < monitor->manual.count && r >= 0; i++) {
+                const struct manual_job *manual = &monitor->manual.jobs[i];
+
+                if (manual_job_is_added(manual) && job_table_find(&monitor->jobs, manual->id) == NULL)
+                        r = add_stored(monitor, manual);
+        }
+        return r;
+}
+
+void manual_settle(struct monitor *monitor)
+{
+        for (size_t i = 0; i < monitor->manual.count; i++) {
+                const struct manual_job *manual = &monitor->manual.jobs[i];
+                struct job *job = job_table_find(&monitor->jobs, manual->id);
+
+                if (job != NULL && manual_job_is_added(manual))
+                        manual_describe(monitor, manual, job);
+        }
+        manual_forget_unlisted(monitor);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/manual_job.h"
+
+/*
+ * What was asked for at run time, as the state has it, by ascending id. Functions do not fail: without memory
+ * the process ends, since what is committed must take effect.
+ */
+struct manual_jobs {
+        struct manual_job *jobs;
+        size_t count, capacity;
+};
+
+/* What was asked for about a job, or NULL. Valid until the next change. */
+struct manual_job *manual_jobs_find(const struct manual_jobs *manual, uint64_t id);
+
+/* Whether the job was removed, or dismissed. */
+bool manual_jobs_exclude(const struct manual_jobs *manual, uint64_t id);
+
+/* Replaces what was asked for about this job. The contents are moved out of `job`. */
+void manual_jobs_put(struct manual_jobs *manual, struct manual_job *job);
+
+/* A job that is not there is no error. */
+void manual_jobs_drop(struct manual_jobs *manual, uint64_t id);
+
+void manual_jobs_clear(struct manual_jobs *manual);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "app/control_state.h"
@@ -23,6 +24,16 @@ void control_fail_state(struct bus_call *call, const struct state_operation *ope
 void control_fail_memory(struct bus_call *call)
 {
         bus_call_fail(call, BUS_FAILED, "out of memory");
+}
+
+bool control_has_hook(const struct control *control, const char *name)
+{
+        const struct config *config = *control->parts.config;
+
+        for (size_t i = 0; i < config->hook_count; i++)
+                if (strcmp(config->hooks[i].name, name) == 0)
+                        return true;
+        return false;
 }
 
 uint64_t control_wall_us(const struct control *control, uint64_t boot_us)
@@ -55,6 +66,13 @@ static const struct bus_operations operations = {
         .list_deliveries = control_list_deliveries,
         .list_statuses = control_list_statuses,
         .get_status = control_get_status,
+        .add_jobs = control_add_jobs,
+        .remove_jobs = control_remove_jobs,
+        .poll = control_poll,
+        .retry = control_retry,
+        .drop = control_drop,
+        .test_hook = control_test_hook,
+        .get_delivery = control_get_delivery,
 };
 
 int control_new(const struct control_parts *parts, struct control **ret_control)

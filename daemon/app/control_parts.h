@@ -26,5 +26,8 @@ struct control_parts {
 
         /* What the status line is made of, at present. Called from the loop. */
         struct status_facts (*describe)(void *userdata);
+
+        /* Called from the loop: jobs were added or removed. */
+        void (*on_jobs_changed)(void *userdata);
         void *userdata;
 };

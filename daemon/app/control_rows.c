@@ -118,6 +118,6 @@ void job_row_put(const struct control *control, struct bus_call *call, const str
         if (watched != NULL && watched->next_us != USEC_NEVER)
                 bus_put_number(call, "NextPollUSec", control_wall_us(control, watched->next_us));
         bus_put_flag(call, "Listed", watched != NULL && watched->listed);
-        bus_put_flag(call, "Added", false);
-        bus_put_flag(call, "Removed", false);
+        bus_put_flag(call, "Added", watched != NULL && watched->added);
+        bus_put_flag(call, "Removed", watched != NULL && watched->removed);
 }

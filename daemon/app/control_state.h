@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "app/control_parts.h"
@@ -26,6 +27,9 @@ void control_fail_state(struct bus_call *call, const struct state_operation *ope
 /* Likewise: no memory. */
 void control_fail_memory(struct bus_call *call);
 
+/* Whether a hook is configured. */
+bool control_has_hook(const struct control *control, const char *name);
+
 /* The wall clock at a time of CLOCK_BOOTTIME, now or later. */
 uint64_t control_wall_us(const struct control *control, uint64_t boot_us);
 
@@ -44,3 +48,10 @@ void control_list_deliveries(void *userdata, struct bus_call *call,
                              const struct bus_list_deliveries *arguments);
 void control_list_statuses(void *userdata, struct bus_call *call);
 void control_get_status(void *userdata, struct bus_call *call);
+void control_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);
+void control_remove_jobs(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+void control_poll(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+void control_retry(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+void control_drop(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+void control_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
+void control_get_delivery(void *userdata, struct bus_call *call, uint64_t id);

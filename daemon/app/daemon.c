@@ -315,15 +315,22 @@ static int build_parts(struct daemon *daemon)
         return monitor_new(&parts, &daemon->monitor);
 }
 
+static void on_jobs_changed(void *userdata)
+{
+        struct daemon *daemon = userdata;
+
+        if (monitor_count(daemon->monitor).open > 0)
+                daemon->idle_reported = false;
+        status_line_send(daemon->status);
+        control_tell_jobs_changed(daemon->control);
+}
+
 static void on_reload_end(void *userdata, bool succeeded)
 {
         struct daemon *daemon = userdata;
 
         daemon->reload_failed = !succeeded;
-        if (monitor_count(daemon->monitor).open > 0)
-                daemon->idle_reported = false;
-        status_line_send(daemon->status);
-        control_tell_jobs_changed(daemon->control);
+        on_jobs_changed(daemon);
 }
 
 static int build_reload(struct daemon *daemon)
@@ -368,6 +375,7 @@ static int build_control(struct daemon *daemon)
                 .config = &daemon->config,
                 .instance = daemon->options->instance,
                 .describe = describe_facts,
+                .on_jobs_changed = on_jobs_changed,
                 .userdata = daemon,
         };
 

@@ -110,11 +110,44 @@ int bus_read_number(struct bus_call *call, uint64_t *ret_number)
         return r < 0 ? fail(call, r) : 0;
 }
 
+int bus_read_string(struct bus_call *call, const char **ret_string)
+{
+        int r = sd_bus_message_read_basic(call->message, SD_BUS_TYPE_STRING, ret_string);
+
+        return r < 0 ? fail(call, r) : 0;
+}
+
 int bus_read_ids(struct bus_call *call, struct bus_ids *ret_ids)
 {
         int r = read_ids(call->message, ret_ids);
 
         return r < 0 ? fail(call, r) : 0;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+        return (a > b) - (a < b);
+}
+
+int bus_sort_ids(struct bus_call *call, const struct bus_ids *ids, uint64_t **ret_ids, size_t *ret_count)
+{
+        size_t count = 0;
+
+        if (ids->count == 0)
+                return 0;
+        uint64_t *sorted = malloc(ids->count * sizeof(uint64_t));
+        if (sorted == NULL)
+                return fail(call, -ENOMEM);
+        memcpy(sorted, ids->ids, ids->count * sizeof(uint64_t));
+        qsort(sorted, ids->count, sizeof(uint64_t), compare_ids);
+        for (size_t i = 0; i < ids->count; i++)
+                if (i == 0 || sorted[i] != sorted[i - 1])
+                        sorted[count++] = sorted[i];
+        *ret_ids = sorted;
+        *ret_count = count;
+        return 0;
 }
 
 int bus_read_limit(struct bus_call *call, size_t max, size_t *ret_limit)

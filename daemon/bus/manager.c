@@ -15,39 +15,20 @@
 #include "bus/arguments.h"
 #include "bus/caller.h"
 #include "bus/calls.h"
+#include "bus/changes.h"
 #include "bus/reply.h"
 #include "util/cleanup.h"
 
 #define SIZE_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 struct bus_manager {
-        const struct bus_operations *operations;
-        void *userdata; /* of the operations */
+        struct bus_target target;
         struct bus_calls *calls;
         sd_bus *bus; /* NULL: no connection */
         sd_bus_slot *object;
 };
 
 DEFINE_CLEANUP(struct bus_manager, bus_manager_free)
-
-static int compare_ids(const void *left, const void *right)
-{
-        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-
-        return (a > b) - (a < b);
-}
-
-/* Sorts ids, and keeps each once. Returns their number. */
-static size_t sort_ids(uint64_t ids[], size_t count)
-{
-        size_t kept = 0;
-
-        qsort(ids, count, sizeof(*ids), compare_ids);
-        for (size_t i = 0; i < count; i++)
-                if (i == 0 || ids[i] != ids[i - 1])
-                        ids[kept++] = ids[i];
-        return kept;
-}
 
 /*
  * Memory for the arguments of a call, freed by `release` with it. NULL without memory: the call has ended
@@ -62,25 +43,6 @@ static void *new_arguments(struct bus_call *call, size_t size, void (*release)(v
         call->free_arguments = NULL;
         bus_call_fail(call, BUS_FAILED, "out of memory");
         return NULL;
-}
-
-/*
- * Borrowed ids as sorted ones of the call, each once; NULL if there are none. Returns 0, or a negative errno,
- * and then the call has ended.
- */
-static int copy_ids(struct bus_call *call, const struct bus_ids *ids, uint64_t **ret_ids, size_t *ret_count)
-{
-        if (ids->count == 0)
-                return 0;
-        uint64_t *copy = malloc(ids->count * sizeof(*copy));
-        if (copy == NULL) {
-                bus_call_fail(call, BUS_FAILED, "out of memory");
-                return -ENOMEM;
-        }
-        memcpy(copy, ids->ids, ids->count * sizeof(*copy));
-        *ret_count = sort_ids(copy, ids->count);
-        *ret_ids = copy;
-        return 0;
 }
 
 /* ---- ListJobs ---- */
@@ -128,7 +90,7 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
         if (r >= 0)
                 r = bus_find_choice(call, "State", state, states, &index);
         if (r >= 0)
-                r = copy_ids(call, &ids, &list->ids, &list->arguments.id_count);
+                r = bus_sort_ids(call, &ids, &list->ids, &list->arguments.id_count);
         if (r >= 0)
                 r = bus_read_number(call, &list->arguments.after);
         if (r >= 0)
@@ -144,22 +106,22 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
 
 static void start_list_jobs(struct bus_call *call)
 {
-        const struct bus_manager *manager = call->userdata;
+        const struct bus_target *target = call->userdata;
         struct list_jobs *list = new_arguments(call, sizeof(*list), free_list_jobs);
 
         if (list != NULL && read_list_jobs(call, list) >= 0)
-                manager->operations->list_jobs(manager->userdata, call, &list->arguments);
+                target->operations->list_jobs(target->userdata, call, &list->arguments);
 }
 
 /* ---- other methods that read ---- */
 
 static void start_get_job(struct bus_call *call)
 {
-        const struct bus_manager *manager = call->userdata;
+        const struct bus_target *target = call->userdata;
         uint64_t job;
 
         if (bus_read_number(call, &job) >= 0)
-                manager->operations->get_job(manager->userdata, call, job);
+                target->operations->get_job(target->userdata, call, job);
 }
 
 struct list_events {
@@ -177,23 +139,23 @@ static void free_list_events(void *arguments)
 
 static void start_list_events(struct bus_call *call)
 {
-        const struct bus_manager *manager = call->userdata;
+        const struct bus_target *target = call->userdata;
         struct list_events *list = new_arguments(call, sizeof(*list), free_list_events);
         struct bus_ids jobs;
 
         if (list == NULL || bus_read_number(call, &list->arguments.after) < 0 ||
             bus_read_ids(call, &jobs) < 0 ||
-            copy_ids(call, &jobs, &list->jobs, &list->arguments.job_count) < 0 ||
+            bus_sort_ids(call, &jobs, &list->jobs, &list->arguments.job_count) < 0 ||
             bus_read_limit(call, BUS_ROWS_MAX, &list->arguments.limit) < 0)
                 return;
         list->arguments.jobs = list->jobs;
-        manager->operations->list_events(manager->userdata, call, &list->arguments);
+        target->operations->list_events(target->userdata, call, &list->arguments);
 }
 
 static void start_list_deliveries(struct bus_call *call)
 {
         static const char *const states[] = { "pending", "failed", NULL };
-        const struct bus_manager *manager = call->userdata;
+        const struct bus_target *target = call->userdata;
         struct bus_list_deliveries *list = new_arguments(call, sizeof(*list), free);
         int index;
 
@@ -208,21 +170,21 @@ static void start_list_deliveries(struct bus_call *call)
             (list->state != NULL && bus_find_choice(call, "State", list->state, states, &index) < 0) ||
             bus_read_number(call, &list->after) < 0 || bus_read_limit(call, BUS_ROWS_MAX, &list->limit) < 0)
                 return;
-        manager->operations->list_deliveries(manager->userdata, call, list);
+        target->operations->list_deliveries(target->userdata, call, list);
 }
 
 static void start_list_statuses(struct bus_call *call)
 {
-        const struct bus_manager *manager = call->userdata;
+        const struct bus_target *target = call->userdata;
 
-        manager->operations->list_statuses(manager->userdata, call);
+        target->operations->list_statuses(target->userdata, call);
 }
 
 static void start_get_status(struct bus_call *call)
 {
-        const struct bus_manager *manager = call->userdata;
+        const struct bus_target *target = call->userdata;
 
-        manager->operations->get_status(manager->userdata, call);
+        target->operations->get_status(target->userdata, call);
 }
 
 /* ---- methods ---- */
@@ -233,10 +195,23 @@ struct method {
         void (*start)(struct bus_call *call);
 };
 
+#define MANAGE_JOBS       "org.jobwatchd1.manage-jobs"
+#define MANAGE_DELIVERIES "org.jobwatchd1.manage-deliveries"
+
 static const struct method methods[] = {
-        { "ListJobs", NULL, start_list_jobs },         { "GetJob", NULL, start_get_job },
-        { "ListEvents", NULL, start_list_events },     { "ListDeliveries", NULL, start_list_deliveries },
-        { "ListStatuses", NULL, start_list_statuses }, { "GetStatus", NULL, start_get_status },
+        { "ListJobs", NULL, start_list_jobs },
+        { "GetJob", NULL, start_get_job },
+        { "ListEvents", NULL, start_list_events },
+        { "ListDeliveries", NULL, start_list_deliveries },
+        { "ListStatuses", NULL, start_list_statuses },
+        { "GetStatus", NULL, start_get_status },
+        { "GetDelivery", NULL, bus_start_get_delivery },
+        { "AddJobs", MANAGE_JOBS, bus_start_add_jobs },
+        { "RemoveJobs", MANAGE_JOBS, bus_start_remove_jobs },
+        { "Poll", MANAGE_JOBS, bus_start_poll },
+        { "Retry", MANAGE_DELIVERIES, bus_start_retry },
+        { "Drop", MANAGE_DELIVERIES, bus_start_drop },
+        { "TestHook", MANAGE_DELIVERIES, bus_start_test_hook },
 };
 
 static const struct method *find_method(const char *name)
@@ -259,7 +234,7 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
         if (r < 0)
                 return r;
         call->start = method->start;
-        call->userdata = manager;
+        call->userdata = &manager->target;
         call->action = method->action;
         if (method->action != NULL)
                 bus_caller_check(call);
@@ -277,8 +252,7 @@ int bus_manager_new(sd_event *event, const struct bus_operations *operations, vo
 
         if (manager == NULL)
                 return -ENOMEM;
-        manager->operations = operations;
-        manager->userdata = userdata;
+        manager->target = (struct bus_target){ operations, userdata };
         int r = bus_calls_new(event, &manager->calls);
         if (r < 0)
                 return r;
@@ -318,6 +292,10 @@ int bus_manager_emit_event(struct bus_manager *manager, uint64_t sequence, uint6
         SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS arguments, SD_BUS_RESULT results, on_call,                 \
                                 SD_BUS_VTABLE_UNPRIVILEGED)
 
+#define ACTION(name, arguments)                                                                              \
+        SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS arguments, SD_BUS_NO_RESULT, on_call,                      \
+                                SD_BUS_VTABLE_UNPRIVILEGED)
+
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
         METHOD("ListJobs", ("a{sv}", filter, "t", after, "u", limit), ("aa{sv}", jobs)),
@@ -327,6 +305,13 @@ static const sd_bus_vtable vtable[] = {
         METHOD("ListDeliveries", ("a{sv}", filter, "t", after, "u", limit), ("aa{sv}", deliveries)),
         METHOD("ListStatuses", (NULL), ("aa{sv}", statuses)),
         METHOD("GetStatus", (NULL), ("a{sv}", status)),
+        METHOD("GetDelivery", ("t", id), ("a{sv}", delivery)),
+        METHOD("AddJobs", ("at", jobs, "a{sv}", options), ("aa{sv}", added)),
+        ACTION("RemoveJobs", ("at", jobs)),
+        ACTION("Poll", ("at", jobs)),
+        ACTION("Retry", ("at", deliveries)),
+        ACTION("Drop", ("at", deliveries)),
+        METHOD("TestHook", ("s", hook, "a{sv}", options), ("t", test)),
         SD_BUS_SIGNAL_WITH_ARGS("JobEvent", SD_BUS_ARGS("t", sequence, "t", job, "s", event), 0),
         SD_BUS_VTABLE_END,
 };

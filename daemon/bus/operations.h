@@ -50,6 +50,27 @@ struct bus_list_deliveries {
         size_t limit;      /* 1 to BUS_ROWS_MAX */
 };
 
+/* AddJobs. */
+struct bus_add_jobs {
+        const uint64_t *ids; /* ascending, each once, none is 0; at least one, at most BUS_ROWS_MAX */
+        size_t count;
+        const char *name;   /* of the only one; NULL: none */
+        char *const *hooks; /* NULL-terminated; NULL: none are given */
+};
+
+/* RemoveJobs, Poll, Retry and Drop. */
+struct bus_id_list {
+        const uint64_t *ids; /* ascending, each once; at most BUS_ROWS_MAX. None: see org.jobwatchd1(5) */
+        size_t count;
+};
+
+/* TestHook. */
+struct bus_test_hook {
+        const char *hook;
+        const char *event; /* a word */
+        uint64_t job;      /* 0: none */
+};
+
 struct bus_operations {
         /* These only read. */
         void (*list_jobs)(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);
@@ -59,4 +80,13 @@ struct bus_operations {
                                 const struct bus_list_deliveries *arguments);
         void (*list_statuses)(void *userdata, struct bus_call *call);
         void (*get_status)(void *userdata, struct bus_call *call);
+        void (*get_delivery)(void *userdata, struct bus_call *call, uint64_t id);
+
+        /* These change something. */
+        void (*add_jobs)(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);
+        void (*remove_jobs)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+        void (*poll)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+        void (*retry)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+        void (*drop)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
+        void (*test_hook)(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
 };

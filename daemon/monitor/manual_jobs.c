@@ -9,8 +9,7 @@
 
 #include "util/memory.h"
 
-/* The number of those with lower ids. */
-static size_t place_of(const struct manual_jobs *manual, uint64_t id)
+size_t manual_jobs_place(const struct manual_jobs *manual, uint64_t id)
 {
         size_t from = 0, to = manual->count;
 
@@ -26,7 +25,7 @@ static size_t place_of(const struct manual_jobs *manual, uint64_t id)
 
 struct manual_job *manual_jobs_find(const struct manual_jobs *manual, uint64_t id)
 {
-        size_t place = place_of(manual, id);
+        size_t place = manual_jobs_place(manual, id);
 
         return place < manual->count && manual->jobs[place].id == id ? &manual->jobs[place] : NULL;
 }
@@ -57,7 +56,7 @@ void manual_jobs_put(struct manual_jobs *manual, struct manual_job *job)
         struct manual_job *place = manual_jobs_find(manual, job->id);
 
         if (place == NULL)
-                place = insert(manual, place_of(manual, job->id));
+                place = insert(manual, manual_jobs_place(manual, job->id));
         manual_job_clear(place);
         *place = *job;
         *job = MANUAL_JOB_NONE;

@@ -19,6 +19,9 @@ struct manual_jobs {
 /* What was asked for about a job, or NULL. Valid until the next change. */
 struct manual_job *manual_jobs_find(const struct manual_jobs *manual, uint64_t id);
 
+/* The number of those with lower ids. */
+size_t manual_jobs_place(const struct manual_jobs *manual, uint64_t id);
+
 /* Whether the job was removed, or dismissed. */
 bool manual_jobs_exclude(const struct manual_jobs *manual, uint64_t id);
 

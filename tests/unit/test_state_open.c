@@ -409,6 +409,8 @@ static uint64_t random_next(uint64_t *seed)
         return *seed;
 }
 
+#define PAGE_SIZE 4096
+
 static void test_truncated(void **context)
 {
         struct fixture *fixture = *context;
@@ -417,7 +419,8 @@ static void test_truncated(void **context)
         fill(fixture);
         fixture_close(fixture);
         char *good = fixture_read_file(database_path(fixture), &size);
-        for (size_t cut = 1; cut < size; cut += cut < 200 ? 33 : cut < 4200 ? 997 : 3001) {
+        /* The end of the last page may be unused. */
+        for (size_t cut = 1; cut < size - PAGE_SIZE; cut += cut < 200 ? 33 : cut < 4200 ? 997 : 3001) {
                 fixture_write_file(database_path(fixture), good, cut);
                 assert_refused(fixture, -EUCLEAN, "");
         }
@@ -426,8 +429,6 @@ static void test_truncated(void **context)
         fixture_open(fixture);
         assert_int_equal(read_all(fixture, false), 0);
 }
-
-#define PAGE_SIZE 4096
 
 static void test_lost_pages(void **context)
 {

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+
+/* AddJobs, RemoveJobs and Poll. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/control_state.h"
+#include "bus/reply.h"
+#include "config/value_checks.h"
+#include "monitor/job_request.h"
+#include "monitor/listing.h"
+#include "util/cleanup.h"
+#include "util/memory.h"
+#include "util/names.h"
+
+/* A request in progress. */
+struct request {
+        const struct control *control;
+        struct bus_call *call;
+        const uint64_t *ids; /* of jobs that are to be added, borrowed from the call */
+        size_t count;
+};
+
+static struct request *request_new(const struct control *control, struct bus_call *call)
+{
+        struct request *request = memory_need(calloc(1, sizeof(*request)));
+
+        request->control = control;
+        request->call = call;
+        return request;
+}
+
+static void fail_unknown(struct bus_call *call, uint64_t id)
+{
+        bus_call_fail(call, BUS_NO_SUCH_JOB, "no such job: %" PRIu64, id);
+}
+
+static void put_added(struct bus_call *call, const uint64_t ids[], const enum job_was was[], size_t count)
+{
+        static const char *const words[] = {
+                [JOB_NEW] = "new",
+                [JOB_WATCHED] = "watched",
+                [JOB_ENDED] = "ended",
+                [JOB_REMOVED] = "removed",
+        };
+
+        bus_rows_begin(call);
+        for (size_t i = 0; i < count; i++) {
+                bus_row_begin(call);
+                bus_put_number(call, "Id", ids[i]);
+                bus_put_string(call, "Was", words[was[i]]);
+                bus_row_end(call);
+        }
+        bus_rows_end(call);
+}
+
+static void on_done(void *userdata, const struct job_request_end *end)
+{
+        CLEANUP(cleanup_free) struct request *request = userdata;
+        const struct control_parts *parts = &request->control->parts;
+        struct bus_call *call = request->call;
+
+        if (end->r == -ENOENT) {
+                fail_unknown(call, end->unknown);
+                return;
+        }
+        if (end->r < 0) {
+                bus_call_fail(call, BUS_STATE_UNAVAILABLE, "the state cannot be used: %s", end->error);
+                return;
+        }
+        if (end->was != NULL)
+                put_added(call, request->ids, end->was, request->count);
+        bus_call_send(call);
+        parts->on_jobs_changed(parts->userdata);
+}
+
+/* ---- adding ---- */
+
+/* Joins the names of configured hooks: *ret_hooks is NULL without any. Otherwise the call has ended. */
+static bool join_hooks(const struct control *control, struct bus_call *call, char *const *hooks,
+                       char **ret_hooks)
+{
+        CLEANUP(cleanup_free) char *names = NULL;
+
+        for (; hooks != NULL && *hooks != NULL; hooks++) {
+                if (!control_has_hook(control, *hooks)) {
+                        bus_call_fail(call, BUS_NO_SUCH_HOOK, "no such hook: %s", *hooks);
+                        return false;
+                }
+                if (names_add(&names, *hooks) < 0)
+                        memory_exhausted();
+        }
+        *ret_hooks = STEAL_POINTER(names);
+        return true;
+}
+
+/* Names are unique. Otherwise the call has ended. */
+static bool may_have_name(const struct control *control, struct bus_call *call,
+                          const struct bus_add_jobs *arguments)
+{
+        if (arguments->name == NULL)
+                return true;
+        const char *problem = check_name(arguments->name);
+        uint64_t other = monitor_find_name(control->parts.monitor, arguments->name);
+        if (problem != NULL)
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "invalid name; %s", problem);
+        else if (other != 0 && other != arguments->ids[0])
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "job %" PRIu64 " has the name %s", other,
+                              arguments->name);
+        else
+                return true;
+        return false;
+}
+
+void control_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments)
+{
+        const struct control *control = userdata;
+        CLEANUP(cleanup_free) char *hooks = NULL;
+
+        if (!may_have_name(control, call, arguments) || !join_hooks(control, call, arguments->hooks, &hooks))
+                return;
+        const struct job_addition addition = {
+                .ids = arguments->ids,
+                .count = arguments->count,
+                .name = arguments->name,
+                .hooks = hooks,
+                .uid = bus_call_uid(call),
+        };
+        struct request *request = request_new(control, call);
+        request->ids = arguments->ids;
+        request->count = arguments->count;
+        monitor_add_jobs(control->parts.monitor, &addition, on_done, request);
+}
+
+/* ---- removing, polling ---- */
+
+void control_remove_jobs(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+{
+        const struct control *control = userdata;
+
+        monitor_remove_jobs(control->parts.monitor, arguments->ids, arguments->count, bus_call_uid(call),
+                            on_done, request_new(control, call));
+}
+
+void control_poll(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+{
+        const struct control *control = userdata;
+        uint64_t unknown = 0;
+
+        if (monitor_poll_jobs(control->parts.monitor, arguments->ids, arguments->count, bus_call_uid(call),
+                              &unknown) < 0)
+                fail_unknown(call, unknown);
+        else
+                bus_call_send(call);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+
+/* TestHook: what is recorded of the job is read from the state, and made part of the event. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/control_state.h"
+#include "bus/reply.h"
+#include "delivery/test_event.h"
+#include "monitor/listing.h"
+#include "util/cleanup.h"
+#include "util/container.h"
+#include "util/memory.h"
+
+struct test_hook {
+        struct state_operation operation;
+        const struct control *control;
+        struct bus_call *call;
+        const char *hook; /* its name, borrowed from the call */
+        enum event_kind kind;
+        struct event event;
+};
+
+/* The record of a job, as if it had gone: its texts are those that are recorded. */
+static int test_run(struct state_operation *operation, struct store *store)
+{
+        struct test_hook *test = CONTAINER_OF(operation, struct test_hook, operation);
+
+        test->event.kind = EVENT_GONE;
+        return store_fill_event(store, &test->event);
+}
+
+/* If the job is watched under a name, the event has it. */
+static int name_job(struct test_hook *test)
+{
+        uint64_t id = test->event.record.id;
+        struct watched_job job;
+
+        if (!monitor_find(test->control->parts.monitor, id, &job) || job.name == NULL)
+                return 0;
+        return text_from(job.name, strlen(job.name), &test->event.job_name);
+}
+
+static void start(struct test_hook *test)
+{
+        uint64_t id = 0;
+
+        test->event.kind = test->kind;
+        if (name_job(test) < 0)
+                memory_exhausted();
+        int r = test_event_complete(&test->event);
+        if (r >= 0)
+                r = outbox_start_test(test->control->parts.outbox, test->hook, &test->event,
+                                      bus_call_uid(test->call), &id);
+        switch (-r) {
+        case 0:
+                bus_reply_number(test->call, id);
+                bus_call_send(test->call);
+                break;
+        case ENOENT:
+                bus_call_fail(test->call, BUS_NO_SUCH_HOOK, "no such hook: %s", test->hook);
+                break;
+        case EBUSY:
+                bus_call_fail(test->call, BUS_BUSY, "%d tests of hooks are running", HOOK_TESTS_RUNNING_MAX);
+                break;
+        default:
+                bus_call_fail(test->call, BUS_FAILED, "cannot test the hook: %s", strerror(-r));
+                break;
+        }
+}
+
+static void test_free(struct test_hook *test)
+{
+        event_clear(&test->event);
+        free(test);
+}
+
+static void test_done(struct state_operation *operation, int r)
+{
+        struct test_hook *test = CONTAINER_OF(operation, struct test_hook, operation);
+
+        if (r < 0)
+                control_fail_state(test->call, operation);
+        else
+                start(test);
+        test_free(test);
+}
+
+void control_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments)
+{
+        const struct control *control = userdata;
+        enum event_kind kind;
+
+        if (!event_kind_from_string(arguments->event, &kind)) {
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "no such event: %s", arguments->event);
+                return;
+        }
+        if (!control_has_hook(control, arguments->hook)) {
+                bus_call_fail(call, BUS_NO_SUCH_HOOK, "no such hook: %s", arguments->hook);
+                return;
+        }
+        struct test_hook *test = memory_need(calloc(1, sizeof(*test)));
+        test->control = control;
+        test->call = call;
+        test->hook = arguments->hook;
+        test->kind = kind;
+        test->event.record.id = arguments->job;
+        test->operation = (struct state_operation){ .run = test_run, .done = test_done, .only_reads = true };
+        state_queue(control->parts.state, &test->operation);
+}

@@ -13,10 +13,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bus/caller.h"
 #include "bus/manager.h"
 #include "bus/reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+void __wrap_bus_caller_check(struct bus_call *call);
+
+/* Everybody may change something. */
+void __wrap_bus_caller_check(struct bus_call *call)
+{
+        bus_call_begin(call);
+}
 
 #define BODY_MAX 65536
 
@@ -80,11 +88,66 @@ static void list_deliveries(void *userdata, struct bus_call *call,
         complete_list(call);
 }
 
+static void get_delivery(void *userdata, struct bus_call *call, uint64_t id)
+{
+        (void)userdata;
+        bus_call_fail(call, BUS_NO_SUCH_DELIVERY, "delivery %llu", (unsigned long long)id);
+}
+
+static void check_changed(const uint64_t *ids, size_t count)
+{
+        check_ids(ids, count);
+        check(count <= BUS_ROWS_MAX);
+        check(count == 0 || (ids[0] > 0 && ids[count - 1] <= INT64_MAX));
+}
+
+static void add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments)
+{
+        (void)userdata;
+        check_changed(arguments->ids, arguments->count);
+        check(arguments->count > 0 && (arguments->name == NULL || arguments->count == 1));
+        check(arguments->name == NULL || strlen(arguments->name) < BODY_MAX);
+        for (char *const *hook = arguments->hooks; hook != NULL && *hook != NULL; hook++)
+                check(strlen(*hook) < BODY_MAX);
+        complete_list(call);
+}
+
+static void change_some(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+{
+        check(arguments->count > 0);
+        check_changed(arguments->ids, arguments->count);
+        (void)userdata;
+        bus_call_send(call);
+}
+
+static void change_any(void *userdata, struct bus_call *call, const struct bus_id_list *arguments)
+{
+        (void)userdata;
+        check_changed(arguments->ids, arguments->count);
+        bus_call_send(call);
+}
+
+static void test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments)
+{
+        (void)userdata;
+        check(strlen(arguments->hook) < BODY_MAX && strlen(arguments->event) < BODY_MAX);
+        check(arguments->job <= INT64_MAX);
+        bus_reply_number(call, 1);
+        bus_call_send(call);
+}
+
 static const struct bus_operations operations = {
         .list_jobs = list_jobs,
         .get_job = get_job,
         .list_events = list_events,
         .list_deliveries = list_deliveries,
+        .get_delivery = get_delivery,
+        .add_jobs = add_jobs,
+        .remove_jobs = change_some,
+        .poll = change_any,
+        .retry = change_any,
+        .drop = change_some,
+        .test_hook = test_hook,
 };
 
 /* ---- the connection: a socket, whose other end writes messages as a bus would ---- */
@@ -185,10 +248,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         static const struct {
                 const char *member, *signature;
         } methods[] = {
-                { "ListJobs", "a{sv}tu" },
-                { "GetJob", "t" },
-                { "ListEvents", "tatu" },
-                { "ListDeliveries", "a{sv}tu" },
+                { "ListJobs", "a{sv}tu" }, { "GetJob", "t" },
+                { "ListEvents", "tatu" },  { "ListDeliveries", "a{sv}tu" },
+                { "GetDelivery", "t" },    { "AddJobs", "ata{sv}" },
+                { "RemoveJobs", "at" },    { "Poll", "at" },
+                { "Retry", "at" },         { "Drop", "at" },
+                { "TestHook", "sa{sv}" },
         };
 
         if (size == 0 || size > BODY_MAX)

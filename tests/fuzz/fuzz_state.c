@@ -199,6 +199,37 @@ static int on_discovered(void *userdata, const struct stored_discovery *discover
         return 0;
 }
 
+static int on_manual(void *userdata, struct manual_job *manual)
+{
+        struct store *state = userdata;
+        struct manual_job found = MANUAL_JOB_NONE;
+
+        check(manual_kind_to_string(manual->kind) != NULL);
+        check_result(state, store_get_manual(state, manual->id, &found));
+        manual_job_clear(&found);
+        return 0;
+}
+
+/* What someone asks for. */
+static void change(struct store *state)
+{
+        const struct manual_job added = { .id = 1, .kind = MANUAL_ADDED };
+        const uint64_t two = 2, delivery = 1;
+        struct stored_delivery found;
+        uint64_t count;
+
+        check_result(state, store_each_manual(state, on_manual, state));
+        check_result(state, store_change_manual(state, &added, 1, &two, 1));
+        int r = store_get_delivery(state, delivery, &found);
+        check_result(state, r);
+        if (r > 0) {
+                check(found.hook.data != NULL);
+                stored_delivery_clear(&found);
+        }
+        check_result(state, store_retry_failed(state, hooks[0], &count));
+        check_result(state, store_drop_deliveries(state, &delivery, 1));
+}
+
 static void read_values(struct store *state)
 {
         void *value = NULL;
@@ -266,6 +297,7 @@ static void run(const uint8_t *data, size_t size)
         end_deliveries(state);
         read_values(state);
         check_result(state, store_each_discovered(state, on_discovered, NULL));
+        change(state);
         int recorded = store_record_event(state, &event, hooks, 1, NULL);
         check_result(state, recorded);
         check(recorded == 0 || size > 0);

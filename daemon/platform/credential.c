@@ -72,7 +72,7 @@ char *credential_file(const char *source, const char *config_path)
 
         if (*source == '/')
                 return strdup(source);
-        if ((!is_token && !is_password) || name_is(&config, "jobwatchd") || name_is(&config, "job"))
+        if ((!is_token && !is_password) || name_is(&config, "jobwatchd"))
                 return format_message("%.*s%s", config.directory_size, config_path, source);
         return format_message("%.*s%.*s.%s", config.directory_size, config_path, config.name_size,
                               config.name, is_token ? "token" : "password");
@@ -87,8 +87,6 @@ char *credential_unit(const char *config_path)
                 return unit;
         if (name_is(&config, "jobwatchd"))
                 return strdup("jobwatchd.service");
-        if (name_is(&config, "job"))
-                return strdup("jobwatch-job@ID.service");
         return format_message("jobwatchd@%.*s.service", config.name_size, config.name);
 }
 

@@ -10,7 +10,7 @@
  * credential (systemd.exec(5), "CREDENTIALS"): under systemd it is read from $CREDENTIALS_DIRECTORY; without
  * that variable, from the file that the units pass as this credential. That file is beside the configuration
  * file DIR/NAME.ini: DIR/NAME.token for nexudus.token and DIR/NAME.password for nexudus.password (with
- * jobwatchd.ini and job.ini DIR/nexudus.token and DIR/nexudus.password), DIR/CREDENTIAL for any other name.
+ * jobwatchd.ini DIR/nexudus.token and DIR/nexudus.password), DIR/CREDENTIAL for any other name.
  */
 
 /* Borrowed strings. */

@@ -80,7 +80,7 @@ class SystemTest(unittest.TestCase):
         self.system.boot_if_dead()
         self.run_inside("systemctl", "stop", *UNITS)
         self.run_inside("systemctl", "disable", "--quiet", UNIT)
-        for name in ("etc/jobwatchd", "var/lib/jobwatchd", "var/lib/jobwatch-job", "opt/test"):
+        for name in ("etc/jobwatchd", "var/lib/jobwatchd", "opt/test"):
             shutil.rmtree(self.system.path(name), ignore_errors=True)
         for path in self.system.path("var/lib").glob("jobwatchd-*"):
             shutil.rmtree(path)

@@ -137,7 +137,7 @@ class Readme(unittest.TestCase):
     def users_and_directories(self, command):
         self.execute(command)
         self.assertIn("jobwatchd", self.run_inside("getent", "passwd", "jobwatchd"))
-        self.assertTrue(self.system.path("/etc/jobwatchd/job.ini").exists())
+        self.assertTrue(self.system.path("/etc/jobwatchd/hooks.d").is_dir())
 
     def catalog(self, command):
         self.execute(command)
@@ -221,15 +221,10 @@ class Readme(unittest.TestCase):
         self.execute(command)
         self.execute(command.replace("87654321", "87654322"), status=1)
 
-    def by_hand(self, command):
-        """In a script: the status tells how the job ended. Also while the service is stopped."""
-        self.assertEqual(self.show("ActiveState"), "active")
-        self.assertRegex(self.execute(command), "Job 87654321.*Completed")
-        self.assertEqual(self.show("ActiveState"), "active")
-        self.run_inside("systemctl", "stop", "jobwatchd")
-        self.execute(command)
-        self.execute(command.replace("87654321", "87654322"), status=1)
-        self.run_inside("systemctl", "start", "jobwatchd")
+    def in_script(self, command):
+        """The status tells how the job ended."""
+        self.assertRegex(self.execute(command), "^Job 87654321: Completed")
+        self.assertRegex(self.execute(command.replace("87654321", "87654322"), status=1), "^Job 87654322: Failed")
 
     # What a command begins with, and how it is run and judged.
     COMMANDS = (
@@ -250,7 +245,7 @@ class Readme(unittest.TestCase):
         ("journalctl JOBWATCH_EVENT=failed ", of_failed_jobs),
         ("journalctl -u jobwatchd -x ", explained),
         ("systemctl start --wait jobwatch-job@", one_job),
-        ("jobwatchd .*--job 87654321 --exit-when-done", by_hand),
+        ("jobwatchctl wait --add ", in_script),
     )
 
     def prepare(self):
@@ -261,8 +256,7 @@ class Readme(unittest.TestCase):
         shutil.copytree(SOURCE, self.system.path(CHECKOUT), symlinks=True, ignore=keep)
         shutil.rmtree(self.system.path("/var/lib/apt/lists"))
         self.system.path("/var/lib/apt/lists/partial").mkdir(parents=True)
-        for name in ("jobwatchd.ini", "job.ini"):
-            self.system.write(f"/etc/jobwatchd/{name}.d/test.ini", "[poll]\ninterval = 1s\nmax_interval = 1s\n")
+        self.system.write("/etc/jobwatchd/jobwatchd.ini.d/test.ini", "[poll]\ninterval = 1s\nmax_interval = 1s\n")
         self.system.write("/etc/hosts", f"127.0.0.1 localhost {API_HOST}\n")
 
         work = self.system.directory / "tls"

@@ -4,7 +4,7 @@
 import json
 import unittest
 
-from fixture import ONE_SHOT, SystemTest, UnitHookTest
+from fixture import ONE_SHOT, UNIT, SystemTest, UnitHookTest
 
 JOB = "jobwatch-job@11.service"
 HOOK_ID = "0ddba11c-5eed-4b1d-8bad-f00dcafe0001"
@@ -12,8 +12,8 @@ HOOK_ID = "0ddba11c-5eed-4b1d-8bad-f00dcafe0001"
 
 class OneJob(SystemTest):
     def begin(self, steps):
-        self.fake = self.start_fake("[job 11]\n" + steps)
-        self.configure(self.fake, path="/etc/jobwatchd/job.ini")
+        self.fake = self.start_fake("[job 12]\nstep = 0s Running\n[job 11]\n" + steps)
+        self.configure(self.fake, (12,))
         self.write_unit("test-good.service", ONE_SHOT.format("/bin/echo it went well"))
         self.write_unit("test-bad.service", ONE_SHOT.format("/bin/echo it went wrong"))
         self.write_unit(f"{JOB}.d/then.conf", "[Unit]\nOnSuccess=test-good.service\nOnFailure=test-bad.service\n")
@@ -25,7 +25,7 @@ class OneJob(SystemTest):
         self.begin("step = 0s Running\nstep = poll 3 Completed\n")
         self.assertEqual(self.wait_job(), 0)
         self.wait_for("it went well", "test-good.service")
-        self.assertEqual([entry["JOBWATCH_EVENT"] for entry in self.events()], ["seen", "succeeded"])
+        self.assertEqual([entry["JOBWATCH_EVENT"] for entry in self.events("JOBWATCH_JOB=11")], ["seen", "succeeded"])
         self.assertEqual(self.log("test-bad.service"), "")
 
     def test_failure(self):
@@ -40,26 +40,50 @@ class OneJob(SystemTest):
         self.begin("step = 0s Failed\n")
         self.assertNotEqual(self.wait_job(), 0)
         self.assertNotEqual(self.wait_job(), 0)
-        self.assertEqual([entry["JOBWATCH_EVENT"] for entry in self.events()], ["failed"])
+        self.assertEqual([entry["JOBWATCH_EVENT"] for entry in self.events("JOBWATCH_JOB=11")], ["failed"])
 
-    def test_start_does_not_wait(self):
+    def begin_running(self):
         self.begin("step = 0s Running\n")
         self.start(JOB)
-        self.wait_for("Job 11: first seen as Running", JOB)
+        self.wait_for("Job 11: first seen as Running")
         self.assertEqual(self.show(JOB, "ActiveState"), "active")
+
+    def test_start_does_not_wait(self):
+        self.begin_running()
         self.fake.job(11, status="Completed")
         self.wait_show(JOB, "ActiveState", "^inactive$")
         self.assertEqual(self.show(JOB, "Result"), "success")
+        self.assertIn("Job 11: Completed", self.log(JOB))
+
+    def test_the_wait_goes_on_while_the_service_restarts(self):
+        """Neither OnSuccess= nor OnFailure= takes a restart for the end of the job."""
+        self.begin_running()
+        before = self.main_pid(JOB)
+        self.systemctl("restart", UNIT)
+        self.systemctl("kill", "--signal=KILL", UNIT)
+        self.wait_show(UNIT, "NRestarts", "^[1-9]")
+        self.assertEqual(self.main_pid(JOB), before)
+        self.fake.job(11, status="Completed")
+        self.wait_for("it went well", "test-good.service")
+        self.assertEqual(self.log("test-bad.service"), "")
+
+    def test_to_stop_waiting_is_no_success(self):
+        self.begin_running()
+        self.systemctl("stop", JOB)
+        self.wait_for("it went wrong", "test-bad.service")
+        self.assertEqual(self.show(JOB, "ExecMainStatus"), "143")
+        self.assertEqual(self.log("test-good.service"), "")
+
+    def test_it_starts_the_service(self):
+        """Nothing runs yet, so the service may come to the bus only after the first try."""
+        self.begin("step = 0s Completed\n")
+        self.assertEqual(self.wait_job(), 0)
+        self.assertEqual(self.show(UNIT, "ActiveState"), "active")
 
     def test_no_job(self):
         self.begin("step = 0s Running\n")
         self.assertNotEqual(self.system.run("systemctl", "start", "--wait", "jobwatch-job@members", check=False).status, 0)
         self.assertEqual(self.show("jobwatch-job@members.service", "ExecMainStatus"), "64")
-
-    def test_settings_come_with_the_system(self):
-        """job.ini was created at boot with the shipped contents."""
-        self.assertEqual(self.run_inside("cat", "/etc/jobwatchd/job.ini"),
-                         self.system.path("/usr/share/jobwatchd/job.ini").read_text())
 
 
 class HooksDirectory(SystemTest):

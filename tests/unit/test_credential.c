@@ -265,7 +265,6 @@ static void test_file_of_a_credential(void **state)
         } names[] = {
                 { "nexudus.token", "/etc/jobwatchd/jobwatchd.ini", "/etc/jobwatchd/nexudus.token" },
                 { "nexudus.password", "/etc/jobwatchd/jobwatchd.ini", "/etc/jobwatchd/nexudus.password" },
-                { "nexudus.token", "/etc/jobwatchd/job.ini", "/etc/jobwatchd/nexudus.token" },
                 { "nexudus.token", "/etc/jobwatchd/second.ini", "/etc/jobwatchd/second.token" },
                 { "nexudus.password", "/etc/jobwatchd/second.ini", "/etc/jobwatchd/second.password" },
                 { "nexudus.token", "/etc/jobwatchd/a.b.ini", "/etc/jobwatchd/a.b.token" },
@@ -289,7 +288,6 @@ static void test_unit_of_a_configuration(void **state)
         static const char *const units[][2] = {
                 { "/etc/jobwatchd/jobwatchd.ini", "jobwatchd.service" },
                 { "/etc/jobwatchd/second.ini", "jobwatchd@second.service" },
-                { "/etc/jobwatchd/job.ini", "jobwatch-job@ID.service" },
         };
 
         (void)state;

@@ -4,6 +4,7 @@
 
 #include "util/memory.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -11,9 +12,11 @@
 
 void memory_exhausted(void)
 {
-        static const char message[] = "jobwatchd: out of memory\n";
+        static const char message[] = ": out of memory\n";
+        const char *program = program_invocation_short_name;
 
-        if (write(STDERR_FILENO, message, strlen(message)) < 0)
+        if (write(STDERR_FILENO, program, strlen(program)) < 0 ||
+            write(STDERR_FILENO, message, strlen(message)) < 0)
                 _exit(EX_OSERR);
         _exit(EX_SOFTWARE);
 }

@@ -221,6 +221,26 @@ class Readme(unittest.TestCase):
         self.execute(command)
         self.execute(command.replace("87654321", "87654322"), status=1)
 
+    def listed(self, command):
+        said = self.execute(command)
+        self.assertRegex(said, "87654321 .*Completed .*Import of members")
+        self.assertRegex(said, "87654322 .*Failed .*Import of invoices")
+
+    def shown(self, command):
+        self.assertRegex(self.execute(command), r"(?s)Job 87654322\n.*Failed.*Row 17: no such price plan")
+
+    def history(self, command):
+        self.assertRegex(self.execute(command), "87654322 Import of invoices +failed +Running → Failed")
+
+    def deliveries(self, command):
+        self.assertEqual(self.execute(command), "0 deliveries.\n")
+
+    def hook_tested(self, command):
+        self.assertIn("Hook note: succeeded", self.execute(command))
+
+    def well(self, command):
+        self.assertIn("no problems", self.execute(command))
+
     def in_script(self, command):
         """The status tells how the job ended."""
         self.assertRegex(self.execute(command), "^Job 87654321: Completed")
@@ -246,6 +266,12 @@ class Readme(unittest.TestCase):
         ("journalctl -u jobwatchd -x ", explained),
         ("systemctl start --wait jobwatch-job@", one_job),
         ("jobwatchctl wait --add ", in_script),
+        ("jobwatchctl list ", listed),
+        ("jobwatchctl show 87654322 ", shown),
+        ("jobwatchctl history --since today ", history),
+        ("jobwatchctl deliveries ", deliveries),
+        ("jobwatchctl test-hook note ", hook_tested),
+        ("jobwatchctl status ", well),
     )
 
     def prepare(self):

@@ -233,7 +233,7 @@ class Readme(unittest.TestCase):
         self.assertRegex(self.execute(command), "87654322 Import of invoices +failed +Running → Failed")
 
     def deliveries(self, command):
-        self.assertEqual(self.execute(command), "0 deliveries.\n")
+        self.wait_for(lambda: self.execute(command) == "0 deliveries.\n", "the end of the deliveries")
 
     def hook_tested(self, command):
         self.assertIn("Hook note: succeeded", self.execute(command))

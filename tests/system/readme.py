@@ -252,7 +252,7 @@ class Readme(unittest.TestCase):
         ("apt install ", packages),
         ("meson setup build .*meson install", install),
         ("systemd-sysusers ", users_and_directories),
-        ("systemctl daemon-reload && journalctl --update-catalog$", catalog),
+        ("systemctl daemon-reload && systemctl reload dbus && journalctl --update-catalog$", catalog),
         ("install -m 600 /dev/stdin /etc/jobwatchd/nexudus.token$", token),
         ("cat >>? ", write),
         ("jobwatchd --check && systemctl enable --now jobwatchd$", enable),

@@ -73,6 +73,7 @@ static const struct bus_operations operations = {
         .drop = control_drop,
         .test_hook = control_test_hook,
         .get_delivery = control_get_delivery,
+        .recent = control_recent,
 };
 
 int control_new(const struct control_parts *parts, struct control **ret_control)

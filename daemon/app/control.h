@@ -26,5 +26,6 @@ void control_tell_jobs_changed(struct control *control);
 /* Takes no more calls. Those in progress are completed when their operations of the state are. */
 void control_stop(struct control *control);
 
-/* No operation of the state is in progress. Accepts NULL, returns NULL. */
+/* Nothing that it waits for exists any more: operations of the state, and the monitor. Accepts NULL, returns
+ * NULL. */
 struct control *control_free(struct control *control);

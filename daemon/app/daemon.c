@@ -556,11 +556,11 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         sd_event_source_disable_unref(daemon.timeout);
         sd_event_source_disable_unref(daemon.summary);
         status_line_free(daemon.status);
-        control_free(daemon.control);
         reload_free(daemon.reload);
         monitor_free(daemon.monitor);
         recorder_free(daemon.recorder);
         outbox_free(daemon.outbox);
+        control_free(daemon.control); /* its calls ended with the parts that they waited for */
         bus_connection_free(daemon.bus);
         api_connection_close(&daemon.connection);
         sd_event_unref(daemon.event);

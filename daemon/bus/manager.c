@@ -187,31 +187,54 @@ static void start_get_status(struct bus_call *call)
         target->operations->get_status(target->userdata, call);
 }
 
+/* ---- Recent ---- */
+
+static void start_recent(struct bus_call *call)
+{
+        const struct bus_target *target = call->userdata;
+        struct bus_recent *recent = new_arguments(call, sizeof(*recent), free);
+        uint32_t limit = BUS_RECENT_DEFAULT;
+
+        if (recent == NULL)
+                return;
+        const struct bus_entry filter[] = {
+                { "Limit", "u", &limit },
+                { "BusinessId", "t", &recent->business },
+                { "Description", "s", &recent->description },
+        };
+        if (bus_read_entries(call, filter, SIZE_OF(filter)) < 0)
+                return;
+        recent->limit = limit == 0 || limit > BUS_RECENT_MAX ? BUS_RECENT_MAX : limit;
+        target->operations->recent(target->userdata, call, recent);
+}
+
 /* ---- methods ---- */
 
 struct method {
         const char *name;
         const char *action; /* of polkit; NULL: it only reads */
         void (*start)(struct bus_call *call);
+        bool at_once; /* without waiting for others that read */
 };
 
 #define MANAGE_JOBS       "org.jobwatchd1.manage-jobs"
 #define MANAGE_DELIVERIES "org.jobwatchd1.manage-deliveries"
 
 static const struct method methods[] = {
-        { "ListJobs", NULL, start_list_jobs },
-        { "GetJob", NULL, start_get_job },
-        { "ListEvents", NULL, start_list_events },
-        { "ListDeliveries", NULL, start_list_deliveries },
-        { "ListStatuses", NULL, start_list_statuses },
-        { "GetStatus", NULL, start_get_status },
-        { "GetDelivery", NULL, bus_start_get_delivery },
-        { "AddJobs", MANAGE_JOBS, bus_start_add_jobs },
-        { "RemoveJobs", MANAGE_JOBS, bus_start_remove_jobs },
-        { "Poll", MANAGE_JOBS, bus_start_poll },
-        { "Retry", MANAGE_DELIVERIES, bus_start_retry },
-        { "Drop", MANAGE_DELIVERIES, bus_start_drop },
-        { "TestHook", MANAGE_DELIVERIES, bus_start_test_hook },
+        { .name = "ListJobs", .start = start_list_jobs },
+        { .name = "GetJob", .start = start_get_job },
+        { .name = "ListEvents", .start = start_list_events },
+        { .name = "ListDeliveries", .start = start_list_deliveries },
+        { .name = "ListStatuses", .start = start_list_statuses },
+        { .name = "GetStatus", .start = start_get_status },
+        { .name = "Recent", .start = start_recent, .at_once = true },
+        { .name = "GetDelivery", .start = bus_start_get_delivery },
+        { .name = "AddJobs", .action = MANAGE_JOBS, .start = bus_start_add_jobs },
+        { .name = "RemoveJobs", .action = MANAGE_JOBS, .start = bus_start_remove_jobs },
+        { .name = "Poll", .action = MANAGE_JOBS, .start = bus_start_poll },
+        { .name = "Retry", .action = MANAGE_DELIVERIES, .start = bus_start_retry },
+        { .name = "Drop", .action = MANAGE_DELIVERIES, .start = bus_start_drop },
+        { .name = "TestHook", .action = MANAGE_DELIVERIES, .start = bus_start_test_hook },
 };
 
 static const struct method *find_method(const char *name)
@@ -238,6 +261,8 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
         call->action = method->action;
         if (method->action != NULL)
                 bus_caller_check(call);
+        else if (method->at_once)
+                bus_call_begin(call);
         else
                 bus_call_read(call);
         return 1; /* the reply comes later */
@@ -305,6 +330,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD("ListDeliveries", ("a{sv}", filter, "t", after, "u", limit), ("aa{sv}", deliveries)),
         METHOD("ListStatuses", (NULL), ("aa{sv}", statuses)),
         METHOD("GetStatus", (NULL), ("a{sv}", status)),
+        METHOD("Recent", ("a{sv}", filter), ("aa{sv}", jobs)),
         METHOD("GetDelivery", ("t", id), ("a{sv}", delivery)),
         METHOD("AddJobs", ("at", jobs, "a{sv}", options), ("aa{sv}", added)),
         ACTION("RemoveJobs", ("at", jobs)),

@@ -71,6 +71,16 @@ struct bus_test_hook {
         uint64_t job;      /* 0: none */
 };
 
+/* Recent. A job has to match all that is given. */
+#define BUS_RECENT_MAX     100
+#define BUS_RECENT_DEFAULT 25
+
+struct bus_recent {
+        size_t limit;            /* 1 to BUS_RECENT_MAX */
+        uint64_t business;       /* 0: any */
+        const char *description; /* a glob; NULL: any */
+};
+
 struct bus_operations {
         /* These only read. */
         void (*list_jobs)(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);
@@ -89,4 +99,7 @@ struct bus_operations {
         void (*retry)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
         void (*drop)(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
         void (*test_hook)(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments);
+
+        /* This asks the API, which takes time, and changes nothing. */
+        void (*recent)(void *userdata, struct bus_call *call, const struct bus_recent *arguments);
 };

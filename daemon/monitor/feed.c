@@ -73,6 +73,12 @@ void feed_take_row(struct request_slot *slot, struct job_record *row)
         *row = (struct job_record){ 0 };
 }
 
+struct job_record *feed_page_rows(struct request_slot *slot, size_t *ret_count)
+{
+        *ret_count = slot->page->count;
+        return slot->page->records;
+}
+
 /* ---- the document is complete ---- */
 
 static struct job *job_of_row(const struct monitor *monitor, const struct job_record *record)

@@ -24,6 +24,7 @@
 #include "monitor/outage_events.h"
 #include "monitor/poll_limits.h"
 #include "monitor/poll_state.h"
+#include "monitor/recent.h"
 #include "monitor/requests.h"
 #include "monitor/sign_in.h"
 #include "planning/feed.h"
@@ -51,6 +52,19 @@ static uint64_t earliest(uint64_t a_us, uint64_t b_us)
         return a_us < b_us ? a_us : b_us;
 }
 
+/* Sends the request that a client waits for, if there is one. Returns when to call this again. */
+static uint64_t send_search(struct monitor *monitor, bool may_send, uint64_t now)
+{
+        struct planner_request request;
+        uint64_t wake_us = USEC_NEVER;
+
+        if (!recent_next(monitor, may_send, now, &request, &wake_us) ||
+            requests_start(monitor, &request) >= 0)
+                return wake_us;
+        recent_note_cancelled(monitor);
+        return now + USEC_PER_SEC; /* out of memory: retry later */
+}
+
 /* Sends the requests that are due and arms the timer for the next ones. */
 static void monitor_poll_due(struct monitor *monitor)
 {
@@ -62,6 +76,7 @@ static void monitor_poll_due(struct monitor *monitor)
         outage_abandon_if_down(monitor);
         discover_update(monitor);
         manual_update(monitor);
+        uint64_t search_wake_us = send_search(monitor, sign_in_is_done(monitor, &token_wake_us), now);
         while (sign_in_is_done(monitor, &token_wake_us) &&
                planner_next(monitor->planner, now, &request, &wake_us)) {
                 if (requests_start(monitor, &request) < 0) {
@@ -69,7 +84,8 @@ static void monitor_poll_due(struct monitor *monitor)
                         break;
                 }
         }
-        sleep_until(monitor, earliest(earliest(wake_us, token_wake_us), monitor->discover.retry_us));
+        wake_us = earliest(earliest(wake_us, token_wake_us), search_wake_us);
+        sleep_until(monitor, earliest(wake_us, monitor->discover.retry_us));
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -202,6 +218,7 @@ void monitor_stop(struct monitor *monitor)
 {
         monitor->stopped = true;
         requests_cancel(monitor);
+        recent_stop(monitor);
         feed_save(monitor, true);
         sign_in_cancel(monitor);
         if (monitor->parts.session != NULL)
@@ -218,6 +235,7 @@ struct monitor *monitor_free(struct monitor *monitor)
 
         assert(monitor->commits == 0 && monitor->waiting == NULL);
         requests_clear(monitor);
+        recent_stop(monitor);
         outage_stop(monitor);
         failing_log_free(monitor->failing);
         job_changes_clear(&monitor->changes);

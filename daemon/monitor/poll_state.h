@@ -43,6 +43,15 @@ struct outage_events {
         sd_event_source *timer;         /* NULL until it is needed */
 };
 
+struct recent_search;
+
+/* See recent.h. */
+struct recent_searches {
+        struct recent_search *first; /* the one in progress, then those that wait */
+        size_t count;
+        size_t direction; /* which of the values of `dir` */
+};
+
 /* The state of a monitor, shared by the files that implement it. Other components include monitor.h only. */
 struct monitor {
         struct monitor_parts parts;
@@ -55,6 +64,7 @@ struct monitor {
         bool rereads;                /* there may be some that are to be read once more */
         struct request_slot slots[MAX_IN_FLIGHT];
         struct discover discover;
+        struct recent_searches recent;
         struct outage_log outage;
         struct outage_events outage_events;
         struct failing_log *failing;

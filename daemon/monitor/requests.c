@@ -9,6 +9,7 @@
 
 #include "monitor/batch.h"
 #include "monitor/feed.h"
+#include "monitor/recent.h"
 #include "monitor/response.h"
 #include "planning/feed_rows.h"
 
@@ -37,6 +38,8 @@ static void cancel(struct request_slot *slot)
         note_sent(slot);
         planner_end_request(planner, &slot->request, now);
         planner_requeue(planner, &slot->request, now);
+        if (slot->request.kind == REQUEST_SEARCH)
+                recent_note_cancelled(slot->monitor);
         release(slot);
 }
 
@@ -54,6 +57,7 @@ static void on_row(void *userdata, struct job_record *row)
                 slot->seen_job |= row->id == slot->request.jobs[0]->id;
                 break;
         case REQUEST_PAGE:
+        case REQUEST_SEARCH:
                 feed_take_row(slot, row);
                 break;
         case REQUEST_CHECK: /* whatever the rows are, the API works */
@@ -120,6 +124,7 @@ static int send_page(struct request_slot *slot)
                 .direction = request->page.direction,
                 .page = request->page.page,
                 .size = request->page.size,
+                .business = request->kind == REQUEST_SEARCH ? recent_business(slot->monitor) : 0,
                 .on_row = on_row,
         };
         int r = feed_prepare(slot);
@@ -141,6 +146,7 @@ static int send_request(struct request_slot *slot)
         case REQUEST_GONE_CHECK:
                 return send_batch(slot);
         case REQUEST_PAGE:
+        case REQUEST_SEARCH:
                 return send_page(slot);
         case REQUEST_SIGN_IN: /* not by the planner */
                 break;
@@ -199,7 +205,8 @@ void requests_drop_removed(struct monitor *monitor)
         for (size_t i = 0; i < MAX_IN_FLIGHT; i++) {
                 struct request_slot *slot = &monitor->slots[i];
 
-                if (slot->monitor == NULL || slot->request.kind == REQUEST_PAGE)
+                if (slot->monitor == NULL || slot->request.kind == REQUEST_PAGE ||
+                    slot->request.kind == REQUEST_SEARCH)
                         continue;
                 batch_drop_removed(slot);
                 if (slot->request.count == 0)

@@ -19,6 +19,7 @@
 #include "monitor/not_found.h"
 #include "monitor/observe.h"
 #include "monitor/outage.h"
+#include "monitor/recent.h"
 #include "platform/random.h"
 
 /* Failures in a row after which a job is reported as failing. */
@@ -157,6 +158,9 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
                 monitor->search_token_renewed = false;
                 feed_take_page(slot, response->page);
                 break;
+        case REQUEST_SEARCH:
+                recent_take_page(slot, response->page);
+                break;
         case REQUEST_CHECK:
         case REQUEST_SIGN_IN:
                 break;
@@ -197,7 +201,8 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                                                  .retry_after_us = response->retry_after_us };
         const struct outage_cause cause = { .failure = response->failure,
                                             .blocked = response->blocked,
-                                            .search = slot->request.kind == REQUEST_PAGE,
+                                            .search = slot->request.kind == REQUEST_PAGE ||
+                                                      slot->request.kind == REQUEST_SEARCH,
                                             .explanation = response->explanation };
         struct monitor *monitor = slot->monitor;
         const struct planner_request *request = &slot->request;
@@ -228,13 +233,16 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
         case ATTRIBUTED_TO_NONE:
                 if (request->kind == REQUEST_PAGE)
                         feed_note_failed_page(monitor, request, response);
-                else if (response->failure == FAILURE_NOT_FOUND && planner_job_is_gone(job)) { /* expected */
+                else if (request->count > 0 && response->failure == FAILURE_NOT_FOUND &&
+                         planner_job_is_gone(job)) { /* expected */
                         monitor->not_found++;
                         job_of(job)->answered = true;
                 }
                 break;
         }
         report_failure(monitor, request, response);
+        if (request->kind == REQUEST_SEARCH)
+                recent_take_failure(monitor, response->explanation);
         outage_update(monitor, &cause);
 }
 
@@ -243,9 +251,11 @@ void response_take(struct request_slot *slot, const struct nexudus_response *res
         struct monitor *monitor = slot->monitor;
         unsigned batch_size = planner_batch_size(monitor->planner, monitor_now_us(monitor));
 
-        if (may_retry_with_new_token(slot, response))
+        if (may_retry_with_new_token(slot, response)) {
                 planner_requeue(monitor->planner, &slot->request, monitor_now_us(monitor));
-        else if (response->failure == FAILURE_NONE)
+                if (slot->request.kind == REQUEST_SEARCH)
+                        recent_note_cancelled(monitor);
+        } else if (response->failure == FAILURE_NONE)
                 take_success(slot, response);
         else
                 take_failure(slot, response);

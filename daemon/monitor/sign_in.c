@@ -9,6 +9,7 @@
 
 #include "monitor/last_run.h"
 #include "monitor/outage.h"
+#include "monitor/recent.h"
 #include "platform/random.h"
 #include "util/timespan.h"
 
@@ -70,7 +71,7 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
                 return true;
         case SESSION_SIGN_IN:
                 /* Without a job to poll no token is needed. */
-                if (planner_next_due(monitor->planner) == USEC_NEVER)
+                if (planner_next_due(monitor->planner) == USEC_NEVER && !recent_is_waiting(monitor))
                         return false;
                 if (at_us <= now)
                         start_sign_in(monitor, now, wake_us);

@@ -346,10 +346,13 @@ int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search,
 
         assert(search->page > 0 && search->size > 0 && search->on_row != NULL);
         CLEANUP(cleanup_free)
-        char *url = format_message("%s" JOBS_PATH "?page=%u&size=%u&orderBy=%s&dir=%d", nexudus->base_url,
-                                   search->page, search->size, order_names[search->order], search->direction);
-        if (url == NULL)
-                return -ENOMEM;
+        char *filter = search->business == 0
+                               ? format_message("%s", "")
+                               : format_message("&BusinessBackgroundJob_Business=%" PRIu64, search->business);
+        CLEANUP(cleanup_free)
+        char *url = format_message("%s" JOBS_PATH "?page=%u&size=%u&orderBy=%s&dir=%d%s", nexudus->base_url,
+                                   search->page, search->size, order_names[search->order], search->direction,
+                                   filter);
 
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_PAGE, on_response, userdata);
         if (request == NULL)

@@ -100,16 +100,17 @@ enum nexudus_order {
 
 struct nexudus_search {
         enum nexudus_order order;
-        int direction; /* the value of dir: documented as 1, -1 on one page and as 0, 1 on another */
-        unsigned page; /* from 1 */
-        unsigned size; /* rows, at least 1 */
-        bool brief;    /* read only Id, Status, ResultData and UpdatedOn of the rows */
+        int direction;     /* the value of dir: documented as 1, -1 on one page and as 0, 1 on another */
+        unsigned page;     /* from 1 */
+        unsigned size;     /* rows, at least 1 */
+        uint64_t business; /* only jobs of this location, which may be ignored; 0: of all */
+        bool brief;        /* read only Id, Status, ResultData and UpdatedOn of the rows */
         nexudus_row_handler on_row; /* not NULL */
 };
 
 /*
  * Requests a page of all jobs: GET /api/sys/businessbackgroundjobs?page=…, role BusinessBackgroundJob-List.
- * It sends no filters. A success shows that the document is a page, and nothing more: its rows may be
+ * A success shows that the document is a page, and nothing more: its rows may be
  * partial, in any order and of another page, and twice as many as requested are accepted. It may be answered
  * with FAILURE_NOT_FOUND, which says nothing about any job. Otherwise as nexudus_get_job().
  */

@@ -129,7 +129,7 @@ enum attribution planner_failed(struct planner *planner, const struct planner_re
                 witnesses_open_breaker(planner, failure->failure, now_us, random);
                 return ATTRIBUTED_TO_API;
         }
-        if (request->kind == REQUEST_SIGN_IN)
+        if (request->kind == REQUEST_SIGN_IN || request->kind == REQUEST_SEARCH)
                 return ATTRIBUTED_TO_NONE;
         if (request->kind == REQUEST_PAGE)
                 return feed_page_failed(planner, request, failure, now_us, random);
@@ -157,6 +157,8 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
                 page_succeeded(planner, request);
                 return;
         }
+        if (request->kind == REQUEST_SEARCH) /* it says nothing about reads of jobs */
+                return;
         witnesses_note_success(planner, request, now_us);
         breaker_note_success(&api->breaker);
         if (request->kind != REQUEST_SIGN_IN) {
@@ -173,6 +175,7 @@ void planner_succeeded(struct planner *planner, const struct planner_request *re
                 api->failed_gone_checks = 0;
                 break;
         case REQUEST_PAGE:
+        case REQUEST_SEARCH:
         case REQUEST_SIGN_IN:
                 break;
         case REQUEST_BATCH:

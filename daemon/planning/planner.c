@@ -327,6 +327,25 @@ bool planner_next(struct planner *planner, uint64_t now_us, struct planner_reque
         return true;
 }
 
+bool planner_begin_search(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
+                          uint64_t *ret_wake_us)
+{
+        struct planner_api *api = &planner->api;
+        uint64_t at_us = allowed_us(planner, RATE_LIMITER_CONFIRM, now_us);
+
+        *ret_wake_us = USEC_NEVER;
+        if (api->in_flight >= planner->limits.max_in_flight || api->unsent > 0 ||
+            api->breaker.state != BREAKER_CLOSED)
+                return false;
+        *ret_wake_us = at_us;
+        if (at_us > now_us)
+                return false;
+        *ret_wake_us = USEC_NEVER;
+        *ret_request = (struct planner_request){ .kind = REQUEST_SEARCH };
+        request_begin(planner, ret_request, RATE_LIMITER_CONFIRM, now_us);
+        return true;
+}
+
 void planner_note_sent(struct planner *planner, uint64_t now_us)
 {
         if (planner->api.unsent == 0)

@@ -92,6 +92,13 @@ void planner_pause(struct planner *planner, uint64_t until_us);
 bool planner_next(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
                   uint64_t *ret_wake_us);
 
+/*
+ * A page of the search for a client: a request without jobs that ends like any other. Returns false if none
+ * may be made now; *ret_wake_us is then when to ask again (USEC_NEVER: after the next response).
+ */
+bool planner_begin_search(struct planner *planner, uint64_t now_us, struct planner_request *ret_request,
+                          uint64_t *ret_wake_us);
+
 /* The earliest time at which a sign-in may start; USEC_NEVER while a probe is in flight. */
 uint64_t planner_sign_in_at(const struct planner *planner, uint64_t now_us);
 

@@ -80,7 +80,8 @@ enum request_kind {
         REQUEST_CHECK,      /* a batch of one id: does the API work at all? It does not poll the job. */
         REQUEST_GONE_CHECK, /* a batch of one id: does the record exist? */
         REQUEST_PAGE,       /* of the search: of no job */
-        REQUEST_SIGN_IN,    /* likewise */
+        REQUEST_SEARCH,     /* likewise, for a client */
+        REQUEST_SIGN_IN,    /* of no job */
 };
 
 /* What a page of the search is ordered by, always the newest first. */

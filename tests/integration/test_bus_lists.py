@@ -3,6 +3,8 @@
 
 import pathlib
 import re
+import signal
+import threading
 import unittest
 
 from bus_rig import Bus, BusError, MANAGER, OBJECT
@@ -18,8 +20,11 @@ class BusTest(IntegrationTest):
         self.bus = Bus(self.directory)
         self.addCleanup(self.bus.stop)
 
-    def start(self, jobs, scenario="", **config):
-        self.fake = self.start_fake(scenario)
+    def start(self, jobs, scenario="", server_ignores_filters=False, search_descending=None, roles=None, **config):
+        server = "ignore_filters = yes\n" * server_ignores_filters
+        server += f"search_descending = {search_descending}\n" * bool(search_descending)
+        server += f"roles = {roles}\n" * bool(roles)
+        self.fake = self.start_fake(scenario, server)
         self.write_config(self.fake, jobs, **config)
         return self.run_service()
 
@@ -201,6 +206,79 @@ class Deliveries(BusTest):
 
     def deliveries(self, *filter):
         return self.call("ListDeliveries", "a{sv}tu", *(filter or [0]), 0, 0)[0]
+
+
+class Recent(BusTest):
+    ACCOUNT = "[jobs 1-150]\ndescription = Import %i\nbusiness = Berlin\nbusiness_id = 7\nuser_name = Mrs Smith\n" \
+              "step = 0s Completed | secret\n" \
+              "[jobs 151-160]\ndescription = Export %i\nbusiness_id = 8\nstep = 0s Running\n"
+
+    def recent(self, *filter):
+        return self.call("Recent", "a{sv}", *(filter or [0]))[0]
+
+    def test_the_newest_jobs_of_the_account(self):
+        self.start([150], self.ACCOUNT).wait_for(r"\[succeeded")
+        rows = self.recent()
+        created = [row["CreatedOn"] for row in rows]
+        self.assertEqual((len(rows), created), (25, sorted(created, reverse=True)))
+        self.assertEqual({row["Id"]: row["Watched"] for row in rows}[150], True)
+        self.assertEqual(sum(row["Watched"] for row in rows), 1)
+        self.assertNotRegex(str(rows), "Smith|secret")
+        self.assertEqual(len(self.recent(1, "Limit", "u", 1000)), 100)
+
+    def test_filters_are_checked_here_too(self):
+        self.start([160], self.ACCOUNT, server_ignores_filters=True)
+        found = self.recent(1, "BusinessId", "t", 8)
+        self.assertEqual(sorted(row["Id"] for row in found), list(range(151, 161)))
+        found = self.recent(2, "Description", "s", "import 1?", "BusinessId", "t", 7)
+        self.assertEqual(sorted(row["Id"] for row in found), list(range(10, 20)))
+        self.assertIn("Business=7", str([request["query"] for request in self.fake.requests()]))
+
+    def test_whatever_dir_means(self):
+        self.start([160], self.ACCOUNT, search_descending=1)
+        created = [row["CreatedOn"] for row in self.recent()]
+        self.assertEqual(created, sorted(created, reverse=True))
+
+    def test_without_the_api(self):
+        closed = Closed()
+        self.addCleanup(closed.release)
+        self.write_config(closed.url, [5])
+        self.run_service().wait_for("Cannot reach the API")
+        self.assertRefused("the API cannot be asked: unreachable", "Recent", "a{sv}", 0)
+
+    def test_a_reload_asks_again_and_a_stop_ends_it(self):
+        daemon = self.start([150], self.ACCOUNT)
+        daemon.wait_for(r"\[succeeded")
+        results = []
+
+        def ask():
+            try:
+                results.append(len(self.recent()))
+            except BusError as error:
+                results.append(str(error))
+
+        def begin():
+            call = threading.Thread(target=ask)
+            call.start()
+            self.wait_until(lambda: self.fake.stats()["requests"] > self.fake.stats()["answered"])
+            return call
+
+        self.fake.fault("hang", path="*page=*", hang="yes", times=1)
+        call = begin()
+        self.write_config(self.fake, [150], api={"timeout": "11s"})
+        daemon.process.send_signal(signal.SIGHUP)
+        call.join()
+        self.assertEqual(results, [25])
+
+        self.fake.fault("hang", path="*page=*", hang="yes")
+        call = begin()
+        self.assertEqual(daemon.stop(), 0)
+        call.join()
+        self.assertIn("the API cannot be asked: the service is stopping", results[1])
+
+    def test_a_missing_role_is_said(self):
+        self.start([160], self.ACCOUNT, roles="read").wait_for(r"\[seen")
+        self.assertRefused("the API cannot be asked: ", "Recent", "a{sv}", 0)
 
 
 class Interface(BusTest):

@@ -228,6 +228,7 @@ static void accuse(struct sim *sim, const struct slot *slot, bool witness, bool 
         case REQUEST_SINGLE:
         case REQUEST_BATCH:
         case REQUEST_PAGE:
+        case REQUEST_SEARCH:
         case REQUEST_SIGN_IN:
                 break;
         }

@@ -305,6 +305,52 @@ static void test_sign_ins_are_counted(void **state)
         assert_int_equal(planner_sign_in_at(fixture->planner, START), START + MIN);
 }
 
+/* A search of a client keeps to the limits, and what becomes of it says nothing about jobs. */
+static void test_searches_of_clients(void **state)
+{
+        struct fixture *fixture = *state;
+        struct planner_limits limits = limits_of(1);
+        const struct planner_failure refused = { .failure = FAILURE_REFUSED },
+                                     unreachable = { .failure = FAILURE_UNREACHABLE };
+        struct planner_request request;
+        uint64_t wake_us = 0;
+
+        limits.rate_limiter.min_spacing_us = 100 * USEC_PER_MSEC;
+        limits.reports_sent = true;
+        make(fixture, &limits, 1);
+        struct planner *planner = fixture->planner;
+        assert_true(planner_begin_search(planner, START, &request, &wake_us));
+        assert_int_equal(request.kind, REQUEST_SEARCH);
+        assert_int_equal(request.count, 0);
+        assert_false(planner_begin_search(planner, START, &request, &wake_us)); /* it is not sent */
+        assert_true(wake_us == USEC_NEVER);
+        planner_note_sent(planner, START);
+        planner_end_request(planner, &request, START);
+        assert_false(planner_begin_search(planner, START, &request, &wake_us));
+        assert_in_range(wake_us, START + 100 * USEC_PER_MSEC, START + 200 * USEC_PER_MSEC);
+
+        /* It has succeeded, or failed in its own right. */
+        planner_succeeded(planner, &request, START);
+        for (unsigned i = 1; i <= 3; i++) {
+                uint64_t now_us = START + i * USEC_PER_SEC;
+                assert_true(planner_begin_search(planner, now_us, &request, &wake_us));
+                planner_note_sent(planner, now_us);
+                planner_end_request(planner, &request, now_us);
+                assert_int_equal(planner_failed(planner, &request, &refused, false, now_us, 0),
+                                 ATTRIBUTED_TO_NONE);
+                assert_int_equal(planner_breaker(planner)->state, BREAKER_CLOSED);
+        }
+
+        /* None is made while the API is down. */
+        assert_true(planner_begin_search(planner, START + MIN, &request, &wake_us));
+        planner_note_sent(planner, START + MIN);
+        planner_end_request(planner, &request, START + MIN);
+        assert_int_equal(planner_failed(planner, &request, &unreachable, false, START + MIN, 0),
+                         ATTRIBUTED_TO_API);
+        assert_false(planner_begin_search(planner, START + 2 * MIN, &request, &wake_us));
+        assert_true(wake_us == USEC_NEVER);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -324,6 +370,7 @@ int main(void)
                 TEST(test_so_many_requests_at_a_time),
                 TEST(test_a_request_that_says_nothing_is_made_again),
                 TEST(test_sign_ins_are_counted),
+                TEST(test_searches_of_clients),
         };
 
         return cmocka_run_group_tests_name("planner", tests, NULL, NULL);

@@ -37,6 +37,7 @@ EVENT = re.compile(r"Job (?P<id>\d+)(?: \((?P<name>[^)]*)\)| \"(?P<description>.
                    r"(?:, result of (?P<size>\d+) bytes?|, result not known)?\]$")
 API_EVENT = re.compile(r" \[api_(down|refused|ok)\]$")
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")
+NO_BUS = "unix:path=/nonexistent/bus"  # daemons of tests have nothing to do with the system's own
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -273,7 +274,7 @@ def clean_environment(**more):
     keep = {"PATH", "HOME", "LANG", "TMPDIR"}
     env = {name: value for name, value in os.environ.items()
            if name in keep or name.endswith("SAN_OPTIONS")}
-    return {**env, "TZ": "UTC", "JOBWATCHD_HOOK_RUN": HOOK_RUN, **more}
+    return {**env, "TZ": "UTC", "JOBWATCHD_HOOK_RUN": HOOK_RUN, "DBUS_SYSTEM_BUS_ADDRESS": NO_BUS, **more}
 
 
 class IntegrationTest(unittest.TestCase):

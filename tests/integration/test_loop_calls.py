@@ -9,6 +9,7 @@ import os
 import re
 import unittest
 
+from bus_rig import Bus
 from evidence import UrlRecorder
 from fake_journal import FakeJournal, may_mount
 from harness import EX_OK, PATIENCE
@@ -34,6 +35,8 @@ class LoopCalls(SignInTest):
         super().setUp()
         self.calls = self.directory / "calls"
         self.clock = Clock(self.directory / "clock")
+        self.bus = Bus(self.directory)
+        self.addCleanup(self.bus.stop)
         self.manager = ServiceManager(self.directory / "notify")
         self.addCleanup(self.manager.stop)
         self.web = UrlRecorder()
@@ -47,12 +50,12 @@ class LoopCalls(SignInTest):
 
     def start(self, *options, **how):
         env = {"LD_PRELOAD": f"{LIBRARY}:{self.clock.env['LD_PRELOAD']}", "LOOP_CALLS": str(self.calls),
-               "CLOCK_SHIFT": self.clock.env["CLOCK_SHIFT"], "NOTIFY_SOCKET": str(self.directory / "notify")}
+               "CLOCK_SHIFT": self.clock.env["CLOCK_SHIFT"], "NOTIFY_SOCKET": str(self.directory / "notify"), **self.bus.env}
         return self.start_daemon(*options, env=env, **how)
 
     def assertNothingForbidden(self):
         files = rf"(openat|open|read|pread64) {re.escape(str(self.directory))}/(?!state(/|$)).*$"
-        notify = rf"send(to|msg) {re.escape(str(self.directory))}/notify$"
+        notify = rf"send(to|msg) {re.escape(str(self.directory))}/notify$|(connect|sendmsg) {re.escape(str(self.bus.socket))}$"
         lines = self.calls.read_text().splitlines()
         self.assertIn(f"sendmsg {self.directory}/notify", lines, "the library works")
         forbidden = {line for line in lines
@@ -75,6 +78,9 @@ class LoopCalls(SignInTest):
         self.fake.job(11, result="later")
         wait_for(11, "changed")
         self.fake.polls(3, 11)
+        for call in (["ListJobs", "a{sv}tu", 0, 0, 0], ["GetJob", "t", 11], ["ListEvents", "tatu", 0, 0, 0],
+                     ["ListDeliveries", "a{sv}tu", 0, 0, 0], ["ListStatuses"], ["GetStatus"], ["Recent", "a{sv}", 0]):
+            self.bus.call(*call)
         self.fake.job(13, status="Failed")
         wait_for(13, "failed")
 

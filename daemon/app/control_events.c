@@ -87,7 +87,8 @@ static void put_event(struct bus_call *call, const struct event *event)
         bus_put_number(call, "Sequence", event->sequence);
         bus_put_string(call, "EventId", event->id);
         bus_put_string(call, "Event", event_kind_to_string(event->kind));
-        bus_put_number(call, "Job", record->id);
+        if (record->id != 0) /* it is about a job */
+                bus_put_number(call, "Job", record->id);
         control_put_text(call, "Name", &event->job_name);
         control_put_sections(call, event->discover.data);
         bus_put_number(call, "TimeUSec", event->time_us);

@@ -49,7 +49,7 @@ class Load(IntegrationTest):
             self.assertLess(min(times), 200)
 
     def test_fifty_clients_do_not_make_it_grow_or_delay_polls(self):
-        daemon = self.start(JOBS, interval="20s", max_interval="20s", feed="off")  # 100 jobs in a batch: 5 batches in a second
+        daemon = self.start(JOBS, interval="2s", max_interval="2s", feed="off")  # 50 batches in a second
         self.client("pages", NAME)
         before = daemon.memory_kb("VmRSS")
         rate = self.rate_of_polls(4)

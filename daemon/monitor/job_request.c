@@ -266,7 +266,6 @@ static void make_removals(struct job_request *request)
 
 static void take_effect(struct job_request *request)
 {
-        CLEANUP(cleanup_request_free) struct job_request *ended = request;
         struct monitor *monitor = request->monitor;
         const struct job_request_end end = { .was = request->was };
 
@@ -279,6 +278,7 @@ static void take_effect(struct job_request *request)
         monitor_poll_soon(monitor);
         if (request->done != NULL)
                 request->done(request->userdata, &end);
+        request_free(request);
 }
 
 static void request_done(struct state_operation *operation, int r)

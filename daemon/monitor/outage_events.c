@@ -58,24 +58,33 @@ static char *describe(const struct monitor *monitor, enum event_kind kind)
 
 static void go_on(struct monitor *monitor);
 
+/* If it failed, it is tried again later. */
+static void end_recording(struct monitor *monitor, bool recorded)
+{
+        struct outage_events *log = &monitor->outage_events;
+
+        monitor->commits--;
+        log->recording = false;
+        if (recorded)
+                return;
+        log->retry_us = monitor_now_us(monitor) + RETRY_US;
+        log->is_kept = false;
+}
+
 static void on_recorded(void *userdata, bool recorded)
 {
         struct monitor *monitor = userdata;
         struct outage_events *log = &monitor->outage_events;
 
-        monitor->commits--;
-        log->recording = false;
-        if (recorded) {
+        if (recorded)
                 api_events_note_recorded(&log->events, log->kind);
-        } else {
-                log->retry_us = monitor_now_us(monitor) + RETRY_US;
-                log->is_kept = false;
-        }
+        end_recording(monitor, recorded);
         go_on(monitor);
         monitor_poll_soon(monitor);
 }
 
-static void record(struct monitor *monitor, enum event_kind kind, uint64_t now_us)
+/* Returns whether on_recorded() will be called. */
+static bool record(struct monitor *monitor, enum event_kind kind, uint64_t now_us)
 {
         struct outage_events *log = &monitor->outage_events;
         struct api_events next = log->events;
@@ -88,8 +97,11 @@ static void record(struct monitor *monitor, enum event_kind kind, uint64_t now_u
         log->recording = true;
         monitor->commits++;
         const struct recorder_value value = { KEY_OUTAGE, value_of(&log->kept), sizeof(log->kept) };
-        if (recorder_record_api(monitor->parts.recorder, kind, description, &value, on_recorded, monitor) < 0)
-                on_recorded(monitor, false);
+        if (recorder_record_api(monitor->parts.recorder, kind, description, &value, on_recorded, monitor) >=
+            0)
+                return true;
+        end_recording(monitor, false);
+        return false;
 }
 
 /* ---- what is due ---- */
@@ -132,10 +144,8 @@ static void go_on(struct monitor *monitor)
         if (monitor->stopped || log->recording)
                 return;
         bool is_due = api_events_due(&log->events, now_us, &kind);
-        if (is_due && log->retry_us <= now_us) {
-                record(monitor, kind, now_us);
+        if (is_due && log->retry_us <= now_us && record(monitor, kind, now_us))
                 return;
-        }
         keep(monitor, now_us);
         set_timer(monitor, is_due ? log->retry_us : api_events_next(&log->events, now_us));
 }

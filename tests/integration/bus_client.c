@@ -37,7 +37,7 @@ static void need(int r, const char *what)
 /* Reads a page. Returns the number of rows; *last is the Id of the last one. */
 static unsigned read_page(sd_bus_message *reply, uint64_t *last)
 {
-        unsigned rows = 0;
+        unsigned count = 0;
         const char *key;
 
         need(sd_bus_message_enter_container(reply, 'a', "a{sv}"), "rows");
@@ -55,9 +55,9 @@ static unsigned read_page(sd_bus_message *reply, uint64_t *last)
                         need(sd_bus_message_exit_container(reply), "entry");
                 }
                 need(sd_bus_message_exit_container(reply), "row");
-                rows++;
+                count++;
         }
-        return rows;
+        return count;
 }
 
 static double now_ms(void)
@@ -71,7 +71,7 @@ static double now_ms(void)
 static void list_pages(const char *name)
 {
         uint64_t after = 0;
-        unsigned rows = 0, page;
+        unsigned count = 0, page;
         sd_bus *bus = NULL;
 
         need(sd_bus_open_system(&bus), "connect");
@@ -86,10 +86,10 @@ static void list_pages(const char *name)
                                            0, after, 0U);
                 need(r, error.message != NULL ? error.message : "ListJobs");
                 page = read_page(reply, &after);
-                rows += page;
+                count += page;
                 sd_bus_message_unref(reply);
         } while (page > 0);
-        (void)printf("%u %.1f\n", rows, now_ms() - begin);
+        (void)printf("%u %.1f\n", count, now_ms() - begin);
         sd_bus_flush_close_unref(bus);
 }
 

@@ -91,6 +91,7 @@ static int open_session(const struct api_connection_parts *parts, struct api_con
                 .password = password,
                 .stored = parts->tokens,
                 .spend = parts->on_spend,
+                .on_response = parts->on_sign_in_response,
                 .on_answer = parts->on_sign_in,
                 .userdata = parts->userdata,
         };

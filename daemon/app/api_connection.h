@@ -33,8 +33,9 @@ struct api_connection_parts {
         const struct config *config;
         const char *tokens; /* by session_load() */
 
-        /* See session.h; both are called from the loop only. */
+        /* See session.h; they are called from the loop only. */
         void (*on_spend)(void *userdata);
+        void (*on_sign_in_response)(void *userdata, enum failure failure, uint64_t duration_us);
         void (*on_sign_in)(void *userdata, const struct token_result *answer);
         void *userdata;
 };

@@ -66,6 +66,7 @@ static const struct bus_operations operations = {
         .list_deliveries = control_list_deliveries,
         .list_statuses = control_list_statuses,
         .get_status = control_get_status,
+        .metrics = control_metrics,
         .add_jobs = control_add_jobs,
         .remove_jobs = control_remove_jobs,
         .poll = control_poll,

@@ -48,6 +48,7 @@ void control_list_deliveries(void *userdata, struct bus_call *call,
                              const struct bus_list_deliveries *arguments);
 void control_list_statuses(void *userdata, struct bus_call *call);
 void control_get_status(void *userdata, struct bus_call *call);
+void control_metrics(void *userdata, struct bus_call *call);
 void control_add_jobs(void *userdata, struct bus_call *call, const struct bus_add_jobs *arguments);
 void control_remove_jobs(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);
 void control_poll(void *userdata, struct bus_call *call, const struct bus_id_list *arguments);

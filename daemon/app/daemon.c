@@ -237,6 +237,13 @@ static void on_spend(void *userdata)
         monitor_spend(daemon->monitor);
 }
 
+static void on_sign_in_response(void *userdata, enum failure failure, uint64_t duration_us)
+{
+        struct daemon *daemon = userdata;
+
+        monitor_count_sign_in(daemon->monitor, failure, duration_us);
+}
+
 static void on_sign_in(void *userdata, const struct token_result *answer)
 {
         struct daemon *daemon = userdata;
@@ -262,6 +269,7 @@ static struct api_connection_parts connection_parts_of(struct daemon *daemon, co
                 .journal = daemon->journal,
                 .config = config,
                 .on_spend = on_spend,
+                .on_sign_in_response = on_sign_in_response,
                 .on_sign_in = on_sign_in,
                 .userdata = daemon,
         };

@@ -208,6 +208,13 @@ static void start_recent(struct bus_call *call)
         target->operations->recent(target->userdata, call, recent);
 }
 
+static void start_metrics(struct bus_call *call)
+{
+        const struct bus_target *target = call->userdata;
+
+        target->operations->metrics(target->userdata, call);
+}
+
 /* ---- methods ---- */
 
 struct method {
@@ -227,6 +234,7 @@ static const struct method methods[] = {
         { .name = "ListDeliveries", .start = start_list_deliveries },
         { .name = "ListStatuses", .start = start_list_statuses },
         { .name = "GetStatus", .start = start_get_status },
+        { .name = "Metrics", .start = start_metrics },
         { .name = "Recent", .start = start_recent, .at_once = true },
         { .name = "GetDelivery", .start = bus_start_get_delivery },
         { .name = "AddJobs", .action = MANAGE_JOBS, .start = bus_start_add_jobs },
@@ -330,6 +338,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD("ListDeliveries", ("a{sv}", filter, "t", after, "u", limit), ("aa{sv}", deliveries)),
         METHOD("ListStatuses", (NULL), ("aa{sv}", statuses)),
         METHOD("GetStatus", (NULL), ("a{sv}", status)),
+        METHOD("Metrics", (NULL), ("s", text)),
         METHOD("Recent", ("a{sv}", filter), ("aa{sv}", jobs)),
         METHOD("GetDelivery", ("t", id), ("a{sv}", delivery)),
         METHOD("AddJobs", ("at", jobs, "a{sv}", options), ("aa{sv}", added)),

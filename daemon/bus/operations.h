@@ -90,6 +90,7 @@ struct bus_operations {
                                 const struct bus_list_deliveries *arguments);
         void (*list_statuses)(void *userdata, struct bus_call *call);
         void (*get_status)(void *userdata, struct bus_call *call);
+        void (*metrics)(void *userdata, struct bus_call *call);
         void (*get_delivery)(void *userdata, struct bus_call *call, uint64_t id);
 
         /* These change something. */

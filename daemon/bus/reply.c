@@ -187,6 +187,14 @@ static bool is_plain(const char *data, size_t size)
         return true;
 }
 
+void bus_reply_string(struct bus_call *call, const char *string)
+{
+        size_t size = strlen(string);
+        CLEANUP(cleanup_free) char *copy = is_plain(string, size) ? NULL : valid_copy(string, size);
+
+        append(call, SD_BUS_TYPE_STRING, copy != NULL ? copy : string);
+}
+
 void bus_put_text(struct bus_call *call, const char *key, const char *data, size_t size, size_t limit)
 {
         if (data == NULL || !is_wanted(call, key))

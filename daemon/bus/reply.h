@@ -17,6 +17,7 @@ uint32_t bus_call_uid(const struct bus_call *call);
 /* A value of the reply itself. */
 void bus_reply_number(struct bus_call *call, uint64_t number);
 void bus_reply_flag(struct bus_call *call, bool flag);
+void bus_reply_string(struct bus_call *call, const char *string); /* as bus_put_text() writes it */
 
 /* An array of rows, and a row: in the array or as the reply itself. */
 void bus_rows_begin(struct bus_call *call);

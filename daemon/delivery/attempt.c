@@ -274,12 +274,16 @@ static void record_done(struct state_operation *operation, int r)
         attempt->delivery.attempts++;
         attempt->delivery.delay_us = attempt->delay_us;
         attempt->delivery.next_us = attempt->ended_us + attempt->delay_us;
+        if (attempt->result == ATTEMPT_DELIVERED)
+                attempt->parts.counts->succeeded++;
+        else
+                attempt->parts.counts->failed++;
         if (r >= 0)
                 log_result(attempt);
         else
                 attempt->result = ATTEMPT_DELIVERED;
         if (attempt->result == ATTEMPT_ABANDONED)
-                (*attempt->parts.abandoned)++;
+                attempt->parts.counts->abandoned++;
         attempt->parts.on_change(attempt->parts.userdata);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "delivery/hook_counts.h"
 #include "delivery/hook_setup.h"
 #include "state/state.h"
 
@@ -32,7 +33,7 @@ enum attempt_result {
 struct attempt_parts {
         struct state *state;
         struct journal *journal;
-        size_t *abandoned; /* incremented when it is recorded that a delivery is abandoned */
+        struct attempt_counts *counts; /* incremented when the result is recorded */
 
         /* It has reached another stage than the first two. Called from the loop. It must not be freed by
          * that. */

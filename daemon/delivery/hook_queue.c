@@ -43,6 +43,7 @@ struct hook_queue {
         struct backlog backlog;
         struct attempt *attempts[HOOK_PARALLEL_MAX + RECORDING_MAX];
         size_t count;
+        struct attempt_counts counts;
         sd_event_source *timer;
         uint64_t retry_us; /* when to retry what the state refused, by clock_process_us(); 0: nothing */
         bool unreadable;   /* that is reading */
@@ -65,6 +66,21 @@ bool hook_queue_is_configured(const struct hook_queue *queue)
 uint64_t hook_queue_pending(const struct hook_queue *queue)
 {
         return queue->setup != NULL ? queue->backlog.total : 0;
+}
+
+size_t hook_queue_abandoned(const struct hook_queue *queue)
+{
+        return queue->setup != NULL ? queue->counts.abandoned : 0;
+}
+
+struct hook_counts hook_queue_count(const struct hook_queue *queue)
+{
+        return (struct hook_counts){
+                .hook = queue->name,
+                .attempts = queue->counts,
+                .pending = hook_queue_pending(queue),
+                .oldest_us = pending_oldest_us(&queue->backlog.pending),
+        };
 }
 
 bool hook_queue_is_waiting(const struct hook_queue *queue)
@@ -317,7 +333,7 @@ int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struc
         queue->attempt_parts = (struct attempt_parts){
                 .state = parts->state,
                 .journal = parts->journal,
-                .abandoned = parts->abandoned,
+                .counts = &queue->counts,
                 .on_change = on_attempt_change,
                 .userdata = queue,
         };
@@ -359,10 +375,11 @@ static void begin(struct hook_queue *queue, uint64_t pending)
                 backlog_hold(&queue->backlog, attempt_delivery(queue->attempts[i]));
 }
 
-void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, uint64_t pending)
+void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, const struct hook_load *load)
 {
         if (queue->setup == NULL)
-                begin(queue, pending);
+                begin(queue, load->pending);
+        queue->counts.abandoned = load->abandoned;
         hook_setup_unref(queue->setup);
         queue->setup = hook_setup_ref(setup);
         wake(queue);
@@ -384,7 +401,9 @@ static bool contains(const uint64_t ids[], size_t count, uint64_t id)
         return false;
 }
 
-void hook_queue_reread(struct hook_queue *queue, uint64_t pending, const uint64_t dropped[], size_t count)
+/* How many are pending is not known without `load`: as many as are read at a time. */
+void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, const uint64_t dropped[],
+                       size_t count)
 {
         for (size_t i = 0; i < queue->count; i++)
                 if (contains(dropped, count, attempt_delivery(queue->attempts[i])->id))
@@ -392,7 +411,9 @@ void hook_queue_reread(struct hook_queue *queue, uint64_t pending, const uint64_
         if (queue->setup == NULL)
                 return;
         backlog_clear(&queue->backlog);
-        begin(queue, pending);
+        begin(queue, load != NULL ? load->pending : BACKLOG_MEMORY_MAX);
+        if (load != NULL)
+                queue->counts.abandoned = load->abandoned;
         wake(queue);
 }
 

@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "delivery/hook_counts.h"
 #include "delivery/hook_setup.h"
+#include "delivery/outbox_load.h"
 #include "state/state.h"
 
 /* The deliveries of one hook: attempts in progress, and a timer for the next one that is not due yet. */
@@ -17,7 +19,6 @@ struct hook_queue_parts {
         sd_event *event;
         struct state *state;
         struct journal *journal;
-        size_t *abandoned; /* incremented for each delivery that is abandoned */
 
         /*
          * hook_queue_fill() is to be called, from the loop. Must call no function of the queue.
@@ -39,10 +40,10 @@ int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struc
 struct hook_queue *hook_queue_free(struct hook_queue *queue);
 
 /*
- * Sets the configuration for attempts from now on: the queue takes a reference. A queue that had none reads
- * its deliveries from the state, where `pending` are pending.
+ * Sets the configuration for attempts from now on: the queue takes a reference. `load` is what the state has;
+ * a queue that had no configuration reads its deliveries from there.
  */
-void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, uint64_t pending);
+void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, const struct hook_load *load);
 
 /*
  * The hook is not configured any more: no attempt starts, those in progress continue, and no delivery is held
@@ -52,10 +53,11 @@ void hook_queue_remove(struct hook_queue *queue);
 bool hook_queue_is_configured(const struct hook_queue *queue);
 
 /*
- * Deliveries of the hook were changed in the state, where so many are pending now: reads them again. Those in
- * progress continue. Of those that were dropped nothing follows.
+ * Deliveries of the hook were changed in the state, which has `load` now (NULL: that could not be read):
+ * reads them again. Those in progress continue. Of those that were dropped nothing follows.
  */
-void hook_queue_reread(struct hook_queue *queue, uint64_t pending, const uint64_t dropped[], size_t count);
+void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, const uint64_t dropped[],
+                       size_t count);
 
 /* The setup of the hook; NULL if it is not configured. Borrowed. */
 struct hook_setup *hook_queue_setup(const struct hook_queue *queue);
@@ -101,6 +103,12 @@ bool hook_queue_is_waiting(const struct hook_queue *queue);
 
 /* How many deliveries are pending; 0 for a hook that is not configured. */
 uint64_t hook_queue_pending(const struct hook_queue *queue);
+
+/* How many were abandoned, see hook_counts.h; 0 for a hook that is not configured. */
+size_t hook_queue_abandoned(const struct hook_queue *queue);
+
+/* Of a configured hook. Takes O(n) of the jobs with deliveries in memory. */
+struct hook_counts hook_queue_count(const struct hook_queue *queue);
 
 /* Whether results of attempts cannot be recorded, or deliveries cannot be read. */
 bool hook_queue_has_state_error(const struct hook_queue *queue);

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "delivery/backlog.h"
 #include "delivery/exec/output.h"
 #include "delivery/hook_queue.h"
 #include "delivery/unit/unit.h"
@@ -35,7 +34,6 @@ struct outbox {
         uint64_t short_us; /* when an attempt could last not be made, by clock_process_us(); 0: never */
         bool woken;        /* a queue is to be filled */
         bool stopping;
-        size_t abandoned;
 };
 
 DEFINE_CLEANUP(struct outbox, outbox_free)
@@ -119,7 +117,7 @@ static struct hook_queue *find_queue(const struct outbox *outbox, const char *ho
 void outbox_add(struct outbox *outbox, const struct event *event, const char *const hooks[],
                 const uint64_t delivery_ids[], size_t count)
 {
-        struct delivery delivery = { .job_id = event->record.id };
+        struct delivery delivery = { .job_id = event->record.id, .event_us = event->time_us };
 
         memcpy(delivery.event_id, event->id, sizeof(delivery.event_id));
         for (size_t i = 0; i < count; i++) {
@@ -186,13 +184,24 @@ bool outbox_is_idle(const struct outbox *outbox)
 
 struct outbox_counts outbox_count(const struct outbox *outbox)
 {
-        struct outbox_counts counts = { .abandoned = outbox->abandoned };
+        struct outbox_counts counts = { 0 };
 
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 counts.pending += hook_queue_pending(outbox->queues[i]);
+                counts.abandoned += hook_queue_abandoned(outbox->queues[i]);
                 counts.state_error |= hook_queue_has_state_error(outbox->queues[i]);
         }
         return counts;
+}
+
+size_t outbox_count_hooks(const struct outbox *outbox, struct hook_counts ret_counts[], size_t max)
+{
+        size_t count = 0;
+
+        for (size_t i = 0; i < outbox->queue_count && count < max; i++)
+                if (hook_queue_is_configured(outbox->queues[i]))
+                        ret_counts[count++] = hook_queue_count(outbox->queues[i]);
+        return count;
 }
 
 bool outbox_is_delivering(const struct outbox *outbox, uint64_t delivery_id)
@@ -210,13 +219,13 @@ const struct outbox_parts *outbox_parts(const struct outbox *outbox)
         return &outbox->parts;
 }
 
-/* How many deliveries of a hook are pending; if that is not known, as many as are read at a time. */
-static uint64_t pending_of(const struct config *config, const struct outbox_load *load, const char *hook)
+static const struct hook_load *load_of(const struct config *config, const struct outbox_load *load,
+                                       const char *hook)
 {
         for (size_t i = 0; load != NULL && i < config->hook_count; i++)
                 if (strcmp(config->hooks[i].name, hook) == 0)
-                        return load->pending[i];
-        return BACKLOG_MEMORY_MAX;
+                        return &load->hooks[i];
+        return NULL;
 }
 
 void outbox_reread(struct outbox *outbox, const struct config *config, const struct outbox_load *load,
@@ -225,10 +234,8 @@ void outbox_reread(struct outbox *outbox, const struct config *config, const str
         for (size_t i = 0; i < outbox->queue_count; i++) {
                 struct hook_queue *queue = outbox->queues[i];
 
-                hook_queue_reread(queue, pending_of(config, load, hook_queue_name(queue)), dropped, count);
+                hook_queue_reread(queue, load_of(config, load, hook_queue_name(queue)), dropped, count);
         }
-        if (load != NULL)
-                outbox->abandoned = load->abandoned;
 }
 
 int outbox_start_test(struct outbox *outbox, const char *hook, struct event *event, uid_t uid,
@@ -305,7 +312,6 @@ static int make_queue(struct outbox *outbox, const char *hook, struct hook_queue
                 .event = outbox->parts.event,
                 .state = outbox->parts.state,
                 .journal = outbox->parts.journal,
-                .abandoned = &outbox->abandoned,
                 .on_wake = on_queue_wake,
                 .on_shortage = on_queue_shortage,
                 .userdata = outbox,
@@ -358,9 +364,8 @@ static void apply_setups(struct outbox *outbox, const struct config *config, str
                 if (setups->queues[i] != NULL)
                         add_queue(outbox, STEAL_POINTER(setups->queues[i]));
                 hook_queue_configure(find_queue(outbox, config->hooks[i].name), setups->items[i],
-                                     load->pending[i]);
+                                     &load->hooks[i]);
         }
-        outbox->abandoned = load->abandoned;
 }
 
 int outbox_reload(struct outbox *outbox, struct config *config, const struct outbox_load *load)

@@ -7,6 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
+#include "delivery/hook_counts.h"
 #include "delivery/hook_test.h"
 #include "delivery/outbox_load.h"
 #include "journal/journal.h"
@@ -102,6 +103,12 @@ struct outbox_counts {
 };
 
 struct outbox_counts outbox_count(const struct outbox *outbox);
+
+/*
+ * Counts for each configured hook. `ret_counts` has room for `max`, as many as the configuration has. Returns
+ * their number.
+ */
+size_t outbox_count_hooks(const struct outbox *outbox, struct hook_counts ret_counts[], size_t max);
 
 /* Whether an attempt to make this delivery is in progress. */
 bool outbox_is_delivering(const struct outbox *outbox, uint64_t delivery_id);

@@ -37,7 +37,7 @@ static void take_pending(void *userdata, const char *hook, uint64_t count)
         size_t position = find_hook(reading->config, hook);
 
         if (position < load->hook_count) {
-                load->pending[position] = count;
+                load->hooks[position].pending = count;
                 return;
         }
         CLEANUP(cleanup_free) char *before = load->removed;
@@ -49,19 +49,21 @@ static void take_abandoned(void *userdata, uint64_t job_id, bool job_is_added, c
 {
         const struct reading *reading = userdata;
         const struct config *config = reading->config;
-        bool configured = find_hook(config, hook) < config->hook_count;
+        size_t position = find_hook(config, hook);
         bool watched = job_is_added || config->discover_count > 0; /* any job may have been discovered */
 
-        for (size_t i = 0; i < config->job_count && configured && !watched; i++)
+        if (position == config->hook_count)
+                return;
+        for (size_t i = 0; i < config->job_count && !watched; i++)
                 watched = config->jobs[i].id == job_id;
         if (watched)
-                reading->load->abandoned++;
+                reading->load->hooks[position].abandoned++;
 }
 
 int outbox_load(struct store *store, const struct config *config, struct outbox_load **ret_load)
 {
         CLEANUP(cleanup_outbox_load_free)
-        struct outbox_load *load = calloc(1, sizeof(*load) + config->hook_count * sizeof(load->pending[0]));
+        struct outbox_load *load = calloc(1, sizeof(*load) + config->hook_count * sizeof(load->hooks[0]));
         struct reading reading = { .config = config, .load = load };
 
         if (load == NULL)

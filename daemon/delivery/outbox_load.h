@@ -11,9 +11,11 @@
 struct outbox_load {
         char *removed; /* hooks with pending deliveries that are not configured: "old (4), mail (1)"; or NULL
                         */
-        size_t abandoned; /* deliveries about watched jobs to configured hooks that are abandoned */
         size_t hook_count;
-        uint64_t pending[]; /* deliveries to each hook, in the order of the configuration */
+        struct hook_load {
+                uint64_t pending; /* deliveries */
+                size_t abandoned; /* deliveries about watched jobs that are */
+        } hooks[];                /* in the order of the configuration */
 };
 
 /*

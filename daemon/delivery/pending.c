@@ -138,6 +138,23 @@ bool pending_is_first(const struct pending *pending, const struct delivery *deli
         return job_of(pending, delivery) != NULL;
 }
 
+static void take_older(const void *node, VISIT visit, void *userdata)
+{
+        const struct pending_job *job = *(struct pending_job *const *)node;
+        uint64_t *oldest_us = userdata, event_us = job->first->delivery.event_us;
+
+        if ((visit == postorder || visit == leaf) && (*oldest_us == 0 || event_us < *oldest_us))
+                *oldest_us = event_us;
+}
+
+uint64_t pending_oldest_us(const struct pending *pending)
+{
+        uint64_t oldest_us = 0;
+
+        twalk_r(pending->jobs, take_older, &oldest_us);
+        return oldest_us;
+}
+
 static void free_job(void *data)
 {
         struct pending_job *job = data;

@@ -10,7 +10,8 @@
 
 /*
  * The pending deliveries of one hook that are in memory. Those of a job are in order: only the first may
- * start, and only if it is not in progress. Each function takes O(log n). Without memory the process ends.
+ * start, and only if it is not in progress. Each function takes O(log n), unless it says otherwise. Without
+ * memory the process ends.
  */
 struct pending {
         void *jobs;         /* those with deliveries: a tree of tsearch(3) */
@@ -42,6 +43,8 @@ bool pending_end(struct pending *pending, const struct delivery *delivery);
 
 /* Whether it is the first of its job. */
 bool pending_is_first(const struct pending *pending, const struct delivery *delivery);
+/* The smallest event_us of all, those in progress included; 0: there are none. Takes O(n) of the jobs. */
+uint64_t pending_oldest_us(const struct pending *pending);
 
 /* Drops all deliveries and frees the memory. */
 void pending_clear(struct pending *pending);

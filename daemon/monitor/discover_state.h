@@ -22,6 +22,7 @@ struct discover {
         size_t unrecorded;             /* jobs in the table whose first event is not recorded */
         size_t watched;                /* discovered jobs in the table */
         size_t succeeded, failed;      /* that have ended and are in the table no more */
+        size_t gone;                   /* of those that have failed */
         bool limit_logged;
         bool unsaved;          /* a first round is over, and the state does not know that */
         bool in_feed_round;    /* between two pages of one */

@@ -24,6 +24,16 @@ static void remove_job(struct monitor *monitor, struct job *job)
         job_free(job);
 }
 
+static void count_ended(struct discover *discover, enum outcome outcome)
+{
+        if (outcome == OUTCOME_SUCCESS)
+                discover->succeeded++;
+        else
+                discover->failed++;
+        if (outcome == OUTCOME_GONE)
+                discover->gone++;
+}
+
 /*
  * Takes out jobs that have ended, and those that no section matches after all. Of gone jobs it is seen within
  * the hour that they are not polled any more.
@@ -47,7 +57,7 @@ static void take_out_ended(struct monitor *monitor)
                         continue;
                 if (job->planning.done && memory->recorded && outcome_is_terminal(memory->outcome) &&
                     !monitor->parts.once)
-                        *(memory->outcome == OUTCOME_SUCCESS ? &discover->succeeded : &discover->failed) += 1;
+                        count_ended(discover, memory->outcome);
                 else if (job->discovery->rejected)
                         discover->unrecorded--;
                 else

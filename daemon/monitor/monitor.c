@@ -120,6 +120,11 @@ void monitor_take_sign_in(struct monitor *monitor, const struct token_result *re
         monitor_poll_due(monitor);
 }
 
+void monitor_count_sign_in(struct monitor *monitor, enum failure failure, uint64_t duration_us)
+{
+        requests_count(monitor, ENDPOINT_TOKEN, failure, duration_us);
+}
+
 /* ---- construction ---- */
 
 static int add_event_sources(struct monitor *monitor)
@@ -371,24 +376,34 @@ static uint64_t retry_at(const struct planner *planner)
                                                 : planner_throttle(planner)->pause_until_us;
 }
 
+const struct request_counts *monitor_request_counts(const struct monitor *monitor)
+{
+        return &monitor->request_counts;
+}
+
 struct monitor_counts monitor_count(const struct monitor *monitor)
 {
         struct planner *planner = monitor->planner;
+        const struct rate_limiter *limiter = planner_rate_limiter(planner);
+        uint64_t now = monitor_now_us(monitor);
         struct monitor_counts counts = {
                 .watched = monitor->jobs.count,
                 .not_found = monitor->not_found,
                 .unrecorded = monitor->unrecorded,
                 .search_failure = monitor->search_failure,
                 .report_error = monitor->report_error,
-                .failure = api_failure(planner, monitor_now_us(monitor)),
+                .failure = api_failure(planner, now),
                 .blocked = monitor->outage.blocked,
                 .retry_us = retry_at(planner),
                 .started_us = monitor->started_us,
                 .next_us = planner_next_due(planner),
+                .lag_us = planner_lag_us(planner, now),
                 .feed_works = planner_feed_phase(planner) == FEED_PHASE_WORKING,
-                .discovery_problem = planner_discovery_problem(planner, monitor_now_us(monitor)),
-                .feed_problem = planner_feed_problem(planner, monitor_now_us(monitor)),
-                .spent_hour = rate_limiter_spent_hour(planner_rate_limiter(planner), monitor_now_us(monitor)),
+                .discovery_problem = planner_discovery_problem(planner, now),
+                .feed_problem = planner_feed_problem(planner, now),
+                .spent_minute = rate_limiter_spent(limiter, RATE_LIMITER_MINUTE, now),
+                .spent_hour = rate_limiter_spent(limiter, RATE_LIMITER_HOUR, now),
+                .spent_day = rate_limiter_spent(limiter, RATE_LIMITER_DAY, now),
         };
 
         for (size_t i = 0; i < monitor->jobs.count; i++) {
@@ -406,8 +421,11 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
                 case OUTCOME_SUCCESS:
                         counts.succeeded++;
                         break;
-                case OUTCOME_FAILURE:
                 case OUTCOME_GONE:
+                        counts.gone++;
+                        counts.failed++;
+                        break;
+                case OUTCOME_FAILURE:
                         counts.failed++;
                         break;
                 }
@@ -415,6 +433,7 @@ struct monitor_counts monitor_count(const struct monitor *monitor)
         counts.watched += monitor->discover.succeeded + monitor->discover.failed;
         counts.succeeded += monitor->discover.succeeded;
         counts.failed += monitor->discover.failed;
-        counts.round_us = planner_round_us(planner, counts.open, monitor_now_us(monitor));
+        counts.gone += monitor->discover.gone;
+        counts.round_us = planner_round_us(planner, counts.open, now);
         return counts;
 }

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "model/failure.h"
 #include "monitor/parts.h"
+#include "monitor/request_counts.h"
 #include "monitor/session.h"
 #include "nexudus/nexudus.h"
 
@@ -57,9 +58,11 @@ void monitor_keep(struct monitor *monitor);
 void monitor_set_api(struct monitor *monitor, struct nexudus *nexudus, struct session *session,
                      bool other_server);
 
-/* Callbacks of the session: a sign-in request is about to be sent; a sign-in has completed. */
+/* Callbacks of the session: a sign-in request is about to be sent; a sign-in has completed; a request of it
+ * has. */
 void monitor_spend(struct monitor *monitor);
 void monitor_take_sign_in(struct monitor *monitor, const struct token_result *result);
+void monitor_count_sign_in(struct monitor *monitor, enum failure failure, uint64_t duration_us);
 
 /* True if nothing is left to poll or to record, and no new job is awaited (see on_idle()). */
 bool monitor_is_idle(const struct monitor *monitor);
@@ -69,6 +72,7 @@ struct monitor_counts {
         size_t open; /* not ended as far as is known, including jobs that were never observed */
         size_t succeeded;
         size_t failed;               /* including gone */
+        size_t gone;                 /* of these */
         size_t unanswered;           /* with `once`: jobs without a usable response */
         size_t not_found;            /* with `once`: jobs that do not exist */
         size_t unrecorded;           /* with `once`: changes that could not be recorded */
@@ -79,8 +83,11 @@ struct monitor_counts {
         bool blocked;                /* FAILURE_REFUSED: by something in front of the API */
         uint64_t retry_us;           /* with a failure: CLOCK_BOOTTIME of the next attempt */
         uint64_t next_us;            /* CLOCK_BOOTTIME of the next poll; USEC_NEVER if none is scheduled */
+        uint64_t lag_us;             /* how long the most overdue poll has been due */
         uint64_t started_us;         /* CLOCK_BOOTTIME of the start: requests of earlier runs are not known */
-        unsigned spent_hour;         /* requests in the last hour */
+        unsigned spent_minute;       /* requests in the last minute, */
+        unsigned spent_hour;         /* hour, */
+        unsigned spent_day;          /* and day */
         uint64_t round_us; /* time the rate limits need to find out about every open job; 0: no limits */
         bool feed_works;   /* jobs are polled in sweeps only */
         const char *discovery_problem; /* why no new jobs are found; NULL: they are. Borrowed */
@@ -88,3 +95,6 @@ struct monitor_counts {
 };
 
 struct monitor_counts monitor_count(const struct monitor *monitor);
+
+/* Borrowed. The counts go on, whatever is reloaded. */
+const struct request_counts *monitor_request_counts(const struct monitor *monitor);

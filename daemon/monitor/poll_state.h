@@ -11,6 +11,7 @@
 #include "monitor/job_table.h"
 #include "monitor/manual_jobs.h"
 #include "monitor/parts.h"
+#include "monitor/request_counts.h"
 #include "monitor/request_slot.h"
 #include "nexudus/classification.h"
 #include "planning/api_events.h"
@@ -63,6 +64,7 @@ struct monitor {
         sd_event_source *expiry;     /* of added jobs that have ended; NULL: none was added */
         bool rereads;                /* there may be some that are to be read once more */
         struct request_slot slots[MAX_IN_FLIGHT];
+        struct request_counts request_counts;
         struct discover discover;
         struct recent_searches recent;
         struct outage_log outage;

@@ -43,9 +43,10 @@ struct recorder {
         sd_event_source *upkeep_timer;
         event_published on_event; /* NULL: none */
         void *event_userdata;
-        bool state_failing;                /* the failure has been logged */
-        char state_error[STATE_ERROR_MAX]; /* its cause */
-        bool disk_low;                     /* that was logged, see note_disk() */
+        uint64_t event_counts[EVENT_KIND_COUNT]; /* recorded since the start */
+        bool state_failing;                      /* the failure has been logged */
+        char state_error[STATE_ERROR_MAX];       /* its cause */
+        bool disk_low;                           /* that was logged, see note_disk() */
         bool status_json_logged, result_json_logged;
         struct text_digest statuses[STATUSES_MAX]; /* unrecognised ones that were logged */
         size_t status_count;                       /* of all; the latest STATUSES_MAX are known */
@@ -196,6 +197,11 @@ void recorder_on_event(struct recorder *recorder, event_published handler, void 
         recorder->event_userdata = userdata;
 }
 
+const uint64_t *recorder_event_counts(const struct recorder *recorder)
+{
+        return recorder->event_counts;
+}
+
 /* ---- recording ---- */
 
 static struct recording *recording_free(struct recording *recording)
@@ -257,6 +263,7 @@ static void recording_done(struct state_operation *operation, int r)
                 if (recording->result_only) {
                         report_result(recorder, &recording->event);
                 } else {
+                        recorder->event_counts[recording->event.kind]++;
                         event_log_add(recorder->log, &recording->event);
                         outbox_add(recorder->outbox, &recording->event, recording->hooks,
                                    recording->deliveries, recording->hook_count);

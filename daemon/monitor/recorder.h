@@ -67,6 +67,9 @@ int recorder_record_api(struct recorder *recorder, enum event_kind kind, const c
 typedef void (*event_published)(void *userdata, const struct event *event);
 void recorder_on_event(struct recorder *recorder, event_published handler, void *userdata);
 
+/* How many events of each enum event_kind were recorded since the start. Borrowed. */
+const uint64_t *recorder_event_counts(const struct recorder *recorder);
+
 /*
  * Why changes cannot be recorded at present, as it was logged; NULL: the last attempt succeeded. Borrowed,
  * valid until the loop goes on.

@@ -19,6 +19,7 @@ struct request_slot {
         struct monitor *monitor; /* NULL: the slot is free */
         struct planner_request request;
         struct nexudus_request *http;
+        uint64_t started_us; /* CLOCK_BOOTTIME */
         unsigned generation; /* of the token that the request carries */
         bool sent;           /* the planner knows that the request was sent, or will not be */
 

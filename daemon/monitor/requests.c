@@ -12,6 +12,7 @@
 #include "monitor/recent.h"
 #include "monitor/response.h"
 #include "planning/feed_rows.h"
+#include "platform/clock.h"
 
 static void release(struct request_slot *slot)
 {
@@ -41,6 +42,47 @@ static void cancel(struct request_slot *slot)
         if (slot->request.kind == REQUEST_SEARCH)
                 recent_note_cancelled(slot->monitor);
         release(slot);
+}
+
+/* ---- counts ---- */
+
+void requests_count(struct monitor *monitor, enum endpoint endpoint, enum failure failure,
+                    uint64_t duration_us)
+{
+        struct request_counts *counts = &monitor->request_counts;
+
+        counts->results[endpoint][failure]++;
+        histogram_add(&counts->durations[endpoint], duration_us);
+        if (failure == FAILURE_NONE)
+                counts->success_us = clock_wall_us();
+}
+
+static enum endpoint endpoint_of(const struct planner_request *request)
+{
+        switch (request->kind) {
+        case REQUEST_SINGLE:
+                return ENDPOINT_SINGLE;
+        case REQUEST_PAGE:
+        case REQUEST_SEARCH:
+                return ENDPOINT_SEARCH;
+        case REQUEST_SIGN_IN:
+                return ENDPOINT_TOKEN;
+        case REQUEST_BATCH:
+        case REQUEST_CHECK:
+        case REQUEST_GONE_CHECK:
+                break;
+        }
+        return ENDPOINT_BATCH;
+}
+
+static void count_response(struct request_slot *slot, enum failure failure)
+{
+        struct monitor *monitor = slot->monitor;
+        const struct planner_request *request = &slot->request;
+
+        requests_count(monitor, endpoint_of(request), failure, monitor_now_us(monitor) - slot->started_us);
+        if (failure == FAILURE_NONE && request->kind == REQUEST_PAGE && request->order == PAGE_BY_UPDATED_ON)
+                monitor->request_counts.feed_success_us = monitor->request_counts.success_us;
 }
 
 /* ---- callbacks of the API client ---- */
@@ -81,6 +123,7 @@ static void on_response(void *userdata, const struct nexudus_response *response)
         struct monitor *monitor = slot->monitor;
 
         note_sent(slot);
+        count_response(slot, response->failure);
         planner_end_request(monitor->planner, &slot->request, monitor_now_us(monitor));
         response_take(slot, response);
         release(slot);
@@ -169,7 +212,9 @@ int requests_start(struct monitor *monitor, const struct planner_request *reques
 {
         struct request_slot *slot = find_free_slot(monitor);
 
-        *slot = (struct request_slot){ .monitor = monitor, .request = *request };
+        *slot = (struct request_slot){ .monitor = monitor,
+                                       .request = *request,
+                                       .started_us = monitor_now_us(monitor) };
         slot->generation = monitor->parts.session != NULL ? session_generation(monitor->parts.session)
                                                           : nexudus_token_generation(monitor->parts.nexudus);
         int r = send_request(slot);

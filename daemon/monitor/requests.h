@@ -11,6 +11,10 @@
 /* Sends a request that the planner has chosen. On failure (a negative errno) its jobs are due again. */
 int requests_start(struct monitor *monitor, const struct planner_request *request);
 
+/* Counts a request that has ended, but was not cancelled. */
+void requests_count(struct monitor *monitor, enum endpoint endpoint, enum failure failure,
+                    uint64_t duration_us);
+
 /* Cancels all requests; their jobs are due again. */
 void requests_cancel(struct monitor *monitor);
 

@@ -121,6 +121,14 @@ static void on_token_answer(void *userdata, const struct token_result *answer)
         session->parts.on_answer(session->parts.userdata, answer);
 }
 
+static void on_response(void *userdata, enum failure failure, uint64_t duration_us)
+{
+        const struct session *session = userdata;
+
+        if (session->parts.on_response != NULL)
+                session->parts.on_response(session->parts.userdata, failure, duration_us);
+}
+
 static void on_spend(void *userdata)
 {
         struct session *session = userdata;
@@ -158,7 +166,9 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                 .password = parts->password,
                 .now = clock_process_us,
         };
-        const struct token_callbacks callbacks = { .on_result = on_token_answer, .userdata = session };
+        const struct token_callbacks callbacks = { .on_result = on_token_answer,
+                                                   .on_response = on_response,
+                                                   .userdata = session };
         r = token_new(parts->client, &settings, &callbacks, stored.access_token != NULL ? &stored : NULL,
                       &session->token);
         if (r >= 0)

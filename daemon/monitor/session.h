@@ -28,6 +28,8 @@ struct session_parts {
         const char *stored; /* by session_load() */
 
         void (*spend)(void *userdata); /* a sign-in request is about to be sent */
+        /* One has ended; NULL: not wanted. */
+        void (*on_response)(void *userdata, enum failure failure, uint64_t duration_us);
         /*
          * A renewal has completed. Unless it is TOKEN_OBTAINED the receiver decides when the next one is
          * sent. Called from the loop.

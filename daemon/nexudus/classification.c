@@ -108,30 +108,37 @@ static struct response_class classify_status(const struct http_end *end, const c
         return class;
 }
 
-struct response_class classify_failure(const struct http_end *end, const char *const secrets[static 2],
-                                       size_t response_max, char explanation[static EXPLANATION_SIZE])
+enum failure failure_of_end(const struct http_end *end)
 {
-        enum failure failure = FAILURE_UNREACHABLE;
-
         switch (end->outcome) {
         case HTTP_ANSWERED:
-                return classify_status(end, secrets, explanation);
-        case HTTP_TOO_LARGE:
-                explain(explanation, "response larger than max_response (%zu bytes)", response_max);
-                return (struct response_class){ .failure = FAILURE_UNEXPECTED, .too_large = true };
+                return failure_of_status(end);
         case HTTP_TIMED_OUT:
         case HTTP_BROKEN:
-                failure = FAILURE_NO_RESPONSE;
-                break;
+                return FAILURE_NO_RESPONSE;
+        case HTTP_TOO_LARGE:
         case HTTP_STOPPED:
-                failure = FAILURE_UNEXPECTED;
-                break;
+                return FAILURE_UNEXPECTED;
         case HTTP_UNRESOLVED:
         case HTTP_UNCONNECTED:
         case HTTP_TLS_FAILED:
         case HTTP_IMPOSSIBLE:
                 break;
         }
-        explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
-        return (struct response_class){ .failure = failure };
+        return FAILURE_UNREACHABLE;
+}
+
+struct response_class classify_failure(const struct http_end *end, const char *const secrets[static 2],
+                                       size_t response_max, char explanation[static EXPLANATION_SIZE])
+{
+        struct response_class class = { .failure = failure_of_end(end),
+                                        .too_large = end->outcome == HTTP_TOO_LARGE };
+
+        if (end->outcome == HTTP_ANSWERED)
+                return classify_status(end, secrets, explanation);
+        if (class.too_large)
+                explain(explanation, "response larger than max_response (%zu bytes)", response_max);
+        else
+                explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
+        return class;
 }

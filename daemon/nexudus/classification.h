@@ -24,6 +24,9 @@ struct response_class {
 struct response_class classify_failure(const struct http_end *end, const char *const secrets[static 2],
                                        size_t response_max, char explanation[static EXPLANATION_SIZE]);
 
+/* The class alone; FAILURE_UNEXPECTED for a complete 2xx response. */
+enum failure failure_of_end(const struct http_end *end);
+
 /* Formats an explanation, cut to its size. */
 void explain(char explanation[static EXPLANATION_SIZE], const char *format, ...)
         __attribute__((format(printf, 2, 3)));

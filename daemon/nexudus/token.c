@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nexudus/classification.h"
 #include "nexudus/form.h"
 #include "nexudus/token_body.h"
 #include "nexudus/token_error.h"
@@ -285,6 +286,29 @@ static void accept_tokens(struct token *token, struct token_body *body)
         token->tokens = tokens;
 }
 
+static enum failure failure_of(enum token_verdict verdict, const struct http_end *end)
+{
+        switch (verdict) {
+        case TOKEN_OBTAINED:
+                return FAILURE_NONE;
+        case TOKEN_REFUSED:
+        case TOKEN_BLOCKED:
+                return FAILURE_REFUSED;
+        case TOKEN_THROTTLED:
+                return FAILURE_THROTTLED;
+        case TOKEN_UNREACHABLE:
+                break;
+        }
+        return failure_of_end(end);
+}
+
+static void report_response(const struct token *token, enum token_verdict verdict, const struct http_end *end)
+{
+        if (token->callbacks.on_response != NULL)
+                token->callbacks.on_response(token->callbacks.userdata, failure_of(verdict, end),
+                                             token->now() - token->requested_us);
+}
+
 /* Ends a renewal. The token may have been freed when this returns. */
 static void report_result(struct token *token, enum token_verdict verdict, uint64_t retry_after_us,
                           const char *explanation)
@@ -308,6 +332,7 @@ static void on_end(void *userdata, const struct http_end *end)
 
         token->http = NULL;
         enum token_verdict verdict = read_response(token, end, &body, explanation);
+        report_response(token, verdict, end);
         if (verdict == TOKEN_OBTAINED)
                 accept_tokens(token, &body);
         token_body_clear(&body);

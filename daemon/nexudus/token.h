@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "http/http.h"
+#include "model/failure.h"
 #include "nexudus/token_result.h"
 #include "nexudus/tokens.h"
 
@@ -35,6 +36,9 @@ struct token_callbacks {
          * The token is idle by then: it may be renewed again, and it may be freed.
          */
         void (*on_result)(void *userdata, const struct token_result *result);
+
+        /* An HTTP request of a renewal has ended, before that; NULL: not wanted. */
+        void (*on_response)(void *userdata, enum failure failure, uint64_t duration_us);
         void *userdata;
 };
 

@@ -454,6 +454,13 @@ uint64_t planner_next_due(const struct planner *planner)
         return next_us;
 }
 
+uint64_t planner_lag_us(const struct planner *planner, uint64_t now_us)
+{
+        uint64_t due_us = queue_ready_us(&planner->due, 0);
+
+        return due_us < now_us ? now_us - due_us : 0;
+}
+
 uint64_t planner_round_us(const struct planner *planner, size_t jobs, uint64_t now_us)
 {
         size_t size = planner_batch_size(planner, now_us);

@@ -148,3 +148,6 @@ uint64_t planner_round_us(const struct planner *planner, size_t jobs, uint64_t n
 
 /* When the next poll is due, if nothing prevents it; USEC_NEVER if none is planned. */
 uint64_t planner_next_due(const struct planner *planner);
+
+/* How long the poll of an open job that is most overdue has been due; 0: none is overdue. */
+uint64_t planner_lag_us(const struct planner *planner, uint64_t now_us);

@@ -130,18 +130,28 @@ uint64_t rate_limiter_next(const struct rate_limiter *rate_limiter, enum rate_li
         return next_us;
 }
 
-/* Moves the minutes on; those in between had no requests. */
-static void minutes_advance(struct rate_limiter *rate_limiter, uint64_t now_us)
+static uint64_t part_at(enum rate_limiter_window window, uint64_t now_us)
 {
-        uint64_t minute = now_us / USEC_PER_MIN;
+        static const uint64_t stretches_us[] = {
+                [RATE_LIMITER_MINUTE] = USEC_PER_MIN,
+                [RATE_LIMITER_HOUR] = USEC_PER_HOUR,
+                [RATE_LIMITER_DAY] = USEC_PER_DAY,
+        };
 
-        assert(minute >= rate_limiter->minute);
-        if (minute >= rate_limiter->minute + RATE_LIMITER_MINUTES)
-                memset(rate_limiter->counts, 0, sizeof(rate_limiter->counts));
+        return now_us / (stretches_us[window] / RATE_LIMITER_PARTS);
+}
+
+/* A request is made in this part; those since the last one had none. */
+static void count_add(struct rate_limiter_count *count, uint64_t part)
+{
+        assert(part >= count->part);
+        if (part >= count->part + RATE_LIMITER_PARTS)
+                memset(count->counts, 0, sizeof(count->counts));
         else
-                for (uint64_t m = rate_limiter->minute + 1; m <= minute; m++)
-                        rate_limiter->counts[m % RATE_LIMITER_MINUTES] = 0;
-        rate_limiter->minute = minute;
+                for (uint64_t p = count->part + 1; p <= part; p++)
+                        count->counts[p % RATE_LIMITER_PARTS] = 0;
+        count->part = part;
+        count->counts[part % RATE_LIMITER_PARTS]++;
 }
 
 void rate_limiter_spend(struct rate_limiter *rate_limiter, enum rate_limiter_use use, uint64_t now_us)
@@ -155,8 +165,8 @@ void rate_limiter_spend(struct rate_limiter *rate_limiter, enum rate_limiter_use
                         bucket->poll_us = now_us + 2 * bucket->step_us;
                 bucket->full_us = (bucket->full_us > now_us ? bucket->full_us : now_us) + bucket->step_us;
         }
-        minutes_advance(rate_limiter, now_us);
-        rate_limiter->counts[rate_limiter->minute % RATE_LIMITER_MINUTES]++;
+        for (unsigned window = 0; window < RATE_LIMITER_WINDOWS; window++)
+                count_add(&rate_limiter->windows[window], part_at(window, now_us));
 }
 
 void rate_limiter_note_sent(struct rate_limiter *rate_limiter, uint64_t now_us)
@@ -167,14 +177,16 @@ void rate_limiter_note_sent(struct rate_limiter *rate_limiter, uint64_t now_us)
                 spacing->full_us = now_us + spacing->step_us;
 }
 
-unsigned rate_limiter_spent_hour(const struct rate_limiter *rate_limiter, uint64_t now_us)
+unsigned rate_limiter_spent(const struct rate_limiter *rate_limiter, enum rate_limiter_window window,
+                            uint64_t now_us)
 {
-        uint64_t minute = now_us / USEC_PER_MIN;
+        const struct rate_limiter_count *count = &rate_limiter->windows[window];
+        uint64_t part = part_at(window, now_us);
         unsigned spent = 0;
 
-        for (unsigned back = 0; back < RATE_LIMITER_MINUTES && back <= rate_limiter->minute; back++)
-                if (rate_limiter->minute - back + RATE_LIMITER_MINUTES > minute)
-                        spent += rate_limiter->counts[(rate_limiter->minute - back) % RATE_LIMITER_MINUTES];
+        for (unsigned back = 0; back < RATE_LIMITER_PARTS && back <= count->part; back++)
+                if (count->part - back + RATE_LIMITER_PARTS > part)
+                        spent += count->counts[(count->part - back) % RATE_LIMITER_PARTS];
         return spent;
 }
 

@@ -37,13 +37,26 @@ struct rate_limiter_bucket {
         bool filling;     /* it was empty at the start and has not been full since */
 };
 
-/* Requests of the last hour, for people: counted by the minute. */
-#define RATE_LIMITER_MINUTES 60
+/* The stretches for which requests are counted, for people. */
+enum rate_limiter_window {
+        RATE_LIMITER_MINUTE,
+        RATE_LIMITER_HOUR,
+        RATE_LIMITER_DAY,
+};
+
+#define RATE_LIMITER_WINDOWS (RATE_LIMITER_DAY + 1)
+
+/* Requests of one window: counted by its sixtieth parts. */
+#define RATE_LIMITER_PARTS 60
+
+struct rate_limiter_count {
+        uint64_t part; /* the number of the current one */
+        unsigned counts[RATE_LIMITER_PARTS];
+};
 
 struct rate_limiter {
         struct rate_limiter_bucket buckets[RATE_LIMITER_BUCKETS];
-        uint64_t minute; /* the number of the current minute */
-        unsigned counts[RATE_LIMITER_MINUTES];
+        struct rate_limiter_count windows[RATE_LIMITER_WINDOWS];
 };
 
 /* Full buckets: nothing was requested for as long as the longest limit. */
@@ -70,8 +83,9 @@ void rate_limiter_spend(struct rate_limiter *rate_limiter, enum rate_limiter_use
 /* A request that was spent earlier is sent only now: the next one keeps its distance from that. */
 void rate_limiter_note_sent(struct rate_limiter *rate_limiter, uint64_t now_us);
 
-/* How many requests were made in the last hour, to within a minute. */
-unsigned rate_limiter_spent_hour(const struct rate_limiter *rate_limiter, uint64_t now_us);
+/* How many requests were made in the last minute, hour or day, to within a sixtieth of it. */
+unsigned rate_limiter_spent(const struct rate_limiter *rate_limiter, enum rate_limiter_window window,
+                            uint64_t now_us);
 
 /* The distance between two polls in the long run; 0 without limits. */
 uint64_t rate_limiter_emission_interval(const struct rate_limiter *rate_limiter);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/container.h"
 #include "util/timespan.h"
@@ -40,7 +41,9 @@ struct state_marks {
 struct state {
         struct store *store; /* used by the thread once it is started */
         struct worker *worker;
-        atomic_bool disk_is_low;        /* as of the last transaction */
+        atomic_bool disk_is_low;         /* this and the next are as of the last transaction */
+        atomic_uint_fast64_t used_bytes; /* of the store */
+        struct histogram commit_durations;
         struct state_operation closing; /* the last one; see state_finish() */
         bool started, finishing;
         struct state_marks *marks; /* for the next operation; NULL: none */
@@ -82,6 +85,16 @@ static int run_operation(struct state *state, struct state_operation *operation)
         return operation->run(operation, state->store);
 }
 
+/* Not on a failure, of which the store has the error. */
+static void note_commit(struct state *state, uint64_t started_us)
+{
+        uint64_t used = 0;
+
+        histogram_add(&state->commit_durations, clock_process_us() - started_us);
+        if (store_used_bytes(state->store, &used) >= 0)
+                atomic_store(&state->used_bytes, used);
+}
+
 /*
  * Executes operations in a transaction, from `first` on. Returns the first one that is not part of it, and
  * *ret_r, the result of the transaction.
@@ -89,6 +102,7 @@ static int run_operation(struct state *state, struct state_operation *operation)
 static struct work *run_group(struct state *state, struct work *first, int *ret_r)
 {
         struct work *end = first;
+        bool writes = false;
         size_t count = 0;
 
         int r = store_batch_begin(state->store);
@@ -97,11 +111,15 @@ static struct work *run_group(struct state *state, struct work *first, int *ret_
                 return first->next;
         }
         do {
+                writes |= !operation_of(end)->only_reads;
                 set_result(state, operation_of(end), run_operation(state, operation_of(end)));
                 end = end->next;
         } while (end != NULL && !is_closing(state, end) && ++count < GROUP_MAX &&
                  !store_batch_is_full(state->store));
+        uint64_t started_us = clock_process_us();
         *ret_r = store_batch_end(state->store, true);
+        if (*ret_r >= 0 && writes)
+                note_commit(state, started_us);
         atomic_store(&state->disk_is_low, store_disk_is_low(state->store));
         return end;
 }
@@ -283,6 +301,16 @@ bool state_disk_is_low(const struct state *state)
         return atomic_load(&state->disk_is_low);
 }
 
+uint64_t state_used_bytes(const struct state *state)
+{
+        return atomic_load(&state->used_bytes);
+}
+
+const struct histogram *state_commit_durations(const struct state *state)
+{
+        return &state->commit_durations;
+}
+
 bool state_is_idle(const struct state *state)
 {
         return worker_is_idle(state->worker);
@@ -391,6 +419,9 @@ int state_open(sd_event *event, const char *directory, char **ret_message, struc
         if (r < 0)
                 return r;
         state->disk_is_low = store_disk_is_low(state->store);
+        uint64_t used = 0;
+        (void)store_used_bytes(state->store, &used);
+        state->used_bytes = used;
         const struct worker_parts parts = {
                 .event = event,
                 .name = "state",

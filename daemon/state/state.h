@@ -7,6 +7,7 @@
 
 #include "platform/worker.h"
 #include "state/store.h"
+#include "util/histogram.h"
 
 /*
  * The state, from the point of view of the event loop: a store (store.h) and a thread that reads and writes
@@ -72,6 +73,12 @@ void state_put_value(struct state *state, const char *key, const void *data, siz
  * loop.
  */
 bool state_disk_is_low(const struct state *state);
+
+/* The bytes of the state that are in use after the last transaction: see store_used_bytes(). Any thread. */
+uint64_t state_used_bytes(const struct state *state);
+
+/* How long it took to write each transaction since the start. Borrowed. */
+const struct histogram *state_commit_durations(const struct state *state);
 
 /*
  * Marks an event as logged, as store_mark_logged() does, with the next operation that is queued, or when

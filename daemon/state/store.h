@@ -187,6 +187,7 @@ struct delivery {
         unsigned attempts; /* made so far */
         uint64_t next_us;  /* not before this time; 0 before the first attempt */
         uint64_t delay_us; /* how long that was after the last attempt; 0 before the first */
+        uint64_t event_us; /* CLOCK_REALTIME of its event */
 };
 
 /*
@@ -293,6 +294,12 @@ void store_set_max_size(struct store *store, uint64_t max_size);
  * write, so that recording can go on; space for that is kept in reserve.
  */
 bool store_disk_is_low(const struct store *store);
+
+/*
+ * The bytes of the database that are in use, which max_size limits. Returns 0, or a negative errno with
+ * *ret_bytes untouched.
+ */
+int store_used_bytes(struct store *store, uint64_t *ret_bytes);
 
 /*
  * To be called without a batch when nothing is to be written: moves what was written to its final place and

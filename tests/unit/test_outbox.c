@@ -56,6 +56,45 @@ static void test_delivered_and_abandoned(void **state)
         expect_states(test, ALL_STATES, "done 1,failed 1,pending 0");
 }
 
+static void test_each_hook_is_counted(void **state)
+{
+        struct outbox_test *test = *state;
+        struct hook_counts counts[3];
+
+        test->config =
+                load_hooks(test, (const char *const[]){ "good log", "bad false", "slow gate", NULL }, 0);
+        record(test, 1, 10, "good");
+        record(test, 2, 1, "bad");
+        record(test, 3, 10, "slow");
+        record(test, 4, 11, "slow");
+        start(test);
+        HOOK_WAIT(test->hook, pending(test, "good") == 0 && pending(test, "bad") == 0);
+        assert_int_equal(outbox_count_hooks(test->outbox, counts, 2), 2); /* there is room for two */
+        assert_int_equal(outbox_count_hooks(test->outbox, counts, 3), 3);
+        assert_string_equal(counts[0].hook, "good");
+        assert_int_equal(counts[0].attempts.succeeded, 1);
+        assert_int_equal(counts[0].attempts.failed + counts[0].attempts.abandoned, 0);
+        assert_int_equal(counts[0].pending + counts[0].oldest_us, 0);
+        assert_string_equal(counts[1].hook, "bad");
+        assert_int_equal(counts[1].attempts.succeeded, 0);
+        assert_int_equal(counts[1].attempts.failed, 1);
+        assert_int_equal(counts[1].attempts.abandoned, 1);
+        assert_string_equal(counts[2].hook, "slow");
+        assert_int_equal(counts[2].pending, 2);
+        assert_int_equal(counts[2].oldest_us, fixture_event(3, 10, EVENT_SUCCEEDED).time_us);
+
+        /* After a restart the state tells of the same deliveries, and attempts are counted anew. */
+        start(test);
+        settle(test);
+        assert_int_equal(outbox_count_hooks(test->outbox, counts, 3), 3);
+        assert_int_equal(counts[1].attempts.failed, 0);
+        assert_int_equal(counts[1].attempts.abandoned, 1);
+        assert_int_equal(counts[2].oldest_us, fixture_event(3, 10, EVENT_SUCCEEDED).time_us);
+        open_gate(test);
+        open_gate(test);
+        HOOK_WAIT(test->hook, pending(test, "slow") == 0);
+}
+
 static void test_retried_later(void **state)
 {
         struct outbox_test *test = *state;
@@ -197,10 +236,10 @@ static void test_reload(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_select),   OUTBOX_TEST(test_delivered_and_abandoned),
-                OUTBOX_TEST(test_retried_later), OUTBOX_TEST(test_order_and_concurrency),
-                OUTBOX_TEST(test_stop_and_free), OUTBOX_TEST(test_stop_records_results),
-                OUTBOX_TEST(test_reload),
+                cmocka_unit_test(test_select),           OUTBOX_TEST(test_delivered_and_abandoned),
+                OUTBOX_TEST(test_each_hook_is_counted),  OUTBOX_TEST(test_retried_later),
+                OUTBOX_TEST(test_order_and_concurrency), OUTBOX_TEST(test_stop_and_free),
+                OUTBOX_TEST(test_stop_records_results),  OUTBOX_TEST(test_reload),
         };
 
         return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);

@@ -282,6 +282,19 @@ static void test_a_request_that_says_nothing_is_made_again(void **state)
         }
 }
 
+static void test_the_lag_is_that_of_the_most_overdue_poll(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct planner_limits limits = limits_of(1);
+
+        make(fixture, &limits, 2);
+        assert_int_equal(planner_lag_us(fixture->planner, START + MIN), 0); /* no poll is planned */
+        planner_start_job(fixture->planner, &fixture->jobs[0], START, SEC);
+        planner_start_job(fixture->planner, &fixture->jobs[1], START, 2 * SEC);
+        assert_int_equal(planner_lag_us(fixture->planner, START + SEC), 0);
+        assert_int_equal(planner_lag_us(fixture->planner, START + 3 * SEC), 2 * SEC);
+}
+
 static void test_sign_ins_are_counted(void **state)
 {
         struct fixture *fixture = *state;
@@ -297,7 +310,8 @@ static void test_sign_ins_are_counted(void **state)
         assert_int_equal(request.kind, REQUEST_SIGN_IN);
         assert_false(planner_is_idle(fixture->planner));
         assert_true(planner_sign_in_at(fixture->planner, START) > START); /* its distance */
-        assert_int_equal(rate_limiter_spent_hour(planner_rate_limiter(fixture->planner), START), 1);
+        assert_int_equal(rate_limiter_spent(planner_rate_limiter(fixture->planner), RATE_LIMITER_HOUR, START),
+                         1);
 
         planner_end_request(fixture->planner, &request, START);
         assert_int_equal(planner_failed(fixture->planner, &request, &throttled, true, START, 0),
@@ -369,6 +383,7 @@ int main(void)
                 TEST(test_without_spacing_nothing_waits),
                 TEST(test_so_many_requests_at_a_time),
                 TEST(test_a_request_that_says_nothing_is_made_again),
+                TEST(test_the_lag_is_that_of_the_most_overdue_poll),
                 TEST(test_sign_ins_are_counted),
                 TEST(test_searches_of_clients),
         };

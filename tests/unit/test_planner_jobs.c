@@ -489,7 +489,8 @@ static void test_what_was_spent_is_kept(void **state)
         /* The 125 of a full bucket, and one for each step. */
         uint64_t step_us = rate_limiter_emission_interval(planner_rate_limiter(fixture->planner));
         assert_true(fixture->sent_count <= 126 + (fixture->now_us - START) / step_us);
-        assert_true(rate_limiter_spent_hour(planner_rate_limiter(fixture->planner), fixture->now_us) > 1000);
+        assert_true(rate_limiter_spent(planner_rate_limiter(fixture->planner), RATE_LIMITER_HOUR,
+                                       fixture->now_us) > 1000);
 }
 
 /* Without memory nothing is added, and all goes on; the next attempt succeeds. */

@@ -275,7 +275,7 @@ static void test_the_distance_counts_from_when_a_request_was_sent(void **state)
         assert_true(rate_limiter_next(&limiter, RATE_LIMITER_POLL, START + SEC) > START + SEC);
 }
 
-static void test_the_last_hour_is_counted(void **state)
+static void test_the_last_minute_hour_and_day_are_counted(void **state)
 {
         struct rate_limiter limiter;
         (void)state;
@@ -283,9 +283,13 @@ static void test_the_last_hour_is_counted(void **state)
         rate_limiter_init(&limiter, &documented);
         for (unsigned i = 0; i < 120; i++)
                 rate_limiter_spend(&limiter, RATE_LIMITER_POLL, START + i * USEC_PER_MIN);
-        assert_in_range(rate_limiter_spent_hour(&limiter, START + 119 * USEC_PER_MIN), 59, 60);
-        assert_in_range(rate_limiter_spent_hour(&limiter, START + 149 * USEC_PER_MIN), 29, 31);
-        assert_int_equal(rate_limiter_spent_hour(&limiter, START + USEC_PER_DAY), 0);
+        assert_in_range(rate_limiter_spent(&limiter, RATE_LIMITER_HOUR, START + 119 * USEC_PER_MIN), 59, 60);
+        assert_in_range(rate_limiter_spent(&limiter, RATE_LIMITER_HOUR, START + 149 * USEC_PER_MIN), 29, 31);
+        assert_int_equal(rate_limiter_spent(&limiter, RATE_LIMITER_HOUR, START + USEC_PER_DAY), 0);
+        assert_int_equal(rate_limiter_spent(&limiter, RATE_LIMITER_MINUTE, START + 119 * USEC_PER_MIN), 1);
+        assert_int_equal(rate_limiter_spent(&limiter, RATE_LIMITER_MINUTE, START + 120 * USEC_PER_MIN), 0);
+        assert_int_equal(rate_limiter_spent(&limiter, RATE_LIMITER_DAY, START + 23 * USEC_PER_HOUR), 120);
+        assert_in_range(rate_limiter_spent(&limiter, RATE_LIMITER_DAY, START + 25 * USEC_PER_HOUR), 36, 60);
 }
 
 int main(void)
@@ -303,7 +307,7 @@ int main(void)
                 TEST(test_the_planner_polls_within_a_second_of_a_restart),
                 cmocka_unit_test(test_other_limits_keep_what_was_spent),
                 cmocka_unit_test(test_the_distance_counts_from_when_a_request_was_sent),
-                cmocka_unit_test(test_the_last_hour_is_counted),
+                cmocka_unit_test(test_the_last_minute_hour_and_day_are_counted),
         };
 
         return cmocka_run_group_tests_name("rate_limiter", tests, NULL, NULL);

@@ -542,6 +542,42 @@ static void test_beyond_max_size_an_event_fails_alone(void **state)
         free(data);
 }
 
+static int read_nothing(struct state_operation *operation, struct store *store)
+{
+        (void)operation;
+        (void)store;
+        return 0;
+}
+
+static void test_the_duration_of_each_transaction_that_writes_is_counted(void **state)
+{
+        struct bench *bench = *state;
+        const struct histogram *commits = state_commit_durations(bench->state);
+        struct state_operation read = { .run = read_nothing, .done = limit_done, .only_reads = true };
+        struct record first, second, failed;
+        uint64_t empty = state_used_bytes(bench->state);
+
+        assert_true(empty > 0);
+        assert_int_equal(state_start(bench->state), 0);
+        block(bench); /* it is a transaction, too */
+        record_queue(bench, &first, 1);
+        record_queue(bench, &second, 2);
+        release(bench);
+        run_until_idle(bench);
+        uint64_t count = histogram_count(commits, HISTOGRAM_BOUNDS);
+        assert_in_range(count, 1, 2);
+        assert_true(histogram_sum_us(commits) > 0);
+
+        state_queue(bench->state, &read);
+        run_until_idle(bench);
+        record_queue(bench, &failed, 3);
+        fault_vfs_arm(FAULT_VFS_SYNC, FAULT_VFS_IO, 1, false);
+        run_until_idle(bench);
+        assert_int_equal(failed.result, -EIO);
+        assert_int_equal(histogram_count(commits, HISTOGRAM_BOUNDS), count);
+        assert_true(state_used_bytes(bench->state) >= empty);
+}
+
 /* ---- marks ---- */
 
 static void test_marks_cost_no_transaction_of_their_own(void **state)
@@ -633,6 +669,7 @@ int main(void)
                 TEST(test_a_full_disk_is_relieved_and_the_group_repeated),
                 TEST(test_a_disk_that_stays_full_fails_the_group_until_there_is_room),
                 TEST(test_beyond_max_size_an_event_fails_alone),
+                TEST(test_the_duration_of_each_transaction_that_writes_is_counted),
                 TEST(test_marks_cost_no_transaction_of_their_own),
                 TEST(test_marks_are_written_when_closing),
                 TEST(test_marks_of_a_failed_group_are_written_later),

@@ -93,6 +93,43 @@ static void test_refresh_refused(void **state)
         }
 }
 
+static void test_each_response_is_reported_by_its_class(void **state)
+{
+        static const struct {
+                struct scripted reply;
+                enum failure failure;
+        } cases[] = {
+                { { .status = "200 OK", .body = GOOD("acc-1", "ref-1") }, FAILURE_NONE },
+                { { .status = "200 OK", .body = "[]" }, FAILURE_UNEXPECTED },
+                { { .status = "400 Bad Request", .body = REFUSED }, FAILURE_REFUSED },
+                { { .status = "403 Forbidden", .body = "<html>" }, FAILURE_REFUSED },
+                { { .status = "429 Too Many Requests", .body = "" }, FAILURE_THROTTLED },
+                { { .status = "500 Internal Server Error", .body = "" }, FAILURE_SERVER_ERROR },
+                { { .status = NULL }, FAILURE_NO_RESPONSE },
+        };
+        struct http_fixture *fixture = *state;
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct token_notes notes = { 0 };
+                struct token *token = make(fixture, &notes, NULL);
+
+                renew(fixture, token, &notes, cases[i].reply, NOTHING);
+                assert_int_equal(notes.responses, 1);
+                assert_int_equal(notes.failures[0], cases[i].failure);
+                token_free(token);
+        }
+
+        struct token_notes notes = { 0 };
+        struct tokens known = known_tokens("acc-0", "ref-0", 0);
+        struct token *token = make(fixture, &notes, &known);
+        renew(fixture, token, &notes, REPLY("400 Bad Request", .body = REFUSED),
+              REPLY("200 OK", .body = GOOD("acc-1", "ref-1")));
+        assert_int_equal(notes.responses, 2);
+        assert_int_equal(notes.failures[0], FAILURE_REFUSED);
+        assert_int_equal(notes.failures[1], FAILURE_NONE);
+        token_free(token);
+}
+
 /* Stopped while the request is in flight: its tokens are obtained, but no second request follows. */
 static void test_stop(void **state)
 {
@@ -260,11 +297,17 @@ static void test_bad_client_id(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(test_password),           TEST(test_refresh),
-                TEST(test_refresh_refused),    TEST(test_stop),
-                TEST(test_refresh_remembered), TEST(test_refresh_too_old),
-                TEST(test_renew_in_callback),  TEST(test_free_in_callback),
-                TEST(test_free_while_busy),    TEST(test_unreachable),
+                TEST(test_password),
+                TEST(test_refresh),
+                TEST(test_refresh_refused),
+                TEST(test_each_response_is_reported_by_its_class),
+                TEST(test_stop),
+                TEST(test_refresh_remembered),
+                TEST(test_refresh_too_old),
+                TEST(test_renew_in_callback),
+                TEST(test_free_in_callback),
+                TEST(test_free_while_busy),
+                TEST(test_unreachable),
                 TEST(test_bad_client_id),
         };
 

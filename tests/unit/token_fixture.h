@@ -20,6 +20,8 @@
 
 struct token_notes {
         unsigned results, obtained, spends;
+        unsigned responses;
+        enum failure failures[4];                   /* of these */
         char saved_access[256], saved_refresh[256]; /* those obtained last */
         enum token_verdict verdict;
         bool refreshed;
@@ -70,6 +72,16 @@ static inline void noted_result(void *userdata, const struct token_result *resul
                 *notes->free_in_result = token_free(*notes->free_in_result);
 }
 
+static inline void noted_response(void *userdata, enum failure failure, uint64_t duration_us)
+{
+        struct token_notes *notes = userdata;
+
+        assert_true(duration_us < 60 * USEC_PER_SEC);
+        if (notes->responses < 4)
+                notes->failures[notes->responses] = failure;
+        notes->responses++;
+}
+
 static inline uint64_t now_realtime(void)
 {
         struct timespec now;
@@ -90,6 +102,7 @@ static inline int token_make(struct http_client *client, const char *base_url, s
         };
         const struct token_callbacks callbacks = {
                 .on_result = noted_result,
+                .on_response = noted_response,
                 .userdata = notes,
         };
 

@@ -132,7 +132,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "INSERT INTO deliveries (event, job, hook, next_us) VALUES (?1, ?2, ?3, ?4)",
         [STATEMENT_DELIVERY_PENDING] =
                 "SELECT d.id, e.id, d.job, d.attempts, d.next_us, max(d.next_us - coalesce(d.ended_us, 0), "
-                "0) "
+                "0), e.time_us "
                 "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event "
                 "WHERE d.state = 'pending' AND d.hook = ?1 AND d.id > ?2 ORDER BY d.id",
         [STATEMENT_DELIVERY_LIST] =
@@ -150,7 +150,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                                    "error = ?5 WHERE id = ?1 AND state = 'pending'",
         [STATEMENT_DELIVERY_GET] =
                 "SELECT d.id, e.id, d.job, d.attempts, d.next_us, max(d.next_us - coalesce(d.ended_us, 0), "
-                "0), d.state, CAST(d.hook AS BLOB), e.job_name, CAST(d.error AS BLOB) "
+                "0), e.time_us, d.state, CAST(d.hook AS BLOB), e.job_name, CAST(d.error AS BLOB) "
                 "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event WHERE d.id = ?1",
         [STATEMENT_DELIVERY_RENEW] = RENEW "id = ?1 AND state IN ('pending', 'failed')",
         [STATEMENT_DELIVERY_RENEW_FAILED] = RENEW "hook = ?1 AND state = 'failed'",

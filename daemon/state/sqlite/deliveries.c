@@ -22,6 +22,7 @@ static void read_columns(struct row_reader *row, struct delivery *ret_delivery)
         ret_delivery->attempts = (unsigned)row_read_number(row);
         ret_delivery->next_us = row_read_number(row);
         ret_delivery->delay_us = row_read_number(row);
+        ret_delivery->event_us = row_read_number(row);
 }
 
 static int delivery_read(struct store *store, sqlite3_stmt *statement, struct delivery *ret_delivery)

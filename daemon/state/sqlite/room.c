@@ -23,6 +23,16 @@ void store_set_max_size(struct store *store, uint64_t max_size)
         store->max_size = max_size;
 }
 
+int store_used_bytes(struct store *store, uint64_t *ret_bytes)
+{
+        int64_t used = 0;
+
+        int r = store_run(store, STATEMENT_USAGE, &used);
+        if (r >= 0)
+                *ret_bytes = (uint64_t)used;
+        return r;
+}
+
 /* Cuts texts of pending events `changed` until the pending ones take at most `max` bytes. */
 static int limit_pending(struct store *store, uint64_t max)
 {
@@ -43,18 +53,18 @@ int store_make_room(struct store *store, size_t size)
         uint64_t max = store->max_size;
 
         for (bool limited = false; max > 0; limited = true) {
-                int64_t used = 0;
+                uint64_t used = 0;
 
-                int r = store_run(store, STATEMENT_USAGE, &used);
+                int r = store_used_bytes(store, &used);
                 if (r < 0)
                         return r;
-                if (!limited && (uint64_t)used + size > max / 2) {
+                if (!limited && used + size > max / 2) {
                         r = limit_pending(store, max / 2);
                         if (r < 0)
                                 return r;
                         continue;
                 }
-                if ((uint64_t)used + size <= max)
+                if (used + size <= max)
                         return 0;
                 r = store_run(store, STATEMENT_EVENT_PRUNE_TENTH, NULL);
                 if (r < 0)

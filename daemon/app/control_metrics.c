@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Metrics: what each part has counted. Nothing is read from the state, so they are there if its disk hangs.
+ */
+
+#include <stdlib.h>
+
+#include "app/control_state.h"
+#include "app/metrics.h"
+#include "bus/reply.h"
+#include "util/cleanup.h"
+#include "util/memory.h"
+
+static char *collect(const struct control *control)
+{
+        const struct control_parts *parts = &control->parts;
+        size_t max = (*parts->config)->hook_count;
+        CLEANUP(cleanup_free) struct hook_counts *hooks = memory_malloc(NULL, (max + 1) * sizeof(*hooks));
+        const struct metrics_facts facts = {
+                .instance = parts->instance,
+                .status = parts->describe(parts->userdata),
+                .requests = monitor_request_counts(parts->monitor),
+                .events = recorder_event_counts(parts->recorder),
+                .hooks = hooks,
+                .hook_count = outbox_count_hooks(parts->outbox, hooks, max),
+                .state_bytes = state_used_bytes(parts->state),
+                .commits = state_commit_durations(parts->state),
+        };
+
+        return metrics_text(&facts);
+}
+
+void control_metrics(void *userdata, struct bus_call *call)
+{
+        CLEANUP(cleanup_free) char *text = collect(userdata);
+
+        if (text == NULL) {
+                control_fail_memory(call);
+                return;
+        }
+        bus_reply_string(call, text);
+        bus_call_send(call);
+}

@@ -19,13 +19,10 @@
 #include "util/text.h"
 #include "util/timespan.h"
 
-/* A refused token older than this may have been revoked. */
-#define OLD_TOKEN_US (1 * USEC_PER_HOUR)
-
 /*
  * A token may be accepted for one job and refused for another, and each new token will be, too. So renewals
- * because of a refusal are limited per hour; beyond the limit only tokens that were in use for a while are
- * renewed.
+ * because of a refusal are limited per hour. Beyond the limit, and if it was never accepted, a token is
+ * renewed only after this time: it may have been revoked by then.
  */
 #define RENEWALS_MAX 10
 #define MIN_USE_US   (5 * USEC_PER_MIN)
@@ -258,7 +255,7 @@ bool session_note_refused(struct session *session, unsigned generation)
                 return true;
 
         bool fresh =
-                !session->accepted && session->obtained_us != 0 && now < session->obtained_us + OLD_TOKEN_US;
+                !session->accepted && session->obtained_us != 0 && now < session->obtained_us + MIN_USE_US;
         if (fresh || !may_renew(session, now))
                 return false;
         token_reject(session->token);

@@ -84,7 +84,7 @@ unsigned session_generation(const struct session *session);
 
 /*
  * The token of that generation was refused (401). Returns true if a new token may help: this one had been
- * accepted before, or is old. False means that a fresh token is refused: the role is missing, and signing in
- * again is useless.
+ * accepted before, or is older than five minutes. False means that a fresh token is refused: the role is
+ * missing, and signing in again is useless.
  */
 bool session_note_refused(struct session *session, unsigned generation);

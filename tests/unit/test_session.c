@@ -329,6 +329,22 @@ static void test_a_fresh_token_that_is_refused_stays(void **state)
         assert_int_equal(session_need(test->session), SESSION_READY);
 }
 
+/* While the API refuses all, it is not known whether it would accept another. */
+static void test_a_token_that_was_never_accepted_is_renewed_after_five_minutes(void **state)
+{
+        struct session_test *test = *state;
+
+        sign_in(test);
+        for (unsigned i = 0; i < 20; i++) {
+                ahead_us += 4 * USEC_PER_MIN;
+                assert_false(refused(test));
+                ahead_us += 1 * USEC_PER_MIN;
+                assert_true(refused(test));
+                assert_int_equal(session_need(test->session), SESSION_SIGN_IN);
+                sign_in(test);
+        }
+}
+
 static void test_a_token_that_had_been_accepted_is_renewed(void **state)
 {
         struct session_test *test = *state;
@@ -495,6 +511,7 @@ int main(void)
                 TEST(test_polling_waits_for_the_first_sign_in_only),
                 TEST(test_a_token_is_renewed_before_it_expires),
                 TEST(test_a_fresh_token_that_is_refused_stays),
+                TEST(test_a_token_that_was_never_accepted_is_renewed_after_five_minutes),
                 TEST(test_a_token_that_had_been_accepted_is_renewed),
                 TEST(test_a_late_refusal_does_not_cost_the_new_token),
                 TEST(test_renewals_for_refusals_are_limited),

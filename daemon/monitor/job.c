@@ -98,6 +98,7 @@ int job_load(struct job *job, struct store *store, uint64_t now_us)
         watch->changed_us = (int64_t)now_us - (age_us > 0 ? age_us : 0);
         watch->stalled = stored.stalled;
         job->planning.updated = watch->memory.updated;
+        job->planning.unwatched = stored.unwatched;
         return 0;
 }
 

@@ -4,10 +4,10 @@
  * When pages are requested, and what the feed means for the polls of jobs.
  *
  * A job is covered once it was read while the feed was on: the rounds reach back to a minute before, so every
- * later change of it is shown. So is a job that was recorded before the saved position, but as long as it was
- * not read, a change that is not shown is no fault of the feed: the job may have been recorded much earlier.
- * When a round is complete, covered jobs are spread over the sweep interval; all others follow with their
- * next poll. When the feed ends, all are due by their paces again.
+ * later change of it is shown. So is a job that was recorded before the saved position and watched since, but
+ * as long as it was not read, a change that is not shown is no fault of the feed: the job may have been
+ * recorded much earlier. When a round is complete, covered jobs are spread over the sweep interval; all
+ * others follow with their next poll. When the feed ends, all are due by their paces again.
  *
  * Pages take at most a part of the request rate, so that sweeps and confirmations go on in any case.
  */
@@ -122,13 +122,14 @@ static bool waits_for_poll(const struct planner_job *job)
                job->part == 0;
 }
 
-/* Jobs that were recorded before the saved position need no poll of their own. */
+/* Jobs that were recorded before the saved position, and watched since, need no poll of their own. */
 static void cover_recorded(struct planner *planner)
 {
         for (size_t i = 0; i < planner->job_count; i++) {
                 struct planner_job *job = planner->jobs[i];
 
-                job->covered = waits_for_poll(job) && job->watch.memory.recorded && !has_ended(job);
+                job->covered = waits_for_poll(job) && job->watch.memory.recorded && !has_ended(job) &&
+                               !job->unwatched;
         }
 }
 

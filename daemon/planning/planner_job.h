@@ -65,6 +65,7 @@ struct planner_job {
                                 after that */
         bool read_again : 1; /* after the confirmation, since UpdatedOn has whole seconds */
         bool sampled : 1;    /* its row is believed, and to be confirmed after that all the same */
+        bool unwatched : 1;  /* for some time before this run: changes of it may have passed unseen */
         bool covered : 1;    /* the feed shows any later change: see feed.c */
         bool read : 1;       /* covered, and read since the feed is on */
         bool spread : 1;     /* polled in sweeps */

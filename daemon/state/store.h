@@ -63,6 +63,7 @@ struct stored_job {
         struct text_digest updated_on; /* of the last recorded record */
         uint64_t changed_us;           /* when the last change was recorded */
         bool stalled;                  /* an event `stalled` was recorded since then */
+        bool unwatched;                /* store_prune() was last called without it; not written */
 };
 
 /* Looks up a job without reading its result. Returns 1 and *ret_job, or 0 if the job is unknown. */

@@ -51,6 +51,21 @@ static void test_a_restart_does_not_poll_jobs_that_are_recorded(void **state)
                 assert_true(count_polls(fixture, from, i) > 0);
 }
 
+/* Its changes may be older than the position: rounds do not show them. */
+static void test_a_job_that_was_not_watched_for_some_time_is_polled_at_once(void **state)
+{
+        struct fixture *fixture = *state;
+
+        start_feed(fixture, 1000, INTERVAL);
+        const struct remote_time position = planner_feed_position(fixture->planner);
+        restart(fixture, 1000, 100, &position);
+        fixture->jobs[77].unwatched = true;
+        size_t from = fixture->sent_count;
+        run(fixture, 5 * SEC);
+        assert_true(count_polls(fixture, from, 77) > 0);
+        assert_true(fixture->sent_count - from <= 6); /* it, and pages */
+}
+
 static void test_there_is_no_position_before_every_job_was_read(void **state)
 {
         const struct remote_time none = { .form = REMOTE_TIME_NONE };
@@ -146,6 +161,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(test_a_restart_does_not_poll_jobs_that_are_recorded),
+                TEST(test_a_job_that_was_not_watched_for_some_time_is_polled_at_once),
                 TEST(test_there_is_no_position_before_every_job_was_read),
                 TEST(test_a_change_from_before_the_run_is_no_fault_of_the_feed),
                 TEST(test_a_reload_leaves_a_feed_alone_that_works_again),

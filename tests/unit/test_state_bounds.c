@@ -325,8 +325,13 @@ static void test_jobs_that_are_not_configured_expire(void **state)
         assert_int_equal(store_prune(fixture->state, now_us + keep_us, keep_us, &one), 0);
         fixture_reopen(fixture);
         assert_int_equal(store_get_job(fixture->state, 2, &job), 1);
+        assert_true(job.unwatched);
+        assert_int_equal(store_get_job(fixture->state, 1, &job), 1);
+        assert_false(job.unwatched);
         assert_int_equal(store_get_job(fixture->state, 3, &job), 0);
         assert_int_equal(store_prune(fixture->state, now_us + 2 * keep_us - 1, keep_us, &both), 0);
+        assert_int_equal(store_get_job(fixture->state, 2, &job), 1);
+        assert_false(job.unwatched);
         assert_int_equal(store_prune(fixture->state, now_us + 3 * keep_us, keep_us, &one), 0);
         assert_int_equal(store_get_job(fixture->state, 2, &job), 1);
         assert_int_equal(store_prune(fixture->state, now_us + 4 * keep_us, keep_us, &one), 0);

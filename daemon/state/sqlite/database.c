@@ -57,7 +57,7 @@
 
 static const char *const statement_texts[STATEMENT_COUNT] = {
         [STATEMENT_JOB_GET] = "SELECT outcome, stalled, changed_us, result_hash, result_size, " RECORD_COLUMNS
-                              " FROM jobs WHERE id = ?1",
+                              ", removed_us FROM jobs WHERE id = ?1",
         /* An upsert, so that the triggers of an update run. "stalled" is no change. */
         [STATEMENT_JOB_PUT] =
                 "INSERT INTO jobs (id, outcome, stalled, changed_us, result_hash, "

@@ -47,6 +47,7 @@ static int job_read(struct store *store, uint64_t id, struct job_row *ret_row)
         found.job.result.hash = row_read_number(&row);
         found.job.result.size = row_read_number(&row);
         row_read_record(&row, &found.record);
+        found.job.unwatched = row_read_number(&row) != 0;
         r = row_read_end(store, &row);
         if (r < 0)
                 return r;

@@ -170,8 +170,9 @@ class Database:
             connection.close()
 
     def hurry(self):
-        """Makes pending deliveries due now."""
-        self.ask("UPDATE deliveries SET next_us = 0 WHERE state = 'pending'")
+        """Makes pending deliveries due now. Nothing is pending in a state whose daemon was killed while creating it."""
+        if self.ask("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'"):
+            self.ask("UPDATE deliveries SET next_us = 0 WHERE state = 'pending'")
 
     def is_sound(self):
         """Queries a copy, so that recovery from a crash is left to the daemon."""

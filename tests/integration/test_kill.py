@@ -140,6 +140,17 @@ retries = 1000
         self.addCleanup(lambda: daemon.poll() is None and daemon.kill())
         self.assertEqual(daemon.wait(8 * PATIENCE), EX_JOB_FAILED, self.said()[-4000:])
 
+    def test_killed_before_the_state_has_tables(self):
+        """The file is created before its tables; the next run completes it."""
+        self.new_job()
+        self.configure()
+        self.state.mkdir()
+        self.database.path.touch(0o600)
+        self.database.hurry()
+        self.assertTrue(self.database.is_sound())
+        self.assertEqual(self.start("--once").wait(PATIENCE), EX_OK, self.said())
+        self.assertEqual([event.kind for event in self.database.events()], ["seen"])
+
     def test_kill(self):
         while len(self.jobs) < JOBS_OPEN:
             self.new_job()

@@ -17,8 +17,29 @@ DEFINE_CLEANUP(struct outbox_load, outbox_load_free)
 
 struct reading {
         const struct config *config;
+        uint64_t *jobs; /* those that are listed, sorted */
         struct outbox_load *load;
 };
+
+static int compare_ids(const void *left, const void *right)
+{
+        uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+        return (a > b) - (a < b);
+}
+
+/* malloc()ed. NULL: out of memory. */
+static uint64_t *sorted_jobs(const struct config *config)
+{
+        uint64_t *jobs = calloc(config->job_count + 1, sizeof(*jobs));
+
+        if (jobs == NULL)
+                return NULL;
+        for (size_t i = 0; i < config->job_count; i++)
+                jobs[i] = config->jobs[i].id;
+        qsort(jobs, config->job_count, sizeof(*jobs), compare_ids);
+        return jobs;
+}
 
 /* Returns the position of the hook in the configuration; hook_count if it is not there. */
 static size_t find_hook(const struct config *config, const char *name)
@@ -50,13 +71,11 @@ static void take_abandoned(void *userdata, uint64_t job_id, bool job_is_added, c
         const struct reading *reading = userdata;
         const struct config *config = reading->config;
         size_t position = find_hook(config, hook);
-        bool watched = job_is_added || config->discover_count > 0; /* any job may have been discovered */
 
-        if (position == config->hook_count)
-                return;
-        for (size_t i = 0; i < config->job_count && !watched; i++)
-                watched = config->jobs[i].id == job_id;
-        if (watched)
+        /* 0: of the API. With [discover], any job may have been discovered. */
+        if (position < config->hook_count &&
+            (job_id == 0 || job_is_added || config->discover_count > 0 ||
+             bsearch(&job_id, reading->jobs, config->job_count, sizeof(job_id), compare_ids) != NULL))
                 reading->load->hooks[position].abandoned++;
 }
 
@@ -64,9 +83,10 @@ int outbox_load(struct store *store, const struct config *config, struct outbox_
 {
         CLEANUP(cleanup_outbox_load_free)
         struct outbox_load *load = calloc(1, sizeof(*load) + config->hook_count * sizeof(load->hooks[0]));
-        struct reading reading = { .config = config, .load = load };
+        CLEANUP(cleanup_free) uint64_t *jobs = sorted_jobs(config);
+        struct reading reading = { .config = config, .jobs = jobs, .load = load };
 
-        if (load == NULL)
+        if (load == NULL || jobs == NULL)
                 return -ENOMEM;
         load->hook_count = config->hook_count;
         int r = store_each_pending_hook(store, take_pending, &reading);

@@ -170,3 +170,26 @@ enum feed_step feed_table_read_round(struct feed_table *table)
         } while (step == FEED_NEXT_PAGE || step == FEED_AGAIN);
         return step;
 }
+
+enum feed_step feed_table_read_full_round(struct feed_table *table)
+{
+        table->now_us += 31 * USEC_PER_SEC;
+        return feed_table_read_round(table);
+}
+
+void feed_table_setup(struct feed_table *table, unsigned count, bool watched)
+{
+        feed_table_init(table);
+        for (unsigned id = 1; id <= count; id++) {
+                struct feed_job *job = feed_table_add(table, id, FEED_SECONDS(id), watched);
+                if (watched) /* they are recorded */
+                        job->shown = job->version;
+        }
+}
+
+void feed_table_start_at(struct feed_table *table, int64_t ticks)
+{
+        const struct remote_time saved = { REMOTE_TIME_UTC, FEED_EPOCH + ticks, true };
+
+        feed_cursor_start(&table->cursor, &saved);
+}

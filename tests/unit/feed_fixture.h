@@ -14,7 +14,8 @@
  * as ticks) after FEED_EPOCH.
  */
 
-#define FEED_EPOCH (INT64_C(1767225600) * REMOTE_TICKS_PER_SEC)
+#define FEED_EPOCH      (INT64_C(1767225600) * REMOTE_TICKS_PER_SEC)
+#define FEED_SECONDS(n) ((int64_t)(n)*REMOTE_TICKS_PER_SEC)
 
 struct feed_job {
         uint64_t id;
@@ -56,6 +57,12 @@ struct feed_table {
 void feed_table_init(struct feed_table *table);
 void feed_table_clear(struct feed_table *table);
 
+/* Jobs 1 to `count`, of which each is a second newer than the one before. The last is from second `count`. */
+void feed_table_setup(struct feed_table *table, unsigned count, bool watched);
+
+/* Continues from a saved time. */
+void feed_table_start_at(struct feed_table *table, int64_t ticks);
+
 /* Adds a job; returns it until the next is added. */
 struct feed_job *feed_table_add(struct feed_table *table, uint64_t id, int64_t ticks, bool watched);
 
@@ -70,3 +77,6 @@ void feed_table_change(struct feed_table *table, uint64_t id, int64_t ticks);
 /* Reads a page, or a round to its end. A request takes a second. */
 enum feed_step feed_table_read_page(struct feed_table *table);
 enum feed_step feed_table_read_round(struct feed_table *table);
+
+/* The same after half a minute: rounds that follow each other quickly may be short. */
+enum feed_step feed_table_read_full_round(struct feed_table *table);

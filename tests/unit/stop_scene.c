@@ -5,6 +5,7 @@
 #include "stop_scene.h"
 #include "bus_fixture.h"
 #include "loopback.h"
+#include "stop_scene_files.h"
 
 #include "app/daemon.h"
 #include "app/signals.h"
@@ -381,68 +382,6 @@ static int on_post(sd_event_source *source, void *userdata)
         return 0;
 }
 
-static int open_fifo(const char *name)
-{
-        char path[96];
-
-        (void)snprintf(path, sizeof(path), "%s/%s", scene.options->directory, name);
-        assert_true(mkfifo(path, 0600) == 0 || errno == EEXIST);
-        int fd = open(path, O_RDWR | O_CLOEXEC);
-        assert_return_code(fd, errno);
-        return fd;
-}
-
-static void write_file(const char *name, mode_t mode, const char *text)
-{
-        char path[96];
-
-        (void)snprintf(path, sizeof(path), "%s/%s", scene.options->directory, name);
-        FILE *file = fopen(path, "we");
-        assert_non_null(file);
-        assert_true(fputs(text, file) >= 0);
-        assert_int_equal(fclose(file), 0);
-        assert_return_code(chmod(path, mode), errno);
-}
-
-static void write_hook(void)
-{
-        const char *directory = scene.options->directory;
-        char text[1024];
-
-        if (scene.options->to_the_end)
-                (void)snprintf(text, sizeof(text),
-                               "#!/bin/sh\necho $JOBWATCH_EVENT_ID $JOBWATCH_EVENT >>%s/delivered\n",
-                               directory);
-        else
-                (void)snprintf(
-                        text, sizeof(text),
-                        "#!/bin/sh\n%s\nstatus=\necho $PPID >%s/started\nwhile [ -z \"$status\" ]; do read "
-                        "status <%s/gate; done\n"
-                        "[ \"$status\" != 0 ] || echo $JOBWATCH_EVENT_ID $JOBWATCH_EVENT >>%s/delivered\n"
-                        "exit $status\n",
-                        scene.options->hook_ignores_term ? "trap 'echo asked >${0%/*}/asked' TERM" : "",
-                        directory, directory, directory);
-        write_file("hook", 0700, text);
-}
-
-static void write_config(void)
-{
-        const char *directory = scene.options->directory;
-        char text[2048];
-
-        (void)snprintf(text, sizeof(text),
-                       "[api]\nbase_url = %s\nauth = password\nusername = me\npassword_file = %s/password\n"
-                       "client_id = stop\ntimeout = 1min\n"
-                       "[poll]\ninterval = 100ms\nmax_interval = 100ms\nbatch = off\n"
-                       "[limits]\nmin_spacing = 0\nper_minute = 0\nper_hour = 0\nper_day = 0\n"
-                       "[jobs]\nids = 1, 2\n[log]\ntarget = console\n[state]\ndirectory = %s/state\n"
-                       "[hook program]\non = changed, succeeded\nexec = %s/hook\n"
-                       "[hook unit]\non = changed, succeeded\nunit = hook.service\n",
-                       loopback_url(scene.server, ""), directory, directory, directory);
-        write_file("config.ini", 0600, text);
-        write_file("password", 0600, "secret\n");
-}
-
 static void scene_open(void)
 {
         const char *directory = scene.options->directory;
@@ -451,11 +390,11 @@ static void scene_open(void)
         assert_true(__real_sd_event_new(&scene.hook.event) >= 0);
         (void)snprintf(scene.hook.directory, sizeof(scene.hook.directory), "%s", directory);
         scene.server = loopback_new(scene.hook.event, serve, NULL);
-        scene.gate = open_fifo("gate");
-        scene.started = open_fifo("started");
-        scene.asked = open_fifo("asked");
-        write_hook();
-        write_config();
+        scene.gate = scene_fifo_open(scene.options->directory, "gate");
+        scene.started = scene_fifo_open(scene.options->directory, "started");
+        scene.asked = scene_fifo_open(scene.options->directory, "asked");
+        scene_write_hook(scene.options);
+        scene_write_config(scene.options, loopback_url(scene.server, ""));
 
         scene.bus.hook = &scene.hook;
         scene.bus.systemd = (struct fake_systemd){ .active = "inactive", .sub = "dead" };

@@ -33,6 +33,26 @@ class Results(UnitHookTest):
         self.wait_for('unit test-end.service failed: could not be set up; see "journalctl -u test-end.service"')
 
 
+class Api(UnitHookTest):
+    """Events of the API, which have no job."""
+
+    def test_refused_and_well_again(self):
+        self.write_unit("test-api@.service", ONE_SHOT.format("/bin/echo outcome %i"))
+        self.begin("test-api@%o.service", "step = 0s Running\n", allow=("test-api@*.service",),
+                   more="on = api_refused, api_ok\n")
+        self.wait_for("first seen as Running")
+        self.fake.fault("refused", status=401)
+        self.wait_for('API: hook mine: delivered "api_refused"')
+        self.fake.mend()
+        self.systemctl("reload", UNIT)  # the next probe does not wait
+        self.wait_for('API: hook mine: delivered "api_ok"')
+        for outcome in ("failure", "success"):
+            said = [entry["MESSAGE"] for entry in self.journal(f"_SYSTEMD_UNIT=test-api@{outcome}.service")]
+            self.assertEqual(said, [f"outcome {outcome}"])
+        kinds = [entry["JOBWATCH_EVENT"] for entry in self.events() if "JOBWATCH_JOB" not in entry]
+        self.assertEqual(kinds, ["api_refused", "api_ok"])
+
+
 class EventFiles(UnitHookTest):
     """They are there while the unit runs, whatever happens to the daemon, and not longer."""
 

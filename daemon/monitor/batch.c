@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
+#include "monitor/not_found.h"
 #include "monitor/observe.h"
 #include "planning/feed_rows.h"
 #include "platform/random.h"
@@ -185,6 +186,8 @@ void batch_apply_rows(struct request_slot *slot)
                 more -= is_to_be_confirmed(row);
                 if (row->verdict == ROW_UNCHANGED) {
                         job_of(job)->answered = true;
+                        if (job->watch.not_found_count > 0)
+                                not_found_clear(monitor->parts.state, job->id);
                         monitor_report(monitor, job_of(job), "unchanged (%s)",
                                        outcome_to_string(job->watch.memory.outcome));
                 }

@@ -208,6 +208,7 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
         const struct planner_request *request = &slot->request;
         struct planner_job *job = request->jobs[0];
         uint64_t now = monitor_now_us(monitor);
+        bool was_missing = request->count == 1 && job->watch.not_found_count > 0;
 
         note_failed_batch(monitor, request, response);
         switch (planner_failed(monitor->planner, request, &failure, false, now, random_u64())) {
@@ -240,6 +241,8 @@ static void take_failure(struct request_slot *slot, const struct nexudus_respons
                 }
                 break;
         }
+        if (was_missing && job->watch.not_found_count == 0) /* another failure in between */
+                not_found_clear(monitor->parts.state, job->id);
         report_failure(monitor, request, response);
         if (request->kind == REQUEST_SEARCH)
                 recent_take_failure(monitor, response->explanation);

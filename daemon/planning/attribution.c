@@ -82,20 +82,21 @@ static enum attribution single_failed(struct planner *planner, const struct plan
 {
         struct planner_job *job = request->jobs[0];
         uint64_t before_us = job->charged_us;
-        bool witness = request_is_witness(request), has_ended = planner_job_has_ended(job);
+        bool witness = request_is_witness(request), is_sample = job->end_sampled;
 
         if (gone_is_expected(request, failure->failure)) {
                 gone_note_expected(planner, job, now_us);
                 return ATTRIBUTED_TO_NONE;
         }
-        if (has_ended) /* its row was to be confirmed, as others are */
+        job->end_sampled = false;
+        if (is_sample) /* its row was to be confirmed, as others are */
                 job->done = true;
         else
                 job_charge(planner, job, failure, now_us, random);
         accuse(planner, request, failure, witness, now_us, random);
         if (planner_is_open(planner))
                 return ATTRIBUTED_TO_API;
-        if (has_ended)
+        if (is_sample)
                 return ATTRIBUTED_TO_NONE;
         if (failure->failure == FAILURE_NOT_FOUND && !planner->limits.once)
                 return gone_note_not_found(planner, job, before_us, now_us);

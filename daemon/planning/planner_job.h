@@ -61,16 +61,17 @@ struct planner_job {
         bool row_shown : 1;         /* what that row showed was not read yet, or is not recorded */
         bool row_by_feed : 1;       /* it was on a page of the feed, and not in a batch */
         bool row_on_page : 1;       /* it was on a page of the feed, be it after it was in a batch */
-        bool row_waits : 1;  /* it came while the job was being read, or was to be by a part: to be confirmed
-                                after that */
-        bool read_again : 1; /* after the confirmation, since UpdatedOn has whole seconds */
-        bool sampled : 1;    /* its row is believed, and to be confirmed after that all the same */
-        bool unwatched : 1;  /* for some time before this run: changes of it may have passed unseen */
-        bool covered : 1;    /* the feed shows any later change: see feed.c */
-        bool read : 1;       /* covered, and read since the feed is on */
-        bool spread : 1;     /* polled in sweeps */
-        bool removed : 1;    /* by planner_remove_job() */
-        bool done : 1;       /* not polled any more: it has ended, or had its one poll */
+        bool row_waits : 1;   /* it came while the job was being read, or was to be by a part: to be confirmed
+                                 after that */
+        bool read_again : 1;  /* after the confirmation, since UpdatedOn has whole seconds */
+        bool sampled : 1;     /* its row is believed, and to be confirmed after that all the same */
+        bool end_sampled : 1; /* confirm: its end was believed, which that row showed */
+        bool unwatched : 1;   /* for some time before this run: changes of it may have passed unseen */
+        bool covered : 1;     /* the feed shows any later change: see feed.c */
+        bool read : 1;        /* covered, and read since the feed is on */
+        bool spread : 1;      /* polled in sweeps */
+        bool removed : 1;     /* by planner_remove_job() */
+        bool done : 1;        /* not polled any more: it has ended, or had its one poll */
 };
 
 #define PLANNER_BATCH_MAX 100

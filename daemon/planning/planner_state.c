@@ -50,6 +50,7 @@ static uint64_t confirm_again(struct planner_job *job, uint64_t span_us)
         }
         if (job->sampled) {
                 job->sampled = false;
+                job->end_sampled = planner_job_has_ended(job);
                 job->confirm = true;
                 return 0;
         }

@@ -18,7 +18,7 @@ static bool has_recorded_texts(const struct planner_job *job, const struct job_r
                (memory->result_unread || text_digest_equal(memory->result, text_digest(&record->result)));
 }
 
-/* What an ended job is like later is nobody's business, unless the row was wrong that showed its end. */
+/* A believed end stays, whatever the job is like by now, unless the row was wrong that showed it. */
 static bool is_end_undone(const struct planner_job *job, const struct observation *observation,
                           const struct job_record *record)
 {
@@ -34,10 +34,11 @@ struct observation planner_take_record(struct planner *planner, struct planner_j
                 .result_wait_us = job->settings.result_wait_us,
         };
         bool has_new_text = job->watch.memory.recorded && !has_recorded_texts(job, record);
-        bool had_ended = planner_job_has_ended(job);
+        bool is_sample = job->end_sampled;
         struct observation observation = watch_observe(&job->watch, &rules, record, now_us);
 
-        if (had_ended && !is_end_undone(job, &observation, record))
+        job->end_sampled = false;
+        if (is_sample && !is_end_undone(job, &observation, record))
                 observation = (struct observation){ .change.outcome = job->watch.memory.outcome };
         feed_compare_record(planner, job, record, has_new_text, now_us);
 

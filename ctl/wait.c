@@ -175,6 +175,12 @@ static int call(struct waiting *waiting, sd_bus_message *message, sd_bus_message
         return STEP_ON;
 }
 
+static bool is_over(const struct waiting *waiting)
+{
+        return waiting->open.count == 0 ||
+               ((waiting->context->arguments->given & OPTION_ANY) != 0 && waiting->ended.count > 0);
+}
+
 /* Reads the events since the last, or only finds out which is the newest. */
 static int read_events(struct waiting *waiting)
 {
@@ -203,7 +209,7 @@ static int read_events(struct waiting *waiting)
                         waiting->sequence = page.newest;
                 if (page.gap)
                         waiting->relist = true;
-        } while (page.count > 0);
+        } while (page.count > 0 && !is_over(waiting));
         return STEP_ON;
 }
 
@@ -277,12 +283,6 @@ static int list_jobs(struct waiting *waiting)
 
 /* ---- waiting ---- */
 
-static bool is_over(const struct waiting *waiting)
-{
-        return waiting->open.count == 0 ||
-               ((waiting->context->arguments->given & OPTION_ANY) != 0 && waiting->ended.count > 0);
-}
-
 /* All that is new is read. */
 static int catch_up(struct waiting *waiting)
 {
@@ -339,10 +339,10 @@ static int wait_for_all(struct waiting *waiting)
         waiting->notified = waiting->relist = true;
         for (;;) {
                 int step = catch_up(waiting);
+                if ((step == STEP_ON || step == STEP_ABSENT) && is_over(waiting))
+                        return waiting->any_failed ? EXIT_STATUS_FAILED : EXIT_STATUS_SUCCESS;
                 if (step == STEP_ABSENT)
                         step = wait_for_service(waiting);
-                else if (step == STEP_ON && is_over(waiting))
-                        return waiting->any_failed ? EXIT_STATUS_FAILED : EXIT_STATUS_SUCCESS;
                 while (step == STEP_ON && !waiting->notified && !waiting->relist) {
                         r = client_process(waiting->client);
                         if (r < 0)

@@ -19,6 +19,7 @@ struct list_events {
         struct bus_call *call;
         const struct bus_list_events *arguments;
         uint64_t after; /* events up to this one have been looked at */
+        uint64_t last;  /* and with the operation in progress, up to this one */
         uint64_t newest, pruned;
         bool more;                         /* there may be others */
         size_t count;                      /* of events */
@@ -65,17 +66,16 @@ static int run(struct state_operation *operation, struct store *store)
 {
         struct list_events *list = CONTAINER_OF(operation, struct list_events, operation);
         const struct bus_list_events *arguments = list->arguments;
-        uint64_t last = list->after;
 
         events_clear(list);
+        list->last = list->after;
         int r = store_event_range(store, &list->newest, &list->pruned);
         if (r >= 0)
                 r = store_list_events(store, list->after, arguments->jobs, arguments->job_count,
-                                      arguments->limit, &last, take_event, list);
+                                      arguments->limit, &list->last, take_event, list);
         if (r < 0)
                 return r;
         list->more = r > 0;
-        list->after = last;
         return 0;
 }
 
@@ -122,6 +122,7 @@ static void done(struct state_operation *operation, int r)
                 return;
         }
         if (list->count == 0 && list->more) {
+                list->after = list->last;
                 state_queue(list->control->parts.state, &list->operation);
                 return;
         }

@@ -233,8 +233,8 @@ static const struct method methods[] = {
         { .name = "ListEvents", .start = start_list_events },
         { .name = "ListDeliveries", .start = start_list_deliveries },
         { .name = "ListStatuses", .start = start_list_statuses },
-        { .name = "GetStatus", .start = start_get_status },
-        { .name = "Metrics", .start = start_metrics },
+        { .name = "GetStatus", .start = start_get_status, .at_once = true }, /* also if the disk hangs */
+        { .name = "Metrics", .start = start_metrics, .at_once = true },
         { .name = "Recent", .start = start_recent, .at_once = true },
         { .name = "GetDelivery", .start = bus_start_get_delivery },
         { .name = "AddJobs", .action = MANAGE_JOBS, .start = bus_start_add_jobs },

@@ -211,7 +211,7 @@ static void take_recorded(struct hook_queue *queue, struct attempt *attempt)
 {
         if (!queue->unreadable) /* its event was read */
                 queue->read_failed = false;
-        if (attempt_result(attempt) == ATTEMPT_RETRY)
+        if (attempt_result(attempt) == ATTEMPT_RETRY && !attempt_is_dropped(attempt))
                 backlog_return(&queue->backlog, attempt_delivery(attempt));
         else
                 backlog_end(&queue->backlog, attempt_delivery(attempt));

@@ -184,10 +184,10 @@ void batch_apply_rows(struct request_slot *slot)
                 if (believe_row(monitor, job, row, more))
                         continue;
                 more -= is_to_be_confirmed(row);
+                if (row->verdict != ROW_MISSING && job->watch.not_found_count > 0)
+                        not_found_clear(monitor->parts.state, job->id);
                 if (row->verdict == ROW_UNCHANGED) {
                         job_of(job)->answered = true;
-                        if (job->watch.not_found_count > 0)
-                                not_found_clear(monitor->parts.state, job->id);
                         monitor_report(monitor, job_of(job), "unchanged (%s)",
                                        outcome_to_string(job->watch.memory.outcome));
                 }

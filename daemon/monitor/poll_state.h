@@ -50,7 +50,8 @@ struct recent_search;
 struct recent_searches {
         struct recent_search *first; /* the one in progress, then those that wait */
         size_t count;
-        size_t direction; /* which of the values of `dir` */
+        size_t direction;  /* which of the values of `dir` */
+        uint64_t share_us; /* by when their share of the request rate has paid for their pages */
 };
 
 /* The state of a monitor, shared by the files that implement it. Other components include monitor.h only. */

@@ -28,6 +28,10 @@
 #define PAGE_SIZE 100
 #define PAGES_MAX 4
 
+/* So many pages at once, and then one in this time: polls go on, however often clients ask. */
+#define SHARE_BURST     8
+#define SHARE_PERIOD_US (10 * USEC_PER_SEC)
+
 /* How long a search may wait for the rate limits. A client waits for 25 s. */
 #define WAIT_MAX_US (20 * USEC_PER_SEC)
 
@@ -124,7 +128,12 @@ bool recent_next(struct monitor *monitor, bool may_send, uint64_t now_us, struct
         if (!recent_is_waiting(monitor))
                 return false;
         struct recent_search *search = monitor->recent.first;
-        if (may_send && planner_begin_search(monitor->planner, now_us, ret_request, &at_us)) {
+        if (monitor->recent.share_us > now_us + (SHARE_BURST - 1) * SHARE_PERIOD_US) {
+                at_us = monitor->recent.share_us - (SHARE_BURST - 1) * SHARE_PERIOD_US;
+        } else if (may_send && planner_begin_search(monitor->planner, now_us, ret_request, &at_us)) {
+                if (monitor->recent.share_us < now_us)
+                        monitor->recent.share_us = now_us;
+                monitor->recent.share_us += SHARE_PERIOD_US;
                 ret_request->order = PAGE_BY_CREATED_ON;
                 ret_request->page = (struct feed_page_request){
                         .direction = feed_direction(monitor->recent.direction),

@@ -7,16 +7,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 void memory_exhausted(void)
 {
-        static const char message[] = ": out of memory\n";
-        const char *program = program_invocation_short_name;
+        char message[] = ": out of memory\n";
+        const struct iovec line[] = {
+                /* written at once, since other threads write too */
+                { program_invocation_short_name, strlen(program_invocation_short_name) },
+                { message, strlen(message) },
+        };
 
-        if (write(STDERR_FILENO, program, strlen(program)) < 0 ||
-            write(STDERR_FILENO, message, strlen(message)) < 0)
+        if (writev(STDERR_FILENO, line, 2) < 0)
                 _exit(EX_OSERR);
         _exit(EX_SOFTWARE);
 }

@@ -31,7 +31,7 @@ DOOMED_PATIENCE = 0.5 * SLOW
 # A run that takes this much longer was affected and must have logged it.
 SLOWER = 1.5 * SLOW
 
-TROUBLE = re.compile(r"^(?:\S+ \S+ (?:warning|err|crit|error)\s|jobwatchd: )", re.M)
+TROUBLE = re.compile(r"^(?:\S+ \S+ (?:warning|err|crit|error)\s|jobwatchd\S*: )", re.M)
 
 
 class Failure(Exception):

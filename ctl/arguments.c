@@ -311,11 +311,16 @@ static int check_options(const struct arguments *arguments)
         return 0;
 }
 
+/* As many as a call of the service may have. */
+#define IDS_MAX 1000
+
 static int read_ids(struct arguments *arguments)
 {
         bool jobs = arguments->command->words == WORDS_JOBS;
         uint64_t id;
 
+        if (arguments->word_count > IDS_MAX)
+                return usage_error(arguments->command->name, "more than 1000 IDs");
         for (size_t i = 0; i < arguments->word_count; i++) {
                 if (job_id_parse(arguments->words[i], &id) < 0)
                         return usage_error(arguments->words[i],

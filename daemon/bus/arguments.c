@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/operations.h"
 #include "bus/reply.h"
 
 static int fail(struct bus_call *call, int r)
@@ -19,37 +20,69 @@ static int fail(struct bus_call *call, int r)
 
 /* ---- dictionaries ---- */
 
-static int read_ids(sd_bus_message *message, struct bus_ids *ret_ids)
+static int add_string(struct bus_call *call, const char *key, struct bus_strings *strings, size_t count,
+                      const char *string)
 {
-        const void *data = NULL;
-        size_t size = 0;
-
-        int r = sd_bus_message_read_array(message, SD_BUS_TYPE_UINT64, &data, &size);
-        if (r < 0)
-                return r;
-        *ret_ids = (struct bus_ids){ data, size / sizeof(uint64_t) };
-        return 0;
+        if (count == strings->most) {
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "more than %zu texts in '%s'", strings->most, key);
+                return -E2BIG;
+        }
+        if (strlen(string) > BUS_STRING_MAX) {
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "a text in '%s' is longer than %d bytes", key,
+                              BUS_STRING_MAX);
+                return -E2BIG;
+        }
+        if (strings->items == NULL)
+                strings->items = calloc(strings->most + 1, sizeof(char *));
+        if (strings->items == NULL)
+                return fail(call, -ENOMEM);
+        strings->items[count] = strdup(string);
+        return strings->items[count] == NULL ? fail(call, -ENOMEM) : 0;
 }
 
-static int read_strings(sd_bus_message *message, char ***ret_strings)
+/* One by one, so that nothing is read beyond the bound. */
+static int read_strings(struct bus_call *call, const char *key, struct bus_strings *strings)
 {
-        if (*ret_strings != NULL) /* the key is there twice */
-                return -EINVAL;
-        return sd_bus_message_read_strv(message, ret_strings);
+        const char *string;
+        int r;
+
+        if (strings->items != NULL) /* the key is there twice */
+                return fail(call, -EINVAL);
+        r = sd_bus_message_enter_container(call->message, SD_BUS_TYPE_ARRAY, "s");
+        if (r < 0)
+                return fail(call, r);
+        for (size_t count = 0;; count++) {
+                r = sd_bus_message_read_basic(call->message, SD_BUS_TYPE_STRING, &string);
+                if (r <= 0)
+                        break;
+                r = add_string(call, key, strings, count, string);
+                if (r < 0)
+                        return r;
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(call->message);
+        return r < 0 ? fail(call, r) : 0;
 }
 
-static int read_value(sd_bus_message *message, const struct bus_entry *entry)
+static int read_value(struct bus_call *call, const struct bus_entry *entry)
 {
-        int r = sd_bus_message_enter_container(message, SD_BUS_TYPE_VARIANT, entry->type);
+        int r = sd_bus_message_enter_container(call->message, SD_BUS_TYPE_VARIANT, entry->type);
         if (r < 0)
-                return r;
-        if (strcmp(entry->type, "at") == 0)
-                r = read_ids(message, entry->value);
-        else if (strcmp(entry->type, "as") == 0)
-                r = read_strings(message, entry->value);
-        else
-                r = sd_bus_message_read_basic(message, *entry->type, entry->value);
-        return r < 0 ? r : sd_bus_message_exit_container(message);
+                return fail(call, r);
+        if (strcmp(entry->type, "at") == 0) {
+                r = bus_read_ids(call, entry->value);
+                if (r < 0)
+                        return r;
+        } else if (strcmp(entry->type, "as") == 0) {
+                r = read_strings(call, entry->key, entry->value);
+                if (r < 0)
+                        return r;
+        } else {
+                r = sd_bus_message_read_basic(call->message, *entry->type, entry->value);
+        }
+        if (r >= 0)
+                r = sd_bus_message_exit_container(call->message);
+        return r < 0 ? fail(call, r) : 0;
 }
 
 static const struct bus_entry *find_entry(const char *key, const struct bus_entry entries[], size_t count)
@@ -79,8 +112,7 @@ static int read_entry(struct bus_call *call, const struct bus_entry entries[], s
                               entry->type);
                 return -EINVAL;
         }
-        r = read_value(call->message, entry);
-        return r < 0 ? fail(call, r) : 0;
+        return read_value(call, entry);
 }
 
 int bus_read_entries(struct bus_call *call, const struct bus_entry entries[], size_t count)
@@ -119,9 +151,18 @@ int bus_read_string(struct bus_call *call, const char **ret_string)
 
 int bus_read_ids(struct bus_call *call, struct bus_ids *ret_ids)
 {
-        int r = read_ids(call->message, ret_ids);
+        const void *data = NULL;
+        size_t size = 0;
 
-        return r < 0 ? fail(call, r) : 0;
+        int r = sd_bus_message_read_array(call->message, SD_BUS_TYPE_UINT64, &data, &size);
+        if (r < 0)
+                return fail(call, r);
+        if (size / sizeof(uint64_t) > BUS_ROWS_MAX) {
+                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "more than %d IDs in a call", BUS_ROWS_MAX);
+                return -E2BIG;
+        }
+        *ret_ids = (struct bus_ids){ data, size / sizeof(uint64_t) };
+        return 0;
 }
 
 static int compare_ids(const void *left, const void *right)

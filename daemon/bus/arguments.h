@@ -15,15 +15,23 @@
 struct bus_entry {
         const char *key;
         const char *type; /* of the value: "s", "u", "t", "at", "as" */
-        void *value;      /* const char *, uint32_t, uint64_t, struct bus_ids, char **: untouched if absent */
+        void *value; /* const char *, uint32_t, uint64_t, struct bus_ids, bus_strings: untouched if absent */
 };
 
 struct bus_ids {
         const uint64_t *ids; /* borrowed, as they were sent */
-        size_t count;
+        size_t count;        /* at most BUS_ROWS_MAX */
 };
 
-/* Reads a dictionary. Unknown keys and other types are errors. Arrays "as" are malloc()ed. */
+/* The longest text of an array, in bytes. */
+#define BUS_STRING_MAX 256
+
+struct bus_strings {
+        size_t most;  /* more texts are an error */
+        char **items; /* NULL-terminated, malloc()ed, also after an error; NULL: none */
+};
+
+/* Reads a dictionary. Unknown keys, other types and arrays that are too long are errors. */
 int bus_read_entries(struct bus_call *call, const struct bus_entry entries[], size_t count);
 
 int bus_read_number(struct bus_call *call, uint64_t *ret_number);    /* t */

@@ -13,10 +13,12 @@
 
 #define SIZE_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+#define HOOKS_MAX 1000
+
 struct arguments {
         uint64_t *ids;
         size_t count;
-        char **hooks;
+        struct bus_strings hooks;
         struct bus_add_jobs addition;
         struct bus_id_list list;
         struct bus_test_hook test;
@@ -26,9 +28,9 @@ static void arguments_free(void *data)
 {
         struct arguments *arguments = data;
 
-        for (char **hook = arguments->hooks; hook != NULL && *hook != NULL; hook++)
+        for (char **hook = arguments->hooks.items; hook != NULL && *hook != NULL; hook++)
                 free(*hook);
-        free(arguments->hooks);
+        free(arguments->hooks.items);
         free(arguments->ids);
         free(arguments);
 }
@@ -43,10 +45,6 @@ static struct arguments *arguments_new(struct bus_call *call)
 /* Job ids are as in a configuration: neither 0 nor more than 63 bits. */
 static int check_ids(struct bus_call *call, const struct arguments *arguments)
 {
-        if (arguments->count > BUS_ROWS_MAX) {
-                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "more than %d IDs in a call", BUS_ROWS_MAX);
-                return -E2BIG;
-        }
         if (arguments->count > 0 &&
             (arguments->ids[0] == 0 || arguments->ids[arguments->count - 1] > INT64_MAX)) {
                 bus_call_fail(call, BUS_INVALID_ARGUMENTS, "an ID is a number from 1 to 9223372036854775807");
@@ -82,15 +80,17 @@ void bus_start_add_jobs(struct bus_call *call)
                 { "Hooks", "as", &arguments->hooks },
         };
 
+        arguments->hooks.most = HOOKS_MAX;
         if (read_ids(call, arguments, false) < 0 || bus_read_entries(call, options, SIZE_OF(options)) < 0)
                 return;
         if (name != NULL && arguments->count > 1) {
                 bus_call_fail(call, BUS_INVALID_ARGUMENTS, "'Name' is for one job only");
                 return;
         }
-        arguments->addition = (struct bus_add_jobs){
-                .ids = arguments->ids, .count = arguments->count, .name = name, .hooks = arguments->hooks
-        };
+        arguments->addition = (struct bus_add_jobs){ .ids = arguments->ids,
+                                                     .count = arguments->count,
+                                                     .name = name,
+                                                     .hooks = arguments->hooks.items };
         target->operations->add_jobs(target->userdata, call, &arguments->addition);
 }
 

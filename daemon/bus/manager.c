@@ -47,10 +47,13 @@ static void *new_arguments(struct bus_call *call, size_t size, void (*release)(v
 
 /* ---- ListJobs ---- */
 
+#define PATTERNS_MAX 100 /* each is tried on every job */
+#define KEYS_MAX     64
+
 struct list_jobs {
         struct bus_list_jobs arguments;
         uint64_t *ids;
-        char **patterns, **keys;
+        struct bus_strings patterns, keys;
 };
 
 static void free_strings(char **strings)
@@ -64,8 +67,8 @@ static void free_list_jobs(void *arguments)
 {
         struct list_jobs *list = arguments;
 
-        free_strings(list->patterns);
-        free_strings(list->keys);
+        free_strings(list->patterns.items);
+        free_strings(list->keys.items);
         free(list->ids);
         free(list);
 }
@@ -86,6 +89,8 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
                 { "Keys", "as", &list->keys },
         };
 
+        list->patterns.most = PATTERNS_MAX;
+        list->keys.most = KEYS_MAX;
         int r = bus_read_entries(call, filter, SIZE_OF(filter));
         if (r >= 0)
                 r = bus_find_choice(call, "State", state, states, &index);
@@ -99,8 +104,8 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
                 return r;
         list->arguments.state = (enum bus_job_state)index;
         list->arguments.ids = list->ids;
-        list->arguments.patterns = list->patterns;
-        call->keys = list->keys;
+        list->arguments.patterns = list->patterns.items;
+        call->keys = list->keys.items;
         return 0;
 }
 

@@ -12,7 +12,7 @@
  */
 struct bus_call;
 
-/* Rows of one call, and so the largest `limit`. */
+/* Rows of one call, and so the largest `limit`; also IDs of one call. */
 #define BUS_ROWS_MAX 1000
 
 enum bus_job_state {
@@ -26,7 +26,7 @@ enum bus_job_state {
 /* ListJobs. A job has to match all that is given. */
 struct bus_list_jobs {
         enum bus_job_state state;
-        const uint64_t *ids; /* ascending, each once; NULL: any */
+        const uint64_t *ids; /* ascending, each once, at most BUS_ROWS_MAX; NULL: any */
         size_t id_count;
         char *const *patterns; /* NULL-terminated; NULL: any */
         uint64_t after;        /* only jobs with greater ids */
@@ -36,7 +36,7 @@ struct bus_list_jobs {
 /* ListEvents. */
 struct bus_list_events {
         uint64_t after;       /* only events with greater sequence numbers */
-        const uint64_t *jobs; /* ascending, each once; NULL: any */
+        const uint64_t *jobs; /* ascending, each once, at most BUS_ROWS_MAX; NULL: any */
         size_t job_count;
         size_t limit; /* 1 to BUS_ROWS_MAX */
 };

@@ -45,6 +45,7 @@ static void complete_list(struct bus_call *call)
 
 static void check_ids(const uint64_t *ids, size_t count)
 {
+        check(count <= BUS_ROWS_MAX);
         check((ids == NULL) == (count == 0));
         for (size_t i = 1; i < count; i++)
                 check(ids[i - 1] < ids[i]);
@@ -57,7 +58,7 @@ static void list_jobs(void *userdata, struct bus_call *call, const struct bus_li
         check((unsigned)arguments->state <= BUS_JOB_FAILING);
         check_ids(arguments->ids, arguments->id_count);
         for (char *const *pattern = arguments->patterns; pattern != NULL && *pattern != NULL; pattern++)
-                check(strlen(*pattern) < BODY_MAX);
+                check(strlen(*pattern) <= 256 && pattern - arguments->patterns < 100);
         complete_list(call);
 }
 
@@ -97,7 +98,6 @@ static void get_delivery(void *userdata, struct bus_call *call, uint64_t id)
 static void check_changed(const uint64_t *ids, size_t count)
 {
         check_ids(ids, count);
-        check(count <= BUS_ROWS_MAX);
         check(count == 0 || (ids[0] > 0 && ids[count - 1] <= INT64_MAX));
 }
 

@@ -38,7 +38,18 @@ static void list_jobs(void *userdata, struct bus_call *call, const struct bus_li
                 (void)snprintf(scene->pattern, sizeof(scene->pattern), "%s", arguments->patterns[0]);
 }
 
-static const struct bus_operations operations = { .list_jobs = list_jobs };
+static void list_events(void *userdata, struct bus_call *call, const struct bus_list_events *arguments)
+{
+        struct scene *scene = userdata;
+
+        (void)arguments;
+        assert_true(scene->held_count < HELD_MAX);
+        bus_reply_number(call, 0);
+        bus_reply_flag(call, false);
+        scene->held[scene->held_count++] = call;
+}
+
+static const struct bus_operations operations = { .list_jobs = list_jobs, .list_events = list_events };
 
 static void on_notice(void *userdata, bool is_problem, const char *text)
 {
@@ -318,6 +329,104 @@ static void test_arguments(void **state)
         assert_int_equal(scene->held_count, 0);
 }
 
+/* ---- bounds of the arguments ---- */
+
+/* Calls a method with `count` ids or texts, in a dictionary with `key` (NULL: as an argument). */
+static void call_many(struct scene *scene, const char *key, size_t count, const char *text)
+{
+        sd_bus_message *message = NULL;
+        uint64_t *ids;
+
+        assert_true(sd_bus_message_new_method_call(scene->client, &message, "org.jobwatchd1", MANAGER_PATH,
+                                                   MANAGER_INTERFACE,
+                                                   key != NULL ? "ListJobs" : "ListEvents") >= 0);
+        if (key != NULL) {
+                assert_true(sd_bus_message_open_container(message, 'a', "{sv}") >= 0);
+                assert_true(sd_bus_message_open_container(message, 'e', "sv") >= 0);
+                assert_true(sd_bus_message_append(message, "s", key) >= 0);
+                assert_true(sd_bus_message_open_container(message, 'v', text != NULL ? "as" : "at") >= 0);
+        } else {
+                assert_true(sd_bus_message_append(message, "t", UINT64_C(0)) >= 0);
+        }
+        if (text != NULL) {
+                assert_true(sd_bus_message_open_container(message, 'a', "s") >= 0);
+                for (size_t i = 0; i < count; i++)
+                        assert_true(sd_bus_message_append(message, "s", text) >= 0);
+                assert_true(sd_bus_message_close_container(message) >= 0);
+        } else {
+                assert_true(sd_bus_message_append_array_space(message, 't', count * sizeof(uint64_t),
+                                                              (void **)&ids) >= 0);
+                for (size_t i = 0; i < count; i++)
+                        ids[i] = i + 1;
+        }
+        if (key != NULL) {
+                for (int i = 0; i < 3; i++)
+                        assert_true(sd_bus_message_close_container(message) >= 0);
+                assert_true(sd_bus_message_append(message, "t", UINT64_C(0)) >= 0);
+        }
+        assert_true(sd_bus_message_append(message, "u", 0U) >= 0);
+        assert_true(sd_bus_call_async(scene->client, NULL, message, on_reply, scene, 0) >= 0);
+        sd_bus_message_unref(message);
+}
+
+/* So many are taken, and one more is refused. */
+static void check_bound(struct scene *scene, const char *key, size_t most, const char *text,
+                        const char *error)
+{
+        offer(scene, NULL);
+        HOOK_WAIT(scene->fixture->hook, has_owner(scene, "org.jobwatchd1"));
+        call_many(scene, key, most, text);
+        HOOK_WAIT(scene->fixture->hook, scene->held_count == 1);
+        complete(scene);
+        HOOK_WAIT(scene->fixture->hook, scene->replies == 1);
+        call_many(scene, key, most + 1, text);
+        HOOK_WAIT(scene->fixture->hook, scene->errors == 1);
+        assert_string_equal(scene->error, error);
+        assert_int_equal(scene->held_count, 0);
+}
+
+#define INVALID "org.freedesktop.DBus.Error.InvalidArgs: "
+
+static void test_at_most_1000_ids(void **state)
+{
+        check_bound(*state, "Ids", 1000, NULL, INVALID "more than 1000 IDs in a call");
+}
+
+static void test_at_most_1000_jobs_of_events(void **state)
+{
+        check_bound(*state, NULL, 1000, NULL, INVALID "more than 1000 IDs in a call");
+}
+
+static void test_at_most_100_patterns(void **state)
+{
+        check_bound(*state, "Patterns", 100, "a*", INVALID "more than 100 texts in 'Patterns'");
+}
+
+static void test_at_most_64_keys(void **state)
+{
+        check_bound(*state, "Keys", 64, "Id", INVALID "more than 64 texts in 'Keys'");
+}
+
+static void test_patterns_of_at_most_256_bytes(void **state)
+{
+        struct scene *scene = *state;
+        char pattern[258] = "";
+
+        offer(scene, NULL);
+        HOOK_WAIT(scene->fixture->hook, has_owner(scene, "org.jobwatchd1"));
+        memset(pattern, 'a', 256);
+        call_many(scene, "Patterns", 1, pattern);
+        HOOK_WAIT(scene->fixture->hook, scene->held_count == 1);
+        complete(scene);
+        memset(pattern, 'a', 257);
+        call_many(scene, "Patterns", 1, pattern);
+        HOOK_WAIT(scene->fixture->hook, scene->errors == 1);
+        assert_string_equal(scene->error, INVALID "a text in 'Patterns' is longer than 256 bytes");
+        assert_int_equal(scene->held_count, 0);
+}
+
+/* ---- the signal ---- */
+
 static void test_signal(void **state)
 {
         struct scene *scene = *state;
@@ -355,6 +464,11 @@ int main(void)
                 TEST(test_bus_comes_late_and_restarts),
                 TEST(test_eight_calls_of_a_client),
                 TEST(test_arguments),
+                TEST(test_at_most_1000_ids),
+                TEST(test_at_most_1000_jobs_of_events),
+                TEST(test_at_most_100_patterns),
+                TEST(test_at_most_64_keys),
+                TEST(test_patterns_of_at_most_256_bytes),
                 TEST(test_signal),
                 TEST(test_bus_that_reads_nothing),
         };

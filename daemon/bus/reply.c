@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,9 +191,16 @@ static bool is_plain(const char *data, size_t size)
 void bus_reply_string(struct bus_call *call, const char *string)
 {
         size_t size = strlen(string);
-        CLEANUP(cleanup_free) char *copy = is_plain(string, size) ? NULL : valid_copy(string, size);
 
-        append(call, SD_BUS_TYPE_STRING, copy != NULL ? copy : string);
+        if (is_plain(string, size)) {
+                append(call, SD_BUS_TYPE_STRING, string);
+                return;
+        }
+        CLEANUP(cleanup_free) char *copy = valid_copy(string, size);
+        if (copy == NULL)
+                note(call, -ENOMEM);
+        else
+                append(call, SD_BUS_TYPE_STRING, copy);
 }
 
 void bus_put_text(struct bus_call *call, const char *key, const char *data, size_t size, size_t limit)
@@ -219,12 +227,14 @@ void bus_put_strings(struct bus_call *call, const char *key, char *const *string
         put_begin(call, key, "as");
         open_container(call, SD_BUS_TYPE_ARRAY, "s");
         for (; *strings != NULL; strings++)
-                append(call, SD_BUS_TYPE_STRING, *strings);
+                bus_reply_string(call, *strings);
         close_container(call);
         put_end(call);
 }
 
 /* ---- the end ---- */
+
+#define ERROR_TEXT_MAX 4096
 
 static const char *const error_names[] = {
         [BUS_NO_SUCH_JOB] = "org.jobwatchd1.Error.NoSuchJob",
@@ -252,10 +262,18 @@ void bus_call_send(struct bus_call *call)
 
 void bus_call_fail(struct bus_call *call, enum bus_error error, const char *format, ...)
 {
+        char text[ERROR_TEXT_MAX] = "";
         va_list arguments;
 
         va_start(arguments, format);
-        (void)sd_bus_reply_method_errorfv(call->message, error_names[error], format, arguments);
+        (void)vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
+        CLEANUP(cleanup_free) char *copy = valid_copy(text, strlen(text));
+        int r = -ENOMEM;
+        if (copy != NULL)
+                r = sd_bus_reply_method_error(call->message,
+                                              &SD_BUS_ERROR_MAKE_CONST(error_names[error], copy));
+        if (r < 0)
+                (void)sd_bus_reply_method_errno(call->message, r, NULL);
         bus_call_finish(call);
 }

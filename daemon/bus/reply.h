@@ -37,7 +37,7 @@ void bus_put_string(struct bus_call *call, const char *key, const char *string);
  */
 void bus_put_text(struct bus_call *call, const char *key, const char *data, size_t size, size_t limit);
 
-/* `strings` is NULL-terminated. NULL: the key is absent. */
+/* `strings` is NULL-terminated, each is written as bus_put_text() does. NULL: the key is absent. */
 void bus_put_strings(struct bus_call *call, const char *key, char *const *strings);
 
 /* Sends the reply, empty if nothing was added to it. The call is finished. */
@@ -57,6 +57,9 @@ enum bus_error {
         BUS_FAILED, /* anything else */
 };
 
-/* Sends an error with a message for the user. The call is finished. */
+/*
+ * Sends an error with a message for the user, cut at 4095 bytes, in which what is not UTF-8 is replaced. The
+ * call is finished.
+ */
 void bus_call_fail(struct bus_call *call, enum bus_error error, const char *format, ...)
         __attribute__((format(printf, 3, 4)));

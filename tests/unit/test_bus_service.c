@@ -24,6 +24,7 @@ struct scene {
         sd_bus *client;
         unsigned replies, busy, errors, events;
         char error[128];
+        char text[64]; /* of the last reply that is one row with one array of one text */
         uint64_t sequence;
 };
 
@@ -80,6 +81,11 @@ static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
         struct scene *scene = userdata;
         const sd_bus_error *error = sd_bus_message_get_error(message);
 
+        if (error == NULL) {
+                const char *key, *text;
+                if (sd_bus_message_read(message, "aa{sv}", 1, 1, &key, "as", 1, &text) > 0)
+                        (void)snprintf(scene->text, sizeof(scene->text), "%s: %s", key, text);
+        }
         if (error == NULL)
                 scene->replies++;
         else if (strcmp(error->name, "org.jobwatchd1.Error.Busy") == 0)
@@ -425,6 +431,44 @@ static void test_patterns_of_at_most_256_bytes(void **state)
         assert_int_equal(scene->held_count, 0);
 }
 
+/* ---- texts that are not UTF-8 ---- */
+
+static struct bus_call *take_call(struct scene *scene)
+{
+        offer(scene, NULL);
+        HOOK_WAIT(scene->fixture->hook, has_owner(scene, "org.jobwatchd1"));
+        call_list(scene, "a{sv}tu", 0, UINT64_C(0), 0U);
+        HOOK_WAIT(scene->fixture->hook, scene->held_count == 1);
+        scene->held_count = 0;
+        return scene->held[0];
+}
+
+static void test_errors_with_any_text_are_sent(void **state)
+{
+        struct scene *scene = *state;
+
+        bus_call_fail(take_call(scene), BUS_API_UNAVAILABLE, "caf%s \xef\xbf\xbf", "\xe9");
+        HOOK_WAIT(scene->fixture->hook, scene->errors == 1);
+        assert_string_equal(scene->error,
+                            "org.jobwatchd1.Error.ApiUnavailable: caf\xef\xbf\xbd \xef\xbf\xbd");
+}
+
+static void test_arrays_with_any_text_are_sent(void **state)
+{
+        struct scene *scene = *state;
+        struct bus_call *call = take_call(scene);
+        char text[] = "caf\xe9", *texts[] = { text, NULL };
+
+        bus_rows_begin(call);
+        bus_row_begin(call);
+        bus_put_strings(call, "Hooks", texts);
+        bus_row_end(call);
+        bus_rows_end(call);
+        bus_call_send(call);
+        HOOK_WAIT(scene->fixture->hook, scene->replies + scene->errors == 1);
+        assert_string_equal(scene->text, "Hooks: caf\xef\xbf\xbd");
+}
+
 /* ---- the signal ---- */
 
 static void test_signal(void **state)
@@ -469,6 +513,8 @@ int main(void)
                 TEST(test_at_most_100_patterns),
                 TEST(test_at_most_64_keys),
                 TEST(test_patterns_of_at_most_256_bytes),
+                TEST(test_errors_with_any_text_are_sent),
+                TEST(test_arrays_with_any_text_are_sent),
                 TEST(test_signal),
                 TEST(test_bus_that_reads_nothing),
         };

@@ -60,7 +60,7 @@ enum exit_status command_add(struct context *context)
         struct rows rows = { .items = NULL };
 
         if (arguments->name != NULL && arguments->ids.count > 1) {
-                complain("--name: only with one job, since names are unique");
+                print_error("--name: only with one job, since names are unique");
                 return EXIT_STATUS_USAGE;
         }
         client_expect_polkit(&context->client);

@@ -29,7 +29,7 @@
 DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
 DEFINE_CLEANUP(sd_bus_slot, sd_bus_slot_unref)
 
-void complain(const char *format, ...)
+void print_error(const char *format, ...)
 {
         va_list arguments;
 
@@ -71,7 +71,7 @@ enum exit_status client_open(struct client *client, const char *instance, bool a
                 r = sd_bus_set_allow_interactive_authorization(client->bus, ask_password);
         if (r >= 0)
                 return EXIT_STATUS_SUCCESS;
-        complain("cannot connect to the system bus: %s; check that dbus.service is running", strerror(-r));
+        print_error("cannot connect to the system bus: %s; check that dbus.service is running", strerror(-r));
         return EXIT_STATUS_SERVICE;
 }
 
@@ -273,14 +273,15 @@ static const struct {
 static enum exit_status explain_denial(const struct call_failure *failure)
 {
         if (failure->from_bus)
-                complain("access denied by the system bus: only root and members of the group jobwatchd "
-                         "may use jobwatchd");
+                print_error("access denied by the system bus: only root and members of the group jobwatchd "
+                            "may use jobwatchd");
         else if (is_error(failure, BUS_ERROR, "InteractiveAuthorizationRequired"))
-                complain("not permitted: polkit asks for authentication; run this as root, or on a terminal "
-                         "without --no-ask-password");
+                print_error(
+                        "not permitted: polkit asks for authentication; run this as root, or on a terminal "
+                        "without --no-ask-password");
         else
-                complain("not permitted: %s; run this as root, or see polkit(8)",
-                         failure->message != NULL ? failure->message : "refused by polkit");
+                print_error("not permitted: %s; run this as root, or see polkit(8)",
+                            failure->message != NULL ? failure->message : "refused by polkit");
         return EXIT_STATUS_NOT_PERMITTED;
 }
 
@@ -289,21 +290,21 @@ static enum exit_status explain_absence(const struct client *client, const struc
         CLEANUP(cleanup_free) char *unit = client_unit(client);
 
         if (is_error(failure, BUS_ERROR, "NoReply"))
-                complain("jobwatchd did not reply: it has stopped or is stuck; see 'systemctl status %s'",
-                         unit);
+                print_error("jobwatchd did not reply: it has stopped or is stuck; see 'systemctl status %s'",
+                            unit);
         else
-                complain("jobwatchd is not running: start it with 'systemctl start %s'", unit);
+                print_error("jobwatchd is not running: start it with 'systemctl start %s'", unit);
         return EXIT_STATUS_SERVICE;
 }
 
 enum exit_status client_explain(const struct client *client, const struct call_failure *failure)
 {
         if (failure->error == -ETIME && failure->name == NULL) {
-                complain("the time of --timeout has passed");
+                print_error("the time of --timeout has passed");
                 return EXIT_STATUS_TIMEOUT;
         }
         if (failure->name == NULL) {
-                complain("the connection to the system bus was lost: %s", strerror(-failure->error));
+                print_error("the connection to the system bus was lost: %s", strerror(-failure->error));
                 return EXIT_STATUS_SERVICE;
         }
         if (is_error(failure, BUS_ERROR, "AccessDenied") ||
@@ -311,23 +312,23 @@ enum exit_status client_explain(const struct client *client, const struct call_f
                 return explain_denial(failure);
         for (size_t i = 0; i < sizeof(service_errors) / sizeof(*service_errors); i++)
                 if (is_error(failure, service_errors[i].prefix, service_errors[i].name)) {
-                        complain("%s", failure->message != NULL ? failure->message : failure->name);
+                        print_error("%s", failure->message != NULL ? failure->message : failure->name);
                         return service_errors[i].status;
                 }
         if (call_failure_is_absence(failure))
                 return explain_absence(client, failure);
         if (is_error(failure, BUS_ERROR, "UnknownMethod")) {
-                complain("this jobwatchd does not know the command: it is older; restart it after an "
-                         "upgrade");
+                print_error("this jobwatchd does not know the command: it is older; restart it after an "
+                            "upgrade");
                 return EXIT_STATUS_SERVICE;
         }
-        complain("jobwatchd failed: %s%s%s", failure->name, failure->message != NULL ? ": " : "",
-                 failure->message != NULL ? failure->message : "");
+        print_error("jobwatchd failed: %s%s%s", failure->name, failure->message != NULL ? ": " : "",
+                    failure->message != NULL ? failure->message : "");
         return EXIT_STATUS_SERVICE;
 }
 
 enum exit_status client_wrong_reply(void)
 {
-        complain("unexpected reply: jobwatchd and jobwatchctl are not of the same version");
+        print_error("unexpected reply: jobwatchd and jobwatchctl are not of the same version");
         return EXIT_STATUS_SOFTWARE;
 }

@@ -90,4 +90,4 @@ enum exit_status client_wrong_reply(void);
 int client_process(struct client *client);
 
 /* "jobwatchctl: …" on standard error. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -54,7 +54,7 @@ enum exit_status command_list(struct context *context)
                 if ((context->arguments->given & states[i].option) == 0)
                         continue;
                 if (filter.state != NULL) {
-                        complain("--%s and --%s exclude each other", filter.state, states[i].name);
+                        print_error("--%s and --%s exclude each other", filter.state, states[i].name);
                         return EXIT_STATUS_USAGE;
                 }
                 filter.state = states[i].name;

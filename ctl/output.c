@@ -69,7 +69,7 @@ enum exit_status output_finish(struct output *output, enum exit_status status)
                 pager_wait(output->pager);
         if (written || (error == EPIPE && output->pager > 0) || status != EXIT_STATUS_SUCCESS)
                 return status;
-        complain("cannot write to standard output: %s", strerror(error));
+        print_error("cannot write to standard output: %s", strerror(error));
         return EXIT_STATUS_IO;
 }
 

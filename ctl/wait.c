@@ -225,9 +225,9 @@ static int add_jobs(struct waiting *waiting, const struct id_list *ids)
 static int missing(const struct waiting *waiting, uint64_t id)
 {
         if (waiting->begun)
-                complain("job %" PRIu64 " is not watched any more", id);
+                print_error("job %" PRIu64 " is not watched any more", id);
         else
-                complain("job %" PRIu64 " is not watched; to watch it, use --add", id);
+                print_error("job %" PRIu64 " is not watched; to watch it, use --add", id);
         return EXIT_STATUS_UNKNOWN;
 }
 

@@ -18,7 +18,7 @@ struct list_events {
         const struct control *control;
         struct bus_call *call;
         const struct bus_list_events *arguments;
-        uint64_t after; /* events up to this one have been looked at */
+        uint64_t after; /* events up to this one have been read */
         uint64_t last;  /* and with the operation in progress, up to this one */
         uint64_t newest, pruned;
         bool more;                         /* there may be others */

@@ -4,7 +4,7 @@
  * ListJobs. What is in memory of the watched jobs is merged with what is recorded, both by id: a round copies
  * the next jobs that are in memory, and then reads the same range of ids from the state. What is recorded of
  * other jobs is listed if they were discovered. Rounds follow each other until the reply is full or all jobs
- * have been looked at.
+ * have been read.
  */
 
 #include <errno.h>
@@ -29,7 +29,7 @@ struct list_jobs {
         const struct bus_list_jobs *arguments;
         size_t found;       /* rows of the reply so far */
         size_t found_bytes; /* of their texts */
-        uint64_t after;     /* jobs up to this id have been looked at */
+        uint64_t after;     /* jobs up to this id have been read */
 
         /* Of the present round. */
         uint64_t until;       /* the last id of it; lowered when the state has many jobs up to there */

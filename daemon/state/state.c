@@ -5,7 +5,7 @@
  * thousand events that are recorded together cost a few syncs of the disk.
  *
  * On a full disk the store makes room when a transaction fails, and the group is repeated once. Marks of
- * logged events wait for the next operation that writes, since they are not worth a transaction of their own.
+ * logged events wait for the next operation, since they are not worth a transaction of their own.
  */
 
 #include "state/state.h"
@@ -284,7 +284,7 @@ void state_queue(struct state *state, struct state_operation *operation)
         if (state_is_idle(state))
                 watch_progress(state);
         operation->state = state;
-        if (!operation->only_reads)
+        if (!operation->at_once) /* what is logged must not be read as not logged */
                 operation->marks = STEAL_POINTER(state->marks);
         operation->work.done = on_done;
         worker_push(state->worker, &operation->work);

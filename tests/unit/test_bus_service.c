@@ -85,10 +85,8 @@ static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
                 const char *key, *text;
                 if (sd_bus_message_read(message, "aa{sv}", 1, 1, &key, "as", 1, &text) > 0)
                         (void)snprintf(scene->text, sizeof(scene->text), "%s: %s", key, text);
-        }
-        if (error == NULL)
                 scene->replies++;
-        else if (strcmp(error->name, "org.jobwatchd1.Error.Busy") == 0)
+        } else if (strcmp(error->name, "org.jobwatchd1.Error.Busy") == 0)
                 scene->busy++;
         else
                 scene->errors++;

@@ -19,7 +19,7 @@ def is_search(request):
 
 
 class Feed(IntegrationTest):
-    def start(self, interval="300ms", sweep="1h", server="", size=100, **more):
+    def start(self, interval="300ms", sweep="1d", server="", size=100, **more):
         self.fake = self.start_fake(f"[jobs {IDS[0]}-{IDS[-1]}]\nstep = 0s Running | half\n", server)
         self.write_config(self.fake, IDS, poll={
             "interval": interval, "max_interval": "1h", "batch": "auto", "batch_size": size,

@@ -19,7 +19,7 @@ struct request_slot {
         struct monitor *monitor; /* NULL: the slot is free */
         struct planner_request request;
         struct nexudus_request *http;
-        uint64_t started_us; /* CLOCK_BOOTTIME */
+        uint64_t started_us; /* by clock_process_us(), since much may happen in one iteration of the loop */
         unsigned generation; /* of the token that the request carries */
         bool sent;           /* the planner knows that the request was sent, or will not be */
 

@@ -80,7 +80,7 @@ static void count_response(struct request_slot *slot, enum failure failure)
         struct monitor *monitor = slot->monitor;
         const struct planner_request *request = &slot->request;
 
-        requests_count(monitor, endpoint_of(request), failure, monitor_now_us(monitor) - slot->started_us);
+        requests_count(monitor, endpoint_of(request), failure, clock_process_us() - slot->started_us);
         if (failure == FAILURE_NONE && request->kind == REQUEST_PAGE && request->order == PAGE_BY_UPDATED_ON)
                 monitor->request_counts.feed_success_us = monitor->request_counts.success_us;
 }
@@ -214,7 +214,7 @@ int requests_start(struct monitor *monitor, const struct planner_request *reques
 
         *slot = (struct request_slot){ .monitor = monitor,
                                        .request = *request,
-                                       .started_us = monitor_now_us(monitor) };
+                                       .started_us = clock_process_us() };
         slot->generation = monitor->parts.session != NULL ? session_generation(monitor->parts.session)
                                                           : nexudus_token_generation(monitor->parts.nexudus);
         int r = send_request(slot);

@@ -117,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 return 0;
         unsigned mask = (unsigned)data[1] << 8 | data[2];
         bool personal_data = data[3] & 1;
-        event.kind = (enum event_kind)(data[0] % EVENT_KIND_COUNT);
+        event.kind = (enum event_kind)(data[0] % EVENT_API_DOWN); /* those of jobs */
         event.outcome = (enum outcome)(data[3] >> 1 & 3);
         event.first_observation = data[3] >> 3 & 1;
         event.time_us = (uint64_t)data[4] << (data[5] % 57);

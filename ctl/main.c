@@ -37,7 +37,7 @@ int main(int argc, char *argv[])
                 print_help();
                 status = output_finish(&output, EXIT_STATUS_SUCCESS);
         } else if (arguments.version) {
-                (void)printf("jobwatchctl %s\n", JOBWATCH_VERSION);
+                (void)printf("jobwatchctl %s\n" JOBWATCH_LICENSE_LINE, JOBWATCH_VERSION);
                 status = output_finish(&output, EXIT_STATUS_SUCCESS);
         } else {
                 status = run(&arguments);

@@ -71,7 +71,7 @@ static void print_help(void)
 
 static void print_version(void)
 {
-        (void)printf("jobwatchd %s\n%s\n", JOBWATCH_VERSION, curl_version());
+        (void)printf("jobwatchd %s\n%s\n" JOBWATCH_LICENSE_LINE, JOBWATCH_VERSION, curl_version());
 }
 
 /* ---- the command line ---- */

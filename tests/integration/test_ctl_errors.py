@@ -46,7 +46,7 @@ class CommandLine(CtlTest):
         nowhere = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
         self.assertIn("  test-hook HOOK ", self.out("--help", env=nowhere))
         self.assertIn("Usage: jobwatchctl", self.out("list", "-h", env=nowhere))
-        self.assertRegex(self.out("-V", env=nowhere), r"^jobwatchctl \d+\.\d+\.\d+\n$")
+        self.assertRegex(self.out("-V", env=nowhere), r"^jobwatchctl \d+\.\d+\.\d+\nLicense: MIT <https://.*>\n$")
 
 
 class Missing(CtlTest):

@@ -65,7 +65,7 @@ class ExitStatus(IntegrationTest):
 
     def test_version_and_help(self):
         """Both are printed to standard output, whatever else is on the command line."""
-        for option, expected in (("-V", r"jobwatchd \d+\.\d+\.\d+\nlibcurl/"), ("--version", r"jobwatchd \d+\."),
+        for option, expected in (("-V", r"jobwatchd \d+\.\d+\.\d+\nlibcurl/.*\nLicense: MIT <https://.*>\n$"), ("--version", r"jobwatchd \d+\."),
                                  ("-h", r"Usage: jobwatchd .*\n"), ("--help", r"Usage: jobwatchd .*\n")):
             with self.subTest(option):
                 daemon = self.assertEnds(EX_OK, "-c", "/missing.ini", "--once", option)

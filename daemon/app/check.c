@@ -15,6 +15,7 @@
 
 #include "app/api_connection.h"
 #include "app/hook_advice.h"
+#include "app/metrics_advice.h"
 #include "delivery/exec/exec.h"
 #include "delivery/exec/program.h"
 #include "delivery/webhook/files.h"
@@ -185,6 +186,20 @@ static void check_hook(struct check *check, const struct hook_config *hook)
         }
 }
 
+static void check_metrics(struct check *check)
+{
+        const char *textfile = check->config->metrics_textfile;
+        CLEANUP(cleanup_free) char *unit = NULL, *advice = NULL;
+
+        if (*textfile == '\0' || check->purpose != CHECK_FILES)
+                return;
+        unit = memory_need(credential_unit(check->config->path));
+        advice = metrics_advice(textfile, unit);
+        if (advice != NULL)
+                (void)add_problem(check, true,
+                                  format_message("%s: [metrics] textfile: %s", check->config->path, advice));
+}
+
 /* Exec hooks need a program of this package. */
 static void check_installation(struct check *check)
 {
@@ -210,6 +225,7 @@ void check_environment(const struct config *config, enum check_purpose purpose,
         check_certificates(&check);
         for (size_t i = 0; i < config->hook_count; i++)
                 check_hook(&check, &config->hooks[i]);
+        check_metrics(&check);
         check_installation(&check);
 }
 

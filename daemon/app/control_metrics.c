@@ -11,9 +11,8 @@
 #include "util/cleanup.h"
 #include "util/memory.h"
 
-static char *collect(const struct control *control)
+char *control_metrics_text(const struct control_parts *parts)
 {
-        const struct control_parts *parts = &control->parts;
         size_t max = (*parts->config)->hook_count;
         CLEANUP(cleanup_free) struct hook_counts *hooks = memory_malloc(NULL, (max + 1) * sizeof(*hooks));
         const struct metrics_facts facts = {
@@ -32,7 +31,8 @@ static char *collect(const struct control *control)
 
 void control_metrics(void *userdata, struct bus_call *call)
 {
-        CLEANUP(cleanup_free) char *text = collect(userdata);
+        const struct control *control = userdata;
+        CLEANUP(cleanup_free) char *text = control_metrics_text(&control->parts);
 
         if (text == NULL) {
                 control_fail_memory(call);

@@ -40,6 +40,9 @@ void control_cut_text(struct text *text);
 void control_put_text(struct bus_call *call, const char *key, const struct text *text);
 void control_put_sections(struct bus_call *call, const char *sections);
 
+/* All metrics, see metrics.h: malloc()ed, or NULL when out of memory. */
+char *control_metrics_text(const struct control_parts *parts);
+
 /* The operations: see bus/operations.h. `userdata` is a struct control. */
 void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments);
 void control_get_job(void *userdata, struct bus_call *call, uint64_t job);

@@ -19,6 +19,7 @@
 #include "app/api_connection.h"
 #include "app/control.h"
 #include "app/ending.h"
+#include "app/metrics_file.h"
 #include "app/reload.h"
 #include "app/signals.h"
 #include "app/status_line.h"
@@ -58,6 +59,7 @@ struct daemon {
         struct monitor *monitor;
         struct reload *reload;
         struct control *control; /* NULL: there is no D-Bus API */
+        struct metrics_file *metrics_file;
         sd_event_source *timeout;
         sd_event_source *summary;
         struct status_line *status;
@@ -78,6 +80,7 @@ static void end(struct daemon *daemon, enum exit_status status, bool wait_for_ho
         daemon->timeout = sd_event_source_disable_unref(daemon->timeout);
         daemon->summary = sd_event_source_disable_unref(daemon->summary);
         control_stop(daemon->control);
+        metrics_file_stop(daemon->metrics_file);
         reload_stop(daemon->reload);
         monitor_stop(daemon->monitor);
         outbox_stop(daemon->outbox);
@@ -369,8 +372,11 @@ static struct status_facts describe_facts(void *userdata)
         return collect_facts(daemon, now_us);
 }
 
-/* Services have a D-Bus API. By hand it is there if a name is given, which is not that of the service. */
-static int build_control(struct daemon *daemon)
+/*
+ * Both show how the service is. Services have a D-Bus API; by hand it is there if a name is given, which is
+ * not that of the service.
+ */
+static int build_observers(struct daemon *daemon)
 {
         const struct control_parts parts = {
                 .event = daemon->event,
@@ -387,8 +393,11 @@ static int build_control(struct daemon *daemon)
                 .userdata = daemon,
         };
 
-        if (daemon->options->once || (parts.instance == NULL && getenv("NOTIFY_SOCKET") == NULL))
+        if (daemon->options->once)
                 return 0;
+        int r = metrics_file_new(&parts, &daemon->metrics_file);
+        if (r < 0 || (parts.instance == NULL && getenv("NOTIFY_SOCKET") == NULL))
+                return r;
         return control_new(&parts, &daemon->control);
 }
 
@@ -519,7 +528,7 @@ static enum exit_status build_and_run(struct daemon *daemon)
         if (r >= 0)
                 r = build_reload(daemon);
         if (r >= 0)
-                r = build_control(daemon);
+                r = build_observers(daemon);
         if (r >= 0)
                 r = add_timers(daemon);
         if (r < 0)
@@ -554,6 +563,7 @@ enum exit_status daemon_run(const struct daemon_options *options, struct config 
         (void)sd_notifyf(false, "STATUS=%s", daemon.last_status != NULL ? daemon.last_status : "");
         free(daemon.last_status);
         ending_finish(&daemon.ending);
+        metrics_file_free(daemon.metrics_file);
 
         /* Operations of the state end while the parts that have queued them exist. */
         reload_stop(daemon.reload);

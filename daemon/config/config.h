@@ -168,6 +168,7 @@ struct config {
         char *state_directory;  /* "": see config_state_directory() */
         uint64_t state_keep_us; /* how long events that are logged and delivered are kept */
         size_t state_max_size;  /* of the database */
+        char *metrics_textfile; /* "": none */
 };
 
 /*

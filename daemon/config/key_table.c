@@ -179,6 +179,8 @@ const struct config_key config_keys[] = {
           RANGE(USEC_PER_HOUR, 10 * LONGEST_TIMESPAN) },
         { KEY(STATE, "max_size", size), FIELD(state_max_size), DEFAULT("256M"),
           RANGE(1 << 20, UINT64_C(1) << 40) },
+
+        { KEY(METRICS, "textfile", text), FIELD(metrics_textfile), DEFAULT(""), .check = check_textfile },
 };
 
 const size_t config_key_count = LENGTH(config_keys);
@@ -193,7 +195,7 @@ const char *const config_section_names[SECTION_COUNT] = {
         [SECTION_API] = "api",           [SECTION_POLL] = "poll",   [SECTION_LIMITS] = "limits",
         [SECTION_STATUS] = "status",     [SECTION_JOBS] = "jobs",   [SECTION_JOB] = "job",
         [SECTION_DISCOVER] = "discover", [SECTION_HOOK] = "hook",   [SECTION_EXIT] = "exit",
-        [SECTION_LOG] = "log",           [SECTION_STATE] = "state",
+        [SECTION_LOG] = "log",           [SECTION_STATE] = "state", [SECTION_METRICS] = "metrics",
 };
 
 enum config_section config_section_find(const char *name)

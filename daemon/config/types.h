@@ -22,8 +22,9 @@ enum config_section {
         SECTION_EXIT,
         SECTION_LOG,
         SECTION_STATE,
+        SECTION_METRICS,
 };
-#define SECTION_COUNT (SECTION_STATE + 1)
+#define SECTION_COUNT (SECTION_METRICS + 1)
 
 struct config_key;
 

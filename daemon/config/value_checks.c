@@ -126,6 +126,18 @@ const char *check_absolute_path(const char *value)
         return value[0] == '/' || value[0] == '\0' ? NULL : "write an absolute path";
 }
 
+const char *check_textfile(const char *value)
+{
+        const char *name = strrchr(value, '/'), *end = strrchr(value, '.');
+
+        if (value[0] == '\0')
+                return NULL;
+        if (value[0] != '/' || name[1] == '.' || end == NULL || strcmp(end, ".prom") != 0)
+                return "write an absolute path that ends in .prom, such as "
+                       "/var/lib/prometheus/node-exporter/jobwatchd.prom";
+        return NULL;
+}
+
 const char *check_client_id(const char *value)
 {
         for (const char *at = value; *at != '\0'; at++)

@@ -44,9 +44,11 @@ class LoopCalls(SignInTest):
         self.program = self.directory / "hook"
         self.program.write_text("#!/bin/sh\ncat >/dev/null\necho done\nexit ${STATUS:-0}\n")
         self.program.chmod(0o755)
-        self.hooks = (f"[hook program]\non = seen, changed, terminal\nexec = {self.program}\n"
-                      f"[hook failing]\non = terminal\nexec = /bin/false\nretries = 0\n"
-                      f"[hook web]\non = seen, changed, terminal\nurl = http://localhost:{self.web.port}/hook\n")
+        self.metrics = self.directory / "jobwatchd.prom"
+        self.more = (f"[metrics]\ntextfile = {self.metrics}\n"
+                     f"[hook program]\non = seen, changed, terminal\nexec = {self.program}\n"
+                     f"[hook failing]\non = terminal\nexec = /bin/false\nretries = 0\n"
+                     f"[hook web]\non = seen, changed, terminal\nurl = http://localhost:{self.web.port}/hook\n")
 
     def start(self, *options, **how):
         env = {"LD_PRELOAD": f"{LIBRARY}:{self.clock.env['LD_PRELOAD']}", "LOOP_CALLS": str(self.calls),
@@ -71,7 +73,7 @@ class LoopCalls(SignInTest):
         self.expire()
         self.fake.job(12, status="Completed")
         wait_for(12, "succeeded")
-        self.configure([11, 12, 13], more=self.hooks)
+        self.configure([11, 12, 13], more=self.more)
         daemon.process.send_signal(1)
         wait_for(13, "seen")
         self.clock.pass_time(3700)  # a prune is due
@@ -85,7 +87,7 @@ class LoopCalls(SignInTest):
         wait_for(13, "failed")
 
     def test_with_the_console(self):
-        self.watch([11, 12], scenario="[jobs 11-13]\nstep = 0s Running\n", more=self.hooks)
+        self.watch([11, 12], scenario="[jobs 11-13]\nstep = 0s Running\n", more=self.more)
         daemon = self.start()
         seen = {}
 
@@ -95,6 +97,7 @@ class LoopCalls(SignInTest):
         self.live(daemon, wait_for)
         daemon.wait_for("hook program: delivered", count=9)
         daemon.wait_for("hook web: delivered", count=9)
+        self.assertTrue(self.metrics.exists())
         self.assertEqual(daemon.stop(), EX_OK)
         self.assertNothingForbidden()
 
@@ -104,7 +107,7 @@ class LoopCalls(SignInTest):
             self.skipTest(why_not)
         journal = FakeJournal(self.directory / "journal")
         self.addCleanup(journal.stop)
-        self.watch([11, 12], scenario="[jobs 11-13]\nstep = 0s Running\n", more=self.hooks, log={"target": "journal"})
+        self.watch([11, 12], scenario="[jobs 11-13]\nstep = 0s Running\n", more=self.more, log={"target": "journal"})
         daemon = self.start(before=journal.in_front())
         events = {(12, "seen"), (11, "seen")}  # that are expected so far, each delivered once
 
@@ -116,7 +119,7 @@ class LoopCalls(SignInTest):
         self.assertNothingForbidden()
 
     def test_one_round(self):
-        self.watch([11, 12], scenario="[jobs 11-12]\nstep = 0s Completed\n", more=self.hooks)
+        self.watch([11, 12], scenario="[jobs 11-12]\nstep = 0s Completed\n", more=self.more)
         daemon = self.start("--once")
         self.assertEqual(daemon.wait_exit(), EX_OK, daemon.text())
         self.assertNothingForbidden()

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What is to be done with a file is work for the thread: to replace it by a text, or to remove it. While the
+ * thread has work, nothing is added, so a disk that does not respond costs one text.
+ */
+
+#include "app/metrics_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/control_state.h"
+#include "platform/worker.h"
+#include "util/cleanup.h"
+#include "util/container.h"
+#include "util/file.h"
+#include "util/memory.h"
+#include "util/message.h"
+#include "util/timespan.h"
+
+#define INTERVAL_US (15 * USEC_PER_SEC)
+
+/* How long the end waits for the disk. */
+#define END_US (1 * USEC_PER_SEC)
+
+struct metrics_file {
+        struct control_parts parts;
+        sd_event_source *timer;
+        struct worker *worker; /* NULL until a file is configured */
+        char *path;            /* the file that was written last; NULL: none */
+        bool failed;           /* the last attempt to write did, which was logged */
+};
+
+struct file_work {
+        struct work work;
+        struct metrics_file *file;
+        char *path;
+        char *text; /* NULL: the file is removed */
+        int result;
+};
+
+DEFINE_CLEANUP(struct metrics_file, metrics_file_free)
+
+/* ---- the thread ---- */
+
+static int write_text(const char *path, const char *text)
+{
+        CLEANUP(cleanup_descriptor) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+        /* Whoever collects it is another user, whatever the umask of the service is. */
+        if (fd < 0 || fchmod(fd, 0644) < 0)
+                return -errno;
+        return file_write(fd, text, strlen(text));
+}
+
+/* Nothing is synchronized to the disk: after a crash of the machine the text is of no use. */
+static int replace_file(const char *path, const char *text)
+{
+        const char *name = strrchr(path, '/') + 1; /* the path is absolute */
+        CLEANUP(cleanup_free) char *temporary = format_message("%.*s.%s.tmp", (int)(name - path), path, name);
+
+        (void)unlink(temporary); /* of a run that was killed */
+        int r = write_text(temporary, text);
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0)
+                (void)unlink(temporary);
+        return r;
+}
+
+static void execute(void *userdata, struct work *list)
+{
+        const struct metrics_file *file = userdata;
+
+        for (struct work *next; list != NULL; list = next) {
+                struct file_work *work = CONTAINER_OF(list, struct file_work, work);
+                next = list->next;
+                if (work->text != NULL)
+                        work->result = replace_file(work->path, work->text);
+                else
+                        (void)unlink(work->path);
+                worker_finish(file->worker, list);
+        }
+}
+
+/* ---- the loop ---- */
+
+static void report(struct metrics_file *file, const char *path, int r)
+{
+        if (r < 0 && !file->failed)
+                journal_print(file->parts.journal, LOG_WARNING,
+                              "Cannot write the metrics to %s: %s. Trying again every 15s.", path,
+                              strerror(-r));
+        else if (r >= 0 && file->failed)
+                journal_print(file->parts.journal, LOG_NOTICE, "The metrics are written to %s again.", path);
+        file->failed = r < 0;
+}
+
+static void on_done(struct work *work)
+{
+        struct file_work *done = CONTAINER_OF(work, struct file_work, work);
+
+        if (done->text != NULL)
+                report(done->file, done->path, done->result);
+        free(done->path);
+        free(done->text);
+        free(done);
+}
+
+/* Takes over both. */
+static void push(struct metrics_file *file, char *path, char *text)
+{
+        struct file_work *work = memory_need(calloc(1, sizeof(*work)));
+
+        *work = (struct file_work){ .work.done = on_done, .file = file, .path = path, .text = text };
+        worker_push(file->worker, &work->work);
+}
+
+static void remove_file(struct metrics_file *file)
+{
+        if (file->path != NULL)
+                push(file, STEAL_POINTER(file->path), NULL);
+}
+
+/* -EAGAIN: the thread cannot be started at present. */
+static int start_worker(struct metrics_file *file)
+{
+        const struct worker_parts parts = {
+                .event = file->parts.event,
+                .name = "metrics-file",
+                .execute = execute,
+                .userdata = file,
+        };
+
+        if (file->worker != NULL)
+                return 0;
+        int r = worker_new(&parts, &file->worker);
+        if (r >= 0)
+                r = worker_start(file->worker);
+        if (r < 0)
+                file->worker = worker_free(file->worker);
+        return r;
+}
+
+static void write_file(struct metrics_file *file, const char *path)
+{
+        int r = start_worker(file);
+
+        if (r < 0) {
+                report(file, path, r);
+                return;
+        }
+        if (!worker_is_idle(file->worker))
+                return;
+        if (file->path != NULL && strcmp(file->path, path) != 0)
+                remove_file(file);
+        if (file->path == NULL)
+                file->path = memory_need(strdup(path));
+        push(file, memory_need(strdup(path)), memory_need(control_metrics_text(&file->parts)));
+}
+
+static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
+{
+        struct metrics_file *file = userdata;
+        const char *path = (*file->parts.config)->metrics_textfile;
+
+        if (*path != '\0')
+                write_file(file, path);
+        else
+                remove_file(file);
+        (void)sd_event_source_set_time(source, time_us + INTERVAL_US);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* ---- life ---- */
+
+int metrics_file_new(const struct control_parts *parts, struct metrics_file **ret_file)
+{
+        CLEANUP(cleanup_metrics_file_free) struct metrics_file *file = calloc(1, sizeof(*file));
+
+        if (file == NULL)
+                return -ENOMEM;
+        file->parts = *parts;
+        int r = sd_event_add_time_relative(parts->event, &file->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
+                                           on_timer, file);
+        if (r < 0)
+                return r;
+        *ret_file = STEAL_POINTER(file);
+        return 0;
+}
+
+void metrics_file_stop(struct metrics_file *file)
+{
+        if (file == NULL)
+                return;
+        file->timer = sd_event_source_disable_unref(file->timer);
+        remove_file(file);
+}
+
+struct metrics_file *metrics_file_free(struct metrics_file *file)
+{
+        if (file == NULL)
+                return NULL;
+        sd_event_source_disable_unref(file->timer);
+        if (file->worker != NULL) {
+                if (!worker_wait(file->worker, END_US))
+                        return NULL; /* the thread uses it */
+                worker_free(file->worker);
+        }
+        free(file->path);
+        free(file);
+        return NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "app/control_parts.h"
+
+/*
+ * The file of [metrics] textfile: all metrics, written every 15 s by a thread of its own, since its disk may
+ * not respond. It follows the configuration in effect. Whoever reads it never sees a part of one.
+ */
+struct metrics_file;
+
+/* The parts are borrowed, see control_parts.h. Returns 0 or a negative errno. */
+int metrics_file_new(const struct control_parts *parts, struct metrics_file **ret_file);
+
+/* Writes no more, and removes the file. Accepts NULL. */
+void metrics_file_stop(struct metrics_file *file);
+
+/*
+ * Waits a moment until that is done. If the disk does not respond, the thread is left to the end of the
+ * process. Accepts NULL, returns NULL.
+ */
+struct metrics_file *metrics_file_free(struct metrics_file *file);

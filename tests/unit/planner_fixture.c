@@ -18,7 +18,7 @@
 
 static const struct planner_settings usual = { .interval_us = INTERVAL, .max_interval_us = INTERVAL };
 
-int fixture_setup(void **state)
+int planner_setup(void **state)
 {
         struct fixture *fixture = calloc(1, sizeof(*fixture));
         char *const success[] = { (char[]){ "Completed" }, NULL };
@@ -36,7 +36,7 @@ int fixture_setup(void **state)
         return 0;
 }
 
-int fixture_teardown(void **state)
+int planner_teardown(void **state)
 {
         struct fixture *fixture = *state;
 

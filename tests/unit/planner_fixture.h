@@ -92,8 +92,8 @@ struct fixture {
 };
 
 /* For cmocka: rules by which "Completed" is success. */
-int fixture_setup(void **state);
-int fixture_teardown(void **state);
+int planner_setup(void **state);
+int planner_teardown(void **state);
 
 /* What the API shows of a job, borrowed. */
 struct job_record server_record(const struct fixture *fixture, const struct planner_job *job);

@@ -33,8 +33,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
 /* A fixture for each round of a loop over classes. */
 static struct fixture *renew(void **state)
 {
-        fixture_teardown(state);
-        assert_int_equal(fixture_setup(state), 0);
+        planner_teardown(state);
+        assert_int_equal(planner_setup(state), 0);
         return *state;
 }
 
@@ -241,7 +241,7 @@ static void test_backoffs_are_undone_when_it_opens(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_failing_job_does_not_concern_others),
                 TEST(test_a_failing_job_backs_off),

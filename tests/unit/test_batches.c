@@ -84,8 +84,8 @@ static void test_one_bad_record_is_found_by_halving(void **state)
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
                 for (size_t c = 0; c < sizeof(classes) / sizeof(classes[0]); c++) {
-                        fixture_teardown(state);
-                        assert_int_equal(fixture_setup(state), 0);
+                        planner_teardown(state);
+                        assert_int_equal(planner_setup(state), 0);
                         struct fixture *fixture = *state;
 
                         server_jobs_fail(fixture, bad[i], 1, classes[c]);
@@ -215,8 +215,8 @@ static void test_unreachable_and_throttled_batches_are_not_split(void **state)
         static const enum failure classes[] = { FAILURE_UNREACHABLE, FAILURE_THROTTLED };
 
         for (size_t c = 0; c < 2; c++) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 struct fixture *fixture = *state;
 
                 start_together(fixture, 100, 60);
@@ -284,8 +284,8 @@ static void test_two_records_that_are_too_large_halve_the_size_at_most(void **st
         size_t kept = 0;
 
         for (size_t other = 1; other < 100; other++) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 struct fixture *fixture = *state;
 
                 for (size_t i = 0; i <= other; i += other) {
@@ -389,8 +389,8 @@ static void test_slow_failures_of_many_bad_records_do_not_disable_batches(void *
 
         for (size_t l = 0; l < sizeof(latencies) / sizeof(latencies[0]); l++)
                 for (size_t offset = 0; offset < 10; offset++) {
-                        fixture_teardown(state);
-                        assert_int_equal(fixture_setup(state), 0);
+                        planner_teardown(state);
+                        assert_int_equal(planner_setup(state), 0);
                         struct fixture *fixture = *state;
 
                         fixture->server.failing_us = latencies[l];
@@ -434,7 +434,7 @@ static void test_a_reload_leaves_one_job_of_a_batch_that_fails(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_what_is_due_goes_together),
                 TEST(test_the_length_of_the_request_is_bounded),

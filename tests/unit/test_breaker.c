@@ -273,7 +273,7 @@ static void test_a_sign_in_may_be_the_probe(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_one_request_at_a_time),
                 TEST(test_distances_double_up_to_the_shortest_interval),

@@ -272,7 +272,7 @@ static void test_once_asks_about_the_api(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_the_only_job_fails_and_the_check_succeeds),
                 TEST(test_a_check_succeeds_without_the_record_too),

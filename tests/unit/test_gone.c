@@ -57,8 +57,8 @@ static void test_not_found_three_times_over_a_minute_and_in_no_batch(void **stat
         for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
                 uint64_t first_us = 0;
 
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 struct fixture *fixture = *state;
 
                 start_spread(fixture, batch_size, JOBS);
@@ -155,8 +155,8 @@ static void test_404_to_everything_is_an_outage(void **state)
 {
         for (size_t count = 1; count <= JOBS; count++)
                 for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
-                        fixture_teardown(state);
-                        assert_int_equal(fixture_setup(state), 0);
+                        planner_teardown(state);
+                        assert_int_equal(planner_setup(state), 0);
                         struct fixture *fixture = *state;
 
                         start_spread(fixture, batch_size, count);
@@ -213,8 +213,8 @@ static void test_a_gone_job_comes_back(void **state)
 
         for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99)
                 for (size_t ended = 0; ended < 2; ended++) {
-                        fixture_teardown(state);
-                        assert_int_equal(fixture_setup(state), 0);
+                        planner_teardown(state);
+                        assert_int_equal(planner_setup(state), 0);
                         struct fixture *fixture = *state;
 
                         start_spread(fixture, batch_size, JOBS);
@@ -245,8 +245,8 @@ static void test_the_end_of_a_job_that_comes_back_waits_for_its_result_and_no_lo
         };
 
         for (unsigned again = 0; again < 2; again++) { /* it goes again, or it does not */
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 struct fixture *fixture = *state;
                 struct planner_limits limits = limits_of(1);
 
@@ -305,7 +305,7 @@ static void test_gone_jobs_are_no_evidence_of_an_outage(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_not_found_three_times_over_a_minute_and_in_no_batch),
                 TEST(test_the_batch_shows_the_job),

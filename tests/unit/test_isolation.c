@@ -28,8 +28,8 @@ static struct fixture *begin(void **state, uint64_t *seed, size_t count)
 {
         struct planner_limits limits = limits_of(random_next(seed) % 2 ? 1 : 100);
 
-        fixture_teardown(state);
-        assert_int_equal(fixture_setup(state), 0);
+        planner_teardown(state);
+        assert_int_equal(planner_setup(state), 0);
         struct fixture *fixture = *state;
 
         limits.max_in_flight = random_next(seed) % 2 ? 1 : IN_FLIGHT;
@@ -140,7 +140,7 @@ static void test_outages_leave_nothing_behind(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_bad_jobs_cost_the_others_little),
                 TEST(test_outages_leave_nothing_behind),

@@ -148,8 +148,8 @@ static void make_once(struct fixture *fixture, unsigned batch_size, size_t count
 static void test_once_polls_every_job_once(void **state)
 {
         for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 struct fixture *fixture = *state;
 
                 make_once(fixture, batch_size, 30);
@@ -169,8 +169,8 @@ static void test_once_judges_each_job_by_itself(void **state)
 
         for (size_t c = 0; c < sizeof(classes) / sizeof(classes[0]); c++)
                 for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
-                        fixture_teardown(state);
-                        assert_int_equal(fixture_setup(state), 0);
+                        planner_teardown(state);
+                        assert_int_equal(planner_setup(state), 0);
                         struct fixture *fixture = *state;
 
                         server_jobs_fail(fixture, 8, 3, classes[c]);
@@ -367,7 +367,7 @@ static void test_searches_of_clients(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_the_longest_overdue_goes_first),
                 TEST(test_no_job_starves_where_the_limits_do_not_allow_its_pace),

@@ -584,7 +584,7 @@ static void test_a_failing_job_is_not_read_because_of_its_rows(void **state)
         assert_int_equal(count_events(fixture, 7, EVENT_CHANGED), 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
 
 int main(void)
 {

@@ -155,7 +155,7 @@ static void test_the_position_does_not_wait_for_a_job_that_has_ended(void **stat
         assert_true(fixture->jobs[7].row_ticks < planner_feed_position(fixture->planner).ticks);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
 
 int main(void)
 {

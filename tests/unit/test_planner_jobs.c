@@ -147,8 +147,8 @@ static void test_jobs_in_flight_are_not_polled_twice(void **state)
         struct fixture *fixture = *state;
 
         for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 fixture = *state;
                 for (size_t i = 0; i < 4; i++)
                         fixture->server.jobs[i].latency_us = 10 * SEC;
@@ -239,8 +239,8 @@ static void test_a_reload_without_changes_changes_nothing(void **state)
         size_t count = 0;
 
         for (unsigned reloading = 0; reloading < 2; reloading++) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 struct fixture *fixture = *state;
 
                 fixture->server.jobs[3].single = fixture->server.jobs[3].batch = FAILURE_SERVER_ERROR;
@@ -281,8 +281,8 @@ static void test_requests_for_removed_jobs_end(void **state)
         struct fixture *fixture = *state;
 
         for (unsigned batch_size = 1; batch_size <= 100; batch_size += 99) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 fixture = *state;
                 for (size_t i = 0; i < 4; i++)
                         fixture->server.jobs[i].latency_us = 10 * SEC;
@@ -305,8 +305,8 @@ static void test_requests_for_removed_jobs_end(void **state)
 static void test_the_others_of_a_failed_batch_go_on(void **state)
 {
         for (unsigned stage = 0; stage < 16; stage++) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 struct fixture *fixture = *state;
 
                 server_jobs_fail(fixture, 11, 1, FAILURE_SERVER_ERROR);
@@ -425,8 +425,8 @@ static void test_another_api_has_no_outage_and_no_pause(void **state)
         struct fixture *fixture = *state;
 
         for (unsigned throttled = 0; throttled < 2; throttled++) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 fixture = *state;
                 fixture->server.all = throttled ? FAILURE_THROTTLED : FAILURE_UNREACHABLE;
                 fixture->server.retry_after_us = 10 * MIN;
@@ -519,7 +519,7 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_jobs_go_on),
                 TEST(test_a_reload_without_changes_changes_nothing),

@@ -294,7 +294,7 @@ static void test_the_last_minute_hour_and_day_are_counted(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_limit_holds),
                 cmocka_unit_test(test_the_documented_limits_hold_and_are_used),

@@ -290,7 +290,7 @@ static void test_without_batches_a_change_that_was_not_recorded_does_not_wait_fo
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_a_change_that_was_not_recorded_is_found_again),
                 TEST(test_where_the_feed_works_a_result_that_was_never_read_is_read_with_the_sweep),

@@ -223,8 +223,8 @@ static void test_one_job_that_is_always_throttled_costs_one_pause(void **state)
 static void test_a_job_that_throttles_its_batches_does_not_stop_the_others(void **state)
 {
         for (size_t bad = 0; bad < JOBS; bad++) {
-                fixture_teardown(state);
-                assert_int_equal(fixture_setup(state), 0);
+                planner_teardown(state);
+                assert_int_equal(planner_setup(state), 0);
                 struct fixture *fixture = *state;
 
                 server_jobs_fail(fixture, bad, 1, FAILURE_THROTTLED);
@@ -312,7 +312,7 @@ static void test_a_pause_of_an_earlier_run(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_retry_after_counts_up_to_an_hour),
                 cmocka_unit_test(test_pauses_without_retry_after_double_up_to_a_minute),

@@ -4,6 +4,7 @@
 import fcntl
 import json
 import os
+import platform
 import pty
 import re
 import select
@@ -17,6 +18,7 @@ from harness import IntegrationTest, PATIENCE, clean_environment, end_with_paren
 
 JOBWATCHCTL = program("JOBWATCHCTL")
 FAKE_SERVICE = program("FAKE_SERVICE")
+PPOLL = {"x86_64": 271}.get(platform.machine(), 73)  # its number
 THREE = ("[job 5]\ndescription = Import of members\nbusiness = Soho\nbusiness_id = 7\nstep = 0s Running | {\"rows\": 4}\n"
          "[job 6]\ndescription = Bulk edit\nstep = 0s Completed | 12 tariffs\n"
          "[job 7]\ndescription = Import of rooms\nstep = 0s Failed | Row 17: no such plan\n")
@@ -134,6 +136,16 @@ class Waiting:
         test.addCleanup(self.process.stdout.close)
         test.addCleanup(self.process.stderr.close)
         test.wait_until(lambda: self.process.poll() is not None or subscribed(test.bus))
+        self.test = test
+
+    def wait_until_idle(self):
+        """Until all its calls have replies: it sleeps without a limit, and a pending call has one."""
+        self.test.wait_until(lambda: re.match(rf"{PPOLL} \S+ \S+ 0x0 ", self.system_call()))
+
+    def system_call(self):
+        """The one that it is in: the number and arguments."""
+        with open(f"/proc/{self.process.pid}/syscall", encoding="ascii") as file:
+            return file.read()
 
     def switches(self):
         """How often the process has slept."""

@@ -100,6 +100,7 @@ class Added(Waits):
     def test_a_job_that_is_removed_meanwhile(self):
         self.start_one()
         waiting = Waiting(self, 5, "--add")
+        waiting.wait_until_idle()
         self.out("remove", "5")
         self.assertEqual(waiting.end(), (EX_UNKNOWN, "jobwatchctl: job 5 is not watched any more\n"))
 
@@ -116,6 +117,7 @@ class Added(Waits):
         self.fake.job(8, status="Running")
         waiting = Waiting(self, 8, "--add")
         self.daemon.wait_for(r"Job 8.*\[seen")
+        waiting.wait_until_idle()
         self.stop(signal.SIGKILL)
         self.start_again()
         self.fake.job(8, status="Completed")

@@ -105,6 +105,7 @@ class Restart(Waits):
     def ends_while_down(self, how):
         self.start_one()
         waiting = Waiting(self, 5)
+        waiting.wait_until_idle()
         self.stop(how)
         self.fake.job(5, status="Completed")
         self.assertIsNone(waiting.process.poll())
@@ -120,6 +121,7 @@ class Restart(Waits):
     def test_a_job_that_ends_after_the_restart(self):
         self.start_one()
         waiting = Waiting(self, 5)
+        waiting.wait_until_idle()
         for _ in range(3):
             self.stop()
             self.start_again()
@@ -130,6 +132,7 @@ class Restart(Waits):
         """The event was recorded and its signal lost, and then the job was reopened."""
         self.start_one()
         waiting = Waiting(self, 5)
+        waiting.wait_until_idle()
         waiting.process.send_signal(signal.SIGSTOP)
         self.fake.job(5, status="Completed")
         self.daemon.wait_for(r"Job 5.*\[succeeded")
@@ -141,6 +144,7 @@ class Restart(Waits):
     def test_a_job_that_is_not_in_the_configuration_after_the_restart(self):
         self.start_one()
         waiting = Waiting(self, 5)
+        waiting.wait_until_idle()
         self.stop()
         self.write_config(self.fake, [6])
         self.start_again()

@@ -2,6 +2,8 @@
 """Metrics: they agree with what the server was asked for, and with what the log says."""
 
 import collections
+import json
+import pathlib
 import re
 import signal
 import time
@@ -16,6 +18,7 @@ NAME = "org.jobwatchd1.test"
 RESULTS = {0: "no response", 200: "ok", 400: "refused", 401: "refused", 500: "server error"}
 SAMPLE = re.compile(r"(jobwatchd_\w+)(?:\{(.*)\})? ([0-9.]+)")
 LABEL = re.compile(r'(\w+)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)')
+SHARE = pathlib.Path(__file__).resolve().parents[2] / "share"
 SUFFIXES = r"_(bucket|sum|count)$"
 
 
@@ -208,6 +211,35 @@ class Metrics(SignInTest):
         self.assertGreater(self.value("state_commit_duration_seconds_sum"), 0)
         self.assertAlmostEqual(self.value("heartbeat_timestamp_seconds"), time.time(), delta=5 * SLOW)
         self.assertEqual(self.all_of("rate_limit", "window"), {"hour": 5000})
+
+
+class Share(CtlTest):
+    """What share/ asks Prometheus for is exported."""
+
+    def assertExported(self, expressions):
+        self.start("[job 5]\nstep = 0s Completed\n", [5])
+        text = self.bus.call("Metrics")[0]
+        kinds = dict(re.findall(r"(?m)^# TYPE (\S+) (\S+)$", text))
+        self.assertGreater(len(kinds), 10)
+        for expression in expressions:
+            names = re.findall(r"jobwatchd_\w+", expression)
+            self.assertTrue(names, expression)
+            for name in names:
+                base = re.sub(SUFFIXES, "", name)
+                self.assertTrue(name in kinds or kinds.get(base) == "histogram", f"{name} in {expression}")
+            for labels in re.findall(r"\{(.*?)\}", expression):
+                for label, value in re.findall(r'(\w+)!?=~?"(.*?)"', labels):
+                    self.assertTrue(label == "instance" or label == "state" or f'{label}="{value}"' in text, expression)
+
+    def test_the_dashboard(self):
+        panels = json.loads((SHARE / "dashboard.json").read_text(encoding="utf-8"))["panels"]
+        self.assertExported([target["expr"] for panel in panels for target in panel.get("targets", [])])
+
+    def test_the_alerts(self):
+        alerts = (SHARE / "alerts.yml").read_text(encoding="utf-8")
+        found = re.findall(r"(?m)^        expr: (?:>-\n((?: {10}.*\n)+)|(.*)\n)", alerts)
+        self.assertEqual(len(found), alerts.count("- alert:"))
+        self.assertExported(["".join(pair) for pair in found])
 
 
 class Tool(CtlTest):

@@ -10,7 +10,7 @@ _jobwatchctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} word command='' values='' index
     local -a instance=()
     local -A commands=(
-        [status]=''
+        [status]='--check'
         [list]='--open --ended --failed --failing'
         [show]=''
         [history]='--lines --since'

@@ -44,6 +44,7 @@ static const struct option_row {
         { "no-ask-password", CODE_NO_ASK_PASSWORD, NULL, 0, "do not ask for authentication" },
         { "help", 'h', NULL, 0, "print this help and exit" },
         { "version", 'V', NULL, 0, "print the version and exit" },
+        { "check", CODE_OF_COMMAND, NULL, OPTION_CHECK, "one line for monitoring; exits with 0 to 3" },
         { "open", CODE_OF_COMMAND, NULL, OPTION_OPEN, "jobs that have not ended" },
         { "ended", CODE_OF_COMMAND, NULL, OPTION_ENDED, "jobs that have ended" },
         { "failed", CODE_OF_COMMAND, NULL, OPTION_FAILED, "jobs or deliveries that failed" },
@@ -101,8 +102,9 @@ void print_help(void)
                 (void)printf("%*s%s\n", width < 30 ? 30 - width : 1, "", row->help);
         }
         (void)printf("\nExit status: 0 done, well, or succeeded; 1 a job failed or is gone, a delivery\n"
-                     "failed, or status names problems; 64 invalid command line; 66 no such job, hook\n"
-                     "or delivery; 69 service not available; 70 out of memory, or unexpected reply;\n"
+                     "failed, or status names problems; status --check: 1 warning; 2 critical;\n"
+                     "3 unknown; 64 invalid command line; 66 no such job, hook or delivery;\n"
+                     "69 service not available; 70 out of memory, or unexpected reply;\n"
                      "74 output or state not written; 77 not permitted; 124 --timeout expired;\n"
                      "143 wait was terminated.\n"
                      "\n"
@@ -233,6 +235,7 @@ static int apply_of_command(struct arguments *arguments, const struct option_row
         case OPTION_HOOK:
                 (void)memory_need(string_list_add(&arguments->hooks, value) >= 0 ? arguments : NULL);
                 return 0;
+        case OPTION_CHECK:
         case OPTION_OPEN:
         case OPTION_ENDED:
         case OPTION_FAILED:

@@ -8,6 +8,7 @@ const struct command commands[] = {
         { .name = "status",
           .synopsis = "",
           .help = "the service: jobs, API, request budget, deliveries, problems",
+          .options = OPTION_CHECK,
           .run = command_status },
         { .name = "list",
           .synopsis = "[PATTERN...]",

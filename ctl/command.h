@@ -23,6 +23,7 @@ enum option_bit {
         OPTION_JOB = 1 << 13,
         OPTION_BUSINESS = 1 << 14,
         OPTION_DESCRIPTION = 1 << 15,
+        OPTION_CHECK = 1 << 16,
 };
 
 struct context;

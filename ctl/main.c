@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "ctl/arguments.h"
+#include "ctl/check.h"
 #include "ctl/command.h"
 #include "ctl/context.h"
 #include "version.h"
@@ -19,6 +20,8 @@ static enum exit_status run(const struct arguments *arguments)
                 client_open(&context.client, arguments->instance, !arguments->no_ask_password);
         if (status == EXIT_STATUS_SUCCESS)
                 status = arguments->command->run(&context);
+        else if ((arguments->given & OPTION_CHECK) != 0)
+                status = check_without_bus();
         client_close(&context.client);
         return output_finish(&context.output, status);
 }

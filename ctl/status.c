@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/check.h"
 #include "ctl/command.h"
 #include "ctl/context.h"
 #include "ctl/fetch.h"
@@ -112,6 +113,8 @@ enum exit_status command_status(struct context *context)
         struct client *client = &context->client;
         struct row row = { .fields = NULL };
 
+        if ((context->arguments->given & OPTION_CHECK) != 0)
+                return check_status(context);
         enum exit_status status = fetch_row(client, client_message(client, "GetStatus"), &row, &reply);
         if (status != EXIT_STATUS_SUCCESS)
                 return status;

@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import subprocess
 import time
 
@@ -83,11 +84,14 @@ class Bus:
             time.sleep(0.02)
 
     def monitor(self, name="org.jobwatchd1"):
-        """A running busctl that prints a line for each message to or from that name."""
+        """A running busctl that prints a line for each message to or from that name, the first being a ping."""
         monitor = subprocess.Popen(["busctl", "--system", "--json=short", "monitor", name], text=True, preexec_fn=end_with_parent,
-                                   env={**os.environ, **self.env}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        if "Monitoring" not in monitor.stderr.readline():
-            raise AssertionError("busctl cannot monitor the bus")
+                                   env={**os.environ, **self.env}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        limit = time.monotonic() + PATIENCE
+        while not select.select([monitor.stdout], [], [], 0)[0]:
+            if time.monotonic() > limit or monitor.poll() is not None:
+                raise AssertionError("busctl does not monitor the bus")
+            self.run("call", name, OBJECT, "org.freedesktop.DBus.Peer", "Ping", check=True)
         return monitor
 
 

@@ -158,7 +158,7 @@ enum step {
 static int failed_step(struct waiting *waiting, struct call_failure *failure)
 {
         int step = waiting->answered && call_failure_is_absence(failure)
-                           ? (int)STEP_ABSENT
+                           ? STEP_ABSENT
                            : (int)client_explain(waiting->client, failure);
 
         call_failure_clear(failure);

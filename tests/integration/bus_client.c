@@ -141,6 +141,8 @@ static void crowd(const char *name, unsigned count, unsigned rounds)
 {
         struct client *clients = calloc(count, sizeof(*clients));
 
+        if (clients == NULL)
+                abort();
         need(sd_event_default(&loop), "loop");
         busy_clients = count;
         for (unsigned i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The hooks in conf/examples/, run with the input that jobwatchd gives a hook.
+"""The hooks in share/examples/, run with the input that jobwatchd gives a hook.
 
 The environment variable JOBWATCHD names the program; it checks the configuration beside each example.
 """
@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import threading
 import unittest
 
 PROGRAM = os.environ.get("JOBWATCHD")
-EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "conf" / "examples"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "share" / "examples"
 SLOW = float(os.environ.get("TEST_SLOW", "1"))
 EVENT_ID = "0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f0"
 
@@ -57,13 +58,14 @@ class Example(unittest.TestCase):
 
     def run_example(self, name, *arguments, document, ended=0):
         """Runs it like an exec hook: only the variables, and the document on standard input."""
+        job = document["job"] or {"id": "", "name": ""}
         environment = {
             "PATH": f"{self.directory}:/usr/bin:/bin",
             "JOBWATCH_EVENT": document["event"],
             "JOBWATCH_EVENT_ID": document["event_id"],
             "JOBWATCH_SEQUENCE": str(document["sequence"]),
-            "JOBWATCH_JOB": str(document["job"]["id"]),
-            "JOBWATCH_JOB_NAME": document["job"]["name"] or "",
+            "JOBWATCH_JOB": str(job["id"]),
+            "JOBWATCH_JOB_NAME": job["name"] or "",
             "JOBWATCH_DISCOVER": "",
             "JOBWATCH_STATUS": document["status"] or "",
             "JOBWATCH_STATUS_BEFORE": document["status_before"] or "",
@@ -82,24 +84,6 @@ class Example(unittest.TestCase):
     def noted(self, name):
         return ((self.directory / f"{name}.arguments").read_text().splitlines(),
                 (self.directory / f"{name}.input").read_bytes())
-
-    def check_configuration(self, name):
-        """The fragment beside the example is valid, with the program installed at its path."""
-        for example in EXAMPLES.iterdir():
-            if example.suffix == "":
-                shutil.copy(example, self.directory)
-        main = self.directory / "jobwatchd.ini"
-        main.write_text("[jobs]\nids = 87654321\n")
-        (self.directory / "nexudus.token").write_text("t0ken\n")
-        self.directory.chmod(0o755)
-        drop_ins = self.directory / "jobwatchd.ini.d"
-        drop_ins.mkdir()
-        text = (EXAMPLES / f"{name}.ini").read_text()
-        self.assertIn(f"/usr/local/lib/jobwatchd/{name} ", text)
-        (drop_ins / f"{name}.ini").write_text(text.replace("/usr/local/lib/jobwatchd", str(self.directory)))
-        result = subprocess.run([PROGRAM, "--check", "-c", main], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                timeout=60 * SLOW, check=False)
-        self.assertEqual(result.returncode, 0, result.stdout.decode())
 
 
 class MailOnFailure(Example):
@@ -174,9 +158,11 @@ class MailOnFailure(Example):
         self.assertNotEqual(result.returncode, 0)
         self.assertIn(b"usage", result.stdout)
 
-    @unittest.skipUnless(PROGRAM, "the environment variable JOBWATCHD does not name the program")
-    def test_configuration(self):
-        self.check_configuration("mail-on-failure")
+    def test_another_program(self):
+        self.fake("msmtp")
+        self.run_example("mail-on-failure", "operator@example.com", str(self.directory / "msmtp"), "--file=/etc/msmtprc",
+                         document=event())
+        self.assertEqual(self.noted("msmtp")[0], ["--file=/etc/msmtprc", "-i", "--", "operator@example.com"])
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -193,13 +179,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class StartNextStep(Example):
-    def setUp(self):
-        super().setUp()
-        self.fake("systemctl")
-
-    def succeeded(self, **changes):
-        return event(event="succeeded", outcome="success", status="Completed", **changes)
+class ChatMessage(Example):
+    """What each of the services gets; the texts of the API are never markup."""
 
     def serve(self):
         server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
@@ -209,58 +190,107 @@ class StartNextStep(Example):
         self.addCleanup(server.server_close)
         self.addCleanup(thread.join)
         self.addCleanup(server.shutdown)
-        return server, f"http://127.0.0.1:{server.server_port}/next?a=b%20c"
+        return server, f"http://127.0.0.1:{server.server_port}/hook/s3cr3t"
 
-    def test_unit(self):
-        self.run_example("start-next-step", "contracts-import.service", document=self.succeeded())
-        self.assertEqual(self.noted("systemctl")[0], ["start", "--no-block", "--", "contracts-import.service"])
-        self.run_example("start-next-step", "contracts-import@.service", document=self.succeeded())
-        self.assertEqual(self.noted("systemctl")[0],
-                         ["start", "--no-block", "--", "contracts-import@87654321.service"])
+    def write(self, name, text):
+        path = self.directory / name
+        path.write_text(text)
+        return str(path)
 
-    def test_unit_fails(self):
-        (self.directory / "status").write_text("4")
-        self.run_example("start-next-step", "x.service", document=self.succeeded(), ended=4)
-
-    def test_url(self):
+    def post(self, kind, status=200, ended=0, headers=None, **changes):
+        """Returns (the JSON, the headers, what it printed)."""
         server, url = self.serve()
-        headers = self.directory / "headers"
-        headers.write_text("Authorization: Bearer s3cr3t\nX-Step: 2\n")
-        document = self.succeeded(result="\u00e9\U0001f600" * 400000)
-        result = self.run_example("start-next-step", url, str(headers), document=document)
-        self.assertIn(f"{url} answered 200.".encode(), result.stdout)
+        server.status = status
+        document = changes.pop("document", None) or event(**changes)
+        result = self.run_example("chat-message", kind, self.write("url", url + "\n"), *([headers] if headers else []),
+                                  document=document, ended=ended)
         self.assertNotIn(b"s3cr3t", result.stdout)
         (path, sent, body), = server.got
-        self.assertEqual(path, "/next?a=b%20c")
-        self.assertEqual(json.loads(body), document)
+        self.assertEqual(path, "/hook/" if kind == "ntfy" else "/hook/s3cr3t")
         self.assertEqual(sent["Content-Type"], "application/json")
-        self.assertEqual(sent["Idempotency-Key"], EVENT_ID)
+        return json.loads(body), sent, result.stdout.decode()
+
+    def test_slack(self):
+        message, _, said = self.post("slack", result="<!channel> & `x` ```y```\n")
+        self.assertEqual(message, {"text": "Job 87654321 (members-import): failed\n```\nImport of members\nSpace\nCompleted with errors\n"
+                                           "&lt;!channel&gt; &amp; 'x' '''y'''\n\n```"})
+        self.assertEqual(said, "slack answered 200.\n")
+
+    def test_mattermost(self):
+        message, _, _ = self.post("mattermost", result="@all <b>")
+        self.assertEqual(message, {"username": "jobwatchd", "text": "Job 87654321 (members-import): failed\n```\nImport of members\n"
+                                                                    "Space\nCompleted with errors\n@all <b>\n```"})
+
+    def test_teams(self):
+        message, _, _ = self.post("teams", result="[link](http://example.com)")
+        self.assertEqual(message["type"], "message")
+        card, = message["attachments"]
+        self.assertEqual(card["contentType"], "application/vnd.microsoft.card.adaptive")
+        self.assertEqual((card["content"]["type"], card["content"]["version"]), ("AdaptiveCard", "1.2"))
+        block, = card["content"]["body"]
+        self.assertEqual([run["type"] for run in block["inlines"]], ["TextRun", "TextRun"])  # which know no markup
+        self.assertEqual("".join(run["text"] for run in block["inlines"]),
+                         "Job 87654321 (members-import): failed\nImport of members\nSpace\nCompleted with errors\n[link](http://example.com)")
+
+    def test_ntfy(self):
+        headers = self.write("headers", "Authorization: Bearer s3cr3t\n")
+        message, sent, _ = self.post("ntfy", headers=headers, result="\u00e9\U0001f600")
+        self.assertEqual(message, {"topic": "s3cr3t", "title": "Job 87654321 (members-import): failed", "priority": 4,
+                                   "message": "Import of members\nSpace\nCompleted with errors\n\u00e9\U0001f600"})
         self.assertEqual(sent["Authorization"], "Bearer s3cr3t")
-        self.assertEqual(sent["X-Step"], "2")
+        message, _, _ = self.post("ntfy", event="succeeded", outcome="success", result=None)
+        self.assertEqual(message["priority"], 3)
 
-    def test_url_fails(self):
-        server, url = self.serve()
+    def test_a_long_result_is_cut(self):
+        message, _, _ = self.post("slack", result="\u00e9\U0001f600" * 400000)
+        self.assertLess(len(message["text"]), 1200)
+
+    def test_an_event_of_the_api(self):
+        document = event(event="api_down", outcome="failure", job=None, status=None, status_before=None, result=None)
+        for kind in ("slack", "mattermost"):
+            self.assertEqual(self.post(kind, document=document)[0]["text"], "Nexudus API: api_down")
+        self.assertEqual(self.post("ntfy", document=document)[0]["message"], "Nexudus API: api_down")
+
+    def test_a_refusal_fails(self):
         for status in (302, 404, 500):
-            server.status = status
-            result = self.run_example("start-next-step", url, document=self.succeeded(), ended=1)
-            self.assertIn(f"answered {status}".encode(), result.stdout)
-        self.assertEqual(len(server.got), 3)
+            self.assertEqual(self.post("slack", status=status, ended=1)[2], f"slack answered {status}.\n")
 
-    def test_url_without_server(self):
+    def test_without_a_server(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
-            result = self.run_example("start-next-step", url, document=self.succeeded(), ended=None)
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}/s3cr3t"
+            result = self.run_example("chat-message", "slack", self.write("url", url), document=event(), ended=None)
         self.assertNotEqual(result.returncode, 0)
+        self.assertNotIn(b"s3cr3t", result.stdout)
 
-    def test_only_after_success(self):
-        result = self.run_example("start-next-step", "x.service", document=event())
-        self.assertIn(b"no next step, because its outcome is failure", result.stdout)
-        self.assertFalse((self.directory / "systemctl.arguments").exists())
+    def test_files_without_a_url(self):
+        for text in ("", "\n", "http://example.com/x", "https://example.com", 'https://a/"\nx', "https://a/ b"):
+            result = self.run_example("chat-message", "slack", self.write("url", text), document=event(), ended=1)
+            self.assertIn(b"no https URL", result.stdout)
+        self.run_example("chat-message", "irc", self.write("url", "https://a/b"), document=event(), ended=64)
 
-    @unittest.skipUnless(PROGRAM, "the environment variable JOBWATCHD does not name the program")
-    def test_configuration(self):
-        self.check_configuration("start-next-step")
+
+@unittest.skipUnless(PROGRAM, "the environment variable JOBWATCHD does not name the program")
+class Configurations(Example):
+    def test_each_is_valid_and_says_how_to_try_it(self):
+        """With the programs at their paths."""
+        for program in ("chat-message", "mail-on-failure"):
+            shutil.copy(EXAMPLES / program, self.directory)
+        main = self.directory / "jobwatchd.ini"
+        main.write_text("[jobs]\nids = 87654321\n")
+        (self.directory / "nexudus.token").write_text("t0ken\n")
+        drop_ins = self.directory / "jobwatchd.ini.d"
+        drop_ins.mkdir()
+        examples = list(EXAMPLES.glob("*.ini"))
+        self.assertGreater(len(examples), 3)
+        for example in examples:
+            text = example.read_text()
+            hook, = re.findall(r"(?m)^\[hook (\S+)\]$", text)
+            self.assertIn(f"jobwatchctl test-hook {hook}", text.splitlines()[0])
+            (drop_ins / example.name).write_text(text.replace("/usr/local/lib/jobwatchd", str(self.directory)))
+        result = subprocess.run([PROGRAM, "--check", "-c", main], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                timeout=60 * SLOW, check=False)
+        self.assertEqual(result.returncode, 0, result.stdout.decode())
 
 
 if __name__ == "__main__":

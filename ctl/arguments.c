@@ -233,7 +233,7 @@ static int apply_of_command(struct arguments *arguments, const struct option_row
                 arguments->description = value;
                 return 0;
         case OPTION_HOOK:
-                (void)memory_need(string_list_add(&arguments->hooks, value) >= 0 ? arguments : NULL);
+                string_list_add(&arguments->hooks, value);
                 return 0;
         case OPTION_CHECK:
         case OPTION_OPEN:
@@ -330,7 +330,7 @@ static int read_ids(struct arguments *arguments)
                                            jobs ? "invalid job ID; use a number such as 87654321"
                                                 : "invalid delivery ID; use a number from 'jobwatchctl "
                                                   "deliveries'");
-                (void)memory_need(id_list_add(&arguments->ids, id) >= 0 ? arguments : NULL);
+                id_list_add(&arguments->ids, id);
         }
         return 0;
 }

@@ -102,12 +102,11 @@ static enum exit_status read_forwards(struct context *context, struct rows *rows
 static void prepend(struct rows *rows, struct rows *older)
 {
         for (size_t i = 0; i < rows->count; i++) {
-                older->items = memory_need(array_grow(older->items, older->count, sizeof(*older->items)));
+                older->items = array_grow(older->items, older->count, sizeof(*older->items));
                 older->items[older->count++] = rows->items[i];
         }
         for (size_t i = 0; i < rows->reply_count; i++) {
-                older->replies =
-                        memory_need(array_grow(older->replies, older->reply_count, sizeof(*older->replies)));
+                older->replies = array_grow(older->replies, older->reply_count, sizeof(*older->replies));
                 older->replies[older->reply_count++] = rows->replies[i];
         }
         free(rows->items);

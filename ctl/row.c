@@ -64,7 +64,7 @@ static int read_fields(sd_bus_message *reply, struct row *row)
         int r;
 
         while ((r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-                struct field *field = memory_need(array_grow(row->fields, row->count, sizeof(*row->fields)));
+                struct field *field = array_grow(row->fields, row->count, sizeof(*row->fields));
                 row->fields = field;
                 field += row->count;
                 *field = (struct field){ 0 };
@@ -118,8 +118,7 @@ int rows_read(struct rows *rows, sd_bus_message *reply)
 {
         struct row row = { 0 };
 
-        sd_bus_message **replies =
-                memory_need(array_grow(rows->replies, rows->reply_count, sizeof(*replies)));
+        sd_bus_message **replies = array_grow(rows->replies, rows->reply_count, sizeof(*replies));
         rows->replies = replies;
         replies[rows->reply_count++] = sd_bus_message_ref(reply);
 
@@ -127,7 +126,7 @@ int rows_read(struct rows *rows, sd_bus_message *reply)
         if (r < 0)
                 return r;
         while ((r = row_read(reply, &row)) >= 0) {
-                rows->items = memory_need(array_grow(rows->items, rows->count, sizeof(*rows->items)));
+                rows->items = array_grow(rows->items, rows->count, sizeof(*rows->items));
                 rows->items[rows->count++] = row;
         }
         return r == -ENXIO ? sd_bus_message_exit_container(reply) : r;

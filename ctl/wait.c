@@ -114,11 +114,6 @@ static void remove_id(struct id_list *list, uint64_t id)
         list->count = kept;
 }
 
-static void add_id(struct id_list *list, uint64_t id)
-{
-        client_need(id_list_add(list, id));
-}
-
 /* The row is a job or an event; both say how the job is. */
 static void note_end(struct waiting *waiting, uint64_t id, const struct row *row)
 {
@@ -126,7 +121,7 @@ static void note_end(struct waiting *waiting, uint64_t id, const struct row *row
         const char *colour = status_colour(row);
 
         remove_id(&waiting->open, id);
-        add_id(&waiting->ended, id);
+        id_list_add(&waiting->ended, id);
         if (!row_text_is(row, "Outcome", "success"))
                 waiting->any_failed = true;
         if (output->json != JSON_OFF)
@@ -249,11 +244,11 @@ static int judge_jobs(struct waiting *waiting, const struct rows *rows)
         int step = STEP_ON;
 
         for (size_t i = 0; i < waiting->open.count; i++)
-                add_id(&ids, waiting->open.ids[i]);
+                id_list_add(&ids, waiting->open.ids[i]);
         for (size_t i = 0; i < ids.count && step == STEP_ON; i++) {
                 const struct row *row = find_job(rows, ids.ids[i]);
                 if (row == NULL && add)
-                        add_id(&unknown, ids.ids[i]);
+                        id_list_add(&unknown, ids.ids[i]);
                 else if (row == NULL)
                         step = missing(waiting, ids.ids[i]);
                 else if (has_ended(row))
@@ -375,7 +370,7 @@ enum exit_status command_wait(struct context *context)
                 client_set_deadline(&context->client, arguments->timeout_us);
         for (size_t i = 0; i < arguments->ids.count; i++)
                 if (!id_list_contains(&waiting.open, arguments->ids.ids[i]))
-                        add_id(&waiting.open, arguments->ids.ids[i]);
+                        id_list_add(&waiting.open, arguments->ids.ids[i]);
 
         enum exit_status status = (enum exit_status)wait_for_all(&waiting);
         if (status <= EXIT_STATUS_FAILED && context->output.json != JSON_OFF) {

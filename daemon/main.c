@@ -14,6 +14,7 @@
 #include "app/exit_status.h"
 #include "config/config.h"
 #include "config/keys.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 #include "version.h"
 
@@ -98,9 +99,7 @@ static int add_job(struct options *options, const char *value)
                 if (options->job_ids[i] == id)
                         return 0;
 
-        uint64_t *ids = reallocarray(options->job_ids, options->job_count + 1, sizeof(*ids));
-        if (ids == NULL)
-                return -ENOMEM;
+        uint64_t *ids = memory_need(reallocarray(options->job_ids, options->job_count + 1, sizeof(*ids)));
         ids[options->job_count++] = id;
         options->job_ids = ids;
         return 0;

@@ -5,7 +5,6 @@
 #include "app/api_connection.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #include "journal/message_ids.h"
@@ -47,7 +46,7 @@ static int read_secret(const struct api_connection_parts *parts, char **ret_secr
         int r = credential_read(&credential, ret_secret, &message);
         if (r < 0)
                 journal_print_about(parts->journal, LOG_ERR, MESSAGE_ID_MISSING_CREDENTIAL, 0, NULL, "%s.",
-                                    message != NULL ? message : strerror(-r));
+                                    message);
         return r;
 }
 
@@ -74,7 +73,7 @@ static int read_authorities(const struct api_connection_parts *parts,
 
         int r = api_authorities_read(parts->config, ret_authorities, &message);
         if (r < 0)
-                journal_print(parts->journal, LOG_ERR, "%s.", message != NULL ? message : strerror(-r));
+                journal_print(parts->journal, LOG_ERR, "%s.", message);
         return r;
 }
 
@@ -121,11 +120,10 @@ static int open_all(const struct api_connection_parts *parts, struct api_connect
 
         connection->secret = text_digest_of(secret);
         int r = http_client_new(parts->event, &http, &connection->client);
-        if (r >= 0)
-                r = nexudus_new(connection->client, &nexudus, &connection->nexudus);
-        if (r >= 0 && api->auth == AUTH_PASSWORD)
-                r = open_session(parts, connection, secret);
-        return r;
+        if (r < 0)
+                return r;
+        connection->nexudus = nexudus_new(connection->client, &nexudus);
+        return api->auth == AUTH_PASSWORD ? open_session(parts, connection, secret) : 0;
 }
 
 enum exit_status api_connection_open(const struct api_connection_parts *parts,
@@ -165,13 +163,10 @@ static bool is_same(const struct api_config *left, const struct api_config *righ
                strcmp(left->client_id, right->client_id) == 0 && strcmp(left->ca_file, right->ca_file) == 0;
 }
 
-static int use_token(struct api_connection *connection, const char *token)
+static void use_token(struct api_connection *connection, const char *token)
 {
-        int r = nexudus_set_token(connection->nexudus, token);
-
-        if (r >= 0)
-                connection->secret = text_digest_of(token);
-        return r;
+        nexudus_set_token(connection->nexudus, token);
+        connection->secret = text_digest_of(token);
 }
 
 int api_connection_renew(struct api_connection *connection, const struct api_connection_parts *parts,
@@ -194,7 +189,8 @@ int api_connection_renew(struct api_connection *connection, const struct api_con
         if (parts->config->api.auth != AUTH_TOKEN)
                 return 1;
 
-        return use_token(connection, secret);
+        use_token(connection, secret);
+        return 0;
 }
 
 int api_connection_reread_token(struct api_connection *connection, const struct config *config)
@@ -207,6 +203,6 @@ int api_connection_reread_token(struct api_connection *connection, const struct 
         int r = credential_read(&credential, &secret, &message);
         if (r < 0 || text_digest_equal(connection->secret, text_digest_of(secret)))
                 return r;
-        r = use_token(connection, secret);
-        return r < 0 ? r : 1;
+        use_token(connection, secret);
+        return 1;
 }

@@ -45,7 +45,7 @@ struct credential api_credential(const struct config *config);
 
 /*
  * Reads ca_file of [api]; without it, *ret_authorities is untouched. Returns 0, or a negative errno with a
- * malloc()ed message, "FILE:LINE: what is wrong" without a full stop (NULL when out of memory).
+ * malloc()ed message, "FILE:LINE: what is wrong" without a full stop.
  */
 int api_authorities_read(const struct config *config, struct http_authorities **ret_authorities,
                          char **ret_message);

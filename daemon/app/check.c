@@ -7,7 +7,6 @@
 
 #include "app/check.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -38,7 +37,7 @@ struct check {
 /* Takes over `message`, which format_message() or the like have returned. */
 static struct config_problem *add_problem(const struct check *check, bool warning, char *message)
 {
-        return config_problems_add(check->problems, warning, memory_need(message));
+        return config_problems_add(check->problems, warning, message);
 }
 
 /* ---- secrets ---- */
@@ -73,9 +72,7 @@ static bool is_out_of_reach(void *userdata, const char *source)
         if (check->purpose == CHECK_RELOAD)
                 return true;
         file = credential_file(source, check->config->path);
-        encrypted = file != NULL ? format_message("%s.cred", file) : NULL;
-        if (encrypted == NULL)
-                return false;
+        encrypted = format_message("%s.cred", file);
         identity_suspend();
         bool is_encrypted = access(file, F_OK) < 0 && access(encrypted, F_OK) == 0;
         identity_resume();
@@ -93,8 +90,7 @@ static void check_api_secret(struct check *check)
         int r = credential_read(&credential, &secret, &message);
         secret_free(secret);
         if (r < 0 || message != NULL)
-                report_secret(check, check->config->api.where_secret, credential.source, r >= 0,
-                              message != NULL ? message : strerror(-r));
+                report_secret(check, check->config->api.where_secret, credential.source, r >= 0, message);
         if (r < 0)
                 check->problems->items[check->problems->count - 1].message_id = MESSAGE_ID_MISSING_CREDENTIAL;
 }
@@ -110,8 +106,7 @@ static void check_hook_files(struct check *check, const struct hook_config *hook
         };
         CLEANUP(webhook_files_clear) struct webhook_files files = { .url = NULL };
 
-        if (webhook_files_read(&call, &files) == -ENOMEM)
-                memory_exhausted();
+        (void)webhook_files_read(&call, &files);
 }
 
 /* ---- [api] ---- */

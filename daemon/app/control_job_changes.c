@@ -90,8 +90,7 @@ static bool join_hooks(const struct control *control, struct bus_call *call, cha
                         bus_call_fail(call, BUS_NO_SUCH_HOOK, "no such hook: %s", *hooks);
                         return false;
                 }
-                if (names_add(&names, *hooks) < 0)
-                        memory_exhausted();
+                names_add(&names, *hooks);
         }
         *ret_hooks = STEAL_POINTER(names);
         return true;

@@ -10,6 +10,7 @@
 
 #include "bus/reply.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/string_list.h"
 #include "util/timespan.h"
 
@@ -76,9 +77,8 @@ void control_put_sections(struct bus_call *call, const char *sections)
 
         for (const char *name = sections, *end; name != NULL; name = *end != '\0' ? end + 1 : NULL) {
                 end = strchrnul(name, ',');
-                CLEANUP(cleanup_free) char *copy = strndup(name, (size_t)(end - name));
-                if (copy == NULL || string_list_add(&list, copy) < 0)
-                        return;
+                CLEANUP(cleanup_free) char *copy = memory_need(strndup(name, (size_t)(end - name)));
+                string_list_add(&list, copy);
         }
         bus_put_strings(call, "Discover", list.items);
 }

@@ -5,7 +5,6 @@
  * operations, so that events are recorded in between.
  */
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "app/control_state.h"
@@ -50,15 +49,10 @@ static struct seen_status *find_status(struct list_statuses *list, const struct 
         if (list->count == STATUSES_MAX)
                 return NULL;
 
-        struct seen_status *statuses = array_grow(list->statuses, list->count, sizeof(*statuses));
-        if (statuses == NULL)
-                return NULL;
-        list->statuses = statuses;
-        struct seen_status *seen = &statuses[list->count];
+        list->statuses = array_grow(list->statuses, list->count, sizeof(*list->statuses));
+        struct seen_status *seen = &list->statuses[list->count++];
         *seen = (struct seen_status){ .digest = digest };
-        if (text_copy(status, &seen->status) < 0)
-                return NULL;
-        list->count++;
+        text_copy(status, &seen->status);
         control_cut_text(&seen->status);
         return seen;
 }

@@ -10,9 +10,9 @@
 #include "bus/reply.h"
 #include "delivery/test_event.h"
 #include "monitor/listing.h"
-#include "util/cleanup.h"
 #include "util/container.h"
 #include "util/memory.h"
+#include "util/text.h"
 
 struct test_hook {
         struct state_operation operation;
@@ -33,14 +33,13 @@ static int test_run(struct state_operation *operation, struct store *store)
 }
 
 /* If the job is watched under a name, the event has it. */
-static int name_job(struct test_hook *test)
+static void name_job(struct test_hook *test)
 {
         uint64_t id = test->event.record.id;
         struct watched_job job;
 
-        if (!monitor_find(test->control->parts.monitor, id, &job) || job.name == NULL)
-                return 0;
-        return text_from(job.name, strlen(job.name), &test->event.job_name);
+        if (monitor_find(test->control->parts.monitor, id, &job) && job.name != NULL)
+                text_from(job.name, strlen(job.name), &test->event.job_name);
 }
 
 static void start(struct test_hook *test)
@@ -48,12 +47,10 @@ static void start(struct test_hook *test)
         uint64_t id = 0;
 
         test->event.kind = test->kind;
-        if (name_job(test) < 0)
-                memory_exhausted();
-        int r = test_event_complete(&test->event);
-        if (r >= 0)
-                r = outbox_start_test(test->control->parts.outbox, test->hook, &test->event,
-                                      bus_call_uid(test->call), &id);
+        name_job(test);
+        test_event_complete(&test->event);
+        int r = outbox_start_test(test->control->parts.outbox, test->hook, &test->event,
+                                  bus_call_uid(test->call), &id);
         switch (-r) {
         case 0:
                 bus_reply_number(test->call, id);

@@ -344,7 +344,7 @@ static void on_reload_end(void *userdata, bool succeeded)
         on_jobs_changed(daemon);
 }
 
-static int build_reload(struct daemon *daemon)
+static void build_reload(struct daemon *daemon)
 {
         const struct reload_parts parts = {
                 .path = daemon->options->path,
@@ -360,7 +360,7 @@ static int build_reload(struct daemon *daemon)
                 .on_end = on_reload_end,
                 .userdata = daemon,
         };
-        return reload_new(&parts, &daemon->reload);
+        daemon->reload = reload_new(&parts);
 }
 
 static struct status_facts describe_facts(void *userdata)
@@ -525,10 +525,10 @@ static enum exit_status build_and_run(struct daemon *daemon)
                 return EXIT_STATUS_CONFIG;
         if (r >= 0)
                 r = build_parts(daemon);
-        if (r >= 0)
-                r = build_reload(daemon);
-        if (r >= 0)
+        if (r >= 0) {
+                build_reload(daemon);
                 r = build_observers(daemon);
+        }
         if (r >= 0)
                 r = add_timers(daemon);
         if (r < 0)

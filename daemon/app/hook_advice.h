@@ -3,7 +3,7 @@
 
 /*
  * What is valid for an exec or url hook but probably not meant, for --check. Each returns a malloc()ed text
- * that names the reason and what to write instead, or NULL if there is nothing to say (or without memory).
+ * that names the reason and what to write instead, or NULL if there is nothing to say.
  */
 
 /* Operators and variables of a shell, which no shell interprets. */

@@ -14,6 +14,7 @@
 
 #include "model/event.h"
 #include "model/status.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 #include "version.h"
 
@@ -312,19 +313,16 @@ char *metrics_text(const struct metrics_facts *facts)
 {
         char *text = NULL;
         size_t size = 0;
-        struct writer writer = { .file = open_memstream(&text, &size), .account = facts->instance };
+        struct writer writer = { .file = memory_need(open_memstream(&text, &size)),
+                                 .account = facts->instance };
 
-        if (writer.file == NULL)
-                return NULL;
         write_service(&writer, facts);
         write_jobs(&writer, &facts->status.jobs);
         write_events(&writer, facts->events);
         write_api(&writer, facts);
         write_hooks(&writer, facts);
         write_state(&writer, facts);
-        if (fclose(writer.file) != 0) {
-                free(text);
-                return NULL;
-        }
+        if (fclose(writer.file) != 0)
+                memory_exhausted();
         return text;
 }

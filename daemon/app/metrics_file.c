@@ -162,7 +162,7 @@ static void write_file(struct metrics_file *file, const char *path)
                 remove_file(file);
         if (file->path == NULL)
                 file->path = memory_need(strdup(path));
-        push(file, memory_need(strdup(path)), memory_need(control_metrics_text(&file->parts)));
+        push(file, memory_need(strdup(path)), control_metrics_text(&file->parts));
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -182,10 +182,8 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
 
 int metrics_file_new(const struct control_parts *parts, struct metrics_file **ret_file)
 {
-        CLEANUP(cleanup_metrics_file_free) struct metrics_file *file = calloc(1, sizeof(*file));
+        CLEANUP(cleanup_metrics_file_free) struct metrics_file *file = memory_need(calloc(1, sizeof(*file)));
 
-        if (file == NULL)
-                return -ENOMEM;
         file->parts = *parts;
         int r = sd_event_add_time_relative(parts->event, &file->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
                                            on_timer, file);

@@ -253,8 +253,7 @@ void reload_request(struct reload *reload)
                 refuse(reload, errors, "");
                 return;
         }
-        if (monitor_prepare(parts->monitor, config) < 0)
-                memory_exhausted();
+        monitor_prepare(parts->monitor, config);
         struct loading *loading = memory_need(calloc(1, sizeof(*loading)));
         loading->operation = (struct state_operation){
                 .run = loading_run,
@@ -273,15 +272,12 @@ void reload_stop(struct reload *reload)
                 reload->stopped = true;
 }
 
-int reload_new(const struct reload_parts *parts, struct reload **ret_reload)
+struct reload *reload_new(const struct reload_parts *parts)
 {
-        struct reload *reload = calloc(1, sizeof(*reload));
+        struct reload *reload = memory_need(calloc(1, sizeof(*reload)));
 
-        if (reload == NULL)
-                return -ENOMEM;
         reload->parts = *parts;
-        *ret_reload = reload;
-        return 0;
+        return reload;
 }
 
 struct reload *reload_free(struct reload *reload)

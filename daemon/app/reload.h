@@ -36,8 +36,7 @@ struct reload_parts {
         void *userdata;
 };
 
-/* Returns 0 or -ENOMEM. */
-int reload_new(const struct reload_parts *parts, struct reload **ret_reload);
+struct reload *reload_new(const struct reload_parts *parts);
 
 /* No reload is in progress. Accepts NULL, returns NULL. */
 struct reload *reload_free(struct reload *reload);

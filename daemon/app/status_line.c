@@ -7,11 +7,11 @@
 
 #include "app/status_line.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* The minimum interval between two status texts. */
@@ -88,9 +88,7 @@ int status_line_new(sd_event *event, status_describe describe, void *userdata, s
                 return 0;
         }
 
-        CLEANUP(cleanup_status_line_free) struct status_line *line = calloc(1, sizeof(*line));
-        if (line == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_status_line_free) struct status_line *line = memory_need(calloc(1, sizeof(*line)));
         line->describe = describe;
         line->userdata = userdata;
         int r = sd_event_add_time(event, &line->timer, CLOCK_BOOTTIME, 0, STATUS_INTERVAL_US / 20, on_timer,

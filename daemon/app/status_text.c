@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
@@ -98,10 +99,7 @@ char *status_text(const struct status_facts *facts)
         const struct monitor_counts *jobs = &facts->jobs;
         char *text = NULL;
         size_t size = 0;
-        FILE *file = open_memstream(&text, &size);
-
-        if (file == NULL)
-                return NULL;
+        FILE *file = memory_need(open_memstream(&text, &size));
         (void)fprintf(file, "%zu job%s (%zu open, %zu finished", jobs->watched, plural(jobs->watched),
                       jobs->open, jobs->watched - jobs->open);
         if (jobs->failing > 0)
@@ -114,9 +112,7 @@ char *status_text(const struct status_facts *facts)
                 print_time(file, facts, jobs->next_us);
         }
         print_requests(file, facts);
-        if (fclose(file) != 0) {
-                free(text);
-                return NULL;
-        }
+        if (fclose(file) != 0)
+                memory_exhausted();
         return text;
 }

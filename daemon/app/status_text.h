@@ -24,7 +24,7 @@ struct status_facts {
 
 /*
  * The text of STATUS= of sd_notify(3): "12 jobs (3 open, 9 finished), 2 deliveries pending; API: unreachable,
- * next attempt at 12:30:08; 23 of 5000 requests in the last hour". malloc()ed, or NULL when out of memory.
+ * next attempt at 12:30:08; 23 of 5000 requests in the last hour". malloc()ed.
  */
 char *status_text(const struct status_facts *facts);
 

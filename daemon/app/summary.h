@@ -24,7 +24,7 @@ void summary_log_finished(struct journal *journal, const struct monitor_counts *
 /* Logs why the exit status is not 0 although all jobs may have succeeded; nothing if none was abandoned. */
 void summary_log_abandoned(struct journal *journal, size_t abandoned);
 
-/* The text of STATUS= after the exit. malloc()ed, or NULL when out of memory. */
+/* The text of STATUS= after the exit. malloc()ed. */
 char *summary_of_end(const struct monitor_counts *counts, size_t abandoned);
 
 /* Logs the daily summary. */

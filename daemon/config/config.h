@@ -187,11 +187,9 @@ struct config_problems {
         struct config_problem *items;
         size_t count;
         size_t errors; /* count without the warnings */
-        int error;     /* -ENOMEM once memory ran out; problems may be missing then */
 };
 
-/* Takes over `message`; NULL: out of memory. Returns the problem that was added, or NULL, noting the error.
- */
+/* Takes over `message`. Returns the problem that was added, valid until the next one is. */
 struct config_problem *config_problems_add(struct config_problems *problems, bool warning, char *message);
 
 void config_problems_clear(struct config_problems *problems);

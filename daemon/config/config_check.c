@@ -9,13 +9,11 @@
 #include "config/config_check.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #include "config/value_syntax.h"
 #include "util/argv.h"
 #include "util/cleanup.h"
-#include "util/memory.h"
 #include "util/suggestion.h"
 #include "util/text.h"
 #include "util/timespan.h"
@@ -149,10 +147,7 @@ static void check_command(const struct loading *loading, const char *command, st
 {
         CLEANUP(cleanup_command_free) char **words = NULL;
 
-        int r = argv_split(command, &words);
-        if (r == -ENOMEM)
-                memory_exhausted();
-        if (r < 0)
+        if (argv_split(command, &words) < 0)
                 problems_error(loading->problems, location,
                                "exec = %.*s is invalid: unclosed quote or unknown escape; "
                                "write \\\" or \\\\ for the character itself",

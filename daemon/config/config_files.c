@@ -56,8 +56,6 @@ static void read_file(const struct config_file *file, const char *hint, struct l
         }
         if (r == 0)
                 r = file_read(file->path, FILE_BYTES_MAX, &data, &size);
-        if (r == -ENOMEM)
-                memory_exhausted();
         if (r == -EFBIG) {
                 problems_error(problems, location, "not a configuration file: larger than 64 MiB");
                 return;
@@ -106,7 +104,7 @@ static void read_drop_ins(const char *directory, struct loading *loading)
         }
         for (int i = 0; i < count; i++) {
                 CLEANUP(cleanup_free)
-                char *path = memory_need(format_message("%s/%s", directory, entries[i]->d_name));
+                char *path = format_message("%s/%s", directory, entries[i]->d_name);
                 read_file(loading_add_file(loading, path), "fix or remove it", loading);
                 free(entries[i]);
         }
@@ -115,7 +113,7 @@ static void read_drop_ins(const char *directory, struct loading *loading)
 
 void config_files_read(const char *path, struct loading *loading)
 {
-        CLEANUP(cleanup_free) char *directory = memory_need(format_message("%s.d", path));
+        CLEANUP(cleanup_free) char *directory = format_message("%s.d", path);
 
         read_file(loading->files, "name another configuration file with -c FILE", loading);
         read_drop_ins(directory, loading);

@@ -218,10 +218,8 @@ static int finish(struct loading *loading, const struct config_overrides *overri
                 config_free(config);
                 return -EINVAL;
         }
-        if (status_rules_new(config->status_failure.items, config->status_success.items,
-                             config->status_running.items, config->failed_result.items,
-                             &config->status_rules) < 0)
-                memory_exhausted();
+        config->status_rules = status_rules_new(config->status_failure.items, config->status_success.items,
+                                                config->status_running.items, config->failed_result.items);
         *ret_config = config;
         return 0;
 }

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "config/keys.h"
-#include "util/memory.h"
 
 static void print_plain_jobs(const struct config *config, FILE *file)
 {
@@ -20,8 +19,8 @@ static void print_plain_jobs(const struct config *config, FILE *file)
         struct id_list ids = { 0 };
 
         for (size_t i = 0; i < config->job_count; i++)
-                if (config->jobs[i].name == NULL && id_list_add(&ids, config->jobs[i].id) < 0)
-                        memory_exhausted();
+                if (config->jobs[i].name == NULL)
+                        id_list_add(&ids, config->jobs[i].id);
         if (ids.count > 0) {
                 (void)fputs("[jobs]\nids =", file);
                 key->type->print(key, &ids, file);

@@ -32,11 +32,11 @@ void problems_add(struct config_problems *problems, struct location location, bo
 {
         char where[LOCATION_TEXT_MAX];
         CLEANUP(cleanup_free)
-        char *raw = memory_need(format_message("%s: %s", location_format(location, where), what));
+        char *raw = format_message("%s: %s", location_format(location, where), what);
 
         free(what);
         struct config_problem *added =
-                config_problems_add(problems, warning, memory_need(text_escape(raw, strlen(raw), 0)));
+                config_problems_add(problems, warning, text_escape(raw, strlen(raw), 0));
         added->order[0] = location.file != NULL ? location.file->order : UINT_MAX;
         added->order[1] = location.line;
         added->order[2] = (unsigned)problems->count;
@@ -60,7 +60,7 @@ void problems_sort(struct config_problems *problems)
 
 struct config_problem *config_problems_add(struct config_problems *problems, bool warning, char *message)
 {
-        problems->items = memory_need(array_grow(problems->items, problems->count, sizeof(*problems->items)));
+        problems->items = array_grow(problems->items, problems->count, sizeof(*problems->items));
         problems->errors += !warning;
         problems->items[problems->count] = (struct config_problem){ .message = message, .warning = warning };
         return &problems->items[problems->count++];

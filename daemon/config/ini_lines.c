@@ -65,7 +65,7 @@ char *ini_line_check(const struct ini_line *line)
         size_t from = i > 20 ? i - 20 : 0;
         while (from < i && utf8_is_continuation(line->text[from]))
                 from++;
-        return memory_need(format_message(
+        return format_message(
                 "control character or invalid UTF-8 in \"%.*s\"; remove it, or save the file as UTF-8",
-                (int)(i + (length > 0 ? length : 1) - from), line->text + from));
+                (int)(i + (length > 0 ? length : 1) - from), line->text + from);
 }

@@ -42,7 +42,7 @@ static void report(const struct source *source, unsigned line, char *message)
         free(message);
 }
 
-#define refuse(source, line, ...) report(source, line, memory_need(format_message(__VA_ARGS__)))
+#define refuse(source, line, ...) report(source, line, format_message(__VA_ARGS__))
 
 /* For "%.*s": the start of a text from the file. */
 #define SHOWN(text, size) (int)text_cut(text, size, 60), text
@@ -84,7 +84,7 @@ static bool check_bytes(const struct source *source, const struct ini_line *line
 
 static void add_line(struct source *source, const struct ini_line *line)
 {
-        source->lines = memory_need(array_grow(source->lines, source->count, sizeof(*source->lines)));
+        source->lines = array_grow(source->lines, source->count, sizeof(*source->lines));
         source->lines[source->count++] = *line;
 }
 

@@ -44,7 +44,7 @@ void loading_list_job(struct loading *loading, uint64_t id, struct location loca
 {
         const struct listed_job job = { id, loading->listed_count, location };
 
-        loading->listed = memory_need(array_grow(loading->listed, loading->listed_count, sizeof(job)));
+        loading->listed = array_grow(loading->listed, loading->listed_count, sizeof(job));
         loading->listed[loading->listed_count++] = job;
 }
 

@@ -10,7 +10,6 @@
 #include "config/value_syntax.h"
 #include "util/cleanup.h"
 #include "util/glob.h"
-#include "util/memory.h"
 #include "util/message.h"
 
 #define STATUS_BYTES_MAX 1000
@@ -20,10 +19,10 @@ char *status_line_write(const struct text *status)
         assert(status->data != NULL);
 
         size_t size = text_cut(status->data, status->size, STATUS_BYTES_MAX);
-        CLEANUP(cleanup_free) char *literal = memory_need(glob_escape(status->data, size));
+        CLEANUP(cleanup_free) char *literal = glob_escape(status->data, size);
         CLEANUP(cleanup_free)
-        char *pattern = memory_need(format_message("%s%s", literal, size < status->size ? "*" : ""));
+        char *pattern = format_message("%s%s", literal, size < status->size ? "*" : "");
         CLEANUP(cleanup_free) char *item = list_item_quote(pattern, strlen(pattern));
 
-        return memory_need(format_message("success += %s", item));
+        return format_message("success += %s", item);
 }

@@ -280,8 +280,8 @@ static int parse_item(const struct config_key *key, const char *text, void *fiel
 {
         int r = check_text(key, text, ret_fault);
 
-        if (r >= 0 && string_list_add(field, text) < 0)
-                memory_exhausted();
+        if (r >= 0)
+                string_list_add(field, text);
         return r;
 }
 
@@ -328,8 +328,7 @@ static int parse_listed_number(const struct config_key *key, const char *text, v
         if (job_id_parse(text, &number) < 0)
                 return refuse(ret_fault, NULL,
                               "write IDs, numbers from 1 to 9223372036854775807, separated by commas");
-        if (id_list_add(field, number) < 0)
-                memory_exhausted();
+        id_list_add(field, number);
         return 0;
 }
 
@@ -340,8 +339,7 @@ static void print_numbers(const struct config_key *key, const void *field, FILE 
         char text[TIMESPAN_TEXT_MAX];
 
         for (size_t i = 0; i < list->count; i++)
-                if (string_list_add(&texts, format_digits(list->ids[i], text)) < 0)
-                        memory_exhausted();
+                string_list_add(&texts, format_digits(list->ids[i], text));
         print_list(key, &texts, file);
         string_list_clear(&texts);
 }

@@ -29,7 +29,7 @@ static void *field_of(struct loading *loading, const struct config_key *key)
 static void refuse_value(struct loading *loading, const struct config_key *key, const char *text,
                          unsigned line, const struct value_fault *fault)
 {
-        CLEANUP(cleanup_free) char *shown = memory_need(text_escape(text, strlen(text), SHOWN_BYTES));
+        CLEANUP(cleanup_free) char *shown = text_escape(text, strlen(text), SHOWN_BYTES);
 
         if (*text == '\0')
                 loading_refuse(loading, line, "%s is empty; %s, or remove the line", key->name, fault->hint);
@@ -119,8 +119,7 @@ static void note_hook(struct loading *loading, const char *name, unsigned line)
 
         assert(strlen(name) < sizeof(use.name));
         memcpy(use.name, name, strlen(name) + 1);
-        loading->hook_uses =
-                memory_need(array_grow(loading->hook_uses, loading->hook_use_count, sizeof(use)));
+        loading->hook_uses = array_grow(loading->hook_uses, loading->hook_use_count, sizeof(use));
         loading->hook_uses[loading->hook_use_count++] = use;
 }
 

@@ -327,10 +327,8 @@ static int make_setups(struct outbox *outbox, struct config *config, struct hook
                                               .outputs = outbox->outputs };
 
         setups->count = config->hook_count;
-        setups->items = calloc(setups->count + 1, sizeof(struct hook_setup *));
-        setups->queues = calloc(setups->count + 1, sizeof(struct hook_queue *));
-        if (setups->items == NULL || setups->queues == NULL)
-                memory_exhausted();
+        setups->items = memory_need(calloc(setups->count + 1, sizeof(struct hook_setup *)));
+        setups->queues = memory_need(calloc(setups->count + 1, sizeof(struct hook_queue *)));
 
         int r = open_unit_hooks(outbox, config);
         if (r < 0)

@@ -5,12 +5,12 @@
 
 #include "delivery/outbox_load.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 
 DEFINE_CLEANUP(struct outbox_load, outbox_load_free)
@@ -28,13 +28,10 @@ static int compare_ids(const void *left, const void *right)
         return (a > b) - (a < b);
 }
 
-/* malloc()ed. NULL: out of memory. */
+/* malloc()ed. */
 static uint64_t *sorted_jobs(const struct config *config)
 {
-        uint64_t *jobs = calloc(config->job_count + 1, sizeof(*jobs));
-
-        if (jobs == NULL)
-                return NULL;
+        uint64_t *jobs = memory_need(calloc(config->job_count + 1, sizeof(*jobs)));
         for (size_t i = 0; i < config->job_count; i++)
                 jobs[i] = config->jobs[i].id;
         qsort(jobs, config->job_count, sizeof(*jobs), compare_ids);
@@ -82,12 +79,11 @@ static void take_abandoned(void *userdata, uint64_t job_id, bool job_is_added, c
 int outbox_load(struct store *store, const struct config *config, struct outbox_load **ret_load)
 {
         CLEANUP(cleanup_outbox_load_free)
-        struct outbox_load *load = calloc(1, sizeof(*load) + config->hook_count * sizeof(load->hooks[0]));
+        struct outbox_load *load =
+                memory_need(calloc(1, sizeof(*load) + config->hook_count * sizeof(load->hooks[0])));
         CLEANUP(cleanup_free) uint64_t *jobs = sorted_jobs(config);
         struct reading reading = { .config = config, .jobs = jobs, .load = load };
 
-        if (load == NULL || jobs == NULL)
-                return -ENOMEM;
         load->hook_count = config->hook_count;
         int r = store_each_pending_hook(store, take_pending, &reading);
         if (r >= 0)

@@ -44,8 +44,7 @@ static struct pending_job *add_job(struct pending *pending, uint64_t id)
         struct pending_job *job = memory_malloc(NULL, sizeof(*job));
 
         *job = (struct pending_job){ .id = id, .end = &job->first };
-        if (tsearch(job, &pending->jobs, compare_ids) == NULL)
-                memory_exhausted();
+        (void)memory_need(tsearch(job, &pending->jobs, compare_ids));
         return job;
 }
 
@@ -59,8 +58,7 @@ static void remove_job(struct pending *pending, struct pending_job *job)
 /* The first delivery of the job may start. */
 static void queue_head(struct pending *pending, struct pending_job *job)
 {
-        if (queue_put(&pending->heads, &job->entry, job->first->due_us) < 0)
-                memory_exhausted();
+        queue_put(&pending->heads, &job->entry, job->first->due_us);
 }
 
 void pending_add(struct pending *pending, const struct delivery *delivery, uint64_t due_us)

@@ -25,13 +25,14 @@ static const struct {
         [EVENT_API_OK] = { OUTCOME_SUCCESS, NULL, NULL },
 };
 
-static int set_text(struct text *text, const char *value)
+static void set_text(struct text *text, const char *value)
 {
         text_clear(text);
-        return value != NULL ? text_from(value, strlen(value), text) : 0;
+        if (value != NULL)
+                text_from(value, strlen(value), text);
 }
 
-int test_event_complete(struct event *event)
+void test_event_complete(struct event *event)
 {
         struct job_record *record = &event->record;
 
@@ -47,16 +48,13 @@ int test_event_complete(struct event *event)
                 text_clear(&event->job_name);
         }
         record->has_status = record->has_result = !event_kind_is_of_api(event->kind);
-        int r = uuid_new(event->id);
-        if (r >= 0)
-                r = set_text(&record->status, cases[event->kind].status);
-        if (r >= 0)
-                r = set_text(&event->status_before, cases[event->kind].status_before);
-        if (r >= 0 && record->has_result)
-                r = set_text(&record->result, "A test of this hook. Nothing has happened to the job.");
-        if (r >= 0 && record->description.data == NULL)
-                r = set_text(&record->description,
-                             record->has_result ? "A made-up job"
-                                                : "A test of this hook. Nothing has happened to the API.");
-        return r;
+        uuid_new(event->id);
+        set_text(&record->status, cases[event->kind].status);
+        set_text(&event->status_before, cases[event->kind].status_before);
+        if (record->has_result)
+                set_text(&record->result, "A test of this hook. Nothing has happened to the job.");
+        if (record->description.data == NULL)
+                set_text(&record->description,
+                         record->has_result ? "A made-up job"
+                                            : "A test of this hook. Nothing has happened to the API.");
 }

@@ -5,6 +5,6 @@
 
 /*
  * Completes a made-up event, to try a hook: `kind`, and of the job as much as is known, are set. Status and
- * ResultData are made up, too. Returns 0 or a negative errno; the caller clears the event.
+ * ResultData are made up, too. The caller clears the event.
  */
-int test_event_complete(struct event *event);
+void test_event_complete(struct event *event);

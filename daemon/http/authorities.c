@@ -20,6 +20,7 @@
 
 #include "util/cleanup.h"
 #include "util/file.h"
+#include "util/memory.h"
 #include "util/message.h"
 
 /* Bytes of a file. The authorities of a whole system are a quarter of a megabyte. */
@@ -37,19 +38,18 @@ static void cleanup_bio(BIO **bio)
         BIO_free(*bio);
 }
 
-static bool write_all(BIO *bio, const char *data, size_t size)
+static void write_all(BIO *bio, const char *data, size_t size)
 {
-        return size == 0 || BIO_write(bio, data, (int)size) == (int)size;
+        if (size > 0 && BIO_write(bio, data, (int)size) != (int)size)
+                memory_exhausted();
 }
 
-/* Copies the certificates of `text`. Returns their number, -EBADMSG if one is damaged, or -ENOMEM. */
+/* Copies the certificates of `text`. Returns their number, or -EBADMSG if one is damaged. */
 static int copy_certificates(const char *text, size_t size, BIO *to)
 {
-        CLEANUP(cleanup_bio) BIO *from = BIO_new_mem_buf(text, (int)size);
+        CLEANUP(cleanup_bio) BIO *from = memory_need(BIO_new_mem_buf(text, (int)size));
         int count = 0, r = 0;
 
-        if (from == NULL)
-                return -ENOMEM;
         while (r == 0) {
                 X509 *certificate = PEM_read_bio_X509(from, NULL, NULL, NULL);
                 if (certificate == NULL) {
@@ -60,7 +60,7 @@ static int copy_certificates(const char *text, size_t size, BIO *to)
                         break;
                 }
                 if (PEM_write_bio_X509(to, certificate) != 1)
-                        r = -ENOMEM;
+                        memory_exhausted();
                 X509_free(certificate);
                 count++;
         }
@@ -69,44 +69,37 @@ static int copy_certificates(const char *text, size_t size, BIO *to)
 }
 
 /* Adds the authorities of the system. Without such a file there is only its directory, or nothing. */
-static int add_system(BIO *to)
+static void add_system(BIO *to)
 {
         const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
         CLEANUP(cleanup_free) char *text = NULL;
         size_t size = 0;
 
-        if (info->age < CURLVERSION_SEVENTH || info->cainfo == NULL)
-                return 0;
-        int r = file_read(info->cainfo, FILE_BYTES_MAX, &text, &size);
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0)
-                return 0;
-        return write_all(to, text, size) && write_all(to, "\n", 1) ? 0 : -ENOMEM;
+        if (info->age < CURLVERSION_SEVENTH || info->cainfo == NULL ||
+            file_read(info->cainfo, FILE_BYTES_MAX, &text, &size) < 0)
+                return;
+        write_all(to, text, size);
+        write_all(to, "\n", 1);
 }
 
 int http_authorities_read(const char *path, bool besides_system, char **ret_reason,
                           struct http_authorities **ret_authorities)
 {
         CLEANUP(cleanup_http_authorities_free)
-        struct http_authorities *authorities = calloc(1, sizeof(*authorities));
+        struct http_authorities *authorities = memory_need(calloc(1, sizeof(*authorities)));
         CLEANUP(cleanup_free) char *text = NULL;
         size_t size = 0;
 
         *ret_reason = NULL;
-        if (authorities == NULL || (authorities->pem = BIO_new(BIO_s_mem())) == NULL)
-                return -ENOMEM;
+        authorities->pem = memory_need(BIO_new(BIO_s_mem()));
         authorities->exclude_system = !besides_system;
 
         int r = file_read(path, FILE_BYTES_MAX, &text, &size);
         if (r < 0)
                 return fail_with_message(r, ret_reason, "%s",
                                          r == -EINVAL ? "not a regular file" : strerror(-r));
-        if (besides_system) {
-                r = add_system(authorities->pem);
-                if (r < 0)
-                        return r;
-        }
+        if (besides_system)
+                add_system(authorities->pem);
         r = copy_certificates(text, size, authorities->pem);
         if (r == 0)
                 return fail_with_message(
@@ -116,8 +109,6 @@ int http_authorities_read(const char *path, bool besides_system, char **ret_reas
         if (r == -EBADMSG)
                 return fail_with_message(r, ret_reason,
                                          "a certificate in the file is damaged; copy the file again");
-        if (r < 0)
-                return r;
 
         *ret_authorities = STEAL_POINTER(authorities);
         return 0;

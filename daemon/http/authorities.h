@@ -10,7 +10,7 @@ struct http_authorities;
 /*
  * Reads the certificates of a PEM file. `besides_system`: those of the system are trusted as well. Returns 0,
  * or a negative errno with *ret_reason, a malloc()ed text such as "No such file or directory" that says
- * what is wrong with the file, and what to do (NULL when out of memory). -EBADMSG: there is no certificate in
+ * what is wrong with the file, and what to do. -EBADMSG: there is no certificate in
  * the file, or a damaged one.
  */
 int http_authorities_read(const char *path, bool besides_system, char **ret_reason,

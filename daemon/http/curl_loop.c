@@ -309,11 +309,9 @@ void curl_transfer_notify(struct curl_transfer *transfer)
 
 int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_loop)
 {
-        CLEANUP(cleanup_curl_loop_unref) struct curl_loop *loop = calloc(1, sizeof(*loop));
+        CLEANUP(cleanup_curl_loop_unref) struct curl_loop *loop = memory_need(calloc(1, sizeof(*loop)));
 
         assert(connections_max > 0);
-        if (loop == NULL)
-                return -ENOMEM;
         loop->references = 1;
         TAILQ_INIT(&loop->active);
         TAILQ_INIT(&loop->ended);
@@ -338,14 +336,14 @@ int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_
         (void)sd_event_source_set_description(loop->timer_source, "curl-timer");
         (void)sd_event_source_set_description(loop->wake_source, "curl-wake");
 
-        CURLM *multi = loop->multi = curl_multi_init();
-        if (multi == NULL || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
+        CURLM *multi = loop->multi = memory_need(curl_multi_init());
+        if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
             curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, loop) != CURLM_OK ||
             curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
             curl_multi_setopt(multi, CURLMOPT_TIMERDATA, loop) != CURLM_OK ||
             curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max) != CURLM_OK ||
             curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections_max) != CURLM_OK)
-                return -ENOMEM;
+                memory_exhausted();
 
         *ret_loop = STEAL_POINTER(loop);
         return 0;

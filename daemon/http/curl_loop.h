@@ -8,7 +8,7 @@
 
 /*
  * A libcurl multi handle on the event loop: a pool of connections, and the transfers that use it. Knows easy
- * handles only, nothing about what they transfer. Without memory for all of them the process ends.
+ * handles only, nothing about what they transfer.
  */
 struct curl_loop;
 
@@ -38,7 +38,7 @@ struct curl_transfer {
 
 /*
  * At most `connections_max` (at least 1) connections are open at a time; further transfers wait. The caller
- * owns the only reference. Returns -ENOMEM, or another error of epoll or timerfd.
+ * owns the only reference. Returns 0 or an error of epoll or timerfd.
  */
 int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_loop);
 

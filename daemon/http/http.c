@@ -95,7 +95,7 @@ static bool is_connection_kept(const struct http_request *request)
 
 /*
  * Replaces the connections of the client, unless that has been done since the request got one of them.
- * Without memory for this they remain in use.
+ * Without a descriptor for this they remain in use.
  */
 static void replace_connections(const struct http_request *request)
 {
@@ -267,11 +267,8 @@ static struct curl_slist *copy_headers(const char *const *lines)
 {
         struct curl_slist *list = NULL;
 
-        for (; lines != NULL && *lines != NULL; lines++) {
-                list = curl_slist_append(list, *lines);
-                if (list == NULL)
-                        memory_exhausted();
-        }
+        for (; lines != NULL && *lines != NULL; lines++)
+                list = memory_need(curl_slist_append(list, *lines));
         return list;
 }
 
@@ -365,10 +362,8 @@ struct http_request *http_cancel(struct http_request *request)
 
 int http_client_new(sd_event *event, const struct http_settings *settings, struct http_client **ret_client)
 {
-        CLEANUP(cleanup_http_client_free) struct http_client *client = calloc(1, sizeof(*client));
-
-        if (client == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_http_client_free)
+        struct http_client *client = memory_need(calloc(1, sizeof(*client)));
         LIST_INIT(&client->requests);
         client->event = sd_event_ref(event);
         client->timeout_us = settings->timeout_us;
@@ -376,10 +371,8 @@ int http_client_new(sd_event *event, const struct http_settings *settings, struc
         client->body_max = settings->body_max;
         client->connections_max = settings->connections_max > 0 ? (long)settings->connections_max : 1;
 
-        client->user_agent = strdup(settings->user_agent);
+        client->user_agent = memory_need(strdup(settings->user_agent));
         client->authorities = settings->authorities;
-        if (client->user_agent == NULL)
-                return -ENOMEM;
         int r = curl_loop_new(event, client->connections_max, &client->connections);
         if (r < 0)
                 return r;

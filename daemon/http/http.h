@@ -33,7 +33,7 @@ struct http_settings {
         unsigned connections_max;    /* open at a time; 0 means 1 */
 };
 
-/* `user_agent` is copied. Returns -ENOMEM, or another error of epoll or timerfd. */
+/* `user_agent` is copied. Returns 0 or an error of epoll or timerfd. */
 int http_client_new(sd_event *event, const struct http_settings *settings, struct http_client **ret_client);
 
 /*

@@ -13,7 +13,7 @@ enum http_outcome {
         HTTP_BROKEN,      /* sent, but the connection was lost, or the response is truncated or not HTTP/1 */
         HTTP_TOO_LARGE,   /* more decoded bytes than body_max */
         HTTP_STOPPED,     /* on_body() returned an error */
-        HTTP_IMPOSSIBLE,  /* not tried: invalid URL, invalid CA file, no memory */
+        HTTP_IMPOSSIBLE,  /* not tried: invalid URL, invalid CA file */
 };
 
 /* A short phrase for messages, such as "could not connect". */

@@ -45,5 +45,5 @@ struct entry {
         struct iovec fields[]; /* as sd_journal_sendv() takes them; their contents follow without gaps */
 };
 
-/* Returns the entry, which is malloc()ed. Without memory the process ends. */
+/* Returns the entry, which is malloc()ed. */
 struct entry *entry_new(const struct field_list *fields);

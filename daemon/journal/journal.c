@@ -7,7 +7,6 @@
 
 #include "journal/journal.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "journal/sender.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 
 struct journal {
@@ -69,9 +69,7 @@ int journal_open(const struct log_config *settings, struct journal **ret_journal
         if (r < 0)
                 return r;
 
-        CLEANUP(cleanup_journal_close) struct journal *journal = calloc(1, sizeof(*journal));
-        if (journal == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_journal_close) struct journal *journal = memory_need(calloc(1, sizeof(*journal)));
         journal->target = target;
         journal->configured = settings->target;
         const struct sender_parts parts = {
@@ -81,8 +79,6 @@ int journal_open(const struct log_config *settings, struct journal **ret_journal
                 .userdata = journal,
         };
         journal->sender = sender_new(&parts);
-        if (journal->sender == NULL)
-                return -ENOMEM;
         journal_set(journal, settings);
 
         *ret_journal = STEAL_POINTER(journal);

@@ -22,7 +22,7 @@ struct journal;
 
 /*
  * Opens the log. LOG_TARGET_AUTO selects the journal if standard error is connected to it ($JOURNAL_STREAM),
- * else the console. Returns -ENOMEM, or a negative errno if the journal is selected but its socket is
+ * else the console. Returns a negative errno if the journal is selected but its socket is
  * missing.
  */
 int journal_open(const struct log_config *settings, struct journal **ret_journal);

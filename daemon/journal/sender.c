@@ -17,6 +17,7 @@
 
 #include "platform/clock.h"
 #include "util/container.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 #define QUEUE_BYTES_MAX  ((size_t)4 << 20)
@@ -150,10 +151,9 @@ bool sender_is_stuck(const struct sender *sender)
 
 struct sender *sender_new(const struct sender_parts *parts)
 {
-        struct sender *sender = calloc(1, sizeof(*sender));
+        struct sender *sender = memory_need(calloc(1, sizeof(*sender)));
 
-        if (sender != NULL)
-                sender->parts = *parts;
+        sender->parts = *parts;
         return sender;
 }
 

@@ -4,13 +4,12 @@
 
 #include "model/manual_job.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/names.h"
 
 static const char *const kinds[] = {
@@ -47,44 +46,27 @@ void manual_job_clear(struct manual_job *manual)
         *manual = MANUAL_JOB_NONE;
 }
 
-static int copy_string(const char *string, char **ret_copy)
+static char *copy_string(const char *string)
 {
-        *ret_copy = string != NULL ? strdup(string) : NULL;
-        return string != NULL && *ret_copy == NULL ? -ENOMEM : 0;
+        return string != NULL ? memory_need(strdup(string)) : NULL;
 }
 
-/* All that one of two lists has. */
-static int join(const char *left, const char *right, char **ret_names)
+void manual_job_merge(const struct manual_job *before, const struct manual_job *added, bool was_watched,
+                      struct manual_job *merged)
 {
-        CLEANUP(cleanup_free) char *names = NULL;
-
-        int r = copy_string(left, &names);
-        if (r >= 0)
-                r = names_add(&names, right);
-        if (r >= 0)
-                *ret_names = STEAL_POINTER(names);
-        return r;
-}
-
-int manual_job_merge(const struct manual_job *before, const struct manual_job *added, bool was_watched,
-                     struct manual_job *ret_merged)
-{
-        CLEANUP(manual_job_clear) struct manual_job merged = { .id = added->id, .again = added->again };
         bool was_added = before != NULL && manual_job_is_added(before);
-        int r;
+        const char *name = added->name == NULL && was_added ? before->name : added->name;
+        const char *hooks = was_added ? before->hooks : added->hooks;
 
-        merged.kind = was_added ? before->kind : was_watched ? MANUAL_EXTENDED : MANUAL_ADDED;
-        r = copy_string(added->name == NULL && was_added ? before->name : added->name, &merged.name);
-        if (r < 0)
-                return r;
+        manual_job_clear(merged);
+        *merged = (struct manual_job){ .id = added->id,
+                                       .kind = was_watched ? MANUAL_EXTENDED : MANUAL_ADDED,
+                                       .again = added->again,
+                                       .name = copy_string(name),
+                                       .hooks = copy_string(hooks) };
         if (!was_added)
-                r = copy_string(added->hooks, &merged.hooks);
-        else if (merged.kind == MANUAL_EXTENDED || before->hooks != NULL) /* otherwise it has all */
-                r = join(before->hooks, added->hooks, &merged.hooks);
-        if (r < 0)
-                return r;
-        manual_job_clear(ret_merged);
-        *ret_merged = merged;
-        merged = MANUAL_JOB_NONE;
-        return 0;
+                return;
+        merged->kind = before->kind;
+        if (merged->kind == MANUAL_EXTENDED || hooks != NULL) /* otherwise it has all */
+                names_add(&merged->hooks, added->hooks);
 }

@@ -35,7 +35,7 @@ bool manual_kind_from_string(const char *word, enum manual_kind *ret_kind);
 
 /*
  * The result of adding a job of which `before` was recorded (NULL: nothing). `was_watched`: by the
- * configuration. Name and hooks (NULL: none were given) are those of the request. Returns 0 or -ENOMEM.
+ * configuration. Name and hooks (NULL: none were given) are those of the request. `merged` is cleared first.
  */
-int manual_job_merge(const struct manual_job *before, const struct manual_job *added, bool was_watched,
-                     struct manual_job *ret_merged);
+void manual_job_merge(const struct manual_job *before, const struct manual_job *added, bool was_watched,
+                      struct manual_job *merged);

@@ -7,12 +7,12 @@
 
 #include "model/status.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
 #include "util/glob.h"
+#include "util/memory.h"
+#include "util/string_list.h"
 
 enum pattern_list {
         PATTERNS_FAILURE,
@@ -53,49 +53,25 @@ bool outcome_is_terminal(enum outcome outcome)
         return outcome != OUTCOME_OPEN;
 }
 
-DEFINE_CLEANUP(struct status_rules, status_rules_free)
-
-static int patterns_copy(char *const patterns[], char ***ret_copy)
+static char **patterns_copy(char *const patterns[])
 {
-        size_t count = 0;
-        while (patterns != NULL && patterns[count] != NULL)
-                count++;
+        struct string_list copy = { .items = memory_need(calloc(1, sizeof(char *))) }; /* if there is none */
 
-        char **copy = calloc(count + 1, sizeof(char *));
-        if (copy == NULL)
-                return -ENOMEM;
-        *ret_copy = copy; /* freed with the rules, also if incomplete */
-
-        for (size_t i = 0; i < count; i++) {
-                copy[i] = strdup(patterns[i]);
-                if (copy[i] == NULL)
-                        return -ENOMEM;
-        }
-        return 0;
+        for (; patterns != NULL && *patterns != NULL; patterns++)
+                string_list_add(&copy, *patterns);
+        return copy.items;
 }
 
-int status_rules_new(char *const failure[], char *const success[], char *const running[],
-                     char *const failed_result[], struct status_rules **ret_rules)
+struct status_rules *status_rules_new(char *const failure[], char *const success[], char *const running[],
+                                      char *const failed_result[])
 {
-        char *const *const sources[PATTERN_LIST_COUNT] = {
-                [PATTERNS_FAILURE] = failure,
-                [PATTERNS_SUCCESS] = success,
-                [PATTERNS_RUNNING] = running,
-                [PATTERNS_FAILED_RESULT] = failed_result,
-        };
+        struct status_rules *rules = memory_need(calloc(1, sizeof(*rules)));
 
-        CLEANUP(cleanup_status_rules_free) struct status_rules *rules = calloc(1, sizeof(*rules));
-        if (rules == NULL)
-                return -ENOMEM;
-
-        for (unsigned list = 0; list < PATTERN_LIST_COUNT; list++) {
-                int r = patterns_copy(sources[list], &rules->patterns[list]);
-                if (r < 0)
-                        return r;
-        }
-
-        *ret_rules = STEAL_POINTER(rules);
-        return 0;
+        rules->patterns[PATTERNS_FAILURE] = patterns_copy(failure);
+        rules->patterns[PATTERNS_SUCCESS] = patterns_copy(success);
+        rules->patterns[PATTERNS_RUNNING] = patterns_copy(running);
+        rules->patterns[PATTERNS_FAILED_RESULT] = patterns_copy(failed_result);
+        return rules;
 }
 
 struct status_rules *status_rules_free(struct status_rules *rules)

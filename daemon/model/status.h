@@ -31,10 +31,10 @@ struct status_rules;
 
 /*
  * Copies four lists of patterns (each NULL-terminated; NULL for an empty list). They are tried in the order
- * failure, success, running; the first match wins. Returns 0 or -ENOMEM.
+ * failure, success, running; the first match wins.
  */
-int status_rules_new(char *const failure[], char *const success[], char *const running[],
-                     char *const failed_result[], struct status_rules **ret_rules);
+struct status_rules *status_rules_new(char *const failure[], char *const success[], char *const running[],
+                                      char *const failed_result[]);
 struct status_rules *status_rules_free(struct status_rules *rules);
 
 struct status_meaning {

@@ -4,14 +4,12 @@
 
 #include "monitor/added_job.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "monitor/discovered_job.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/names.h"
-
-DEFINE_CLEANUP(struct job, job_free)
 
 static bool contains(const struct string_list *list, const char *item)
 {
@@ -21,35 +19,30 @@ static bool contains(const struct string_list *list, const char *item)
         return false;
 }
 
-static int add_hooks(struct string_list *hooks, const char *names)
+static void add_hooks(struct string_list *hooks, const char *names)
 {
         const char *name;
         size_t size;
-        int r = 0;
 
-        while (r >= 0 && (name = names_next(&names, &size)) != NULL) {
-                CLEANUP(cleanup_free) char *copy = strndup(name, size);
+        while ((name = names_next(&names, &size)) != NULL) {
+                CLEANUP(cleanup_free) char *copy = memory_need(strndup(name, size));
 
-                if (copy == NULL)
-                        return -ENOMEM;
                 if (!contains(hooks, copy))
-                        r = string_list_add(hooks, copy);
+                        string_list_add(hooks, copy);
         }
-        return r;
 }
 
-int added_job_new(const struct config *config, const struct manual_job *manual, struct job **ret_job)
+struct job *added_job_new(const struct config *config, const struct manual_job *manual)
 {
         struct job_config job = { .id = manual->id,
                                   .name = manual->name,
                                   .poll = config->poll,
                                   .hooks_given = manual->hooks != NULL };
 
-        int r = add_hooks(&job.hooks, manual->hooks);
-        if (r >= 0)
-                r = job_new(&job, ret_job);
+        add_hooks(&job.hooks, manual->hooks);
+        struct job *added = job_new(&job);
         string_list_clear(&job.hooks);
-        return r;
+        return added;
 }
 
 /* Whether sections that discovered the job say what it is. */
@@ -59,27 +52,19 @@ static bool is_discovered(const struct config *config, const struct manual_job *
                discovered_job_is_configured(config, job->discovery->sections);
 }
 
-int added_job_update(const struct config *config, const struct manual_job *manual, struct job *job,
-                     struct planner_settings *ret_settings)
+struct planner_settings added_job_update(const struct config *config, const struct manual_job *manual,
+                                         struct job *job)
 {
-        CLEANUP(cleanup_job_free) struct job *described = NULL;
-        int r;
-
         if (is_discovered(config, manual, job)) {
-                r = discovered_job_update(config, job, ret_settings);
-                return r < 0 ? r : added_job_extend(manual, job);
+                const struct planner_settings settings = discovered_job_update(config, job);
+                added_job_extend(manual, job);
+                return settings;
         }
-        r = added_job_new(config, manual, &described);
-        if (r < 0)
-                return r;
-        job_swap_names(job, described);
-        *ret_settings = described->planning.settings;
-        return 0;
+        return job_describe(job, added_job_new(config, manual));
 }
 
-int added_job_extend(const struct manual_job *manual, struct job *job)
+void added_job_extend(const struct manual_job *manual, struct job *job)
 {
-        if (manual->kind != MANUAL_EXTENDED || job->hooks == NULL) /* it has all */
-                return 0;
-        return add_hooks(job->hooks, manual->hooks);
+        if (manual->kind == MANUAL_EXTENDED && job->hooks != NULL) /* else it has all */
+                add_hooks(job->hooks, manual->hooks);
 }

@@ -13,15 +13,12 @@
  * hooks beside those of the configuration.
  */
 
-/* A job that is in no planner and no table, of which nothing is recorded. Returns 0 or -ENOMEM. */
-int added_job_new(const struct config *config, const struct manual_job *manual, struct job **ret_job);
+/* A job that is in no planner and no table, of which nothing is recorded. */
+struct job *added_job_new(const struct config *config, const struct manual_job *manual);
 
-/*
- * Gives a job that is not listed name and hooks. How it is polled is returned for planner_update_job(). 0 or
- * -ENOMEM.
- */
-int added_job_update(const struct config *config, const struct manual_job *manual, struct job *job,
-                     struct planner_settings *ret_settings);
+/* Gives a job that is not listed name and hooks. Returns how it is polled, for planner_update_job(). */
+struct planner_settings added_job_update(const struct config *config, const struct manual_job *manual,
+                                         struct job *job);
 
-/* Gives a job that was extended its additional hooks, after others by its section. 0 or -ENOMEM. */
-int added_job_extend(const struct manual_job *manual, struct job *job);
+/* Gives a job that was extended its additional hooks, after others by its section. */
+void added_job_extend(const struct manual_job *manual, struct job *job);

@@ -7,7 +7,6 @@
 
 #include "monitor/batch.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/types.h>
 
@@ -15,6 +14,7 @@
 #include "monitor/observe.h"
 #include "planning/feed_rows.h"
 #include "platform/random.h"
+#include "util/memory.h"
 
 /*
  * A first observation with a larger ResultData is not kept until the batch is complete but fetched
@@ -38,23 +38,20 @@ static struct job_record *record_free(struct job_record *record)
         return NULL;
 }
 
-/* Moves the record out of its owner; NULL if out of memory. */
+/* Moves the record out of its owner. */
 static struct job_record *record_keep(struct job_record *record, bool has_result)
 {
-        struct job_record *kept = calloc(1, sizeof(*kept));
+        struct job_record *kept = memory_malloc(NULL, sizeof(*kept));
 
-        if (kept != NULL) {
-                *kept = *record;
-                kept->has_result = has_result;
-                *record = (struct job_record){ 0 };
-        }
+        *kept = *record;
+        kept->has_result = has_result;
+        *record = (struct job_record){ 0 };
         return kept;
 }
 
-int batch_prepare(struct request_slot *slot)
+void batch_prepare(struct request_slot *slot)
 {
-        slot->rows = calloc(slot->request.count, sizeof(*slot->rows));
-        return slot->rows != NULL ? 0 : -ENOMEM;
+        slot->rows = memory_need(calloc(slot->request.count, sizeof(*slot->rows)));
 }
 
 void batch_clear(struct request_slot *slot)

@@ -9,8 +9,8 @@
  * is complete.
  */
 
-/* Prepares the slot of a batch for its rows. -ENOMEM. */
-int batch_prepare(struct request_slot *slot);
+/* Prepares the slot of a batch for its rows. */
+void batch_prepare(struct request_slot *slot);
 
 /* A row has arrived. May take texts out of the record, which stays the caller's. */
 void batch_take_row(struct request_slot *slot, struct job_record *record);

@@ -26,12 +26,6 @@
 /* After a look-up that failed. */
 #define RETRY_US USEC_PER_SEC
 
-static void need(int r)
-{
-        if (r == -ENOMEM)
-                memory_exhausted();
-}
-
 /* ---- looking up ---- */
 
 struct lookup {
@@ -79,13 +73,12 @@ static void watch(struct monitor *monitor, const struct lookup *lookup)
         const struct remote_time created = remote_time_parse(&lookup->row.created_on);
         const struct row_shown shown = row_shown_of(&lookup->row);
         uint64_t now_us = monitor_now_us(monitor);
-        struct job *job;
+        struct job *job = discovered_job_new(monitor->parts.config, lookup->row.id, &created,
+                                             lookup->names != NULL ? lookup->names : "");
 
-        need(discovered_job_new(monitor->parts.config, lookup->row.id, &created,
-                                lookup->names != NULL ? lookup->names : "", &job));
         if (lookup->names == NULL)
                 job->planning.single_left = UCHAR_MAX; /* a row of a batch may show as little */
-        need(monitor_add_job(monitor, job));
+        monitor_add_job(monitor, job);
         monitor->discover.unrecorded++;
         monitor->discover.watched++;
         planner_start_job(monitor->planner, &job->planning, now_us, 0);
@@ -226,15 +219,13 @@ static void note_created(struct monitor *monitor, const struct remote_time *crea
 void discover_take_row(struct monitor *monitor, struct job_record *row, bool again)
 {
         const struct remote_time created = remote_time_parse(&row->created_on);
-        enum discover_verdict verdict;
         char *names;
 
         note_created(monitor, &created);
         if (known_ids_contain(&monitor->discover.known, row->id) ||
             job_table_find(&monitor->jobs, row->id) != NULL)
                 return;
-        need(discover_sections_judge(&monitor->discover.sections, row, false, &verdict, &names));
-        if (verdict == DISCOVER_NOT_NEW)
+        if (discover_sections_judge(&monitor->discover.sections, row, false, &names) == DISCOVER_NOT_NEW)
                 return;
         if (has_room(monitor))
                 look_up(monitor, row, names, again);
@@ -253,15 +244,14 @@ void discover_end_feed_page(struct monitor *monitor, enum feed_step step)
 
 bool discover_decide(struct monitor *monitor, struct job *job, const struct job_record *record)
 {
-        struct planner_settings settings;
         enum discover_verdict verdict = DISCOVER_NOT_NEW;
         CLEANUP(cleanup_free) char *names = NULL;
 
         if (!job_is_undecided(job))
                 return true;
         if (record != NULL)
-                need(discover_sections_judge(&monitor->discover.sections, record,
-                                             job->planning.polled_us != 0, &verdict, &names));
+                verdict = discover_sections_judge(&monitor->discover.sections, record,
+                                                  job->planning.polled_us != 0, &names);
         if (verdict == DISCOVER_UNCLEAR) { /* the record is that of a row, which was believed */
                 planner_start_job(monitor->planner, &job->planning, monitor_now_us(monitor), 0);
                 return false;
@@ -272,8 +262,8 @@ bool discover_decide(struct monitor *monitor, struct job *job, const struct job_
                 return false;
         }
         const struct remote_time created = job->discovery->created;
-        need(discovered_job_note(job, &created, names));
-        need(discovered_job_update(monitor->parts.config, job, &settings));
+        discovered_job_note(job, &created, names);
+        const struct planner_settings settings = discovered_job_update(monitor->parts.config, job);
         planner_update_job(monitor->planner, &job->planning, &settings, monitor_now_us(monitor));
         job->planning.single_left = 0;
         return true;

@@ -10,9 +10,6 @@
 /*
  * New jobs: rows of the search that a section [discover NAME] matches become jobs of the table. They are
  * watched like others until they end.
- *
- * These functions do not fail: without memory the process ends, since a new job that is missed once is not
- * shown again.
  */
 
 /*

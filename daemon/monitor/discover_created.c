@@ -128,20 +128,19 @@ void discover_created_take_page(struct monitor *monitor, struct job_record recor
         const struct feed_page_end end = { page->number, page->total, page->has_total, page->has_next };
         struct discover *discover = &monitor->discover;
         size_t section_count = discover->sections.count;
-        CLEANUP(cleanup_free) struct feed_row *rows = calloc(record_count + 1, sizeof(*rows));
-        CLEANUP(cleanup_free) struct job_record **taken = calloc(record_count + 1, sizeof(*taken));
-        CLEANUP(cleanup_free) struct created_section *sections = calloc(section_count + 1, sizeof(*sections));
-        enum feed_step step = FEED_FAILED;
+        CLEANUP(cleanup_free) struct feed_row *rows = memory_need(calloc(record_count + 1, sizeof(*rows)));
+        CLEANUP(cleanup_free)
+        struct job_record **taken = memory_need(calloc(record_count + 1, sizeof(*taken)));
+        CLEANUP(cleanup_free)
+        struct created_section *sections = memory_need(calloc(section_count + 1, sizeof(*sections)));
 
-        if (rows == NULL || taken == NULL || sections == NULL)
-                memory_exhausted();
         size_t count = take_rows(records, record_count, rows, taken);
         for (size_t i = 0; i < section_count; i++) {
                 struct discover_section *section = &discover->sections.sections[i];
                 sections[i] = (struct created_section){ &section->discovery, section->config->since_us };
         }
-        if (created_round_take_page(&discover->round, sections, section_count, rows, count, &end, &step) < 0)
-                memory_exhausted();
+        enum feed_step step =
+                created_round_take_page(&discover->round, sections, section_count, rows, count, &end);
         if (step != FEED_AGAIN && step != FEED_FAILED)
                 for (size_t i = count; i-- > 0;) /* the oldest job first, as they were created */
                         discover_take_row(monitor, taken[i], false);

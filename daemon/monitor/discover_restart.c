@@ -87,16 +87,14 @@ static int load_job(struct loading *loading, const struct stored_discovery *stor
                     const struct remote_time *created)
 {
         struct monitor *monitor = loading->monitor;
-        struct job *job;
+        struct job *job = discovered_job_new(monitor->parts.config, stored->job, created, stored->sections);
 
-        int r = discovered_job_new(monitor->parts.config, stored->job, created, stored->sections, &job);
-        if (r < 0)
+        int r = job_load(job, loading->store, monitor_now_us(monitor));
+        if (r >= 0) {
+                monitor_add_job(monitor, job);
                 return r;
-        r = job_load(job, loading->store, monitor_now_us(monitor));
-        if (r >= 0)
-                r = monitor_add_job(monitor, job);
-        if (r < 0)
-                job_free(job);
+        }
+        job_free(job);
         if (r != -EUCLEAN)
                 return r;
         journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch job %" PRIu64 ": %s.", stored->job,
@@ -113,8 +111,10 @@ static int take_stored(void *userdata, const struct stored_discovery *stored)
 
         if (manual_jobs_exclude(&loading->monitor->manual, stored->job))
                 return 0;
-        if (wanted != NULL) /* listed, or added */
-                return discovered_job_note(wanted, &created, stored->sections);
+        if (wanted != NULL) { /* listed, or added */
+                discovered_job_note(wanted, &created, stored->sections);
+                return 0;
+        }
         if (stored->outcome == OUTCOME_SUCCESS || stored->outcome == OUTCOME_FAILURE)
                 return 0;
         if (!loading->elsewhere &&
@@ -136,18 +136,17 @@ int discover_load(struct monitor *monitor)
                                                .due_us = monitor_now_us(monitor),
                                                .wanted_us = USEC_NEVER,
                                                .retry_us = USEC_NEVER };
-        int r = discover_sections_load(&monitor->discover.sections, config, store);
-        if (r >= 0)
-                r = store_each_discovered(store, take_stored, &loading);
+        discover_sections_load(&monitor->discover.sections, config, store);
+        int r = store_each_discovered(store, take_stored, &loading);
         if (r == -EUCLEAN) {
                 journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch a discovered job: %s.",
                               store_error(store));
                 r = 0;
         }
-        if (r >= 0 && loading.elsewhere)
-                r = discover_sections_save(&monitor->discover.sections, config, monitor->parts.state);
         if (r < 0)
                 return r;
+        if (loading.elsewhere)
+                discover_sections_save(&monitor->discover.sections, config, monitor->parts.state);
         log_dropped(monitor, &loading.dropped, loading.elsewhere);
         count_jobs(monitor);
         return 0;
@@ -230,8 +229,7 @@ void discover_reload(struct monitor *monitor, const struct job_table *removed)
         struct discover *discover = &monitor->discover;
         size_t before = discover->sections.count;
 
-        if (discover_sections_reload(&discover->sections, monitor->parts.config) < 0)
-                memory_exhausted();
+        discover_sections_reload(&discover->sections, monitor->parts.config);
         settle_wanted(monitor);
         forget_removed(monitor, removed, false);
         known_ids_clear(&discover->known); /* another section may match */
@@ -260,8 +258,6 @@ static void drop_discovered(struct monitor *monitor)
         struct job_table *jobs = &monitor->jobs;
         size_t kept = 0;
 
-        if (job_table_reserve(&dropped, jobs->count) < 0)
-                memory_exhausted();
         for (size_t i = 0; i < jobs->count; i++) {
                 struct job *job = jobs->jobs[i];
 
@@ -270,7 +266,7 @@ static void drop_discovered(struct monitor *monitor)
                         continue;
                 }
                 planner_remove_job(monitor->planner, &job->planning);
-                dropped.jobs[dropped.count++] = job;
+                job_table_append(&dropped, job);
         }
         jobs->count = kept;
         forget_removed(monitor, &dropped, true);
@@ -291,6 +287,5 @@ void discover_reset(struct monitor *monitor)
         discover->in_feed_round = false;
         discover->resets++;
         discover_created_soon(monitor);
-        if (discover_sections_save(&discover->sections, monitor->parts.config, monitor->parts.state) < 0)
-                memory_exhausted();
+        discover_sections_save(&discover->sections, monitor->parts.config, monitor->parts.state);
 }

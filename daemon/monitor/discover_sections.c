@@ -4,13 +4,14 @@
 
 #include "monitor/discover_sections.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/discover_match.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
+#include "util/names.h"
 
 #define KEY_SECTIONS "discovery"
 
@@ -23,16 +24,13 @@ void discover_sections_clear(struct discover_sections *sections)
 }
 
 /* The sections of a configuration, of which nothing is known. */
-static int make_sections(const struct config *config, struct discover_sections *ret_sections)
+static struct discover_sections make_sections(const struct config *config)
 {
-        struct discover_section *made = calloc(config->discover_count + 1, sizeof(*made));
+        struct discover_section *made = memory_need(calloc(config->discover_count + 1, sizeof(*made)));
 
-        if (made == NULL)
-                return -ENOMEM;
         for (size_t i = 0; i < config->discover_count; i++)
                 made[i].config = &config->discovers[i];
-        *ret_sections = (struct discover_sections){ made, config->discover_count };
-        return 0;
+        return (struct discover_sections){ made, config->discover_count };
 }
 
 static struct discover_section *find_section(const struct discover_sections *sections, const char *name)
@@ -43,13 +41,10 @@ static struct discover_section *find_section(const struct discover_sections *sec
         return NULL;
 }
 
-int discover_sections_reload(struct discover_sections *sections, const struct config *config)
+void discover_sections_reload(struct discover_sections *sections, const struct config *config)
 {
-        struct discover_sections next;
+        struct discover_sections next = make_sections(config);
 
-        int r = make_sections(config, &next);
-        if (r < 0)
-                return r;
         for (size_t i = 0; i < sections->count; i++) {
                 struct discover_section *old = &sections->sections[i];
                 struct discover_section *section = find_section(&next, old->config->name);
@@ -61,7 +56,6 @@ int discover_sections_reload(struct discover_sections *sections, const struct co
         }
         discover_sections_clear(sections);
         *sections = next;
-        return 0;
 }
 
 /* ---- the state ---- */
@@ -98,56 +92,44 @@ bool discover_sections_are_elsewhere(const struct config *config, struct store *
         return read_value(store, config->api.base_url, &data) == NULL && data != NULL;
 }
 
-int discover_sections_load(struct discover_sections *sections, const struct config *config,
-                           struct store *store)
+void discover_sections_load(struct discover_sections *sections, const struct config *config,
+                            struct store *store)
 {
         CLEANUP(cleanup_free) char *data = NULL;
-        char *line;
+        char *text = read_value(store, config->api.base_url, &data), *line;
 
-        int r = make_sections(config, sections);
-        if (r < 0)
-                return r;
-        char *text = read_value(store, config->api.base_url, &data);
-        while (r >= 0 && text != NULL && (line = take_line(&text)) != NULL) {
+        *sections = make_sections(config);
+        while (text != NULL && (line = take_line(&text)) != NULL) {
                 char *blank = strchr(line, ' ');
 
                 if (blank == NULL)
                         continue;
                 *blank = '\0';
                 struct discover_section *section = find_section(sections, line);
-                if (section != NULL && section->discovery.phase == DISCOVERY_NOT_BEGUN &&
-                    discovery_read(blank + 1, &section->discovery) == -ENOMEM)
-                        r = -ENOMEM;
+                if (section != NULL && section->discovery.phase == DISCOVERY_NOT_BEGUN)
+                        (void)discovery_read(blank + 1, &section->discovery);
         }
-        return r;
 }
 
-int discover_sections_save(const struct discover_sections *sections, const struct config *config,
-                           struct state *state)
+void discover_sections_save(const struct discover_sections *sections, const struct config *config,
+                            struct state *state)
 {
         CLEANUP(cleanup_free) char *value = NULL;
         size_t size = 0;
-        int r = 0;
-        FILE *file = open_memstream(&value, &size);
+        FILE *file = memory_need(open_memstream(&value, &size));
 
-        if (file == NULL)
-                return -ENOMEM;
         (void)fprintf(file, "%s\n", config->api.base_url);
-        for (size_t i = 0; i < sections->count && r >= 0; i++) {
+        for (size_t i = 0; i < sections->count; i++) {
                 const struct discover_section *section = &sections->sections[i];
-                CLEANUP(cleanup_free) char *text = NULL;
 
                 if (section->discovery.phase != DISCOVERY_BEGUN)
                         continue;
-                r = discovery_write(&section->discovery, &text);
-                if (r >= 0)
-                        (void)fprintf(file, "%s %s\n", section->config->name, text);
+                CLEANUP(cleanup_free) char *text = discovery_write(&section->discovery);
+                (void)fprintf(file, "%s %s\n", section->config->name, text);
         }
         if (fclose(file) != 0)
-                r = -ENOMEM;
-        if (r >= 0)
-                state_put_value(state, KEY_SECTIONS, value, size);
-        return r;
+                memory_exhausted();
+        state_put_value(state, KEY_SECTIONS, value, size);
 }
 
 /* ---- until when jobs are new ---- */
@@ -194,26 +176,15 @@ void discover_sections_stored_horizon(struct store *store, struct store_configur
 
 /* ---- rows ---- */
 
-/* Adds a name to a list "A,B". */
-static int add_name(char **names, const char *name)
-{
-        size_t size = *names != NULL ? strlen(*names) : 0;
-        char *longer = realloc(*names, size + strlen(name) + sizeof(","));
-
-        if (longer == NULL)
-                return -ENOMEM;
-        (void)sprintf(longer + size, "%s%s", size > 0 ? "," : "", name);
-        *names = longer;
-        return 0;
-}
-
-int discover_sections_judge(const struct discover_sections *sections, const struct job_record *record,
-                            bool complete, enum discover_verdict *ret_verdict, char **ret_names)
+enum discover_verdict discover_sections_judge(const struct discover_sections *sections,
+                                              const struct job_record *record, bool complete,
+                                              char **ret_names)
 {
         const struct remote_time created = remote_time_parse(&record->created_on);
         CLEANUP(cleanup_free) char *names = NULL;
         bool unclear = false;
 
+        *ret_names = NULL;
         for (size_t i = 0; i < sections->count; i++) {
                 const struct discover_section *section = &sections->sections[i];
 
@@ -221,13 +192,11 @@ int discover_sections_judge(const struct discover_sections *sections, const stru
                         continue;
                 if (!complete && !discover_config_has_fields(section->config, record))
                         unclear = true;
-                else if (discover_config_matches(section->config, record) &&
-                         add_name(&names, section->config->name) < 0)
-                        return -ENOMEM;
+                else if (discover_config_matches(section->config, record))
+                        names_add(&names, section->config->name);
         }
-        *ret_names = NULL;
-        *ret_verdict = unclear ? DISCOVER_UNCLEAR : names != NULL ? DISCOVER_NEW : DISCOVER_NOT_NEW;
-        if (*ret_verdict == DISCOVER_NEW)
-                *ret_names = STEAL_POINTER(names);
-        return 0;
+        if (unclear)
+                return DISCOVER_UNCLEAR;
+        *ret_names = STEAL_POINTER(names);
+        return *ret_names != NULL ? DISCOVER_NEW : DISCOVER_NOT_NEW;
 }

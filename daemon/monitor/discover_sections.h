@@ -23,21 +23,21 @@ struct discover_sections {
         size_t count;
 };
 
-/* Continues what the state has of the sections of a configuration. Returns 0 or a negative errno. */
-int discover_sections_load(struct discover_sections *sections, const struct config *config,
-                           struct store *store);
+/* Continues what the state has of the sections of a configuration. */
+void discover_sections_load(struct discover_sections *sections, const struct config *config,
+                            struct store *store);
 
 /* Whether what is stored was learned from another API. */
 bool discover_sections_are_elsewhere(const struct config *config, struct store *store);
 
-/* Other sections; those of the same name continue. The old configuration is still valid. 0 or -ENOMEM. */
-int discover_sections_reload(struct discover_sections *sections, const struct config *config);
+/* Other sections; those of the same name continue. The old configuration is still valid. */
+void discover_sections_reload(struct discover_sections *sections, const struct config *config);
 
 void discover_sections_clear(struct discover_sections *sections);
 
-/* Stores what is to be known at the next start: of sections whose first round is over. -ENOMEM. */
-int discover_sections_save(const struct discover_sections *sections, const struct config *config,
-                           struct state *state);
+/* Stores what is to be known at the next start: of sections whose first round is over. */
+void discover_sections_save(const struct discover_sections *sections, const struct config *config,
+                            struct state *state);
 
 /*
  * The time after which a job may still be taken for a new one by a section, as far as times are comparable:
@@ -54,6 +54,7 @@ enum discover_verdict {
         DISCOVER_UNCLEAR, /* the row does not show what some section needs */
 };
 
-/* Judges a row or, with `complete`, a record read by its ID, of a job that is not known. -ENOMEM. */
-int discover_sections_judge(const struct discover_sections *sections, const struct job_record *record,
-                            bool complete, enum discover_verdict *ret_verdict, char **ret_names);
+/* Judges a row or, with `complete`, a record read by its ID, of a job that is not known. */
+enum discover_verdict discover_sections_judge(const struct discover_sections *sections,
+                                              const struct job_record *record, bool complete,
+                                              char **ret_names);

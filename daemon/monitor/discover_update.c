@@ -13,7 +13,6 @@
 #include "monitor/discover_created.h"
 #include "monitor/requests.h"
 #include "planning/feed.h"
-#include "util/memory.h"
 #include "util/timespan.h"
 
 static void remove_job(struct monitor *monitor, struct job *job)
@@ -101,8 +100,7 @@ static void raise_sections(struct monitor *monitor)
         for (size_t i = 0; i < discover->sections.count; i++)
                 if (discover->sections.sections[i].discovery.phase == DISCOVERY_BEGUN)
                         discovery_raise(&discover->sections.sections[i].discovery);
-        if (discover_sections_save(&discover->sections, monitor->parts.config, monitor->parts.state) < 0)
-                memory_exhausted();
+        discover_sections_save(&discover->sections, monitor->parts.config, monitor->parts.state);
         discover->unsaved = false;
         const struct remote_time horizon = discover_sections_horizon(&discover->sections);
         if (horizon.form != REMOTE_TIME_NONE)

@@ -4,14 +4,11 @@
 
 #include "monitor/discovered_job.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/names.h"
-
-DEFINE_CLEANUP(struct job, job_free)
 
 bool discovered_job_is_configured(const struct config *config, const char *sections)
 {
@@ -29,21 +26,17 @@ static bool contains(const struct string_list *list, const char *item)
         return false;
 }
 
-static int add_hooks(struct string_list *hooks, const struct string_list *more)
+static void add_hooks(struct string_list *hooks, const struct string_list *more)
 {
-        int r = 0;
-
-        for (size_t i = 0; i < more->count && r >= 0; i++)
+        for (size_t i = 0; i < more->count; i++)
                 if (!contains(hooks, more->items[i]))
-                        r = string_list_add(hooks, more->items[i]);
-        return r;
+                        string_list_add(hooks, more->items[i]);
 }
 
 /* The job as if it were listed. Without a section, as while it is to be decided, it has no hooks. */
-static int describe(const struct config *config, uint64_t id, const char *sections,
-                    struct job_config *ret_config)
+static struct job *describe(const struct config *config, uint64_t id, const char *sections)
 {
-        struct job_config job = { .id = id, .poll = config->poll, .hooks_given = true };
+        struct job_config described = { .id = id, .poll = config->poll, .hooks_given = true };
         bool first = true;
 
         for (size_t i = 0; i < config->discover_count; i++) {
@@ -52,61 +45,37 @@ static int describe(const struct config *config, uint64_t id, const char *sectio
                 if (!names_contain(sections, discover->name))
                         continue;
                 if (first)
-                        job.poll = discover->poll;
+                        described.poll = discover->poll;
                 first = false;
-                job.hooks_given &= discover->hooks_given; /* without, every hook is meant */
-                if (add_hooks(&job.hooks, &discover->hooks) < 0) {
-                        string_list_clear(&job.hooks);
-                        return -ENOMEM;
-                }
+                described.hooks_given &= discover->hooks_given; /* without, every hook is meant */
+                add_hooks(&described.hooks, &discover->hooks);
         }
-        *ret_config = job;
-        return 0;
+        struct job *job = job_new(&described);
+        string_list_clear(&described.hooks);
+        return job;
 }
 
-int discovered_job_note(struct job *job, const struct remote_time *created, const char *sections)
+void discovered_job_note(struct job *job, const struct remote_time *created, const char *sections)
 {
         size_t size = strlen(sections) + 1;
-        struct job_discovery *discovery = malloc(sizeof(*discovery) + size);
+        struct job_discovery *discovery = memory_malloc(NULL, sizeof(*discovery) + size);
 
-        if (discovery == NULL)
-                return -ENOMEM;
         *discovery = (struct job_discovery){ .created = *created };
         memcpy(discovery->sections, sections, size);
         free(job->discovery);
         job->discovery = discovery;
-        return 0;
 }
 
-int discovered_job_new(const struct config *config, uint64_t id, const struct remote_time *created,
-                       const char *sections, struct job **ret_job)
+struct job *discovered_job_new(const struct config *config, uint64_t id, const struct remote_time *created,
+                               const char *sections)
 {
-        CLEANUP(cleanup_job_free) struct job *job = NULL;
-        struct job_config described;
+        struct job *job = describe(config, id, sections);
 
-        int r = describe(config, id, sections, &described);
-        if (r < 0)
-                return r;
-        r = job_new(&described, &job);
-        string_list_clear(&described.hooks);
-        if (r >= 0)
-                r = discovered_job_note(job, created, sections);
-        if (r < 0)
-                return r;
-        *ret_job = STEAL_POINTER(job);
-        return 0;
+        discovered_job_note(job, created, sections);
+        return job;
 }
 
-int discovered_job_update(const struct config *config, struct job *job, struct planner_settings *ret_settings)
+struct planner_settings discovered_job_update(const struct config *config, struct job *job)
 {
-        CLEANUP(cleanup_job_free) struct job *described = NULL;
-        const struct job_discovery *discovery = job->discovery;
-
-        int r = discovered_job_new(config, job->planning.id, &discovery->created, discovery->sections,
-                                   &described);
-        if (r < 0)
-                return r;
-        job_swap_names(job, described);
-        *ret_settings = described->planning.settings;
-        return 0;
+        return job_describe(job, describe(config, job->planning.id, job->discovery->sections));
 }

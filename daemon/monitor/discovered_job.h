@@ -12,16 +12,15 @@
 /* Whether one of the sections is in the configuration. */
 bool discovered_job_is_configured(const struct config *config, const char *sections);
 
-/* A job that is in no planner and no table, of which nothing is recorded. Returns 0 or -ENOMEM. */
-int discovered_job_new(const struct config *config, uint64_t id, const struct remote_time *created,
-                       const char *sections, struct job **ret_job);
+/* A job that is in no planner and no table, of which nothing is recorded. */
+struct job *discovered_job_new(const struct config *config, uint64_t id, const struct remote_time *created,
+                               const char *sections);
 
 /*
- * Gives a job name, hooks and origin by the sections that discovered it. How it is polled by them is returned
- * for planner_update_job(). 0 or -ENOMEM.
+ * Gives a job name, hooks and origin by the sections that discovered it. Returns how it is polled by them,
+ * for planner_update_job().
  */
-int discovered_job_update(const struct config *config, struct job *job,
-                          struct planner_settings *ret_settings);
+struct planner_settings discovered_job_update(const struct config *config, struct job *job);
 
-/* Sets by which sections the job was discovered. Returns 0 or -ENOMEM. */
-int discovered_job_note(struct job *job, const struct remote_time *created, const char *sections);
+/* Sets by which sections the job was discovered. */
+void discovered_job_note(struct job *job, const struct remote_time *created, const char *sections);

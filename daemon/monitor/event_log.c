@@ -18,6 +18,7 @@
 
 #include "util/cleanup.h"
 #include "util/container.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* Interval of attempts to log events that could not be logged. */
@@ -166,10 +167,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
 
 static struct backlog *backlog_new(struct event_log *log)
 {
-        struct backlog *backlog = calloc(1, sizeof(*backlog));
-
-        if (backlog == NULL)
-                return NULL;
+        struct backlog *backlog = memory_need(calloc(1, sizeof(*backlog)));
         backlog->operation = (struct state_operation){
                 .run = backlog_run,
                 .done = backlog_done,
@@ -186,8 +184,7 @@ static void wait_for_journal(struct event_log *log)
 {
         if (log->backlog == NULL)
                 log->backlog = backlog_new(log);
-        if (log->backlog != NULL) /* without memory they are logged after a restart */
-                retry_later(log);
+        retry_later(log);
 }
 
 /* After an error there is a pause; if the queue was full, there is room now. */
@@ -196,8 +193,6 @@ static void on_drained(void *userdata, int r)
         struct event_log *log = userdata;
 
         wait_for_journal(log);
-        if (log->backlog == NULL)
-                return;
         log->backlog->stale = true;
         if (r == -EXFULL)
                 (void)on_timer(log->timer, 0, log);
@@ -208,8 +203,6 @@ int event_log_start(struct event_log *log)
         int r;
 
         log->backlog = backlog_new(log);
-        if (log->backlog == NULL)
-                return -ENOMEM;
         do {
                 log->backlog->after = log->taken;
                 r = backlog_run(&log->backlog->operation, state_store(log->state));
@@ -228,10 +221,7 @@ void event_log_add(struct event_log *log, const struct event *event)
 
 int event_log_new(sd_event *event, struct state *state, struct journal *journal, struct event_log **ret_log)
 {
-        CLEANUP(cleanup_event_log_free) struct event_log *log = calloc(1, sizeof(*log));
-
-        if (log == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_event_log_free) struct event_log *log = memory_need(calloc(1, sizeof(*log)));
         log->state = state;
         log->journal = journal;
         int r = sd_event_add_time(event, &log->timer, CLOCK_BOOTTIME, 0, 0, on_timer, log);

@@ -13,7 +13,7 @@
  */
 struct event_log;
 
-/* The arguments are borrowed and must outlive the log. Returns 0, -ENOMEM, or an error of the timer. */
+/* The arguments are borrowed and must outlive the log. Returns 0 or an error of the timer. */
 int event_log_new(sd_event *event, struct state *state, struct journal *journal, struct event_log **ret_log);
 
 /* No operation of the state is in progress. Accepts NULL, returns NULL. */

@@ -8,13 +8,13 @@
 
 #include "monitor/failing.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "journal/event_message.h"
 #include "journal/message_ids.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
@@ -28,7 +28,7 @@
 struct line {
         uint64_t job_id;
         char *name;
-        char *text; /* NULL: out of memory */
+        char *text;
 };
 
 struct group {
@@ -58,8 +58,6 @@ static void group_clear(struct group *group)
 
 static void log_line(struct failing_log *log, enum failure failure, const struct line *line)
 {
-        if (line->text == NULL)
-                return;
         journal_print_about(log->journal, failure == FAILURE_NONE ? LOG_NOTICE : LOG_WARNING,
                             failure == FAILURE_NOT_FOUND ? MESSAGE_ID_JOB_NOT_FOUND : NULL, line->job_id,
                             line->name, "%s", line->text);
@@ -122,10 +120,7 @@ static void arm(struct failing_log *log)
 
 int failing_log_new(sd_event *event, struct journal *journal, struct failing_log **ret_log)
 {
-        CLEANUP(cleanup_failing_log_free) struct failing_log *log = calloc(1, sizeof(*log));
-
-        if (log == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_failing_log_free) struct failing_log *log = memory_need(calloc(1, sizeof(*log)));
         log->journal = journal;
         log->event = sd_event_ref(event);
         int r = sd_event_add_time(event, &log->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, log);
@@ -157,9 +152,10 @@ static void group_add(struct failing_log *log, enum failure failure, uint64_t jo
         struct group *group = &log->groups[failure];
 
         if (group->line_count < LINES_MAX)
-                group->lines[group->line_count++] = (struct line){ .job_id = job_id,
-                                                                   .name = name != NULL ? strdup(name) : NULL,
-                                                                   .text = text };
+                group->lines[group->line_count++] =
+                        (struct line){ .job_id = job_id,
+                                       .name = name != NULL ? memory_need(strdup(name)) : NULL,
+                                       .text = text };
         else
                 free(text);
         group->count++;
@@ -189,7 +185,6 @@ void failing_log_start(struct failing_log *log, uint64_t job_id, const char *nam
                        const char *explanation)
 {
         CLEANUP(cleanup_free) char *label = job_label(job_id, name);
-        const char *what = label != NULL ? label : "Job";
 
         /* An outage in between undoes the failures of a job, which may then fail for the second time again.
          */
@@ -199,8 +194,8 @@ void failing_log_start(struct failing_log *log, uint64_t job_id, const char *nam
                              ? format_message(
                                        "%s: not found (%s): check the ID. Reported as gone if still missing "
                                        "after 1min.",
-                                       what, explanation)
-                             : format_message("%s: cannot be polled: %s. Polling it less often.", what,
+                                       label, explanation)
+                             : format_message("%s: cannot be polled: %s. Polling it less often.", label,
                                               explanation);
         group_add(log, failure, job_id, name, text);
 }
@@ -212,6 +207,5 @@ void failing_log_end(struct failing_log *log, uint64_t job_id, const char *name)
         for (size_t i = 0; i < GROUP_COUNT; i++)
                 if (i != FAILURE_NONE && group_remove(&log->groups[i], job_id))
                         return;
-        group_add(log, FAILURE_NONE, job_id, name,
-                  format_message("%s: can be polled again.", label != NULL ? label : "Job"));
+        group_add(log, FAILURE_NONE, job_id, name, format_message("%s: can be polled again.", label));
 }

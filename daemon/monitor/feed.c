@@ -13,7 +13,6 @@
 #include "monitor/feed.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +22,7 @@
 #include "planning/feed.h"
 #include "planning/feed_rows.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
@@ -43,15 +43,12 @@ static size_t rows_max(const struct planner_request *request)
         return 2 * (size_t)request->page.size;
 }
 
-int feed_prepare(struct request_slot *slot)
+void feed_prepare(struct request_slot *slot)
 {
         size_t capacity = rows_max(&slot->request);
 
-        slot->page = calloc(1, sizeof(*slot->page) + capacity * sizeof(struct job_record));
-        if (slot->page == NULL)
-                return -ENOMEM;
+        slot->page = memory_need(calloc(1, sizeof(*slot->page) + capacity * sizeof(struct job_record)));
         slot->page->capacity = capacity;
-        return 0;
 }
 
 void feed_clear(struct request_slot *slot)
@@ -153,26 +150,19 @@ static void take_other_rows(struct monitor *monitor, struct page_rows *page, con
                 discover_take_row(monitor, &page->records[i], is_newest_second(&rows[i], &rows[0]));
 }
 
-/* -ENOMEM: the page is requested again. */
-static int take_by_updated_on(struct monitor *monitor, struct page_rows *page, const struct search_page *end)
+static void take_by_updated_on(struct monitor *monitor, struct page_rows *page, const struct search_page *end)
 {
         const struct feed_page_end page_end = { end->number, end->total, end->has_total, end->has_next };
-        CLEANUP(cleanup_free) struct feed_row *rows = calloc(page->count + 1, sizeof(*rows));
-        CLEANUP(cleanup_free) bool *is_new = calloc(page->count + 1, sizeof(*is_new));
-        enum feed_step step;
+        CLEANUP(cleanup_free) struct feed_row *rows = memory_need(calloc(page->count + 1, sizeof(*rows)));
+        CLEANUP(cleanup_free) bool *is_new = memory_need(calloc(page->count + 1, sizeof(*is_new)));
 
-        if (rows == NULL || is_new == NULL)
-                return -ENOMEM;
         for (size_t i = 0; i < page->count; i++)
                 rows[i] = feed_row_of(monitor, &page->records[i]);
-        int r = planner_take_page(monitor->planner, rows, page->count, &page_end, is_new,
-                                  monitor_now_us(monitor), &step);
-        if (r < 0)
-                return r;
+        enum feed_step step = planner_take_page(monitor->planner, rows, page->count, &page_end, is_new,
+                                                monitor_now_us(monitor));
         take_other_rows(monitor, page, rows);
         take_new_rows(monitor, page, rows, is_new);
         discover_end_feed_page(monitor, step);
-        return 0;
 }
 
 void feed_take_page(struct request_slot *slot, const struct search_page *page)
@@ -182,7 +172,7 @@ void feed_take_page(struct request_slot *slot, const struct search_page *page)
         recorder_note_json(monitor->parts.recorder, slot->status_is_json, slot->result_is_json);
         switch (slot->request.order) {
         case PAGE_BY_UPDATED_ON:
-                (void)take_by_updated_on(monitor, slot->page, page);
+                take_by_updated_on(monitor, slot->page, page);
                 break;
         case PAGE_BY_CREATED_ON:
                 discover_created_take_page(monitor, slot->page->records, slot->page->count, page);
@@ -272,8 +262,6 @@ void feed_save(struct monitor *monitor, bool at_end)
         CLEANUP(cleanup_free)
         char *value = format_message("%s %s", remote_time_write(&position, time),
                                      monitor->parts.config->api.base_url);
-        if (value == NULL)
-                return;
         state_put_value(monitor->parts.state, KEY_POSITION, value, strlen(value));
         monitor->feed_saved_ticks = position.ticks;
         monitor->feed_saved_us = now;

@@ -12,8 +12,8 @@
  * saved in the state.
  */
 
-/* Prepares the slot of a page for its rows. -ENOMEM. */
-int feed_prepare(struct request_slot *slot);
+/* Prepares the slot of a page for its rows. */
+void feed_prepare(struct request_slot *slot);
 
 /* A row has arrived. Takes the texts out of the record, which stays the caller's. */
 void feed_take_row(struct request_slot *slot, struct job_record *row);

@@ -4,15 +4,13 @@
 
 #include "monitor/job.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "monitor/not_found.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
-
-DEFINE_CLEANUP(struct job, job_free)
+#include "util/memory.h"
 
 static struct string_list *hooks_free(struct string_list *hooks)
 {
@@ -22,42 +20,27 @@ static struct string_list *hooks_free(struct string_list *hooks)
         return NULL;
 }
 
-static int hooks_copy(const struct string_list *hooks, struct string_list **ret_copy)
+static struct string_list *hooks_copy(const struct string_list *hooks)
 {
-        struct string_list *copy = calloc(1, sizeof(*copy));
+        struct string_list *copy = memory_need(calloc(1, sizeof(*copy)));
 
-        if (copy == NULL)
-                return -ENOMEM;
         for (size_t i = 0; i < hooks->count; i++)
-                if (string_list_add(copy, hooks->items[i]) < 0) {
-                        hooks_free(copy);
-                        return -ENOMEM;
-                }
-        *ret_copy = copy;
-        return 0;
+                string_list_add(copy, hooks->items[i]);
+        return copy;
 }
 
-int job_new(const struct job_config *config, struct job **ret_job)
+struct job *job_new(const struct job_config *config)
 {
-        CLEANUP(cleanup_job_free) struct job *job = calloc(1, sizeof(*job));
+        struct job *job = memory_need(calloc(1, sizeof(*job)));
 
-        if (job == NULL)
-                return -ENOMEM;
         job->planning.id = config->id;
         job->planning.settings = job_settings(config);
         job->from_command_line = config->from_command_line;
-        if (config->name != NULL) {
-                job->name = strdup(config->name);
-                if (job->name == NULL)
-                        return -ENOMEM;
-        }
-        if (config->hooks_given) {
-                int r = hooks_copy(&config->hooks, &job->hooks);
-                if (r < 0)
-                        return r;
-        }
-        *ret_job = STEAL_POINTER(job);
-        return 0;
+        if (config->name != NULL)
+                job->name = memory_need(strdup(config->name));
+        if (config->hooks_given)
+                job->hooks = hooks_copy(&config->hooks);
+        return job;
 }
 
 struct job *job_free(struct job *job)
@@ -129,16 +112,17 @@ bool job_is_named(const struct job *job, const struct job_config *config)
                job->from_command_line == config->from_command_line;
 }
 
-void job_swap_names(struct job *left, struct job *right)
+struct planner_settings job_describe(struct job *job, struct job *described)
 {
-        struct job other = *left;
+        const struct planner_settings settings = described->planning.settings;
 
-        left->name = right->name;
-        left->hooks = right->hooks;
-        left->from_command_line = right->from_command_line;
-        right->name = other.name;
-        right->hooks = other.hooks;
-        right->from_command_line = other.from_command_line;
+        free(job->name);
+        hooks_free(job->hooks);
+        job->name = STEAL_POINTER(described->name);
+        job->hooks = STEAL_POINTER(described->hooks);
+        job->from_command_line = described->from_command_line;
+        job_free(described);
+        return settings;
 }
 
 struct planner_settings job_settings(const struct job_config *config)

@@ -55,8 +55,8 @@ static inline struct job *job_of(const struct planner_job *planning)
         return part.job;
 }
 
-/* A job as it is configured. Nothing is recorded of it, no planner has it, and it is not listed. -ENOMEM. */
-int job_new(const struct job_config *config, struct job **ret_job);
+/* A job as it is configured. Nothing is recorded of it, no planner has it, and it is not listed. */
+struct job *job_new(const struct job_config *config);
 
 /* The job is in no planner and no request. Takes NULL, returns NULL. */
 struct job *job_free(struct job *job);
@@ -67,8 +67,8 @@ int job_load(struct job *job, struct store *store, uint64_t now_us);
 /* Whether name, hooks and origin are as configured; how it is polled is not compared. */
 bool job_is_named(const struct job *job, const struct job_config *config);
 
-/* Exchanges the same of two jobs. */
-void job_swap_names(struct job *left, struct job *right);
+/* Gives a job name, hooks and origin of another, which is freed. Returns how that one is polled. */
+struct planner_settings job_describe(struct job *job, struct job *described);
 
 /* How a job is polled by its configuration. */
 struct planner_settings job_settings(const struct job_config *config);

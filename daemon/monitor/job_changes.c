@@ -4,70 +4,32 @@
 
 #include "monitor/job_changes.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "monitor/added_job.h"
 #include "monitor/discovered_job.h"
-#include "util/memory.h"
+#include "util/array.h"
 
 /* ---- preparing ---- */
 
-static int add_job(struct job_changes *changes, const struct job_config *config, struct job **ret_job)
+void job_changes_prepare(struct job_changes *changes, const struct job_table *table,
+                         const struct manual_jobs *manual, const struct config *config, uint64_t now_us)
 {
-        int r = job_new(config, ret_job);
-
-        if (r >= 0)
-                changes->added[changes->added_count++] = *ret_job;
-        return r;
-}
-
-static int rename_job(struct job_changes *changes, const struct job *job, const struct job_config *config)
-{
-        if (job_is_named(job, config))
-                return 0;
-        int r = job_new(config, &changes->renamed[changes->renamed_count]);
-        if (r >= 0)
-                changes->renamed_count++;
-        return r;
-}
-
-static int prepare(struct job_changes *changes, const struct job_table *table)
-{
-        const struct config *config = changes->config;
-        size_t room = config->job_count + 1;
-
-        changes->next.jobs = calloc(room, sizeof(struct job *));
-        changes->next.capacity = room;
-        changes->added = calloc(room, sizeof(struct job *));
-        changes->renamed = calloc(room, sizeof(struct job *));
-        if (changes->next.jobs == NULL || changes->added == NULL || changes->renamed == NULL)
-                return -ENOMEM;
-
+        *changes = (struct job_changes){ .config = config, .manual = manual, .now_us = now_us };
         for (size_t i = 0; i < config->job_count; i++) {
                 struct job *job = job_table_find(table, config->jobs[i].id);
 
-                if (manual_jobs_exclude(changes->manual, config->jobs[i].id))
+                if (manual_jobs_exclude(manual, config->jobs[i].id))
                         continue;
-                int r = job != NULL ? rename_job(changes, job, &config->jobs[i])
-                                    : add_job(changes, &config->jobs[i], &job);
-                if (r < 0)
-                        return r;
-                changes->next.jobs[changes->next.count++] = job;
+                if (job == NULL) {
+                        job = job_new(&config->jobs[i]);
+                        changes->added =
+                                array_grow(changes->added, changes->added_count, sizeof(struct job *));
+                        changes->added[changes->added_count++] = job;
+                }
+                job_table_append(&changes->next, job);
         }
         job_table_sort(&changes->next);
-        return 0;
-}
-
-int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
-                        const struct manual_jobs *manual, const struct config *config, uint64_t now_us)
-{
-        *changes = (struct job_changes){ .config = config, .manual = manual, .now_us = now_us };
-        int r = prepare(changes, table);
-
-        if (r < 0)
-                job_changes_clear(changes);
-        return r;
 }
 
 int job_changes_load(struct job_changes *changes, struct store *store)
@@ -92,22 +54,14 @@ static bool is_kept(const struct job *job, const struct config *config)
                                      : discovered_job_is_configured(config, job->discovery->sections);
 }
 
-static int update_job(const struct job_changes *changes, struct job *job,
-                      struct planner_settings *ret_settings)
-{
-        if (!job->added)
-                return discovered_job_update(changes->config, job, ret_settings);
-        return added_job_update(changes->config, manual_jobs_find(changes->manual, job->planning.id), job,
-                                ret_settings);
-}
-
 static void keep_job(struct job_changes *changes, struct job *job, struct planner *planner, uint64_t now_us)
 {
-        struct planner_settings settings;
+        const struct config *config = changes->config;
+        const struct planner_settings settings =
+                job->added
+                        ? added_job_update(config, manual_jobs_find(changes->manual, job->planning.id), job)
+                        : discovered_job_update(config, job);
 
-        if (job_table_reserve(&changes->next, changes->next.count + 1) < 0 ||
-            update_job(changes, job, &settings) < 0)
-                memory_exhausted();
         job_table_add(&changes->next, job);
         planner_update_job(planner, &job->planning, &settings, now_us);
         job->listed = false;
@@ -127,8 +81,7 @@ static void drop_added_twice(struct job_changes *changes, const struct job_table
                 }
                 job_table_remove(&changes->next, added);
                 job_table_add(&changes->next, job);
-                job_swap_names(job, added);
-                job_free(added);
+                (void)job_describe(job, added);
         }
         changes->added_count = kept;
 }
@@ -160,8 +113,8 @@ static void extend_listed(const struct job_changes *changes, const struct job_ta
                 const struct manual_job *manual = &changes->manual->jobs[i];
                 struct job *job = job_table_find(table, manual->id);
 
-                if (job != NULL && job->listed && added_job_extend(manual, job) < 0)
-                        memory_exhausted();
+                if (job != NULL && job->listed)
+                        added_job_extend(manual, job);
         }
 }
 
@@ -185,11 +138,11 @@ void job_changes_make(struct job_changes *changes, struct job_table *table, stru
 
                 if (job == NULL) /* it was removed */
                         continue;
+                if (!job_is_named(job, &config->jobs[i]))
+                        (void)job_describe(job, job_new(&config->jobs[i]));
                 planner_update_job(planner, &job->planning, &settings, now_us);
                 job->listed = true;
         }
-        for (size_t i = 0; i < changes->renamed_count; i++)
-                job_swap_names(job_table_find(table, changes->renamed[i]->planning.id), changes->renamed[i]);
         extend_listed(changes, table);
 }
 
@@ -200,11 +153,8 @@ void job_changes_clear(struct job_changes *changes)
         else
                 for (size_t i = 0; i < changes->added_count; i++)
                         job_free(changes->added[i]);
-        for (size_t i = 0; i < changes->renamed_count; i++)
-                job_free(changes->renamed[i]);
         if (!changes->made)
                 free(changes->next.jobs);
         free(changes->added);
-        free(changes->renamed);
         *changes = (struct job_changes){ .config = NULL };
 }

@@ -16,7 +16,7 @@
  * time: prepared first, with all that can fail, and then made in place. Jobs that stay are the same objects;
  * the difference only renames them and sets how they are polled. Jobs that were added at run time stay.
  * Discovered jobs may be added to the table and taken out of it meanwhile: which of them stay is seen when
- * the changes are made. Running out of memory ends the process then.
+ * the changes are made.
  */
 struct job_changes {
         const struct config *config;
@@ -25,17 +25,14 @@ struct job_changes {
         struct job_table next;            /* the table as it will be; afterwards the jobs that were removed */
         struct job **added;               /* in the order of the configuration */
         size_t added_count;
-        struct job **renamed; /* names and hooks for listed jobs that stay, as jobs of the same id; owned */
-        size_t renamed_count;
         bool made;
 };
 
 /*
- * Compares a table with a configuration, which must outlive the changes as `manual` must. On failure
- * (-ENOMEM) nothing is to be cleared.
+ * Compares a table with a configuration, which must outlive the changes as `manual` must.
  */
-int job_changes_prepare(struct job_changes *changes, const struct job_table *table,
-                        const struct manual_jobs *manual, const struct config *config, uint64_t now_us);
+void job_changes_prepare(struct job_changes *changes, const struct job_table *table,
+                         const struct manual_jobs *manual, const struct config *config, uint64_t now_us);
 
 /*
  * Loads new jobs from the state. May be called on the writer's thread, while the table is in use. Returns 0
@@ -44,9 +41,8 @@ int job_changes_prepare(struct job_changes *changes, const struct job_table *tab
 int job_changes_load(struct job_changes *changes, struct store *store);
 
 /*
- * Makes the changes; planner_reserve() has made room for next.count jobs besides those of the table. New jobs
- * are not started. The jobs that were removed exist until job_changes_clear(): until then the caller takes
- * them out of all requests.
+ * Makes the changes. New jobs are not started. The jobs that were removed exist until job_changes_clear():
+ * until then the caller takes them out of all requests.
  */
 void job_changes_make(struct job_changes *changes, struct job_table *table, struct planner *planner,
                       uint64_t now_us);

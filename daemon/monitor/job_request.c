@@ -93,7 +93,8 @@ static int run_addition(const struct job_request *request, const struct item *it
                 .hooks = request->hooks,
                 .again = memory->recorded && outcome_is_terminal(memory->outcome),
         };
-        return manual_job_merge(r > 0 ? &before : NULL, &added, item->was_watched, ret_merged);
+        manual_job_merge(r > 0 ? &before : NULL, &added, item->was_watched, ret_merged);
+        return 0;
 }
 
 static int addition_run(struct state_operation *operation, struct store *store)
@@ -120,11 +121,9 @@ static int is_known(struct store *store, const struct item *item)
 static int removal_run(struct state_operation *operation, struct store *store)
 {
         struct job_request *request = CONTAINER_OF(operation, struct job_request, operation);
-        CLEANUP(cleanup_free) uint64_t *dropped = calloc(request->count + 1, sizeof(*dropped));
+        CLEANUP(cleanup_free) uint64_t *dropped = memory_need(calloc(request->count + 1, sizeof(*dropped)));
         size_t count = 0;
 
-        if (dropped == NULL)
-                return -ENOMEM;
         for (size_t i = 0; i < request->count; i++) {
                 int r = is_known(store, &request->items[i]);
 
@@ -162,8 +161,7 @@ static enum job_was add_job(struct monitor *monitor, struct item *item, struct m
         } else {
                 job = STEAL_POINTER(item->job);
                 was = has_ended(job) ? JOB_ENDED : JOB_NEW;
-                if (monitor_add_job(monitor, job) < 0)
-                        memory_exhausted();
+                monitor_add_job(monitor, job);
                 planner_start_job(monitor->planner, &job->planning, now_us, 0);
         }
         manual_describe(monitor, manual, job);
@@ -364,8 +362,7 @@ void monitor_add_jobs(struct monitor *monitor, const struct job_addition *additi
                                                    .hooks = request->hooks };
 
                 request->items[i].was_watched = is_watched(monitor, manual.id);
-                if (added_job_new(monitor->parts.config, &manual, &request->items[i].job) < 0)
-                        memory_exhausted();
+                request->items[i].job = added_job_new(monitor->parts.config, &manual);
         }
         queue_request(request, addition_run);
 }

@@ -42,7 +42,7 @@ struct job_addition {
         uid_t uid;         /* of the user who asks, for the log */
 };
 
-/* The addition is borrowed during the call. Without memory the process ends. */
+/* The addition is borrowed during the call. */
 void monitor_add_jobs(struct monitor *monitor, const struct job_addition *addition, job_request_handler done,
                       void *userdata);
 

@@ -5,9 +5,10 @@
 #include "monitor/job_table.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "util/array.h"
 
 static int compare_jobs(const void *left, const void *right)
 {
@@ -33,22 +34,6 @@ struct job *job_table_find(const struct job_table *table, uint64_t id)
         return found != NULL ? *found : NULL;
 }
 
-int job_table_reserve(struct job_table *table, size_t count)
-{
-        size_t capacity = table->capacity > 0 ? table->capacity : 16;
-
-        if (count <= table->capacity)
-                return 0;
-        while (capacity < count)
-                capacity *= 2;
-        struct job **jobs = reallocarray(table->jobs, capacity, sizeof(struct job *));
-        if (jobs == NULL)
-                return -ENOMEM;
-        table->jobs = jobs;
-        table->capacity = capacity;
-        return 0;
-}
-
 size_t job_table_place(const struct job_table *table, uint64_t id)
 {
         size_t from = 0, to = table->count;
@@ -67,8 +52,8 @@ void job_table_add(struct job_table *table, struct job *job)
 {
         size_t place = job_table_place(table, job->planning.id);
 
-        assert(table->count < table->capacity);
         assert(place == table->count || table->jobs[place]->planning.id != job->planning.id);
+        table->jobs = array_grow(table->jobs, table->count, sizeof(struct job *));
         memmove(table->jobs + place + 1, table->jobs + place, (table->count - place) * sizeof(struct job *));
         table->jobs[place] = job;
         table->count++;
@@ -81,6 +66,12 @@ void job_table_remove(struct job_table *table, const struct job *job)
         assert(place < table->count && table->jobs[place] == job);
         table->count--;
         memmove(table->jobs + place, table->jobs + place + 1, (table->count - place) * sizeof(struct job *));
+}
+
+void job_table_append(struct job_table *table, struct job *job)
+{
+        table->jobs = array_grow(table->jobs, table->count, sizeof(struct job *));
+        table->jobs[table->count++] = job;
 }
 
 void job_table_sort(struct job_table *table)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/memory.h"
+#include "util/array.h"
 
 /* Of the jobs that one day brings; more can be looked up again. */
 #define IDS_MAX 100000
@@ -45,15 +45,7 @@ void known_ids_add(struct known_ids *known, uint64_t id, int64_t created_ticks)
                 return;
         if (known->count == IDS_MAX)
                 known->count = 0;
-        if (known->count == known->capacity) {
-                size_t capacity = known->capacity > 0 ? 2 * known->capacity : 16;
-                struct known_id *ids = reallocarray(known->ids, capacity, sizeof(*ids));
-
-                if (ids == NULL)
-                        memory_exhausted();
-                known->ids = ids;
-                known->capacity = capacity;
-        }
+        known->ids = array_grow(known->ids, known->count, sizeof(*known->ids));
         size_t place = place_of(known, id);
         memmove(known->ids + place + 1, known->ids + place, (known->count - place) * sizeof(*known->ids));
         known->ids[place] = (struct known_id){ id, created_ticks };

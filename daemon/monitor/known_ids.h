@@ -11,14 +11,13 @@
  */
 struct known_ids {
         struct known_id *ids; /* by ascending ID */
-        size_t count, capacity;
+        size_t count;
 };
 
 bool known_ids_contain(const struct known_ids *known, uint64_t id);
 
 /*
- * Adds an ID, which may be there. With very many, all others are forgotten first. Without memory the process
- * ends.
+ * Adds an ID, which may be there. With very many, all others are forgotten first.
  */
 void known_ids_add(struct known_ids *known, uint64_t id, int64_t created_ticks);
 

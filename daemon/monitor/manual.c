@@ -137,30 +137,22 @@ const struct job_config *manual_find_listed(const struct config *config, uint64_
         return NULL;
 }
 
-static int describe_listed(const struct job_config *config, const struct manual_job *manual, struct job *job,
-                           struct planner_settings *ret_settings)
+static struct planner_settings describe_listed(const struct job_config *config,
+                                               const struct manual_job *manual, struct job *job)
 {
-        struct job *described;
+        const struct planner_settings settings = job_describe(job, job_new(config));
 
-        int r = job_new(config, &described);
-        if (r < 0)
-                return r;
-        job_swap_names(job, described);
-        *ret_settings = described->planning.settings;
-        job_free(described);
-        return added_job_extend(manual, job);
+        added_job_extend(manual, job);
+        return settings;
 }
 
 void manual_describe(struct monitor *monitor, const struct manual_job *manual, struct job *job)
 {
         const struct config *config = monitor->parts.config;
         const struct job_config *listed = manual_find_listed(config, manual->id);
-        struct planner_settings settings;
+        const struct planner_settings settings =
+                listed != NULL ? describe_listed(listed, manual, job) : added_job_update(config, manual, job);
 
-        int r = listed != NULL ? describe_listed(listed, manual, job, &settings)
-                               : added_job_update(config, manual, job, &settings);
-        if (r < 0)
-                memory_exhausted();
         job->listed = listed != NULL;
         job->added = true;
         job->again = manual->again;
@@ -211,18 +203,15 @@ int manual_load(struct monitor *monitor)
 static int add_stored(struct monitor *monitor, const struct manual_job *manual)
 {
         struct store *store = state_store(monitor->parts.state);
-        struct job *job;
+        struct job *job = added_job_new(monitor->parts.config, manual);
 
-        int r = added_job_new(monitor->parts.config, manual, &job);
-        if (r < 0)
-                return r;
-        r = job_load(job, store, monitor_now_us(monitor));
-        if (r >= 0)
-                r = monitor_add_job(monitor, job);
-        if (r >= 0)
+        int r = job_load(job, store, monitor_now_us(monitor));
+        if (r >= 0) {
+                monitor_add_job(monitor, job);
                 job->added = true;
-        else
-                job_free(job);
+                return 0;
+        }
+        job_free(job);
         if (r != -EUCLEAN)
                 return r;
         journal_print(monitor->parts.journal, LOG_ERR, "Cannot watch job %" PRIu64 ": %s.", manual->id,

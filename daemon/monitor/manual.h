@@ -19,8 +19,7 @@ int manual_start(struct monitor *monitor);
 void manual_settle(struct monitor *monitor);
 
 /*
- * A job of the table that was added is as `manual` and the configuration say. Without memory the process
- * ends.
+ * A job of the table that was added is as `manual` and the configuration say.
  */
 void manual_describe(struct monitor *monitor, const struct manual_job *manual, struct job *job);
 

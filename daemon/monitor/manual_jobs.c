@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/memory.h"
+#include "util/array.h"
 
 size_t manual_jobs_place(const struct manual_jobs *manual, uint64_t id)
 {
@@ -39,11 +39,7 @@ bool manual_jobs_exclude(const struct manual_jobs *manual, uint64_t id)
 
 static struct manual_job *insert(struct manual_jobs *manual, size_t place)
 {
-        if (manual->count == manual->capacity) {
-                manual->capacity = manual->capacity > 0 ? 2 * manual->capacity : 16;
-                manual->jobs =
-                        memory_realloc(NULL, manual->jobs, manual->capacity * sizeof(struct manual_job));
-        }
+        manual->jobs = array_grow(manual->jobs, manual->count, sizeof(*manual->jobs));
         memmove(manual->jobs + place + 1, manual->jobs + place,
                 (manual->count - place) * sizeof(struct manual_job));
         manual->count++;

@@ -8,12 +8,11 @@
 #include "model/manual_job.h"
 
 /*
- * What was asked for at run time, as the state has it, by ascending id. Functions do not fail: without memory
- * the process ends, since what is committed must take effect.
+ * What was asked for at run time, as the state has it, by ascending id.
  */
 struct manual_jobs {
         struct manual_job *jobs;
-        size_t count, capacity;
+        size_t count;
 };
 
 /* What was asked for about a job, or NULL. Valid until the next change. */

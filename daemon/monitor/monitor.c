@@ -11,7 +11,6 @@
 #include "monitor/monitor.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #include "monitor/discover_created.h"
@@ -29,6 +28,7 @@
 #include "monitor/sign_in.h"
 #include "planning/feed.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 DEFINE_CLEANUP(struct monitor, monitor_free)
@@ -58,11 +58,9 @@ static uint64_t send_search(struct monitor *monitor, bool may_send, uint64_t now
         struct planner_request request;
         uint64_t wake_us = USEC_NEVER;
 
-        if (!recent_next(monitor, may_send, now, &request, &wake_us) ||
-            requests_start(monitor, &request) >= 0)
-                return wake_us;
-        recent_note_cancelled(monitor);
-        return now + USEC_PER_SEC; /* out of memory: retry later */
+        if (recent_next(monitor, may_send, now, &request, &wake_us))
+                requests_start(monitor, &request);
+        return wake_us;
 }
 
 /* Sends the requests that are due and arms the timer for the next ones. */
@@ -78,12 +76,8 @@ static void monitor_poll_due(struct monitor *monitor)
         manual_update(monitor);
         uint64_t search_wake_us = send_search(monitor, sign_in_is_done(monitor, &token_wake_us), now);
         while (sign_in_is_done(monitor, &token_wake_us) &&
-               planner_next(monitor->planner, now, &request, &wake_us)) {
-                if (requests_start(monitor, &request) < 0) {
-                        wake_us = now + USEC_PER_SEC; /* out of memory: retry later */
-                        break;
-                }
-        }
+               planner_next(monitor->planner, now, &request, &wake_us))
+                requests_start(monitor, &request);
         wake_us = earliest(earliest(wake_us, token_wake_us), search_wake_us);
         sleep_until(monitor, earliest(wake_us, monitor->discover.retry_us));
 }
@@ -144,19 +138,11 @@ static int add_event_sources(struct monitor *monitor)
         return sd_event_source_set_enabled(monitor->idle, SD_EVENT_OFF);
 }
 
-int monitor_prepare(struct monitor *monitor, const struct config *config)
+void monitor_prepare(struct monitor *monitor, const struct config *config)
 {
-        struct job_changes *changes = &monitor->changes;
-
-        assert(changes->config == NULL);
-        int r = job_changes_prepare(changes, &monitor->jobs, &monitor->manual, config,
-                                    monitor_now_us(monitor));
-        if (r < 0)
-                return r;
-        r = planner_reserve(monitor->planner, monitor->jobs.count + changes->next.count);
-        if (r < 0)
-                job_changes_clear(changes);
-        return r;
+        assert(monitor->changes.config == NULL);
+        job_changes_prepare(&monitor->changes, &monitor->jobs, &monitor->manual, config,
+                            monitor_now_us(monitor));
 }
 
 int monitor_load(struct monitor *monitor, struct store *store)
@@ -180,24 +166,19 @@ static void make_changes(struct monitor *monitor)
 
 int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
 {
-        CLEANUP(cleanup_monitor_free) struct monitor *monitor = calloc(1, sizeof(*monitor));
-        int r;
+        CLEANUP(cleanup_monitor_free) struct monitor *monitor = memory_need(calloc(1, sizeof(*monitor)));
 
-        if (monitor == NULL)
-                return -ENOMEM;
         monitor->parts = *parts;
         monitor->poll_due = monitor_poll_due;
         requests_attach(monitor);
 
         const struct planner_limits limits = poll_limits_of(parts->config, MAX_IN_FLIGHT, parts->once);
-        r = planner_new(&limits, parts->config->status_rules, &monitor->planner);
+        monitor->planner = planner_new(&limits, parts->config->status_rules);
+        int r = manual_load(monitor);
         if (r < 0)
                 return r;
-        r = manual_load(monitor);
-        if (r >= 0)
-                r = monitor_prepare(monitor, parts->config);
-        if (r >= 0)
-                r = monitor_load(monitor, state_store(parts->state));
+        monitor_prepare(monitor, parts->config);
+        r = monitor_load(monitor, state_store(parts->state));
         if (r < 0)
                 return r;
         make_changes(monitor);

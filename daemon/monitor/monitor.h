@@ -35,11 +35,11 @@ struct monitor *monitor_free(struct monitor *monitor);
 void monitor_start(struct monitor *monitor);
 
 /*
- * Prepares the switch to another configuration, in two steps: all that can fail, and then, on the writer's
+ * Prepares the switch to another configuration, in two steps: which jobs are new, and then, on the writer's
  * thread, what is recorded of new jobs. monitor_reload() or monitor_keep() is to follow; the monitor goes on
- * meanwhile. On failure (a negative errno) of the first nothing has changed.
+ * meanwhile.
  */
-int monitor_prepare(struct monitor *monitor, const struct config *config);
+void monitor_prepare(struct monitor *monitor, const struct config *config);
 int monitor_load(struct monitor *monitor, struct store *store);
 
 /*

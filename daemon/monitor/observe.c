@@ -16,6 +16,7 @@
 #include "monitor/discover.h"
 #include "monitor/not_found.h"
 #include "platform/random.h"
+#include "util/memory.h"
 
 /* A commit in progress. */
 struct commit {
@@ -59,24 +60,16 @@ static void on_recorded(void *userdata, bool recorded)
         monitor_poll_soon(monitor);
 }
 
-/* Returns false if nothing is recorded. */
-static bool begin_commit(struct monitor *monitor, struct job *job, const struct observation *observation,
+static void begin_commit(struct monitor *monitor, struct job *job, const struct observation *observation,
                          const struct job_memory *seen, struct job_record *record)
 {
-        struct commit *commit = malloc(sizeof(*commit));
+        struct commit *commit = memory_malloc(NULL, sizeof(*commit));
 
         assert(job->commit == NULL);
-        if (commit == NULL)
-                return false;
         *commit = (struct commit){ monitor, job->planning.id, *observation, *seen };
-        if (recorder_record(monitor->parts.recorder, job, &observation->change, record, on_recorded, commit) <
-            0) {
-                free(commit);
-                return false;
-        }
         job->commit = commit;
         monitor->commits++;
-        return true;
+        recorder_record(monitor->parts.recorder, job, &observation->change, record, on_recorded, commit);
 }
 
 static void report(struct monitor *monitor, struct job *job, const struct job_record *record,
@@ -111,6 +104,8 @@ void observe(struct monitor *monitor, struct planner_job *job, struct job_record
                 not_found_clear(monitor->parts.state, job->id);
         report(monitor, job_of(job), record, &observation.change);
 
-        if (!is_change(&observation) || !begin_commit(monitor, job_of(job), &observation, &seen, record))
+        if (is_change(&observation))
+                begin_commit(monitor, job_of(job), &observation, &seen, record);
+        else
                 complete(monitor, job, &observation, &seen, false);
 }

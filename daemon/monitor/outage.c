@@ -10,6 +10,7 @@
 #include "monitor/outage_events.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
@@ -40,7 +41,7 @@ static const char *next_step(const struct monitor *monitor, uint64_t until_us,
         return text;
 }
 
-/* What to do about a token or password that is not accepted. NULL: out of memory. */
+/* What to do about a token or password that is not accepted. */
 static char *secret_advice(const struct config *config, const char *role, bool once)
 {
         const struct api_config *api = &config->api;
@@ -49,8 +50,6 @@ static char *secret_advice(const struct config *config, const char *role, bool o
         CLEANUP(cleanup_free) char *unit = credential_unit(config->path);
         CLEANUP(cleanup_free) char *check = format_message("Check the credentials and the role %s.", role);
 
-        if (file == NULL || unit == NULL || check == NULL)
-                return NULL;
         if (credential_is_passed(source))
                 return format_message(" %s After writing to %s run \"systemctl restart %s\".", check, file,
                                       unit);
@@ -161,14 +160,13 @@ static int on_reminder(sd_event_source *source, uint64_t time_us, void *userdata
         return 0;
 }
 
-/* Without memory for a timer there are no reminders. */
 static void start_reminders(struct monitor *monitor)
 {
         struct outage_log *log = &monitor->outage;
 
         if (log->reminder == NULL && sd_event_add_time(monitor->parts.event, &log->reminder, CLOCK_BOOTTIME,
                                                        0, USEC_PER_SEC, on_reminder, monitor) < 0)
-                return;
+                memory_exhausted();
         arm_reminder(monitor);
 }
 
@@ -195,16 +193,13 @@ static int on_recovery(sd_event_source *source, uint64_t time_us, void *userdata
         return 0;
 }
 
-/* Without memory for a timer the recovery is logged at once. */
 static void arm_recovery(struct monitor *monitor)
 {
         struct outage_log *log = &monitor->outage;
 
         if (log->recovery == NULL && sd_event_add_time(monitor->parts.event, &log->recovery, CLOCK_BOOTTIME,
-                                                       0, USEC_PER_MSEC, on_recovery, monitor) < 0) {
-                (void)on_recovery(NULL, 0, monitor);
-                return;
-        }
+                                                       0, USEC_PER_MSEC, on_recovery, monitor) < 0)
+                memory_exhausted();
         (void)sd_event_source_set_time(log->recovery, log->ended_us + RECOVERY_US);
         (void)sd_event_source_set_enabled(log->recovery, SD_EVENT_ONESHOT);
 }

@@ -14,6 +14,7 @@
 
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/timespan.h"
 
@@ -42,7 +43,6 @@ bool outage_events_any(const struct monitor *monitor)
 
 /* ---- recording ---- */
 
-/* NULL: out of memory. */
 static char *describe(const struct monitor *monitor, enum event_kind kind)
 {
         const char *base_url = monitor->parts.config->api.base_url;
@@ -58,33 +58,24 @@ static char *describe(const struct monitor *monitor, enum event_kind kind)
 
 static void go_on(struct monitor *monitor);
 
-/* If it failed, it is tried again later. */
-static void end_recording(struct monitor *monitor, bool recorded)
-{
-        struct outage_events *log = &monitor->outage_events;
-
-        monitor->commits--;
-        log->recording = false;
-        if (recorded)
-                return;
-        log->retry_us = monitor_now_us(monitor) + RETRY_US;
-        log->is_kept = false;
-}
-
 static void on_recorded(void *userdata, bool recorded)
 {
         struct monitor *monitor = userdata;
         struct outage_events *log = &monitor->outage_events;
 
-        if (recorded)
+        monitor->commits--;
+        log->recording = false;
+        if (recorded) {
                 api_events_note_recorded(&log->events, log->kind);
-        end_recording(monitor, recorded);
+        } else { /* it is tried again later */
+                log->retry_us = monitor_now_us(monitor) + RETRY_US;
+                log->is_kept = false;
+        }
         go_on(monitor);
         monitor_poll_soon(monitor);
 }
 
-/* Returns whether on_recorded() will be called. */
-static bool record(struct monitor *monitor, enum event_kind kind, uint64_t now_us)
+static void record(struct monitor *monitor, enum event_kind kind, uint64_t now_us)
 {
         struct outage_events *log = &monitor->outage_events;
         struct api_events next = log->events;
@@ -97,11 +88,7 @@ static bool record(struct monitor *monitor, enum event_kind kind, uint64_t now_u
         log->recording = true;
         monitor->commits++;
         const struct recorder_value value = { KEY_OUTAGE, value_of(&log->kept), sizeof(log->kept) };
-        if (recorder_record_api(monitor->parts.recorder, kind, description, &value, on_recorded, monitor) >=
-            0)
-                return true;
-        end_recording(monitor, false);
-        return false;
+        recorder_record_api(monitor->parts.recorder, kind, description, &value, on_recorded, monitor);
 }
 
 /* ---- what is due ---- */
@@ -120,16 +107,15 @@ static void keep(struct monitor *monitor, uint64_t now_us)
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata);
 
-/* Without memory for a timer the next response has to do. */
 static void set_timer(struct monitor *monitor, uint64_t time_us)
 {
         struct outage_events *log = &monitor->outage_events;
 
-        if (log->timer == NULL && time_us != UINT64_MAX)
-                (void)sd_event_add_time(monitor->parts.event, &log->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
-                                        on_timer, monitor);
-        if (log->timer == NULL)
+        if (log->timer == NULL && time_us == UINT64_MAX)
                 return;
+        if (log->timer == NULL && sd_event_add_time(monitor->parts.event, &log->timer, CLOCK_BOOTTIME, 0,
+                                                    USEC_PER_MSEC, on_timer, monitor) < 0)
+                memory_exhausted();
         (void)sd_event_source_set_time(log->timer, time_us);
         (void)sd_event_source_set_enabled(log->timer,
                                           time_us != UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
@@ -144,8 +130,10 @@ static void go_on(struct monitor *monitor)
         if (monitor->stopped || log->recording)
                 return;
         bool is_due = api_events_due(&log->events, now_us, &kind);
-        if (is_due && log->retry_us <= now_us && record(monitor, kind, now_us))
+        if (is_due && log->retry_us <= now_us) {
+                record(monitor, kind, now_us);
                 return;
+        }
         keep(monitor, now_us);
         set_timer(monitor, is_due ? log->retry_us : api_events_next(&log->events, now_us));
 }

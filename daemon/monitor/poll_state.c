@@ -27,16 +27,10 @@ void monitor_poll_soon(struct monitor *monitor)
         (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_ONESHOT);
 }
 
-int monitor_add_job(struct monitor *monitor, struct job *job)
+void monitor_add_job(struct monitor *monitor, struct job *job)
 {
-        size_t count = monitor->jobs.count + 1;
-
-        if (job_table_reserve(&monitor->jobs, count) < 0 ||
-            planner_reserve(monitor->planner, count + monitor->changes.next.count) < 0)
-                return -ENOMEM;
         job_table_add(&monitor->jobs, job);
         planner_add_job(monitor->planner, &job->planning);
-        return 0;
 }
 
 void monitor_report(struct monitor *monitor, const struct job *job, const char *format, ...)
@@ -46,7 +40,7 @@ void monitor_report(struct monitor *monitor, const struct job *job, const char *
         if (!monitor->parts.report)
                 return;
         CLEANUP(cleanup_free) char *label = job_label(job->planning.id, job->name);
-        (void)printf("%s: ", label != NULL ? label : "Job");
+        (void)printf("%s: ", label);
         va_start(arguments, format);
         (void)vprintf(format, arguments);
         va_end(arguments);

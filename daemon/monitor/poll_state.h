@@ -101,10 +101,9 @@ struct monitor {
 uint64_t monitor_now_us(const struct monitor *monitor);
 
 /*
- * A job becomes one of the table and of the planner. It is not started. Its id is in neither. Returns 0 or
- * -ENOMEM.
+ * A job becomes one of the table and of the planner. It is not started. Its id is in neither.
  */
-int monitor_add_job(struct monitor *monitor, struct job *job);
+void monitor_add_job(struct monitor *monitor, struct job *job);
 
 /* Requests that are due are sent in the next iteration of the loop, and idleness is noticed. */
 void monitor_poll_soon(struct monitor *monitor);

@@ -18,8 +18,8 @@
 #include "model/remote_time.h"
 #include "monitor/feed.h"
 #include "monitor/poll_state.h"
-#include "util/cleanup.h"
 #include "util/glob.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* Searches at a time, those that wait included. */
@@ -71,9 +71,7 @@ int monitor_search_recent(struct monitor *monitor, const struct recent_query *qu
                 return -ESHUTDOWN;
         if (monitor->recent.count == SEARCHES_MAX)
                 return -EBUSY;
-        struct recent_search *search = calloc(1, sizeof(*search));
-        if (search == NULL)
-                return -ENOMEM;
+        struct recent_search *search = memory_need(calloc(1, sizeof(*search)));
         search->query = *query;
         search->handler = handler;
         search->userdata = userdata;

@@ -33,7 +33,7 @@ struct recent_query {
 typedef void (*recent_handler)(void *userdata, const char *error, const struct job_record rows[],
                                size_t count);
 
-/* Returns 0, or -EBUSY if too many are in progress, -ENOMEM, -ESHUTDOWN; then the handler is not called. */
+/* Returns 0, or -EBUSY if too many are in progress, or -ESHUTDOWN; then the handler is not called. */
 int monitor_search_recent(struct monitor *monitor, const struct recent_query *query, recent_handler handler,
                           void *userdata);
 

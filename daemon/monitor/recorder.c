@@ -25,6 +25,7 @@
 #include "platform/uuid.h"
 #include "util/cleanup.h"
 #include "util/container.h"
+#include "util/memory.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
@@ -140,10 +141,7 @@ static int on_upkeep_time(sd_event_source *source, uint64_t time_us, void *userd
 int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
                  struct config *config, struct recorder **ret_recorder)
 {
-        CLEANUP(cleanup_recorder_free) struct recorder *recorder = calloc(1, sizeof(*recorder));
-
-        if (recorder == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_recorder_free) struct recorder *recorder = memory_need(calloc(1, sizeof(*recorder)));
         recorder->state = state;
         recorder->outbox = outbox;
         recorder->journal = journal;
@@ -245,8 +243,8 @@ static void report_result(struct recorder *recorder, const struct event *event)
                 return;
         CLEANUP(cleanup_free) char *label = job_label(event->record.id, name);
         journal_print_about(recorder->journal, LOG_INFO, NULL, event->record.id, name,
-                            "%s: ResultData read (%zu bytes): it existed before, but batches omit it.",
-                            label != NULL ? label : "Job", event->record.result.size);
+                            "%s: ResultData read (%zu bytes): it existed before, but batches omit it.", label,
+                            event->record.result.size);
 }
 
 static void recording_done(struct state_operation *operation, int r)
@@ -274,125 +272,89 @@ static void recording_done(struct state_operation *operation, int r)
         recording->done(recording->userdata, r >= 0);
 }
 
-static int event_begin(struct event *event, enum event_kind kind, enum outcome outcome)
+static void event_begin(struct event *event, enum event_kind kind, enum outcome outcome)
 {
         event->kind = kind;
         event->outcome = outcome;
         event->time_us = clock_wall_us();
-        return uuid_new(event->id);
+        uuid_new(event->id);
 }
 
 /* All that is known here: the rest comes from the state. */
-static int event_begin_of_job(struct event *event, const struct job *job, const struct change *change,
-                              struct job_record *record)
+static void event_begin_of_job(struct event *event, const struct job *job, const struct change *change,
+                               struct job_record *record)
 {
-        int r = event_begin(event, change->kind, change->outcome);
-        if (r >= 0 && job->name != NULL)
-                r = text_from(job->name, strlen(job->name), &event->job_name);
-        if (r < 0)
-                return r;
+        event_begin(event, change->kind, change->outcome);
+        if (job->name != NULL)
+                text_from(job->name, strlen(job->name), &event->job_name);
         if (record != NULL) {
                 event->record = *record;
                 *record = (struct job_record){ 0 };
         }
         event->record.id = job->planning.id;
-        return 0;
 }
 
 /* With the first event of a discovered job the state notes what it was discovered by. */
-static int note_discovery(struct recording *recording, const struct job *job)
+static void note_discovery(struct recording *recording, const struct job *job)
 {
         const struct job_discovery *discovery = job->discovery;
 
         if (discovery == NULL || job->planning.watch.memory.recorded)
-                return 0;
+                return;
         assert(discovery->sections[0] != '\0');
-        recording->sections = strdup(discovery->sections);
-        if (recording->sections == NULL)
-                return -ENOMEM;
+        recording->sections = memory_need(strdup(discovery->sections));
         recording->discovery = (struct stored_discovery){ .job = job->planning.id,
                                                           .sections = recording->sections,
                                                           .created_ticks = discovery->created.ticks,
                                                           .created_form = discovery->created.form };
-        return 0;
 }
 
-/* NULL: out of memory. */
 static struct recording *recording_new(struct recorder *recorder, recorded_handler done, void *userdata)
 {
-        CLEANUP(cleanup_recording_free) struct recording *recording = calloc(1, sizeof(*recording));
+        struct recording *recording = memory_need(calloc(1, sizeof(*recording)));
         size_t room = recorder->config->hook_count + 1;
 
-        if (recording == NULL)
-                return NULL;
         recording->operation = (struct state_operation){ .run = recording_run, .done = recording_done };
         recording->recorder = recorder;
         recording->done = done;
         recording->userdata = userdata;
         recording->config = config_ref(recorder->config);
-        recording->hooks = calloc(room, sizeof(*recording->hooks));
-        recording->deliveries = calloc(room, sizeof(*recording->deliveries));
-        if (recording->hooks == NULL || recording->deliveries == NULL)
-                return NULL;
-        return STEAL_POINTER(recording);
+        recording->hooks = memory_need(calloc(room, sizeof(*recording->hooks)));
+        recording->deliveries = memory_need(calloc(room, sizeof(*recording->deliveries)));
+        return recording;
 }
 
-int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
-                    struct job_record *record, recorded_handler done, void *userdata)
+void recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
+                     struct job_record *record, recorded_handler done, void *userdata)
 {
-        CLEANUP(cleanup_recording_free)
         struct recording *recording = recording_new(recorder, done, userdata);
 
-        if (recording == NULL)
-                return -ENOMEM;
         recording->result_only = !change->has_event;
-        int r = note_discovery(recording, job);
-        if (r >= 0)
-                r = event_begin_of_job(&recording->event, job, change, record);
-        if (r < 0)
-                return r;
+        note_discovery(recording, job);
+        event_begin_of_job(&recording->event, job, change, record);
         if (change->has_event)
                 recording->hook_count =
                         outbox_select(recorder->config, job->hooks, &recording->event, recording->hooks);
-        state_queue(recorder->state, &STEAL_POINTER(recording)->operation);
-        return 0;
+        state_queue(recorder->state, &recording->operation);
 }
 
-static int copy_value(struct recording *recording, const struct recorder_value *value)
+void recorder_record_api(struct recorder *recorder, enum event_kind kind, const char *description,
+                         const struct recorder_value *value, recorded_handler done, void *userdata)
 {
-        recording->key = strdup(value->key);
-        if (recording->key == NULL)
-                return -ENOMEM;
-        if (value->data == NULL)
-                return 0;
-        recording->value = malloc(value->size);
-        if (recording->value == NULL)
-                return -ENOMEM;
-        memcpy(recording->value, value->data, value->size);
-        recording->value_size = value->size;
-        return 0;
-}
-
-int recorder_record_api(struct recorder *recorder, enum event_kind kind, const char *description,
-                        const struct recorder_value *value, recorded_handler done, void *userdata)
-{
-        CLEANUP(cleanup_recording_free)
         struct recording *recording = recording_new(recorder, done, userdata);
+        struct event *event = &recording->event;
 
         assert(event_kind_is_of_api(kind));
-        if (recording == NULL || description == NULL)
-                return -ENOMEM;
-        struct event *event = &recording->event;
-        int r = event_begin(event, kind, kind == EVENT_API_OK ? OUTCOME_SUCCESS : OUTCOME_FAILURE);
-        if (r >= 0)
-                r = text_from(description, strlen(description), &event->record.description);
-        if (r >= 0)
-                r = copy_value(recording, value);
-        if (r < 0)
-                return r;
+        event_begin(event, kind, kind == EVENT_API_OK ? OUTCOME_SUCCESS : OUTCOME_FAILURE);
+        text_from(description, strlen(description), &event->record.description);
+        recording->key = memory_need(strdup(value->key));
+        if (value->data != NULL) {
+                recording->value = memory_malloc(NULL, value->size);
+                memcpy(recording->value, value->data, value->size);
+                recording->value_size = value->size;
+        }
         recording->hook_count = outbox_select(recorder->config, NULL, event, recording->hooks);
-        state_queue(recorder->state, &STEAL_POINTER(recording)->operation);
-        return 0;
+        state_queue(recorder->state, &recording->operation);
 }
 
 /* ---- what the administrator should know ---- */
@@ -437,8 +399,6 @@ void recorder_note_unrecognised_status(struct recorder *recorder, const struct j
         CLEANUP(cleanup_free) char *shown = text_escape(status->data, status->size, 80);
         CLEANUP(cleanup_free) char *label = job_label(job->planning.id, job->name);
         CLEANUP(cleanup_free) char *line = status_line_write(status);
-        if (shown == NULL || label == NULL)
-                return;
         journal_print_about(recorder->journal, LOG_WARNING, MESSAGE_ID_UNRECOGNISED_STATUS, job->planning.id,
                             job->name,
                             "%s: unrecognised status \"%s\", treated as open. "

@@ -17,8 +17,8 @@
 struct recorder;
 
 /*
- * The arguments are borrowed and must outlive the recorder. To be called before state_start(). Returns 0,
- * -ENOMEM, or an error of the timers.
+ * The arguments are borrowed and must outlive the recorder. To be called before state_start(). Returns 0 or
+ * an error of the timers.
  */
 int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
                  struct config *config, struct recorder **ret_recorder);
@@ -39,12 +39,12 @@ typedef void (*recorded_handler)(void *userdata, bool recorded);
 
 /*
  * Records a change: an event, or a ResultData that was unread. `record` is the observation (its texts are
- * moved out; NULL for a job that is gone). Returns 0, and `done` is called later, from the loop: with true
- * once it is on disk and published, with false if nothing was recorded, which is logged. Returns -ENOMEM if
- * `done` will not be called. A change that is not recorded has to be detected again.
+ * moved out; NULL for a job that is gone). `done` is called later, from the loop: with true once it is on
+ * disk and published, with false if nothing was recorded, which is logged. A change that is not recorded has
+ * to be detected again.
  */
-int recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
-                    struct job_record *record, recorded_handler done, void *userdata);
+void recorder_record(struct recorder *recorder, const struct job *job, const struct change *change,
+                     struct job_record *record, recorded_handler done, void *userdata);
 
 /* A value of the state that is stored with an event: see store_put_value(). */
 struct recorder_value {
@@ -54,11 +54,11 @@ struct recorder_value {
 };
 
 /*
- * Records an event of the API, for all hooks that name it, and a value. `description` says what has happened
- * (NULL: out of memory). The arguments are borrowed during the call. Returns as recorder_record() does.
+ * Records an event of the API, for all hooks that name it, and a value. `description` says what has happened.
+ * The arguments are borrowed during the call. `done` is called as by recorder_record().
  */
-int recorder_record_api(struct recorder *recorder, enum event_kind kind, const char *description,
-                        const struct recorder_value *value, recorded_handler done, void *userdata);
+void recorder_record_api(struct recorder *recorder, enum event_kind kind, const char *description,
+                         const struct recorder_value *value, recorded_handler done, void *userdata);
 
 /*
  * `handler` is called from the loop for each event that is recorded from now on, after it was given to the

@@ -5,7 +5,6 @@
 #include "monitor/requests.h"
 
 #include <assert.h>
-#include <errno.h>
 
 #include "monitor/batch.h"
 #include "monitor/feed.h"
@@ -137,17 +136,14 @@ void requests_attach(struct monitor *monitor)
 
 /* ---- start ---- */
 
-static int send_batch(struct request_slot *slot)
+static void send_batch(struct request_slot *slot)
 {
         const struct planner_request *request = &slot->request;
         uint64_t ids[PLANNER_BATCH_MAX];
         struct nexudus_batch batch = { .ids = ids, .count = request->count, .on_row = on_row };
 
-        if (request->kind == REQUEST_BATCH) {
-                int r = batch_prepare(slot);
-                if (r < 0)
-                        return r;
-        }
+        if (request->kind == REQUEST_BATCH)
+                batch_prepare(slot);
         slot->whole_rows = request->kind == REQUEST_BATCH &&
                            planner_may_believe_batches(slot->monitor->planner, monitor_now_us(slot->monitor));
         batch.brief = !slot->whole_rows;
@@ -156,10 +152,10 @@ static int send_batch(struct request_slot *slot)
                 /* Otherwise only the row of a first observation is recorded and needs all fields. */
                 batch.brief &= request->jobs[i]->watch.memory.recorded;
         }
-        return nexudus_get_jobs(slot->monitor->parts.nexudus, &batch, on_response, slot, &slot->http);
+        slot->http = nexudus_get_jobs(slot->monitor->parts.nexudus, &batch, on_response, slot);
 }
 
-static int send_page(struct request_slot *slot)
+static void send_page(struct request_slot *slot)
 {
         const struct planner_request *request = &slot->request;
         const struct nexudus_search search = {
@@ -170,31 +166,32 @@ static int send_page(struct request_slot *slot)
                 .business = request->kind == REQUEST_SEARCH ? recent_business(slot->monitor) : 0,
                 .on_row = on_row,
         };
-        int r = feed_prepare(slot);
 
-        return r < 0 ? r
-                     : nexudus_search(slot->monitor->parts.nexudus, &search, on_response, slot, &slot->http);
+        feed_prepare(slot);
+        slot->http = nexudus_search(slot->monitor->parts.nexudus, &search, on_response, slot);
 }
 
-static int send_request(struct request_slot *slot)
+static void send_request(struct request_slot *slot)
 {
         const struct planner_request *request = &slot->request;
 
         switch (request->kind) {
         case REQUEST_SINGLE:
-                return nexudus_get_job(slot->monitor->parts.nexudus, request->jobs[0]->id, on_response, slot,
-                                       &slot->http);
+                slot->http = nexudus_get_job(slot->monitor->parts.nexudus, request->jobs[0]->id, on_response,
+                                             slot);
+                break;
         case REQUEST_BATCH:
         case REQUEST_CHECK:
         case REQUEST_GONE_CHECK:
-                return send_batch(slot);
+                send_batch(slot);
+                break;
         case REQUEST_PAGE:
         case REQUEST_SEARCH:
-                return send_page(slot);
-        case REQUEST_SIGN_IN: /* not by the planner */
+                send_page(slot);
                 break;
+        case REQUEST_SIGN_IN: /* not by the planner */
+                assert(false);
         }
-        return -EINVAL;
 }
 
 /* The planner starts no more requests than there are slots. */
@@ -208,7 +205,7 @@ static struct request_slot *find_free_slot(struct monitor *monitor)
         return &monitor->slots[i];
 }
 
-int requests_start(struct monitor *monitor, const struct planner_request *request)
+void requests_start(struct monitor *monitor, const struct planner_request *request)
 {
         struct request_slot *slot = find_free_slot(monitor);
 
@@ -217,14 +214,7 @@ int requests_start(struct monitor *monitor, const struct planner_request *reques
                                        .started_us = clock_process_us() };
         slot->generation = monitor->parts.session != NULL ? session_generation(monitor->parts.session)
                                                           : nexudus_token_generation(monitor->parts.nexudus);
-        int r = send_request(slot);
-        if (r < 0) {
-                note_sent(slot);
-                planner_end_request(monitor->planner, request, monitor_now_us(monitor));
-                planner_requeue(monitor->planner, request, monitor_now_us(monitor));
-                release(slot);
-        }
-        return r;
+        send_request(slot);
 }
 
 /* ---- all requests ---- */

@@ -8,8 +8,8 @@
  * then calls the monitor's poll_due().
  */
 
-/* Sends a request that the planner has chosen. On failure (a negative errno) its jobs are due again. */
-int requests_start(struct monitor *monitor, const struct planner_request *request);
+/* Sends a request that the planner has chosen. */
+void requests_start(struct monitor *monitor, const struct planner_request *request);
 
 /* Counts a request that has ended, but was not cancelled. */
 void requests_count(struct monitor *monitor, enum endpoint endpoint, enum failure failure,

@@ -7,7 +7,6 @@
 
 #include "monitor/session.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +14,7 @@
 #include "platform/clock.h"
 #include "platform/machine.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 #include "util/timespan.h"
@@ -52,31 +52,26 @@ static int client_id_of(const struct config *config, char **ret_client_id)
                         return r;
                 name = derived;
         }
-        char *client_id = strdup(name);
-        if (client_id == NULL)
-                return -ENOMEM;
-        *ret_client_id = client_id;
+        *ret_client_id = memory_need(strdup(name));
         return 0;
 }
 
 /* The key of the tokens in the state: those of this account and client id. malloc()ed. */
-static int key_of(const struct config *config, const char *client_id, char **ret_key)
+static char *key_of(const struct config *config, const char *client_id)
 {
-        *ret_key = format_message("grant of %s for %s at %s", client_id, config->api.username,
-                                  config->api.base_url);
-        return *ret_key != NULL ? 0 : -ENOMEM;
+        return format_message("grant of %s for %s at %s", client_id, config->api.username,
+                              config->api.base_url);
 }
 
 char *session_load(struct store *store, const struct config *config)
 {
         CLEANUP(cleanup_free) char *client_id = NULL;
-        CLEANUP(cleanup_free) char *key = NULL;
         void *data = NULL;
         size_t size;
 
-        if (config->api.auth != AUTH_PASSWORD || client_id_of(config, &client_id) < 0 ||
-            key_of(config, client_id, &key) < 0)
+        if (config->api.auth != AUTH_PASSWORD || client_id_of(config, &client_id) < 0)
                 return NULL;
+        CLEANUP(cleanup_free) char *key = key_of(config, client_id);
         return store_get_value(store, key, &data, &size) > 0 ? data : NULL;
 }
 
@@ -94,13 +89,14 @@ static void read_stored(const char *text, struct tokens *tokens)
 
 /* ---- answers ---- */
 
-static int use_token(struct session *session)
+static void use_token(struct session *session)
 {
         const char *current = token_current(session->token, clock_process_us());
 
         session->accepted = false;
         session->generation++;
-        return current != NULL ? nexudus_set_token(session->parts.nexudus, current) : 0;
+        if (current != NULL)
+                nexudus_set_token(session->parts.nexudus, current);
 }
 
 static void on_token_answer(void *userdata, const struct token_result *answer)
@@ -110,8 +106,7 @@ static void on_token_answer(void *userdata, const struct token_result *answer)
         if (answer->verdict == TOKEN_OBTAINED) {
                 session->obtained_us = clock_process_us();
                 token_store_save(session->store, answer->tokens);
-                if (use_token(session) < 0)
-                        token_reject(session->token); /* out of memory: as if there were no token */
+                use_token(session);
                 journal_print(session->parts.journal, LOG_DEBUG, "Signed in to the API %s.",
                               answer->refreshed ? "with the refresh token" : "with user name and password");
         }
@@ -137,21 +132,17 @@ static void on_spend(void *userdata)
 
 int session_new(const struct session_parts *parts, struct session **ret_session)
 {
-        CLEANUP(cleanup_session_free) struct session *session = calloc(1, sizeof(*session));
+        CLEANUP(cleanup_session_free) struct session *session = memory_need(calloc(1, sizeof(*session)));
         CLEANUP(cleanup_free) char *client_id = NULL;
-        CLEANUP(cleanup_free) char *key = NULL;
         CLEANUP(tokens_clear) struct tokens stored = { .access_token = NULL };
         const struct api_config *api = &parts->config->api;
-        int r;
 
-        if (session == NULL)
-                return -ENOMEM;
         session->parts = *parts;
-        r = client_id_of(parts->config, &client_id);
-        if (r >= 0)
-                r = key_of(parts->config, client_id, &key);
-        if (r >= 0)
-                r = token_store_new(parts->event, parts->state, key, &session->store);
+        int r = client_id_of(parts->config, &client_id);
+        if (r < 0)
+                return r;
+        CLEANUP(cleanup_free) char *key = key_of(parts->config, client_id);
+        r = token_store_new(parts->event, parts->state, key, &session->store);
         if (r < 0)
                 return r;
         read_stored(parts->stored, &stored);
@@ -168,11 +159,10 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
                                                    .userdata = session };
         r = token_new(parts->client, &settings, &callbacks, stored.access_token != NULL ? &stored : NULL,
                       &session->token);
-        if (r >= 0)
-                r = use_token(session);
         if (r < 0)
                 return r;
 
+        use_token(session);
         session->parts.password = session->parts.stored = NULL;
         *ret_session = STEAL_POINTER(session);
         return 0;
@@ -209,10 +199,10 @@ uint64_t session_renew_in(const struct session *session)
         return renew_at - now;
 }
 
-int session_renew(struct session *session)
+void session_renew(struct session *session)
 {
         token_store_retry(session->store);
-        return token_renew(session->token, on_spend);
+        token_renew(session->token, on_spend);
 }
 
 void session_stop(struct session *session)

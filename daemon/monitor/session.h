@@ -66,8 +66,8 @@ enum session_need session_need(const struct session *session);
  */
 uint64_t session_renew_in(const struct session *session);
 
-/* Starts a renewal. Returns 0 or -ENOMEM. */
-int session_renew(struct session *session);
+/* Starts a renewal. None is in progress. */
+void session_renew(struct session *session);
 
 /*
  * Sends no further request; one in flight continues, and the tokens of its response are saved. So are those

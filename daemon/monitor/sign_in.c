@@ -22,16 +22,11 @@ static void bring_forward(uint64_t *wake_us, uint64_t to_us)
                 *wake_us = to_us;
 }
 
-static void start_sign_in(struct monitor *monitor, uint64_t now, uint64_t *wake_us)
+static void start_sign_in(struct monitor *monitor)
 {
         planner_begin_sign_in(monitor->planner, &monitor->sign_in);
         monitor->signing_in = true;
-        if (session_renew(monitor->parts.session) >= 0)
-                return;
-
-        /* Out of memory: retry later. */
-        sign_in_cancel(monitor);
-        bring_forward(wake_us, now + USEC_PER_SEC);
+        session_renew(monitor->parts.session);
 }
 
 void sign_in_cancel(struct monitor *monitor)
@@ -65,7 +60,7 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
                 if (monitor->renew_again_us > at_us)
                         at_us = monitor->renew_again_us;
                 if (at_us <= now)
-                        start_sign_in(monitor, now, wake_us);
+                        start_sign_in(monitor);
                 else
                         bring_forward(wake_us, at_us);
                 return true;
@@ -74,7 +69,7 @@ bool sign_in_is_done(struct monitor *monitor, uint64_t *wake_us)
                 if (planner_next_due(monitor->planner) == USEC_NEVER && !recent_is_waiting(monitor))
                         return false;
                 if (at_us <= now)
-                        start_sign_in(monitor, now, wake_us);
+                        start_sign_in(monitor);
                 else
                         bring_forward(wake_us, at_us);
                 return false;

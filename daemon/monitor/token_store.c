@@ -7,12 +7,12 @@
 
 #include "monitor/token_store.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/cleanup.h"
 #include "util/container.h"
+#include "util/memory.h"
 #include "util/text.h"
 #include "util/timespan.h"
 
@@ -69,18 +69,12 @@ static void save_done(struct state_operation *operation, int r)
         save_free(save);
 }
 
-/* Takes the text over. Without memory it is lost with this run. */
+/* Takes the text over. */
 static void queue_save(struct token_store *store, char *text)
 {
-        struct save *save = calloc(1, sizeof(*save));
+        struct save *save = memory_need(calloc(1, sizeof(*save)));
 
-        if (save != NULL)
-                save->key = strdup(store->key);
-        if (save == NULL || save->key == NULL) {
-                secret_free(text);
-                save_free(save);
-                return;
-        }
+        save->key = memory_need(strdup(store->key));
         save->operation = (struct state_operation){ .run = save_run, .done = save_done };
         save->text = text;
         save->store = store;
@@ -112,14 +106,9 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
 
 int token_store_new(sd_event *event, struct state *state, const char *key, struct token_store **ret_store)
 {
-        CLEANUP(cleanup_token_store_free) struct token_store *store = calloc(1, sizeof(*store));
-
-        if (store == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_token_store_free) struct token_store *store = memory_need(calloc(1, sizeof(*store)));
         store->state = state;
-        store->key = strdup(key);
-        if (store->key == NULL)
-                return -ENOMEM;
+        store->key = memory_need(strdup(key));
         int r = sd_event_add_time(event, &store->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, store);
         if (r >= 0)
                 r = sd_event_source_set_enabled(store->timer, SD_EVENT_OFF);

@@ -11,7 +11,7 @@ struct token_store;
 
 /*
  * `key` is that of the tokens among the values of the state; it is copied, the others are borrowed. Returns
- * 0, -ENOMEM, or an error of the timer.
+ * 0 or an error of the timer.
  */
 int token_store_new(sd_event *event, struct state *state, const char *key, struct token_store **ret_store);
 

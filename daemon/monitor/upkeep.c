@@ -10,6 +10,7 @@
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/container.h"
+#include "util/memory.h"
 
 struct upkeep {
         struct state_operation operation;
@@ -56,20 +57,16 @@ static void upkeep_done(struct state_operation *operation, int r)
 
 void upkeep_queue(struct state *state, struct config *config)
 {
-        CLEANUP(cleanup_upkeep_free) struct upkeep *upkeep = calloc(1, sizeof(*upkeep));
+        struct upkeep *upkeep = memory_need(calloc(1, sizeof(*upkeep)));
 
-        if (upkeep == NULL)
-                return;
         upkeep->operation = (struct state_operation){ .run = upkeep_run, .done = upkeep_done };
         upkeep->config = config_ref(config);
         upkeep->wall_us = clock_wall_us();
-        upkeep->hooks = calloc(config->hook_count + 1, sizeof(*upkeep->hooks));
-        upkeep->jobs = calloc(config->job_count + 1, sizeof(*upkeep->jobs));
-        if (upkeep->hooks == NULL || upkeep->jobs == NULL)
-                return;
+        upkeep->hooks = memory_need(calloc(config->hook_count + 1, sizeof(*upkeep->hooks)));
+        upkeep->jobs = memory_need(calloc(config->job_count + 1, sizeof(*upkeep->jobs)));
         for (size_t i = 0; i < config->hook_count; i++)
                 upkeep->hooks[i] = config->hooks[i].name;
         for (size_t i = 0; i < config->job_count; i++)
                 upkeep->jobs[i] = config->jobs[i].id;
-        state_queue(state, &STEAL_POINTER(upkeep)->operation);
+        state_queue(state, &upkeep->operation);
 }

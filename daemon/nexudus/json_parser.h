@@ -7,7 +7,7 @@
 /*
  * Reads a JSON document that arrives in pieces of any size, token by token. The document must be UTF-8; a
  * byte order mark is skipped. A \uXXXX that is a lone surrogate becomes U+FFFD. Only the depth is bounded
- * here: the owner bounds the size of the document. Running out of memory ends the process.
+ * here: the owner bounds the size of the document.
  */
 struct json_parser;
 

@@ -9,7 +9,6 @@
 #include "nexudus/nexudus.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,19 +52,14 @@ struct nexudus {
         LIST_HEAD(, nexudus_request) requests;
 };
 
-DEFINE_CLEANUP(struct nexudus, nexudus_free)
-
-int nexudus_set_token(struct nexudus *nexudus, const char *token)
+void nexudus_set_token(struct nexudus *nexudus, const char *token)
 {
         char *authorization = format_message(BEARER "%s", token);
 
         assert(!nexudus->in_row);
-        if (authorization == NULL)
-                return -ENOMEM;
         secret_free(nexudus->authorization);
         nexudus->authorization = authorization;
         nexudus->token_generation++;
-        return 0;
 }
 
 unsigned nexudus_token_generation(const struct nexudus *nexudus)
@@ -73,32 +67,22 @@ unsigned nexudus_token_generation(const struct nexudus *nexudus)
         return nexudus->token_generation;
 }
 
-int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
-                struct nexudus **ret_nexudus)
+struct nexudus *nexudus_new(struct http_client *client, const struct nexudus_settings *settings)
 {
-        CLEANUP(cleanup_nexudus_free) struct nexudus *nexudus = calloc(1, sizeof(*nexudus));
-        if (nexudus == NULL)
-                return -ENOMEM;
+        struct nexudus *nexudus = memory_need(calloc(1, sizeof(*nexudus)));
 
         nexudus->client = client;
         nexudus->response_max = settings->response_max;
         LIST_INIT(&nexudus->requests);
 
-        nexudus->base_url = strdup(settings->base_url);
-        if (nexudus->base_url == NULL)
-                return -ENOMEM;
+        nexudus->base_url = memory_need(strdup(settings->base_url));
         if (settings->username != NULL) {
-                nexudus->username = strdup(settings->username);
-                nexudus->password = strdup(settings->password);
-                if (nexudus->username == NULL || nexudus->password == NULL)
-                        return -ENOMEM;
+                nexudus->username = memory_need(strdup(settings->username));
+                nexudus->password = memory_need(strdup(settings->password));
         }
-
-        if (settings->token != NULL && nexudus_set_token(nexudus, settings->token) < 0)
-                return -ENOMEM;
-
-        *ret_nexudus = STEAL_POINTER(nexudus);
-        return 0;
+        if (settings->token != NULL)
+                nexudus_set_token(nexudus, settings->token);
+        return nexudus;
 }
 
 void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *userdata))
@@ -232,8 +216,8 @@ static void on_end(void *userdata, const struct http_end *end)
 /* ---- requests ---- */
 
 /* Creates the reader of a request and starts it. */
-static void request_start(struct nexudus_request *request, const char *url, size_t records_max,
-                          struct nexudus_request **ret_request)
+static struct nexudus_request *request_start(struct nexudus_request *request, const char *url,
+                                             size_t records_max)
 {
         struct nexudus *nexudus = request->nexudus;
         const struct record_limits limits = {
@@ -254,8 +238,7 @@ static void request_start(struct nexudus_request *request, const char *url, size
 
         request->reader = record_reader_new(request->shape, &limits, on_record, request);
         request->http = http_start(nexudus->client, &call);
-        if (ret_request != NULL)
-                *ret_request = request;
+        return request;
 }
 
 /* Digits of UINT64_MAX. */
@@ -294,11 +277,9 @@ static char *jobs_url(const struct nexudus *nexudus, const char *before, const u
 static struct nexudus_request *request_new(struct nexudus *nexudus, enum record_shape shape,
                                            nexudus_handler on_response, void *userdata)
 {
-        struct nexudus_request *request = calloc(1, sizeof(*request));
+        struct nexudus_request *request = memory_need(calloc(1, sizeof(*request)));
 
         assert(!nexudus->in_row);
-        if (request == NULL)
-                return NULL;
         request->nexudus = nexudus;
         request->shape = shape;
         request->on_response = on_response;
@@ -307,37 +288,31 @@ static struct nexudus_request *request_new(struct nexudus *nexudus, enum record_
         return request;
 }
 
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
-                    struct nexudus_request **ret_request)
+struct nexudus_request *nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response,
+                                        void *userdata)
 {
         CLEANUP(cleanup_free) char *url = jobs_url(nexudus, JOBS_PATH "/", &id, 1, "");
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_OBJECT, on_response, userdata);
-        if (request == NULL)
-                return -ENOMEM;
         request->id = id;
-        request_start(request, url, 1, ret_request);
-        return 0;
+        return request_start(request, url, 1);
 }
 
-int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
-                     void *userdata, struct nexudus_request **ret_request)
+struct nexudus_request *nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
+                                         nexudus_handler on_response, void *userdata)
 {
         assert(batch->count > 0 && batch->on_row != NULL);
         CLEANUP(cleanup_free)
         char *url = jobs_url(nexudus, JOBS_PATH "/?id=%5B", batch->ids, batch->count, "%5D");
 
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_ARRAY, on_response, userdata);
-        if (request == NULL)
-                return -ENOMEM;
         request->on_row = batch->on_row;
         request->brief = batch->brief;
         /* A server may send rows that were not requested; twice as many are accepted. */
-        request_start(request, url, 2 * batch->count, ret_request);
-        return 0;
+        return request_start(request, url, 2 * batch->count);
 }
 
-int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search, nexudus_handler on_response,
-                   void *userdata, struct nexudus_request **ret_request)
+struct nexudus_request *nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search,
+                                       nexudus_handler on_response, void *userdata)
 {
         static const char *const order_names[] = {
                 [NEXUDUS_BY_UPDATED_ON] = "UpdatedOn",
@@ -355,10 +330,7 @@ int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search,
                                    filter);
 
         struct nexudus_request *request = request_new(nexudus, RECORD_SHAPE_PAGE, on_response, userdata);
-        if (request == NULL)
-                return -ENOMEM;
         request->on_row = search->on_row;
         request->brief = search->brief;
-        request_start(request, url, 2 * (size_t)search->size, ret_request);
-        return 0;
+        return request_start(request, url, 2 * (size_t)search->size);
 }

@@ -26,16 +26,15 @@ struct nexudus_settings {
 };
 
 /*
- * `client` must outlive it. The settings are copied; secrets are wiped when it is freed. Returns -ENOMEM.
+ * `client` must outlive it. The settings are copied; secrets are wiped when it is freed.
  */
-int nexudus_new(struct http_client *client, const struct nexudus_settings *settings,
-                struct nexudus **ret_nexudus);
+struct nexudus *nexudus_new(struct http_client *client, const struct nexudus_settings *settings);
 
 /* `on_sent` is called with a request's userdata under the rules of on_sent() in http.h. */
 void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *userdata));
 
-/* Later requests carry this bearer token, which is copied. On -ENOMEM the previous one stays. */
-int nexudus_set_token(struct nexudus *nexudus, const char *token);
+/* Later requests carry this bearer token, which is copied. */
+void nexudus_set_token(struct nexudus *nexudus, const char *token);
 
 /* Increases with each token, so that a refusal of an earlier one can be told from one of the present one. */
 unsigned nexudus_token_generation(const struct nexudus *nexudus);
@@ -62,12 +61,11 @@ struct nexudus_response {
 typedef void (*nexudus_handler)(void *userdata, const struct nexudus_response *response);
 
 /*
- * Requests one job: GET /api/sys/businessbackgroundjobs/{id}, role BusinessBackgroundJob-Read.
- * *ret_request serves to cancel it until the handler
- * is called; `ret_request` may be NULL. Returns 0 or -ENOMEM.
+ * Requests one job: GET /api/sys/businessbackgroundjobs/{id}, role BusinessBackgroundJob-Read. What is
+ * returned serves to cancel it until the handler is called.
  */
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
-                    struct nexudus_request **ret_request);
+struct nexudus_request *nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response,
+                                        void *userdata);
 
 /*
  * Called for each row when it has been read, from within the reading of the body. It may only read the record
@@ -90,8 +88,8 @@ struct nexudus_batch {
  * Requests several jobs: GET /api/sys/businessbackgroundjobs/?id=[…], same role. Rows may be missing,
  * partial, in any order, and of jobs that were not requested. Otherwise as nexudus_get_job().
  */
-int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
-                     void *userdata, struct nexudus_request **ret_request);
+struct nexudus_request *nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
+                                         nexudus_handler on_response, void *userdata);
 
 enum nexudus_order {
         NEXUDUS_BY_UPDATED_ON,
@@ -114,8 +112,8 @@ struct nexudus_search {
  * partial, in any order and of another page, and twice as many as requested are accepted. It may be answered
  * with FAILURE_NOT_FOUND, which says nothing about any job. Otherwise as nexudus_get_job().
  */
-int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search, nexudus_handler on_response,
-                   void *userdata, struct nexudus_request **ret_request);
+struct nexudus_request *nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search,
+                                       nexudus_handler on_response, void *userdata);
 
 /* Ends a request without calling its handler. Accepts NULL, returns NULL. */
 struct nexudus_request *nexudus_cancel(struct nexudus_request *request);

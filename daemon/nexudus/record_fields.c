@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "util/cleanup.h"
-#include "util/memory.h"
 
 #define QUOTED_MAX 60 /* bytes of a quoted remote text */
 
@@ -83,8 +82,7 @@ static void field_reset(struct record_reading *reading, const struct record_fiel
 static void field_copy(struct record_reading *reading, const struct record_field *field, const char *data,
                        size_t size)
 {
-        if (text_from(data, size, field_at(reading, field->offset)) < 0)
-                memory_exhausted();
+        text_from(data, size, field_at(reading, field->offset));
 }
 
 bool record_number_from(const struct json_token *value, uint64_t *ret_number)

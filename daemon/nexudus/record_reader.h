@@ -25,7 +25,7 @@
  * not is malformed, and a \uXXXX that is a lone surrogate becomes U+FFFD. A byte order mark is skipped.
  *
  * Records must not be acted upon before record_reader_finish() has returned 0: until then the document may
- * turn out to be truncated or malformed. Running out of memory ends the process.
+ * turn out to be truncated or malformed.
  */
 struct record_reader;
 

@@ -64,12 +64,10 @@ static void on_end(void *userdata, const struct http_end *end);
 int token_new(struct http_client *client, const struct token_settings *settings,
               const struct token_callbacks *callbacks, struct tokens *known, struct token **ret_token)
 {
-        CLEANUP(cleanup_token_free) struct token *token = calloc(1, sizeof(*token));
+        CLEANUP(cleanup_token_free) struct token *token = memory_need(calloc(1, sizeof(*token)));
 
         if (!token_is_valid(settings->client_id, strlen(settings->client_id)))
                 return -EINVAL;
-        if (token == NULL)
-                return -ENOMEM;
         assert(known == NULL || known->obtained_us <= settings->now());
         token->client = client;
         token->callbacks = *callbacks;
@@ -77,10 +75,8 @@ int token_new(struct http_client *client, const struct token_settings *settings,
 
         token->client_line = format_message("client_id: %s", settings->client_id);
         token->url = format_message("%s" TOKEN_PATH, settings->base_url);
-        token->username = strdup(settings->username);
-        token->password = strdup(settings->password);
-        if (token->username == NULL || token->password == NULL)
-                return -ENOMEM;
+        token->username = memory_need(strdup(settings->username));
+        token->password = memory_need(strdup(settings->password));
         if (known != NULL) {
                 token->tokens = *known;
                 *known = TOKENS_NULL;
@@ -226,17 +222,13 @@ static void send_request(struct token *token, const char *refresh_token, uint64_
         token->http = http_start(token->client, &call);
 }
 
-int token_renew(struct token *token, void (*spend)(void *userdata))
+void token_renew(struct token *token, void (*spend)(void *userdata))
 {
         uint64_t now_us = token->now();
 
-        assert(!token->stopped);
-        if (token_is_busy(token))
-                return -EBUSY;
-
+        assert(!token->stopped && !token_is_busy(token));
         token->spend = spend;
         send_request(token, refresh_token_at(token, now_us), now_us);
-        return 0;
 }
 
 void token_stop(struct token *token)

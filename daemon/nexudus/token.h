@@ -32,7 +32,7 @@ struct token_settings {
 
 struct token_callbacks {
         /*
-         * A renewal has ended. Called once for each token_renew() that returned 0, from the event loop only.
+         * A renewal has ended. Called once for each token_renew(), from the event loop only.
          * The token is idle by then: it may be renewed again, and it may be freed.
          */
         void (*on_result)(void *userdata, const struct token_result *result);
@@ -45,8 +45,7 @@ struct token_callbacks {
 /*
  * Sends no request yet. The settings and the callbacks are copied; `client` must outlive the token. `known`
  * are tokens of an earlier run (NULL: none), obtained at or before now(); on success they belong to the token
- * and *known is null. Returns -ENOMEM,
- * or -EINVAL for a client_id that is empty or not visible ASCII.
+ * and *known is null. Returns 0 or -EINVAL for a client_id that is empty or not visible ASCII.
  */
 int token_new(struct http_client *client, const struct token_settings *settings,
               const struct token_callbacks *callbacks, struct tokens *known, struct token **ret_token);
@@ -73,15 +72,14 @@ void token_reject(struct token *token);
 bool token_is_busy(const struct token *token);
 
 /*
- * Requests new tokens: by the refresh token if it may still be valid, otherwise by the password. If the
- * refresh token is refused, the password follows within the same renewal, so on_result() is called once. The
- * current access token stays in use meanwhile.
+ * Requests new tokens; must not be called while a request is in flight: by the refresh token if it may still
+ * be valid, otherwise by the password. If the refresh token is refused, the password follows within the same
+ * renewal, so on_result() is called once. The current access token stays in use meanwhile.
  *
  * `spend` (may be NULL) is called with the callbacks' userdata before each HTTP request, for the rate
- * limiter: once from within this function, and once from the event loop if the password follows. Returns 0,
- * or -EBUSY if a request is in flight.
+ * limiter: once from within this function, and once from the event loop if the password follows.
  */
-int token_renew(struct token *token, void (*spend)(void *userdata));
+void token_renew(struct token *token, void (*spend)(void *userdata));
 
 /*
  * Sends no further request. One that is in flight continues, so that its tokens are not lost if the response

@@ -64,16 +64,12 @@ static void begin_sections(const struct created_section sections[], size_t secti
                         discovery_begin(sections[i].discovery, newest, sections[i].since_us);
 }
 
-static int show_rows(const struct created_section sections[], size_t section_count,
-                     const struct feed_row rows[], size_t count)
+static void show_rows(const struct created_section sections[], size_t section_count,
+                      const struct feed_row rows[], size_t count)
 {
         for (size_t i = 0; i < section_count; i++)
-                for (size_t j = 0; j < count && sections[i].discovery->phase == DISCOVERY_FIRST_ROUND; j++) {
-                        int r = discovery_take_row(sections[i].discovery, rows[j].id, &rows[j].updated);
-                        if (r < 0)
-                                return r;
-                }
-        return 0;
+                for (size_t j = 0; j < count && sections[i].discovery->phase == DISCOVERY_FIRST_ROUND; j++)
+                        discovery_take_row(sections[i].discovery, rows[j].id, &rows[j].updated);
 }
 
 /* Whether the page has a row that is older than all that some section needs. */
@@ -87,9 +83,9 @@ static bool reaches_back(const struct created_section sections[], size_t section
         return true;
 }
 
-int created_round_take_page(struct created_round *round, const struct created_section sections[],
-                            size_t section_count, const struct feed_row rows[], size_t count,
-                            const struct feed_page_end *end, enum feed_step *ret_step)
+enum feed_step created_round_take_page(struct created_round *round, const struct created_section sections[],
+                                       size_t section_count, const struct feed_row rows[], size_t count,
+                                       const struct feed_page_end *end)
 {
         const struct remote_time none = { .form = REMOTE_TIME_NONE };
         enum feed_step step = judge_page(round, rows, count, end);
@@ -98,11 +94,7 @@ int created_round_take_page(struct created_round *round, const struct created_se
         if (step == FEED_NEXT_PAGE) {
                 if (round->page == 1)
                         begin_sections(sections, section_count, count > 0 ? &rows[0].updated : &none);
-                int r = show_rows(sections, section_count, rows, count);
-                if (r < 0) {
-                        (void)end_round(round, FEED_AGAIN);
-                        return r;
-                }
+                show_rows(sections, section_count, rows, count);
                 round->page++;
                 round->rows += count;
                 if (!end->has_next || reaches_back(sections, section_count, rows, count))
@@ -110,8 +102,7 @@ int created_round_take_page(struct created_round *round, const struct created_se
                 else if (round->rows >= CREATED_ROWS_MAX)
                         step = complete_round(round, FEED_ROUND_CUT);
         }
-        *ret_step = step;
-        return 0;
+        return step;
 }
 
 enum feed_step created_round_fail_page(struct created_round *round, bool too_large)

@@ -40,17 +40,16 @@ struct created_section {
 struct feed_page_request created_round_page(const struct created_round *round);
 
 /*
- * A page was read to its end. As `updated`, the rows have CreatedOn. *ret_step is
+ * A page was read to its end. As `updated`, the rows have CreatedOn. Returns
  *      FEED_AGAIN       the rows do not count: they are not sorted, and the round begins again with another
  * `dir` FEED_NEXT_PAGE   they count FEED_ROUND_DONE  they count, and the round is complete; the next page is
  * the first of another round FEED_ROUND_CUT   the same, but it did not reach as far as it should have
  *      FEED_FAILED      they do not count: no `dir` sorts them, or pages do not advance
- * A section that is added during a round begins with the next. Returns 0, or -ENOMEM: then the rows do not
- * count, and the round begins again.
+ * A section that is added during a round begins with the next.
  */
-int created_round_take_page(struct created_round *round, const struct created_section sections[],
-                            size_t section_count, const struct feed_row rows[], size_t count,
-                            const struct feed_page_end *end, enum feed_step *ret_step);
+enum feed_step created_round_take_page(struct created_round *round, const struct created_section sections[],
+                                       size_t section_count, const struct feed_row rows[], size_t count,
+                                       const struct feed_page_end *end);
 
 /*
  * A page was not answered, or not with a whole document. The first time it is requested again; after the

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "util/memory.h"
 
 #define TICKS_PER_USEC 10
 
@@ -64,15 +65,10 @@ static bool has_id(const struct discovery *discovery, uint64_t id)
         return false;
 }
 
-static int add_id(struct discovery *discovery, uint64_t id)
+static void add_id(struct discovery *discovery, uint64_t id)
 {
-        uint64_t *ids = array_grow(discovery->ids, discovery->id_count, sizeof(*ids));
-
-        if (ids == NULL)
-                return -ENOMEM;
-        discovery->ids = ids;
+        discovery->ids = array_grow(discovery->ids, discovery->id_count, sizeof(*discovery->ids));
         discovery->ids[discovery->id_count++] = id;
-        return 0;
 }
 
 /* All jobs that were created until `created` were there before. */
@@ -84,21 +80,20 @@ static void exclude_older(struct discovery *discovery, const struct remote_time 
                 discovery->first.ticks = ticks;
 }
 
-int discovery_take_row(struct discovery *discovery, uint64_t id, const struct remote_time *created)
+void discovery_take_row(struct discovery *discovery, uint64_t id, const struct remote_time *created)
 {
         assert(discovery->phase == DISCOVERY_FIRST_ROUND);
 
         /* What is newer than the first row appeared later. */
         if (!remote_time_comparable(created, &discovery->newest) ||
             created->ticks > discovery->newest.ticks || created->ticks < discovery_depth(discovery))
-                return 0;
+                return;
         if (was_moved_back(discovery) || has_id(discovery, id))
-                return 0;
-        if (discovery->id_count == DISCOVERY_IDS_MAX) {
+                return;
+        if (discovery->id_count == DISCOVERY_IDS_MAX)
                 exclude_older(discovery, created);
-                return 0;
-        }
-        return add_id(discovery, id);
+        else
+                add_id(discovery, id);
 }
 
 void discovery_complete(struct discovery *discovery, const struct remote_time *oldest)
@@ -178,21 +173,19 @@ void discovery_raise(struct discovery *discovery)
 /* ---- text for the state ---- */
 
 /* The newest time, the first, then the ids, each after a blank. */
-int discovery_write(const struct discovery *discovery, char **ret_text)
+char *discovery_write(const struct discovery *discovery)
 {
         char newest[REMOTE_TIME_TEXT_MAX], first[REMOTE_TIME_TEXT_MAX];
         size_t count = outlives_ids(discovery, &discovery->seen) ? 0 : discovery->id_count;
-        char *text = malloc(sizeof(newest) + sizeof(first) + count * sizeof(" 18446744073709551615"));
+        char *text =
+                memory_malloc(NULL, sizeof(newest) + sizeof(first) + count * sizeof(" 18446744073709551615"));
 
         assert(discovery->phase == DISCOVERY_BEGUN);
-        if (text == NULL)
-                return -ENOMEM;
         char *end = text + sprintf(text, "%s %s", remote_time_write(&discovery->seen, newest),
                                    remote_time_write(&discovery->first, first));
         for (size_t i = 0; i < count; i++)
                 end += sprintf(end, " %" PRIu64, discovery->ids[i]);
-        *ret_text = text;
-        return 0;
+        return text;
 }
 
 /* Reads the ids at the end of the text. */
@@ -207,8 +200,7 @@ static int read_ids(const char *text, struct discovery *discovery)
                 uint64_t id = strtoull(text + 1, &end, 10);
                 if (errno != 0 || discovery->id_count == DISCOVERY_IDS_MAX)
                         return -EINVAL;
-                if (add_id(discovery, id) < 0)
-                        return -ENOMEM;
+                add_id(discovery, id);
                 text = end;
         }
         return *text == '\0' ? 0 : -EINVAL;

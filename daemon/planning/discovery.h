@@ -48,10 +48,9 @@ void discovery_clear(struct discovery *discovery);
 void discovery_begin(struct discovery *discovery, const struct remote_time *newest, uint64_t since_us);
 
 /*
- * A row of the first round, before discovery_is_new() is asked. Returns 0 or -ENOMEM. At most
- * DISCOVERY_IDS_MAX ids are kept.
+ * A row of the first round, before discovery_is_new() is asked. At most DISCOVERY_IDS_MAX ids are kept.
  */
-int discovery_take_row(struct discovery *discovery, uint64_t id, const struct remote_time *created);
+void discovery_take_row(struct discovery *discovery, uint64_t id, const struct remote_time *created);
 
 /*
  * The first round is over. `oldest` is NULL if all rows that are not older than discovery_depth() were taken,
@@ -85,9 +84,9 @@ void discovery_raise(struct discovery *discovery);
 
 /*
  * Formats what is to be kept in the state: what discovery_raise() makes of it. The first round is over.
- * Returns 0 or -ENOMEM; *ret_text is malloc()ed.
+ * malloc()ed.
  */
-int discovery_write(const struct discovery *discovery, char **ret_text);
+char *discovery_write(const struct discovery *discovery);
 
-/* Reads such a text into a cleared struct. Returns 0, -EINVAL, or -ENOMEM, then with nothing read. */
+/* Reads such a text into a cleared struct. Returns 0, or -EINVAL with nothing read. */
 int discovery_read(const char *text, struct discovery *ret_discovery);

@@ -385,27 +385,21 @@ static void end_round(struct planner *planner, uint64_t now_us)
         spread_covered(planner, now_us);
 }
 
-int planner_take_page(struct planner *planner, const struct feed_row rows[], size_t count,
-                      const struct feed_page_end *page_end, bool is_new[], uint64_t now_us,
-                      enum feed_step *ret_step)
+enum feed_step planner_take_page(struct planner *planner, const struct feed_row rows[], size_t count,
+                                 const struct feed_page_end *page_end, bool is_new[], uint64_t now_us)
 {
         struct planner_feed *feed = &planner->feed;
 
         memset(is_new, false, count * sizeof(*is_new));
-        *ret_step = FEED_AGAIN;
         if (feed->phase == FEED_PHASE_OFF) /* it was in flight when the feed ended */
-                return 0;
-        int r = feed_cursor_take_page(&feed->cursor, rows, count, page_end, is_new, now_us, ret_step);
-        if (r < 0) {
-                feed->due_us = now_us + feed->interval_us;
-                return r;
-        }
+                return FEED_AGAIN;
+        enum feed_step step = feed_cursor_take_page(&feed->cursor, rows, count, page_end, is_new, now_us);
         feed->page_new = 0;
         for (size_t i = 0; i < count; i++)
                 feed->page_new += is_new[i];
         if (feed->page_new > MANY_ROWS)
                 feed->many_us = now_us;
-        switch (*ret_step) {
+        switch (step) {
         case FEED_NEXT_PAGE:
         case FEED_AGAIN:
                 feed->due_us = now_us;
@@ -422,7 +416,7 @@ int planner_take_page(struct planner *planner, const struct feed_row rows[], siz
                 end(planner, now_us);
                 break;
         }
-        return 0;
+        return step;
 }
 
 void feed_undo_charge(struct planner *planner, uint64_t now_us)

@@ -31,11 +31,9 @@ void planner_resume_feed(struct planner *planner, const struct remote_time *save
 /*
  * A page by UpdatedOn was answered with a whole document, after planner_succeeded(): see
  * feed_cursor_take_page(). Each new row of a watched job is then believed or confirmed: see feed_rows.h.
- * -ENOMEM: the page is requested again.
  */
-int planner_take_page(struct planner *planner, const struct feed_row rows[], size_t count,
-                      const struct feed_page_end *end, bool is_new[], uint64_t now_us,
-                      enum feed_step *ret_step);
+enum feed_step planner_take_page(struct planner *planner, const struct feed_row rows[], size_t count,
+                                 const struct feed_page_end *end, bool is_new[], uint64_t now_us);
 
 /*
  * A page by CreatedOn is wanted at `at_us`, until it is said anew when the next one is; NULL: none is.

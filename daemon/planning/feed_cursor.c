@@ -344,20 +344,13 @@ static enum feed_step take_rows(struct feed_cursor *cursor, const struct feed_ro
         return FEED_NEXT_PAGE;
 }
 
-int feed_cursor_take_page(struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
-                          const struct feed_page_end *end, bool new[], uint64_t now_us,
-                          enum feed_step *ret_step)
+enum feed_step feed_cursor_take_page(struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
+                                     const struct feed_page_end *end, bool new[], uint64_t now_us)
 {
-        int r = seen_rows_reserve(&cursor->seen, count);
-        if (r < 0)
-                return r;
-
         for (size_t i = 0; i < count; i++)
                 new[i] = false;
-        *ret_step = judge_page(cursor, rows, count, end, now_us);
-        if (*ret_step == FEED_NEXT_PAGE)
-                *ret_step = take_rows(cursor, rows, count, end, new, now_us);
-        return 0;
+        enum feed_step step = judge_page(cursor, rows, count, end, now_us);
+        return step == FEED_NEXT_PAGE ? take_rows(cursor, rows, count, end, new, now_us) : step;
 }
 
 /* ---- what others know ---- */

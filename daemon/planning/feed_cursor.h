@@ -73,11 +73,10 @@ void feed_cursor_begin_page(struct feed_cursor *cursor, uint64_t now_us, struct 
 
 /*
  * A page was read to its end. new[i] is set to whether rows[i] is new, whatever the step; a page that does
- * not count has no new rows. Returns 0, or -ENOMEM with nothing taken.
+ * not count has no new rows.
  */
-int feed_cursor_take_page(struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
-                          const struct feed_page_end *end, bool new[], uint64_t now_us,
-                          enum feed_step *ret_step);
+enum feed_step feed_cursor_take_page(struct feed_cursor *cursor, const struct feed_row rows[], size_t count,
+                                     const struct feed_page_end *end, bool new[], uint64_t now_us);
 
 /*
  * The page could not be read, while other requests succeed, or it was too large. FEED_AGAIN: once with the

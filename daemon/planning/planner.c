@@ -14,35 +14,27 @@
 #include "planning/planner.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #include "planning/batches.h"
 #include "planning/feed.h"
 #include "planning/witnesses.h"
-#include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* Due this soon is due now: a wake-up costs more than a request. */
 #define COALESCING_US (50 * USEC_PER_MSEC)
 
-DEFINE_CLEANUP(struct planner, planner_free)
-
-int planner_new(const struct planner_limits *limits, const struct status_rules *rules,
-                struct planner **ret_planner)
+struct planner *planner_new(const struct planner_limits *limits, const struct status_rules *rules)
 {
-        CLEANUP(cleanup_planner_free) struct planner *planner = calloc(1, sizeof(*planner));
-
-        if (planner == NULL)
-                return -ENOMEM;
+        struct planner *planner = memory_need(calloc(1, sizeof(*planner)));
         planner_take_limits(planner, limits, rules);
         planner->api.batch_size = planner->limits.batch_size;
         planner->api.breaker = BREAKER_INITIAL;
         planner->api.throttle = THROTTLE_INITIAL;
         rate_limiter_init(&planner->api.rate_limiter, &limits->rate_limiter);
         feed_cursor_init(&planner->feed.cursor);
-        *ret_planner = STEAL_POINTER(planner);
-        return 0;
+        return planner;
 }
 
 struct planner *planner_free(struct planner *planner)

@@ -25,9 +25,8 @@
  */
 struct planner;
 
-/* The rules are borrowed. -ENOMEM. */
-int planner_new(const struct planner_limits *limits, const struct status_rules *rules,
-                struct planner **ret_planner);
+/* The rules are borrowed. */
+struct planner *planner_new(const struct planner_limits *limits, const struct status_rules *rules);
 
 /* The jobs must still exist. Takes NULL, returns NULL. */
 struct planner *planner_free(struct planner *planner);
@@ -47,12 +46,9 @@ void planner_reset_api(struct planner *planner, uint64_t now_us);
 
 /* ---- jobs ---- */
 
-/* Makes room for so many jobs in all. On failure (-ENOMEM) nothing has changed. */
-int planner_reserve(struct planner *planner, size_t count);
-
 /*
- * Adds a job, for which planner_reserve() has made room. It is borrowed until planner_remove_job(); id,
- * settings and watch are filled in, and all else is 0. It is not polled before planner_start_job().
+ * Adds a job. It is borrowed until planner_remove_job(); id, settings and watch are filled in, and all else
+ * is 0. It is not polled before planner_start_job().
  */
 void planner_add_job(struct planner *planner, struct planner_job *job);
 

@@ -3,37 +3,21 @@
 /* The planner's jobs come, change and go, and so do its limits. What it knows of all others stays. */
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "planning/batches.h"
 #include "planning/feed.h"
 #include "planning/planner.h"
+#include "util/array.h"
 
 /* ---- jobs ---- */
 
-int planner_reserve(struct planner *planner, size_t count)
-{
-        if (queue_reserve(&planner->due, count) < 0 || queue_reserve(&planner->gone, count) < 0 ||
-            queue_reserve(&planner->confirm, count) < 0 || queue_reserve(&planner->parts, count) < 0)
-                return -ENOMEM;
-        if (count <= planner->job_capacity)
-                return 0;
-
-        struct planner_job **jobs = reallocarray(planner->jobs, count, sizeof(struct planner_job *));
-        if (jobs == NULL)
-                return -ENOMEM;
-        planner->jobs = jobs;
-        planner->job_capacity = count;
-        return 0;
-}
-
 void planner_add_job(struct planner *planner, struct planner_job *job)
 {
-        assert(planner->job_count < planner->job_capacity);
         assert(job->entry.position == 0 && !job->in_flight && !job->removed);
 
+        planner->jobs = array_grow(planner->jobs, planner->job_count, sizeof(struct planner_job *));
         job->index = (uint32_t)planner->job_count;
         planner->jobs[planner->job_count++] = job;
         feed_note_jobs(planner);

@@ -31,7 +31,7 @@ void planner_put(struct planner *planner, struct planner_job *job, uint64_t due_
 {
         assert(job->entry.position == 0 && !job->in_flight && !job->done);
 
-        (void)queue_put(queue_of(planner, job), &job->entry, due_us); /* room was reserved for every job */
+        queue_put(queue_of(planner, job), &job->entry, due_us);
 }
 
 void planner_take_out(struct planner *planner, struct planner_job *job)

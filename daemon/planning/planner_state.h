@@ -145,7 +145,7 @@ struct planner {
         const struct status_rules *rules;
         struct text_digest open_status; /* the last Status of a row that was open by the rules; 0: none */
         struct planner_job **jobs;      /* in no order */
-        size_t job_count, job_capacity;
+        size_t job_count;
         size_t probe_position; /* the job at which the rotation of probes goes on */
         struct queue due;      /* polls of open jobs */
         struct queue gone;     /* polls of gone jobs, which nobody waits for */

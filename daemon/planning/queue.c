@@ -8,8 +8,9 @@
 #include "planning/queue.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
+
+#include "util/array.h"
 
 void queue_clear(struct queue *queue)
 {
@@ -17,22 +18,6 @@ void queue_clear(struct queue *queue)
                 queue->heap[i].entry->position = 0;
         free(queue->heap);
         *queue = QUEUE_EMPTY;
-}
-
-int queue_reserve(struct queue *queue, size_t count)
-{
-        if (count <= queue->capacity)
-                return 0;
-
-        if (count > UINT32_MAX)
-                return -ENOMEM;
-
-        struct queue_node *heap = realloc(queue->heap, count * sizeof(*heap));
-        if (heap == NULL)
-                return -ENOMEM;
-        queue->heap = heap;
-        queue->capacity = count;
-        return 0;
 }
 
 static struct queue_node *node_at(const struct queue *queue, size_t position)
@@ -101,21 +86,17 @@ static void sift(struct queue *queue, size_t position, struct queue_entry *entry
         put_at(queue, position, node);
 }
 
-int queue_put(struct queue *queue, struct queue_entry *entry, uint64_t due_us)
+void queue_put(struct queue *queue, struct queue_entry *entry, uint64_t due_us)
 {
         assert(entry->position == 0 || queue_has(queue, entry));
         if (entry->position == 0) {
-                if (queue->count == queue->capacity) {
-                        int r = queue_reserve(queue, queue->capacity == 0 ? 16 : queue->capacity * 2);
-                        if (r < 0)
-                                return r;
-                }
+                assert(queue->count < UINT32_MAX);
+                queue->heap = array_grow(queue->heap, queue->count, sizeof(*queue->heap));
                 entry->position = (uint32_t)++queue->count;
         }
 
         entry->due_us = due_us;
         sift(queue, entry->position, entry);
-        return 0;
 }
 
 void queue_remove(struct queue *queue, struct queue_entry *entry)

@@ -23,7 +23,6 @@ struct queue_node {
 struct queue {
         struct queue_node *heap;
         size_t count;
-        size_t capacity;
 };
 
 #define QUEUE_EMPTY ((struct queue){ 0 })
@@ -31,11 +30,8 @@ struct queue {
 /* Frees the heap. The entries stay with their owners and are no longer queued. */
 void queue_clear(struct queue *queue);
 
-/* Reserves space for `count` entries, so that queue_put() cannot fail for as many. Returns 0 or -ENOMEM. */
-int queue_reserve(struct queue *queue, size_t count);
-
-/* Adds an entry or changes its due time. Returns 0, or -ENOMEM if no space was reserved. */
-int queue_put(struct queue *queue, struct queue_entry *entry, uint64_t due_us);
+/* Adds an entry or changes its due time. */
+void queue_put(struct queue *queue, struct queue_entry *entry, uint64_t due_us);
 
 /* Removes an entry; does nothing if it is not queued. */
 void queue_remove(struct queue *queue, struct queue_entry *entry);

@@ -9,8 +9,9 @@
 #include "planning/seen_rows.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
+
+#include "util/memory.h"
 
 #define USED UINT64_C(2)
 #define ODD  UINT64_C(1)
@@ -45,26 +46,19 @@ static uint64_t *find_slot(const struct seen_rows *seen, uint64_t slot)
         return &seen->slots[at];
 }
 
-int seen_rows_reserve(struct seen_rows *seen, size_t more)
+/* At most half of the table is full, so that searches are short. */
+static void grow(struct seen_rows *seen)
 {
-        size_t room = SEEN_ROWS_MAX - seen->count;
-        size_t count = seen->count + (more < room ? more : room);
-        struct seen_rows larger = { .capacity = LEAST_CAPACITY, .count = seen->count, .odd = seen->odd };
+        struct seen_rows larger = { .capacity = seen->capacity > 0 ? 2 * seen->capacity : LEAST_CAPACITY,
+                                    .count = seen->count,
+                                    .odd = seen->odd };
 
-        while (larger.capacity < count * 2) /* at most half full, so that searches are short */
-                larger.capacity *= 2;
-        if (larger.capacity <= seen->capacity)
-                return 0;
-
-        larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
-        if (larger.slots == NULL)
-                return -ENOMEM;
+        larger.slots = memory_need(calloc(larger.capacity, sizeof(*larger.slots)));
         for (size_t i = 0; i < seen->capacity; i++)
                 if (seen->slots[i] != 0)
                         *find_slot(&larger, seen->slots[i]) = seen->slots[i];
         free(seen->slots);
         *seen = larger;
-        return 0;
 }
 
 bool seen_rows_has(const struct seen_rows *seen, uint64_t digest)
@@ -74,16 +68,14 @@ bool seen_rows_has(const struct seen_rows *seen, uint64_t digest)
 
 void seen_rows_note(struct seen_rows *seen, uint64_t digest)
 {
-        assert(seen->capacity > 0);
-
-        uint64_t *slot = find_slot(seen, slot_of(digest));
-        if (*slot == 0 && seen->count == SEEN_ROWS_MAX)
-                return;
-        if (*slot == 0) {
+        if (!seen_rows_has(seen, digest)) {
+                if (seen->count == SEEN_ROWS_MAX)
+                        return;
+                if (seen->count * 2 == seen->capacity)
+                        grow(seen);
                 seen->count++;
-                assert(seen->count * 2 <= seen->capacity);
         }
-        *slot = slot_of(digest) | (seen->odd ? ODD : 0);
+        *find_slot(seen, slot_of(digest)) = slot_of(digest) | (seen->odd ? ODD : 0);
 }
 
 /* Frees a slot. Those after it move up, as far as the search for them would stop at a free one. */

@@ -24,16 +24,10 @@ struct seen_rows {
 /* Frees the table and forgets all rows. */
 void seen_rows_clear(struct seen_rows *seen);
 
-/*
- * Makes room for `more` rows, at most SEEN_ROWS_MAX together, so that seen_rows_note() cannot fail for as
- * many. Returns 0, or -ENOMEM with the rows as they were.
- */
-int seen_rows_reserve(struct seen_rows *seen, size_t more);
-
 /* Whether the row was shown in this round or the one before. */
 bool seen_rows_has(const struct seen_rows *seen, uint64_t digest);
 
-/* The row is shown in this round. Room was made for it. */
+/* The row is shown in this round. */
 void seen_rows_note(struct seen_rows *seen, uint64_t digest);
 
 /* The round is complete: rows that were shown only in the one before it are forgotten. */

@@ -19,6 +19,7 @@
 #include "platform/identity.h"
 #include "util/cleanup.h"
 #include "util/file.h"
+#include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
 
@@ -71,7 +72,7 @@ char *credential_file(const char *source, const char *config_path)
         bool is_token = strcmp(source, TOKEN) == 0, is_password = strcmp(source, PASSWORD) == 0;
 
         if (*source == '/')
-                return strdup(source);
+                return format_message("%s", source);
         if ((!is_token && !is_password) || name_is(&config, "jobwatchd"))
                 return format_message("%.*s%s", config.directory_size, config_path, source);
         return format_message("%.*s%.*s.%s", config.directory_size, config_path, config.name_size,
@@ -86,7 +87,7 @@ char *credential_unit(const char *config_path)
         if (credentials_directory() != NULL && sd_pid_get_unit(0, &unit) >= 0)
                 return unit;
         if (name_is(&config, "jobwatchd"))
-                return strdup("jobwatchd.service");
+                return format_message("%s", "jobwatchd.service");
         return format_message("jobwatchd@%.*s.service", config.name_size, config.name);
 }
 
@@ -96,9 +97,9 @@ char *credential_unit(const char *config_path)
 static char *missing_text(const struct credential *credential)
 {
         if (strcmp(credential->key, "token_file") == 0)
-                return strdup("No API token");
+                return format_message("%s", "No API token");
         if (strcmp(credential->key, "password_file") == 0)
-                return strdup("No API password");
+                return format_message("%s", "No API password");
         return format_message("%s = %s", credential->key, credential->source);
 }
 
@@ -107,8 +108,6 @@ static int fail_missing(const struct credential *credential, const char *file, i
 {
         CLEANUP(cleanup_free) char *subject = missing_text(credential);
 
-        if (subject == NULL)
-                return error;
         return fail_with_message(error, ret_message, "%s: %s %s", subject, file, what);
 }
 
@@ -117,8 +116,6 @@ static int fail_not_passed(const struct credential *credential, const char *file
 {
         CLEANUP(cleanup_free) char *unit = credential_unit(credential->config_path);
 
-        if (unit == NULL)
-                return -ENOMEM;
         return fail_with_message(
                 -ENOENT, ret_message,
                 "%s = %s: the service was not given this credential; add LoadCredential=%s:%s under "
@@ -163,8 +160,6 @@ static int open_secret(const struct credential *credential, const char *file, ch
 
         if (credential_is_passed(credential->source)) {
                 copy = format_message("%s/%s", credentials_directory(), credential->source);
-                if (copy == NULL)
-                        return -ENOMEM;
                 path = copy;
         }
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -213,29 +208,20 @@ static void warn_if_readable_by_all(const struct credential *credential, const c
 int credential_read(const struct credential *credential, char **ret_secret, char **ret_message)
 {
         CLEANUP(cleanup_free) char *file = NULL;
-        char *buffer, *secret;
+        char *buffer;
 
         assert(*credential->source != '\0');
         *ret_message = NULL;
         file = credential_file(credential->source, credential->config_path);
-        if (file == NULL)
-                return -ENOMEM;
-        buffer = calloc(1, CREDENTIAL_BYTES_MAX + 2);
-        if (buffer == NULL)
-                return -ENOMEM;
+        buffer = memory_need(calloc(1, CREDENTIAL_BYTES_MAX + 2));
         /* A credential is read as root by systemd, whoever the check is for. */
         if (*credential->source != '/')
                 identity_suspend();
         int r = read_secret(credential, file, buffer, ret_message);
         if (*credential->source != '/')
                 identity_resume();
-        if (r >= 0) {
-                secret = strdup(buffer);
-                if (secret != NULL)
-                        *ret_secret = secret;
-                else
-                        r = -ENOMEM;
-        }
+        if (r >= 0)
+                *ret_secret = memory_need(strdup(buffer));
         explicit_bzero(buffer, CREDENTIAL_BYTES_MAX + 2);
         free(buffer);
 

@@ -28,14 +28,14 @@ struct credential {
  *
  * Returns 0 with a malloc()ed *ret_secret, to be freed with secret_free(), and a *ret_message that is NULL or
  * a malloc()ed warning (all users can read the file). On failure returns a negative errno, *ret_secret is
- * untouched, and *ret_message is a malloc()ed error message, or NULL when out of memory. Messages name the
+ * untouched, and *ret_message is a malloc()ed error message. Messages name the
  * file to create or to correct, never its copy in $CREDENTIALS_DIRECTORY. They neither begin with a location
  * nor end in a full stop.
  */
 int credential_read(const struct credential *credential, char **ret_secret, char **ret_message);
 
 /*
- * The file to create or to correct, malloc()ed; NULL when out of memory. For a name it is the one described
+ * The file to create or to correct, malloc()ed. For a name it is the one described
  * above, also under systemd.
  */
 char *credential_file(const char *source, const char *config_path);
@@ -44,7 +44,7 @@ char *credential_file(const char *source, const char *config_path);
 bool credential_is_passed(const char *source);
 
 /*
- * The unit to restart, malloc()ed; NULL when out of memory. That of this process if systemd passed
+ * The unit to restart, malloc()ed. That of this process if systemd passed
  * credentials to it, otherwise the one that uses this configuration file.
  */
 char *credential_unit(const char *config_path);

@@ -26,10 +26,9 @@ int identity_assume(const char *user)
         if (geteuid() != 0)
                 return -EPERM;
 
-        errno = 0;
         const struct passwd *entry = getpwnam(user);
         if (entry == NULL)
-                return errno == ENOMEM ? -ENOMEM : -ENOENT;
+                return -ENOENT;
         if (entry->pw_uid == 0)
                 return 0;
 

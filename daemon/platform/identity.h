@@ -9,7 +9,7 @@
 
 /*
  * Takes the effective user and groups of `user` until the process ends. Returns 0; -EPERM if the effective
- * user is not root, -ENOENT if there is no such user, -ENOMEM, or another negative errno. On failure the user
+ * user is not root, -ENOENT if there is no such user, or another negative errno. On failure the user
  * is still root, but the groups may have changed. Must not be called twice.
  */
 int identity_assume(const char *user);

@@ -4,5 +4,5 @@
 /* With the NUL. */
 #define UUID_SIZE 37
 
-/* A new random UUID, in its textual form. Returns 0 or a negative errno. */
-int uuid_new(char ret_uuid[static UUID_SIZE]);
+/* A new random UUID, in its textual form. */
+void uuid_new(char ret_uuid[static UUID_SIZE]);

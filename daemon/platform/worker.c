@@ -20,6 +20,7 @@
 
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* How much work is given back before other event sources have their turn. */
@@ -223,10 +224,7 @@ bool worker_wait(struct worker *worker, uint64_t timeout_us)
 int worker_new(const struct worker_parts *parts, struct worker **ret_worker)
 {
         assert(strlen(parts->name) <= NAME_LENGTH_MAX);
-        CLEANUP(cleanup_worker_free) struct worker *worker = calloc(1, sizeof(*worker));
-
-        if (worker == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_worker_free) struct worker *worker = memory_need(calloc(1, sizeof(*worker)));
         worker->parts = *parts;
         worker->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
         worker->pushed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;

@@ -20,6 +20,7 @@
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/container.h"
+#include "util/memory.h"
 #include "util/timespan.h"
 
 /* Operations in one transaction. */
@@ -349,9 +350,7 @@ void state_mark_logged(struct state *state, const char *event_id)
         if (state->marks != NULL && state->marks->count == MARKS_MAX) /* they could not be written */
                 flush_marks(state);
         if (state->marks == NULL)
-                state->marks = calloc(1, sizeof(*state->marks));
-        if (state->marks == NULL)
-                return;
+                state->marks = memory_need(calloc(1, sizeof(*state->marks)));
         char *text = state->marks->texts[state->marks->count];
         memcpy(text, event_id, length + 1);
         state->marks->ids[state->marks->count++] = text;
@@ -389,32 +388,23 @@ static void put_value_done(struct state_operation *operation, int r)
 
 void state_put_value(struct state *state, const char *key, const void *data, size_t size)
 {
-        struct put_value *put = calloc(1, sizeof(*put));
+        struct put_value *put = memory_need(calloc(1, sizeof(*put)));
 
-        if (put == NULL)
-                return;
         put->operation = (struct state_operation){ .run = put_value_run, .done = put_value_done };
-        put->key = strdup(key);
+        put->key = memory_need(strdup(key));
         put->size = size;
         if (data != NULL) {
-                put->data = malloc(size + 1);
-                if (put->data != NULL)
-                        memcpy(put->data, data, size);
+                put->data = memory_malloc(NULL, size);
+                memcpy(put->data, data, size);
         }
-        if (put->key == NULL || (data != NULL && put->data == NULL))
-                put_value_done(&put->operation, -ENOMEM);
-        else
-                state_queue(state, &put->operation);
+        state_queue(state, &put->operation);
 }
 
 /* ---- life ---- */
 
 int state_open(sd_event *event, const char *directory, char **ret_message, struct state **ret_state)
 {
-        CLEANUP(cleanup_state_close) struct state *state = calloc(1, sizeof(*state));
-
-        if (state == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_state_close) struct state *state = memory_need(calloc(1, sizeof(*state)));
         int r = store_open(directory, ret_message, &state->store);
         if (r < 0)
                 return r;

@@ -16,7 +16,7 @@
  *
  * All functions block until the disk has finished. A write is atomic, and on disk when it returns 0.
  * Functions return 0 or a negative errno: -ENOSPC, -EROFS, -EIO, -EACCES from the disk, -EDQUOT for max_size,
- * -ENOMEM, -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After any of these the state
+ * -E2BIG for a text larger than 1 GB, -EUCLEAN for a damaged database. After any of these the state
  * remains usable and the call can be repeated. store_error() describes the error.
  *
  * Damage is found at opening (in a file of up to 64 MiB, as far as SQLite's quick_check sees), and when a
@@ -32,7 +32,7 @@ struct store;
 
 /*
  * Opens or creates the state. The last component of `directory` is created if it is missing. On failure
- * *ret_message (malloc()ed; NULL without memory) describes the cause and what the user can do:
+ * *ret_message (malloc()ed) describes the cause and what the user can do:
  *  - the directory cannot be created or written: the errno of that
  *  - another process (given by its PID) holds it: -EBUSY
  *  - the file is a symbolic link (-ELOOP), a directory (-EISDIR) or not a regular file (-EINVAL)

@@ -17,6 +17,7 @@
 
 #include "util/cleanup.h"
 #include "util/digits.h"
+#include "util/memory.h"
 #include "util/string_list.h"
 
 #define WHITE_SPACE " \t\n\r"
@@ -116,21 +117,18 @@ static int read_word(const char **line, char *buffer)
 
 int argv_split(const char *line, char ***ret_words)
 {
-        CLEANUP(cleanup_free) char *buffer = malloc(strlen(line) + 1);
+        CLEANUP(cleanup_free) char *buffer = memory_malloc(NULL, strlen(line) + 1);
         struct string_list words = { 0 };
-        int r = buffer != NULL ? 0 : -ENOMEM;
 
-        while (r == 0 && *(line += strspn(line, WHITE_SPACE)) != '\0') {
-                r = read_word(&line, buffer);
-                if (r == 0)
-                        r = string_list_add(&words, buffer);
+        while (*(line += strspn(line, WHITE_SPACE)) != '\0') {
+                if (read_word(&line, buffer) < 0) {
+                        string_list_clear(&words);
+                        return -EINVAL;
+                }
+                string_list_add(&words, buffer);
         }
-        if (r == 0 && words.count == 0)
-                r = -EINVAL;
-        if (r < 0) {
-                string_list_clear(&words);
-                return r;
-        }
+        if (words.count == 0)
+                return -EINVAL;
 
         *ret_words = words.items;
         return 0;

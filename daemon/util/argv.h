@@ -11,7 +11,7 @@
  *
  * Returns 0 and a malloc()ed, NULL-terminated array of malloc()ed words (at least one), to be freed with
  * command_free(). Returns -EINVAL for an unclosed quote, an unknown or incomplete escape, an escape for NUL
- * or an invalid character, or a line without words; -ENOMEM.
+ * or an invalid character, or a line without words.
  */
 int argv_split(const char *line, char ***ret_words);
 

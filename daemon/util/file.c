@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "util/cleanup.h"
+#include "util/memory.h"
 
 int file_write(int fd, const char *data, size_t size)
 {
@@ -59,9 +60,7 @@ int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_si
         if (status.st_size > (off_t)size_max)
                 return -EFBIG;
 
-        data = malloc((size_t)status.st_size + 1);
-        if (data == NULL)
-                return -ENOMEM;
+        data = memory_need(malloc((size_t)status.st_size + 1));
         int r = file_read_into(fd, data, (size_t)status.st_size, &size);
         if (r < 0)
                 return r;

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "util/memory.h"
 #include "util/utf8.h"
 
 /* ASCII only, independent of the locale; other UTF-8 characters are compared byte by byte. */
@@ -155,10 +156,8 @@ bool glob_matches(const char *pattern, const char *text, size_t size)
 
 char *glob_escape(const char *text, size_t size)
 {
-        char *pattern = malloc(size * 2 + 1), *end = pattern;
+        char *pattern = memory_malloc(NULL, size * 2 + 1), *end = pattern;
 
-        if (pattern == NULL)
-                return NULL;
         for (size_t i = 0; i < size; i++) {
                 if (text[i] != '\0' && !is_literal(text[i]))
                         *end++ = '\\';

@@ -17,6 +17,6 @@ bool glob_matches(const char *pattern, const char *text, size_t size);
 
 /*
  * Returns a pattern that matches this text and no other, except that case is ignored and a NUL, which no
- * pattern can contain, matches any character. The caller frees it. NULL: no memory.
+ * pattern can contain, matches any character. The caller frees it.
  */
 char *glob_escape(const char *text, size_t size);

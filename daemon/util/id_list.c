@@ -10,15 +10,10 @@
 #include "util/array.h"
 #include "util/digits.h"
 
-int id_list_add(struct id_list *list, uint64_t id)
+void id_list_add(struct id_list *list, uint64_t id)
 {
-        uint64_t *grown = array_grow(list->ids, list->count, sizeof(*grown));
-
-        if (grown == NULL)
-                return -ENOMEM;
-        grown[list->count++] = id;
-        list->ids = grown;
-        return 0;
+        list->ids = array_grow(list->ids, list->count, sizeof(*list->ids));
+        list->ids[list->count++] = id;
 }
 
 bool id_list_contains(const struct id_list *list, uint64_t id)

@@ -10,8 +10,7 @@ struct id_list {
         size_t count;
 };
 
-/* Appends an ID. Returns 0 or -ENOMEM. */
-int id_list_add(struct id_list *list, uint64_t id);
+void id_list_add(struct id_list *list, uint64_t id);
 
 bool id_list_contains(const struct id_list *list, uint64_t id);
 

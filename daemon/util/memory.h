@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 /*
- * Running out of memory may end the process: the state survives that at any instruction, and systemd restarts
- * the service. It does so where no caller can be told, such as in callbacks of a library.
+ * Running out of memory ends the process: the state survives that at any instruction, and systemd restarts
+ * the service. So no function returns -ENOMEM for what it allocates itself.
  */
 
 /* Ends the process with the message "out of memory" and the status 70. */

@@ -15,7 +15,7 @@ static inline const char *plural_y(size_t count)
         return count == 1 ? "y" : "ies";
 }
 
-/* Format like printf() into a malloc()ed string. Never NULL: without memory the process ends. */
+/* Format like printf() into a malloc()ed string. */
 char *format_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *format_message_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 

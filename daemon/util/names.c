@@ -4,9 +4,10 @@
 
 #include "util/names.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "util/memory.h"
 
 const char *names_next(const char **at, size_t *ret_size)
 {
@@ -35,17 +36,15 @@ bool names_contain(const char *names, const char *name)
         return contain(names, name, strlen(name));
 }
 
-int names_add(char **names, const char *more)
+void names_add(char **names, const char *more)
 {
         size_t used = *names != NULL ? strlen(*names) : 0;
         const char *name;
         size_t size;
 
         if (more == NULL || *more == '\0')
-                return 0;
-        char *all = realloc(*names, used + strlen(more) + 2);
-        if (all == NULL)
-                return -ENOMEM;
+                return;
+        char *all = memory_need(realloc(*names, used + strlen(more) + 2));
         all[used] = '\0';
         while ((name = names_next(&more, &size)) != NULL) {
                 if (contain(all, name, size))
@@ -57,5 +56,4 @@ int names_add(char **names, const char *more)
                 all[used] = '\0';
         }
         *names = all;
-        return 0;
 }

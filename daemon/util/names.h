@@ -11,9 +11,9 @@ bool names_contain(const char *names, const char *name);
 
 /*
  * Adds to a list the names of another that it does not have; NULL adds none. *names is malloc()ed, or NULL
- * for an empty list. Returns 0 or -ENOMEM; then nothing has changed.
+ * for an empty list.
  */
-int names_add(char **names, const char *more);
+void names_add(char **names, const char *more);
 
 /*
  * The next name of a list, which is not NUL-terminated; *at is the list at first, and moved on. Returns NULL

@@ -8,8 +8,8 @@ struct string_list {
         size_t count;
 };
 
-/* Appends a copy of the item. Returns 0 or -ENOMEM. */
-int string_list_add(struct string_list *list, const char *item);
+/* Appends a copy of the item. */
+void string_list_add(struct string_list *list, const char *item);
 
 /* Frees the items and leaves the list empty. */
 void string_list_clear(struct string_list *list);

@@ -7,7 +7,6 @@
 
 #include "util/text.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,26 +14,23 @@
 #include "util/memory.h"
 #include "util/utf8.h"
 
-int text_from(const char *data, size_t size, struct text *ret_text)
+void text_from(const char *data, size_t size, struct text *ret_text)
 {
         if (data == NULL) {
                 *ret_text = TEXT_NULL;
-                return 0;
+                return;
         }
 
-        char *copy = malloc(size + 1);
-        if (copy == NULL)
-                return -ENOMEM;
+        char *copy = memory_need(malloc(size + 1));
         memcpy(copy, data, size);
         copy[size] = '\0';
 
         *ret_text = (struct text){ copy, size };
-        return 0;
 }
 
-int text_copy(const struct text *text, struct text *ret_text)
+void text_copy(const struct text *text, struct text *ret_text)
 {
-        return text_from(text->data, text->size, ret_text);
+        text_from(text->data, text->size, ret_text);
 }
 
 void text_clear(struct text *text)

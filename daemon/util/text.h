@@ -19,9 +19,9 @@ struct text {
 /* A text that borrows a string literal. Must not be cleared. */
 #define TEXT_LITERAL(string) ((struct text){ (char *)(uintptr_t)(string), sizeof(string) - 1 })
 
-/* Copy a text. NULL data gives null. Return 0, or -ENOMEM with *ret_text untouched. */
-int text_copy(const struct text *text, struct text *ret_text);
-int text_from(const char *data, size_t size, struct text *ret_text);
+/* Copy a text. NULL data gives null. */
+void text_copy(const struct text *text, struct text *ret_text);
+void text_from(const char *data, size_t size, struct text *ret_text);
 
 /* Frees the data and sets the text to null. */
 void text_clear(struct text *text);
@@ -46,7 +46,7 @@ size_t text_cut(const char *data, size_t size, size_t limit);
 size_t text_visible_size(const char *data, size_t size);
 
 /*
- * Returns a malloc()ed copy on one line that is safe on a terminal; without memory the process ends.
+ * Returns a malloc()ed copy on one line that is safe on a terminal.
  * Characters that are not visible are escaped as \n, \t, \r, \xNN, \uNNNN or \UNNNNNNNN, bytes of invalid
  * UTF-8 as \xNN; a backslash is not escaped. It is cut at `limit` bytes of the source (0: no limit); an
  * ellipsis then follows.

@@ -95,7 +95,7 @@ static void next_text(const uint8_t **data, size_t *size, bool is_null, struct t
         const uint8_t *end = memchr(*data, 0xfe, *size);
         size_t length = end != NULL ? (size_t)(end - *data) : *size;
 
-        check(text_from(is_null ? NULL : (const char *)*data, length, ret_text) == 0);
+        text_from(is_null ? NULL : (const char *)*data, length, ret_text);
         *size -= length + (end != NULL);
         *data += length + (end != NULL);
 }

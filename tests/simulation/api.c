@@ -17,8 +17,8 @@ static struct text copy_of(const void *data, size_t size)
 {
         struct text copy = TEXT_NULL;
 
-        if (data != NULL && text_from(data, size, &copy) < 0)
-                abort();
+        if (data != NULL)
+                text_from(data, size, &copy);
         return copy;
 }
 
@@ -72,29 +72,27 @@ static struct slot *start(struct sim *sim, const uint64_t ids[], size_t count, v
         return slot;
 }
 
-int nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response, void *userdata,
-                    struct nexudus_request **ret_request)
+struct nexudus_request *nexudus_get_job(struct nexudus *nexudus, uint64_t id, nexudus_handler on_response,
+                                        void *userdata)
 {
         struct slot *slot = start((struct sim *)nexudus, &id, 1, userdata);
 
         slot->on_response = on_response;
-        *ret_request = (struct nexudus_request *)slot;
-        return 0;
+        return (struct nexudus_request *)slot;
 }
 
-int nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch, nexudus_handler on_response,
-                     void *userdata, struct nexudus_request **ret_request)
+struct nexudus_request *nexudus_get_jobs(struct nexudus *nexudus, const struct nexudus_batch *batch,
+                                         nexudus_handler on_response, void *userdata)
 {
         struct slot *slot = start((struct sim *)nexudus, batch->ids, batch->count, userdata);
 
         slot->on_response = on_response;
         slot->on_row = batch->on_row;
-        *ret_request = (struct nexudus_request *)slot;
-        return 0;
+        return (struct nexudus_request *)slot;
 }
 
-int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search, nexudus_handler on_response,
-                   void *userdata, struct nexudus_request **ret_request)
+struct nexudus_request *nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search,
+                                       nexudus_handler on_response, void *userdata)
 {
         struct sim *sim = (struct sim *)nexudus;
         struct slot *slot = start(sim, NULL, 0, userdata);
@@ -106,12 +104,11 @@ int nexudus_search(struct nexudus *nexudus, const struct nexudus_search *search,
         slot->brief = search->brief;
         slot->on_response = on_response;
         slot->on_row = search->on_row;
-        *ret_request = (struct nexudus_request *)slot;
         if (sim->verbose)
                 printf("%12.3f page %u of %u, dir %d%s\n", (double)(sim->now_us - sim->start_us) / 1e6,
                        search->page, search->size, search->direction,
                        slot->page.by_created ? ", by CreatedOn" : "");
-        return 0;
+        return (struct nexudus_request *)slot;
 }
 
 struct nexudus_request *nexudus_cancel(struct nexudus_request *request)
@@ -128,11 +125,10 @@ void nexudus_set_sent_handler(struct nexudus *nexudus, void (*on_sent)(void *use
         ((struct sim *)nexudus)->on_sent = on_sent;
 }
 
-int nexudus_set_token(struct nexudus *nexudus, const char *token)
+void nexudus_set_token(struct nexudus *nexudus, const char *token)
 {
         (void)nexudus;
         (void)token;
-        return 0;
 }
 
 unsigned nexudus_token_generation(const struct nexudus *nexudus)

@@ -16,6 +16,7 @@
 #include "monitor/last_run.h"
 #include "monitor/monitor.h"
 #include "platform/clock.h"
+#include "util/message.h"
 
 /* ---- the configuration ---- */
 
@@ -23,8 +24,8 @@ static struct string_list words(const char *first, const char *second)
 {
         struct string_list list = { 0 };
 
-        if (string_list_add(&list, first) < 0 || string_list_add(&list, second) < 0)
-                abort();
+        string_list_add(&list, first);
+        string_list_add(&list, second);
         return list;
 }
 
@@ -34,11 +35,11 @@ static void configure_section(const struct sim *sim, const struct section *secti
 {
         static const char *const patterns[] = { NULL, "*MEMBERS", "bulk*", "Export" };
 
-        if (asprintf(&config->name, "section-%td", section - sim->account.sections) < 0 ||
-            (section->business != 0 && id_list_add(&config->business, section->business) < 0) ||
-            (section->description != 0 &&
-             string_list_add(&config->description, patterns[section->description]) < 0))
-                abort();
+        config->name = format_message("section-%td", section - sim->account.sections);
+        if (section->business != 0)
+                id_list_add(&config->business, section->business);
+        if (section->description != 0)
+                string_list_add(&config->description, patterns[section->description]);
         config->since_us = section->since_us;
         config->poll.interval_us = sim->account.interval_us;
         config->poll.max_interval_us = 8 * sim->account.interval_us;
@@ -83,10 +84,10 @@ static struct config *configure(const struct sim *sim)
         config->status_success = words("Completed", "Done");
         config->status_running = words("Running", "Pending");
         config->jobs = calloc(sim->job_count, sizeof(*config->jobs));
-        if (config->jobs == NULL ||
-            status_rules_new(config->status_failure.items, config->status_success.items,
-                             config->status_running.items, NULL, &config->status_rules) < 0)
+        if (config->jobs == NULL)
                 abort();
+        config->status_rules = status_rules_new(config->status_failure.items, config->status_success.items,
+                                                config->status_running.items, NULL);
         for (size_t i = 0; i < sim->job_count; i++) {
                 if (!sim->jobs[i].listed)
                         continue;

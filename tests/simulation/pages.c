@@ -162,12 +162,11 @@ void job_details(const struct sim *sim, const struct sim_job *job, struct job_re
         const char *description = descriptions[job->description];
         char created[TIME_TEXT_MAX];
 
-        if (text_from(created, format_updated(sim, job, job->created, created), &record->created_on) < 0)
-                abort();
+        text_from(created, format_updated(sim, job, job->created, created), &record->created_on);
         record->business_id = job->business;
         record->has_business_id = record->has_description = true;
-        if (description != NULL && text_from(description, strlen(description), &record->description) < 0)
-                abort();
+        if (description != NULL)
+                text_from(description, strlen(description), &record->description);
 }
 
 /* A row shows all of them, or CreatedOn alone. */
@@ -177,8 +176,8 @@ void page_details(const struct sim *sim, const struct sim_job *job, struct job_r
 
         if (sim->account.shows_details)
                 job_details(sim, job, row);
-        else if (text_from(created, format_updated(sim, job, job->created, created), &row->created_on) < 0)
-                abort();
+        else
+                text_from(created, format_updated(sim, job, job->created, created), &row->created_on);
 }
 
 void page_row(const struct sim *sim, const struct shown *truth, struct shown *ret_row)

@@ -12,7 +12,6 @@ static struct {
         int code;
         bool stays, reached;
         int system_errno;
-        enum fault_sqlite_column column;
         unsigned columns_left;
 } fault;
 
@@ -29,9 +28,8 @@ void fault_sqlite_set_errno(int system_errno)
         fault.system_errno = system_errno;
 }
 
-void fault_sqlite_arm_column(enum fault_sqlite_column what, unsigned nth)
+void fault_sqlite_arm_column(unsigned nth)
 {
-        fault.column = what;
         fault.columns_left = nth;
         fault.reached = false;
 }
@@ -53,9 +51,9 @@ static bool hit(void)
         return true;
 }
 
-static bool hit_column(enum fault_sqlite_column what)
+static bool hit_column(void)
 {
-        if (fault.columns_left == 0 || fault.column != what || --fault.columns_left > 0)
+        if (fault.columns_left == 0 || --fault.columns_left > 0)
                 return false;
         fault.reached = true;
         return true;
@@ -115,22 +113,8 @@ int __wrap_sqlite3_system_errno(sqlite3 *database)
 
 int __real_sqlite3_column_type(sqlite3_stmt *statement, int column);
 int __wrap_sqlite3_column_type(sqlite3_stmt *statement, int column);
-const unsigned char *__real_sqlite3_column_text(sqlite3_stmt *statement, int column);
-const unsigned char *__wrap_sqlite3_column_text(sqlite3_stmt *statement, int column);
-const void *__real_sqlite3_column_blob(sqlite3_stmt *statement, int column);
-const void *__wrap_sqlite3_column_blob(sqlite3_stmt *statement, int column);
 
 int __wrap_sqlite3_column_type(sqlite3_stmt *statement, int column)
 {
-        return hit_column(FAULT_SQLITE_TYPE) ? SQLITE_FLOAT : __real_sqlite3_column_type(statement, column);
-}
-
-const unsigned char *__wrap_sqlite3_column_text(sqlite3_stmt *statement, int column)
-{
-        return hit_column(FAULT_SQLITE_DATA) ? NULL : __real_sqlite3_column_text(statement, column);
-}
-
-const void *__wrap_sqlite3_column_blob(sqlite3_stmt *statement, int column)
-{
-        return hit_column(FAULT_SQLITE_DATA) ? NULL : __real_sqlite3_column_blob(statement, column);
+        return hit_column() ? SQLITE_FLOAT : __real_sqlite3_column_type(statement, column);
 }

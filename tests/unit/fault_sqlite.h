@@ -17,12 +17,8 @@ void fault_sqlite_arm(unsigned nth, int code, bool stays);
 /* The result of sqlite3_system_errno() while armed. */
 void fault_sqlite_set_errno(int system_errno);
 
-enum fault_sqlite_column {
-        FAULT_SQLITE_TYPE, /* the nth column whose type is read has a type that is never written */
-        FAULT_SQLITE_DATA, /* reading the text or bytes of the nth column fails without memory */
-};
-
-void fault_sqlite_arm_column(enum fault_sqlite_column what, unsigned nth);
+/* The nth column whose type is read from now on has a type that is never written. */
+void fault_sqlite_arm_column(unsigned nth);
 
 /* Calls succeed again. Returns whether one has failed since it was armed. */
 bool fault_sqlite_disarm(void);

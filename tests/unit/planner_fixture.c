@@ -23,8 +23,9 @@ int planner_setup(void **state)
         struct fixture *fixture = calloc(1, sizeof(*fixture));
         char *const success[] = { (char[]){ "Completed" }, NULL };
 
-        if (fixture == NULL || status_rules_new(NULL, success, NULL, NULL, &fixture->rules) < 0)
+        if (fixture == NULL)
                 return -1;
+        fixture->rules = status_rules_new(NULL, success, NULL, NULL);
         fixture->now_us = START;
         fixture->seed = 1;
         for (size_t i = 0; i < JOBS_MAX; i++) {
@@ -69,8 +70,7 @@ void make_with(struct fixture *fixture, const struct planner_limits *limits, siz
         assert_true(count <= JOBS_MAX);
         fixture->planner = planner_free(fixture->planner);
         memset(fixture->jobs, 0, sizeof(fixture->jobs));
-        assert_int_equal(planner_new(limits, fixture->rules, &fixture->planner), 0);
-        assert_int_equal(planner_reserve(fixture->planner, count), 0);
+        fixture->planner = planner_new(limits, fixture->rules);
         for (size_t i = 0; i < count; i++)
                 add_job(fixture, i, settings);
 }
@@ -127,7 +127,6 @@ void reload(struct fixture *fixture, const struct planner_limits *limits, uint64
 
         if (settings == NULL)
                 settings = &usual;
-        assert_int_equal(planner_reserve(planner, count), 0);
         for (size_t i = 0; i < JOBS_MAX; i++)
                 if (fixture->jobs[i].id != 0 && !is_among(i, first, count))
                         planner_remove_job(planner, &fixture->jobs[i]);

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "fault_malloc.h"
 #include "util/argv.h"
 
 /* Splits a copy of exact size, so that a read beyond it is detected. */
@@ -139,31 +138,12 @@ static void test_every_byte(void **state)
         }
 }
 
-static void test_out_of_memory(void **state)
-{
-        unsigned nth = 1;
-        bool failed = true;
-
-        (void)state;
-        for (; failed; nth++) {
-                char **words = NULL;
-                fault_malloc_arm(nth, false);
-                int r = argv_split("a b c d e f g h i 'j k' l", &words);
-                failed = fault_malloc_disarm();
-                assert_int_equal(r, failed ? -ENOMEM : 0);
-                command_free(words);
-        }
-        assert_true(nth > 12);
-        assert_null(command_free(NULL));
-}
-
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_white_space),   cmocka_unit_test(test_quotes),
-                cmocka_unit_test(test_escapes),       cmocka_unit_test(test_nothing_is_expanded),
-                cmocka_unit_test(test_invalid),       cmocka_unit_test(test_every_byte),
-                cmocka_unit_test(test_out_of_memory),
+                cmocka_unit_test(test_white_space), cmocka_unit_test(test_quotes),
+                cmocka_unit_test(test_escapes),     cmocka_unit_test(test_nothing_is_expanded),
+                cmocka_unit_test(test_invalid),     cmocka_unit_test(test_every_byte),
         };
 
         return cmocka_run_group_tests_name("argv", tests, NULL, NULL);

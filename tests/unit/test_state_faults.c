@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The state on a disk, with statements, and with a memory, that fail at each operation in turn.
+ * The state on a disk, and with statements, that fail at each operation in turn.
  *
  * A run is a list of steps. The first run has no faults; a fingerprint of all rows is kept after each step.
  * Then the run is repeated with the first operation failing, the second, and so on, until the fault is not
@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fault_malloc.h"
 #include "fault_sqlite.h"
 #include "fault_vfs.h"
 #include "state_fixture.h"
@@ -327,52 +326,11 @@ static void test_statements(void **state)
         live_all(*state, &faults);
 }
 
-/* ---- memory ---- */
-
-static sqlite3_mem_methods real_memory;
-
-static void *sqlite_malloc(int size)
-{
-        return fault_malloc_hit() ? NULL : real_memory.xMalloc(size);
-}
-
-static void *sqlite_realloc(void *pointer, int size)
-{
-        return fault_malloc_hit() ? NULL : real_memory.xRealloc(pointer, size);
-}
-
-static void arm_malloc(const struct faults *faults, unsigned nth)
-{
-        fault_malloc_arm(nth, faults->stays);
-}
-
-static void test_memory(void **state)
-{
-        static const int errors[] = { -ENOMEM, 0 };
-
-        state_life_result_size = 700;
-        for (unsigned stays = 0; stays < 2; stays++) {
-                struct faults faults = { .arm = arm_malloc,
-                                         .disarm = fault_malloc_disarm,
-                                         .stays = stays != 0,
-                                         .reads = true,
-                                         .errors = errors };
-                live_all(*state, &faults);
-        }
-}
-
 int main(int argc, char *argv[])
 {
-        sqlite3_mem_methods memory;
-
         every_fault = argc > 1 && strcmp(argv[1], "all") == 0;
 
-        if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory) != SQLITE_OK)
-                return 1;
-        memory = real_memory;
-        memory.xMalloc = sqlite_malloc;
-        memory.xRealloc = sqlite_realloc;
-        if (sqlite3_config(SQLITE_CONFIG_MALLOC, &memory) != SQLITE_OK || fault_vfs_register() != SQLITE_OK)
+        if (fault_vfs_register() != SQLITE_OK)
                 return 1;
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, fixture_teardown)
@@ -380,7 +338,7 @@ int main(int argc, char *argv[])
                 TEST(test_write_full), TEST(test_write_short), TEST(test_write_error),
                 TEST(test_sync_error), TEST(test_sync_full),   TEST(test_truncate_error),
                 TEST(test_read_error), TEST(test_open_error),  TEST(test_delete_error),
-                TEST(test_statements), TEST(test_memory),
+                TEST(test_statements),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

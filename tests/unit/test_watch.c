@@ -20,7 +20,8 @@ static int setup(void **state)
         char *const success[] = { (char[]){ "Completed" }, NULL };
         (void)state;
 
-        return status_rules_new(failure, success, NULL, NULL, &rules);
+        rules = status_rules_new(failure, success, NULL, NULL);
+        return 0;
 }
 
 static int teardown(void **state)

@@ -66,7 +66,7 @@ static inline void noted_result(void *userdata, const struct token_result *resul
                 struct token *token = notes->renew_in_result;
                 notes->renew_in_result = NULL;
                 assert_false(token_is_busy(token));
-                assert_int_equal(token_renew(token, noted_spend), 0);
+                token_renew(token, noted_spend);
         }
         if (notes->free_in_result != NULL)
                 *notes->free_in_result = token_free(*notes->free_in_result);

@@ -51,9 +51,8 @@ static inline void renew(struct http_fixture *fixture, struct token *token, stru
         request_count = 0;
         script[0] = first;
         script[1] = second;
-        assert_int_equal(token_renew(token, noted_spend), 0);
+        token_renew(token, noted_spend);
         assert_true(token_is_busy(token));
-        assert_int_equal(token_renew(token, noted_spend), -EBUSY);
         loop_until(fixture->event, &notes->results, goal);
         loop_settle(fixture->event);
         assert_int_equal(notes->results, goal);

@@ -7,7 +7,7 @@
  * on its path is writable by everyone (directories with the sticky bit excepted).
  *
  * Returns 0 with words to be freed with command_free(); or -EINVAL (command line), -EPERM (writable by
- * everyone), -EACCES, -ENOEXEC, -ENOMEM, or the errno of a system call on the path, with *ret_reason (see
+ * everyone), -EACCES, -ENOEXEC, or the errno of a system call on the path, with *ret_reason (see
  * hook.h).
  */
 int program_split(const char *target, char ***ret_words, char **ret_reason);

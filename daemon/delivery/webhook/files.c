@@ -49,8 +49,7 @@ static struct secret secret_of(const struct webhook_files_call *call, const char
         return (struct secret){ where, { key, source, call->config->path, form } };
 }
 
-/* Returns 1 with the secret, 0 if it is left out, -EINVAL if it cannot be read, which was reported, or
- * -ENOMEM. */
+/* Returns 1 with the secret, 0 if it is left out, or -EINVAL if it cannot be read, which was reported. */
 static int read_secret(const struct webhook_files_call *call, const struct secret *secret, char **ret_text)
 {
         const char *source = secret->credential.source;
@@ -60,7 +59,7 @@ static int read_secret(const struct webhook_files_call *call, const struct secre
                 return 0;
         int r = credential_read(&secret->credential, ret_text, &message);
         if (r < 0)
-                return message != NULL ? fail(call, secret->where, source, message) : r;
+                return fail(call, secret->where, source, message);
         if (message != NULL)
                 call->on_problem(call->userdata, secret->where, source, true, message);
         free(message);
@@ -74,8 +73,6 @@ static int fail_content(const struct webhook_files_call *call, const struct secr
         const struct credential *credential = &secret->credential;
         CLEANUP(cleanup_free) char *file = credential_file(credential->source, credential->config_path);
 
-        if (file == NULL)
-                return -ENOMEM;
         return fail(call, secret->where, credential->source,
                     format_message("%s = %s: %s %s", credential->key, credential->source, file, problem));
 }
@@ -143,8 +140,8 @@ static int read_authorities(const struct webhook_files_call *call, struct webhoo
         if (*path == '\0')
                 return 0;
         int r = http_authorities_read(path, !own, &reason, &files->authorities);
-        if (r >= 0 || reason == NULL)
-                return r < 0 ? -ENOMEM : 0;
+        if (r >= 0)
+                return 0;
         if (!own)
                 return -EINVAL;
         return fail(call, hook->where_ca_file, path, format_message("ca_file = %s: %s", path, reason));
@@ -163,8 +160,6 @@ int webhook_files_read(const struct webhook_files_call *call, struct webhook_fil
 
         for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
                 int r = readers[i](call, &files);
-                if (r == -ENOMEM)
-                        return r;
                 if (r < 0)
                         result = r;
         }

@@ -35,7 +35,7 @@ struct webhook_files_call {
         void *userdata;
 };
 
-/* Returns 0, -EINVAL if there was a problem, or -ENOMEM. */
+/* Returns 0, or -EINVAL if there was a problem. */
 int webhook_files_read(const struct webhook_files_call *call, struct webhook_files *ret_files);
 
 /* Wipes secrets and resets. */

@@ -94,11 +94,10 @@ DEFINE_CLEANUP(char *, header_lines_free)
 int header_lines_parse(const char *text, char **ret_problem, char ***ret_lines)
 {
         CLEANUP(cleanup_header_lines_free)
-        char **lines = calloc(strlen(text) / 2 + 2, sizeof(*lines)); /* each has two bytes or more */
+        char **lines =
+                memory_need(calloc(strlen(text) / 2 + 2, sizeof(*lines))); /* each has two bytes or more */
         size_t count = 0;
 
-        if (lines == NULL)
-                memory_exhausted();
         for (unsigned number = 1; *text != '\0'; number++) {
                 size_t size = strcspn(text, "\n");
                 if (strspn(text, " \t") < size) {

@@ -27,7 +27,7 @@ struct webhook *webhook_free(struct webhook *webhook);
  * POSTs the document to the URL of the hook. 2xx is success; redirects are not followed and count as
  * failures. webhook-id is the event's id; with a secret, webhook-timestamp and webhook-signature are sent as
  * specified by Standard Webhooks. Retry-After of a response 409, 429 or 503 becomes retry_after_us, at most a
- * day. Returns 0 or a negative errno (-ENOMEM, -EMFILE, -ENOTSUP); errors of the network are reported to
+ * day. Returns 0 or a negative errno (-EMFILE, -ENOTSUP); errors of the network are reported to
  * on_end().
  */
 int webhook_start(struct webhook *webhook, const struct hook_attempt *attempt, char **ret_reason,

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/memory.h"
+
 #define RECORD_COLUMNS                                                                                       \
         "flags, business_id, guid, description, files, business, user, email, created_on, updated_on, "      \
         "status"
@@ -205,16 +207,14 @@ static int errno_of_system(int system_errno)
 
 static int errno_of_sqlite(sqlite3 *database, int code)
 {
-        if (code == SQLITE_IOERR_NOMEM)
-                return -ENOMEM;
+        if (code == SQLITE_IOERR_NOMEM || (code & 0xff) == SQLITE_NOMEM)
+                memory_exhausted();
         if (code == SQLITE_IOERR_CORRUPTFS)
                 return -EUCLEAN;
         if (code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY)
                 return -EEXIST;
 
         switch (code & 0xff) {
-        case SQLITE_NOMEM:
-                return -ENOMEM;
         case SQLITE_FULL:
                 return -ENOSPC;
         case SQLITE_READONLY:

@@ -10,6 +10,7 @@
 
 #include "state/sqlite/row.h"
 #include "state/sqlite/transaction.h"
+#include "util/memory.h"
 
 /* Bytes of an error text; the complete text is in the journal. */
 #define ERROR_SIZE_MAX 1024
@@ -230,7 +231,7 @@ int store_each_failed_delivery(struct store *store, failed_delivery_handler hand
         while ((r = store_step(store, statement)) > 0) {
                 const char *hook = (const char *)sqlite3_column_text(statement, 1);
                 if (hook == NULL)
-                        return store_fail(store, -ENOMEM, "out of memory");
+                        memory_exhausted();
                 store->in_callback = true;
                 handler(userdata, (uint64_t)sqlite3_column_int64(statement, 0),
                         sqlite3_column_int(statement, 2) != 0, hook);
@@ -249,7 +250,7 @@ int store_each_pending_hook(struct store *store, pending_hook_handler handler, v
         while ((r = store_step(store, statement)) > 0) {
                 const char *hook = (const char *)sqlite3_column_text(statement, 0);
                 if (hook == NULL)
-                        return store_fail(store, -ENOMEM, "out of memory");
+                        memory_exhausted();
                 store->in_callback = true;
                 handler(userdata, hook, (uint64_t)sqlite3_column_int64(statement, 1));
                 store->in_callback = false;

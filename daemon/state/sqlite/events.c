@@ -128,9 +128,8 @@ int store_fill_event(struct store *store, struct event *event)
         if (r < 0 && r != -EUCLEAN)
                 return r;
         if (event->kind == EVENT_GONE) {
-                if (text_copy(&known.status, &event->status_before) < 0 ||
-                    text_copy(&known.result, &event->result_before) < 0)
-                        return store_fail(store, -ENOMEM, "out of memory");
+                text_copy(&known.status, &event->status_before);
+                text_copy(&known.result, &event->result_before);
                 job_record_clear(&event->record);
                 event->record = known;
                 event->record.id = id;

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "util/memory.h"
+
 struct row_writer row_write(sqlite3_stmt *statement)
 {
         return (struct row_writer){ .statement = statement };
@@ -73,19 +75,12 @@ struct row_reader row_read(sqlite3_stmt *statement)
         return (struct row_reader){ .statement = statement };
 }
 
-static void row_failed(struct row_reader *row, int error)
-{
-        if (row->error == 0)
-                row->error = error;
-}
-
 /* Moves to the next column and checks its type. */
 static bool row_next(struct row_reader *row, int type)
 {
         bool matches = sqlite3_column_type(row->statement, row->column++) == type;
 
-        if (!matches)
-                row_failed(row, -EUCLEAN);
+        row->is_damaged |= !matches;
         return matches;
 }
 
@@ -102,16 +97,16 @@ void row_read_text(struct row_reader *row, struct text *ret_text)
         if (type == SQLITE_NULL)
                 return;
         if (type != SQLITE_BLOB) {
-                row_failed(row, -EUCLEAN);
+                row->is_damaged = true;
                 return;
         }
 
         const void *data = sqlite3_column_blob(row->statement, row->column - 1);
         size_t size = (size_t)sqlite3_column_bytes(row->statement, row->column - 1);
         if (data == NULL && size > 0)
-                row_failed(row, -ENOMEM);
-        else if (row->error == 0)
-                row_failed(row, text_from(data != NULL ? data : "", size, ret_text)); /* NULL: it is empty */
+                memory_exhausted();
+        if (!row->is_damaged)
+                text_from(data != NULL ? data : "", size, ret_text); /* NULL: it is empty */
 }
 
 void row_read_string(struct row_reader *row, char *ret_string, size_t size)
@@ -120,12 +115,11 @@ void row_read_string(struct row_reader *row, char *ret_string, size_t size)
         if (!row_next(row, SQLITE_TEXT))
                 return;
 
-        const unsigned char *string = sqlite3_column_text(row->statement, row->column - 1);
+        const unsigned char *string =
+                memory_need((void *)(uintptr_t)sqlite3_column_text(row->statement, row->column - 1));
         size_t length = (size_t)sqlite3_column_bytes(row->statement, row->column - 1);
-        if (string == NULL) {
-                row_failed(row, -ENOMEM);
-        } else if (length >= size || memchr(string, '\0', length) != NULL) {
-                row_failed(row, -EUCLEAN);
+        if (length >= size || memchr(string, '\0', length) != NULL) {
+                row->is_damaged = true;
         } else {
                 memcpy(ret_string, string, length);
                 ret_string[length] = '\0';
@@ -157,9 +151,5 @@ void row_read_record(struct row_reader *row, struct job_record *ret_record)
 
 int row_read_end(struct store *store, const struct row_reader *row)
 {
-        if (row->error == -EUCLEAN)
-                return store_fail(store, -EUCLEAN, "a row of the database is damaged");
-        if (row->error < 0)
-                return store_fail(store, row->error, "out of memory");
-        return 0;
+        return row->is_damaged ? store_fail(store, -EUCLEAN, "a row of the database is damaged") : 0;
 }

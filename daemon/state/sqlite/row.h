@@ -34,7 +34,7 @@ int row_write_end(struct store *store, struct row_writer *row);
 struct row_reader {
         sqlite3_stmt *statement;
         int column;
-        int error; /* negative errno: the first failure */
+        bool is_damaged; /* something is not what was written */
 };
 
 struct row_reader row_read(sqlite3_stmt *statement);

@@ -20,13 +20,13 @@
 
 #include "state/store.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "state/sqlite/file.h"
 #include "state/sqlite/reserve.h"
 #include "state/sqlite/schema.h"
 #include "state/sqlite/transaction.h"
+#include "util/memory.h"
 #include "util/message.h"
 
 DEFINE_CLEANUP(struct store, store_close)
@@ -35,9 +35,7 @@ static int store_open_in(const char *directory, char **ret_message, struct store
 {
         CLEANUP(cleanup_free) char *path = NULL;
 
-        CLEANUP(cleanup_store_close) struct store *store = calloc(1, sizeof(*store));
-        if (store == NULL)
-                return -ENOMEM;
+        CLEANUP(cleanup_store_close) struct store *store = memory_need(calloc(1, sizeof(*store)));
         store->lock = -1;
 
         int r = state_directory_open(directory, ret_message, &store->directory);

@@ -67,7 +67,8 @@ enum exit_status output_finish(struct output *output, enum exit_status status)
 
         if (output->pager > 0)
                 pager_wait(output->pager);
-        if (written || (error == EPIPE && output->pager > 0) || status != EXIT_STATUS_SUCCESS)
+        if (written || output->pager > 0 ||
+            status != EXIT_STATUS_SUCCESS) /* a pager may be quit at any time */
                 return status;
         print_error("cannot write to standard output: %s", strerror(error));
         return EXIT_STATUS_IO;

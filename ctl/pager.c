@@ -96,6 +96,8 @@ static pid_t start(const struct pager_choice *choice)
         }
         if (pager < 0 || dup2(ends[1], STDOUT_FILENO) < 0)
                 pager = 0;
+        if (pager > 0)
+                (void)signal(SIGPIPE, SIG_IGN); /* it may be quit before it has read everything */
         close(ends[0]);
         close(ends[1]);
         return pager;

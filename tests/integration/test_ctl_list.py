@@ -3,11 +3,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import unittest
 
 from ctl_rig import THREE, ThreeJobs
-from harness import EX_OK, PATIENCE
+from harness import EX_OK, PATIENCE, end_with_parent
 
 
 class List(ThreeJobs):
@@ -104,6 +105,22 @@ class Terminal(ThreeJobs):
         _, shown = self.on_terminal("list", "--no-pager", env={**unsafe, "PAGER": str(pager)})
         self.assertNotIn("[FRSXMK", shown)
         self.assertNotIn("[FRSXMK", self.out("list", env={**unsafe, "PAGER": str(pager)}))
+
+    def test_a_pager_that_is_quit_is_no_error(self):
+        """It has read a line of more than a pipe holds."""
+        self.start("[job 5]\nresult_size = 300000\nstep = 0s Failed | x\n", [5])
+        self.daemon.wait_for(r"Job 5.*\[failed")
+        for form in ("off", "short"):
+            self.assertEqual(self.on_terminal("show", "5", "--json", form, env={
+                "SYSTEMD_PAGER": "sh -c 'read -r line; echo quit'", "SYSTEMD_PAGERSECURE": "0"}), (EX_OK, "quit\n"))
+
+    def test_a_reader_that_leaves_ends_it(self):
+        self.start("[job 5]\nresult_size = 300000\nstep = 0s Failed | x\n", [5])
+        self.daemon.wait_for(r"Job 5.*\[failed")
+        with subprocess.Popen(**self.command("show", "5"), stdout=subprocess.PIPE, preexec_fn=end_with_parent) as process:
+            process.stdout.read(10)
+            process.stdout.close()
+            self.assertEqual(process.wait(PATIENCE), -signal.SIGPIPE)
 
     def test_with_other_privileges_than_the_login_session_the_pager_is_less(self):
         self.start_three()

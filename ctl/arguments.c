@@ -314,23 +314,19 @@ static int check_options(const struct arguments *arguments)
         return 0;
 }
 
-/* As many as a call of the service may have. */
-#define IDS_MAX 1000
-
 static int read_ids(struct arguments *arguments)
 {
         bool jobs = arguments->command->words == WORDS_JOBS;
         uint64_t id;
 
-        if (arguments->word_count > IDS_MAX)
-                return usage_error(arguments->command->name, "more than 1000 IDs");
         for (size_t i = 0; i < arguments->word_count; i++) {
                 if (job_id_parse(arguments->words[i], &id) < 0)
                         return usage_error(arguments->words[i],
                                            jobs ? "invalid job ID; use a number such as 87654321"
                                                 : "invalid delivery ID; use a number from 'jobwatchctl "
                                                   "deliveries'");
-                id_list_add(&arguments->ids, id);
+                if (!id_list_contains(&arguments->ids, id))
+                        id_list_add(&arguments->ids, id);
         }
         return 0;
 }

@@ -29,7 +29,7 @@ struct arguments {
 
         char **words; /* what follows the command */
         size_t word_count;
-        struct id_list ids; /* the words, of commands that take ids */
+        struct id_list ids; /* the words, of commands that take ids; each once */
 };
 
 /*

@@ -11,15 +11,32 @@
 #include "ctl/fetch.h"
 #include "ctl/json.h"
 
-/* A call with the ids of the command line, and nothing else. */
+/* After an error in one of several calls. */
+static void print_done(size_t done, const struct id_list *ids)
+{
+        if (done > 0)
+                print_error("%zu of %zu IDs were sent before, and this is done", done, ids->count);
+}
+
+/* Calls with the ids of the command line, and nothing else. */
 static enum exit_status call_with_ids(struct context *context, const char *method)
 {
-        sd_bus_message *reply = NULL, *call = client_message(&context->client, method);
+        const struct id_list *ids = &context->arguments->ids;
+        enum exit_status status;
+        size_t done = 0;
 
-        client_append_ids(call, &context->arguments->ids);
         client_expect_polkit(&context->client);
-        enum exit_status status = client_call(&context->client, call, &reply);
-        sd_bus_message_unref(reply);
+        do {
+                const struct id_list part = ids_of_call(ids, done);
+                sd_bus_message *reply = NULL, *call = client_message(&context->client, method);
+
+                client_append_ids(call, &part);
+                status = client_call(&context->client, call, &reply);
+                sd_bus_message_unref(reply);
+                if (status != EXIT_STATUS_SUCCESS)
+                        print_done(done, ids);
+                done += part.count;
+        } while (status == EXIT_STATUS_SUCCESS && done < ids->count);
         return status;
 }
 
@@ -57,20 +74,30 @@ static void print_added(const struct row *row)
 enum exit_status command_add(struct context *context)
 {
         const struct arguments *arguments = context->arguments;
+        const struct id_list *ids = &arguments->ids;
         struct rows rows = { .items = NULL };
+        enum exit_status status;
+        size_t done = 0;
 
         if (arguments->name != NULL && arguments->ids.count > 1) {
                 print_error("--name: only with one job, since names are unique");
                 return EXIT_STATUS_USAGE;
         }
         client_expect_polkit(&context->client);
-        enum exit_status status = fetch_rows(
-                &context->client,
-                add_jobs_call(&context->client, &arguments->ids, arguments->name, arguments->hooks.items),
-                &rows);
-        if (status == EXIT_STATUS_SUCCESS && context->output.json != JSON_OFF)
+        do {
+                const struct id_list part = ids_of_call(ids, done);
+
+                status = fetch_rows(
+                        &context->client,
+                        add_jobs_call(&context->client, &part, arguments->name, arguments->hooks.items),
+                        &rows);
+                if (status != EXIT_STATUS_SUCCESS)
+                        print_done(done, ids);
+                done += part.count;
+        } while (status == EXIT_STATUS_SUCCESS && done < ids->count);
+        if (rows.count > 0 && context->output.json != JSON_OFF)
                 json_print_rows(&rows, context->output.json == JSON_PRETTY);
-        else if (status == EXIT_STATUS_SUCCESS)
+        else
                 for (size_t i = 0; i < rows.count; i++)
                         print_added(&rows.items[i]);
         rows_clear(&rows);

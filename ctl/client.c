@@ -21,8 +21,12 @@
 #include "util/text.h"
 #include "util/timespan.h"
 
-/* The service replies at once, except where it asks the API or polkit asks the user. */
+/* The service replies at once, except where it asks the API. */
 #define CALL_TIMEOUT_US (3 * USEC_PER_MIN)
+
+/* The service gives polkit, and so the user, 5 minutes. What happens then must not have been reported as
+ * failed. */
+#define PERMISSION_TIMEOUT_US (6 * USEC_PER_MIN)
 
 #define BUS_ERROR "org.freedesktop.DBus.Error."
 
@@ -101,6 +105,7 @@ void client_set_deadline(struct client *client, uint64_t span_us)
 
 void client_expect_polkit(struct client *client)
 {
+        client->asks_polkit = true;
         if (client->ask_password && client->agent == 0)
                 client->agent = polkit_agent_start();
 }
@@ -187,13 +192,18 @@ static bool is_error(const struct call_failure *failure, const char *prefix, con
 
 bool call_failure_is_absence(const struct call_failure *failure)
 {
-        /* The last one: it is stopping, and has given up its name before it replied. */
+        /* The last one: it is stopping, and has released its name before it replied. */
         static const char *const names[] = { "ServiceUnknown", "NameHasNoOwner", "NoReply", "UnknownObject" };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (is_error(failure, BUS_ERROR, names[i]))
                         return true;
         return false;
+}
+
+bool call_failure_is_departure(const struct call_failure *failure)
+{
+        return failure->from_bus && is_error(failure, BUS_ERROR, "NoReply");
 }
 
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
@@ -228,7 +238,8 @@ int client_try(struct client *client, sd_bus_message *call, sd_bus_message **ret
         CLEANUP(cleanup_sd_bus_slot_unref) sd_bus_slot *slot = NULL;
 
         *ret_failure = (struct call_failure){ 0 };
-        int r = sd_bus_call_async(client->bus, &slot, message, on_reply, &reply, CALL_TIMEOUT_US);
+        int r = sd_bus_call_async(client->bus, &slot, message, on_reply, &reply,
+                                  client->asks_polkit ? PERMISSION_TIMEOUT_US : CALL_TIMEOUT_US);
         while (r >= 0 && reply == NULL)
                 r = client_process(client);
         if (r >= 0 && sd_bus_is_open(client->bus) <= 0)

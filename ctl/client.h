@@ -20,6 +20,7 @@ struct client {
         const char *instance; /* borrowed; NULL: jobwatchd.service */
         uint64_t deadline_us; /* CLOCK_MONOTONIC; no call and no wait lasts longer; USEC_NEVER: none */
         bool ask_password;    /* polkit may ask the user to authenticate */
+        bool asks_polkit;     /* see client_expect_polkit() */
         pid_t agent;          /* of polkit, 0: not started */
 };
 
@@ -33,7 +34,10 @@ void client_close(struct client *client);
 /* From now on, calls and waiting take at most this time together. */
 void client_set_deadline(struct client *client, uint64_t span_us);
 
-/* To be called before what polkit decides: starts its agent for terminals if the user may be asked. */
+/*
+ * To be called before what polkit decides: starts its agent for terminals if the user may be asked, and lets
+ * calls take as long as that.
+ */
 void client_expect_polkit(struct client *client);
 
 /* "jobwatchd.service" or "jobwatchd@NAME.service", owned by the caller. */
@@ -68,6 +72,9 @@ void call_failure_clear(struct call_failure *failure);
 
 /* Whether the service is not there, or has gone before it replied. */
 bool call_failure_is_absence(const struct call_failure *failure);
+
+/* Whether it has got the call and left the bus before it replied. */
+bool call_failure_is_departure(const struct call_failure *failure);
 
 /*
  * Sends the call, which it takes, and processes messages until the reply arrives. Returns 0 and the reply, or

@@ -19,8 +19,6 @@
 
 DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
 
-#define PAGE_ROWS 1000
-
 /* ---- the table ---- */
 
 /* The hook is named as it is in the deliveries; one that is not configured keeps them. */
@@ -54,37 +52,17 @@ static const struct listing deliveries = { delivery_columns,
                                            sizeof(delivery_columns) / sizeof(*delivery_columns), "delivery",
                                            "deliveries" };
 
-static sd_bus_message *deliveries_call(struct client *client, const char *state, uint64_t after)
-{
-        sd_bus_message *call = client_message(client, "ListDeliveries");
-
-        client_need(sd_bus_message_open_container(call, 'a', "{sv}"));
-        if (state != NULL)
-                client_append_text(call, "State", state);
-        client_need(sd_bus_message_close_container(call));
-        client_need(sd_bus_message_append(call, "tu", after, PAGE_ROWS));
-        return call;
-}
-
 enum exit_status command_deliveries(struct context *context)
 {
         const unsigned given = context->arguments->given;
         const char *state = NULL;
         struct rows rows = { .items = NULL };
-        enum exit_status status;
-        uint64_t after = 0;
-        size_t before;
 
         if ((given & OPTION_PENDING) != (given & OPTION_FAILED) && (given & OPTION_PENDING) != 0)
                 state = "pending";
         else if ((given & OPTION_FAILED) != 0 && (given & OPTION_PENDING) == 0)
                 state = "failed";
-        do {
-                before = rows.count;
-                status = fetch_rows(&context->client, deliveries_call(&context->client, state, after), &rows);
-                if (rows.count > before)
-                        after = row_number(&rows.items[rows.count - 1], "Id");
-        } while (status == EXIT_STATUS_SUCCESS && rows.count > before);
+        enum exit_status status = fetch_deliveries(&context->client, state, &rows);
         if (status == EXIT_STATUS_SUCCESS) {
                 output_page(&context->output);
                 listing_print(&context->output, &deliveries, &rows);

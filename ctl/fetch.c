@@ -4,6 +4,8 @@
 
 #include "ctl/fetch.h"
 
+#include <errno.h>
+
 #include "util/cleanup.h"
 
 #define PAGE_ROWS 1000
@@ -32,6 +34,29 @@ enum exit_status fetch_row(struct client *client, sd_bus_message *call, struct r
                 return client_wrong_reply();
         *ret_reply = STEAL_POINTER(reply);
         return EXIT_STATUS_SUCCESS;
+}
+
+struct id_list ids_of_call(const struct id_list *ids, size_t before)
+{
+        const size_t left = ids->count - before;
+
+        return (struct id_list){ .ids = left > 0 ? ids->ids + before : NULL,
+                                 .count = left < CALL_IDS_MAX ? left : CALL_IDS_MAX };
+}
+
+/*
+ * Finds where the next page begins: after the last row. Returns 1; 0 if there were no rows after the first
+ * `before`; or -EPROTO if it is not further on, since then there would be no end.
+ */
+static int next_page(const struct rows *rows, size_t before, const char *key, uint64_t *after)
+{
+        if (rows->count == before)
+                return 0;
+        uint64_t last = row_number(&rows->items[rows->count - 1], key);
+        if (last <= *after)
+                return -EPROTO;
+        *after = last;
+        return 1;
 }
 
 /* ---- jobs ---- */
@@ -76,24 +101,43 @@ static sd_bus_message *jobs_call(struct client *client, const struct job_filter 
         return call;
 }
 
-int try_jobs(struct client *client, const struct job_filter *filter, struct rows *rows,
-             struct call_failure *ret_failure)
+/* With no more IDs than a call may have. */
+static int try_pages(struct client *client, const struct job_filter *filter, struct rows *rows,
+                     struct call_failure *ret_failure)
 {
         uint64_t after = 0;
-        size_t before;
         int r;
 
         do {
                 CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+                size_t before = rows->count;
 
-                before = rows->count;
                 r = client_try(client, jobs_call(client, filter, after), &reply, ret_failure);
                 if (r >= 0)
                         r = rows_read(rows, reply);
-                if (rows->count > before)
-                        after = row_number(&rows->items[rows->count - 1], "Id");
-        } while (r >= 0 && rows->count > before);
-        return r < 0 ? r : 0;
+                if (r >= 0)
+                        r = next_page(rows, before, "Id", &after);
+        } while (r > 0);
+        return r;
+}
+
+int try_jobs(struct client *client, const struct job_filter *filter, struct rows *rows,
+             struct call_failure *ret_failure)
+{
+        struct job_filter part = *filter;
+        size_t done = 0;
+        int r;
+
+        if (filter->ids == NULL)
+                return try_pages(client, filter, rows, ret_failure);
+        do {
+                const struct id_list ids = ids_of_call(filter->ids, done);
+
+                part.ids = &ids;
+                r = try_pages(client, &part, rows, ret_failure);
+                done += ids.count;
+        } while (r >= 0 && done < filter->ids->count);
+        return r;
 }
 
 enum exit_status fetch_jobs(struct client *client, const struct job_filter *filter, struct rows *rows)
@@ -130,6 +174,8 @@ int event_page_read(struct event_page *page, sd_bus_message *reply, struct rows 
         int r = sd_bus_message_read(reply, "tb", &page->newest, &gap);
         if (r >= 0)
                 r = rows_read(rows != NULL ? rows : &unwanted, reply);
+        if (r >= 0 && rows != NULL)
+                r = next_page(rows, before, "Sequence", &page->after);
         rows_clear(&unwanted);
         page->gap = r >= 0 && gap != 0;
         page->count = rows != NULL ? rows->count - before : 0;
@@ -144,4 +190,34 @@ enum exit_status fetch_events(struct client *client, struct event_page *page, st
         if (status != EXIT_STATUS_SUCCESS)
                 return status;
         return event_page_read(page, reply, rows) < 0 ? client_wrong_reply() : EXIT_STATUS_SUCCESS;
+}
+
+/* ---- deliveries ---- */
+
+static sd_bus_message *deliveries_call(struct client *client, const char *state, uint64_t after)
+{
+        sd_bus_message *call = client_message(client, "ListDeliveries");
+
+        client_need(sd_bus_message_open_container(call, 'a', "{sv}"));
+        if (state != NULL)
+                client_append_text(call, "State", state);
+        client_need(sd_bus_message_close_container(call));
+        client_need(sd_bus_message_append(call, "tu", after, PAGE_ROWS));
+        return call;
+}
+
+enum exit_status fetch_deliveries(struct client *client, const char *state, struct rows *rows)
+{
+        uint64_t after = 0;
+        int r;
+
+        do {
+                size_t before = rows->count;
+
+                enum exit_status status = fetch_rows(client, deliveries_call(client, state, after), rows);
+                if (status != EXIT_STATUS_SUCCESS)
+                        return status;
+                r = next_page(rows, before, "Id", &after);
+        } while (r > 0);
+        return r < 0 ? client_wrong_reply() : EXIT_STATUS_SUCCESS;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Events, the latest last. Those of some jobs are few, and read from the first. Those of all jobs are read
- * backwards in steps, until there are enough or they are old enough.
+ * Events, the latest last. Those of some jobs are few, and read from the first, for as many jobs at a time as
+ * a call may have. Those of all jobs are read backwards in steps, until there are enough or they are old
+ * enough.
  */
 
 #include <string.h>
@@ -87,14 +88,20 @@ static void keep_wanted(struct rows *rows, const struct arguments *arguments, ui
 
 static enum exit_status read_forwards(struct context *context, struct rows *rows)
 {
-        struct event_page page = { .jobs = &context->arguments->ids };
+        const struct id_list *ids = &context->arguments->ids;
         enum exit_status status;
+        size_t done = 0;
 
         do {
-                status = fetch_events(&context->client, &page, rows);
-                if (page.count > 0)
-                        page.after = row_number(&rows->items[rows->count - 1], "Sequence");
-        } while (status == EXIT_STATUS_SUCCESS && page.count > 0);
+                const struct id_list jobs = ids_of_call(ids, done);
+                struct event_page page = { .jobs = &jobs };
+                do
+                        status = fetch_events(&context->client, &page, rows);
+                while (status == EXIT_STATUS_SUCCESS && page.count > 0);
+                done += jobs.count;
+        } while (status == EXIT_STATUS_SUCCESS && done < ids->count);
+        if (ids->count > CALL_IDS_MAX)
+                rows_sort(rows, "Sequence");
         return status;
 }
 
@@ -122,12 +129,12 @@ static enum exit_status read_step(struct client *client, uint64_t first, uint64_
         enum exit_status status;
 
         do {
+                const bool begins = page.after == first;
+
                 page.limit = last - page.after;
                 status = fetch_events(client, &page, rows);
-                if (page.after == first)
+                if (begins)
                         *ret_gap = page.gap;
-                if (page.count > 0)
-                        page.after = row_number(&rows->items[rows->count - 1], "Sequence");
         } while (status == EXIT_STATUS_SUCCESS && page.count > 0 && page.after < last);
         while (rows->count > 0 && row_number(&rows->items[rows->count - 1], "Sequence") > last)
                 row_clear(&rows->items[--rows->count]); /* where some were deleted, later ones come too */

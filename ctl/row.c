@@ -132,6 +132,24 @@ int rows_read(struct rows *rows, sd_bus_message *reply)
         return r == -ENXIO ? sd_bus_message_exit_container(reply) : r;
 }
 
+static int compare_rows(const void *left, const void *right, void *key)
+{
+        uint64_t a = row_number(left, key), b = row_number(right, key);
+
+        return (a > b) - (a < b);
+}
+
+void rows_sort(struct rows *rows, const char *key)
+{
+        union {
+                const char *key;
+                void *passed; /* compare_rows() does not write to it */
+        } argument = { .key = key };
+
+        if (rows->count > 0)
+                qsort_r(rows->items, rows->count, sizeof(*rows->items), compare_rows, argument.passed);
+}
+
 void rows_clear(struct rows *rows)
 {
         for (size_t i = 0; i < rows->count; i++)

@@ -49,6 +49,9 @@ void row_clear(struct row *row);
 /* Appends all dictionaries of an aa{sv} at the current position, and a reference to the reply. Like above. */
 int rows_read(struct rows *rows, sd_bus_message *reply);
 
+/* Puts them in the order of a number. */
+void rows_sort(struct rows *rows, const char *key);
+
 void rows_clear(struct rows *rows);
 
 /* NULL: absent or of another type. */

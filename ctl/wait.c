@@ -38,11 +38,11 @@ struct waiting {
         struct id_list ended;
         uint64_t sequence; /* of the last event that was seen */
         bool any_failed;
-        bool begun;    /* the jobs were there, and `sequence` is known */
-        bool answered; /* the service has replied once */
-        bool relist;   /* jobs may have been removed */
-        bool notified; /* there are events to read */
-        bool appeared; /* the service has come to the bus */
+        bool begun;     /* the jobs were there, and `sequence` is known */
+        bool was_there; /* the service has been on the bus */
+        bool relist;    /* jobs may have been removed */
+        bool notified;  /* there are events to read */
+        bool appeared;  /* the service has come to the bus */
 };
 
 /* ---- signals ---- */
@@ -152,7 +152,9 @@ enum step {
 
 static int failed_step(struct waiting *waiting, struct call_failure *failure)
 {
-        int step = waiting->answered && call_failure_is_absence(failure)
+        if (call_failure_is_departure(failure))
+                waiting->was_there = true;
+        int step = waiting->was_there && call_failure_is_absence(failure)
                            ? STEP_ABSENT
                            : (int)client_explain(waiting->client, failure);
 
@@ -166,7 +168,7 @@ static int call(struct waiting *waiting, sd_bus_message *message, sd_bus_message
 
         if (client_try(waiting->client, message, ret_reply, &failure) < 0)
                 return failed_step(waiting, &failure);
-        waiting->answered = true;
+        waiting->was_there = true;
         return STEP_ON;
 }
 
@@ -179,29 +181,28 @@ static bool is_over(const struct waiting *waiting)
 /* Reads the events since the last, or only finds out which is the newest. */
 static int read_events(struct waiting *waiting)
 {
-        struct event_page page = { .jobs = &waiting->open };
+        struct event_page page = { .after = 0 };
 
         do {
                 CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
                 struct rows rows = { .items = NULL };
 
                 page.after = waiting->begun ? waiting->sequence : INT64_MAX;
+                page.jobs = waiting->open.count <= CALL_IDS_MAX ? &waiting->open : NULL;
                 int step = call(waiting, event_page_call(waiting->client, &page), &reply);
                 if (step != STEP_ON)
                         return step;
                 int r = event_page_read(&page, reply, &rows);
                 for (size_t i = 0; i < rows.count; i++) {
                         uint64_t job = row_number(&rows.items[i], "Job");
-                        waiting->sequence = row_number(&rows.items[i], "Sequence");
                         if (has_ended(&rows.items[i]) && id_list_contains(&waiting->open, job))
                                 note_end(waiting, job, &rows.items[i]);
                 }
                 rows_clear(&rows);
                 if (r < 0)
                         return (int)client_wrong_reply();
-                /* Also if the state was deleted, and events are counted from 1 again. */
-                if (page.count == 0)
-                        waiting->sequence = page.newest;
+                /* The newest also if the state was deleted, and events are counted from 1 again. */
+                waiting->sequence = page.count > 0 ? page.after : page.newest;
                 if (page.gap)
                         waiting->relist = true;
         } while (page.count > 0 && !is_over(waiting));
@@ -210,11 +211,19 @@ static int read_events(struct waiting *waiting)
 
 static int add_jobs(struct waiting *waiting, const struct id_list *ids)
 {
-        CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+        size_t done = 0;
+        int step;
 
         waiting->relist = true;
         client_expect_polkit(waiting->client);
-        return call(waiting, add_jobs_call(waiting->client, ids, NULL, NULL), &reply);
+        do {
+                CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
+                const struct id_list part = ids_of_call(ids, done);
+
+                step = call(waiting, add_jobs_call(waiting->client, &part, NULL, NULL), &reply);
+                done += part.count;
+        } while (step == STEP_ON && done < ids->count);
+        return step;
 }
 
 static int missing(const struct waiting *waiting, uint64_t id)
@@ -226,15 +235,20 @@ static int missing(const struct waiting *waiting, uint64_t id)
         return EXIT_STATUS_UNKNOWN;
 }
 
-/* A job that has ended, or is watched. */
+static int compare_id(const void *key, const void *item)
+{
+        uint64_t id = *(const uint64_t *)key, of_row = row_number(item, "Id");
+
+        return (id > of_row) - (id < of_row);
+}
+
+/* A job that has ended, or is watched. The rows are by ID. */
 static const struct row *find_job(const struct rows *rows, uint64_t id)
 {
-        for (size_t i = 0; i < rows->count; i++) {
-                const struct row *row = &rows->items[i];
-                if (row_number(row, "Id") == id)
-                        return has_ended(row) || !row_flag(row, "Removed") ? row : NULL;
-        }
-        return NULL;
+        const struct row *row =
+                rows->count > 0 ? bsearch(&id, rows->items, rows->count, sizeof(*row), compare_id) : NULL;
+
+        return row != NULL && (has_ended(row) || !row_flag(row, "Removed")) ? row : NULL;
 }
 
 static int judge_jobs(struct waiting *waiting, const struct rows *rows)
@@ -270,6 +284,7 @@ static int list_jobs(struct waiting *waiting)
 
         if (try_jobs(waiting->client, &filter, &rows, &failure) < 0)
                 step = failure.error != 0 ? failed_step(waiting, &failure) : (int)client_wrong_reply();
+        rows_sort(&rows, "Id");
         if (step == STEP_ON)
                 step = judge_jobs(waiting, &rows);
         rows_clear(&rows);
@@ -369,8 +384,7 @@ enum exit_status command_wait(struct context *context)
         if (arguments->timeout_us > 0)
                 client_set_deadline(&context->client, arguments->timeout_us);
         for (size_t i = 0; i < arguments->ids.count; i++)
-                if (!id_list_contains(&waiting.open, arguments->ids.ids[i]))
-                        id_list_add(&waiting.open, arguments->ids.ids[i]);
+                id_list_add(&waiting.open, arguments->ids.ids[i]);
 
         enum exit_status status = (enum exit_status)wait_for_all(&waiting);
         if (status <= EXIT_STATUS_FAILED && context->output.json != JSON_OFF) {

@@ -4,7 +4,8 @@
  * A library for LD_PRELOAD that shifts clocks of the process. CLOCK_SHIFT names a file of eight bytes:
  * seconds to add to the wall clock, as an integer of the machine, in effect as soon as it is written. Eight
  * more bytes are seconds to add to CLOCK_BOOTTIME, as if the machine had been suspended, or that time had
- * passed; timers that are set later elapse by that clock. Other clocks are untouched.
+ * passed; timers that are set later elapse by that clock. Eight more are seconds to add to CLOCK_MONOTONIC,
+ * of which timers know nothing. Other clocks are untouched.
  */
 
 #include <fcntl.h>
@@ -20,7 +21,8 @@
 
 #define FILES_MAX 1024
 
-static const volatile int64_t *shift; /* seconds, of the wall clock and of CLOCK_BOOTTIME; mapped */
+static const volatile int64_t
+        *shift; /* seconds, of the wall clock, CLOCK_BOOTTIME, CLOCK_MONOTONIC; mapped */
 static bool is_boot_timer[FILES_MAX];
 
 __attribute__((constructor)) static void clock_shift_init(void)
@@ -45,6 +47,8 @@ int clock_gettime(clockid_t clock, struct timespec *ret_now)
                 ret_now->tv_sec += *shift;
         if (r == 0 && shift != NULL && clock == CLOCK_BOOTTIME)
                 ret_now->tv_sec += shift[1];
+        if (r == 0 && shift != NULL && clock == CLOCK_MONOTONIC)
+                ret_now->tv_sec += shift[2];
         return (int)r;
 }
 

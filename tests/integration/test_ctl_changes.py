@@ -30,6 +30,26 @@ class Changes(ThreeJobs):
         self.wait_until(lambda: note.exists() and "8\n" in note.read_text())
         self.says(EX_UNKNOWN, ".*nohook", "add", "8", "--hook", "nohook")
 
+    def test_more_jobs_than_a_call_may_have(self):
+        """They are sent in several; if one fails, what was done before is said."""
+        self.start_three()
+        jobs = range(1000, 3500)
+        self.fake.fault("many", path="*", status=500)
+        added = self.out("add", *reversed(jobs), 1000).splitlines()
+        self.assertTrue(sorted(added) == [f"Job {job} is watched from now on." for job in jobs])
+        self.assertTrue([row["Id"] for row in self.json("list", "--open")] == [5, *jobs])
+        self.assertEqual(self.out("poll", *jobs), "")
+        self.assertEqual(self.json("history", *range(6, 3500)), self.json("history", "6", "7"))
+
+        waiting = Waiting(self, *jobs)
+        done = self.ctl("remove", *jobs, 9999)
+        self.assertEqual(done.returncode, EX_UNKNOWN)
+        self.assertRegex(done.stderr, "^jobwatchctl: .*9999.*\n"
+                                      "jobwatchctl: 2000 of 2501 IDs were sent before, and this is done\n$")
+        self.assertEqual(waiting.end()[0], EX_UNKNOWN)
+        self.out("remove", *range(3000, 3500))
+        self.assertEqual([row["Id"] for row in self.json("list", "--open") if not row["Removed"]], [5])
+
     def test_poll_now(self):
         self.start(THREE, [5], poll={"interval": "1h", "max_interval": "1h"})
         self.daemon.wait_for(r"Job 5.*\[seen")

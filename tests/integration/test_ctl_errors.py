@@ -6,8 +6,9 @@ import subprocess
 import time
 import unittest
 
+from clock import Clock, LIBRARY as CLOCK_LIBRARY
 from ctl_rig import CtlTest, Waiting
-from harness import EX_IOERR, EX_NOPERM, EX_TIMEOUT, EX_UNAVAILABLE, EX_USAGE, PATIENCE
+from harness import EX_IOERR, EX_NOPERM, EX_OK, EX_TIMEOUT, EX_UNAVAILABLE, EX_USAGE, PATIENCE
 
 EX_UNKNOWN, EX_SOFTWARE = 66, 70
 DBUS, OWN = "org.freedesktop.DBus.Error.", "org.jobwatchd1.Error."
@@ -66,6 +67,13 @@ class Missing(CtlTest):
         self.says(EX_UNAVAILABLE, "jobwatchd did not reply: it has stopped or is stuck; see 'systemctl status jobwatchd",
                   "list")
 
+    def test_a_wait_that_the_service_leaves_at_once_goes_on(self):
+        self.start_service("leave")
+        waiting = Waiting(self, 5)
+        self.wait_until(lambda: self.bus.run("status", "org.jobwatchd1").returncode != 0)
+        self.start_service("error", OWN + "NoSuchJob", "no such job")
+        self.assertEqual(waiting.end(), (EX_UNKNOWN, "jobwatchctl: no such job\n"))
+
     def test_a_service_that_is_stopping(self):
         """It has no object any more, and is about to give up its name."""
         self.start_service("error", DBUS + "UnknownObject", "Unknown object.")
@@ -84,6 +92,22 @@ class Missing(CtlTest):
         began = time.monotonic()
         self.says(EX_TIMEOUT, "the time of --timeout has passed", "wait", "5", "--timeout=300ms")
         self.assertGreaterEqual(time.monotonic() - began, 0.3)
+
+
+    @unittest.skipUnless(CLOCK_LIBRARY, "the library cannot be loaded into a program with a sanitizer")
+    def test_a_password_may_be_typed_as_late_as_polkit_permits(self):
+        """What happens then must not have been reported as failed."""
+        for command, seconds, status in (("remove", 295, EX_OK), ("poll", 295, EX_OK), ("retry", 295, EX_OK),
+                                         ("drop", 295, EX_OK), ("drop", 400, EX_UNAVAILABLE),
+                                         ("show", 200, EX_UNAVAILABLE)):
+            with self.subTest(command, seconds=seconds):
+                clock = Clock(self.directory / "clock")
+                service = self.start_service("late", clock.path, str(seconds))
+                done = self.ctl(command, "5", env=clock.env)
+                service.kill()
+                service.wait()
+                self.assertEqual(done.returncode, status, done.stderr)
+                self.assertEqual("did not reply" in done.stderr, status != EX_OK)
 
 
 class Refused(CtlTest):
@@ -138,6 +162,11 @@ class Errors(CtlTest):
         for command in (["list"], ["show", "5"], ["history"], ["status"], ["deliveries"], ["wait", "5"], ["add", "5"],
                         ["test-hook", "x"]):
             self.says(EX_SOFTWARE, "unexpected reply: jobwatchd and jobwatchctl are not of the same version", *command)
+
+    def test_a_list_that_repeats_itself(self):
+        self.start_service("repeat")
+        for command in (["list"], ["history"], ["history", "5"], ["deliveries"], ["wait", "5"]):
+            self.says(EX_SOFTWARE, "unexpected reply", *command)
 
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="ascii") as full:

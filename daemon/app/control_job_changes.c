@@ -22,6 +22,7 @@ struct request {
         struct bus_call *call;
         const uint64_t *ids; /* of jobs that are to be added, borrowed from the call */
         size_t count;
+        const char *name; /* likewise */
 };
 
 static struct request *request_new(const struct control *control, struct bus_call *call)
@@ -36,6 +37,11 @@ static struct request *request_new(const struct control *control, struct bus_cal
 static void fail_unknown(struct bus_call *call, uint64_t id)
 {
         bus_call_fail(call, BUS_NO_SUCH_JOB, "no such job: %" PRIu64, id);
+}
+
+static void fail_name(struct bus_call *call, uint64_t other, const char *name)
+{
+        bus_call_fail(call, BUS_INVALID_ARGUMENTS, "job %" PRIu64 " has the name %s", other, name);
 }
 
 static void put_added(struct bus_call *call, const uint64_t ids[], const enum job_was was[], size_t count)
@@ -67,6 +73,10 @@ static void on_done(void *userdata, const struct job_request_end *end)
                 fail_unknown(call, end->unknown);
                 return;
         }
+        if (end->r == -EEXIST) {
+                fail_name(call, end->unknown, request->name);
+                return;
+        }
         if (end->r < 0) {
                 bus_call_fail(call, BUS_STATE_UNAVAILABLE, "the state cannot be used: %s", end->error);
                 return;
@@ -96,7 +106,7 @@ static bool join_hooks(const struct control *control, struct bus_call *call, cha
         return true;
 }
 
-/* Names are unique. Otherwise the call has ended. */
+/* Names are unique, which is checked again when the job is added. Otherwise the call has ended. */
 static bool may_have_name(const struct control *control, struct bus_call *call,
                           const struct bus_add_jobs *arguments)
 {
@@ -107,8 +117,7 @@ static bool may_have_name(const struct control *control, struct bus_call *call,
         if (problem != NULL)
                 bus_call_fail(call, BUS_INVALID_ARGUMENTS, "invalid name; %s", problem);
         else if (other != 0 && other != arguments->ids[0])
-                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "job %" PRIu64 " has the name %s", other,
-                              arguments->name);
+                fail_name(call, other, arguments->name);
         else
                 return true;
         return false;
@@ -131,6 +140,7 @@ void control_add_jobs(void *userdata, struct bus_call *call, const struct bus_ad
         struct request *request = request_new(control, call);
         request->ids = arguments->ids;
         request->count = arguments->count;
+        request->name = arguments->name;
         monitor_add_jobs(control->parts.monitor, &addition, on_done, request);
 }
 

@@ -13,10 +13,8 @@
 #include "util/names.h"
 
 static const char *const kinds[] = {
-        [MANUAL_ADDED] = "added",
-        [MANUAL_EXTENDED] = "extended",
-        [MANUAL_REMOVED] = "removed",
-        [MANUAL_DISMISSED] = "dismissed",
+        [MANUAL_ADDED] = "added",         [MANUAL_EXTENDED] = "extended", [MANUAL_REMOVED] = "removed",
+        [MANUAL_DISMISSED] = "dismissed", [MANUAL_EXCLUDED] = "excluded",
 };
 
 const char *manual_kind_to_string(enum manual_kind kind)
@@ -62,6 +60,7 @@ void manual_job_merge(const struct manual_job *before, const struct manual_job *
         *merged = (struct manual_job){ .id = added->id,
                                        .kind = was_watched ? MANUAL_EXTENDED : MANUAL_ADDED,
                                        .again = added->again,
+                                       .since_us = added->since_us,
                                        .name = copy_string(name),
                                        .hooks = copy_string(hooks) };
         if (!was_added)

@@ -10,7 +10,8 @@ enum manual_kind {
         MANUAL_ADDED,     /* it is watched */
         MANUAL_EXTENDED,  /* likewise; it was watched before, and its hooks are beside those that it had */
         MANUAL_REMOVED,   /* it is not watched, as long as it is listed */
-        MANUAL_DISMISSED, /* it is not watched, though it was discovered */
+        MANUAL_DISMISSED, /* it is not watched, though it was discovered, as long as it is not listed */
+        MANUAL_EXCLUDED,  /* both: it is not watched as long as it is listed, and dismissed after that */
 };
 
 struct manual_job {
@@ -19,6 +20,9 @@ struct manual_job {
         char *name;  /* NULL: none */
         char *hooks; /* names, separated by commas; NULL: all or, of an extended job, none */
         bool again;  /* it had ended, and is to be read once more */
+
+        /* When it was asked for: by CLOCK_REALTIME as the state has it, by CLOCK_BOOTTIME in the monitor. */
+        int64_t since_us;
 };
 
 #define MANUAL_JOB_NONE ((struct manual_job){ .id = 0 })
@@ -29,7 +33,7 @@ void manual_job_clear(struct manual_job *manual);
 /* Whether the job is watched for this. */
 bool manual_job_is_added(const struct manual_job *manual);
 
-/* "added", "extended", "removed", "dismissed". */
+/* "added", "extended", "removed", "dismissed", "excluded". */
 const char *manual_kind_to_string(enum manual_kind kind);
 bool manual_kind_from_string(const char *word, enum manual_kind *ret_kind);
 

@@ -19,7 +19,7 @@ void job_changes_prepare(struct job_changes *changes, const struct job_table *ta
         for (size_t i = 0; i < config->job_count; i++) {
                 struct job *job = job_table_find(table, config->jobs[i].id);
 
-                if (manual_jobs_exclude(manual, config->jobs[i].id))
+                if (manual_jobs_exclude_listed(manual, config->jobs[i].id))
                         continue;
                 if (job == NULL) {
                         job = job_new(&config->jobs[i]);

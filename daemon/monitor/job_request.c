@@ -2,9 +2,12 @@
 
 /*
  *      request ──> operation: committed ──> take effect ──> done()
- *                                   └── a reload is being prepared ──> wait for its end ──^
+ *                      ^            └── a reload is being prepared ──> wait for its end ──┐
+ *                      └──────────────────────────────────────────────────────────────────┘
  *
  * A reload has compared the table with another configuration, so the table must not change until it is over.
+ * Then the request is committed again, since it may mean something else with the other configuration, and
+ * what was read of the jobs may be old.
  */
 
 #include "monitor/job_request.h"
@@ -31,6 +34,7 @@ struct item {
         struct job *job;  /* to be added, with what is recorded of it; or one that was removed. Owned */
         bool was_watched; /* to be added: because of the configuration. To be removed: it is known */
         bool is_kept;     /* to be removed: as such; otherwise what was asked for is only forgotten */
+        bool is_skipped;  /* to be removed, since it ended long ago, and added again in the meantime */
 };
 
 struct job_request {
@@ -92,6 +96,7 @@ static int run_addition(const struct job_request *request, const struct item *it
                 .name = request->name,
                 .hooks = request->hooks,
                 .again = memory->recorded && outcome_is_terminal(memory->outcome),
+                .since_us = (int64_t)request->now_us,
         };
         manual_job_merge(r > 0 ? &before : NULL, &added, item->was_watched, ret_merged);
         return 0;
@@ -102,6 +107,10 @@ static int addition_run(struct state_operation *operation, struct store *store)
         struct job_request *request = CONTAINER_OF(operation, struct job_request, operation);
         int r = 0;
 
+        if (request->name != NULL)
+                r = store_find_manual_name(store, request->name, request->items[0].id, &request->unknown);
+        if (r > 0)
+                return -EEXIST;
         for (size_t i = 0; i < request->count && r >= 0; i++)
                 r = run_addition(request, &request->items[i], store, &request->put[i]);
         return r < 0 ? r : store_change_manual(store, request->put, request->count, NULL, 0);
@@ -118,6 +127,14 @@ static int is_known(struct store *store, const struct item *item)
         return r == 0 ? store_get_manual(store, item->id, &manual) : r;
 }
 
+/* It was added once more, after it was found to have ended long ago. */
+static bool is_read_again(struct store *store, uint64_t id)
+{
+        CLEANUP(manual_job_clear) struct manual_job manual = MANUAL_JOB_NONE;
+
+        return store_get_manual(store, id, &manual) > 0 && manual.again;
+}
+
 static int removal_run(struct state_operation *operation, struct store *store)
 {
         struct job_request *request = CONTAINER_OF(operation, struct job_request, operation);
@@ -125,16 +142,18 @@ static int removal_run(struct state_operation *operation, struct store *store)
         size_t count = 0;
 
         for (size_t i = 0; i < request->count; i++) {
-                int r = is_known(store, &request->items[i]);
+                struct item *item = &request->items[i];
+                int r = is_known(store, item);
 
                 if (r == 0) {
-                        request->unknown = request->items[i].id;
+                        request->unknown = item->id;
                         return -ENOENT;
                 }
                 if (r < 0 && r != -EUCLEAN)
                         return r;
-                if (!request->items[i].is_kept)
-                        dropped[count++] = request->items[i].id;
+                item->is_skipped = !request->by_user && is_read_again(store, item->id);
+                if (!item->is_kept && !item->is_skipped)
+                        dropped[count++] = item->id;
         }
         return store_change_manual(store, request->put, request->put_count, dropped, count);
 }
@@ -252,6 +271,8 @@ static void make_removals(struct job_request *request)
         for (size_t i = 0; i < request->put_count; i++)
                 manual_jobs_put(&monitor->manual, &request->put[i]);
         for (size_t i = 0; i < request->count; i++) {
+                if (request->items[i].is_skipped)
+                        continue;
                 if (!request->items[i].is_kept)
                         manual_jobs_drop(&monitor->manual, request->items[i].id);
                 remove_job(monitor, &request->items[i]);
@@ -271,7 +292,7 @@ static void take_effect(struct job_request *request)
                 make_additions(request);
         else
                 make_removals(request);
-        manual_forget_unlisted(monitor);
+        manual_follow_config(monitor);
         discover_recount(monitor);
         monitor_poll_soon(monitor);
         if (request->done != NULL)
@@ -302,16 +323,6 @@ static void request_done(struct state_operation *operation, int r)
         *last = STEAL_POINTER(request);
 }
 
-void job_requests_continue(struct monitor *monitor)
-{
-        struct job_request *request;
-
-        while ((request = monitor->waiting) != NULL) {
-                monitor->waiting = request->next;
-                take_effect(request);
-        }
-}
-
 /* ---- requests ---- */
 
 static struct job_request *request_new(struct monitor *monitor, const uint64_t ids[], size_t count)
@@ -328,13 +339,6 @@ static struct job_request *request_new(struct monitor *monitor, const uint64_t i
         return request;
 }
 
-static void queue_request(struct job_request *request,
-                          int (*run)(struct state_operation *operation, struct store *store))
-{
-        request->operation = (struct state_operation){ .run = run, .done = request_done };
-        state_queue(request->monitor->parts.state, &request->operation);
-}
-
 /* Whether the configuration says that the job is watched. */
 static bool is_watched(const struct monitor *monitor, uint64_t id)
 {
@@ -342,29 +346,6 @@ static bool is_watched(const struct monitor *monitor, uint64_t id)
 
         return manual_find_listed(monitor->parts.config, id) != NULL ||
                (job != NULL && job->discovery != NULL && !job_is_undecided(job));
-}
-
-void monitor_add_jobs(struct monitor *monitor, const struct job_addition *addition, job_request_handler done,
-                      void *userdata)
-{
-        struct job_request *request = request_new(monitor, addition->ids, addition->count);
-
-        request->adds = request->by_user = true;
-        request->uid = addition->uid;
-        request->done = done;
-        request->userdata = userdata;
-        request->was = memory_need(calloc(addition->count + 1, sizeof(*request->was)));
-        request->name = addition->name != NULL ? memory_need(strdup(addition->name)) : NULL;
-        request->hooks = addition->hooks != NULL ? memory_need(strdup(addition->hooks)) : NULL;
-        for (size_t i = 0; i < request->count; i++) {
-                const struct manual_job manual = { .id = addition->ids[i],
-                                                   .name = request->name,
-                                                   .hooks = request->hooks };
-
-                request->items[i].was_watched = is_watched(monitor, manual.id);
-                request->items[i].job = added_job_new(monitor->parts.config, &manual);
-        }
-        queue_request(request, addition_run);
 }
 
 /* How a removal of the job is stored: it returns false if there is nothing to keep. */
@@ -375,10 +356,10 @@ static bool kind_of_removal(const struct monitor *monitor, uint64_t id, enum man
 
         if (manual != NULL && !manual_job_is_added(manual))
                 *ret_kind = manual->kind;
+        else if (manual_find_listed(monitor->parts.config, id) != NULL)
+                *ret_kind = job != NULL && job->discovery != NULL ? MANUAL_EXCLUDED : MANUAL_REMOVED;
         else if (job != NULL && job->discovery != NULL)
                 *ret_kind = MANUAL_DISMISSED;
-        else if (manual_find_listed(monitor->parts.config, id) != NULL)
-                *ret_kind = MANUAL_REMOVED;
         else
                 return false;
         return true;
@@ -398,6 +379,53 @@ static void plan_removal(struct job_request *request, struct item *item)
         request->put_count++;
 }
 
+/* By what the configuration says now. */
+static void queue_request(struct job_request *request)
+{
+        request->put_count = 0;
+        for (size_t i = 0; i < request->count; i++)
+                if (request->adds)
+                        request->items[i].was_watched = is_watched(request->monitor, request->items[i].id);
+                else
+                        plan_removal(request, &request->items[i]);
+        request->operation = (struct state_operation){ .run = request->adds ? addition_run : removal_run,
+                                                       .done = request_done };
+        state_queue(request->monitor->parts.state, &request->operation);
+}
+
+void job_requests_continue(struct monitor *monitor)
+{
+        struct job_request *request;
+
+        while ((request = monitor->waiting) != NULL) {
+                monitor->waiting = request->next;
+                request->next = NULL;
+                queue_request(request);
+        }
+}
+
+void monitor_add_jobs(struct monitor *monitor, const struct job_addition *addition, job_request_handler done,
+                      void *userdata)
+{
+        struct job_request *request = request_new(monitor, addition->ids, addition->count);
+
+        request->adds = request->by_user = true;
+        request->uid = addition->uid;
+        request->done = done;
+        request->userdata = userdata;
+        request->was = memory_need(calloc(addition->count + 1, sizeof(*request->was)));
+        request->name = addition->name != NULL ? memory_need(strdup(addition->name)) : NULL;
+        request->hooks = addition->hooks != NULL ? memory_need(strdup(addition->hooks)) : NULL;
+        for (size_t i = 0; i < request->count; i++) {
+                const struct manual_job manual = { .id = addition->ids[i],
+                                                   .name = request->name,
+                                                   .hooks = request->hooks };
+
+                request->items[i].job = added_job_new(monitor->parts.config, &manual);
+        }
+        queue_request(request);
+}
+
 void monitor_remove_jobs(struct monitor *monitor, const uint64_t ids[], size_t count, uid_t uid,
                          job_request_handler done, void *userdata)
 {
@@ -407,18 +435,14 @@ void monitor_remove_jobs(struct monitor *monitor, const uint64_t ids[], size_t c
         request->uid = uid;
         request->done = done;
         request->userdata = userdata;
-        for (size_t i = 0; i < count; i++)
-                plan_removal(request, &request->items[i]);
-        queue_request(request, removal_run);
+        queue_request(request);
 }
 
 void job_requests_expire(struct monitor *monitor, const uint64_t ids[], size_t count)
 {
         struct job_request *request = request_new(monitor, ids, count);
 
-        for (size_t i = 0; i < count; i++)
-                plan_removal(request, &request->items[i]);
-        queue_request(request, removal_run);
+        queue_request(request);
 }
 
 /* ---- polls ---- */

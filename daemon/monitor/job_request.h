@@ -24,7 +24,8 @@ enum job_was {
 };
 
 struct job_request_end {
-        int r;                   /* 0; -ENOENT: `unknown` is no known job; or an errno of the state */
+        int r;                   /* 0; -ENOENT: `unknown` is no known job; -EEXIST: `unknown` has the name; or
+                                    an errno of the state */
         const char *error;       /* with the latter */
         uint64_t unknown;        /* see above */
         const enum job_was *was; /* of each added job; NULL: they were removed */

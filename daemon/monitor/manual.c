@@ -2,8 +2,8 @@
 
 /*
  * What the state has of jobs that were added or removed at run time is the same as in memory, except for
- * requests that are being committed. A removal ends when the job is not listed any more, and an addition when
- * the job has ended `keep` ago.
+ * requests that are being committed. The removal of a listed job ends when it is not listed any more, that of
+ * a discovered one when it is listed, and an addition when `keep` has passed since it and the end of the job.
  */
 
 #include "monitor/manual.h"
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "monitor/added_job.h"
+#include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/container.h"
 #include "util/memory.h"
@@ -27,7 +28,9 @@ struct upkeep {
         struct state_operation operation;
         bool reads; /* the jobs were read once more; otherwise forgets them */
         size_t count;
-        uint64_t ids[];
+        uint64_t *ids;
+        size_t put_count;
+        struct manual_job *put; /* what is stored of others; without texts */
 };
 
 static int upkeep_run(struct state_operation *operation, struct store *store)
@@ -36,23 +39,31 @@ static int upkeep_run(struct state_operation *operation, struct store *store)
         int r = 0;
 
         if (!upkeep->reads)
-                return store_change_manual(store, NULL, 0, upkeep->ids, upkeep->count);
+                return store_change_manual(store, upkeep->put, upkeep->put_count, upkeep->ids, upkeep->count);
         for (size_t i = 0; i < upkeep->count && r >= 0; i++)
                 r = store_manual_read(store, upkeep->ids[i]);
         return r;
 }
 
+static void upkeep_free(struct upkeep *upkeep)
+{
+        free(upkeep->ids);
+        free(upkeep->put);
+        free(upkeep);
+}
+
 static void upkeep_done(struct state_operation *operation, int r)
 {
         (void)r;
-        free(CONTAINER_OF(operation, struct upkeep, operation));
+        upkeep_free(CONTAINER_OF(operation, struct upkeep, operation));
 }
 
 static struct upkeep *upkeep_new(const struct monitor *monitor, bool reads)
 {
-        struct upkeep *upkeep =
-                memory_need(calloc(1, sizeof(*upkeep) + monitor->manual.count * sizeof(upkeep->ids[0])));
+        struct upkeep *upkeep = memory_need(calloc(1, sizeof(*upkeep)));
 
+        upkeep->ids = memory_need(calloc(monitor->manual.count + 1, sizeof(*upkeep->ids)));
+        upkeep->put = memory_need(calloc(monitor->manual.count + 1, sizeof(*upkeep->put)));
         upkeep->operation = (struct state_operation){ .run = upkeep_run, .done = upkeep_done };
         upkeep->reads = reads;
         return upkeep;
@@ -60,10 +71,10 @@ static struct upkeep *upkeep_new(const struct monitor *monitor, bool reads)
 
 static void upkeep_queue(const struct monitor *monitor, struct upkeep *upkeep)
 {
-        if (upkeep->count > 0)
+        if (upkeep->count + upkeep->put_count > 0)
                 state_queue(monitor->parts.state, &upkeep->operation);
         else
-                free(upkeep);
+                upkeep_free(upkeep);
 }
 
 /* ---- as time passes ---- */
@@ -93,11 +104,12 @@ void manual_update(struct monitor *monitor)
 static bool has_expired(const struct monitor *monitor, const struct manual_job *manual, uint64_t now_us)
 {
         const struct job *job = job_table_find(&monitor->jobs, manual->id);
+        const int64_t until_us = (int64_t)now_us - (int64_t)monitor->parts.config->state_keep_us;
 
-        return job != NULL && manual_job_is_added(manual) && job->planning.done && job->commit == NULL &&
+        return job != NULL && manual_job_is_added(manual) && !manual->again && manual->since_us <= until_us &&
+               job->planning.done && job->commit == NULL &&
                outcome_is_terminal(job->planning.watch.memory.outcome) &&
-               (int64_t)now_us - job->planning.watch.changed_us >=
-                       (int64_t)monitor->parts.config->state_keep_us;
+               job->planning.watch.changed_us <= until_us;
 }
 
 static int on_expiry(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -161,19 +173,23 @@ void manual_describe(struct monitor *monitor, const struct manual_job *manual, s
         planner_update_job(monitor->planner, &job->planning, &settings, monitor_now_us(monitor));
 }
 
-void manual_forget_unlisted(struct monitor *monitor)
+void manual_follow_config(struct monitor *monitor)
 {
         struct upkeep *upkeep = upkeep_new(monitor, false);
         struct manual_jobs *manual = &monitor->manual;
 
         for (size_t i = manual->count; i-- > 0;) {
-                uint64_t id = manual->jobs[i].id;
+                struct manual_job *job = &manual->jobs[i];
+                bool listed = manual_find_listed(monitor->parts.config, job->id) != NULL;
 
-                if (manual->jobs[i].kind != MANUAL_REMOVED ||
-                    manual_find_listed(monitor->parts.config, id) != NULL)
-                        continue;
-                upkeep->ids[upkeep->count++] = id;
-                manual_jobs_drop(manual, id);
+                if (!listed && job->kind == MANUAL_EXCLUDED) {
+                        job->kind = MANUAL_DISMISSED;
+                        upkeep->put[upkeep->put_count++] =
+                                (struct manual_job){ .id = job->id, .kind = MANUAL_DISMISSED };
+                } else if (job->kind == (listed ? MANUAL_DISMISSED : MANUAL_REMOVED)) {
+                        upkeep->ids[upkeep->count++] = job->id;
+                        manual_jobs_drop(manual, job->id);
+                }
         }
         upkeep_queue(monitor, upkeep);
 }
@@ -183,7 +199,10 @@ void manual_forget_unlisted(struct monitor *monitor)
 static int take_stored(void *userdata, struct manual_job *manual)
 {
         struct monitor *monitor = userdata;
+        int64_t age_us = (int64_t)clock_wall_us() - manual->since_us;
 
+        /* As of all that is recorded: see job_load(). */
+        manual->since_us = (int64_t)monitor_now_us(monitor) - (age_us > 0 ? age_us : 0);
         manual_jobs_put(&monitor->manual, manual);
         return 0;
 }
@@ -241,5 +260,5 @@ void manual_settle(struct monitor *monitor)
                 if (job != NULL && manual_job_is_added(manual))
                         manual_describe(monitor, manual, job);
         }
-        manual_forget_unlisted(monitor);
+        manual_follow_config(monitor);
 }

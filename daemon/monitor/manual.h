@@ -23,9 +23,8 @@ void manual_settle(struct monitor *monitor);
  */
 void manual_describe(struct monitor *monitor, const struct manual_job *manual, struct job *job);
 
-/* The configuration is another, or a request has taken effect: removals of jobs that are not listed are over.
- */
-void manual_forget_unlisted(struct monitor *monitor);
+/* The configuration is another, or a request has taken effect: removals that it ends are over. */
+void manual_follow_config(struct monitor *monitor);
 
 /* To be called before requests are chosen: notes in the state which jobs were read once more. */
 void manual_update(struct monitor *monitor);
@@ -33,7 +32,7 @@ void manual_update(struct monitor *monitor);
 /* Whether the configuration lists the job; its settings, or NULL. */
 const struct job_config *manual_find_listed(const struct config *config, uint64_t id);
 
-/* Takes effect now, since the reload is over. */
+/* Those that have waited are carried out, since the reload is over. */
 void job_requests_continue(struct monitor *monitor);
 
 /* Added jobs that have ended are not watched any more, as if they had been removed. */

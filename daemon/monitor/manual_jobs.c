@@ -37,6 +37,13 @@ bool manual_jobs_exclude(const struct manual_jobs *manual, uint64_t id)
         return job != NULL && !manual_job_is_added(job);
 }
 
+bool manual_jobs_exclude_listed(const struct manual_jobs *manual, uint64_t id)
+{
+        const struct manual_job *job = manual_jobs_find(manual, id);
+
+        return job != NULL && (job->kind == MANUAL_REMOVED || job->kind == MANUAL_EXCLUDED);
+}
+
 static struct manual_job *insert(struct manual_jobs *manual, size_t place)
 {
         manual->jobs = array_grow(manual->jobs, manual->count, sizeof(*manual->jobs));

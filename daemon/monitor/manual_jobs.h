@@ -21,8 +21,9 @@ struct manual_job *manual_jobs_find(const struct manual_jobs *manual, uint64_t i
 /* The number of those with lower ids. */
 size_t manual_jobs_place(const struct manual_jobs *manual, uint64_t id);
 
-/* Whether the job was removed, or dismissed. */
+/* Whether the job was removed, in whatever way; or so that it is not watched though it is listed. */
 bool manual_jobs_exclude(const struct manual_jobs *manual, uint64_t id);
+bool manual_jobs_exclude_listed(const struct manual_jobs *manual, uint64_t id);
 
 /* Replaces what was asked for about this job. The contents are moved out of `job`. */
 void manual_jobs_put(struct manual_jobs *manual, struct manual_job *job);

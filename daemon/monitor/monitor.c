@@ -311,7 +311,7 @@ void monitor_reload(struct monitor *monitor)
         for (size_t i = 0; i < monitor->changes.added_count; i++)
                 start_job(monitor, monitor->changes.added[i]);
         job_changes_clear(&monitor->changes);
-        manual_forget_unlisted(monitor);
+        manual_follow_config(monitor);
         job_requests_continue(monitor);
         sleep_until(monitor, monitor_now_us(monitor));
 }

@@ -63,7 +63,7 @@ struct stored_job {
         struct text_digest updated_on; /* of the last recorded record */
         uint64_t changed_us;           /* when the last change was recorded */
         bool stalled;                  /* an event `stalled` was recorded since then */
-        bool unwatched;                /* store_prune() was last called without it; not written */
+        bool unwatched;                /* for some time, at last by store_prune(); not written */
 };
 
 /* Looks up a job without reading its result. Returns 1 and *ret_job, or 0 if the job is unknown. */
@@ -101,7 +101,8 @@ int store_each_discovered(struct store *store, discovery_handler handler, void *
 
 /*
  * In one transaction: stores what was asked for about some jobs, replacing what was stored of these, and
- * forgets that of others. Unknown jobs are no error.
+ * forgets that of others. Unknown jobs are no error. The time of the request is now. A job that is added and
+ * was not added before is `unwatched` until store_prune().
  */
 int store_change_manual(struct store *store, const struct manual_job put[], size_t put_count,
                         const uint64_t dropped[], size_t dropped_count);
@@ -111,6 +112,9 @@ int store_manual_read(struct store *store, uint64_t job);
 
 /* Looks up a job: 1 and *ret_manual, which the caller clears, or 0. */
 int store_get_manual(struct store *store, uint64_t job, struct manual_job *ret_manual);
+
+/* Looks up another job than `except` that was added under a name: 1 and *ret_job, or 0. */
+int store_find_manual_name(struct store *store, const char *name, uint64_t except, uint64_t *ret_job);
 
 typedef int (*manual_handler)(void *userdata, struct manual_job *manual);
 

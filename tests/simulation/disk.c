@@ -328,6 +328,15 @@ int store_manual_read(struct store *store, uint64_t id)
         return 0;
 }
 
+int store_find_manual_name(struct store *store, const char *name, uint64_t except, uint64_t *ret_job)
+{
+        (void)store;
+        (void)name;
+        (void)except;
+        (void)ret_job;
+        return 0;
+}
+
 int store_get_manual(struct store *store, uint64_t id, struct manual_job *ret_manual)
 {
         *ret_manual = find_job(sim_of(store), id)->manual;

@@ -209,6 +209,49 @@ static void test_a_job_that_was_added_never_expires(void **state)
         assert_false(is_known(fixture, 7));
 }
 
+/* Between two prunes: what the change feed showed in the meantime was not looked at. */
+static void test_a_job_that_is_added_again_is_known_to_have_been_unwatched(void **state)
+{
+        struct fixture *fixture = *state;
+        const uint64_t start_us = UINT64_C(1700000000000000), dropped = 7, ids[] = { 7, 8, 9 };
+        const struct store_configured configured = { .jobs = ids + 1, .job_count = 2 };
+        struct stored_job found;
+
+        for (unsigned i = 0; i < 3; i++)
+                record(fixture, i + 1, ids[i], start_us);
+        put(fixture, 7, MANUAL_ADDED);
+        put(fixture, 9, MANUAL_ADDED);
+        prune(fixture, start_us, &configured);
+        assert_int_equal(store_change_manual(fixture->state, NULL, 0, &dropped, 1), 0);
+        put(fixture, 8, MANUAL_REMOVED);
+        for (unsigned i = 0; i < 3; i++)
+                put(fixture, ids[i], MANUAL_ADDED);
+        for (unsigned i = 0; i < 3; i++) {
+                assert_int_equal(store_get_job(fixture->state, ids[i], &found), 1);
+                assert_int_equal(found.unwatched, ids[i] != 9); /* which was watched all the time */
+        }
+
+        /* Removed once more, it is kept as long as others. */
+        assert_int_equal(store_change_manual(fixture->state, NULL, 0, &dropped, 1), 0);
+        prune(fixture, start_us + 1, &configured);
+        assert_true(is_known(fixture, 7));
+}
+
+static void test_a_name_is_found(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct manual_job named[] = { manual(7, MANUAL_ADDED, "import", NULL, false),
+                                            manual(8, MANUAL_REMOVED, "plans", NULL, false) };
+        uint64_t other = 0;
+
+        assert_int_equal(store_change_manual(fixture->state, named, 2, NULL, 0), 0);
+        assert_int_equal(store_find_manual_name(fixture->state, "import", 9, &other), 1);
+        assert_int_equal(other, 7);
+        assert_int_equal(store_find_manual_name(fixture->state, "import", 7, &other), 0);
+        assert_int_equal(store_find_manual_name(fixture->state, "plans", 9, &other), 0);
+        assert_int_equal(store_find_manual_name(fixture->state, "Import", 9, &other), 0);
+}
+
 /* It must not be taken for a new one. */
 static void test_a_dismissed_job_is_known_as_long_as_if_it_had_ended(void **state)
 {
@@ -256,6 +299,8 @@ int main(void)
                 TEST(test_damaged_rows_are_skipped),
                 TEST(test_a_handler_ends_the_iteration),
                 TEST(test_a_job_that_was_added_never_expires),
+                TEST(test_a_job_that_is_added_again_is_known_to_have_been_unwatched),
+                TEST(test_a_name_is_found),
                 TEST(test_a_dismissed_job_is_known_as_long_as_if_it_had_ended),
                 TEST(test_a_job_that_was_dismissed_before_its_first_event_expires),
         };

@@ -186,8 +186,14 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "INSERT OR REPLACE INTO manual (job, kind, name, hooks, again) VALUES (?1, ?2, ?3, ?4, ?5)",
         [STATEMENT_MANUAL_DELETE] = "DELETE FROM manual WHERE job = ?1",
         [STATEMENT_MANUAL_READ] = "UPDATE manual SET again = 0 WHERE job = ?1",
+        /* Changes may have been missed until now, though nothing was pruned in between. */
+        [STATEMENT_MANUAL_UNWATCHED] =
+                "UPDATE jobs SET removed_us = max(1, unixepoch() * 1000000) WHERE id = ?1 AND removed_us = 0 "
+                "AND NOT EXISTS (SELECT 1 FROM manual WHERE job = ?1 AND kind IN ('added', 'extended'))",
+        [STATEMENT_MANUAL_NAMED] = "SELECT job FROM manual WHERE name = ?1 AND job <> ?2 "
+                                   "AND kind IN ('added', 'extended')",
         /* The first one from ?1 on. */
-        [STATEMENT_MANUAL_GET] = "SELECT job, kind, name, hooks, again FROM manual WHERE job >= ?1 "
+        [STATEMENT_MANUAL_GET] = "SELECT job, kind, name, hooks, again, written FROM manual WHERE job >= ?1 "
                                  "ORDER BY job LIMIT 1",
         /* A job that was dismissed before its first event is forgotten like one that was recorded. */
         [STATEMENT_MANUAL_PRUNE] =

@@ -50,8 +50,12 @@ static int manual_change(struct store *store, const struct manual_job put[], siz
 {
         int r = 0;
 
-        for (size_t i = 0; i < put_count && r >= 0; i++)
-                r = manual_put(store, &put[i]);
+        for (size_t i = 0; i < put_count && r >= 0; i++) {
+                if (manual_job_is_added(&put[i]))
+                        r = manual_run(store, STATEMENT_MANUAL_UNWATCHED, put[i].id);
+                if (r >= 0)
+                        r = manual_put(store, &put[i]);
+        }
         for (size_t i = 0; i < dropped_count && r >= 0; i++)
                 r = manual_run(store, STATEMENT_MANUAL_DELETE, dropped[i]);
         return r;
@@ -107,6 +111,7 @@ static int manual_find(struct store *store, uint64_t from, uint64_t *ret_job, st
         row_read_text(&row, &name);
         row_read_text(&row, &hooks);
         bool again = row_read_number(&row) != 0;
+        uint64_t written_s = row_read_number(&row);
         r = row_read_end(store, &row);
         if (r < 0)
                 return r;
@@ -116,8 +121,24 @@ static int manual_find(struct store *store, uint64_t from, uint64_t *ret_job, st
                                            .kind = kind,
                                            .name = take_string(&name),
                                            .hooks = take_string(&hooks),
-                                           .again = again };
+                                           .again = again,
+                                           .since_us = (int64_t)(written_s * 1000000) };
         return 1;
+}
+
+int store_find_manual_name(struct store *store, const char *name, uint64_t except, uint64_t *ret_job)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+
+        int r = store_statement(store, STATEMENT_MANUAL_NAMED, &statement);
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_blob(statement, 1, name, (int)strlen(name), SQLITE_STATIC);
+        (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)except);
+        r = store_step(store, statement);
+        if (r > 0)
+                *ret_job = (uint64_t)sqlite3_column_int64(statement, 0);
+        return r;
 }
 
 int store_get_manual(struct store *store, uint64_t job, struct manual_job *ret_manual)

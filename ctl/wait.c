@@ -9,8 +9,8 @@
  *     JobEvent of job 0:     events since the last -> jobs -> waiting, since one may not be watched any more
  *     the service is gone:   wait until it is there -> events since the last -> jobs -> waiting
  *
- * The signals are subscribed to first, and the newest event is asked for before the jobs, so that a job that
- * ends in between is seen.
+ * The signals are subscribed to first (follow.c), and the newest event is asked for before the jobs, so that
+ * a job that ends in between is seen.
  */
 
 #include <inttypes.h>
@@ -24,6 +24,7 @@
 #include "ctl/command.h"
 #include "ctl/context.h"
 #include "ctl/fetch.h"
+#include "ctl/follow.h"
 #include "ctl/json.h"
 #include "ctl/table.h"
 #include "util/cleanup.h"
@@ -33,16 +34,12 @@ DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
 
 struct waiting {
         struct context *context;
-        struct client *client;
+        struct follow follow;
         struct id_list open; /* jobs that have not ended yet */
         struct id_list ended;
         uint64_t sequence; /* of the last event that was seen */
         bool any_failed;
-        bool begun;     /* the jobs were there, and `sequence` is known */
-        bool was_there; /* the service has been on the bus */
-        bool relist;    /* jobs may have been removed */
-        bool notified;  /* there are events to read */
-        bool appeared;  /* the service has come to the bus */
+        bool begun; /* the jobs were there, and `sequence` is known */
 };
 
 /* ---- signals ---- */
@@ -52,54 +49,6 @@ static void on_terminate(int number)
 {
         (void)number;
         _exit(EXIT_STATUS_TERMINATED);
-}
-
-static int on_job_event(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
-{
-        struct waiting *waiting = userdata;
-        uint64_t sequence, job;
-        const char *event;
-
-        (void)ret_error;
-        if (sd_bus_message_read(message, "tts", &sequence, &job, &event) < 0)
-                return 0;
-        if (job == 0) /* other jobs are watched than before */
-                waiting->relist = true;
-        else if (id_list_contains(&waiting->open, job))
-                waiting->notified = true;
-        return 0;
-}
-
-static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *ret_error)
-{
-        struct waiting *waiting = userdata;
-        const char *name, *before, *after;
-
-        (void)ret_error;
-        if (sd_bus_message_read(message, "sss", &name, &before, &after) < 0)
-                return 0;
-        if (*before != '\0')
-                waiting->relist = true; /* what happened to the old one is not known */
-        if (*after != '\0') {
-                waiting->appeared = true;
-                waiting->notified = true;
-        }
-        return 0;
-}
-
-static int subscribe(struct waiting *waiting)
-{
-        sd_bus *bus = waiting->client->bus;
-        CLEANUP(cleanup_free)
-        char *owner =
-                format_message("type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                               "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'",
-                               waiting->client->name);
-
-        int r = sd_bus_add_match(bus, NULL, owner, on_owner_changed, waiting);
-        return r < 0 ? r
-                     : sd_bus_match_signal(bus, NULL, waiting->client->name, SERVICE_PATH, SERVICE_INTERFACE,
-                                           "JobEvent", on_job_event, waiting);
 }
 
 /* ---- what became of a job ---- */
@@ -144,34 +93,6 @@ static bool has_ended(const struct row *row)
 
 /* ---- calls ---- */
 
-/* What a step of the waiting comes to: the exit status of the process, or one of these. */
-enum step {
-        STEP_ON = -1,     /* go on */
-        STEP_ABSENT = -2, /* the service is not there */
-};
-
-static int failed_step(struct waiting *waiting, struct call_failure *failure)
-{
-        if (call_failure_is_departure(failure))
-                waiting->was_there = true;
-        int step = waiting->was_there && call_failure_is_absence(failure)
-                           ? STEP_ABSENT
-                           : (int)client_explain(waiting->client, failure);
-
-        call_failure_clear(failure);
-        return step;
-}
-
-static int call(struct waiting *waiting, sd_bus_message *message, sd_bus_message **ret_reply)
-{
-        struct call_failure failure;
-
-        if (client_try(waiting->client, message, ret_reply, &failure) < 0)
-                return failed_step(waiting, &failure);
-        waiting->was_there = true;
-        return STEP_ON;
-}
-
 static bool is_over(const struct waiting *waiting)
 {
         return waiting->open.count == 0 ||
@@ -189,7 +110,8 @@ static int read_events(struct waiting *waiting)
 
                 page.after = waiting->begun ? waiting->sequence : INT64_MAX;
                 page.jobs = waiting->open.count <= CALL_IDS_MAX ? &waiting->open : NULL;
-                int step = call(waiting, event_page_call(waiting->client, &page), &reply);
+                int step =
+                        follow_call(&waiting->follow, event_page_call(waiting->follow.client, &page), &reply);
                 if (step != STEP_ON)
                         return step;
                 int r = event_page_read(&page, reply, &rows);
@@ -204,7 +126,7 @@ static int read_events(struct waiting *waiting)
                 /* The newest also if the state was deleted, and events are counted from 1 again. */
                 waiting->sequence = page.count > 0 ? page.after : page.newest;
                 if (page.gap)
-                        waiting->relist = true;
+                        waiting->follow.relist = true;
         } while (page.count > 0 && !is_over(waiting));
         return STEP_ON;
 }
@@ -214,13 +136,14 @@ static int add_jobs(struct waiting *waiting, const struct id_list *ids)
         size_t done = 0;
         int step;
 
-        waiting->relist = true;
-        client_expect_polkit(waiting->client);
+        waiting->follow.relist = true;
+        client_expect_polkit(waiting->follow.client);
         do {
                 CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
                 const struct id_list part = ids_of_call(ids, done);
 
-                step = call(waiting, add_jobs_call(waiting->client, &part, NULL, NULL), &reply);
+                step = follow_call(&waiting->follow, add_jobs_call(waiting->follow.client, &part, NULL, NULL),
+                                   &reply);
                 done += part.count;
         } while (step == STEP_ON && done < ids->count);
         return step;
@@ -282,8 +205,9 @@ static int list_jobs(struct waiting *waiting)
         struct call_failure failure;
         int step = STEP_ON;
 
-        if (try_jobs(waiting->client, &filter, &rows, &failure) < 0)
-                step = failure.error != 0 ? failed_step(waiting, &failure) : (int)client_wrong_reply();
+        if (try_jobs(waiting->follow.client, &filter, &rows, &failure) < 0)
+                step = failure.error != 0 ? follow_failed(&waiting->follow, &failure)
+                                          : (int)client_wrong_reply();
         rows_sort(&rows, "Id");
         if (step == STEP_ON)
                 step = judge_jobs(waiting, &rows);
@@ -298,69 +222,34 @@ static int catch_up(struct waiting *waiting)
 {
         int step = STEP_ON;
 
-        while (step == STEP_ON && !is_over(waiting) && (waiting->notified || waiting->relist)) {
-                waiting->notified = false;
+        while (step == STEP_ON && !is_over(waiting) && (waiting->follow.notified || waiting->follow.relist)) {
+                waiting->follow.notified = false;
                 step = read_events(waiting);
-                if (step != STEP_ON || is_over(waiting) || !waiting->relist)
+                if (step != STEP_ON || is_over(waiting) || !waiting->follow.relist)
                         continue;
-                waiting->relist = false;
+                waiting->follow.relist = false;
                 step = list_jobs(waiting);
                 if (step == STEP_ABSENT)
-                        waiting->relist = true;
+                        waiting->follow.relist = true;
                 if (step == STEP_ON)
                         waiting->begun = true;
         }
         return step;
 }
 
-static int lost(const struct waiting *waiting, int error)
-{
-        struct call_failure failure = { .error = error };
-
-        return (int)client_explain(waiting->client, &failure);
-}
-
-/* Waits until the service is on the bus; not if it is there already, having left another call without a
- * reply. */
-static int wait_for_service(struct waiting *waiting)
-{
-        CLEANUP(cleanup_sd_bus_message_unref) sd_bus_message *reply = NULL;
-        int there;
-
-        waiting->appeared = false;
-        int r = sd_bus_call_method(waiting->client->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                   "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
-                                   waiting->client->name);
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "b", &there);
-        while (r >= 0 && !there && !waiting->appeared)
-                r = client_process(waiting->client);
-        waiting->notified = true;
-        waiting->relist = true;
-        return r < 0 ? lost(waiting, r) : STEP_ON;
-}
-
 static int wait_for_all(struct waiting *waiting)
 {
-        int r = subscribe(waiting);
+        int step = follow_begin(&waiting->follow);
 
-        if (r < 0)
-                return lost(waiting, r);
-        waiting->notified = waiting->relist = true;
-        for (;;) {
-                int step = catch_up(waiting);
+        while (step == STEP_ON) {
+                step = catch_up(waiting);
                 if ((step == STEP_ON || step == STEP_ABSENT) && is_over(waiting))
                         return waiting->any_failed ? EXIT_STATUS_FAILED : EXIT_STATUS_SUCCESS;
-                if (step == STEP_ABSENT)
-                        step = wait_for_service(waiting);
-                while (step == STEP_ON && !waiting->notified && !waiting->relist) {
-                        r = client_process(waiting->client);
-                        if (r < 0)
-                                step = lost(waiting, r);
-                }
-                if (step != STEP_ON)
-                        return step;
+                step = step == STEP_ABSENT ? follow_until_present(&waiting->follow)
+                       : step == STEP_ON   ? follow_wait(&waiting->follow)
+                                           : step;
         }
+        return step;
 }
 
 static enum exit_status print_ended(struct waiting *waiting)
@@ -368,7 +257,7 @@ static enum exit_status print_ended(struct waiting *waiting)
         const struct job_filter filter = { .ids = &waiting->ended };
         struct rows rows = { .items = NULL };
 
-        enum exit_status status = fetch_jobs(waiting->client, &filter, &rows);
+        enum exit_status status = fetch_jobs(waiting->follow.client, &filter, &rows);
         if (status == EXIT_STATUS_SUCCESS)
                 json_print_rows(&rows, waiting->context->output.json == JSON_PRETTY);
         rows_clear(&rows);
@@ -378,8 +267,12 @@ static enum exit_status print_ended(struct waiting *waiting)
 enum exit_status command_wait(struct context *context)
 {
         const struct arguments *arguments = context->arguments;
-        struct waiting waiting = { .context = context, .client = &context->client };
+        struct waiting waiting = {
+                .context = context,
+                .follow = { .client = &context->client },
+        };
 
+        waiting.follow.jobs = &waiting.open;
         (void)signal(SIGTERM, on_terminate);
         if (arguments->timeout_us > 0)
                 client_set_deadline(&context->client, arguments->timeout_us);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- *      reading ──> running ──> recording ──> recorded
- *         │           │         │     ↑
- *         │           │       unrecorded
- *         └──> unread, short, stopped
+ *      reading ──> read ──> running ──> recording ──> recorded
+ *         │          │         │         │     ↑
+ *         │          │         │       unrecorded
+ *         └──────────┴─────────┴──> unread, short, stopped
  *
  * The event is read, and the result recorded, by the state writer. Until the result is recorded the attempt
  * is in progress, so that the event is not delivered twice in a row.
@@ -39,13 +39,14 @@
 
 struct attempt {
         struct attempt_parts parts;
-        struct hook_setup *setup;
+        struct hook_setup *setup; /* from ATTEMPT_RUNNING on */
         struct delivery delivery;
         struct state_operation operation;
         bool is_queued; /* the writer has the operation */
         bool detached;
         enum attempt_stage stage;
         struct event event;
+        int read_result; /* of reading it */
         struct attempt_run run;
         enum attempt_result result;
         char *reason;      /* of a failure or shortage */
@@ -77,9 +78,14 @@ enum attempt_result attempt_result(const struct attempt *attempt)
         return attempt->result;
 }
 
+bool attempt_is_ahead(const struct attempt *attempt)
+{
+        return attempt->stage == ATTEMPT_READING || attempt->stage == ATTEMPT_READ;
+}
+
 bool attempt_has_slot(const struct attempt *attempt)
 {
-        return attempt->stage != ATTEMPT_RECORDING || attempt->unrecorded;
+        return !attempt_is_ahead(attempt) && (attempt->stage != ATTEMPT_RECORDING || attempt->unrecorded);
 }
 
 const struct delivery *attempt_delivery(const struct attempt *attempt)
@@ -214,7 +220,7 @@ void attempt_stop(struct attempt *attempt)
 {
         if (attempt->run.exec != NULL) {
                 hook_exec_stop(attempt->run.exec);
-        } else if (attempt->stage == ATTEMPT_READING || attempt->stage == ATTEMPT_RUNNING) {
+        } else if (attempt_is_ahead(attempt) || attempt->stage == ATTEMPT_RUNNING) {
                 if (attempt->run.http != NULL)
                         log_stopped(attempt, "stopped: no response yet");
                 attempt_run_clear(&attempt->run);
@@ -349,8 +355,6 @@ static int read_run(struct state_operation *operation, struct store *store)
 static void read_done(struct state_operation *operation, int r)
 {
         struct attempt *attempt = CONTAINER_OF(operation, struct attempt, operation);
-        const struct hook_listener listener = { .on_end = on_hook_end, .userdata = attempt };
-        CLEANUP(cleanup_free) char *reason = NULL;
 
         attempt->is_queued = false;
         if (attempt->detached) {
@@ -359,17 +363,23 @@ static void read_done(struct state_operation *operation, int r)
         }
         if (attempt->stage == ATTEMPT_STOPPED)
                 return;
+        attempt->read_result = r;
+        set_stage(attempt, r >= 0 || r == -EUCLEAN ? ATTEMPT_READ : ATTEMPT_UNREAD);
+}
+
+void attempt_run(struct attempt *attempt, struct hook_setup *setup)
+{
+        const struct hook_listener listener = { .on_end = on_hook_end, .userdata = attempt };
+        CLEANUP(cleanup_free) char *reason = NULL;
+        int r;
+
+        assert(attempt->stage == ATTEMPT_READ);
+        attempt->setup = hook_setup_ref(setup);
         attempt->stage = ATTEMPT_RUNNING;
-        if (r == 0) {
-                fail_to_start(attempt, -ENOENT, NULL);
-                return;
-        }
-        if (r == -EUCLEAN) { /* it will not get better */
-                fail_to_start(attempt, r, operation->error);
-                return;
-        }
-        if (r < 0) {
-                set_stage(attempt, ATTEMPT_UNREAD);
+        if (attempt->read_result <= 0) { /* it is missing, or damaged, which will not get better */
+                bool missing = attempt->read_result == 0;
+                fail_to_start(attempt, missing ? -ENOENT : attempt->read_result,
+                              missing ? NULL : attempt->operation.error);
                 return;
         }
         r = check_descriptors();
@@ -380,14 +390,12 @@ static void read_done(struct state_operation *operation, int r)
                 fail_to_start(attempt, r, reason);
 }
 
-struct attempt *attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
-                              const struct delivery *delivery)
+struct attempt *attempt_new(const struct attempt_parts *parts, const struct delivery *delivery)
 {
         struct attempt *attempt = memory_malloc(NULL, sizeof(*attempt));
 
         *attempt = (struct attempt){
                 .parts = *parts,
-                .setup = hook_setup_ref(setup),
                 .delivery = *delivery,
                 .stage = ATTEMPT_READING,
         };

@@ -12,6 +12,7 @@ struct attempt;
 
 enum attempt_stage {
         ATTEMPT_READING, /* its event */
+        ATTEMPT_READ,    /* waits for attempt_run() */
         ATTEMPT_RUNNING,
         ATTEMPT_RECORDING,  /* its result */
         ATTEMPT_UNRECORDED, /* its result could not be recorded, which was logged: see attempt_record() */
@@ -35,18 +36,20 @@ struct attempt_parts {
         struct journal *journal;
         struct attempt_counts *counts; /* incremented when the result is recorded */
 
-        /* It has reached another stage than the first two. Called from the loop. It must not be freed by
-         * that. */
+        /* It has reached another stage than ATTEMPT_READING and ATTEMPT_RUNNING. Called from the loop. It
+         * must not be freed by that. */
         void (*on_change)(void *userdata);
         void *userdata;
 };
 
+/* Begins an attempt with the reading of its event. */
+struct attempt *attempt_new(const struct attempt_parts *parts, const struct delivery *delivery);
+
 /*
- * Starts an attempt. It takes a reference to the setup. One that fails to start counts as failed, unless that
- * is for a shortage.
+ * Runs the hook. To be called in stage ATTEMPT_READ. The attempt takes a reference to the setup. One that
+ * fails to start counts as failed, unless that is for a shortage.
  */
-struct attempt *attempt_start(const struct attempt_parts *parts, struct hook_setup *setup,
-                              const struct delivery *delivery);
+void attempt_run(struct attempt *attempt, struct hook_setup *setup);
 
 /*
  * Frees it, whatever its stage. If it is in progress it ends without a result; a result that is being
@@ -70,10 +73,13 @@ bool attempt_is_dropped(const struct attempt *attempt);
 enum attempt_stage attempt_stage(const struct attempt *attempt);
 
 /*
- * Whether it counts for `parallel`: not while its result is recorded, unless that has failed before, so that
- * programs do not wait for the disk.
+ * Whether it counts for `parallel`: from its start until its result is known, and longer if that could not be
+ * recorded. Programs wait neither for the event of the next delivery nor for the result of the last.
  */
 bool attempt_has_slot(const struct attempt *attempt);
+
+/* Whether it has not been run yet. */
+bool attempt_is_ahead(const struct attempt *attempt);
 
 /* In stage ATTEMPT_RECORDED. */
 enum attempt_result attempt_result(const struct attempt *attempt);

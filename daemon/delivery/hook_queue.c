@@ -3,7 +3,7 @@
 /*
  * The deliveries of one hook.
  *
- *      wake ──> fill ──> attempt ──> result recorded ──> wake
+ *      wake ──> fill ──> event read ──> wake ──> fill ──> attempt ──> result recorded ──> wake
  *                ├──> timer for the next delivery that is not due ──> wake
  *                └──> page of deliveries from the state (backlog.h) ──> wake
  *
@@ -23,8 +23,11 @@
 #include "util/message.h"
 #include "util/timespan.h"
 
-/* Attempts that have no slot: see attempt_has_slot(). After a crash they are repeated. */
+/* Attempts whose result is being recorded, without a slot. After a crash they are repeated. */
 #define RECORDING_MAX 16
+
+/* How many events are read before there is a slot for them. */
+#define AHEAD_MAX 4
 
 /* When an attempt that could not be made is tried again. */
 #define SHORTAGE_RETRY_US (1 * USEC_PER_SEC)
@@ -41,7 +44,7 @@ struct hook_queue {
         char *name;
         struct hook_setup *setup; /* NULL: not configured */
         struct backlog backlog;
-        struct attempt *attempts[HOOK_PARALLEL_MAX + RECORDING_MAX];
+        struct attempt *attempts[HOOK_PARALLEL_MAX + AHEAD_MAX + RECORDING_MAX]; /* the oldest first */
         size_t count;
         struct attempt_counts counts;
         sd_event_source *timer;
@@ -121,7 +124,7 @@ bool hook_queue_is_delivering(const struct hook_queue *queue, uint64_t delivery_
 {
         for (size_t i = 0; i < queue->count; i++)
                 if (attempt_delivery(queue->attempts[i])->id == delivery_id)
-                        return true;
+                        return !attempt_is_ahead(queue->attempts[i]);
         return false;
 }
 
@@ -225,6 +228,10 @@ static bool take_attempt(struct hook_queue *queue, struct attempt *attempt)
         case ATTEMPT_RUNNING:
         case ATTEMPT_RECORDING:
                 return false;
+        case ATTEMPT_READ:
+                if (queue->setup != NULL && !attempt_is_dropped(attempt))
+                        return false;
+                break;
         case ATTEMPT_UNRECORDED:
                 retry_later(queue);
                 return false;
@@ -263,30 +270,62 @@ static void take_attempts(struct hook_queue *queue)
         queue->count = kept;
 }
 
-static bool has_free_slot(const struct hook_queue *queue)
+struct attempt_phases {
+        size_t ahead, slots, recording;
+};
+
+static struct attempt_phases count_phases(const struct hook_queue *queue)
 {
-        size_t occupied = 0;
+        struct attempt_phases phases = { 0 };
 
         for (size_t i = 0; i < queue->count; i++)
-                occupied += attempt_has_slot(queue->attempts[i]);
-        return occupied < hook_setup_hook(queue->setup)->parallel && queue->count - occupied < RECORDING_MAX;
+                if (attempt_is_ahead(queue->attempts[i]))
+                        phases.ahead++;
+                else if (attempt_has_slot(queue->attempts[i]))
+                        phases.slots++;
+                else
+                        phases.recording++;
+        return phases;
 }
 
-/* Whether another attempt may start, once a delivery is due. */
-static bool may_start(const struct hook_queue *queue)
+static bool may_deliver(const struct hook_queue *queue)
 {
-        return queue->setup != NULL && !queue->stopping && queue->pause_us == 0 && !queue->unreadable &&
-               has_free_slot(queue);
+        return queue->setup != NULL && !queue->stopping && queue->pause_us == 0;
 }
 
-static void start_attempts(struct hook_queue *queue)
+static bool may_run(const struct hook_queue *queue)
+{
+        const struct attempt_phases phases = count_phases(queue);
+
+        return may_deliver(queue) && phases.slots < hook_setup_hook(queue->setup)->parallel &&
+               phases.recording < RECORDING_MAX;
+}
+
+/* Whether the event of another delivery may be read, once that is due. */
+static bool may_read(const struct hook_queue *queue)
+{
+        const struct attempt_phases phases = count_phases(queue);
+
+        return may_deliver(queue) && !queue->unreadable &&
+               phases.slots + phases.ahead < hook_setup_hook(queue->setup)->parallel + AHEAD_MAX &&
+               phases.recording < RECORDING_MAX;
+}
+
+static void run_attempts(struct hook_queue *queue)
+{
+        for (size_t i = 0; i < queue->count && may_run(queue); i++)
+                if (attempt_stage(queue->attempts[i]) == ATTEMPT_READ)
+                        attempt_run(queue->attempts[i], queue->setup);
+}
+
+static void begin_attempts(struct hook_queue *queue)
 {
         const struct delivery *first;
         uint64_t due_us;
 
-        while (may_start(queue) && (first = pending_first(&queue->backlog.pending, &due_us)) != NULL &&
+        while (may_read(queue) && (first = pending_first(&queue->backlog.pending, &due_us)) != NULL &&
                due_us <= clock_process_us()) {
-                queue->attempts[queue->count++] = attempt_start(&queue->attempt_parts, queue->setup, first);
+                queue->attempts[queue->count++] = attempt_new(&queue->attempt_parts, first);
                 pending_begin(&queue->backlog.pending, first);
         }
 }
@@ -297,7 +336,7 @@ static void set_timer(struct hook_queue *queue)
 
         if (queue->pause_us != 0 && queue->pause_us < next_us)
                 next_us = queue->pause_us;
-        if (may_start(queue) && pending_first(&queue->backlog.pending, &due_us) != NULL && due_us < next_us)
+        if (may_read(queue) && pending_first(&queue->backlog.pending, &due_us) != NULL && due_us < next_us)
                 next_us = due_us;
         if (next_us == UINT64_MAX) {
                 (void)sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
@@ -317,7 +356,8 @@ void hook_queue_fill(struct hook_queue *queue)
                 queue->pause_us = 0;
         take_attempts(queue);
         retry_state(queue);
-        start_attempts(queue);
+        run_attempts(queue);
+        begin_attempts(queue);
         if (queue->setup != NULL && !queue->stopping && !queue->unreadable)
                 backlog_read(&queue->backlog);
         set_timer(queue);
@@ -387,6 +427,9 @@ void hook_queue_configure(struct hook_queue *queue, struct hook_setup *setup, co
 
 void hook_queue_remove(struct hook_queue *queue)
 {
+        for (size_t i = 0; i < queue->count; i++)
+                if (attempt_is_ahead(queue->attempts[i]))
+                        attempt_stop(queue->attempts[i]);
         queue->setup = hook_setup_unref(queue->setup);
         backlog_clear(&queue->backlog);
         queue->unreadable = false;

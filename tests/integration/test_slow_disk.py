@@ -69,6 +69,23 @@ class SlowDisk(IntegrationTest):
         daemon.wait_for("The disk of .* responds again")
         self.assertEqual(len(daemon.messages("warning")), 1, daemon.text())
 
+    def test_programs_do_not_wait_for_the_disk(self):
+        """Not for the result of the last to be recorded, nor for the event of the next to be read meanwhile."""
+        jobs = range(21, 33)
+        self.fake = self.start_fake("[jobs 21-32]\nstep = 0s Running\n", name="many")
+        self.write_config(self.fake, jobs, poll={"interval": f"{INTERVAL}s", "max_interval": f"{INTERVAL}s"},
+                          more=f"[hook program]\nexec = {self.directory}/hook\nparallel = 1\n")
+        daemon = self.start_daemon(env={"LD_PRELOAD": LIBRARY, "SLOW_DISK": str(self.disk)})
+        daemon.wait_for(r"\[seen", count=len(jobs))
+        self.sync_takes(0.5)
+        for job in jobs:
+            self.fake.job(job, status="Completed")
+        self.wait_until(self.delivered.exists)
+        began = time.monotonic()
+        self.wait_until(lambda: len(self.delivered.read_text().splitlines()) == len(jobs))
+        self.assertLess(time.monotonic() - began, len(jobs) * 0.5 / 2)
+        self.sync_takes(0)
+
     def assertStopsInTime(self, daemon, limit):
         began = time.monotonic()
         self.assertEqual(daemon.stop(), EX_OK)

@@ -25,6 +25,7 @@ static int on_polkit(sd_bus_message *message, void *userdata, sd_bus_error *ret_
         int authorized = 0, challenge = 0;
 
         call->question = sd_bus_slot_unref(call->question);
+        call->asks_polkit = false;
         if (error != NULL)
                 bus_call_fail(call, BUS_ACCESS_DENIED, "polkit could not be asked for permission: %s",
                               error->message != NULL ? error->message : error->name);
@@ -74,6 +75,13 @@ static int on_uid(sd_bus_message *message, void *userdata, sd_bus_error *ret_err
                 bus_call_begin(call);
                 return 0;
         }
+        if (bus_calls_count_asking(call) >= BUS_CALLS_ASKING) {
+                bus_call_fail(call, BUS_BUSY,
+                              "%d calls of this user wait for permission; wait for one of them",
+                              BUS_CALLS_ASKING);
+                return 0;
+        }
+        call->asks_polkit = true;
         int r = ask_polkit(call);
         if (r < 0)
                 bus_call_fail(call, BUS_FAILED, "polkit cannot be asked for permission");

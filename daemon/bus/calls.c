@@ -122,6 +122,15 @@ int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, sd_bus_erro
         return 1;
 }
 
+size_t bus_calls_count_asking(const struct bus_call *call)
+{
+        size_t count = 0;
+
+        for (const struct bus_call *other = call->calls->first; other != NULL; other = other->next)
+                count += other->asks_polkit && other->uid == call->uid;
+        return count;
+}
+
 void bus_call_begin(struct bus_call *call)
 {
         assert(!call->started);

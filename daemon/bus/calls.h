@@ -8,14 +8,16 @@
 #include <systemd/sd-event.h>
 
 /*
- * The method calls in progress. A client may have a few, and all clients together a few more; what exceeds
- * that is answered with the error Busy. Calls that read wait for each other, and for the bus to take the
- * replies before, so that no number of clients makes the process grow.
+ * The method calls in progress. A client may have a few, and all clients together a few more, of which those
+ * that wait for a password are few; what exceeds that is answered with the error Busy. Calls that read wait
+ * for each other, and for the bus to take the replies before, so that no number of clients makes the process
+ * grow.
  */
 struct bus_calls;
 
 #define BUS_CALLS_PER_CLIENT 8
 #define BUS_CALLS_MAX        512
+#define BUS_CALLS_ASKING     32 /* calls of a user that wait for polkit, from all clients */
 
 #define BUS_ERROR_BUSY "org.jobwatchd1.Error.Busy"
 
@@ -27,6 +29,7 @@ struct bus_call {
         uint32_t uid;            /* see caller.h */
         const char *action;      /* of polkit; NULL: it changes nothing */
         sd_bus_slot *question;   /* about the caller, in progress */
+        bool asks_polkit;        /* the question is to polkit, which may take minutes */
         char *const *keys;       /* of rows, which leave out others; NULL-terminated; NULL: all */
         void *arguments;         /* memory of arguments, freed with the call */
         void (*free_arguments)(void *arguments);
@@ -52,6 +55,9 @@ struct bus_calls *bus_calls_free(struct bus_calls *calls);
  */
 int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, sd_bus_error *ret_error,
                    struct bus_call **ret_call);
+
+/* How many calls of the user who made this one wait for polkit. */
+size_t bus_calls_count_asking(const struct bus_call *call);
 
 /* Calls start() at once. */
 void bus_call_begin(struct bus_call *call);

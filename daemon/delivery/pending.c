@@ -103,6 +103,22 @@ void pending_begin(struct pending *pending, const struct delivery *delivery)
                 queue_remove(&pending->heads, &job->entry);
 }
 
+/* Older ones, which had failed before and are made again, go ahead of the first. */
+static void sort_first(struct pending_job *job)
+{
+        struct pending_delivery *first = job->first, **place = &first->next;
+
+        while (*place != NULL && (*place)->delivery.id < first->delivery.id)
+                place = &(*place)->next;
+        if (place == &first->next)
+                return;
+        job->first = first->next;
+        first->next = *place;
+        *place = first;
+        if (first->next == NULL)
+                job->end = &first->next;
+}
+
 void pending_return(struct pending *pending, const struct delivery *delivery, uint64_t due_us)
 {
         struct pending_job *job = job_of(pending, delivery);
@@ -111,6 +127,7 @@ void pending_return(struct pending *pending, const struct delivery *delivery, ui
                 return;
         job->first->delivery = *delivery;
         job->first->due_us = due_us;
+        sort_first(job);
         queue_head(pending, job);
 }
 

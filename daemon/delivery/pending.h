@@ -34,7 +34,8 @@ const struct delivery *pending_first(const struct pending *pending, uint64_t *re
  * These three are about a delivery with the id and job of `delivery`. They do nothing unless it is the first
  * of its job: it may have been dropped by pending_clear().
  *  - It is in progress.
- *  - It is in progress no more, and to be attempted again: `delivery` replaces it, due at `due_us`.
+ *  - It is in progress no more, and to be attempted again: `delivery` replaces it, due at `due_us`, after
+ *    those of its job with lower ids.
  *  - It is not pending any more. Returns whether it was.
  */
 void pending_begin(struct pending *pending, const struct delivery *delivery);

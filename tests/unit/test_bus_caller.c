@@ -27,8 +27,11 @@ struct scene {
         unsigned replies;
 
         bool authorized, challenge;
-        const char *polkit_error; /* instead */
-        char question[512];       /* as polkit got it */
+        const char *polkit_error;   /* instead */
+        sd_bus_message *unanswered; /* the first question, if `silent` */
+        bool silent;
+        unsigned questions;
+        char question[512]; /* as polkit got it */
 };
 
 static void start(struct bus_call *call)
@@ -73,6 +76,12 @@ static int on_polkit_call(sd_bus_message *message, void *userdata, sd_bus_error 
                 return 0;
         assert_true(sd_bus_message_read(message, "(sa{sv})sa{ss}us", &kind, 1, &key, "s", &sender, &action, 0,
                                         &flags, &cancellation) >= 0);
+        scene->questions++;
+        if (scene->silent) {
+                if (scene->unanswered == NULL)
+                        scene->unanswered = sd_bus_message_ref(message);
+                return 1;
+        }
         (void)snprintf(scene->question, sizeof(scene->question), "%s %s %s %s %u %s", kind, key,
                        sender[0] == ':' ? "SENDER" : sender, action, flags, cancellation);
         if (scene->polkit_error != NULL)
@@ -87,6 +96,19 @@ static sd_bus *connect_to(struct scene *scene)
         assert_true(sd_bus_open_system(&bus) >= 0);
         assert_true(sd_bus_attach_event(bus, scene->fixture->hook->event, 0) >= 0);
         return bus;
+}
+
+/* The bus knows a client by its effective user when it connected. */
+static sd_bus *connect_as_stranger(struct scene *scene)
+{
+        bool is_root = getuid() == 0;
+
+        if (is_root)
+                assert_return_code(seteuid(STRANGER), errno);
+        sd_bus *client = connect_to(scene);
+        if (is_root)
+                assert_return_code(seteuid(0), errno);
+        return client;
 }
 
 static int setup(void **state)
@@ -104,13 +126,7 @@ static int setup(void **state)
                                              scene) >= 0);
         assert_true(sd_bus_request_name(scene->server, "org.example.test", 0) > 0);
 
-        /* The bus knows a client by its effective user when it connected. */
-        bool is_root = getuid() == 0;
-        if (is_root)
-                assert_return_code(seteuid(STRANGER), errno);
-        scene->client = connect_to(scene);
-        if (is_root)
-                assert_return_code(seteuid(0), errno);
+        scene->client = connect_as_stranger(scene);
         *state = scene;
         return 0;
 }
@@ -120,6 +136,7 @@ static int teardown(void **state)
         struct scene *scene = *state;
         void *fixture = scene->fixture;
 
+        sd_bus_message_unref(scene->unanswered);
         bus_calls_free(scene->calls);
         sd_bus_flush_close_unref(scene->client);
         sd_bus_flush_close_unref(scene->server);
@@ -148,16 +165,22 @@ static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
         return 0;
 }
 
-static void change(struct scene *scene, sd_bus *client, bool interactive)
+static void send_change(struct scene *scene, sd_bus *client, bool interactive)
 {
         sd_bus_message *message = NULL;
-        unsigned replies = scene->replies;
 
         assert_true(sd_bus_message_new_method_call(client, &message, "org.example.test", "/test",
                                                    "org.example.Test", "Change") >= 0);
         assert_true(sd_bus_message_set_allow_interactive_authorization(message, interactive) >= 0);
         assert_true(sd_bus_call_async(client, NULL, message, on_reply, scene, 0) >= 0);
         sd_bus_message_unref(message);
+}
+
+static void change(struct scene *scene, sd_bus *client, bool interactive)
+{
+        unsigned replies = scene->replies;
+
+        send_change(scene, client, interactive);
         HOOK_WAIT(scene->fixture->hook, scene->replies > replies);
 }
 
@@ -213,6 +236,41 @@ static void test_without_polkit_nobody_else_may(void **state)
         assert_int_equal(scene->started, 0);
 }
 
+/* One user, from as many connections as he likes, does not use up what all have. */
+static void test_few_calls_of_a_user_wait_for_polkit(void **state)
+{
+        struct scene *scene = *state;
+        sd_bus *clients[BUS_CALLS_ASKING / BUS_CALLS_PER_CLIENT];
+
+        begin_polkit(scene);
+        scene->silent = true;
+        for (size_t i = 0; i < BUS_CALLS_ASKING; i++) {
+                sd_bus **client = &clients[i / BUS_CALLS_PER_CLIENT];
+                if (i % BUS_CALLS_PER_CLIENT == 0)
+                        *client = connect_as_stranger(scene);
+                send_change(scene, *client, true);
+        }
+        HOOK_WAIT(scene->fixture->hook, scene->questions == BUS_CALLS_ASKING);
+        change(scene, scene->client, true);
+        assert_string_equal(scene->outcome, "org.jobwatchd1.Error.Busy: 32 calls of this user wait for "
+                                            "permission; wait for one of them");
+        if (getuid() == 0) { /* another user */
+                change(scene, scene->server, true);
+                assert_string_equal(scene->outcome, "");
+        }
+
+        unsigned replies = scene->replies;
+        assert_true(sd_bus_reply_method_return(scene->unanswered, "(bba{ss})", true, false, 0) >= 0);
+        HOOK_WAIT(scene->fixture->hook, scene->replies > replies);
+        scene->silent = false;
+        scene->authorized = true;
+        change(scene, scene->client, true);
+        assert_string_equal(scene->outcome, "");
+        bus_calls_drop(scene->calls);
+        for (size_t i = 0; i < sizeof(clients) / sizeof(*clients); i++)
+                sd_bus_flush_close_unref(clients[i]);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -220,6 +278,7 @@ int main(void)
                 TEST(test_root_is_not_asked),
                 TEST(test_polkit_decides),
                 TEST(test_without_polkit_nobody_else_may),
+                TEST(test_few_calls_of_a_user_wait_for_polkit),
         };
 
         return cmocka_run_group_tests_name("bus_caller", tests, NULL, NULL);

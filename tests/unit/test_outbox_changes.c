@@ -149,6 +149,40 @@ static void test_a_retry_waits_for_an_attempt_for_the_same_job(void **state)
         expect_states(test, ALL_STATES, "done 1,done 1,done 1");
 }
 
+/* When the attempt has failed, the older one is next. */
+static void test_a_retry_goes_ahead_of_newer_ones_that_fail(void **state)
+{
+        struct outbox_test *test = *state;
+        char text[512];
+
+        (void)snprintf(text, sizeof(text),
+                       "[jobs]\nids = 1\n[hook flaky]\nretries = 5\nexec = /bin/sh -c 'read line <%s/gate; "
+                       "echo $JOBWATCH_EVENT_ID >>%s/delivered; test -e %s/well'\n",
+                       test->hook->directory, test->hook->directory, test->hook->directory);
+        test->config = load_text(text);
+        for (unsigned number = 1; number <= 4; number++)
+                record(test, number, 1, "flaky");
+        make_failed(test, 1);
+        make_failed(test, 2);
+        start(test);
+        HOOK_WAIT(test->hook, in_progress() == 1);
+        retry(test, NULL, 0);
+        open_gate(test);
+        HOOK_WAIT(test->hook, outbox_is_delivering(test->outbox, 1));
+        expect_delivered(test, "3");
+        be_well(test);
+        open_gate(test);
+        HOOK_WAIT(test->hook, outbox_is_delivering(test->outbox, 2));
+        open_gate(test);
+        HOOK_WAIT(test->hook, pending(test, "flaky") == 2);
+        retry(test, (const uint64_t[]){ 3 }, 1);
+        open_gate(test);
+        open_gate(test);
+        HOOK_WAIT(test->hook, outbox_is_idle(test->outbox));
+        expect_delivered(test, "31234");
+        end(test);
+}
+
 /* What is in progress is not made twice. */
 static void test_a_retry_of_others_leaves_attempts_alone(void **state)
 {
@@ -287,6 +321,7 @@ int main(void)
                 OUTBOX_TEST(test_failed_deliveries_are_made_again_in_order),
                 OUTBOX_TEST(test_one_that_waits_for_its_retry_is_due),
                 OUTBOX_TEST(test_a_retry_waits_for_an_attempt_for_the_same_job),
+                OUTBOX_TEST(test_a_retry_goes_ahead_of_newer_ones_that_fail),
                 OUTBOX_TEST(test_a_retry_of_others_leaves_attempts_alone),
                 OUTBOX_TEST(test_a_dropped_delivery_is_not_made),
                 OUTBOX_TEST(test_one_that_is_dropped_while_it_is_made_ends_with_the_attempt),

@@ -13,6 +13,7 @@
 #include "bus/reply.h"
 #include "platform/clock.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 
 DEFINE_CLEANUP(struct control, control_free)
 
@@ -24,6 +25,25 @@ void control_fail_state(struct bus_call *call, const struct state_operation *ope
 void control_fail_memory(struct bus_call *call)
 {
         bus_call_fail(call, BUS_FAILED, "out of memory");
+}
+
+void *control_list_new(const struct control *control, struct bus_call *call, size_t size,
+                       int (*run)(struct state_operation *operation, struct store *store),
+                       void (*done)(struct state_operation *operation, int r))
+{
+        struct control_list *list = memory_need(calloc(1, size));
+
+        *list = (struct control_list){
+                .operation = { .run = run, .done = done, .only_reads = true },
+                .control = control,
+                .call = call,
+        };
+        return list;
+}
+
+void control_list_read(struct control_list *list)
+{
+        state_queue(list->control->parts.state, &list->operation);
 }
 
 bool control_has_hook(const struct control *control, const char *name)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-/* ListDeliveries: what the state has of them; which are in progress only the outbox knows. */
+/*
+ * ListDeliveries: what the state has of them; which are in progress only the outbox knows. With a filter an
+ * operation reads a limited number of deliveries, of which none may match; then another one goes on from
+ * there.
+ */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,10 +17,11 @@
 #include "util/container.h"
 
 struct list_deliveries {
-        struct state_operation operation;
-        const struct control *control;
-        struct bus_call *call;
+        struct control_list base;
         const struct bus_list_deliveries *arguments;
+        uint64_t after; /* deliveries up to this one have been read */
+        uint64_t last;  /* and with the operation in progress, up to this one */
+        bool more;      /* there may be others */
         size_t count;
         struct listed_delivery deliveries[BUS_ROWS_MAX]; /* by id */
 };
@@ -41,14 +46,18 @@ static int take_delivery(void *userdata, struct listed_delivery *delivery)
 
 static int run(struct state_operation *operation, struct store *store)
 {
-        struct list_deliveries *list = CONTAINER_OF(operation, struct list_deliveries, operation);
+        struct list_deliveries *list = CONTAINER_OF(operation, struct list_deliveries, base.operation);
         const struct bus_list_deliveries *arguments = list->arguments;
         const struct delivery_filter filter = { arguments->state, arguments->hook, arguments->job };
-        uint64_t last;
 
         deliveries_clear(list);
-        return store_list_deliveries(store, arguments->after, &filter, arguments->limit, &last, take_delivery,
-                                     list);
+        list->last = list->after;
+        int r = store_list_deliveries(store, list->after, &filter, arguments->limit, &list->last,
+                                      take_delivery, list);
+        if (r < 0)
+                return r;
+        list->more = r > 0;
+        return 0;
 }
 
 static bool is_configured(const struct config *config, const char *hook)
@@ -68,8 +77,8 @@ static uint64_t wall_us(uint64_t process_us)
 static void put_delivery(const struct list_deliveries *list, const struct listed_delivery *listed)
 {
         const struct delivery *delivery = &listed->delivery;
-        struct bus_call *call = list->call;
-        bool running = outbox_is_delivering(list->control->parts.outbox, delivery->id);
+        struct bus_call *call = list->base.call;
+        bool running = outbox_is_delivering(list->base.control->parts.outbox, delivery->id);
 
         bus_row_begin(call);
         bus_put_number(call, "Id", delivery->id);
@@ -84,22 +93,27 @@ static void put_delivery(const struct list_deliveries *list, const struct listed
                 bus_put_number(call, "NextUSec", wall_us(delivery->next_us));
         control_put_text(call, "Error", &listed->error);
         bus_put_flag(call, "Configured",
-                     is_configured(*list->control->parts.config, text_or_empty(&listed->hook)));
+                     is_configured(*list->base.control->parts.config, text_or_empty(&listed->hook)));
         bus_row_end(call);
 }
 
 static void done(struct state_operation *operation, int r)
 {
-        struct list_deliveries *list = CONTAINER_OF(operation, struct list_deliveries, operation);
+        struct list_deliveries *list = CONTAINER_OF(operation, struct list_deliveries, base.operation);
 
+        if (r >= 0 && list->count == 0 && list->more) {
+                list->after = list->last;
+                control_list_read(&list->base);
+                return;
+        }
         if (r < 0) {
-                control_fail_state(list->call, operation);
+                control_fail_state(list->base.call, operation);
         } else {
-                bus_rows_begin(list->call);
+                bus_rows_begin(list->base.call);
                 for (size_t i = 0; i < list->count; i++)
                         put_delivery(list, &list->deliveries[i]);
-                bus_rows_end(list->call);
-                bus_call_send(list->call);
+                bus_rows_end(list->base.call);
+                bus_call_send(list->base.call);
         }
         deliveries_clear(list);
         free(list);
@@ -108,16 +122,9 @@ static void done(struct state_operation *operation, int r)
 void control_list_deliveries(void *userdata, struct bus_call *call,
                              const struct bus_list_deliveries *arguments)
 {
-        const struct control *control = userdata;
-        struct list_deliveries *list = calloc(1, sizeof(*list));
+        struct list_deliveries *list = control_list_new(userdata, call, sizeof(*list), run, done);
 
-        if (list == NULL) {
-                control_fail_memory(call);
-                return;
-        }
-        list->control = control;
-        list->call = call;
         list->arguments = arguments;
-        list->operation = (struct state_operation){ .run = run, .done = done, .only_reads = true };
-        state_queue(control->parts.state, &list->operation);
+        list->after = arguments->after;
+        control_list_read(&list->base);
 }

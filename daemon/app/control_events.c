@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * ListEvents. With several jobs an operation looks at a limited number of events, of which none may be of
+ * ListEvents. With several jobs an operation reads a limited number of events, of which none may be of
  * these jobs; then another one goes on from there.
  */
 
@@ -14,9 +14,7 @@
 #include "util/container.h"
 
 struct list_events {
-        struct state_operation operation;
-        const struct control *control;
-        struct bus_call *call;
+        struct control_list base;
         const struct bus_list_events *arguments;
         uint64_t after; /* events up to this one have been read */
         uint64_t last;  /* and with the operation in progress, up to this one */
@@ -64,7 +62,7 @@ static int take_event(void *userdata, struct event *event)
 
 static int run(struct state_operation *operation, struct store *store)
 {
-        struct list_events *list = CONTAINER_OF(operation, struct list_events, operation);
+        struct list_events *list = CONTAINER_OF(operation, struct list_events, base.operation);
         const struct bus_list_events *arguments = list->arguments;
 
         events_clear(list);
@@ -114,41 +112,33 @@ static void list_free(struct list_events *list)
 
 static void done(struct state_operation *operation, int r)
 {
-        struct list_events *list = CONTAINER_OF(operation, struct list_events, operation);
+        struct list_events *list = CONTAINER_OF(operation, struct list_events, base.operation);
 
         if (r < 0) {
-                control_fail_state(list->call, operation);
+                control_fail_state(list->base.call, operation);
                 list_free(list);
                 return;
         }
         if (list->count == 0 && list->more) {
                 list->after = list->last;
-                state_queue(list->control->parts.state, &list->operation);
+                control_list_read(&list->base);
                 return;
         }
-        bus_reply_number(list->call, list->newest);
-        bus_reply_flag(list->call, list->arguments->after < list->pruned);
-        bus_rows_begin(list->call);
+        bus_reply_number(list->base.call, list->newest);
+        bus_reply_flag(list->base.call, list->arguments->after < list->pruned);
+        bus_rows_begin(list->base.call);
         for (size_t i = 0; i < list->count; i++)
-                put_event(list->call, &list->events[i]);
-        bus_rows_end(list->call);
-        bus_call_send(list->call);
+                put_event(list->base.call, &list->events[i]);
+        bus_rows_end(list->base.call);
+        bus_call_send(list->base.call);
         list_free(list);
 }
 
 void control_list_events(void *userdata, struct bus_call *call, const struct bus_list_events *arguments)
 {
-        const struct control *control = userdata;
-        struct list_events *list = calloc(1, sizeof(*list));
+        struct list_events *list = control_list_new(userdata, call, sizeof(*list), run, done);
 
-        if (list == NULL) {
-                control_fail_memory(call);
-                return;
-        }
-        list->control = control;
-        list->call = call;
         list->arguments = arguments;
         list->after = arguments->after;
-        list->operation = (struct state_operation){ .run = run, .done = done, .only_reads = true };
-        state_queue(control->parts.state, &list->operation);
+        control_list_read(&list->base);
 }

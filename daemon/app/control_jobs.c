@@ -23,9 +23,7 @@
 #define ROUND_MAX 1000
 
 struct list_jobs {
-        struct state_operation operation;
-        const struct control *control;
-        struct bus_call *call;
+        struct control_list base;
         const struct bus_list_jobs *arguments;
         size_t found;       /* rows of the reply so far */
         size_t found_bytes; /* of their texts */
@@ -126,7 +124,7 @@ static void forget_stored(struct list_jobs *list)
 
 static int run(struct state_operation *operation, struct store *store)
 {
-        struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, operation);
+        struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, base.operation);
         const struct bus_list_jobs *arguments = list->arguments;
         uint64_t last = list->after;
         int r = 0;
@@ -194,9 +192,9 @@ static void put_row(struct list_jobs *list, const struct job_row *row)
 {
         if (!matches_state(row, list->arguments->state) || !matches_patterns(row, list->arguments->patterns))
                 return;
-        bus_row_begin(list->call);
-        job_row_put(list->control, list->call, row);
-        bus_row_end(list->call);
+        bus_row_begin(list->base.call);
+        job_row_put(list->base.control, list->base.call, row);
+        bus_row_end(list->base.call);
         list->found++;
         list->found_bytes += texts_size(row);
 }
@@ -224,10 +222,10 @@ static int begin_round(struct list_jobs *list);
 
 static void done(struct state_operation *operation, int r)
 {
-        struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, operation);
+        struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, base.operation);
 
         if (r < 0) {
-                control_fail_state(list->call, operation);
+                control_fail_state(list->base.call, operation);
                 list_free(list);
                 return;
         }
@@ -236,10 +234,10 @@ static void done(struct state_operation *operation, int r)
         if (!is_full(list) && list->until != UINT64_MAX) {
                 if (begin_round(list) >= 0)
                         return;
-                control_fail_memory(list->call);
+                control_fail_memory(list->base.call);
         } else {
-                bus_rows_end(list->call);
-                bus_call_send(list->call);
+                bus_rows_end(list->base.call);
+                bus_call_send(list->base.call);
         }
         list_free(list);
 }
@@ -262,7 +260,7 @@ static int copy_wanted(struct list_jobs *list)
         for (size_t i = first; i < last && r >= 0; i++) {
                 struct watched_job job;
 
-                if (monitor_find(list->control->parts.monitor, arguments->ids[i], &job))
+                if (monitor_find(list->base.control->parts.monitor, arguments->ids[i], &job))
                         r = watch(list, &job);
         }
         list->until = last < arguments->id_count ? arguments->ids[last - 1] : UINT64_MAX;
@@ -277,7 +275,7 @@ static int copy_next(struct list_jobs *list)
 
         if (jobs == NULL)
                 return -ENOMEM;
-        size_t count = monitor_list(list->control->parts.monitor, list->after, jobs, ROUND_MAX);
+        size_t count = monitor_list(list->base.control->parts.monitor, list->after, jobs, ROUND_MAX);
         for (size_t i = 0; i < count && r >= 0; i++)
                 r = watch(list, &jobs[i]);
         list->until = count == ROUND_MAX ? jobs[count - 1].id : UINT64_MAX;
@@ -291,22 +289,14 @@ static int begin_round(struct list_jobs *list)
         int r = list->arguments->ids != NULL ? copy_wanted(list) : copy_next(list);
         if (r < 0)
                 return r;
-        list->operation = (struct state_operation){ .run = run, .done = done, .only_reads = true };
-        state_queue(list->control->parts.state, &list->operation);
+        control_list_read(&list->base);
         return 0;
 }
 
 void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments)
 {
-        const struct control *control = userdata;
-        struct list_jobs *list = calloc(1, sizeof(*list));
+        struct list_jobs *list = control_list_new(userdata, call, sizeof(*list), run, done);
 
-        if (list == NULL) {
-                control_fail_memory(call);
-                return;
-        }
-        list->control = control;
-        list->call = call;
         list->arguments = arguments;
         list->after = arguments->after;
         bus_rows_begin(call);

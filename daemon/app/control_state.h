@@ -15,6 +15,21 @@ struct control {
         uint64_t started_us; /* CLOCK_REALTIME */
 };
 
+/* The first member of what a list is made of, by operations of the state, one or several after another. */
+struct control_list {
+        struct state_operation operation;
+        const struct control *control;
+        struct bus_call *call;
+};
+
+/* Zeroed but for its first member. Without memory the process ends. */
+void *control_list_new(const struct control *control, struct bus_call *call, size_t size,
+                       int (*run)(struct state_operation *operation, struct store *store),
+                       void (*done)(struct state_operation *operation, int r));
+
+/* Queues the operation, which only reads. */
+void control_list_read(struct control_list *list);
+
 /* Bytes of a text in a row of a list. */
 #define LIST_TEXT_MAX 4096
 

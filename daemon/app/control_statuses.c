@@ -14,7 +14,7 @@
 #include "util/array.h"
 #include "util/container.h"
 
-/* Jobs or events that an operation looks at. */
+/* Jobs or events that an operation reads. */
 #define ROUND_MAX 5000
 
 /* Different statuses; others are left out. */
@@ -27,12 +27,10 @@ struct seen_status {
 };
 
 struct list_statuses {
-        struct state_operation operation;
-        const struct control *control;
-        struct bus_call *call;
-        bool of_events; /* the jobs have all been looked at */
+        struct control_list base;
+        bool of_events; /* the jobs have all been read */
         bool more;      /* there are others of this kind */
-        uint64_t after; /* those up to here have been looked at */
+        uint64_t after; /* those up to here have been read */
         struct seen_status *statuses;
         size_t count;
 };
@@ -77,10 +75,10 @@ static void take_event(void *userdata, const struct text *status, uint64_t time_
                 seen->last_us = time_us;
 }
 
-/* Each row that it looks at is counted and passed, so that nothing is counted twice if it is repeated. */
+/* Each row that it reads is counted and passed, so that nothing is counted twice if it is repeated. */
 static int run(struct state_operation *operation, struct store *store)
 {
-        struct list_statuses *list = CONTAINER_OF(operation, struct list_statuses, operation);
+        struct list_statuses *list = CONTAINER_OF(operation, struct list_statuses, base.operation);
 
         int r = list->of_events ? store_list_event_statuses(store, list->after, ROUND_MAX, &list->after,
                                                             take_event, list)
@@ -96,9 +94,9 @@ static int run(struct state_operation *operation, struct store *store)
 
 static void put_status(const struct list_statuses *list, const struct seen_status *seen)
 {
-        const struct status_rules *rules = (*list->control->parts.config)->status_rules;
+        const struct status_rules *rules = (*list->base.control->parts.config)->status_rules;
         const struct status_meaning meaning = status_classify(rules, &seen->status, &TEXT_NULL);
-        struct bus_call *call = list->call;
+        struct bus_call *call = list->base.call;
 
         bus_row_begin(call);
         control_put_text(call, "Status", &seen->status);
@@ -121,10 +119,10 @@ static void list_free(struct list_statuses *list)
 
 static void done(struct state_operation *operation, int r)
 {
-        struct list_statuses *list = CONTAINER_OF(operation, struct list_statuses, operation);
+        struct list_statuses *list = CONTAINER_OF(operation, struct list_statuses, base.operation);
 
         if (r < 0) {
-                control_fail_state(list->call, operation);
+                control_fail_state(list->base.call, operation);
                 list_free(list);
                 return;
         }
@@ -133,28 +131,20 @@ static void done(struct state_operation *operation, int r)
                 list->after = 0;
         }
         if (list->more) {
-                state_queue(list->control->parts.state, &list->operation);
+                control_list_read(&list->base);
                 return;
         }
-        bus_rows_begin(list->call);
+        bus_rows_begin(list->base.call);
         for (size_t i = 0; i < list->count; i++)
                 put_status(list, &list->statuses[i]);
-        bus_rows_end(list->call);
-        bus_call_send(list->call);
+        bus_rows_end(list->base.call);
+        bus_call_send(list->base.call);
         list_free(list);
 }
 
 void control_list_statuses(void *userdata, struct bus_call *call)
 {
-        const struct control *control = userdata;
-        struct list_statuses *list = calloc(1, sizeof(*list));
+        struct list_statuses *list = control_list_new(userdata, call, sizeof(*list), run, done);
 
-        if (list == NULL) {
-                control_fail_memory(call);
-                return;
-        }
-        list->control = control;
-        list->call = call;
-        list->operation = (struct state_operation){ .run = run, .done = done, .only_reads = true };
-        state_queue(control->parts.state, &list->operation);
+        control_list_read(&list->base);
 }

@@ -84,7 +84,7 @@ struct delivery_filter {
 
 typedef int (*listed_delivery_handler)(void *userdata, struct listed_delivery *delivery);
 
-/* The deliveries that are pending or have failed, by id, at most `max`. */
+/* The deliveries that are pending or have failed, by id, at most `max`; none of some may be in many. */
 int store_list_deliveries(struct store *store, uint64_t after, const struct delivery_filter *filter,
                           size_t max, uint64_t *ret_last, listed_delivery_handler handler, void *userdata);
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The D-Bus API as another client sees it: what it lists of jobs, events and deliveries."""
 
+import contextlib
 import pathlib
 import re
 import signal
+import sqlite3
 import threading
 import unittest
 
@@ -203,6 +205,18 @@ class Deliveries(BusTest):
         self.assertEqual((status["DeliveriesPending"], status["DeliveriesFailed"]), (0, 1))
         self.assertEqual(status["Problems"], ["1 delivery has failed."])
         self.assertEqual(self.call("GetJob", "t", 5)[0]["FailedDeliveries"], 1)
+
+    def test_the_last_of_many_is_found(self):
+        daemon = self.start([5], "[job 5]\nstep = 0s Running\n", more="[hook other]\nexec = /bin/false\non = gone\n")
+        daemon.wait_for(r"Job 5.*\[seen")
+        daemon.stop()
+        with contextlib.closing(sqlite3.connect(next(self.directory.rglob("jobwatchd.db")))) as database, database:
+            database.execute("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) INSERT INTO "
+                             "deliveries (id, event, job, hook, state, next_us) SELECT i, 1, 5, 'other', 'failed', 0 FROM n")
+            database.execute("UPDATE deliveries SET hook = 'lost' WHERE id = 24999")
+        self.run_service()
+        self.assertEqual([row["Id"] for row in self.deliveries(1, "Hook", "s", "lost")], [24999])
+        self.assertEqual(self.deliveries(1, "Job", "t", 6), [])
 
     def deliveries(self, *filter):
         return self.call("ListDeliveries", "a{sv}tu", *(filter or [0]), 0, 0)[0]

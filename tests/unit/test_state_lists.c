@@ -321,6 +321,38 @@ static void test_deliveries(void **state)
         assert_string_equal(shown.text, "");
 }
 
+/* So that others have their turn. */
+static void test_few_among_many_deliveries_are_found_in_several_rounds(void **state)
+{
+        struct fixture *fixture = *state;
+        const struct delivery_filter filters[] = { { "failed", NULL, 0 },
+                                                   { NULL, "rare", 0 },
+                                                   { NULL, NULL, 6 } };
+        struct shown shown = { .count = 0 };
+
+        record(fixture, 1, 5, EVENT_SEEN, "A", NULL);
+        execute(fixture, "WITH RECURSIVE n (i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) "
+                         "INSERT INTO deliveries (id, event, job, hook, next_us) "
+                         "SELECT i, 1, 5, 'mail', 0 FROM n;"
+                         "UPDATE deliveries SET state = 'failed', hook = 'rare', job = 6 WHERE id = 24999");
+        for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+                unsigned rounds = 0;
+                uint64_t last = 0;
+                int r = 1;
+
+                for (; r == 1 && shown.count == 0; rounds++) {
+                        uint64_t before = last;
+                        r = store_list_deliveries(fixture->state, last, &filters[i], 10, &last, show_delivery,
+                                                  &shown);
+                        assert_in_range(last - before, 1, 10000);
+                }
+                assert_in_range(r, 0, 1);
+                assert_int_equal(shown.count, 1);
+                assert_int_equal(rounds, 3);
+                shown = (struct shown){ .count = 0 };
+        }
+}
+
 static void test_statuses(void **state)
 {
         struct fixture *fixture = *state;
@@ -403,13 +435,10 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_jobs),
-                TEST(test_results_are_read_as_far_as_they_are_shown),
-                TEST(test_events),
-                TEST(test_pruned_events_are_known),
-                TEST(test_deliveries),
-                TEST(test_statuses),
-                TEST(test_each_call_may_fail),
+                TEST(test_jobs),       TEST(test_results_are_read_as_far_as_they_are_shown),
+                TEST(test_events),     TEST(test_pruned_events_are_known),
+                TEST(test_deliveries), TEST(test_few_among_many_deliveries_are_found_in_several_rounds),
+                TEST(test_statuses),   TEST(test_each_call_may_fail),
         };
 
         return cmocka_run_group_tests_name("state_lists", tests, NULL, NULL);

@@ -141,8 +141,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "SELECT d.id, e.id, e.kind, d.event, d.job, d.state, d.attempts, d.next_us, "
                 "CAST(d.hook AS BLOB), CAST(d.error AS BLOB) "
                 "FROM deliveries AS d JOIN events AS e ON e.sequence = d.event "
-                "WHERE d.state <> 'done' AND d.id > ?1 AND (?2 = '' OR d.state = ?2) "
-                "AND (?3 = '' OR d.hook = ?3) AND (?4 = 0 OR d.job = ?4) ORDER BY d.id",
+                "WHERE d.state <> 'done' AND d.id > ?1 ORDER BY d.id",
         [STATEMENT_DELIVERY_COUNT] =
                 "SELECT coalesce(sum(state = 'pending'), 0), coalesce(sum(state = 'failed'), 0) "
                 "FROM events AS e JOIN deliveries AS d ON d.event = e.sequence "

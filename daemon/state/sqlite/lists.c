@@ -13,7 +13,7 @@
 #include "state/sqlite/row.h"
 #include "state/sqlite/texts.h"
 
-/* Events that are looked at for some of them. */
+/* Events or deliveries that are read for some of them. */
 #define LOOK_MAX 10000
 
 /* A number that is compared with a column, in which none is larger. */
@@ -263,39 +263,58 @@ static int read_delivery(struct store *store, sqlite3_stmt *statement, struct li
         return 0;
 }
 
-static void write_optional(struct row_writer *row, const char *string)
+/* Columns of a delivery. */
+enum {
+        DELIVERY_JOB_COLUMN = 4,
+        DELIVERY_STATE_COLUMN = 5,
+        DELIVERY_HOOK_COLUMN = 8,
+};
+
+static bool is_string(sqlite3_stmt *statement, int column, const char *string)
 {
-        row_write_string(row, string != NULL ? string : "");
+        const void *data = sqlite3_column_blob(statement, column);
+        size_t size = (size_t)sqlite3_column_bytes(statement, column);
+
+        return data != NULL && size == strlen(string) && memcmp(data, string, size) == 0;
+}
+
+static bool matches(sqlite3_stmt *statement, const struct delivery_filter *filter)
+{
+        return (filter->state == NULL || is_string(statement, DELIVERY_STATE_COLUMN, filter->state)) &&
+               (filter->hook == NULL || is_string(statement, DELIVERY_HOOK_COLUMN, filter->hook)) &&
+               (filter->job == 0 ||
+                (uint64_t)sqlite3_column_int64(statement, DELIVERY_JOB_COLUMN) == filter->job);
 }
 
 int store_list_deliveries(struct store *store, uint64_t after, const struct delivery_filter *filter,
                           size_t max, uint64_t *ret_last, listed_delivery_handler handler, void *userdata)
 {
         CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        bool all = filter->state == NULL && filter->hook == NULL && filter->job == 0;
+        size_t left = all ? max : LOOK_MAX, count = 0;
         struct row_writer parameters;
-        size_t left = max;
 
         int r = begin(store, STATEMENT_DELIVERY_LIST, after, &statement, &parameters);
         if (r < 0)
                 return r;
-        write_optional(&parameters, filter->state);
-        write_optional(&parameters, filter->hook);
-        write_bound(&parameters, filter->job);
-        while ((r = next(store, statement, &left, ret_last)) > 0) {
+        while (count < max && (r = next(store, statement, &left, ret_last)) > 0) {
                 CLEANUP(listed_delivery_clear) struct listed_delivery delivery = { .failed = false };
 
+                if (!matches(statement, filter))
+                        continue;
                 r = read_delivery(store, statement, &delivery);
                 if (r == -EUCLEAN)
                         continue;
                 if (r < 0)
                         return r;
+                count++;
                 store->in_callback = true;
                 r = handler(userdata, &delivery);
                 store->in_callback = false;
                 if (r != 0)
                         return r;
         }
-        return r < 0 ? r : left == 0;
+        return r < 0 ? r : left == 0 || count == max;
 }
 
 int store_count_deliveries(struct store *store, uint64_t job, uint64_t *ret_pending, uint64_t *ret_failed)

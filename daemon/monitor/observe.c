@@ -13,9 +13,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "journal/event_message.h"
 #include "monitor/discover.h"
 #include "monitor/not_found.h"
 #include "platform/random.h"
+#include "util/cleanup.h"
 #include "util/memory.h"
 
 /* A commit in progress. */
@@ -86,6 +88,16 @@ static void report(struct monitor *monitor, struct job *job, const struct job_re
         monitor_report_record(monitor, job, &record->status, change->outcome);
 }
 
+/* One that was read once more: records of jobs that have ended may be deleted. */
+static void log_deleted(struct monitor *monitor, const struct job *job)
+{
+        CLEANUP(cleanup_free) char *label = job_label(job->planning.id, job->name);
+        const struct journal_delivery about = { .job_id = job->planning.id, .job_name = job->name };
+
+        journal_print_delivery(monitor->parts.journal, LOG_NOTICE, NULL, &about,
+                               "%s: no longer in Nexudus. It had ended before, and stays as it was.", label);
+}
+
 void observe(struct monitor *monitor, struct planner_job *job, struct job_record *record)
 {
         bool was_missing = record == NULL || job->watch.not_found_count > 0;
@@ -96,6 +108,9 @@ void observe(struct monitor *monitor, struct planner_job *job, struct job_record
                 return;
         if (record == NULL) {
                 observation = planner_take_gone(job);
+                job->watch.not_found_count = 0;
+                if (!observation.change.has_event)
+                        log_deleted(monitor, job_of(job));
         } else {
                 observation = planner_take_record(monitor->planner, job, record, monitor_now_us(monitor));
                 seen = job_memory_of(record, observation.change.outcome);

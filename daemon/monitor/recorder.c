@@ -226,13 +226,14 @@ static int recording_run(struct state_operation *operation, struct store *store)
         if (recording->result_only)
                 return store_update_job(store, &recording->event.record);
         int r = recording->discovery.job != 0 ? store_put_discovered(store, &recording->discovery) : 0;
-        if (recording->key != NULL)
-                r = store_put_value(store, recording->key, recording->value, recording->value_size);
         if (r >= 0)
                 r = store_fill_event(store, &recording->event);
-        return r < 0 ? r
-                     : store_record_event(store, &recording->event, recording->hooks, recording->hook_count,
-                                          recording->deliveries);
+        if (r >= 0)
+                r = store_record_event(store, &recording->event, recording->hooks, recording->hook_count,
+                                       recording->deliveries);
+        if (r >= 0 && recording->key != NULL) /* last: not if the event cannot be recorded */
+                r = store_put_value(store, recording->key, recording->value, recording->value_size);
+        return r;
 }
 
 static void report_result(struct recorder *recorder, const struct event *event)

@@ -43,7 +43,7 @@ static bool is_refused_for_token(struct request_slot *slot)
         struct monitor *monitor = slot->monitor;
         struct planner_request *request = &slot->request;
         bool polls = request->kind == REQUEST_SINGLE || request->kind == REQUEST_BATCH;
-        bool page = request->kind == REQUEST_PAGE;
+        bool page = request->kind == REQUEST_PAGE || request->kind == REQUEST_SEARCH;
         bool in_vain = page ? monitor->search_token_renewed : polls && token_was_renewed(request);
 
         if (in_vain && planner_breaker(monitor->planner)->state == BREAKER_CLOSED)
@@ -139,7 +139,8 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
 
         log_recovered(monitor, request);
         planner_succeeded(monitor->planner, request, now);
-        outage_update(monitor, &success);
+        if (request->kind != REQUEST_SEARCH) /* it says nothing about reads of jobs */
+                outage_update(monitor, &success);
         switch (request->kind) {
         case REQUEST_SINGLE:
                 response->record->has_result = true; /* here an omitted ResultData is null */
@@ -159,6 +160,7 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
                 feed_take_page(slot, response->page);
                 break;
         case REQUEST_SEARCH:
+                monitor->search_token_renewed = false;
                 recent_take_page(slot, response->page);
                 break;
         case REQUEST_CHECK:
@@ -172,6 +174,8 @@ static void take_success(struct request_slot *slot, const struct nexudus_respons
 static void log_failing(struct monitor *monitor, const struct planner_job *job,
                         const struct nexudus_response *response)
 {
+        if (response->failure == FAILURE_NOT_FOUND && planner_job_has_ended(job))
+                return; /* see observe() */
         if (job->failures == FAILURES_LOGGED)
                 failing_log_start(monitor->failing, job->id, job_of(job)->name, response->failure,
                                   response->explanation);

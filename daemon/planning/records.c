@@ -54,6 +54,8 @@ struct observation planner_take_gone(const struct planner_job *job)
 {
         assert(!planner_job_is_gone(job));
 
+        if (planner_job_has_ended(job)) /* it stays as it was */
+                return (struct observation){ .change.outcome = job->watch.memory.outcome };
         return (struct observation){
                 .change = { .has_event = true, .kind = EVENT_GONE, .outcome = OUTCOME_GONE },
         };
@@ -82,7 +84,7 @@ void planner_complete(struct planner *planner, struct planner_job *job, const st
         if (!job->row_waits && !job->sampled && observation->poll_again_us == 0 &&
             (recorded || !is_change(change)))
                 job->row_shown = false;
-        if (planner_job_is_gone(job)) {
+        if (planner_job_is_gone(job) || job->done) {
                 job->failing = false; /* "not found" is what is expected of it, in batches too */
                 job->failures = job->single_left = 0;
         }

@@ -21,7 +21,10 @@
 struct observation planner_take_record(struct planner *planner, struct planner_job *job,
                                        const struct job_record *record, uint64_t now_us);
 
-/* The job is gone, as planner_failed() or planner_take_gone_check() said. The change is to be recorded. */
+/*
+ * The job is gone, as planner_failed() or planner_take_gone_check() said. The change is to be recorded; there
+ * is none if the job had ended.
+ */
 struct observation planner_take_gone(const struct planner_job *job);
 
 /*

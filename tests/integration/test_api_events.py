@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import unittest
 
+from bus_rig import Bus
 from clock import LIBRARY, Clock
 from harness import EX_OK, PATIENCE, Closed, IntegrationTest
 
@@ -102,6 +103,35 @@ class ApiEvents(IntegrationTest):
         self.start().stop()
         self.assertEqual(self.recorded(), ["api_down", "api_ok"])
         self.assertDelivered("api_down::failure", "api_ok::success")
+
+    def test_the_search_does_not_end_an_outage_of_reads(self):
+        bus = Bus(self.directory)
+        self.addCleanup(bus.stop)
+        closed = Closed()
+        self.addCleanup(closed.release)
+        self.write_config(closed.url, [11], more=self.hooks)
+        daemon = self.start()
+        self.probes(daemon)
+        self.pass_minutes(11)
+        daemon.wait_for("error +API at .*api_down")
+        self.kill(daemon)
+
+        fake = self.start_fake(RUNNING + "[fault reads]\njobs = 11\nhang = yes\n", port=closed.release())
+        daemon = self.start_daemon("--instance", "test", "--log-level=debug", env={**self.clock.env, **bus.env})
+        bus.wait_for_name("org.jobwatchd1.test")
+        [rows] = bus.call("Recent", "a{sv}", 0, name="org.jobwatchd1.test")
+        self.assertEqual([row["Id"] for row in rows], [11])
+        self.pass_minutes(12)
+        bus.call("Recent", "a{sv}", 0, name="org.jobwatchd1.test")
+        self.assertEqual(daemon.count("api_ok"), 0, daemon.text())
+        self.kill(daemon)
+        self.assertEqual(self.recorded(), ["api_down"])
+
+        fake.mend()
+        daemon = self.start()
+        daemon.wait_for("first seen as")
+        self.pass_minutes(13)
+        daemon.wait_for("notice +API at .*api_ok")
 
     def test_refused_once_per_outage_whatever_ends_the_daemon(self):
         fake = self.start_fake(RUNNING)

@@ -11,6 +11,7 @@ import unittest
 
 from bus_rig import Bus, BusError, MANAGER, OBJECT
 from harness import Closed, IntegrationTest
+from sign_in import SignInTest, is_sign_in
 
 NAME = "org.jobwatchd1.test"
 BASE = {"Observed": True, "Listed": True, "Added": False, "Removed": False}
@@ -293,6 +294,23 @@ class Recent(BusTest):
     def test_a_missing_role_is_said(self):
         self.start([160], self.ACCOUNT, roles="read").wait_for(r"\[seen")
         self.assertRefused("the API cannot be asked: ", "Recent", "a{sv}", 0)
+
+
+class RecentSignedIn(SignInTest):
+    def test_a_missing_role_costs_one_sign_in(self):
+        bus = Bus(self.directory)
+        self.addCleanup(bus.stop)
+        self.watch(server="roles = read")
+        daemon = self.start_signed_in("--instance", "test", env=bus.env)
+        bus.wait_for_name(NAME)
+        sign_ins = lambda: len([request for request in self.fake.requests() if is_sign_in(request)])
+        before = sign_ins()
+        for _ in range(5):
+            with self.assertRaisesRegex(BusError, "the API cannot be asked"):
+                bus.call("Recent", "a{sv}", 0, name=NAME)
+            self.fake.polls(2, 11)  # with the token that was refused
+        self.assertEqual(sign_ins(), before + 1)
+        self.assertEqual(daemon.stop(), 0)
 
 
 class Interface(BusTest):

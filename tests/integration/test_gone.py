@@ -21,15 +21,15 @@ class GoneTest(IntegrationTest):
     def kinds(self):
         return [(event.job, event.kind) for event in Database(self.state).events()]
 
-
-class Gone(GoneTest):
-    # A missing job is polled less and less often: the first poll after a minute may be two minutes later.
-    GONE_PATIENCE = 180 + PATIENCE
-
     def about(self, fake, job):
         """The requests for this job alone, in order: "404", "batch", …"""
         return ["batch" if request["query"] else str(request["status"]) for request in fake.requests()
                 if request["path"].endswith(f"/{job}") or request["query"] == f"id=%5B{job}%5D"]
+
+
+class Gone(GoneTest):
+    # A missing job is polled less and less often: the first poll after a minute may be two minutes later.
+    GONE_PATIENCE = 180 + PATIENCE
 
     @unittest.skipIf(os.environ.get("SKIP_SLOW"), "takes minutes")
     def test_gone_after_a_minute(self):
@@ -140,6 +140,31 @@ class Returned(GoneTest):
         self.assertEqual(told, {11: [gone, ("failed", "Running", "Failed", "b")],
                                 12: [gone, ("changed", "Running", "Waiting", "b"), ("changed", "Waiting", "Waiting", "c")],
                                 13: [gone, ("succeeded", "Running", "Completed", "b")], 14: [gone], 15: []})
+
+
+    def test_a_job_that_had_ended_is_not_gone(self):
+        """It is read once more, and has been deleted meanwhile: nothing that failed."""
+        fake = self.start_fake("[job 11]\nstep = 0s Completed | a\n[job 12]\nstep = 0s Running\n")
+        recorder, hook = self.hook("terminal", "terminal")
+        self.write_config(fake, [11, 12], more=hook)
+        daemon = self.start_daemon()
+        daemon.wait_for(r"Job 11: .*\[succeeded")
+        daemon.wait_for("hook terminal: delivered")
+        daemon.stop()
+        fake.job(11, gone="1")
+        clock = Clock(self.directory / "clock")
+        seq = fake.stats()["last_seq"]
+        daemon = self.start_daemon("--job", "11", env=clock.env)
+        fake.wait(3, seq, path=f"{JOBS}/11")
+        clock.pass_time(61)
+        daemon.wait_for("notice +Job 11: no longer in Nexudus. It had ended before, and stays as it was", patience=4 * PATIENCE)
+        last = len(self.about(fake, 11))
+        fake.polls(10, 12)
+        self.assertEqual(len(self.about(fake, 11)), last, "it is not read any more")
+        self.assertEqual(daemon.count("gone|can be polled"), 0, daemon.text())
+        daemon.stop()
+        self.assertEqual(self.kinds(), [(11, "succeeded"), (12, "seen")])
+        self.assertEqual(len(recorder.attempts()), 1)
 
 
 class Stalled(GoneTest):

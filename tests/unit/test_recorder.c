@@ -9,6 +9,7 @@
 
 #include "journal_capture.h"
 #include "monitor/recorder.h"
+#include "state/sqlite/database.h"
 #include "util/cleanup.h"
 
 struct recorder_test {
@@ -252,6 +253,33 @@ static void test_a_long_backlog_is_logged_in_order(void **state)
         assert_int_equal(capture_count(), 250 + 1 + 1 + 1);
 }
 
+/* What an outage has had so far is not ahead of its events. */
+static void test_a_value_is_stored_only_with_its_event(void **state)
+{
+        struct recorder_test *test = *state;
+        const struct recorder_value value = { "outage", "down", 4 };
+        struct store *store = state_store(test->state);
+        CLEANUP(cleanup_free) void *data = NULL;
+        size_t size = 0;
+
+        assert_int_equal(sqlite3_exec(store->database,
+                                      "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.events BEGIN "
+                                      "SELECT raise(ABORT, 'refused'); END",
+                                      NULL, NULL, NULL),
+                         SQLITE_OK);
+        recorder_record_api(test->recorder, EVENT_API_DOWN, "no answer", &value, on_recorded, test);
+        run_until_idle(test);
+        assert_int_equal(test->failed, 1);
+        assert_int_equal(store_get_value(store, "outage", &data, &size), 0);
+
+        assert_int_equal(sqlite3_exec(store->database, "DROP TRIGGER refuse", NULL, NULL, NULL), SQLITE_OK);
+        recorder_record_api(test->recorder, EVENT_API_DOWN, "no answer", &value, on_recorded, test);
+        run_until_idle(test);
+        assert_int_equal(test->recorded, 1);
+        assert_int_equal(store_get_value(store, "outage", &data, &size), 1);
+        assert_int_equal(size, 4);
+}
+
 /* ---- statuses ---- */
 
 static void note_status(struct recorder_test *test, unsigned number)
@@ -288,6 +316,7 @@ int main(void)
                 TEST(test_a_reload_does_not_wait_for_commits),
                 TEST(test_entries_that_fail_are_replayed),
                 TEST(test_a_long_backlog_is_logged_in_order),
+                TEST(test_a_value_is_stored_only_with_its_event),
                 TEST(test_an_unrecognised_status_is_logged_once),
         };
 

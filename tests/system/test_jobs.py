@@ -139,11 +139,11 @@ class HooksDirectory(SystemTest):
             nothing, "Skipped /etc/jobwatchd/hooks.d/10-notify.sh: a name consists of letters, digits, _ and -.", nothing])
 
     def test_not_root(self):
-        self.hook("10-who", "id -u; id -Gn\n")
+        self.hook("10-who", "id -u; id -G\n")
         self.systemctl("start", self.UNIT)
         user, groups = self.said()
         self.assertNotEqual(user, "0")
-        self.assertIn("jobwatchd", groups.split())
+        self.assertIn(str(self.user()[1]), groups.split())
 
 
 class UnitHooks(UnitHookTest):

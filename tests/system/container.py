@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A real system to test in: the root of this machine under an overlay, booted by systemd-nspawn in its own namespaces.
+"""A real system to test in: the root of this machine, or another one, under an overlay, booted by systemd-nspawn in its
+own namespaces.
 
 All writes go to a tmpfs. Mounts, network and processes are in namespaces of this process and its children, so they
 end with it in any case. It leaves at most an empty directory and a few empty cgroups, which the next run removes.
@@ -123,8 +124,9 @@ class System:
     """Before boot() it consists only of files below `root` and can be changed there. boot() and power_cut() can be
     repeated. close() removes everything."""
 
-    def __init__(self):
+    def __init__(self, lower="/"):
         clean_after_others()
+        self.lower = lower
         self.nspawn = self.leader = None
         self.boots = 0
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
@@ -146,7 +148,7 @@ class System:
         for name in ("upper", "work", "root"):
             (self.directory / name).mkdir()
         self.root = self.directory / "root"
-        self._mount_one("-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={self.directory}/upper,"
+        self._mount_one("-t", "overlay", "overlay", "-o", f"lowerdir={self.lower},upperdir={self.directory}/upper,"
                         f"workdir={self.directory}/work", self.root)
 
     def _mount_one(self, *arguments):
@@ -165,6 +167,7 @@ class System:
         self.write("/etc/resolv.conf", "")
         for path in (self.root / "etc/polkit-1/rules.d").glob("*jobwatch*"):
             path.unlink()
+        self.remove("/usr/sbin/policy-rc.d")  # images of containers have one that lets no package start a service
         # Entries survive a power cut only if they are on the disk.
         self.write("/etc/systemd/journald.conf.d/test.conf",
                    "[Journal]\nStorage=persistent\nSyncIntervalSec=1s\nRateLimitBurst=0\n")

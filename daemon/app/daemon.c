@@ -36,6 +36,7 @@
 #include "util/cleanup.h"
 #include "util/message.h"
 #include "util/text.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 DEFINE_CLEANUP(char, secret_free)
@@ -156,8 +157,7 @@ static int on_timeout(sd_event_source *source, uint64_t time_us, void *userdata)
         daemon->last_status = format_message("--timeout %s expired: %zu of %zu job%s still open",
                                              timespan_format(daemon->options->timeout_us, span), counts.open,
                                              counts.watched, plural(counts.watched));
-        journal_print(daemon->journal, LOG_WARNING, "%s. Exiting.",
-                      daemon->last_status != NULL ? daemon->last_status : "--timeout expired");
+        journal_print(daemon->journal, LOG_WARNING, "%s. Exiting.", daemon->last_status);
         end(daemon, EXIT_STATUS_TIMEOUT, false);
         return 0;
 }
@@ -215,8 +215,8 @@ static int on_summary(sd_event_source *source, uint64_t time_us, void *userdata)
         struct monitor_counts counts = monitor_count(daemon->monitor);
 
         summary_log_daily(daemon->journal, daemon->config, &counts);
-        (void)sd_event_source_set_time(source, time_us + SUMMARY_INTERVAL_US);
-        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        timer_start_at(source, time_us + SUMMARY_INTERVAL_US);
+        return 0;
 }
 
 /* ---- building ---- */
@@ -304,10 +304,8 @@ static int build_outbox(struct daemon *daemon)
 
 static int build_parts(struct daemon *daemon)
 {
-        int r = recorder_new(daemon->event, daemon->state, daemon->outbox, daemon->journal, daemon->config,
-                             &daemon->recorder);
-        if (r < 0)
-                return r;
+        daemon->recorder =
+                recorder_new(daemon->event, daemon->state, daemon->outbox, daemon->journal, daemon->config);
 
         const struct monitor_parts parts = {
                 .event = daemon->event,
@@ -395,9 +393,9 @@ static int build_observers(struct daemon *daemon)
 
         if (daemon->options->once)
                 return 0;
-        int r = metrics_file_new(&parts, &daemon->metrics_file);
-        if (r < 0 || (parts.instance == NULL && getenv("NOTIFY_SOCKET") == NULL))
-                return r;
+        daemon->metrics_file = metrics_file_new(&parts);
+        if (parts.instance == NULL && getenv("NOTIFY_SOCKET") == NULL)
+                return 0;
         return control_new(&parts, &daemon->control);
 }
 
@@ -428,19 +426,12 @@ static int build_loop(struct daemon *daemon)
 
 static int add_timers(struct daemon *daemon)
 {
-        int r;
-
         if (daemon->options->timeout_us > 0) {
-                r = sd_event_add_time_relative(daemon->event, &daemon->timeout, CLOCK_BOOTTIME,
-                                               daemon->options->timeout_us, USEC_PER_MSEC, on_timeout,
-                                               daemon);
-                if (r < 0)
-                        return r;
+                daemon->timeout = timer_new(daemon->event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timeout, daemon);
+                timer_start(daemon->timeout, daemon->options->timeout_us);
         }
-        r = sd_event_add_time_relative(daemon->event, &daemon->summary, CLOCK_BOOTTIME, SUMMARY_INTERVAL_US,
-                                       USEC_PER_MIN, on_summary, daemon);
-        if (r < 0)
-                return r;
+        daemon->summary = timer_new(daemon->event, CLOCK_BOOTTIME, USEC_PER_MIN, on_summary, daemon);
+        timer_start(daemon->summary, SUMMARY_INTERVAL_US);
         return status_line_new(daemon->event, describe_status, daemon, &daemon->status);
 }
 

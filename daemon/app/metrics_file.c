@@ -22,6 +22,7 @@
 #include "util/file.h"
 #include "util/memory.h"
 #include "util/message.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define INTERVAL_US (15 * USEC_PER_SEC)
@@ -44,8 +45,6 @@ struct file_work {
         char *text; /* NULL: the file is removed */
         int result;
 };
-
-DEFINE_CLEANUP(struct metrics_file, metrics_file_free)
 
 /* ---- the thread ---- */
 
@@ -174,23 +173,20 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
                 write_file(file, path);
         else
                 remove_file(file);
-        (void)sd_event_source_set_time(source, time_us + INTERVAL_US);
-        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        timer_start_at(source, time_us + INTERVAL_US);
+        return 0;
 }
 
 /* ---- life ---- */
 
-int metrics_file_new(const struct control_parts *parts, struct metrics_file **ret_file)
+struct metrics_file *metrics_file_new(const struct control_parts *parts)
 {
-        CLEANUP(cleanup_metrics_file_free) struct metrics_file *file = memory_need(calloc(1, sizeof(*file)));
+        struct metrics_file *file = memory_need(calloc(1, sizeof(*file)));
 
         file->parts = *parts;
-        int r = sd_event_add_time_relative(parts->event, &file->timer, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
-                                           on_timer, file);
-        if (r < 0)
-                return r;
-        *ret_file = STEAL_POINTER(file);
-        return 0;
+        file->timer = timer_new(parts->event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timer, file);
+        timer_start(file->timer, 0);
+        return file;
 }
 
 void metrics_file_stop(struct metrics_file *file)

@@ -9,8 +9,8 @@
  */
 struct metrics_file;
 
-/* The parts are borrowed, see control_parts.h. Returns 0 or a negative errno. */
-int metrics_file_new(const struct control_parts *parts, struct metrics_file **ret_file);
+/* The parts are borrowed, see control_parts.h. */
+struct metrics_file *metrics_file_new(const struct control_parts *parts);
 
 /* Writes no more, and removes the file. Accepts NULL. */
 void metrics_file_stop(struct metrics_file *file);

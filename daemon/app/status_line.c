@@ -12,6 +12,7 @@
 
 #include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 /* The minimum interval between two status texts. */
@@ -30,12 +31,6 @@ struct status_line {
 
 DEFINE_CLEANUP(struct status_line, status_line_free)
 
-static int defer_until(struct status_line *line, uint64_t time_us)
-{
-        (void)sd_event_source_set_time(line->timer, time_us);
-        return sd_event_source_set_enabled(line->timer, SD_EVENT_ONESHOT);
-}
-
 static void send_text(struct status_line *line, const char *status, uint64_t now)
 {
         line->sent_us = now;
@@ -50,13 +45,16 @@ static int on_post(sd_event_source *source, void *userdata)
         bool stable = true;
 
         (void)sd_event_now(sd_event_source_get_event(source), CLOCK_BOOTTIME, &now);
-        if (now < line->sent_us + STATUS_INTERVAL_US)
-                return defer_until(line, line->sent_us + STATUS_INTERVAL_US);
+        if (now < line->sent_us + STATUS_INTERVAL_US) {
+                timer_start_at(line->timer, line->sent_us + STATUS_INTERVAL_US);
+                return 0;
+        }
 
         CLEANUP(cleanup_free) char *status = line->describe(line->userdata, now, &stable);
         if (!stable && now < line->sent_us + STATUS_HOLD_MAX_US)
-                return defer_until(line, now + STATUS_INTERVAL_US / 10);
-        send_text(line, status, now);
+                timer_start_at(line->timer, now + STATUS_INTERVAL_US / 10);
+        else
+                send_text(line, status, now);
         return 0;
 }
 
@@ -91,12 +89,8 @@ int status_line_new(sd_event *event, status_describe describe, void *userdata, s
         CLEANUP(cleanup_status_line_free) struct status_line *line = memory_need(calloc(1, sizeof(*line)));
         line->describe = describe;
         line->userdata = userdata;
-        int r = sd_event_add_time(event, &line->timer, CLOCK_BOOTTIME, 0, STATUS_INTERVAL_US / 20, on_timer,
-                                  line);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(line->timer, SD_EVENT_OFF);
-        if (r >= 0)
-                r = sd_event_add_post(event, &line->post, on_post, line);
+        line->timer = timer_new(event, CLOCK_BOOTTIME, STATUS_INTERVAL_US / 20, on_timer, line);
+        int r = sd_event_add_post(event, &line->post, on_post, line);
         if (r < 0)
                 return r;
         *ret_line = STEAL_POINTER(line);

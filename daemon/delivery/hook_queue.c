@@ -21,6 +21,7 @@
 #include "platform/clock.h"
 #include "util/memory.h"
 #include "util/message.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 /* Attempts whose result is being recorded, without a slot. After a crash they are repeated. */
@@ -339,12 +340,11 @@ static void set_timer(struct hook_queue *queue)
         if (may_read(queue) && pending_first(&queue->backlog.pending, &due_us) != NULL && due_us < next_us)
                 next_us = due_us;
         if (next_us == UINT64_MAX) {
-                (void)sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
+                source_stop(queue->timer);
                 return;
         }
         uint64_t now_us = clock_process_us();
-        (void)sd_event_source_set_time_relative(queue->timer, next_us > now_us ? next_us - now_us : 0);
-        (void)sd_event_source_set_enabled(queue->timer, SD_EVENT_ONESHOT);
+        timer_start(queue->timer, next_us > now_us ? next_us - now_us : 0);
 }
 
 void hook_queue_fill(struct hook_queue *queue)
@@ -365,7 +365,7 @@ void hook_queue_fill(struct hook_queue *queue)
 
 /* ---- life ---- */
 
-int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struct hook_queue **ret_queue)
+struct hook_queue *hook_queue_new(const struct hook_queue_parts *parts, const char *name)
 {
         struct hook_queue *queue = memory_malloc(NULL, sizeof(*queue));
 
@@ -381,17 +381,8 @@ int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struc
                 .state = parts->state, .hook = queue->name, .on_page = on_page, .userdata = queue
         };
 
-        int r = sd_event_add_time(parts->event, &queue->timer, CLOCK_BOOTTIME, 0, 10 * USEC_PER_MSEC,
-                                  on_timer, queue);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
-        if (r < 0) {
-                hook_queue_free(queue);
-                return r;
-        }
-        (void)sd_event_source_set_description(queue->timer, "hook-queue");
-        *ret_queue = queue;
-        return 0;
+        queue->timer = timer_new(parts->event, CLOCK_BOOTTIME, 10 * USEC_PER_MSEC, on_timer, queue);
+        return queue;
 }
 
 struct hook_queue *hook_queue_free(struct hook_queue *queue)

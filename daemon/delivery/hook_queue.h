@@ -33,8 +33,8 @@ struct hook_queue_parts {
         void *userdata;
 };
 
-/* Makes a queue that has no configuration yet. Returns 0 or a negative errno. */
-int hook_queue_new(const struct hook_queue_parts *parts, const char *name, struct hook_queue **ret_queue);
+/* Makes a queue that has no configuration yet. */
+struct hook_queue *hook_queue_new(const struct hook_queue_parts *parts, const char *name);
 
 /* As hook_queue_abort(), too. Accepts NULL, returns NULL. */
 struct hook_queue *hook_queue_free(struct hook_queue *queue);

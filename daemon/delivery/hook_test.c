@@ -21,6 +21,7 @@
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define KEEP_US         (10 * USEC_PER_MIN)
@@ -155,7 +156,7 @@ static void end_test(struct hook_test *test, const char *error)
                 log_test(test, LOG_INFO, "succeeded after %s",
                          timespan_format_rough(test->ended_us - test->started_us, span));
         }
-        (void)sd_event_source_set_enabled(test->tests->release, SD_EVENT_ONESHOT);
+        deferred_start(test->tests->release);
 }
 
 static void on_end(void *userdata, const struct hook_end *end)
@@ -251,22 +252,15 @@ void hook_tests_stop(struct hook_tests *tests)
 
 /* ---- life ---- */
 
-int hook_tests_new(sd_event *event, struct journal *journal, struct hook_tests **ret_tests)
+struct hook_tests *hook_tests_new(sd_event *event, struct journal *journal)
 {
         struct hook_tests *tests = memory_malloc(NULL, sizeof(*tests));
 
         /* Deliveries are counted from 1. A later run has other ids than this one. */
         *tests = (struct hook_tests){ .journal = journal, .last_id = clock_wall_us() };
         TAILQ_INIT(&tests->all);
-        int r = sd_event_add_defer(event, &tests->release, on_release, tests);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(tests->release, SD_EVENT_OFF);
-        if (r < 0) {
-                hook_tests_free(tests);
-                return r;
-        }
-        *ret_tests = tests;
-        return 0;
+        tests->release = deferred_new(event, on_release, tests);
+        return tests;
 }
 
 struct hook_tests *hook_tests_free(struct hook_tests *tests)

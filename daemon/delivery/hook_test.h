@@ -36,8 +36,8 @@ struct hook_test_result {
         size_t output_size;
 };
 
-/* The arguments are borrowed. Returns 0 or a negative errno. */
-int hook_tests_new(sd_event *event, struct journal *journal, struct hook_tests **ret_tests);
+/* The arguments are borrowed. */
+struct hook_tests *hook_tests_new(sd_event *event, struct journal *journal);
 
 /* Accepts NULL, returns NULL. */
 struct hook_tests *hook_tests_free(struct hook_tests *tests);

@@ -21,6 +21,7 @@
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 struct outbox {
@@ -69,7 +70,7 @@ size_t outbox_select(const struct config *config, const struct string_list *hook
 static void wake(struct outbox *outbox)
 {
         outbox->woken = true;
-        (void)sd_event_source_set_enabled(outbox->wake, SD_EVENT_ONESHOT);
+        deferred_start(outbox->wake);
 }
 
 static void on_queue_wake(void *userdata)
@@ -306,7 +307,7 @@ static void setups_clear(struct hook_setups *setups)
         free(setups->queues);
 }
 
-static int make_queue(struct outbox *outbox, const char *hook, struct hook_queue **ret_queue)
+static struct hook_queue *make_queue(struct outbox *outbox, const char *hook)
 {
         const struct hook_queue_parts parts = {
                 .event = outbox->parts.event,
@@ -317,7 +318,7 @@ static int make_queue(struct outbox *outbox, const char *hook, struct hook_queue
                 .userdata = outbox,
         };
 
-        return find_queue(outbox, hook) != NULL ? 0 : hook_queue_new(&parts, hook, ret_queue);
+        return find_queue(outbox, hook) != NULL ? NULL : hook_queue_new(&parts, hook);
 }
 
 static int make_setups(struct outbox *outbox, struct config *config, struct hook_setups *setups)
@@ -336,8 +337,7 @@ static int make_setups(struct outbox *outbox, struct config *config, struct hook
         for (size_t i = 0; i < config->hook_count; i++) {
                 int made = hook_setup_new(&context, outbox->unit_hooks, config, &config->hooks[i],
                                           &setups->items[i]);
-                if (made >= 0)
-                        made = make_queue(outbox, config->hooks[i].name, &setups->queues[i]);
+                setups->queues[i] = make_queue(outbox, config->hooks[i].name);
                 if (made < 0 && r >= 0) /* the problems of the other hooks are logged, too */
                         r = made;
         }
@@ -389,17 +389,12 @@ int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load,
 
         *outbox = (struct outbox){ .parts = *parts, .outputs = outputs_new() };
         outbox->parts.config = NULL;
+        outbox->wake = deferred_new(parts->event, on_wake, outbox);
+        outbox->tests = hook_tests_new(parts->event, parts->journal);
 
-        int r = sd_event_add_defer(parts->event, &outbox->wake, on_wake, outbox);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(outbox->wake, SD_EVENT_OFF);
-        if (r >= 0)
-                r = hook_tests_new(parts->event, parts->journal, &outbox->tests);
-        if (r >= 0)
-                r = outbox_reload(outbox, parts->config, load);
+        int r = outbox_reload(outbox, parts->config, load);
         if (r < 0)
                 return r;
-        (void)sd_event_source_set_description(outbox->wake, "outbox-wake");
         *ret_outbox = STEAL_POINTER(outbox);
         return 0;
 }

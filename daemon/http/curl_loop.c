@@ -27,6 +27,7 @@
 
 #include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 TAILQ_HEAD(transfer_list, curl_transfer);
@@ -160,28 +161,26 @@ static void complete_transfer(struct curl_transfer *transfer)
  * The time is that of now, not that of the iteration: libcurl may have computed for a while. libcurl rounds
  * down to milliseconds, so the timer is rounded up.
  */
-static int timer_apply(struct curl_loop *loop)
+static void timer_apply(struct curl_loop *loop)
 {
         struct timespec now;
 
         if (!loop->timer_changed)
-                return 0;
+                return;
         loop->timer_changed = false;
 
-        if (loop->timer_ms < 0)
-                return sd_event_source_set_enabled(loop->timer_source, SD_EVENT_OFF);
-
+        if (loop->timer_ms < 0) {
+                source_stop(loop->timer_source);
+                return;
+        }
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
         uint64_t now_us = (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000;
-        int r = sd_event_source_set_time(
-                loop->timer_source, now_us + (uint64_t)loop->timer_ms * USEC_PER_MSEC + (USEC_PER_MSEC - 1));
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(loop->timer_source, SD_EVENT_ONESHOT);
+        timer_start_at(loop->timer_source,
+                       now_us + (uint64_t)loop->timer_ms * USEC_PER_MSEC + (USEC_PER_MSEC - 1));
 }
 
 /* Lets libcurl do all it can at once, then calls back; callbacks may add and remove transfers. */
-static int loop_run(struct curl_loop *loop)
+static void loop_run(struct curl_loop *loop)
 {
         CLEANUP(cleanup_curl_loop_unref) struct curl_loop *referenced = loop;
 
@@ -200,8 +199,7 @@ static int loop_run(struct curl_loop *loop)
                         complete_transfer(transfer);
         } while (loop->act_now || !TAILQ_EMPTY(&loop->ended));
         loop->running = false;
-
-        return timer_apply(loop);
+        timer_apply(loop);
 }
 
 static int on_sockets_ready(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -223,7 +221,8 @@ static int on_sockets_ready(sd_event_source *source, int fd, uint32_t revents, v
                         action |= CURL_CSELECT_ERR;
                 act(loop, ready[i].data.fd, action);
         }
-        return loop_run(loop);
+        loop_run(loop);
+        return 0;
 }
 
 static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -234,9 +233,7 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
 
         loop->references++;
         loop->act_now = true;
-        int r = loop_run(loop);
-        if (r < 0)
-                return r;
+        loop_run(loop);
 
         /*
          * Newer releases of libcurl read CLOCK_MONOTONIC_RAW, which NTP does not adjust, so the timer may
@@ -246,23 +243,22 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
         (void)curl_multi_timeout(loop->multi, &left_ms);
         loop->timer_ms = left_ms == 0 ? 1 : left_ms;
         loop->timer_changed = true;
-        return timer_apply(loop);
+        timer_apply(loop);
+        return 0;
 }
 
 static int on_wake(sd_event_source *source, void *userdata)
 {
         (void)source;
-        return loop_run(userdata);
+        loop_run(userdata);
+        return 0;
 }
 
 /* Has loop_run() called soon, unless it is active and will notice the change anyway. */
 static void loop_wake(struct curl_loop *loop)
 {
-        if (loop->running)
-                return;
-        int r = sd_event_source_set_enabled(loop->wake_source, SD_EVENT_ONESHOT);
-        if (r < 0 && r != -ESTALE) /* the event loop has not ended, and the transfer would not begin */
-                memory_exhausted();
+        if (!loop->running)
+                deferred_start(loop->wake_source);
 }
 
 /* ---- transfers ---- */
@@ -321,20 +317,10 @@ int curl_loop_new(sd_event *event, long connections_max, struct curl_loop **ret_
                 return -errno;
 
         int r = sd_event_add_io(event, &loop->socket_source, loop->epoll_fd, EPOLLIN, on_sockets_ready, loop);
-        if (r >= 0)
-                r = sd_event_add_time(event, &loop->timer_source, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_timer,
-                                      loop);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(loop->timer_source, SD_EVENT_OFF);
-        if (r >= 0)
-                r = sd_event_add_defer(event, &loop->wake_source, on_wake, loop);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(loop->wake_source, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        (void)sd_event_source_set_description(loop->socket_source, "curl-sockets");
-        (void)sd_event_source_set_description(loop->timer_source, "curl-timer");
-        (void)sd_event_source_set_description(loop->wake_source, "curl-wake");
+        loop->timer_source = timer_new(event, CLOCK_MONOTONIC, USEC_PER_MSEC, on_timer, loop);
+        loop->wake_source = deferred_new(event, on_wake, loop);
 
         CURLM *multi = loop->multi = memory_need(curl_multi_init());
         if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||

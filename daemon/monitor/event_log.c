@@ -19,6 +19,7 @@
 #include "util/cleanup.h"
 #include "util/container.h"
 #include "util/memory.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 /* Interval of attempts to log events that could not be logged. */
@@ -48,8 +49,6 @@ struct event_log {
         struct backlog *backlog; /* NULL: ready */
 };
 
-DEFINE_CLEANUP(struct event_log, event_log_free)
-
 static int log_event(struct event_log *log, const struct event *event)
 {
         int r = journal_event(log->journal, event);
@@ -70,8 +69,7 @@ static void on_sent(void *userdata, const char *event_id)
 static void retry_later(struct event_log *log)
 {
         log->taken = 0;
-        (void)sd_event_source_set_time_relative(log->timer, RETRY_US);
-        (void)sd_event_source_set_enabled(log->timer, SD_EVENT_ONESHOT);
+        timer_start(log->timer, RETRY_US);
 }
 
 /* ---- the backlog ---- */
@@ -126,7 +124,7 @@ static void read_backlog(struct event_log *log)
         backlog->after = log->taken;
         backlog->reading = true;
         backlog->stale = false;
-        (void)sd_event_source_set_enabled(log->timer, SD_EVENT_OFF);
+        source_stop(log->timer);
         state_queue(log->state, &backlog->operation);
 }
 
@@ -219,24 +217,20 @@ void event_log_add(struct event_log *log, const struct event *event)
                 wait_for_journal(log);
 }
 
-int event_log_new(sd_event *event, struct state *state, struct journal *journal, struct event_log **ret_log)
+struct event_log *event_log_new(sd_event *event, struct state *state, struct journal *journal)
 {
-        CLEANUP(cleanup_event_log_free) struct event_log *log = memory_need(calloc(1, sizeof(*log)));
+        struct event_log *log = memory_need(calloc(1, sizeof(*log)));
+
         log->state = state;
         log->journal = journal;
-        int r = sd_event_add_time(event, &log->timer, CLOCK_BOOTTIME, 0, 0, on_timer, log);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(log->timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
+        log->timer = timer_new(event, CLOCK_BOOTTIME, 0, on_timer, log);
         const struct journal_callbacks callbacks = {
                 .on_sent = on_sent,
                 .on_drained = on_drained,
                 .userdata = log,
         };
         journal_set_callbacks(journal, &callbacks);
-        *ret_log = STEAL_POINTER(log);
-        return 0;
+        return log;
 }
 
 struct event_log *event_log_free(struct event_log *log)

@@ -13,8 +13,8 @@
  */
 struct event_log;
 
-/* The arguments are borrowed and must outlive the log. Returns 0 or an error of the timer. */
-int event_log_new(sd_event *event, struct state *state, struct journal *journal, struct event_log **ret_log);
+/* The arguments are borrowed and must outlive the log. */
+struct event_log *event_log_new(sd_event *event, struct state *state, struct journal *journal);
 
 /* No operation of the state is in progress. Accepts NULL, returns NULL. */
 struct event_log *event_log_free(struct event_log *log);

@@ -16,6 +16,7 @@
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define LINES_MAX 5
@@ -44,8 +45,6 @@ struct failing_log {
         uint64_t flushed_us; /* 0: never */
         struct group groups[GROUP_COUNT];
 };
-
-DEFINE_CLEANUP(struct failing_log, failing_log_free)
 
 static void group_clear(struct group *group)
 {
@@ -105,32 +104,24 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
 static void arm(struct failing_log *log)
 {
         uint64_t now_us = 0, at_us;
-        int enabled = SD_EVENT_OFF;
 
-        (void)sd_event_source_get_enabled(log->timer, &enabled);
-        if (enabled != SD_EVENT_OFF)
+        if (source_is_started(log->timer))
                 return;
         (void)sd_event_now(log->event, CLOCK_BOOTTIME, &now_us);
         at_us = now_us + DELAY_US;
         if (log->flushed_us > 0 && at_us < log->flushed_us + WINDOW_US)
                 at_us = log->flushed_us + WINDOW_US;
-        (void)sd_event_source_set_time(log->timer, at_us);
-        (void)sd_event_source_set_enabled(log->timer, SD_EVENT_ONESHOT);
+        timer_start_at(log->timer, at_us);
 }
 
-int failing_log_new(sd_event *event, struct journal *journal, struct failing_log **ret_log)
+struct failing_log *failing_log_new(sd_event *event, struct journal *journal)
 {
-        CLEANUP(cleanup_failing_log_free) struct failing_log *log = memory_need(calloc(1, sizeof(*log)));
+        struct failing_log *log = memory_need(calloc(1, sizeof(*log)));
+
         log->journal = journal;
         log->event = sd_event_ref(event);
-        int r = sd_event_add_time(event, &log->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, log);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(log->timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-
-        *ret_log = STEAL_POINTER(log);
-        return 0;
+        log->timer = timer_new(event, CLOCK_BOOTTIME, USEC_PER_SEC, on_timer, log);
+        return log;
 }
 
 struct failing_log *failing_log_free(struct failing_log *log)

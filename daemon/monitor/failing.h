@@ -14,8 +14,8 @@
  */
 struct failing_log;
 
-/* Event loop and journal are borrowed. Returns 0 or a negative errno. */
-int failing_log_new(sd_event *event, struct journal *journal, struct failing_log **ret_log);
+/* Event loop and journal are borrowed. */
+struct failing_log *failing_log_new(sd_event *event, struct journal *journal);
 
 /* Lines that are held back are logged. Takes NULL, returns NULL. */
 struct failing_log *failing_log_free(struct failing_log *log);

@@ -17,6 +17,7 @@
 #include "util/cleanup.h"
 #include "util/container.h"
 #include "util/memory.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define EXPIRY_INTERVAL_US USEC_PER_HOUR
@@ -126,17 +127,17 @@ static int on_expiry(sd_event_source *source, uint64_t time_us, void *userdata)
                         ids[count++] = monitor->manual.jobs[i].id;
         if (count > 0 && !monitor->stopped)
                 job_requests_expire(monitor, ids, count);
-        (void)sd_event_source_set_time(source, now_us + EXPIRY_INTERVAL_US);
-        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        timer_start_at(source, now_us + EXPIRY_INTERVAL_US);
+        return 0;
 }
 
 /* From the first job on that was added. */
 static void watch_expiry(struct monitor *monitor)
 {
-        if (monitor->expiry == NULL &&
-            sd_event_add_time(monitor->parts.event, &monitor->expiry, CLOCK_BOOTTIME,
-                              monitor_now_us(monitor) + USEC_PER_SEC, USEC_PER_SEC, on_expiry, monitor) < 0)
-                memory_exhausted();
+        if (monitor->expiry != NULL)
+                return;
+        monitor->expiry = timer_new(monitor->parts.event, CLOCK_BOOTTIME, USEC_PER_SEC, on_expiry, monitor);
+        timer_start(monitor->expiry, USEC_PER_SEC);
 }
 
 /* ---- the configuration ---- */

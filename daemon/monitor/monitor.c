@@ -29,6 +29,7 @@
 #include "planning/feed.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 DEFINE_CLEANUP(struct monitor, monitor_free)
@@ -37,14 +38,12 @@ DEFINE_CLEANUP(struct monitor, monitor_free)
 
 static void sleep_until(struct monitor *monitor, uint64_t wake_us)
 {
-        if (wake_us == USEC_NEVER) {
-                (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_OFF);
-        } else {
-                (void)sd_event_source_set_time(monitor->timer, wake_us);
-                (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_ONESHOT);
-        }
+        if (wake_us == USEC_NEVER)
+                source_stop(monitor->timer);
+        else
+                timer_start_at(monitor->timer, wake_us);
         if (monitor_is_idle(monitor))
-                (void)sd_event_source_set_enabled(monitor->idle, SD_EVENT_ONESHOT);
+                deferred_start(monitor->idle);
 }
 
 static uint64_t earliest(uint64_t a_us, uint64_t b_us)
@@ -121,21 +120,12 @@ void monitor_count_sign_in(struct monitor *monitor, enum failure failure, uint64
 
 /* ---- construction ---- */
 
-static int add_event_sources(struct monitor *monitor)
+static void add_event_sources(struct monitor *monitor)
 {
-        int r = sd_event_add_time(monitor->parts.event, &monitor->timer, CLOCK_BOOTTIME, 0, 2 * USEC_PER_MSEC,
-                                  on_timer, monitor);
-        if (r < 0)
-                return r;
-        r = sd_event_source_set_enabled(monitor->timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        r = sd_event_add_defer(monitor->parts.event, &monitor->idle, on_idle, monitor);
-        if (r < 0)
-                return r;
+        monitor->timer =
+                timer_new(monitor->parts.event, CLOCK_BOOTTIME, 2 * USEC_PER_MSEC, on_timer, monitor);
         (void)sd_event_source_set_description(monitor->timer, "monitor-timer");
-        (void)sd_event_source_set_description(monitor->idle, "monitor-idle");
-        return sd_event_source_set_enabled(monitor->idle, SD_EVENT_OFF);
+        monitor->idle = deferred_new(monitor->parts.event, on_idle, monitor);
 }
 
 void monitor_prepare(struct monitor *monitor, const struct config *config)
@@ -189,13 +179,8 @@ int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
         if (r < 0)
                 return r;
         manual_settle(monitor);
-        r = add_event_sources(monitor);
-        if (r < 0)
-                return r;
-        r = failing_log_new(parts->event, parts->journal, &monitor->failing);
-        if (r < 0)
-                return r;
-
+        add_event_sources(monitor);
+        monitor->failing = failing_log_new(parts->event, parts->journal);
         *ret_monitor = STEAL_POINTER(monitor);
         return 0;
 }
@@ -210,8 +195,8 @@ void monitor_stop(struct monitor *monitor)
         if (monitor->parts.session != NULL)
                 session_stop(monitor->parts.session);
         outage_stop(monitor);
-        (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_OFF);
-        (void)sd_event_source_set_enabled(monitor->idle, SD_EVENT_OFF);
+        source_stop(monitor->timer);
+        source_stop(monitor->idle);
 }
 
 struct monitor *monitor_free(struct monitor *monitor)

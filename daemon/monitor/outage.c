@@ -10,8 +10,8 @@
 #include "monitor/outage_events.h"
 #include "platform/credential.h"
 #include "util/cleanup.h"
-#include "util/memory.h"
 #include "util/message.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 /* An outage that comes back within this time is the same one. */
@@ -135,8 +135,7 @@ static void arm_reminder(struct monitor *monitor)
         struct outage_log *log = &monitor->outage;
         uint64_t lasted_us = monitor_now_us(monitor) - log->since_us;
 
-        (void)sd_event_source_set_time(log->reminder, log->since_us + outage_reminder_after(lasted_us));
-        (void)sd_event_source_set_enabled(log->reminder, SD_EVENT_ONESHOT);
+        timer_start_at(log->reminder, log->since_us + outage_reminder_after(lasted_us));
 }
 
 static int on_reminder(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -164,9 +163,9 @@ static void start_reminders(struct monitor *monitor)
 {
         struct outage_log *log = &monitor->outage;
 
-        if (log->reminder == NULL && sd_event_add_time(monitor->parts.event, &log->reminder, CLOCK_BOOTTIME,
-                                                       0, USEC_PER_SEC, on_reminder, monitor) < 0)
-                memory_exhausted();
+        if (log->reminder == NULL)
+                log->reminder =
+                        timer_new(monitor->parts.event, CLOCK_BOOTTIME, USEC_PER_SEC, on_reminder, monitor);
         arm_reminder(monitor);
 }
 
@@ -188,8 +187,7 @@ static int on_recovery(sd_event_source *source, uint64_t time_us, void *userdata
         outage_events_note_recovered(monitor, lasted);
         log->logged = false;
         log->since_us = 0;
-        if (log->reminder != NULL)
-                (void)sd_event_source_set_enabled(log->reminder, SD_EVENT_OFF);
+        source_stop(log->reminder);
         return 0;
 }
 
@@ -197,20 +195,10 @@ static void arm_recovery(struct monitor *monitor)
 {
         struct outage_log *log = &monitor->outage;
 
-        if (log->recovery == NULL && sd_event_add_time(monitor->parts.event, &log->recovery, CLOCK_BOOTTIME,
-                                                       0, USEC_PER_MSEC, on_recovery, monitor) < 0)
-                memory_exhausted();
-        (void)sd_event_source_set_time(log->recovery, log->ended_us + RECOVERY_US);
-        (void)sd_event_source_set_enabled(log->recovery, SD_EVENT_ONESHOT);
-}
-
-static bool is_recovering(const struct outage_log *log)
-{
-        int enabled = SD_EVENT_OFF;
-
-        if (log->recovery != NULL)
-                (void)sd_event_source_get_enabled(log->recovery, &enabled);
-        return enabled != SD_EVENT_OFF;
+        if (log->recovery == NULL)
+                log->recovery =
+                        timer_new(monitor->parts.event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_recovery, monitor);
+        timer_start_at(log->recovery, log->ended_us + RECOVERY_US);
 }
 
 void outage_stop(struct monitor *monitor)
@@ -227,8 +215,7 @@ static void outage_continues(struct monitor *monitor, const struct outage_cause 
         const struct breaker *breaker = planner_breaker(monitor->planner);
         struct outage_log *log = &monitor->outage;
 
-        if (is_recovering(log))
-                (void)sd_event_source_set_enabled(log->recovery, SD_EVENT_OFF);
+        source_stop(log->recovery);
         if (log->since_us == 0)
                 log->since_us = breaker->since_us;
         if (cause->failure == FAILURE_NONE || cause->failure == FAILURE_THROTTLED)
@@ -255,7 +242,7 @@ static void outage_ends(struct monitor *monitor, const struct outage_cause *caus
 
         if (!log->logged)
                 log->since_us = 0;
-        if ((log->logged || of_earlier_run) && !is_recovering(log)) {
+        if ((log->logged || of_earlier_run) && !source_is_started(log->recovery)) {
                 log->ended_us = monitor_now_us(monitor);
                 arm_recovery(monitor);
         }

@@ -14,8 +14,8 @@
 
 #include "platform/clock.h"
 #include "util/cleanup.h"
-#include "util/memory.h"
 #include "util/message.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define KEY_OUTAGE "outage"
@@ -111,14 +111,14 @@ static void set_timer(struct monitor *monitor, uint64_t time_us)
 {
         struct outage_events *log = &monitor->outage_events;
 
-        if (log->timer == NULL && time_us == UINT64_MAX)
+        if (time_us == UINT64_MAX) {
+                source_stop(log->timer);
                 return;
-        if (log->timer == NULL && sd_event_add_time(monitor->parts.event, &log->timer, CLOCK_BOOTTIME, 0,
-                                                    USEC_PER_MSEC, on_timer, monitor) < 0)
-                memory_exhausted();
-        (void)sd_event_source_set_time(log->timer, time_us);
-        (void)sd_event_source_set_enabled(log->timer,
-                                          time_us != UINT64_MAX ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+        }
+        if (log->timer == NULL)
+                log->timer =
+                        timer_new(monitor->parts.event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_timer, monitor);
+        timer_start_at(log->timer, time_us);
 }
 
 static void go_on(struct monitor *monitor)

@@ -10,6 +10,7 @@
 
 #include "journal/event_message.h"
 #include "util/cleanup.h"
+#include "util/timer.h"
 
 uint64_t monitor_now_us(const struct monitor *monitor)
 {
@@ -23,8 +24,7 @@ void monitor_poll_soon(struct monitor *monitor)
 {
         if (monitor->stopped)
                 return;
-        (void)sd_event_source_set_time(monitor->timer, 0);
-        (void)sd_event_source_set_enabled(monitor->timer, SD_EVENT_ONESHOT);
+        timer_start_at(monitor->timer, 0);
 }
 
 void monitor_add_job(struct monitor *monitor, struct job *job)

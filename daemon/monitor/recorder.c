@@ -27,6 +27,7 @@
 #include "util/container.h"
 #include "util/memory.h"
 #include "util/text.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 /* The state is bounded at start, at each reload, and after this time. */
@@ -71,8 +72,6 @@ struct recording {
         uint64_t *deliveries; /* their ids, by the writer */
         size_t hook_count;
 };
-
-DEFINE_CLEANUP(struct recorder, recorder_free)
 
 /* ---- the state ---- */
 
@@ -121,41 +120,36 @@ static void note_disk(struct recorder *recorder)
                 journal_print(recorder->journal, LOG_NOTICE, "The disk of %s has room again.", directory);
 }
 
-static int upkeep(struct recorder *recorder)
+static void upkeep(struct recorder *recorder)
 {
         note_disk(recorder);
         upkeep_queue(recorder->state, recorder->config);
-        int r = sd_event_source_set_time_relative(recorder->upkeep_timer, UPKEEP_INTERVAL_US);
-        return r < 0 ? r : sd_event_source_set_enabled(recorder->upkeep_timer, SD_EVENT_ONESHOT);
+        timer_start(recorder->upkeep_timer, UPKEEP_INTERVAL_US);
 }
 
 static int on_upkeep_time(sd_event_source *source, uint64_t time_us, void *userdata)
 {
         (void)source;
         (void)time_us;
-        return upkeep(userdata);
+        upkeep(userdata);
+        return 0;
 }
 
 /* ---- the recorder ---- */
 
-int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
-                 struct config *config, struct recorder **ret_recorder)
+struct recorder *recorder_new(sd_event *event, struct state *state, struct outbox *outbox,
+                              struct journal *journal, struct config *config)
 {
-        CLEANUP(cleanup_recorder_free) struct recorder *recorder = memory_need(calloc(1, sizeof(*recorder)));
+        struct recorder *recorder = memory_need(calloc(1, sizeof(*recorder)));
+
         recorder->state = state;
         recorder->outbox = outbox;
         recorder->journal = journal;
         recorder->config = config_ref(config);
-        int r = event_log_new(event, state, journal, &recorder->log);
-        if (r >= 0)
-                r = sd_event_add_time(event, &recorder->upkeep_timer, CLOCK_BOOTTIME, 0,
-                                      UPKEEP_INTERVAL_US / 10, on_upkeep_time, recorder);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(recorder->upkeep_timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        *ret_recorder = STEAL_POINTER(recorder);
-        return 0;
+        recorder->log = event_log_new(event, state, journal);
+        recorder->upkeep_timer =
+                timer_new(event, CLOCK_BOOTTIME, UPKEEP_INTERVAL_US / 10, on_upkeep_time, recorder);
+        return recorder;
 }
 
 struct recorder *recorder_free(struct recorder *recorder)
@@ -174,12 +168,12 @@ void recorder_reload(struct recorder *recorder, struct config *config)
         config_ref(config);
         config_free(recorder->config);
         recorder->config = config;
-        (void)upkeep(recorder);
+        upkeep(recorder);
 }
 
 int recorder_replay(struct recorder *recorder)
 {
-        (void)upkeep(recorder);
+        upkeep(recorder);
         int r = event_log_start(recorder->log);
         if (r == -EUCLEAN)
                 journal_print(

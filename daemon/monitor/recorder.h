@@ -17,11 +17,10 @@
 struct recorder;
 
 /*
- * The arguments are borrowed and must outlive the recorder. To be called before state_start(). Returns 0 or
- * an error of the timers.
+ * The arguments are borrowed and must outlive the recorder. To be called before state_start().
  */
-int recorder_new(sd_event *event, struct state *state, struct outbox *outbox, struct journal *journal,
-                 struct config *config, struct recorder **ret_recorder);
+struct recorder *recorder_new(sd_event *event, struct state *state, struct outbox *outbox,
+                              struct journal *journal, struct config *config);
 
 /* No operation of the state is in progress. Accepts NULL, returns NULL. */
 struct recorder *recorder_free(struct recorder *recorder);

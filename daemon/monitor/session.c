@@ -142,9 +142,7 @@ int session_new(const struct session_parts *parts, struct session **ret_session)
         if (r < 0)
                 return r;
         CLEANUP(cleanup_free) char *key = key_of(parts->config, client_id);
-        r = token_store_new(parts->event, parts->state, key, &session->store);
-        if (r < 0)
-                return r;
+        session->store = token_store_new(parts->event, parts->state, key);
         read_stored(parts->stored, &stored);
 
         const struct token_settings settings = {

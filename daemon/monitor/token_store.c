@@ -14,6 +14,7 @@
 #include "util/container.h"
 #include "util/memory.h"
 #include "util/text.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define RETRY_US (1 * USEC_PER_MIN)
@@ -33,8 +34,6 @@ struct token_store {
         char *text;          /* could not be saved; NULL: nothing */
         sd_event_source *timer;
 };
-
-DEFINE_CLEANUP(struct token_store, token_store_free)
 
 static struct save *save_free(struct save *save)
 {
@@ -62,8 +61,7 @@ static void save_done(struct state_operation *operation, int r)
                 store->latest = NULL;
                 if (r < 0) {
                         store->text = STEAL_POINTER(save->text);
-                        (void)sd_event_source_set_time_relative(store->timer, RETRY_US);
-                        (void)sd_event_source_set_enabled(store->timer, SD_EVENT_ONESHOT);
+                        timer_start(store->timer, RETRY_US);
                 }
         }
         save_free(save);
@@ -104,18 +102,14 @@ static int on_timer(sd_event_source *source, uint64_t time_us, void *userdata)
         return 0;
 }
 
-int token_store_new(sd_event *event, struct state *state, const char *key, struct token_store **ret_store)
+struct token_store *token_store_new(sd_event *event, struct state *state, const char *key)
 {
-        CLEANUP(cleanup_token_store_free) struct token_store *store = memory_need(calloc(1, sizeof(*store)));
+        struct token_store *store = memory_need(calloc(1, sizeof(*store)));
+
         store->state = state;
         store->key = memory_need(strdup(key));
-        int r = sd_event_add_time(event, &store->timer, CLOCK_BOOTTIME, 0, USEC_PER_SEC, on_timer, store);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(store->timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-        *ret_store = STEAL_POINTER(store);
-        return 0;
+        store->timer = timer_new(event, CLOCK_BOOTTIME, USEC_PER_SEC, on_timer, store);
+        return store;
 }
 
 struct token_store *token_store_free(struct token_store *store)

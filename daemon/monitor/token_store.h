@@ -10,10 +10,9 @@
 struct token_store;
 
 /*
- * `key` is that of the tokens among the values of the state; it is copied, the others are borrowed. Returns
- * 0 or an error of the timer.
+ * `key` is that of the tokens among the values of the state; it is copied, the others are borrowed.
  */
-int token_store_new(sd_event *event, struct state *state, const char *key, struct token_store **ret_store);
+struct token_store *token_store_new(sd_event *event, struct state *state, const char *key);
 
 /* What is being saved is saved. Accepts NULL, returns NULL. */
 struct token_store *token_store_free(struct token_store *store);

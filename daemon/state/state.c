@@ -21,6 +21,7 @@
 #include "util/cleanup.h"
 #include "util/container.h"
 #include "util/memory.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 /* Operations in one transaction. */
@@ -238,21 +239,16 @@ static int on_slow_time(sd_event_source *source, uint64_t time_us, void *userdat
         if (now_us(state) >= state->progress_us + SLOW_US)
                 set_slow(state, true);
         else
-                (void)sd_event_source_set_time(source, state->progress_us + SLOW_US);
-        return sd_event_source_set_enabled(source, state->is_slow ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+                timer_start_at(source, state->progress_us + SLOW_US);
+        return 0;
 }
 
 static void watch_progress(struct state *state)
 {
-        int enabled = SD_EVENT_OFF;
-
         state->progress_us = now_us(state);
         set_slow(state, false);
-        (void)sd_event_source_get_enabled(state->slow_timer, &enabled);
-        if (enabled != SD_EVENT_OFF)
-                return;
-        (void)sd_event_source_set_time(state->slow_timer, state->progress_us + SLOW_US);
-        (void)sd_event_source_set_enabled(state->slow_timer, SD_EVENT_ONESHOT);
+        if (!source_is_started(state->slow_timer))
+                timer_start_at(state->slow_timer, state->progress_us + SLOW_US);
 }
 
 void state_on_slow(struct state *state, state_slow_handler handler, void *userdata)
@@ -420,13 +416,9 @@ int state_open(sd_event *event, const char *directory, char **ret_message, struc
                 .userdata = state,
         };
         r = worker_new(&parts, &state->worker);
-        if (r >= 0)
-                r = sd_event_add_time(event, &state->slow_timer, CLOCK_MONOTONIC, 0, SLOW_US / 10,
-                                      on_slow_time, state);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(state->slow_timer, SD_EVENT_OFF);
         if (r < 0)
                 return r;
+        state->slow_timer = timer_new(event, CLOCK_MONOTONIC, SLOW_US / 10, on_slow_time, state);
         *ret_state = STEAL_POINTER(state);
         return 0;
 }

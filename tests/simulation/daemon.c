@@ -315,9 +315,9 @@ void daemon_start(struct sim *sim)
         expect_run(sim);
         sim->config = configure(sim);
         int r = state_open(event, "", &message, &sim->state);
-        if (r >= 0)
-                r = recorder_new(event, sim->state, (struct outbox *)sim, journal, sim->config,
-                                 &sim->recorder);
+        if (r < 0)
+                abort();
+        sim->recorder = recorder_new(event, sim->state, (struct outbox *)sim, journal, sim->config);
         const struct monitor_parts parts = {
                 .event = event,
                 .nexudus = (struct nexudus *)sim,
@@ -329,8 +329,7 @@ void daemon_start(struct sim *sim)
                 .reread_token = reread_token,
                 .userdata = sim,
         };
-        if (r >= 0)
-                r = monitor_new(&parts, &sim->monitor);
+        r = monitor_new(&parts, &sim->monitor);
         if (r < 0)
                 abort();
         (void)recorder_replay(sim->recorder);

@@ -307,9 +307,7 @@ static void build(struct monitor_test *test, bool once)
         assert_int_equal(outbox_load(state_store(test->state), test->config, &load), 0);
         assert_int_equal(outbox_new(&outbox, load, &test->outbox), 0);
         outbox_load_free(load);
-        assert_int_equal(recorder_new(test->event, test->state, test->outbox, test->journal, test->config,
-                                      &test->recorder),
-                         0);
+        test->recorder = recorder_new(test->event, test->state, test->outbox, test->journal, test->config);
         const struct monitor_parts monitor = {
                 .event = test->event,
                 .nexudus = test->connection.nexudus,

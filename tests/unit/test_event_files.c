@@ -133,13 +133,12 @@ struct held {
         char text[512];
 };
 
-static int note_held(void *userdata, const char *holder, const char *event_id, const char *unit)
+static void note_held(void *userdata, const char *holder, const char *event_id, const char *unit)
 {
         struct held *held = userdata;
         size_t size = strlen(held->text);
 
         (void)snprintf(held->text + size, sizeof(held->text) - size, "%s %s %s;", holder, event_id, unit);
-        return 0;
 }
 
 /* Like another daemon, which finds that this is held. */
@@ -148,7 +147,7 @@ static struct event_files *open_held(const struct fixture *fixture, const char *
         struct event_files *files = NULL;
         struct held held = { .text = "" };
 
-        assert_int_equal(event_files_new(fixture->directory, note_held, &held, &files), 0);
+        files = event_files_new(fixture->directory, note_held, &held);
         assert_string_equal(held.text, text);
         return files;
 }
@@ -305,7 +304,7 @@ static void test_errors(void **state)
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         assert_return_code(fd, errno);
         close(fd);
-        assert_int_equal(event_files_new(path, NULL, NULL, &files), 0);
+        files = event_files_new(path, NULL, NULL);
         assert_int_equal(event_files_hold(files, "mail", UNIT, &fixture->event, 1, "", 0, &reason), -ENOTDIR);
         assert_non_null(strstr(reason, path));
         assert_non_null(strstr(reason, "Not a directory"));
@@ -330,7 +329,7 @@ static void test_default_directory(void **state)
 
         (void)snprintf(runtime, sizeof(runtime), "%s/run:/nowhere", fixture->root);
         assert_return_code(setenv("RUNTIME_DIRECTORY", runtime, 1), errno);
-        assert_int_equal(event_files_new(NULL, NULL, NULL, &files), 0);
+        files = event_files_new(NULL, NULL, NULL);
         assert_return_code(unsetenv("RUNTIME_DIRECTORY"), errno);
         hold(files, "mail", &fixture->event);
         assert_true(exists(fixture, ID ".json"));

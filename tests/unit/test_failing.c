@@ -30,7 +30,7 @@ static int setup(void **state)
         capture_result(0);
         assert_true(sd_event_new(&fixture.event) >= 0);
         assert_int_equal(journal_open(&settings, &fixture.journal), 0);
-        assert_int_equal(failing_log_new(fixture.event, fixture.journal, &fixture.log), 0);
+        fixture.log = failing_log_new(fixture.event, fixture.journal);
         for (uint64_t job = 1; job <= JOBS; job++)
                 failing_log_start(fixture.log, job, NULL, FAILURE_SERVER_ERROR, "HTTP 500");
         capture_reset();
@@ -85,7 +85,7 @@ static void test_a_job_that_fails_again_has_one_line(void **state)
 
         failing_log_free(fixture->log);
         capture_reset();
-        assert_int_equal(failing_log_new(fixture->event, fixture->journal, &fixture->log), 0);
+        fixture->log = failing_log_new(fixture->event, fixture->journal);
         failing_log_start(fixture->log, 1, NULL, FAILURE_SERVER_ERROR, "HTTP 500");
         failing_log_start(fixture->log, 1, NULL, FAILURE_NO_RESPONSE, "timeout");
         expect_after_recovery(fixture, 0, "Job 1: cannot be polled: timeout. Polling it less often.");

@@ -36,7 +36,7 @@ static int set_up(void **state)
         passed_us = 0;
         assert_int_equal(hook_setup(&hook), 0);
         scene->hook = hook;
-        assert_int_equal(hook_tests_new(scene->hook->event, scene->hook->journal, &scene->tests), 0);
+        scene->tests = hook_tests_new(scene->hook->event, scene->hook->journal);
         *state = scene;
         return 0;
 }

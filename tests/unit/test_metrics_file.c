@@ -67,7 +67,7 @@ static int setup(void **state)
         scene->config.metrics_textfile = scene->path;
         scene->in_effect = &scene->config;
         const struct control_parts parts = { .event = scene->event, .config = &scene->in_effect };
-        assert_int_equal(metrics_file_new(&parts, &scene->file), 0);
+        scene->file = metrics_file_new(&parts);
         assert_int_equal(sem_init(&arrived, 0, 0), 0);
         assert_int_equal(sem_init(&go_on, 0, 0), 0);
         *state = scene;

@@ -34,9 +34,8 @@ static int recorder_setup(void **state)
         assert_int_equal(journal_open(&settings, &test->journal), 0);
         test->state = test->outbox->state;
         assert_int_equal(try_new(test->outbox), 0);
-        assert_int_equal(recorder_new(test->outbox->hook->event, test->state, test->outbox->outbox,
-                                      test->journal, test->outbox->config, &test->recorder),
-                         0);
+        test->recorder = recorder_new(test->outbox->hook->event, test->state, test->outbox->outbox,
+                                      test->journal, test->outbox->config);
         *state = test;
         return 0;
 }

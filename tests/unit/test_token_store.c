@@ -31,7 +31,7 @@ static int setup(void **context)
         fixture_close(test->files);
         assert_true(sd_event_new(&test->event) >= 0);
         assert_int_equal(state_open(test->event, test->files->directory, &message, &test->state), 0);
-        assert_int_equal(token_store_new(test->event, test->state, KEY, &test->store), 0);
+        test->store = token_store_new(test->event, test->state, KEY);
         *context = test;
         return 0;
 }

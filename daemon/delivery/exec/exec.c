@@ -14,7 +14,6 @@
 #include "delivery/exec/exec.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -33,6 +32,7 @@
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define DEFAULT_GRACE_US (5 * USEC_PER_SEC)
@@ -80,19 +80,12 @@ static void kill_hook_run(struct hook_exec *run)
         run->killed = true;
 }
 
-static int timer_restart(struct hook_exec *run, uint64_t span_us)
-{
-        int r = sd_event_source_set_time_relative(run->time_source, span_us);
-
-        return r < 0 ? r : sd_event_source_set_enabled(run->time_source, SD_EVENT_ONESHOT);
-}
-
 static void run_end(struct hook_exec *run, enum ending ending)
 {
         run->ending = ending;
         (void)kill(run->pid, SIGTERM);
-        (void)timer_restart(run, run->grace_us +
-                                         (ending == ENDING_TIMED_OUT ? TIMEOUT_MARGIN_US : STOP_MARGIN_US));
+        timer_start(run->time_source,
+                    run->grace_us + (ending == ENDING_TIMED_OUT ? TIMEOUT_MARGIN_US : STOP_MARGIN_US));
 }
 
 static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -230,10 +223,8 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
         };
 
         /* Time in which the machine is suspended does not count. */
-        r = sd_event_add_time_relative(context->event, &run->time_source, CLOCK_MONOTONIC, run->timeout_us,
-                                       USEC_PER_MSEC, on_time, run);
-        if (r < 0)
-                return r;
+        run->time_source = timer_new(context->event, CLOCK_MONOTONIC, USEC_PER_MSEC, on_time, run);
+        timer_start(run->time_source, run->timeout_us);
         r = spawn_program(attempt, run->grace_us, words, environment, ret_reason, &spawned);
         if (r < 0)
                 return r;
@@ -247,7 +238,6 @@ int hook_exec_start(const struct hook_context *context, const struct hook_attemp
                 *ret_reason = format_message("cannot monitor %s: %s; it was killed", words[0], strerror(-r));
                 return r;
         }
-        (void)sd_event_source_set_description(run->time_source, "hook-exec-time");
         (void)sd_event_source_set_description(run->child_source, "hook-exec-child");
 
         *ret_run = STEAL_POINTER(run);

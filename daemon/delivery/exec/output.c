@@ -25,6 +25,7 @@
 #include "util/memory.h"
 #include "util/message.h"
 #include "util/text.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 #define LINE_BYTES_MAX   4096
@@ -170,19 +171,14 @@ static size_t read_some(struct output *output)
                 return 0;
         end_line(output);
         output->closed = true;
-        (void)sd_event_source_set_enabled(output->source, SD_EVENT_OFF);
+        source_stop(output->source);
         return 0;
 }
 
-static bool pause_reading(struct output *output)
+static void pause_reading(struct output *output)
 {
-        int r = sd_event_source_set_time_relative(output->pause, PAUSE_US);
-
-        if (r >= 0)
-                r = sd_event_source_set_enabled(output->pause, SD_EVENT_ONESHOT);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(output->source, SD_EVENT_OFF);
-        return r >= 0;
+        timer_start(output->pause, PAUSE_US);
+        source_stop(output->source);
 }
 
 static int on_pause_end(sd_event_source *source, uint64_t time_us, void *userdata)
@@ -203,8 +199,10 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         (void)revents;
         struct output *output = userdata;
 
-        if (!output->discarding && journal_is_busy(output->journal) && pause_reading(output))
+        if (!output->discarding && journal_is_busy(output->journal)) {
+                pause_reading(output);
                 return 0;
+        }
         (void)read_some(output);
         if (output->closed && output->detached)
                 output_free(output);
@@ -266,12 +264,8 @@ int output_new(const struct hook_context *context, const struct hook_attempt *at
                 .attempt = attempt->attempt,
         };
 
-        int r = sd_event_add_time(context->event, &output->pause, CLOCK_BOOTTIME, 0, USEC_PER_MSEC,
-                                  on_pause_end, output);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(output->pause, SD_EVENT_OFF);
-        if (r >= 0)
-                r = sd_event_add_io(context->event, &output->source, pipe_fd, EPOLLIN, on_readable, output);
+        output->pause = timer_new(context->event, CLOCK_BOOTTIME, USEC_PER_MSEC, on_pause_end, output);
+        int r = sd_event_add_io(context->event, &output->source, pipe_fd, EPOLLIN, on_readable, output);
         if (r >= 0)
                 r = sd_event_source_set_io_fd_own(output->source, true);
         if (r < 0) {

@@ -44,8 +44,6 @@ struct event_files {
         int fd; /* of the directory, with the shared lock; -1: not open */
 };
 
-DEFINE_CLEANUP(struct event_files, event_files_free)
-
 /* ---- names ---- */
 
 static bool is_event_id(const char *text, size_t size)
@@ -84,30 +82,28 @@ static DIR *open_links(const struct event_files *files)
         return stream;
 }
 
-static int report_link(const struct event_files *files, const char *name, event_files_handler on_held,
-                       void *userdata)
+static void report_link(const struct event_files *files, const char *name, event_files_handler on_held,
+                        void *userdata)
 {
         const char *holder = holder_in(name);
         char event_id[EVENT_ID_SIZE] = "", unit[NAME_SIZE];
         ssize_t size = holder != NULL ? readlinkat(files->fd, name, unit, sizeof(unit) - 1) : 0;
 
         if (size <= 0)
-                return 0; /* not ours */
+                return; /* not ours */
         unit[size] = '\0';
         memcpy(event_id, name + 1, ID_BYTES);
-        return on_held(userdata, holder, event_id, unit);
+        on_held(userdata, holder, event_id, unit);
 }
 
-static int report_links(const struct event_files *files, event_files_handler on_held, void *userdata)
+static void report_links(const struct event_files *files, event_files_handler on_held, void *userdata)
 {
         DIR *stream = open_links(files);
-        int r = 0;
 
-        for (struct dirent *entry; stream != NULL && r >= 0 && (entry = readdir(stream)) != NULL;)
-                r = report_link(files, entry->d_name, on_held, userdata);
+        for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;)
+                report_link(files, entry->d_name, on_held, userdata);
         if (stream != NULL)
                 closedir(stream);
-        return r < 0 ? r : 0;
 }
 
 /* Whether another one than `own` holds the event. */
@@ -189,11 +185,9 @@ static char *default_directory(void)
         return format_message("%.*s/events", (int)strcspn(runtime, ":"), runtime);
 }
 
-int event_files_new(const char *directory, event_files_handler on_held, void *userdata,
-                    struct event_files **ret_files)
+struct event_files *event_files_new(const char *directory, event_files_handler on_held, void *userdata)
 {
-        CLEANUP(cleanup_event_files_free) struct event_files *files = memory_malloc(NULL, sizeof(*files));
-        int r = 0;
+        struct event_files *files = memory_malloc(NULL, sizeof(*files));
 
         assert(directory == NULL || *directory == '/');
         *files = (struct event_files){
@@ -202,13 +196,10 @@ int event_files_new(const char *directory, event_files_handler on_held, void *us
         };
         if (open_directory(files) == 0) { /* errors are reported when the directory is needed */
                 if (flock(files->fd, LOCK_EX | LOCK_NB) == 0)
-                        r = report_links(files, on_held, userdata);
+                        report_links(files, on_held, userdata);
                 (void)flock(files->fd, LOCK_SH | LOCK_NB);
         }
-        if (r < 0)
-                return r;
-        *ret_files = STEAL_POINTER(files);
-        return 0;
+        return files;
 }
 
 struct event_files *event_files_free(struct event_files *files)

@@ -16,17 +16,16 @@
  */
 struct event_files;
 
-/* Called for what an earlier daemon held, with borrowed texts. A negative errno ends that. */
-typedef int (*event_files_handler)(void *userdata, const char *holder, const char *event_id,
-                                   const char *unit);
+/* Called for what an earlier daemon held, with borrowed texts. */
+typedef void (*event_files_handler)(void *userdata, const char *holder, const char *event_id,
+                                    const char *unit);
 
 /*
  * `directory` must be absolute; NULL: $RUNTIME_DIRECTORY/events, otherwise /run/jobwatchd/events. It is
  * created when it is first needed. Unless another daemon uses it, `on_held` is called for what an earlier one
- * held there, which is held again. Returns 0 or the error of `on_held`.
+ * held there, which is held again.
  */
-int event_files_new(const char *directory, event_files_handler on_held, void *userdata,
-                    struct event_files **ret_files);
+struct event_files *event_files_new(const char *directory, event_files_handler on_held, void *userdata);
 
 /* Leaves the files in place, for units that are still running. Accepts NULL, returns NULL. */
 struct event_files *event_files_free(struct event_files *files);

@@ -8,7 +8,6 @@
 #include "delivery/unit/unit.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -68,19 +67,15 @@ static void on_change(void *userdata)
                         unit_run_start(unit->run);
 }
 
-static int add_run(struct unit_hooks *hooks, const char *hook, const char *event_id, const char *name,
-                   bool held, struct hook_unit **ret_unit)
+static struct hook_unit *add_run(struct unit_hooks *hooks, const char *hook, const char *event_id,
+                                 const char *name, bool held)
 {
-        struct unit_run *run;
-
-        int r = unit_run_new(&hooks->context, hook, event_id, name, held, &run);
-        if (r < 0)
-                return r;
         struct hook_unit *unit = memory_malloc(NULL, sizeof(*unit));
-        *unit = (struct hook_unit){ .hooks = hooks, .run = run };
+
+        *unit = (struct hook_unit){ .hooks = hooks,
+                                    .run = unit_run_new(&hooks->context, hook, event_id, name, held) };
         TAILQ_INSERT_TAIL(&hooks->all, unit, entry);
-        *ret_unit = unit;
-        return 0;
+        return unit;
 }
 
 /* What an earlier attempt has left, or NULL. */
@@ -134,11 +129,9 @@ static void on_lost(void *userdata)
 
 /* ---- all hooks ---- */
 
-static int add_held(void *userdata, const char *hook, const char *event_id, const char *name)
+static void add_held(void *userdata, const char *hook, const char *event_id, const char *name)
 {
-        struct hook_unit *unit;
-
-        return add_run(userdata, hook, event_id, name, true, &unit);
+        (void)add_run(userdata, hook, event_id, name, true);
 }
 
 int unit_hooks_new(const struct hook_context *context, struct bus_connection *connection,
@@ -159,10 +152,9 @@ int unit_hooks_new(const struct hook_context *context, struct bus_connection *co
         };
         TAILQ_INIT(&hooks->all);
         int r = bus_connection_listen(connection, &hooks->listener);
-        if (r >= 0)
-                r = event_files_new(NULL, add_held, hooks, &hooks->context.files);
         if (r < 0)
                 return r;
+        hooks->context.files = event_files_new(NULL, add_held, hooks);
         /* Units that an earlier daemon has started may still run. Without a bus, their files stay. */
         if (!TAILQ_EMPTY(&hooks->all))
                 (void)bus_connection_open(connection, &reason);
@@ -201,10 +193,8 @@ int hook_unit_start(struct unit_hooks *hooks, const struct hook_attempt *attempt
                 TAILQ_REMOVE(&hooks->all, unit, entry);
                 TAILQ_INSERT_TAIL(&hooks->all, unit, entry);
         } else {
-                r = add_run(hooks, attempt->hook->name, attempt->event->id, name, false, &unit);
+                unit = add_run(hooks, attempt->hook->name, attempt->event->id, name, false);
         }
-        if (r < 0)
-                return r;
         unit_run_attach(unit->run, attempt);
         if (is_first_of_unit(unit))
                 unit_run_start(unit->run);

@@ -20,7 +20,6 @@
 #include "delivery/unit/unit_run.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +30,7 @@
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/message.h"
+#include "util/timer.h"
 #include "util/timespan.h"
 
 enum start_stage {
@@ -68,13 +68,6 @@ struct unit_run {
 
 /* ---- the end of an attempt ---- */
 
-static void timer_start(struct unit_run *run, uint64_t span_us)
-{
-        /* They cannot fail: the source exists and the time is valid. */
-        (void)sd_event_source_set_time_relative(run->time_source, span_us);
-        (void)sd_event_source_set_enabled(run->time_source, SD_EVENT_ONESHOT);
-}
-
 /* Ends the attempt, if there is one, from the loop. Owns `reason`, which is that of a failure. */
 static void end_later(struct unit_run *run, bool success, char *reason)
 {
@@ -85,7 +78,7 @@ static void end_later(struct unit_run *run, bool success, char *reason)
         run->over = true;
         run->success = success;
         run->reason = reason;
-        timer_start(run, 0);
+        timer_start(run->time_source, 0);
 }
 
 static char *explain_timeout(const struct unit_run *run)
@@ -135,7 +128,7 @@ static void detach(struct unit_run *run, bool retried)
                                                "org.freedesktop.systemd1.Job", "Cancel", NULL, NULL, NULL);
         if (run->stage != START_IDLE)
                 end_start(run);
-        (void)sd_event_source_set_enabled(run->time_source, SD_EVENT_OFF);
+        source_stop(run->time_source);
         run->attempt.on_end = NULL;
         run->retried = retried;
         free(run->reason);
@@ -246,7 +239,7 @@ static void start_unit(struct unit_run *run)
                                   : format_message("cannot start unit %s: %s", run->unit, strerror(-r)));
                 return;
         }
-        timer_start(run, attempt->hook->timeout_us);
+        timer_start(run->time_source, attempt->hook->timeout_us);
         run->watch.state = (struct unit_state){ .main_code = 0 };
         run->stage = START_SENT;
 }
@@ -373,7 +366,7 @@ void unit_run_start(struct unit_run *run)
                 return;
         }
         run->begun = true;
-        timer_start(run, run->attempt.hook->timeout_us);
+        timer_start(run->time_source, run->attempt.hook->timeout_us);
         if (run->watch.known)
                 on_state(run);
 }
@@ -397,8 +390,8 @@ bool unit_run_has_same_unit(const struct unit_run *run, const struct unit_run *o
         return strcmp(run->unit, other->unit) == 0;
 }
 
-int unit_run_new(const struct unit_context *context, const char *hook, const char *event_id, const char *unit,
-                 bool held, struct unit_run **ret_run)
+struct unit_run *unit_run_new(const struct unit_context *context, const char *hook, const char *event_id,
+                              const char *unit, bool held)
 {
         struct unit_run *run = memory_malloc(NULL, sizeof(*run));
         CLEANUP(cleanup_free) char *escaped_id = unit_name_escape(event_id, strlen(event_id));
@@ -422,17 +415,8 @@ int unit_run_new(const struct unit_context *context, const char *hook, const cha
                 .userdata = run,
         };
         /* Time in which the machine is suspended does not count. */
-        int r = sd_event_add_time_relative(context->event, &run->time_source, CLOCK_MONOTONIC, 0,
-                                           USEC_PER_MSEC, on_time, run);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(run->time_source, SD_EVENT_OFF);
-        if (r < 0) {
-                unit_run_free(run);
-                return r;
-        }
-        (void)sd_event_source_set_description(run->time_source, "hook-unit-time");
-        *ret_run = run;
-        return 0;
+        run->time_source = timer_new(context->event, CLOCK_MONOTONIC, USEC_PER_MSEC, on_time, run);
+        return run;
 }
 
 struct unit_run *unit_run_free(struct unit_run *run)

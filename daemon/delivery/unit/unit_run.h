@@ -29,10 +29,10 @@ struct unit_context {
 
 /*
  * A run without an attempt. `held`: there are event files of an earlier daemon for the unit. Texts are
- * copied. Returns 0 or a negative errno.
+ * copied.
  */
-int unit_run_new(const struct unit_context *context, const char *hook, const char *event_id, const char *unit,
-                 bool held, struct unit_run **ret_run);
+struct unit_run *unit_run_new(const struct unit_context *context, const char *hook, const char *event_id,
+                              const char *unit, bool held);
 
 /* Leaves the unit and its files alone. Accepts NULL, returns NULL. */
 struct unit_run *unit_run_free(struct unit_run *run);

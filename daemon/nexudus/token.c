@@ -243,11 +243,6 @@ static enum token_verdict read_response(struct token *token, const struct http_e
                                         struct token_body *body,
                                         char explanation[static TOKEN_EXPLANATION_SIZE])
 {
-        const char *const secrets[] = {
-                token->password,
-                token->tokens.access_token,
-                token->tokens.refresh_token,
-        };
         bool is_success = http_status_is_success(end->status);
         int r = is_success ? token_body_parse(token->body, token->body_size, false, body)
                            : token_body_parse(end->excerpt, end->excerpt_size,
@@ -256,8 +251,6 @@ static enum token_verdict read_response(struct token *token, const struct http_e
                 .end = end,
                 .body = r == 0 ? body : NULL,
                 .was_refresh = token->is_refresh,
-                .secrets = secrets,
-                .secrets_count = sizeof(secrets) / sizeof(secrets[0]),
         };
 
         return token_classify(&response, explanation);

@@ -23,8 +23,6 @@ static const struct {
         { "refresh_token", offsetof(struct token_body, refresh_token) },
         { "token_type", offsetof(struct token_body, token_type) },
         { "error", offsetof(struct token_body, error) },
-        { "error_description", offsetof(struct token_body, error_description) },
-        { "Message", offsetof(struct token_body, message) },
         { "expires_in", offsetof(struct token_body, expires_in) },
 };
 

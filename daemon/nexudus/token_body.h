@@ -12,10 +12,8 @@ struct token_body {
         struct text access_token;  /* a secret; also accepted as "AccessToken" */
         struct text refresh_token; /* a secret */
         struct text token_type;
-        struct text error;             /* a code such as "invalid_grant" */
-        struct text error_description; /* for a person */
-        struct text message;           /* for a person: "Message", as the other endpoints name it */
-        struct text expires_in;        /* or the text of a number */
+        struct text error;      /* a code such as "invalid_grant" */
+        struct text expires_in; /* or the text of a number */
 };
 
 #define TOKEN_BODY_NULL ((struct token_body){ 0 })

@@ -11,17 +11,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "nexudus/html_page.h"
 #include "nexudus/tokens.h"
-#include "util/cleanup.h"
 #include "util/text.h"
-
-#define CODE_SHOWN        40
-#define DESCRIPTION_SHOWN 160
 
 /* ---- explanations ---- */
 
@@ -37,55 +32,28 @@ __attribute__((format(printf, 2, 3))) static void explain(char explanation[stati
         va_end(arguments);
 }
 
-/* A server may echo the form that it was sent, in which secrets are encoded. */
-static bool may_contain_secret(const struct token_response *response, const struct text *text)
-{
-        for (size_t i = 0; i < response->secrets_count; i++) {
-                const char *secret = response->secrets[i];
-                if (secret != NULL && *secret != '\0' &&
-                    memmem(text->data, text->size, secret, strlen(secret)) != NULL)
-                        return true;
-        }
-        return memchr(text->data, '%', text->size) != NULL || memchr(text->data, '+', text->size) != NULL;
-}
-
-static bool has_text(const struct text *text)
-{
-        return text->data != NULL && text->size > 0;
-}
-
-/* What the server says: its error code, and its reason for a person. */
-static void explain_reason(const struct token_response *response,
-                           char explanation[static TOKEN_EXPLANATION_SIZE])
-{
-        const struct token_body *body = response->body;
-
-        if (body == NULL)
-                return;
-        if (has_text(&body->error) && !may_contain_secret(response, &body->error)) {
-                CLEANUP(cleanup_free)
-                char *code = text_escape(body->error.data, body->error.size, CODE_SHOWN);
-                explain(explanation, " (%s)", code);
-        }
-        const struct text *reason =
-                has_text(&body->error_description) ? &body->error_description : &body->message;
-        if (!has_text(reason))
-                return;
-        if (may_contain_secret(response, reason)) {
-                explain(explanation, "; the reason may contain a secret and is not shown");
-                return;
-        }
-        CLEANUP(cleanup_free) char *shown = text_escape(reason->data, reason->size, DESCRIPTION_SHOWN);
-        explain(explanation, ": %s", shown);
-}
-
-/* ---- refusals ---- */
-
 static bool error_is(const struct token_response *response, const char *code)
 {
         return response->body != NULL && response->body->error.size == strlen(code) &&
                strncasecmp(text_or_empty(&response->body->error), code, strlen(code)) == 0;
 }
+
+/* Only codes of RFC 6749 are shown: a server may echo what it was sent, with the password. */
+static void explain_code(const struct token_response *response,
+                         char explanation[static TOKEN_EXPLANATION_SIZE])
+{
+        static const char *const codes[] = { "invalid_request",        "invalid_client",
+                                             "invalid_grant",          "unauthorized_client",
+                                             "access_denied",          "unsupported_grant_type",
+                                             "invalid_scope",          "server_error",
+                                             "temporarily_unavailable" };
+
+        for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+                if (error_is(response, codes[i]))
+                        explain(explanation, " (%s)", codes[i]);
+}
+
+/* ---- refusals ---- */
 
 /* Errors of the server itself, whatever the credentials are. */
 static bool is_server_error(const struct token_response *response)
@@ -97,9 +65,6 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
                                              char explanation[static TOKEN_EXPLANATION_SIZE])
 {
         int status = response->end->status;
-        const struct token_body *body = response->body;
-        bool has_reason = body != NULL && (has_text(&body->error) || has_text(&body->error_description) ||
-                                           has_text(&body->message));
 
         if (status == 403 && is_html_page(response->end)) {
                 explain(explanation, "HTTP %d with an HTML page", status);
@@ -107,7 +72,7 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
         }
         if (is_server_error(response)) {
                 explain(explanation, "HTTP %d", status);
-                explain_reason(response, explanation);
+                explain_code(response, explanation);
                 return TOKEN_UNREACHABLE;
         }
         if (response->was_refresh) {
@@ -119,13 +84,13 @@ static enum token_verdict verdict_of_refusal(const struct token_response *respon
                 explain(explanation, "signing in with a password is not permitted; use auth = token");
         } else if (error_is(response, "invalid_client") || error_is(response, "unauthorized_client")) {
                 explain(explanation, "client_id rejected; set another client_id in [api]");
-        } else if (has_reason || status == 401 || status == 403) {
+        } else if (response->body != NULL || status == 401 || status == 403) {
                 explain(explanation, "sign-in rejected (HTTP %d); check the user name and password", status);
         } else {
                 explain(explanation, "HTTP %d without a reason", status);
                 return TOKEN_UNREACHABLE;
         }
-        explain_reason(response, explanation);
+        explain_code(response, explanation);
         return TOKEN_REFUSED;
 }
 
@@ -138,7 +103,7 @@ static enum token_verdict verdict_of_status(const struct token_response *respons
 
         if (end->status == 409 || end->status == 429 || end->retry_after_us != HTTP_RETRY_NONE) {
                 explain(explanation, "HTTP %d, throttled", end->status);
-                explain_reason(response, explanation);
+                explain_code(response, explanation);
                 return TOKEN_THROTTLED;
         }
         if (end->status == 400 || end->status == 401 || end->status == 403)
@@ -150,7 +115,7 @@ static enum token_verdict verdict_of_status(const struct token_response *respons
                         ": redirects are not followed, to protect the credentials; check base_url");
         else if (end->status < 500)
                 explain(explanation, ", unexpected for a sign-in; check base_url");
-        explain_reason(response, explanation);
+        explain_code(response, explanation);
         return TOKEN_UNREACHABLE;
 }
 
@@ -171,11 +136,10 @@ static enum token_verdict verdict_of_document(const struct token_response *respo
                         status);
                 return TOKEN_UNREACHABLE;
         }
-        if (!has_text(&body->access_token)) {
-                if (has_text(&body->error))
+        if (body->access_token.size == 0) {
+                if (body->error.size > 0)
                         return verdict_of_refusal(response, explanation);
                 explain(explanation, "HTTP %d without an access token", status);
-                explain_reason(response, explanation);
                 return TOKEN_UNREACHABLE;
         }
         if (!token_is_valid(body->access_token.data, body->access_token.size)) {
@@ -194,8 +158,8 @@ static enum token_verdict verdict_of_document(const struct token_response *respo
         return TOKEN_OBTAINED;
 }
 
-static enum token_verdict classify(const struct token_response *response,
-                                   char explanation[static TOKEN_EXPLANATION_SIZE])
+enum token_verdict token_classify(const struct token_response *response,
+                                  char explanation[static TOKEN_EXPLANATION_SIZE])
 {
         const struct http_end *end = response->end;
 
@@ -220,13 +184,4 @@ static enum token_verdict classify(const struct token_response *response,
         }
         explain(explanation, "%s (%s)", http_outcome_to_string(end->outcome), end->detail);
         return TOKEN_UNREACHABLE;
-}
-
-enum token_verdict token_classify(const struct token_response *response,
-                                  char explanation[static TOKEN_EXPLANATION_SIZE])
-{
-        enum token_verdict verdict = classify(response, explanation);
-
-        text_strip_full_stop(explanation);
-        return verdict;
 }

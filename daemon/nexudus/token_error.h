@@ -16,16 +16,12 @@ struct token_response {
         const struct http_end *end;
         const struct token_body *body; /* NULL: it is not a JSON object */
         bool was_refresh;              /* the response to a refresh token, not to a password */
-        const char *const *secrets;    /* texts that must not be shown; any may be NULL */
-        size_t secrets_count;
 };
 
 /*
  * Returns the verdict with an explanation of one line. TOKEN_OBTAINED: the body
  * has a valid access token. TOKEN_REFUSED of a refresh: this refresh token is invalid; try the password.
- *
- * Of the body only known JSON fields are shown, and only if they contain neither a secret nor something that
- * may be percent-encoded, as secrets are in the request.
+ * Of the body nothing is shown but a known error code.
  */
 enum token_verdict token_classify(const struct token_response *response,
                                   char explanation[static TOKEN_EXPLANATION_SIZE]);

@@ -81,8 +81,6 @@ static void check_body(const struct token_body *whole, const char *body, size_t 
         check_text(&whole->refresh_token, &part.refresh_token);
         check_text(&whole->token_type, &part.token_type);
         check_text(&whole->error, &part.error);
-        check_text(&whole->error_description, &part.error_description);
-        check_text(&whole->message, &part.message);
         check_text(&whole->expires_in, &part.expires_in);
         check(token_body_lifetime_us(whole) <= LIFETIME_MAX_US);
         token_body_clear(&part);
@@ -90,7 +88,6 @@ static void check_body(const struct token_body *whole, const char *body, size_t 
 
 static void check_classification(int status, bool was_refresh, const char *body, size_t size)
 {
-        static const char *const secrets[] = { NULL, password };
         char explanation[TOKEN_EXPLANATION_SIZE];
         struct token_body parsed = TOKEN_BODY_NULL;
         size_t excerpt_size = status == 200 ? 0 : size < EXCERPT_MAX ? size : EXCERPT_MAX;
@@ -108,8 +105,6 @@ static void check_classification(int status, bool was_refresh, const char *body,
                 .end = &end,
                 .body = r == 0 ? &parsed : NULL,
                 .was_refresh = was_refresh,
-                .secrets = secrets,
-                .secrets_count = 2,
         };
 
         enum token_verdict verdict = token_classify(&response, explanation);

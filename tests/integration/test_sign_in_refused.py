@@ -37,11 +37,10 @@ class Refused(SignInTest):
 
     def test_wrong_password(self):
         self.watch(range(11, 31), password="wr0ng")
-        says = REFUSED + ".*The user name or password is incorrect"
+        says = REFUSED + ".*wrong user name or password.*(invalid_grant)"
         self.never_stormed(says, 1, 0)
         daemon = self.assertEnds(EX_NOPERM, "--once", says=says)
         self.assertEqual(self.grants(), ["password"] * 2)
-        self.assertNotIn("..", daemon.text(), "what the server says ends with a full stop")
 
     def test_blocked_by_a_firewall(self):
         self.watch()
@@ -91,7 +90,7 @@ class Refused(SignInTest):
         self.fake.server(password="other")
         self.take_token(derived_client_id(self.state), password="other")
         self.expire()
-        daemon.wait_for(REFUSED + ".*The user name or password is incorrect")
+        daemon.wait_for(REFUSED + ".*wrong user name or password")
         self.assertEqual(daemon.wait_exit(), EX_TIMEOUT)
         self.assertEqual(self.grants()[2:], ["refresh_token", "password"])
 

@@ -490,6 +490,19 @@ static int run_until_settled(struct daemon *daemon)
         return 0;
 }
 
+/* Returns the exit status. The loop has ended already if it was asked to end before READY. */
+static int run(struct daemon *daemon)
+{
+        int status = EXIT_STATUS_SOFTWARE;
+
+        if (sd_event_get_state(daemon->event) != SD_EVENT_FINISHED) {
+                (void)sd_notify(false, "READY=1");
+                return sd_event_loop(daemon->event);
+        }
+        int r = sd_event_get_exit_code(daemon->event, &status);
+        return r < 0 ? r : status;
+}
+
 static enum exit_status build_and_run(struct daemon *daemon)
 {
         enum exit_status status;
@@ -532,11 +545,8 @@ static enum exit_status build_and_run(struct daemon *daemon)
         if (r < 0)
                 return fail_with(daemon, "start the state writer", r);
         r = run_until_settled(daemon);
-        if (r < 0)
-                return fail_with(daemon, "run the event loop", r);
-        (void)sd_notify(false, "READY=1");
-
-        r = sd_event_loop(daemon->event);
+        if (r >= 0)
+                r = run(daemon);
         return r >= 0 ? (enum exit_status)r : fail_with(daemon, "run the event loop", r);
 }
 

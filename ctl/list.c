@@ -27,12 +27,14 @@ static const struct column job_columns[] = {
         { .heading = "NAME", .key = "Name" },
         { .heading = "STATUS", .key = "Status", .format = format_status, .colour = status_colour },
         { .heading = "SINCE", .key = "ChangedUSec", .format = format_ago },
+        { .heading = "PROGRESS", .key = "Progress", .format = format_percent, .right = true },
+        { .heading = "LEFT", .key = "LeftUSec", .format = format_left },
         { .heading = "DESCRIPTION", .key = "Description", .cut = true },
 };
 
 /* All that the columns show, in little more than half the time of whole rows. */
-static const char *const job_keys[] = { "Id",          "Name",        "Status",  "Outcome",
-                                        "ChangedUSec", "Description", "Failing", NULL };
+static const char *const job_keys[] = { "Id",       "Name",     "Status",      "Outcome", "ChangedUSec",
+                                        "Progress", "LeftUSec", "Description", "Failing", NULL };
 
 static const struct listing jobs = { job_columns, COUNT_OF(job_columns), "job", "jobs" };
 

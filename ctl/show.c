@@ -126,6 +126,8 @@ static void print_job(const struct output *output, const struct row *row)
                 { "Description", text_of(row_text(row, "Description")), NULL },
                 { "Status", describe_status(row, output), status_colour(row) },
                 { "Since", changed_us > 0 ? time_format_both(changed_us, output->now_us) : NULL, NULL },
+                { "Progress", format_percent(row, "Progress", output), NULL },
+                { "Left", format_left(row, "LeftUSec", output), NULL },
                 { "Last event", text_of(row_text(row, "Event")), NULL },
                 { "Business", describe_business(row), NULL },
                 { "Files", text_of(row_text(row, "Files")), NULL },

@@ -69,6 +69,18 @@ char *format_time(const struct row *row, const char *key, const struct output *o
         return time_us > 0 ? time_format(time_us) : NULL;
 }
 
+char *format_percent(const struct row *row, const char *key, const struct output *output)
+{
+        (void)output;
+        return row_value(row, key) != NULL ? format_message("%" PRIu64 "%%", row_number(row, key)) : NULL;
+}
+
+char *format_left(const struct row *row, const char *key, const struct output *output)
+{
+        (void)output;
+        return row_value(row, key) != NULL ? time_format_left(row_number(row, key)) : NULL;
+}
+
 char *format_status(const struct row *row, const char *key, const struct output *output)
 {
         const char *status = row_text(row, key), *failing = row_text(row, "Failing");

@@ -37,6 +37,8 @@ void listing_print(struct output *output, const struct listing *listing, const s
 
 char *format_ago(const struct row *row, const char *key, const struct output *output);
 char *format_time(const struct row *row, const char *key, const struct output *output);
+char *format_percent(const struct row *row, const char *key, const struct output *output);
+char *format_left(const struct row *row, const char *key, const struct output *output);
 
 /*
  * What is known of a job: its Status, "gone" if its record was removed, and why it cannot be polled. And the

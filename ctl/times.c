@@ -53,6 +53,17 @@ char *time_format_ago(uint64_t time_us, uint64_t now_us)
         return format_message("now");
 }
 
+/* It is an estimate: minutes are precise enough, except for the last one. */
+char *time_format_left(uint64_t span_us)
+{
+        char span[TIMESPAN_TEXT_MAX];
+
+        if (span_us < USEC_PER_SEC)
+                return format_message("soon");
+        uint64_t precision = span_us < USEC_PER_MIN ? USEC_PER_SEC : USEC_PER_MIN;
+        return format_message("~%s", timespan_format_rough(span_us - span_us % precision, span));
+}
+
 char *time_format_both(uint64_t time_us, uint64_t now_us)
 {
         struct tm parts;

@@ -10,6 +10,7 @@ uint64_t realtime_now(void);
 /* Returned texts are owned by the caller; without memory the process ends. */
 char *time_format(uint64_t time_us);                       /* "2026-01-15 10:30:00" */
 char *time_format_ago(uint64_t time_us, uint64_t now_us);  /* "3min 5s ago", "in 8s", "now" */
+char *time_format_left(uint64_t span_us);                  /* "~4min", "~2h 10min", "soon" for 0 */
 char *time_format_both(uint64_t time_us, uint64_t now_us); /* "Thu 2026-01-15 10:30:00 CET; 3min ago" */
 
 /*

@@ -43,9 +43,9 @@ static size_t trim(struct event *event)
         text_clear(&record->user);
         text_clear(&record->email);
         text_clear(&record->business);
-        control_cut_text(&record->status);
-        control_cut_text(&record->description);
-        control_cut_text(&event->status_before);
+        control_cut_text(&record->status, LIST_TEXT_MAX);
+        control_cut_text(&record->description, LIST_TEXT_MAX);
+        control_cut_text(&event->status_before, LIST_TEXT_MAX);
         return record->status.size + record->description.size + event->status_before.size +
                record->result.size;
 }

@@ -19,6 +19,7 @@ struct get_job {
         uint64_t id;
         struct job_row row;
         uint64_t pending, failed; /* deliveries */
+        struct durations durations;
 };
 
 static void get_free(struct get_job *get)
@@ -31,12 +32,18 @@ static int run(struct state_operation *operation, struct store *store)
 {
         struct get_job *get = CONTAINER_OF(operation, struct get_job, operation);
 
+        struct listed_job job = { .has_event = false };
+
         listed_job_clear(&get->row.stored);
-        int r = store_get_listed_job(store, get->id, RESULT_MAX, &get->row.stored);
+        int r = store_get_listed_job(store, get->id, RESULT_MAX, &job);
         if (r < 0)
                 return r;
-        get->row.is_stored = r > 0;
-        return store_count_deliveries(store, get->id, &get->pending, &get->failed);
+        get->row.is_stored = false;
+        if (r > 0)
+                job_row_store(&get->row, &job);
+        if (r > 0 && get->row.stored.outcome == OUTCOME_OPEN)
+                r = read_durations(store, &get->durations);
+        return r < 0 ? r : store_count_deliveries(store, get->id, &get->pending, &get->failed);
 }
 
 /* The names of all configured hooks. */
@@ -66,12 +73,12 @@ static void put_watched(const struct get_job *get)
                 bus_put_number(get->call, "IntervalUSec", watched.interval_us);
 }
 
-static void put_job(const struct get_job *get)
+static void put_job(struct get_job *get)
 {
         const struct job_record *record = &get->row.stored.record;
 
         bus_row_begin(get->call);
-        job_row_put(get->control, get->call, &get->row);
+        job_row_put(get->control, get->call, &get->row, &get->durations);
         control_put_text(get->call, "Guid", &record->guid);
         control_put_text(get->call, "CreatedOn", &record->created_on);
         control_put_text(get->call, "UpdatedOn", &record->updated_on);

@@ -28,6 +28,8 @@ struct list_jobs {
         size_t found;       /* rows of the reply so far */
         size_t found_bytes; /* of their texts */
         uint64_t after;     /* jobs up to this id have been read */
+        bool has_open;      /* some of them are open, so that durations are of use */
+        struct durations durations;
 
         /* Of the present round. */
         uint64_t until;       /* the last id of it; lowered when the state has many jobs up to there */
@@ -81,9 +83,10 @@ static struct job_row *find_watched(struct list_jobs *list, uint64_t id)
 
 static void trim(struct job_record *record)
 {
-        control_cut_text(&record->status);
-        control_cut_text(&record->description);
-        control_cut_text(&record->business);
+        control_cut_text(&record->status, LIST_TEXT_MAX);
+        control_cut_text(&record->description, LIST_TEXT_MAX);
+        control_cut_text(&record->business, LIST_TEXT_MAX);
+        control_cut_text(&record->result, LIST_RESULT_MAX);
 }
 
 static size_t texts_size(const struct job_row *row)
@@ -103,10 +106,9 @@ static int take_stored(void *userdata, struct listed_job *job)
                 row = &list->others[list->other_count++];
         if (row == NULL)
                 return 0;
-        trim(&job->record);
-        row->is_stored = true;
-        row->stored = *job;
-        *job = (struct listed_job){ .has_event = false };
+        job_row_store(row, job);
+        trim(&row->stored.record);
+        list->has_open = list->has_open || row->stored.outcome == OUTCOME_OPEN;
         list->bytes += texts_size(row);
         return list->bytes >= REPLY_BYTES_MAX;
 }
@@ -141,7 +143,7 @@ static int run(struct state_operation *operation, struct store *store)
         }
         if (r > 0)
                 list->until = last;
-        return r < 0 ? r : 0;
+        return r >= 0 && list->has_open ? read_durations(store, &list->durations) : r < 0 ? r : 0;
 }
 
 /* ---- the reply ---- */
@@ -193,7 +195,7 @@ static void put_row(struct list_jobs *list, const struct job_row *row)
         if (!matches_state(row, list->arguments->state) || !matches_patterns(row, list->arguments->patterns))
                 return;
         bus_row_begin(list->base.call);
-        job_row_put(list->base.control, list->base.call, row);
+        job_row_put(list->base.control, list->base.call, row, &list->durations);
         bus_row_end(list->base.call);
         list->found++;
         list->found_bytes += texts_size(row);

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "bus/reply.h"
+#include "model/progress.h"
+#include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
 #include "util/string_list.h"
@@ -45,6 +47,20 @@ int job_row_watch(struct job_row *row, const struct watched_job *watched)
         return 0;
 }
 
+void job_row_store(struct job_row *row, struct listed_job *job)
+{
+        const struct text *result = &job->record.result;
+
+        row->is_stored = true;
+        row->stored = *job;
+        row->progress = PROGRESS_NONE;
+        if (result->data != NULL && job->outcome == OUTCOME_OPEN) {
+                size_t size = result->size < PROGRESS_TEXT_MAX ? result->size : PROGRESS_TEXT_MAX;
+                row->progress = progress_detect(result->data, size, size < job->result_size);
+        }
+        *job = (struct listed_job){ .has_event = false };
+}
+
 uint64_t job_row_id(const struct job_row *row)
 {
         return row->is_watched ? row->watched.id : row->stored.record.id;
@@ -55,9 +71,9 @@ enum outcome job_row_outcome(const struct job_row *row)
         return row->is_stored ? row->stored.outcome : OUTCOME_OPEN;
 }
 
-void control_cut_text(struct text *text)
+void control_cut_text(struct text *text, size_t limit)
 {
-        size_t size = text_cut(text->data, text->size, LIST_TEXT_MAX);
+        size_t size = text_cut(text->data, text->size, limit);
         char *cut = size < text->size ? realloc(text->data, size + 1) : NULL;
 
         if (cut == NULL)
@@ -91,6 +107,7 @@ static void put_stored(struct bus_call *call, const struct listed_job *job)
         if (job->has_event)
                 bus_put_string(call, "Event", event_kind_to_string(job->event));
         bus_put_number(call, "ChangedUSec", job->changed_us);
+        bus_put_number(call, "FirstUSec", job->first_us);
         control_put_text(call, "Description", &record->description);
         if (record->has_result && record->result.data != NULL) {
                 bus_put_text(call, "Result", record->result.data, record->result.size, 0);
@@ -101,7 +118,40 @@ static void put_stored(struct bus_call *call, const struct listed_job *job)
                 bus_put_number(call, "BusinessId", record->business_id);
 }
 
-void job_row_put(const struct control *control, struct bus_call *call, const struct job_row *row)
+static void add_duration(void *userdata, const struct text *description, uint64_t duration_us)
+{
+        durations_add(userdata, description_kind(description->data, description->size), duration_us);
+}
+
+int read_durations(struct store *store, struct durations *ret_durations)
+{
+        ret_durations->count = 0;
+        return store_list_durations(store, DURATIONS_MAX, add_duration, ret_durations);
+}
+
+/* What is left of the time that similar jobs took; 0 if this one takes longer. */
+static void put_left(struct bus_call *call, const struct listed_job *job, struct durations *durations)
+{
+        const struct text *description = &job->record.description;
+        const uint64_t now_us = clock_wall_us();
+        uint64_t median_us;
+
+        if (!durations_median(durations, description_kind(description->data, description->size), &median_us))
+                return;
+        const uint64_t elapsed_us = now_us > job->first_us ? now_us - job->first_us : 0;
+        bus_put_number(call, "LeftUSec", median_us > elapsed_us ? median_us - elapsed_us : 0);
+}
+
+static void put_progress(struct bus_call *call, const struct job_row *row, struct durations *durations)
+{
+        if (row->progress != PROGRESS_NONE)
+                bus_put_count(call, "Progress", (uint32_t)row->progress);
+        if (row->stored.outcome == OUTCOME_OPEN && !(row->is_watched && row->watched.removed))
+                put_left(call, &row->stored, durations);
+}
+
+void job_row_put(const struct control *control, struct bus_call *call, const struct job_row *row,
+                 struct durations *durations)
 {
         const struct watched_job *watched = row->is_watched ? &row->watched : NULL;
 
@@ -111,8 +161,10 @@ void job_row_put(const struct control *control, struct bus_call *call, const str
                                                                                 : row->stored.sections.data);
         bus_put_string(call, "Outcome", outcome_to_string(job_row_outcome(row)));
         bus_put_flag(call, "Observed", row->is_stored);
-        if (row->is_stored)
+        if (row->is_stored) {
                 put_stored(call, &row->stored);
+                put_progress(call, row, durations);
+        }
         if (watched != NULL && watched->failure != FAILURE_NONE)
                 bus_put_string(call, "Failing", failure_to_string(watched->failure));
         if (watched != NULL && watched->next_us != USEC_NEVER)

@@ -31,7 +31,8 @@ void *control_list_new(const struct control *control, struct bus_call *call, siz
 void control_list_read(struct control_list *list);
 
 /* Bytes of a text in a row of a list. */
-#define LIST_TEXT_MAX 4096
+#define LIST_TEXT_MAX   4096
+#define LIST_RESULT_MAX 200
 
 /* A reply takes no more rows when it has so many bytes of texts. */
 #define REPLY_BYTES_MAX ((size_t)4 * 1024 * 1024)
@@ -49,7 +50,7 @@ bool control_has_hook(const struct control *control, const char *name);
 uint64_t control_wall_us(const struct control *control, uint64_t boot_us);
 
 /* Cuts a text to what a list shows of it. */
-void control_cut_text(struct text *text);
+void control_cut_text(struct text *text, size_t limit);
 
 /* A text of a list, and the names of sections, separated by commas (NULL: none). */
 void control_put_text(struct bus_call *call, const char *key, const struct text *text);

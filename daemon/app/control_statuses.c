@@ -51,7 +51,7 @@ static struct seen_status *find_status(struct list_statuses *list, const struct 
         struct seen_status *seen = &list->statuses[list->count++];
         *seen = (struct seen_status){ .digest = digest };
         text_copy(status, &seen->status);
-        control_cut_text(&seen->status);
+        control_cut_text(&seen->status, LIST_TEXT_MAX);
         return seen;
 }
 

@@ -26,6 +26,7 @@ struct listed_job {
         struct job_record record; /* see store_list_jobs() */
         enum outcome outcome;
         uint64_t changed_us;   /* when the last change was recorded */
+        uint64_t first_us;     /* when it was first recorded */
         uint64_t result_size;  /* of the whole result */
         bool has_event;        /* one is stored */
         enum event_kind event; /* the latest one */
@@ -38,9 +39,9 @@ typedef int (*listed_job_handler)(void *userdata, struct listed_job *job);
 
 /*
  * The jobs with ids up to `until`, by id, at most `max`. Of their records there are Status, Description and
- * the business, and the first LISTED_RESULT_MAX bytes of the result.
+ * the business, and the first LISTED_JOB_RESULT_MAX bytes of the result.
  */
-#define LISTED_RESULT_MAX 200
+#define LISTED_JOB_RESULT_MAX 4096
 
 int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t max, uint64_t *ret_last,
                     listed_job_handler handler, void *userdata);
@@ -51,7 +52,18 @@ int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t 
  */
 int store_get_listed_job(struct store *store, uint64_t id, size_t result_max, struct listed_job *ret_job);
 
+/* `description` is borrowed, and may be null. */
+typedef void (*duration_handler)(void *userdata, const struct text *description, uint64_t duration_us);
+
+/*
+ * How long the jobs took that have succeeded or failed, the latest first, at most `max`: from the first
+ * record to the last change. Not listed are those that had ended at the first. Returns 0 or a negative errno.
+ */
+int store_list_durations(struct store *store, size_t max, duration_handler handler, void *userdata);
+
 /* ---- events ---- */
+
+#define LISTED_RESULT_MAX 200
 
 /*
  * The events by sequence, at most `max`, with the first LISTED_RESULT_MAX bytes of each result and none of

@@ -54,7 +54,8 @@ class Jobs(BusTest):
                                 "step = 0s Running | 10 rows\n", more="[job import]\nid = 5\n")
         daemon.wait_for(r"Job 5.*\[seen")
         [row] = self.list_jobs()
-        self.assertGreater(row.pop("ChangedUSec"), 1_700_000_000_000_000)
+        self.assertGreater(row["ChangedUSec"], 1_700_000_000_000_000)
+        self.assertEqual(row.pop("FirstUSec"), row.pop("ChangedUSec"))
         row.pop("NextPollUSec", None)  # there is none during a poll
         self.assertEqual(row, {**BASE, "Id": 5, "Name": "import", "Status": "Running", "Outcome": "open", "Event": "seen",
                                "Description": "Import", "Business": "Berlin", "BusinessId": 7, "Result": "10 rows",

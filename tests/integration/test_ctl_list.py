@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The lists of jobwatchctl with the real daemon: as tables on terminals and in pipes, as JSON, and for completion."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import unittest
 
@@ -16,10 +18,10 @@ class List(ThreeJobs):
         self.start_three()
         for command in ([], ["list"]):
             lines = self.out(*command).splitlines()
-            self.assertEqual(lines[0].split(), ["ID", "NAME", "STATUS", "SINCE", "DESCRIPTION"])
-            self.assertRegex(lines[1], r"^ *5 +members +Running +(now|\d.* ago) +Import of members$")
-            self.assertRegex(lines[2], r"^ *6 +- +Completed +(now|\d.* ago) +Bulk edit$")
-            self.assertRegex(lines[3], r"^ *7 +- +Failed +(now|\d.* ago) +Import of rooms$")
+            self.assertEqual(lines[0].split(), ["ID", "NAME", "STATUS", "SINCE", "PROGRESS", "LEFT", "DESCRIPTION"])
+            self.assertRegex(lines[1], r"^ *5 +members +Running +(now|\d.* ago) +- +- +Import of members$")
+            self.assertRegex(lines[2], r"^ *6 +- +Completed +(now|\d.* ago) +- +- +Bulk edit$")
+            self.assertRegex(lines[3], r"^ *7 +- +Failed +(now|\d.* ago) +- +- +Import of rooms$")
             self.assertEqual(lines[4:], ["", "3 jobs."])
 
     def test_filters_and_patterns(self):
@@ -38,6 +40,34 @@ class List(ThreeJobs):
         self.daemon.wait_for(r"Job 5 .*cannot be polled|Job 5 .*server error")
         self.wait_until(lambda: [row["Id"] for row in self.json("list", "--failing")] == [5])
         self.assertIn("Running (server error)", self.out("list", "--failing"))
+
+    def test_the_progress_that_a_result_states(self):
+        self.start("[job 5]\nstep = 0s Running | {\"done\": 260, \"total\": 400}\n[job 6]\nstep = 0s Running | Row 3 of the file\n"
+                   "[job 7]\nresult_size = 100000\nstep = 0s Running | 9%\n[job 8]\nstep = 0s Completed | 100%\n", [5, 6, 7, 8])
+        self.wait_until(lambda: all(row["Observed"] for row in self.json("list")))
+        self.assertEqual([row[-3] for row in self.rows("list")], ["65%", "-", "9%", "-"])
+        self.assertEqual([row.get("Progress") for row in self.json("list")], [65, None, 9, None])
+        self.assertRegex(self.out("show", 5), "(?m)^ *Progress: 65%$")
+
+    def test_the_time_that_similar_jobs_took(self):
+        """Three of ten minutes; they differ in digits and quoted parts."""
+        self.start("".join(f'[job {job}]\ndescription = Import {job} of "{job} x"\nstep = 0s Running\n' for job in (5, 6, 7, 8)) +
+                   "[job 9]\ndescription = Import\nstep = 0s Running\n", [5, 6, 7, 8, 9])
+        self.wait_until(lambda: all(row["Observed"] for row in self.json("list")))
+        for job in (5, 6):
+            self.fake.job(job, status="Completed")
+            self.daemon.wait_for(rf"Job {job}.*\[succeeded")
+        self.assertNotIn("LeftUSec", self.json("list", "8")[0])
+        self.fake.job(7, status="Failed")
+        self.daemon.wait_for(r"Job 7.*\[failed")
+        self.daemon.stop()
+        with contextlib.closing(sqlite3.connect(self.state / "jobwatchd.db")) as connection, connection:
+            connection.execute("UPDATE jobs SET first_us = changed_us - 600000000 WHERE id < 8")
+        self.start_again()
+        self.assertRegex(self.out("list", "8"), r"Running .* - +~9min +Import 8 of")
+        self.assertEqual(["LeftUSec" in row for row in self.json("list")], [False, False, False, True, False])
+        self.assertRegex(self.out("show", 8), "(?m)^ *Left: ~9min$")
+        self.assertNotIn("Left", self.out("show", 9))
 
     def test_json_has_the_keys_of_the_bus(self):
         self.start_three()

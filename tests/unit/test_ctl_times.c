@@ -46,6 +46,28 @@ static void test_formats(void **state)
         expect_text(time_format_ago(UINT64_MAX, NOW_US), "in 213483513d 23h");
 }
 
+static void test_estimates(void **state)
+{
+        static const struct {
+                uint64_t span_us;
+                const char *text;
+        } spans[] = {
+                { 0, "soon" },
+                { USEC_PER_SEC - 1, "soon" },
+                { 59 * USEC_PER_SEC + 1, "~59s" },
+                { 4 * USEC_PER_MIN + 59 * USEC_PER_SEC, "~4min" },
+                { 130 * USEC_PER_MIN + 1, "~2h 10min" },
+                { 50 * USEC_PER_HOUR, "~2d 2h" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(spans) / sizeof(*spans); i++) {
+                char *text = time_format_left(spans[i].span_us);
+                assert_string_equal(text, spans[i].text);
+                free(text);
+        }
+}
+
 static void test_what_is_understood(void **state)
 {
         static const struct {
@@ -112,6 +134,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_formats),
+                cmocka_unit_test(test_estimates),
                 cmocka_unit_test(test_what_is_understood),
                 cmocka_unit_test(test_what_is_not),
                 cmocka_unit_test(test_more_than_there_has_been),

@@ -154,6 +154,40 @@ static void test_jobs(void **state)
         assert_int_equal(last, 9);
 }
 
+static void show_duration(void *userdata, const struct text *description, uint64_t duration_us)
+{
+        char word[64];
+
+        (void)snprintf(word, sizeof(word), "%s:%u", text_or_empty(description), (unsigned)duration_us);
+        (void)show(userdata, word);
+}
+
+static void test_durations_of_jobs_that_ended_while_they_were_watched(void **state)
+{
+        struct fixture *fixture = *state;
+        struct shown shown = { .count = 0 };
+
+        assert_int_equal(store_list_durations(fixture->state, 5, show_duration, &shown), 0);
+        record(fixture, 10, 5, EVENT_SEEN, "Running", NULL);
+        record(fixture, 11, 6, EVENT_SEEN, "Running", NULL);
+        record(fixture, 12, 7, EVENT_FAILED, "Failed", NULL); /* it had ended before */
+        record(fixture, 15, 5, EVENT_CHANGED, "Processing", NULL);
+        record(fixture, 16, 6, EVENT_FAILED, "Failed", NULL);
+        record(fixture, 30, 5, EVENT_FAILED, "Failed", NULL);
+        execute(fixture, "UPDATE jobs SET description = X'66697665' WHERE id = 5");
+        assert_int_equal(store_list_durations(fixture->state, 5, show_duration, &shown), 0);
+        assert_string_equal(shown.text, "five:20 :5 ");
+        shown.text[0] = '\0';
+        assert_int_equal(store_list_durations(fixture->state, 1, show_duration, &shown), 0);
+        assert_string_equal(shown.text, "five:20 ");
+
+        /* One that is damaged is left out. */
+        execute(fixture, "UPDATE jobs SET description = 1 WHERE id = 5");
+        shown.text[0] = '\0';
+        assert_int_equal(store_list_durations(fixture->state, 5, show_duration, &shown), 0);
+        assert_string_equal(shown.text, ":5 ");
+}
+
 static void test_results_are_read_as_far_as_they_are_shown(void **state)
 {
         struct fixture *fixture = *state;
@@ -389,6 +423,8 @@ static int list_all(struct fixture *fixture)
                 r = store_get_listed_job(fixture->state, 5, 10000, &listed);
         listed_job_clear(&listed);
         if (r >= 0)
+                r = store_list_durations(fixture->state, 10, show_duration, &shown);
+        if (r >= 0)
                 r = list_events(fixture, 0, &job, 1, 10, &last, &shown);
         if (r >= 0)
                 r = list_events(fixture, 0, NULL, 0, 10, &last, &shown);
@@ -435,10 +471,15 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_jobs),       TEST(test_results_are_read_as_far_as_they_are_shown),
-                TEST(test_events),     TEST(test_pruned_events_are_known),
-                TEST(test_deliveries), TEST(test_few_among_many_deliveries_are_found_in_several_rounds),
-                TEST(test_statuses),   TEST(test_each_call_may_fail),
+                TEST(test_jobs),
+                TEST(test_results_are_read_as_far_as_they_are_shown),
+                TEST(test_durations_of_jobs_that_ended_while_they_were_watched),
+                TEST(test_events),
+                TEST(test_pruned_events_are_known),
+                TEST(test_deliveries),
+                TEST(test_few_among_many_deliveries_are_found_in_several_rounds),
+                TEST(test_statuses),
+                TEST(test_each_call_may_fail),
         };
 
         return cmocka_run_group_tests_name("state_lists", tests, NULL, NULL);

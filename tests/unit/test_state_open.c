@@ -230,9 +230,9 @@ static void test_newer_schema(void **context)
 
         assert_int_equal(store_record_event(fixture->state, &event, mail, 1, NULL), 0);
         fixture_close(fixture);
-        execute(database_path(fixture), "PRAGMA user_version = 6");
+        execute(database_path(fixture), "PRAGMA user_version = 7");
         assert_refused(fixture, -EOPNOTSUPP, "newer jobwatchd");
-        execute(database_path(fixture), "PRAGMA user_version = 5");
+        execute(database_path(fixture), "PRAGMA user_version = 6");
         fixture_open(fixture);
         assert_int_equal(store_get_job(fixture->state, 1, &job), 1);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "state/lists.h"
 #include "state_fixture.h"
 
 #define RECORD                                                                                               \
@@ -273,6 +274,26 @@ static void test_nothing_of_0_1_0_is_lost(void **context)
         assert_int_equal(delivery.id, 5);
 }
 
+static int note_first(void *userdata, struct listed_job *job)
+{
+        uint64_t *first_us = userdata;
+
+        first_us[job->record.id] = job->first_us;
+        return 0;
+}
+
+static void test_jobs_of_0_1_0_began_with_their_first_event(void **context)
+{
+        struct fixture *fixture = *context;
+        uint64_t first_us[10] = { 0 }, last = 0;
+
+        open_rows_of_0_1_0(fixture);
+        assert_int_equal(store_list_jobs(fixture->state, 0, 9, 10, &last, note_first, first_us), 0);
+        assert_int_equal(first_us[7], 1700000000000001);
+        assert_int_equal(first_us[8], 1700000000000005);
+        assert_int_equal(first_us[9], 1700000000000006);
+}
+
 static void test_history_of_0_1_0_is_cut(void **context)
 {
         struct fixture *fixture = *context;
@@ -358,6 +379,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_released_schemas_open),
                 TEST(test_nothing_of_0_1_0_is_lost),
+                TEST(test_jobs_of_0_1_0_began_with_their_first_event),
                 TEST(test_history_of_0_1_0_is_cut),
                 TEST(test_a_file_of_0_1_0_is_vacuumed),
                 TEST(test_a_file_of_0_1_0_that_was_not_vacuumed_is_not_shrunk),

@@ -63,14 +63,15 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         /* An upsert, so that the triggers of an update run. "stalled" is no change. */
         [STATEMENT_JOB_PUT] =
                 "INSERT INTO jobs (id, outcome, stalled, changed_us, result_hash, "
-                "result_size, " RECORD_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
-                "?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT (id) DO UPDATE SET (outcome, stalled, "
+                "result_size, " RECORD_COLUMNS ", first_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                "?11, ?12, ?13, ?14, ?15, ?16, ?17, ?4) ON CONFLICT (id) DO UPDATE SET (outcome, stalled, "
                 "changed_us, result_hash, result_size, " RECORD_COLUMNS
                 ") = (?2, ?3, iif(?3, changed_us, ?4), ?5, ?6, ?7, "
                 "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         /* A long result is not read with its row. The last columns are for one job. */
         [STATEMENT_JOB_LIST] =
-                "SELECT j.id, outcome, changed_us, result_size, flags, business_id, description, business, "
+                "SELECT j.id, outcome, changed_us, first_us, result_size, flags, business_id, description, "
+                "business, "
                 "status, (SELECT sections FROM discovered WHERE job = j.id), "
                 "coalesce((SELECT kind FROM events WHERE job = j.id ORDER BY sequence DESC LIMIT 1), ''), "
                 "iif(" TEXT_IS_LARGE ", NULL, data), iif(" TEXT_IS_LARGE ", t.id, 0), "
@@ -78,6 +79,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                 "FROM jobs AS j LEFT JOIN texts AS t "
                 "ON t.job = j.id AND hash = result_hash AND size = result_size "
                 "WHERE j.id > ?1 AND j.id <= ?2 ORDER BY j.id",
+        /* One that had ended before it was watched took a time that is not known. */
+        [STATEMENT_JOB_DURATIONS] =
+                "SELECT changed_us - first_us, description FROM jobs WHERE outcome IN ('success', 'failure') "
+                "AND changed_us > first_us ORDER BY changed_us DESC LIMIT ?1",
         [STATEMENT_JOB_STATUSES] = "SELECT id, status, changed_us FROM jobs WHERE id > ?1 ORDER BY id",
         /* When a job was first found not to be watched; 0: it is. */
         [STATEMENT_JOB_CONFIGURED] = "UPDATE jobs SET removed_us = iif(" WATCHED ", 0, max(1, " NOW ")) "

@@ -68,6 +68,7 @@ static int read_job(struct store *store, struct row_reader *row, struct listed_j
         record->id = row_read_number(row);
         row_read_string(row, outcome, sizeof(outcome));
         ret_job->changed_us = row_read_number(row);
+        ret_job->first_us = row_read_number(row);
         uint64_t size = row_read_number(row);
         row_read_flags(row, record);
         record->business_id = row_read_number(row);
@@ -117,7 +118,7 @@ int store_list_jobs(struct store *store, uint64_t after, uint64_t until, size_t 
 
                 r = read_job(store, &row, &job, &text);
                 if (r >= 0)
-                        r = read_result(store, text, LISTED_RESULT_MAX, &job.record.result);
+                        r = read_result(store, text, LISTED_JOB_RESULT_MAX, &job.record.result);
                 if (r == -EUCLEAN)
                         continue;
                 if (r < 0)
@@ -162,6 +163,32 @@ int store_get_listed_job(struct store *store, uint64_t id, size_t result_max, st
         *ret_job = job;
         job = (struct listed_job){ .has_event = false };
         return 1;
+}
+
+int store_list_durations(struct store *store, size_t max, duration_handler handler, void *userdata)
+{
+        CLEANUP(cleanup_statement) sqlite3_stmt *statement = NULL;
+        int r = store_statement(store, STATEMENT_JOB_DURATIONS, &statement);
+
+        if (r < 0)
+                return r;
+        (void)sqlite3_bind_int64(statement, 1, (sqlite3_int64)max);
+        while ((r = store_step(store, statement)) > 0) {
+                CLEANUP(text_clear) struct text description = TEXT_NULL;
+
+                struct row_reader row = row_read(statement);
+                uint64_t duration_us = row_read_number(&row);
+                row_read_text(&row, &description);
+                r = row_read_end(store, &row);
+                if (r == -EUCLEAN)
+                        continue;
+                if (r < 0)
+                        return r;
+                store->in_callback = true;
+                handler(userdata, &description, duration_us);
+                store->in_callback = false;
+        }
+        return r;
 }
 
 /* ---- events ---- */

@@ -165,6 +165,12 @@ static const char *const migrations[] = {
         "CREATE TRIGGER dismissed_job_deleted AFTER DELETE ON jobs "
         "BEGIN DELETE FROM manual WHERE job = old.id AND kind = 'dismissed'; END;"
         "CREATE INDEX deliveries_failed ON deliveries (hook, id) WHERE state = 'failed';",
+
+        /* 6: when a job was first recorded, and the jobs that have ended, for how long they took */
+        "ALTER TABLE jobs ADD COLUMN first_us INTEGER NOT NULL DEFAULT 0;"
+        "UPDATE jobs SET first_us = coalesce((SELECT min(time_us) FROM events WHERE job = jobs.id), "
+        "changed_us);"
+        "CREATE INDEX jobs_ended ON jobs (changed_us) WHERE outcome IN ('success', 'failure');",
 };
 
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))

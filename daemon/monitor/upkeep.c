@@ -20,18 +20,13 @@ struct upkeep {
         uint64_t *jobs;
 };
 
-static struct upkeep *upkeep_free(struct upkeep *upkeep)
+static void upkeep_free(struct upkeep *upkeep)
 {
-        if (upkeep == NULL)
-                return NULL;
         config_free(upkeep->config);
         free(upkeep->hooks);
         free(upkeep->jobs);
         free(upkeep);
-        return NULL;
 }
-
-DEFINE_CLEANUP(struct upkeep, upkeep_free)
 
 static int upkeep_run(struct state_operation *operation, struct store *store)
 {

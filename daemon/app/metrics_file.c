@@ -7,12 +7,8 @@
 
 #include "app/metrics_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/control_state.h"
@@ -21,7 +17,6 @@
 #include "util/container.h"
 #include "util/file.h"
 #include "util/memory.h"
-#include "util/message.h"
 #include "util/timer.h"
 #include "util/timespan.h"
 
@@ -48,31 +43,6 @@ struct file_work {
 
 /* ---- the thread ---- */
 
-static int write_text(const char *path, const char *text)
-{
-        CLEANUP(cleanup_descriptor) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-
-        /* Whoever collects it is another user, whatever the umask of the service is. */
-        if (fd < 0 || fchmod(fd, 0644) < 0)
-                return -errno;
-        return file_write(fd, text, strlen(text));
-}
-
-/* Nothing is synchronized to the disk: after a crash of the machine the text is of no use. */
-static int replace_file(const char *path, const char *text)
-{
-        const char *name = strrchr(path, '/') + 1; /* the path is absolute */
-        CLEANUP(cleanup_free) char *temporary = format_message("%.*s.%s.tmp", (int)(name - path), path, name);
-
-        (void)unlink(temporary); /* of a run that was killed */
-        int r = write_text(temporary, text);
-        if (r >= 0 && rename(temporary, path) < 0)
-                r = -errno;
-        if (r < 0)
-                (void)unlink(temporary);
-        return r;
-}
-
 static void execute(void *userdata, struct work *list)
 {
         const struct metrics_file *file = userdata;
@@ -80,8 +50,9 @@ static void execute(void *userdata, struct work *list)
         for (struct work *next; list != NULL; list = next) {
                 struct file_work *work = CONTAINER_OF(list, struct file_work, work);
                 next = list->next;
+                /* Whoever collects it is another user; after a crash of the machine it is of no use. */
                 if (work->text != NULL)
-                        work->result = replace_file(work->path, work->text);
+                        work->result = file_replace(work->path, work->text, strlen(work->text), true, false);
                 else
                         (void)unlink(work->path);
                 worker_finish(file->worker, list);

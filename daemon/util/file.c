@@ -6,12 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/message.h"
 
 int file_write(int fd, const char *data, size_t size)
 {
@@ -69,4 +72,31 @@ int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_si
         *ret_data = STEAL_POINTER(data);
         *ret_size = size;
         return 0;
+}
+
+/* ---- replacing ---- */
+
+static int write_new(const char *path, const char *data, size_t size, bool for_all, bool synced)
+{
+        CLEANUP(cleanup_descriptor)
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, for_all ? 0644 : 0666);
+
+        if (fd < 0 || (for_all && fchmod(fd, 0644) < 0)) /* whatever the umask is */
+                return -errno;
+        int r = file_write(fd, data, size);
+        return r >= 0 && synced && fsync(fd) < 0 ? -errno : r;
+}
+
+int file_replace(const char *path, const char *data, size_t size, bool for_all, bool synced)
+{
+        const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+        CLEANUP(cleanup_free) char *temporary = format_message("%.*s.%s.tmp", (int)(name - path), path, name);
+
+        (void)unlink(temporary); /* of a process that was killed */
+        int r = write_new(temporary, data, size, for_all, synced);
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0)
+                (void)unlink(temporary);
+        return r;
 }

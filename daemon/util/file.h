@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -21,3 +22,10 @@ int file_read_into(int fd, char *buffer, size_t capacity, size_t *ret_size);
  * not counted, or a negative errno: -EINVAL if it is not a regular file, -EFBIG if it is larger.
  */
 int file_read(const char *path, size_t size_max, char **ret_data, size_t *ret_size);
+
+/*
+ * Replaces a file atomically by way of a file .NAME.tmp in the same directory, which one process may do at a
+ * time. With `for_all`, everybody may read it, otherwise whom the umask lets; with `synced`, it survives a
+ * crash of the machine whole, old or new. Returns 0, or a negative errno with the file as it was.
+ */
+int file_replace(const char *path, const char *data, size_t size, bool for_all, bool synced);

@@ -24,6 +24,8 @@ _jobwatchctl() {
         [drop]=''
         [test-hook]='--event --job'
         [statuses]=''
+        [timeline]='--since --output'
+        [report]='--output --follow'
         [metrics]=''
     )
     local options='--instance --json --no-legend --no-pager --no-ask-password --help --version'
@@ -33,7 +35,7 @@ _jobwatchctl() {
         word=${COMP_WORDS[index]}
         case $word in
         -i | --instance) instance=(-i "${COMP_WORDS[++index]}") ;;
-        -n | --lines | --json | --since | --timeout | --business | --description | --name | --hook | --event | --job)
+        -n | --lines | -o | --output | --json | --since | --timeout | --business | --description | --name | --hook | --event | --job)
             ((++index))
             ;;
         -* | =) ;;
@@ -51,6 +53,10 @@ _jobwatchctl() {
     --json) values='off short pretty' ;;
     --event) values='seen changed succeeded failed gone stalled' ;;
     --job) values=$(_jobwatchctl_ids "${instance[@]}" list) ;;
+    -o | --output)
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+        ;;
     -i | --instance | -n | --lines | --since | --timeout | --business | --description | --name | --hook) return ;;
     *)
         if [[ $current == -* ]]; then
@@ -59,7 +65,7 @@ _jobwatchctl() {
             values=${!commands[*]}
         else
             case $command in
-            show | history | list) values=$(_jobwatchctl_ids "${instance[@]}" list) ;;
+            show | history | list | timeline) values=$(_jobwatchctl_ids "${instance[@]}" list) ;;
             wait | remove | poll) values=$(_jobwatchctl_ids "${instance[@]}" list --open) ;;
             retry) values=$(_jobwatchctl_ids "${instance[@]}" deliveries) ;;
             drop) values=$(_jobwatchctl_ids "${instance[@]}" deliveries) ;;

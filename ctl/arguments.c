@@ -61,6 +61,8 @@ static const struct option_row {
         { "pending", CODE_OF_COMMAND, NULL, OPTION_PENDING, "deliveries that will be tried" },
         { "event", CODE_OF_COMMAND, "EVENT", OPTION_EVENT, "kind of the event (default: succeeded)" },
         { "job", CODE_OF_COMMAND, "ID", OPTION_JOB, "make it up from this job" },
+        { "output", 'o', "FILE", OPTION_OUTPUT, "the file to write; -: standard output" },
+        { "follow", CODE_OF_COMMAND, NULL, OPTION_FOLLOW, "write it again at each event" },
 };
 
 #define OPTION_COUNT (sizeof(option_rows) / sizeof(*option_rows))
@@ -232,6 +234,9 @@ static int apply_of_command(struct arguments *arguments, const struct option_row
         case OPTION_DESCRIPTION:
                 arguments->description = value;
                 return 0;
+        case OPTION_OUTPUT:
+                arguments->output = value;
+                return 0;
         case OPTION_HOOK:
                 string_list_add(&arguments->hooks, value);
                 return 0;
@@ -243,6 +248,7 @@ static int apply_of_command(struct arguments *arguments, const struct option_row
         case OPTION_ADD:
         case OPTION_ANY:
         case OPTION_PENDING:
+        case OPTION_FOLLOW:
                 return 0;
         }
         return 0;

@@ -23,7 +23,7 @@ struct arguments {
         unsigned given; /* options of single commands */
         uint64_t lines, timeout_us, business;
         uint64_t since_us; /* CLOCK_REALTIME */
-        const char *name, *event, *description;
+        const char *name, *event, *description, *output;
         uint64_t job;
         struct string_list hooks;
 

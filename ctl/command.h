@@ -24,6 +24,8 @@ enum option_bit {
         OPTION_BUSINESS = 1 << 14,
         OPTION_DESCRIPTION = 1 << 15,
         OPTION_CHECK = 1 << 16,
+        OPTION_OUTPUT = 1 << 20,
+        OPTION_FOLLOW = 1 << 21,
 };
 
 struct context;
@@ -64,4 +66,6 @@ enum exit_status command_retry(struct context *context);
 enum exit_status command_drop(struct context *context);
 enum exit_status command_test_hook(struct context *context);
 enum exit_status command_statuses(struct context *context);
+enum exit_status command_timeline(struct context *context);
+enum exit_status command_report(struct context *context);
 enum exit_status command_metrics(struct context *context);

@@ -7,8 +7,11 @@
 
 #include "ctl/follow.h"
 
+#include <errno.h>
+
 #include "util/cleanup.h"
 #include "util/message.h"
+#include "util/timespan.h"
 
 DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
 
@@ -97,13 +100,28 @@ int follow_call(struct follow *follow, sd_bus_message *call, sd_bus_message **re
 
 /* ---- waiting ---- */
 
-int follow_wait(struct follow *follow)
+static int wait_for_signal(struct follow *follow)
 {
         int r = 0;
 
         while (r >= 0 && !follow->notified && !follow->relist)
                 r = client_process(follow->client);
+        return r;
+}
+
+int follow_wait(struct follow *follow)
+{
+        int r = wait_for_signal(follow);
+
         return r < 0 ? lost(follow, r) : STEP_ON;
+}
+
+int follow_wait_at_most(struct follow *follow, uint64_t span_us)
+{
+        client_set_deadline(follow->client, span_us);
+        int r = wait_for_signal(follow);
+        client_set_deadline(follow->client, USEC_NEVER);
+        return r < 0 && r != -ETIME ? lost(follow, r) : STEP_ON;
 }
 
 /* It may be there already, having left another call without a reply. */

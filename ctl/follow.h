@@ -38,5 +38,8 @@ int follow_failed(struct follow *follow, struct call_failure *failure);
 /* Waits until `notified` or `relist` is set. */
 int follow_wait(struct follow *follow);
 
+/* The same, but not longer than this time. */
+int follow_wait_at_most(struct follow *follow, uint64_t span_us);
+
 /* Waits until the service is on the bus. `notified` and `relist` are set then. */
 int follow_until_present(struct follow *follow);

@@ -30,7 +30,8 @@ from harness import TOKEN, Fake  # noqa: E402
 PATIENCE = 30
 UNIT = "jobwatchd.service"
 STATE = "/var/lib/jobwatchd"
-UNITS = ("jobwatchd.service", "jobwatchd@*.service", "jobwatch-job@*.service", "jobwatch-hook@*.service", "test-*.service")
+UNITS = ("jobwatchd.service", "jobwatchd@*.service", "jobwatch-job@*.service", "jobwatch-hook@*.service",
+         "jobwatch-report.service", "test-*.service")
 
 ONE_SHOT = "[Service]\nType=oneshot\nExecStart={}\n"
 

@@ -238,6 +238,9 @@ class Readme(unittest.TestCase):
     def well(self, command):
         self.assertIn("no problems", self.execute(command))
 
+    def drawn(self, command):
+        self.assertEqual(self.execute(command), "")
+
     def in_script(self, command):
         """The status tells how the job ended."""
         self.assertRegex(self.execute(command), "^Job 87654321: Completed")
@@ -267,6 +270,7 @@ class Readme(unittest.TestCase):
         ("jobwatchctl deliveries ", deliveries),
         ("jobwatchctl test-hook note ", hook_tested),
         ("jobwatchctl status ", well),
+        ("jobwatchctl timeline ", drawn),
     )
 
     def prepare(self):

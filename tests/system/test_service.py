@@ -28,7 +28,7 @@ FIELDS = {"MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "JOBWATCH_EVENT", "JOBW
 # The findings of systemd-analyze; each is explained in systemd/sandbox.conf.
 EXPLAINED = {"PrivateNetwork=", "RestrictAddressFamilies=~AF_(INET|INET6)", "IPAddressDeny=", "DeviceAllow=",
              "RestrictAddressFamilies=~AF_UNIX", "RootDirectory=/RootImage="}
-# jobwatch-job@ uses only the bus.
+# jobwatch-job@ and jobwatch-report use only the bus.
 EXPLAINED_OF_TOOLS = {"DeviceAllow=", "RestrictAddressFamilies=~AF_UNIX", "RootDirectory=/RootImage="}
 
 
@@ -268,18 +268,20 @@ class Installed(SystemTest):
                 self.assertNotIn(here.encode(), file.read(), path)
 
     def test_units_are_clean(self):
-        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service", "jobwatch-hook@x.service"):
+        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service", "jobwatch-hook@x.service",
+                     "jobwatch-report.service"):
             self.assertEqual(self.run_inside("systemd-analyze", "verify", unit), "", unit)
 
     def test_never_gives_up(self):
-        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service"):
+        for unit in ("jobwatchd.service", "jobwatchd@x.service", "jobwatch-job@1.service", "jobwatch-report.service"):
             self.assertEqual([self.show(unit, name) for name in ("Restart", "StartLimitIntervalUSec")],
                              ["on-failure", "0"], unit)
 
     def test_exposure(self):
         """The exposure is low and consists only of findings explained in the unit."""
         for unit, explained in (("jobwatchd.service", EXPLAINED), ("jobwatchd@x.service", EXPLAINED),
-                                ("jobwatch-job@1.service", EXPLAINED_OF_TOOLS)):
+                                ("jobwatch-job@1.service", EXPLAINED_OF_TOOLS),
+                                ("jobwatch-report.service", EXPLAINED_OF_TOOLS | {"UMask="})):
             how = ("systemd-analyze", "security", "--offline=yes", "--no-pager")
             said = self.system.run(*how, "--threshold=10", unit, check=False)
             self.assertEqual(said.status, 0, said.output)

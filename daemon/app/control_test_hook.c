@@ -62,6 +62,11 @@ static void start(struct test_hook *test)
         case EBUSY:
                 bus_call_fail(test->call, BUS_BUSY, "%d tests of hooks are running", HOOK_TESTS_RUNNING_MAX);
                 break;
+        case EAGAIN:
+                bus_call_fail(test->call, BUS_BUSY,
+                              "as many attempts of hook %s are in progress as its 'parallel' permits",
+                              test->hook);
+                break;
         default:
                 bus_call_fail(test->call, BUS_FAILED, "cannot test the hook: %s", strerror(-r));
                 break;

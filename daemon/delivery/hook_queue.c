@@ -47,6 +47,7 @@ struct hook_queue {
         struct backlog backlog;
         struct attempt *attempts[HOOK_PARALLEL_MAX + AHEAD_MAX + RECORDING_MAX]; /* the oldest first */
         size_t count;
+        size_t tests; /* in progress, see hook_test.h */
         struct attempt_counts counts;
         sd_event_source *timer;
         uint64_t retry_us; /* when to retry what the state refused, by clock_process_us(); 0: nothing */
@@ -277,7 +278,7 @@ struct attempt_phases {
 
 static struct attempt_phases count_phases(const struct hook_queue *queue)
 {
-        struct attempt_phases phases = { 0 };
+        struct attempt_phases phases = { .slots = queue->tests };
 
         for (size_t i = 0; i < queue->count; i++)
                 if (attempt_is_ahead(queue->attempts[i]))
@@ -361,6 +362,24 @@ void hook_queue_fill(struct hook_queue *queue)
         if (queue->setup != NULL && !queue->stopping && !queue->unreadable)
                 backlog_read(&queue->backlog);
         set_timer(queue);
+}
+
+/* ---- tests ---- */
+
+bool hook_queue_begin_test(struct hook_queue *queue)
+{
+        if (count_phases(queue).slots >= hook_setup_hook(queue->setup)->parallel)
+                return false;
+        queue->tests++;
+        return true;
+}
+
+void hook_queue_end_test(struct hook_queue *queue)
+{
+        if (queue->tests == 0) /* it is another queue than when the test began */
+                return;
+        queue->tests--;
+        wake(queue);
 }
 
 /* ---- life ---- */

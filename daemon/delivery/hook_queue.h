@@ -62,6 +62,13 @@ void hook_queue_reread(struct hook_queue *queue, const struct hook_load *load, c
 /* The setup of the hook; NULL if it is not configured. Borrowed. */
 struct hook_setup *hook_queue_setup(const struct hook_queue *queue);
 
+/*
+ * A test of the hook, which is configured, takes one of the slots of its attempts until it has ended: returns
+ * false if none is free.
+ */
+bool hook_queue_begin_test(struct hook_queue *queue);
+void hook_queue_end_test(struct hook_queue *queue);
+
 /* A delivery of the hook was recorded; it has the highest id so far. */
 void hook_queue_add(struct hook_queue *queue, const struct delivery *delivery);
 

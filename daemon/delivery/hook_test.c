@@ -45,6 +45,8 @@ struct hook_test {
 
 struct hook_tests {
         struct journal *journal;
+        void (*on_end)(void *userdata, const char *hook);
+        void *userdata;
         sd_event_source *release;
         TAILQ_HEAD(, hook_test) all; /* the oldest first */
         size_t count;
@@ -157,9 +159,10 @@ static void end_test(struct hook_test *test, const char *error)
                          timespan_format_rough(test->ended_us - test->started_us, span));
         }
         deferred_start(test->tests->release);
+        test->tests->on_end(test->tests->userdata, test->hook);
 }
 
-static void on_end(void *userdata, const struct hook_end *end)
+static void on_attempt_end(void *userdata, const struct hook_end *end)
 {
         struct hook_test *test = userdata;
 
@@ -181,7 +184,9 @@ static size_t count_running(const struct hook_tests *tests)
 
 static void start(struct hook_test *test)
 {
-        const struct hook_listener listener = { .on_end = on_end, .on_output = on_output, .userdata = test };
+        const struct hook_listener listener = { .on_end = on_attempt_end,
+                                                .on_output = on_output,
+                                                .userdata = test };
         CLEANUP(cleanup_free) char *reason = NULL;
 
         int r = check_descriptors();
@@ -252,12 +257,15 @@ void hook_tests_stop(struct hook_tests *tests)
 
 /* ---- life ---- */
 
-struct hook_tests *hook_tests_new(sd_event *event, struct journal *journal)
+struct hook_tests *hook_tests_new(sd_event *event, struct journal *journal,
+                                  void (*on_end)(void *userdata, const char *hook), void *userdata)
 {
         struct hook_tests *tests = memory_malloc(NULL, sizeof(*tests));
 
         /* Deliveries are counted from 1. A later run has other ids than this one. */
-        *tests = (struct hook_tests){ .journal = journal, .last_id = clock_wall_us() };
+        *tests = (struct hook_tests){
+                .journal = journal, .on_end = on_end, .userdata = userdata, .last_id = clock_wall_us()
+        };
         TAILQ_INIT(&tests->all);
         tests->release = deferred_new(event, on_release, tests);
         return tests;

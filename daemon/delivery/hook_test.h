@@ -36,8 +36,11 @@ struct hook_test_result {
         size_t output_size;
 };
 
-/* The arguments are borrowed. */
-struct hook_tests *hook_tests_new(sd_event *event, struct journal *journal);
+/*
+ * The arguments are borrowed. `on_end` is called when a test of a hook has ended, also by hook_tests_start().
+ */
+struct hook_tests *hook_tests_new(sd_event *event, struct journal *journal,
+                                  void (*on_end)(void *userdata, const char *hook), void *userdata);
 
 /* Accepts NULL, returns NULL. */
 struct hook_tests *hook_tests_free(struct hook_tests *tests);

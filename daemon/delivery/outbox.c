@@ -239,16 +239,29 @@ void outbox_reread(struct outbox *outbox, const struct config *config, const str
         }
 }
 
+static void on_test_end(void *userdata, const char *hook)
+{
+        struct hook_queue *queue = find_queue(userdata, hook);
+
+        if (queue != NULL)
+                hook_queue_end_test(queue);
+}
+
 int outbox_start_test(struct outbox *outbox, const char *hook, struct event *event, uid_t uid,
                       uint64_t *ret_id)
 {
-        const struct hook_queue *queue = find_queue(outbox, hook);
+        struct hook_queue *queue = find_queue(outbox, hook);
 
         if (queue == NULL || hook_queue_setup(queue) == NULL)
                 return -ENOENT;
         if (outbox->stopping)
                 return -EBUSY;
-        return hook_tests_start(outbox->tests, hook_queue_setup(queue), event, uid, ret_id);
+        if (!hook_queue_begin_test(queue))
+                return -EAGAIN;
+        int r = hook_tests_start(outbox->tests, hook_queue_setup(queue), event, uid, ret_id);
+        if (r < 0)
+                hook_queue_end_test(queue);
+        return r;
 }
 
 int outbox_find_test(struct outbox *outbox, uint64_t id, struct hook_test_result *ret_result)
@@ -390,7 +403,7 @@ int outbox_new(const struct outbox_parts *parts, const struct outbox_load *load,
         *outbox = (struct outbox){ .parts = *parts, .outputs = outputs_new() };
         outbox->parts.config = NULL;
         outbox->wake = deferred_new(parts->event, on_wake, outbox);
-        outbox->tests = hook_tests_new(parts->event, parts->journal);
+        outbox->tests = hook_tests_new(parts->event, parts->journal, on_test_end, outbox);
 
         int r = outbox_reload(outbox, parts->config, load);
         if (r < 0)

@@ -88,7 +88,8 @@ const struct outbox_parts *outbox_parts(const struct outbox *outbox);
 
 /*
  * Tries a hook with a made-up event (test_event.h), which is moved out: see hook_test.h. Returns 0 and the id
- * of the test, -ENOENT if no such hook is configured, or -EBUSY if too many tests are running.
+ * of the test, -ENOENT if no such hook is configured, -EBUSY if too many tests are running, or -EAGAIN if as
+ * many attempts of the hook are in progress as may be.
  */
 int outbox_start_test(struct outbox *outbox, const char *hook, struct event *event, uid_t uid,
                       uint64_t *ret_id);

@@ -25,7 +25,16 @@ struct scene {
         struct hook_setup *setup;
         struct hook_tests *tests;
         uint64_t id; /* of the last test */
+        unsigned ends;
 };
+
+static void on_end(void *userdata, const char *hook)
+{
+        struct scene *scene = userdata;
+
+        assert_string_equal(hook, "mail");
+        scene->ends++;
+}
 
 static int set_up(void **state)
 {
@@ -36,7 +45,7 @@ static int set_up(void **state)
         passed_us = 0;
         assert_int_equal(hook_setup(&hook), 0);
         scene->hook = hook;
-        scene->tests = hook_tests_new(scene->hook->event, scene->hook->journal);
+        scene->tests = hook_tests_new(scene->hook->event, scene->hook->journal, on_end, scene);
         *state = scene;
         return 0;
 }
@@ -174,6 +183,7 @@ static void test_few_run_at_a_time(void **state)
         const struct hook_test_result result = find(scene, last);
         assert_int_equal(result.state, HOOK_TEST_FAILED);
         assert_string_equal(result.error, "the daemon is stopping");
+        assert_int_equal(scene->ends, HOOK_TESTS_RUNNING_MAX);
 }
 
 static void test_results_are_kept_for_ten_minutes(void **state)

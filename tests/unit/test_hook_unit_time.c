@@ -84,6 +84,30 @@ static void test_late_success(void **state)
         unit_expect_end(&run, true, "");
 }
 
+/* A test has no second attempt, which would learn of it. */
+static void test_late_success_of_a_test(void **state)
+{
+        struct bus_fixture *fixture = *state;
+        const struct unit_change running = { .active = "activating", .result = "success" };
+        struct unit_run run;
+
+        fixture->hook->sample.test = true;
+        fixture->hook->hook.timeout_us = UNIT_SHORT_US;
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 1);
+        fake_send_change(&fixture->systemd, "a.service", &running);
+        unit_expect_failure(&run, "did not finish within 1s");
+        fixture->systemd.active = "inactive";
+        fake_send_change(&fixture->systemd, "a.service", &unit_success);
+        HOOK_WAIT(fixture->hook, !unit_has_files(fixture));
+
+        fixture->hook->hook.timeout_us = LONG_US;
+        unit_start(&run, fixture, "a.service");
+        unit_wait_starts(fixture, 2);
+        fake_end_unit(&fixture->systemd, 2, "a.service");
+        unit_expect_end(&run, true, "");
+}
+
 /* What the unit did for an earlier event is not taken for a success of a start that was only waited for. */
 static void test_start_is_late(void **state)
 {
@@ -405,6 +429,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_timeout),
                 TEST(test_late_success),
+                TEST(test_late_success_of_a_test),
                 TEST(test_start_is_late),
                 TEST(test_timeout_of_systemd),
                 TEST(test_stopped_while_starting),

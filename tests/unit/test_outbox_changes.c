@@ -3,6 +3,7 @@
 /* Deliveries that someone has made again, or not at all, while others are in progress. */
 
 #include "delivery/outbox_changes.h"
+#include "delivery/test_event.h"
 #include "outbox_fixture.h"
 
 struct ended {
@@ -183,6 +184,42 @@ static void test_a_retry_goes_ahead_of_newer_ones_that_fail(void **state)
         end(test);
 }
 
+/* One attempt at a time, of whatever kind. */
+static void test_tests_of_a_hook_take_turns_with_its_deliveries(void **state)
+{
+        struct outbox_test *test = *state;
+        struct event event = { .kind = EVENT_SUCCEEDED, .record.id = 7 };
+        char text[512];
+        uint64_t id;
+
+        (void)snprintf(
+                text, sizeof(text),
+                "[jobs]\nids = 1\n[hook slow]\nparallel = 1\nexec = /bin/sh -c 'read line <%s/gate; echo "
+                "$JOBWATCH_EVENT_ID >>%s/delivered'\n",
+                test->hook->directory, test->hook->directory);
+        test->config = load_text(text);
+        start(test);
+        record(test, 1, 1, "slow");
+        HOOK_WAIT(test->hook, in_progress() == 1);
+        test_event_complete(&event);
+        assert_int_equal(outbox_start_test(test->outbox, "slow", &event, 1000, &id), -EAGAIN);
+        open_gate(test);
+        HOOK_WAIT(test->hook, pending(test, "slow") == 0);
+
+        assert_int_equal(outbox_start_test(test->outbox, "slow", &event, 1000, &id), 0);
+        event_clear(&event);
+        HOOK_WAIT(test->hook, in_progress() == 1);
+        record(test, 2, 1, "slow");
+        settle(test);
+        assert_int_equal(in_progress(), 1);
+        assert_int_equal(pending(test, "slow"), 1);
+        open_gate(test);
+        HOOK_WAIT(test->hook, outbox_is_delivering(test->outbox, 2));
+        open_gate(test);
+        HOOK_WAIT(test->hook, outbox_is_idle(test->outbox));
+        expect_states(test, ALL_STATES, "done 1,done 1");
+}
+
 /* What is in progress is not made twice. */
 static void test_a_retry_of_others_leaves_attempts_alone(void **state)
 {
@@ -322,6 +359,7 @@ int main(void)
                 OUTBOX_TEST(test_one_that_waits_for_its_retry_is_due),
                 OUTBOX_TEST(test_a_retry_waits_for_an_attempt_for_the_same_job),
                 OUTBOX_TEST(test_a_retry_goes_ahead_of_newer_ones_that_fail),
+                OUTBOX_TEST(test_tests_of_a_hook_take_turns_with_its_deliveries),
                 OUTBOX_TEST(test_a_retry_of_others_leaves_attempts_alone),
                 OUTBOX_TEST(test_a_dropped_delivery_is_not_made),
                 OUTBOX_TEST(test_one_that_is_dropped_while_it_is_made_ends_with_the_attempt),

@@ -142,7 +142,7 @@ static int on_time(sd_event_source *source, uint64_t time_us, void *userdata)
         (void)time_us;
         struct unit_run *run = userdata;
         const struct hook_attempt attempt = run->attempt;
-        bool retried = !run->success && attempt.attempt <= attempt.hook->retries;
+        bool retried = !run->success && attempt.attempt <= attempt.hook->retries && !attempt.event->test;
 
         CLEANUP(cleanup_free) char *reason = run->over ? STEAL_POINTER(run->reason) : explain_timeout(run);
         CLEANUP(cleanup_free) char *answer = format_message("unit %s has succeeded", run->unit);

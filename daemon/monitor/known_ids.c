@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "util/sorted.h"
 
 /* Of the jobs that one day brings; more can be looked up again. */
 #define IDS_MAX 100000
@@ -17,19 +18,9 @@ struct known_id {
         int64_t created_ticks;
 };
 
-/* The number of lower IDs. */
 static size_t place_of(const struct known_ids *known, uint64_t id)
 {
-        size_t from = 0, to = known->count;
-
-        while (from < to) {
-                size_t middle = from + (to - from) / 2;
-                if (known->ids[middle].id < id)
-                        from = middle + 1;
-                else
-                        to = middle;
-        }
-        return from;
+        return sorted_place(known->ids, known->count, sizeof(*known->ids), id);
 }
 
 bool known_ids_contain(const struct known_ids *known, uint64_t id)

@@ -8,19 +8,11 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "util/sorted.h"
 
 size_t manual_jobs_place(const struct manual_jobs *manual, uint64_t id)
 {
-        size_t from = 0, to = manual->count;
-
-        while (from < to) {
-                size_t middle = from + (to - from) / 2;
-                if (manual->jobs[middle].id < id)
-                        from = middle + 1;
-                else
-                        to = middle;
-        }
-        return from;
+        return sorted_place(manual->jobs, manual->count, sizeof(struct manual_job), id);
 }
 
 struct manual_job *manual_jobs_find(const struct manual_jobs *manual, uint64_t id)

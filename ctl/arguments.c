@@ -327,10 +327,11 @@ static int read_ids(struct arguments *arguments)
 
         for (size_t i = 0; i < arguments->word_count; i++) {
                 if (job_id_parse(arguments->words[i], &id) < 0)
-                        return usage_error(arguments->words[i],
-                                           jobs ? "invalid job ID; use a number such as 87654321"
-                                                : "invalid delivery ID; use a number from 'jobwatchctl "
-                                                  "deliveries'");
+                        return usage_error(
+                                arguments->words[i],
+                                jobs ? "invalid job ID; use a number such as 87654321, see 'jobwatchctl list'"
+                                     : "invalid delivery ID; use a number from 'jobwatchctl "
+                                       "deliveries'");
                 if (!id_list_contains(&arguments->ids, id))
                         id_list_add(&arguments->ids, id);
         }
@@ -372,6 +373,10 @@ int arguments_read(int argc, char *argv[], struct arguments *arguments)
                 r = read_options(argc, argv, arguments);
         if (r < 0 || arguments->help || arguments->version)
                 return r;
+        if (optind < argc && strcmp(argv[optind], "help") == 0) {
+                arguments->help = true;
+                return 0;
+        }
         r = find_command(optind < argc ? argv[optind] : "list", &arguments->command);
         if (r < 0)
                 return r;

@@ -14,6 +14,7 @@
 #include "platform/clock.h"
 #include "util/cleanup.h"
 #include "util/memory.h"
+#include "util/suggestion.h"
 
 DEFINE_CLEANUP(struct control, control_free)
 
@@ -54,6 +55,19 @@ bool control_has_hook(const struct control *control, const char *name)
                 if (strcmp(config->hooks[i].name, name) == 0)
                         return true;
         return false;
+}
+
+void control_fail_hook(const struct control *control, struct bus_call *call, const char *name)
+{
+        const struct config *config = *control->parts.config;
+        const char *nearest = config->hook_count > 0
+                                      ? nearest_word(name, (const char *const *)&config->hooks[0].name,
+                                                     sizeof(config->hooks[0]), config->hook_count)
+                                      : NULL;
+
+        bus_call_fail(call, BUS_NO_SUCH_HOOK, "no such hook: %s%s%s%s", name,
+                      nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+                      nearest != NULL ? "'?" : "");
 }
 
 uint64_t control_wall_us(const struct control *control, uint64_t boot_us)

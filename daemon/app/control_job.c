@@ -97,7 +97,7 @@ static void done(struct state_operation *operation, int r)
         if (r < 0)
                 control_fail_state(get->call, operation);
         else if (!get->row.is_watched && !get->row.is_stored)
-                bus_call_fail(get->call, BUS_NO_SUCH_JOB, "job %" PRIu64 " is not known", get->id);
+                bus_call_fail(get->call, BUS_NO_SUCH_JOB, "no such job: %" PRIu64, get->id);
         else
                 put_job(get);
         get_free(get);

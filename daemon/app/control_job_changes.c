@@ -97,7 +97,7 @@ static bool join_hooks(const struct control *control, struct bus_call *call, cha
 
         for (; hooks != NULL && *hooks != NULL; hooks++) {
                 if (!control_has_hook(control, *hooks)) {
-                        bus_call_fail(call, BUS_NO_SUCH_HOOK, "no such hook: %s", *hooks);
+                        control_fail_hook(control, call, *hooks);
                         return false;
                 }
                 names_add(&names, *hooks);

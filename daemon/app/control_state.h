@@ -46,6 +46,9 @@ void control_fail_memory(struct bus_call *call);
 /* Whether a hook is configured. */
 bool control_has_hook(const struct control *control, const char *name);
 
+/* The call ends with an error: no such hook is configured; one with a similar name is named. */
+void control_fail_hook(const struct control *control, struct bus_call *call, const char *name);
+
 /* The wall clock at a time of CLOCK_BOOTTIME, now or later. */
 uint64_t control_wall_us(const struct control *control, uint64_t boot_us);
 

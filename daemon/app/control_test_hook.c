@@ -3,6 +3,7 @@
 /* TestHook: what is recorded of the job is read from the state, and made part of the event. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,17 +91,29 @@ static void test_done(struct state_operation *operation, int r)
         test_free(test);
 }
 
+static void fail_event(struct bus_call *call, const char *event)
+{
+        char words[160] = "";
+
+        for (int kind = 0; kind < EVENT_KIND_COUNT; kind++) {
+                const size_t used = strlen(words);
+                (void)snprintf(words + used, sizeof(words) - used, "%s%s", kind > 0 ? ", " : "",
+                               event_kind_to_string((enum event_kind)kind));
+        }
+        bus_call_fail(call, BUS_INVALID_ARGUMENTS, "no such event: %s; use one of %s", event, words);
+}
+
 void control_test_hook(void *userdata, struct bus_call *call, const struct bus_test_hook *arguments)
 {
         const struct control *control = userdata;
         enum event_kind kind;
 
         if (!event_kind_from_string(arguments->event, &kind)) {
-                bus_call_fail(call, BUS_INVALID_ARGUMENTS, "no such event: %s", arguments->event);
+                fail_event(call, arguments->event);
                 return;
         }
         if (!control_has_hook(control, arguments->hook)) {
-                bus_call_fail(call, BUS_NO_SUCH_HOOK, "no such hook: %s", arguments->hook);
+                control_fail_hook(control, call, arguments->hook);
                 return;
         }
         struct test_hook *test = memory_need(calloc(1, sizeof(*test)));

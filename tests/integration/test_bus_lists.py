@@ -124,7 +124,7 @@ class Jobs(BusTest):
         self.assertLessEqual(set(row), set(job))
         self.assertLessEqual({"Guid", "CreatedOn", "UpdatedOn", "Deliveries", "FailedDeliveries"}, set(job))
         self.assertNotIn("example", str(job))  # no user, no e-mail
-        self.assertRefused("job 6 is not known", "GetJob", "t", 6)
+        self.assertRefused("no such job: 6", "GetJob", "t", 6)
 
     def test_discovered_jobs_stay_when_they_have_ended(self):
         daemon = self.start([], "[job 5]\ncreated = 1d\nstep = 0s Running\n", poll={"feed": "auto"},

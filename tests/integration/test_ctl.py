@@ -39,7 +39,7 @@ class Show(ThreeJobs):
 
     def test_an_unknown_job(self):
         self.start_three()
-        self.says(EX_UNKNOWN, "[Jj]ob 99", "show", "99")
+        self.says(EX_UNKNOWN, "no such job: 99$", "show", "99")
 
 
 class History(ThreeJobs):

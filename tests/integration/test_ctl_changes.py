@@ -5,7 +5,7 @@ import signal
 import unittest
 
 from ctl_rig import THREE, ThreeJobs, Waiting, Waits
-from harness import EX_JOB_FAILED, EX_OK
+from harness import EX_JOB_FAILED, EX_OK, EX_USAGE
 
 EX_UNKNOWN = 66
 
@@ -28,7 +28,8 @@ class Changes(ThreeJobs):
         self.fake.job(8, status="Completed")
         self.out("add", "8", "--hook", "note")
         self.wait_until(lambda: note.exists() and "8\n" in note.read_text())
-        self.says(EX_UNKNOWN, ".*nohook", "add", "8", "--hook", "nohook")
+        self.says(EX_UNKNOWN, "no such hook: nohook$", "add", "8", "--hook", "nohook")
+        self.says(EX_UNKNOWN, r"no such hook: noet; did you mean 'note'\?", "add", "8", "--hook", "noet")
 
     def test_more_jobs_than_a_call_may_have(self):
         """They are sent in several; if one fails, what was done before is said."""
@@ -100,7 +101,10 @@ class Deliveries(ThreeJobs):
         result = self.json("test-hook", "note", "--job=5", status=EX_JOB_FAILED)
         self.assertEqual((result["State"], result["Output"]), ("failed", "said"))
         self.assertEqual(len(self.json("history")), before)
-        self.says(EX_UNKNOWN, ".*nohook", "test-hook", "nohook")
+        self.says(EX_UNKNOWN, "no such hook: nohook$", "test-hook", "nohook")
+        self.says(EX_UNKNOWN, r"no such hook: noe; did you mean 'note'\?", "test-hook", "noe")
+        self.says(EX_USAGE, "no such event: ended; use one of seen, changed, succeeded, failed, gone, stalled, api_down, "
+                            "api_refused, api_ok$", "test-hook", "note", "--event=ended")
 
 
 class Added(Waits):

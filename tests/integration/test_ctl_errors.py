@@ -2,6 +2,8 @@
 """jobwatchctl where something is missing, refused or wrong: each has one message, and a status that scripts can use."""
 
 import os
+import pathlib
+import re
 import subprocess
 import time
 import unittest
@@ -12,6 +14,14 @@ from harness import EX_IOERR, EX_NOPERM, EX_OK, EX_TIMEOUT, EX_UNAVAILABLE, EX_U
 
 EX_UNKNOWN, EX_SOFTWARE = 66, 70
 DBUS, OWN = "org.freedesktop.DBus.Error.", "org.jobwatchd1.Error."
+
+
+NOWHERE = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
+
+
+def commands(text):
+    """Those that --help lists."""
+    return re.findall(r"(?m)^  ([a-z][a-z-]*) ", text)
 
 
 class CommandLine(CtlTest):
@@ -43,11 +53,49 @@ class CommandLine(CtlTest):
                   "--open", "--ended")
         self.says(EX_USAGE, "command line: it is not valid UTF-8", "list", b"\xff".decode("utf-8", "surrogateescape"))
 
+    def test_every_command_explains_itself_without_a_bus(self):
+        text = self.out("--help", env=NOWHERE)
+        for command in commands(text):
+            for option in "--help", "-h":
+                self.assertEqual(self.out(command, option, env=NOWHERE), text)
+        self.assertEqual(self.out("help", env=NOWHERE), text)
+        self.assertEqual(self.out("help", "list", env=NOWHERE), text)
+
+    def test_every_long_word_is_corrected_if_a_letter_is_missing(self):
+        text = self.out("--help", env=NOWHERE)
+        for word in commands(text):
+            if len(word) > 3:
+                self.says(EX_USAGE, f"unknown command '.*': did you mean '{word}'", word[:1] + word[2:])
+        for word in re.findall(r"(?m)^ +(?:-\w, )?--([a-z-]+)", text):
+            if len(word) > 4:
+                self.says(EX_USAGE, f"unknown option '--.*': did you mean '--{word}'", "list", "--" + word[:1] + word[2:])
+
+    def test_every_command_refuses_options_of_others(self):
+        text = self.out("--help", env=NOWHERE)
+        of_command = {command: set(re.findall(r"--([a-z-]+)", line))
+                      for command, line in re.findall(r"(?m)^  ([a-z][a-z-]*) (.*)$", text)}
+        arguments = dict(re.findall(r"(?m)^ +(?:-\w, )?--([a-z-]+)=(\S+)", text))
+        values = {"N": "1", "TIME": "1h", "SPAN": "1h", "ID": "1"}
+        every = set().union(*of_command.values())
+        self.assertGreater(len(every), 10)
+        for command, own in of_command.items():
+            for option in every - own:
+                value = [values.get(arguments[option], "x")] if option in arguments else []
+                self.says(EX_USAGE, f"{command}: this command has no option --{option}$", command, "--" + option, *value)
+
+    def test_the_manual_has_the_exit_statuses(self):
+        root = pathlib.Path(__file__).parents[2]
+        manual = (root / "man/jobwatchctl.1").read_text(encoding="utf-8").split(".Sh EXIT STATUS")[1].split(".Sh ")[0]
+        listed = {int(number) for number in re.findall(r"(?m)^\.It (\d+)$", manual)}
+        text = self.out("--help", env=NOWHERE).split("Exit status:")[1].split("Full documentation")[0]
+        self.assertEqual({int(number) for number in re.findall(r"\b(\d+)\b", text)}, listed)
+        self.assertEqual(listed, {0, 1, 2, 3, EX_USAGE, EX_UNKNOWN, EX_UNAVAILABLE, EX_SOFTWARE, EX_IOERR, EX_NOPERM,
+                                  EX_TIMEOUT, 143})
+
     def test_help_and_version_need_no_bus(self):
-        nowhere = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
-        self.assertIn("  test-hook HOOK ", self.out("--help", env=nowhere))
-        self.assertIn("Usage: jobwatchctl", self.out("list", "-h", env=nowhere))
-        self.assertRegex(self.out("-V", env=nowhere), r"^jobwatchctl \d+\.\d+\.\d+\nLicense: MIT <https://.*>\n$")
+        self.assertIn("  test-hook HOOK ", self.out("--help", env=NOWHERE))
+        self.assertIn("Usage: jobwatchctl", self.out("list", "-h", env=NOWHERE))
+        self.assertRegex(self.out("-V", env=NOWHERE), r"^jobwatchctl \d+\.\d+\.\d+\nLicense: MIT <https://.*>\n$")
 
 
 class Missing(CtlTest):

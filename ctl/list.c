@@ -33,8 +33,9 @@ static const struct column job_columns[] = {
 };
 
 /* All that the columns show, in little more than half the time of whole rows. */
-static const char *const job_keys[] = { "Id",       "Name",     "Status",      "Outcome", "ChangedUSec",
-                                        "Progress", "LeftUSec", "Description", "Failing", NULL };
+static const char *const job_keys[] = { "Id",          "Name",     "Status",   "Outcome",
+                                        "ChangedUSec", "Progress", "LeftUSec", "Description",
+                                        "Failing",     "Removed",  NULL };
 
 static const struct listing jobs = { job_columns, COUNT_OF(job_columns), "job", "jobs" };
 

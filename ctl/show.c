@@ -26,8 +26,10 @@ static char *describe_status(const struct row *row, const struct output *output)
         const char *outcome = row_text(row, "Outcome");
 
         if (row_value(row, "Observed") != NULL && !row_flag(row, "Observed")) {
+                const char *failing = row_text(row, "Failing");
                 free(status);
-                return format_message("not read yet");
+                return format_message("not read yet%s%s", failing != NULL ? ": " : "",
+                                      failing != NULL ? failing : "");
         }
         if (status == NULL || outcome == NULL || row_text_is(row, "Outcome", "gone"))
                 return status;

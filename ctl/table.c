@@ -83,15 +83,16 @@ char *format_left(const struct row *row, const char *key, const struct output *o
 
 char *format_status(const struct row *row, const char *key, const struct output *output)
 {
-        const char *status = row_text(row, key), *failing = row_text(row, "Failing");
+        const char *status = row_text(row, key);
+        const char *aside = row_flag(row, "Removed") ? "removed" : row_text(row, "Failing");
 
         (void)output;
         if (row_text_is(row, "Outcome", "gone"))
                 status = "gone";
         char *text = cell_text_of(status);
-        if (failing == NULL)
+        if (aside == NULL)
                 return text;
-        char *longer = format_message("%s (%s)", text != NULL ? text : "-", failing);
+        char *longer = format_message("%s (%s)", text != NULL ? text : "-", aside);
         free(text);
         return longer;
 }
@@ -102,7 +103,7 @@ const char *status_colour(const struct row *row)
                 return "green";
         if (row_text_is(row, "Outcome", "failure") || row_text_is(row, "Outcome", "gone"))
                 return "red";
-        return row_text(row, "Failing") != NULL ? "yellow" : NULL;
+        return row_text(row, "Failing") != NULL || row_flag(row, "Removed") ? "yellow" : NULL;
 }
 
 /* ---- the table ---- */

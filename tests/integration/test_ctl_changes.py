@@ -21,6 +21,16 @@ class Changes(ThreeJobs):
         self.assertEqual(self.out("remove", "8"), "")
         self.assertNotIn(8, [row["Id"] for row in self.json("list", "--open") if not row["Removed"]])
         self.says(EX_UNKNOWN, ".*99", "remove", "99")
+        self.out("remove", "5")
+        self.assertRegex(self.out("list", "5"), r"(?m)^ *5 members Running \(removed\) ")
+        self.assertRegex(self.out("show", "5"), r"(?m)^ +Watched: no: removed$")
+
+    def test_why_an_added_job_is_not_read(self):
+        self.start_three()
+        self.out("add", "99")
+        self.wait_until(lambda: "Failing" in self.json("show", "99"))
+        self.assertRegex(self.out("list", "99"), r"(?m)^ *99 - +- \(not found\) ")
+        self.assertRegex(self.out("show", "99"), r"(?m)^ +Status: not read yet: not found$")
 
     def test_add_with_a_hook(self):
         note = self.directory / "note"

@@ -145,6 +145,8 @@ class Deliveries(Changes):
         self.assertRefused("no IDs are given", "Drop", "at", 0)
         self.assertEqual(self.delivery(2)["State"], "failed")
         daemon.wait_for(r"hook mail: delivery 1 dropped, as user \d+ has asked")
+        self.call("Drop", "at", 3, 2, 2, 2)  # which is one
+        self.assertRefused("no such delivery: 2", "GetDelivery", "t", 2)
 
     def test_deliveries_of_a_removed_hook_can_only_be_dropped(self):
         daemon = self.fail([5])

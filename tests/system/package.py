@@ -47,6 +47,7 @@ on = terminal
 exec = /bin/sh -c 'test -e /var/lib/{state}/later && echo "$JOBWATCH_JOB $JOBWATCH_EVENT_ID" >> /var/lib/{state}/late'
 """
 SCENARIO = "".join(f"[job {job}]\nstep = 0s Running\n" for job in (11, 12, 13))
+EVERYWHERE = ("/etc", "/home", "/opt", "/srv", "/usr", "/var")
 SERVICES = ("jobwatchd", "jobwatchd@other")
 
 
@@ -99,9 +100,9 @@ class Package(readme.Readme):
         return [(entry["JOBWATCH_JOB"], entry["JOBWATCH_EVENT"], entry["JOBWATCH_EVENT_ID"]) for entry in entries
                 if "JOBWATCH_EVENT" in entry]
 
-    def ours(self):
+    def ours(self, *directories):
         """Files of ours, outside the logs and what dpkg and apt keep about any package."""
-        found = self.run_inside("find", "/etc", "/home", "/opt", "/srv", "/usr", "/var", "-xdev", "-iname", "*jobwatch*")
+        found = self.run_inside("find", *directories, "-xdev", "-ipath", "*jobwatch*")
         return sorted(path for path in found.splitlines()
                       if not re.match(r"/var/(log|cache|lib/(dpkg|apt))/", path))
 
@@ -138,7 +139,7 @@ class Package(readme.Readme):
             self.assertIn(path, files)
         self.assertIn("org.jobwatchd1.manage-jobs", self.run_inside("pkaction"))
         self.apt("purge", "jobwatchd")
-        self.assertEqual(self.ours(), [])
+        self.assertEqual(self.ours(*EVERYWHERE), [])
 
     def start_both(self, fake):
         for service in SERVICES:
@@ -189,6 +190,10 @@ class Package(readme.Readme):
         self.assertEqual(self.states(), ["active", "active"])
         self.assertTrue(set(processes).isdisjoint(self.processes()), processes)
         self.assertNotIn("0.1.0", self.run_inside("jobwatchd", "--version"))
+        news = self.run_inside("zcat", "/usr/share/doc/jobwatchd/NEWS.Debian.gz")
+        self.run_inside("sh", "-c", re.search(r"^ +(rm -r (?:.*\\\n)*.*)", news, re.M)[1])
+        files = self.run_inside("dpkg", "-L", "jobwatchd").splitlines()
+        self.assertEqual([path for path in self.ours("/usr") if path not in files and path[4:] not in files], [])
 
         for state in ("jobwatchd", "jobwatchd-other"):
             self.wait_for(lambda state=state: len(self.lines(f"/var/lib/{state}/finished")) == 2, "the failed job")
@@ -227,9 +232,8 @@ class Package(readme.Readme):
 
         self.apt("purge", "jobwatchd")
         self.assertNothingRuns()
-        self.assertEqual(self.ours(), ["/etc/jobwatchd", "/etc/jobwatchd/jobwatchd.ini"])
-        self.assertEqual(sorted(path.name for path in self.system.path("/etc/jobwatchd").iterdir()),
-                         ["hooks.d", "jobwatchd.ini", "nexudus.token", "other.ini", "other.token"])
+        self.assertEqual(self.ours(*EVERYWHERE), ["/etc/jobwatchd", *(f"/etc/jobwatchd/{name}" for name in (
+            "hooks.d", "hooks.d/mine", "jobwatchd.ini", "nexudus.token", "other.ini", "other.token"))])
         self.assertEqual(self.lines("/etc/jobwatchd/hooks.d/mine"), ["#!/bin/sh"])
         self.assertRegex(self.run_inside("passwd", "--status", "jobwatchd"), "^jobwatchd L")
         self.assertEqual(self.run_inside("systemctl", "list-units", "--all", "--plain", "--no-legend", "jobwatch*"), "")

@@ -134,7 +134,8 @@ class Readme(unittest.TestCase):
     def install(self, command):
         """With its user and directories, and an explanation for each of its messages; nothing is started."""
         self.execute(command, stdin=b"y\n")
-        self.assertRegex(self.run_inside("jobwatchd", "--version"), r"jobwatchd \d")
+        version = re.search(r"jobwatchd_([\d.]+)-", command)[1]
+        self.assertRegex(self.run_inside("jobwatchd", "--version"), rf"^jobwatchd {re.escape(version)}\n")
         self.assertIn("jobwatchd", self.run_inside("getent", "passwd", "jobwatchd"))
         self.assertTrue(self.system.path("/etc/jobwatchd/hooks.d").is_dir())
         self.assertIn("jobwatchd has started", self.run_inside("journalctl", "--list-catalog"))
@@ -314,6 +315,14 @@ class Readme(unittest.TestCase):
         for command in commands:
             with self.subTest(command):
                 self.follow_command(command)
+        self.purge()
+
+    def purge(self):
+        """What the text says of it: the state is deleted, and the configuration is not."""
+        self.execute("apt purge jobwatchd", stdin=b"y\n")
+        self.assertEqual(list(self.system.path("/var/lib").glob("jobwatchd*")), [])
+        self.assertTrue(self.system.path("/etc/jobwatchd/jobwatchd.ini").exists())
+        self.assertEqual(self.show("ActiveState"), "inactive")
 
     def follow_command(self, command):
         known = [entry for entry in self.COMMANDS if re.match(entry[0], command)]

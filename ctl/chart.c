@@ -76,9 +76,9 @@ static void select_jobs(struct chart *chart, uint64_t since_us)
 
 static int list_jobs(struct chart *chart, struct follow *follow, const struct id_list *ids, uint64_t since_us)
 {
-        static const char *const keys[] = { "Id",          "Name",        "Status",  "Outcome",
-                                            "Observed",    "ChangedUSec", "Removed", "Failing",
-                                            "Description", "Result",      NULL };
+        static const char *const keys[] = { "Id",          "Name",     "Status",  "Outcome",     "Observed",
+                                            "ChangedUSec", "Removed",  "Failing", "Description", "Result",
+                                            "Progress",    "LeftUSec", NULL };
         const struct job_filter filter = { .ids = ids, .keys = keys };
         struct call_failure failure;
 

@@ -65,7 +65,7 @@ static const char page_style[] =
         ".job{overflow-wrap:anywhere}.job "
         "small{display:block;color:var(--muted);font-size:12.5px}"
         ".status span{display:flex;align-items:flex-start;gap:8px;overflow-wrap:anywhere}"
-        ".status .sign{margin-top:4px}"
+        ".status .sign{margin-top:4px}.status small{color:var(--muted);font-size:12.5px;padding-left:22px}"
         ".when,.took{white-space:nowrap}.took{color:var(--muted)}"
         ".result{overflow-wrap:anywhere;color:var(--muted);font:12.5px/1.5 "
         "ui-monospace,SFMono-Regular,"
@@ -87,7 +87,7 @@ static const char page_style[] =
         "}";
 
 /* Of svg_style and page_style together, as the policy wants it. */
-static const char style_digest[] = "sha256-QaKtV+hzy6on49mbT7CT+yhIpuPdl4TonWQP4I9Lb6Y=";
+static const char style_digest[] = "sha256-Wk6chlUnznsSf6zEhOx26RRtdk/MpnjOX+3L8TvvO2M=";
 
 /* ---- the head ---- */
 
@@ -188,6 +188,25 @@ static void put_result(FILE *file, const struct row *job)
         (void)fputs("</bdi></td>", file);
 }
 
+/* How far it is, and how long it still takes, as far as that is known. */
+static void put_prospect(FILE *file, const struct row *job)
+{
+        const bool progress = row_value(job, "Progress") != NULL, left = row_value(job, "LeftUSec") != NULL;
+
+        if (!progress && !left)
+                return;
+        (void)fputs(" <small class=\"number\">", file);
+        if (progress)
+                (void)fprintf(file, "%" PRIu64 "%%", row_number(job, "Progress"));
+        if (left) {
+                CLEANUP(cleanup_free) char *span = time_format_left(row_number(job, "LeftUSec"));
+                const bool known = *span == '~'; /* otherwise "soon" */
+                (void)fprintf(file, "%s%s%s%s", progress ? ", " : "", known ? "" : "ends ", span,
+                              known ? " left" : "");
+        }
+        (void)fputs("</small>", file);
+}
+
 static void put_job(FILE *file, const struct bar *bar)
 {
         const char *failing = row_text(bar->job, "Failing");
@@ -206,7 +225,9 @@ static void put_job(FILE *file, const struct bar *bar)
                 markup_put(file, failing, strlen(failing), 60);
                 (void)fputc(')', file);
         }
-        (void)fprintf(file, "</bdi></span></td><td class=\"when\" data-name=\"%s\">",
+        (void)fputs("</bdi></span>", file);
+        put_prospect(file, bar->job);
+        (void)fprintf(file, "</td><td class=\"when\" data-name=\"%s\">",
                       bar->kind == BAR_OPEN ? "Since" : "Ended");
         put_time(file, bar->kind == BAR_OPEN ? bar->begin_us : bar->end_us);
         (void)fprintf(file, "</td><td class=\"took number\" data-name=\"Time\">%s%s</td>",

@@ -117,9 +117,12 @@ class Report(Reports):
         self.assertEqual(sorted(int(row[0].split()[-1]) for row in rows), jobs)
         for job in self.json("list"):
             row, = [row for row in rows if row[0].endswith(f" {job['Id']}")]
-            self.assertEqual((row[0], row[1], row[4]), (f"{job['Description']} {job['Id']}", job["Status"], job.get("Result", "")))
+            self.assertEqual((row[0], row[4]), (f"{job['Description']} {job['Id']}", job.get("Result", "")))
+            progress = f" {job['Progress']}%" if "Progress" in job else ""
+            self.assertRegex(row[1], rf"^{job['Status']}{progress},?( ends soon| ~.* left)?$")
             self.assertRegex(row[2], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
-        self.assertRegex(page.text, r"2\s*open\s*15\s*succeeded\s*3\s*failed")
+        counts = [len([job for job in self.json("list") if job["Outcome"] == outcome]) for outcome in ("open", "success", "failure")]
+        self.assertRegex(page.text, r"{}\s*open\s*{}\s*succeeded\s*{}\s*failed".format(*counts))
         made, = re.findall(r"Generated (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", page.text)
         self.assertLess(abs(time.mktime(time.strptime(made, "%Y-%m-%d %H:%M:%S")) - time.time()), 60)
 

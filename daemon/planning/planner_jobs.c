@@ -25,6 +25,8 @@ void planner_add_job(struct planner *planner, struct planner_job *job)
 
 void planner_start_job(struct planner *planner, struct planner_job *job, uint64_t now_us, uint64_t span_us)
 {
+        if (job->done) /* its rows were not read since it has ended */
+                job->covered = job->read = false;
         job->done = false;
         planner_put(planner, job, now_us + span_us);
         feed_note_jobs(planner);

@@ -174,6 +174,8 @@ void witnesses_ask(struct planner *planner, enum failure failure, uint64_t now_u
 {
         if (checks_work(planner, now_us))
                 want_check(&planner->api, failure);
+        else
+                (void)hurry_witnesses(planner);
 }
 
 bool witnesses_want_check(const struct planner *planner)

@@ -35,7 +35,7 @@ void witnesses_note_streak(struct planner *planner, enum failure failure, uint64
 /* Opens the breaker, unless it is open, and takes back what was charged since the first witness. */
 void witnesses_open_breaker(struct planner *planner, enum failure failure, uint64_t now_us, uint64_t random);
 
-/* Wants a check, if checks work. */
+/* Wants a check; if checks do not work, two jobs are polled now. */
 void witnesses_ask(struct planner *planner, enum failure failure, uint64_t now_us);
 
 /* True if a check request is wanted. */

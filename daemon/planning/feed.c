@@ -156,6 +156,12 @@ static void spread_covered(struct planner *planner, uint64_t now_us)
         }
 }
 
+/* It waits for its backoff. */
+static bool is_charged(const struct planner_job *job)
+{
+        return job->failing && job->failures > 0;
+}
+
 /* All jobs are due by their paces again, in the order in which they would have been. */
 static void gather(struct planner *planner, uint64_t now_us)
 {
@@ -166,7 +172,7 @@ static void gather(struct planner *planner, uint64_t now_us)
                 bool spread = job->spread;
 
                 job->covered = job->read = job->spread = false;
-                if (!spread || job->failing || !waits_for_poll(job) || job->entry.due_us <= now_us)
+                if (!spread || is_charged(job) || !waits_for_poll(job) || job->entry.due_us <= now_us)
                         continue;
                 uint64_t span_us = job->entry.due_us - now_us;
                 if (job->settings.interval_us < sweep_us)
@@ -454,7 +460,7 @@ uint64_t planner_feed_retry_us(const struct planner *planner)
 /* The feed waits for the job: not for one that has ended, or that may fail for ever. */
 static bool is_waited_for(const struct planner_job *job)
 {
-        return !has_ended(job) && !(job->failing && job->failures > 0);
+        return !has_ended(job) && !is_charged(job);
 }
 
 /* A row of the job is not confirmed yet, or what it showed is not recorded. */

@@ -121,7 +121,8 @@ static int take_stored(void *userdata, const struct stored_discovery *stored)
             discovered_job_is_configured(loading->monitor->parts.config, stored->sections))
                 return load_job(loading, stored, &created);
         drop(&loading->dropped, stored->job);
-        return store_drop_discovered(loading->store, stored->job);
+        int r = store_drop_discovered(loading->store, stored->job);
+        return r == -ENOMEM ? r : 0; /* if it failed, it is done at the next start */
 }
 
 int discover_load(struct monitor *monitor)

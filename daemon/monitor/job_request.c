@@ -44,7 +44,8 @@ struct job_request {
         bool adds;
         bool by_user; /* otherwise time did it */
         uid_t uid;
-        uint64_t now_us; /* CLOCK_BOOTTIME of the request */
+        uint64_t now_us;  /* CLOCK_BOOTTIME of the request */
+        unsigned reloads; /* as of the monitor when it was queued: other jobs may be listed since */
         char *name, *hooks;
         job_request_handler done;
         void *userdata;
@@ -180,6 +181,7 @@ static enum job_was add_job(struct monitor *monitor, struct item *item, struct m
         } else {
                 job = STEAL_POINTER(item->job);
                 was = has_ended(job) ? JOB_ENDED : JOB_NEW;
+                job->planning.unwatched = true;
                 monitor_add_job(monitor, job);
                 planner_start_job(monitor->planner, &job->planning, now_us, 0);
         }
@@ -300,6 +302,8 @@ static void take_effect(struct job_request *request)
         request_free(request);
 }
 
+static void queue_request(struct job_request *request);
+
 static void request_done(struct state_operation *operation, int r)
 {
         CLEANUP(cleanup_request_free)
@@ -315,7 +319,10 @@ static void request_done(struct state_operation *operation, int r)
                 return;
         }
         if (request->monitor->changes.config == NULL) {
-                take_effect(STEAL_POINTER(request));
+                if (request->reloads == request->monitor->reloads)
+                        take_effect(STEAL_POINTER(request));
+                else
+                        queue_request(STEAL_POINTER(request));
                 return;
         }
         while (*last != NULL)
@@ -382,6 +389,7 @@ static void plan_removal(struct job_request *request, struct item *item)
 /* By what the configuration says now. */
 static void queue_request(struct job_request *request)
 {
+        request->reloads = request->monitor->reloads;
         request->put_count = 0;
         for (size_t i = 0; i < request->count; i++)
                 if (request->adds)

@@ -152,6 +152,7 @@ static void make_changes(struct monitor *monitor)
         assert(monitor->changes.config != NULL);
         job_changes_make(&monitor->changes, &monitor->jobs, monitor->planner, monitor_now_us(monitor));
         monitor->parts.config = monitor->changes.config;
+        monitor->reloads++;
 }
 
 int monitor_new(const struct monitor_parts *parts, struct monitor **ret_monitor)
@@ -293,8 +294,10 @@ void monitor_reload(struct monitor *monitor)
         requests_drop_removed(monitor);
         planner_set_limits(monitor->planner, &limits, config->status_rules, monitor_now_us(monitor));
         planner_hurry(monitor->planner, monitor_now_us(monitor));
-        for (size_t i = 0; i < monitor->changes.added_count; i++)
+        for (size_t i = 0; i < monitor->changes.added_count; i++) {
+                monitor->changes.added[i]->planning.unwatched = true;
                 start_job(monitor, monitor->changes.added[i]);
+        }
         job_changes_clear(&monitor->changes);
         manual_follow_config(monitor);
         job_requests_continue(monitor);

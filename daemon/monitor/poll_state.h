@@ -61,6 +61,7 @@ struct monitor {
         struct job_table jobs;
         struct job_changes changes;  /* prepared by monitor_prepare(); otherwise empty */
         struct manual_jobs manual;   /* what was asked for at run time: see manual.h */
+        unsigned reloads;            /* how often the configuration was replaced */
         struct job_request *waiting; /* those that are committed, and wait for the end of a reload */
         sd_event_source *expiry;     /* of added jobs that have ended; NULL: none was added */
         bool rereads;                /* there may be some that are to be read once more */

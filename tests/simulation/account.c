@@ -116,13 +116,16 @@ static void index_add(struct account *account, struct row_index *index, struct i
         index->count++;
 }
 
-static void write_row(struct sim *sim, struct sim_job *job, int64_t ticks)
+/* `before`: its UpdatedOn. */
+static void write_row(struct sim *sim, struct sim_job *job, int64_t ticks, uint64_t before)
 {
         struct account *account = &sim->account;
 
         account->updated.dead += job->serial > 0;
         job->serial++;
+        job->regressed = shown_ticks(account, ticks) < before;
         job->truth.updated = shown_ticks(account, ticks);
+        job->written_before_us = job->written_us;
         job->written_us = sim->now_us;
         index_compact(&account->updated);
         index_add(account, &account->updated, (struct index_row){ job, ticks, job->serial });
@@ -130,7 +133,7 @@ static void write_row(struct sim *sim, struct sim_job *job, int64_t ticks)
 
 /* ---- what happens to jobs ---- */
 
-static void job_appears(struct sim *sim, struct sim_job *job)
+static void job_appears(struct sim *sim, struct sim_job *job, uint64_t before)
 {
         struct account *account = &sim->account;
         int64_t ticks = write_time(sim);
@@ -140,8 +143,9 @@ static void job_appears(struct sim *sim, struct sim_job *job)
                 job->created = shown_ticks(account, ticks);
                 job->visible_us = sim->now_us;
                 index_add(account, &account->created, (struct index_row){ job, ticks, 0 });
+                watch_appeared(sim, job);
         }
-        write_row(sim, job, ticks);
+        write_row(sim, job, ticks, before);
 }
 
 void account_note(struct sim *sim, struct sim_job *job, const struct shown *before)
@@ -152,15 +156,17 @@ void account_note(struct sim *sim, struct sim_job *job, const struct shown *befo
         if (!account->present)
                 return;
         if (truth->exists && !before->exists) {
-                job_appears(sim, job);
+                job_appears(sim, job, before->updated);
         } else if (!truth->exists && before->exists) {
                 account->total--;
                 account->deleted_us = sim->now_us;
+                job->written_before_us = job->written_us;
+                watch_deleted(sim);
         } else if (truth->updated != before->updated) {
                 if (search_is(sim, SEARCH_FROZEN) && chance_permille(sim, 800))
                         job->truth.updated = before->updated;
                 else
-                        write_row(sim, job, write_time(sim));
+                        write_row(sim, job, write_time(sim), before->updated);
         } else {
                 return;
         }
@@ -192,7 +198,7 @@ void account_begin(struct sim *sim)
                 job->created = shown_ticks(account, ticks);
                 job->visible_us = 1;
                 index_add(account, &account->created, (struct index_row){ job, ticks, 0 });
-                write_row(sim, job, ticks);
+                write_row(sim, job, ticks, 0);
         }
 }
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "watching.h"
+
 /*
  * The account that the jobs belong to, as its search shows it: all jobs, watched or not, sorted by UpdatedOn
  * and by CreatedOn. Worlds from the seed FEED_SEEDS on have one.
@@ -19,11 +21,10 @@ struct sim;
 struct sim_job;
 struct slot;
 
-#define FEED_SEEDS   1000000
-#define PAGE_MAX     100 /* rows */
-#define SECTIONS_MAX 3
-#define DELAYS       20000
-#define DELAY_US     (100 * USEC_PER_MSEC)
+#define FEED_SEEDS 1000000
+#define PAGE_MAX   100 /* rows */
+#define DELAYS     20000
+#define DELAY_US   (100 * USEC_PER_MSEC)
 
 /* Server times are in units of 100 ns since 1970, as theirs are. */
 #define TICKS_PER_US INT64_C(10)
@@ -87,13 +88,6 @@ struct page {
         bool has_next, newest_first;
 };
 
-/* A section [discover NAME]. 0: any. */
-struct section {
-        uint64_t business, description;
-        uint64_t since_us;
-        uint64_t first_made_us; /* when the page of its first round was made; 0: not yet */
-};
-
 struct account {
         bool present;
 
@@ -112,11 +106,12 @@ struct account {
         /* what happens */
         uint64_t next_us, gap_us;
         uint64_t deleted_us; /* a job was deleted last */
+        uint64_t since_us;   /* a section has begun last */
 
         /* how it is watched */
         size_t listed_count, open_count;
         struct section sections[SECTIONS_MAX];
-        size_t section_count;
+        bool feed; /* it is not turned off */
         uint64_t interval_us, sweep_interval_us;
         unsigned listed_permille, new_permille, alone_permille;
         uint64_t appears_us; /* of the job that was drawn last */
@@ -126,6 +121,8 @@ struct account {
         uint64_t round_made_us, excused_us;
         uint64_t feed_made_us, feed_since_us; /* the last page by UpdatedOn, and since when there are some */
         size_t rows_written, rows_at_stop;
+        uint64_t doubted_us; /* by its rules the feed may have been distrusted for a job, though it is correct
+                              */
         uint64_t delays[DELAYS];             /* of reports, in steps of DELAY_US; the last: and longer */
         uint64_t missed_us, missed_again_us; /* a sweep found a change that the search hides; and another */
 };

@@ -60,6 +60,8 @@ static struct slot *start(struct sim *sim, const uint64_t ids[], size_t count, v
                 slot->request.jobs[i] = &sim->jobs[ids[i] - sim->jobs[0].id];
         slot->userdata = userdata;
         check_request(sim, &slot->request);
+        for (size_t i = 0; i < count; i++)
+                watch_requested(sim, slot->request.jobs[i]);
         wire_request(sim, &slot->request);
         slot->start_us = sim->now_us;
         slot->made_us = sim->now_us + chance_below(sim, latency_us);
@@ -302,7 +304,7 @@ static void hand_over_search(struct sim *sim, struct slot *slot, struct nexudus_
                 hand_over_page(sim, slot, slot->page.count);
                 slot->envelope = page_envelope(sim, &slot->page);
                 response->page = &slot->envelope;
-                feed_page_delivered(sim, &slot->page, slot->made_us);
+                watch_page_delivered(sim, &slot->page, slot->made_us);
         } else if (slot->failure == FAILURE_NO_RESPONSE || slot->too_large) {
                 hand_over_page(sim, slot, chance_below(sim, slot->page.count + 1));
         }

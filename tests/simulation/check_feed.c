@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * How soon a change of a watched job is noticed, and which new jobs are watched, in worlds with a search.
+ * How soon a change of a watched job is noticed, in worlds with a search.
  *
  * The feed's clock runs while the API, the machine and the disk are well and the daemon has nothing to catch
  * up with: each row that was written costs it a confirmation, and each start a poll of every open job, at the
@@ -13,8 +13,7 @@
  * - otherwise within sweep_interval, or max_interval if that is longer, and the time that polling all jobs
  *   takes.
  *
- * A new job that a section is for, and that became visible after the first round of the section, is reported
- * in the same time; one that was there before, or that no section is for, never is.
+ * New jobs are reported in the same time, and others never: see check_watch.c.
  */
 
 #include "sim.h"
@@ -68,49 +67,14 @@ void feed_calm_run(struct sim *sim, uint64_t until_us)
                 account->calm_us += until_us - from_us;
 }
 
-/* ---- which jobs are watched ---- */
-
-static bool is_for(const struct section *section, const struct sim_job *job)
-{
-        return (section->business == 0 || section->business == job->business) &&
-               (section->description == 0 || section->description == job->description);
-}
-
-/* One of the sections must have found it. */
-static bool is_found(const struct sim *sim, const struct sim_job *job)
-{
-        const struct account *account = &sim->account;
-
-        for (size_t i = 0; i < account->section_count; i++) {
-                const struct section *section = &account->sections[i];
-
-                if (section->first_made_us != 0 && section->first_made_us < job->visible_us &&
-                    is_for(section, job))
-                        return true;
-        }
-        return false;
-}
-
-bool feed_watches(const struct sim *sim, const struct sim_job *job)
-{
-        return job->listed || is_found(sim, job);
-}
-
-/* A row that does not show what the filters ask for is read by its id. */
-bool feed_may_read(const struct sim *sim, const struct sim_job *job)
-{
-        return feed_watches(sim, job) || !sim->account.sound ||
-               (sim->account.section_count > 0 && !sim->account.shows_details);
-}
-
 /* ---- what is to be noticed ---- */
 
 static bool must_be_on(const struct sim *sim)
 {
-        return sim->account.section_count > 0 || sim->account.open_count > sim->limits.batch_size;
+        return sim->account.feed && (has_sections(sim) || sim->account.open_count > sim->limits.batch_size);
 }
 
-static bool is_due(const struct sim *sim, const struct sim_job *job)
+bool feed_is_due(const struct sim *sim, const struct sim_job *job)
 {
         if (!feed_watches(sim, job) || !job->truth.exists)
                 return false;
@@ -135,7 +99,7 @@ uint64_t feed_longest_gap(const struct sim *sim)
                recovery_span(sim);
 }
 
-static uint64_t feed_span(const struct sim *sim)
+uint64_t feed_span(const struct sim *sim)
 {
         const struct account *account = &sim->account;
         bool late = account->late_us > 0 || account->skew_us > 0;
@@ -156,12 +120,37 @@ static bool is_distrusted(const struct sim *sim)
                sim->now_us < account->missed_us + 50 * USEC_PER_MIN;
 }
 
+/*
+ * By R9 the feed is off for an hour if what a poll has found is not shown, with that UpdatedOn or a newer
+ * one, a minute or two later: since the job was deleted meanwhile, or was written again by a server whose
+ * clock is behind.
+ */
+static void note_doubt(struct sim *sim, const struct sim_job *job)
+{
+        const uint64_t span_us = 3 * USEC_PER_MIN + 2 * sim->limits.shortest_interval_us;
+
+        if (feed_watches(sim, job) && (!job->truth.exists || job->regressed) &&
+            sim->now_us < job->written_before_us + span_us)
+                sim->account.doubted_us = sim->now_us;
+}
+
+static bool is_doubted(const struct sim *sim, const struct sim_job *job)
+{
+        const struct account *account = &sim->account;
+
+        return account->doubted_us != 0 && job->due_us < account->doubted_us + 75 * USEC_PER_MIN;
+}
+
 static uint64_t bound_of(const struct sim *sim, const struct sim_job *job)
 {
         const struct account *account = &sim->account;
 
-        if (account->sound && job->due_on && must_be_on(sim) && account->excused_us < job->due_us)
+        if (account->sound && job->due_on && must_be_on(sim) && account->excused_us < job->due_us &&
+            !is_doubted(sim, job))
                 return feed_span(sim);
+        if (!account->feed)
+                return gap_of(sim, sim->longest_max_us) + recovery_span(sim) +
+                       (job->due_gone ? USEC_PER_HOUR : 0);
         if (is_distrusted(sim) && !job->due_gone && job->due_us > account->missed_again_us + 5 * USEC_PER_MIN)
                 return gap_of(sim, sim->longest_max_us);
         return feed_longest_gap(sim) + (job->due_gone ? USEC_PER_HOUR : 0);
@@ -204,7 +193,7 @@ static void note_delay(struct sim *sim, struct sim_job *job)
 }
 
 /* Something may have become, or ceased to be, due: the job was written, or something was reported of it. */
-static void update(struct sim *sim, struct sim_job *job)
+void feed_job_changed(struct sim *sim, struct sim_job *job)
 {
         struct account *account = &sim->account;
         bool open = feed_watches(sim, job) && job->truth.exists && !job->reported_end;
@@ -213,7 +202,7 @@ static void update(struct sim *sim, struct sim_job *job)
         account->open_count -= job->counted_open;
         job->counted_open = open;
         check_due(sim, job);
-        job->due = is_due(sim, job);
+        job->due = feed_is_due(sim, job);
         if (job->due && job->waits_since_us == 0 && (job->reported || job->visible_us > 1))
                 job->waits_since_us = sim->now_us;
         if (!job->due && job->waits_since_us != 0)
@@ -237,11 +226,12 @@ void feed_happened(struct sim *sim, struct sim_job *job)
         bool watched = feed_may_read(sim, job) && !job->reported_end;
 
         account->rows_written++;
+        note_doubt(sim, job);
         if (watched) /* with whole seconds it is read again */
                 feed_work(sim, account->digits == 0 ? 2 : 1);
         if (account->rows_written % 16 == 0)
                 feed_work(sim, 1);
-        update(sim, job);
+        feed_job_changed(sim, job);
 }
 
 /* ---- what is seen ---- */
@@ -270,23 +260,12 @@ void feed_page_made(struct sim *sim, const struct page *page)
                 account->excused_us = sim->now_us;
 }
 
-/* The first page by CreatedOn that is sorted shows what is there already. */
-void feed_page_delivered(struct sim *sim, const struct page *page, uint64_t made_us)
-{
-        struct account *account = &sim->account;
-
-        if (!page->by_created || !page->newest_first)
-                return;
-        for (size_t i = 0; i < account->section_count; i++)
-                if (account->sections[i].first_made_us == 0)
-                        account->sections[i].first_made_us = made_us;
-}
-
 /* As far as the daemon can see, since the search is no evidence against that. */
 static bool answers_404_to_all(const struct sim *sim)
 {
         for (size_t i = 0; i < sim->job_count; i++)
-                if (sim->jobs[i].reported && !sim->jobs[i].reported_end && sim->jobs[i].truth.exists)
+                if (sim->jobs[i].reported && !sim->jobs[i].reported_end && sim->jobs[i].truth.exists &&
+                    feed_watches(sim, &sim->jobs[i]))
                         return false;
         return true;
 }
@@ -329,9 +308,9 @@ void feed_reported(struct sim *sim, struct sim_job *job)
         if (!sim->account.present)
                 return;
         note_missed(sim, job);
-        if (!feed_watches(sim, job) && sim->account.sound)
+        if (!feed_may_watch(sim, job) && (sim->account.sound || job->watched.silent))
                 sim_fail(sim, job, "discovery: reported, and nothing watches it");
-        update(sim, job);
+        feed_job_changed(sim, job);
         job->due_returned = job->reported_gone;
 }
 
@@ -349,12 +328,28 @@ void feed_start(struct sim *sim)
                 if (!feed_watches(sim, job) || (job->reported_end && !job->reported_gone))
                         continue;
                 open += 1;
-                if (is_due(sim, job))
+                if (feed_is_due(sim, job))
                         feed_work(sim, 1);
         }
         feed_work(sim, 10 + 2 * (batches_work(sim) ? open / sim->limits.batch_size : open) +
                                (account->rows_written - account->rows_at_stop) / 20);
         account->busy_until_us += recovery_span(sim);
+}
+
+void feed_check(struct sim *sim)
+{
+        for (size_t i = 0; i < sim->job_count && !sim->failed; i++)
+                check_due(sim, &sim->jobs[i]);
+}
+
+/* The time in which changes are to be noticed begins anew. */
+void feed_changed(struct sim *sim)
+{
+        for (size_t i = 0; i < sim->job_count && !sim->failed; i++) {
+                sim->jobs[i].due = false;
+                feed_job_changed(sim, &sim->jobs[i]);
+        }
+        feed_start(sim);
 }
 
 void feed_stop(struct sim *sim)
@@ -364,6 +359,6 @@ void feed_stop(struct sim *sim)
 
 void feed_end(struct sim *sim)
 {
-        for (size_t i = 0; i < sim->job_count && sim->account.present && !sim->failed; i++)
-                check_due(sim, &sim->jobs[i]);
+        if (sim->account.present)
+                feed_check(sim);
 }

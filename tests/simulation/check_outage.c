@@ -141,7 +141,8 @@ void check_request(struct sim *sim, const struct request *request)
 
                 if (!feed_may_read(sim, job))
                         sim_fail(sim, job, "requested, and nothing watches it");
-                if (job->reported_end && !job->reported_gone && !may_confirm_end(job, request))
+                if (job->reported_end && !job->reported_gone && !may_confirm_end(job, request) &&
+                    !job->watched.again)
                         sim_fail(sim, job, "requested after its end was reported");
                 if (sim->now_us + 50 * USEC_PER_MSEC < job->not_before_us && request->kind != REQUEST_CHECK &&
                     !wire->open)

@@ -30,37 +30,39 @@ static struct string_list words(const char *first, const char *second)
 }
 
 /* Its filters ask for what check_feed.c compares: see the descriptions in pages.c. */
-static void configure_section(const struct sim *sim, const struct section *section,
+static void configure_section(const struct settings *file, const struct section *section,
                               struct discover_config *config)
 {
         static const char *const patterns[] = { NULL, "*MEMBERS", "bulk*", "Export" };
 
-        config->name = format_message("section-%td", section - sim->account.sections);
+        config->name = format_message("section-%td", section - file->sections);
         if (section->business != 0)
                 id_list_add(&config->business, section->business);
         if (section->description != 0)
                 string_list_add(&config->description, patterns[section->description]);
         config->since_us = section->since_us;
-        config->poll.interval_us = sim->account.interval_us;
-        config->poll.max_interval_us = 8 * sim->account.interval_us;
+        config->poll.interval_us = file->interval_us;
+        config->poll.max_interval_us = 8 * file->interval_us;
 }
 
-static void configure_feed(const struct sim *sim, struct config *config)
+static void configure_feed(const struct settings *file, struct config *config)
 {
-        const struct account *account = &sim->account;
-
-        config->poll.feed = account->present ? FEED_AUTO : FEED_OFF;
-        config->poll.sweep_interval_us = account->sweep_interval_us;
-        config->discovers = calloc(account->section_count + 1, sizeof(*config->discovers));
+        config->poll.interval_us = file->interval_us;
+        config->poll.feed = file->feed ? FEED_AUTO : FEED_OFF;
+        config->poll.sweep_interval_us = file->sweep_interval_us;
+        config->discovers = calloc(SECTIONS_MAX + 1, sizeof(*config->discovers));
         if (config->discovers == NULL)
                 abort();
-        config->discover_count = account->section_count;
-        for (size_t i = 0; i < account->section_count; i++)
-                configure_section(sim, &account->sections[i], &config->discovers[i]);
+        for (size_t i = 0; i < SECTIONS_MAX; i++)
+                if (file->sections[i].present)
+                        configure_section(file, &file->sections[i],
+                                          &config->discovers[config->discover_count++]);
 }
 
-static struct config *configure(const struct sim *sim)
+/* What the configuration file says. */
+struct config *configure(const struct sim *sim)
 {
+        uint64_t interval_us = sim->account.present ? sim->changes.file.interval_us : 0;
         struct config *config = calloc(1, sizeof(*config));
 
         if (config == NULL)
@@ -73,7 +75,11 @@ static struct config *configure(const struct sim *sim)
         config->api.token_file = strdup("/token");
         config->poll.interval_us = sim->limits.shortest_interval_us;
         config->poll.batch_size = sim->limits.batch_size;
-        configure_feed(sim, config);
+        if (sim->account.present)
+                configure_feed(&sim->changes.file, config);
+        else
+                config->poll.feed = FEED_OFF;
+        config->state_keep_us = 90 * USEC_PER_DAY;
         config->limits = (struct limits_config){
                 .min_spacing_us = sim->limits.rate_limiter.min_spacing_us,
                 .per_minute = sim->limits.rate_limiter.per_minute,
@@ -89,13 +95,13 @@ static struct config *configure(const struct sim *sim)
         config->status_rules = status_rules_new(config->status_failure.items, config->status_success.items,
                                                 config->status_running.items, NULL);
         for (size_t i = 0; i < sim->job_count; i++) {
-                if (!sim->jobs[i].listed)
+                if (!sim->jobs[i].watched.in_file)
                         continue;
                 config->jobs[config->job_count++] = (struct job_config){
                         .id = sim->jobs[i].id,
                         .poll = {
-                                .interval_us = sim->jobs[i].settings.interval_us,
-                                .max_interval_us = sim->jobs[i].settings.max_interval_us,
+                                .interval_us = interval_us != 0 ? interval_us : sim->jobs[i].settings.interval_us,
+                                .max_interval_us = interval_us != 0 ? 8 * interval_us : sim->jobs[i].settings.max_interval_us,
                                 .stalled_after_us = sim->jobs[i].settings.stalled_after_us,
                                 .result_wait_us = sim->jobs[i].settings.result_wait_us,
                         },
@@ -117,12 +123,13 @@ bool journal_is_idle(const struct journal *journal)
         return true;
 }
 
-static void __attribute__((format(printf, 2, 0)))
-print(const struct sim *sim, const char *format, va_list arguments)
+static void __attribute__((format(printf, 3, 0)))
+print(const struct sim *sim, int priority, const char *format, va_list arguments)
 {
         if (!sim->verbose)
                 return;
-        printf("%12.3f log: ", (double)(sim->now_us - sim->start_us) / 1e6);
+        printf("%12.3f %s: ", (double)(sim->now_us - sim->start_us) / 1e6,
+               priority == LOG_DEBUG ? "debug" : "log");
         vprintf(format, arguments);
         printf("\n");
 }
@@ -131,9 +138,8 @@ void journal_print(struct journal *journal, int priority, const char *format, ..
 {
         va_list arguments;
 
-        (void)priority;
         va_start(arguments, format);
-        print((struct sim *)journal, format, arguments);
+        print((struct sim *)journal, priority, format, arguments);
         va_end(arguments);
 }
 
@@ -142,12 +148,11 @@ void journal_print_about(struct journal *journal, int priority, const char *mess
 {
         va_list arguments;
 
-        (void)priority;
         (void)message_id;
         (void)job_id;
         (void)job_name;
         va_start(arguments, format);
-        print((struct sim *)journal, format, arguments);
+        print((struct sim *)journal, priority, format, arguments);
         va_end(arguments);
 }
 
@@ -156,11 +161,10 @@ void journal_print_delivery(struct journal *journal, int priority, const char *m
 {
         va_list arguments;
 
-        (void)priority;
         (void)message_id;
         (void)delivery;
         va_start(arguments, format);
-        print((struct sim *)journal, format, arguments);
+        print((struct sim *)journal, priority, format, arguments);
         va_end(arguments);
 }
 
@@ -272,6 +276,12 @@ static void on_idle(void *userdata)
 {
         struct sim *sim = userdata;
 
+        if (!monitor_is_idle(sim->monitor)) /* any more */
+                return;
+        if (sim->changes.once) {
+                sim->changes.once_ended = true;
+                return;
+        }
         for (size_t i = 0; i < sim->job_count; i++)
                 if (feed_watches(sim, &sim->jobs[i]) && !sim->jobs[i].reported_end)
                         sim_fail(sim, &sim->jobs[i], "nothing is left to poll, and its end was not reported");
@@ -286,6 +296,8 @@ static bool reread_token(void *userdata)
 static void expect_run(struct sim *sim)
 {
         sim->run_us = sim->now_us;
+        if (sim->changes.present)
+                watch_start(sim);
         sim->lone_count = sim->lone_most = sim->open_at_start = 0;
         wire_start(sim);
         expect_limits(sim);
@@ -294,9 +306,9 @@ static void expect_run(struct sim *sim)
                 const struct stored_job *stored = &sim->jobs[i].stored;
 
                 wire_job_start(sim, &sim->jobs[i]);
-                sim->open_at_start +=
-                        sim->jobs[i].listed && (stored->id == 0 || !outcome_is_terminal(stored->outcome) ||
-                                                stored->outcome == OUTCOME_GONE);
+                sim->open_at_start += sim->jobs[i].listed && feed_watches(sim, &sim->jobs[i]) &&
+                                      (stored->id == 0 || !outcome_is_terminal(stored->outcome) ||
+                                       stored->outcome == OUTCOME_GONE);
         }
         sim->value_lost = sim->disk_dead = false;
         sim->handed = sim->last_sequence; /* the outbox finds those of earlier runs in the state */
@@ -304,6 +316,7 @@ static void expect_run(struct sim *sim)
         sim->peek_us = USEC_NEVER;
         sim->figures.starts++;
         feed_start(sim);
+        once_begin(sim);
 }
 
 void daemon_start(struct sim *sim)
@@ -325,6 +338,7 @@ void daemon_start(struct sim *sim)
                 .recorder = sim->recorder,
                 .journal = journal,
                 .config = sim->config,
+                .once = sim->changes.once,
                 .on_idle = on_idle,
                 .reread_token = reread_token,
                 .userdata = sim,
@@ -353,10 +367,12 @@ static void free_all(struct sim *sim)
         sim->monitor_started = false;
         sim->crash = CRASH_NONE;
         sim->peek_us = USEC_NEVER;
+        sim->changes.stopping = sim->changes.once = false;
 }
 
 void daemon_stop(struct sim *sim)
 {
+        sim->changes.stopping = true;
         monitor_stop(sim->monitor);
         writer_finish(sim);
         last_run_end(sim->state);
@@ -369,7 +385,7 @@ void daemon_crash(struct sim *sim)
 {
         if (sim->monitor == NULL)
                 return;
-        sim->disk_dead = true;
+        sim->disk_dead = sim->changes.stopping = sim->changes.has_crashed = true;
         sim->ended_wall_us = 0;
         monitor_stop(sim->monitor);
         free_all(sim);

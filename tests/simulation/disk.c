@@ -1,154 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The disk: a store in memory, whose transactions fail as a whole while it is full and now and then, and a
- * writer that takes some time for what is queued. What is written to it is what the daemon reports.
+ * The disk: a store in memory, whose transactions fail as a whole while it is full and now and then. What is
+ * written to it is what the daemon reports.
  */
 
 #include "sim.h"
 
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "platform/worker.h"
 
 static struct sim *sim_of(const struct store *store)
 {
         return (struct sim *)(uintptr_t)store;
-}
-
-/* ---- the writer ---- */
-
-struct worker {
-        struct worker_parts parts;
-        struct work *queued, **queued_end, *finished, **finished_end;
-        bool started;
-        uint64_t run_us; /* when the present queue is executed and given back */
-};
-
-int worker_new(const struct worker_parts *parts, struct worker **ret_worker)
-{
-        struct worker *worker = calloc(1, sizeof(*worker));
-
-        if (worker == NULL)
-                return -ENOMEM;
-        worker->parts = *parts;
-        worker->queued_end = &worker->queued;
-        worker->finished_end = &worker->finished;
-        worker->run_us = USEC_NEVER;
-        *ret_worker = simulated->writer = worker;
-        return 0;
-}
-
-int worker_start(struct worker *worker)
-{
-        worker->started = true;
-        return 0;
-}
-
-static uint64_t commit_span(struct sim *sim)
-{
-        if (sim->disk_slow_until_us > sim->now_us)
-                return chance_span(sim, 0, DISK_SLOW_US);
-        return chance_below(sim, 20 * USEC_PER_MSEC);
-}
-
-void worker_push(struct worker *worker, struct work *work)
-{
-        struct sim *sim = simulated;
-
-        sim->pushed++;
-        work->next = NULL;
-        if (worker->run_us == USEC_NEVER)
-                worker->run_us = sim->now_us + (worker->started ? commit_span(sim) : 0);
-        if (!worker->started) {
-                worker->parts.execute(worker->parts.userdata, work);
-                return;
-        }
-        *worker->queued_end = work;
-        worker->queued_end = &work->next;
-}
-
-void worker_finish(struct worker *worker, struct work *work)
-{
-        work->next = NULL;
-        *worker->finished_end = work;
-        worker->finished_end = &work->next;
-}
-
-bool worker_is_idle(const struct worker *worker)
-{
-        return worker->queued == NULL && worker->finished == NULL;
-}
-
-static void execute(struct worker *worker)
-{
-        struct work *list = worker->queued;
-
-        worker->queued = NULL;
-        worker->queued_end = &worker->queued;
-        worker->run_us = USEC_NEVER;
-        if (list != NULL)
-                worker->parts.execute(worker->parts.userdata, list);
-}
-
-static void give_back(struct worker *worker)
-{
-        struct work *list = worker->finished;
-
-        worker->finished = NULL;
-        worker->finished_end = &worker->finished;
-        while (list != NULL) {
-                struct work *work = list;
-
-                list = work->next;
-                simulated->executed++;
-                work->done(work);
-        }
-}
-
-bool writer_run(struct sim *sim)
-{
-        struct worker *worker = sim->writer;
-
-        if (worker->run_us > sim->now_us)
-                return false;
-        if (sim->crash != CRASH_BEFORE_COMMIT)
-                execute(worker);
-        if (sim->crash != CRASH_NONE) {
-                daemon_crash(sim);
-                return true;
-        }
-        give_back(worker);
-        api_settle(sim);
-        if (!sim->failed && sim->executed == sim->pushed &&
-            (sim->handed != sim->last_sequence ||
-             (sim->journaled != sim->last_sequence && !sim->journal_behind)))
-                sim_fail(sim, NULL, "recorded, and neither logged nor given to the outbox");
-        return true;
-}
-
-void writer_finish(struct sim *sim)
-{
-        while (!worker_is_idle(sim->writer)) {
-                execute(sim->writer);
-                give_back(sim->writer);
-        }
-}
-
-uint64_t writer_next_us(const struct sim *sim)
-{
-        return sim->writer->run_us;
-}
-
-struct worker *worker_free(struct worker *worker)
-{
-        writer_finish(simulated);
-        simulated->writer = NULL;
-        free(worker);
-        return NULL;
 }
 
 /* ---- transactions ---- */
@@ -450,91 +315,57 @@ int store_mark_logged(struct store *store, const char *const event_ids[], size_t
         return sim->disk_error;
 }
 
-/* ---- values ---- */
-
-struct value {
-        const char *key;
-        char *data;
-        size_t size;
-        char text[];
-};
-
-static int compare_keys(const void *left, const void *right)
-{
-        return strcmp(((const struct value *)left)->key, ((const struct value *)right)->key);
-}
-
-static struct value **find_value(const struct sim *sim, const char *key)
-{
-        const struct value wanted = { .key = key };
-
-        return tfind(&wanted, &sim->values, compare_keys);
-}
-
-const char *disk_value(const struct sim *sim, const char *key)
-{
-        struct value **found = find_value(sim, key);
-
-        return found != NULL ? (*found)->data : NULL;
-}
-
-int store_put_value(struct store *store, const char *key, const void *data, size_t size)
-{
-        struct sim *sim = sim_of(store);
-        size_t key_size = strlen(key) + 1;
-
-        if (sim->disk_error < 0) {
-                sim->value_lost = true;
-                return sim->disk_error;
-        }
-        struct value **found = find_value(sim, key), *old = found != NULL ? *found : NULL;
-        if (old != NULL)
-                (void)tdelete(old, &sim->values, compare_keys);
-        free(old);
-        if (data == NULL)
-                return 0;
-        if (strcmp(key, "retry after") == 0)
-                sim->pause_jumps = sim->wall_jumps;
-        struct value *value = calloc(1, sizeof(*value) + key_size + size + 1);
-        if (value == NULL)
-                abort();
-        value->key = memcpy(value->text, key, key_size);
-        value->data = memcpy(value->text + key_size, data, size);
-        value->size = size;
-        return tsearch(value, &sim->values, compare_keys) != NULL ? 0 : -ENOMEM;
-}
-
-int store_get_value(struct store *store, const char *key, void **ret_data, size_t *ret_size)
-{
-        struct value **found = find_value(sim_of(store), key);
-
-        if (found == NULL)
-                return 0;
-        *ret_data = calloc(1, (*found)->size + 1);
-        if (*ret_data == NULL)
-                return -ENOMEM;
-        memcpy(*ret_data, (*found)->data, (*found)->size);
-        *ret_size = (*found)->size;
-        return 1;
-}
-
 void disk_clear(struct sim *sim)
 {
-        tdestroy(sim->values, free);
+        values_clear(sim);
         free(sim->recorded);
         for (size_t i = 0; i < sim->job_count; i++)
                 free(sim->jobs[i].sections);
 }
 
-/* ---- nothing grows old here ---- */
+/* ---- pruning ---- */
+
+static bool is_configured(const struct sim_job *job, const struct store_configured *configured)
+{
+        for (size_t i = 0; i < configured->job_count; i++)
+                if (configured->jobs[i] == job->id)
+                        return true;
+        return manual_job_is_added(&job->manual) && job->manual.id != 0;
+}
+
+/* Of discovered jobs, as soon as they cannot be new ones: worlds do not last as long as seven days. */
+static bool may_forget(const struct sim_job *job, const struct store_configured *configured)
+{
+        bool is_new = configured->discovered_form != job->created_form ||
+                      job->created_ticks > configured->discovered_ticks;
+
+        return job->stored.id != 0 && job->sections != NULL && job->manual.id == 0 && !is_new &&
+               !is_configured(job, configured) && !job->watched.in_file && !job->watched.asked &&
+               (job->stored.outcome == OUTCOME_SUCCESS || job->stored.outcome == OUTCOME_FAILURE);
+}
 
 int store_prune(struct store *store, uint64_t now_us, uint64_t age_us,
                 const struct store_configured *configured)
 {
+        struct sim *sim = sim_of(store);
+
         (void)now_us;
         (void)age_us;
-        (void)configured;
-        return sim_of(store)->disk_error;
+        for (size_t i = 0; i < sim->job_count && sim->changes.present && sim->disk_error == 0; i++) {
+                struct sim_job *job = &sim->jobs[i];
+                bool is_discovered = job->sections != NULL && job->stored.outcome == OUTCOME_OPEN &&
+                                     (job->manual.id == 0 || job->manual.kind != MANUAL_DISMISSED);
+
+                job->stored.unwatched = !is_configured(job, configured) && !is_discovered;
+                if (!may_forget(job, configured))
+                        continue;
+                job->stored = (struct stored_job){ .id = 0 };
+                free(job->sections);
+                job->sections = NULL;
+                job->watched.pruned = true;
+                sim->figures.pruned++;
+        }
+        return sim->disk_error;
 }
 
 void store_set_max_size(struct store *store, uint64_t max_size)

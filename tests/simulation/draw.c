@@ -117,7 +117,7 @@ static void draw_job(struct sim *sim, struct sim_job *job, size_t index,
                 .updated = 1 + (uint32_t)chance_below(sim, 1000),
                 .version = 1,
         };
-        job->listed = true;
+        job->listed = job->watched.in_file = true;
         job->ended = status_is_end(job->truth.status);
         job->since_us = sim->now_us;
         job->fault_from_us = job->fault_until_us = USEC_NEVER;

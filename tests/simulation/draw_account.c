@@ -5,10 +5,33 @@
 
 #include "sim.h"
 
-void account_draw_size(struct sim *sim)
+/* Days are needed until anything may be forgotten. */
+static void draw_changing_size(struct sim *sim)
 {
         uint64_t kind = chance_below(sim, 1000), hours;
 
+        if (kind < 150) {
+                sim->job_count = 10 + chance_below(sim, 50);
+                hours = 24 * (2 + chance_below(sim, 3));
+        } else if (kind < 900) {
+                sim->job_count = 10 + chance_below(sim, 190);
+                hours = 2 + chance_below(sim, 10);
+        } else {
+                sim->job_count = 200 + chance_below(sim, 2000);
+                hours = 1 + chance_below(sim, 5);
+        }
+        sim->end_us = sim->now_us + hours * USEC_PER_HOUR;
+}
+
+void account_draw_size(struct sim *sim)
+{
+        uint64_t kind, hours;
+
+        if (sim->seed >= CHANGE_SEEDS) {
+                draw_changing_size(sim);
+                return;
+        }
+        kind = chance_below(sim, 1000);
         if (kind < 20) { /* with stops of days */
                 sim->job_count = 10 + chance_below(sim, 50);
                 hours = 24 * 14;
@@ -96,6 +119,7 @@ static void draw_watching(struct sim *sim)
 {
         static const unsigned intervals[] = { 5, 15, 15, 15, 60 };
         struct account *account = &sim->account;
+        size_t section_count;
 
         sim->limits.batch_size = chance_permille(sim, 500) ? 100 : 2 + (unsigned)chance_below(sim, 99);
         account->interval_us = intervals[chance_below(sim, 5)] * USEC_PER_SEC;
@@ -103,11 +127,13 @@ static void draw_watching(struct sim *sim)
                                              ? 15 * USEC_PER_MIN
                                              : chance_span(sim, 5 * USEC_PER_MIN, 2 * USEC_PER_HOUR);
         account->listed_permille = (unsigned[]){ 0, 100, 500, 1000 }[chance_below(sim, 4)];
-        account->section_count = chance_permille(sim, 600) || account->listed_permille == 0
-                                         ? 1 + chance_below(sim, SECTIONS_MAX)
-                                         : 0;
-        for (size_t i = 0; i < account->section_count; i++)
+        section_count = chance_permille(sim, 600) || account->listed_permille == 0
+                                ? 1 + chance_below(sim, SECTIONS_MAX)
+                                : 0;
+        account->feed = true;
+        for (size_t i = 0; i < section_count; i++)
                 account->sections[i] = (struct section){
+                        .present = true,
                         .business = chance_permille(sim, 300) ? 1 + chance_below(sim, 3) : 0,
                         .description = chance_permille(sim, 500) ? 1 + chance_below(sim, 3) : 0,
                 };
@@ -182,6 +208,7 @@ void account_draw(struct sim *sim)
                 heap_add(sim, &sim->jobs[i]);
         }
         account_begin(sim);
+        changes_draw(sim);
 }
 
 void account_draw_well(struct sim *sim)
@@ -193,7 +220,7 @@ void account_draw_well(struct sim *sim)
         sim->batch_kind = BATCH_FULL;
         sim->batch_most = PLANNER_BATCH_MAX;
         sim->result_permille = 1000;
-        sim->well_only = true;
+        sim->well_only = sim->well_world = true;
         sim->mischief_us = sim->fault_next_us = USEC_NEVER;
         *account = (struct account){
                 .present = true,
@@ -209,7 +236,8 @@ void account_draw_well(struct sim *sim)
                 .interval_us = 15 * USEC_PER_SEC,
                 .sweep_interval_us = 15 * USEC_PER_MIN,
                 .listed_permille = 1000,
-                .section_count = 1,
+                .feed = true,
+                .sections = { { .present = true } },
                 .new_permille = 50,
                 .alone_permille = 1000,
         };
@@ -230,4 +258,5 @@ void account_draw_well(struct sim *sim)
                 heap_add(sim, &sim->jobs[i]);
         }
         account_begin(sim);
+        changes_draw(sim);
 }

@@ -256,7 +256,7 @@ static void loop_run(struct sim *sim)
         while (sim->monitor != NULL && !sim->failed && loop_turn(sim))
                 if (++turns == TURNS_MAX)
                         sim_fail(sim, NULL, "a loop without end");
-        if (sim->monitor == NULL || sim->failed || loop_next_us(sim) != USEC_NEVER)
+        if (sim->monitor == NULL || sim->failed || loop_next_us(sim) != USEC_NEVER || sim->changes.once_ended)
                 return;
         for (size_t i = 0; i < sim->job_count; i++)
                 if (feed_watches(sim, &sim->jobs[i]) && !sim->jobs[i].reported_end)
@@ -270,6 +270,8 @@ static void run_all(struct sim *sim)
         account_run(sim);
         world_run(sim);
         if (!sim->failed)
+                changes_run(sim);
+        if (!sim->failed)
                 site_run(sim);
         if (!sim->failed && sim->suspended_until_us <= sim->now_us) {
                 if (sim->monitor == NULL && sim->up_us <= sim->now_us)
@@ -278,6 +280,10 @@ static void run_all(struct sim *sim)
         }
         if (!sim->failed)
                 check_recovery(sim);
+        if (!sim->failed && sim->changes.once)
+                check_once(sim);
+        if (!sim->failed)
+                check_asked_poll(sim);
         if (!sim->failed)
                 check_api(sim);
         if (!sim->failed)
@@ -291,6 +297,8 @@ void simulate(struct sim *sim)
                 uint64_t next_us = world_next_us(sim), site_us = site_next_us(sim);
                 uint64_t daemon_us = sim->monitor != NULL ? loop_next_us(sim) : sim->up_us;
 
+                if (changes_next_us(sim) < next_us)
+                        next_us = changes_next_us(sim);
                 if (account_next_us(sim) < next_us)
                         next_us = account_next_us(sim);
                 if (site_us < next_us)

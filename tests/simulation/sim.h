@@ -19,6 +19,7 @@
 
 #include "account.h"
 #include "sim_job.h"
+#include "watching.h"
 #include "wire.h"
 
 /*
@@ -31,7 +32,9 @@
  *   site.c          what happens to the API as a whole, to the daemon and to its machine
  *   server.c        what the API answers
  *   api.c           nexudus/: requests, and what the oracle notes of the responses
- *   disk.c          state/store.h and platform/worker.h: a store in memory, which a writer writes to later
+ *   disk.c          state/store.h: a store in memory
+ *   disk_values.c   the values in it
+ *   writer.c        platform/worker.h: what is queued is written later
  *   loop.c          sd-event, clocks and random numbers
  *   daemon.c        starts, stops and reloads of the daemon; its journal and its outbox
  *   wire.c          what follows from the responses that were delivered, by the rules R1 to R3
@@ -41,6 +44,7 @@
  *   check_outage.c  requests during and after outages, and for broken jobs
  *   check_api.c     events of the API
  *   account.h       an account with a search, and what follows from that
+ *   watching.h      what is watched, and changes of that
  *
  * The checks never ask the daemon anything. They know the truth of the simulated server, the requests that
  * reached it, the responses that were delivered, and what was written to the disk and reported.
@@ -165,7 +169,8 @@ struct sim {
         uint64_t slow_until_us, suspended_until_us;
         uint64_t mischief_us; /* when something happens to the API or the daemon next */
         uint64_t mischief_gap_us;
-        bool well_only; /* nothing ever happens to the API or the daemon in this world */
+        bool well_world; /* that of --jobs */
+        bool well_only;  /* nothing ever happens to the API or the daemon in this world */
 
         /* jobs */
         struct sim_job *jobs;
@@ -175,6 +180,7 @@ struct sim {
         uint64_t fault_next_us; /* when the next fault begins or ends */
 
         struct account account;
+        struct changes changes;
 
         /* the disk */
         uint64_t disk_full_until_us, disk_slow_until_us;
@@ -226,7 +232,7 @@ struct sim {
         /* figures */
         struct figures {
                 uint64_t requests, batches, polls, reported, throttled, starts, outages, partial, read,
-                        broken, gone, returned, bursts, pages, api_events;
+                        broken, gone, returned, bursts, pages, api_events, pruned, reloads, asked, once;
         } figures;
 };
 
@@ -270,6 +276,7 @@ bool batches_work(const struct sim *sim);
 
 /* ---- daemon.c ---- */
 
+struct config *configure(const struct sim *sim);
 void daemon_start(struct sim *sim);
 void daemon_stop(struct sim *sim);
 void daemon_crash(struct sim *sim);
@@ -282,12 +289,19 @@ bool api_run(struct sim *sim); /* whether anything was due */
 void api_settle(struct sim *sim);
 void api_clear(struct sim *sim);
 
-/* ---- disk.c ---- */
+/* ---- writer.c ---- */
 
 bool writer_run(struct sim *sim); /* whether anything was due */
 uint64_t writer_next_us(const struct sim *sim);
 void writer_finish(struct sim *sim);
+
+/* ---- disk_values.c ---- */
+
 const char *disk_value(const struct sim *sim, const char *key); /* NULL: there is none */
+void values_clear(struct sim *sim);
+
+/* ---- disk.c ---- */
+
 void disk_clear(struct sim *sim);
 
 /* ---- loop.c ---- */
@@ -384,12 +398,47 @@ void feed_start(struct sim *sim);
 void feed_stop(struct sim *sim);
 void feed_work(struct sim *sim, size_t requests);
 void feed_calm_run(struct sim *sim, uint64_t until_us);
-bool feed_watches(const struct sim *sim, const struct sim_job *job);
-bool feed_may_read(const struct sim *sim, const struct sim_job *job);
 void feed_happened(struct sim *sim, struct sim_job *job);
 uint64_t feed_longest_gap(const struct sim *sim); /* between two polls of a job */
 void feed_failed(struct sim *sim, const struct slot *slot);
 void feed_page_made(struct sim *sim, const struct page *page);
-void feed_page_delivered(struct sim *sim, const struct page *page, uint64_t made_us);
 void feed_reported(struct sim *sim, struct sim_job *job);
+/* What is watched, or how, is about to change; and it has changed. */
+void feed_check(struct sim *sim);
+void feed_changed(struct sim *sim);
 void feed_end(struct sim *sim);
+uint64_t feed_span(const struct sim *sim); /* in which a change is noticed */
+bool feed_is_due(const struct sim *sim, const struct sim_job *job);
+void feed_job_changed(struct sim *sim, struct sim_job *job);
+
+/* ---- check_watch.c ---- */
+
+bool has_sections(const struct sim *sim);
+bool feed_watches(const struct sim *sim, const struct sim_job *job); /* it has to be watched */
+bool feed_may_watch(const struct sim *sim, const struct sim_job *job);
+bool feed_may_read(const struct sim *sim, const struct sim_job *job);
+void watch_appeared(struct sim *sim, struct sim_job *job);
+void watch_page_delivered(struct sim *sim, const struct page *page, uint64_t made_us);
+void watch_deleted(struct sim *sim);
+void watch_start(struct sim *sim);
+/* `restarts`: a start has read the file, otherwise a reload. */
+void watch_adopt(struct sim *sim, bool restarts);
+void watch_added(struct sim *sim, struct sim_job *job);
+void watch_removed(struct sim *sim, struct sim_job *job);
+void watch_requested(struct sim *sim, struct sim_job *job);
+
+/* ---- edits.c ---- */
+
+void changes_draw(struct sim *sim);
+uint64_t changes_next_us(const struct sim *sim);
+void changes_run(struct sim *sim);
+
+/* ---- run_time.c ---- */
+
+void run_time_ask(struct sim *sim);
+void check_asked_poll(struct sim *sim);
+
+/* ---- check_once.c ---- */
+
+void once_begin(struct sim *sim);
+void check_once(struct sim *sim);

@@ -8,6 +8,8 @@
 #include "planning/planner.h"
 #include "state/store.h"
 
+#include "watching.h"
+
 /* A job of the simulation: the truth about it, and what was seen and reported of it. */
 
 /* What a response shows of a job: the server's truth at one instant, or what a row makes of it. */
@@ -105,11 +107,14 @@ struct sim_job {
 
         /* in an account: see account.h */
         bool listed;                   /* in the configuration */
+        struct watched watched;        /* see watching.h */
         uint8_t business, description; /* from 1 */
         uint64_t created;              /* CreatedOn, as truth.updated; 0: it never existed */
         uint32_t serial;               /* of its last row */
         uint64_t visible_us;           /* since when it exists; 0: not yet */
-        uint64_t written_us;           /* its last row */
+        uint64_t written_us;           /* its last row, */
+        uint64_t written_before_us;    /* and the one before, or the last one of a job that was deleted */
+        bool regressed;                /* its UpdatedOn is older than that of the one before */
         uint64_t waits_since_us; /* it was not reported as it is since, however often it changed; 0: it was,
                                     or was there at the start and was never reported */
         bool due;                /* it was not reported as it is … */

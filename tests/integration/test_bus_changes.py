@@ -190,8 +190,12 @@ class Hooks(Changes):
         self.assertRefused("no such event: ended", "TestHook", "sa{sv}", "mail", 1, "Event", "s", "ended")
 
     def test_few_tests_run_at_a_time(self):
-        self.start([5], RUNNING, more="[hook slow]\nexec = /bin/sleep 600\n")
-        for _ in range(4):
+        self.start([5], RUNNING, more="[hook slow]\nexec = /bin/sleep 600\nparallel = 5\n"
+                                      "[hook alone]\nexec = /bin/sleep 600\nparallel = 1\n")
+        self.call("TestHook", "sa{sv}", "alone", 0)
+        self.assertRefused("as many attempts of hook alone are in progress as its 'parallel' permits",
+                           "TestHook", "sa{sv}", "alone", 0)
+        for _ in range(3):
             self.call("TestHook", "sa{sv}", "slow", 0)
         self.assertRefused("4 tests of hooks are running", "TestHook", "sa{sv}", "slow", 0)
 

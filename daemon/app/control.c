@@ -4,7 +4,6 @@
 
 #include "app/control.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,11 +20,6 @@ DEFINE_CLEANUP(struct control, control_free)
 void control_fail_state(struct bus_call *call, const struct state_operation *operation)
 {
         bus_call_fail(call, BUS_STATE_UNAVAILABLE, "the state cannot be used: %s", operation->error);
-}
-
-void control_fail_memory(struct bus_call *call)
-{
-        bus_call_fail(call, BUS_FAILED, "out of memory");
 }
 
 void *control_list_new(const struct control *control, struct bus_call *call, size_t size,
@@ -113,10 +107,8 @@ static const struct bus_operations operations = {
 
 int control_new(const struct control_parts *parts, struct control **ret_control)
 {
-        CLEANUP(cleanup_control_free) struct control *control = calloc(1, sizeof(*control));
+        CLEANUP(cleanup_control_free) struct control *control = memory_need(calloc(1, sizeof(*control)));
 
-        if (control == NULL)
-                return -ENOMEM;
         control->parts = *parts;
         control->started_us = clock_wall_us();
         const struct bus_service_parts service = {

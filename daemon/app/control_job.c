@@ -2,13 +2,13 @@
 
 /* GetJob: all that is known of one job, with its whole result up to a limit. */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "app/control_rows.h"
 #include "bus/reply.h"
 #include "util/container.h"
+#include "util/memory.h"
 
 #define RESULT_MAX ((size_t)1024 * 1024)
 
@@ -49,9 +49,9 @@ static int run(struct state_operation *operation, struct store *store)
 /* The names of all configured hooks. */
 static void put_all_hooks(struct bus_call *call, const struct config *config)
 {
-        char **names = calloc(config->hook_count + 1, sizeof(*names));
+        char **names = memory_need(calloc(config->hook_count + 1, sizeof(*names)));
 
-        for (size_t i = 0; names != NULL && i < config->hook_count; i++)
+        for (size_t i = 0; i < config->hook_count; i++)
                 names[i] = config->hooks[i].name;
         if (config->hook_count > 0)
                 bus_put_strings(call, "Hooks", names);
@@ -106,21 +106,14 @@ static void done(struct state_operation *operation, int r)
 void control_get_job(void *userdata, struct bus_call *call, uint64_t job)
 {
         const struct control *control = userdata;
-        struct get_job *get = calloc(1, sizeof(*get));
+        struct get_job *get = memory_need(calloc(1, sizeof(*get)));
         struct watched_job watched;
 
-        if (get == NULL) {
-                control_fail_memory(call);
-                return;
-        }
         get->control = control;
         get->call = call;
         get->id = job;
-        if (monitor_find(control->parts.monitor, job, &watched) && job_row_watch(&get->row, &watched) < 0) {
-                control_fail_memory(call);
-                get_free(get);
-                return;
-        }
+        if (monitor_find(control->parts.monitor, job, &watched))
+                job_row_watch(&get->row, &watched);
         get->operation = (struct state_operation){ .run = run, .done = done, .only_reads = true };
         state_queue(control->parts.state, &get->operation);
 }

@@ -7,7 +7,6 @@
  * have been read.
  */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +17,9 @@
 #include "util/cleanup.h"
 #include "util/container.h"
 #include "util/glob.h"
+#include "util/memory.h"
 
-/* Jobs in memory, and jobs in the state, that a round looks at. */
+/* Jobs in memory, and jobs in the state, that a round reads. */
 #define ROUND_MAX 1000
 
 struct list_jobs {
@@ -220,7 +220,7 @@ static void put_rows(struct list_jobs *list)
         }
 }
 
-static int begin_round(struct list_jobs *list);
+static void begin_round(struct list_jobs *list);
 
 static void done(struct state_operation *operation, int r)
 {
@@ -234,65 +234,57 @@ static void done(struct state_operation *operation, int r)
         put_rows(list);
         list->after = list->until;
         if (!is_full(list) && list->until != UINT64_MAX) {
-                if (begin_round(list) >= 0)
-                        return;
-                control_fail_memory(list->base.call);
-        } else {
-                bus_rows_end(list->base.call);
-                bus_call_send(list->base.call);
+                begin_round(list);
+                return;
         }
+        bus_rows_end(list->base.call);
+        bus_call_send(list->base.call);
         list_free(list);
 }
 
 /* ---- rounds ---- */
 
-static int watch(struct list_jobs *list, const struct watched_job *job)
+static void watch(struct list_jobs *list, const struct watched_job *job)
 {
-        return job_row_watch(&list->watched[list->watched_count++], job);
+        job_row_watch(&list->watched[list->watched_count++], job);
 }
 
 /* Copies the jobs that are in memory and among the next ids that are wanted. */
-static int copy_wanted(struct list_jobs *list)
+static void copy_wanted(struct list_jobs *list)
 {
         const struct bus_list_jobs *arguments = list->arguments;
         size_t first = first_id_after(arguments, list->after);
         size_t last = arguments->id_count - first > ROUND_MAX ? first + ROUND_MAX : arguments->id_count;
-        int r = 0;
 
-        for (size_t i = first; i < last && r >= 0; i++) {
+        for (size_t i = first; i < last; i++) {
                 struct watched_job job;
 
                 if (monitor_find(list->base.control->parts.monitor, arguments->ids[i], &job))
-                        r = watch(list, &job);
+                        watch(list, &job);
         }
         list->until = last < arguments->id_count ? arguments->ids[last - 1] : UINT64_MAX;
-        return r;
 }
 
 /* Copies the next jobs that are in memory. */
-static int copy_next(struct list_jobs *list)
+static void copy_next(struct list_jobs *list)
 {
-        CLEANUP(cleanup_free) struct watched_job *jobs = calloc(ROUND_MAX, sizeof(*jobs));
-        int r = 0;
+        CLEANUP(cleanup_free) struct watched_job *jobs = memory_need(calloc(ROUND_MAX, sizeof(*jobs)));
 
-        if (jobs == NULL)
-                return -ENOMEM;
         size_t count = monitor_list(list->base.control->parts.monitor, list->after, jobs, ROUND_MAX);
-        for (size_t i = 0; i < count && r >= 0; i++)
-                r = watch(list, &jobs[i]);
+        for (size_t i = 0; i < count; i++)
+                watch(list, &jobs[i]);
         list->until = count == ROUND_MAX ? jobs[count - 1].id : UINT64_MAX;
-        return r;
 }
 
-static int begin_round(struct list_jobs *list)
+static void begin_round(struct list_jobs *list)
 {
         rows_clear(list->watched, &list->watched_count);
         rows_clear(list->others, &list->other_count);
-        int r = list->arguments->ids != NULL ? copy_wanted(list) : copy_next(list);
-        if (r < 0)
-                return r;
+        if (list->arguments->ids != NULL)
+                copy_wanted(list);
+        else
+                copy_next(list);
         control_list_read(&list->base);
-        return 0;
 }
 
 void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_list_jobs *arguments)
@@ -302,8 +294,5 @@ void control_list_jobs(void *userdata, struct bus_call *call, const struct bus_l
         list->arguments = arguments;
         list->after = arguments->after;
         bus_rows_begin(call);
-        if (begin_round(list) < 0) {
-                control_fail_memory(call);
-                list_free(list);
-        }
+        begin_round(list);
 }

@@ -9,6 +9,7 @@
 #include "bus/reply.h"
 #include "monitor/listing.h"
 #include "monitor/recent.h"
+#include "util/memory.h"
 
 struct recent {
         const struct control *control;
@@ -52,26 +53,20 @@ static void on_rows(void *userdata, const char *error, const struct job_record r
 void control_recent(void *userdata, struct bus_call *call, const struct bus_recent *arguments)
 {
         const struct control *control = userdata;
-        struct recent *recent = malloc(sizeof(*recent));
+        struct recent *recent = memory_malloc(NULL, sizeof(*recent));
         const struct recent_query query = {
                 .limit = arguments->limit,
                 .business = arguments->business,
                 .description = arguments->description,
         };
 
-        if (recent == NULL) {
-                control_fail_memory(call);
-                return;
-        }
         *recent = (struct recent){ control, call };
         int r = monitor_search_recent(control->parts.monitor, &query, on_rows, recent);
         if (r >= 0)
                 return;
         if (r == -EBUSY)
                 bus_call_fail(call, BUS_BUSY, "too many searches are in progress");
-        else if (r == -ESHUTDOWN)
-                bus_call_fail(call, BUS_API_UNAVAILABLE, "the service is stopping");
         else
-                control_fail_memory(call);
+                bus_call_fail(call, BUS_API_UNAVAILABLE, "the service is stopping");
         free(recent);
 }

@@ -4,7 +4,6 @@
 
 #include "app/control_rows.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,22 +28,15 @@ void job_row_clear(struct job_row *row)
         *row = (struct job_row){ .is_watched = false };
 }
 
-int job_row_watch(struct job_row *row, const struct watched_job *watched)
+void job_row_watch(struct job_row *row, const struct watched_job *watched)
 {
         row->is_watched = true;
         row->watched = *watched;
         row->watched.hooks = NULL;
-        if (watched->name != NULL) {
-                row->watched.name = row->name = strdup(watched->name);
-                if (row->name == NULL)
-                        return -ENOMEM;
-        }
-        if (watched->sections != NULL) {
-                row->watched.sections = row->sections = strdup(watched->sections);
-                if (row->sections == NULL)
-                        return -ENOMEM;
-        }
-        return 0;
+        if (watched->name != NULL)
+                row->watched.name = row->name = memory_need(strdup(watched->name));
+        if (watched->sections != NULL)
+                row->watched.sections = row->sections = memory_need(strdup(watched->sections));
 }
 
 void job_row_store(struct job_row *row, struct listed_job *job)

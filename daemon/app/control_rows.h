@@ -22,8 +22,8 @@ struct job_row {
 
 void job_row_clear(struct job_row *row);
 
-/* Copies what is in memory of a job. Returns 0 or -ENOMEM. */
-int job_row_watch(struct job_row *row, const struct watched_job *watched);
+/* Copies what is in memory of a job. */
+void job_row_watch(struct job_row *row, const struct watched_job *watched);
 
 /* Takes what is recorded of a job. The result must still have its first PROGRESS_TEXT_MAX bytes. */
 void job_row_store(struct job_row *row, struct listed_job *job);

@@ -40,9 +40,6 @@ void control_list_read(struct control_list *list);
 /* The call ends with an error: an operation of the state has failed. */
 void control_fail_state(struct bus_call *call, const struct state_operation *operation);
 
-/* Likewise: no memory. */
-void control_fail_memory(struct bus_call *call);
-
 /* Whether a hook is configured. */
 bool control_has_hook(const struct control *control, const char *name);
 
@@ -59,7 +56,7 @@ void control_cut_text(struct text *text, size_t limit);
 void control_put_text(struct bus_call *call, const char *key, const struct text *text);
 void control_put_sections(struct bus_call *call, const char *sections);
 
-/* All metrics, see metrics.h: malloc()ed, or NULL when out of memory. */
+/* All metrics, see metrics.h: malloc()ed. */
 char *control_metrics_text(const struct control_parts *parts);
 
 /* The operations: see bus/operations.h. `userdata` is a struct control. */

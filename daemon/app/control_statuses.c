@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * ListStatuses: every Status that jobs have now or that events had. All of them are looked at, by many
+ * ListStatuses: every Status that jobs have now or that events had. All of them are read, by many
  * operations, so that events are recorded in between.
  */
 

@@ -22,7 +22,6 @@ struct metrics_facts {
 };
 
 /*
- * All metrics in the text format 0.0.4 of Prometheus, see jobwatchd(8). malloc()ed, or NULL when out of
- * memory.
+ * All metrics in the text format 0.0.4 of Prometheus, see jobwatchd(8). malloc()ed.
  */
 char *metrics_text(const struct metrics_facts *facts);

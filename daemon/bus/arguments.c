@@ -10,11 +10,11 @@
 
 #include "bus/operations.h"
 #include "bus/reply.h"
+#include "util/memory.h"
 
 static int fail(struct bus_call *call, int r)
 {
-        bus_call_fail(call, r == -ENOMEM ? BUS_FAILED : BUS_INVALID_ARGUMENTS,
-                      r == -ENOMEM ? "out of memory" : "the arguments cannot be read");
+        bus_call_fail(call, BUS_INVALID_ARGUMENTS, "the arguments cannot be read");
         return r;
 }
 
@@ -33,11 +33,9 @@ static int add_string(struct bus_call *call, const char *key, struct bus_strings
                 return -E2BIG;
         }
         if (strings->items == NULL)
-                strings->items = calloc(strings->most + 1, sizeof(char *));
-        if (strings->items == NULL)
-                return fail(call, -ENOMEM);
-        strings->items[count] = strdup(string);
-        return strings->items[count] == NULL ? fail(call, -ENOMEM) : 0;
+                strings->items = memory_need(calloc(strings->most + 1, sizeof(char *)));
+        strings->items[count] = memory_need(strdup(string));
+        return 0;
 }
 
 /* One by one, so that nothing is read beyond the bound. */
@@ -172,15 +170,13 @@ static int compare_ids(const void *left, const void *right)
         return (a > b) - (a < b);
 }
 
-int bus_sort_ids(struct bus_call *call, const struct bus_ids *ids, uint64_t **ret_ids, size_t *ret_count)
+void bus_sort_ids(const struct bus_ids *ids, uint64_t **ret_ids, size_t *ret_count)
 {
         size_t count = 0;
 
         if (ids->count == 0)
-                return 0;
-        uint64_t *sorted = malloc(ids->count * sizeof(uint64_t));
-        if (sorted == NULL)
-                return fail(call, -ENOMEM);
+                return;
+        uint64_t *sorted = memory_malloc(NULL, ids->count * sizeof(uint64_t));
         memcpy(sorted, ids->ids, ids->count * sizeof(uint64_t));
         qsort(sorted, ids->count, sizeof(uint64_t), compare_ids);
         for (size_t i = 0; i < ids->count; i++)
@@ -188,7 +184,6 @@ int bus_sort_ids(struct bus_call *call, const struct bus_ids *ids, uint64_t **re
                         sorted[count++] = sorted[i];
         *ret_ids = sorted;
         *ret_count = count;
-        return 0;
 }
 
 int bus_read_limit(struct bus_call *call, size_t max, size_t *ret_limit)

@@ -39,7 +39,7 @@ int bus_read_string(struct bus_call *call, const char **ret_string); /* s */
 int bus_read_ids(struct bus_call *call, struct bus_ids *ret_ids);    /* at */
 
 /* The same ids in ascending order, each once, malloc()ed; NULL for none. */
-int bus_sort_ids(struct bus_call *call, const struct bus_ids *ids, uint64_t **ret_ids, size_t *ret_count);
+void bus_sort_ids(const struct bus_ids *ids, uint64_t **ret_ids, size_t *ret_count);
 
 /* Reads a limit u: 0 means `max`, and more than that is `max`. */
 int bus_read_limit(struct bus_call *call, size_t max, size_t *ret_limit);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "util/cleanup.h"
+#include "util/memory.h"
 
 #define READING_MAX 2
 
@@ -110,9 +111,7 @@ int bus_calls_take(struct bus_calls *calls, sd_bus_message *message, sd_bus_erro
         if (calls->count >= BUS_CALLS_MAX)
                 return sd_bus_error_set(ret_error, BUS_ERROR_BUSY, "too many calls are in progress");
 
-        struct bus_call *call = calloc(1, sizeof(*call));
-        if (call == NULL)
-                return -ENOMEM;
+        struct bus_call *call = memory_need(calloc(1, sizeof(*call)));
         call->message = sd_bus_message_ref(message);
         call->calls = calls;
         *calls->end = call;
@@ -184,10 +183,8 @@ void bus_calls_drop(struct bus_calls *calls)
 
 int bus_calls_new(sd_event *event, struct bus_calls **ret_calls)
 {
-        CLEANUP(cleanup_bus_calls_free) struct bus_calls *calls = calloc(1, sizeof(*calls));
+        CLEANUP(cleanup_bus_calls_free) struct bus_calls *calls = memory_need(calloc(1, sizeof(*calls)));
 
-        if (calls == NULL)
-                return -ENOMEM;
         calls->end = &calls->first;
         int r = sd_event_add_defer(event, &calls->turn, on_turn, calls);
         if (r >= 0)

@@ -59,7 +59,7 @@ static int read_ids(struct bus_call *call, struct arguments *arguments, bool may
 
         int r = bus_read_ids(call, &ids);
         if (r >= 0)
-                r = bus_sort_ids(call, &ids, &arguments->ids, &arguments->count);
+                bus_sort_ids(&ids, &arguments->ids, &arguments->count);
         if (r >= 0)
                 r = check_ids(call, arguments);
         if (r < 0 || may_be_empty || arguments->count > 0)

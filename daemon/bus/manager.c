@@ -18,6 +18,7 @@
 #include "bus/changes.h"
 #include "bus/reply.h"
 #include "util/cleanup.h"
+#include "util/memory.h"
 
 #define SIZE_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -30,19 +31,12 @@ struct bus_manager {
 
 DEFINE_CLEANUP(struct bus_manager, bus_manager_free)
 
-/*
- * Memory for the arguments of a call, freed by `release` with it. NULL without memory: the call has ended
- * with an error.
- */
+/* Memory for the arguments of a call, freed by `release` with it. */
 static void *new_arguments(struct bus_call *call, size_t size, void (*release)(void *arguments))
 {
-        call->arguments = calloc(1, size);
+        call->arguments = memory_need(calloc(1, size));
         call->free_arguments = release;
-        if (call->arguments != NULL)
-                return call->arguments;
-        call->free_arguments = NULL;
-        bus_call_fail(call, BUS_FAILED, "out of memory");
-        return NULL;
+        return call->arguments;
 }
 
 /* ---- ListJobs ---- */
@@ -95,7 +89,7 @@ static int read_list_jobs(struct bus_call *call, struct list_jobs *list)
         if (r >= 0)
                 r = bus_find_choice(call, "State", state, states, &index);
         if (r >= 0)
-                r = bus_sort_ids(call, &ids, &list->ids, &list->arguments.id_count);
+                bus_sort_ids(&ids, &list->ids, &list->arguments.id_count);
         if (r >= 0)
                 r = bus_read_number(call, &list->arguments.after);
         if (r >= 0)
@@ -114,7 +108,7 @@ static void start_list_jobs(struct bus_call *call)
         const struct bus_target *target = call->userdata;
         struct list_jobs *list = new_arguments(call, sizeof(*list), free_list_jobs);
 
-        if (list != NULL && read_list_jobs(call, list) >= 0)
+        if (read_list_jobs(call, list) >= 0)
                 target->operations->list_jobs(target->userdata, call, &list->arguments);
 }
 
@@ -148,11 +142,10 @@ static void start_list_events(struct bus_call *call)
         struct list_events *list = new_arguments(call, sizeof(*list), free_list_events);
         struct bus_ids jobs;
 
-        if (list == NULL || bus_read_number(call, &list->arguments.after) < 0 ||
-            bus_read_ids(call, &jobs) < 0 ||
-            bus_sort_ids(call, &jobs, &list->jobs, &list->arguments.job_count) < 0 ||
+        if (bus_read_number(call, &list->arguments.after) < 0 || bus_read_ids(call, &jobs) < 0 ||
             bus_read_limit(call, BUS_ROWS_MAX, &list->arguments.limit) < 0)
                 return;
+        bus_sort_ids(&jobs, &list->jobs, &list->arguments.job_count);
         list->arguments.jobs = list->jobs;
         target->operations->list_events(target->userdata, call, &list->arguments);
 }
@@ -164,8 +157,6 @@ static void start_list_deliveries(struct bus_call *call)
         struct bus_list_deliveries *list = new_arguments(call, sizeof(*list), free);
         int index;
 
-        if (list == NULL)
-                return;
         const struct bus_entry filter[] = {
                 { "State", "s", &list->state },
                 { "Job", "t", &list->job },
@@ -200,8 +191,6 @@ static void start_recent(struct bus_call *call)
         struct bus_recent *recent = new_arguments(call, sizeof(*recent), free);
         uint32_t limit = BUS_RECENT_DEFAULT;
 
-        if (recent == NULL)
-                return;
         const struct bus_entry filter[] = {
                 { "Limit", "u", &limit },
                 { "BusinessId", "t", &recent->business },
@@ -286,10 +275,9 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *ret_er
 int bus_manager_new(sd_event *event, const struct bus_operations *operations, void *userdata,
                     struct bus_manager **ret_manager)
 {
-        CLEANUP(cleanup_bus_manager_free) struct bus_manager *manager = calloc(1, sizeof(*manager));
+        CLEANUP(cleanup_bus_manager_free)
+        struct bus_manager *manager = memory_need(calloc(1, sizeof(*manager)));
 
-        if (manager == NULL)
-                return -ENOMEM;
         manager->target = (struct bus_target){ operations, userdata };
         int r = bus_calls_new(event, &manager->calls);
         if (r < 0)

@@ -303,7 +303,7 @@ static int open_unit_hooks(struct outbox *outbox, const struct config *config)
         return 0;
 }
 
-/* What a configuration needs, made before the previous one is given up. */
+/* What a configuration needs, made before the previous one is replaced. */
 struct hook_setups {
         struct hook_setup **items; /* one for each of its hooks, and a queue if the hook has none yet */
         struct hook_queue **queues;

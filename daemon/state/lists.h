@@ -15,7 +15,7 @@
  * row; a negative one does, and is returned. Damaged rows are left out.
  *
  * A page begins after the key `after`. Functions return 1 if there may be more rows, 0 if there are none, or
- * a negative errno. *ret_last is the key of the last row that was looked at, damaged or not; untouched
+ * a negative errno. *ret_last is the key of the last row that was read, damaged or not; untouched
  * without one.
  */
 

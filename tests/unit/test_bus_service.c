@@ -97,7 +97,7 @@ static void test_signal(void **state)
         assert_int_equal(scene->sequence, 17);
 }
 
-/* A bus that reads nothing does not make the process grow: the connection is given up. */
+/* A bus that reads nothing does not make the process grow: the connection is closed. */
 static void test_bus_that_reads_nothing(void **state)
 {
         struct scene *scene = *state;

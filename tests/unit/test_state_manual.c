@@ -209,7 +209,7 @@ static void test_a_job_that_was_added_never_expires(void **state)
         assert_false(is_known(fixture, 7));
 }
 
-/* Between two prunes: what the change feed showed in the meantime was not looked at. */
+/* Between two prunes: what the change feed showed in the meantime was not read. */
 static void test_a_job_that_is_added_again_is_known_to_have_been_unwatched(void **state)
 {
         struct fixture *fixture = *state;

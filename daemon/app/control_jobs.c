@@ -124,23 +124,30 @@ static void forget_stored(struct list_jobs *list)
         }
 }
 
+static int read_wanted(struct list_jobs *list, struct store *store, uint64_t *ret_last)
+{
+        const struct bus_list_jobs *arguments = list->arguments;
+        int r = 0;
+
+        for (size_t i = first_id_after(arguments, list->after); r == 0 && i < arguments->id_count; i++) {
+                uint64_t id = arguments->ids[i];
+
+                if (id > list->until)
+                        break;
+                r = store_list_jobs(store, id - 1, id, 2, ret_last, take_stored, list);
+        }
+        return r;
+}
+
 static int run(struct state_operation *operation, struct store *store)
 {
         struct list_jobs *list = CONTAINER_OF(operation, struct list_jobs, base.operation);
-        const struct bus_list_jobs *arguments = list->arguments;
         uint64_t last = list->after;
-        int r = 0;
 
         forget_stored(list);
-        if (arguments->ids == NULL)
-                r = store_list_jobs(store, list->after, list->until, ROUND_MAX, &last, take_stored, list);
-        for (size_t i = first_id_after(arguments, list->after); i < arguments->id_count; i++) {
-                uint64_t id = arguments->ids[i];
-
-                if (r != 0 || id > list->until)
-                        break;
-                r = store_list_jobs(store, id - 1, id, 2, &last, take_stored, list);
-        }
+        int r = list->arguments->ids != NULL ? read_wanted(list, store, &last)
+                                             : store_list_jobs(store, list->after, list->until, ROUND_MAX,
+                                                               &last, take_stored, list);
         if (r > 0)
                 list->until = last;
         return r >= 0 && list->has_open ? read_durations(store, &list->durations) : r < 0 ? r : 0;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "ctl/chart.h"
 #include "ctl/command.h"
@@ -25,14 +25,17 @@
 #include "util/memory.h"
 #include "util/timespan.h"
 
-DEFINE_CLEANUP(sd_bus_message, sd_bus_message_unref)
-
 /* How far back it goes if nothing else was asked for. */
 #define PAST_US USEC_PER_DAY
 
-/* The page is made again after this time at the latest, and not sooner than after a second. */
-#define FOLLOW_US  USEC_PER_MIN
-#define SPACING_US USEC_PER_SEC
+/* The page is made again after this time at the latest. */
+#define FOLLOW_US USEC_PER_MIN
+
+/* The pause after a page, at least: the first, and this many times what the page took, which takes long with
+ * thousands of jobs; but not more than the last. */
+#define PAUSE_MIN_US USEC_PER_SEC
+#define PAUSE_FACTOR 9
+#define PAUSE_MAX_US (20 * USEC_PER_SEC)
 
 /* ---- writing ---- */
 
@@ -197,11 +200,24 @@ static enum exit_status write_page(const struct report *report)
         return document_write(&document, report->arguments->output);
 }
 
+/* What happens meanwhile waits on the bus. */
+static void pause_after(uint64_t taken_us)
+{
+        uint64_t pause_us = PAUSE_MAX_US; /* also if the clock was set back */
+
+        if (taken_us < PAUSE_MAX_US / PAUSE_FACTOR)
+                pause_us = taken_us * PAUSE_FACTOR > PAUSE_MIN_US ? taken_us * PAUSE_FACTOR : PAUSE_MIN_US;
+        (void)nanosleep(&(struct timespec){ .tv_sec = (time_t)(pause_us / USEC_PER_SEC),
+                                            .tv_nsec = (long)(pause_us % USEC_PER_SEC * 1000) },
+                        NULL);
+}
+
 static int follow_jobs(struct report *report)
 {
         int step = follow_begin(&report->follow);
 
         while (step == STEP_ON) {
+                const uint64_t begin_us = realtime_now();
                 step = update(report);
                 if (step != STEP_ON && step != STEP_ABSENT)
                         break;
@@ -212,7 +228,7 @@ static int follow_jobs(struct report *report)
                         step = follow_until_present(&report->follow);
                         continue;
                 }
-                (void)usleep(SPACING_US); /* what happens meanwhile waits on the bus */
+                pause_after(realtime_now() - begin_us);
                 step = follow_wait_at_most(&report->follow, FOLLOW_US);
         }
         return step;

@@ -126,6 +126,14 @@ class Report(Reports):
         made, = re.findall(r"Generated (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", page.text)
         self.assertLess(abs(time.mktime(time.strptime(made, "%Y-%m-%d %H:%M:%S")) - time.time()), 60)
 
+    def test_the_page_of_an_instance_names_it(self):
+        self.fake = self.start_fake(ONE)
+        self.write_config(self.fake, [5])
+        self.start_daemon("--instance", "7-east", env=self.bus.env)
+        self.bus.wait_for_name("org.jobwatchd1._37_2deast")
+        self.wait_until(lambda: self.report("-i", "7-east").jobs())
+        self.assertIn("Background jobs of 7-east", self.report("-i", "7-east").text)
+
     def test_its_policy_allows_its_style_and_nothing_else(self):
         self.start(ONE, [5])
         page = self.report()
